@@ -1,0 +1,1 @@
+"""Streamlit pages over storage.queries and pipelines.stats. They read; they never write or judge."""

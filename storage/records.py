@@ -1,0 +1,235 @@
+"""The records that everything passes: problem, completion, verdict, score, decision, plan row.
+
+Frozen values with content-derived ids. They know nothing of files, models or runs beyond their names. Counts are plain
+integers, probabilities are natural-log units, times are seconds, costs are in the profile's currency.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from storage.ids import digest128, sample_seed
+
+Outcome = Literal["correct", "incorrect", "unparsed", "undecided"]
+OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed", "undecided")
+JUDGED: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed")
+
+Stream = Literal["pilot", "curate", "evaluate"]
+STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate")
+
+FinishReason = Literal["stop", "length", "error", "imported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation; kind tells text from code, its execution, a tool call and a tool's result."""
+
+    role: str
+    content: str
+    kind: Literal["text", "code", "execution", "tool_call", "tool_result"] = "text"
+    name: str | None = None
+
+
+Prompt = str | tuple[Message, ...]
+
+
+def prompt_json(prompt: Prompt) -> Any:
+    """The JSON form of a prompt: the text itself, or a list of message objects."""
+    return prompt if isinstance(prompt, str) else [asdict(message) for message in prompt]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A prompt with what decides an answer: a reference, or tests.
+
+    `prompt_id` hashes what the model sees and seeds the sampling; `id` also covers kind, reference and tests, so a repaired
+    reference is judged again and never redrawn.
+    """
+
+    prompt: Prompt
+    reference: str
+    kind: str = "math"
+    tests: tuple[str, ...] = ()
+    source: str = ""
+    licence: str | None = None
+    split: str = "train"
+    level: int | None = None
+    skill: str | None = None
+    template: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    external_id: str | None = None
+    prompt_id: str = field(init=False, default="")
+    id: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        prompt = prompt_json(self.prompt)
+        object.__setattr__(self, "prompt_id", digest128(["prompt", prompt]))
+        object.__setattr__(self, "id", digest128(["problem", self.kind, prompt, self.reference, list(self.tests)]))
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. top_k 0 and top_p 1.0 mean no cut; stop strings are not part of the text."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion to draw. `completion_id` is fixed before the draw, so a resumed run knows what it has."""
+
+    completion_id: str
+    prompt_id: str
+    prompt: Prompt
+    rendered: str
+    sampling: Sampling
+    seed: int
+    stream: Stream
+    sample_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer that a model gave to one prompt, with its sampling record. Nullable: what an engine cannot give."""
+
+    id: str
+    prompt_id: str
+    engine: str
+    model: str
+    model_digest: str
+    stream: str
+    sample_index: int
+    seed: int | None
+    text: str
+    finish_reason: FinishReason
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = None
+    logprob_sum: float | None = None
+    self_certainty: float | None = None
+    seconds: float | None = None
+    reasoning: str | None = None
+    messages: tuple[Message, ...] | None = None
+    prompt_token_ids: tuple[int, ...] | None = None
+    token_ids: tuple[int, ...] | None = None
+    logprobs: tuple[float, ...] | None = None
+    top_logprobs: str | None = None
+    template_digest: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one verifier concluded on one completion of one problem, with its evidence.
+
+    `rule` names the rule that decided, `cause` why there is no plain yes or no, `value` the share of tests passed.
+    """
+
+    completion_id: str
+    problem_id: str
+    verifier: str
+    version: str
+    outcome: Outcome
+    rule: str
+    cause: str | None = None
+    value: float | None = None
+    extracted: str | None = None
+    normal_form: str | None = None
+    reference_form: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A number that one scorer gave a completion."""
+
+    completion_id: str
+    problem_id: str
+    scorer: str
+    version: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Kept or not, by one selector, always with a reason; carries the outcome it was based on."""
+
+    run: str
+    problem_id: str
+    completion_id: str
+    selector: str
+    version: str
+    kept: bool
+    reason: str
+    outcome: Outcome
+    verifier: str
+    verifier_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One completion that a run asked for: committed before any draw, read back by a resumed run."""
+
+    run: str
+    round: int
+    batch: int
+    ordinal: int
+    problem_id: str
+    prompt_id: str
+    completion_id: str
+    sample_index: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRow:
+    """Why a run's budget stopped drawing for a problem (`target_met`, `trial_cap`, `budget`), after which round."""
+
+    run: str
+    round: int
+    problem_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A problem, one completion, its deciding verdict and its scores."""
+
+    problem: Problem
+    completion: Completion
+    verdict: Verdict
+    scores: tuple[Score, ...] = ()
+
+
+def completion_id(
+    engine: str, model_digest: str, rendered: str, sampling: Sampling, *, seed: int, stream: str, sample_index: int
+) -> str:
+    """The id of a completion, known before it is drawn. `rendered` is the prompt as the model sees it."""
+    return digest128(["completion", engine, model_digest, rendered, asdict(sampling), seed, stream, sample_index])
+
+
+def imported_completion_id(problem_id: str, model: str, sample_index: int, text: str) -> str:
+    """The id of a completion drawn elsewhere, so that importing twice doubles nothing."""
+    return digest128(["imported", problem_id, model, sample_index, text])
+
+
+def request_for(
+    prompt: Prompt,
+    prompt_id: str,
+    rendered: str,
+    sampling: Sampling,
+    *,
+    engine: str,
+    model_digest: str,
+    recipe_seed: int,
+    stream: Stream,
+    sample_index: int,
+) -> Request:
+    """The request of one completion, its seed derived from (recipe seed, stream, prompt, index)."""
+    seed = sample_seed(recipe_seed, stream, prompt_id, sample_index)
+    cid = completion_id(engine, model_digest, rendered, sampling, seed=seed, stream=stream, sample_index=sample_index)
+    return Request(cid, prompt_id, prompt, rendered, sampling, seed, stream, sample_index)
