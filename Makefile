@@ -1,0 +1,73 @@
+# Two commands do all set-up: `make run` (the main job) and `make test`. The rest are the tiers and tools behind them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PYTEST := $(BIN)/python -m pytest
+SLOW := services or chaos or browser or train
+RECIPE ?= recipes/arithmetic.yaml
+
+.PHONY: run test check dashboard test-services test-chaos test-browser test-train test-all train bench lock clean help
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/.run ## set up and run the main job: problems to a dataset version
+	$(BIN)/rollmill curate $(RECIPE)
+
+test: $(VENV)/.dev ## the core tests
+	$(PYTEST) -m "not ($(SLOW))"
+
+check: $(VENV)/.dev ## ruff, mypy strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+dashboard: $(VENV)/.run ## browse runs and datasets on loopback
+	$(BIN)/rollmill dashboard
+
+test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git
+	$(PYTEST) -m services --timeout 600
+
+test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
+	$(PYTEST) -m chaos --timeout 900
+
+test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
+	$(PYTEST) -m browser --timeout 600
+
+test-train: $(VENV)/.train $(VENV)/.dev ## train, checkpoint, resume and export a small model (torch)
+	$(PYTEST) -m train --timeout 900
+
+test-all: test test-services test-chaos test-browser test-train ## every tier
+
+train: $(VENV)/.train ## retrain the embedded model from its seed
+	$(BIN)/rollmill train --out models/rollmill-tiny
+
+bench: $(VENV)/.dev ## every benchmark, ours and the alternative side by side
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+lock: ## renew the pins (needs uv)
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev --extra tasks -o requirements-dev.txt
+
+clean: ## remove the environment and caches; data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Rollmill needs Python 3.11 to 3.13, and $(PYTHON) is $$($(PYTHON) --version 2>&1). Next: make PYTHON=python3.12 run" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.train: requirements-train.txt $(VENV)/.run
+	$(PIP) -r requirements-train.txt
+	@touch $@
