@@ -1,0 +1,99 @@
+"""Means over problems: literal intervals, and coverage by seeded simulation for both estimands."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pipelines.stats import population_mean, these_problems_mean
+
+
+def test_one_problem_a_cluster_is_the_classical_t_interval() -> None:
+    values = [0.0, 0.25, 0.5, 1.0]
+    estimate = population_mean(values)
+    assert estimate is not None
+    low, high = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
+    assert estimate.value == 0.4375
+    assert (estimate.low, estimate.high) == (max(0.0, low), min(1.0, high))
+    assert population_mean([0.4, 0.5, 0.6]).low == pytest.approx(
+        stats.t.interval(0.95, 2, loc=0.5, scale=stats.sem([0.4, 0.5, 0.6]))[0]
+    )
+
+
+def test_equal_clusters_reduce_to_their_means() -> None:
+    values, names = [0.2, 0.4, 0.5, 0.7, 0.6, 0.6], ["a", "a", "b", "b", "c", "c"]
+    whole, means = population_mean(values, names), population_mean([0.3, 0.6, 0.6])
+    assert whole is not None
+    assert means is not None
+    assert (whole.low, whole.high) == (pytest.approx(means.low), pytest.approx(means.high))
+    assert (whole.n, whole.clusters) == (6, 3)
+
+
+def test_no_name_is_a_cluster_of_its_own() -> None:
+    estimate = population_mean([0.2, 0.4, 0.9], ["a", None, None])
+    assert estimate is not None
+    assert estimate.clusters == 3
+
+
+def test_unanimous_values_never_give_an_interval_without_width() -> None:
+    every, none = population_mean([1.0] * 6, list("aabbcc")), population_mean([0.0] * 3)
+    assert every is not None
+    assert none is not None
+    assert (every.value, every.low, every.high) == (1.0, pytest.approx(0.025 ** (1 / 3)), 1.0)
+    assert (none.value, none.low, none.high) == (0.0, 0.0, pytest.approx(1 - 0.025 ** (1 / 3)))
+    assert every.method == "Clopper-Pearson over clusters"
+
+
+def test_one_cluster_says_nothing_of_the_population() -> None:
+    estimate = population_mean([0.2, 0.4], ["a", "a"])
+    assert estimate is not None
+    assert (estimate.low, estimate.high) == (0.0, 1.0)
+    assert population_mean([]) is None
+
+
+def test_template_clusters_cover_where_single_problems_do_not() -> None:
+    """16 templates of 60 problems; naive intervals cover about a half."""
+    rng = np.random.default_rng(5)
+    names = [template for template in range(16) for _ in range(60)]
+    clustered = naive = 0
+    for _ in range(200):
+        centres = rng.beta(6, 9, size=16)
+        values = (rng.binomial(8, np.repeat(centres, 60)) / 8).tolist()
+        by_template, by_problem = population_mean(values, names), population_mean(values)
+        assert by_template is not None
+        assert by_problem is not None
+        clustered += by_template.low <= 0.4 <= by_template.high
+        naive += by_problem.low <= 0.4 <= by_problem.high
+    assert 0.90 <= clustered / 200 <= 0.99
+    assert naive / 200 <= 0.7
+
+
+def test_these_problems_covers_their_own_mean() -> None:
+    rng = np.random.default_rng(6)
+    rates = rng.beta(0.6, 0.9, size=40)
+    held = 0
+    for _ in range(400):
+        estimate = these_problems_mean(rng.binomial(8, rates).tolist(), [8] * 40)
+        assert estimate is not None
+        held += estimate.low <= rates.mean() <= estimate.high
+    assert 0.92 <= held / 400 <= 0.985
+
+
+def test_these_problems_is_narrower_than_the_population() -> None:
+    correct = [0, 1, 4, 8, 8, 2, 7, 3]
+    own, wide = these_problems_mean(correct, [8] * 8), population_mean([c / 8 for c in correct])
+    assert own is not None
+    assert wide is not None
+    assert own.value == wide.value
+    assert own.high - own.low < (wide.high - wide.low) / 2
+    assert (own.estimand, own.n) == ("mean pass rate of these problems", 64)
+
+
+def test_these_problems_ends_and_undefined() -> None:
+    assert these_problems_mean([], []) is None
+    assert these_problems_mean([1, 0], [4, 0]) is None
+    every = these_problems_mean([4, 4], [4, 4])
+    assert every is not None
+    assert (every.low, every.high) == (pytest.approx(0.025 ** (1 / 8)), 1.0)
+    split = these_problems_mean([4, 0], [4, 4])
+    assert split is not None
+    assert split.high - split.low > 0.5
