@@ -1,0 +1,29 @@
+"""Budget `fixed`: the same number of completions for every problem. Looks at no verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.budget.allocation import checked_count
+from pipelines.protocols import Draw, RoundPlan, Stop, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """`initial` completions for every problem in round 0, then every problem stops with `trial_cap`.
+
+    A problem that came later, or with fewer draws than `initial`, is topped up.
+    """
+
+    name = "fixed"
+    version = "1"
+    initial: int = 8
+
+    def __post_init__(self) -> None:
+        checked_count("fixed", "initial", self.initial)
+
+    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
+        """Draw what is missing up to `initial`; problems in order of their id."""
+        ordered = sorted(tallies, key=lambda tally: tally.problem_id)
+        draws = [Draw(t.problem_id, t.drawn, self.initial - t.drawn) for t in ordered if t.drawn < self.initial]
+        stops = [Stop(t.problem_id, "trial_cap") for t in ordered if t.drawn >= self.initial]
+        return RoundPlan(tuple(draws), tuple(stops))

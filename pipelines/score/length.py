@@ -1,0 +1,19 @@
+"""Scorer `length`: characters of a completion's text. Knows no tokens, so it compares across models."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from storage.records import Completion, Problem, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """The number of Unicode characters of the text; defined for every completion."""
+
+    name = "length"
+    version = "1"
+
+    def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
+        """One score per completion, in input order."""
+        for completion in completions:
+            yield Score(completion.id, problem.id, self.name, self.version, float(len(completion.text)))

@@ -1,0 +1,39 @@
+"""Scorers that read what the engine measured while it drew. Know no model: nothing is recomputed, nothing is guessed.
+
+Both depend on the model's vocabulary (padding rows included), so they rank completions of one model and compare no two.
+A completion whose engine did not measure gets no score: undefined is undefined, never 0.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from storage.records import Completion, Problem, Score
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCertainty:
+    """Mean KL divergence of the model from the uniform distribution, per token (Kang et al., 2025), as measured."""
+
+    name = "self_certainty"
+    version = "1"
+
+    def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
+        """One score per completion that has the measurement, in input order; nats."""
+        for completion in completions:
+            if completion.self_certainty is not None:
+                yield Score(completion.id, problem.id, self.name, self.version, completion.self_certainty)
+
+
+@dataclass(frozen=True, slots=True)
+class LogprobPerToken:
+    """Summed log-probability of the drawn tokens over their number."""
+
+    name = "logprob_per_token"
+    version = "1"
+
+    def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
+        """One score per completion with a log-probability and at least one token, in input order; nats per token."""
+        for completion in completions:
+            if completion.logprob_sum is not None and completion.tokens_out:
+                value = completion.logprob_sum / completion.tokens_out
+                yield Score(completion.id, problem.id, self.name, self.version, value)

@@ -1,0 +1,15 @@
+"""Which rollouts of a problem to keep: one decision each, always with a reason. Know no run but its name, and no file."""
+
+from collections.abc import Mapping
+
+from pipelines.select.all_correct import AllCorrect
+from pipelines.select.decide import REASONS
+from pipelines.select.quota import Quota, Vanilla
+
+SELECTORS: Mapping[str, type[AllCorrect] | type[Quota] | type[Vanilla]] = {
+    "all_correct": AllCorrect,
+    "quota": Quota,
+    "vanilla": Vanilla,
+}
+
+__all__ = ["REASONS", "SELECTORS", "AllCorrect", "Quota", "Vanilla"]

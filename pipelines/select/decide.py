@@ -1,0 +1,53 @@
+"""What every selector shares: one decision per rollout with a reason. Knows verdicts and flags, not how many to keep."""
+
+from collections.abc import Mapping, Sequence
+
+from storage.records import Decision, Rollout
+
+REASONS = (
+    "kept",
+    "over_quota",
+    "duplicate_solution",
+    "near_duplicate",
+    "truncated",
+    "incorrect",
+    "unparsed",
+    "undecided",
+)
+
+
+def in_sample_order(rollouts: Sequence[Rollout]) -> list[Rollout]:
+    """By sample index, ties by id: the order of drawing, however the rows were read."""
+    return sorted(rollouts, key=lambda rollout: (rollout.completion.sample_index, rollout.completion.id))
+
+
+def failing_reason(rollout: Rollout) -> str | None:
+    """Why a rollout cannot be kept by any selector, or None. Truncation is a flag: it drops what is otherwise correct."""
+    if rollout.verdict.outcome != "correct":
+        return rollout.verdict.outcome
+    return "truncated" if rollout.completion.finish_reason == "length" else None
+
+
+def decision(run: str, rollout: Rollout, selector: tuple[str, str], reason: str) -> Decision:
+    """The decision on one rollout; `kept` exactly when the reason says so. `selector` is (name, version)."""
+    verdict = rollout.verdict
+    return Decision(
+        run=run,
+        problem_id=rollout.problem.id,
+        completion_id=rollout.completion.id,
+        selector=selector[0],
+        version=selector[1],
+        kept=reason == "kept",
+        reason=reason,
+        outcome=verdict.outcome,
+        verifier=verdict.verifier,
+        verifier_version=verdict.version,
+    )
+
+
+def check_one_problem(rollouts: Sequence[Rollout], reasons: Mapping[str, str]) -> None:
+    """Guard of every selector: the rollouts are of one problem, each once. Raises ValueError, as that is our bug."""
+    if len({rollout.problem.id for rollout in rollouts}) > 1:
+        raise ValueError("a selector got rollouts of several problems at once")
+    if len(reasons) != len(rollouts):
+        raise ValueError("a selector got one completion twice")

@@ -1,0 +1,126 @@
+"""Near-duplicate texts by MinHash, confirmed exactly. Knows words, numbers and operators; no meaning beyond them.
+
+Two texts are near duplicates when (1) their numbers, operators, number words and words that turn a statement around (not,
+more, fewer ...) are the same in the same order, and (2) the Jaccard similarity of their word 3-grams reaches the threshold.
+(1) is a hard condition because number-blind normal forms merge different problems: one changed number in a long problem
+leaves 95% of its 3-grams alone. It errs on the side of keeping: a paraphrase that reorders its numbers is not found.
+
+Candidates come from locality-sensitive hashing (rensa) with a fixed seed, banded so that a pair at the threshold is missed
+less than once in a thousand; each is confirmed on the exact 3-gram sets, so nothing below the threshold is ever dropped.
+Earlier texts win.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rensa import RMinHash, RMinHashLSH
+
+from storage.errors import SetupError
+
+_TOKEN = re.compile(r"[-−]?\d+(?:[.,]\d+)*|[^\W\d_]+|[^\w\s]|_")
+_OPERATORS = frozenset("+-−*/×÷^=<>%≤≥≠±")
+_COUNTING = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion dozen half "
+    "halves third thirds quarter quarters fifth fifths sixth seventh eighth ninth tenth once twice thrice double triple "
+    "quadruple first second"
+)
+_TURNING = "not no none never without more less fewer most least except before after"
+_HARD_WORDS = frozenset(_COUNTING.split()) | frozenset(_TURNING.split())
+_GRAM = 3
+_PERMUTATIONS = 128
+_SEED = 20_260_101
+_BRUTE_FORCE = 32
+
+
+@dataclass(slots=True)
+class NearDuplicates:
+    """An index of kept texts; `find` names the first kept text that a new one nearly duplicates."""
+
+    threshold: float
+    _kept: list[frozenset[bytes]] = field(default_factory=list)
+    _blocks: dict[tuple[str, ...], "_Block"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.threshold <= 1.0:
+            raise SetupError(f"near_duplicates is {self.threshold}, and must be a Jaccard similarity from 0.5 to 1.0.")
+
+    def find(self, text: str) -> int | None:
+        """The number (by order of adding) of the first kept text it nearly duplicates, else None."""
+        hard, grams = _features(text)
+        block = self._blocks.get(hard)
+        candidates = block.candidates(grams) if block else ()
+        return next((number for number in candidates if _jaccard(grams, self._kept[number]) >= self.threshold), None)
+
+    def add(self, text: str) -> int:
+        """Keep a text; gives its number."""
+        hard, grams = _features(text)
+        self._kept.append(grams)
+        number = len(self._kept) - 1
+        self._blocks.setdefault(hard, _Block(self.threshold)).add(number, grams)
+        return number
+
+
+@dataclass(slots=True)
+class _Block:
+    """Kept texts with the same numbers: all of them are candidates while they are few, then those that share a band."""
+
+    threshold: float
+    members: list[tuple[int, frozenset[bytes]]] = field(default_factory=list)
+    lsh: RMinHashLSH | None = None
+
+    def add(self, number: int, grams: frozenset[bytes]) -> None:
+        self.members.append((number, grams))
+        if self.lsh is not None:
+            self.lsh.insert(number, _sketch(grams))
+        elif len(self.members) > _BRUTE_FORCE:
+            bands = 32 if self.threshold >= 0.7 else 64
+            self.lsh = RMinHashLSH(threshold=self.threshold, num_perm=_PERMUTATIONS, num_bands=bands)
+            for member, its_grams in self.members:
+                self.lsh.insert(member, _sketch(its_grams))
+
+    def candidates(self, grams: frozenset[bytes]) -> Sequence[int]:
+        if self.lsh is None:
+            return [number for number, _ in self.members]
+        return sorted(set(self.lsh.query(_sketch(grams))))
+
+
+def near_duplicates(texts: Sequence[str], threshold: float = 0.9) -> list[int | None]:
+    """For each text the index of the earlier, kept text that it nearly duplicates, or None; deterministic."""
+    index = NearDuplicates(threshold)
+    positions: dict[int, int] = {}
+    found: list[int | None] = []
+    for position, text in enumerate(texts):
+        match = index.find(text)
+        if match is None:
+            positions[index.add(text)] = position
+        found.append(None if match is None else positions[match])
+    return found
+
+
+def same_numbers(first: str, second: str) -> bool:
+    """Whether two texts agree in their numbers, operators and turning words, in order."""
+    return _features(first)[0] == _features(second)[0]
+
+
+def _features(text: str) -> tuple[tuple[str, ...], frozenset[bytes]]:
+    tokens = _TOKEN.findall(text.casefold())
+    hard = tuple(token for token in tokens if _is_hard(token))
+    coded = [token.encode("utf-8", errors="surrogatepass") for token in tokens]
+    grams = {b" ".join(coded[start : start + _GRAM]) for start in range(max(1, len(coded) - _GRAM + 1))}
+    return hard, frozenset(grams)
+
+
+def _is_hard(token: str) -> bool:
+    return token in _HARD_WORDS or token in _OPERATORS or any(character.isnumeric() for character in token)
+
+
+def _jaccard(first: frozenset[bytes], second: frozenset[bytes]) -> float:
+    return len(first & second) / len(first | second)
+
+
+def _sketch(grams: frozenset[bytes]) -> RMinHash:
+    sketch = RMinHash(num_perm=_PERMUTATIONS, seed=_SEED)
+    sketch.update(sorted(grams))
+    return sketch

@@ -1,0 +1,85 @@
+"""Selectors `quota` and `vanilla`: the first distinct correct solutions of a problem, k of them or all.
+
+Know sample order and texts; no score and nothing an evaluation sees. A copy is `duplicate_solution` whether or not the
+quota is full, so `over_quota` counts solutions that a larger quota would have kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.select.decide import check_one_problem, decision, failing_reason, in_sample_order
+from pipelines.select.distinct import solution_key, solution_text
+from pipelines.select.near_duplicates import NearDuplicates
+from storage.errors import SetupError
+from storage.records import Decision, Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """The first `per_problem` distinct correct solutions in sample order; `near_duplicates`: a Jaccard threshold."""
+
+    name = "quota"
+    version = "1"
+    per_problem: int = 4
+    near_duplicates: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.per_problem, bool) or not isinstance(self.per_problem, int) or self.per_problem < 1:
+            raise SetupError(f"selector 'quota': option 'per_problem' is {self.per_problem!r}, and must be at least 1.")
+        _near_index(self.near_duplicates)
+
+    def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
+        """One decision per rollout of one problem, in input order."""
+        reasons = _first_distinct(rollouts, self.per_problem, _near_index(self.near_duplicates))
+        for rollout in rollouts:
+            yield decision(run, rollout, (self.name, self.version), reasons[rollout.completion.id])
+
+
+@dataclass(frozen=True, slots=True)
+class Vanilla:
+    """Every distinct correct solution: vanilla rejection sampling (VRT), the baseline of DART-Math."""
+
+    name = "vanilla"
+    version = "1"
+    near_duplicates: float | None = None
+
+    def __post_init__(self) -> None:
+        _near_index(self.near_duplicates)
+
+    def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
+        """One decision per rollout of one problem, in input order."""
+        reasons = _first_distinct(rollouts, len(rollouts), _near_index(self.near_duplicates))
+        for rollout in rollouts:
+            yield decision(run, rollout, (self.name, self.version), reasons[rollout.completion.id])
+
+
+def _near_index(threshold: float | None) -> NearDuplicates | None:
+    return None if threshold is None else NearDuplicates(threshold)
+
+
+def _first_distinct(rollouts: Sequence[Rollout], quota: int, near: NearDuplicates | None) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    seen: set[str] = set()
+    kept = 0
+    for rollout in in_sample_order(rollouts):
+        text = solution_text(rollout.completion)
+        reason = failing_reason(rollout) or _copy_reason(text, seen, near)
+        if reason is None:
+            reason = "kept" if kept < quota else "over_quota"
+            kept += reason == "kept"
+        reasons[rollout.completion.id] = reason
+    check_one_problem(rollouts, reasons)
+    return reasons
+
+
+def _copy_reason(text: str, seen: set[str], near: NearDuplicates | None) -> str | None:
+    """Whether a correct solution repeats an earlier one; remembers it if not."""
+    key = solution_key(text)
+    if key in seen:
+        return "duplicate_solution"
+    seen.add(key)
+    if near is not None:
+        if near.find(text) is not None:
+            return "near_duplicate"
+        near.add(text)
+    return None
