@@ -1,0 +1,67 @@
+"""Tracking a folder with DVC: `dvc add` in a child process, never a commit. Knows nothing of what the folder holds.
+
+Analytics and the update check are switched off for the child. Where there is no DVC repository, or DVC refuses, the folder
+stays untracked and the caller gets one warning line.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """What came of tracking a folder. `files` are the paths that git should get, `warning` why DVC does not have it."""
+
+    files: tuple[Path, ...]
+    warning: str | None = None
+
+
+def add(path: Path) -> Tracked:
+    """Run `dvc add` on a folder; again on a tracked one changes nothing. Never raises for want of git or DVC."""
+    root = repository(path, ".dvc")
+    if root is None:
+        return Tracked((), f"warning: {path.name} is not tracked: no DVC repository here (git init && dvc init).")
+    done = run(["add", "--quiet", str(path.resolve().relative_to(root))], root)
+    if done.returncode:
+        return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {_last_line(done.stderr)}")
+    pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
+    return Tracked(tuple(file for file in (pointer, ignore) if file.exists()))
+
+
+def remove(path: Path) -> None:
+    """Stop tracking a folder: its .dvc file and its line in .gitignore go, its files stay. Nothing if it is not tracked."""
+    root = repository(path, ".dvc")
+    pointer = path.with_name(f"{path.name}.dvc")
+    if root is not None and pointer.exists():
+        run(["remove", "--quiet", str(pointer.resolve().relative_to(root))], root)
+
+
+def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
+    """A dvc command in a repository, by this interpreter's own DVC."""
+    # CI silences the update check, which would ask a server and leave a daemon behind.
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "CI": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def repository(path: Path, marker: str) -> Path | None:
+    """The nearest folder at or above `path` that holds `marker` (.git or .dvc)."""
+    resolved = path.resolve()
+    return next((folder for folder in (resolved, *resolved.parents) if (folder / marker).exists()), None)
+
+
+def git_add_line(files: list[Path]) -> str | None:
+    """The `git add ...` line for a person to run, relative to the git root; None outside of git."""
+    root = repository(files[0], ".git") if files else None
+    if root is None:
+        return None
+    return "git add " + " ".join(sorted({str(file.resolve().relative_to(root)) for file in files}))
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0].removeprefix("ERROR: ") if lines else "no message"

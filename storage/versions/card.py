@@ -1,0 +1,105 @@
+"""README.md of a version: the dataset card, from the manifest alone. The same manifest, the same text.
+
+Knows nothing of files. Its front matter is the one that dataset hubs read. It names the version by hash, not by number,
+which a rebase may change.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def card(manifest: Mapping[str, Any]) -> str:
+    """The card as Markdown."""
+    parts = [
+        _front_matter(manifest),
+        f"# {manifest['name']} @ {manifest['hashes']['content'][:8]}",
+        _summary(manifest),
+        "## Difficulty\n\n" + _level_table(manifest["counts"]["levels"]),
+        "## Why rollouts were dropped\n\n" + _count_table("reason", manifest["counts"]["dropped_by_reason"]),
+        "## Metrics\n\n" + _metric_table(manifest["metrics"]),
+        "## How it was made\n\n```yaml\n" + yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True) + "```",
+        "## Identity\n\n" + _identity(manifest),
+        "## Reading it\n\n" + _READING,
+        "## Limits\n\n" + _LIMITS,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested objects as dotted keys; lists and scalars are leaves."""
+    if not isinstance(value, Mapping):
+        return {prefix: value}
+    leaves: dict[str, Any] = {}
+    for key, item in value.items():
+        leaves.update(flatten(item, f"{prefix}.{key}" if prefix else str(key)))
+    return leaves
+
+
+def _front_matter(manifest: Mapping[str, Any]) -> str:
+    kept = manifest["counts"]["kept"]
+    licences = sorted(manifest["counts"]["licences"])
+    value = {
+        "license": licences[0].lower() if len(licences) == 1 else "other",
+        "pretty_name": manifest["name"],
+        "size_categories": [next((name for limit, name in _SIZES if kept < limit), "n>1M")],
+        "tags": ["rollouts", "verified"],
+    }
+    return "---\n" + yaml.safe_dump(value, sort_keys=True) + "---"
+
+
+def _summary(manifest: Mapping[str, Any]) -> str:
+    counts = manifest["counts"]
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts["outcomes"].items()) or "none judged"
+    return (
+        f"{counts['problems']} problems, {counts['rollouts']} rollouts ({outcomes}); {counts['kept']} kept, "
+        f"{counts['dropped']} dropped. All rollouts of the plan are inside, each with its decision and reason; "
+        "the view `kept` is the training set."
+    )
+
+
+def _level_table(levels: Mapping[str, Mapping[str, int]]) -> str:
+    columns = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
+    return _table(("level", *columns), [(level, *(tally[column] for column in columns)) for level, tally in levels.items()])
+
+
+def _count_table(what: str, counted: Mapping[str, int]) -> str:
+    return _table((what, "rollouts"), sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _metric_table(metrics: Mapping[str, Any]) -> str:
+    return _table(("metric", "value"), sorted(flatten(metrics).items()) if metrics else [])
+
+
+def _identity(manifest: Mapping[str, Any]) -> str:
+    rows = [(f"{kind} hash", f"`{digest}`") for kind, digest in sorted(manifest["hashes"].items())]
+    rows += [("recipe hash", f"`{manifest['recipe_hash']}`"), ("parent", f"`{manifest['parent'] or 'none'}`")]
+    rows += [("licences", ", ".join(manifest["counts"]["licences"])), ("sources", ", ".join(manifest["counts"]["sources"]))]
+    rows += [(f"fingerprint {key}", str(value)) for key, value in sorted(flatten(manifest["fingerprint"]).items()) if key]
+    return _table(("what", "value"), rows)
+
+
+def _table(header: tuple[str, ...], rows: Any) -> str:
+    lines = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in (header, *rows)]
+    if len(lines) == 1:
+        return "none"
+    return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+_READING = """```python
+import duckdb
+connection = duckdb.connect("dataset.duckdb", read_only=True)
+kept = connection.sql("select * from kept").df()
+```"""
+
+_LIMITS = (
+    "Rollouts drawn adaptively are data, not measurements: their shares say how hard the kept rows were to get, not how "
+    "often the model is right. `undecided` counts in no rate. A verdict is as good as the verifier named in the manifest."
+)

@@ -1,0 +1,128 @@
+"""The identity of a version: SHA-256 over its rows in one order and one spelling. Knows nothing of files or numbers.
+
+A row is the canonical JSON of [kind, value, value, ...], the values in the order of a named column list; rows are sorted by
+kind and by the key of that kind. Left out on purpose: times, run and batch ids, model paths, free `meta`, and float scores,
+which differ in their last digit between machines and have a hash of their own.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.segments.schema import Kind
+from storage.versions.snapshot import KEYS, Snapshot
+
+CONTENT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
+    "completions": (
+        "id",
+        "prompt_id",
+        "engine",
+        "model_digest",
+        "stream",
+        "sample_index",
+        "seed",
+        "text",
+        "reasoning",
+        "messages",
+        "finish_reason",
+        "tokens_in",
+        "tokens_out",
+    ),
+    "decisions": (
+        "problem_id",
+        "completion_id",
+        "selector",
+        "version",
+        "kept",
+        "reason",
+        "outcome",
+        "verifier",
+        "verifier_version",
+    ),
+    "problems": (
+        "id",
+        "prompt_id",
+        "prompt",
+        "reference",
+        "kind",
+        "tests",
+        "source",
+        "licence",
+        "split",
+        "level",
+        "skill",
+        "template",
+        "external_id",
+    ),
+    "verdicts": ("completion_id", "problem_id", "verifier", "version", "outcome", "rule", "extracted"),
+}
+SCORE_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "value")
+
+_CHUNK = 16_384  # rows turned into Python values at a time: bounds memory, large enough to amortise the calls
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def content_hash(snapshot: Snapshot) -> str:
+    """64 hex digits over problems, completions, verdicts and decisions; equal for equal content, in whatever row order."""
+    return _digest(_rows(kind, snapshot.table(kind), columns) for kind, columns in CONTENT_COLUMNS.items())
+
+
+def kept_hash(snapshot: Snapshot) -> str:
+    """64 hex digits over what the kept decisions name: the problems, the completions and which belongs to which.
+
+    Verdicts and reasons are left out, so it stays equal when a version differs only in why it keeps the same rows.
+    """
+    kept = snapshot.decisions.filter(snapshot.decisions["kept"])
+    problems = _only(snapshot.problems, kept["problem_id"])
+    completions = _only(snapshot.completions, kept["completion_id"])
+    return _digest(
+        [
+            _rows("completions", completions, CONTENT_COLUMNS["completions"]),
+            _rows("decisions", kept, ("problem_id", "completion_id")),
+            _rows("problems", problems, CONTENT_COLUMNS["problems"]),
+        ]
+    )
+
+
+def scores_hash(snapshot: Snapshot) -> str:
+    """64 hex digits over the scores, each rounded to 12 significant digits."""
+    return _digest([_rows("scores", snapshot.scores, SCORE_COLUMNS)])
+
+
+def _digest(groups: Iterable[Iterator[list[str]]]) -> str:
+    digest = hashlib.sha256()
+    for group in groups:
+        for lines in group:
+            # A newline ends every row; canonical JSON holds no raw newline, so rows cannot run together.
+            digest.update(("\n".join(lines) + "\n").encode("utf-8"))
+    return digest.hexdigest()
+
+
+def _rows(kind: Kind, table: pa.Table, columns: Sequence[str]) -> Iterator[list[str]]:
+    """The rows of a table as JSON lines, sorted by the kind's key, a chunk at a time."""
+    order = pc.sort_indices(table.select(list(KEYS[kind])), sort_keys=[(key, "ascending") for key in KEYS[kind]])
+    narrow = table.select(list(columns))
+    for start in range(0, narrow.num_rows, _CHUNK):
+        chunk = narrow.take(order.slice(start, _CHUNK))
+        values = [_values(chunk[name]) for name in columns]
+        yield [_ENCODE([kind, *row]) for row in zip(*values, strict=True)]
+
+
+def _values(column: Any) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    return [_twelve_digits(value) for value in values] if pa.types.is_floating(column.type) else values
+
+
+def _twelve_digits(value: float | None) -> float | str | None:
+    if value is None or not math.isfinite(value):
+        return value if value is None else str(value)
+    return float(f"{value:.12g}")
+
+
+def _only(table: pa.Table, ids: Any) -> pa.Table:
+    return table.filter(pc.is_in(table["id"], value_set=pc.unique(ids)))

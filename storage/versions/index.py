@@ -1,0 +1,143 @@
+"""datasets/<name>/index.json: which versions a dataset has. Git-tracked and the truth; knows nothing of their rows.
+
+Also its tags, yanks and sign-offs. One entry per version, one value per line, so two clones that both add a version
+conflict in git where a person can see it. A copy of each manifest lies beside it in manifests/, so that `list` and `show`
+work in a clone that has not fetched the rows.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from storage.errors import SetupError
+from storage.versions.durable import write_text
+
+INDEX_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One version as the index records it. `parent` is the content hash of the version it came after."""
+
+    number: int
+    content_hash: str
+    kept_hash: str
+    scores_hash: str
+    recipe_hash: str
+    parent: str | None
+    created_at: str
+    problems: int
+    rows: int
+    kept: int
+
+    @property
+    def folder(self) -> str:
+        """The name of the version's folder: number and the first eight digits of its content hash."""
+        return f"v{self.number}-{self.content_hash[:8]}"
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """A person's word on one version."""
+
+    folder: str
+    by: str
+    at: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Index:
+    """The versions of one dataset, oldest first, with tags (name -> folder) and yanks (folder -> reason)."""
+
+    name: str
+    versions: tuple[Entry, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    yanked: Mapping[str, str] = field(default_factory=dict)
+    signoffs: tuple[SignOff, ...] = ()
+
+    @property
+    def newest(self) -> Entry | None:
+        """The version with the highest number, yanked or not."""
+        return self.versions[-1] if self.versions else None
+
+    def next_number(self) -> int:
+        """The number that the next version gets."""
+        return self.newest.number + 1 if self.newest else 1
+
+    def with_version(self, entry: Entry) -> "Index":
+        """The index with one more version; unchanged if it has that folder already."""
+        if any(known.folder == entry.folder for known in self.versions):
+            return self
+        versions = sorted((*self.versions, entry), key=lambda known: known.number)
+        return replace(self, versions=tuple(versions))
+
+
+def index_path(datasets: Path, name: str) -> Path:
+    """Where the index of a dataset lies."""
+    return datasets / name / "index.json"
+
+
+def manifest_copy(datasets: Path, name: str, folder: str) -> Path:
+    """Where the git-tracked copy of a version's manifest lies."""
+    return datasets / name / "manifests" / f"{folder}.json"
+
+
+def dataset_names(datasets: Path) -> list[str]:
+    """The datasets that have an index, sorted."""
+    return sorted(path.parent.name for path in datasets.glob("*/index.json"))
+
+
+def load_index(datasets: Path, name: str) -> Index:
+    """The index of a dataset; an empty one if it has no version yet. SetupError if the file cannot be read."""
+    path = index_path(datasets, name)
+    if not path.exists():
+        return Index(name)
+    return parse_index(path.read_text(encoding="utf-8"), path)
+
+
+def save_index(datasets: Path, index: Index) -> None:
+    """Write an index whole."""
+    write_text(index_path(datasets, index.name), index_text(index))
+
+
+def index_text(index: Index) -> str:
+    """The text of index.json."""
+    value = {"index_schema": INDEX_SCHEMA, **asdict(index)}
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def parse_index(text: str, path: Path) -> Index:
+    """An index from its text; `path` is named in the error."""
+    value = _json_object(text, path)
+    if value.get("index_schema") != INDEX_SCHEMA:
+        found = value.get("index_schema")
+        raise SetupError(
+            f"{path} has index_schema {found!r}; this Rollmill reads {INDEX_SCHEMA}.", next_command="update the checkout"
+        )
+    return Index(
+        name=value["name"],
+        versions=tuple(Entry(**entry) for entry in value["versions"]),
+        tags=value["tags"],
+        yanked=value["yanked"],
+        signoffs=tuple(SignOff(**item) for item in value["signoffs"]),
+    )
+
+
+def _json_object(text: str, path: Path) -> dict[str, Any]:
+    if "<<<<<<< " in text:
+        raise SetupError(
+            f"{path} holds a git conflict: two clones made a version of the same number.",
+            next_command=f"rollmill dataset rebase {path.parent.name}",
+        )
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SetupError(
+            f"{path} is not valid JSON (line {error.lineno}: {error.msg}).", next_command=f"git checkout -- {path}"
+        ) from error
+    if not isinstance(value, dict):
+        raise SetupError(f"{path} holds no JSON object.", next_command=f"git checkout -- {path}")
+    return value

@@ -1,0 +1,191 @@
+"""Publishing a version so that a crash at any point leaves nothing half done. Knows nothing of recipes or gates.
+
+The version is written whole into a hidden folder beside its place and fsynced; then an intent is recorded. From there every
+step is idempotent and driven by the intent alone: rename, ledger, index, `dvc add`. Whoever comes next (`publish`, or any
+writing command through `finish_interrupted`) finishes an intent that a killed process left. Never commits to git.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from storage import dvc
+from storage.errors import SetupError
+from storage.failpoints import hit
+from storage.faults import explained, full_disk
+from storage.versions.card import card
+from storage.versions.database import write_database
+from storage.versions.durable import locked, sync, sync_folder, write_text
+from storage.versions.index import Entry, index_path, load_index, manifest_copy, save_index
+from storage.versions.ledger import record_version
+from storage.versions.manifest import full_manifest
+from storage.versions.resolve import VersionInfo, version_info
+from storage.versions.snapshot import Snapshot, checked
+
+if TYPE_CHECKING:
+    from storage.workspace import Workspace
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+_PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The version that now holds the content, whether it is new, and lines for a person."""
+
+    version: VersionInfo
+    created: bool
+    messages: list[str]
+
+
+def publish(ws: Workspace, snapshot: Snapshot, *, report_html: str, report_json: dict[str, Any]) -> Published:
+    """Make the snapshot the newest version of its dataset; no new version if the newest has the same content."""
+    if not _NAME.match(snapshot.name):
+        raise SetupError(f"{snapshot.name!r} is no dataset name: use letters, digits, '-', '_' and '.', at most 64.")
+    snapshot = checked(snapshot)
+    datasets = ws.root / "datasets"
+    with locked(_lock(ws, snapshot.name)):
+        messages = _finish(ws, snapshot.name)
+        index = load_index(datasets, snapshot.name)
+        newest = index.newest
+        manifest = full_manifest(snapshot, newest.content_hash if newest else None)
+        if newest and newest.content_hash == manifest["hashes"]["content"]:
+            info = version_info(datasets, index, newest)
+            return Published(info, created=False, messages=[*messages, *_unchanged(info, manifest)])
+        entry = _entry(index.next_number(), manifest)
+        _write_partial(ws, snapshot, manifest, (entry, report_html, report_json))
+        messages += _finish(ws, snapshot.name)
+        index = load_index(datasets, snapshot.name)
+        return Published(version_info(datasets, index, entry), created=True, messages=messages)
+
+
+def finish_interrupted(ws: Workspace) -> list[str]:
+    """Finish every publication that a dead process left, and remove folders it never completed; lines for a person."""
+    messages: list[str] = []
+    names = {path.stem for path in (ws.state / "publishing").glob("*.json")}
+    names |= {path.parent.name for path in (ws.root / "datasets").glob(f"*/{_PARTIAL}*")}
+    for name in sorted(names):
+        with locked(_lock(ws, name), wait=False) as mine:
+            if mine:  # otherwise its publisher is alive and at work
+                messages += _finish(ws, name)
+    return messages
+
+
+def _finish(ws: Workspace, name: str) -> list[str]:
+    """Carry the recorded intent of one dataset to its end. The caller holds the dataset's lock."""
+    intent = _intent(ws, name)
+    folder = ws.root / "datasets" / name
+    if not intent.exists():
+        for leftover in folder.glob(f"{_PARTIAL}*"):
+            shutil.rmtree(leftover)
+        return []
+    entry = Entry(**json.loads(intent.read_text(encoding="utf-8")))
+    final = folder / entry.folder
+    _rename(folder / (_PARTIAL + entry.folder), final)
+    hit("publish.renamed")
+    messages = _record(ws, name, entry)
+    tracked = dvc.add(final)
+    hit("publish.dvc")
+    intent.unlink()
+    sync(intent.parent)
+    return messages + _advice(ws, name, entry, tracked)
+
+
+def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
+    datasets = ws.root / "datasets"
+    index = load_index(datasets, name).with_version(entry)
+    record_version(ws, version_info(datasets, index, entry))
+    hit("publish.ledger")
+    manifest = (datasets / name / entry.folder / "manifest.json").read_text(encoding="utf-8")
+    write_text(manifest_copy(datasets, name, entry.folder), manifest)
+    save_index(datasets, index)
+    hit("publish.index")
+    return [f"published {name}@v{entry.number} ({entry.content_hash[:8]}): {entry.kept} of {entry.rows} rollouts kept."]
+
+
+def _advice(ws: Workspace, name: str, entry: Entry, tracked: dvc.Tracked) -> list[str]:
+    datasets = ws.root / "datasets"
+    files = [index_path(datasets, name), manifest_copy(datasets, name, entry.folder), *tracked.files]
+    return [line for line in (tracked.warning, dvc.git_add_line(files)) if line]
+
+
+def _unchanged(info: VersionInfo, manifest: dict[str, Any]) -> list[str]:
+    lines = [f"{info.ref} ({info.content_hash[:8]}) already has this content; no new version."]
+    if info.scores_hash != manifest["hashes"]["scores"]:
+        lines.append(f"the scores differ from those of {info.ref}; scores alone make no version and were not stored.")
+    if not info.path.exists():
+        lines.append(f"its rows are not in this clone: dvc pull {info.path}.dvc")
+    return lines
+
+
+def _entry(number: int, manifest: dict[str, Any]) -> Entry:
+    counts, hashes = manifest["counts"], manifest["hashes"]
+    return Entry(
+        number=number,
+        content_hash=hashes["content"],
+        kept_hash=hashes["kept"],
+        scores_hash=hashes["scores"],
+        recipe_hash=str(manifest["recipe_hash"]),
+        parent=manifest["parent"],
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        problems=counts["problems"],
+        rows=counts["rollouts"],
+        kept=counts["kept"],
+    )
+
+
+def _write_partial(
+    ws: Workspace, snapshot: Snapshot, manifest: dict[str, Any], rest: tuple[Entry, str, dict[str, Any]]
+) -> None:
+    """Write the whole version beside its place, make it durable, then record the intent to publish it."""
+    entry, report_html, report_json = rest
+    partial = ws.root / "datasets" / snapshot.name / (_PARTIAL + entry.folder)
+    texts = {
+        "manifest.json": _json(manifest),
+        "README.md": card(manifest),
+        "report.html": report_html,
+        "report.json": _json(report_json),
+    }
+    try:
+        with explained(partial):
+            partial.mkdir(parents=True)
+            write_database(partial / "dataset.duckdb", snapshot, manifest)
+            for name, text in texts.items():
+                (partial / name).write_text(text, encoding="utf-8")
+            sync_folder(partial)
+            sync(partial.parent)
+            write_text(_intent(ws, snapshot.name), _json(asdict(entry)))
+    except duckdb.IOException as error:  # what DuckDB makes of a full disk
+        raise full_disk(str(partial)) from error
+    finally:
+        if not _intent(ws, snapshot.name).exists():
+            shutil.rmtree(partial, ignore_errors=True)
+    hit("publish.folder_written")
+
+
+def _rename(partial: Path, final: Path) -> None:
+    if partial.exists() and final.exists():
+        shutil.rmtree(partial)  # an equal folder lies there already, left by another branch of the repository
+    elif partial.exists():
+        partial.rename(final)
+        sync(final.parent)
+
+
+def _intent(ws: Workspace, name: str) -> Path:
+    return ws.state / "publishing" / f"{name}.json"
+
+
+def _lock(ws: Workspace, name: str) -> Path:
+    return ws.state / "locks" / f"publish-{name}.lock"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

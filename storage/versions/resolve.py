@@ -1,0 +1,123 @@
+"""From what a person types (`arithmetic`, `arithmetic@v2`, `@3f9a0c1d`, `@tag`) to one version. Reads the index only.
+
+A bare name means the newest version that is not yanked; a yanked one can still be named outright.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import SetupError, unknown_name
+from storage.versions.index import Entry, Index, dataset_names, load_index
+
+_NUMBER = re.compile(r"v(\d+)(?:-([0-9a-f]{8}))?$")
+_HASH = re.compile(r"[0-9a-f]{4,64}$")
+
+
+@dataclass(frozen=True)
+class VersionInfo:
+    """One version: what the index says of it, and the folder where its files lie or would lie. `rows` counts rollouts."""
+
+    name: str
+    number: int
+    content_hash: str
+    kept_hash: str
+    scores_hash: str
+    recipe_hash: str
+    parent: str | None
+    path: Path
+    tags: tuple[str, ...]
+    yanked: str | None
+    created_at: str
+    problems: int
+    rows: int
+    kept: int
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder, `v3-3f9a0c1d`."""
+        return self.path.name
+
+    @property
+    def ref(self) -> str:
+        """How a person names it, `arithmetic@v3`."""
+        return f"{self.name}@v{self.number}"
+
+
+def version_info(datasets: Path, index: Index, entry: Entry) -> VersionInfo:
+    """The public form of an index entry."""
+    return VersionInfo(
+        name=index.name,
+        number=entry.number,
+        content_hash=entry.content_hash,
+        kept_hash=entry.kept_hash,
+        scores_hash=entry.scores_hash,
+        recipe_hash=entry.recipe_hash,
+        parent=entry.parent,
+        path=datasets / index.name / entry.folder,
+        tags=tuple(sorted(tag for tag, folder in index.tags.items() if folder == entry.folder)),
+        yanked=index.yanked.get(entry.folder),
+        created_at=entry.created_at,
+        problems=entry.problems,
+        rows=entry.rows,
+        kept=entry.kept,
+    )
+
+
+def versions(datasets: Path, name: str) -> list[VersionInfo]:
+    """Every version of a dataset, oldest first."""
+    index = _known_index(datasets, name)
+    return [version_info(datasets, index, entry) for entry in index.versions]
+
+
+def resolve(datasets: Path, reference: str) -> VersionInfo:
+    """The one version that a reference names; SetupError with the choices if there is none or more than one."""
+    name, _, wanted = reference.partition("@")
+    index = _known_index(datasets, name)
+    entry = _find(index, wanted) if wanted else _newest_usable(index)
+    return version_info(datasets, index, entry)
+
+
+def _known_index(datasets: Path, name: str) -> Index:
+    known = dataset_names(datasets)
+    if not known:
+        raise SetupError(f"no dataset {name!r}: none is published yet.", next_command="rollmill curate RECIPE")
+    if name not in known:
+        raise unknown_name("dataset", name, known, next_command="rollmill dataset list")
+    return load_index(datasets, name)
+
+
+def _newest_usable(index: Index) -> Entry:
+    usable = [entry for entry in index.versions if entry.folder not in index.yanked]
+    if not usable:
+        raise SetupError(f"every version of {index.name} is yanked; name one outright.", choices=_choices(index))
+    return usable[-1]
+
+
+def _find(index: Index, wanted: str) -> Entry:
+    if wanted in index.tags:
+        matches = [entry for entry in index.versions if entry.folder == index.tags[wanted]]
+    elif number := _NUMBER.match(wanted):
+        matches = [
+            entry
+            for entry in index.versions
+            if entry.number == int(number[1]) and entry.content_hash.startswith(number[2] or "")
+        ]
+    elif _HASH.match(wanted):
+        # A recipe that returns to an earlier state republishes its content: the newest of equals is meant.
+        matches = [entry for entry in index.versions if entry.content_hash.startswith(wanted)]
+        matches = matches[-1:] if len({entry.content_hash for entry in matches}) == 1 else matches
+    else:
+        matches = []
+    if len(matches) != 1:
+        what = "no version" if not matches else f"{len(matches)} versions"
+        raise SetupError(
+            f"{index.name} has {what} called {wanted!r}.",
+            choices=_choices(index),
+            next_command=f"rollmill dataset show {index.name}",
+        )
+    return matches[0]
+
+
+def _choices(index: Index) -> list[str]:
+    return [*(f"v{entry.number} ({entry.content_hash[:8]})" for entry in index.versions), *sorted(index.tags)]

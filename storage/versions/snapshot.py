@@ -1,0 +1,93 @@
+"""What a dataset version is made of, before it has a number, a folder or a hash.
+
+Five Arrow tables with the schemas of the segment kinds, and the manifest as its maker wrote it. It knows nothing of files,
+runs or the ledger; `completions` are all completions of the plan, kept or not.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.errors import SetupError
+from storage.segments.schema import SCHEMAS, Kind
+
+TABLES: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions")
+
+KEYS: Mapping[Kind, tuple[str, ...]] = {
+    "problems": ("id",),
+    "completions": ("id",),
+    "verdicts": ("completion_id", "problem_id", "verifier", "version"),
+    "scores": ("completion_id", "problem_id", "scorer", "version"),
+    "decisions": ("problem_id", "completion_id"),
+}
+
+
+def empty_table(kind: Kind) -> pa.Table:
+    """No rows, with the columns of a kind."""
+    return SCHEMAS[kind].empty_table()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The rows of a version, and its manifest: recipe, recipe_hash, run, fingerprint, verifiers, funnel, metrics."""
+
+    name: str
+    problems: pa.Table
+    completions: pa.Table
+    verdicts: pa.Table = field(default_factory=lambda: empty_table("verdicts"))
+    scores: pa.Table = field(default_factory=lambda: empty_table("scores"))
+    decisions: pa.Table = field(default_factory=lambda: empty_table("decisions"))
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    def table(self, kind: Kind) -> pa.Table:
+        """The table of one kind."""
+        found: pa.Table = getattr(self, kind)
+        return found
+
+    def tables(self) -> Iterator[tuple[Kind, pa.Table]]:
+        """(kind, table) in the order of TABLES."""
+        return ((kind, self.table(kind)) for kind in TABLES)
+
+
+def checked(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with its columns in schema order and type.
+
+    Raises SetupError for missing columns, for two rows with one key, and for decisions on rows that are not in it: such a
+    snapshot has no defined content.
+    """
+    tables = {kind: _conform(kind, table) for kind, table in snapshot.tables()}
+    for kind, table in tables.items():
+        _refuse_duplicates(kind, table)
+    _refuse_strangers(tables["decisions"], "completion_id", tables["completions"])
+    _refuse_strangers(tables["decisions"], "problem_id", tables["problems"])
+    return Snapshot(snapshot.name, **tables, manifest=snapshot.manifest)
+
+
+def _conform(kind: Kind, table: pa.Table) -> pa.Table:
+    missing = [name for name in SCHEMAS[kind].names if name not in table.column_names]
+    if missing:
+        raise SetupError(f"the {kind} of a dataset version lack the columns {', '.join(missing)}.")
+    return table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind])
+
+
+def _refuse_duplicates(kind: Kind, table: pa.Table) -> None:
+    keys = list(KEYS[kind])
+    counted = table.select(keys).group_by(keys, use_threads=False).aggregate([([], "count_all")])
+    if counted.num_rows == table.num_rows:
+        return
+    twice = counted.filter(pc.field("count_all") > 1).slice(0, 1).to_pylist()[0]
+    raise SetupError(
+        f"{kind} hold {twice['count_all']} rows of {', '.join(str(twice[key]) for key in keys)}; one is allowed."
+    )
+
+
+def _refuse_strangers(table: pa.Table, column: str, owners: pa.Table) -> None:
+    known = pc.is_in(table[column], value_set=owners["id"])
+    unknown = table[column].filter(pc.invert(known))
+    if len(unknown):
+        raise SetupError(
+            f"{len(unknown)} decisions name a {column} that the version does not hold, first {unknown[0].as_py()}."
+        )
