@@ -1,0 +1,191 @@
+"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes on cron lines. Knows only the file."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.recipe import RecipePath, Sets
+from storage.errors import SetupError
+
+Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    group = typer.Typer(
+        no_args_is_help=True, help="Curate recipes on cron lines while `rollmill up` runs.", rich_markup_mode=None
+    )
+    for name, verb in (("add", add), ("list", list_), ("pause", pause), ("resume", resume)):
+        group.command(name)(verb)
+    group.command("run-now")(run_now)
+    group.command("remove")(remove)
+    app.add_typer(group, name="schedule")
+
+
+def add(  # noqa: PLR0913 (a verb's parameters are its options)
+    recipe: RecipePath,
+    sets: Sets = None,
+    *,
+    cron: Annotated[str, typer.Option(help='Five fields, "0 2 * * *" for every night at two.')],
+    name: Annotated[str | None, typer.Option(help="Its name; the recipe's name by default.")] = None,
+    timezone: Annotated[str, typer.Option(help="The time zone of the cron line.")] = "UTC",
+    profile: Annotated[Path | None, typer.Option(help="The profile to run under.")] = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Curate a recipe whenever a cron line says so.
+
+    Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
+    """
+    from flows.prefect.schedules import Scheduled, checked_cron
+    from flows.recipe import load_profile, load_recipe
+
+    loaded = load_recipe(recipe, sets=sets or ())
+    load_profile(profile)
+    checked_cron(cron, timezone)
+    place = str(profile.resolve()) if profile else None
+    item = Scheduled(name or loaded.recipe.name, cron, str(recipe.resolve()), timezone, tuple(sets or ()), place)
+    schedules = _schedules()
+    if not dry_run:
+        schedules.add(item)
+    up = _is_up()
+    if json:
+        return as_json({**_row(item), "up": up, "dry_run": dry_run})
+    line(f"{'Would schedule' if dry_run else 'Scheduled'} {item.name}: {cron} {timezone}, next {_row(item)['next']}.")
+    return line(_served(up))
+
+
+def list_(*, json: AsJson = False) -> None:
+    """The schedules, and when each fires next.
+
+    Example: rollmill schedule list
+    """
+    rows = [_row(item) for item in _schedules().all()]
+    up = _is_up()
+    if json:
+        return as_json({"up": up, "schedules": rows})
+    if not rows:
+        return line('No schedules. Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"')
+    line(
+        columns(
+            ["name", "cron", "zone", "next", "recipe"],
+            [[r["name"], r["cron"], r["timezone"], r["next"], r["recipe"]] for r in rows],
+        )
+    )
+    return line(_served(up))
+
+
+def pause(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Let a schedule rest until it is resumed.
+
+    Example: rollmill schedule pause arithmetic
+    """
+    _set_paused(name, paused=True, dry_run=dry_run, json=json)
+
+
+def resume(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Let a paused schedule fire again.
+
+    Example: rollmill schedule resume arithmetic
+    """
+    _set_paused(name, paused=False, dry_run=dry_run, json=json)
+
+
+def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Forget a schedule; its datasets stay.
+
+    Example: rollmill schedule remove arithmetic
+    """
+    schedules = _schedules()
+    item = schedules.get(name)
+    if not dry_run:
+        schedules.remove(name)
+    if json:
+        return as_json({**_row(item), "removed": not dry_run})
+    return line(f"{'Would remove' if dry_run else 'Removed'} {name}.")
+
+
+def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Start a schedule's run at once, in the background, by the standing server.
+
+    Example: rollmill schedule run-now arithmetic
+    """
+    from storage.workspace import Workspace
+
+    from flows.prefect.managed import find_standing, healthy
+
+    item = _schedules().get(name)
+    with Workspace.open() as workspace:
+        standing = find_standing(workspace.state)
+    if standing is None or not healthy(standing.port):
+        raise SetupError(
+            f"schedule {name!r} needs a standing server.", next_command=f"rollmill up, or rollmill curate {item.recipe}"
+        )
+    run = None if dry_run else _submit(name, standing)
+    if json:
+        return as_json({"schedule": name, "flow_run": run})
+    return line(f"{'Would start' if dry_run else 'Started'} {name}. Next: rollmill runs watch")
+
+
+def _submit(name: str, standing: Any) -> str:
+    from flows.prefect.environment import apply, environment
+
+    apply(environment(standing.home, standing.port))
+    from prefect.deployments import run_deployment
+    from prefect.exceptions import ObjectNotFound
+
+    from flows.prefect.standing import deployment_name
+
+    try:
+        run = run_deployment(deployment_name(name), timeout=0, as_subflow=False)
+    except ObjectNotFound:
+        raise SetupError(f"the standing server does not know {name!r} yet.", next_command="wait three seconds") from None
+    return str(getattr(run, "id", run))
+
+
+def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
+    schedules = _schedules()
+    if dry_run:
+        schedules.get(name)
+    else:
+        schedules.pause(name, paused=paused)
+    item = schedules.get(name)
+    if json:
+        return as_json({**_row(item), "dry_run": dry_run})
+    state = "paused" if paused else f"on, next {_row(item)['next']}"
+    return line(f"{name} {'would be' if dry_run else 'is'} {state}.")
+
+
+def _schedules() -> Any:
+    from storage.workspace import Workspace
+
+    from flows.prefect.schedules import Schedules
+
+    with Workspace.open() as workspace:
+        return Schedules(workspace.state)
+
+
+def _is_up() -> bool:
+    from storage.workspace import Workspace
+
+    from flows.prefect.managed import find_standing
+
+    with Workspace.open() as workspace:
+        return find_standing(workspace.state) is not None
+
+
+def _served(up: bool) -> str:
+    return (
+        "Served: this workspace is up."
+        if up
+        else "Not served: schedules fire only while `rollmill up` runs. Next: rollmill up"
+    )
+
+
+def _row(item: Any) -> dict[str, Any]:
+    fires = item.next_time(datetime.now(UTC))
+    when = "paused" if fires is None else fires.isoformat(timespec="minutes")
+    return {"name": item.name, "cron": item.cron, "timezone": item.timezone, "recipe": item.recipe, "next": when}

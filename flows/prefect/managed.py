@@ -1,0 +1,173 @@
+"""Which Prefect server a command uses: the standing one of `rollmill up`, or a child of its own for as long as it runs.
+
+A listening socket is made first and handed to the child, so no port is raced for and early requests queue. Knows no flow.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from flows.prefect.environment import apply, child_environment, environment
+from flows.prefect.process import Process, process, spawn
+from storage.errors import RollmillError, SetupError
+
+PATIENCE = 120.0  # seconds a new server may take: the first start in a home migrates its database on a busy machine
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What `rollmill up` wrote about itself: its process, its server's port and home."""
+
+    process: Process
+    port: int
+    home: Path
+
+
+def standing_file(state: Path) -> Path:
+    """Where `up` leaves word of itself."""
+    return state / "up.json"
+
+
+def find_standing(state: Path) -> Standing | None:
+    """The standing server of this workspace when its process lives, whatever its health."""
+    try:
+        row = json.loads(standing_file(state).read_text())
+        found = Standing(Process(row["pid"], row["started"]), row["port"], Path(row["home"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if found.process.alive() else None
+
+
+def write_standing(state: Path, port: int, home: Path) -> None:
+    """Leave word of this process as the standing one, whole or not at all."""
+    me = process(os.getpid())
+    path = standing_file(state)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps({"pid": me.pid, "started": me.started, "port": port, "home": str(home)}))
+    draft.replace(path)
+
+
+def healthy(port: int, timeout: float = 2.0) -> bool:
+    """Whether a Prefect server answers on the loopback port."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=timeout) as reply:
+            return bool(reply.read() == b"true")
+    except (OSError, urllib.error.URLError, ValueError):
+        return False
+
+
+class ManagedServer:
+    """A Prefect server for the length of a `with` block; `start` returns at once and `wait` when it answers."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.port = 0
+        self._child: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+        self._private: Path | None = None
+
+    def start(self, *, services: bool = False) -> "ManagedServer":
+        """Find the standing server or start a child; call from the main thread, whose death the child follows."""
+        standing = None if services else find_standing(self.state)
+        if standing is not None and healthy(standing.port):
+            self.port = standing.port
+            apply(environment(standing.home, self.port, PREFECT_LOGGING_TO_API_ENABLED="false"))
+            return self
+        self._start_child(self._home(), services)
+        return self
+
+    @property
+    def reused(self) -> bool:
+        """Whether this is somebody else's server, which outlives us."""
+        return self._child is None
+
+    @property
+    def home(self) -> Path:
+        """The Prefect home in use."""
+        return Path(os.environ["PREFECT_HOME"])
+
+    def wait(self) -> None:
+        """Return when the server answers; RollmillError with the log's place when its process ended instead."""
+        deadline = time.monotonic() + PATIENCE
+        while not healthy(self.port, timeout=min(30.0, PATIENCE)):
+            if self._child is not None and self._child.poll() is not None:
+                raise RollmillError(f"the Prefect server ended with status {self._child.returncode}; see {self._log}.")
+            if time.monotonic() > deadline:
+                raise RollmillError(f"the Prefect server did not answer within {PATIENCE:.0f} s; see {self._log}.")
+            time.sleep(0.1)
+
+    def close(self) -> None:
+        """End the child, if it is ours; a standing server stays."""
+        if self._child is not None:
+            self._child.terminate()
+            try:
+                self._child.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+            self._child = None
+        if self._private is not None:
+            shutil.rmtree(self._private, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> "ManagedServer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def _log(self) -> Path:
+        return self.state / "logs" / "prefect.log"
+
+    def _home(self) -> Path:
+        """The workspace's Prefect home, or a throw-away one while another command's server is using that."""
+        home = self.state / "prefect"
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            lock = (self.state / "prefect.lock").open("w")
+        except OSError as error:
+            raise SetupError(f"cannot write in {self.state}: {error.strerror}.") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            self._sweep()
+            self._private = home = self.state / f"prefect-{os.getpid()}"
+        else:
+            self._lock = lock
+        home.mkdir(parents=True, exist_ok=True)
+        return home
+
+    def _sweep(self) -> None:
+        """Remove throw-away homes whose command was killed."""
+        for folder in self.state.glob("prefect-*"):
+            number = folder.name.removeprefix("prefect-")
+            if number.isdigit() and not process(int(number)).alive():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _start_child(self, home: Path, services: bool) -> None:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        self.port = listener.getsockname()[1]
+        settings = environment(home, self.port)
+        flags = ["--services"] if services else []
+        command = [sys.executable, "-m", "flows.prefect.server", "--fd", str(listener.fileno())]
+        command += ["--parent", str(os.getpid()), *flags]
+        self._child = spawn(command, child_environment(settings), self._log, keep=[listener.fileno()])
+        listener.close()
+        apply({**settings, "PREFECT_LOGGING_TO_API_ENABLED": "false"})

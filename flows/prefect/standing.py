@@ -1,0 +1,110 @@
+"""The standing process of `rollmill up`: Prefect's server as its child, and a runner that serves the schedules.
+
+Run as `python -m flows.prefect.standing STATE`. Knows the schedule file and the flow's name, not what it does.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from flows.prefect.managed import ManagedServer, find_standing, standing_file, write_standing
+from flows.prefect.schedules import Scheduled, Schedules
+from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.runner import Runner
+
+POLL_SECONDS = 2.0
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until SIGTERM; a second standing process of the workspace refuses to start."""
+    state = Path(arguments[0])
+    if find_standing(state) is not None:
+        raise SetupError("this workspace is up already.", next_command="rollmill down")
+    with ManagedServer(state).start(services=True) as server:
+        server.wait()
+        write_standing(state, server.port, server.home)
+        try:
+            asyncio.run(_serve(Schedules(state)))
+        finally:
+            standing_file(state).unlink(missing_ok=True)
+
+
+async def _serve(schedules: Schedules) -> None:
+    from prefect.runner import Runner
+
+    os.environ["ROLLMILL_PARENT"] = str(os.getpid())  # the scheduled runs end with us
+    runner = Runner(name="rollmill", pause_on_shutdown=False, query_seconds=POLL_SECONDS, limit=1)
+    running = asyncio.create_task(runner.start())
+    while not runner.started:
+        await asyncio.sleep(0.05)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    served: dict[str, Scheduled] = {}
+    while not stop.is_set() and not running.done():
+        served = await _reconcile(runner, served, {item.name: item for item in schedules.all()})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), POLL_SECONDS)
+    if not running.done():
+        await runner.astop()
+    await running
+
+
+async def _reconcile(runner: "Runner", served: dict[str, Scheduled], wanted: dict[str, Scheduled]) -> dict[str, Scheduled]:
+    """Deployments for the schedules that are new or changed; those no longer wanted are deleted."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    for name, item in wanted.items():
+        if served.get(name) != item:
+            await runner.aadd_deployment(_deployment(item))
+    gone = [name for name in served if name not in wanted]
+    if gone:
+        async with get_client() as client:
+            for name in gone:
+                with contextlib.suppress(ObjectNotFound):
+                    found = await client.read_deployment_by_name(deployment_name(name))
+                    await client.delete_deployment(found.id)
+    return wanted
+
+
+def deployment_name(schedule: str) -> str:
+    """Prefect's name (flow/deployment) for a schedule of ours."""
+    return f"curate/{schedule}"
+
+
+def _deployment(item: Scheduled) -> "RunnerDeployment":
+    from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.curate import curate
+
+    return curate.to_deployment(
+        item.name,
+        schedule=Cron(item.cron, timezone=item.timezone),
+        paused=item.paused,
+        parameters={"recipe": item.recipe, "sets": list(item.sets), "profile": item.profile},
+        concurrency_limit=1,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(0)

@@ -1,0 +1,18 @@
+"""Recipes and profiles: what may be written in them, and how they are read."""
+
+from flows.recipe.load import IMPORTED, LoadedRecipe, load_recipe, resolve_recipe
+from flows.recipe.methods import Resolved, resolve
+from flows.recipe.profile import Profile, load_profile
+from flows.recipe.schema import Recipe
+
+__all__ = [
+    "IMPORTED",
+    "LoadedRecipe",
+    "Profile",
+    "Recipe",
+    "Resolved",
+    "load_profile",
+    "load_recipe",
+    "resolve",
+    "resolve_recipe",
+]

@@ -1,0 +1,151 @@
+"""Method names of a recipe to classes: a registry's name, `package.module:Class`, or `file.py:Class`.
+
+Checks names and options against the registries and the constructors. Knows no workspace and runs nothing.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.abc import Loader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from storage.errors import SetupError, unknown_name
+from storage.ids import sha256_text
+
+REGISTRIES: Mapping[str, tuple[str, str]] = {
+    "synthesizer": ("pipelines.synthesize", "SYNTHESIZERS"),
+    "engine": ("pipelines.generate", "GENERATORS"),
+    "verifier": ("pipelines.verify", "VERIFIERS"),
+    "scorer": ("pipelines.score", "SCORERS"),
+    "budget": ("pipelines.budget", "BUDGETS"),
+    "selector": ("pipelines.select", "SELECTORS"),
+}
+# What a profile decides, though a constructor takes it: these cannot change a row.
+PROFILE_OPTIONS = frozenset({"threads", "workers"})
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A class with its full options: the recipe's, and the constructor's defaults where they are plain values."""
+
+    role: str
+    name: str
+    cls: type[Any]
+    options: Mapping[str, Any]
+    source_sha256: str | None = None
+
+    def build(self, **profile: Any) -> Any:
+        """An instance, with those of the profile's options that the constructor takes."""
+        taken = {key: value for key, value in profile.items() if key in parameters(self.cls)}
+        try:
+            built = self.cls(**self.options, **taken)
+        except (ValueError, TypeError) as error:
+            raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
+        for needed in () if self.role == "engine" else ("name", "version"):
+            if not isinstance(getattr(built, needed, None), str):
+                raise SetupError(f"{self.role} {self.name!r} has no {needed!r}; give the class a {needed} string.")
+        return built
+
+    def canonical(self) -> dict[str, Any]:
+        """What of this method is part of the recipe's identity: a user's file counts with its content."""
+        row: dict[str, Any] = {"method": self.name, "options": dict(self.options)}
+        return row if self.source_sha256 is None else {**row, "source_sha256": self.source_sha256}
+
+
+def registry(role: str) -> Mapping[str, type[Any]]:
+    """The names one may use for a role."""
+    module, name = REGISTRIES[role]
+    found: Mapping[str, type[Any]] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> Resolved:
+    """The class behind a name with its options checked; files are looked for beside the recipe (`base`)."""
+    sha: str | None = None
+    if ":" in name:
+        cls, sha = _users_own(role, name, base)
+    else:
+        known = registry(role)
+        if name not in known:
+            raise unknown_name(role, name, known)
+        cls = known[name]
+    return Resolved(role, name, cls, _checked(role, name, cls, options), sha)
+
+
+def parameters(cls: type[Any]) -> Mapping[str, inspect.Parameter]:
+    """The options a constructor takes by keyword."""
+    skip = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    return {name: p for name, p in inspect.signature(cls).parameters.items() if p.kind not in skip}
+
+
+def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    known = {key: p for key, p in parameters(cls).items() if key not in PROFILE_OPTIONS}
+    for key in options:
+        if key in PROFILE_OPTIONS:
+            raise SetupError(f"{role} {name!r}: {key!r} cannot change a row; it belongs in a profile.")
+        if key not in known:
+            raise unknown_name(f"option of {role} {name!r}", key, known)
+    missing = [key for key, p in known.items() if p.default is inspect.Parameter.empty and key not in options]
+    if missing and role != "engine":
+        raise SetupError(f"{role} {name!r} needs the option {missing[0]!r}.", choices=sorted(known))
+    defaults = {key: _plain(p.default) for key, p in known.items() if _is_plain(p.default)}
+    return {**defaults, **{key: _plain(value) for key, value in options.items()}}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list, range)):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list, range)) else value
+
+
+def _users_own(role: str, name: str, base: Path) -> tuple[type[Any], str | None]:
+    place, _, attribute = name.rpartition(":")
+    module, sha = _from_file(base / place) if place.endswith(".py") else (_from_dotted(role, name, place, base), None)
+    cls = getattr(module, attribute, None)
+    if not isinstance(cls, type):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise unknown_name(f"class in {place}", attribute, classes)
+    return cls, sha
+
+
+def _from_file(path: Path) -> tuple[ModuleType, str]:
+    if not path.is_file():
+        raise SetupError(f"no file {path} (looked for beside the recipe).")
+    sha = sha256_text(path.read_text(encoding="utf-8"))
+    key = f"rollmill_user_{sha[:16]}"
+    if key not in sys.modules:
+        spec = importlib.util.spec_from_file_location(key, path)
+        if spec is None or spec.loader is None:
+            raise SetupError(f"{path} is not a Python file.")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[key] = module
+        _run_users_code(spec.loader, module, path.name)
+    return sys.modules[key], sha
+
+
+def _from_dotted(role: str, name: str, place: str, base: Path) -> ModuleType:
+    folder = str(base.resolve())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    try:
+        return importlib.import_module(place)
+    except ImportError as error:
+        raise SetupError(f"{role} {name!r}: cannot import {place!r}: {error}.") from None
+
+
+def _run_users_code(loader: Loader, module: ModuleType, name: str) -> None:
+    """A user's file may raise anything; it is their mistake and is told in one line."""
+    try:
+        loader.exec_module(module)
+    except Exception as error:
+        sys.modules.pop(module.__name__, None)
+        raise SetupError(f"{name} cannot be loaded: {type(error).__name__}: {error}.") from error

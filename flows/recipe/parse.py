@@ -1,0 +1,147 @@
+"""YAML text to a checked model, with every mistake as one line that names file, line, key and the nearest valid key.
+
+Knows pydantic and YAML, nothing of what the keys mean.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from storage.errors import SetupError
+
+Model = TypeVar("Model", bound=BaseModel)
+Where = tuple[str | int, ...]
+
+
+def parse(path: Path, model: type[Model], defaults: Mapping[str, Any], *, sets: Sequence[str] = ()) -> Model:
+    """The checked model of a YAML file, after `key.sub=value` overrides; SetupError otherwise."""
+    data, lines = read_yaml(path)
+    for text in sets:
+        lines[override(data, text)] = 0
+    try:
+        return model.model_validate({**defaults, **data})
+    except ValidationError as error:
+        raise SetupError(explain(error, model, path, lines)) from None
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Where, int]]:
+    """The mapping in a YAML file and the line of each of its keys."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SetupError(f"cannot read {path}: {error.strerror}.", next_command="ls recipes") from None
+    except UnicodeDecodeError:
+        raise SetupError(f"{path} is not UTF-8 text.") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = dict(_lines(node, (), path)) if node is not None else {}
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise SetupError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or error}.") from None
+    if not isinstance(data, dict):
+        raise SetupError(f"{path}:1: expected a mapping of keys to values, found {_found(data)}.")
+    return data, lines
+
+
+def _found(data: Any) -> str:
+    return "nothing" if data is None else f"a {type(data).__name__}"
+
+
+def _lines(node: yaml.Node, where: Where, path: Path) -> Iterator[tuple[Where, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise SetupError(f"{path}:{key.start_mark.line + 1}: key {key.value!r} is given twice.")
+            seen.add(key.value)
+            yield (*where, key.value), key.start_mark.line + 1
+            yield from _lines(value, (*where, key.value), path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield (*where, index), item.start_mark.line + 1
+            yield from _lines(item, (*where, index), path)
+
+
+def override(data: dict[str, Any], text: str) -> Where:
+    """Apply one `generate.max_tokens=64` in place; the value is read as YAML."""
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise SetupError(f"--set {text!r} is not KEY=VALUE.", next_command="--set generate.max_tokens=64")
+    steps: list[str | int] = [int(step) if step.isdigit() else step for step in key.strip().split(".")]
+    here: Any = data
+    for step in steps[:-1]:
+        here = _descend(here, step, text)
+    try:
+        _assign(here, steps[-1], yaml.safe_load(value))
+    except yaml.YAMLError:
+        raise SetupError(f"--set {text!r}: {value!r} is not a YAML value.") from None
+    except (IndexError, TypeError):
+        raise SetupError(f"--set {text!r}: there is nothing at {key.strip()!r} to set.") from None
+    return tuple(steps)
+
+
+def _descend(here: Any, step: str | int, text: str) -> Any:
+    if isinstance(here, dict):
+        if here.get(step) is None:
+            here[step] = {}
+        return here[step]
+    if isinstance(here, list) and isinstance(step, int) and step < len(here):
+        return here[step]
+    raise SetupError(f"--set {text!r}: {step!r} is not a key there.")
+
+
+def _assign(here: Any, step: str | int, value: Any) -> None:
+    here[step] = value
+
+
+def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: Mapping[Where, int]) -> str:
+    """The first mistake in one line: file, line, dotted key, what is wrong, nearest or valid keys."""
+    first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
+    where = tuple(first["loc"])
+    place = f"{path}{_line(where, lines)}"
+    dotted = ".".join(str(step) for step in where)
+    if first["type"] == "extra_forbidden":
+        return f"{place}: unknown key {dotted!r}.{_nearest(str(where[-1]), _keys(model, where[:-1]))}"
+    if first["type"] == "missing":
+        return f"{place}: key {dotted!r} is missing."
+    message = first["msg"].removeprefix("Value error, ")
+    shown = f"{dotted}: " if dotted else ""
+    value = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
+    return f"{place}: {shown}{message[0].lower()}{message[1:]}{value}."
+
+
+def _line(where: Where, lines: Mapping[Where, int]) -> str:
+    for end in range(len(where), 0, -1):
+        number = lines.get(where[:end])
+        if number == 0:
+            return " (--set)"
+        if number:
+            return f":{number}"
+    return ""
+
+
+def _nearest(key: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{hint} Valid: {', '.join(known)}." if known else hint
+
+
+def _keys(model: type[BaseModel], where: Where) -> list[str]:
+    """The keys valid at a place of the model."""
+    here: type[BaseModel] | None = model
+    for step in where:
+        if isinstance(step, str) and here is not None and step in here.model_fields:
+            here = _submodel(here.model_fields[step].annotation)
+    return list(here.model_fields) if here is not None else []
+
+
+def _submodel(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _submodel(arg))), None)
