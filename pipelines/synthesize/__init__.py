@@ -1,0 +1,1 @@
+"""Synthesis of problems: one file per synthesizer, executable templates under library/."""

@@ -1,0 +1,39 @@
+"""The registry of templates: one line each, names to classes. Which of them train and which only evaluate: splits.py."""
+
+from collections.abc import Mapping
+
+from pipelines.synthesize.library.ages import AgeChain, AgeGap, AgeSum
+from pipelines.synthesize.library.arithmetic import Basket, Machine, Shop
+from pipelines.synthesize.library.counting import Clubs, Counter, Outfits
+from pipelines.synthesize.library.equations import Linear, TwoNumbers, Undo
+from pipelines.synthesize.library.numbers import Divisor, Leftovers
+from pipelines.synthesize.library.rates import CatchUp, Tank, Trips
+from pipelines.synthesize.library.ratios import Discount, Sharing
+from pipelines.synthesize.library.units import Conversion, Rope
+from pipelines.synthesize.template import Template
+
+_CLASSES: tuple[type[Template], ...] = (
+    Basket,
+    Shop,
+    Machine,
+    Trips,
+    Tank,
+    CatchUp,
+    Sharing,
+    Discount,
+    AgeChain,
+    AgeSum,
+    AgeGap,
+    Conversion,
+    Rope,
+    Outfits,
+    Counter,
+    Clubs,
+    Linear,
+    Undo,
+    TwoNumbers,
+    Divisor,
+    Leftovers,
+)
+
+TEMPLATES: Mapping[str, type[Template]] = {template.name: template for template in _CLASSES}

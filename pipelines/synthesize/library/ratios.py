@@ -1,0 +1,137 @@
+"""Ratios and percent: sharing in a ratio, a discount. Knows only scenery and the calculator."""
+
+import random
+from fractions import Fraction
+
+from pipelines.synthesize.scenery import addend, big, by_level, listed, people, small, thing
+from pipelines.synthesize.template import PHRASINGS, Calc, Params, Solution
+
+_PARTS = (1, 2, 2, 2, 3, 3, 4, 4)
+_AFTER = (0, 0, 0, 1, 1, 2, 2, 3)
+_PERCENTS = (10, 20, 25, 30, 40, 50)
+_MOST_PAID = 900
+_LINES = (0, 0, 0, 1, 1, 2, 2, 3)
+
+
+class Sharing:
+    """A total shared in a ratio; from level 4 on the first person's part changes afterwards."""
+
+    name = "sharing"
+    skill = "ratios and percent"
+    phrasings = PHRASINGS
+
+    def sample(self, level: int, rng: random.Random) -> Params:
+        count = by_level(_PARTS, level)
+        parts = [rng.randint(2, 5 + level // 3) for _ in range(count)]
+        each = big(level, rng) + 1
+        stock = parts[0] * each
+        after: list[int] = []
+        for _ in range(by_level(_AFTER, level)):
+            loss = rng.random() < 0.5 and stock > 2
+            after.append(-rng.randint(1, stock - 1) if loss else addend(level, rng))
+            stock += after[-1]
+        who, what = people(max(count, 2), rng), thing(rng)
+        return {"level": level, "who": who, "what": what, "parts": parts, "total": sum(parts) * each, "after": after}
+
+    def render(self, params: Params, phrasing: int) -> str:
+        level, what, total, first = params["level"], params["what"], params["total"], params["who"][0]
+        numbers = [str(part) for part in params["parts"]]
+        if level < 3:
+            groups = numbers[0] if level == 1 else f"{numbers[0]} red and {numbers[1]} blue"
+            return (
+                f"{first} puts {total} {what} in {groups} boxes, the same number in each. How many {what} are in each box?",
+                f"There are {total} {what} for {groups} boxes. Each box gets the same. How many {what} does each box get?",
+                f"{first} shares {total} {what} between {groups} boxes. How many {what} are in one box?",
+            )[phrasing]
+        ratio, who = listed(numbers, last="to").replace(",", " to"), listed(params["who"])
+        deeds = [f"{'gets' if change > 0 else 'gives away'} {abs(change)}" for change in params["after"]]
+        then = f" Then {first} {listed(deeds)}." if deeds else ""
+        return (
+            f"{who} share {total} {what} in the ratio {ratio}.{then} How many {what} does {first} have now?",
+            f"There are {total} {what} for {who} in the ratio {ratio}.{then} How many {what} are left for {first}?",
+            f"The ratio of the {what} of {who} is {ratio}. They have {total} {what} in all.{then}"
+            f" How many {what} does {first} have?",
+        )[phrasing]
+
+    def solve(self, params: Params) -> Solution:
+        calc = Calc()
+        value = calc.div(params["total"], calc.total(params["parts"]))
+        if params["level"] >= 3:
+            value = calc.mul(value, params["parts"][0])
+        for change in params["after"]:
+            value = calc.add(value, change) if change > 0 else calc.sub(value, -change)
+        return calc.done(value)
+
+    def answer_check(self, params: Params) -> str:
+        share = Fraction(params["parts"][0] if params["level"] >= 3 else 1, sum(params["parts"]))
+        return str(share * params["total"] + sum(params["after"]))
+
+
+class Discount:
+    """Part of a stock, a percent of a number, a price after a discount on a bill with delivery."""
+
+    name = "discount"
+    skill = "ratios and percent"
+    phrasings = PHRASINGS
+
+    def sample(self, level: int, rng: random.Random) -> Params:
+        who, what = people(1, rng), rng.sample(("apples", "books", "cards", "coins", "pens", "stamps", "shells"), 3)
+        lines = by_level(_LINES, level)
+        while True:
+            prices = [5 * rng.randint(2, 4 + level) for _ in range(lines)] or [10 * big(level, rng)]
+            counts = [small(level, rng) for _ in range(lines)]
+            bill = sum(price * count for price, count in zip(prices, counts, strict=True)) if lines else prices[0]
+            percent = small(level, rng) if level == 1 else rng.choice(_PERCENTS)
+            if level == 1:
+                prices = [percent * big(level, rng)]
+                break
+            if bill * percent % 100 == 0 and bill <= _MOST_PAID:
+                break
+        extra = [rng.randint(3, 30)] if level in (5, 7) else []
+        numbers = {"prices": prices, "counts": counts, "percent": percent, "extra": extra}
+        return {"level": level, "who": who, "what": what[: max(lines, 1)], **numbers}
+
+    def render(self, params: Params, phrasing: int) -> str:
+        level, who, percent = params["level"], params["who"][0], params["percent"]
+        what, price = params["what"][0], params["prices"][0]
+        if level == 1:
+            return (
+                f"{who} has {price} {what}. 1 in every {percent} is red. How many {what} are red?",
+                f"There are {price} {what} in a box. 1 in {percent} of the {what} is blue. How many {what} are blue?",
+                f"A shop has {price} {what} and sells 1 in every {percent}. How many {what} does the shop sell?",
+            )[phrasing]
+        if level == 2:
+            return (
+                f"{who} has {price} {what}. {percent} percent are red. How many {what} are red?",
+                f"There are {price} {what} in a box and {percent} percent are blue. How many {what} are blue?",
+                f"A shop has {price} {what} and sells {percent} percent. How many {what} does the shop sell?",
+            )[phrasing]
+        rows = zip(params["counts"], params["what"], params["prices"], strict=True)
+        goods = listed([f"{count} {item} at {cost} dollars each" for count, item, cost in rows]) if level > 3 else ""
+        goods = goods or f"{what} for {price} dollars"
+        extra = f" Then {who} pays {params['extra'][0]} dollars more for the trip." if params["extra"] else ""
+        return (
+            f"{who} buys {goods} with a discount of {percent} percent.{extra} How many dollars does {who} pay in all?",
+            f"A shop sells {who} {goods}. The discount is {percent} percent.{extra} How many dollars does {who} pay?",
+            f"In a shop {who} takes {goods}. {who} gets {percent} percent off.{extra} How many dollars does this cost in all?",
+        )[phrasing]
+
+    def solve(self, params: Params) -> Solution:
+        calc = Calc()
+        level, percent = params["level"], params["percent"]
+        if level == 1:
+            return calc.done(calc.div(params["prices"][0], percent))
+        rows = zip(params["prices"], params["counts"], strict=True)
+        bill = calc.total([calc.mul(price, count) for price, count in rows] if level > 3 else params["prices"])
+        part = calc.div(calc.mul(bill, percent), 100)
+        value = part if level == 2 else calc.sub(bill, part)
+        return calc.done(calc.total([value, *params["extra"]]))
+
+    def answer_check(self, params: Params) -> str:
+        level, percent = params["level"], params["percent"]
+        if level == 1:
+            return str(Fraction(params["prices"][0], percent))
+        counts = params["counts"] or [1]
+        bill = sum(count * price for count, price in zip(counts, params["prices"], strict=True))
+        share = Fraction(percent if level == 2 else 100 - percent, 100)
+        return str(bill * share + sum(params["extra"]))

@@ -1,0 +1,63 @@
+"""Which problems train, which are held out and which only evaluate.
+
+Three splits, never by row:
+- `evaluation`: templates that are never trained on, and with them their solution graphs: a problem of another template that
+  happens to have such a graph is never emitted.
+- `train` and `heldout`: the other templates, told apart by a hash of (template, numbers). The same numbers under other names
+  or another wording fall on the same side, so no held-out instance was trained on.
+
+It knows the registry of templates and nothing of problems or files.
+"""
+
+import functools
+import random
+
+from pipelines.synthesize.library import TEMPLATES
+from pipelines.synthesize.template import LEVELS, Params, Solution, instance_key, solution_graph
+from storage.errors import unknown_name
+
+EVALUATION_TEMPLATES: tuple[str, ...] = ("catch_up", "age_gap", "two_numbers")
+TRAIN_TEMPLATES: tuple[str, ...] = tuple(name for name in TEMPLATES if name not in EVALUATION_TEMPLATES)
+SPLITS: tuple[str, ...] = ("train", "heldout", "evaluation")
+
+# One instance in ten of a train template is held out.
+_HELD_OUT_SHARE = 10
+_GRAPH_PROBES = 25
+
+
+def templates_of(split: str) -> tuple[str, ...]:
+    """The names of the templates that a split draws from; SetupError for an unknown split."""
+    if split not in SPLITS:
+        raise unknown_name("split", split, SPLITS)
+    return EVALUATION_TEMPLATES if split == "evaluation" else TRAIN_TEMPLATES
+
+
+def is_held_out(template: str, params: Params) -> bool:
+    """Whether these numbers of this template are kept from training."""
+    return int(instance_key(template, params)[:8], 16) % _HELD_OUT_SHARE == 0
+
+
+def belongs(split: str, template: str, params: Params, solution: Solution) -> bool:
+    """Whether an instance of one of the split's templates may be emitted in this split."""
+    if split == "evaluation":
+        return True
+    if is_held_out(template, params) != (split == "heldout"):
+        return False
+    return len(solution.steps) < _least_steps() or solution_graph(solution) not in evaluation_graphs()
+
+
+@functools.cache
+def evaluation_graphs() -> frozenset[str]:
+    """Every solution graph of the evaluation templates. Each of them has one graph per level; probing proves it in tests."""
+    graphs = set()
+    for name in EVALUATION_TEMPLATES:
+        template = TEMPLATES[name]()
+        for level in LEVELS:
+            rng = random.Random(level)
+            graphs |= {solution_graph(template.solve(template.sample(level, rng))) for _ in range(_GRAPH_PROBES)}
+    return frozenset(graphs)
+
+
+@functools.cache
+def _least_steps() -> int:
+    return min(graph.count("(") for graph in evaluation_graphs())
