@@ -1,0 +1,55 @@
+"""Named points where a test may kill this process, armed by one environment variable. Knows nothing of what happens there.
+
+`ROLLMILL_FAILPOINT="segment.fsynced"` kills the process (SIGKILL) the first time it gets there, `"segment.fsynced:3"` the
+third time. Nothing is caught, flushed or closed: what follows is what a power cut of the process would leave.
+"""
+
+import os
+import signal
+import threading
+from collections import Counter
+
+from storage.errors import SetupError, unknown_name
+
+VARIABLE = "ROLLMILL_FAILPOINT"
+NAMES = (
+    "segment.temp_written",
+    "segment.fsynced",
+    "segment.renamed",
+    "segment.registered",
+    "plan.committed",
+    "spool.appended",
+    "compact.swapped",
+    "publish.folder_written",
+    "publish.renamed",
+    "publish.ledger",
+    "publish.index",
+    "publish.dvc",
+)
+
+_hits: Counter[str] = Counter()
+_lock = threading.Lock()
+
+
+def hit(name: str) -> None:
+    """Die here if the environment says so; otherwise nothing."""
+    armed = os.environ.get(VARIABLE)
+    if not armed:
+        return
+    target, turn = _parse(armed)
+    if target != name:
+        return
+    with _lock:
+        _hits[name] += 1
+        if _hits[name] == turn:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _parse(armed: str) -> tuple[str, int]:
+    """A misspelt point would make a kill test pass without a kill, so it is refused."""
+    name, _, turn = armed.partition(":")
+    if name not in NAMES:
+        raise unknown_name("failpoint", name, NAMES)
+    if turn and not (turn.isdigit() and int(turn) > 0):
+        raise SetupError(f"{VARIABLE}={armed!r}: the number after the colon must be 1 or more.")
+    return name, int(turn or 1)

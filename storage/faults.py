@@ -1,0 +1,63 @@
+"""Refusals of the operating system and of the database as one line for a person. Knows nothing of segments or runs.
+
+A full disk, a read-only folder and a locked ledger are things a user can mend: they become a SetupError. Everything else
+passes unchanged, because it is a bug of ours.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from storage.errors import SetupError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def full_disk(where: str) -> SetupError:
+    """The error for a disk, quota or size limit that is reached."""
+    return SetupError(
+        f"no space left to write {where}; everything committed before is safe.",
+        next_command="free some space and run the same command again",
+    )
+
+
+def read_only(where: str) -> SetupError:
+    """The error for a place that may not be written."""
+    return SetupError(
+        f"{where} is read-only for this user.", next_command="make it writable or work on a copy of the workspace"
+    )
+
+
+@contextmanager
+def explained(where: Path | str) -> Iterator[None]:
+    """Turns an OSError about space or permission into a SetupError that names `where`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise full_disk(str(where)) from error
+        if error.errno in _REFUSED:
+            raise read_only(str(where)) from error
+        raise
+
+
+def ledger_error(message: str, where: str) -> SetupError | None:
+    """The SetupError for what SQLite or PostgreSQL said, or None where the words are not a known refusal."""
+    text = message.lower()
+    if "disk is full" in text or "no space left" in text or "disk i/o error" in text:
+        return full_disk(f"the ledger {where}")
+    if "readonly" in text or "read-only" in text:
+        return read_only(f"the ledger {where}")
+    if "unable to open" in text:
+        return SetupError(f"the ledger {where} cannot be opened.", next_command="check its folder and permissions")
+    if "database is locked" in text:
+        return SetupError(f"another process has locked the ledger {where} for over a minute.", next_command="run it again")
+    if "not a database" in text or "malformed" in text:
+        return SetupError(
+            f"the ledger {where} is damaged.", next_command="restore it from a copy; the segments are untouched"
+        )
+    if "connection refused" in text or "could not translate host" in text or "connection failed" in text:
+        return SetupError(f"no database answers at {where}.", next_command="start it or correct the ledger url")
+    return None

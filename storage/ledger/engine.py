@@ -1,0 +1,180 @@
+"""Opening the ledger and its transactions. Knows the two databases, SQLite and PostgreSQL, and nothing of what is stored.
+
+SQLite runs in WAL mode: any number of readers beside one writer, writers wait up to a minute for one another. A write
+transaction takes its lock when it begins, so two processes never find out at commit that they collided.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.orm import Session
+
+from storage.errors import SetupError
+from storage.faults import ledger_error, read_only
+from storage.ledger.leases import Leases
+from storage.ledger.migrate import migrate
+
+BUSY_SECONDS = 60.0
+_NOW = {
+    "sqlite": text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
+    "postgresql": text("SELECT extract(epoch from clock_timestamp())"),
+}
+
+
+class Ledger:
+    """One ledger, usable from several threads, and by several processes that each open their own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _driver_url(url)
+        self.path = _sqlite_path(self.url)
+        self.read_only = self.path is not None and not _writable(self.path)
+        self._engine = _engine(self.url, self.path, read_only=self.read_only)
+        self._writing = self._engine.execution_options(rollmill_write=True)
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        with self._explained():
+            migrate(self._writing, self.where, read_only=self.read_only)
+
+    @property
+    def where(self) -> str:
+        """The ledger's place for people: a path, or the URL without its password."""
+        return str(self.path) if self.path else make_url(self.url).render_as_string(hide_password=True)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Leases on batches and other keys."""
+        return Leases(self)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session over one consistent snapshot."""
+        self._own_process()
+        with self._explained(), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in one transaction that holds the write lock; commits at the end, rolls back on an exception."""
+        if self.read_only:
+            raise read_only(f"the ledger {self.where}")
+        self._own_process()
+        with self._explained(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+            if self._engine.dialect.name == "postgresql":
+                session.execute(text("SELECT pg_advisory_xact_lock(hashtext('rollmill'))"))
+            yield session
+
+    def now(self, session: Session) -> float:
+        """Seconds since 1970 by the database's clock, the only clock that all its users share."""
+        return float(session.execute(_NOW[self._engine.dialect.name]).scalar_one())
+
+    def close(self) -> None:
+        """Release every connection; safe to call twice."""
+        self._engine.dispose()
+
+    def _own_process(self) -> None:
+        """Connections inherited through a fork belong to the parent: drop them without closing."""
+        if self._pid != os.getpid():
+            with self._lock:
+                if self._pid != os.getpid():
+                    self._engine.dispose(close=False)
+                    self._pid = os.getpid()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            known = ledger_error(str(error.orig), self.where)
+            if known is None:
+                raise
+            raise known from error
+
+
+def _driver_url(url: str) -> str:
+    return "postgresql+psycopg" + url[len("postgresql") :] if url.startswith("postgresql://") else url
+
+
+def _sqlite_path(url: str) -> Path | None:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SetupError(
+            f"ledger url {url!r} is not a database URL.", choices=("sqlite:///path", "postgresql://...")
+        ) from error
+    if not parsed.drivername.startswith("sqlite"):
+        return None
+    if not parsed.database:
+        raise SetupError(f"ledger url {url!r} names no file.", choices=("sqlite:///path", "postgresql://user@host/name"))
+    return Path(parsed.database)
+
+
+def _writable(path: Path) -> bool:
+    place = path if path.exists() else path.parent
+    return os.access(place, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
+    try:
+        if path is None:
+            return create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+        engine = create_engine(
+            "sqlite://",
+            creator=lambda: _connect_sqlite(path, read_only=read_only),
+            poolclass=_queue_pool(),
+            pool_size=8,
+            max_overflow=32,
+        )
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise SetupError(
+            f"the driver for ledger url {url!r} is not installed.", next_command="pip install 'psycopg[binary]'"
+        ) from error
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _queue_pool() -> Any:
+    from sqlalchemy.pool import QueuePool
+
+    return QueuePool
+
+
+def _connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """Autocommit mode: the driver must not begin transactions of its own, see `_begin_sqlite`."""
+    name = path.resolve().as_uri()
+    if read_only:
+        # Without its -wal file nobody is writing, and only then may a reader do without the shared-memory file.
+        name += "?mode=ro" if path.with_name(path.name + "-wal").exists() else "?mode=ro&immutable=1"
+    connection = sqlite3.connect(name, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    connection.execute("PRAGMA foreign_keys=ON")
+    if not read_only:
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait for its busy timeout when two processes switch a fresh file to WAL at once; this does."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("rollmill_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,1 @@
+"""The schema's steps in order; a released step is never edited."""

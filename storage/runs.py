@@ -1,0 +1,202 @@
+"""Runs: named executions of a recipe with their committed plans, stops and progress. Knows neither budgets nor engines.
+
+A run holds plans, not rows: each round's plan is a pair of segments (plan and stops) committed in one transaction, so a
+resumed run reads what was asked for and asks again only for what is missing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import select
+
+from storage import failpoints
+from storage.errors import SetupError, unknown_name
+from storage.ledger.engine import Ledger
+from storage.ledger.models import BatchRow, ProgressRow, RunBatchRow, RunRow
+from storage.records import PlanRow, StopRow
+from storage.segments.keys import SegmentKey
+from storage.segments.schema import Kind, from_table
+from storage.segments.store import SegmentStore
+from storage.segments.writing import Item
+
+STATUSES = ("running", "done", "failed", "interrupted")
+PLAN_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as the ledger knows it."""
+
+    id: str
+    name: str
+    recipe: dict[str, Any]
+    recipe_hash: str
+    status: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one stage of a run is, as last reported."""
+
+    stage: str
+    done: int
+    total: int
+    tokens: int
+    seconds: float
+    detail: dict[str, Any]
+    updated_at: datetime
+
+
+# Names for the lists that methods return: inside Runs, `list` is a method.
+Plans = list[list[PlanRow]]
+Stops = list[StopRow]
+Items = list[Item]
+Keys = list[SegmentKey]
+Reports = list[Progress]
+
+
+class Runs:
+    """The runs of one workspace."""
+
+    def __init__(self, ledger: Ledger, segments: SegmentStore) -> None:
+        self._ledger = ledger
+        self._segments = segments
+
+    def open(self, run_id: str, *, name: str, recipe: dict[str, Any], recipe_hash: str) -> Run:
+        """Create a run, or resume the one with this id: its status is running again, its start stays."""
+        with self._ledger.write() as session:
+            row = session.get(RunRow, run_id)
+            if row is None:
+                row = RunRow(id=run_id, name=name, recipe=recipe, recipe_hash=recipe_hash, status="running")
+                row.started_at, row.finished_at, row.summary = self._ledger.now(session), None, {}
+                session.add(row)
+            elif row.recipe_hash != recipe_hash:
+                raise SetupError(
+                    f"run {run_id!r} belongs to another recipe ({row.recipe_hash[:8]}, not {recipe_hash[:8]})."
+                )
+            else:
+                row.status, row.finished_at = "running", None
+            return _run(row)
+
+    def get(self, run_id: str) -> Run:
+        """The run; SetupError with the nearest known id where there is none."""
+        with self._ledger.read() as session:
+            row = session.get(RunRow, run_id)
+            if row is None:
+                known = session.scalars(select(RunRow.id)).all()
+                raise unknown_name("run", run_id, known, next_command="rollmill runs list")
+            return _run(row)
+
+    def list(self) -> list[Run]:
+        """All runs, the latest first."""
+        with self._ledger.read() as session:
+            return [_run(row) for row in session.scalars(select(RunRow).order_by(RunRow.started_at.desc(), RunRow.id))]
+
+    def commit_plan(self, run_id: str, round_index: int, rows: Sequence[PlanRow], stops: Sequence[StopRow]) -> None:
+        """Commit what a round asks for, plan and stops together; of two commits of one round the first stands."""
+        items: Items = [(_key("plan", run_id, round_index), rows), (_key("stops", run_id, round_index), stops)]
+        self._segments.commit_many(items, run=run_id)
+        failpoints.hit("plan.committed")
+
+    def plans(self, run_id: str) -> Plans:
+        """The committed plans, round by round, up to the first round that is not (or no longer) committed."""
+        rows: list[PlanRow] = from_table("plan", self._segments.read("plan", producer=run_id, version=PLAN_VERSION))
+        rounds: list[list[PlanRow]] = [[] for _ in range(self.rounds(run_id))]
+        for row in rows:
+            if row.round < len(rounds):
+                rounds[row.round].append(row)
+        return [sorted(plan, key=lambda row: (row.batch, row.ordinal)) for plan in rounds]
+
+    def stops(self, run_id: str) -> Stops:
+        """Why the run's budget stopped drawing, problem by problem, in the order of the rounds."""
+        rows: list[StopRow] = from_table("stops", self._segments.read("stops", producer=run_id, version=PLAN_VERSION))
+        rounds = self.rounds(run_id)
+        return sorted((row for row in rows if row.round < rounds), key=lambda row: row.round)
+
+    def rounds(self, run_id: str) -> int:
+        """How many rounds have a committed plan, counted up to the first gap."""
+        with self._ledger.read() as session:
+            ids = session.execute(
+                select(BatchRow.kind, BatchRow.batch_id).where(
+                    BatchRow.kind.in_(("plan", "stops")), BatchRow.producer == run_id, BatchRow.version == PLAN_VERSION
+                )
+            ).all()
+        known = {(kind, batch) for kind, batch in ids}
+        count = 0
+        while {("plan", f"round-{count}"), ("stops", f"round-{count}")} <= known:
+            count += 1
+        return count
+
+    def batches(self, run_id: str) -> Keys:
+        """The batches that the run made or used, in the order in which they were registered."""
+        with self._ledger.read() as session:
+            rows = session.scalars(
+                select(BatchRow).join(RunBatchRow, RunBatchRow.batch == BatchRow.id).where(RunBatchRow.run_id == run_id)
+            ).all()
+        rows = sorted(rows, key=lambda row: row.id)
+        return [SegmentKey(cast("Kind", row.kind), row.producer, row.version, row.batch_id) for row in rows]
+
+    def progress(  # noqa: PLR0913 (a report's fields, all by name)
+        self,
+        run_id: str,
+        stage: str,
+        *,
+        done: int,
+        total: int,
+        tokens: int = 0,
+        seconds: float = 0.0,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """Report how far a stage is; the last report stands."""
+        with self._ledger.write() as session:
+            session.merge(
+                ProgressRow(
+                    run_id=run_id,
+                    stage=stage,
+                    done=done,
+                    total=total,
+                    tokens=tokens,
+                    seconds=seconds,
+                    detail=detail or {},
+                    updated_at=self._ledger.now(session),
+                )
+            )
+
+    def progress_of(self, run_id: str) -> Reports:
+        """The last report of every stage, in the order of their names."""
+        with self._ledger.read() as session:
+            rows = session.scalars(select(ProgressRow).where(ProgressRow.run_id == run_id).order_by(ProgressRow.stage))
+            return [
+                Progress(row.stage, row.done, row.total, row.tokens, row.seconds, row.detail, _time(row.updated_at))
+                for row in rows
+            ]
+
+    def finish(self, run_id: str, status: str, summary: dict[str, Any]) -> None:
+        """Record how a run ended (or, with "running", its summary so far)."""
+        if status not in STATUSES:
+            raise unknown_name("run status", status, STATUSES)
+        with self._ledger.write() as session:
+            row = session.get(RunRow, run_id)
+            if row is None:
+                known = session.scalars(select(RunRow.id)).all()
+                raise unknown_name("run", run_id, known, next_command="rollmill runs list")
+            row.status, row.summary = status, summary
+            row.finished_at = None if status == "running" else self._ledger.now(session)
+
+
+def _key(kind: Kind, run_id: str, round_index: int) -> SegmentKey:
+    return SegmentKey(kind, run_id, PLAN_VERSION, f"round-{round_index}")
+
+
+def _run(row: RunRow) -> Run:
+    finished = None if row.finished_at is None else _time(row.finished_at)
+    return Run(row.id, row.name, row.recipe, row.recipe_hash, row.status, _time(row.started_at), finished, row.summary)
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,77 @@
+"""Finds registered files that are missing, short or altered, and files that nobody registered. Makes no row again.
+
+A file of a live process may still be registered; it is left alone. Whether the maker lives is asked before the ledger is
+read: a process that was dead then cannot register afterwards.
+"""
+
+import hashlib
+import time
+
+from storage.ledger.owners import maker_of
+from storage.segments.keys import LostSegment, Segment
+from storage.segments.place import Place
+from storage.segments.registry import Registry
+from storage.segments.schema import KINDS
+
+# Long enough for a query that listed the files before a compaction; what it costs is disk space for that time.
+GRACE_SECONDS = 900.0
+# A maker on another host cannot be seen; no commit takes this long.
+FOREIGN_SECONDS = 86_400.0
+
+
+def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostSegment]:
+    """Unregister every segment whose file cannot be trusted; deep reads all bytes against their checksum."""
+    suspects = []
+    for kind in KINDS:
+        segments = registry.segments(kind)
+        sizes = place.sizes((segment.kind, segment.id) for segment in segments)
+        for segment in segments:
+            problem = _problem(place, segment, sizes.get(segment.id), deep=deep)
+            if problem:
+                suspects.append((segment, problem))
+    if not suspects:
+        return []
+    with registry.ledger.write() as session:
+        still = {segment.id for kind in KINDS for segment in registry.segments(kind, session)}
+        return [
+            registry.lose(session, segment, problem, place.path(segment.kind, segment.id))
+            for segment, problem in suspects
+            if segment.id in still
+        ]
+
+
+def sweep(registry: Registry, place: Place, *, grace: float = GRACE_SECONDS) -> int:
+    """Remove files whose maker died before registering them, and files long replaced by compaction; how many."""
+    dead = [(path, file_id) for path, _, file_id in place.strays() if _is_dead(file_id)]
+    known = registry.known_ids() if dead else set()
+    removed = 0
+    for path, file_id in dead:
+        if file_id not in known:
+            place.discard(path)
+            removed += 1
+    return removed + registry.forget_retired(grace, place.remove)
+
+
+def _is_dead(file_id: str) -> bool:
+    maker = maker_of(file_id)
+    if maker is None:
+        return False
+    alive = maker.alive()
+    if alive is None:
+        return time.time() - maker.started > FOREIGN_SECONDS
+    return not alive
+
+
+def _problem(place: Place, segment: Segment, size: int | None, *, deep: bool) -> str | None:
+    if size is None:
+        return "missing"
+    if size != segment.bytes:
+        return f"damaged ({size} of {segment.bytes} bytes)"
+    if deep:
+        with place.open(segment.kind, segment.id) as file:
+            digest = hashlib.sha256()
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+        if digest.hexdigest() != segment.checksum:
+            return "altered (its checksum differs)"
+    return None

@@ -1,0 +1,81 @@
+"""Merges small segments of one producer into large ones. Changes no row that a reader sees, and knows no meaning of one.
+
+Each merge is a new file and one transaction that points the old files' batches to it; killed anywhere, either the old files
+are registered or the new one is. Old files are kept a while for readers that listed them before.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from storage import failpoints
+from storage.segments.keys import CompactReport, Segment, SegmentKey
+from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.views import select
+from storage.segments.writing import write_batches
+
+if TYPE_CHECKING:
+    from storage.segments.store import SegmentStore
+
+_ROWS_PER_BATCH = 50_000
+
+
+def compact(store: "SegmentStore", kind: Kind, target_rows: int) -> CompactReport:
+    """Merge until no two neighbouring small files of a producer are left."""
+    before = store.readable(kind)
+    for group in _groups(before, target_rows):
+        _merge(store, kind, group)
+    after = store.readable(kind)
+    return CompactReport(kind, len(before), len(after), _rows(before), _rows(after))
+
+
+def _groups(segments: Sequence[Segment], target_rows: int) -> Iterator[list[Segment]]:
+    """Runs of segments of one producer and version of about `target_rows` rows, worth merging."""
+
+    def owner(segment: Segment) -> tuple[str, str]:
+        return segment.producer, segment.version
+
+    for _, owned in groupby(sorted(segments, key=lambda segment: (owner(segment), segment.seq)), owner):
+        group: list[Segment] = []
+        for segment in owned:
+            if group and _rows(group) + segment.rows > target_rows:
+                yield from _worth(group)
+                group = []
+            group.append(segment)
+        yield from _worth(group)
+
+
+def _worth(group: list[Segment]) -> Iterator[list[Segment]]:
+    if len(group) > 1 or any(segment.overlaps for segment in group):
+        yield group
+
+
+def _merge(store: "SegmentStore", kind: Kind, group: Sequence[Segment]) -> None:
+    key = SegmentKey(kind, group[0].producer, group[0].version, "")
+    written = write_batches(store.place, key, SCHEMAS[kind], _stream(store, kind, group))
+    with store.registry.ledger.write() as session:
+        swapped = store.registry.swap(session, group, written)
+    failpoints.hit("compact.swapped")
+    if not swapped:  # another compaction or a loss was faster
+        store.place.remove(kind, written.id)
+
+
+def _stream(store: "SegmentStore", kind: Kind, group: Sequence[Segment]) -> Iterator[pa.RecordBatch]:
+    """The rows of the group as a reader of the whole kind sees them: a row repeated elsewhere is left to the winner."""
+    connection = store.connection()
+    try:
+        rows = select(kind, store.readable(kind), store.path, only={segment.seq for segment in group})
+        reader = connection.sql(rows).to_arrow_reader(_ROWS_PER_BATCH)
+        for batch in reader:
+            yield pa.RecordBatch.from_arrays(
+                [column.cast(field.type) for column, field in zip(batch.columns, SCHEMAS[kind], strict=True)],
+                schema=SCHEMAS[kind],
+            )
+    finally:
+        connection.close()
+
+
+def _rows(segments: Sequence[Segment]) -> int:
+    return sum(segment.rows for segment in segments)

@@ -1,0 +1,68 @@
+"""The values the segment store takes and gives. Knows nothing of files, databases or what a row means."""
+
+from dataclasses import dataclass
+
+from storage.segments.schema import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentKey:
+    """What a batch is: rows of one kind, by one producer in one version, under an id that follows from its content."""
+
+    kind: Kind
+    producer: str
+    version: str
+    batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What became of a commit. `redundant`: the batch was there already, and these rows were thrown away."""
+
+    segment_id: str
+    rows: int
+    redundant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A registered file, as the ledger knows it. `columns` names the schema it was written with."""
+
+    seq: int
+    id: str
+    kind: Kind
+    producer: str
+    version: str
+    rows: int
+    bytes: int
+    checksum: str
+    columns: str
+    overlaps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LostSegment:
+    """A registered file that is missing, short or altered; it is no longer registered and its rows are to be made again."""
+
+    segment_id: str
+    kind: Kind
+    producer: str
+    version: str
+    rows: int
+    problem: str
+    path: str
+
+    def line(self) -> str:
+        """One line for a person."""
+        return f"segment {self.path} is {self.problem}: its {self.rows} {self.kind} are no longer counted as stored"
+
+
+@dataclass(frozen=True, slots=True)
+class CompactReport:
+    """What a compaction did: files and rows before and after; repeated rows are dropped."""
+
+    kind: Kind
+    files_before: int
+    files_after: int
+    rows_before: int
+    rows_after: int

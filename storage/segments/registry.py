@@ -1,0 +1,173 @@
+"""What the ledger knows of segments and batches: listing, registering, linking, unregistering. Opens no segment file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from storage.ledger.engine import Ledger
+from storage.ledger.models import BatchRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
+from storage.segments.keys import LostSegment, Segment, SegmentKey
+from storage.segments.schema import Kind
+
+_FIELDS = ("seq", "id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns", "overlaps")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A durable file that is not registered yet."""
+
+    id: str
+    kind: Kind
+    producer: str
+    version: str
+    rows: int
+    bytes: int
+    checksum: str
+    columns: str
+
+
+class Registry:
+    """The segments of one ledger. Keeps the last listing of each kind and asks again only when something changed."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._listed: dict[Kind, tuple[tuple[int, ...], list[Segment]]] = {}
+
+    def segments(self, kind: Kind, session: Session | None = None) -> list[Segment]:
+        """The registered segments of a kind in registration order."""
+        if session is None:
+            with self.ledger.read() as own:
+                return self.segments(kind, own)
+        mark = _mark(session, kind)
+        known = self._listed.get(kind)
+        if known is None or known[0] != mark:
+            known = mark, _list(session, kind)
+            self._listed[kind] = known
+        return known[1]
+
+    def batch(self, session: Session, key: SegmentKey) -> BatchRow | None:
+        """The registered batch of this key."""
+        return session.scalars(select(BatchRow).where(*_is(key))).one_or_none()
+
+    def register(self, session: Session, key: SegmentKey, written: Written, *, overlaps: bool) -> BatchRow:
+        """Register a file and its batch in the caller's transaction, which holds the write lock."""
+        now = self.ledger.now(session)
+        session.add(_segment_row(written, overlaps=overlaps, now=now))
+        session.flush()
+        row = BatchRow(
+            kind=key.kind,
+            producer=key.producer,
+            version=key.version,
+            batch_id=key.batch_id,
+            segment_id=written.id,
+            rows=written.rows,
+            created_at=now,
+        )
+        session.add(row)
+        session.flush()
+        return row
+
+    def link(self, session: Session, run: str, batch: int) -> None:
+        """Say that a run made or used a batch; twice is once."""
+        if session.get(RunBatchRow, (run, batch)) is None:
+            session.add(RunBatchRow(run_id=run, batch=batch))
+            session.flush()
+
+    def swap(self, session: Session, old: Sequence[Segment], new: Written) -> bool:
+        """Put one file in the place of others; False where one of them is no longer registered."""
+        ids = [segment.id for segment in old]
+        found = session.scalar(select(func.count()).where(SegmentRow.id.in_(ids)))
+        if found != len(ids):
+            return False
+        now = self.ledger.now(session)
+        session.add(_segment_row(new, overlaps=False, now=now))
+        session.flush()
+        for segment in old:
+            rows = session.scalars(select(BatchRow).where(BatchRow.segment_id == segment.id))
+            for row in rows:
+                row.segment_id = new.id
+            session.add(RetiredSegmentRow(id=segment.id, kind=segment.kind, retired_at=now))
+        session.flush()
+        session.execute(delete(SegmentRow).where(SegmentRow.id.in_(ids)))
+        return True
+
+    def lose(self, session: Session, segment: Segment, problem: str, path: str) -> LostSegment:
+        """Unregister a segment whose file cannot be trusted, and record that."""
+        batches = session.scalars(select(BatchRow).where(BatchRow.segment_id == segment.id)).all()
+        if batches:
+            session.execute(delete(RunBatchRow).where(RunBatchRow.batch.in_([row.id for row in batches])))
+            session.execute(delete(BatchRow).where(BatchRow.segment_id == segment.id))
+        session.execute(delete(SegmentRow).where(SegmentRow.id == segment.id))
+        session.merge(
+            LostSegmentRow(
+                id=segment.id,
+                kind=segment.kind,
+                producer=segment.producer,
+                version=segment.version,
+                rows=segment.rows,
+                batches=[row.batch_id for row in batches],
+                problem=problem,
+                found_at=self.ledger.now(session),
+            )
+        )
+        return LostSegment(segment.id, segment.kind, segment.producer, segment.version, segment.rows, problem, path)
+
+    def known_ids(self) -> set[str]:
+        """Ids of all files the ledger answers for: registered or retired."""
+        with self.ledger.read() as session:
+            known = set(session.scalars(select(SegmentRow.id)))
+            return known | set(session.scalars(select(RetiredSegmentRow.id)))
+
+    def forget_retired(self, grace: float, remove: Callable[[str, str], None]) -> int:
+        """Remove files retired longer than `grace` seconds ago; how many."""
+        with self.ledger.read() as session:
+            before = self.ledger.now(session) - grace
+            rows = session.scalars(select(RetiredSegmentRow).where(RetiredSegmentRow.retired_at <= before)).all()
+        if not rows:
+            return 0
+        for row in rows:
+            remove(row.kind, row.id)
+        with self.ledger.write() as session:
+            session.execute(delete(RetiredSegmentRow).where(RetiredSegmentRow.id.in_([row.id for row in rows])))
+        return len(rows)
+
+
+def _is(key: SegmentKey) -> tuple[Any, ...]:
+    return (
+        BatchRow.kind == key.kind,
+        BatchRow.producer == key.producer,
+        BatchRow.version == key.version,
+        BatchRow.batch_id == key.batch_id,
+    )
+
+
+def _mark(session: Session, kind: Kind) -> tuple[int, ...]:
+    """Changes whenever a segment of the kind is added or removed: numbers are never used twice."""
+    statement = select(
+        func.count(), func.coalesce(func.max(SegmentRow.seq), 0), func.coalesce(func.sum(SegmentRow.seq), 0)
+    ).where(SegmentRow.kind == kind)
+    return tuple(int(value) for value in session.execute(statement).one())
+
+
+def _list(session: Session, kind: Kind) -> list[Segment]:
+    columns = [getattr(SegmentRow, name) for name in _FIELDS]
+    rows = session.execute(select(*columns).where(SegmentRow.kind == kind).order_by(SegmentRow.seq))
+    return [Segment(*row) for row in rows]
+
+
+def _segment_row(written: Written, *, overlaps: bool, now: float) -> SegmentRow:
+    return SegmentRow(
+        id=written.id,
+        kind=written.kind,
+        producer=written.producer,
+        version=written.version,
+        rows=written.rows,
+        bytes=written.bytes,
+        checksum=written.checksum,
+        columns=written.columns,
+        overlaps=overlaps,
+        created_at=now,
+    )

@@ -1,0 +1,166 @@
+"""The segment store: what the rest of Rollmill uses to commit rows and to read them. Knows no recipe and no step.
+
+Commits go through `writing`, the ledger through `registry`, reading through DuckDB in memory over the registered files.
+Usable from several threads; several processes each open their own store on the same workspace.
+"""
+
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from storage.errors import SetupError
+from storage.records import Verdict
+from storage.segments.index import IdentityIndex
+from storage.segments.keys import Commit, CompactReport, LostSegment, Segment, SegmentKey
+from storage.segments.place import Place
+from storage.segments.registry import Registry
+from storage.segments.schema import KINDS, Kind, Record, from_table
+from storage.segments.views import IDENTITY, SEPARATOR, select
+from storage.segments.writing import Item, Writer
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class SegmentStore:
+    """Rows of every kind in one workspace."""
+
+    def __init__(self, registry: Registry, place: Place) -> None:
+        self.registry = registry
+        self.place = place
+        self._lock = threading.Lock()
+
+    def commit(self, key: SegmentKey, records: Sequence[Record], *, run: str | None = None) -> Commit:
+        """Store one batch durably and link it to a run; redundant where the batch was there already."""
+        return self.commit_many([(key, records)], run=run)[0]
+
+    def commit_many(self, items: Sequence[Item], *, run: str | None = None) -> list[Commit]:
+        """Store several batches, registered in one transaction: all or none."""
+        return self._writer.commit(items, run)
+
+    def has(self, key: SegmentKey) -> bool:
+        """Whether this batch is registered."""
+        with self.registry.ledger.read() as session:
+            return self.registry.batch(session, key) is not None
+
+    def link(self, run: str, key: SegmentKey) -> None:
+        """Say that a run used a batch that it did not make; nothing where there is no such batch."""
+        with self.registry.ledger.write() as session:
+            batch = self.registry.batch(session, key)
+            if batch is not None:
+                self.registry.link(session, run, batch.id)
+
+    def present(self, kind: Kind, ids: Sequence[str]) -> set[str]:
+        """Which of these problem or completion ids are stored."""
+        stored, _ = self._find(kind, ids)
+        return {ids[position] for position in stored}
+
+    def judged(self, verifier: str, version: str, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these (completion id, problem id) pairs this verifier has a verdict on."""
+        stored, _ = self._find("verdicts", [SEPARATOR.join((*pair, verifier, version)) for pair in pairs])
+        return {pairs[position] for position in stored}
+
+    def fetch(self, kind: Kind, ids: Sequence[str]) -> list[Any]:
+        """The stored problems or completions with these ids, in the order of `ids`; unknown ids are left out."""
+        stored, segments = self._find(kind, ids)
+        rows = self._rows(kind, segments, pa.table({"id": [ids[position] for position in sorted(stored)]}))
+        found = {record.id: record for record in rows}
+        return [found[wanted] for wanted in dict.fromkeys(ids) if wanted in found]
+
+    def fetch_verdicts(self, verifiers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+        """The stored verdicts of these (verifier, version) on these (completion id, problem id), pair by pair."""
+        wanted = [(*pair, *verifier) for pair in dict.fromkeys(pairs) for verifier in verifiers]
+        stored, segments = self._find("verdicts", [SEPARATOR.join(identity) for identity in wanted])
+        columns = zip(*(wanted[position] for position in sorted(stored)), strict=True) if stored else ((),) * 4
+        rows = self._rows("verdicts", segments, pa.table(dict(zip(IDENTITY["verdicts"], map(list, columns), strict=True))))
+        found = {(row.completion_id, row.problem_id, row.verifier, row.version): row for row in rows}
+        return [found[identity] for identity in wanted if identity in found]
+
+    def read(self, kind: Kind, *, producer: str | None = None, version: str | None = None) -> pa.Table:
+        """All stored rows of a kind, of one producer and version if given, in registration order."""
+        segments = [
+            segment
+            for segment in self.readable(kind)
+            if producer in (None, segment.producer) and version in (None, segment.version)
+        ]
+        with self.connection() as connection:
+            table: pa.Table = connection.sql(select(kind, segments, self.path)).to_arrow_table()
+            return table
+
+    def connect(self) -> "duckdb.DuckDBPyConnection":
+        """An in-memory DuckDB with a view per kind over the files registered now; the caller closes it."""
+        connection = self.connection()
+        for kind in KINDS:
+            connection.execute(f"CREATE VIEW {kind} AS {select(kind, self.readable(kind), self.path)}")
+        return connection
+
+    def readable(self, kind: Kind) -> list[Segment]:
+        """The registered segments whose file is there with its full length."""
+        segments = self.registry.segments(kind)
+        sizes = self.place.sizes((segment.kind, segment.id) for segment in segments)
+        return [segment for segment in segments if sizes.get(segment.id) == segment.bytes]
+
+    def path(self, segment: Segment) -> str:
+        """The path or URL of a segment's file."""
+        return self.place.path(segment.kind, segment.id)
+
+    def connection(self) -> "duckdb.DuckDBPyConnection":
+        """An in-memory DuckDB without views that can read this store's files; the caller closes it."""
+        import duckdb
+
+        connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+        filesystem = self.place.filesystem()
+        if filesystem is not None:
+            connection.register_filesystem(filesystem)
+        return connection
+
+    def check(self, *, deep: bool = False) -> list[LostSegment]:
+        """Find missing and short files (deep: also altered ones), unregister them and say which."""
+        from storage.segments.checking import check
+
+        return check(self.registry, self.place, deep=deep)
+
+    def compact(self, kind: Kind, *, target_rows: int = 1_000_000) -> CompactReport:
+        """Merge small files of a kind into few, each swap one transaction; rows stay, repeated rows go."""
+        from storage.segments.compaction import compact
+
+        return compact(self, kind, target_rows)
+
+    def close(self) -> None:
+        """Release the index; safe to call twice."""
+        with self._lock:
+            index = self.__dict__.pop("_index", None)
+            self.__dict__.pop("_writer", None)
+            if index is not None:
+                index.close()
+
+    @cached_property
+    def _index(self) -> IdentityIndex:
+        return IdentityIndex(self.connection(), self.path)
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return Writer(self.registry, self.place, self._index)
+
+    def _find(self, kind: Kind, identities: Sequence[str]) -> tuple[set[int], list[Segment]]:
+        if kind not in IDENTITY:
+            raise SetupError(f"{kind} have no ids to look up.", choices=tuple(IDENTITY))
+        with self._index.lock:
+            segments = self.readable(kind)
+            self._index.update(kind, segments)
+            stored, holders = self._index.find(kind, identities)
+        return stored, [segment for segment in segments if segment.seq in holders]
+
+    def _rows(self, kind: Kind, segments: Sequence[Segment], wanted: pa.Table) -> list[Any]:
+        if not wanted.num_rows:
+            return []
+        names = ", ".join(wanted.column_names)
+        with self.connection() as connection:
+            connection.register("wanted", wanted)
+            rows = connection.sql(
+                f"SELECT * FROM ({select(kind, segments, self.path)}) SEMI JOIN wanted USING ({names})"  # noqa: S608
+            )
+            return from_table(kind, rows.to_arrow_table())

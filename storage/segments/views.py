@@ -1,0 +1,128 @@
+"""The SQL that reads registered segments. Knows columns and identities; knows neither the ledger nor a connection.
+
+Rows with the same identity may be stored twice only in segments marked `overlaps`; only those are de-duplicated, so a
+workspace without them is read at full speed. The row registered first wins.
+"""
+
+# ruff: noqa: S608 (the SQL is made of our own column names and of quoted paths)
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence, Set
+
+import pyarrow as pa
+
+from storage.segments.keys import Segment
+from storage.segments.schema import SCHEMAS, Kind
+
+IDENTITY: Mapping[Kind, tuple[str, ...]] = {
+    "problems": ("id",),
+    "completions": ("id",),
+    "verdicts": ("completion_id", "problem_id", "verifier", "version"),
+    "scores": ("completion_id", "problem_id", "scorer", "version"),
+}
+SEPARATOR = "\x1f"
+
+PathOf = Callable[[Segment], str]
+
+
+def columns_name(schema: pa.Schema) -> str:
+    """A short name of a schema: equal for equal column names and types."""
+    text = ",".join(f"{field.name}:{field.type}" for field in schema)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+CURRENT: Mapping[Kind, str] = {kind: columns_name(schema) for kind, schema in SCHEMAS.items()}
+
+
+def select(kind: Kind, segments: Sequence[Segment], path_of: PathOf, *, only: Set[int] | None = None) -> str:
+    """A SELECT of every row of these segments, in registration order, each identity once.
+
+    `only`: numbers of the segments whose rows to give, after all of them decided which row of an identity wins.
+    """
+    plain = [segment for segment in segments if not segment.overlaps]
+    extra = [segment for segment in segments if segment.overlaps]
+    given = [segment for segment in plain if only is None or segment.seq in only]
+    if not extra or kind not in IDENTITY:
+        given += [segment for segment in extra if only is None or segment.seq in only]
+        return _rows(kind, given, path_of)
+    names = _names(SCHEMAS[kind].names)
+    identity = ", ".join(IDENTITY[kind])
+    winners = (
+        f"SELECT * FROM ({_numbered(kind, extra, path_of)}) AS extra "
+        f"ANTI JOIN (SELECT {identity} FROM ({_rows(kind, plain, path_of)})) AS plain USING ({identity}) "
+        f"QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY segment_seq, file_row_number) = 1"
+    )
+    chosen = "true" if only is None else f"segment_seq IN ({','.join(map(str, only))})"
+    return (
+        f"SELECT {names} FROM ({_rows(kind, given, path_of)}) UNION ALL "
+        f"(SELECT {names} FROM ({winners}) WHERE {chosen} ORDER BY segment_seq, file_row_number)"
+    )
+
+
+def key_sql(kind: Kind) -> str:
+    """The 128-bit key of a row's identity."""
+    return f"md5_number(concat_ws('{SEPARATOR}', {', '.join(IDENTITY[kind])}))"
+
+
+def quoted(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def files(paths: Sequence[str]) -> str:
+    """A SQL list of paths."""
+    return "[" + ",".join(map(quoted, paths)) + "]"
+
+
+def _rows(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
+    groups: dict[str, list[str]] = {}
+    for segment in segments:
+        groups.setdefault(segment.columns, []).append(path_of(segment))
+    parts = [_scan(kind, columns, files(paths)) for columns, paths in groups.items()]
+    return " UNION ALL ".join(parts) if parts else _empty(kind)
+
+
+def _scan(kind: Kind, columns: str, paths: str) -> str:
+    """Files of one schema, so that only the first is opened to bind; an older schema is filled up by name."""
+    names = _names(SCHEMAS[kind].names)
+    if columns == CURRENT[kind]:
+        return f"SELECT {names} FROM read_parquet({paths}, hive_partitioning=false)"
+    old = f"SELECT * FROM read_parquet({paths}, hive_partitioning=false)"
+    return f"SELECT {names} FROM ({_empty(kind)} UNION ALL BY NAME {old})"
+
+
+def _numbered(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
+    """The rows of these segments with the order in which they were registered and stand in their file."""
+    names = _names(SCHEMAS[kind].names)
+    paths = files([path_of(segment) for segment in segments])
+    old = any(segment.columns != CURRENT[kind] for segment in segments)
+    options = f"filename=true, file_row_number=true, hive_partitioning=false, union_by_name={str(old).lower()}"
+    rows = f"SELECT * FROM read_parquet({paths}, {options})"
+    if old:
+        rows = f"{_empty(kind)} UNION ALL BY NAME {rows}"
+    numbers = ",".join(str(segment.seq) for segment in segments)
+    order = f"SELECT unnest({paths}) AS filename, unnest([{numbers}]) AS segment_seq"
+    return f"SELECT {names}, segment_seq, file_row_number FROM ({rows}) JOIN ({order}) USING (filename)"
+
+
+def _empty(kind: Kind) -> str:
+    columns = ", ".join(f'CAST(NULL AS {_sql_type(field.type)}) AS "{field.name}"' for field in SCHEMAS[kind])
+    return f"SELECT {columns} WHERE false"
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return _sql_type(kind.value_type) + "[]"
+    plain = {
+        "int64": "BIGINT",
+        "int32": "INTEGER",
+        "double": "DOUBLE",
+        "float": "FLOAT",
+        "bool": "BOOLEAN",
+        "string": "VARCHAR",
+    }
+    return plain[str(kind)]

@@ -1,0 +1,118 @@
+"""The spool of one batch: replies made durable as they come, before the batch is a segment. Knows no engine and no ledger.
+
+One line per reply: eight hex digits of CRC-32, a space, canonical JSON. Lines are appended in groups, each group one write
+and one fsync. A line that a crash cut short fails its checksum and is skipped, wherever it stands.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from typing import Any
+
+from storage import failpoints
+from storage.faults import explained
+from storage.ids import digest128
+from storage.records import Completion, Message
+
+_DEFAULTS = {field.name: field.default for field in fields(Completion) if field.default is not MISSING}
+_TUPLES = ("prompt_token_ids", "token_ids", "logprobs")
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+
+
+class Spool:
+    """Append-only file of one batch's completions."""
+
+    def __init__(self, folder: Path, batch_id: str) -> None:
+        safe = batch_id and len(batch_id) <= 128 and set(batch_id) <= _SAFE and not batch_id.startswith(".")
+        self.path = folder / f"{batch_id if safe else digest128(['spool', batch_id])}.jsonl"
+        self._file: int | None = None
+
+    def append(self, records: Sequence[Completion]) -> None:
+        """Make these durable: one write, one fsync. SetupError on a full disk; what was appended before stays."""
+        data = b"".join(map(_line, records))
+        try:
+            with explained(self.path):
+                self._write(data)
+        except BaseException:
+            self.close()  # the next append opens again and so mends what this one cut short
+            raise
+        failpoints.hit("spool.appended")
+
+    def read(self) -> list[Completion]:
+        """What is durable, in order, the first reply of each completion id; lines cut short are skipped."""
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        found: dict[str, Completion] = {}
+        for line in lines:
+            completion = _completion(line)
+            if completion is not None:
+                found.setdefault(completion.id, completion)
+        return list(found.values())
+
+    def discard(self) -> None:
+        """Remove the file, once its batch is committed."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the file; a later append opens it again."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            self._file = self._open()
+            data = self._mend() + data
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._file, view) :]
+        os.fsync(self._file)
+
+    def _open(self) -> int:
+        new = not self.path.exists()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        if new:
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+        return file
+
+    def _mend(self) -> bytes:
+        """A newline after a tail that a crash cut short, so that the next line is a line of its own."""
+        with self.path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) == 0:
+                return b""
+            file.seek(-1, os.SEEK_END)
+            return b"" if file.read(1) == b"\n" else b"\n"
+
+
+def _line(completion: Completion) -> bytes:
+    """Fields at their default are left out; ASCII escapes keep lone surrogates, which UTF-8 cannot."""
+    row: dict[str, Any] = {}
+    for field in fields(completion):
+        value = getattr(completion, field.name)
+        if field.name not in _DEFAULTS or value is not None:
+            row[field.name] = value
+    row["messages"] = [asdict(message) for message in completion.messages] if completion.messages is not None else None
+    row["meta"] = dict(completion.meta)
+    data = json.dumps(row, separators=(",", ":")).encode("ascii")
+    return b"%08x %s\n" % (zlib.crc32(data), data)
+
+
+def _completion(line: bytes) -> Completion | None:
+    checksum, _, data = line.partition(b" ")
+    if len(checksum) != 8 or checksum != b"%08x" % zlib.crc32(data):
+        return None
+    row = json.loads(data)
+    row["messages"] = None if row["messages"] is None else tuple(Message(**item) for item in row["messages"])
+    for name in _TUPLES:
+        if row.get(name) is not None:
+            row[name] = tuple(row[name])
+    return Completion(**row)

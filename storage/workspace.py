@@ -1,0 +1,152 @@
+"""The workspace: a folder with rollmill.toml, its ledger, segments, spools and datasets. Opens each part when it is used.
+
+Knows where things lie; knows nothing of what the rows mean.
+"""
+
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from storage.errors import SetupError
+from storage.faults import explained
+from storage.spool import Spool
+
+if TYPE_CHECKING:
+    from storage.ledger.engine import Ledger
+    from storage.runs import Runs
+    from storage.segments.store import SegmentStore
+
+MARKER = "rollmill.toml"
+STATE = ".rollmill"
+_TEMPLATE = """\
+# This folder is a Rollmill workspace. Everything below is optional; a profile may override it.
+
+# [ledger]
+# url = "postgresql://user@host/name"     # default: SQLite in .rollmill/ledger.sqlite
+
+# [segments]
+# url = "s3://bucket/prefix"              # default: .rollmill/segments
+"""
+
+
+class Workspace:
+    """One workspace; a context manager that closes what it opened."""
+
+    def __init__(self, root: Path, *, ledger_url: str | None = None, segments_url: str | None = None) -> None:
+        settings = _settings(root / MARKER)
+        self.root = root
+        self.state = root / STATE
+        self.datasets = root / "datasets"
+        self._ledger_url = ledger_url or settings["ledger"]
+        self._segments_url = segments_url or settings["segments"]
+
+    @classmethod
+    def init(cls, path: Path) -> "Workspace":
+        """Make `path` a workspace; nothing is overwritten, so twice is once."""
+        root = path.resolve()
+        with explained(root):
+            (root / STATE).mkdir(parents=True, exist_ok=True)
+            if not (root / MARKER).exists():
+                (root / MARKER).write_text(_TEMPLATE, encoding="utf-8")
+            _ensure_lines(root / ".gitignore", [f"{STATE}/"])
+            _ensure_lines(root / ".dvcignore", [f"{STATE}/", "__pycache__/"])
+        return cls(root)
+
+    @classmethod
+    def open(
+        cls, path: Path | None = None, *, ledger_url: str | None = None, segments_url: str | None = None
+    ) -> "Workspace":
+        """The workspace of the nearest folder upwards that has a rollmill.toml; a profile's URLs come before its own."""
+        start = (path or Path.cwd()).resolve()
+        for folder in (start, *start.parents):
+            if (folder / MARKER).is_file():
+                return cls(folder, ledger_url=ledger_url, segments_url=segments_url)
+        raise SetupError(f"{start} is in no Rollmill workspace: no {MARKER} here or above.", next_command="rollmill init")
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """The ledger, brought to this version's schema."""
+        from storage.ledger.engine import Ledger
+
+        if self._ledger_url is None:
+            with explained(self.state):
+                self.state.mkdir(exist_ok=True)
+            return Ledger(f"sqlite:///{self.state / 'ledger.sqlite'}")
+        return Ledger(_absolute(self._ledger_url, self.root))
+
+    @cached_property
+    def segments(self) -> "SegmentStore":
+        """The segment store."""
+        from storage.segments.place import place_for
+        from storage.segments.registry import Registry
+        from storage.segments.store import SegmentStore
+
+        return SegmentStore(Registry(self.ledger), place_for(self._segments_url, self.state, self.root))
+
+    @cached_property
+    def runs(self) -> "Runs":
+        """The runs."""
+        from storage.runs import Runs
+
+        return Runs(self.ledger, self.segments)
+
+    def spool(self, batch_id: str) -> Spool:
+        """The spool of a batch; its file appears with the first append."""
+        return Spool(self.state / "spool", batch_id)
+
+    def recover(self) -> list[str]:
+        """Put right what crashes and lost files left, at the start of a writing command; lines for a person.
+
+        Missing and short segments are named and unregistered, so that only their rows are made again; files of dead
+        processes that nobody registered are removed.
+        """
+        from storage.segments.checking import sweep
+
+        lines = [lost.line() for lost in self.segments.check()]
+        sweep(self.segments.registry, self.segments.place)
+        return lines
+
+    def close(self) -> None:
+        """Release connections; safe to call twice."""
+        self.__dict__.pop("runs", None)
+        for name in ("segments", "ledger"):
+            part = self.__dict__.pop(name, None)
+            if part is not None:
+                part.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _settings(marker: Path) -> dict[str, str | None]:
+    try:
+        content: dict[str, Any] = tomllib.loads(marker.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SetupError(f"{marker} cannot be read: {error}.") from error
+    found: dict[str, str | None] = {"ledger": None, "segments": None}
+    for section, values in content.items():
+        if section not in found or not isinstance(values, dict) or set(values) - {"url"}:
+            raise SetupError(f"{marker}: {section!r} is not known here.", choices=("[ledger] url", "[segments] url"))
+        url = values.get("url")
+        if url is not None and not isinstance(url, str):
+            raise SetupError(f"{marker}: [{section}] url must be a text.")
+        found[section] = url
+    return found
+
+
+def _absolute(url: str, root: Path) -> str:
+    """A relative SQLite path is relative to the workspace, wherever the command was called."""
+    prefix = "sqlite:///"
+    return f"{prefix}{root / url[len(prefix) :]}" if url.startswith(prefix) else url
+
+
+def _ensure_lines(path: Path, lines: list[str]) -> None:
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    missing = [line for line in lines if line not in text.splitlines()]
+    if missing:
+        gap = "" if not text or text.endswith("\n") else "\n"
+        path.write_text(text + gap + "\n".join(missing) + "\n", encoding="utf-8")
