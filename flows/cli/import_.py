@@ -1,0 +1,113 @@
+"""`rollmill import problems|rollouts`: bring a file of one's own into the workspace. Knows options and printing only."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from storage.workspace import Workspace
+
+from storage.errors import SetupError
+from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
+
+_PROBLEMS_HELP = """Import a file of problems (JSONL, Parquet, CSV; also .gz): all rows, or none.
+
+Known column names are found by themselves (prompt, question, problem; reference, answer, solution; id, level, tests, ...);
+other columns are kept with the problem. Importing a file again adds only what is new.
+
+Example: rollmill import problems gsm8k.jsonl --name gsm8k --map prompt=question --set licence=MIT
+"""
+_ROLLOUTS_HELP = """Import a file of rollouts (JSONL, Parquet, CSV; also .gz): all rows, or none.
+
+Each row holds one answer of a model: a text, or messages with code and execution turns. A column is_correct is kept as a
+label beside the rollout. Without --problems, the rows must carry their problems (prompt and reference).
+
+Example: rollmill import rollouts answers.parquet --name gpt3 --problems gsm8k
+"""
+_File = Annotated[Path, typer.Argument(help="The file; its suffix names the format.", show_default=False)]
+_Name = Annotated[str, typer.Option("--name", help="The name of this import; recipes refer to it.", show_default=False)]
+_Map = Annotated[list[str] | None, typer.Option("--map", help="FIELD=COLUMN, once per field.", show_default=False)]
+_Set = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE for every row without one.", show_default=False)]
+_Problems = Annotated[str | None, typer.Option("--problems", help="The imported problem set that the rollouts answer.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and check everything, show the mapping, store nothing.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb `import` with its two nouns."""
+    verb = typer.Typer(
+        name="import", help="Bring problems and rollouts made elsewhere into the workspace.", no_args_is_help=True
+    )
+    verb.command("problems", help=_PROBLEMS_HELP)(problems)
+    verb.command("rollouts", help=_ROLLOUTS_HELP)(rollouts)
+    app.add_typer(verb)
+
+
+def problems(
+    file: _File,
+    name: _Name,
+    map_: _Map = None,
+    set_: _Set = None,
+    dry_run: _DryRun = False,
+    as_json: _Json = False,
+) -> None:
+    """Import problems."""
+    spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"))
+    _run(import_problems, spec, dry_run=dry_run, as_json=as_json)
+
+
+def rollouts(  # noqa: PLR0913 - one parameter per option of the command
+    file: _File,
+    name: _Name,
+    problems: _Problems = None,
+    map_: _Map = None,
+    set_: _Set = None,
+    dry_run: _DryRun = False,
+    as_json: _Json = False,
+) -> None:
+    """Import rollouts."""
+    spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), problems)
+    _run(import_rollouts, spec, dry_run=dry_run, as_json=as_json)
+
+
+def _run(load: Callable[..., ImportReport], spec: ImportSpec, *, dry_run: bool, as_json: bool) -> None:
+    with Workspace.open() as ws:
+        recovered = [] if dry_run else ws.recover()
+        report = load(ws, spec, dry_run=dry_run)
+    for line in recovered:
+        typer.echo(line, err=True)
+    lines = [json.dumps(report.to_json(), ensure_ascii=False, indent=2)] if as_json else described(report)
+    typer.echo("\n".join(lines))
+
+
+def _pairs(items: list[str] | None, option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for item in items or ():
+        name, equals, value = item.partition("=")
+        if not (name and equals and value):
+            raise SetupError(f"{option} {item!r} is not of the form FIELD=VALUE.")
+        if name in pairs:
+            raise SetupError(f"{option} names {name!r} twice.")
+        pairs[name] = value
+    return pairs
+
+
+def described(report: ImportReport) -> list[str]:
+    """The report as a person reads it."""
+    would = "would be " if report.dry_run else ""
+    lines = [f"{report.file}: {report.rows:,} rows"]
+    for noun, count in (("problems", report.problems), ("completions", report.completions)):
+        if count.new or count.already:
+            lines.append(f"  {noun:<12} {count.new:>9,} {would}new  {count.already:>9,} already there")
+    mapping = ", ".join(f"{name} <- {column}" for name, column in sorted(report.mapping.items()))
+    lines.append(f"  columns      {mapping}")
+    lines.extend(f"  note         {note}" for note in report.notes)
+    for number, values in enumerate(report.samples if report.dry_run else (), start=1):
+        lines.append(f"  row {number}")
+        lines.extend(f"    {name:<14} {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+    if report.dry_run:
+        lines.append("  nothing was stored (--dry-run)")
+    elif not (report.problems.new or report.completions.new):
+        lines.append("  nothing new: everything was already there")
+    return lines

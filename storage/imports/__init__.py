@@ -1,0 +1,12 @@
+"""Problems and rollouts made elsewhere, brought into a workspace: all rows of a file, or none of them.
+
+Formats are JSONL, Parquet and CSV (or TSV), each also gzipped. The import knows columns and their usual names; it judges
+nothing: a label that came with a rollout is kept beside it and never becomes a verdict.
+"""
+
+from storage.imports.problems import import_problems
+from storage.imports.report import ImportReport
+from storage.imports.rollouts import import_rollouts
+from storage.imports.spec import ImportSpec
+
+__all__ = ["ImportReport", "ImportSpec", "import_problems", "import_rollouts"]

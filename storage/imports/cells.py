@@ -1,0 +1,132 @@
+"""Cells of foreign files to values: text, whole numbers, yes or no, levels. Knows no column names.
+
+A cell that cannot be read raises CellError, whose text says what was found; the caller names the place.
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+_TRUE = frozenset({"true", "t", "yes", "1", "1.0", "correct"})
+_FALSE = frozenset({"false", "f", "no", "0", "0.0", "incorrect", "wrong"})
+_LEVEL = re.compile(r"\D*(\d+)\s*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class CellError(ValueError):
+    """A cell that does not hold what its field needs."""
+
+
+def text(value: Any) -> str | None:
+    """A cell as text; numbers in their shortest spelling, lists and objects as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(plain(value), ensure_ascii=False)
+    return str(plain(value))
+
+
+def whole(value: Any) -> int | None:
+    """A cell as a whole number that fits 64 bits."""
+    if value is None:
+        return None
+    try:
+        number = int(value)
+        exact = not isinstance(value, float) or value == number
+    except (TypeError, ValueError, OverflowError):
+        exact, number = False, 0
+    if not exact or isinstance(value, bool) or not -(2**63) <= number < 2**63:
+        raise CellError(f"{_short(value)} is not a whole number")
+    return number
+
+
+def number(value: Any) -> float | None:
+    """A cell as a finite number."""
+    if value is None:
+        return None
+    try:
+        result = float(value)
+    except (TypeError, ValueError, OverflowError):
+        result = math.nan
+    if not math.isfinite(result):
+        raise CellError(f"{_short(value)} is not a number")
+    return result
+
+
+def yes_or_no(value: Any) -> bool | None:
+    """A cell as a truth value."""
+    if value is None or isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise CellError(f"{_short(value)} is neither true nor false")
+
+
+def level(value: Any) -> int | None:
+    """A difficulty level: 3, "3" or "Level 3". Words without a number ("hard", "Level ?") give none."""
+    if isinstance(value, str):
+        found = _LEVEL.fullmatch(value)
+        return int(found[1]) if found else None
+    return whole(value)
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Tests as a list of texts, JSON text of such a list, or one text."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return (value,)
+    items = value if isinstance(value, list | tuple) else [value]
+    return tuple(text(item) or "" for item in items if item is not None)
+
+
+def plain(value: Any) -> Any:
+    """A value as strict JSON can hold it: NaN and infinities become null, dates and decimals their text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+class Sanitiser:
+    """Replaces lone surrogates, which no UTF-8 file can hold, by U+FFFD and counts them."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self.rows = 0
+
+    def row(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The row's values with every text storable."""
+        before = self.characters
+        clean = {self._clean(name): self._clean(value) for name, value in values.items()}
+        self.rows += self.characters > before
+        return clean
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, dict):
+            return {self._clean(key): self._clean(item) for key, item in value.items()}
+        return [self._clean(item) for item in value] if isinstance(value, list) else value
+
+    def _text(self, value: str) -> str:
+        if value.isascii():
+            return value
+        clean, replaced = _SURROGATE.subn("\ufffd", value)
+        self.characters += replaced
+        return clean
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -1,0 +1,126 @@
+"""Which column of a file feeds which field: known names, a person's own mapping, constants. Reads no rows.
+
+The aliases are the column names that the published sets of this field use; the first one present wins, whatever its case.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storage.errors import SetupError, unknown_name
+
+Aliases = Mapping[str, tuple[str, ...]]
+
+PROBLEM_ALIASES: Aliases = {
+    "prompt": ("prompt", "question", "problem", "instruction", "input", "query", "messages", "conversations", "text"),
+    "reference": (
+        "reference",
+        "reference_answer",
+        "gold",
+        "gold_answer",
+        "ground_truth",
+        "expected_answer",
+        "final_answer",
+        "answer",
+        "target",
+        "canonical_solution",
+        "solution",
+    ),
+    "external_id": ("id", "problem_id", "task_id", "unique_id", "question_id", "uid", "external_id", "index"),
+    "kind": ("kind", "task_type"),
+    "tests": ("tests", "test", "test_list", "unit_tests"),
+    "source": ("source", "dataset", "data_source"),
+    "licence": ("licence", "license"),
+    "split": ("split",),
+    "level": ("level", "difficulty"),
+    "skill": ("skill", "subject", "type", "category", "topic"),
+    "template": ("template", "template_id"),
+}
+ROLLOUT_ALIASES: Aliases = {
+    "problem_id": ("problem_id", "task_id", "question_id", "unique_id"),
+    "text": ("text", "completion", "response", "output", "generation", "generated_text", "prediction", "model_output"),
+    "messages": ("messages", "conversation", "conversations", "turns", "trajectory"),
+    "model": ("model", "model_name", "model_id", "generator", "engine"),
+    "sample_index": ("sample_index", "sample_id", "sample", "attempt", "rollout_index"),
+    "is_correct": ("is_correct", "correct", "passed"),
+    "external_id": ("id", "rollout_id", "completion_id", "uid"),
+    "finish_reason": ("finish_reason", "stop_reason"),
+    "tokens_in": ("tokens_in", "prompt_tokens", "input_tokens"),
+    "tokens_out": ("tokens_out", "completion_tokens", "output_tokens"),
+    "logprob_sum": ("logprob_sum", "cumulative_logprob"),
+    "reasoning": ("reasoning", "reasoning_content", "thinking"),
+}
+# In a rollouts file these names belong to the rollout or are too vague to be its problem.
+EMBEDDED_ALIASES: Aliases = {
+    "prompt": ("prompt", "question", "problem", "instruction"),
+    **{
+        name: tuple(alias for alias in aliases if alias not in {"id", "index", "uid", "text", "messages", "target"})
+        for name, aliases in PROBLEM_ALIASES.items()
+        if name not in {"prompt", "external_id"}
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The resolved mapping of one file: field to column, field to constant."""
+
+    fields: Mapping[str, str]
+    constants: Mapping[str, str]
+    found: tuple[str, ...]
+
+    def has(self, name: str) -> bool:
+        """Whether the field has a column or a constant."""
+        return name in self.fields or name in self.constants
+
+    def get(self, values: Mapping[str, Any], name: str) -> Any:
+        """The field's cell in a row; the constant where the column is missing or empty."""
+        column = self.fields.get(name)
+        value = None if column is None else values.get(column)
+        return self.constants.get(name) if value is None else value
+
+    def rest(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The row's columns that feed no field, without empty cells."""
+        used = set(self.fields.values())
+        return {name: value for name, value in values.items() if name not in used and value is not None}
+
+    def shown(self) -> dict[str, str]:
+        """The mapping as a person reads it."""
+        return {**dict(self.fields), **{name: f"= {value!r}" for name, value in self.constants.items()}}
+
+
+def resolve(
+    found: tuple[str, ...], aliases: Aliases, *, maps: Mapping[str, str], constants: Mapping[str, str], path: Path
+) -> Columns:
+    """Map fields to columns: the person's mapping first, then known names; a column feeds one field only."""
+    for name in (*maps, *constants):
+        if name not in aliases:
+            raise unknown_name("field to map", name, aliases)
+    for name, given in maps.items():
+        if given not in found:
+            raise unknown_name(f"column of {path.name} for {name}:", given, found)
+    fields = dict(maps)
+    taken = set(maps.values())
+    lower = {column.lower(): column for column in reversed(found)}
+    for name, known in aliases.items():
+        if name in fields or name in constants:
+            continue
+        free = (lower[alias] for alias in known if alias in lower and lower[alias] not in taken)
+        column = next(free, None)
+        if column is not None:
+            fields[name] = column
+            taken.add(column)
+    return Columns(fields, dict(constants), found)
+
+
+def require(columns: Columns, names: tuple[str, ...], aliases: Aliases, *, path: Path, verb: str) -> None:
+    """Raise a SetupError that names every missing field, the columns found and how to map one."""
+    missing = [name for name in names if not columns.has(name)]
+    if not missing:
+        return
+    known = "; ".join(f"{name}: {', '.join(aliases[name])}" for name in missing)
+    raise SetupError(
+        f"{path} has no column for {', '.join(missing)}. Columns found: {', '.join(columns.found)}. Known names: {known}.",
+        next_command=f"rollmill import {verb} {path} --name NAME --map {missing[0]}=COLUMN",
+    )

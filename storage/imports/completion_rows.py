@@ -1,0 +1,115 @@
+"""Rows to completions: what a row of a rollouts file says the model answered. Stores nothing and judges nothing.
+
+A label that came with the rollout (`is_correct`) is kept in the completion's meta; it is somebody's opinion, not a verdict.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storage.errors import SetupError
+from storage.imports import cells
+from storage.imports.cells import CellError
+from storage.imports.columns import EMBEDDED_ALIASES, Columns
+from storage.imports.readers import Row
+from storage.imports.stored import StoredProblem
+from storage.imports.turns import messages, rendered
+from storage.records import Completion, FinishReason, imported_completion_id
+
+_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "eos": "stop",
+    "end_turn": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "error": "error",
+}
+_NO_MODEL = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One imported completion with the problem it answers."""
+
+    name: str
+    problem: StoredProblem
+    completion: Completion
+    external_id: str | None
+
+
+class CompletionRows:
+    """Turns rows of one file into completions, numbering those without a sample index by (problem, model) in file order."""
+
+    def __init__(self, path: Path, columns: Columns, *, producer: str) -> None:
+        self._path = path
+        self._columns = columns
+        self._producer = producer
+        self._ordinals: Counter[tuple[str, str]] = Counter()
+        self._unused = {columns.fields[name] for name in EMBEDDED_ALIASES if name in columns.fields}
+        self.textless = 0
+
+    def completion(self, row: Row, problem: StoredProblem) -> Drawn:
+        """The row's completion; raises SetupError with its place."""
+        try:
+            return self._completion(row.values, problem)
+        except CellError as error:
+            raise SetupError(f"{self._path}, {row.where}: {error}; nothing was stored.") from error
+
+    def _completion(self, values: dict[str, Any], problem: StoredProblem) -> Drawn:
+        get = self._columns.get
+        model = cells.text(get(values, "model")) or _NO_MODEL
+        turns = messages(get(values, "messages"))
+        text = cells.text(get(values, "text"))
+        if text is None:
+            self.textless += turns is None
+            text = rendered(turns or ())
+        index = self._index(get(values, "sample_index"), problem, model)
+        external_id = cells.text(get(values, "external_id"))
+        completion = Completion(
+            id=imported_completion_id(problem.id, model, index, text),
+            prompt_id=problem.prompt_id,
+            engine=self._producer,
+            model=model,
+            model_digest=f"label:{model}",
+            stream="curate",
+            sample_index=index,
+            seed=None,
+            text=text,
+            finish_reason=_REASONS.get(str(get(values, "finish_reason")).lower(), "imported"),
+            tokens_in=cells.whole(get(values, "tokens_in")),
+            tokens_out=cells.whole(get(values, "tokens_out")),
+            logprob_sum=cells.number(get(values, "logprob_sum")),
+            reasoning=cells.text(get(values, "reasoning")),
+            messages=turns,
+            meta=self._meta(values, problem, external_id),
+        )
+        return Drawn(cells.text(get(values, "problem_id")) or problem.id, problem, completion, external_id)
+
+    def _index(self, value: Any, problem: StoredProblem, model: str) -> int:
+        given = cells.whole(value)
+        if given is None and "sample_index" in self._columns.fields:
+            raise CellError("the sample index is missing")
+        if given is not None and given < 0:
+            raise CellError(f"the sample index {given} is negative")
+        if given is not None:
+            return given
+        ordinal = self._ordinals[problem.id, model]
+        self._ordinals[problem.id, model] += 1
+        return ordinal
+
+    def _meta(self, values: dict[str, Any], problem: StoredProblem, external_id: str | None) -> dict[str, Any]:
+        rest = self._columns.rest(values)
+        meta = {name: cells.plain(value) for name, value in rest.items() if name not in self._unused}
+        label = cells.yes_or_no(self._columns.get(values, "is_correct"))
+        named = {"problem_id": problem.id, "external_id": external_id, "is_correct": label}
+        return meta | {name: value for name, value in named.items() if value is not None}
+
+    def notes(self) -> list[str]:
+        """What a person should know about how the rows were read."""
+        notes = []
+        if not self._columns.has("model"):
+            notes.append(f"no column names the model: the label is {_NO_MODEL!r} (say --set model=NAME)")
+        if self.textless:
+            notes.append(f"{self.textless} rows without text are stored as empty completions")
+        return notes

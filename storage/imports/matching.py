@@ -1,0 +1,119 @@
+"""Which problem a rollout answers: looked up in an imported set, or made from the rollout's own row.
+
+The lookup uses the problem id column where there is one and the prompt otherwise. Knows nothing of completions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from storage.errors import SetupError
+from storage.imports import cells
+from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, require
+from storage.imports.problem_rows import ProblemRows
+from storage.imports.readers import Row
+from storage.imports.scan import listed
+from storage.imports.spec import ImportSpec, producer_of
+from storage.imports.stored import StoredProblem, stored_problems
+from storage.records import Problem
+from storage.segments.store import SegmentStore
+
+
+@dataclass(slots=True)
+class Lookup:
+    """Rollouts of an imported problem set. `problem` gives None for a row whose problem the set lacks, and remembers it."""
+
+    spec: ImportSpec
+    columns: Columns
+    known: Mapping[str, StoredProblem]
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def problem(self, row: Row) -> tuple[StoredProblem | None, Problem | None]:
+        """The stored problem of a row; nothing is made."""
+        name = cells.text(self.columns.get(row.values, "problem_id"))
+        prompt = cells.text(self.columns.get(row.values, "prompt"))
+        if name is not None:
+            found = self.known.get(name)
+        elif prompt is not None:
+            name = prompt[:60]
+            found = self.known.get(Problem(prompt, "").prompt_id)
+        else:
+            raise SetupError(f"{self.spec.path}, {row.where} names no problem; nothing was stored.")
+        if found is None:
+            self.missing.setdefault(name, row.where)
+        return found, None
+
+    def finish(self) -> None:
+        """Raise SetupError naming the problems that the set lacks."""
+        if self.missing:
+            named = listed(f"{name!r} ({where})" for name, where in self.missing.items())
+            raise SetupError(
+                f"the problem set {self.spec.problems!r} has no problem {named}; nothing was stored.",
+                next_command=f"rollmill import problems FILE --name {self.spec.problems}",
+            )
+
+    def notes(self) -> list[str]:
+        """Nothing to tell."""
+        return []
+
+
+@dataclass(slots=True)
+class Embedded:
+    """Rollouts that carry their problems: one problem per id (or per prompt), made at its first row."""
+
+    spec: ImportSpec
+    columns: Columns
+    rows: ProblemRows
+    known: Mapping[str, StoredProblem]
+    seen: dict[str, tuple[str, str]] = field(default_factory=dict)
+    clashes: list[str] = field(default_factory=list)
+
+    def problem(self, row: Row) -> tuple[StoredProblem | None, Problem | None]:
+        """The row's problem, made anew; a problem that differs from an earlier one of its id is remembered as a clash."""
+        problem = self.rows.problem(row, meta=False)
+        name = problem.external_id or problem.id
+        stored = self.known.get(name)
+        if stored is not None and stored.id != problem.id:
+            self.clashes.append(f"{name!r} ({row.where}, differs from the one imported before)")
+        before, where = self.seen.setdefault(name, (problem.id, row.where))
+        if before != problem.id:
+            self.clashes.append(f"{name!r} ({row.where}, differs from {where})")
+        return StoredProblem(problem.id, problem.prompt_id), problem
+
+    def finish(self) -> None:
+        """Raise SetupError naming the ids under which rows tell of different problems."""
+        if self.clashes:
+            raise SetupError(
+                f"{self.spec.path} has several problems under one id: {listed(self.clashes)}; nothing was stored."
+            )
+
+    def notes(self) -> list[str]:
+        """How the problems were made."""
+        return [f"problems were made from the rollouts' own columns under the name {self.spec.name!r}", *self.rows.notes()]
+
+
+def matcher(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Lookup | Embedded:
+    """The way this import finds the problem of a row."""
+    if spec.problems is None:
+        return _embedded(store, spec, columns)
+    known = stored_problems(store, producer_of(spec.problems))
+    if not known:
+        raise SetupError(
+            f"there are no problems called {spec.problems!r} in this workspace.",
+            next_command=f"rollmill import problems FILE --name {spec.problems}",
+        )
+    if not columns.has("prompt"):
+        require(columns, ("problem_id",), ROLLOUT_ALIASES, path=spec.path, verb="rollouts")
+    return Lookup(spec, columns, known)
+
+
+def _embedded(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Embedded:
+    needed = ("prompt",) if columns.has("tests") else ("prompt", "reference")
+    if not all(columns.has(name) for name in needed):
+        raise SetupError(
+            f"{spec.path} does not carry its problems (it would need {' and '.join(needed)}; columns found: "
+            f"{', '.join(columns.found)}): say with --problems which imported problems the rollouts belong to.",
+            next_command=f"rollmill import rollouts {spec.path} --name {spec.name} --problems NAME",
+        )
+    require(columns, needed, EMBEDDED_ALIASES, path=spec.path, verb="rollouts")
+    rows = ProblemRows(spec.path, columns, source=spec.producer, id_field="problem_id")
+    return Embedded(spec, columns, rows, stored_problems(store, spec.producer))

@@ -1,0 +1,122 @@
+"""`rollmill import problems`: a file of problems into the workspace, all rows or none. Draws and judges nothing."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from storage.errors import SetupError
+from storage.imports.cells import Sanitiser
+from storage.imports.columns import PROBLEM_ALIASES, Columns, require
+from storage.imports.problem_rows import ProblemRows
+from storage.imports.report import ImportReport
+from storage.imports.samples import sample
+from storage.imports.scan import Places, clean_rows, detect, listed, mark, unchanged
+from storage.imports.spec import ImportSpec
+from storage.imports.stored import StoredProblem, stored_problems
+from storage.imports.writer import Writer
+from storage.records import Problem
+from storage.workspace import Workspace
+
+_SAMPLES = 3
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What the first way through the file found."""
+
+    rows: int = 0
+    places: Places = field(default_factory=Places)
+    ids: dict[str, str] = field(default_factory=dict)
+    repeats: dict[str, list[str]] = field(default_factory=dict)
+    repeated: list[str] = field(default_factory=list)
+    clashes: list[str] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+
+
+def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
+    """Import a file of problems under a name. Raises SetupError, with nothing stored, for any mistake in the file."""
+    before = mark_of(spec)
+    columns = detect(spec, PROBLEM_ALIASES)
+    require(columns, ("prompt",), PROBLEM_ALIASES, path=spec.path, verb="problems")
+    if not columns.has("tests"):
+        require(columns, ("reference",), PROBLEM_ALIASES, path=spec.path, verb="problems")
+    stored = stored_problems(ws.segments, spec.producer)
+    sanitiser, rows = Sanitiser(), ProblemRows(spec.path, columns, source=spec.producer)
+    survey = _survey(spec, rows, sanitiser, stored)
+    unchanged(spec.path, before)
+    writer = Writer(ws.segments, spec.producer, batch_rows=spec.batch_rows, dry_run=dry_run)
+    writer.know("problems", [problem.id for problem in stored.values()])
+    _store(spec, columns, survey, writer)
+    return ImportReport(
+        name=spec.name,
+        file=str(spec.path),
+        rows=survey.rows,
+        problems=writer.count("problems"),
+        mapping=columns.shown(),
+        columns=columns.found,
+        notes=tuple(_notes(survey, rows, sanitiser)),
+        samples=tuple(survey.samples),
+        dry_run=dry_run,
+    )
+
+
+def mark_of(spec: ImportSpec) -> tuple[int, int]:
+    """The file's mark before anything is read; a file that is not there is left for the reader to name."""
+    return mark(spec.path) if spec.path.exists() else (0, 0)
+
+
+def _survey(spec: ImportSpec, rows: ProblemRows, sanitiser: Sanitiser, stored: dict[str, StoredProblem]) -> _Survey:
+    survey = _Survey()
+    for row in clean_rows(spec.path, sanitiser):
+        problem = rows.problem(row)
+        survey.rows += 1
+        if problem.external_id is not None:
+            survey.places.add(problem.external_id, row.where)
+            known = stored.get(problem.external_id)
+            if known is not None and known.id != problem.id:
+                survey.clashes.append(f"{problem.external_id!r} ({row.where})")
+        if survey.ids.setdefault(problem.id, row.where) != row.where:
+            survey.repeated.append(f"{row.where} repeats {survey.ids[problem.id]}")
+            survey.repeats.setdefault(problem.id, []).append(problem.external_id or "")
+        if len(survey.samples) < _SAMPLES:
+            survey.samples.append(sample(problem))
+    survey.places.require_unique("id", spec.path)
+    if survey.clashes:
+        named = listed(survey.clashes)
+        raise SetupError(
+            f"the import {spec.name!r} already holds other problems under the ids {named}; nothing was stored.",
+            next_command=f"rollmill import problems {spec.path} --name {spec.name}-2",
+        )
+    return survey
+
+
+def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: Writer) -> None:
+    rows = ProblemRows(spec.path, columns, source=spec.producer)
+    done: set[str] = set()
+    for row in clean_rows(spec.path, Sanitiser()):
+        problem = rows.problem(row)
+        if problem.id not in done:
+            done.add(problem.id)
+            writer.add("problems", _with_aliases(problem, survey.repeats.get(problem.id, [])))
+    writer.flush()
+
+
+def _with_aliases(problem: Problem, others: list[str]) -> Problem:
+    """The problem with the further ids it has in the file, so rollouts of either id find it."""
+    named = sorted(filter(None, others))
+    return replace(problem, meta={**problem.meta, "external_ids": named}) if named else problem
+
+
+def _notes(survey: _Survey, rows: ProblemRows, sanitiser: Sanitiser) -> list[str]:
+    notes = rows.notes()
+    if survey.repeated:
+        notes.append(
+            f"{len(survey.repeated)} rows repeat an earlier problem and are stored once: {listed(survey.repeated)}"
+        )
+    return notes + sanitised_notes(sanitiser)
+
+
+def sanitised_notes(sanitiser: Sanitiser) -> list[str]:
+    """The note on replaced characters, if there were any."""
+    if not sanitiser.characters:
+        return []
+    return [f"{sanitiser.characters} lone surrogates in {sanitiser.rows} rows were replaced by U+FFFD"]

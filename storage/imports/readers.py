@@ -1,0 +1,206 @@
+"""Files to rows: JSONL, Parquet, CSV and TSV, gzipped or not, one row at a time. Knows no field names.
+
+Every row carries the place it came from, and everything that is wrong with a file is a SetupError that names the place.
+"""
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+from storage.errors import SetupError
+
+_MAX_FIELD = 2**31 - 1
+_PARQUET_ROWS = 2_000
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its place in the file ("line 12", "row 12") and its columns."""
+
+    where: str
+    values: dict[str, Any]
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file, streamed. The suffix names the format; raises SetupError for anything unreadable."""
+    reader = _reader_of(path)
+    empty = True
+    try:
+        for row in reader(path):
+            empty = False
+            yield row
+    except OSError as error:
+        raise SetupError(f"cannot read {path}: {error.strerror or error}.") from error
+    if empty:
+        raise SetupError(f"{path} has no rows; nothing was stored.")
+
+
+def _reader_of(path: Path) -> Callable[[Path], Iterator[Row]]:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    reader = READERS.get(suffixes[-1] if suffixes else "")
+    if reader is None:
+        raise SetupError(
+            f"cannot tell the format of {path.name!r} from its suffix.", choices=(*READERS, "each also with .gz")
+        )
+    if path.is_dir():
+        raise SetupError(f"{path} is a folder; name one file.")
+    if not path.exists():
+        raise SetupError(f"there is no file {path}.")
+    return reader
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("rb") as raw:
+        if path.suffix.lower() != ".gz":
+            yield raw
+            return
+        with gzip.GzipFile(fileobj=raw) as stream:
+            yield stream  # type: ignore[misc]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered raw lines; a gzip stream that ends early or is damaged is named with the line it reached."""
+    number = 0
+    with _opened(path) as stream:
+        lines = iter(stream)
+        while True:
+            try:
+                line = next(lines)
+            except StopIteration:
+                return
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                message = f"{path} is not a whole gzip file: {error} (after line {number}); nothing was stored."
+                raise SetupError(message) from error
+            number += 1
+            if number == 1 and line.startswith(_WIDE_MARKS):
+                raise SetupError(f"{path} is UTF-16; save it as UTF-8. Nothing was stored.")
+            yield number, line
+
+
+def _decode(path: Path, number: int, line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        byte = line[error.start]
+        raise SetupError(
+            f"{path}, line {number}: byte 0x{byte:02x} at position {error.start + 1} is not UTF-8; nothing was stored."
+        ) from error
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    for number, line in _lines(path):
+        text = _decode(path, number, line)
+        if not text.strip():
+            continue
+        yield Row(f"line {number}", _json_object(path, number, text))
+
+
+def _json_array(path: Path) -> Iterator[Row]:
+    """A .json file: one array of objects, or one object per line like any other JSONL."""
+    with path.open("rb") as stream:
+        if not stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+            yield from _jsonl(path)
+            return
+    try:
+        items = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise SetupError(f"{path} is not whole JSON ({error}); nothing was stored.") from error
+    for position, item in enumerate(items, start=1):
+        if not isinstance(item, dict):
+            raise SetupError(f"{path}, item {position} is not an object with named columns; nothing was stored.")
+        yield Row(f"item {position}", item)
+
+
+def _json_object(path: Path, number: int, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise SetupError(f"{path}, line {number} is nested too deeply; nothing was stored.") from error
+    except ValueError as error:
+        what = "is cut off" if not text.endswith("\n") else "is not JSON"
+        detail = getattr(error, "msg", str(error))
+        column = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise SetupError(f"{path}, line {number} {what} ({detail}{column}); nothing was stored.") from error
+    if not isinstance(value, dict):
+        kind = type(value).__name__
+        raise SetupError(f"{path}, line {number} holds a {kind}, not an object with named columns; nothing was stored.")
+    return value
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    return _delimited(path, ",")
+
+
+def _tsv(path: Path) -> Iterator[Row]:
+    return _delimited(path, "\t")
+
+
+def _delimited(path: Path, delimiter: str) -> Iterator[Row]:
+    """CSV rows; an empty cell is a missing value. A quoted cell may span lines: the row is named by its last line."""
+    before = csv.field_size_limit(_MAX_FIELD)
+    reader = csv.reader((_decode(path, n, line) for n, line in _lines(path)), delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if header is None:
+                header = _header(path, cells)
+                continue
+            if len(cells) != len(header):
+                message = f"{path}, line {reader.line_num} has {len(cells)} cells where the header has {len(header)}"
+                raise SetupError(f"{message}; nothing was stored.")
+            yield Row(f"line {reader.line_num}", {name: cell or None for name, cell in zip(header, cells, strict=True)})
+    except csv.Error as error:
+        raise SetupError(f"{path}, line {reader.line_num}: {error}; nothing was stored.") from error
+    finally:
+        csv.field_size_limit(before)
+
+
+def _header(path: Path, cells: list[str]) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SetupError(f"{path} has two columns called {', '.join(map(repr, twice))}.")
+    return names
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.suffix.lower() == ".gz":
+        raise SetupError(f"{path.name}: Parquet is compressed inside; unpack the .gz first.")
+    numbers = count(1)
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                for values in batch.to_pylist():
+                    yield Row(f"row {next(numbers)}", values)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise SetupError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
+    except UnicodeDecodeError as error:
+        after = next(numbers) - 1
+        message = f"{path}: a text within {_PARQUET_ROWS} rows after row {after} is not UTF-8; nothing was stored."
+        raise SetupError(message) from error
+
+
+READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
+    ".json": _json_array,
+    ".parquet": _parquet,
+    ".csv": _csv,
+    ".tsv": _tsv,
+}

@@ -1,0 +1,111 @@
+"""`rollmill import rollouts`: a file of rollouts into the workspace, all rows or none. Judges nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage.errors import SetupError
+from storage.imports.cells import Sanitiser
+from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, require
+from storage.imports.completion_rows import CompletionRows, Drawn
+from storage.imports.matching import Embedded, Lookup, matcher
+from storage.imports.problems import mark_of, sanitised_notes
+from storage.imports.report import ImportReport
+from storage.imports.samples import sample
+from storage.imports.scan import Places, clean_rows, detect, listed, unchanged
+from storage.imports.spec import ImportSpec
+from storage.imports.stored import stored_completions
+from storage.imports.writer import Writer
+from storage.records import Problem
+from storage.workspace import Workspace
+
+_SAMPLES = 3
+_WITH_PROBLEMS = {**EMBEDDED_ALIASES, **ROLLOUT_ALIASES}
+_OF_A_SET = {"prompt": EMBEDDED_ALIASES["prompt"], **ROLLOUT_ALIASES}
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One way through a rollouts file."""
+
+    spec: ImportSpec
+    columns: Columns
+    problems: Lookup | Embedded
+    sanitiser: Sanitiser = field(default_factory=Sanitiser)
+    rows: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[tuple[str, Problem | None, Drawn]]:
+        completions = CompletionRows(self.spec.path, self.columns, producer=self.spec.producer)
+        for row in clean_rows(self.spec.path, self.sanitiser):
+            self.rows += 1
+            stored, problem = self.problems.problem(row)
+            if stored is not None:
+                yield row.where, problem, completions.completion(row, stored)
+        self.problems.finish()
+        self.notes = self.problems.notes() + completions.notes() + sanitised_notes(self.sanitiser)
+
+
+def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
+    """Import a file of rollouts under a name. Raises SetupError, with nothing stored, for any mistake in the file."""
+    before = mark_of(spec)
+    aliases = _WITH_PROBLEMS if spec.problems is None else _OF_A_SET
+    columns = detect(spec, aliases)
+    if not columns.has("messages"):
+        require(columns, ("text",), aliases, path=spec.path, verb="rollouts")
+    held = stored_completions(ws.segments, spec.producer)
+    first = _Pass(spec, columns, matcher(ws.segments, spec, columns))
+    samples = _survey(first, held)
+    unchanged(spec.path, before)
+    writer = Writer(ws.segments, spec.producer, batch_rows=spec.batch_rows, dry_run=dry_run)
+    writer.know("completions", list(held.values()))
+    _store(_Pass(spec, columns, matcher(ws.segments, spec, columns)), writer)
+    return ImportReport(
+        name=spec.name,
+        file=str(spec.path),
+        rows=first.rows,
+        problems=writer.count("problems"),
+        completions=writer.count("completions"),
+        mapping=columns.shown(),
+        columns=columns.found,
+        notes=tuple(first.notes),
+        samples=tuple(samples),
+        dry_run=dry_run,
+    )
+
+
+def _survey(rows: _Pass, held: dict[tuple[str, str, int], str]) -> list[dict[str, Any]]:
+    """Find every mistake before anything is stored; the first rows as samples."""
+    ids, indices, clashes = Places(), Places(), []
+    samples: list[dict[str, Any]] = []
+    for where, _, drawn in rows:
+        completion = drawn.completion
+        if drawn.external_id is not None:
+            ids.add(drawn.external_id, where)
+        indices.add(f"{drawn.name}/{completion.model}/{completion.sample_index}", where)
+        before = held.get((drawn.problem.id, completion.model, completion.sample_index))
+        if before is not None and before != completion.id:
+            clashes.append(where)
+        if len(samples) < _SAMPLES:
+            samples.append(sample(completion))
+    ids.require_unique("id", rows.spec.path)
+    indices.require_unique("problem, model and sample index", rows.spec.path)
+    if clashes:
+        raise SetupError(
+            f"the import {rows.spec.name!r} already holds other rollouts at the same problem, model and sample index as "
+            f"{listed(clashes)}; nothing was stored.",
+            next_command=f"rollmill import rollouts {rows.spec.path} --name {rows.spec.name}-2",
+        )
+    return samples
+
+
+def _store(rows: _Pass, writer: Writer) -> None:
+    made: set[str] = set()
+    if isinstance(rows.problems, Embedded):
+        writer.know("problems", [problem.id for problem in rows.problems.known.values()])
+    for _, problem, drawn in rows:
+        if problem is not None and problem.id not in made:
+            made.add(problem.id)
+            writer.add("problems", problem)
+        writer.add("completions", drawn.completion)
+    writer.flush()
