@@ -3,10 +3,7 @@
 What it says follows from index.json and the manifests alone; `reindex` writes it again after a clone, a pull or a rebase.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import delete
 
@@ -14,9 +11,7 @@ from storage.ledger.models import DatasetRow
 from storage.versions.index import dataset_names
 from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo, versions
-
-if TYPE_CHECKING:
-    from storage.workspace import Workspace
+from storage.workspace import Workspace
 
 
 def record_version(ws: Workspace, info: VersionInfo) -> None:
@@ -28,7 +23,7 @@ def record_version(ws: Workspace, info: VersionInfo) -> None:
 
 def reindex(ws: Workspace) -> int:
     """Make the ledger's table say what the indexes say, and nothing else; the number of versions."""
-    datasets = ws.root / "datasets"
+    datasets = ws.datasets
     rows = [_row(ws, info) for name in dataset_names(datasets) for info in versions(datasets, name)]
     with ws.ledger.write() as session:
         session.execute(delete(DatasetRow))

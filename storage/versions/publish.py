@@ -5,15 +5,13 @@ step is idempotent and driven by the intent alone: rename, ledger, index, `dvc a
 writing command through `finish_interrupted`) finishes an intent that a killed process left. Never commits to git.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
@@ -29,9 +27,7 @@ from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
 from storage.versions.resolve import VersionInfo, version_info
 from storage.versions.snapshot import Snapshot, checked
-
-if TYPE_CHECKING:
-    from storage.workspace import Workspace
+from storage.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 _PARTIAL = ".partial-"
@@ -51,8 +47,8 @@ def publish(ws: Workspace, snapshot: Snapshot, *, report_html: str, report_json:
     if not _NAME.match(snapshot.name):
         raise SetupError(f"{snapshot.name!r} is no dataset name: use letters, digits, '-', '_' and '.', at most 64.")
     snapshot = checked(snapshot)
-    datasets = ws.root / "datasets"
-    with locked(_lock(ws, snapshot.name)):
+    datasets = ws.datasets
+    with locked(lock_path(ws, snapshot.name)):
         messages = _finish(ws, snapshot.name)
         index = load_index(datasets, snapshot.name)
         newest = index.newest
@@ -71,9 +67,9 @@ def finish_interrupted(ws: Workspace) -> list[str]:
     """Finish every publication that a dead process left, and remove folders it never completed; lines for a person."""
     messages: list[str] = []
     names = {path.stem for path in (ws.state / "publishing").glob("*.json")}
-    names |= {path.parent.name for path in (ws.root / "datasets").glob(f"*/{_PARTIAL}*")}
+    names |= {path.parent.name for path in (ws.datasets).glob(f"*/{_PARTIAL}*")}
     for name in sorted(names):
-        with locked(_lock(ws, name), wait=False) as mine:
+        with locked(lock_path(ws, name), wait=False) as mine:
             if mine:  # otherwise its publisher is alive and at work
                 messages += _finish(ws, name)
     return messages
@@ -82,7 +78,7 @@ def finish_interrupted(ws: Workspace) -> list[str]:
 def _finish(ws: Workspace, name: str) -> list[str]:
     """Carry the recorded intent of one dataset to its end. The caller holds the dataset's lock."""
     intent = _intent(ws, name)
-    folder = ws.root / "datasets" / name
+    folder = ws.datasets / name
     if not intent.exists():
         for leftover in folder.glob(f"{_PARTIAL}*"):
             shutil.rmtree(leftover)
@@ -100,7 +96,7 @@ def _finish(ws: Workspace, name: str) -> list[str]:
 
 
 def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
-    datasets = ws.root / "datasets"
+    datasets = ws.datasets
     index = load_index(datasets, name).with_version(entry)
     record_version(ws, version_info(datasets, index, entry))
     hit("publish.ledger")
@@ -112,7 +108,7 @@ def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
 
 
 def _advice(ws: Workspace, name: str, entry: Entry, tracked: dvc.Tracked) -> list[str]:
-    datasets = ws.root / "datasets"
+    datasets = ws.datasets
     files = [index_path(datasets, name), manifest_copy(datasets, name, entry.folder), *tracked.files]
     return [line for line in (tracked.warning, dvc.git_add_line(files)) if line]
 
@@ -147,7 +143,7 @@ def _write_partial(
 ) -> None:
     """Write the whole version beside its place, make it durable, then record the intent to publish it."""
     entry, report_html, report_json = rest
-    partial = ws.root / "datasets" / snapshot.name / (_PARTIAL + entry.folder)
+    partial = ws.datasets / snapshot.name / (_PARTIAL + entry.folder)
     texts = {
         "manifest.json": _json(manifest),
         "README.md": card(manifest),
@@ -183,7 +179,8 @@ def _intent(ws: Workspace, name: str) -> Path:
     return ws.state / "publishing" / f"{name}.json"
 
 
-def _lock(ws: Workspace, name: str) -> Path:
+def lock_path(ws: Workspace, name: str) -> Path:
+    """The lock that every writer of a dataset holds."""
     return ws.state / "locks" / f"publish-{name}.lock"
 
 

@@ -1,0 +1,45 @@
+"""Supervised fine-tuning: one kept rollout per row, as chat turns. Trainers read `messages`; the rest is provenance."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pyarrow as pa
+
+from storage.exports.source import rollouts
+from storage.exports.turns import answer_turns, prompt_turns
+from storage.exports.write import TURNS, Row
+
+
+class Sft:
+    """`system` is put before prompts that bring no system turn of their own."""
+
+    schema = pa.schema(
+        [
+            ("messages", TURNS),
+            ("id", pa.string()),
+            ("problem_id", pa.string()),
+            ("outcome", pa.string()),
+            ("reason", pa.string()),
+            ("verifier", pa.string()),
+            ("level", pa.int64()),
+            ("skill", pa.string()),
+            ("template", pa.string()),
+            ("source", pa.string()),
+            ("licence", pa.string()),
+            ("split", pa.string()),
+            ("model", pa.string()),
+        ]
+    )
+
+    def __init__(self, system: str | None = None) -> None:
+        self.system = system
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """The kept rollouts by problem id, sample index and completion id."""
+        for rollout in rollouts(connection, kept_only=True):
+            yield {
+                **{name: rollout[name] for name in self.schema.names if name in rollout},
+                "messages": [*prompt_turns(rollout["prompt"], self.system), *answer_turns(rollout)],
+                "id": rollout["completion_id"],
+                "verifier": f"{rollout['verifier']} {rollout['verifier_version']}",
+            }

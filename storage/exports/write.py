@@ -1,0 +1,79 @@
+"""Rows to a JSONL or Parquet file, whole or not at all, and the same bytes for the same rows. Knows no format's meaning."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.errors import SetupError
+from storage.faults import explained
+
+Row = dict[str, Any]
+_BATCH = 4096
+
+TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+
+
+class Export(Protocol):
+    """A format: its columns, and its rows in a fixed order."""
+
+    schema: pa.Schema
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]: ...
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A written file: where, how many rows, and the SHA-256 of its bytes."""
+
+    path: Path
+    rows: int
+    sha256: str
+
+
+def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> Exported:
+    """Write rows by the suffix of `out` (.jsonl, .parquet); an existing file is replaced only once the new one is whole."""
+    if out.suffix not in _WRITERS:
+        raise SetupError(f"cannot tell a format from {out.name!r}.", choices=_WRITERS)
+    with explained(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = out.with_name(f".{out.name}.tmp")
+        try:
+            with temporary.open("wb") as handle:
+                count = _WRITERS[out.suffix](iter(rows), schema, handle)
+            temporary.replace(out)
+        finally:
+            temporary.unlink(missing_ok=True)
+    with out.open("rb") as handle:
+        return Exported(out, count, hashlib.file_digest(handle, "sha256").hexdigest())
+
+
+def _write_jsonl(rows: Iterator[Row], schema: pa.Schema, handle: IO[bytes]) -> int:
+    count = 0
+    for row in rows:
+        line = json.dumps({name: row[name] for name in schema.names}, ensure_ascii=False)
+        handle.write(line.encode("utf-8") + b"\n")
+        count += 1
+    return count
+
+
+def _write_parquet(rows: Iterator[Row], schema: pa.Schema, handle: IO[bytes]) -> int:
+    count = 0
+    with pq.ParquetWriter(handle, schema, compression="zstd") as writer:
+        while batch := list(islice(rows, _BATCH)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+            count += len(batch)
+    return count
+
+
+_WRITERS: Mapping[str, Callable[[Iterator[Row], pa.Schema, IO[bytes]], int]] = {
+    ".jsonl": _write_jsonl,
+    ".parquet": _write_parquet,
+}

@@ -1,0 +1,90 @@
+"""What people say about versions afterwards: tags, yanks and sign-offs. Changes index.json only, never a version.
+
+A tag is a name that points to one version and may be moved on purpose; a yanked version stays readable by its number or
+hash but is no longer what a bare dataset name means.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from storage.errors import SetupError
+from storage.versions.durable import locked
+from storage.versions.index import Index, SignOff, load_index, save_index
+from storage.versions.ledger import record_version
+from storage.versions.publish import lock_path
+from storage.versions.resolve import VersionInfo, resolve
+from storage.workspace import Workspace
+
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}$")
+_LIKE_A_VERSION = re.compile(r"(v\d+(-[0-9a-f]{8})?|[0-9a-f]{4,64})$")
+
+
+def tag(ws: Workspace, reference: str, name: str, *, move: bool = False) -> VersionInfo:
+    """Point a tag at a version. An existing tag is moved only when asked."""
+    if not _TAG.match(name) or _LIKE_A_VERSION.match(name):
+        raise SetupError(f"{name!r} is no tag name: begin with a letter, and not like a version (v2) or a hash (3f9a).")
+
+    def point(index: Index, info: VersionInfo) -> Index:
+        held = index.tags.get(name, info.folder)
+        if held != info.folder and not move:
+            raise SetupError(
+                f"the tag {name!r} is on {held}.", next_command=f"rollmill dataset tag {reference} {name} --move"
+            )
+        return replace(index, tags={**index.tags, name: info.folder})
+
+    return _change(ws, reference, point)
+
+
+def untag(ws: Workspace, reference: str, name: str) -> VersionInfo:
+    """Take a tag off a version."""
+
+    def take(index: Index, info: VersionInfo) -> Index:
+        if index.tags.get(name) != info.folder:
+            raise SetupError(f"{info.ref} has no tag {name!r}.", choices=info.tags)
+        return replace(index, tags={key: folder for key, folder in index.tags.items() if key != name})
+
+    return _change(ws, reference, take)
+
+
+def yank(ws: Workspace, reference: str, reason: str) -> VersionInfo:
+    """Withdraw a version, with the reason that readers will see."""
+    if not reason.strip():
+        raise SetupError("a yank needs a reason.", next_command=f"rollmill dataset yank {reference} --reason TEXT")
+    return _change(ws, reference, lambda index, info: replace(index, yanked={**index.yanked, info.folder: reason.strip()}))
+
+
+def unyank(ws: Workspace, reference: str) -> VersionInfo:
+    """Take a yank back."""
+
+    def restore(index: Index, info: VersionInfo) -> Index:
+        if info.yanked is None:
+            raise SetupError(f"{info.ref} is not yanked.")
+        return replace(index, yanked={key: why for key, why in index.yanked.items() if key != info.folder})
+
+    return _change(ws, reference, restore)
+
+
+def sign_off(ws: Workspace, reference: str, by: str, note: str = "") -> VersionInfo:
+    """Record that a person stands for a version; a second word of the same person is added, not replaced."""
+    if not by.strip():
+        raise SetupError("a sign-off needs a name.", next_command=f"rollmill dataset sign-off {reference} --by NAME")
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def sign(index: Index, info: VersionInfo) -> Index:
+        return replace(index, signoffs=(*index.signoffs, SignOff(info.folder, by.strip(), at, note)))
+
+    return _change(ws, reference, sign)
+
+
+def _change(ws: Workspace, reference: str, edit: Callable[[Index, VersionInfo], Index]) -> VersionInfo:
+    """Resolve, edit and save under the dataset's lock, so that no publication is lost between reading and writing."""
+    datasets = ws.datasets
+    name = resolve(datasets, reference).name
+    with locked(lock_path(ws, name)):
+        info = resolve(datasets, reference)
+        save_index(datasets, edit(load_index(datasets, name), info))
+        changed = resolve(datasets, f"{name}@{info.folder}")
+        record_version(ws, changed)
+    return changed

@@ -1,0 +1,256 @@
+"""Publishing: what lies where, when a version is new, and that a kill at any step leaves what an undisturbed run leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from sqlalchemy import select
+
+from storage.errors import SetupError
+from storage.failpoints import NAMES
+from storage.ledger.models import DatasetRow
+from storage.segments.schema import SCHEMAS
+from storage.versions.durable import locked
+from storage.versions.index import load_index
+from storage.versions.ledger import reindex
+from storage.versions.publish import finish_interrupted, lock_path, publish
+from storage.versions.read import load_manifest, load_snapshot, open_version
+from storage.versions.resolve import resolve
+from storage.versions.snapshot import TABLES, Snapshot
+from storage.workspace import Workspace
+
+Build = Callable[..., Snapshot]
+POINTS = [name for name in NAMES if name.startswith("publish.")]
+ROOT = Path(__file__).parents[3]
+CHILD = """
+import sys
+from pathlib import Path
+from storage.versions.publish import publish
+from storage.workspace import Workspace
+from tests.storage.versions.conftest import build
+with Workspace.open(Path(sys.argv[1])) as ws:
+    publish(ws, build(), report_html="<p>ok</p>", report_json={"passed": True})
+"""
+
+
+def put(ws: Workspace, snapshot: Snapshot) -> tuple[str, bool, list[str]]:
+    done = publish(ws, snapshot, report_html="<p>ok</p>", report_json={"passed": True})
+    return done.version.folder, done.created, done.messages
+
+
+def files(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+def ledger_rows(ws: Workspace) -> list[tuple[str, int, str]]:
+    with ws.ledger.read() as session:
+        rows = session.scalars(select(DatasetRow).order_by(DatasetRow.number)).all()
+        return [(row.name, row.number, row.path) for row in rows]
+
+
+def test_a_version_lies_where_it_should(ws: Workspace, snapshot: Build) -> None:
+    folder, created, messages = put(ws, snapshot())
+    assert (folder, created) == ("v1-ab183de1", True)
+    assert files(ws.root / "datasets") == [
+        "toy/index.json",
+        "toy/manifests/v1-ab183de1.json",
+        "toy/v1-ab183de1/README.md",
+        "toy/v1-ab183de1/dataset.duckdb",
+        "toy/v1-ab183de1/manifest.json",
+        "toy/v1-ab183de1/report.html",
+        "toy/v1-ab183de1/report.json",
+    ]
+    assert messages[0] == "published toy@v1 (ab183de1): 2 of 6 rollouts kept."
+    assert ledger_rows(ws) == [("toy", 1, "datasets/toy/v1-ab183de1")]
+
+
+def test_without_dvc_there_is_exactly_one_warning(ws: Workspace, snapshot: Build) -> None:
+    _, _, messages = put(ws, snapshot())
+    assert [line for line in messages if line.startswith("warning")] == [
+        "warning: v1-ab183de1 is not tracked: no DVC repository here (git init && dvc init)."
+    ]
+
+
+def test_the_same_content_makes_no_new_version(ws: Workspace, snapshot: Build) -> None:
+    put(ws, snapshot())
+    folder, created, messages = put(ws, snapshot(run="another-run"))
+    assert (folder, created) == ("v1-ab183de1", False)
+    assert messages == ["toy@v1 (ab183de1) already has this content; no new version."]
+    assert len(load_index(ws.root / "datasets", "toy").versions) == 1
+
+
+def test_changed_content_is_a_child_of_the_newest(ws: Workspace, snapshot: Build) -> None:
+    put(ws, snapshot())
+    put(ws, snapshot(kept=(True,) * 6))
+    folder, created, _ = put(ws, snapshot())  # back to the first: only equality with the newest counts
+    assert (folder, created) == ("v3-ab183de1", True)
+    datasets = ws.root / "datasets"
+    first, second, third = (resolve(datasets, f"toy@v{number}") for number in (1, 2, 3))
+    assert [first.parent, second.parent, third.parent] == [None, first.content_hash, second.content_hash]
+    assert load_manifest(third)["parent"] == second.content_hash
+    assert [row[1] for row in ledger_rows(ws)] == [1, 2, 3]
+
+
+def test_scores_alone_make_no_version_and_are_said_to_differ(ws: Workspace, snapshot: Build) -> None:
+    put(ws, snapshot())
+    toy = snapshot()
+    other = Snapshot("toy", toy.problems, toy.completions, toy.verdicts, toy.scores.slice(1), toy.decisions, toy.manifest)
+    _, created, messages = put(ws, other)
+    assert not created
+    assert messages[1] == "the scores differ from those of toy@v1; scores alone make no version and were not stored."
+
+
+def test_the_rows_come_back_as_they_went_in(ws: Workspace, snapshot: Build) -> None:
+    put(ws, snapshot())
+    back = load_snapshot(resolve(ws.root / "datasets", "toy"))
+    for kind in TABLES:
+        assert back.table(kind).schema == SCHEMAS[kind]
+        assert back.table(kind).num_rows == snapshot().table(kind).num_rows
+    assert back.completions.sort_by("id").to_pylist() == snapshot().completions.sort_by("id").to_pylist()
+
+
+def test_the_view_kept_is_readable_with_duckdb_alone(ws: Workspace, snapshot: Build) -> None:
+    put(ws, snapshot())
+    with open_version(resolve(ws.root / "datasets", "toy")) as connection:
+        kept = connection.sql("select prompt, text, level, outcome from kept order by level").fetchall()
+        assert kept == [
+            ("What is 2 + 2?", "step 0. The answer is 4.", 1, "correct"),
+            ("What is 12 * 12?", "step 4. The answer is 4.", 3, "correct"),
+        ]
+        with pytest.raises(duckdb.InvalidInputException):
+            connection.sql("delete from decisions")
+
+
+def test_the_manifest_has_what_a_reader_needs(ws: Workspace, snapshot: Build) -> None:
+    put(ws, snapshot())
+    info = resolve(ws.root / "datasets", "toy")
+    manifest = load_manifest(info)
+    assert manifest["hashes"] == {"content": info.content_hash, "kept": info.kept_hash, "scores": info.scores_hash}
+    assert manifest["metrics"] == {"pass_rate": {"1": 0.666666666667, "3": 0.5}}
+    assert manifest["counts"]["outcomes"] == {"correct": 3, "incorrect": 1, "undecided": 1, "unparsed": 1}
+    assert manifest["counts"]["dropped_by_reason"] == {"incorrect": 1, "over_quota": 1, "undecided": 1, "unparsed": 1}
+    assert manifest["counts"]["levels"]["3"] == {
+        "problems": 1,
+        "correct": 1,
+        "incorrect": 0,
+        "unparsed": 1,
+        "undecided": 1,
+        "kept": 1,
+    }
+    with open_version(info) as connection:
+        rows = connection.sql("select key, value from manifest").fetchall()
+    assert {key: json.loads(value) for key, value in rows} == manifest
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_publisher_killed_at_any_step_is_finished_by_the_next_command(ws: Workspace, snapshot: Build, point: str) -> None:
+    environment = {**os.environ, "ROLLMILL_FAILPOINT": point}
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD, str(ws.root)], env=environment, cwd=ROOT, capture_output=True, text=True
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    messages = finish_interrupted(ws)
+    assert [line for line in messages if line.startswith("published")] == [
+        "published toy@v1 (ab183de1): 2 of 6 rollouts kept."
+    ]
+    assert_as_undisturbed(ws)
+    assert put(ws, snapshot())[:2] == ("v1-ab183de1", False)
+    assert finish_interrupted(ws) == []
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_publishing_again_after_a_kill_finishes_it_too(ws: Workspace, snapshot: Build, point: str) -> None:
+    kill_publisher(ws, point)
+    assert put(ws, snapshot())[:2] == ("v1-ab183de1", False)
+    assert_as_undisturbed(ws)
+
+
+def kill_publisher(ws: Workspace, point: str) -> None:
+    environment = {**os.environ, "ROLLMILL_FAILPOINT": point}
+    command = [sys.executable, "-c", CHILD, str(ws.root)]
+    child = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+
+
+def assert_as_undisturbed(ws: Workspace) -> None:
+    assert [entry.folder for entry in load_index(ws.root / "datasets", "toy").versions] == ["v1-ab183de1"]
+    assert files(ws.root / "datasets/toy") == [
+        "index.json",
+        "manifests/v1-ab183de1.json",
+        *(f"v1-ab183de1/{name}" for name in ("README.md", "dataset.duckdb", "manifest.json", "report.html", "report.json")),
+    ]
+    assert load_snapshot(resolve(ws.root / "datasets", "toy")).decisions.num_rows == 6
+    assert ledger_rows(ws) == [("toy", 1, "datasets/toy/v1-ab183de1")]
+    assert list((ws.state / "publishing").iterdir()) == []
+
+
+def test_a_folder_that_was_never_completed_is_removed(ws: Workspace) -> None:
+    partial = ws.root / "datasets/toy/.partial-v1-00000000"
+    partial.mkdir(parents=True)
+    (partial / "dataset.duckdb").write_text("half")
+    assert finish_interrupted(ws) == []
+    assert not partial.exists()
+
+
+def test_a_publisher_at_work_is_left_alone(ws: Workspace) -> None:
+    partial = ws.root / "datasets/toy/.partial-v1-00000000"
+    partial.mkdir(parents=True)
+    with locked(lock_path(ws, "toy")):
+        assert finish_interrupted(ws) == []
+        assert partial.exists()
+
+
+def test_two_publishers_at_once_make_one_version(ws: Workspace) -> None:
+    command = [sys.executable, "-c", CHILD, str(ws.root)]
+    children = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
+    assert [child.wait(timeout=100) for child in children] == [0, 0, 0]
+    assert_as_undisturbed(ws)
+
+
+def test_the_ledger_is_rebuilt_from_the_indexes(ws: Workspace, snapshot: Build) -> None:
+    put(ws, snapshot())
+    put(ws, snapshot(kept=(True,) * 6))
+    before = ledger_rows(ws)
+    with ws.ledger.write() as session:
+        session.query(DatasetRow).delete()
+    assert reindex(ws) == 2
+    assert ledger_rows(ws) == before
+
+
+def test_a_bad_name_is_refused(ws: Workspace, snapshot: Build) -> None:
+    for name in ("", "../evil", "a@b", ".hidden", "x" * 65):
+        with pytest.raises(SetupError, match="no dataset name"):
+            put(ws, snapshot(name=name))
+    assert not (ws.root / "evil").exists()
+
+
+def test_a_decision_on_a_stranger_is_refused(ws: Workspace, snapshot: Build) -> None:
+    toy = snapshot()
+    with pytest.raises(SetupError, match="1 decisions name a completion_id that the version does not hold"):
+        put(ws, Snapshot("toy", toy.problems, toy.completions.slice(1), decisions=toy.decisions))
+
+
+def test_two_rows_of_one_key_are_refused(ws: Workspace, snapshot: Build) -> None:
+    import pyarrow as pa
+
+    toy = snapshot()
+    doubled = pa.concat_tables([toy.decisions, toy.decisions.slice(0, 1)])
+    with pytest.raises(SetupError, match="decisions hold 2 rows of"):
+        put(ws, Snapshot("toy", toy.problems, toy.completions, decisions=doubled))
+
+
+def test_missing_rows_name_the_command_that_brings_them(ws: Workspace, snapshot: Build) -> None:
+    import shutil
+
+    put(ws, snapshot())
+    info = resolve(ws.root / "datasets", "toy")
+    shutil.rmtree(info.path)
+    assert load_manifest(info)["name"] == "toy"
+    with pytest.raises(SetupError, match=r"not in this clone .* Next: dvc pull .*v1-ab183de1\.dvc"):
+        open_version(info)
