@@ -30,11 +30,12 @@ def solution_text(completion: Completion) -> str:
     return f"{completion.reasoning}\n{completion.text}" if completion.reasoning else completion.text
 
 
-def counts_as_solution(rollout: Rollout) -> bool:
-    """Correct, and not cut off at the token limit: a text without its end teaches nothing that ends."""
-    return rollout.verdict.outcome == "correct" and rollout.completion.finish_reason != "length"
+def key_of_completion(completion: Completion) -> str | None:
+    """The solution key, or None for a text cut off at the token limit: one without its end teaches nothing that ends."""
+    return None if completion.finish_reason == "length" else solution_key(solution_text(completion))
 
 
 def distinct_solutions(rollouts: Iterable[Rollout]) -> int:
-    """How many distinct solutions there are; what quotas keep and what budgets draw for."""
-    return len({solution_key(solution_text(rollout.completion)) for rollout in rollouts if counts_as_solution(rollout)})
+    """How many distinct correct solutions there are; what quotas keep and what budgets draw for."""
+    keys = {key_of_completion(rollout.completion) for rollout in rollouts if rollout.verdict.outcome == "correct"}
+    return len(keys - {None})

@@ -1,0 +1,182 @@
+"""The one committer: every segment of a round is written here, completions as soon as drawn, then their verdicts.
+
+Knows the store, the order of commits and the progress rows; judges nothing and calls no engine. It runs in the caller's
+thread, so an interrupt from the keyboard arrives where nothing is half written.
+"""
+
+import queue
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flows.mill.batches import OpenBatch
+from flows.mill.draw import Drawer, completions_key
+from flows.mill.gather import completions_by_id, pair_of
+from flows.mill.keeper import Keeper
+from flows.mill.line import Clock, DrawingOver, Drawn, Item, Judged, Line, Wake
+from flows.mill.spec import Event, EventKind, MillSpec
+from storage.ids import digest128
+from storage.records import Completion, PlanRow, Verdict
+from storage.segments.keys import SegmentKey
+from storage.workspace import Workspace
+
+PROGRESS_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one call of run_round did itself. `redundant`: drawn here and found committed by another command."""
+
+    drawn: int = 0
+    redundant: int = 0
+    judged: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a round stands in its run: rows planned before it, rows of it, and how much of it was there at the start."""
+
+    round: int
+    before: int
+    planned: int
+    drawn_before: int
+    judged_before: int
+
+
+class Committer:
+    """Commits what the other threads hand over until every opened batch is judged."""
+
+    def __init__(self, ws: Workspace, spec: MillSpec, line: Line, keeper: Keeper, drawer: Drawer, scope: Scope) -> None:
+        self._ws, self._spec, self._line, self._keeper, self._drawer = ws, spec, line, keeper, drawer
+        self._scope = scope
+        self.counts = Counts()
+        self._clock = Clock()
+        self._drawn, self._judged = scope.drawn_before, scope.judged_before
+        self._closed = 0
+        self._last_progress = -PROGRESS_SECONDS
+        self._before = {part.stage: part for part in ws.runs.progress_of(spec.run)}
+
+    def run(self) -> None:
+        """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""
+        over = False
+        while not (over and self._closed == self._line.opened):
+            items = self._take()
+            if self._line.failure is not None:
+                self.rescue(items)
+                return
+            over = over or any(isinstance(item, DrawingOver) for item in items)
+            self._commit(items)
+        self.report()
+
+    def rescue(self, items: Sequence[Item] = ()) -> None:
+        """Commit what was already drawn when something else failed: it is paid for."""
+        left = [*items, *self._waiting()]
+        self._commit([item for item in left if isinstance(item, Drawn)])
+        self.report()
+
+    def _take(self) -> list[Item]:
+        while True:
+            try:
+                return [self._line.inbox.get(timeout=0.5), *self._waiting()]
+            except queue.Empty:
+                self._progress()
+
+    def _waiting(self) -> list[Item]:
+        found: list[Item] = []
+        while True:
+            try:
+                found.append(self._line.inbox.get_nowait())
+            except queue.Empty:
+                return found
+
+    def _commit(self, items: Iterable[Item]) -> None:
+        work = [item for item in items if not isinstance(item, DrawingOver | Wake)]
+        for item in work:
+            if isinstance(item, Drawn):
+                self._commit_drawn(item)
+            else:
+                self._commit_judged(item)
+        if work:
+            self._progress()
+
+    def _commit_drawn(self, item: Drawn) -> None:
+        opened = item.open
+        records = [opened.completions[cid] for cid in opened.lack.missing if cid in opened.completions]
+        key = completions_key(self._spec, [record.id for record in records])
+        commit = self._ws.segments.commit(key, records, run=self._spec.run)
+        self._drawer.in_flight.difference_update(opened.lack.missing)
+        if item.whole and self._spec.engine().spooled:
+            self._ws.spool(opened.batch.id).discard()
+        if commit.redundant:  # another command was first, and its texts are the ones that exist
+            opened.completions = completions_by_id(self._ws, opened.lack.missing)
+        self._count_drawn(records, redundant=commit.redundant)
+        if item.whole:
+            self._line.uncommitted.release()
+            self._line.to_judge.put(opened)
+
+    def _count_drawn(self, records: Sequence[Completion], *, redundant: bool) -> None:
+        self.counts.drawn += 0 if redundant else len(records)
+        self.counts.redundant += len(records) if redundant else 0
+        self.counts.tokens += sum(record.tokens_out or 0 for record in records)
+        self._drawn += len(records)
+        self._tell("drawn", self._drawn)
+
+    def _commit_judged(self, item: Judged) -> None:
+        opened = item.open
+        if item.verdicts:
+            self._ws.segments.commit_many(_verdict_segments(item.verdicts), run=self._spec.run)
+        self.counts.judged += len({(verdict.completion_id, verdict.problem_id) for verdict in item.verdicts})
+        self._close(opened)
+        self._judged += len({pair_of(row) for row in opened.lack.unjudged})
+        self._tell("verified", self._judged)
+
+    def _close(self, opened: OpenBatch) -> None:
+        self._keeper.release(opened.lease)
+        self._closed += 1
+        self._line.unjudged.release()
+
+    def _tell(self, kind: EventKind, done: int) -> None:
+        scope = self._scope
+        self._spec.tell(Event(kind, scope.round, done, scope.planned, self.counts.tokens, self._clock.seconds))
+
+    def _progress(self) -> None:
+        if self._clock.seconds - self._last_progress >= PROGRESS_SECONDS:
+            self.report()
+
+    def report(self) -> None:
+        """Rows for whoever watches the run, at most two a second, as each is a transaction.
+
+        Tokens and seconds go on from what earlier rounds and earlier commands of this run reported.
+        """
+        self._last_progress = self._clock.seconds
+        scope = self._scope
+        for stage, done in (("draw", self._drawn), ("verify", self._judged)):
+            self._ws.runs.progress(
+                self._spec.run,
+                stage,
+                done=scope.before + done,
+                total=scope.before + scope.planned,
+                tokens=self.counts.tokens + (self._before[stage].tokens if stage in self._before else 0),
+                seconds=self._clock.seconds + (self._before[stage].seconds if stage in self._before else 0.0),
+                detail={"round": scope.round},
+            )
+
+
+def _verdict_segments(verdicts: Sequence[Verdict]) -> list[tuple[SegmentKey, list[Verdict]]]:
+    by_verifier: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        by_verifier.setdefault((verdict.verifier, verdict.version), []).append(verdict)
+    return [
+        (SegmentKey("verdicts", name, version, _pairs_digest(members)), members)
+        for (name, version), members in by_verifier.items()
+    ]
+
+
+def _pairs_digest(verdicts: Sequence[Verdict]) -> str:
+    return digest128(["verdicts", sorted([verdict.completion_id, verdict.problem_id] for verdict in verdicts)])
+
+
+def scope_of(rows: Sequence[PlanRow], before: int, undrawn: int, unjudged: int) -> Scope:
+    """The scope of a round of which `undrawn` completions and `unjudged` rows are missing."""
+    drawn = len({row.completion_id for row in rows}) - undrawn
+    return Scope(rows[0].round, before, len(rows), drawn, len(rows) - unjudged)

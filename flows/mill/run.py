@@ -1,0 +1,118 @@
+"""Runs a round, or all rounds of a run: one generator thread, verifier threads, one committer. Free of Prefect.
+
+Resuming is asking the store what is missing: a round may be run again at any time and by several commands at once.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flows.mill.batches import Batch, Lack, batches_of, survey
+from flows.mill.commit import Committer, scope_of
+from flows.mill.draw import Drawer
+from flows.mill.keeper import Keeper
+from flows.mill.line import Clock, Line
+from flows.mill.plan import plan_round
+from flows.mill.spec import Event, MillSpec
+from flows.mill.verify import Judge
+from storage.records import PlanRow
+from storage.workspace import Workspace
+
+JOIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """What one call of run_round did. `reused`: completions that were stored when it began; `tokens`: drawn here."""
+
+    round: int
+    planned: int
+    reused: int
+    drawn: int
+    redundant: int
+    judged: int
+    tokens: int
+    seconds: float
+
+
+def run_round(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> RoundResult:
+    """Draw and judge what these rows of one round lack, durably. Nothing to do is done at once and builds no engine.
+
+    Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; what was committed stays.
+    """
+    clock = Clock()
+    batches = batches_of(rows)
+    todo = [(batch, lack) for batch, lack in zip(batches, survey(ws, spec, batches), strict=True) if not lack.nothing]
+    before = sum(len(plan) for plan in ws.runs.plans(spec.run)[: rows[0].round])
+    undrawn = len({cid for _, lack in todo for cid in lack.missing})
+    scope = scope_of(rows, before, undrawn, sum(len(lack.unjudged) for _, lack in todo))
+    line = Line(spec.limits)
+    keeper = Keeper(line)
+    drawer = Drawer(ws, spec, line, keeper)
+    committer = Committer(ws, spec, line, keeper, drawer, scope)
+    if not todo:
+        committer.report()
+    else:
+        _run(_Parts(ws, spec, line, keeper, drawer, committer), todo)
+    counts = committer.counts
+    spec.tell(Event("done", scope.round, scope.planned, scope.planned, counts.tokens, clock.seconds))
+    return RoundResult(
+        round=scope.round,
+        planned=scope.planned,
+        reused=scope.drawn_before,
+        drawn=counts.drawn,
+        redundant=counts.redundant,
+        judged=counts.judged,
+        tokens=counts.tokens,
+        seconds=clock.seconds,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    ws: Workspace
+    spec: MillSpec
+    line: Line
+    keeper: Keeper
+    drawer: Drawer
+    committer: Committer
+
+
+def _run(parts: _Parts, todo: Sequence[tuple[Batch, Lack]]) -> None:
+    """Start the threads, commit in this one, and leave none behind, whatever happens."""
+    line, keeper = parts.line, parts.keeper
+    keeping = line.thread("keeper", keeper.run)
+    drawing = line.thread("draw", lambda: parts.drawer.run(todo))
+    judging = [
+        line.thread(f"verify-{number}", Judge(parts.ws, parts.spec, line).run)
+        for number in range(parts.spec.limits.verify_threads)
+    ]
+    try:
+        parts.committer.run()
+    except KeyboardInterrupt:
+        line.stop()
+        _join([drawing])
+        parts.committer.rescue()
+        raise
+    finally:
+        line.stop()
+        _join([drawing, *judging])
+        keeper.finish()
+        _join([keeping])
+        keeper.release_all()
+    if line.failure is not None:
+        raise line.failure
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    """Wait for threads that were told to stop; one that an engine holds too long is left to die with the process."""
+    for thread in threads:
+        thread.join(JOIN_SECONDS)
+
+
+def run_all(ws: Workspace, spec: MillSpec) -> list[RoundResult]:
+    """Every round of the run: plan, draw, judge, until the budget says that drawing is over."""
+    results: list[RoundResult] = []
+    while (rows := plan_round(ws, spec, len(results))) is not None:
+        results.append(run_round(ws, spec, rows))
+    return results
