@@ -43,4 +43,5 @@ def _rows(store: SegmentStore, kind: Kind, producer: str, columns: str) -> list[
     segments = [segment for segment in store.readable(kind) if segment.producer == producer]
     with store.connection() as connection:
         query = f"SELECT {columns} FROM ({select(kind, segments, store.path)})"  # noqa: S608 - our own names only
-        return connection.sql(query).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
+    return found

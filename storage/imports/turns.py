@@ -6,7 +6,7 @@ of tool-using solutions (role text, code or execution).
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from storage.imports.cells import CellError, text
 from storage.records import Message
@@ -61,7 +61,7 @@ def _turn(turn: dict[str, Any]) -> Iterator[Message]:
         kind = turn.get("kind") or ("tool_result" if role == "tool" else "text")
         if kind not in {*_FENCES, "text"}:
             raise CellError(f"a turn has the unknown kind {kind!r}")
-        yield Message(role, _content(content), cast(Kind, kind), turn.get("name"))
+        yield Message(role, _content(content), kind, turn.get("name"))
     for call in calls if isinstance(calls, list) else ():
         function = call.get("function", call) if isinstance(call, dict) else {}
         yield Message(role, text(function.get("arguments")) or "", "tool_call", function.get("name"))

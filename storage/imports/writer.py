@@ -9,8 +9,9 @@ from typing import Any
 
 from storage.ids import digest128
 from storage.imports.report import Count
+from storage.segments.keys import SegmentKey
 from storage.segments.schema import Kind
-from storage.segments.store import SegmentKey, SegmentStore
+from storage.segments.store import SegmentStore
 
 FORMAT = "1"
 

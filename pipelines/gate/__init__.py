@@ -1,0 +1,12 @@
+"""The quality gate: what a dataset must satisfy before it is published, and the report that says whether it does.
+
+The rules run in Great Expectations over DataFrames of ids, counts and outcomes, never over texts; the report is our own
+HTML. The gate reads Arrow tables in the schemas of the segment kinds; it knows neither the workspace nor how rows are made.
+"""
+
+from pipelines.gate.expected import Expected
+from pipelines.gate.gate import Gate, Tables
+from pipelines.gate.report import render_report
+from pipelines.gate.result import Check, GateResult
+
+__all__ = ["Check", "Expected", "Gate", "GateResult", "Tables", "render_report"]

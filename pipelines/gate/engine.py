@@ -1,0 +1,70 @@
+"""Runs rules in Great Expectations and turns its results into checks. The only module that imports that library.
+
+An ephemeral context, nothing written, nothing sent: analytics and progress bars are off. The library is imported on first
+use (it takes seconds).
+"""
+
+import os
+import warnings
+from typing import Any
+
+import pandas as pd
+
+from pipelines.gate.result import Check, named
+from pipelines.gate.rules import Part, Rule
+
+_RESULT = {"result_format": "COMPLETE", "unexpected_index_column_names": ["row"]}
+
+
+class Engine:
+    """One ephemeral Great Expectations context."""
+
+    def __init__(self) -> None:
+        os.environ["GX_ANALYTICS_ENABLED"] = "false"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the library's own making; ours stay errors in tests
+            import great_expectations as gx
+            from great_expectations.data_context.types.base import ProgressBarsConfig
+
+            self._gx = gx
+            self._context = gx.get_context(mode="ephemeral")
+            self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+            asset = self._context.data_sources.add_pandas("gate").add_dataframe_asset("rows")
+            self._definition = asset.add_batch_definition_whole_dataframe("all")
+        self.name = f"great_expectations {gx.__version__}"
+
+    def check(self, rule: Rule) -> Check:
+        """Run one rule. A library error inside it is a failed check that says so, never a passed one."""
+        passed, rows, errors = True, dict[str, None](), list[str]()
+        for part in rule.parts:
+            for result in self._results(part):
+                passed = passed and bool(result.success)
+                rows.update(dict.fromkeys(_failing(result)))
+                errors.extend(_errors(result))
+        failing = list(rows) or ([] if passed else list(rule.blamed))
+        total = sum(len(part.frame) for part in rule.parts)
+        observed = rule.observed(len(failing), total) if rule.observed else f"{len(failing):,} of {total:,} rows"
+        if errors:
+            observed = f"the check broke: {errors[0]}"
+        return Check(rule.name, passed, rule.expected, observed, named(failing), len(failing))
+
+    def _results(self, part: Part) -> list[Any]:
+        classes = self._gx.expectations
+        expectations = [getattr(classes, name)(**arguments) for name, arguments in part.expectations]
+        frame = part.frame.reset_index(drop=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            batch = self._definition.get_batch(batch_parameters={"dataframe": frame})
+            suite = self._gx.ExpectationSuite(name="gate", expectations=expectations)
+            return list(batch.validate(suite, result_format=_RESULT).results)
+
+
+def _failing(result: Any) -> list[str]:
+    found = result.result.get("unexpected_index_list") or []
+    return [str(entry["row"]) for entry in found if not pd.isna(entry["row"])]
+
+
+def _errors(result: Any) -> list[str]:
+    info = result.exception_info or {}
+    entries = [info] if "raised_exception" in info else list(info.values())
+    return [str(entry.get("exception_message")) for entry in entries if entry.get("raised_exception")]

@@ -1,0 +1,21 @@
+"""What the gate is told beside the tables: how the rows were judged and planned, and what must not be inside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.records import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The maker's side of the checks.
+
+    `verifiers` is the recorded chain of (name, version): the first that decides a rollout counts. `drawn` is the number of
+    rollouts planned, None where nobody planned. `prefix` is the fixed number of completions per problem that rates use.
+    `evaluation` are the problems that must not be inside.
+    """
+
+    verifiers: tuple[tuple[str, str], ...]
+    drawn: int | None = None
+    prefix: int | None = None
+    evaluation: Sequence[Problem] = ()

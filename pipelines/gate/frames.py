@@ -1,0 +1,95 @@
+"""The DataFrames that the rules run over: ids, counts and outcomes; texts stay behind. Judges nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.gate.columns import NULLABLE, REQUIRED, ROW_ID, TEXTS, type_name
+
+PAIR = ["completion_id", "problem_id"]
+UNDECIDED = "undecided"
+NO_VERDICT = "no verdict"
+
+
+def columns_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """One row per column that should be there: its expected and its observed type."""
+    rows = []
+    for kind, required in REQUIRED.items():
+        schema = tables[kind].schema
+        for name, expected in {**required, **NULLABLE.get(kind, {})}.items():
+            observed = type_name(schema.field(name).type) if name in schema.names else "missing"
+            rows.append((f"{kind}.{name} ({observed})", expected, observed))
+    return pd.DataFrame(rows, columns=["row", "expected", "observed"])
+
+
+def projected(kind: str, table: pa.Table) -> pd.DataFrame:
+    """The required columns of a kind; a text column becomes its null mask: True, or null where the text is missing."""
+    columns: dict[str, Any] = {"row": pc.coalesce(table[ROW_ID[kind]], pa.scalar("(no id)"))}
+    for name in REQUIRED[kind]:
+        column = table[name]
+        columns[name] = pc.if_else(pc.is_valid(column), pa.scalar(value=True), None) if name in TEXTS else column
+    return pa.table(columns).to_pandas()
+
+
+def deciding(verdicts: pa.Table, chain: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """One row per judged (completion, problem): the outcome of the first verifier of the chain that decided, and its name.
+
+    Where none decided, `undecided` of the last in the chain. Verdicts of other verifiers or versions do not count.
+    """
+    frame = verdicts.select([*PAIR, "verifier", "version", "outcome"]).to_pandas()
+    ranks = pd.DataFrame(
+        [(name, version, rank) for rank, (name, version) in enumerate(chain)], columns=["verifier", "version", "rank"]
+    ).astype({"verifier": frame["verifier"].dtype, "version": frame["version"].dtype})
+    frame = frame.merge(ranks, on=["verifier", "version"])
+    last = len(chain)
+    frame["order"] = frame["rank"].where(frame["outcome"] != UNDECIDED, 2 * last - frame["rank"])
+    return frame.sort_values([*PAIR, "order"], kind="stable").drop_duplicates(PAIR)[
+        [*PAIR, "verifier", "version", "outcome"]
+    ]
+
+
+def rollouts_frame(tables: Mapping[str, pa.Table], chain: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """One row per decision: what was decided and on which verdict, beside the verdict found in the tables."""
+    names = [*PAIR, "kept", "reason", "outcome", "verifier", "verifier_version"]
+    frame = tables["decisions"].select(names).to_pandas()
+    judged = deciding(tables["verdicts"], chain).rename(
+        columns={"outcome": "judged", "verifier": "judged_by", "version": "judged_version"}
+    )
+    frame = frame.merge(judged, on=PAIR, how="left")
+    frame["judged"] = frame["judged"].fillna(NO_VERDICT)
+    frame["row"] = frame["completion_id"]
+    frame["recorded"] = _verdict(frame, "outcome", "verifier", "verifier_version")
+    frame["found"] = _verdict(frame, "judged", "judged_by", "judged_version")
+    return frame
+
+
+def _verdict(frame: pd.DataFrame, outcome: str, verifier: str, version: str) -> "pd.Series[str]":
+    first, second, third = (frame[name].fillna("none").astype(str) for name in (outcome, verifier, version))
+    return first + " by " + second + " " + third
+
+
+def counts_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """One row per completion: how many decisions it has and how many problems of its prompt are inside."""
+    completions = tables["completions"].select(["id", "prompt_id"]).to_pandas()
+    problems = tables["problems"].select(["id", "prompt_id"]).to_pandas()
+    decisions = tables["decisions"].select(PAIR).to_pandas()
+    decided = decisions.groupby("completion_id").size().rename("decisions")
+    owners = problems.groupby("prompt_id").size().rename("problems")
+    frame = completions.merge(decided, left_on="id", right_index=True, how="left")
+    frame = frame.merge(owners, left_on="prompt_id", right_index=True, how="left")
+    frame[["decisions", "problems"]] = frame[["decisions", "problems"]].fillna(0).astype("int64")
+    return frame.rename(columns={"id": "row"})
+
+
+def strangers_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """One row per decision: whether its completion and its problem are inside."""
+    decisions = tables["decisions"]
+    columns: dict[str, Any] = {
+        "row": decisions["completion_id"],
+        "completion_inside": pc.is_in(decisions["completion_id"], value_set=tables["completions"]["id"]),
+        "problem_inside": pc.is_in(decisions["problem_id"], value_set=tables["problems"]["id"]),
+    }
+    return pa.table(columns).to_pandas()

@@ -1,0 +1,103 @@
+"""The gate itself: tables and expectations in, a result out. Writes nothing and publishes nothing.
+
+A dataset whose gate does not pass is not published; the result names the rows that stand in the way.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from pipelines.gate import facts, frames, rules
+from pipelines.gate.columns import REQUIRED
+from pipelines.gate.engine import Engine
+from pipelines.gate.expected import Expected
+from pipelines.gate.overlap import EvaluationSet, Hit, completion_hits, problem_hits
+from pipelines.gate.result import Check, GateResult
+from pipelines.gate.rules import Rule
+
+
+class Tables(Protocol):
+    """The rows of a dataset to be, in the schemas of the segment kinds; a snapshot of a version is one."""
+
+    @property
+    def problems(self) -> pa.Table: ...
+
+    @property
+    def completions(self) -> pa.Table: ...
+
+    @property
+    def verdicts(self) -> pa.Table: ...
+
+    @property
+    def decisions(self) -> pa.Table: ...
+
+
+class Gate:
+    """The checks of one recipe: its gate block as keyword options.
+
+    `max_undecided`: largest share of undecided rollouts. `min_kept`: fewest kept rollouts. `level_shares`: for some levels,
+    the least and greatest share of the kept rollouts.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_undecided: float = 0.01,
+        min_kept: int = 1,
+        level_shares: Mapping[int, tuple[float, float]] | None = None,
+    ) -> None:
+        self.max_undecided = max_undecided
+        self.min_kept = min_kept
+        self.level_shares = dict(level_shares or {})
+
+    def check(self, tables: Tables, expected: Expected) -> GateResult:
+        """Run every check. A broken schema leaves the others not run, which is no pass."""
+        every = {kind: getattr(tables, kind) for kind in REQUIRED}
+        engine = Engine()
+        checks = [engine.check(rule) for rule in rules.schema_rules(every)]
+        if not all(check.passed for check in checks):
+            skipped = Check("all others", None, "a sound schema first", "the schema check failed")
+            return GateResult((*checks, skipped), {}, engine.name)
+        found, told = self._rules(every, expected)
+        return GateResult((*checks, *(engine.check(rule) for rule in found)), told, engine.name)
+
+    def _rules(self, tables: Mapping[str, pa.Table], expected: Expected) -> tuple[list[Rule], dict[str, Any]]:
+        rollouts = frames.rollouts_frame(tables, expected.verifiers)
+        chain = ", ".join(f"{name} {version}" for name, version in expected.verifiers)
+        evaluation = EvaluationSet(expected.evaluation)
+        hits = _hits(tables, evaluation, set(rollouts.loc[rollouts["kept"].astype(bool), "row"]))
+        levels = facts.levels(tables, rollouts, expected.prefix)
+        amounts = rules.amount_rules(
+            rollouts,
+            drawn=expected.drawn,
+            present=tables["completions"].num_rows,
+            max_undecided=self.max_undecided,
+            min_kept=self.min_kept,
+        )
+        found = [
+            *rules.table_rules(tables),
+            *rules.evaluation_rules(tables, hits, len(evaluation)),
+            *rules.rollout_rules(tables, rollouts, chain),
+            *amounts,
+            *rules.level_rules(levels, self.level_shares),
+        ]
+        told = {
+            "funnel": facts.funnel(tables, rollouts),
+            "levels": levels,
+            "prefix": expected.prefix,
+            "verifiers": [list(pair) for pair in expected.verifiers],
+            "evaluation": _overlap(hits, len(evaluation)),
+        }
+        return found, told
+
+
+def _hits(tables: Mapping[str, pa.Table], evaluation: EvaluationSet, kept: set[str]) -> list[Hit]:
+    if not len(evaluation):
+        return []
+    return problem_hits(evaluation, tables["problems"]) + completion_hits(evaluation, tables["completions"], kept)
+
+
+def _overlap(hits: list[Hit], size: int) -> dict[str, Any]:
+    classes = ("exact", "same problem", "new numbers")
+    return {"problems": size, "classes": {name: sum(hit.found == name for hit in hits) for name in classes}}

@@ -1,0 +1,175 @@
+"""The rules of the gate as data: which frame, which expectations, in which words. Runs nothing.
+
+An expectation is the name of a Great Expectations class and its arguments; its unexpected rows are named by the column
+`row`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.gate import frames
+from pipelines.gate.columns import REQUIRED
+from pipelines.gate.overlap import LEAKS, Hit
+
+Expectation = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A frame and what is expected of it."""
+
+    frame: pd.DataFrame
+    expectations: Sequence[Expectation]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One check. `observed` words the result from (failing, total) rows; `blamed` names rows where the frame has none."""
+
+    name: str
+    expected: str
+    parts: Sequence[Part]
+    observed: Callable[[int, int], str] | None = None
+    blamed: Sequence[str] = ()
+
+
+def schema_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
+    """The columns are there with their types; without them no other rule can run."""
+    frame = frames.columns_frame(tables)
+    pair = ("ExpectColumnPairValuesToBeEqual", {"column_A": "expected", "column_B": "observed"})
+    return [Rule("schema", "every column with its type", [Part(frame, [pair])], _wording("columns"))]
+
+
+def table_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
+    """Nothing missing, nothing empty, every id once."""
+    shown = {kind: frames.projected(kind, tables[kind]) for kind in REQUIRED}
+    nulls = [
+        Part(frame, [("ExpectColumnValuesToNotBeNull", {"column": name}) for name in REQUIRED[kind]])
+        for kind, frame in shown.items()
+    ]
+    filled = [
+        Part(shown[kind][["row"]], [("ExpectTableRowCountToBeBetween", {"min_value": 1})])
+        for kind in ("problems", "completions", "decisions")
+    ]
+    keys = {"verdicts": [*frames.PAIR, "verifier", "version"], "decisions": frames.PAIR}
+    unique = [Part(shown[kind][["row", *keys.get(kind, [])]], [_unique(kind, keys)]) for kind in REQUIRED]
+    sizes = ", ".join(f"{tables[kind].num_rows:,} {kind}" for kind in REQUIRED)
+    return [
+        Rule("nulls", "no required value missing", nulls, _wording("rows")),
+        Rule("not empty", "problems, completions and decisions", filled, lambda *_: sizes),
+        Rule("unique", "every id once", unique, _wording("rows")),
+    ]
+
+
+def _unique(kind: str, keys: Mapping[str, list[str]]) -> Expectation:
+    if kind in keys:
+        return "ExpectCompoundColumnsToBeUnique", {"column_list": keys[kind]}
+    return "ExpectColumnValuesToBeUnique", {"column": "row"}
+
+
+def evaluation_rules(tables: Mapping[str, pa.Table], hits: Sequence[Hit], size: int) -> list[Rule]:
+    """No evaluation problem inside, neither as it is nor edited, nor repeated in a kept answer."""
+    found: dict[str, str] = {hit.row: hit.found for hit in hits}
+    ids = [str(row) for row in tables["problems"]["id"].to_pylist()]
+    rows = list(dict.fromkeys([*ids, *found]))
+    frame = pd.DataFrame({"row": rows, "overlap": [found.get(row, "none") for row in rows]})
+    new = sum(hit.found == "new numbers" for hit in hits)
+
+    def leaks(name: str) -> list[Part]:
+        return [Part(frame, [("ExpectColumnValuesToNotBeInSet", {"column": "overlap", "value_set": [name]})])]
+
+    def near(failing: int, _: int) -> str:
+        return f"{failing:,} edited copies; {new:,} with the same wording or graph and new numbers (reported only)"
+
+    against = f"none of {size:,} evaluation problems"
+    return [
+        Rule("evaluation, exact", f"{against} inside", leaks(LEAKS[0]), _wording("problems")),
+        Rule("evaluation, edited", f"{against} reworded or repeated", leaks(LEAKS[1]), near),
+    ]
+
+
+def rollout_rules(tables: Mapping[str, pa.Table], rollouts: pd.DataFrame, chain: str) -> list[Rule]:
+    """Kept rollouts are correct, decisions stand on the recorded verdicts, and the counts reconcile."""
+    kept = rollouts[rollouts["kept"].astype(bool)]
+    correct = ("ExpectColumnValuesToBeInSet", {"column": "judged", "value_set": ["correct"]})
+    recorded = ("ExpectColumnPairValuesToBeEqual", {"column_A": "recorded", "column_B": "found"})
+    counts, strangers = frames.counts_frame(tables), frames.strangers_frame(tables)
+    counts["surplus"] = (counts["decisions"] - counts["problems"]).clip(lower=0)
+    reconcile = [
+        Part(counts, [_within("decisions", 1, None), _within("surplus", 0, 0)]),
+        Part(strangers, [_true("completion_inside"), _true("problem_inside")]),
+    ]
+    kept_count = len(kept)
+
+    def reconciled(failing: int, _: int) -> str:
+        drawn = tables["completions"].num_rows
+        return f"{drawn:,} completions, {kept_count:,} kept + {len(rollouts) - kept_count:,} dropped, {failing:,} astray"
+
+    return [
+        Rule("kept correct", f"correct under {chain}", [Part(kept, [correct])], _wording("kept rollouts")),
+        Rule(
+            "verdicts", f"every decision on its verdict under {chain}", [Part(rollouts, [recorded])], _wording("decisions")
+        ),
+        Rule("reconcile", "drawn = kept + dropped, one decision per rollout", reconcile, reconciled),
+    ]
+
+
+def amount_rules(
+    rollouts: pd.DataFrame, *, drawn: int | None, present: int, max_undecided: float, min_kept: int
+) -> list[Rule]:
+    """Everything planned is there, few rollouts are undecided, enough are kept."""
+    undecided = rollouts.loc[rollouts["outcome"] == frames.UNDECIDED, "row"].tolist()
+    share = len(undecided) / len(rollouts) if len(rollouts) else 0.0
+    kept = int(rollouts["kept"].sum())
+    rules = [
+        _one_number("undecided", f"at most {max_undecided:.2%} of rollouts", share, (None, max_undecided), undecided),
+        _one_number("kept", f"at least {min_kept:,} rollouts", kept, (min_kept, None)),
+    ]
+    if drawn is not None:
+        rules.insert(0, _one_number("drawn", f"{drawn:,} planned completions", present, (drawn, drawn)))
+    return rules
+
+
+def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[float, float]]) -> list[Rule]:
+    """The share of each bounded level among the kept rollouts lies within its bounds."""
+    shares = {entry["level"]: entry["kept_share"] or 0.0 for entry in levels}
+    frame = pd.DataFrame(
+        [
+            (f"level {level} ({shares.get(level, 0.0):.1%})", shares.get(level, 0.0), *bounds[level])
+            for level in sorted(bounds)
+        ],
+        columns=["row", "share", "low", "high"],
+    ).astype({"row": "object", "share": float, "low": float, "high": float})
+    above = ("ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "share", "column_B": "low", "or_equal": True})
+    below = ("ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "high", "column_B": "share", "or_equal": True})
+    wanted = ", ".join(f"{level}: {low:.0%} to {high:.0%}" for level, (low, high) in sorted(bounds.items()))
+    seen = (
+        ", ".join(f"{'none' if level is None else level}: {share:.1%}" for level, share in shares.items()) or "nothing kept"
+    )
+    return [
+        Rule("level shares", wanted or "any (the recipe sets no bounds)", [Part(frame, [above, below])], lambda *_: seen)
+    ]
+
+
+def _one_number(
+    name: str, expected: str, value: float, bounds: tuple[float | None, float | None], blamed: Sequence[str] = ()
+) -> Rule:
+    frame = pd.DataFrame({"row": [name], "value": [value]})
+    seen = f"{value:,}" if isinstance(value, int) else f"{value:.2%}"
+    return Rule(name, expected, [Part(frame, [_within("value", *bounds)])], lambda *_: seen, blamed)
+
+
+def _within(column: str, low: float | None, high: float | None) -> Expectation:
+    return "ExpectColumnValuesToBeBetween", {"column": column, "min_value": low, "max_value": high}
+
+
+def _true(column: str) -> Expectation:
+    return "ExpectColumnValuesToBeInSet", {"column": column, "value_set": [True]}
+
+
+def _wording(noun: str) -> Callable[[int, int], str]:
+    return lambda failing, total: f"{failing:,} of {total:,} {noun} against it" if failing else f"all of {total:,} {noun}"
