@@ -1,0 +1,126 @@
+"""The verifier `number`: one plain number against another, as exact rationals. Knows no formula and starts no process.
+
+What it cannot read as a plain number but might still equal one (a formula) is `undecided` and goes to the next verifier.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from time import perf_counter
+
+from pipelines.verify.extract import Extracted, final_answer, judged_text
+from pipelines.verify.policy import POLICY, asked, same_quantity
+from pipelines.verify.quantity import Quantity, parse_quantity
+from storage.records import Completion, Outcome, Problem, Prompt, Verdict
+
+_TOKEN = re.compile(
+    r"(?<![\w.\\^_])[-+−]?\s?[$€£]?\s?-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
+)
+_NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
+_AFTER = re.compile(r"[*)$°%]*(?:\s*[A-Za-z'’-]+[\s,]*){0,6}[.!*)$\s]*\Z")
+_UNFINISHED = re.compile(r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than)\b")
+_FORMULA = re.compile(r"[\d\\^∞√π]")
+
+
+class NumberVerifier:
+    """Exact comparison of the final number; microseconds a pair, safe from any thread."""
+
+    name = "number"
+    version = f"1+{POLICY}"
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        """The verdict on one completion; never raises on model text."""
+        started = perf_counter()
+        reference = _reference(problem.reference)
+        found = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
+        answer = plain_number(found) if found else None
+        outcome, rule, cause = _decide(prompt_text(problem.prompt), reference, found, answer)
+        return Verdict(
+            completion.id,
+            problem.id,
+            self.name,
+            self.version,
+            outcome,
+            rule,
+            cause,
+            None,
+            found.text[:1000] if found else None,
+            _form(answer),
+            _form(reference),
+            perf_counter() - started,
+        )
+
+    def verify_many(self, items: Iterable[tuple[Problem, Completion]]) -> Iterator[Verdict]:
+        """Verdicts in input order, one at a time."""
+        return (self.verify(problem, completion) for problem, completion in items)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def __enter__(self) -> "NumberVerifier":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def plain_number(found: Extracted) -> Quantity | None:
+    """The one plain number an extracted answer gives, or None."""
+    if found.rule == "tail":
+        return _last_number(found.text)
+    quantity = parse_quantity(found.text)
+    if quantity is not None:
+        return quantity
+    name, equals, value = found.text.rpartition("=")
+    if equals and _NAME.match(name):
+        return parse_quantity(value)
+    return _last_number(value) if found.rule == "phrase" else None
+
+
+def prompt_text(prompt: Prompt) -> str:
+    """The words of a prompt, whichever form it has."""
+    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
+
+
+def _last_number(line: str) -> Quantity | None:
+    """The last number of a concluding sentence, when only a few words follow it."""
+    last = None
+    for last in _TOKEN.finditer(line):  # noqa: B007
+        pass
+    if last is None or not _AFTER.match(line, last.end()) or _UNFINISHED.search(line):
+        return None
+    rest = line[last.end() :]
+    if rest[:1].isalpha() and parse_quantity(line[last.start() :]) is None:
+        return None
+    word = rest.split(maxsplit=1)[:1]
+    return parse_quantity(last[0] + (f" {word[0].rstrip('.,!)*$')}" if word else "")) or parse_quantity(last[0])
+
+
+@lru_cache(maxsize=65_536)
+def _reference(text: str) -> Quantity | None:
+    return parse_quantity(text) or (parse_quantity(text.rsplit("####", 1)[1]) if "####" in text else None)
+
+
+def _decide(
+    prompt: str, reference: Quantity | None, found: Extracted | None, answer: Quantity | None
+) -> tuple[Outcome, str, str | None]:
+    """(outcome, rule, cause)."""
+    if found is None:
+        return "unparsed", "no-answer", "no final answer found"
+    if reference is None:
+        return "undecided", "no-number", "the reference is not a plain number"
+    if answer is None:
+        if _FORMULA.search(found.text) and (found.rule != "tail" or "$" in found.text or "\\(" in found.text):
+            return "undecided", "no-number", "the answer is not a plain number"
+        if found.rule in ("bare", "tail"):
+            return "unparsed", "no-answer", "no number in the answer"
+        return "incorrect", f"{found.rule}:no-number", None
+    if same_quantity(reference, answer, asked(prompt)):
+        return "correct", f"{found.rule}:equal", None
+    return "incorrect", f"{found.rule}:unequal", None
+
+
+def _form(quantity: Quantity | None) -> str | None:
+    if quantity is None:
+        return None
+    return " ".join(part for part in (str(quantity.value), quantity.scale, quantity.unit) if part)
