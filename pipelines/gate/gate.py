@@ -71,7 +71,6 @@ class Gate:
         amounts = rules.amount_rules(
             rollouts,
             drawn=expected.drawn,
-            present=tables["completions"].num_rows,
             max_undecided=self.max_undecided,
             min_kept=self.min_kept,
         )

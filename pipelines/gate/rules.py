@@ -118,9 +118,7 @@ def rollout_rules(tables: Mapping[str, pa.Table], rollouts: pd.DataFrame, chain:
     ]
 
 
-def amount_rules(
-    rollouts: pd.DataFrame, *, drawn: int | None, present: int, max_undecided: float, min_kept: int
-) -> list[Rule]:
+def amount_rules(rollouts: pd.DataFrame, *, drawn: int | None, max_undecided: float, min_kept: int) -> list[Rule]:
     """Everything planned is there, few rollouts are undecided, enough are kept."""
     undecided = rollouts.loc[rollouts["outcome"] == frames.UNDECIDED, "row"].tolist()
     share = len(undecided) / len(rollouts) if len(rollouts) else 0.0
@@ -130,7 +128,7 @@ def amount_rules(
         _one_number("kept", f"at least {min_kept:,} rollouts", kept, (min_kept, None)),
     ]
     if drawn is not None:
-        rules.insert(0, _one_number("drawn", f"{drawn:,} planned completions", present, (drawn, drawn)))
+        rules.insert(0, _one_number("drawn", f"{drawn:,} planned rollouts", len(rollouts), (drawn, drawn)))
     return rules
 
 

@@ -25,6 +25,7 @@ _REASONS: dict[str, FinishReason] = {
     "max_tokens": "length",
     "error": "error",
 }
+ENGINE = "imported"  # the engine of every completion that nobody here drew
 _NO_MODEL = "unknown"
 
 
@@ -41,10 +42,9 @@ class Drawn:
 class CompletionRows:
     """Turns rows of one file into completions, numbering those without a sample index by (problem, model) in file order."""
 
-    def __init__(self, path: Path, columns: Columns, *, producer: str) -> None:
+    def __init__(self, path: Path, columns: Columns) -> None:
         self._path = path
         self._columns = columns
-        self._producer = producer
         self._ordinals: Counter[tuple[str, str]] = Counter()
         self._unused = {columns.fields[name] for name in EMBEDDED_ALIASES if name in columns.fields}
         self.textless = 0
@@ -69,7 +69,7 @@ class CompletionRows:
         completion = Completion(
             id=imported_completion_id(problem.id, model, index, text),
             prompt_id=problem.prompt_id,
-            engine=self._producer,
+            engine=ENGINE,
             model=model,
             model_digest=f"label:{model}",
             stream="curate",

@@ -36,7 +36,7 @@ class _Pass:
     notes: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[str, Problem | None, Drawn]]:
-        completions = CompletionRows(self.spec.path, self.columns, producer=self.spec.producer)
+        completions = CompletionRows(self.spec.path, self.columns)
         for row in clean_rows(self.spec.path, self.sanitiser):
             self.rows += 1
             stored, problem = self.problems.problem(row)

@@ -32,7 +32,7 @@ class ImportSpec:
 
     @property
     def producer(self) -> str:
-        """The producer under which the rows are stored; also the engine name of imported completions."""
+        """The producer under which the rows are stored."""
         return producer_of(self.name)
 
 
