@@ -78,11 +78,15 @@ class Workspace:
     @cached_property
     def segments(self) -> "SegmentStore":
         """The segment store."""
+        from storage.segments.binding import bind
         from storage.segments.place import place_for
         from storage.segments.registry import Registry
         from storage.segments.store import SegmentStore
 
-        return SegmentStore(Registry(self.ledger), place_for(self._segments_url, self.state, self.root))
+        registry = Registry(self.ledger)
+        place = place_for(self._segments_url, self.state, self.root)
+        bind(registry, place, self._segments_url or str(self.state / "segments"))
+        return SegmentStore(registry, place)
 
     @cached_property
     def runs(self) -> "Runs":
@@ -103,6 +107,7 @@ class Workspace:
         """
         from storage.segments.checking import sweep
 
+        self.ledger.must_write()
         lines = [lost.line() for lost in self.segments.check()]
         sweep(self.segments.registry, self.segments.place)
         return lines

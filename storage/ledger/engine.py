@@ -61,11 +61,15 @@ class Ledger:
         with self._explained(), Session(self._engine) as session:
             yield session
 
+    def must_write(self) -> None:
+        """SetupError where the ledger is read-only for this user."""
+        if self.read_only:
+            raise read_only(f"the ledger {self.where}")
+
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in one transaction that holds the write lock; commits at the end, rolls back on an exception."""
-        if self.read_only:
-            raise read_only(f"the ledger {self.where}")
+        self.must_write()
         self._own_process()
         with self._explained(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             if self._engine.dialect.name == "postgresql":

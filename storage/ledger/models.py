@@ -16,6 +16,13 @@ class Base(DeclarativeBase):
     """The metadata that migrations are checked against."""
 
 
+class IdentityRow(Base):
+    """The one row that tells this ledger from every other; its segments carry the same name."""
+
+    __tablename__ = "identity"
+    id: Mapped[str] = mapped_column(String, primary_key=True)
+
+
 class RunRow(Base):
     """One named execution of a recipe."""
 

@@ -32,7 +32,7 @@ def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostS
     if not suspects:
         return []
     with registry.ledger.write() as session:
-        still = {segment.id for kind in KINDS for segment in registry.segments(kind, session)}
+        still = {segment.id for kind in KINDS for segment in registry.segments_now(kind, session)}
         return [
             registry.lose(session, segment, problem, place.path(segment.kind, segment.id))
             for segment, problem in suspects

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from storage import failpoints
+from storage.segments.files import write_batches
 from storage.segments.keys import CompactReport, Segment, SegmentKey
 from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.views import select
-from storage.segments.writing import write_batches
 
 if TYPE_CHECKING:
     from storage.segments.store import SegmentStore
@@ -24,10 +24,10 @@ _ROWS_PER_BATCH = 50_000
 
 def compact(store: "SegmentStore", kind: Kind, target_rows: int) -> CompactReport:
     """Merge until no two neighbouring small files of a producer are left."""
-    before = store.readable(kind)
+    before = store.readable(store.registry.segments(kind))
     for group in _groups(before, target_rows):
         _merge(store, kind, group)
-    after = store.readable(kind)
+    after = store.readable(store.registry.segments(kind))
     return CompactReport(kind, len(before), len(after), _rows(before), _rows(after))
 
 
@@ -66,7 +66,9 @@ def _stream(store: "SegmentStore", kind: Kind, group: Sequence[Segment]) -> Iter
     """The rows of the group as a reader of the whole kind sees them: a row repeated elsewhere is left to the winner."""
     connection = store.connection()
     try:
-        rows = select(kind, store.readable(kind), store.path, only={segment.seq for segment in group})
+        rows = select(
+            kind, store.readable(store.registry.segments(kind)), store.path, only={segment.seq for segment in group}
+        )
         reader = connection.sql(rows).to_arrow_reader(_ROWS_PER_BATCH)
         for batch in reader:
             yield pa.RecordBatch.from_arrays(

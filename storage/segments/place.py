@@ -13,7 +13,9 @@ from typing import Any, Protocol
 from storage import failpoints
 from storage.errors import SetupError
 from storage.faults import explained
+from storage.ledger.owners import new_file_id
 
+OWNER = "ledger.txt"
 TEMPORARY = ".tmp-"
 _SUFFIX = ".parquet"
 _NAME = re.compile(r"(?:\.tmp-)?([0-9a-f]{44})\.parquet")
@@ -48,6 +50,14 @@ class Place(Protocol):
 
     def open(self, kind: str, segment_id: str) -> Any:
         """The file, open for reading bytes."""
+        ...
+
+    def owner(self) -> str | None:
+        """The name of the ledger whose segments these are; None before the first."""
+        ...
+
+    def own(self, ledger: str) -> None:
+        """Record the name of the ledger whose segments these are."""
         ...
 
     def filesystem(self) -> Any:
@@ -105,6 +115,21 @@ class LocalPlace:
     def discard(self, path: str) -> None:
         """Remove a stray by its path."""
         Path(path).unlink(missing_ok=True)
+
+    def owner(self) -> str | None:
+        try:
+            return (self.root / OWNER).read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+
+    def own(self, ledger: str) -> None:
+        with explained(self.root):
+            _make_folder(self.root)
+            temporary = self.root / f"{OWNER}.{new_file_id()}"
+            temporary.write_text(ledger + "\n", encoding="ascii")
+            sync(temporary)
+            temporary.rename(self.root / OWNER)
+            sync(self.root)
 
     def filesystem(self) -> Any:
         return None
@@ -167,6 +192,14 @@ class RemotePlace:
             Path(path).unlink(missing_ok=True)
         else:
             self._fs.rm_file(path)
+
+    def owner(self) -> str | None:
+        target = f"{self._root}/{OWNER}"
+        return str(self._fs.cat_file(target).decode("ascii")).strip() if self._fs.exists(target) else None
+
+    def own(self, ledger: str) -> None:
+        self._fs.makedirs(self._root, exist_ok=True)
+        self._fs.pipe_file(f"{self._root}/{OWNER}", f"{ledger}\n".encode("ascii"))
 
     def filesystem(self) -> Any:
         return self._fs

@@ -1,32 +1,18 @@
 """What the ledger knows of segments and batches: listing, registering, linking, unregistering. Opens no segment file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from storage.ledger.engine import Ledger
-from storage.ledger.models import BatchRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
+from storage.ledger.models import BatchRow, IdentityRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
+from storage.segments.files import Written
 from storage.segments.keys import LostSegment, Segment, SegmentKey
 from storage.segments.schema import Kind
 
 _FIELDS = ("seq", "id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns", "overlaps")
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A durable file that is not registered yet."""
-
-    id: str
-    kind: Kind
-    producer: str
-    version: str
-    rows: int
-    bytes: int
-    checksum: str
-    columns: str
 
 
 class Registry:
@@ -36,17 +22,29 @@ class Registry:
         self.ledger = ledger
         self._listed: dict[Kind, tuple[tuple[int, ...], list[Segment]]] = {}
 
-    def segments(self, kind: Kind, session: Session | None = None) -> list[Segment]:
+    def segments(self, kind: Kind) -> list[Segment]:
         """The registered segments of a kind in registration order."""
-        if session is None:
-            with self.ledger.read() as own:
-                return self.segments(kind, own)
-        mark = _mark(session, kind)
+        with self.ledger.read() as session:
+            mark = _mark(session, kind)
+            known = self._listed.get(kind)
+            if known is None or known[0] != mark:
+                known = self._listed[kind] = mark, _list(session, kind)
+            return known[1]
+
+    def segments_now(self, kind: Kind, session: Session) -> list[Segment]:
+        """As `segments`, in the caller's transaction; not kept, because a transaction may yet be rolled back."""
         known = self._listed.get(kind)
-        if known is None or known[0] != mark:
-            known = mark, _list(session, kind)
-            self._listed[kind] = known
-        return known[1]
+        return known[1] if known is not None and known[0] == _mark(session, kind) else _list(session, kind)
+
+    def identity(self) -> str:
+        """What tells this ledger from every other."""
+        with self.ledger.read() as session:
+            return session.scalars(select(IdentityRow.id)).one()
+
+    def is_empty(self) -> bool:
+        """Whether no segment is registered."""
+        with self.ledger.read() as session:
+            return session.scalar(select(SegmentRow.seq).limit(1)) is None
 
     def batch(self, session: Session, key: SegmentKey) -> BatchRow | None:
         """The registered batch of this key."""

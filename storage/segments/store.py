@@ -4,20 +4,22 @@ Commits go through `writing`, the ledger through `registry`, reading through Duc
 Usable from several threads; several processes each open their own store on the same workspace.
 """
 
+import tempfile
 import threading
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from storage.errors import SetupError
+from storage.errors import CorruptSegment, SetupError
 from storage.records import Verdict
 from storage.segments.index import IdentityIndex
 from storage.segments.keys import Commit, CompactReport, LostSegment, Segment, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import Registry
-from storage.segments.schema import KINDS, Kind, Record, from_table
+from storage.segments.schema import KINDS, SCHEMAS, Kind, Record, from_table
 from storage.segments.views import IDENTITY, SEPARATOR, select
 from storage.segments.writing import Item, Writer
 
@@ -32,6 +34,7 @@ class SegmentStore:
         self.registry = registry
         self.place = place
         self._lock = threading.Lock()
+        self._opened: IdentityIndex | None = None
 
     def commit(self, key: SegmentKey, records: Sequence[Record], *, run: str | None = None) -> Commit:
         """Store one batch durably and link it to a run; redundant where the batch was there already."""
@@ -39,7 +42,8 @@ class SegmentStore:
 
     def commit_many(self, items: Sequence[Item], *, run: str | None = None) -> list[Commit]:
         """Store several batches, registered in one transaction: all or none."""
-        return self._writer.commit(items, run)
+        with self._named():
+            return Writer(self.registry, self.place, self._index()).commit(items, run)
 
     def has(self, key: SegmentKey) -> bool:
         """Whether this batch is registered."""
@@ -66,7 +70,7 @@ class SegmentStore:
     def fetch(self, kind: Kind, ids: Sequence[str]) -> list[Any]:
         """The stored problems or completions with these ids, in the order of `ids`; unknown ids are left out."""
         stored, segments = self._find(kind, ids)
-        rows = self._rows(kind, segments, pa.table({"id": [ids[position] for position in sorted(stored)]}))
+        rows = self._rows(kind, segments, [(ids[position],) for position in sorted(stored)])
         found = {record.id: record for record in rows}
         return [found[wanted] for wanted in dict.fromkeys(ids) if wanted in found]
 
@@ -74,8 +78,7 @@ class SegmentStore:
         """The stored verdicts of these (verifier, version) on these (completion id, problem id), pair by pair."""
         wanted = [(*pair, *verifier) for pair in dict.fromkeys(pairs) for verifier in verifiers]
         stored, segments = self._find("verdicts", [SEPARATOR.join(identity) for identity in wanted])
-        columns = zip(*(wanted[position] for position in sorted(stored)), strict=True) if stored else ((),) * 4
-        rows = self._rows("verdicts", segments, pa.table(dict(zip(IDENTITY["verdicts"], map(list, columns), strict=True))))
+        rows = self._rows("verdicts", segments, [wanted[position] for position in sorted(stored)])
         found = {(row.completion_id, row.problem_id, row.verifier, row.version): row for row in rows}
         return [found[identity] for identity in wanted if identity in found]
 
@@ -83,39 +86,42 @@ class SegmentStore:
         """All stored rows of a kind, of one producer and version if given, in registration order."""
         segments = [
             segment
-            for segment in self.readable(kind)
+            for segment in self.readable(self.registry.segments(kind))
             if producer in (None, segment.producer) and version in (None, segment.version)
         ]
-        with self.connection() as connection:
-            table: pa.Table = connection.sql(select(kind, segments, self.path)).to_arrow_table()
-            return table
+        with self._named(), self.connection() as connection:
+            rows: pa.Table = connection.sql(select(kind, segments, self.path)).to_arrow_table()
+            return rows.cast(SCHEMAS[kind])
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """An in-memory DuckDB with a view per kind over the files registered now; the caller closes it."""
         connection = self.connection()
-        for kind in KINDS:
-            connection.execute(f"CREATE VIEW {kind} AS {select(kind, self.readable(kind), self.path)}")
+        with self._named():
+            for kind in KINDS:
+                segments = self.readable(self.registry.segments(kind))
+                connection.execute(f"CREATE VIEW {kind} AS {select(kind, segments, self.path)}")
         return connection
 
-    def readable(self, kind: Kind) -> list[Segment]:
-        """The registered segments whose file is there with its full length."""
-        segments = self.registry.segments(kind)
+    def connection(self) -> "duckdb.DuckDBPyConnection":
+        """An in-memory DuckDB without views that can read this store's files; the caller closes it."""
+        import duckdb
+
+        spill = Path(tempfile.gettempdir()) / "rollmill-duckdb"  # its default is a folder where the command was called
+        extensions = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        connection = duckdb.connect(config={**extensions, "temp_directory": str(spill)})
+        filesystem = self.place.filesystem()
+        if filesystem is not None:
+            connection.register_filesystem(filesystem)
+        return connection
+
+    def readable(self, segments: Sequence[Segment]) -> list[Segment]:
+        """Those whose file is there with its full length; a reader does not stumble over the others."""
         sizes = self.place.sizes((segment.kind, segment.id) for segment in segments)
         return [segment for segment in segments if sizes.get(segment.id) == segment.bytes]
 
     def path(self, segment: Segment) -> str:
         """The path or URL of a segment's file."""
         return self.place.path(segment.kind, segment.id)
-
-    def connection(self) -> "duckdb.DuckDBPyConnection":
-        """An in-memory DuckDB without views that can read this store's files; the caller closes it."""
-        import duckdb
-
-        connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
-        filesystem = self.place.filesystem()
-        if filesystem is not None:
-            connection.register_filesystem(filesystem)
-        return connection
 
     def check(self, *, deep: bool = False) -> list[LostSegment]:
         """Find missing and short files (deep: also altered ones), unregister them and say which."""
@@ -127,40 +133,59 @@ class SegmentStore:
         """Merge small files of a kind into few, each swap one transaction; rows stay, repeated rows go."""
         from storage.segments.compaction import compact
 
-        return compact(self, kind, target_rows)
+        with self._named():
+            return compact(self, kind, target_rows)
 
     def close(self) -> None:
         """Release the index; safe to call twice."""
         with self._lock:
-            index = self.__dict__.pop("_index", None)
-            self.__dict__.pop("_writer", None)
-            if index is not None:
-                index.close()
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
 
-    @cached_property
     def _index(self) -> IdentityIndex:
-        return IdentityIndex(self.connection(), self.path)
-
-    @cached_property
-    def _writer(self) -> Writer:
-        return Writer(self.registry, self.place, self._index)
+        with self._lock:
+            if self._opened is None:
+                self._opened = IdentityIndex(self.connection(), self.path, self.readable)
+            return self._opened
 
     def _find(self, kind: Kind, identities: Sequence[str]) -> tuple[set[int], list[Segment]]:
+        """Positions of the stored identities, and the segments that hold them."""
         if kind not in IDENTITY:
             raise SetupError(f"{kind} have no ids to look up.", choices=tuple(IDENTITY))
-        with self._index.lock:
-            segments = self.readable(kind)
-            self._index.update(kind, segments)
-            stored, holders = self._index.find(kind, identities)
-        return stored, [segment for segment in segments if segment.seq in holders]
+        index = self._index()
+        with self._named(), index.lock:
+            segments = self.registry.segments(kind)
+            index.update(kind, segments)
+            found = index.find(kind, identities)
+        holders = {segment_id for _, segment_id in found}
+        sound = self.readable([segment for segment in segments if segment.id in holders])
+        names = {segment.id for segment in sound}
+        return {position for position, segment_id in found if segment_id in names}, sound
 
-    def _rows(self, kind: Kind, segments: Sequence[Segment], wanted: pa.Table) -> list[Any]:
-        if not wanted.num_rows:
+    def _rows(self, kind: Kind, segments: Sequence[Segment], identities: Sequence[tuple[str, ...]]) -> list[Any]:
+        """The records with these identities, read from these segments only."""
+        if not identities:
             return []
-        names = ", ".join(wanted.column_names)
-        with self.connection() as connection:
+        names = IDENTITY[kind]
+        wanted = pa.table(dict(zip(names, map(list, zip(*identities, strict=True)), strict=True)))
+        with self._named(), self.connection() as connection:
             connection.register("wanted", wanted)
-            rows = connection.sql(
-                f"SELECT * FROM ({select(kind, segments, self.path)}) SEMI JOIN wanted USING ({names})"  # noqa: S608
-            )
-            return from_table(kind, rows.to_arrow_table())
+            rows = select(kind, segments, self.path)
+            query = f"SELECT * FROM ({rows}) SEMI JOIN wanted USING ({', '.join(names)})"  # noqa: S608
+            return from_table(kind, connection.sql(query).to_arrow_table())
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Where DuckDB cannot read a file, find and unregister the altered one and name it."""
+        import duckdb
+
+        try:
+            yield
+        except duckdb.Error as error:
+            lost = self.check(deep=True)
+            if not lost:
+                raise
+            raise CorruptSegment(
+                lost[0].path, f"{lost[0].problem}; it is unregistered, the same command again makes its rows again"
+            ) from error

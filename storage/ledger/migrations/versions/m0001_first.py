@@ -1,5 +1,7 @@
 """First schema of the ledger: runs, progress, segments, batches, leases, lost and retired segments, dataset index."""
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -18,6 +20,8 @@ def upgrade() -> None:
 
 
 def _runs() -> None:
+    identity = op.create_table("identity", sa.Column("id", sa.String(), primary_key=True))
+    op.bulk_insert(identity, [{"id": secrets.token_hex(16)}])
     op.create_table(
         "runs",
         sa.Column("id", sa.String(), primary_key=True),

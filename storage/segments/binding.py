@@ -1,0 +1,32 @@
+"""Binds a place of segments to one ledger, so that no ledger judges files of another. Opens no segment file.
+
+Without it a mistyped URL or a disk that is not mounted would look like the loss of every segment, and a second ledger on
+the same folder would take the first one's files for leftovers.
+"""
+
+from storage.errors import SetupError
+from storage.segments.place import Place
+from storage.segments.registry import Registry
+
+
+def bind(registry: Registry, place: Place, where: str) -> None:
+    """Make sure that this place belongs to this ledger; a place with no owner becomes the ledger's if it has no segments.
+
+    Raises SetupError where the place is another ledger's, or is not the one where this ledger's segments lie.
+    """
+    owner = place.owner()
+    if owner == registry.identity():
+        return
+    ledger = registry.ledger.where
+    if owner is not None:
+        raise SetupError(
+            f"the segments in {where} belong to another ledger than {ledger}.",
+            next_command="correct [ledger] or [segments] in rollmill.toml or in the profile",
+        )
+    if not registry.is_empty():
+        raise SetupError(
+            f"the ledger {ledger} has segments, but {where} holds none of them: is its url right and the disk mounted?",
+            next_command="restore the folder, or remove .rollmill to start anew",
+        )
+    if not registry.ledger.read_only:
+        place.own(registry.identity())
