@@ -83,12 +83,14 @@ def deployment_name(schedule: str) -> str:
 
 
 def _deployment(item: Scheduled) -> "RunnerDeployment":
+    from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
     from flows.curate import curate
 
-    return curate.to_deployment(
+    return RunnerDeployment.from_flow(
+        curate,
         item.name,
         schedule=Cron(item.cron, timezone=item.timezone),
         paused=item.paused,

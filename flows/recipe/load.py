@@ -30,7 +30,7 @@ class LoadedRecipe:
     scorers: tuple[Resolved, ...]
     budget: Resolved
     selector: Resolved
-    evaluation: Resolved | None
+    evaluation: tuple[Resolved, ...]
 
     @property
     def recipe_hash(self) -> str:
@@ -45,8 +45,7 @@ class LoadedRecipe:
         data["verify"] = [method.canonical() for method in self.verifiers]
         data["score"] = [method.canonical() for method in self.scorers]
         data["budget"], data["select"] = self.budget.canonical(), self.selector.canonical()
-        if self.evaluation is not None:
-            data["evaluation"] = _with(data["evaluation"], self.evaluation)
+        data["evaluation"] = [_with(*pair) for pair in zip(data["evaluation"], self.evaluation, strict=True)]
         return data
 
 
@@ -61,7 +60,7 @@ def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:
 
 def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
     """The methods that a recipe names, each with its options checked and, where building is cheap, its values too."""
-    problems, generate, evaluation = recipe.problems, recipe.generate, recipe.evaluation
+    problems, generate = recipe.problems, recipe.generate
     synthesizer = None
     if problems.synthesize is not None:
         synthesizer = resolve("synthesizer", problems.synthesize, problems.options, base=base)
@@ -74,11 +73,9 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         scorers=_all("scorer", recipe.score, base),
         budget=resolve("budget", recipe.budget.method, recipe.budget.options, base=base),
         selector=resolve("selector", recipe.select.method, recipe.select.options, base=base),
-        evaluation=None
-        if evaluation is None
-        else resolve("synthesizer", evaluation.synthesize, evaluation.options, base=base),
+        evaluation=tuple(resolve("synthesizer", part.synthesize, part.options, base=base) for part in recipe.evaluation),
     )
-    for method in (loaded.synthesizer, loaded.evaluation, loaded.budget, loaded.selector, *loaded.scorers):
+    for method in (loaded.synthesizer, *loaded.evaluation, loaded.budget, loaded.selector, *loaded.scorers):
         if method is not None:
             method.build()
     return loaded

@@ -68,10 +68,10 @@ class Gate(Part):
 
 
 class Evaluation(Part):
-    """The held-out problems, regenerated from their seed to prove that none is inside the dataset."""
+    """A set of held-out problems, regenerated from its seed to prove that none of them is inside the dataset."""
 
     synthesize: str = "templates"
-    options: dict[str, Any] = {"split": "evaluate"}
+    options: dict[str, Any] = {"split": "evaluation"}
     count: int = Field(default=400, ge=1)
     seed: int = Field(default=1, ge=0)
 
@@ -89,7 +89,7 @@ class Recipe(Part):
     budget: Method = Method(method="fixed")
     select: Method = Method(method="all_correct")
     gate: Gate = Gate()
-    evaluation: Evaluation | None = None
+    evaluation: tuple[Evaluation, ...] = ()
     dataset: Slug = ""
 
     @model_validator(mode="before")

@@ -1,0 +1,99 @@
+"""The Prefect flow: the stages as tasks, a round of drawing and judging as one task each; a retry is a resume.
+
+Parameters are data. Import this module only after the managed server has set Prefect's environment.
+"""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task, flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import stages
+from flows.job import Job
+from flows.session import hold
+from flows.supervision import end_with_supervisor
+from storage.errors import RollmillError
+
+RETRIES = 2
+
+
+def _is_ours_to_retry(_task: Any, _run: Any, state: Any) -> bool:
+    """What Rollmill says on purpose stays said; anything else may have been the machine's fault."""
+    try:
+        state.result()
+    except RollmillError:
+        return False
+    except Exception:
+        return True
+    return False
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _stage(name: str, run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    return task(
+        name=name,
+        task_run_name=run_name,
+        retries=RETRIES,
+        retry_delay_seconds=[1, 5],
+        retry_condition_fn=_is_ours_to_retry,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+
+
+@_stage("synthesize", "synthesize")
+def synthesize(job: dict[str, Any]) -> dict[str, Any]:
+    """Make the problems and open the run."""
+    return stages.synthesize(Job.of(job))
+
+
+@_stage("mill", "round-{number}")
+def mill_round(job: dict[str, Any], number: int) -> bool:
+    """Draw and judge one round."""
+    return stages.mill_round(Job.of(job), number)
+
+
+@_stage("decide", "decide")
+def decide(job: dict[str, Any]) -> dict[str, Any]:
+    """Select."""
+    return stages.decide(Job.of(job))
+
+
+@_stage("gate", "gate")
+def gate(job: dict[str, Any]) -> dict[str, Any]:
+    """Check before publishing."""
+    return stages.gate(Job.of(job))
+
+
+@_stage("publish", "publish")
+def publish(job: dict[str, Any]) -> dict[str, Any]:
+    """Publish a dataset version."""
+    return stages.publish(Job.of(job))
+
+
+TASKS = stages.Stages(
+    synthesize=lambda job: synthesize(job.data()),
+    mill_round=lambda job, number: mill_round(job.data(), number),
+    decide=lambda job: decide(job.data()),
+    gate=lambda job: gate(job.data()),
+    publish=lambda job: publish(job.data()),
+)
+
+
+@flow(name="curate", flow_run_name="{recipe}", persist_result=False, validate_parameters=True)
+def curate(
+    workspace: str,
+    recipe: str,
+    sets: list[str] | None = None,
+    profile: str | None = None,
+    keep_going: bool = False,
+) -> dict[str, Any]:
+    """Curate a recipe into a dataset version."""
+    end_with_supervisor()
+    job = Job(workspace, recipe, tuple(sets or ()), profile, keep_going)
+    with hold(job):
+        return stages.drive(job, TASKS)

@@ -1,0 +1,31 @@
+"""The gate of a session: its expectations from the recipe, asked once. Publishes nothing."""
+
+from typing import TYPE_CHECKING
+
+from flows.problems import held_out
+from flows.snapshot import prefix_of
+
+if TYPE_CHECKING:
+    from flows.session import Session
+    from pipelines.gate import GateResult
+
+
+def check_gate(opened: "Session") -> "GateResult":
+    """Whether the session's snapshot may be published."""
+    if opened.gate_result is None:
+        opened.gate_result = _check(opened)
+    return opened.gate_result
+
+
+def _check(opened: "Session") -> "GateResult":
+    from pipelines.gate import Expected, Gate
+
+    part = opened.loaded.recipe.gate
+    gate = Gate(max_undecided=part.max_undecided, min_kept=part.min_kept, level_shares=part.level_shares)
+    expected = Expected(
+        verifiers=tuple(opened.spec.chain()),
+        drawn=sum(len(rows) for rows in opened.workspace.runs.plans(opened.run)),
+        prefix=prefix_of(opened),
+        evaluation=held_out(opened.loaded),
+    )
+    return gate.check(opened.snapshot, expected)

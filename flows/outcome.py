@@ -1,0 +1,102 @@
+"""What a finished curation leaves to read: its outcome as plain data, and the small deterministic reports for DVC.
+
+The reports hold no time, path or run id: `dvc metrics diff` then shows what a change of the recipe changed. Knows no
+terminal.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.problems import MadeProblems
+
+if TYPE_CHECKING:
+    from flows.recipe import LoadedRecipe
+    from flows.session import Session
+    from storage.versions import Published, VersionInfo
+
+
+def outcome_of(opened: "Session", published: "Published") -> dict[str, Any]:
+    """Everything the summary shows, as JSON values."""
+    version, manifest = published.version, opened.snapshot.manifest
+    return {
+        "run": opened.run,
+        "recipe": opened.loaded.recipe.name,
+        "dataset": version.name,
+        "version": version.number,
+        "parent": version.parent,
+        "created": published.created,
+        "content_hash": version.content_hash,
+        "path": str(version.path),
+        "funnel": manifest["funnel"],
+        "metrics": manifest["metrics"],
+        "spent": opened.spent.row(),
+        "messages": [*opened.messages, *published.messages],
+    }
+
+
+def write_reports(opened: "Session", version: "VersionInfo") -> list[Path]:
+    """reports/<recipe>/{problems,content,metrics,levels}.json."""
+    manifest = opened.snapshot.manifest
+    content = {
+        "dataset": version.name,
+        "content_hash": version.content_hash,
+        "kept_hash": version.kept_hash,
+        "recipe_hash": opened.loaded.recipe_hash,
+    }
+    folder = reports_folder(opened.workspace.root, opened.loaded)
+    return [
+        write_problem_report(opened.workspace.root, opened.loaded, opened.problems),
+        write_json(folder / "content.json", content),
+        write_json(folder / "metrics.json", _flat(manifest["funnel"], manifest["metrics"])),
+        write_json(folder / "levels.json", _levels(manifest["metrics"])),
+    ]
+
+
+def write_problem_report(root: Path, loaded: "LoadedRecipe", problems: MadeProblems) -> Path:
+    """reports/<recipe>/problems.json: what the stage `synthesize` made."""
+    levels: dict[str, int] = {}
+    for problem in problems.problems:
+        key = "none" if problem.level is None else str(problem.level)
+        levels[key] = levels.get(key, 0) + 1
+    row = {
+        "digest": problems.digest,
+        "made": problems.made,
+        "near_duplicates": problems.near_duplicates,
+        "problems": len(problems.problems),
+        "levels": dict(sorted(levels.items())),
+    }
+    return write_json(reports_folder(root, loaded) / "problems.json", row)
+
+
+def reports_folder(root: Path, loaded: "LoadedRecipe") -> Path:
+    """Where the reports of a recipe lie."""
+    return root / "reports" / loaded.recipe.name
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """The value as indented JSON, keys in the order given; the file changes only when the value does."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _flat(funnel: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
+    """Numbers only, so that every one of them is a metric to DVC."""
+    overall = metrics["overall"]
+    counts = ("problems", "problems_solved", "drawn", "correct", "incorrect", "unparsed", "undecided", "kept")
+    return {
+        **{key: funnel[key] for key in counts},
+        "dropped": dict(funnel["dropped"]),
+        "tokens_out": funnel["tokens_out"],
+        "pass_rate": overall["pass_rate"],
+        "pass_at": {f"k{k}": value for k, value in overall["pass_at"].items()},
+        "level": {f"L{level}": row["pass_rate"] for level, row in metrics["levels"].items()},
+    }
+
+
+def _levels(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = metrics["levels"] or {"all": metrics["overall"]}
+    return [{"level": level, **{key: row[key] for key in ("pass_rate", "low", "high")}} for level, row in rows.items()]

@@ -1,0 +1,109 @@
+"""The problems of a recipe: made by its synthesizer or read from an import, less near duplicates; and the held-out ones.
+
+A pure function of the recipe and of what was imported. Knows no run.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.recipe import LoadedRecipe
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.records import Problem, Prompt
+
+if TYPE_CHECKING:
+    from storage.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class MadeProblems:
+    """The problems of a run in a fixed order, and how many there were before near duplicates were dropped."""
+
+    problems: tuple[Problem, ...]
+    made: int
+
+    @property
+    def near_duplicates(self) -> int:
+        """How many were dropped because an earlier one says nearly the same."""
+        return self.made - len(self.problems)
+
+    @property
+    def digest(self) -> str:
+        """Identity of the set, whatever its order."""
+        return digest128(["problems", sorted(problem.id for problem in self.problems)])
+
+
+def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProblems:
+    """The problems of the recipe, stored as one segment when they are new; SetupError when there are none."""
+    if loaded.synthesizer is None:
+        made = _imported(workspace, str(loaded.recipe.problems.imported), loaded.recipe.problems.count)
+    else:
+        made = _synthesized(loaded)
+        kept = _without_near_duplicates(made, loaded.recipe.problems.near_duplicates)
+        _store(workspace, loaded, kept)
+        return MadeProblems(tuple(kept), len(made))
+    return MadeProblems(tuple(_without_near_duplicates(made, loaded.recipe.problems.near_duplicates)), len(made))
+
+
+def preview_problems(loaded: LoadedRecipe) -> MadeProblems:
+    """The problems a synthesizer would make, without storing any."""
+    made = _synthesized(loaded)
+    return MadeProblems(tuple(_without_near_duplicates(made, loaded.recipe.problems.near_duplicates)), len(made))
+
+
+def held_out(loaded: LoadedRecipe) -> list[Problem]:
+    """The evaluation problems, regenerated from their seed and templates; empty where the recipe names none."""
+    parts = zip(loaded.evaluation, loaded.recipe.evaluation, strict=True)
+    return [problem for method, part in parts for problem in method.build().synthesize(part.count, part.seed)]
+
+
+def problems_key(loaded: LoadedRecipe) -> Any:
+    """The segment key of a recipe's synthesized problems."""
+    from storage.segments.keys import SegmentKey
+
+    assert loaded.synthesizer is not None
+    maker = loaded.synthesizer.build()
+    part = loaded.canonical()["problems"]
+    return SegmentKey("problems", maker.name, maker.version, digest128([part, loaded.recipe.seed]))
+
+
+def prompt_text(prompt: Prompt) -> str:
+    """A prompt as one text."""
+    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
+
+
+def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
+    assert loaded.synthesizer is not None
+    made = list(loaded.synthesizer.build().synthesize(loaded.recipe.problems.count, loaded.recipe.seed))
+    if not made:
+        raise SetupError(f"synthesizer {loaded.synthesizer.name!r} made no problems with these options.")
+    return made
+
+
+def _imported(workspace: "Workspace", name: str, count: int | None) -> list[Problem]:
+    """Sorted by id, so that the order of importing changes nothing; the first `count` are then a random sample."""
+    from storage.segments.schema import from_table
+
+    producer = f"import:{name}"
+    rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer))
+    if not rows:
+        raise SetupError(
+            f"no problems were imported as {name!r}.", next_command=f"rollmill import problems FILE --name {name}"
+        )
+    unique = {problem.id: problem for problem in rows}
+    return [unique[key] for key in sorted(unique)][:count]
+
+
+def _without_near_duplicates(problems: list[Problem], threshold: float | None) -> list[Problem]:
+    if threshold is None:
+        return problems
+    from pipelines.select.near_duplicates import near_duplicates
+
+    matches = near_duplicates([prompt_text(problem.prompt) for problem in problems], threshold)
+    return [problem for problem, match in zip(problems, matches, strict=True) if match is None]
+
+
+def _store(workspace: "Workspace", loaded: LoadedRecipe, problems: list[Problem]) -> None:
+    key = problems_key(loaded)
+    if not workspace.segments.has(key):
+        workspace.segments.commit(key, problems)

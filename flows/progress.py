@@ -1,0 +1,105 @@
+"""How far a job is: stages told to the ledger and to who watches here. The mill itself tells the ledger of its rounds.
+
+Knows stages by name, not what they do. What people see comes from here or from the ledger, never from Prefect.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flows.mill import Event, RoundResult
+    from storage.runs import Runs
+
+STAGES = ("synthesize", "draw", "verify", "decide", "gate", "publish")
+_OF_EVENT = {
+    "planned": ("draw", "verify"),
+    "drawn": ("draw",),
+    "verified": ("verify",),
+    "waiting": ("draw",),
+    "done": ("draw", "verify"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far one stage is; seconds are its own, tokens those drawn by this command."""
+
+    name: str
+    done: int = 0
+    total: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Rows per second so far."""
+        return self.done / self.seconds if self.seconds > 0 else 0.0
+
+
+class Progress:
+    """Collects what stages and the mill report. Thread-safe."""
+
+    def __init__(self, watcher: Callable[[Stage], None] | None = None) -> None:
+        self.stages: dict[str, Stage] = {}
+        self._watcher = watcher
+        self._rounds: dict[tuple[str, int], Stage] = {}
+        self._lock = threading.Lock()
+
+    def report(self, stage: Stage, runs: "Runs", run: str) -> None:
+        """A stage's own report, to the ledger and to who watches."""
+        seconds = round(stage.seconds, 3)
+        runs.progress(run, stage.name, done=stage.done, total=stage.total, seconds=seconds, detail=stage.detail)
+        with self._lock:
+            self._tell(stage)
+
+    def __call__(self, event: "Event") -> None:
+        """A report of the mill: rows of one round; the stages are sums over rounds."""
+        with self._lock:
+            for name in _OF_EVENT[event.kind]:
+                if event.kind != "waiting":
+                    self._rounds[name, event.round] = self._of_round(name, event)
+                self._tell(self._summed(name, event))
+
+    def _of_round(self, name: str, event: "Event") -> Stage:
+        before = self._rounds.get((name, event.round), Stage(name))
+        tokens = event.tokens if name == "draw" else 0
+        return Stage(name, max(event.done, before.done), event.total, max(tokens, before.tokens), event.seconds)
+
+    def _summed(self, name: str, event: "Event") -> Stage:
+        parts = [stage for (part, _), stage in self._rounds.items() if part == name]
+        done, total, tokens = (sum(getattr(stage, key) for stage in parts) for key in ("done", "total", "tokens"))
+        detail = {"round": event.round, "waiting": event.kind == "waiting"}
+        return Stage(name, done, total, tokens, sum(stage.seconds for stage in parts), detail)
+
+    def _tell(self, stage: Stage) -> None:
+        self.stages[stage.name] = stage
+        if self._watcher is not None:
+            self._watcher(stage)
+
+
+@dataclass(slots=True)
+class Spent:
+    """What this command itself drew, judged and found there already."""
+
+    rounds: int = 0
+    planned: int = 0
+    reused: int = 0
+    drawn: int = 0
+    redundant: int = 0
+    judged: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def add(self, result: "RoundResult") -> None:
+        """Count one round."""
+        self.rounds += 1
+        for key in ("planned", "reused", "drawn", "redundant", "judged", "tokens", "seconds"):
+            setattr(self, key, getattr(self, key) + getattr(result, key))
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values."""
+        row = {name: getattr(self, name) for name in self.__slots__}
+        return {**row, "seconds": round(self.seconds, 3)}

@@ -1,0 +1,119 @@
+"""The stages of a curation as plain functions of a job: the same ones run directly, as Prefect tasks, and in tests.
+
+Each stage is idempotent and reads what earlier stages committed, so doing one again is resuming it. Knows no Prefect.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flows.gating import check_gate
+from flows.job import Job
+from flows.outcome import outcome_of, write_reports
+from flows.progress import Stage
+from flows.session import Session, session
+from storage.errors import FoundWanting, RollmillError
+
+Result = dict[str, Any]
+
+
+def synthesize(job: Job) -> Result:
+    """Make or read the problems and open the run."""
+    with session(job) as opened:
+        started = time.monotonic()
+        problems = opened.problems
+        run = opened.run
+        size = len(problems.problems)
+        opened.report(Stage("synthesize", size, size, seconds=time.monotonic() - started))
+        return {"run": run, "made": problems.made, "problems": size}
+
+
+def mill_round(job: Job, number: int) -> bool:
+    """Plan round `number` unless it is planned, draw and judge what it lacks; False when drawing is over."""
+    from flows.mill import plan_round, run_round
+
+    with session(job) as opened:
+        rows = plan_round(opened.workspace, opened.spec, number)
+        if rows is None:
+            return False
+        opened.spent.add(run_round(opened.workspace, opened.spec, rows))
+        return True
+
+
+def decide(job: Job) -> Result:
+    """Select: one decision with a reason per rollout."""
+    with session(job) as opened:
+        started = time.monotonic()
+        rows = len(opened.decided.decisions)
+        opened.report(Stage("decide", rows, rows, seconds=time.monotonic() - started))
+        return dict(opened.snapshot.manifest["funnel"])
+
+
+def gate(job: Job) -> Result:
+    """Check what would be published; FoundWanting names the rows that stand in the way."""
+    with session(job) as opened:
+        started = time.monotonic()
+        result = check_gate(opened)
+        passed = sum(bool(check.passed) for check in result.checks)
+        opened.report(Stage("gate", passed, len(result.checks), seconds=time.monotonic() - started))
+        if not result.passed:
+            lines = "\n".join(f"  {line}" for line in result.lines())
+            raise FoundWanting(f"the gate did not pass; nothing is published.\n{lines}")
+        return {"checks": len(result.checks)}
+
+
+def publish(job: Job) -> Result:
+    """Publish what passed the gate as a dataset version, or say that this content is one already."""
+    from pipelines.gate import render_report
+    from storage.versions import publish as publish_snapshot
+
+    with session(job) as opened:
+        started = time.monotonic()
+        result = check_gate(opened)
+        manifest = {**opened.snapshot.manifest, "gate": result.json}
+        html = render_report(result, manifest)
+        published = publish_snapshot(opened.workspace, opened.snapshot, report_html=html, report_json=result.json)
+        write_reports(opened, published.version)
+        opened.report(Stage("publish", 1, 1, seconds=time.monotonic() - started))
+        return outcome_of(opened, published)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages to call: the plain functions above, or Prefect tasks around them."""
+
+    synthesize: Callable[[Job], Result] = synthesize
+    mill_round: Callable[[Job, int], bool] = mill_round
+    decide: Callable[[Job], Result] = decide
+    gate: Callable[[Job], Result] = gate
+    publish: Callable[[Job], Result] = publish
+
+
+def drive(job: Job, stages: Stages) -> Result:
+    """Every stage in order; the run in the ledger ends as done, failed or interrupted. Gives the outcome."""
+    with session(job) as opened:
+        began = time.monotonic()
+        try:
+            stages.synthesize(job)
+            number = 0
+            while stages.mill_round(job, number):
+                number += 1
+            stages.decide(job)
+            stages.gate(job)
+            outcome = {**stages.publish(job), "seconds": round(time.monotonic() - began, 1)}
+        except BaseException as error:
+            _end(opened, "failed" if isinstance(error, Exception) else "interrupted", _said(error))
+            raise
+        _end(opened, "done", outcome)
+        return outcome
+
+
+def _end(opened: Session, status: str, summary: Mapping[str, Any]) -> None:
+    if opened.has_run:
+        opened.workspace.runs.finish(opened.run, status, {**summary, "spent": opened.spent.row()})
+
+
+def _said(error: BaseException) -> Result:
+    text = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
+    return {"error": text}
