@@ -1,0 +1,154 @@
+"""Continuous batching on one thread: rows leave a tile when they finish and waiting requests take their places.
+
+One prefill serves all requests of a prompt. Which rows share a tile changes no text (see session.py), so work is taken in
+whatever order keeps the places full. It knows the sampler and the session, not where requests come from.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipelines.generate.sampling import Draws, Floats, Knobs, draw, uniforms
+from pipelines.generate.session import Prefix, Session, Tile
+from pipelines.generate.vocabulary import Vocabulary
+from storage.records import Request
+
+
+@dataclass(slots=True)
+class Row:
+    """One completion in the making. Sums run over every drawn token, the end marker included."""
+
+    request: Request
+    prompt: tuple[int, ...]
+    limit: int
+    chance: Floats
+    started: float
+    tokens: list[int] = field(default_factory=list)
+    logprob: float = 0.0
+    certainty: float = 0.0
+    text: str | None = None
+    finish: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Waiting requests of one prompt; `ids` are the prompt's tokens."""
+
+    ids: tuple[int, ...]
+    requests: Sequence[Request]
+
+
+class Lane:
+    """One thread's tile and the rows in it. `next_group` hands out work, None when there is no more."""
+
+    def __init__(self, session: Session, vocabulary: Vocabulary, next_group: Callable[[], Group | None]) -> None:
+        self._session, self._vocabulary, self._next_group = session, vocabulary, next_group
+        self._tile = Tile(session)
+        self._rows: list[Row] = []
+        self._waiting: deque[tuple[Request, tuple[int, ...]]] = deque()
+        self._prefix: tuple[tuple[int, ...], Prefix] | None = None
+        self._knobs = _knobs([])
+        self._clock = 0.0
+
+    def run(self) -> Iterator[Row]:
+        """Finished rows, until there is neither a row nor a waiting request."""
+        while True:
+            yield from self._admit()
+            if not self._rows:
+                return
+            started = time.perf_counter()
+            logits = self._tile.step([row.tokens[-1] for row in self._rows])
+            place = [len(row.tokens) for row in self._rows]
+            chance = np.asarray([row.chance[at] for row, at in zip(self._rows, place, strict=True)])
+            draws = draw(logits, chance, self._knobs)
+            self._note(self._rows, draws)
+            self._clock += (time.perf_counter() - started) / len(self._rows)
+            yield from self._leave()
+
+    def _admit(self) -> Iterator[Row]:
+        """Fill free places; a new row's first token comes from its prompt's logits."""
+        joined = False
+        while len(self._rows) < self._tile.rows and (item := self._take()) is not None:
+            started = time.perf_counter()
+            request, ids = item
+            prefix = self._prefilled(ids)
+            row = self._new_row(request, ids)
+            knobs = _knobs([request])
+            self._note([row], draw(prefix.logits[None, :], row.chance[:1], knobs))
+            if row.finish:
+                row.seconds = time.perf_counter() - started
+                yield row
+                continue
+            row.started = self._clock - (time.perf_counter() - started)
+            self._tile.put(len(self._rows), prefix)
+            self._rows.append(row)
+            joined = True
+        if joined:
+            self._knobs = _knobs([row.request for row in self._rows])
+
+    def _take(self) -> tuple[Request, tuple[int, ...]] | None:
+        while not self._waiting:
+            group = self._next_group()
+            if group is None:
+                return None
+            self._waiting.extend((request, group.ids) for request in group.requests)
+        return self._waiting.popleft()
+
+    def _prefilled(self, ids: tuple[int, ...]) -> Prefix:
+        if self._prefix is None or self._prefix[0] != ids:
+            self._prefix = (ids, self._session.prefill(list(ids)))
+        return self._prefix[1]
+
+    def _new_row(self, request: Request, ids: tuple[int, ...]) -> Row:
+        limit = min(request.sampling.max_tokens, self._session.files.context - len(ids))
+        return Row(request, ids, limit, uniforms(request.seed, limit), self._clock)
+
+    def _note(self, rows: list[Row], draws: Draws) -> None:
+        """Add the drawn tokens to their rows and mark those that end with it."""
+        tokens, logprobs, certainties = draws.tokens.tolist(), draws.logprob.tolist(), draws.certainty.tolist()
+        end = self._session.files.end
+        for row, token, logprob, certainty in zip(rows, tokens, logprobs, certainties, strict=True):
+            row.tokens.append(token)
+            row.logprob += logprob
+            row.certainty += certainty
+            if token == end:
+                row.finish = "stop"
+            elif row.request.sampling.stop and self._stopped(row):
+                row.finish = "stop"
+            elif len(row.tokens) >= row.limit:
+                row.finish = "length"
+
+    def _stopped(self, row: Row) -> bool:
+        """Whether the text now holds a stop string; the text ends before the first one."""
+        text = self._vocabulary.decode(row.tokens)
+        found = [at for stop in row.request.sampling.stop if (at := text.find(stop)) >= 0]
+        if found:
+            row.text = text[: min(found)]
+        return bool(found)
+
+    def _leave(self) -> Iterator[Row]:
+        """Take finished rows out and close the gaps from the end."""
+        finished = [at for at, row in enumerate(self._rows) if row.finish]
+        for at in reversed(finished):
+            row, last = self._rows[at], self._rows.pop()
+            if row is not last:
+                self._rows[at] = last
+                self._tile.move(len(self._rows), at)
+            row.seconds = self._clock - row.started
+            yield row
+        if finished:
+            self._knobs = _knobs([row.request for row in self._rows])
+
+
+def _knobs(requests: list[Request]) -> Knobs:
+    """The sampling parameters of some requests as arrays."""
+    samplings = [request.sampling for request in requests]
+    return Knobs(
+        np.asarray([sampling.temperature for sampling in samplings], dtype=np.float64),
+        np.asarray([sampling.top_p for sampling in samplings], dtype=np.float64),
+        np.asarray([sampling.top_k for sampling in samplings], dtype=np.int64),
+    )

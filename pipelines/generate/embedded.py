@@ -1,0 +1,183 @@
+"""The engine `embedded`: the model we ship, run by onnxruntime on the CPU with our sampling loop.
+
+No torch, no server, no download. Texts depend on the request and the fingerprint, not on batch, order, neighbours or
+threads. It knows no problems and no verdicts.
+"""
+
+import os
+import platform
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from pipelines.generate.chat import render_chat
+from pipelines.generate.decode import Group, Lane, Row
+from pipelines.generate.model_files import ModelFiles
+from pipelines.generate.session import SIZES, Session
+from pipelines.generate.vocabulary import Vocabulary
+from storage.errors import SetupError
+from storage.records import Completion, Prompt, Request
+
+SHIPPED = "models/rollmill-tiny"
+GROUP = 8
+MAX_THREADS = 16
+# The features that change the kernels of onnxruntime or numpy, widest first.
+CPU_LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")
+
+
+class Embedded:
+    """A Generator over a model folder. `threads` 0 means every core this process may use; it changes no text."""
+
+    engine = "embedded"
+    spooled = False
+
+    def __init__(self, model: str = SHIPPED, threads: int = 0) -> None:
+        if threads < 0:
+            raise SetupError(f"threads is {threads}, below 0.", choices=("0 = all cores", "1", "2", "..."))
+        self._files = ModelFiles.open(model)
+        self.model = self._files.name
+        self.model_digest = self._files.digest
+        self._threads = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
+        self._vocabulary: Vocabulary | None = None
+        self._session: Session | None = None
+        self._loading = threading.Lock()
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """What equality of texts rests on; `rows` names the row counts whose bits agree on this machine."""
+        import onnxruntime
+
+        session, _ = self._loaded()
+        return {
+            "engine": self.engine,
+            "model": self.model_digest,
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+            "cpu": cpu_level(),
+            "rows": "any" if session.sizes == SIZES else ",".join(map(str, session.sizes)),
+        }
+
+    def render(self, prompt: Prompt) -> str:
+        """The marked-up text the model sees."""
+        return render_chat(prompt)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """One completion per request, as they finish. A prompt too long for the context gives an empty text, cut short."""
+        session, vocabulary = self._loaded()
+        groups: deque[Group] = deque()
+        for ids, same in _by_prompt(vocabulary, requests):
+            if len(ids) >= session.files.context:
+                yield from (self._too_long(request, len(ids)) for request in same)
+            else:
+                groups.extend(Group(ids, same[at : at + GROUP]) for at in range(0, len(same), GROUP))
+        yield from map(self._completion, _run_lanes(session, vocabulary, groups, self._threads))
+
+    def close(self) -> None:
+        """Drop the session; a later call loads it again."""
+        self._session = self._vocabulary = None
+
+    def _loaded(self) -> tuple[Session, Vocabulary]:
+        with self._loading:
+            if self._session is None or self._vocabulary is None:
+                self._vocabulary = Vocabulary(self._files.folder / "tokenizer.json")
+                self._session = Session(self._files)
+            return self._session, self._vocabulary
+
+    def _completion(self, row: Row) -> Completion:
+        _, vocabulary = self._loaded()
+        request, drawn = row.request, len(row.tokens)
+        return Completion(
+            id=request.completion_id,
+            prompt_id=request.prompt_id,
+            engine=self.engine,
+            model=self.model,
+            model_digest=self.model_digest,
+            stream=request.stream,
+            sample_index=request.sample_index,
+            seed=request.seed,
+            text=vocabulary.decode(row.tokens) if row.text is None else row.text,
+            finish_reason="stop" if row.finish == "stop" else "length",
+            tokens_in=len(row.prompt),
+            tokens_out=drawn,
+            logprob_sum=row.logprob,
+            self_certainty=row.certainty / drawn,
+            seconds=row.seconds,
+            prompt_token_ids=row.prompt,
+            token_ids=tuple(row.tokens),
+        )
+
+    def _too_long(self, request: Request, length: int) -> Completion:
+        return Completion(
+            id=request.completion_id,
+            prompt_id=request.prompt_id,
+            engine=self.engine,
+            model=self.model,
+            model_digest=self.model_digest,
+            stream=request.stream,
+            sample_index=request.sample_index,
+            seed=request.seed,
+            text="",
+            finish_reason="length",
+            tokens_in=length,
+            tokens_out=0,
+            meta={"cause": f"prompt of {length} tokens, context of {self._files.context}"},
+        )
+
+
+def _by_prompt(vocabulary: Vocabulary, requests: Sequence[Request]) -> Iterator[tuple[tuple[int, ...], list[Request]]]:
+    """Requests of one rendered prompt together, in order of first appearance, with the prompt's tokens."""
+    groups: dict[str, list[Request]] = {}
+    for request in requests:
+        groups.setdefault(request.rendered, []).append(request)
+    for rendered, same in groups.items():
+        yield tuple(vocabulary.encode(rendered)), same
+
+
+def _run_lanes(session: Session, vocabulary: Vocabulary, groups: deque[Group], threads: int) -> Iterator[Row]:
+    """Rows from as many lanes as help, each on its own thread; a lane's failure is raised here."""
+    done: queue.SimpleQueue[Row | BaseException | None] = queue.SimpleQueue()
+
+    def next_group() -> Group | None:
+        try:
+            return groups.popleft()
+        except IndexError:
+            return None
+
+    def work() -> None:
+        try:
+            for row in Lane(session, vocabulary, next_group).run():
+                done.put(row)
+            done.put(None)
+        except BaseException as failure:
+            done.put(failure)
+
+    lanes = [threading.Thread(target=work, name=f"embedded-{at}", daemon=True) for at in range(min(threads, len(groups)))]
+    for lane in lanes:
+        lane.start()
+    try:
+        yield from _collected(done, len(lanes))
+    finally:
+        groups.clear()
+        for lane in lanes:
+            lane.join()
+
+
+def _collected(done: "queue.SimpleQueue[Row | BaseException | None]", lanes: int) -> Iterator[Row]:
+    while lanes:
+        item = done.get()
+        if isinstance(item, BaseException):
+            raise item
+        if item is None:
+            lanes -= 1
+        else:
+            yield item
+
+
+def cpu_level() -> str:
+    """Architecture and the widest vector feature numpy found; onnxruntime picks its kernels by the same features."""
+    from numpy._core._multiarray_umath import __cpu_features__ as features
+
+    widest = next((level for level in CPU_LEVELS if features.get(level)), "baseline")
+    return f"{platform.machine()}-{widest.lower()}"

@@ -1,0 +1,64 @@
+"""The files of a shipped model: where they are, what they say, and the digest that names them.
+
+Reads only; knows neither onnxruntime nor sampling.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import SetupError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+NEEDED = ("model.onnx", "tokenizer.json", "config.json")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model folder. `digest` covers the graph, the tokenizer and the config; `context` is in tokens."""
+
+    folder: Path
+    digest: str
+    layers: int
+    heads: int
+    head_dim: int
+    vocabulary: int
+    context: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """The folder's name, the same on every machine."""
+        return self.folder.name
+
+    @classmethod
+    def open(cls, model: str) -> "ModelFiles":
+        """The folder at a path, seen from the working directory or else from the checkout."""
+        folder = _found(model)
+        digest = hashlib.sha256()
+        for name in NEEDED:
+            digest.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
+        config = json.loads((folder / "config.json").read_text())
+        heads, width = config["num_attention_heads"], config["hidden_size"]
+        return cls(
+            folder=folder,
+            digest=digest.hexdigest()[:32],
+            layers=config["num_hidden_layers"],
+            heads=config.get("num_key_value_heads", heads),
+            head_dim=config.get("head_dim", width // heads),
+            vocabulary=config["vocab_size"],
+            context=config["max_position_embeddings"],
+            end=config["eos_token_id"],
+        )
+
+
+def _found(model: str) -> Path:
+    tried = [Path(model).resolve(), (CHECKOUT / model).resolve()]
+    for folder in tried:
+        if all((folder / name).is_file() for name in NEEDED):
+            return folder
+    shipped = sorted(f"models/{path.parent.name}" for path in (CHECKOUT / "models").glob("*/model.onnx"))
+    lacking = next((name for name in NEEDED if tried[0].is_dir() and not (tried[0] / name).is_file()), None)
+    message = f"model folder {model!r} has no {lacking}." if lacking else f"no model folder {model!r}."
+    raise SetupError(message, choices=shipped, next_command=f"rollmill train --out {model}")

@@ -1,0 +1,99 @@
+"""Draws tokens from logits: temperature, top-k, top-p, and what the draw says about the model's belief.
+
+Pure numpy on arrays of rows; each row's result depends on that row alone, to the last bit. Everything is computed in
+float64 from the engine's float32 logits, and a token is drawn by inverting the cumulative distribution with one 53-bit
+uniform: with 32-bit Gumbel noise rare tokens become unreachable and the effective temperature falls (Zheng et al. 2024,
+arXiv:2409.02908). It knows no engine, no tokens' meaning and no stop rule.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """Per-row sampling parameters, each of shape (rows,): temperature 0 is greedy, top_p 1 and top_k 0 cut nothing."""
+
+    temperature: Floats
+    top_p: Floats
+    top_k: Ints
+
+    def plain(self) -> bool:
+        """Whether every row draws from the model's own distribution, uncut."""
+        return bool((self.temperature == 1.0).all() and (self.top_p >= 1.0).all() and (self.top_k <= 0).all())
+
+    def rows(self, chosen: slice | Ints) -> "Knobs":
+        """The parameters of some rows."""
+        return Knobs(self.temperature[chosen], self.top_p[chosen], self.top_k[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """One token per row with two measures of the distribution it came from, each of shape (rows,).
+
+    `logprob` is the token's natural log-probability and `certainty` is KL(uniform || p) in nats, the term of
+    self-certainty (Kang et al. 2025, arXiv:2502.18581); both are of the model's own distribution: temperature 1, no cut.
+    """
+
+    tokens: Ints
+    logprob: Floats
+    certainty: Floats
+
+
+def uniforms(seed: int, count: int) -> Floats:
+    """The uniforms of one completion, 53 bits each: number i is a function of (seed, i), whatever the count."""
+    return np.random.Generator(np.random.Philox(key=seed)).random(count)
+
+
+def draw(logits: npt.NDArray[np.float32], chance: Floats, knobs: Knobs) -> Draws:
+    """One token per row of float32 logits (rows, vocabulary), `chance` in [0, 1) of shape (rows,)."""
+    scores = logits.astype(np.float64)
+    scores -= scores.max(axis=1, keepdims=True)
+    weights = np.exp(scores)
+    log_total = np.log(weights.sum(axis=1))
+    if not knobs.plain():
+        weights = _adjusted(scores, weights, knobs)
+    tokens = _invert(weights, chance)
+    logprob = scores[np.arange(len(tokens)), tokens] - log_total
+    certainty = log_total - scores.mean(axis=1) - np.log(scores.shape[1])
+    return Draws(tokens, logprob, certainty)
+
+
+def _invert(weights: Floats, chance: Floats) -> Ints:
+    """The first token whose cumulative weight exceeds chance * total; a token of weight 0 is never drawn."""
+    cumulative = weights.cumsum(axis=1)
+    reached = cumulative <= (chance * cumulative[:, -1])[:, None]
+    return np.asarray(reached.sum(axis=1), dtype=np.int64)
+
+
+def _adjusted(scores: Floats, weights: Floats, knobs: Knobs) -> Floats:
+    """Weights after temperature, then top-k, then top-p; row by row, since rows differ in what they need."""
+    adjusted = weights.copy()
+    for row, (temperature, top_p, top_k) in enumerate(zip(knobs.temperature, knobs.top_p, knobs.top_k, strict=True)):
+        if temperature == 0.0:
+            adjusted[row] = 0.0
+            adjusted[row, int(scores[row].argmax())] = 1.0
+            continue
+        if temperature != 1.0:
+            adjusted[row] = np.exp(scores[row] / temperature)
+        if 0 < top_k < scores.shape[1] or top_p < 1.0:
+            adjusted[row, _dropped(adjusted[row], float(top_p), int(top_k))] = 0.0
+    return adjusted
+
+
+def _dropped(weights: Floats, top_p: float, top_k: int) -> Ints:
+    """Token ids cut off: all but the k heaviest, then all but the fewest whose share of the rest reaches top_p.
+
+    Equal weights count in the order of their ids. The heaviest token always stays.
+    """
+    order = np.argsort(-weights, kind="stable")
+    kept = min(top_k, len(order)) if top_k > 0 else len(order)
+    before = np.concatenate(([0.0], weights[order[:kept]].cumsum()))
+    if top_p < 1.0:
+        kept = max(1, int((before[:-1] < top_p * before[-1]).sum()))
+    return np.asarray(order[kept:], dtype=np.int64)

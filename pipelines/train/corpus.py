@@ -1,0 +1,91 @@
+"""Training batches: fresh problems for every step, cut from blocks of similar length, a pure function of (seed, step).
+
+Nothing is stored and no problem file is read twice: a resumed run makes the block it stopped in again. It knows the text
+form of problems and the tokenizer, not the model.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.generate.chat import END, render_chat
+from pipelines.train.settings import TrainSettings
+from storage.ids import digest128
+
+Source = Callable[[int, int], Iterable[tuple[str, str]]]
+Pair = tuple[list[int], list[int]]
+
+BATCHES_PER_BLOCK = 32
+ROUND_TO = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`ids` (rows, length) padded to the right; `places` are flat indices whose next token is `targets`."""
+
+    ids: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64]
+
+
+def template_source(levels: Sequence[int]) -> Source:
+    """(prompt, solution) pairs of the training templates: a source(seed, count)."""
+    from pipelines.synthesize.training import problems_for_training
+
+    chosen = tuple(levels)
+    return lambda seed, count: problems_for_training(seed, count, chosen)
+
+
+def tokenizer_texts(source: Source, count: int, seed: int) -> Iterator[str]:
+    """The texts a tokenizer is trained on."""
+    for prompt, solution in source(block_seed(seed, -1), count):
+        yield prompt
+        yield solution
+
+
+def block_seed(seed: int, block: int) -> int:
+    """The 32-bit seed of one block of problems."""
+    return int(digest128(["train", seed, block])[:8], 16)
+
+
+def batches(source: Source, tokenizer: Any, settings: TrainSettings, first_step: int) -> Iterator[Batch]:
+    """Endless batches from `first_step` on."""
+    block, skip = divmod(first_step, BATCHES_PER_BLOCK)
+    while True:
+        yield from _block(source, tokenizer, settings, block)[skip:]
+        block, skip = block + 1, 0
+
+
+def _block(source: Source, tokenizer: Any, settings: TrainSettings, block: int) -> list[Batch]:
+    seed = block_seed(settings.seed, block)
+    pairs = encode_pairs(tokenizer, source(seed, settings.batch * BATCHES_PER_BLOCK))
+    pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
+    made = [_padded(pairs[at : at + settings.batch]) for at in range(0, len(pairs), settings.batch)]
+    random.Random(seed).shuffle(made)
+    return made
+
+
+def encode_pairs(tokenizer: Any, texts: Iterable[tuple[str, str]]) -> list[Pair]:
+    """Token ids of each rendered prompt, and of each solution with the end marker."""
+    rows = list(texts)
+    prompts = tokenizer.encode_batch_fast([render_chat(prompt) for prompt, _ in rows])
+    solutions = tokenizer.encode_batch_fast([solution + END for _, solution in rows])
+    return [(prompt.ids, solution.ids) for prompt, solution in zip(prompts, solutions, strict=True)]
+
+
+def _padded(pairs: Sequence[Pair]) -> Batch:
+    """One batch; the loss is over solution tokens only, so places run from the prompt's last token on."""
+    longest = max(len(prompt) + len(solution) for prompt, solution in pairs) - 1
+    length = -(-longest // ROUND_TO) * ROUND_TO
+    ids = np.zeros((len(pairs), length), dtype=np.int64)
+    places: list[npt.NDArray[np.int64]] = []
+    for row, (prompt, solution) in enumerate(pairs):
+        whole = prompt + solution[:-1]
+        ids[row, : len(whole)] = whole
+        places.append(row * length + np.arange(len(prompt) - 1, len(whole)))
+    targets = np.concatenate([np.asarray(solution, dtype=np.int64) for _, solution in pairs])
+    return Batch(ids, np.concatenate(places), targets)

@@ -1,0 +1,131 @@
+"""The training loop: AdamW, warm-up and cosine, checkpoints, resumption equal to the last bit on one machine.
+
+Takes batches from the corpus and parameters from the architecture; it writes no model folder and prints nothing (it reports
+to a callback).
+"""
+
+import ctypes
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.train import checkpoint
+from pipelines.train.architecture import Parameters, hidden_states, initial_parameters, logits
+from pipelines.train.corpus import Batch, Source, batches
+from pipelines.train.settings import Shape, TrainSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the loop tells after a step: loss in nats per solution token, tokens of the batch with padding."""
+
+    step: int
+    loss: float
+    tokens: int
+    wall_seconds: float
+    cpu_seconds: float
+    saved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The parameters and how far and how long they were trained."""
+
+    parameters: Parameters
+    progress: checkpoint.Progress
+    finished: bool
+
+
+class Trainer:
+    """One run: its settings, its data and the folder that holds its checkpoint."""
+
+    def __init__(self, shape: Shape, settings: TrainSettings, source: Source, tokenizer: Any, folder: Path) -> None:
+        self.shape, self.settings, self.source, self.tokenizer, self.folder = shape, settings, source, tokenizer, folder
+        self.recipe = {"shape": asdict(shape), "settings": {**asdict(settings), "levels": list(settings.levels)}}
+        self.parameters = initial_parameters(shape, settings.seed)
+        self.optimiser = _optimiser(self.parameters, settings)
+        self.progress = checkpoint.Progress()
+
+    def resume(self) -> None:
+        """Continue from the folder's checkpoint."""
+        self.progress = checkpoint.restore(checkpoint.load(self.folder), self.parameters, self.optimiser, self.recipe)
+
+    def run(self, report: Callable[[Report], None], *, until: int | None = None, seconds: float = math.inf) -> Trained:
+        """Train to the last step, to step `until`, or for `seconds`; the state at the end is in the checkpoint."""
+        import torch
+
+        torch.set_num_threads(self.settings.threads)
+        keep_freed_memory()
+        last = min(self.settings.steps, until or self.settings.steps)
+        data = batches(self.source, self.tokenizer, self.settings, self.progress.step)
+        started = time.monotonic()
+        while self.progress.step < last and time.monotonic() - started < seconds:
+            self._timed_step(data, report)
+        self.save()
+        return Trained(self.parameters, self.progress, self.progress.step >= self.settings.steps)
+
+    def save(self) -> None:
+        """Write the checkpoint now."""
+        checkpoint.save(self.folder, self.parameters, self.optimiser, self.progress, self.recipe)
+
+    def _timed_step(self, data: Iterator[Batch], report: Callable[[Report], None]) -> None:
+        wall, cpu = time.monotonic(), time.process_time()
+        batch = next(data)
+        loss = self._step(batch)
+        progress = self.progress
+        progress.step += 1
+        progress.wall_seconds += time.monotonic() - wall
+        progress.cpu_seconds += time.process_time() - cpu
+        saved = progress.step % self.settings.checkpoint_every == 0
+        if saved:
+            self.save()
+        report(Report(progress.step, loss, batch.ids.size, progress.wall_seconds, progress.cpu_seconds, saved))
+
+    def _step(self, batch: Batch) -> float:
+        import torch
+        import torch.nn.functional as f
+
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.settings, self.progress.step)
+        states = hidden_states(self.parameters, self.shape, torch.from_numpy(batch.ids))
+        chosen = states.flatten(0, 1)[torch.from_numpy(batch.places)]
+        loss = f.cross_entropy(logits(self.parameters, chosen), torch.from_numpy(batch.targets))
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip)
+        self.optimiser.step()
+        return float(loss.detach())
+
+
+def learning_rate(settings: TrainSettings, step: int) -> float:
+    """Linear warm-up, then a cosine down to `final_share` of the peak at the last step."""
+    if step < settings.warmup:
+        return settings.learning_rate * (step + 1) / settings.warmup
+    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    share = settings.final_share + (1 - settings.final_share) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return settings.learning_rate * share
+
+
+def _optimiser(parameters: Parameters, settings: TrainSettings) -> Any:
+    """AdamW; weight decay on matrices only."""
+    import torch
+
+    matrices = [value for value in parameters.values() if value.ndim > 1]
+    vectors = [value for value in parameters.values() if value.ndim == 1]
+    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, settings.beta2), eps=1e-8, foreach=True)
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep freed blocks: fresh pages for every activation cost a tenth of a step. No effect elsewhere."""
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        trim_threshold, mmap_max = -1, -4
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)
