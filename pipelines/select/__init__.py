@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from pipelines.select.all_correct import AllCorrect
 from pipelines.select.decide import REASONS
-from pipelines.select.quota import Quota, Vanilla
+from pipelines.select.quota import Quota, QuotaByDifficulty, Vanilla
 
-SELECTORS: Mapping[str, type[AllCorrect] | type[Quota] | type[Vanilla]] = {
+SELECTORS: Mapping[str, type[AllCorrect] | type[Quota] | type[QuotaByDifficulty] | type[Vanilla]] = {
     "all_correct": AllCorrect,
     "quota": Quota,
+    "prop2diff": QuotaByDifficulty,
     "vanilla": Vanilla,
 }
 
-__all__ = ["REASONS", "SELECTORS", "AllCorrect", "Quota", "Vanilla"]
+__all__ = ["REASONS", "SELECTORS", "AllCorrect", "Quota", "QuotaByDifficulty", "Vanilla"]

@@ -1,4 +1,4 @@
-"""Selectors `quota` and `vanilla`: the first distinct correct solutions of a problem, k of them or all.
+"""Selectors `quota`, `prop2diff` and `vanilla`: the first distinct correct solutions of a problem, k of them or all.
 
 Know sample order and texts; no score and nothing an evaluation sees. A copy is `duplicate_solution` whether or not the
 quota is full, so `over_quota` counts solutions that a larger quota would have kept.
@@ -24,8 +24,7 @@ class Quota:
     near_duplicates: float | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.per_problem, bool) or not isinstance(self.per_problem, int) or self.per_problem < 1:
-            raise SetupError(f"selector 'quota': option 'per_problem' is {self.per_problem!r}, and must be at least 1.")
+        _checked(self.name, "per_problem", self.per_problem)
         _near_index(self.near_duplicates)
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
@@ -33,6 +32,39 @@ class Quota:
         reasons = _first_distinct(rollouts, self.per_problem, _near_index(self.near_duplicates))
         for rollout in rollouts:
             yield decision(run, rollout, (self.name, self.version), reasons[rollout.completion.id])
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaByDifficulty:
+    """The quota of budget `prop2diff`: max(1, ceil(per_problem * fail rate of the first `initial` completions)).
+
+    A problem that always failed in the prefix gets all of `per_problem`. (The budget scales by the hardest problem of the
+    run, which a selector cannot see; the two agree as soon as one problem fails in all of its prefix.)
+    """
+
+    name = "prop2diff"
+    version = "1"
+    per_problem: int = 4
+    initial: int = 8
+    near_duplicates: float | None = None
+
+    def __post_init__(self) -> None:
+        _checked(self.name, "per_problem", self.per_problem)
+        _checked(self.name, "initial", self.initial)
+        _near_index(self.near_duplicates)
+
+    def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
+        """One decision per rollout of one problem, in input order."""
+        reasons = _first_distinct(rollouts, self.quota(rollouts), _near_index(self.near_duplicates))
+        for rollout in rollouts:
+            yield decision(run, rollout, (self.name, self.version), reasons[rollout.completion.id])
+
+    def quota(self, rollouts: Sequence[Rollout]) -> int:
+        """How many to keep of this problem; all where nothing of the prefix could be judged."""
+        prefix = [r.verdict.outcome for r in rollouts if r.completion.sample_index < self.initial]
+        judged = len(prefix) - prefix.count("undecided")
+        fails = judged - prefix.count("correct")
+        return max(1, -(-self.per_problem * fails // judged)) if judged else self.per_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +83,14 @@ class Vanilla:
         reasons = _first_distinct(rollouts, len(rollouts), _near_index(self.near_duplicates))
         for rollout in rollouts:
             yield decision(run, rollout, (self.name, self.version), reasons[rollout.completion.id])
+
+
+def _checked(selector: str, option: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SetupError(
+            f"selector {selector!r}: option {option!r} is {value!r}, and must be a whole number of at least 1.",
+            next_command="rollmill recipe check RECIPE",
+        )
 
 
 def _near_index(threshold: float | None) -> NearDuplicates | None:

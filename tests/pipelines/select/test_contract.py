@@ -1,0 +1,85 @@
+"""What every selector must do: one decision per rollout, in input order, with a known reason, kept only if correct."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.protocols import Selector
+from pipelines.select import REASONS, SELECTORS
+from storage.records import Decision, Rollout
+from tests.pipelines.select.rollouts import rollout, rollouts
+
+NAMES = sorted(SELECTORS)
+POOLS = st.lists(
+    st.tuples(
+        st.sampled_from(["correct", "correct", "incorrect", "unparsed", "undecided"]),
+        st.sampled_from(["so 4", "So  4", "4", "it is 4", "2 + 2 is 4", "2+2 is 4"]),
+        st.sampled_from(["stop", "stop", "length"]),
+    ),
+    max_size=20,
+)
+
+
+def pool_of(parts: list[tuple[str, str, str]]) -> list[Rollout]:
+    return [rollout(index, *part) for index, part in enumerate(parts)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_built_without_arguments_and_says_who_it_is(name: str) -> None:
+    selector: Selector = SELECTORS[name]()
+    assert (selector.name, selector.version) == (name, "1")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(parts=POOLS)
+@settings(max_examples=50, deadline=None)
+def test_exactly_one_decision_per_rollout_in_input_order(name: str, parts: list[tuple[str, str, str]]) -> None:
+    pool = pool_of(parts)
+    decisions = list(SELECTORS[name]().select("run", pool))
+    assert [decision.completion_id for decision in decisions] == [member.completion.id for member in pool]
+    for decision, member in zip(decisions, pool, strict=True):
+        assert decision.reason in REASONS
+        assert decision.kept == (decision.reason == "kept")
+        assert not decision.kept or member.verdict.outcome == "correct"
+        assert decision.outcome == member.verdict.outcome
+        assert (decision.run, decision.selector, decision.version) == ("run", name, "1")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(parts=POOLS, rng=st.randoms())
+@settings(max_examples=30, deadline=None)
+def test_the_order_of_reading_changes_no_decision(name: str, parts: list[tuple[str, str, str]], rng: object) -> None:
+    pool = pool_of(parts)
+    shuffled = list(pool)
+    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert by_id(SELECTORS[name]().select("r", shuffled)) == by_id(SELECTORS[name]().select("r", pool))
+
+
+def by_id(decisions: object) -> dict[str, Decision]:
+    return {decision.completion_id: decision for decision in decisions}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_not_correct_says_so_and_truncation_drops_what_else_is(name: str) -> None:
+    pool = [
+        rollout(0, "incorrect", "5"),
+        rollout(1, "unparsed", "hm"),
+        rollout(2, "undecided", "4"),
+        rollout(3, "correct", "so 4 and", "length"),
+        rollout(4, "incorrect", "so 5 and", "length"),
+        rollout(5, "correct", "4"),
+    ]
+    reasons = [decision.reason for decision in SELECTORS[name]().select("r", pool)]
+    assert reasons == ["incorrect", "unparsed", "undecided", "truncated", "incorrect", "kept"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_rollouts_no_decisions(name: str) -> None:
+    assert list(SELECTORS[name]().select("r", [])) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_completion_twice_is_refused(name: str) -> None:
+    pool = rollouts(("correct", "4"))
+    with pytest.raises(ValueError, match="one completion twice"):
+        list(SELECTORS[name]().select("r", pool * 2))
