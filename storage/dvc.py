@@ -7,8 +7,11 @@ stays untracked and the caller gets one warning line.
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+_LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -24,19 +27,11 @@ def add(path: Path) -> Tracked:
     root = repository(path, ".dvc")
     if root is None:
         return Tracked((), f"warning: {path.name} is not tracked: no DVC repository here (git init && dvc init).")
-    done = run(["add", "--quiet", str(path.resolve().relative_to(root))], root)
+    done = _patient(["add", "--quiet", str(path.resolve().relative_to(root))], root)
     if done.returncode:
-        return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {_last_line(done.stderr)}")
+        return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {_first_line(done.stderr)}")
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
     return Tracked(tuple(file for file in (pointer, ignore) if file.exists()))
-
-
-def remove(path: Path) -> None:
-    """Stop tracking a folder: its .dvc file and its line in .gitignore go, its files stay. Nothing if it is not tracked."""
-    root = repository(path, ".dvc")
-    pointer = path.with_name(f"{path.name}.dvc")
-    if root is not None and pointer.exists():
-        run(["remove", "--quiet", str(pointer.resolve().relative_to(root))], root)
 
 
 def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
@@ -46,6 +41,16 @@ def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def _patient(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
+    """A dvc command that waits for another one to release the repository's lock, up to a minute."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        done = run(arguments, root)
+        if "acquire lock" not in done.stderr or time.monotonic() > deadline:
+            return done
+        time.sleep(0.5)
 
 
 def repository(path: Path, marker: str) -> Path | None:
@@ -62,6 +67,6 @@ def git_add_line(files: list[Path]) -> str | None:
     return "git add " + " ".join(sorted({str(file.resolve().relative_to(root)) for file in files}))
 
 
-def _last_line(text: str) -> str:
+def _first_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0].removeprefix("ERROR: ") if lines else "no message"

@@ -16,6 +16,7 @@ from storage.errors import SetupError
 from storage.exports.source import rollouts
 from storage.exports.turns import answer_turns, prompt_turns
 from storage.exports.write import TURNS, Row
+from storage.ids import digest128
 
 _FORMS = ("chat", "text")
 _COLUMNS: list[tuple[str, pa.DataType]] = [
@@ -80,7 +81,7 @@ class Pairs:
             "prompt": self._prompt(chosen),
             "chosen": self._answer(chosen),
             "rejected": self._answer(rejected),
-            "id": f"{chosen['problem_id'][:16]}-{chosen['completion_id'][:16]}-{rejected['completion_id'][:16]}",
+            "id": digest128(["pair", chosen["problem_id"], chosen["completion_id"], rejected["completion_id"]]),
             "chosen_id": chosen["completion_id"],
             "rejected_id": rejected["completion_id"],
             "chosen_outcome": chosen["outcome"],

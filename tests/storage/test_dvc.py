@@ -1,0 +1,157 @@
+"""DVC tracking in real repositories: what is added, what is said without them, and a clone that fetches a version."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from storage import dvc
+from storage.errors import SetupError
+from storage.versions.publish import finish_interrupted, publish
+from storage.versions.read import load_snapshot, open_version
+from storage.versions.rebase import rebase
+from storage.versions.resolve import resolve, versions
+from storage.versions.snapshot import Snapshot
+from storage.workspace import Workspace
+from tests.storage.versions.conftest import snapshot, ws
+
+__all__ = ["snapshot", "ws"]
+Build = Callable[..., Snapshot]
+
+
+def git(root: Path, *arguments: str, code: int = 0) -> str:
+    identity = {f"GIT_{role}_{what}": "t@t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    done = subprocess.run(["git", *arguments], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def run_dvc(root: Path, *arguments: str) -> str:
+    done = dvc.run(list(arguments), root)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in a git and DVC repository; made once, because each dvc command takes seconds."""
+    root = tmp_path_factory.mktemp("template") / "ws"
+    Workspace.init(root).close()
+    git(root, "init", "-q", "-b", "main")
+    run_dvc(root, "init", "--quiet")
+    (root / ".dvc/config").write_text("[core]\n    remote = store\n['remote \"store\"']\n    url = ../../store\n")
+    git(root, "add", ".dvc", ".dvcignore", ".gitignore", "rollmill.toml")
+    git(root, "commit", "-q", "-m", "workspace")
+    return root
+
+
+@pytest.fixture
+def repository(template: Path, tmp_path: Path) -> Iterator[Workspace]:
+    """A copy of the template; its DVC remote is the folder `store` beside it."""
+    shutil.copytree(template, tmp_path / "ws")
+    with Workspace.open(tmp_path / "ws") as workspace:
+        yield workspace
+
+
+def put(ws: Workspace, snapshot: Snapshot) -> list[str]:
+    return publish(ws, snapshot, report_html="<p>", report_json={}).messages
+
+
+def test_without_a_repository_a_folder_stays_untracked(tmp_path: Path) -> None:
+    (tmp_path / "v1").mkdir()
+    assert dvc.add(tmp_path / "v1") == dvc.Tracked(
+        (), "warning: v1 is not tracked: no DVC repository here (git init && dvc init)."
+    )
+    assert dvc.git_add_line([tmp_path / "v1"]) is None
+    assert dvc.git_add_line([]) is None
+
+
+@pytest.mark.services
+def test_a_version_is_tracked_and_git_is_told_what_to_add(repository: Workspace, snapshot: Build) -> None:
+    messages = put(repository, snapshot())
+    line = (
+        "git add datasets/toy/.gitignore datasets/toy/index.json datasets/toy/manifests/v1-ab183de1.json "
+        "datasets/toy/v1-ab183de1.dvc"
+    )
+    assert messages == ["published toy@v1 (ab183de1): 2 of 6 rollouts kept.", line]
+    assert git(repository.root, "log", "--oneline").count("\n") == 1  # never commits
+    git(repository.root, *line.split()[1:])
+    assert git(repository.root, "status", "--porcelain").splitlines() == [
+        "A  datasets/toy/.gitignore",
+        "A  datasets/toy/index.json",
+        "A  datasets/toy/manifests/v1-ab183de1.json",
+        "A  datasets/toy/v1-ab183de1.dvc",
+    ]
+    assert run_dvc(repository.root, "status") == "Data and pipelines are up to date.\n"
+
+
+@pytest.mark.services
+def test_a_clone_lists_versions_at_once_and_fetches_rows_with_dvc(
+    repository: Workspace,
+    snapshot: Build,
+    tmp_path: Path,
+) -> None:
+    put(repository, snapshot())
+    git(repository.root, "add", "datasets")
+    git(repository.root, "commit", "-q", "-m", "v1")
+    run_dvc(repository.root, "push", "--quiet")
+    git(tmp_path, "clone", "-q", str(repository.root), "clone")
+    (info,) = versions(tmp_path / "clone/datasets", "toy")
+    with pytest.raises(SetupError, match="dvc pull") as caught:
+        open_version(info)
+    command = caught.value.next_command
+    assert command is not None
+    run_dvc(tmp_path / "clone", *command.split()[1:])
+    assert load_snapshot(info).decisions.num_rows == 6
+    with Workspace.init(tmp_path / "clone") as clone:
+        assert finish_interrupted(clone) == []
+        assert put(clone, snapshot())[0] == "toy@v1 (ab183de1) already has this content; no new version."
+
+
+@pytest.mark.services
+def test_a_refusal_of_dvc_is_one_warning(repository: Workspace, snapshot: Build) -> None:
+    (repository.root / ".gitignore").write_text("datasets/\n")
+    messages = put(repository, snapshot())
+    (warning,) = [line for line in messages if line.startswith("warning")]
+    assert warning.startswith("warning: v1-ab183de1 is not tracked: dvc add failed: ")
+    assert resolve(repository.datasets, "toy").number == 1
+
+
+@pytest.mark.services
+def test_two_clones_settle_their_versions_with_dvc_pointers(
+    repository: Workspace,
+    snapshot: Build,
+    tmp_path: Path,
+) -> None:
+    put(repository, snapshot())
+    git(repository.root, "add", "datasets")
+    git(repository.root, "commit", "-q", "-m", "v1")
+    other = tmp_path / "clone"
+    shutil.copytree(repository.root, other)
+    with Workspace.open(other) as clone:
+        put(clone, snapshot(kept=(False,) * 6))
+    put(repository, snapshot(kept=(True,) * 6))
+    for root in (other, repository.root):
+        git(root, "add", "datasets")
+        git(root, "commit", "-q", "-m", "v2")
+    run_dvc(other, "push", "--quiet")
+    git(repository.root, "pull", "-q", "--no-rebase", str(other), "main", code=1)
+    settled = rebase(repository, "toy")
+    assert settled.renamed == {"v2-3c475e33": "v3-3c475e33"}
+    git(repository.root, "add", "datasets")
+    git(repository.root, "commit", "-q", "-m", "merged")
+    assert git(repository.root, "status", "--porcelain") == ""
+    assert (repository.datasets / "toy/.gitignore").read_text() == "/v1-ab183de1\n/v3-3c475e33\n/v2-1762fa78\n"
+    run_dvc(repository.root, "pull", "--quiet")
+    assert run_dvc(repository.root, "status") == "Data and pipelines are up to date.\n"
+    assert [
+        load_snapshot(info).decisions["kept"].to_pylist().count(True) for info in versions(repository.datasets, "toy")
+    ] == [
+        2,
+        0,
+        6,
+    ]

@@ -1,0 +1,59 @@
+"""The card: every number from the manifest, the same text each time, and front matter that a hub can read."""
+
+from collections.abc import Callable
+
+import yaml
+
+from storage.versions.card import card, flatten
+from storage.versions.manifest import exact_mean, full_manifest, twelve_digits
+from storage.versions.snapshot import Snapshot
+
+Build = Callable[..., Snapshot]
+
+
+def test_the_card_says_what_the_version_is(snapshot: Build) -> None:
+    text = card(full_manifest(snapshot(), parent=None))
+    assert "# toy @ ab183de1" in text
+    assert "2 problems, 6 rollouts (3 correct, 1 incorrect, 1 undecided, 1 unparsed); 2 kept, 4 dropped." in text
+    assert "| 3 | 1 | 1 | 0 | 1 | 1 | 1 |" in text
+    assert "| over_quota | 1 |" in text
+    assert "| pass_rate.1 | 0.666666666667 |" in text
+    assert "| parent | `none` |" in text
+    assert text == card(full_manifest(snapshot(run="later"), parent=None))
+
+
+def test_the_front_matter_is_yaml(snapshot: Build) -> None:
+    _, front, _ = card(full_manifest(snapshot(), parent=None)).split("---\n", 2)
+    assert yaml.safe_load(front) == {
+        "license": "cc0-1.0",
+        "pretty_name": "toy",
+        "size_categories": ["n<1K"],
+        "tags": ["rollouts", "verified"],
+    }
+
+
+def test_a_cell_cannot_break_the_table(snapshot: Build) -> None:
+    manifest = full_manifest(snapshot(), parent=None)
+    manifest["fingerprint"] = {"cpu": "a|b\nc"}
+    assert "| fingerprint cpu | a\\|b c |" in card(manifest)
+
+
+def test_a_bare_snapshot_has_a_card_too(snapshot: Build) -> None:
+    toy = snapshot()
+    text = card(full_manifest(Snapshot("bare", toy.problems, toy.completions), parent=None))
+    assert "6 rollouts (none judged); 0 kept, 0 dropped." in text
+
+
+def test_flatten_makes_dotted_keys() -> None:
+    assert flatten({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": None}) == {"a.b": 1, "a.c.d": [1, 2], "e": None}
+
+
+def test_numbers_have_twelve_digits_and_undefined_stays_undefined() -> None:
+    assert twelve_digits({"a": 0.1 + 0.2, "b": (1, 2 / 3), "c": float("nan"), "d": True}) == {
+        "a": 0.3,
+        "b": [1, 0.666666666667],
+        "c": None,
+        "d": True,
+    }
+    assert exact_mean([1e16, 1.0, -1e16]) == 0.333333333333
+    assert exact_mean([]) is None
