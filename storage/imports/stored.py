@@ -40,7 +40,7 @@ def stored_completions(store: SegmentStore, producer: str) -> dict[tuple[str, st
 
 def _rows(store: SegmentStore, kind: Kind, producer: str, columns: str) -> list[dict[str, Any]]:
     """A few columns of an import's rows; texts are not even read."""
-    segments = [segment for segment in store.readable(kind) if segment.producer == producer]
+    segments = [segment for segment in store.readable(store.registry.segments(kind)) if segment.producer == producer]
     with store.connection() as connection:
         query = f"SELECT {columns} FROM ({select(kind, segments, store.path)})"  # noqa: S608 - our own names only
         found: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()

@@ -1,0 +1,114 @@
+"""Published datasets and their versions: lists, card, quality report, manifest, and what differs between two.
+
+Reads the git-tracked index and the version folders; never the ledger. What a clone has not fetched is named, not guessed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import SetupError
+from storage.queries.reader import Reader
+
+if TYPE_CHECKING:
+    from storage.versions import VersionInfo
+    from storage.versions.diff import VersionDiff
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version in a list. `fetched`: whether its rows are in this clone; `parent` is a content hash."""
+
+    ref: str
+    name: str
+    number: int
+    content_hash: str
+    parent: str | None
+    created_at: str
+    problems: int
+    rollouts: int
+    kept: int
+    tags: tuple[str, ...]
+    yanked: str | None
+    path: Path
+    fetched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRow:
+    """One dataset with its newest version (None where every version is gone from the index) and how many it has."""
+
+    name: str
+    versions: int
+    newest: VersionRow | None
+
+
+def datasets(reader: Reader) -> list[DatasetRow]:
+    """All datasets, by name."""
+    from storage.versions.index import dataset_names
+
+    found = []
+    for name in dataset_names(reader.datasets):
+        every = versions_of(reader, name)
+        found.append(DatasetRow(name, len(every), every[0] if every else None))
+    return found
+
+
+def versions_of(reader: Reader, name: str) -> list[VersionRow]:
+    """The versions of a dataset, the newest first; SetupError where there is no such dataset."""
+    from storage.versions import versions
+
+    return [_row(info) for info in reversed(versions(reader.datasets, name))]
+
+
+def version_card(reader: Reader, reference: str) -> str:
+    """The card of a version, Markdown."""
+    return _file(reader, reference, "README.md")
+
+
+def version_report(reader: Reader, reference: str) -> str:
+    """The quality report of a version, one self-contained HTML page."""
+    return _file(reader, reference, "report.html")
+
+
+def version_manifest(reader: Reader, reference: str) -> dict[str, Any]:
+    """The manifest of a version; also there where the rows were not fetched."""
+    from storage.versions import load_manifest, resolve
+
+    return load_manifest(resolve(reader.datasets, reference))
+
+
+def compare(reader: Reader, before: str, after: str) -> "VersionDiff":
+    """What differs between two versions."""
+    from storage.versions import resolve
+    from storage.versions.diff import diff
+
+    return diff(resolve(reader.datasets, before), resolve(reader.datasets, after))
+
+
+def _file(reader: Reader, reference: str, name: str) -> str:
+    from storage.versions import resolve
+
+    info = resolve(reader.datasets, reference)
+    path = info.path / name
+    if not path.exists():
+        raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=f"dvc pull {info.path}.dvc")
+    return path.read_text(encoding="utf-8")
+
+
+def _row(info: "VersionInfo") -> VersionRow:
+    return VersionRow(
+        ref=info.ref,
+        name=info.name,
+        number=info.number,
+        content_hash=info.content_hash,
+        parent=info.parent,
+        created_at=info.created_at,
+        problems=info.problems,
+        rollouts=info.rows,
+        kept=info.kept,
+        tags=info.tags,
+        yanked=info.yanked,
+        path=info.path,
+        fetched=(info.path / "dataset.duckdb").exists(),
+    )

@@ -1,0 +1,124 @@
+"""The notebook entry: a workspace as frames. Reads only, and imports neither Prefect nor any engine.
+
+    ws = open_workspace("milling")
+    ws.rollouts(dataset="arithmetic").df()
+
+Every answer is a DuckDB relation: `.df()` makes it pandas, `.to_arrow_table()` Arrow, and `.filter()` narrows it.
+"""
+
+# ruff: noqa: S608 (the SQL is made of our own names)
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import pandas as pd
+
+from storage.errors import SetupError
+from storage.queries.rates import pass_rates
+from storage.queries.reader import Reader
+from storage.queries.scope import Scope, dataset_scope, run_scope
+from storage.segments.schema import KINDS
+
+if TYPE_CHECKING:
+    import duckdb
+
+_PROMPT = "CASE WHEN starts_with(p.prompt, '\"') THEN p.prompt ->> '$' ELSE p.prompt END AS prompt"
+_COLUMNS = """
+    p.reference, c.text, p.level, p.skill, p.template, p.source, p.kind, p.external_id, c.engine, c.model, c.sample_index,
+    c.finish_reason, c.tokens_in, c.tokens_out, c.logprob_sum, c.self_certainty, c.reasoning, c.messages
+"""
+_OF_SCOPE = f"""
+    SELECT r.problem_id, r.completion_id, r.outcome, r.kept, r.reason, {_PROMPT}, {_COLUMNS}, r.verifier, r.verifier_version
+    FROM rollouts r JOIN problems p ON p.id = r.problem_id JOIN completions c ON c.id = r.completion_id
+    ORDER BY r.problem_id, r.sample_index, r.completion_id
+"""
+_OF_WORKSPACE = f"""
+    SELECT p.id AS problem_id, c.id AS completion_id, {_PROMPT}, {_COLUMNS},
+           CAST(c.meta ->> '$.is_correct' AS BOOLEAN) AS label, v.verdicts
+    FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
+    LEFT JOIN (
+        SELECT completion_id, problem_id, map_from_entries(list((verifier || ' ' || version, outcome))) AS verdicts
+        FROM verdicts GROUP BY ALL
+    ) v ON v.completion_id = c.id AND v.problem_id = p.id
+    ORDER BY p.id, c.sample_index, c.id
+"""
+
+
+def open_workspace(path: Path | str | None = None) -> "WorkspaceView":
+    """The workspace at or above `path` (default: here), for reading; SetupError where there is none."""
+    return WorkspaceView(Reader.open(path))
+
+
+class WorkspaceView:
+    """A workspace in a notebook. Relations stay usable until it is closed; it may be closed by a with block."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self._open: list[duckdb.DuckDBPyConnection] = []
+
+    def problems(self) -> "duckdb.DuckDBPyRelation":
+        """Every problem of the workspace: made here or imported."""
+        return self.sql("SELECT * FROM problems ORDER BY id")
+
+    def rollouts(self, *, run: str | None = None, dataset: str | None = None) -> "duckdb.DuckDBPyRelation":
+        """The rollouts of a run or dataset version with outcome and decision; without either, every completion of the
+        workspace with its problem, the label it came with and all verdicts on it.
+        """
+        if run is None and dataset is None:
+            return self.sql(_OF_WORKSPACE)
+        return self._keep(self._scope(run, dataset)).sql(_OF_SCOPE)
+
+    def pass_rates(self, by: str = "level", *, run: str | None = None, dataset: str | None = None) -> pd.DataFrame:
+        """Pass rates with 95% intervals by level, skill, template or source, over the fixed prefix; the latest run's where
+        neither a run nor a dataset is named.
+        """
+        scope = self._scope(run or (None if dataset else self._latest_run()), dataset)
+        rows = [
+            {
+                by: rate.group,
+                "pass_rate": rate.estimate.value if rate.estimate else None,
+                "low": rate.estimate.low if rate.estimate else None,
+                "high": rate.estimate.high if rate.estimate else None,
+                "interval": rate.estimate.method if rate.estimate else None,
+                "problems": rate.problems,
+                "judged": rate.judged,
+                "undecided": rate.undecided,
+                "kept": rate.kept,
+            }
+            for rate in pass_rates(scope, by)
+        ]
+        return pd.DataFrame(rows)
+
+    def sql(self, query: str) -> "duckdb.DuckDBPyRelation":
+        """Any query over the views problems, completions, verdicts, scores, decisions, plan and stops."""
+        connection = self.reader.connection(KINDS)
+        self._open.append(connection)
+        return connection.sql(query)
+
+    def close(self) -> None:
+        """Release everything; safe to call twice."""
+        while self._open:
+            self._open.pop().close()
+        self.reader.close()
+
+    def _scope(self, run: str | None, dataset: str | None) -> Scope:
+        if run is not None and dataset is not None:
+            raise SetupError("name a run or a dataset, not both.")
+        return dataset_scope(self.reader, dataset) if dataset is not None else run_scope(self.reader, str(run))
+
+    def _latest_run(self) -> str:
+        every = self.reader.runs.list()
+        if not every:
+            raise SetupError("this workspace has no run yet.", next_command="rollmill curate RECIPE")
+        return every[0].id
+
+    def _keep(self, scope: Scope) -> "duckdb.DuckDBPyConnection":
+        connection = scope.open()
+        self._open.append(connection)
+        return connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

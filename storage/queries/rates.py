@@ -1,0 +1,99 @@
+"""Pass rates by level, skill or template over the fixed prefix, with intervals. Counts here, estimates in pipelines.stats.
+
+Each problem weighs the same: the rate of a group is the mean over its problems. The interval is for the population that the
+problems come from, with templates as clusters; what was drawn beyond the prefix depends on earlier outcomes and stays out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.stats import Estimate, population_mean, undecided_bounds
+from storage.errors import unknown_name
+from storage.queries.scope import Scope
+
+By = Literal["level", "skill", "template", "source"]
+GROUPS: tuple[By, ...] = ("level", "skill", "template", "source")
+
+_COUNTS = """
+SELECT p.id, p.{by} AS grp, p.template, m.correct, m.judged, m.undecided, r.rollouts, r.kept
+FROM (SELECT id, level, skill, template, source FROM problems) p
+JOIN (SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept FROM rollouts GROUP BY 1) r
+  ON r.problem_id = p.id
+LEFT JOIN (
+    SELECT problem_id, count(*) FILTER (outcome = 'correct') AS correct,
+           count(*) FILTER (outcome IN ('correct', 'incorrect', 'unparsed')) AS judged,
+           count(*) FILTER (outcome = 'undecided') AS undecided
+    FROM rollouts WHERE {measured} GROUP BY 1
+) m ON m.problem_id = p.id
+ORDER BY grp NULLS LAST, p.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRate:
+    """The pass rate of one group of problems. `estimate` is None where nothing is judged; `bounds` are the rates if every
+    undecided rollout were wrong, or right. `rollouts` and `kept` count everything, not only the prefix.
+    """
+
+    group: int | str | None
+    problems: int
+    judged: int
+    correct: int
+    undecided: int
+    rollouts: int
+    kept: int
+    estimate: Estimate | None
+    bounds: tuple[float, float] | None
+
+
+@dataclass(slots=True)
+class _Problem:
+    group: int | str | None
+    template: str | None
+    correct: int
+    judged: int
+    undecided: int
+    rollouts: int
+    kept: int
+
+
+def pass_rates(scope: Scope, by: str = "level") -> list[GroupRate]:
+    """One entry per group, sorted; problems without a value come last as None. SetupError for an unknown grouping."""
+    if by not in GROUPS:
+        raise unknown_name("grouping", by, GROUPS)
+    groups: dict[int | str | None, list[_Problem]] = {}
+    for problem in _problems(scope, by):
+        groups.setdefault(problem.group, []).append(problem)
+    return [_rate(group, members) for group, members in groups.items()]
+
+
+def overall_rate(scope: Scope) -> GroupRate:
+    """The pass rate over all problems, as one group."""
+    return _rate(None, _problems(scope, "level"))
+
+
+def _problems(scope: Scope, by: str) -> list[_Problem]:
+    with scope.connection() as connection:
+        rows = connection.execute(_COUNTS.format(by=by, measured=scope.measured())).fetchall()
+    return [
+        _Problem(group, template, correct or 0, judged or 0, undecided or 0, rollouts, kept)
+        for _, group, template, correct, judged, undecided, rollouts, kept in rows
+    ]
+
+
+def _rate(group: int | str | None, members: Sequence[_Problem]) -> GroupRate:
+    judged = [problem for problem in members if problem.judged]
+    values = [problem.correct / problem.judged for problem in judged]
+    correct, total, undecided = (sum(getattr(one, name) for one in members) for name in ("correct", "judged", "undecided"))
+    return GroupRate(
+        group=group,
+        problems=len(members),
+        judged=total,
+        correct=correct,
+        undecided=undecided,
+        rollouts=sum(problem.rollouts for problem in members),
+        kept=sum(problem.kept for problem in members),
+        estimate=population_mean(values, [problem.template for problem in judged]),
+        bounds=undecided_bounds(correct, total, undecided),
+    )

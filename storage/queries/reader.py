@@ -1,0 +1,67 @@
+"""A workspace opened for reading only, and DuckDB connections over its rows. Knows no run and no question.
+
+Each connection is in memory and sees the segments registered when it was made; it takes no lock that a writer could meet.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from storage.segments.schema import Kind
+from storage.segments.views import select
+from storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from storage.runs import Runs
+
+
+class Reader:
+    """What every query starts from. Open it once and use it from any thread; close it, or use it as a context manager."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    @classmethod
+    def open(cls, path: Path | str | None = None) -> Self:
+        """The workspace at or above `path` (default: here); SetupError where there is none."""
+        return cls(Workspace.open(None if path is None else Path(path)))
+
+    @property
+    def root(self) -> Path:
+        """The workspace's folder."""
+        return self._workspace.root
+
+    @property
+    def datasets(self) -> Path:
+        """The folder of the dataset versions."""
+        return self._workspace.datasets
+
+    @property
+    def runs(self) -> "Runs":
+        """The runs in the ledger."""
+        return self._workspace.runs
+
+    def connection(self, views: Iterable[Kind] = ()) -> "duckdb.DuckDBPyConnection":
+        """A connection with one view per wanted kind over the registered segments; the caller closes it."""
+        connection = self._workspace.segments.connection()
+        for kind in views:
+            connection.execute(f"CREATE VIEW {kind} AS {self.rows(kind)}")
+        return connection
+
+    def rows(self, kind: Kind, producer: str | None = None) -> str:
+        """The SELECT of all rows of a kind, or of one producer's; a kind without segments gives no rows."""
+        store = self._workspace.segments
+        segments = store.readable(store.registry.segments(kind))
+        return select(kind, [one for one in segments if producer in (None, one.producer)], store.path)
+
+    def close(self) -> None:
+        """Release connections; safe to call twice."""
+        self._workspace.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,87 @@
+"""Runs and how far they are, from the ledger alone. Reads no row of a segment."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from storage.queries.reader import Reader
+from storage.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run for a list. `summary` is what it left when it ended; `error` why it failed; `next_command` what to do."""
+
+    id: str
+    name: str
+    status: str
+    started_at: datetime
+    finished_at: datetime | None
+    recipe: dict[str, Any]
+    recipe_hash: str
+    dataset: str
+    next_command: str
+    error: str | None = None
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """How far one stage is, as last reported; `rate` is rows per second of that stage, None before it began."""
+
+    stage: str
+    done: int
+    total: int
+    tokens: int
+    seconds: float
+    updated_at: datetime
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float | None:
+        """Part done, 0 to 1; None while the total is unknown."""
+        return self.done / self.total if self.total else None
+
+    @property
+    def rate(self) -> float | None:
+        """Rows per second."""
+        return self.done / self.seconds if self.seconds > 0 else None
+
+
+def runs(reader: Reader) -> list[RunSummary]:
+    """All runs, the latest first."""
+    return [_summary(run) for run in reader.runs.list()]
+
+
+def run_progress(reader: Reader, run_id: str) -> list[StageProgress]:
+    """The stages of a run in the order in which they work; SetupError where there is no such run."""
+    reader.runs.get(run_id)
+    order = {"synthesize": 0, "draw": 1, "verify": 2, "decide": 3, "gate": 4, "publish": 5}
+    found = [
+        StageProgress(one.stage, one.done, one.total, one.tokens, one.seconds, one.updated_at, one.detail)
+        for one in reader.runs.progress_of(run_id)
+    ]
+    return sorted(found, key=lambda stage: (order.get(stage.stage, len(order)), stage.stage))
+
+
+def _summary(run: Run) -> RunSummary:
+    dataset = str(run.recipe.get("dataset") or run.name)
+    return RunSummary(
+        id=run.id,
+        name=run.name,
+        status=run.status,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        recipe=run.recipe,
+        recipe_hash=run.recipe_hash,
+        dataset=dataset,
+        next_command=_next_command(run, dataset),
+        error=run.summary.get("error"),
+        summary=run.summary,
+    )
+
+
+def _next_command(run: Run, dataset: str) -> str:
+    if run.status == "done":
+        return f"rollmill dataset show {dataset}"
+    return f"rollmill runs watch {run.id}" if run.status == "running" else f"rollmill runs resume {run.id}"

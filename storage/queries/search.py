@@ -1,0 +1,147 @@
+"""Finding problems: by text, level, skill, template, outcome and pass-rate band, one page at a time.
+
+Texts are read only for the page shown, and while a text filter is on.
+"""
+
+# ruff: noqa: S608 (the SQL is made of our own names; every value is a parameter)
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from storage.queries.scope import Scope
+from storage.segments.schema import prompt_from_json
+
+_COUNTED = """
+counted AS (
+    SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept,
+           count(*) FILTER (outcome = 'correct' AND {measured}) AS correct,
+           count(*) FILTER (outcome IN ('correct', 'incorrect', 'unparsed') AND {measured}) AS judged,
+           list(DISTINCT outcome ORDER BY outcome) AS outcomes
+    FROM rollouts GROUP BY problem_id
+)
+"""
+_TEXT = (
+    "(contains(lower(p.prompt), lower($text)) OR starts_with(p.id, lower($raw)) "
+    "OR contains(lower(p.external_id), lower($raw)))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What to look for; None and the empty text match everything. The band is over the fixed prefix, both ends included."""
+
+    text: str = ""
+    level: int | None = None
+    skill: str | None = None
+    template: str | None = None
+    outcome: str | None = None
+    lowest: float | None = None
+    highest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """One problem in a list. `rate` is correct/judged over the prefix, None where nothing is judged."""
+
+    id: str
+    external_id: str | None
+    prompt: str
+    reference: str
+    level: int | None
+    skill: str | None
+    template: str | None
+    rollouts: int
+    correct: int
+    judged: int
+    kept: int
+    rate: float | None
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemPage:
+    """The problems of one page, and how many match in all."""
+
+    rows: tuple[ProblemRow, ...]
+    total: int
+    page: int
+    pages: int
+
+
+def search_problems(scope: Scope, filters: Filters | None = None, *, page: int = 1, size: int = 25) -> ProblemPage:
+    """The matching problems by level and id; `page` counts from 1 and is cut to the last one."""
+    conditions, values = _conditions(filters or Filters())
+    counted = _COUNTED.format(measured=scope.measured())
+    matching = f"""
+        WITH {counted} SELECT p.id, c.* EXCLUDE (problem_id), p.level FROM problems p JOIN counted c ON c.problem_id = p.id
+        WHERE {" AND ".join(conditions) or "true"}
+    """
+    with scope.connection() as connection:
+        connection.execute(f"CREATE TEMP TABLE matching AS {matching}", values)
+        total: int = connection.execute("SELECT count(*) FROM matching").fetchall()[0][0]
+        pages = max(1, -(-total // size))
+        page = min(max(page, 1), pages)
+        rows = connection.execute(
+            "SELECT s.id, p.external_id, p.prompt, p.reference, p.level, p.skill, p.template, s.rollouts, s.correct, "
+            "s.judged, s.kept, s.outcomes FROM (SELECT * FROM matching ORDER BY level NULLS LAST, id LIMIT ? OFFSET ?) s "
+            "JOIN problems p ON p.id = s.id ORDER BY p.level NULLS LAST, p.id",
+            [size, (page - 1) * size],
+        ).fetchall()
+    return ProblemPage(tuple(_row(row) for row in rows), total, page, pages)
+
+
+def choices(scope: Scope, column: str) -> list[Any]:
+    """The values that level, skill or template take among the scope's problems, sorted."""
+    if column not in {"level", "skill", "template"}:
+        raise ValueError(f"no choices of {column}")
+    with scope.connection() as connection:
+        query = f"SELECT DISTINCT {column} FROM problems WHERE {column} IS NOT NULL ORDER BY 1"
+        return [value for (value,) in connection.execute(query).fetchall()]
+
+
+def readable_prompt(stored: str) -> str:
+    """A stored prompt as one text; the turns of a conversation under their roles."""
+    prompt = prompt_from_json(stored)
+    return prompt if isinstance(prompt, str) else "\n\n".join(f"{turn.role}: {turn.content}" for turn in prompt)
+
+
+def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    if filters.text.strip():
+        conditions.append(_TEXT)
+        raw = filters.text.strip()
+        # Prompts are stored as JSON text, so the needle is escaped the same way.
+        values |= {"text": json.dumps(raw, ensure_ascii=False)[1:-1], "raw": raw}
+    for name in ("level", "skill", "template"):
+        if (wanted := getattr(filters, name)) is not None:
+            conditions.append(f"p.{name} = ${name}")
+            values[name] = wanted
+    if filters.outcome is not None:
+        conditions.append("list_contains(c.outcomes, $outcome)")
+        values["outcome"] = filters.outcome
+    for name, sign in (("lowest", ">="), ("highest", "<=")):
+        if (bound := getattr(filters, name)) is not None:
+            conditions.append(f"c.judged > 0 AND c.correct / c.judged {sign} ${name}")
+            values[name] = bound
+    return conditions, values
+
+
+def _row(row: tuple[Any, ...]) -> ProblemRow:
+    key, external_id, prompt, reference, level, skill, template, rollouts, correct, judged, kept, outcomes = row
+    return ProblemRow(
+        id=key,
+        external_id=external_id,
+        prompt=readable_prompt(prompt),
+        reference=reference,
+        level=level,
+        skill=skill,
+        template=template,
+        rollouts=rollouts,
+        correct=correct,
+        judged=judged,
+        kept=kept,
+        rate=correct / judged if judged else None,
+        outcomes=tuple(outcomes),
+    )
