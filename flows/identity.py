@@ -51,7 +51,7 @@ def open_run(opened: "Session", spec: "MillSpec") -> str:
     runs.open(
         name,
         name=recipe.name,
-        recipe={**opened.loaded.canonical(), "resolved": parts},
+        recipe={**opened.loaded.canonical(), "resolved": parts, "job": opened.job.data()},
         recipe_hash=opened.loaded.recipe_hash,
     )
     return name

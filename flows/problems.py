@@ -34,21 +34,20 @@ class MadeProblems:
 
 
 def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProblems:
-    """The problems of the recipe, stored as one segment when they are new; SetupError when there are none."""
-    if loaded.synthesizer is None:
-        made = _imported(workspace, str(loaded.recipe.problems.imported), loaded.recipe.problems.count)
-    else:
-        made = _synthesized(loaded)
-        kept = _without_near_duplicates(made, loaded.recipe.problems.near_duplicates)
-        _store(workspace, loaded, kept)
-        return MadeProblems(tuple(kept), len(made))
-    return MadeProblems(tuple(_without_near_duplicates(made, loaded.recipe.problems.near_duplicates)), len(made))
+    """The problems of the recipe, stored as one segment when they are made and new; SetupError when there are none."""
+    found = preview_problems(workspace, loaded)
+    if loaded.synthesizer is not None:
+        key = problems_key(loaded)
+        if not workspace.segments.has(key):
+            workspace.segments.commit(key, found.problems)
+    return found
 
 
-def preview_problems(loaded: LoadedRecipe) -> MadeProblems:
-    """The problems a synthesizer would make, without storing any."""
-    made = _synthesized(loaded)
-    return MadeProblems(tuple(_without_near_duplicates(made, loaded.recipe.problems.near_duplicates)), len(made))
+def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProblems:
+    """The problems of the recipe, without storing any."""
+    part = loaded.recipe.problems
+    made = _imported(workspace, part.imported, part.count) if part.imported is not None else _synthesized(loaded)
+    return MadeProblems(tuple(_without_near_duplicates(made, part.near_duplicates)), len(made))
 
 
 def held_out(loaded: LoadedRecipe) -> list[Problem]:
@@ -101,9 +100,3 @@ def _without_near_duplicates(problems: list[Problem], threshold: float | None) -
 
     matches = near_duplicates([prompt_text(problem.prompt) for problem in problems], threshold)
     return [problem for problem, match in zip(problems, matches, strict=True) if match is None]
-
-
-def _store(workspace: "Workspace", loaded: LoadedRecipe, problems: list[Problem]) -> None:
-    key = problems_key(loaded)
-    if not workspace.segments.has(key):
-        workspace.segments.commit(key, problems)

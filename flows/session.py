@@ -69,6 +69,11 @@ class Session:
 
         return take_snapshot(self)
 
+    def prepare(self) -> None:
+        """Build what takes long and needs no server: problems, run, engine."""
+        if self.spec.generator is not None:
+            self.spec.engine()
+
     @property
     def run(self) -> str:
         """The id of the run in the ledger."""
@@ -78,6 +83,12 @@ class Session:
     def has_run(self) -> bool:
         """Whether the run was opened in the ledger by now."""
         return "spec" in self.__dict__
+
+    def forget(self) -> None:
+        """Drop what was derived from stored rows, because some of them were lost."""
+        self.gate_result = None
+        for name in ("decided", "snapshot"):
+            self.__dict__.pop(name, None)
 
     def report(self, stage: Stage) -> None:
         """Tell how far a stage is."""
@@ -126,17 +137,33 @@ def session(job: Job) -> Iterator[Session]:
 def open_session(job: Job, progress: Progress | None = None) -> Session:
     """Check the recipe, open the workspace, finish what a killed command left; nothing is drawn or planned yet."""
     from storage.versions import finish_interrupted
+
+    opened = _open(job, progress)
+    try:
+        opened.messages += [*opened.workspace.recover(), *finish_interrupted(opened.workspace)]
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+@contextmanager
+def read_session(job: Job) -> Iterator[Session]:
+    """A session that puts nothing right and is for looking only."""
+    opened = _open(job, None)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _open(job: Job, progress: Progress | None) -> Session:
     from storage.workspace import Workspace
 
     loaded = load_recipe(Path(job.recipe), sets=job.sets)
     profile = load_profile(Path(job.profile) if job.profile else None)
     workspace = Workspace.open(Path(job.workspace), ledger_url=profile.ledger, segments_url=profile.segments)
-    try:
-        messages = [*workspace.recover(), *finish_interrupted(workspace)]
-    except BaseException:
-        workspace.close()
-        raise
-    return Session(job, workspace, loaded, profile, progress or Progress(), messages=messages)
+    return Session(job, workspace, loaded, profile, progress or Progress())
 
 
 def build_spec(opened: Session) -> "MillSpec":

@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flows.commands import working_on
 from flows.gating import check_gate
 from flows.job import Job
 from flows.outcome import outcome_of, write_reports
 from flows.progress import Stage
 from flows.session import Session, session
-from storage.errors import FoundWanting, RollmillError
+from storage.errors import CorruptSegment, FoundWanting, RollmillError
 
 Result = dict[str, Any]
+MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
 
 
 def synthesize(job: Job) -> Result:
@@ -95,18 +97,36 @@ def drive(job: Job, stages: Stages) -> Result:
     with session(job) as opened:
         began = time.monotonic()
         try:
-            stages.synthesize(job)
-            number = 0
-            while stages.mill_round(job, number):
-                number += 1
-            stages.decide(job)
-            stages.gate(job)
-            outcome = {**stages.publish(job), "seconds": round(time.monotonic() - began, 1)}
+            outcome = {**_mended(opened, stages), "seconds": round(time.monotonic() - began, 1)}
         except BaseException as error:
             _end(opened, "failed" if isinstance(error, Exception) else "interrupted", _said(error))
             raise
         _end(opened, "done", outcome)
         return outcome
+
+
+def _mended(opened: Session, stages: Stages) -> Result:
+    """All stages; where a segment turns out corrupt it is unregistered by then, and the stages make its rows again."""
+    for left in reversed(range(MOST_CORRUPT)):
+        try:
+            with working_on(opened.workspace.state, opened.run):
+                return _all(opened.job, stages)
+        except CorruptSegment as error:
+            if not left:
+                raise
+            opened.messages.append(str(error))
+            opened.forget()
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _all(job: Job, stages: Stages) -> Result:
+    stages.synthesize(job)
+    number = 0
+    while stages.mill_round(job, number):
+        number += 1
+    stages.decide(job)
+    stages.gate(job)
+    return stages.publish(job)
 
 
 def _end(opened: Session, status: str, summary: Mapping[str, Any]) -> None:

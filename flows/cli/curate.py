@@ -1,0 +1,107 @@
+"""`rollmill curate`: a recipe to a dataset version, resumable at any moment. Knows how to run and show a job only."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, line, note
+from flows.cli.recipe import RecipePath, Sets
+
+if TYPE_CHECKING:
+    from flows.job import Job
+
+ProfilePath = Annotated[Path | None, typer.Option("--profile", help="Workers, threads and places; changes no row.")]
+Direct = Annotated[bool, typer.Option("--direct", help="Run the stages in this process, without Prefect.")]
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going", help="Begin an unfinished run anew under the verifiers and models of today.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("curate")(curate)
+
+
+def curate(  # noqa: PLR0913 (a verb's parameters are its options)
+    recipe: RecipePath,
+    sets: Sets = None,
+    *,
+    profile: ProfilePath = None,
+    direct: Direct = False,
+    keep_going: KeepGoing = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Make a dataset version of a recipe: problems, completions, verdicts, selection, gate, publication.
+
+    What is there already is not made again: run it twice and nothing is drawn; kill it and run it again, and it goes on.
+
+    Example: rollmill curate recipes/arithmetic.yaml --set budget.options.cap=32
+    """
+    from flows.job import Job
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        root = workspace.root
+    place = str(profile.resolve()) if profile else None
+    job = Job(str(root), str(recipe.resolve()), tuple(sets or ()), place, keep_going)
+    if dry_run:
+        from flows.preview import preview
+
+        return as_json(preview(job)) if json else line(_previewed(preview(job)))
+    try:
+        outcome = run_job(job, direct=direct)
+    except KeyboardInterrupt:
+        note(f"\nInterrupted; what was committed is kept. To go on: {job.command}")
+        raise typer.Exit(130) from None
+    if json:
+        return as_json(outcome)
+    from flows.cli.summary import summary
+
+    return line(summary(outcome, root))
+
+
+def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
+    """Run a job with its progress shown, directly or under Prefect, and give its outcome."""
+    from flows.cli.live import watching
+    from flows.progress import Progress
+    from flows.session import hold
+    from flows.stages import Stages, drive
+
+    if direct:
+        with watching() as watcher, hold(job, Progress(watcher)):
+            return drive(job, Stages())
+    return _under_prefect(job)
+
+
+def _under_prefect(job: "Job") -> dict[str, Any]:
+    """The server boots while this process checks the recipe, imports Prefect and loads the model."""
+    from flows.cli.live import watching
+    from flows.prefect.managed import ManagedServer
+    from flows.progress import Progress
+    from flows.recipe import load_recipe
+    from flows.session import hold
+    from storage.workspace import STATE
+
+    load_recipe(Path(job.recipe), sets=job.sets)
+    with ManagedServer(Path(job.workspace) / STATE).start() as server:
+        os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"  # what fails is raised here; its log line would say it twice
+        with watching() as watcher, hold(job, Progress(watcher)) as opened:
+            opened.prepare()
+            from flows.curate import curate as flow
+
+            server.wait()
+            outcome: dict[str, Any] = flow(**job.data())
+            return outcome
+
+
+def _previewed(row: dict[str, Any]) -> str:
+    committed = f"{row['rounds_committed']} rounds committed" if row["rounds_committed"] else "the first round"
+    lines = [
+        f"{row['run']}: {row['problems']:,} problems; {committed}, {row['planned']:,} completions planned, "
+        f"{row['to_draw']:,} to draw; later rounds depend on the verdicts.",
+        "Nothing was written. Next: the same command without --dry-run",
+    ]
+    return "\n".join(lines)

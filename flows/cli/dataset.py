@@ -1,0 +1,196 @@
+"""`rollmill dataset list|show|diff|verify|export|why` and the marks on versions. Knows printing; the work is elsewhere."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli import dataset_marks
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from storage.errors import FoundWanting, SetupError
+
+if TYPE_CHECKING:
+    from storage.versions import VersionInfo
+
+Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
+SHOWN = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    group = typer.Typer(
+        no_args_is_help=True, help="See, compare, check and export dataset versions.", rich_markup_mode=None
+    )
+    for name, verb in (
+        ("list", list_),
+        ("show", show),
+        ("diff", diff),
+        ("verify", verify),
+        ("export", export),
+        ("why", why),
+    ):
+        group.command(name)(verb)
+    dataset_marks.register(group)
+    app.add_typer(group, name="dataset")
+
+
+def list_(*, json: AsJson = False) -> None:
+    """Every version of every dataset.
+
+    Example: rollmill dataset list
+    """
+    from storage.versions import versions
+    from storage.versions.index import dataset_names
+
+    folder = _datasets()
+    rows = [_row(info) for name in dataset_names(folder) for info in versions(folder, name)]
+    if json:
+        return as_json(rows)
+    if not rows:
+        return line("No datasets. Next: rollmill curate recipes/arithmetic.yaml")
+    keys = ("version", "content", "problems", "rollouts", "kept", "tags", "made")
+    return line(columns(keys, [[row[key] for key in keys] for row in rows]))
+
+
+def show(reference: Ref, *, json: AsJson = False) -> None:
+    """One version: its card with counts, recipe and hashes.
+
+    Example: rollmill dataset show arithmetic@v1
+    """
+    from storage.versions import load_manifest, resolve
+
+    info = resolve(_datasets(), reference)
+    if json:
+        return as_json({**_row(info), "path": str(info.path), "manifest": load_manifest(info)})
+    card = info.path / "README.md"
+    text = card.read_text(encoding="utf-8") if card.exists() else f"{info.ref}: rows not in this clone."
+    line(text.rstrip())
+    return line(f"\nFolder: {info.path}\nNext: rollmill dataset verify {info.ref}")
+
+
+def diff(
+    before: Annotated[str, typer.Argument(help="The earlier version.")],
+    after: Annotated[str | None, typer.Argument(help="The later version; the newest by default.")] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """What changed between two versions, and why: recipe and verifiers first, then problems, rollouts, outcomes, metrics.
+
+    Example: rollmill dataset diff arithmetic@v1 arithmetic@v2
+    """
+    from storage.versions import resolve
+    from storage.versions.describe import describe
+    from storage.versions.diff import diff as compare
+
+    folder = _datasets()
+    found = compare(resolve(folder, before), resolve(folder, after or before.partition("@")[0]))
+    return as_json(found.json()) if json else line("\n".join(describe(found)))
+
+
+def verify(
+    reference: Ref,
+    *,
+    base: Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")] = Path("recipes"),
+    json: AsJson = False,
+) -> None:
+    """Check a version: recompute its hashes, derive every decision again, judge every kept rollout again.
+
+    Exit status 1 if anything differs.
+
+    Example: rollmill dataset verify arithmetic@v1
+    """
+    from flows.verification import verify_version
+    from storage.versions import resolve
+
+    found = verify_version(resolve(_datasets(), reference), base=base)
+    if json:
+        as_json(found.json())
+    else:
+        counts = found.checked
+        line(
+            f"{found.version}: {counts['decisions']:,} decisions of {counts['problems']:,} problems derived again, "
+            f"{counts['rejudged']:,} kept rollouts judged again, {counts['hashes']} hashes recomputed."
+        )
+        for kind, differences in found.differences.items():
+            line(f"  {kind:<10} {'all the same' if not differences else f'{len(differences):,} differ'}")
+            for text in differences[:SHOWN]:
+                line(f"    {text}")
+    if not found.passed:
+        total = sum(len(differences) for differences in found.differences.values())
+        raise FoundWanting(f"{found.version} does not verify: {total:,} differences.")
+
+
+def export(
+    reference: Ref,
+    *,
+    fmt: Annotated[
+        str, typer.Option("--format", help="sft (chat turns of kept rollouts) or pairs (preference pairs).")
+    ] = "sft",
+    out: Annotated[Path, typer.Option(help="The file to write: .jsonl or .parquet.")],
+    options: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the format.")
+    ] = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Write a version as a file that trainers read.
+
+    Example: rollmill dataset export arithmetic --format pairs --out pairs.jsonl --set max_pairs=2
+    """
+    import yaml
+
+    from storage.exports import EXPORTS
+    from storage.exports import export as write
+    from storage.versions import resolve
+
+    info = resolve(_datasets(), reference)
+    pairs = [text.partition("=") for text in options or ()]
+    for key, sign, _ in pairs:
+        if not sign:
+            raise SetupError(f"--set {key!r} is not KEY=VALUE.", next_command="--set max_pairs=2")
+    if dry_run:
+        text = f"Would write {info.ref} as {fmt} to {out}."
+        return as_json({"version": info.ref, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
+    written = write(info, fmt, out, **{key: yaml.safe_load(value) for key, _, value in pairs})
+    if json:
+        return as_json({"path": str(written.path), "rows": written.rows, "sha256": written.sha256, "version": info.ref})
+    return line(f"{written.rows:,} rows of {info.ref} in {written.path} (sha256 {written.sha256[:16]}).")
+
+
+def why(
+    reference: Ref,
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The first digits of a completion's or problem's id.")],
+    *,
+    json: AsJson = False,
+) -> None:
+    """Everything a version knows of one completion or problem: prompt, seed, verdicts, decision, versions.
+
+    Example: rollmill dataset why arithmetic 3f9a0c1d
+    """
+    from flows.cli.why import described
+    from storage.versions import resolve
+    from storage.versions.why import why as look_up
+
+    found = look_up(resolve(_datasets(), reference), identity)
+    return as_json(found.json()) if json else line(described(found))
+
+
+def _datasets() -> Path:
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        return workspace.datasets
+
+
+def _row(info: "VersionInfo") -> dict[str, Any]:
+    return {
+        "version": info.ref,
+        "content": info.content_hash[:8],
+        "problems": info.problems,
+        "rollouts": info.rows,
+        "kept": info.kept,
+        "parent": info.parent[:8] if info.parent else None,
+        "tags": ", ".join(info.tags) + (f" (yanked: {info.yanked})" if info.yanked else ""),
+        "made": info.created_at,
+        "content_hash": info.content_hash,
+    }

@@ -1,0 +1,108 @@
+"""`rollmill dataset tag|untag|yank|unyank|rebase`: what people say about versions afterwards. Changes index.json only."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, line
+
+Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="A name, release for one.")]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the verbs to `dataset`."""
+    for verb in (tag, untag, yank, unyank, rebase):
+        group.command(verb.__name__)(verb)
+
+
+def tag(
+    reference: Ref,
+    name: Tag,
+    *,
+    move: Annotated[bool, typer.Option("--move", help="Take the tag off another version.")] = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Give a version a name.
+
+    Example: rollmill dataset tag arithmetic@v2 release
+    """
+    from storage.versions import marks
+
+    def change(workspace: Any) -> Any:
+        return marks.tag(workspace, reference, name, move=move)
+
+    _mark(reference, change, f"{name} points to", dry_run=dry_run, json=json)
+
+
+def untag(reference: Ref, name: Tag, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Take a name off a version.
+
+    Example: rollmill dataset untag arithmetic@v2 release
+    """
+    from storage.versions import marks
+
+    _mark(reference, lambda ws: marks.untag(ws, reference, name), f"{name} is off", dry_run=dry_run, json=json)
+
+
+def yank(
+    reference: Ref,
+    *,
+    reason: Annotated[str, typer.Option(help="What readers will be told.")],
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Withdraw a version: it stays readable by number, but the dataset's bare name no longer means it.
+
+    Example: rollmill dataset yank arithmetic@v1 --reason "wrong references in template ages"
+    """
+    from storage.versions import marks
+
+    _mark(reference, lambda ws: marks.yank(ws, reference, reason), "withdrawn:", dry_run=dry_run, json=json)
+
+
+def unyank(reference: Ref, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Take a withdrawal back.
+
+    Example: rollmill dataset unyank arithmetic@v1
+    """
+    from storage.versions import marks
+
+    _mark(reference, lambda ws: marks.unyank(ws, reference), "usable again:", dry_run=dry_run, json=json)
+
+
+def rebase(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's bare name.")],
+    *,
+    keep: Annotated[str, typer.Option(help="Whose numbers stay: theirs (merged in) or ours.")] = "theirs",
+    json: AsJson = False,
+) -> None:
+    """Settle two clones that both made the same version number: one side's versions get the next free numbers.
+
+    Example: rollmill dataset rebase arithmetic
+    """
+    from storage.errors import unknown_name
+    from storage.versions.rebase import rebase as settle
+    from storage.workspace import Workspace
+
+    if keep not in ("theirs", "ours"):
+        raise unknown_name("side", keep, ("theirs", "ours"))
+    with Workspace.open() as workspace:
+        done = settle(workspace, name, keep="ours" if keep == "ours" else "theirs")
+    if json:
+        return as_json({"renamed": dict(done.renamed), "git_add": done.git_add})
+    for old, new in done.renamed.items():
+        line(f"{old} is now {new}")
+    return line(done.git_add or "Settled.")
+
+
+def _mark(reference: str, change: Any, said: str, *, dry_run: bool, json: bool) -> None:
+    from storage.versions import resolve
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        info = resolve(workspace.datasets, reference) if dry_run else change(workspace)
+    if json:
+        return as_json({"version": info.ref, "tags": list(info.tags), "yanked": info.yanked, "dry_run": dry_run})
+    return line(f"{'Would be: ' if dry_run else ''}{said} {info.ref}.")

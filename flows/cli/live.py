@@ -1,0 +1,101 @@
+"""Progress of a curation on standard error: bars on a terminal, structured lines elsewhere. Knows stages only."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from flows.cli.output import note
+from flows.progress import Stage
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+LINE_SECONDS = 10.0
+SHOWN = {
+    "synthesize": "problems",
+    "draw": "draw",
+    "verify": "judge",
+    "decide": "select",
+    "gate": "gate",
+    "publish": "publish",
+}
+
+
+@contextmanager
+def watching() -> Iterator[Callable[[Stage], None]]:
+    """A listener for stages; what it shows is gone or complete when the block ends."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    bars = Bars()
+    with bars.shown:
+        yield bars
+
+
+class Lines:
+    """A line when a stage ends, and every ten seconds while one lasts."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+        self._said: dict[str, tuple[int, int]] = {}
+
+    def __call__(self, stage: Stage) -> None:
+        """Write the stage's line unless it was written lately or says nothing new."""
+        now = time.monotonic()
+        last = self._last.setdefault(stage.name, now)
+        ended = stage.done == stage.total
+        if self._said.get(stage.name) == (stage.done, stage.total) or not (ended or now - last >= LINE_SECONDS):
+            return
+        self._last[stage.name], self._said[stage.name] = now, (stage.done, stage.total)
+        note(describe(stage))
+
+
+def describe(stage: Stage) -> str:
+    """A stage as `stage=draw done=1024 total=3840 ...`."""
+    parts = [f"stage={stage.name}", f"done={stage.done}", f"total={stage.total}", f"seconds={stage.seconds:.1f}"]
+    if "round" in stage.detail:
+        parts.insert(1, f"round={stage.detail['round']}")
+    if stage.tokens:
+        parts.append(f"tokens={stage.tokens}")
+    return " ".join(parts)
+
+
+class Bars:
+    """A bar for each stage that has begun, with rows and tokens a second and the time left of what is planned."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.shown: Progress = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}", style="dim"),
+            console=Console(stderr=True),
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: Stage) -> None:
+        """Move the stage's bar."""
+        values: dict[str, Any] = {"completed": stage.done, "total": stage.total, "note": _note(stage)}
+        if stage.name not in self._tasks:
+            self._tasks[stage.name] = self.shown.add_task(SHOWN[stage.name], **values)
+        else:
+            self.shown.update(self._tasks[stage.name], **values)
+
+
+def _note(stage: Stage) -> str:
+    """Round, rate, tokens a second and seconds left, as far as they say something."""
+    parts = [f"round {stage.detail['round']}"] if "round" in stage.detail else []
+    if stage.detail.get("waiting"):
+        parts.append("waiting for another command's batch")
+    if stage.name in ("draw", "verify") and stage.seconds > 0 and stage.done:
+        parts.append(f"{stage.rate:,.0f}/s")
+        left = (stage.total - stage.done) / stage.rate
+        parts += [f"{stage.tokens / stage.seconds:,.0f} tokens/s"] if stage.tokens else []
+        parts += [f"{left:.0f} s left"] if left >= 1 else []
+    return " · ".join(parts)

@@ -1,0 +1,177 @@
+"""`rollmill runs list|show|watch|resume|cancel`: what the ledger says of runs, and which processes work on them."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from storage.runs import Run
+    from storage.workspace import Workspace
+
+RunName = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; the latest by default.")]
+WATCH_SECONDS = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    group = typer.Typer(no_args_is_help=True, help="See, resume and cancel runs.", rich_markup_mode=None)
+    for name, verb in (("list", list_), ("show", show), ("watch", watch), ("resume", resume), ("cancel", cancel)):
+        group.command(name)(verb)
+    app.add_typer(group, name="runs")
+
+
+def list_(*, json: AsJson = False) -> None:
+    """Every run, the latest first.
+
+    Example: rollmill runs list
+    """
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        rows = [_row(workspace, run) for run in workspace.runs.list()]
+    if json:
+        return as_json(rows)
+    if not rows:
+        return line("No runs. Next: rollmill curate recipes/arithmetic.yaml")
+    cells = [[row["run"], row["status"], row["started"], row["done"], row["planned"]] for row in rows]
+    return line(columns(["run", "status", "started", "judged", "planned"], cells))
+
+
+def show(run: RunName = None, *, json: AsJson = False) -> None:
+    """One run: status, stages, and what it left.
+
+    Example: rollmill runs show arithmetic-3f9a0c1d
+    """
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        found = _find(workspace, run)
+        row = {**_row(workspace, found), "stages": _stages(workspace, found.id), "summary": found.summary}
+        row["rounds"] = workspace.runs.rounds(found.id)
+    if json:
+        return as_json(row)
+    line(f"{row['run']}: {row['status']}, {row['rounds']} rounds, started {row['started']}")
+    cells = [[s["stage"], s["done"], s["total"], s["tokens"], s["seconds"]] for s in row["stages"]]
+    line(columns(["stage", "done", "total", "tokens", "seconds"], cells))
+    if "error" in found.summary:
+        line(f"\n{found.summary['error']}")
+    return line(f"\nNext: {_next(row)}")
+
+
+def watch(run: RunName = None) -> None:
+    """Follow a run until it ends; works from any terminal while another command does the work.
+
+    Example: rollmill runs watch
+    """
+    from flows.cli.live import watching
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        found = _find(workspace, run)
+        with watching() as watcher:
+            while True:
+                row = _row(workspace, workspace.runs.get(found.id))
+                for stage in _shown_stages(workspace, found.id):
+                    watcher(stage)
+                if row["status"] != "running":
+                    break
+                time.sleep(WATCH_SECONDS)
+    line(f"{row['run']}: {row['status']}. Next: {_next(row)}")
+
+
+def resume(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Go on with a run that was interrupted or failed.
+
+    Example: rollmill runs resume arithmetic-3f9a0c1d
+    """
+    from flows.cli.curate import run_job
+    from flows.cli.summary import summary
+    from flows.job import Job
+    from flows.recipe import load_recipe
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        found, root = _find(workspace, run), workspace.root
+    job = Job.of(found.recipe["job"])
+    if load_recipe(Path(job.recipe), sets=job.sets).recipe_hash != found.recipe_hash:
+        raise SetupError(
+            f"{job.recipe} has changed since run {found.id} began.", next_command=f"{job.command} (another run)"
+        )
+    if dry_run:
+        return as_json({"run": found.id, "command": job.command}) if json else line(f"Would run: {job.command}")
+    outcome = run_job(job, direct=False)
+    return as_json(outcome) if json else line(summary(outcome, root))
+
+
+def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Stop the processes that work on a run, as Ctrl-C would; what was committed is kept.
+
+    Example: rollmill runs cancel arithmetic-3f9a0c1d
+    """
+    from flows.commands import cancel as cancel_workers
+    from flows.commands import workers_of
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        found = _find(workspace, run)
+        working = len(workers_of(workspace.state).get(found.id, []))
+        if not dry_run and working:
+            cancel_workers(workspace.state, found.id)
+        elif not dry_run and found.status == "running":
+            workspace.runs.finish(found.id, "interrupted", found.summary)
+    if json:
+        return as_json({"run": found.id, "processes": working, "dry_run": dry_run})
+    asked = "Would ask" if dry_run else "Asked"
+    return line(f"{asked} {working} processes of {found.id} to stop. Next: rollmill runs resume {found.id}")
+
+
+def _find(workspace: "Workspace", run: str | None) -> "Run":
+    if run is not None:
+        return workspace.runs.get(run)
+    known = workspace.runs.list()
+    if not known:
+        raise SetupError("there are no runs here.", next_command="rollmill curate recipes/arithmetic.yaml")
+    return next((item for item in known if item.status == "running"), known[0])
+
+
+def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
+    """One run for people; `killed` is one that says it runs while no process of this machine works on it."""
+    from flows.commands import workers_of
+
+    verify = next((s for s in workspace.runs.progress_of(run.id) if s.stage == "verify"), None)
+    killed = run.status == "running" and not workers_of(workspace.state).get(run.id)
+    return {
+        "run": run.id,
+        "status": "killed" if killed else run.status,
+        "started": run.started_at.isoformat(sep=" ", timespec="seconds"),
+        "finished": run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else None,
+        "dataset": run.recipe.get("dataset", run.name),
+        "done": verify.done if verify else 0,
+        "planned": verify.total if verify else 0,
+    }
+
+
+def _stages(workspace: "Workspace", run: str) -> list[dict[str, Any]]:
+    return [
+        {"stage": s.name, "done": s.done, "total": s.total, "tokens": s.tokens, "seconds": s.seconds}
+        for s in _shown_stages(workspace, run)
+    ]
+
+
+def _shown_stages(workspace: "Workspace", run: str) -> list[Any]:
+    from flows.progress import STAGES, Stage
+
+    found = {s.stage: s for s in workspace.runs.progress_of(run)}
+    order = [name for name in STAGES if name in found]
+    return [Stage(s.stage, s.done, s.total, s.tokens, s.seconds, s.detail) for s in (found[name] for name in order)]
+
+
+def _next(row: dict[str, Any]) -> str:
+    if row["status"] == "done":
+        return f"rollmill dataset show {row['dataset']}"
+    return f"rollmill runs {'watch' if row['status'] == 'running' else 'resume'} {row['run']}"

@@ -1,0 +1,104 @@
+"""The page a finished curation prints: funnel, pass rate by level, cost, where it lies and what to type next. Pure text."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+BAR = 20
+OUTCOMES = ("correct", "incorrect", "unparsed", "undecided")
+
+
+def summary(outcome: Mapping[str, Any], root: Path) -> str:
+    """The whole page; paths are relative to the workspace where they lie in it."""
+    parts = [
+        _title(outcome),
+        _funnel(outcome["funnel"], outcome["spent"]),
+        _levels(outcome["metrics"]),
+        _ending(outcome, root),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _title(outcome: Mapping[str, Any]) -> list[str]:
+    spent, ref = outcome["spent"], f"{outcome['dataset']}@v{outcome['version']}"
+    drawn = f"{spent['drawn']:,} completions drawn, {spent['tokens']:,} tokens" if spent["drawn"] else "nothing was drawn"
+    state = "published" if outcome["created"] else "already has this content: no new version"
+    return [
+        typer.style(f"{outcome['recipe']}: {ref} ({outcome['content_hash'][:8]}) {state}", bold=True),
+        f"{drawn}; {outcome['seconds']:.1f} s",
+    ]
+
+
+def _funnel(funnel: Mapping[str, Any], spent: Mapping[str, Any]) -> list[str]:
+    drawn = funnel["drawn"]
+    near = f"   {funnel['problems_made']:,} made, {funnel['near_duplicate_problems']:,} near duplicates dropped"
+    dropped = " · ".join(f"{reason} {count:,}" for reason, count in _largest_first(funnel["dropped"]))
+    lines = [
+        f"  problems     {funnel['problems']:>9,}{near}",
+        f"  completions  {drawn:>9,}   in {_plural(spent['rounds'], 'round')}: {spent['drawn']:,} drawn now, "
+        f"{drawn - spent['drawn']:,} there before",
+        *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
+        f"  kept         {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}",
+        f"  dropped      {drawn - funnel['kept']:>9,}   {dropped}",
+    ]
+    stops = " · ".join(f"{reason} {count:,}" for reason, count in _largest_first(funnel["stops"]))
+    solved = f"  solved       {funnel['problems_solved']:>9,}   of {funnel['problems']:,} problems"
+    return [*lines, f"{solved}; drawing stopped by {stops}" if stops else solved]
+
+
+def _levels(metrics: Mapping[str, Any]) -> list[str]:
+    rows = {**metrics["levels"], "all": metrics["overall"]}
+    lines = ["  level  pass rate  95% interval      problems  unsolved   kept"]
+    for level, row in rows.items():
+        rate, unsolved = _rate(row), row["never_solved"]
+        kept = f"{row['kept']:>6,}" if "kept" in row else " " * 6
+        bar = "█" * round((row["pass_rate"] or 0) * BAR)
+        lines.append(f"  {level:>5}  {rate}  {row['problems']:>8,}  {unsolved:>8,} {kept}  {bar}".rstrip())
+    what = "all completions" if metrics["prefix"] is None else f"the first {metrics['prefix']} completions"
+    lines.append(f"  Rates: {what} of each problem, fixed before any verdict; intervals over templates.")
+    return lines
+
+
+def _rate(row: Mapping[str, Any]) -> str:
+    if row["pass_rate"] is None:
+        return f"{'-':>9}  {'':<16}"
+    return f"{row['pass_rate']:>9.3f}  [{row['low']:.3f}, {row['high']:.3f}]  "
+
+
+def _ending(outcome: Mapping[str, Any], root: Path) -> list[str]:
+    name, path = outcome["dataset"], _shown(Path(outcome["path"]), root)
+    kept = outcome["funnel"]["kept"]
+    messages = [f"  {_relative(text, root)}" for text in outcome["messages"]]
+    third = f"rollmill dataset diff {name}@v{outcome['version'] - 1} {name}@v{outcome['version']}"
+    return [
+        f"  {path}   {kept:,} kept rollouts, card, manifest, report.html",
+        *messages,
+        "",
+        "Next:",
+        f"  rollmill dataset show {name}",
+        f"  rollmill dataset export {name} --format sft --out {name}.jsonl",
+        f"  {third if outcome['version'] > 1 else 'rollmill dashboard'}",
+    ]
+
+
+def _relative(text: str, root: Path) -> str:
+    return re.sub(re.escape(f"{root}/"), "", text)
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:6.1%}" if whole else "     -"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,57 @@
+"""What a curation would do, without doing it: no segment, no plan and no run is written. Draws nothing."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from flows.identity import run_name
+from flows.job import Job
+from flows.problems import MadeProblems, preview_problems
+from flows.session import build_spec, read_session
+from storage.records import request_for
+
+if TYPE_CHECKING:
+    from flows.mill import MillSpec
+
+
+def preview(job: Job) -> dict[str, Any]:
+    """Problems, the size of the first round and what is still to draw of what is planned, as JSON values."""
+    with read_session(job) as opened:
+        opened.problems = problems = preview_problems(opened.workspace, opened.loaded)
+        runs, run = opened.workspace.runs, run_name(opened)
+        plans = runs.plans(run)
+        with build_spec(opened) as spec:
+            planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(spec))
+        stored = opened.workspace.segments.present("completions", sorted(planned))
+        return {
+            "run": run,
+            "recipe_hash": opened.loaded.recipe_hash,
+            **_sizes(problems),
+            "rounds_committed": len(plans),
+            "planned": len(planned),
+            "to_draw": len(planned) - len(stored),
+        }
+
+
+def _sizes(problems: MadeProblems) -> dict[str, int]:
+    return {"problems": len(problems.problems), "near_duplicates": problems.near_duplicates}
+
+
+def _first_round(spec: "MillSpec") -> Iterator[str]:
+    """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
+    if spec.generator is None:
+        return
+    engine = spec.engine()
+    for problem in spec.problems:
+        rendered = engine.render(problem.prompt)
+        for index in range(getattr(spec.budget, "initial", 0)):
+            yield request_for(
+                problem.prompt,
+                problem.prompt_id,
+                rendered,
+                spec.sampling,
+                engine=engine.engine,
+                model_digest=engine.model_digest,
+                recipe_seed=spec.recipe_seed,
+                stream=spec.stream,
+                sample_index=index,
+            ).completion_id

@@ -1,0 +1,159 @@
+"""Checking a published version against itself: hashes recomputed, decisions derived again, kept rollouts judged again.
+
+Works from the version's folder alone, without the workspace's segments; writes nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.recipe import Resolved, resolve
+from storage.errors import RollmillError
+from storage.records import Completion, Decision, Problem, Rollout, Score, Verdict
+from storage.segments.schema import from_table
+
+if TYPE_CHECKING:
+    from storage.versions import Snapshot, VersionInfo
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was checked and every difference found, by kind; `passed` when there is none."""
+
+    version: str
+    checked: dict[str, int]
+    differences: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differs."""
+        return not any(self.differences.values())
+
+    def json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "passed": self.passed}
+
+
+def verify_version(info: "VersionInfo", *, base: Path) -> Verification:
+    """Check one version; `base` is the folder that the recipe's own files are relative to."""
+    from storage.versions import load_snapshot
+
+    snapshot = load_snapshot(info)
+    rollouts = _rollouts(snapshot)
+    stored = {(d.completion_id, d.problem_id): d for d in from_table("decisions", snapshot.decisions)}
+    kept = [r for members in rollouts.values() for r in members if (d := stored.get(_pair(r))) is not None and d.kept]
+    differences = {
+        "hashes": list(_hashes(info, snapshot)),
+        "decisions": list(_decisions(snapshot, rollouts, stored, base)),
+        "verdicts": list(_verdicts(snapshot, kept, base)),
+    }
+    checked = {"problems": len(rollouts), "decisions": len(stored), "rejudged": len(kept), "hashes": 3}
+    return Verification(info.ref, checked, differences)
+
+
+def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
+    from storage.versions import content_hash, kept_hash, scores_hash
+
+    recorded = snapshot.manifest["hashes"]
+    for name, compute in (("content", content_hash), ("kept", kept_hash), ("scores", scores_hash)):
+        found = compute(snapshot)
+        if found != recorded[name]:
+            yield f"{name}_hash is {found[:16]}, the manifest says {recorded[name][:16]}"
+    if recorded["content"] != info.content_hash:
+        yield f"the index says content_hash {info.content_hash[:16]}, the manifest {recorded['content'][:16]}"
+
+
+def _rollouts(snapshot: "Snapshot") -> dict[str, list[Rollout]]:
+    """Every rollout by problem with its deciding verdict and its scores."""
+    from flows.mill.gather import deciding
+
+    chain = [(part["name"], part["version"]) for part in snapshot.manifest["verifiers"]]
+    problems: dict[str, Problem] = {row.id: row for row in from_table("problems", snapshot.problems)}
+    completions: dict[str, Completion] = {row.id: row for row in from_table("completions", snapshot.completions)}
+    verdicts: dict[Pair, dict[tuple[str, str], Verdict]] = {}
+    for verdict in from_table("verdicts", snapshot.verdicts):
+        verdicts.setdefault((verdict.completion_id, verdict.problem_id), {})[verdict.verifier, verdict.version] = verdict
+    scores: dict[Pair, list[Score]] = {}
+    for score in from_table("scores", snapshot.scores):
+        scores.setdefault((score.completion_id, score.problem_id), []).append(score)
+    found: dict[str, list[Rollout]] = {key: [] for key in problems}
+    for pair, judged in verdicts.items():
+        verdict = deciding(chain, judged)
+        if verdict is not None and pair[0] in completions and pair[1] in problems:
+            rollout = Rollout(problems[pair[1]], completions[pair[0]], verdict, tuple(scores.get(pair, ())))
+            found[pair[1]].append(rollout)
+    return {
+        key: sorted(members, key=lambda r: (r.completion.sample_index, r.completion.id)) for key, members in found.items()
+    }
+
+
+def _decisions(
+    snapshot: "Snapshot", rollouts: Mapping[str, Sequence[Rollout]], stored: Mapping[Pair, Decision], base: Path
+) -> Iterator[str]:
+    """The recorded selector run again on the stored rollouts must decide the same, for the same reason."""
+    recorded = snapshot.manifest["selector"]
+    method = _resolved("selector", snapshot.manifest["recipe"]["select"], base)
+    selector = method.build() if isinstance(method, Resolved) else None
+    if selector is None or selector.version != recorded["version"]:
+        installed = method if selector is None else f"installed is {selector.version}"
+        yield f"selector {recorded['name']} {recorded['version']} cannot be run again: {installed}"
+        return
+    seen: set[Pair] = set()
+    for members in rollouts.values():
+        for derived in selector.select("", members):
+            pair = (derived.completion_id, derived.problem_id)
+            seen.add(pair)
+            before = stored.get(pair)
+            if before is None or _said(before) != _said(derived):
+                yield f"completion {pair[0][:12]}: {_told(before)} is recorded, {_told(derived)} follows from its verdict"
+    for pair in stored.keys() - seen:
+        yield f"completion {pair[0][:12]}: a decision is recorded, but no verdict that it could follow from"
+
+
+def _verdicts(snapshot: "Snapshot", kept: Sequence[Rollout], base: Path) -> Iterator[str]:
+    """Every kept rollout judged again by the recorded version of the verifier that decided it."""
+    methods = snapshot.manifest["recipe"]["verify"]
+    for part, recorded in zip(methods, snapshot.manifest["verifiers"], strict=True):
+        mine = [r for r in kept if (r.verdict.verifier, r.verdict.version) == (recorded["name"], recorded["version"])]
+        if not mine:
+            continue
+        method = _resolved("verifier", part, base)
+        verifier = method.build() if isinstance(method, Resolved) else None
+        if verifier is None or verifier.version != recorded["version"]:
+            installed = method if verifier is None else f"installed is {verifier.version}"
+            yield f"verifier {recorded['name']} {recorded['version']} cannot judge again: {installed}"
+            continue
+        try:
+            again = list(verifier.verify_many([(r.problem, r.completion) for r in mine]))
+        finally:
+            verifier.close()
+        for rollout, verdict in zip(mine, again, strict=True):
+            if (verdict.outcome, verdict.rule) != (rollout.verdict.outcome, rollout.verdict.rule):
+                before, now = (f"{v.outcome} by {v.rule}" for v in (rollout.verdict, verdict))
+                yield f"completion {rollout.completion.id[:12]}: {before} is recorded, {now} found"
+
+
+def _resolved(role: str, part: Mapping[str, Any], base: Path) -> Resolved | str:
+    """The method that a recorded recipe names, or why it is not to be had here."""
+    try:
+        method = resolve(role, part["method"], part["options"], base=base)
+    except RollmillError as error:
+        return str(error)
+    if method.source_sha256 != part.get("source_sha256"):
+        return f"the file {part['method']} has changed since"
+    return method
+
+
+def _pair(rollout: Rollout) -> Pair:
+    return rollout.completion.id, rollout.problem.id
+
+
+def _said(decision: Decision) -> tuple[bool, str, str, str, str]:
+    return decision.kept, decision.reason, decision.outcome, decision.verifier, decision.verifier_version
+
+
+def _told(decision: Decision | None) -> str:
+    return "nothing" if decision is None else f"{decision.reason} ({decision.outcome})"
