@@ -1,1 +1,13 @@
-"""Synthesis of problems: one file per synthesizer, executable templates under library/."""
+"""Synthesis of problems: the registry of synthesizers. Executable templates are under library/."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.synthesize.reasoning_gym import ReasoningGym
+from pipelines.synthesize.templates import Templates, regenerate
+from pipelines.synthesize.training import problems_for_training
+from pipelines.synthesize.validation import validate
+
+SYNTHESIZERS: Mapping[str, type[Any]] = {"templates": Templates, "reasoning_gym": ReasoningGym}
+
+__all__ = ["SYNTHESIZERS", "ReasoningGym", "Templates", "problems_for_training", "regenerate", "validate"]

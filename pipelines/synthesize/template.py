@@ -14,6 +14,7 @@ from storage.ids import digest128
 LEVELS: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
 PHRASINGS = 3
 LEAF = "n"
+_LONGEST_GRAPH = 160
 
 # Parameters under these keys are scenery (names of people and things): they never make an instance a new one.
 SCENERY = frozenset({"who", "what"})
@@ -137,12 +138,17 @@ def solution_text(solution: Solution) -> str:
 
 
 def canonical_shape(shape: Shape) -> str:
-    """One spelling per shape: sums and products are flattened and sorted, so order of adding makes no new graph."""
+    """One spelling per shape: sums and products are flattened and sorted, so order of adding makes no new graph.
+
+    A part that several steps use is spelled out at each use; parts longer than 160 characters are written as a hash, since
+    Euclid's algorithm would double the text with every step.
+    """
     if isinstance(shape, str):
         return shape
     op = shape[0]
     parts = _flat(op, shape) if op in "+*" else [canonical_shape(shape[1]), canonical_shape(shape[2])]
-    return f"{op}({','.join(parts)})"
+    text = f"{op}({','.join(parts)})"
+    return text if len(text) <= _LONGEST_GRAPH else f"#{digest128(text)}"
 
 
 def solution_graph(solution: Solution) -> str:

@@ -71,12 +71,10 @@ class AgeChain:
         return calc.done(value)
 
     def answer_check(self, params: Params) -> str:
-        scale, shift = 1, params["age"]
+        age = params["age"]
         for op, number in params["links"]:
-            scale, shift = (
-                (scale * number, shift * number) if op == "*" else (scale, shift + (number if op == "+" else -number))
-            )
-        return str(shift)
+            age = age * number if op == "*" else age + int(f"{op}{number}")
+        return str(age)
 
 
 class AgeSum:

@@ -84,7 +84,7 @@ class Basket:
 
 
 class Shop:
-    """A bill of several goods, on even levels paid with a given sum; odd levels ask for the bill, even ones for the change."""
+    """A bill of several goods; odd levels ask for the bill, even ones for the change from a given sum."""
 
     name = "shop"
     skill = "chained arithmetic"

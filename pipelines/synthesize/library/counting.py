@@ -76,11 +76,11 @@ class Counter:
         day = f" on {'the next days' if many else 'one day'}"
         more = params["more"][0] if params["more"] else 0
         ask = "How many people come in all?"
-        tail = f" Then {more} people more come."
+        tail = f" Then {more} people more come." if more else ""
         return (
-            f"The counter at a door goes {days}{day}.{tail if more else ''} {ask}",
-            f"{who} has a counter for people. The counter goes {days}.{tail if more else ''} {ask}",
-            f"A machine at the door of a shop adds one for each person. The number goes {days}.{tail if more else ''} {ask}",
+            f"The counter at a door goes {days}{day}.{tail} {ask}",
+            f"{who} has a counter for people. The counter goes {days}.{tail} {ask}",
+            f"A machine at the door of a shop adds one for each person. The number goes {days}.{tail} {ask}",
         )[phrasing]
 
     def solve(self, params: Params) -> Solution:

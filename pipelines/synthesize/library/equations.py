@@ -17,10 +17,10 @@ class Linear:
     phrasings = PHRASINGS
 
     def sample(self, level: int, rng: random.Random) -> Params:
-        x, more = big(level, rng), small(level, rng)
+        x, apart = big(level, rng), small(level, rng)
         c = rng.randint(2, 9) if level > 2 else 0
         g = rng.randint(2, 5) if level == 8 else 0
-        a = 1 if level == 1 else c + g + more
+        a = 1 if level == 1 else c + g + apart
         b = addend(min(level, 5), rng)
         e = addend(level, rng) if level > 3 else 0
         # what the right side must come to once c * x and g * x are taken off
@@ -148,7 +148,7 @@ def _forward(value: int, ops: list[str], numbers: list[int]) -> int | None:
 
 
 class TwoNumbers:
-    """The larger of two numbers from their sum and difference, then changed step by step. Evaluation only; level + 1 steps."""
+    """The larger of two numbers from sum and difference, then changed step by step. Evaluation only; level + 1 steps."""
 
     name = "two_numbers"
     skill = "linear equations"

@@ -73,6 +73,7 @@ class Discount:
     name = "discount"
     skill = "ratios and percent"
     phrasings = PHRASINGS
+    constants = (100,)
 
     def sample(self, level: int, rng: random.Random) -> Params:
         who, what = people(1, rng), rng.sample(("apples", "books", "cards", "coins", "pens", "stamps", "shells"), 3)
@@ -110,10 +111,12 @@ class Discount:
         goods = listed([f"{count} {item} at {cost} dollars each" for count, item, cost in rows]) if level > 3 else ""
         goods = goods or f"{what} for {price} dollars"
         extra = f" Then {who} pays {params['extra'][0]} dollars more for the trip." if params["extra"] else ""
+        ask = f"How many dollars does {who} pay"
         return (
-            f"{who} buys {goods} with a discount of {percent} percent.{extra} How many dollars does {who} pay in all?",
-            f"A shop sells {who} {goods}. The discount is {percent} percent.{extra} How many dollars does {who} pay?",
-            f"In a shop {who} takes {goods}. {who} gets {percent} percent off.{extra} How many dollars does this cost in all?",
+            f"{who} buys {goods} with a discount of {percent} percent.{extra} {ask} in all?",
+            f"A shop sells {who} {goods}. The discount is {percent} percent.{extra} {ask}?",
+            f"In a shop {who} takes {goods}. {who} gets {percent} percent off.{extra}"
+            " How many dollars does this cost in all?",
         )[phrasing]
 
     def solve(self, params: Params) -> Solution:

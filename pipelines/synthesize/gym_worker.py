@@ -1,0 +1,115 @@
+"""The child process of the reasoning-gym synthesizer: one JSON request as argument, one JSON row a line as answer.
+
+Runs with fixed string hashing and gives what the library prints to stderr. Knows no Problem record.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipelines.synthesize.reasoning_gym import entry_of
+
+# Not offered: `composite` mixes other families; `codeio` gives other items for the same seed.
+_UNUSABLE = frozenset({"composite", "codeio"})
+# Items are drawn in chunks of this many, each chunk a dataset with a seed of its own.
+_CHUNK = 64
+# So many items in a row that were seen before or cannot be verified: the family has no more.
+_PATIENCE = 64
+# Families whose right answer is only an example, under one of these names in the metadata.
+_EXAMPLES = ("example_correct_answer", "example_answer", "possible_answer")
+
+
+def rows(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """`count` rows, the families taking turns; fewer when they have no more; one row with an `error` for a mistake."""
+    from reasoning_gym.factory import DATASETS
+
+    known = sorted(set(DATASETS) - _UNUSABLE)
+    families = known if request["tasks"] is None else list(request["tasks"])
+    for name in [*families, *request["config"]]:
+        if name not in known:
+            yield {"error": "unknown family", "family": name, "known": known}
+            return
+    queue = [_Family(name, request["config"].get(name, {}), request["seed"]) for name in families]
+    made = 0
+    while queue and made < request["count"]:
+        family = queue.pop(0)
+        row = family.next()
+        if row is None:
+            continue
+        yield row
+        if "error" in row:
+            return
+        made += 1
+        queue.append(family)
+
+
+class _Family:
+    """One family's stream of distinct, verifiable items."""
+
+    def __init__(self, name: str, config: Mapping[str, Any], seed: int) -> None:
+        self.name, self.config, self.seed = name, dict(config), seed
+        self.drawn = 0
+        self.seen: set[str] = set()
+        self.dataset: Any = None
+
+    def next(self) -> dict[str, Any] | None:
+        """The next row; None when there are no more; a row with an `error` when the options are wrong."""
+        for _ in range(_PATIENCE):
+            chunk, index = divmod(self.drawn, _CHUNK)
+            if index == 0 and (mistake := self._open(chunk)):
+                return {"error": mistake, "family": self.name}
+            self.drawn += 1
+            item = self.dataset[index]
+            row = self._row(item, chunk, index)
+            if item["question"] not in self.seen and self._verifies(row):
+                self.seen.add(item["question"])
+                return row
+        return None
+
+    def _open(self, chunk: int) -> str | None:
+        import reasoning_gym
+
+        if reserved := {"seed", "size"} & set(self.config):
+            return f"the option {sorted(reserved)[0]!r} is set by Rollmill"
+        try:
+            self.dataset = reasoning_gym.create_dataset(self.name, seed=self.seed + chunk, size=_CHUNK, **self.config)
+        except (TypeError, ValueError, AssertionError) as error:
+            return str(error).rstrip(".") or type(error).__name__
+        return None
+
+    def _row(self, item: Mapping[str, Any], chunk: int, index: int) -> dict[str, Any]:
+        answer = item["answer"]
+        examples = [item["metadata"][name] for name in _EXAMPLES if item["metadata"].get(name) is not None]
+        reference = answer if answer is not None else examples[0] if examples else ""
+        entry = json.loads(json.dumps({"answer": answer, "metadata": item["metadata"]}, default=str))
+        return {
+            "family": self.name,
+            "config": self.config,
+            "seed": self.seed + chunk,
+            "size": _CHUNK,
+            "index": index,
+            "question": item["question"],
+            "reference": reference if isinstance(reference, str) else json.dumps(reference),
+            "entry": entry,
+        }
+
+    def _verifies(self, row: Mapping[str, Any]) -> bool:
+        """Whether the reference scores full marks on the stored entry; families without any reference pass."""
+        entry = entry_of(self.name, row["entry"])
+        return not row["reference"] or float(self.dataset.score_answer(row["reference"], entry)) == 1.0
+
+
+def main() -> None:
+    """Answer the request in the first argument on the real stdout; the library's own prints go to stderr."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)
+        for row in [] if len(sys.argv) < 2 else rows(json.loads(sys.argv[1])):
+            answers.write(json.dumps(row, ensure_ascii=True) + "\n")
+            answers.flush()
+        answers.write('{"done": true}\n')
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The synthesizer over the library reasoning-gym: a hundred procedural task families with their own verifiers.
+
+Problems are made in a child process with fixed string hashing, because some families follow the order of sets. Each problem
+carries the library's entry, so `score` needs nothing else. It knows no workspace.
+
+Threat: some of the library's verifiers evaluate the answer as code. Call `score` on model text only in a confined process.
+"""
+
+import functools
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from storage.errors import SetupError, unknown_name
+from storage.ids import canonical_json, digest128
+from storage.records import Problem
+
+SOURCE = "reasoning-gym"
+LICENCE = "Apache-2.0"
+KIND = "reasoning_gym"
+
+# Lists that the library compares with tuples: JSON knows only lists.
+_TUPLES = frozenset({"arc_agi", "rearc"})
+_INSTALL = 'pip install -e ".[tasks]"'
+
+
+class ReasoningGym:
+    """Problems from families of reasoning-gym, taking turns; all usable families when `tasks` is not given.
+
+    `config` maps a family to options of its own, such as {"gcd": {"max_value": 50}}. `split` names the stream of seeds: two
+    splits draw from different seeds, which makes equal problems rare in a large family and does not exclude them in a small
+    one.
+    """
+
+    name = "reasoning_gym"
+
+    def __init__(
+        self,
+        *,
+        tasks: Sequence[str] | None = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        split: str = "train",
+    ) -> None:
+        if importlib.util.find_spec("reasoning_gym") is None:
+            raise SetupError("the library reasoning-gym is not installed.", next_command=_INSTALL)
+        if tasks is not None and not tasks:
+            raise SetupError("tasks is empty; leave it out to take every family.")
+        self.tasks = None if tasks is None else tuple(dict.fromkeys(tasks))
+        self.config = {family: dict(options) for family, options in (config or {}).items()}
+        self.split = split
+        self.version = f"1+reasoning-gym-{_library_version()}"
+
+    def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
+        """`budget` problems with distinct prompts; SetupError for an unknown family or option, or for too few."""
+        if budget < 1:
+            raise SetupError(f"a budget of {budget} problems is not possible; give 1 or more.")
+        return self._problems(budget, seed)
+
+    def _problems(self, budget: int, seed: int) -> Iterator[Problem]:
+        stream = int(digest128(["reasoning-gym", seed, self.split])[:8], 16) >> 2
+        request = {"tasks": self.tasks, "config": self.config, "seed": stream, "count": budget}
+        made = 0
+        for row in _rows_of_worker(request):
+            if "error" in row:
+                raise _mistake(row)
+            made += 1
+            yield self._problem(row)
+        if made < budget:
+            raise SetupError(
+                f"the families gave only {made} distinct problems of {budget}.",
+                next_command="ask for fewer, or for more families",
+            )
+
+    def _problem(self, row: dict[str, Any]) -> Problem:
+        return Problem(
+            prompt=row["question"],
+            reference=row["reference"],
+            kind=KIND,
+            source=SOURCE,
+            licence=LICENCE,
+            split=self.split,
+            skill=row["family"],
+            template=f"reasoning_gym/{row['family']}",
+            meta={key: row[key] for key in ("family", "config", "seed", "size", "index", "entry")},
+        )
+
+
+def score(problem: Problem, answer: str) -> float:
+    """The library's own score of an answer from 0 to 1 (1 = right). Call it only in a confined process: see above.
+
+    Several of the library's verifiers raise on text they did not expect. The reference was seen to score full marks when the
+    problem was made, so what a verifier raises is the answer's fault and scores 0; only MemoryError is passed on.
+    """
+    family = str(problem.meta["family"])
+    dataset = _dataset(family, canonical_json(problem.meta["config"]))
+    entry = entry_of(family, problem.meta["entry"])
+    try:
+        return float(dataset.score_answer(answer, entry))
+    except MemoryError:
+        raise
+    except Exception:
+        return 0.0
+
+
+def entry_of(family: str, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored entry as the family's verifier wants it."""
+    entry = json.loads(canonical_json(dict(stored)))
+    return {key: _tuples(value) for key, value in entry.items()} if family in _TUPLES else dict(entry)
+
+
+@functools.lru_cache(maxsize=256)
+def _dataset(family: str, config: str) -> Any:
+    import reasoning_gym
+
+    return reasoning_gym.create_dataset(family, seed=0, size=1, **json.loads(config))
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _library_version() -> str:
+    from importlib.metadata import version
+
+    return version("reasoning-gym")
+
+
+def _rows_of_worker(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The worker's rows as they come; it is ended when the reader stops early."""
+    paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": paths}
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.synthesize.gym_worker", canonical_json(dict(request))],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+    )
+    with worker:
+        try:
+            yield from _lines(worker.stdout)
+        finally:
+            worker.kill()
+
+
+def _lines(pipe: IO[str] | None) -> Iterator[dict[str, Any]]:
+    """Rows up to the worker's last word; a worker that dies without one is a bug and raises."""
+    for line in pipe or ():
+        row: dict[str, Any] = json.loads(line)
+        if row.get("done"):
+            return
+        yield row
+    raise RuntimeError("the reasoning-gym worker ended without a last word")
+
+
+def _mistake(row: Mapping[str, Any]) -> SetupError:
+    if row["error"] == "unknown family":
+        return unknown_name("reasoning-gym family", row["family"], row["known"])
+    return SetupError(f"reasoning-gym family {row['family']!r}: {row['error']}.")

@@ -1,0 +1,212 @@
+"""The synthesizer over executable templates: problems balanced over levels, then templates.
+
+A pure function of its options, the budget and the seed; a smaller budget gives a prefix of a larger one. Every problem
+carries what regenerates it byte for byte. It knows no workspace and no model.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.synthesize.library import TEMPLATES
+from pipelines.synthesize.splits import belongs, templates_of
+from pipelines.synthesize.template import LEVELS, Params, Solution, Template, solution_graph
+from pipelines.synthesize.user import is_reference, load_template, source_digest
+from storage.errors import SetupError, unknown_name
+from storage.ids import digest128, sha256_text
+from storage.records import Problem
+
+SOURCE = "rollmill-templates"
+USER_SOURCE = "user-template"
+LICENCE = "Apache-2.0"
+VERSION = "1"
+
+# So many fresh instances in a row that were all seen before or belong to another split: the template has no more here.
+_PATIENCE = 400
+
+
+class Templates:
+    """Problems from executable templates: of ours by name, of a user's by `module:Class` or `file.py:Class`."""
+
+    name = "templates"
+
+    def __init__(
+        self,
+        *,
+        levels: Sequence[int] = LEVELS,
+        templates: Sequence[str] | None = None,
+        skills: Sequence[str] | None = None,
+        split: str = "train",
+    ) -> None:
+        self.levels = _checked_levels(levels)
+        self.split = split
+        self.templates = _chosen(templates, skills, split)
+        users = sorted(source_digest(template) for name, template in self.templates.items() if is_reference(name))
+        self.version = f"{VERSION}+{sha256_text(' '.join(users))[:12]}" if users else VERSION
+
+    def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
+        """`budget` problems with distinct prompts; SetupError when there are not so many."""
+        if budget < 1:
+            raise SetupError(f"a budget of {budget} problems is not possible; give 1 or more.")
+        return self._problems(budget, seed)
+
+    def _problems(self, budget: int, seed: int) -> Iterator[Problem]:
+        seen: set[str] = set()
+        queues = {level: _shuffled(list(self.templates), seed, level) for level in self.levels}
+        drawn: dict[tuple[int, str], int] = {}
+        for index in range(budget):
+            level = self.levels[index % len(self.levels)]
+            problem = self._next(level, queues[level], drawn, seen, seed)
+            if problem is None:
+                raise SetupError(
+                    f"only {index // len(self.levels)} distinct problems were found at level {level} of split"
+                    f" {self.split!r}: too few for {budget} problems over {len(self.levels)} levels.",
+                    next_command="ask for fewer problems, or for more levels or templates",
+                )
+            yield problem
+
+    def _next(
+        self, level: int, queue: list[str], drawn: dict[tuple[int, str], int], seen: set[str], seed: int
+    ) -> Problem | None:
+        """The next new problem of a level; templates take turns, and one that has no more leaves the queue."""
+        while queue:
+            name = queue.pop(0)
+            for _ in range(_PATIENCE):
+                attempt = drawn[level, name] = drawn.get((level, name), -1) + 1
+                problem = self._attempt(name, level, _instance_seed(seed, name, level, attempt))
+                if problem is not None and problem.prompt_id not in seen:
+                    seen.add(problem.prompt_id)
+                    queue.append(name)
+                    return problem
+        return None
+
+    def _attempt(self, reference: str, level: int, seed: int) -> Problem | None:
+        template = self.templates[reference]
+        drawn = _draw(template, level, seed)
+        if not belongs(self.split, template.name, drawn.params, drawn.solution):
+            return None
+        return _problem(template, reference, drawn, self.split)
+
+
+def regenerate(problem: Problem) -> Problem:
+    """The same problem made again from its template, level and seed; for a user's template its file must still be there."""
+    reference = str(problem.meta.get("reference", problem.template))
+    template = load_template(reference) if is_reference(reference) else _builtin(reference)
+    if problem.level is None or "seed" not in problem.meta:
+        raise SetupError(f"problem {problem.id} was not made by a template: it has no level or seed.")
+    return _problem(template, reference, _draw(template, problem.level, int(problem.meta["seed"])), problem.split)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """One instance: everything that follows from (template, level, seed)."""
+
+    level: int
+    seed: int
+    params: Params
+    phrasing: int
+    solution: Solution
+
+
+def _draw(template: Template, level: int, seed: int) -> _Drawn:
+    rng = random.Random(seed)
+    params = template.sample(level, rng)
+    return _Drawn(level, seed, params, rng.randrange(template.phrasings), template.solve(params))
+
+
+def _problem(template: Template, reference: str, drawn: _Drawn, split: str) -> Problem:
+    meta: dict[str, Any] = {
+        "params": dict(drawn.params),
+        "phrasing": drawn.phrasing,
+        "graph": solution_graph(drawn.solution),
+        "steps": len(drawn.solution.steps),
+        "seed": drawn.seed,
+    }
+    ours = not is_reference(reference)
+    return Problem(
+        prompt=template.render(drawn.params, drawn.phrasing),
+        reference=drawn.solution.answer,
+        kind="number",
+        source=SOURCE if ours else USER_SOURCE,
+        licence=LICENCE if ours else None,
+        split=split,
+        level=drawn.level,
+        skill=template.skill,
+        template=template.name,
+        meta=meta if ours else {**meta, "reference": reference},
+    )
+
+
+def _instance_seed(seed: int, name: str, level: int, attempt: int) -> int:
+    """53 bits, so that the number survives every JSON reader."""
+    return int(digest128(["instance-seed", seed, name, level, attempt])[:16], 16) >> 11
+
+
+def _shuffled(names: list[str], seed: int, level: int) -> list[str]:
+    random.Random(_instance_seed(seed, "order", level, 0)).shuffle(names)
+    return names
+
+
+def _checked_levels(levels: Sequence[int]) -> tuple[int, ...]:
+    if not levels:
+        raise SetupError("levels is empty.", choices=[str(level) for level in LEVELS])
+    for level in levels:
+        if isinstance(level, bool) or level not in LEVELS:
+            raise SetupError(f"there is no level {level!r}.", choices=[str(level) for level in LEVELS])
+    return tuple(sorted(set(levels)))
+
+
+def _chosen(templates: Sequence[str] | None, skills: Sequence[str] | None, split: str) -> Mapping[str, Template]:
+    """The templates asked for, in a fixed order, cut down to the skills asked for; SetupError when none is left."""
+    known = templates_of(split)
+    chosen: dict[str, Template] = {}
+    for name in known if templates is None else templates:
+        if is_reference(name):
+            chosen[name] = _users(name, split)
+        elif name in known:
+            chosen[name] = TEMPLATES[name]()
+        elif name in TEMPLATES:
+            raise SetupError(f"template {name!r} is not in split {split!r}.", choices=known)
+        else:
+            raise unknown_name("template", name, known)
+    _distinct_names(chosen)
+    if skills is None:
+        return _some(chosen)
+    present = {template.skill for template in chosen.values()}
+    for skill in skills:
+        if skill not in present:
+            raise unknown_name("skill", skill, present)
+    return _some({name: template for name, template in chosen.items() if template.skill in skills})
+
+
+def _users(reference: str, split: str) -> Template:
+    if split == "evaluation":
+        raise SetupError(
+            f"template {reference!r} cannot be in split 'evaluation': that is for templates known never to be trained on.",
+            choices=["train", "heldout"],
+        )
+    return load_template(reference)
+
+
+def _distinct_names(chosen: Mapping[str, Template]) -> None:
+    """Instances are told apart by template name: a user's template may not take the name of another one."""
+    taken: set[str] = set()
+    for reference, template in chosen.items():
+        if template.name in taken or (is_reference(reference) and template.name in TEMPLATES):
+            raise SetupError(
+                f"the template name {template.name!r} of {reference!r} is taken; give the template another name."
+            )
+        taken.add(template.name)
+
+
+def _some(chosen: Mapping[str, Template]) -> Mapping[str, Template]:
+    if not chosen:
+        raise SetupError("no template is left with these options.", choices=sorted(TEMPLATES))
+    return chosen
+
+
+def _builtin(name: str) -> Template:
+    if name not in TEMPLATES:
+        raise unknown_name("template", name, TEMPLATES)
+    return TEMPLATES[name]()

@@ -1,0 +1,127 @@
+"""A user's own templates: `package.module:Class` or `path/to/file.py:Class`, validated before use.
+
+Knows where to look and what to say when nothing is there; a file is looked for from the current folder.
+"""
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+from pipelines.synthesize.template import Template
+from pipelines.synthesize.validation import fingerprint, require_valid
+from storage.errors import SetupError, unknown_name
+
+# Far more than a hundred instances need, far less than a person waits for a template that loops.
+_LIMIT_S = 60
+
+
+def is_reference(name: str) -> bool:
+    """Whether a name means code of the user's rather than a template of ours."""
+    return ":" in name or name.endswith(".py")
+
+
+def load_template(reference: str) -> Template:
+    """The validated template behind a reference; SetupError when it is not found, cannot be built or fails a test."""
+    cls = load_class(reference)
+    try:
+        template = cast(Callable[[], Template], cls)()
+    except Exception as error:
+        raise SetupError(f"template {reference!r} cannot be built without arguments: {error}.") from error
+    _same_elsewhere(template, reference)
+    require_valid(template, reference)
+    return template
+
+
+def load_class(reference: str) -> type[object]:
+    """The class behind `module:Class` or `file.py:Class`; a file with a single template needs no `:Class`."""
+    place, _, attribute = reference.partition(":") if "\\" not in reference else reference.rpartition(":")
+    module = _from_file(place) if place.endswith(".py") else _from_module(place)
+    classes = {key: value for key, value in vars(module).items() if isinstance(value, type)}
+    own = [value for value in classes.values() if value.__module__ == module.__name__ and hasattr(value, "solve")]
+    if not attribute:
+        if len(own) == 1:
+            return own[0]
+        raise SetupError(f"{reference!r} holds {len(own)} templates.", next_command=f"name one, as in {place}:ClassName")
+    if attribute not in classes:
+        raise unknown_name(f"class in {place}", attribute, classes)
+    return classes[attribute]
+
+
+def source_digest(template: Template) -> str:
+    """Hash of the file that defines a user's template, so that an edited template is another version."""
+    module = sys.modules.get(type(template).__module__)
+    path = getattr(module, "__file__", None)
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
+
+
+def _same_elsewhere(template: Template, reference: str) -> None:
+    """Ask a second process with other string hashes for the same instances: catches hash(), set order, endless loops."""
+    code = f"import sys; from {__name__} import say; say(sys.argv[1])"
+    hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    command = [sys.executable, "-c", code, reference]
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_LIMIT_S)
+    except subprocess.TimeoutExpired as error:
+        raise SetupError(f"template {reference!r} does not finish: no samples after {_LIMIT_S} seconds.") from error
+    if done.returncode == 0 and done.stdout.split()[-1:] != [_said(template)]:
+        raise SetupError(
+            f"template {reference!r} fails single_valued: another process gets other instances from the same seeds.",
+            next_command="take chance only from rng, and neither hash() nor the order of sets",
+        )
+
+
+def say(reference: str) -> None:
+    """Print what a template says, for a process that compares; a crash says nothing and is told by validation."""
+    sys.stdout.write(_said(cast(Callable[[], Template], load_class(reference))()) + "\n")
+
+
+def _said(template: Template) -> str:
+    try:
+        return fingerprint(template)
+    except Exception:  # what it raised is told by is_executable
+        return "nothing"
+
+
+def _from_file(place: str) -> ModuleType:
+    path = Path(place)
+    if not path.is_file():
+        raise _no_file(path)
+    source = path.read_bytes()
+    name = f"rollmill_user_template_{hashlib.sha256(str(path.resolve()).encode() + source).hexdigest()[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SetupError(f"{place!r} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise SetupError(f"{place!r} cannot be loaded: {type(error).__name__}: {error}.") from error
+    return module
+
+
+def _no_file(path: Path) -> SetupError:
+    beside = sorted(item.name for item in path.parent.glob("*.py")) if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return SetupError(f"there is no file {str(path)!r}.{hint}", choices=beside)
+
+
+def _from_module(place: str) -> ModuleType:
+    try:
+        return importlib.import_module(place)
+    except Exception as error:
+        raise SetupError(f"module {place!r} cannot be imported: {type(error).__name__}: {error}.") from error

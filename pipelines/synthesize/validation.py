@@ -1,0 +1,202 @@
+"""Five recorded tests that a template must pass before it makes problems (EFA: executable functional abstractions).
+
+- is_extractable: the object has the parts of a template;
+- is_executable: sample, render and solve run at every level and give text, steps and an answer;
+- has_dof: instances differ in numbers, text and answer (degrees of freedom);
+- single_valued: asked again, by a fresh object, the template says the same, and one text has one answer;
+- matches_original: text and code agree: every parameter is in the text, every step follows from the text's numbers (and
+  the template's `constants`), the last step gives the answer, and `answer_check`, where there is one, gives it too.
+
+What they cannot see: a text that says something else than the code does with the same numbers, when there is no
+`answer_check` written apart. Knows no particular template.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from pipelines.synthesize.steps import check_steps, numbers_in
+from pipelines.synthesize.template import LEVELS, SCENERY, Params, Solution, Template
+from storage.errors import SetupError
+from storage.ids import canonical_json, sha256_text
+
+CHECKS: tuple[str, ...] = ("is_extractable", "is_executable", "has_dof", "single_valued", "matches_original")
+_SEEDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One recorded test: `detail` says what was found when it did not pass."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The recorded tests of one template, in the order of CHECKS; tests after a fatal one are recorded as not passed."""
+
+    template: str
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all tests passed."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The names of the tests that did not pass."""
+        return tuple(check.name for check in self.checks if not check.passed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    level: int
+    seed: int
+    params: Params
+    texts: tuple[str, ...]
+    solution: Solution
+
+
+def validate(template: Any) -> Validation:
+    """Run the five tests on a template (a class without arguments, or an object); never raises on a bad template."""
+    name = str(getattr(template, "name", None) or getattr(template, "__name__", type(template).__name__))
+    checks = [_extractable(template)]
+    instances: list[_Instance] = []
+    if checks[0].passed:
+        checks.append(_recorded("is_executable", lambda: _executable(template, instances)))
+    if len(checks) == 2 and checks[1].passed:
+        checks.append(_recorded("has_dof", lambda: _degrees_of_freedom(instances)))
+        checks.append(_recorded("single_valued", lambda: _single_valued(template, instances)))
+        checks.append(_recorded("matches_original", lambda: _matches(template, instances)))
+    checks += [Check(missing, passed=False, detail="not reached") for missing in CHECKS[len(checks) :]]
+    return Validation(name, tuple(checks))
+
+
+def require_valid(template: Any, reference: str) -> None:
+    """Raise a SetupError that names the first failed test of a user's template."""
+    for check in validate(template).checks:
+        if not check.passed:
+            raise SetupError(
+                f"template {reference!r} fails {check.name}: {check.detail}.",
+                next_command="mend the template and run the command again",
+            )
+
+
+def fingerprint(template: Any) -> str:
+    """Hash of what a template says at every level for some seeds; equal in every process for a sound one."""
+    made = _fresh(template)
+    instances = [_instance(made, level, seed) for level in LEVELS for seed in range(_SEEDS)]
+    said = [[dict(i.params), i.texts, i.solution.steps, i.solution.answer] for i in instances]
+    return sha256_text(canonical_json(said))
+
+
+def parameter_numbers(params: Params) -> Iterator[int]:
+    """Every number among the parameters that the text must state: all integers but the level and scenery."""
+    for key, value in params.items():
+        if key != "level" and key not in SCENERY:
+            yield from _numbers(value)
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _numbers(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _numbers(item)
+
+
+def _recorded(name: str, test: Callable[[], str | None]) -> Check:
+    """A test's outcome; whatever a template raises is a finding about it, not an error of ours."""
+    try:
+        detail = test()
+    except Exception as error:
+        detail = f"{type(error).__name__}: {error}"
+    return Check(name, detail is None, detail or "")
+
+
+def _fresh(template: Any) -> Template:
+    made: Template = template() if isinstance(template, type) else template
+    return made
+
+
+def _extractable(template: Any) -> Check:
+    parts = [part for part in ("sample", "render", "solve") if not callable(getattr(template, part, None))]
+    parts += [part for part in ("name", "skill") if not isinstance(getattr(template, part, None), str)]
+    phrasings = getattr(template, "phrasings", None)
+    if not isinstance(phrasings, int) or phrasings < 1:
+        parts.append("phrasings")
+    return Check("is_extractable", not parts, f"it has no usable {', '.join(parts)}" if parts else "")
+
+
+def _executable(template: Any, instances: list[_Instance]) -> str | None:
+    made = _fresh(template)
+    for level in LEVELS:
+        for seed in range(_SEEDS):
+            instance = _instance(made, level, seed)
+            instances.append(instance)
+            solution = instance.solution
+            canonical_json(dict(instance.params))
+            if not all(isinstance(text, str) and text.strip() for text in instance.texts):
+                return f"a text at level {level} is empty"
+            if not solution.steps or not isinstance(solution.answer, str) or not solution.answer:
+                return f"a solution at level {level} has no steps or no answer text"
+    return None
+
+
+def _instance(template: Template, level: int, seed: int) -> _Instance:
+    params = template.sample(level, random.Random(seed))
+    texts = tuple(template.render(params, phrasing) for phrasing in range(template.phrasings))
+    return _Instance(level, seed, params, texts, template.solve(params))
+
+
+def _degrees_of_freedom(instances: list[_Instance]) -> str | None:
+    for level in LEVELS:
+        here = [instance for instance in instances if instance.level == level]
+        for what, values in (
+            ("parameters", {canonical_json(dict(instance.params)) for instance in here}),
+            ("texts", {instance.texts[0] for instance in here}),
+            ("answers", {instance.solution.answer for instance in here}),
+        ):
+            if len(values) < 2:
+                return f"{len(here)} instances at level {level} have the same {what}"
+    return None
+
+
+def _single_valued(template: Any, instances: list[_Instance]) -> str | None:
+    answers: dict[str, str] = {}
+    made = _fresh(template)
+    for instance in instances:
+        again = _instance(made, instance.level, instance.seed)
+        if again != instance:
+            return f"level {instance.level}, seed {instance.seed} gives another instance when asked again"
+        for text in instance.texts:
+            if answers.setdefault(text, instance.solution.answer) != instance.solution.answer:
+                return f"one text has the answers {answers[text]} and {instance.solution.answer}: {text!r}"
+    return None
+
+
+def _matches(template: Any, instances: list[_Instance]) -> str | None:
+    made = _fresh(template)
+    constants = {Fraction(number) for number in getattr(template, "constants", ())}
+    answer_check = getattr(made, "answer_check", None)
+    for instance in instances:
+        for text in instance.texts:
+            stated = numbers_in(text)
+            missing = [number for number in parameter_numbers(instance.params) if abs(number) not in stated]
+            if missing:
+                return f"the parameter {missing[0]} is not in the text {text!r}"
+            wrong = check_steps(instance.solution.steps, instance.solution.answer, stated | constants)
+            if wrong:
+                return f"{wrong} ({text!r})"
+        checked = instance.solution.answer if answer_check is None else str(answer_check(instance.params))
+        if checked != instance.solution.answer:
+            return f"solve says {instance.solution.answer}, answer_check {checked} ({instance.texts[0]!r})"
+    return None
