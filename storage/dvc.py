@@ -27,7 +27,7 @@ def add(path: Path) -> Tracked:
     root = repository(path, ".dvc")
     if root is None:
         return Tracked((), f"warning: {path.name} is not tracked: no DVC repository here (git init && dvc init).")
-    done = _patient(["add", "--quiet", str(path.resolve().relative_to(root))], root)
+    done = _patient(["add", str(path.resolve().relative_to(root))], root)
     if done.returncode:
         return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {_first_line(done.stderr)}")
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
@@ -69,4 +69,5 @@ def git_add_line(files: list[Path]) -> str | None:
 
 def _first_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0].removeprefix("ERROR: ") if lines else "no message"
+    named = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return (named or lines or ["no message"])[0]

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,10 +19,19 @@ from storage.versions.rebase import rebase
 from storage.versions.resolve import resolve, versions
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
-from tests.storage.versions.conftest import snapshot, ws
+from tests.storage.versions.conftest import snapshot
 
-__all__ = ["snapshot", "ws"]
+__all__ = ["snapshot"]
 Build = Callable[..., Snapshot]
+CHILD = """
+import sys
+from pathlib import Path
+from storage.versions.publish import publish
+from storage.workspace import Workspace
+from tests.storage.versions.conftest import build
+with Workspace.open(Path(sys.argv[1])) as ws:
+    publish(ws, build(), report_html="<p>ok</p>", report_json={"passed": True})
+"""
 
 
 def git(root: Path, *arguments: str, code: int = 0) -> str:
@@ -155,3 +167,29 @@ def test_two_clones_settle_their_versions_with_dvc_pointers(
         0,
         6,
     ]
+    found = [load_snapshot(info) for info in versions(repository.datasets, "toy")]
+    assert [one.decisions["kept"].to_pylist().count(True) for one in found] == [2, 0, 6]
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("point", ["publish.renamed", "publish.index", "publish.dvc"])
+def test_a_publisher_killed_around_dvc_leaves_a_tracked_version(repository: Workspace, point: str) -> None:
+    environment = {**os.environ, "ROLLMILL_FAILPOINT": point}
+    command = [sys.executable, "-c", CHILD, str(repository.root)]
+    child = subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    messages = finish_interrupted(repository)
+    assert [line.split()[0] for line in messages] == ["published", "git"]
+    assert (repository.datasets / "toy/.gitignore").read_text() == "/v1-ab183de1\n"
+    assert run_dvc(repository.root, "status") == "Data and pipelines are up to date.\n"
+    assert [info.folder for info in versions(repository.datasets, "toy")] == ["v1-ab183de1"]
+
+
+@pytest.mark.services
+def test_tracking_waits_for_another_dvc_command(repository: Workspace) -> None:
+    for name in ("a", "b", "c"):
+        (repository.root / name).mkdir()
+        (repository.root / name / "rows").write_text(name)
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda name: dvc.add(repository.root / name), ("a", "b", "c")))
+    assert [one.warning for one in done] == [None, None, None]
