@@ -49,7 +49,7 @@ class ProblemDetail:
 
 def problem_detail(scope: Scope, problem_id: str) -> ProblemDetail:
     """Everything about one problem of a scope; SetupError where the scope has no such problem."""
-    with scope.connection() as connection:
+    with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
         problems = from_table("problems", _table(connection, "SELECT * FROM problems WHERE id = ?", problem_id))
         if not problems:
             raise SetupError(f"{scope.name} has no problem {problem_id!r}.")

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from storage.queries.scope import PENDING, Scope
+from storage.queries.scope import Scope
+from storage.queries.views import PENDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,10 @@ class Funnel:
 
 def funnel(scope: Scope) -> Funnel:
     """The funnel of a scope, live while a run writes."""
-    with scope.connection() as connection:
-        groups = connection.execute("SELECT outcome, kept, reason, count(*) FROM rollouts GROUP BY ALL").fetchall()
+    with scope.connection("outcomes") as connection:
+        groups = connection.execute("SELECT outcome, kept, reason, count(*) FROM outcomes GROUP BY ALL").fetchall()
         problems, kept_problems = connection.execute(
-            "SELECT count(DISTINCT problem_id), count(DISTINCT problem_id) FILTER (kept) FROM rollouts"
+            "SELECT count(DISTINCT problem_id), count(DISTINCT problem_id) FILTER (kept) FROM outcomes"
         ).fetchall()[0]
     outcomes: dict[str, int] = {}
     dropped: dict[str, int] = {}

@@ -113,7 +113,7 @@ class WorkspaceView:
         return every[0].id
 
     def _keep(self, scope: Scope) -> "duckdb.DuckDBPyConnection":
-        connection = scope.open()
+        connection = scope.open("rollouts", "problems", "completions")
         self._open.append(connection)
         return connection
 

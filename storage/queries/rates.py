@@ -18,7 +18,7 @@ GROUPS: tuple[By, ...] = ("level", "skill", "template", "source")
 _COUNTS = """
 SELECT p.id, p.{by} AS grp, p.template, m.correct, m.judged, m.undecided, r.rollouts, r.kept
 FROM (SELECT id, level, skill, template, source FROM problems) p
-JOIN (SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept FROM rollouts GROUP BY 1) r
+JOIN (SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept FROM outcomes GROUP BY 1) r
   ON r.problem_id = p.id
 LEFT JOIN (
     SELECT problem_id, count(*) FILTER (outcome = 'correct') AS correct,
@@ -74,7 +74,7 @@ def overall_rate(scope: Scope) -> GroupRate:
 
 
 def _problems(scope: Scope, by: str) -> list[_Problem]:
-    with scope.connection() as connection:
+    with scope.connection("rollouts", "outcomes", "problems") as connection:
         rows = connection.execute(_COUNTS.format(by=by, measured=scope.measured())).fetchall()
     return [
         _Problem(group, template, correct or 0, judged or 0, undecided or 0, rollouts, kept)

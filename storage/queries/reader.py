@@ -56,6 +56,11 @@ class Reader:
         segments = store.readable(store.registry.segments(kind))
         return select(kind, [one for one in segments if producer in (None, one.producer)], store.path)
 
+    def count(self, kind: Kind, producer: str) -> int:
+        """How many rows of a kind one producer has, from the ledger alone."""
+        store = self._workspace.segments
+        return sum(one.rows for one in store.readable(store.registry.segments(kind)) if one.producer == producer)
+
     def close(self) -> None:
         """Release connections; safe to call twice."""
         self._workspace.close()

@@ -77,7 +77,7 @@ def search_problems(scope: Scope, filters: Filters | None = None, *, page: int =
         WITH {counted} SELECT p.id, c.* EXCLUDE (problem_id), p.level FROM problems p JOIN counted c ON c.problem_id = p.id
         WHERE {" AND ".join(conditions) or "true"}
     """
-    with scope.connection() as connection:
+    with scope.connection("rollouts", "problems") as connection:
         connection.execute(f"CREATE TEMP TABLE matching AS {matching}", values)
         total: int = connection.execute("SELECT count(*) FROM matching").fetchall()[0][0]
         pages = max(1, -(-total // size))
@@ -95,7 +95,7 @@ def choices(scope: Scope, column: str) -> list[Any]:
     """The values that level, skill or template take among the scope's problems, sorted."""
     if column not in {"level", "skill", "template"}:
         raise ValueError(f"no choices of {column}")
-    with scope.connection() as connection:
+    with scope.connection("problems") as connection:
         query = f"SELECT DISTINCT {column} FROM problems WHERE {column} IS NOT NULL ORDER BY 1"
         return [value for (value,) in connection.execute(query).fetchall()]
 

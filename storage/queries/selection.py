@@ -62,6 +62,6 @@ def pass_rate_bands(scope: Scope) -> list[Band]:
         SELECT least({BANDS - 1}, correct * {BANDS} // judged) AS band, count(*), sum(rollouts), sum(kept)
         FROM one WHERE judged > 0 GROUP BY band
     """
-    with scope.connection() as connection:
+    with scope.connection("rollouts") as connection:
         found = {int(band): tuple(map(int, counts)) for band, *counts in connection.execute(query).fetchall()}
     return [Band(index / BANDS, (index + 1) / BANDS, *found.get(index, (0, 0, 0))) for index in range(BANDS)]

@@ -1,0 +1,117 @@
+"""The views that questions are asked of, for a run, a dataset version and a workspace. Knows SQL and no question.
+
+- `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, outcome, verifier, verifier_version, kept
+  and reason. The outcome is that of the first verifier of the chain that decided, `pending` while the chain has not finished.
+- `outcomes`: the same without sample_index, which spares a join.
+- `problems`, `completions`, `verdicts`: the columns of their kinds.
+
+A view costs a listing of files, so only wanted ones are made; a column that a question does not name is not read.
+"""
+
+# ruff: noqa: S608 (the SQL is made of our own names and of quoted literals)
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Literal
+
+from storage.queries.reader import Reader
+from storage.runs import Run
+from storage.segments.views import quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+View = Literal["rollouts", "outcomes", "problems", "completions", "verdicts"]
+
+PENDING = "pending"
+_NOT_DECIDED = "CAST(NULL AS BOOLEAN) AS kept, CAST(NULL AS VARCHAR) AS reason"
+
+_DECIDED = """
+CREATE VIEW rollouts AS
+SELECT d.problem_id, d.completion_id, p.sample_index, d.outcome, d.verifier, d.verifier_version, d.kept, d.reason
+FROM decided d JOIN planned p USING (problem_id, completion_id)
+"""
+_JUDGED = f"""
+CREATE VIEW rollouts AS
+SELECT p.problem_id, p.completion_id, p.sample_index,
+       CASE WHEN v.found IS NULL OR (v.found.outcome = 'undecided' AND v.judged < {{length}}) THEN '{PENDING}'
+            ELSE v.found.outcome END AS outcome,
+       v.found.verifier AS verifier, v.found.version AS verifier_version, {_NOT_DECIDED}
+FROM planned p LEFT JOIN (
+    SELECT completion_id, problem_id,
+           arg_min({{{{outcome: outcome, verifier: verifier, version: version}}}},
+                   CASE WHEN outcome = 'undecided' THEN 2 * {{length}} - rank ELSE rank END) AS found, count(*) AS judged
+    FROM verdicts JOIN (VALUES {{chain}}) AS chain(verifier, version, rank) USING (verifier, version)
+    GROUP BY completion_id, problem_id
+) v USING (completion_id, problem_id)
+"""
+_OF_WORKSPACE = f"""
+CREATE VIEW rollouts AS
+SELECT p.id AS problem_id, c.id AS completion_id, c.sample_index, coalesce(v.found.outcome, '{PENDING}') AS outcome,
+       v.found.verifier AS verifier, v.found.version AS verifier_version, {_NOT_DECIDED}
+FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
+LEFT JOIN (
+    SELECT completion_id, problem_id,
+           arg_max({{outcome: outcome, verifier: verifier, version: version}},
+                   (outcome <> 'undecided', verifier, version)) AS found
+    FROM verdicts GROUP BY completion_id, problem_id
+) v ON v.completion_id = c.id AND v.problem_id = p.id
+"""
+_OF_VERSION = """
+CREATE VIEW rollouts AS
+SELECT d.problem_id, d.completion_id, r.sample_index, d.outcome, d.verifier, d.verifier_version, d.kept, d.reason
+FROM version.decisions d JOIN version.rollouts r ON r.id = d.completion_id
+"""
+_OUTCOMES = "CREATE VIEW outcomes AS SELECT problem_id, completion_id, outcome, kept, reason FROM {rows}"
+
+
+def of_run(
+    connection: "duckdb.DuckDBPyConnection", reader: Reader, run: Run, *, decided: bool, wanted: Collection[View]
+) -> None:
+    """The views of a run: its decisions once it has decided, until then its plan with the verdicts there are."""
+    connection.execute(f"CREATE VIEW planned AS {reader.rows('plan', run.id)}")
+    if decided:
+        connection.execute(f"CREATE VIEW decided AS {_latest(reader, run)}")
+    if "completions" in wanted:
+        connection.execute(f"CREATE VIEW completions AS {reader.rows('completions')}")
+    if "verdicts" in wanted or not decided:
+        connection.execute(f"CREATE VIEW verdicts AS {reader.rows('verdicts')}")
+    if "problems" in wanted:
+        mine = "SELECT problem_id FROM planned"
+        connection.execute(f"CREATE VIEW problems AS SELECT * FROM ({reader.rows('problems')}) WHERE id IN ({mine})")
+    connection.execute(_DECIDED if decided else _judged(run))
+    connection.execute(_OUTCOMES.format(rows="decided" if decided else "rollouts"))
+
+
+def of_workspace(connection: "duckdb.DuckDBPyConnection", reader: Reader) -> None:
+    """The views of everything stored."""
+    for kind in ("problems", "completions", "verdicts"):
+        connection.execute(f"CREATE VIEW {kind} AS {reader.rows(kind)}")
+    connection.execute(_OF_WORKSPACE)
+    connection.execute(_OUTCOMES.format(rows="rollouts"))
+
+
+def of_version(connection: "duckdb.DuckDBPyConnection", database: str) -> None:
+    """The views of a dataset version, from its own file."""
+    connection.execute(f"ATTACH {quoted(database)} AS version (READ_ONLY)")
+    connection.execute("CREATE VIEW problems AS SELECT * FROM version.problems")
+    connection.execute("CREATE VIEW completions AS SELECT * FROM version.rollouts")
+    connection.execute("CREATE VIEW verdicts AS SELECT * FROM version.verdicts")
+    connection.execute(_OF_VERSION)
+    connection.execute(_OUTCOMES.format(rows="version.decisions"))
+
+
+def _latest(reader: Reader, run: Run) -> str:
+    """A run decided anew (its verdicts changed) has several sets of decisions; the last one registered counts."""
+    rows = reader.rows("decisions", run.id)
+    if reader.count("decisions", run.id) == reader.count("plan", run.id):
+        return rows
+    return (
+        f"SELECT * EXCLUDE (position) FROM (SELECT *, row_number() OVER () AS position FROM ({rows})) "
+        "QUALIFY row_number() OVER (PARTITION BY completion_id, problem_id ORDER BY position DESC) = 1"
+    )
+
+
+def _judged(run: Run) -> str:
+    chain = run.recipe.get("resolved", {}).get("verifiers", [])
+    rows = [f"({quoted(name)}, {quoted(version)}, {rank})" for rank, (name, version) in enumerate(chain)]
+    return _JUDGED.format(chain=", ".join(rows) or "('', '', 0)", length=len(chain) or 1)
