@@ -1,0 +1,152 @@
+"""A tree of notation as an exact formula. Knows functions by name only: what it cannot reduce becomes an opaque atom."""
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from pipelines.verify import algebra
+from pipelines.verify.algebra import Formula, Unsupported
+from pipelines.verify.grammar import Node
+
+_MAX_FACTORIAL = 300
+_MAX_BINOMIAL = 1_000
+
+
+def formula(node: Node) -> Formula:
+    """The exact value of a scalar tree; `Unsupported` for what is no scalar or grows beyond the bounds."""
+    build = _BUILD.get(node.op)
+    if build is None:
+        raise Unsupported(f"{node.op} is no number")
+    return build(node)
+
+
+def symbol_name(node: Node) -> str | None:
+    """The name of a bare symbol (x, x_1, f', a word), or None."""
+    if node.op in ("name", "word"):
+        return node.text
+    if node.op == "prime":
+        name = symbol_name(node.args[0])
+        return None if name is None else name + "'"
+    if node.op == "_":
+        name, index = symbol_name(node.args[0]), _index(node.args[1])
+        return None if name is None or index is None else f"{name}_{index}"
+    return None
+
+
+def _index(node: Node) -> str | None:
+    if node.op == "number":
+        return node.text
+    return _index(node.args[0]) if node.op == "group" else symbol_name(node)
+
+
+def opaque(name: str, *inside: Formula) -> Formula:
+    """An atom that equals only itself: a function of exact arguments that is not reduced."""
+    return algebra.atom(f"f:{name}({', '.join(item.key() for item in inside)})")
+
+
+def _number(node: Node) -> Formula:
+    assert node.value is not None
+    return algebra.constant(node.value)
+
+
+def _name(node: Node) -> Formula:
+    name = symbol_name(node)
+    if name is None or node.op == "word":
+        raise Unsupported("words in a formula")
+    return algebra.atom({"pi": "c:pi", "e": "c:e", "i": "i"}.get(name, f"s:{name}"))
+
+
+def _power(node: Node) -> Formula:
+    base, exponent = formula(node.args[0]), formula(node.args[1])
+    value = exponent.rational()
+    if value is None:
+        return opaque("power", base, exponent)
+    try:
+        return algebra.power(base, value)
+    except Unsupported:
+        if value.denominator == 1 and abs(value) <= 64:
+            raise
+        return opaque("power", base, exponent)
+
+
+def _root(node: Node) -> Formula:
+    degree, base = formula(node.args[0]).rational(), formula(node.args[1])
+    if degree is None or degree.denominator != 1 or degree < 2:
+        raise Unsupported("root of a strange degree")
+    try:
+        return algebra.power(base, 1 / degree, real_root=True)
+    except Unsupported:
+        return opaque(f"root{degree}", base)
+
+
+def _factorial(node: Node) -> Formula:
+    inner = formula(node.args[0])
+    value = inner.rational()
+    if value is not None and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL:
+        return algebra.constant(math.factorial(int(value)))
+    return opaque("factorial", inner)
+
+
+def _binomial(node: Node) -> Formula:
+    top, bottom = (formula(arg) for arg in node.args)
+    n, k = top.rational(), bottom.rational()
+    if n is not None and k is not None and n.denominator == k.denominator == 1 and 0 <= n <= _MAX_BINOMIAL and k >= 0:
+        return algebra.constant(math.comb(int(n), int(k)))
+    return opaque("binomial", top, bottom)
+
+
+def _rounding(name: str, reduce: Callable[[Fraction], int | Fraction]) -> Callable[[Node], Formula]:
+    def build(node: Node) -> Formula:
+        inner = formula(node.args[0])
+        value = inner.rational()
+        return opaque(name, inner) if value is None else algebra.constant(reduce(value))
+
+    return build
+
+
+def _call(node: Node) -> Formula:
+    args = [formula(arg) for arg in node.args]
+    if node.text == "exp" and len(args) == 1:
+        return _power(Node("^", (Node("name", (), "e"), node.args[0])))
+    if node.text in ("ln", "log") and len(args) == 1 and args[0].rational() == 1:
+        return algebra.constant(0)
+    return opaque(node.text, *args)
+
+
+def _apply(node: Node) -> Formula:
+    inner = node.args[1]
+    args = inner.args if inner.op in ("bracket", "group") else (inner,)
+    return opaque(node.args[0].text, *(formula(arg) for arg in args))
+
+
+def _two(combine: Callable[[Formula, Formula], Formula]) -> Callable[[Node], Formula]:
+    return lambda node: combine(formula(node.args[0]), formula(node.args[1]))
+
+
+def _inner(node: Node) -> Formula:
+    return formula(node.args[0])
+
+
+_BUILD: Mapping[str, Callable[[Node], Formula]] = {
+    "number": _number,
+    "name": _name,
+    "prime": _name,
+    "_": _name,
+    "group": _inner,
+    "neg": lambda node: algebra.negate(_inner(node)),
+    "+": _two(algebra.add),
+    "-": _two(lambda a, b: algebra.add(a, algebra.negate(b))),
+    "*": _two(algebra.multiply),
+    "/": _two(algebra.divide),
+    "^": _power,
+    "root": _root,
+    "!": _factorial,
+    "binom": _binomial,
+    "abs": _rounding("abs", abs),
+    "floor": _rounding("floor", math.floor),
+    "ceil": _rounding("ceil", math.ceil),
+    "%": lambda node: algebra.divide(_inner(node), algebra.constant(100)),
+    "°": lambda node: algebra.multiply(_inner(node), algebra.atom("f:degree")),
+    "call": _call,
+    "apply": _apply,
+}

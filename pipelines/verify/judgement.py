@@ -1,0 +1,26 @@
+"""The question a worker process answers: is this answer that reference? Numbers first, then the library."""
+
+from typing import Any
+
+from pipelines.verify import library, numeric
+from pipelines.verify.policy import Asked
+from pipelines.verify.reading import read
+from pipelines.verify.same import Judge
+
+
+def warm_up() -> None:
+    """Imports that no question should pay for."""
+    library.load()
+
+
+def decide(question: dict[str, Any]) -> dict[str, Any]:
+    """{"outcome", "rule"} for {"reference", "answer", "scales", "unordered"}; may be slow, may be killed."""
+    reference, answer = str(question["reference"]), str(question["answer"])
+    asks = Asked(frozenset(question["scales"]), bool(question["unordered"]))
+    left, right = read(reference).value, read(answer).value
+    if left is not None and right is not None:
+        same = Judge(asks, numeric.agree).same(left, right)
+        if same is not None:
+            return {"outcome": "correct" if same else "incorrect", "rule": "numbers"}
+    outcome, rule = library.opinion(reference, answer)
+    return {"outcome": outcome, "rule": rule}

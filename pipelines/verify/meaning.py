@@ -1,0 +1,305 @@
+"""What an answer's tree says: a number, a list, an interval, an equation, words. Knows not when two are the same."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.verify import algebra
+from pipelines.verify.algebra import Formula, Unsupported
+from pipelines.verify.formulas import formula, symbol_name
+from pipelines.verify.grammar import Node
+
+Kind = Literal["list", "()", "[]", "set", "ratio"]
+_KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{..}": "set"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One value. `formula` is None where exact arithmetic gives up; `digits` counts those of a plain decimal."""
+
+    node: Node
+    formula: Formula | None
+    scale: str = ""
+    unit: str = ""
+    digits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Several values in brackets of one kind; `list` has none, `ratio` is 1:2 (or a time, 12:00), never reduced."""
+
+    kind: Kind
+    items: tuple["Value", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From low to high; None is infinite. `closed` says which ends belong to it."""
+
+    low: Scalar | None
+    high: Scalar | None
+    closed: tuple[bool, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """A union of intervals and sets."""
+
+    parts: tuple["Value", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """`name = value` or `name in value`."""
+
+    name: str
+    value: "Value"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """left sign right, where the sign is = or < or ≤, and neither side is a bare name."""
+
+    sign: str
+    left: Scalar
+    right: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Rows of equal length."""
+
+    rows: tuple[tuple["Value", ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text that is no mathematics, in its normal spelling."""
+
+    text: str
+
+
+Value = Scalar | Collection | Interval | Union | Named | Relation | Matrix | Words
+
+
+def meaning(node: Node) -> Value:
+    """What a tree says; `Unsupported` for combinations that no rule covers."""
+    if node.op in _STRUCTURES:
+        return _STRUCTURES[node.op](node)
+    if node.op == "neg" and node.args[0].op == "∞":
+        return Words("-∞")
+    if node.op == "_" and node.args[0].op == "number":
+        return _based(node)
+    if _contains(node, ("±", "∓")):
+        return Collection("set", (_scalar(_signed(node, "+")), _scalar(_signed(node, "-"))))
+    return _measured(node)
+
+
+def _based(node: Node) -> Words:
+    """A numeral with its base, 141_{13}: it stands for itself, for the problem asks for that base."""
+    index = node.args[1].args[0] if node.args[1].op == "group" else node.args[1]
+    if index.op != "number":
+        raise Unsupported("subscript of a number")
+    return Words(f"{node.args[0].text.lstrip('0')}_{index.text}")
+
+
+def _measured(node: Node) -> Scalar:
+    """A scalar with the unit or percent sign behind it."""
+    if node.op == "*" and node.args[1].op == "word":
+        return _with_unit(node.args[0], node.args[1].text)
+    if node.op == "*" and node.args[1].op == "^" and node.args[1].args[0].op == "word":
+        return _with_unit(node.args[0], f"{node.args[1].args[0].text}^{node.args[1].args[1].text}")
+    if node.op == "°" or (node.op == "neg" and node.args[0].op == "°"):
+        inner = node.args[0] if node.op == "°" else Node("neg", node.args[0].args)
+        return _with_unit(inner, "°")
+    if node.op == "%":
+        plain = _scalar(node.args[0])
+        return Scalar(plain.node, plain.formula, "%", "", plain.digits)
+    return _scalar(node)
+
+
+def _with_unit(node: Node, unit: str) -> Scalar:
+    plain = _measured(node)
+    if plain.unit:
+        return Scalar(plain.node, plain.formula, plain.scale, f"{plain.unit} {unit}", plain.digits)
+    low = unit.strip().lower()
+    if low in ("percent", "%"):
+        return Scalar(plain.node, plain.formula, "%", "", plain.digits)
+    return Scalar(plain.node, plain.formula, plain.scale, unit.strip(), plain.digits)
+
+
+def _scalar(node: Node) -> Scalar:
+    _refuse_structure(node)
+    try:
+        exact: Formula | None = formula(node)
+    except Unsupported as error:
+        if str(error) not in ("power too large", "number too large", "too many terms", "number too large to factor"):
+            raise
+        exact = None
+    inner = node.args[0] if node.op == "neg" else node
+    digits = len(inner.text.replace(".", "").lstrip("0")) if inner.op == "number" else 0
+    return Scalar(node, exact, digits=digits)
+
+
+def _refuse_structure(node: Node) -> None:
+    if node.op in ("list", "bracket", "union", "relation", "matrix", "word", "∞", "∅", "…", "±", "∓"):
+        raise Unsupported(f"{node.op} inside a formula")
+    if node.op not in ("call", "apply"):
+        for arg in node.args:
+            _refuse_structure(arg)
+
+
+def _list(items: list[Value]) -> Value:
+    """A bare list; `n = 2, 3` and `x = 2, x = 3` name the whole of it."""
+    names = [item.name if isinstance(item, Named) else None for item in items]
+    first = items[0]
+    if isinstance(first, Named) and not isinstance(first.value, Interval):
+        if all(name == first.name for name in names):
+            return Named(first.name, Collection("list", tuple(i.value for i in items if isinstance(i, Named))))
+        if not any(names[1:]):
+            return Named(first.name, Collection("list", (first.value, *items[1:])))
+    return Collection("list", tuple(items))
+
+
+def _bracket(node: Node) -> Value:
+    items = node.args
+    ends = [_infinite(item) for item in items]
+    if len(items) == 2 and (node.text not in _KINDS or any(ends)):
+        if node.text == "{..}":
+            raise Unsupported("infinity in a set")
+        low = None if ends[0] else _scalar(items[0])
+        high = None if ends[1] else _scalar(items[1])
+        if ends[0] == "+" or ends[1] == "-":
+            raise Unsupported("interval from plus infinity")
+        return Interval(low, high, (node.text[0] == "[" and not ends[0], node.text[1] == "]" and not ends[1]))
+    if node.text not in _KINDS:
+        raise Unsupported("half-open brackets")
+    return Collection(_KINDS[node.text], tuple(meaning(item) for item in items))
+
+
+def _infinite(node: Node) -> str:
+    if node.op == "∞":
+        return "+"
+    return "-" if node.op == "neg" and node.args[0].op == "∞" else ""
+
+
+def _matrix(node: Node) -> Matrix:
+    rows = tuple(tuple(meaning(item) for item in row.args) for row in node.args)
+    if len({len(row) for row in rows}) != 1:
+        raise Unsupported("ragged matrix")
+    return Matrix(rows)
+
+
+def _relation(node: Node) -> Value:
+    signs, sides = node.text, node.args
+    if set(signs) <= {"="}:
+        return _equation(sides)
+    if signs in ("≈",):
+        return meaning(sides[1] if _left_name(sides[0]) is not None else sides[0])
+    if signs == "∈":
+        name = _left_name(sides[0])
+        if name is None:
+            raise Unsupported("membership of a formula")
+        return Named(name, meaning(sides[1]))
+    return _inequality(signs, sides)
+
+
+def _equation(sides: tuple[Node, ...]) -> Value:
+    """`x = value`, a chain of equal numbers, or an equation in unknowns."""
+    name = _left_name(sides[0])
+    if name is not None:
+        if not _holds(sides[1:]):
+            raise Unsupported("chain of unequal sides")
+        return Named(name, meaning(sides[-1]))
+    left, right = _scalar(sides[0]), _scalar(sides[-1])
+    if left.formula is not None and left.formula.rational() is not None and _holds(sides):
+        return _measured(sides[-1])
+    if len(sides) > 2:
+        raise Unsupported("chain of equations")
+    return Relation("=", left, right)
+
+
+def _holds(sides: tuple[Node, ...]) -> bool:
+    """Whether a chain a = b = c is true as exact arithmetic sees it."""
+    values = [_scalar(side).formula for side in sides] if len(sides) > 1 else []
+    return all(
+        left is not None and right is not None and algebra.equal(left, right) for left, right in itertools.pairwise(values)
+    )
+
+
+def _left_name(node: Node) -> str | None:
+    """The name that an equation defines: x, x_1, f(x), P(A), Area, (x, y)."""
+    name = symbol_name(node)
+    if name is not None:
+        return None if name in ("pi", "e", "i") else name
+    if node.op == "apply" or (node.op == "*" and symbol_name(node.args[0]) and node.args[1].op == "group"):
+        inner = symbol_name(node.args[1].args[0]) if node.args[1].args else None
+        return None if inner is None else f"{symbol_name(node.args[0])}({inner})"
+    if node.op == "bracket":
+        names = [symbol_name(item) for item in node.args]
+        return f"({','.join(str(n) for n in names)})" if all(names) else None
+    return None
+
+
+_FLIP = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}
+
+
+def _inequality(signs: str, sides: tuple[Node, ...]) -> Value:
+    if signs == "≠" and _left_name(sides[0]):
+        hole = _scalar(sides[1])
+        parts = (Interval(None, hole, (False, False)), Interval(hole, None, (False, False)))
+        return Named(str(_left_name(sides[0])), Union(parts))
+    if not set(signs) <= set(_FLIP):
+        raise Unsupported("mixed relations")
+    if set(signs) <= {">", "≥"}:
+        signs, sides = "".join(_FLIP[sign] for sign in reversed(signs)), tuple(reversed(sides))
+    if not set(signs) <= {"<", "≤"} or len(signs) > 2:
+        raise Unsupported("mixed inequalities")
+    if len(signs) == 2:
+        return _between(signs, sides)
+    name, other = _left_name(sides[0]), _left_name(sides[1])
+    if name is not None and other is None:
+        return Named(name, Interval(None, _scalar(sides[1]), (False, signs == "≤")))
+    if other is not None and name is None:
+        return Named(other, Interval(_scalar(sides[0]), None, (signs == "≤", False)))
+    return Relation(signs, _scalar(sides[0]), _scalar(sides[1]))
+
+
+def _between(signs: str, sides: tuple[Node, ...]) -> Value:
+    name = _left_name(sides[1])
+    if name is None:
+        raise Unsupported("double inequality of a formula")
+    low = None if _infinite(sides[0]) else _scalar(sides[0])
+    high = None if _infinite(sides[2]) else _scalar(sides[2])
+    return Named(name, Interval(low, high, (signs[0] == "≤", signs[1] == "≤")))
+
+
+def _contains(node: Node, ops: Iterable[str]) -> bool:
+    return node.op in ops or any(_contains(arg, ops) for arg in node.args)
+
+
+def _signed(node: Node, sign: str) -> Node:
+    """The tree with every ± read as `sign` and every ∓ as the other."""
+    args = tuple(_signed(arg, sign) for arg in node.args)
+    if node.op not in ("±", "∓"):
+        return Node(node.op, args, node.text, node.value)
+    read = sign if node.op == "±" else {"+": "-", "-": "+"}[sign]
+    if len(args) == 1:
+        return args[0] if read == "+" else Node("neg", args)
+    return Node(read, args)
+
+
+_STRUCTURES: Mapping[str, Callable[[Node], Value]] = {
+    "list": lambda node: _list([meaning(item) for item in node.args]),
+    "ratio": lambda node: Collection("ratio", tuple(meaning(item) for item in node.args)),
+    "bracket": _bracket,
+    "union": lambda node: Union(tuple(meaning(part) for part in node.args)),
+    "relation": _relation,
+    "matrix": _matrix,
+    "∅": lambda _node: Collection("set", ()),
+    "word": lambda node: Words(node.text.lower()),
+    "…": lambda _node: Words("…"),
+    "∞": lambda _node: Words("∞"),
+    "group": lambda node: meaning(node.args[0]),
+}

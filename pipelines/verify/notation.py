@@ -1,0 +1,273 @@
+"""Cuts an answer's text into tokens: numbers, names, words, signs. Knows spelling (LaTeX, plain, Unicode), not structure.
+
+Nothing is evaluated and nothing is guessed: a character or command that is not listed raises `Unsupported`.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from pipelines.verify.algebra import Unsupported
+
+MAX_LENGTH = 2_000
+MAX_TOKENS = 800
+MAX_DIGITS = 2_000
+
+Kind = Literal["number", "name", "function", "word", "sign"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`text` is the sign, the name, the word, or a number's spelling; `spaced` tells whether a space came before."""
+
+    kind: Kind
+    text: str
+    value: Fraction | None = None
+    spaced: bool = False
+
+
+_FUNCTIONS = frozenset(
+    re.findall(
+        r"\S+",
+        "sin cos tan sec csc cot arcsin arccos arctan asin acos atan sinh cosh tanh log ln lg exp sqrt floor ceil gcd lcm "
+        "max min det",
+    )
+)
+_ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log"}
+_GREEK = frozenset(
+    re.findall(
+        r"\S+",
+        "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
+        "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega",
+    )
+)
+_SIGNS = {
+    "cdot": "*", "times": "*", "ast": "*", "div": "/", "pm": "±", "mp": "∓", "le": "≤", "leq": "≤", "leqslant": "≤",
+    "ge": "≥", "geq": "≥", "geqslant": "≥", "lt": "<", "gt": ">", "ne": "≠", "neq": "≠", "in": "∈", "cup": "∪", "cap": "∩",
+    "infty": "∞", "frac": "frac", "sqrt": "sqrt", "binom": "binom", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈",
+    "rceil": "⌉",
+    "ldots": "…", "dots": "…", "cdots": "…", "dotsc": "…", "dotsb": "…", "lbrace": "{.", "rbrace": ".}", "vert": "|",
+    "mid": "|", "lvert": "|", "rvert": "|", "circ": "°", "degree": "°", "emptyset": "∅", "varnothing": "∅", "prime": "'",
+    "land": ",", "lor": ",", "setminus": "∖", "approx": "≈", "equiv": "≡", "to": "→", "rightarrow": "→",
+}  # fmt: skip
+_UNICODE = {
+    "×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "≤": "≤", "≥": "≥", "≠": "≠", "∞": "∞", "∪": "∪",
+    "∩": "∩", "∈": "∈", "±": "±", "…": "…", "°": "°", "∅": "∅", "′": "'", "’": "'", "≈": "≈",
+}  # fmt: skip
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_DROPPED = re.compile(
+    r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|nolimits|mathstrut|quad|qquad|thinspace)(?![A-Za-z])"
+    r"|\\[,;:> ]|~|\$"
+)
+_TEXT = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|mathbf|mathit|mathbb|operatorname\*?|rm|bf|it)\s*(?=\{)")
+_FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
+_UNGROUPED = re.compile(r"\d+(?:\.\d+)?|\.\d+")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_COMMAND = re.compile(r"\\([A-Za-z]+)")
+_SUPER = re.compile(r"[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_SIMPLE = frozenset("+-*/^_!()[]{}|,;:<>=%&")
+
+
+def tokens(text: str, *, grouping: bool = True) -> list[Token]:
+    """The tokens of an answer. With `grouping`, 1,234 outside brackets is one number; `{,}` always groups."""
+    if len(text) > MAX_LENGTH:
+        raise Unsupported("too long")
+    return _Scanner(clean(text), grouping).run()
+
+
+def clean(text: str) -> str:
+    """Spelling without layout: sizes, spaces, dollar signs and escapes that mean nothing are gone."""
+    text = text.replace("\\$", "").replace("{,}", "\ue000").replace("\\\\", "\ue001")
+    text = re.sub(r"(?<=\d)\\,(?=\d{3})", "", text.replace("\\!", ""))
+    text = _REPEATING.sub(_repeating, text)
+    text = _DROPPED.sub(" ", text)
+    text = _FRACTIONS.sub(r"\\frac", text)
+    return re.sub(r"\^\s*\{?\s*\\circ\s*\}?", "°", text).strip()
+
+
+def _repeating(match: re.Match[str]) -> str:
+    """A repeating decimal as the fraction it is: 0.1\\overline{6} is 15/90."""
+    whole, head, cycle = match[1] or "0", match[2], match[3]
+    top = int(whole + head + cycle) - int(whole + head)
+    return f"({top}/{(10 ** len(cycle) - 1) * 10 ** len(head)})"
+
+
+class _Scanner:
+    """One pass over the text; every branch moves forward."""
+
+    def __init__(self, text: str, grouping: bool) -> None:
+        self.text = re.sub(r"(?<=\d)\ue000(?=\d{3})", "\ue002", text)
+        self.grouping = grouping
+        self.position = 0
+        self.depth = 0
+        self.spaced = False
+        self.found: list[Token] = []
+
+    def run(self) -> list[Token]:
+        while self.position < len(self.text):
+            if len(self.found) > MAX_TOKENS:
+                raise Unsupported("too many tokens")
+            char = self.text[self.position]
+            if char.isspace():
+                self.position += 1
+                self.spaced = True
+                continue
+            self.step(char)
+            self.spaced = False
+        return self.found
+
+    def put(self, kind: Kind, text: str, value: Fraction | None = None) -> None:
+        self.found.append(Token(kind, text, value, self.spaced))
+
+    def step(self, char: str) -> None:
+        if (char.isdigit() and char.isascii()) or (
+            char == "." and self.text[self.position + 1 : self.position + 2].isdigit()
+        ):
+            self.number()
+        elif char == "\\":
+            self.command()
+        elif char.isascii() and char.isalpha():
+            self.letters()
+        elif self.text.startswith("...", self.position):
+            self.sign("…", 3)
+        elif self.text.startswith("**", self.position):
+            self.sign("^", 2)
+        else:
+            self.other(char)
+
+    def sign(self, sign: str, length: int = 1) -> None:
+        self.depth += (sign in ("(", "[", "{.")) - (sign in (")", "]", ".}"))
+        self.put("sign", sign)
+        self.position += length
+
+    def number(self) -> None:
+        pattern = _NUMBER if self.grouping and self.depth == 0 else _UNGROUPED
+        match = pattern.match(self.text, self.position)
+        if match is None:
+            raise Unsupported("strange digit")
+        end, spelling = match.end(), match[0]
+        while self.text[end : end + 1] == "\ue002":
+            spelling += self.text[end + 1 : end + 4]
+            end += 4
+        fraction = re.match(r"\.\d+", self.text[end:]) if end > match.end() else None
+        spelling = (spelling + (fraction[0] if fraction else "")).replace(",", "")
+        self.position = end + (len(fraction[0]) if fraction else 0)
+        if len(spelling) > MAX_DIGITS:
+            raise Unsupported("too many digits")
+        self.put("number", spelling, Fraction(spelling))
+
+    def letters(self) -> None:
+        match = _LETTERS.match(self.text, self.position)
+        assert match is not None
+        self.position = match.end()
+        self.name(match[0])
+
+    def name(self, word: str) -> None:
+        """A run of letters: a function, a known name, a short product of letters, or a word."""
+        low = word.lower()
+        if word in _FUNCTIONS:
+            self.put("function", _ALIASES.get(word, word))
+        elif low in ("pi", "infinity", "inf", "infty", "oo"):
+            self.put("name", "pi") if low == "pi" else self.put("sign", "∞")
+        elif word in _GREEK:
+            self.put("name", word)
+        elif low in ("and", "or"):
+            self.put("sign", ",")
+        elif len(word) <= 2:
+            for letter in word:
+                self.put("name", letter)
+        else:
+            self.put("word", word)
+
+    def command(self) -> None:
+        match = _TEXT.match(self.text, self.position)
+        if match:
+            end = self.text.find("}", match.end())
+            if end < 0:
+                raise Unsupported("unclosed text")
+            self.position = end + 1
+            self.words(self.text[match.end() + 1 : end])
+            return
+        for escaped, sign in (("\\{", "{."), ("\\}", ".}"), ("\\%", "%"), ("\\|", "|"), ("\\_", "_"), ("\\&", "&")):
+            if self.text.startswith(escaped, self.position):
+                self.sign(sign, 2)
+                return
+        match = _COMMAND.match(self.text, self.position)
+        if match is None:
+            raise Unsupported("strange command")
+        self.position = match.end()
+        self.named(match[1])
+
+    def named(self, command: str) -> None:
+        if command in _SIGNS:
+            self.position -= 1
+            self.sign(_SIGNS[command], 1)
+        elif command in _FUNCTIONS:
+            self.put("function", _ALIASES.get(command, command))
+        elif command == "pi" or command in _GREEK:
+            self.put("name", command)
+        elif command in ("begin", "end"):
+            self.environment(command)
+        else:
+            raise Unsupported(f"\\{command}")
+
+    def environment(self, which: str) -> None:
+        match = re.compile(r"\{([pbvBV]?matrix)\}").match(self.text, self.position)
+        if match is None:
+            raise Unsupported("environment")
+        self.position = match.end()
+        self.put("sign", "matrix" if which == "begin" else "endmatrix")
+
+    def words(self, content: str) -> None:
+        """What a text command holds: letters and numbers as such, everything else one word."""
+        inner = content.strip()
+        if inner in ("and", "or", "and ", ","):
+            self.put("sign", ",")
+        elif re.fullmatch(r"-?\d+(?:\.\d+)?", inner):
+            if inner[0] == "-":
+                self.put("sign", "-")
+            self.put("number", inner.lstrip("-"), Fraction(inner.lstrip("-")))
+        elif re.fullmatch(r"[A-Za-z]", inner):
+            self.put("name", inner)
+        elif inner in _FUNCTIONS:
+            self.put("function", _ALIASES.get(inner, inner))
+        elif inner:
+            self.put("word", inner)
+
+    def other(self, char: str) -> None:
+        if char in _SIMPLE:
+            self.compound(char)
+        elif char in _UNICODE:
+            self.sign(_UNICODE[char])
+        elif char == "√":
+            self.put("function", "sqrt")
+            self.position += 1
+        elif char == "π":
+            self.put("name", "pi")
+            self.position += 1
+        elif char == "\ue001":
+            self.sign("row")
+        elif char == "\ue000":
+            self.sign(",")
+        elif (match := _SUPER.match(self.text, self.position)) is not None:
+            self.superscript(match)
+        else:
+            raise Unsupported(f"character {char!r}")
+
+    def compound(self, char: str) -> None:
+        pair = self.text[self.position : self.position + 2]
+        if pair in ("<=", ">=", "!=", "=="):
+            self.sign({"<=": "≤", ">=": "≥", "!=": "≠", "==": "="}[pair], 2)
+        else:
+            self.sign(char)
+
+    def superscript(self, match: "re.Match[str]") -> None:
+        digits = match[0].translate(_SUPERSCRIPTS)
+        for sign in ("^", "{", *(["-"] if digits[0] == "-" else [])):
+            self.put("sign", sign)
+        self.put("number", digits.lstrip("-"), Fraction(digits.lstrip("-")))
+        self.put("sign", "}")
+        self.position = match.end()

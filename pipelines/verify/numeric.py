@@ -1,0 +1,214 @@
+"""Evaluates two trees to hundreds of digits and says whether they agree. Runs in a worker process: it may take long.
+
+It refutes with certainty and confirms with overwhelming evidence: agreement to 150 digits, relative to the values (never
+absolute: 1/2004! and 1/2006! are both tiny), at several real points when there are symbols. A point where both sides are
+undefined over the reals says nothing; where only one is, the answer stays open.
+"""
+
+import random
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from pipelines.verify.formulas import symbol_name
+from pipelines.verify.grammar import Node
+from pipelines.verify.policy import FLOAT_DIGITS
+
+_DIGITS = (130, 260)
+_AGREE, _DIFFER, _FLOAT = 150, 90, 14
+_POINTS = 12
+_MIN_POINTS = 4
+_MAX_MAGNITUDE = 10**7
+
+
+class Undefined(Exception):  # noqa: N818 - not an error of ours: a point outside the domain
+    """The tree has no value at this point."""
+
+
+class TooLarge(Exception):  # noqa: N818 - not an error of ours
+    """The value has more than ten million digits before its point."""
+
+
+def _mpmath() -> Any:
+    """The library, imported on first use."""
+    return import_module("mpmath")
+
+
+def agree(reference: Node, answer: Node) -> bool | None:
+    """Whether two scalar trees have the same value; None where numbers cannot tell."""
+    names = sorted(_names(reference) | _names(answer))
+    complex_allowed = "i" in names
+    symbols = [name for name in names if name not in ("pi", "e", "i")]
+    seen: list[Any] = []
+    for point in _points(symbols):
+        seen.append(_agree_at(reference, answer, point, complex_allowed))
+        if seen[-1] is False:
+            return False
+    agreed, mismatched = seen.count(True), "domain" in seen
+    if not symbols:
+        return True if agreed else None
+    return True if agreed >= _MIN_POINTS and not mismatched else None
+
+
+def _points(symbols: list[str]) -> list[dict[str, tuple[int, int]]]:
+    """Fixed rational points, positive ones first, as numerator and denominator."""
+    if not symbols:
+        return [{}]
+    rng = random.Random(20_011)
+    points = []
+    for index in range(_POINTS):
+        signs = (1,) if index < _POINTS // 2 else (-1, 1)
+        points.append(
+            {name: (rng.choice(signs) * rng.randint(1_000, 30_000), rng.randint(7_000, 9_999)) for name in symbols}
+        )
+    return points
+
+
+def _agree_at(reference: Node, answer: Node, point: dict[str, tuple[int, int]], complex_allowed: bool) -> Any:
+    """True, False, None (undefined or unclear), or "domain" where one side alone is undefined."""
+    values = [_values(node, point, complex_allowed) for node in (reference, answer)]
+    if "large" in values:
+        return None if values[0] == values[1] else False
+    if "undefined" in values:
+        return None if values[0] == values[1] else "domain"
+    return _compare(values[0], values[1], answer)
+
+
+def _values(node: Node, point: dict[str, tuple[int, int]], complex_allowed: bool) -> Any:
+    """The value at both precisions, or "undefined" or "large"."""
+    mpmath = _mpmath()
+    found = []
+    for digits in _DIGITS:
+        with mpmath.workdps(digits):
+            try:
+                env = {name: mpmath.mpf(top) / bottom for name, (top, bottom) in point.items()}
+                value = mpmath.mpmathify(_evaluate(node, env))
+            except TooLarge:
+                return "large"
+            except (Undefined, ZeroDivisionError, ValueError, OverflowError, TypeError):
+                return "undefined"
+            if not mpmath.isfinite(value):
+                return "undefined"
+            real = abs(mpmath.im(value)) <= abs(mpmath.re(value)) * mpmath.mpf(10) ** -60
+            if not complex_allowed and not real:
+                return "undefined"
+            found.append(value if complex_allowed else mpmath.re(value))
+    return found
+
+
+def _compare(left: list[Any], right: list[Any], answer: Node) -> bool | None:
+    mpmath = _mpmath()
+    with mpmath.workdps(_DIGITS[1]):
+        zeros = [_is_zero(values) for values in (left, right)]
+        if any(zeros):
+            return all(zeros)
+        relative = abs(left[1] - right[1]) / max(abs(left[1]), abs(right[1]))
+        if relative <= mpmath.mpf(10) ** -_AGREE:
+            return True
+        if _float_digits(answer) >= FLOAT_DIGITS and relative <= mpmath.mpf(10) ** -_FLOAT:
+            return True
+        return False if relative >= mpmath.mpf(10) ** -_DIFFER else None
+
+
+def _is_zero(values: list[Any]) -> bool:
+    """A value that shrinks with the working precision is rounding noise around zero."""
+    low, high = abs(values[0]), abs(values[1])
+    return bool(high == 0 or (low > 0 and high < low * 10**-60))
+
+
+def _float_digits(node: Node) -> int:
+    while node.op in ("neg", "group"):
+        node = node.args[0]
+    return len(node.text.replace(".", "").lstrip("0")) if node.op == "number" else 0
+
+
+def _names(node: Node) -> frozenset[str]:
+    name = symbol_name(node)
+    if name is not None:
+        return frozenset([name])
+    return frozenset().union(*(_names(arg) for arg in node.args))
+
+
+def _evaluate(node: Node, env: Mapping[str, Any]) -> Any:
+    """The value of a tree by mpmath; raises `Undefined` for operations that have none."""
+    mpmath = _mpmath()
+    if node.op == "number":
+        assert node.value is not None
+        return mpmath.mpf(node.value.numerator) / node.value.denominator
+    name = symbol_name(node)
+    if name is not None:
+        return (
+            {"pi": +mpmath.pi, "e": +mpmath.e, "i": mpmath.mpc(0, 1)}.get(name) if name in ("pi", "e", "i") else env[name]
+        )
+    args = [_evaluate(arg, env) for arg in node.args]
+    if node.op in ("call", "apply"):
+        return _function(node.text, args)
+    return _operation(node.op, args)
+
+
+def _operation(op: str, args: list[Any]) -> Any:
+    mpmath = _mpmath()
+    a, b = args[0], args[-1]
+    if op == "^":
+        return _power(a, b)
+    if op == "root":
+        return _root(a, b)
+    table = {
+        "group": lambda: a,
+        "neg": lambda: -a,
+        "+": lambda: a + b,
+        "-": lambda: a - b,
+        "*": lambda: a * b,
+        "/": lambda: a / b,
+        "!": lambda: mpmath.factorial(_bounded(a)),
+        "binom": lambda: mpmath.binomial(_bounded(a), _bounded(b)),
+        "abs": lambda: abs(a),
+        "floor": lambda: mpmath.floor(a),
+        "ceil": lambda: mpmath.ceil(a),
+        "%": lambda: a / 100,
+        "°": lambda: a * mpmath.pi / 180,
+    }
+    if op not in table:
+        raise Undefined(op)
+    return table[op]()
+
+
+def _bounded(value: Any) -> Any:
+    if abs(value) > _MAX_MAGNITUDE:
+        raise TooLarge
+    return value
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    mpmath = _mpmath()
+    if base == 0:
+        if mpmath.re(exponent) <= 0:
+            raise Undefined("power of zero")
+        return base
+    if abs(exponent) * (1 + abs(mpmath.log(abs(base), 10))) > _MAX_MAGNITUDE:
+        raise TooLarge
+    return mpmath.power(base, exponent)
+
+
+def _root(degree: Any, value: Any) -> Any:
+    mpmath = _mpmath()
+    if mpmath.im(value) == 0 and mpmath.re(value) < 0 and int(degree) % 2:
+        return -mpmath.root(-value, int(degree))
+    return mpmath.root(value, int(degree))
+
+
+def _function(name: str, args: list[Any]) -> Any:
+    mpmath = _mpmath()
+    if name == "log_":
+        return mpmath.log(args[1]) / mpmath.log(args[0])
+    if name == "log":
+        return mpmath.log10(args[0])
+    names = {"ln": "ln", "exp": "exp", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "max": "max", "min": "min"}
+    plain = ("sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh", "tanh", "floor", "ceil")
+    if name in ("max", "min"):
+        return (max if name == "max" else min)(args)
+    if name == "exp":
+        return _power(+mpmath.e, args[0])
+    if name not in names and name not in plain:
+        raise Undefined(name)
+    return getattr(mpmath, names.get(name, name))(_bounded(args[0]))

@@ -1,0 +1,191 @@
+"""A pool of worker processes with hard limits, usable from any thread. Knows processes and pipes, nothing of mathematics.
+
+Waiting for a free worker is never counted: limits are CPU seconds of one question, enforced inside the worker by the
+kernel. A worker that dies is replaced; its question is asked once more with no other question running, and only if that
+fails too is the failure reported. Workers are fresh interpreters (nothing is forked) and end when their input closes, so
+none outlives its parent, however that ends.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.verify.worker import read_message, write_message
+
+_ROOT = Path(__file__).resolve().parents[2]
+_WATCH_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one question: CPU seconds and bytes of address space; of a worker: seconds without any CPU progress."""
+
+    cpu_seconds: float = 5.0
+    memory_bytes: int = 1 << 30
+    stall_seconds: float = 60.0
+
+
+class WorkerDied(Exception):  # noqa: N818 - internal: always caught by the pool
+    """The worker ended before it answered; the message is the cause."""
+
+
+class Worker:
+    """One process and its pipes. One question at a time."""
+
+    def __init__(self, job: str, limits: Limits, path: Sequence[str]) -> None:
+        self.limits = limits
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *path])}
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "pipelines.verify.worker", job, str(limits.cpu_seconds), str(limits.memory_bytes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            bufsize=0,
+        )
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The worker's reply; `WorkerDied` with the cause when there is none."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            write_message(self.process.stdin.write, question)
+            self._wait_for_reply()
+            reply = read_message(self.process.stdout.read)
+        except (BrokenPipeError, ConnectionError):
+            reply = None
+        if reply is None:
+            raise WorkerDied(self._cause_of_death())
+        return reply
+
+    def kill(self) -> None:
+        """End the process and collect it."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self.process.kill()
+        self.process.wait()
+
+    def _wait_for_reply(self) -> None:
+        """Block until output or end of file; a worker that makes no CPU progress for long is killed."""
+        assert self.process.stdout is not None
+        poller = select.poll()
+        poller.register(self.process.stdout, select.POLLIN | select.POLLHUP)
+        ticks, since = self._cpu_ticks(), time.monotonic()
+        while not poller.poll(_WATCH_SECONDS * 1000):
+            now = self._cpu_ticks()
+            if now != ticks:
+                ticks, since = now, time.monotonic()
+            elif time.monotonic() - since > self.limits.stall_seconds:
+                self.process.kill()
+                raise WorkerDied("stalled")
+
+    def _cpu_ticks(self) -> int:
+        """User and system time of the process in clock ticks; 0 where there is no /proc (then only a stall is seen)."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0
+        return int(fields[11]) + int(fields[12])
+
+    def _cause_of_death(self) -> str:
+        try:
+            status = self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return "crash: closed its output"
+        if status == -signal.SIGPROF:
+            return "cpu_limit"
+        if status < 0:
+            return f"crash: signal {-status}"
+        return f"crash: exit status {status}"
+
+
+class WorkerPool:
+    """Asks questions of at most `workers` processes, which start when first needed."""
+
+    def __init__(self, job: str, *, workers: int = 2, limits: Limits | None = None, path: Sequence[str] = ()) -> None:
+        self.job, self.workers, self.limits, self.path = job, workers, limits or Limits(), tuple(path)
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._slots = threading.Semaphore(self.workers)
+        self._alone = threading.Lock()
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._alive: set[Worker] = set()
+        self._closed = False
+        self._finalizer = weakref.finalize(self, _kill_all, self._alive)
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The reply to a question, `{"failed": cause}` when two workers failed on it. Thread-safe; blocks."""
+        if os.getpid() != self._pid:
+            self._start()  # a forked child: the parent's workers are not ours
+        with self._slots:
+            reply = self._ask_once(question)
+        if "failed" not in reply:
+            return reply
+        with self._alone:
+            for _ in range(self.workers):
+                self._slots.acquire()
+            try:
+                return self._ask_once(question)
+            finally:
+                self._slots.release(self.workers)
+
+    def close(self) -> None:
+        """Kill all workers; questions in flight fail. Safe to call twice."""
+        with self._lock:
+            self._closed = True
+            self._idle.clear()
+        _kill_all(self._alive)
+
+    def _ask_once(self, question: dict[str, Any]) -> dict[str, Any]:
+        worker = self._borrow()
+        try:
+            reply = worker.ask(question)
+        except WorkerDied as death:
+            self._drop(worker)
+            return {"failed": str(death)}
+        except BaseException:
+            self._drop(worker)
+            raise
+        if reply.pop("retire", False):
+            self._drop(worker)
+        else:
+            with self._lock:
+                self._idle.append(worker)
+        return reply
+
+    def _borrow(self) -> Worker:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("this verifier is closed")
+            if self._idle:
+                return self._idle.pop()
+            worker = Worker(self.job, self.limits, self.path)
+            self._alive.add(worker)
+            return worker
+
+    def _drop(self, worker: Worker) -> None:
+        with self._lock:
+            self._alive.discard(worker)
+        worker.kill()
+
+
+def _kill_all(alive: set[Worker]) -> None:
+    while alive:
+        with contextlib.suppress(KeyError):
+            alive.pop().kill()
