@@ -21,7 +21,7 @@ def check_gate(opened: "Session") -> "GateResult":
 def _check(opened: "Session") -> "GateResult":
     from pipelines.gate import Expected, Gate
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # Prefect's logging would show its chatter
+    logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
     part = opened.loaded.recipe.gate
     gate = Gate(max_undecided=part.max_undecided, min_kept=part.min_kept, level_shares=part.level_shares)
     expected = Expected(

@@ -90,7 +90,9 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
         "verifiers": [{"name": name, "version": version} for name, version in spec.chain()],
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
-        "funnel": funnel(bare, made=opened.problems.made, stops=runs.stops(spec.run), rounds=len(runs.plans(spec.run))),
+        "funnel": funnel(
+            bare, made=opened.problems.made, stops=runs.stops(spec.run), rounds=sum(map(bool, runs.plans(spec.run)))
+        ),
         "metrics": metrics(bare, prefix=prefix_of(opened)),
     }
 

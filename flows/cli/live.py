@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from flows.cli.output import note
@@ -49,7 +49,8 @@ class Lines:
         if self._said.get(stage.name) == (stage.done, stage.total) or not (ended or now - last >= LINE_SECONDS):
             return
         self._last[stage.name], self._said[stage.name] = now, (stage.done, stage.total)
-        note(describe(stage))
+        with suppress(OSError):  # a reader that left, `2>&1 | head` for one, must not end the run
+            note(describe(stage))
 
 
 def describe(stage: Stage) -> str:

@@ -52,7 +52,7 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
     with Workspace.open() as workspace:
         found = _find(workspace, run)
         row = {**_row(workspace, found), "stages": _stages(workspace, found.id), "summary": found.summary}
-        row["rounds"] = workspace.runs.rounds(found.id)
+        row["rounds"] = sum(map(bool, workspace.runs.plans(found.id)))
     if json:
         return as_json(row)
     line(f"{row['run']}: {row['status']}, {row['rounds']} rounds, started {row['started']}")
