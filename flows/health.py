@@ -42,6 +42,14 @@ class Finding:
     detail: str
 
 
+def _sound(area: str, name: str, detail: str) -> Finding:
+    return Finding(area, name, ok=True, detail=detail)
+
+
+def _bad(area: str, name: str, detail: str) -> Finding:
+    return Finding(area, name, ok=False, detail=detail)
+
+
 def examine(workspace: "Workspace", *, deep: bool = True) -> Iterator[Finding]:
     """Every finding in order; deep reads all segments and all versions against their checksums."""
     yield from _environment()
@@ -56,11 +64,11 @@ def _environment() -> Iterator[Finding]:
     yield Finding("environment", "python", good, f"{sys.version.split()[0]}, 3.11 to 3.13 are supported")
     for name in PACKAGES:
         try:
-            yield Finding("environment", name, True, version(name))
+            yield _sound("environment", name, version(name))
         except PackageNotFoundError:
-            yield Finding("environment", name, False, "not installed; pip install -r requirements.txt")
-    yield Finding("environment", "cores", True, str(len(os.sched_getaffinity(0))))
-    yield Finding("environment", "git", True, shutil.which("git") or "not found: versions stay untracked")
+            yield _bad("environment", name, "not installed; pip install -r requirements.txt")
+    yield _sound("environment", "cores", str(len(os.sched_getaffinity(0))))
+    yield _sound("environment", "git", shutil.which("git") or "not found: versions stay untracked")
 
 
 def _places(workspace: "Workspace") -> Iterator[Finding]:
@@ -71,19 +79,19 @@ def _places(workspace: "Workspace") -> Iterator[Finding]:
     model = CHECKOUT / "models" / "rollmill-tiny" / "model.onnx"
     yield Finding("workspace", "model", model.is_file(), f"{model.parent.relative_to(CHECKOUT)}, the embedded engine's")
     runs = workspace.runs.list()
-    yield Finding("workspace", "ledger", True, f"{workspace.ledger.where}: {len(runs)} runs")
+    yield _sound("workspace", "ledger", f"{workspace.ledger.where}: {len(runs)} runs")
 
 
 def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
     from storage.segments.schema import KINDS
 
     for lost in workspace.segments.check(deep=deep):
-        yield Finding("segments", lost.segment_id[:16], False, f"{lost.line()}; the next run makes them again")
+        yield _bad("segments", lost.segment_id[:16], f"{lost.line()}; the next run makes them again")
     registry = workspace.segments.registry
     files = [segment for kind in KINDS for segment in registry.segments(kind)]
     rows, size = sum(segment.rows for segment in files), sum(segment.bytes for segment in files)
     how = "checksums read" if deep else "sizes read"
-    yield Finding("segments", "all", True, f"{len(files)} files, {rows:,} rows, {size / 1e6:.1f} MB, {how}")
+    yield _sound("segments", "all", f"{len(files)} files, {rows:,} rows, {size / 1e6:.1f} MB, {how}")
 
 
 def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
@@ -93,12 +101,12 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
     for name in dataset_names(workspace.datasets):
         for info in versions(workspace.datasets, name):
             if not (info.path / "dataset.duckdb").exists():
-                yield Finding("versions", info.ref, True, f"rows not in this clone: dvc pull {info.path}.dvc")
+                yield _sound("versions", info.ref, f"rows not in this clone: dvc pull {info.path}.dvc")
                 continue
             try:
                 same = not deep or content_hash(load_snapshot(info)) == info.content_hash
             except RollmillError as error:
-                yield Finding("versions", info.ref, False, str(error))
+                yield _bad("versions", info.ref, str(error))
                 continue
             detail = f"content {info.content_hash[:8]}" if same else "its rows do not have its content hash"
             yield Finding("versions", info.ref, same, detail)
@@ -109,7 +117,7 @@ def _services(workspace: "Workspace") -> Iterator[Finding]:
 
     standing = find_standing(workspace.state)
     if standing is None:
-        yield Finding("services", "up", True, "not up; schedules need `rollmill up`")
+        yield _sound("services", "up", "not up; schedules need `rollmill up`")
         return
     well = healthy(standing.port)
     detail = f"Prefect at http://127.0.0.1:{standing.port} (pid {standing.process.pid})"

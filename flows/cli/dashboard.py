@@ -46,4 +46,4 @@ def dashboard(
     line(f"http://127.0.0.1:{port}   (Ctrl-C ends it)")
     sys.stdout.flush()
     os.environ["ROLLMILL_WORKSPACE"] = str(root)
-    return os.execv(sys.executable, command)  # noqa: S606 - this very interpreter, arguments of our own
+    os.execv(sys.executable, command)  # noqa: S606 - this very interpreter, arguments of our own
