@@ -85,7 +85,7 @@ class Workspace:
 
         registry = Registry(self.ledger)
         place = place_for(self._segments_url, self.state, self.root)
-        bind(registry, place, self._segments_url or str(self.state / "segments"))
+        bind(registry, place)
         return SegmentStore(registry, place)
 
     @cached_property

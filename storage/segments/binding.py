@@ -9,7 +9,7 @@ from storage.segments.place import Place
 from storage.segments.registry import Registry
 
 
-def bind(registry: Registry, place: Place, where: str) -> None:
+def bind(registry: Registry, place: Place) -> None:
     """Make sure that this place belongs to this ledger; a place with no owner becomes the ledger's if it has no segments.
 
     Raises SetupError where the place is another ledger's, or is not the one where this ledger's segments lie.
@@ -20,13 +20,13 @@ def bind(registry: Registry, place: Place, where: str) -> None:
     ledger = registry.ledger.where
     if owner is not None:
         raise SetupError(
-            f"the segments in {where} belong to another ledger than {ledger}.",
+            f"the segments in {place.where} belong to another ledger than {ledger}.",
             next_command="correct [ledger] or [segments] in rollmill.toml or in the profile",
         )
     if not registry.is_empty():
         raise SetupError(
-            f"the ledger {ledger} has segments, but {where} holds none of them: is its url right and the disk mounted?",
-            next_command="restore the folder, or remove .rollmill to start anew",
+            f"the ledger {ledger} has segments, but {place.where} holds none of them.",
+            next_command="correct its url, mount the disk, restore the folder, or remove .rollmill to start anew",
         )
     if not registry.ledger.read_only:
         place.own(registry.identity())

@@ -8,6 +8,7 @@ import hashlib
 import time
 
 from storage.ledger.owners import maker_of
+from storage.segments.binding import bind
 from storage.segments.keys import LostSegment, Segment
 from storage.segments.place import Place
 from storage.segments.registry import Registry
@@ -21,6 +22,7 @@ FOREIGN_SECONDS = 86_400.0
 
 def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostSegment]:
     """Unregister every segment whose file cannot be trusted; deep reads all bytes against their checksum."""
+    bind(registry, place)  # a disk that was unmounted meanwhile is not the loss of every segment
     suspects = []
     for kind in KINDS:
         segments = registry.segments(kind)
@@ -42,7 +44,8 @@ def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostS
 
 def sweep(registry: Registry, place: Place, *, grace: float = GRACE_SECONDS) -> int:
     """Remove files whose maker died before registering them, and files long replaced by compaction; how many."""
-    dead = [(path, file_id) for path, _, file_id in place.strays() if _is_dead(file_id)]
+    bind(registry, place)
+    dead = [(path, file_id) for path, file_id in place.files() if _is_dead(file_id)]
     known = registry.known_ids() if dead else set()
     removed = 0
     for path, file_id in dead:

@@ -1,7 +1,7 @@
-"""Which segment holds which identity: an in-memory index, filled from the files and kept beside them. Knows no ledger.
+"""Which segment holds which identity: an in-memory index over the segment files of one store. Knows no ledger.
 
-One row of 20 bytes per stored row: the 128-bit key of its identity and a number for its segment. It is brought up to date
-from the list of registered segments, so a segment that was committed, compacted or lost elsewhere is followed.
+It is brought up to date from the list of registered segments, so a segment that was committed, compacted or lost elsewhere
+is followed; what this process commits is added without reading it back.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own column names and of quoted paths)
@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from storage.segments.keys import Segment
+from storage.segments.keytable import KeyTable, key_of
 from storage.segments.schema import Kind
 from storage.segments.views import IDENTITY, PathOf, files, key_sql
 
@@ -21,66 +23,69 @@ if TYPE_CHECKING:
     import duckdb
 
 _CHUNK = 1000
-Readable = Callable[[Sequence[Segment]], list[Segment]]
 
 
 class IdentityIndex:
     """Answers where identities are stored. Hold `lock` from listing the segments to the answer."""
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection", path_of: PathOf, readable: Readable) -> None:
+    def __init__(
+        self,
+        connect: "Callable[[], duckdb.DuckDBPyConnection]",
+        path_of: PathOf,
+        readable: Callable[[Sequence[Segment]], list[Segment]],
+    ) -> None:
         self.lock = threading.RLock()
-        self._db = connection
+        self._connect = connect
         self._path_of = path_of
         self._readable = readable
         self._numbers = count()
-        self._loaded: dict[Kind, dict[str, int]] = {}
-        for kind in IDENTITY:
-            self._loaded[kind] = {}
-            self._db.execute(f"CREATE TABLE {kind} (key UHUGEINT, segment INTEGER)")
+        self._tables = {kind: KeyTable() for kind in IDENTITY}
+        self._loaded: dict[Kind, dict[str, int]] = {kind: {} for kind in IDENTITY}
+        self._names: dict[int, str] = {}
 
     def update(self, kind: Kind, segments: Sequence[Segment]) -> bool:
         """Load the segments that are new here, forget those not in the list; False where a file cannot be read now."""
         loaded = self._loaded[kind]
-        wanted = {segment.id for segment in segments}
-        gone = [segment_id for segment_id in loaded if segment_id not in wanted]
+        gone = loaded.keys() - {segment.id for segment in segments}
         if gone:
-            numbers = ",".join(str(loaded.pop(segment_id)) for segment_id in gone)
-            self._db.execute(f"DELETE FROM {kind} WHERE segment IN ({numbers})")
+            self._tables[kind].remove([loaded.pop(segment_id) for segment_id in gone])
         new = [segment for segment in segments if segment.id not in loaded]
-        sound = self._readable(new) if new else []
+        if not new:
+            return True
+        sound = self._readable(new)
         for start in range(0, len(sound), _CHUNK):
             self._load(kind, sound[start : start + _CHUNK])
         return len(sound) == len(new)
 
+    def add(self, kind: Kind, segment_id: str, identities: Sequence[str]) -> None:
+        """Add a segment that this process has registered, without reading it."""
+        if segment_id not in self._loaded[kind]:
+            self._tables[kind].add(map(key_of, identities), self._number(kind, segment_id))
+
     def find(self, kind: Kind, identities: Sequence[str]) -> list[tuple[int, str]]:
         """(position in `identities`, segment id) for each place where one is stored."""
-        if not identities or not self._loaded[kind]:
-            return []
-        self._db.register("wanted", pa.table({"position": range(len(identities)), "identity": list(identities)}))
-        try:
-            found = self._db.execute(
-                f"SELECT position, segment FROM {kind} JOIN "
-                "(SELECT position, md5_number(identity) AS key FROM wanted) USING (key)"
-            ).fetchall()
-        finally:
-            self._db.unregister("wanted")
-        names = {number: segment_id for segment_id, number in self._loaded[kind].items()}
-        return [(position, names[number]) for position, number in found]
-
-    def close(self) -> None:
-        """Release the index."""
-        with self.lock:
-            self._db.close()
+        found = self._tables[kind].find([key_of(identity) for identity in identities])
+        return [(position, self._names[number]) for position, number in found]
 
     def _load(self, kind: Kind, segments: Sequence[Segment]) -> None:
         paths = [self._path_of(segment) for segment in segments]
-        numbers = [next(self._numbers) for _ in segments]
-        self._db.register("loading", pa.table({"filename": paths, "segment": pa.array(numbers, pa.int32())}))
-        try:
-            self._db.execute(
-                f"INSERT INTO {kind} SELECT {key_sql(kind)}, segment FROM "
-                f"read_parquet({files(paths)}, filename=true, hive_partitioning=false) JOIN loading USING (filename)"
-            )
-        finally:
-            self._db.unregister("loading")
-        self._loaded[kind].update(zip((segment.id for segment in segments), numbers, strict=True))
+        positions = pa.table({"filename": paths, "position": range(len(paths))})
+        with self._connect() as connection:
+            connection.register("loading", positions)
+            rows = connection.execute(
+                f"SELECT (key >> 64)::UBIGINT AS high, (key & {2**64 - 1}::UHUGEINT)::UBIGINT AS low, position "
+                f"FROM (SELECT {key_sql(kind)} AS key, position FROM "
+                f"read_parquet({files(paths)}, filename=true, hive_partitioning=false) JOIN loading USING (filename))"
+            ).fetchnumpy()
+        numbers = np.array([self._number(kind, segment.id) for segment in segments], np.int32)
+        self._tables[kind].add_many(
+            np.asarray(rows["high"], np.uint64),
+            np.asarray(rows["low"], np.uint64),
+            numbers[np.asarray(rows["position"], np.int64)],
+        )
+
+    def _number(self, kind: Kind, segment_id: str) -> int:
+        number = next(self._numbers)
+        self._loaded[kind][segment_id] = number
+        self._names[number] = segment_id
+        return number

@@ -12,6 +12,9 @@ from storage.segments.files import Written
 from storage.segments.keys import LostSegment, Segment, SegmentKey
 from storage.segments.schema import Kind
 
+_Mark = tuple[int, int, int]
+_Listing = tuple[_Mark, list[Segment]]
+_NOTHING: _Listing = ((0, 0, 0), [])
 _FIELDS = ("seq", "id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns", "overlaps")
 
 
@@ -20,21 +23,29 @@ class Registry:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self._listed: dict[Kind, tuple[tuple[int, ...], list[Segment]]] = {}
+        self._listed: dict[Kind, _Listing] = {}
 
     def segments(self, kind: Kind) -> list[Segment]:
         """The registered segments of a kind in registration order."""
         with self.ledger.read() as session:
-            mark = _mark(session, kind)
-            known = self._listed.get(kind)
-            if known is None or known[0] != mark:
-                known = self._listed[kind] = mark, _list(session, kind)
-            return known[1]
+            listing = self._listing(kind, session)
+        self._listed[kind] = listing
+        return listing[1]
 
     def segments_now(self, kind: Kind, session: Session) -> list[Segment]:
         """As `segments`, in the caller's transaction; not kept, because a transaction may yet be rolled back."""
-        known = self._listed.get(kind)
-        return known[1] if known is not None and known[0] == _mark(session, kind) else _list(session, kind)
+        return self._listing(kind, session)[1]
+
+    def _listing(self, kind: Kind, session: Session) -> _Listing:
+        """The last listing, or it and what was added since, or all anew."""
+        mark = _mark(session, kind)
+        known = self._listed.get(kind, _NOTHING)
+        if known[0] == mark:
+            return known
+        added = _list(session, kind, after=known[0][1])
+        if mark == _with(known[0], added):
+            return mark, known[1] + added
+        return mark, _list(session, kind)
 
     def identity(self) -> str:
         """What tells this ledger from every other."""
@@ -142,17 +153,24 @@ def _is(key: SegmentKey) -> tuple[Any, ...]:
     )
 
 
-def _mark(session: Session, kind: Kind) -> tuple[int, ...]:
-    """Changes whenever a segment of the kind is added or removed: numbers are never used twice."""
+def _mark(session: Session, kind: Kind) -> _Mark:
+    """(how many, highest number, sum of numbers): changes with every segment that comes or goes, as no number is reused."""
     statement = select(
         func.count(), func.coalesce(func.max(SegmentRow.seq), 0), func.coalesce(func.sum(SegmentRow.seq), 0)
     ).where(SegmentRow.kind == kind)
-    return tuple(int(value) for value in session.execute(statement).one())
+    number, highest, total = session.execute(statement).one()
+    return int(number), int(highest), int(total)
 
 
-def _list(session: Session, kind: Kind) -> list[Segment]:
+def _with(mark: _Mark, added: Sequence[Segment]) -> _Mark:
+    numbers = [segment.seq for segment in added]
+    return mark[0] + len(numbers), max([mark[1], *numbers]), mark[2] + sum(numbers)
+
+
+def _list(session: Session, kind: Kind, after: int = 0) -> list[Segment]:
     columns = [getattr(SegmentRow, name) for name in _FIELDS]
-    rows = session.execute(select(*columns).where(SegmentRow.kind == kind).order_by(SegmentRow.seq))
+    chosen = (SegmentRow.kind == kind, SegmentRow.seq > after)
+    rows = session.execute(select(*columns).where(*chosen).order_by(SegmentRow.seq))
     return [Segment(*row) for row in rows]
 
 

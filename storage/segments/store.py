@@ -109,6 +109,7 @@ class SegmentStore:
         spill = Path(tempfile.gettempdir()) / "rollmill-duckdb"  # its default is a folder where the command was called
         extensions = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         connection = duckdb.connect(config={**extensions, "temp_directory": str(spill)})
+        connection.execute("SET enable_progress_bar = false")  # it would be printed into --json
         filesystem = self.place.filesystem()
         if filesystem is not None:
             connection.register_filesystem(filesystem)
@@ -139,14 +140,12 @@ class SegmentStore:
     def close(self) -> None:
         """Release the index; safe to call twice."""
         with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+            self._opened = None
 
     def _index(self) -> IdentityIndex:
         with self._lock:
             if self._opened is None:
-                self._opened = IdentityIndex(self.connection(), self.path, self.readable)
+                self._opened = IdentityIndex(self.connection, self.path, self.readable)
             return self._opened
 
     def _find(self, kind: Kind, identities: Sequence[str]) -> tuple[set[int], list[Segment]]:

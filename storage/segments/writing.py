@@ -62,20 +62,29 @@ class Writer:
             self._index.update(kind, self._registry.segments(kind))
 
     def _register(self, items: Sequence[Item], written: Sequence[Written | None], run: str | None) -> list[Commit]:
-        commits = []
-        with self._index.lock, self._registry.ledger.write() as session:
-            overlap = _Overlap(self._registry, self._index, session)
-            for (key, records), file in zip(items, written, strict=True):
-                batch = self._registry.batch(session, key)
-                redundant = batch is not None
-                if batch is None:
-                    # no file: the batch was there a moment ago and was found lost meanwhile
-                    new = file or self._write(key, records)
-                    batch = self._registry.register(session, key, new, overlaps=overlap.of(key.kind, records))
-                commits.append(Commit(batch.segment_id, batch.rows, redundant=redundant))
-                if run is not None:
-                    self._registry.link(session, run, batch.id)
+        with self._index.lock:
+            with self._registry.ledger.write() as session:
+                overlap = _Overlap(self._registry, self._index, session)
+                commits = [
+                    self._register_one(session, overlap, item, file, run) for item, file in zip(items, written, strict=True)
+                ]
+            for (key, _), commit in zip(items, commits, strict=True):
+                if commit.segment_id in overlap.identities:
+                    self._index.add(key.kind, commit.segment_id, overlap.identities[commit.segment_id])
         return commits
+
+    def _register_one(
+        self, session: Session, overlap: "_Overlap", item: Item, file: Written | None, run: str | None
+    ) -> Commit:
+        key, records = item
+        batch = self._registry.batch(session, key)
+        redundant = batch is not None
+        if batch is None:
+            new = file or self._write(key, records)  # no file: it was there a moment ago and was found lost meanwhile
+            batch = self._registry.register(session, key, new, overlaps=overlap.of(key.kind, records, new.id))
+        if run is not None:
+            self._registry.link(session, run, batch.id)
+        return Commit(batch.segment_id, batch.rows, redundant=redundant)
 
     def _discard_unregistered(self, written: Sequence[Written | None]) -> None:
         """An interrupt may come after the transaction committed: ask before removing."""
@@ -98,14 +107,15 @@ class _Overlap:
         self._session = session
         self._complete: dict[Kind, bool] = {}
         self._seen: dict[Kind, set[str]] = {}
+        self.identities: dict[str, list[str]] = {}
 
-    def of(self, kind: Kind, records: Sequence[Record]) -> bool:
+    def of(self, kind: Kind, records: Sequence[Record], segment_id: str) -> bool:
         """True where a row may be there already: doubt costs reading time, a missed repetition would count twice."""
         if kind not in IDENTITY:
             return False
         if kind not in self._complete:
             self._complete[kind] = self._index.update(kind, self._registry.segments_now(kind, self._session))
-        identities = [identity_of(kind, record) for record in records]
+        identities = self.identities[segment_id] = [identity_of(kind, record) for record in records]
         seen = self._seen.setdefault(kind, set())
         repeated = len(set(identities)) < len(identities) or not seen.isdisjoint(identities)
         seen.update(identities)

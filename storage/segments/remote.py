@@ -1,0 +1,100 @@
+"""Segment files under an fsspec URL: written and fsynced locally, then put. Knows nothing of what they hold.
+
+Object stores have no rename; an object is whole or absent, so a put needs no temporary name.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from storage import failpoints
+from storage.errors import SetupError
+from storage.faults import explained
+from storage.segments.place import OWNER, SUFFIX, TEMPORARY, file_id_of, sync
+
+
+class RemotePlace:
+    """Segments under an fsspec URL; files are written under `scratch` first."""
+
+    def __init__(self, url: str, scratch: Path) -> None:
+        self.url = url.rstrip("/")
+        self.where = self.url
+        self.scratch = scratch
+        self._fs, self._root = _filesystem(self.url)
+
+    def path(self, kind: str, segment_id: str) -> str:
+        return f"{self.url}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
+
+    def put(self, kind: str, segment_id: str, write: Callable[[Path], None]) -> None:
+        temporary = self.scratch / f"{TEMPORARY}{segment_id}{SUFFIX}"
+        with explained(self.scratch):
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            try:
+                write(temporary)
+                failpoints.hit("segment.temp_written")
+                sync(temporary)
+                failpoints.hit("segment.fsynced")
+                target = self._target(kind, segment_id)
+                self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+                self._fs.put_file(str(temporary), target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        failpoints.hit("segment.renamed")
+
+    def sizes(self, files: Iterable[tuple[str, str]]) -> dict[str, int]:
+        wanted = {segment_id for _, segment_id in files}
+        listed = self._listed() if wanted else {}
+        found = {file_id_of(path.rsplit("/", 1)[-1]): int(info["size"]) for path, info in listed.items()}
+        return {segment_id: found[segment_id] for segment_id in wanted & found.keys() if segment_id}
+
+    def remove(self, kind: str, segment_id: str) -> None:
+        target = self._target(kind, segment_id)
+        if self._fs.exists(target):
+            self._fs.rm_file(target)
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        for path in [*self._listed(), *map(str, self.scratch.glob(f"{TEMPORARY}*"))]:
+            file_id = file_id_of(path.rsplit("/", 1)[-1])
+            if file_id:
+                yield path, file_id
+
+    def open(self, kind: str, segment_id: str) -> Any:
+        return self._fs.open(self._target(kind, segment_id), "rb")
+
+    def discard(self, path: str) -> None:
+        if Path(path).parent == self.scratch:
+            Path(path).unlink(missing_ok=True)
+        else:
+            self._fs.rm_file(path)
+
+    def owner(self) -> str | None:
+        target = f"{self._root}/{OWNER}"
+        return str(self._fs.cat_file(target).decode("ascii")).strip() if self._fs.exists(target) else None
+
+    def own(self, ledger: str) -> None:
+        self._fs.makedirs(self._root, exist_ok=True)
+        self._fs.pipe_file(f"{self._root}/{OWNER}", f"{ledger}\n".encode("ascii"))
+
+    def filesystem(self) -> Any:
+        return self._fs
+
+    def _listed(self) -> dict[str, Any]:
+        """Every object, with its size: one listing costs less than a question per object."""
+        self._fs.invalidate_cache()
+        return dict(self._fs.find(self._root, detail=True)) if self._fs.exists(self._root) else {}
+
+    def _target(self, kind: str, segment_id: str) -> str:
+        return f"{self._root}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    import fsspec
+
+    try:
+        fs, root = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise SetupError(
+            f"segments url {url!r} cannot be opened ({error}).",
+            next_command="install its fsspec driver or correct rollmill.toml",
+        ) from error
+    return fs, str(root).rstrip("/")
