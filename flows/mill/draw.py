@@ -28,6 +28,7 @@ class Drawer:
     def __init__(self, ws: Workspace, spec: MillSpec, line: Line, keeper: Keeper) -> None:
         self._ws, self._spec, self._line, self._keeper = ws, spec, line, keeper
         self.in_flight: set[str] = set()
+        self._asked: set[str] = set()
 
     def run(self, todo: Sequence[tuple[Batch, Lack]]) -> None:
         """The body of the generator thread."""
@@ -74,16 +75,18 @@ class Drawer:
 
     def _current(self, batch: Batch, lack: Lack | None) -> Lack:
         """What the batch lacks now that it is ours; an older look stands unless another command has finished it since."""
-        while self.in_flight.intersection(batch.completion_ids):
+        ids = batch.completion_ids
+        while self.in_flight.intersection(ids):
             self._line.pause(0.01)  # two problems with one prompt share completions: wait until those are committed
-            lack = None
-        if lack is not None and lack.missing and not self._ws.segments.has(completions_key(self._spec, lack.missing)):
+        stale = lack is None or not lack.missing or bool(self._asked.intersection(ids))
+        if lack is not None and not stale and not self._ws.segments.has(completions_key(self._spec, lack.missing)):
             return lack
         return next(survey(self._ws, self._spec, [batch]))
 
     def _draw(self, opened: OpenBatch) -> None:
         """Draw what is missing and hand it on; what an in-process engine gave before it failed is handed on as well."""
         self.in_flight.update(opened.lack.missing)
+        self._asked.update(opened.lack.missing)
         requests = list(_requests(self._spec, opened))
         engine = self._spec.engine()
         try:

@@ -24,18 +24,29 @@ def plan_round(ws: Workspace, spec: MillSpec, r: int) -> list[PlanRow] | None:
 
     RuntimeError where an earlier round was not planned or judged to its end (run_round does that).
     """
-    with _one_planner(ws, spec, r):
-        plans = ws.runs.plans(spec.run)
-        if r < len(plans):
-            return plans[r] or None
-        if plans and not plans[-1]:
-            return None
-        if r > len(plans):
-            raise RuntimeError(f"round {r} of run {spec.run} cannot be planned before round {len(plans)}")
-        rows, stops = _imported_plan(ws, spec, r) if spec.generator is None else _next_plan(ws, spec, r, plans)
-        ws.runs.commit_plan(spec.run, r, rows, stops)
+    plans = committed_plans(ws, spec, r)
+    if len(plans) <= r and not (plans and not plans[-1]):
+        with _one_planner(ws, spec, r):
+            plans = committed_plans(ws, spec, r)
+            if len(plans) <= r:
+                _commit_next(ws, spec, r, plans)
+        plans = committed_plans(ws, spec, r)
+    return (plans[r] or None) if r < len(plans) else None
+
+
+def committed_plans(ws: Workspace, spec: MillSpec, r: int) -> list[list[PlanRow]]:
+    """The plans committed so far, read again only where round r is not among those read before."""
+    if len(spec.plans) <= r:
+        spec.plans = ws.runs.plans(spec.run)
+    return spec.plans
+
+
+def _commit_next(ws: Workspace, spec: MillSpec, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
+    if r > len(plans):
+        raise RuntimeError(f"round {r} of run {spec.run} cannot be planned before round {len(plans)}")
+    rows, stops = _imported_plan(ws, spec, r) if spec.generator is None else _next_plan(ws, spec, r, plans)
+    ws.runs.commit_plan(spec.run, r, rows, stops)
     spec.tell(Event("planned", r, 0, len(rows), 0, 0.0))
-    return rows or None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from flows.mill.commit import Committer, scope_of
 from flows.mill.draw import Drawer
 from flows.mill.keeper import Keeper
 from flows.mill.line import Clock, Line
-from flows.mill.plan import plan_round
+from flows.mill.plan import committed_plans, plan_round
 from flows.mill.spec import Event, MillSpec
 from flows.mill.verify import Judge
 from storage.records import PlanRow
@@ -43,7 +43,7 @@ def run_round(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> RoundRe
     clock = Clock()
     batches = batches_of(rows)
     todo = [(batch, lack) for batch, lack in zip(batches, survey(ws, spec, batches), strict=True) if not lack.nothing]
-    before = sum(len(plan) for plan in ws.runs.plans(spec.run)[: rows[0].round])
+    before = sum(len(plan) for plan in committed_plans(ws, spec, rows[0].round)[: rows[0].round])
     undrawn = len({cid for _, lack in todo for cid in lack.missing})
     scope = scope_of(rows, before, undrawn, sum(len(lack.unjudged) for _, lack in todo))
     line = Line(spec.limits)

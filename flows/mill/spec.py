@@ -11,7 +11,7 @@ from typing import Literal
 
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
 from storage.errors import SetupError
-from storage.records import STREAMS, Problem, Sampling, Stream
+from storage.records import STREAMS, PlanRow, Problem, Sampling, Stream
 
 EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
 
@@ -58,7 +58,7 @@ class MillSpec:
 
     `verifiers` is a chain: what one leaves undecided goes to the next. `imported_models` limits an imported run to
     completions of these model labels. Close it, or use it as a context manager: it holds the engine once that is built.
-    `solution_keys` remembers what was read of committed texts (None: cut off), so that no round reads them again.
+    `plans` and `solution_keys` (None: cut off) remember what was read of committed rows, so that no round reads it again.
     """
 
     run: str
@@ -76,6 +76,7 @@ class MillSpec:
     lookahead: int = 0
     limits: Limits = field(default_factory=Limits)
     on_event: Callable[[Event], None] = ignore
+    plans: list[list[PlanRow]] = field(default_factory=list, repr=False)
     solution_keys: dict[str, str | None] = field(default_factory=dict, repr=False)
     _engine: Generator | None = field(default=None, repr=False)
     _chain: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)

@@ -26,7 +26,10 @@ def problems(count: int = 12, rates: Sequence[int] = (100, 80, 50, 20, 5, 0)) ->
     """Sums with a pass rate in per cent each, the rates in turn."""
     return [
         Problem(
-            prompt=f"{n} + {n * n} = ? (p={rates[n % len(rates)]}%)", reference=str(n + n * n), level=n % len(rates), skill="sum"
+            prompt=f"{n} + {n * n} = ? (p={rates[n % len(rates)]}%)",
+            reference=str(n + n * n),
+            level=n % len(rates),
+            skill="sum",
         )
         for n in range(1, count + 1)
     ]
@@ -105,7 +108,7 @@ def toy_text(prompt: str, seed: int) -> tuple[str, bool]:
 
 @dataclass
 class ToyVerifier:
-    """Judges by the number after `answer:`. `crash_on`: raises on these texts; `doubt`: leaves these undecided, with why."""
+    """Judges by the number after `answer:`. `crash_on`: raises on such texts; `doubt`: leaves such texts undecided."""
 
     name: str = "toy"
     version: str = "1"
@@ -162,3 +165,27 @@ def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, 
         "limits": Limits(poll_seconds=0.02),
     }
     return MillSpec(run=run, generator=engine, **(options | changes))
+
+
+def content(ws: Workspace) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row that the store shows, without what may differ between equal runs (times, tokens per second)."""
+    columns = {
+        "completions": "id, prompt_id, stream, sample_index, seed, text, finish_reason",
+        "verdicts": "completion_id, problem_id, verifier, version, outcome, rule, cause, extracted",
+        "decisions": "run, problem_id, completion_id, selector, kept, reason, outcome",
+        "plan": "run, round, problem_id, completion_id, sample_index, seed",
+        "stops": "run, round, problem_id, reason",
+    }
+    connection = ws.segments.connect()
+    try:
+        return {
+            kind: connection.execute(f"SELECT {names} FROM {kind} ORDER BY ALL").fetchall()
+            for kind, names in columns.items()
+        }
+    finally:
+        connection.close()
+
+
+def calls(log: Path) -> list[str]:
+    """The completion ids that engines were asked for, in order, over all processes."""
+    return log.read_text().split() if log.exists() else []

@@ -1,0 +1,44 @@
+"""A whole run of the mill in a process to be killed: python -m tests.flows.mill.child WORKSPACE LOG [options]."""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from flows.mill import Limits, MillSpec, decide, run_all
+from pipelines.budget import DarsUniform
+from tests.flows.mill.toy import ToyEngine, ToyVerifier, problems, spec, workspace
+
+
+def main() -> None:
+    """Recover, run every round, decide."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("log", type=Path)
+    parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--verify-delay", type=float, default=0.0)
+    parser.add_argument("--spooled", action="store_true")
+    options = parser.parse_args()
+    ws = workspace(options.workspace)
+    ws.recover()
+    engine = partial(ToyEngine, log=options.log, delay=options.delay, spooled=options.spooled)
+    verifier = partial(ToyVerifier, delay=options.verify_delay)
+    with chaos_spec(engine, verifier) as run:
+        run_all(ws, run)
+        decide(ws, run)
+    ws.close()
+
+
+def chaos_spec(engine: Callable[[], ToyEngine], verifier: Callable[[], ToyVerifier] = ToyVerifier) -> MillSpec:
+    """40 sums in batches of 16: a dozen batches in a few rounds."""
+    return spec(
+        engine=engine,
+        verifiers=(verifier,),
+        problems=problems(40),
+        budget=DarsUniform(initial=4, target=2, cap=16),
+        limits=Limits(poll_seconds=0.02),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""The mill end to end with the toy engine: what a run leaves, and that nothing but the recipe changes a row."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.mill import Event, Limits, decide, plan_round, run_all, run_round
+from pipelines.budget import DarsProp2Diff, Fixed
+from pipelines.score import SCORERS
+from pipelines.select import AllCorrect, Quota
+from storage.errors import SetupError
+from storage.records import Problem
+from tests.flows.mill.toy import ToyEngine, ToyVerifier, calls, content, problems, spec, workspace
+
+
+def mill(path: Path, run: str = "toy-run", **changes: Any) -> Any:
+    """One whole run; gives its decision report."""
+    with workspace(path, run) as ws, spec(run, **changes) as part:
+        run_all(ws, part)
+        return decide(ws, part)
+
+
+def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with workspace(path) as ws:
+        return content(ws)
+
+
+def test_the_funnel_of_a_run_adds_up(tmp_path: Path) -> None:
+    funnel = mill(tmp_path).funnel
+    assert funnel.as_json() == {
+        "problems": 12,
+        "planned": 126,
+        "completions": 126,
+        "drawn": 126,
+        "reused": 0,
+        "redrawn": 0,
+        "correct": 30,
+        "incorrect": 75,
+        "unparsed": 21,
+        "undecided": 0,
+        "truncated": 2,
+        "kept": 18,
+        "tokens": 444,
+        "dropped": {"duplicate_solution": 7, "incorrect": 75, "over_quota": 3, "truncated": 2, "unparsed": 21},
+        "stops": {"target_met": 8, "trial_cap": 4},
+    }
+
+
+def test_the_second_run_draws_nothing_and_builds_no_engine(tmp_path: Path) -> None:
+    first = mill(tmp_path)
+    before = rows_of(tmp_path)
+
+    def no_engine() -> ToyEngine:
+        raise AssertionError("an engine was built")
+
+    again = mill(tmp_path, engine=no_engine)
+    assert (first.created, again.created) == (True, False)
+    assert again.decisions == first.decisions
+    assert again.funnel == first.funnel
+    assert rows_of(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_size": 5},
+        {"batch_size": 1000},
+        {"engine": partial(ToyEngine, reverse=True)},
+        {"engine": partial(ToyEngine, spooled=True)},
+        {"limits": Limits(uncommitted=1, unjudged=1)},
+        {"limits": Limits(unjudged=8, verify_threads=4)},
+        {"problems": list(reversed(problems()))},
+    ],
+    ids=["batch 5", "batch 1000", "reversed", "spooled", "one open", "four verifiers", "other problem order"],
+)
+def test_what_is_no_row_changes_no_row(tmp_path: Path, changes: dict[str, Any]) -> None:
+    mill(tmp_path / "plain")
+    mill(tmp_path / "other", **changes)
+    assert rows_of(tmp_path / "other") == rows_of(tmp_path / "plain")
+
+
+def test_a_grown_recipe_draws_only_what_is_missing(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    mill(tmp_path / "grown", "small", budget=Fixed(initial=4), engine=partial(ToyEngine, log=log))
+    assert len(calls(log)) == 48
+    grown = mill(tmp_path / "grown", "large", budget=Fixed(initial=8), engine=partial(ToyEngine, log=log))
+    assert len(calls(log)) == len(set(calls(log))) == 96
+    assert (grown.funnel.drawn, grown.funnel.reused) == (48, 48)
+    fresh = mill(tmp_path / "fresh", "large", budget=Fixed(initial=8))
+    assert grown.decisions == fresh.decisions
+    assert rows_of(tmp_path / "grown")["completions"] == rows_of(tmp_path / "fresh")["completions"]
+
+
+def test_another_selector_draws_and_judges_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    mill(tmp_path, "one", engine=partial(ToyEngine, log=log))
+    with workspace(tmp_path, "two") as ws, spec("two", selector=AllCorrect(), engine=partial(ToyEngine, log=log)) as part:
+        results = run_all(ws, part)
+        report = decide(ws, part)
+    assert sum(result.drawn + result.judged for result in results) == 0
+    assert report.funnel.reused == 126
+    assert report.funnel.dropped == {"incorrect": 75, "truncated": 2, "unparsed": 21}
+    assert len(calls(log)) == 126
+
+
+def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    engine = partial(ToyEngine, log=log)
+    first = mill(tmp_path / "ws", engine=engine)
+    before = rows_of(tmp_path / "ws")
+    with workspace(tmp_path / "ws") as ws:
+        lost = ws.segments.readable("completions")[1]
+        Path(ws.segments.path(lost)).unlink()
+    with workspace(tmp_path / "ws") as ws:
+        [line] = ws.recover()
+    assert f"its {lost.rows} completions" in line
+    again = mill(tmp_path / "ws", engine=engine)
+    assert len(calls(log)) == 126 + lost.rows
+    assert rows_of(tmp_path / "ws") == before
+    assert again.decisions == first.decisions
+    assert (again.funnel.drawn, again.funnel.redrawn) == (126, lost.rows)
+
+
+@pytest.mark.parametrize("kind", ["verdicts", "plan", "decisions"])
+def test_other_lost_segments_are_made_again_without_drawing(tmp_path: Path, kind: Any) -> None:
+    mill(tmp_path)
+    before = rows_of(tmp_path)
+    with workspace(tmp_path) as ws:
+        for segment in ws.segments.readable(kind):
+            Path(ws.segments.path(segment)).unlink()
+    with workspace(tmp_path) as ws:
+        assert ws.recover()
+    mill(tmp_path)
+    assert rows_of(tmp_path) == before
+
+
+def test_a_repaired_reference_is_judged_again_and_not_drawn_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    wrong = [Problem(prompt=problem.prompt, reference="0") for problem in problems()]
+    engine = partial(ToyEngine, log=log)
+    mill(tmp_path / "ws", "wrong", problems=wrong, budget=Fixed(initial=4), engine=engine)
+    repaired = mill(tmp_path / "ws", "right", budget=Fixed(initial=4), engine=engine)
+    assert len(calls(log)) == 48
+    assert (repaired.funnel.drawn, repaired.funnel.reused, repaired.funnel.correct > 0) == (0, 48, True)
+
+
+def test_two_problems_with_one_prompt_share_their_completions(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    twins = [Problem(prompt="2 + 3 = ? (p=100%)", reference=reference) for reference in ("5", "6")]
+    part = {"problems": twins, "budget": Fixed(initial=8), "engine": partial(ToyEngine, log=log), "batch_size": 3}
+    report = mill(tmp_path / "ws", **part)
+    assert len(calls(log)) == len(set(calls(log))) == 8
+    assert (report.funnel.planned, report.funnel.completions) == (16, 8)
+    assert (report.funnel.correct, report.funnel.incorrect) == (8, 8)
+
+
+def test_prop2diff_reads_difficulty_from_the_prefix(tmp_path: Path) -> None:
+    report = mill(tmp_path, budget=DarsProp2Diff(initial=4, target=4, cap=32), selector=Quota(per_problem=4))
+    drawn = {problem.prompt: len(report.rollouts[problem.id]) for problem in problems()}
+    assert drawn["6 + 36 = ? (p=100%)"] == 4
+    assert drawn["5 + 25 = ? (p=0%)"] == 32
+    assert report.funnel.stops == {"target_met": 7, "trial_cap": 5}
+
+
+def test_scores_reach_the_rollouts_and_the_store(tmp_path: Path) -> None:
+    scorers = [SCORERS["length"](), SCORERS["self_certainty"]()]
+    report = mill(tmp_path, scorers=scorers)
+    assert len(report.scores) == 126
+    assert all(len(rollout.scores) == 1 for members in report.rollouts.values() for rollout in members)
+    with workspace(tmp_path) as ws:
+        assert ws.segments.read("scores").num_rows == 126
+
+
+def test_events_and_progress_tell_how_far_it_is(tmp_path: Path) -> None:
+    heard: list[Event] = []
+    mill(tmp_path, on_event=heard.append)
+    first = [event for event in heard if event.round == 0]
+    assert [event.kind for event in first][0] == "planned"
+    assert [event.done for event in first if event.kind == "drawn"] == [16, 32, 48]
+    assert [event.done for event in first if event.kind == "verified"] == [16, 32, 48]
+    assert first[-1].kind == "done"
+    with workspace(tmp_path) as ws:
+        progress = {part.stage: part for part in ws.runs.progress_of("toy-run")}
+    assert (progress["draw"].done, progress["draw"].total, progress["draw"].tokens) == (126, 126, 444)
+    assert (progress["verify"].done, progress["verify"].detail) == (126, {"round": 3})
+
+
+def test_a_round_cannot_be_planned_or_decided_before_the_one_before_it_is_judged(tmp_path: Path) -> None:
+    with workspace(tmp_path) as ws, spec() as part:
+        assert plan_round(ws, part, 0) is not None
+        with pytest.raises(RuntimeError, match="48 of 48 planned rollouts have no verdict; run round 0 first"):
+            plan_round(ws, part, 1)
+        with pytest.raises(RuntimeError, match="cannot be planned before round 1"):
+            plan_round(ws, part, 2)
+        with pytest.raises(RuntimeError, match="no verdict"):
+            decide(ws, part)
+
+
+def test_a_changed_model_does_not_continue_the_old_plan(tmp_path: Path) -> None:
+    with workspace(tmp_path) as ws:
+        with spec() as part:
+            rows = plan_round(ws, part, 0)
+        assert rows is not None
+        with (
+            spec(engine=partial(ToyEngine, model_digest="toy-2")) as part,
+            pytest.raises(SetupError, match="another model"),
+        ):
+            run_round(ws, part, rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"problems": []}, "the recipe has no problems"),
+        ({"verifiers": ()}, "the recipe names no verifier"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"lookahead": 1}, "lookahead is 1"),
+        ({"stream": "test"}, "unknown stream 'test'"),
+    ],
+)
+def test_a_senseless_spec_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SetupError, match=message):
+        spec(**changes)
+
+
+def test_the_engine_is_closed_with_the_spec(tmp_path: Path) -> None:
+    engine = ToyEngine()
+    mill(tmp_path, engine=lambda: engine)
+    assert engine.closed
+
+
+def test_verifiers_say_who_they_are_once(tmp_path: Path) -> None:
+    with spec(verifiers=(ToyVerifier, partial(ToyVerifier, name="second"))) as part:
+        assert part.chain() == (("toy", "1"), ("second", "1"))
