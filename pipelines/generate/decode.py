@@ -115,9 +115,7 @@ class Lane:
             row.tokens.append(token)
             row.logprob += logprob
             row.certainty += certainty
-            if token == end:
-                row.finish = "stop"
-            elif row.request.sampling.stop and self._stopped(row):
+            if token == end or (row.request.sampling.stop and self._stopped(row)):
                 row.finish = "stop"
             elif len(row.tokens) >= row.limit:
                 row.finish = "length"

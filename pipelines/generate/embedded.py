@@ -5,8 +5,6 @@ threads. It knows no problems and no verdicts.
 """
 
 import os
-import platform
-import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,18 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from pipelines.generate.chat import render_chat
-from pipelines.generate.decode import Group, Lane, Row
+from pipelines.generate.cpu import cpu_level
+from pipelines.generate.decode import Group, Row
+from pipelines.generate.lanes import run_lanes
 from pipelines.generate.model_files import ModelFiles
 from pipelines.generate.session import SIZES, Session
 from pipelines.generate.vocabulary import Vocabulary
 from storage.errors import SetupError
-from storage.records import Completion, Prompt, Request
+from storage.records import Completion, Prompt, Request, Sampling
 
 SHIPPED = "models/rollmill-tiny"
 GROUP = 8
 MAX_THREADS = 16
-# The features that change the kernels of onnxruntime or numpy, widest first.
-CPU_LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")
 
 
 class Embedded:
@@ -65,6 +63,8 @@ class Embedded:
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """One completion per request, as they finish. A prompt too long for the context gives an empty text, cut short."""
+        for sampling in {request.sampling for request in requests}:
+            check_sampling(sampling)
         session, vocabulary = self._loaded()
         groups: deque[Group] = deque()
         for ids, same in _by_prompt(vocabulary, requests):
@@ -72,7 +72,7 @@ class Embedded:
                 yield from (self._too_long(request, len(ids)) for request in same)
             else:
                 groups.extend(Group(ids, same[at : at + GROUP]) for at in range(0, len(same), GROUP))
-        yield from map(self._completion, _run_lanes(session, vocabulary, groups, self._threads))
+        yield from map(self._completion, run_lanes(session, vocabulary, groups, self._threads))
 
     def close(self) -> None:
         """Drop the session; a later call loads it again."""
@@ -135,49 +135,15 @@ def _by_prompt(vocabulary: Vocabulary, requests: Sequence[Request]) -> Iterator[
         yield tuple(vocabulary.encode(rendered)), same
 
 
-def _run_lanes(session: Session, vocabulary: Vocabulary, groups: deque[Group], threads: int) -> Iterator[Row]:
-    """Rows from as many lanes as help, each on its own thread; a lane's failure is raised here."""
-    done: queue.SimpleQueue[Row | BaseException | None] = queue.SimpleQueue()
-
-    def next_group() -> Group | None:
-        try:
-            return groups.popleft()
-        except IndexError:
-            return None
-
-    def work() -> None:
-        try:
-            for row in Lane(session, vocabulary, next_group).run():
-                done.put(row)
-            done.put(None)
-        except BaseException as failure:
-            done.put(failure)
-
-    lanes = [threading.Thread(target=work, name=f"embedded-{at}", daemon=True) for at in range(min(threads, len(groups)))]
-    for lane in lanes:
-        lane.start()
-    try:
-        yield from _collected(done, len(lanes))
-    finally:
-        groups.clear()
-        for lane in lanes:
-            lane.join()
-
-
-def _collected(done: "queue.SimpleQueue[Row | BaseException | None]", lanes: int) -> Iterator[Row]:
-    while lanes:
-        item = done.get()
-        if isinstance(item, BaseException):
-            raise item
-        if item is None:
-            lanes -= 1
-        else:
-            yield item
-
-
-def cpu_level() -> str:
-    """Architecture and the widest vector feature numpy found; onnxruntime picks its kernels by the same features."""
-    from numpy._core._multiarray_umath import __cpu_features__ as features
-
-    widest = next((level for level in CPU_LEVELS if features.get(level)), "baseline")
-    return f"{platform.machine()}-{widest.lower()}"
+def check_sampling(sampling: Sampling) -> None:
+    """SetupError for parameters that name no distribution or no text."""
+    wrong = {
+        "temperature": (sampling.temperature, sampling.temperature >= 0, "0 (greedy) or more"),
+        "top_p": (sampling.top_p, 0 < sampling.top_p <= 1, "above 0, at most 1 (no cut)"),
+        "top_k": (sampling.top_k, sampling.top_k >= 0, "0 (no cut) or more"),
+        "max_tokens": (sampling.max_tokens, sampling.max_tokens >= 1, "1 or more"),
+        "stop": (list(sampling.stop), all(sampling.stop), "strings of one character or more"),
+    }
+    for name, (value, fine, valid) in wrong.items():
+        if not fine:
+            raise SetupError(f"{name} is {value}.", choices=(valid,), next_command="mend generate in the recipe")

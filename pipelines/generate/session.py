@@ -1,10 +1,10 @@
 """The ONNX graph as two calls: `prefill` of one prompt and `step` of a tile of rows, each on the calling thread.
 
-Why a row's bits cannot depend on its neighbours: every call runs on one thread, so no matrix is cut by thread count; a prompt
-is prefilled alone at its own length; a step gives each row one place in matrices whose other operand and inner dimension are
-fixed, and attention reads each row's own length from a cache padded to the right. What remains is the matrix kernel's
-treatment of different row counts, and `Tile.sizes` keeps only those that were seen, on this machine at load, to agree to the
-last bit. Knows nothing of sampling or requests.
+Why a row's bits cannot depend on its neighbours: every call runs on one thread, so no matrix is cut by thread count; a
+prompt is prefilled alone at its own length; a step gives each row one place in matrices whose other operand and inner
+dimension are fixed, and attention reads each row's own length from a cache padded to the right. What remains is the matrix
+kernel's treatment of different row counts: `agreeing_sizes` keeps those that were seen, on this machine at load, to give
+the same bits in every place. Knows nothing of sampling or requests.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,9 @@ class Session:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self.files = files
-        self.run = onnxruntime.InferenceSession(str(files.folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+        self.run = onnxruntime.InferenceSession(
+            str(files.folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
         self.sizes = agreeing_sizes(self)
 
     def prefill(self, ids: list[int]) -> Prefix:
@@ -90,7 +92,7 @@ class Tile:
         self.lengths[target] = length
 
     def step(self, tokens: list[int]) -> Array:
-        """Append one token to each of the first rows; their next logits, (rows in use, vocabulary), valid until the next step."""
+        """Append one token to each of the first rows; their next logits, (rows, vocabulary), valid until the next step."""
         used = len(tokens)
         size = next(size for size in self.sizes if size >= used)
         self.tokens[:used, 0] = tokens

@@ -69,7 +69,14 @@ def _tokenizer_config(shape: Shape) -> dict[str, Any]:
 
 def _generation_config(tokenizer: Any) -> dict[str, Any]:
     end = tokenizer.token_to_id(END)
-    return {"do_sample": True, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 200, "eos_token_id": end, "pad_token_id": end}
+    return {
+        "do_sample": True,
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "max_new_tokens": 200,
+        "eos_token_id": end,
+        "pad_token_id": end,
+    }
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -98,7 +98,7 @@ def _first_norm(graph: _Graph, weights: Weights, shape: Shape, x: str) -> str:
 
 
 def _layer(graph: _Graph, weights: Weights, shape: Shape, layer: int, x: str, normed: str) -> tuple[str, str]:
-    """Attention and SwiGLU with their residual sums fused into the norm that follows; gives (residual stream, next norm)."""
+    """Attention and SwiGLU, their residual sums fused into the norm that follows: (residual stream, its norm)."""
     at = f"model.layers.{layer}."
     last = layer + 1 == shape.num_hidden_layers
     following = "model.norm.weight" if last else f"model.layers.{layer + 1}.input_layernorm.weight"

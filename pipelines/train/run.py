@@ -32,7 +32,12 @@ class Job:
     @property
     def checkpoints(self) -> Path:
         """The folder of the resumable state."""
-        return self.out.parent / f".{self.out.name}.training"
+        return checkpoint_folder(self.out)
+
+
+def checkpoint_folder(out: Path) -> Path:
+    """Where the training of a model folder keeps its state."""
+    return out.parent / f".{out.name}.training"
 
 
 def train_model(job: Job, report: Callable[[Report], None], source: Source | None = None) -> Trained:

@@ -38,9 +38,9 @@ class Shape:
 class TrainSettings:
     """How a model is trained. `batch` counts problems, `warmup` and `checkpoint_every` optimiser steps."""
 
-    steps: int = 5000
+    steps: int = 4600
     batch: int = 64
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     final_share: float = 0.02
     warmup: int = 150
     weight_decay: float = 0.1

@@ -1,0 +1,152 @@
+"""`rollmill train`: trains the small model of the engine `embedded` on our templates and scores it. Knows no workspace."""
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from pipelines.train.settings import TrainSettings
+from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from pipelines.train.run import Job
+    from pipelines.train.trainer import Report
+
+DEFAULTS = TrainSettings()
+SHOWN_EVERY = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("train")(train)
+
+
+def train(  # noqa: PLR0913
+    *,
+    out: Annotated[Path, typer.Option(help="Model folder to write.")] = Path("models/trained"),
+    steps: Annotated[
+        int, typer.Option(min=1, help="Optimiser steps of 64 problems; the rate falls to its end there.")
+    ] = DEFAULTS.steps,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and data.")] = DEFAULTS.seed,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of torch; losses are equal for equal threads.")
+    ] = DEFAULTS.threads,
+    minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long; --resume goes on.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint of this folder.")] = False,
+    measure: Annotated[
+        int, typer.Option(min=0, help="Unseen problems per level to score with 64 samples each; 0: none.")
+    ] = 200,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Train a Llama model of about a million parameters from scratch on generated problems (extra: train).
+
+    With the default settings this reproduces models/rollmill-tiny in less than an hour on two cores.
+
+    Example: rollmill train --out models/mine --minutes 10 && rollmill train --out models/mine --resume
+    """
+    settings = replace(DEFAULTS, steps=steps, seed=seed, threads=threads)
+    _check(out, resume=resume)
+    if dry_run:
+        return as_json({"out": str(out), "settings": asdict(settings), "measure": measure})
+    from pipelines.train.run import Job, train_model
+
+    job = Job(out, settings, resume, minutes * 60 if minutes is not None else float("inf"))
+    with _progress(job) as report:
+        trained = train_model(job, report)
+    if not trained.finished:
+        note(f"Stopped at step {trained.progress.step} of {steps}.")
+        return line(f"Next: rollmill train --out {out} --steps {steps} --seed {seed} --resume")
+    scores = _measured(out, measure) if measure else {}
+    return as_json({"out": str(out), "scores": scores}) if json else _tell(out, scores)
+
+
+def _check(out: Path, *, resume: bool) -> None:
+    from pipelines.train.run import checkpoint_folder
+
+    if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
+        raise SetupError(f"training needs {' and '.join(missing)}.", next_command="pip install -e '.[train]'")
+    begun = (checkpoint_folder(out) / "checkpoint.pt").is_file()
+    if begun and not resume:
+        raise SetupError(
+            f"a training of {out} has begun.", next_command=f"rollmill train --out {out} --resume, or another --out"
+        )
+    if not begun and not resume and (out / "model.onnx").exists():
+        raise SetupError(f"{out} already holds a model.", next_command="give another folder with --out")
+
+
+@contextmanager
+def _progress(job: "Job") -> Iterator[Callable[["Report"], None]]:
+    """A line that rewrites itself on a terminal, one line per checkpoint in a log."""
+    watch = _Watch(job.settings.steps, rewrite=sys.stderr.isatty())
+    try:
+        yield watch
+    finally:
+        watch.end()
+
+
+class _Watch:
+    """Says step, smoothed loss, tokens a second and time left."""
+
+    def __init__(self, steps: int, *, rewrite: bool) -> None:
+        self.steps, self.rewrite = steps, rewrite
+        self.loss: float | None = None
+        self.tokens, self.begun, self.first, self.shown = 0, time.monotonic(), 0, 0.0
+
+    def __call__(self, report: "Report") -> None:
+        """Take a step's report in and show it when it is time to."""
+        self.first = self.first or report.step - 1
+        self.tokens += report.tokens
+        self.loss = report.loss if self.loss is None else 0.95 * self.loss + 0.05 * report.loss
+        now = time.monotonic()
+        if self.rewrite and now - self.shown >= SHOWN_EVERY:
+            self.shown = now
+            sys.stderr.write(f"\r{self.text(report.step)}\x1b[K")
+            sys.stderr.flush()
+        elif not self.rewrite and report.saved:
+            note(self.text(report.step))
+
+    def text(self, step: int) -> str:
+        """The line for a step."""
+        passed = max(time.monotonic() - self.begun, 1e-9)
+        left = (self.steps - step) * passed / max(1, step - self.first)
+        rate = f"{self.tokens / passed:,.0f} tokens/s"
+        return f"step {step}/{self.steps}  loss {self.loss:.4f}  {rate}  {left / 60:.0f} min left"
+
+    def end(self) -> None:
+        """Leave the rewritten line."""
+        if self.rewrite:
+            sys.stderr.write("\n")
+
+
+def _measured(out: Path, per_level: int) -> dict[str, Any]:
+    from pipelines.generate import GENERATORS
+    from pipelines.train.scoring import score_model
+
+    def seen(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\rmeasuring {done}/{total} problems\x1b[K" + ("\n" if done == total else ""))
+
+    generator = GENERATORS["embedded"](model=str(out))
+    try:
+        return score_model(out, generator, per_level, seen=seen)
+    finally:
+        generator.close()
+
+
+def _tell(out: Path, scores: dict[str, Any]) -> None:
+    line(f"Model in {out}.")
+    if scores:
+        rows = [
+            (int(level), one["problems"], one["pass@1"]["value"], one["pass@64"]["value"])
+            for level, one in scores["heldout"]["levels"].items()
+        ]
+        line(columns(("level", "problems", "pass@1", "pass@64"), rows))
+    line(f"Next: name it in a recipe (generate: model: {out}) and rollmill curate it")
