@@ -1,0 +1,122 @@
+"""Files to rows: every format, and every way a file can be broken, named with its place."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from storage.errors import SetupError
+from storage.imports.readers import read_rows
+
+ROWS: list[dict[str, Any]] = [{"question": "2+2?", "answer": "4"}, {"question": 'say "é",\nthen 3', "answer": "3"}]
+LINES = '{"question": "2+2?", "answer": "4"}\n\n{"question": "say \\"é\\",\\nthen 3", "answer": "3"}\n'
+CSV = 'question,answer\n2+2?,4\n"say ""é"",\nthen 3",3\n'
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    data = content.encode() if isinstance(content, str) else content
+    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    return path
+
+
+def message(path: Path) -> str:
+    with pytest.raises(SetupError) as caught:
+        list(read_rows(path))
+    return str(caught.value).replace(str(path), "FILE")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "places"),
+    [
+        ("a.jsonl", LINES, ["line 1", "line 3"]),
+        ("a.ndjson.gz", LINES, ["line 1", "line 3"]),
+        (
+            "a.json",
+            '[{"question": "2+2?", "answer": "4"},\n{"question": "say \\"é\\",\\nthen 3", "answer": "3"}]',
+            ["item 1", "item 2"],
+        ),
+        ("b.json", LINES, ["line 1", "line 3"]),
+        ("a.csv", CSV, ["line 2", "line 4"]),
+        ("a.csv.gz", "\ufeff" + CSV, ["line 2", "line 4"]),
+        ("a.tsv", 'question\tanswer\n2+2?\t4\n"say ""é"",\nthen 3"\t3\n', ["line 2", "line 4"]),
+    ],
+)
+def test_every_text_format_gives_the_same_rows(tmp_path: Path, name: str, content: str, places: list[str]) -> None:
+    rows = list(read_rows(write(tmp_path, name, content)))
+    assert [row.values for row in rows] == ROWS
+    assert [row.where for row in rows] == places
+
+
+def test_parquet_gives_rows_across_batches(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": list(range(4500)), "m": [[{"role": "user", "content": "x"}]] * 4500}), path)
+    rows = list(read_rows(path))
+    assert rows[4499].where == "row 4500"
+    assert rows[4499].values == {"n": 4499, "m": [{"role": "user", "content": "x"}]}
+
+
+def test_empty_csv_cells_are_missing_values(tmp_path: Path) -> None:
+    assert next(iter(read_rows(write(tmp_path, "a.csv", "a,b\n,1\n")))).values == {"a": None, "b": "1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.jsonl", "", "FILE has no rows; nothing was stored."),
+        ("a.csv", "a,b\n", "FILE has no rows; nothing was stored."),
+        (
+            "a.jsonl",
+            '{"a": 1}\n{"a": 2',
+            "FILE, line 2 is cut off (Expecting ',' delimiter at column 8); nothing was stored.",
+        ),
+        (
+            "a.jsonl",
+            '{"a": 1}\n{"a" 2}\n',
+            "FILE, line 2 is not JSON (Expecting ':' delimiter at column 6); nothing was stored.",
+        ),
+        ("a.jsonl", '{"a": 1}\n[1]\n', "FILE, line 2 holds a list, not an object with named columns; nothing was stored."),
+        ("a.jsonl", "[" * 200_000, "FILE, line 1 is nested too deeply; nothing was stored."),
+        (
+            "a.jsonl",
+            b'{"a": 1}\n{"a": "\xe9"}\n',
+            "FILE, line 2: byte 0xe9 at position 8 is not UTF-8; nothing was stored.",
+        ),
+        ("a.jsonl", '{"a": 1}\n'.encode("utf-16"), "FILE is UTF-16; save it as UTF-8. Nothing was stored."),
+        ("a.csv", "a,b\n1,2\n3\n", "FILE, line 3 has 1 cells where the header has 2; nothing was stored."),
+        ("a.csv", 'a,b\n1,"2\n', "FILE, line 2: unexpected end of data; nothing was stored."),
+        ("a.csv", "a,a\n1,2\n", "FILE has two columns called 'a'."),
+        ("a.json", '[{"a": 1}, 2]', "FILE, item 2 is not an object with named columns; nothing was stored."),
+        (
+            "a.txt",
+            "x",
+            "cannot tell the format of 'a.txt' from its suffix. Valid: .jsonl, .ndjson, .json, .parquet, .csv, .tsv, "
+            "each also with .gz.",
+        ),
+    ],
+)
+def test_a_broken_file_is_named_with_its_place(tmp_path: Path, name: str, content: str | bytes, said: str) -> None:
+    assert message(write(tmp_path, name, content)) == said
+
+
+def test_a_gzip_file_cut_short_is_named_with_the_line_it_reached(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl.gz", "".join(f'{{"a": {n}, "b": "{n * 7919 % 1000}"}}\n' for n in range(50_000)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "is not a whole gzip file: Compressed file ended before the end-of-stream marker" in message(path)
+
+
+def test_a_file_that_is_no_parquet_and_a_missing_one_are_named(tmp_path: Path) -> None:
+    assert message(write(tmp_path, "a.parquet", "PAR1 but not really")).startswith("FILE is not a readable Parquet file:")
+    assert message(tmp_path / "none.jsonl") == "there is no file FILE."
+    (tmp_path / "folder.csv").mkdir()
+    assert message(tmp_path / "folder.csv") == "FILE is a folder; name one file."
+
+
+def test_a_truncated_parquet_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": list(range(1000))}), path)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert message(path).startswith("FILE is not a readable Parquet file:")

@@ -1,0 +1,87 @@
+"""All of the real data goes through, with literal counts. Read from beside the checkout; a missing file fails by name."""
+
+from pathlib import Path
+
+import pytest
+
+from storage.imports import ImportSpec, import_problems, import_rollouts
+from storage.imports.report import Count
+from storage.workspace import Workspace
+
+pytestmark = pytest.mark.data
+DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+
+
+def file(name: str) -> Path:
+    path = DATA / name
+    if not path.exists():
+        pytest.fail(f"the test data {name} is missing: expected it in ../shared/data beside the checkout")
+    return path
+
+
+def rows(ws: Workspace, query: str) -> list[tuple[object, ...]]:
+    with ws.segments.connect() as connection:
+        return connection.sql(query).fetchall()
+
+
+def labels(ws: Workspace) -> list[tuple[object, ...]]:
+    return rows(ws, "SELECT meta ->> '$.is_correct' AS label, count(*) FROM completions GROUP BY 1 ORDER BY 1")
+
+
+def test_gsm8k(ws: Workspace) -> None:
+    problems = ImportSpec(file("gsm8k_problems.jsonl"), "gsm8k")
+    rollouts = ImportSpec(file("gsm8k_rollouts.jsonl"), "gpt3", problems="gsm8k")
+    assert import_problems(ws, problems).problems == Count(new=660)
+    assert import_rollouts(ws, rollouts).completions == Count(new=2640)
+    assert import_problems(ws, problems).problems == Count(already=660)
+    assert import_rollouts(ws, rollouts).completions == Count(already=2640)
+    assert rows(ws, "SELECT model, count(*), max(sample_index) FROM completions GROUP BY 1 ORDER BY 1") == [
+        ("gpt3-175b_finetuning", 660, 0),
+        ("gpt3-175b_verification", 660, 0),
+        ("gpt3-6b_finetuning", 660, 0),
+        ("gpt3-6b_verification", 660, 0),
+    ]
+    assert labels(ws) == LABELS["gsm8k"]
+
+
+def test_math(ws: Workspace) -> None:
+    assert import_problems(ws, ImportSpec(file("math_problems.jsonl"), "math")).problems == Count(new=50)
+    report = import_rollouts(ws, ImportSpec(file("math_rollouts.jsonl"), "qwen", problems="math"))
+    assert report.completions == Count(new=400)
+    assert rows(ws, "SELECT min(level), max(level), count(level) FROM problems") == [(1, 5, 50)]
+    assert rows(ws, "SELECT max(sample_index), count(meta ->> '$.reward') FROM completions") == [(7, 400)]
+    assert labels(ws) == LABELS["math"]
+
+
+def test_mathcoder_carries_its_problems(ws: Workspace) -> None:
+    spec = ImportSpec(file("mathcoder_rollouts.parquet"), "mathcoder")
+    report = import_rollouts(ws, spec)
+    assert (report.problems, report.completions) == (Count(new=2542), Count(new=12748))
+    assert rows(ws, "SELECT source, count(*) FROM problems GROUP BY 1 ORDER BY 1") == [
+        ("GSM8K", 667),
+        ("MATH", 582),
+        ("SVAMP", 497),
+        ("mathematics", 546),
+        ("simuleq", 250),
+    ]
+    assert labels(ws) == LABELS["mathcoder"]
+    assert rows(ws, "SELECT count(DISTINCT model), count(messages), count(*) FILTER (text = '') FROM completions") == [
+        (6, 12748, 0)
+    ]
+    again = import_rollouts(ws, spec)
+    assert (again.problems, again.completions) == (Count(already=2542), Count(already=12748))
+
+
+def test_humaneval_is_code_with_tests(ws: Workspace) -> None:
+    assert import_problems(ws, ImportSpec(file("humaneval.jsonl"), "humaneval")).problems == Count(new=82)
+    checked = "count(*) FILTER (tests LIKE '%def check(candidate)%')"
+    query = f"SELECT kind, count(*), {checked}, min(external_id) FROM problems GROUP BY 1"
+    assert rows(ws, query) == [("code", 82, 82, "HumanEval/0")]
+    assert rows(ws, "SELECT count(meta ->> '$.entry_point') FROM problems") == [(82,)]
+
+
+LABELS: dict[str, list[tuple[object, ...]]] = {
+    "gsm8k": [("false", 1654), ("true", 986)],
+    "math": [("false", 49), ("true", 351)],
+    "mathcoder": [("false", 3429), ("true", 9319)],
+}
