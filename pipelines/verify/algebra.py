@@ -7,12 +7,13 @@ formulas are equal exactly when their cross products have equal terms, and unequ
 Costs are bounded; what would grow beyond the bounds raises `Unsupported`.
 """
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 MAX_TERMS = 400
-MAX_BITS = 40_000
+MAX_BITS = 12_000
 MAX_EXPONENT = 20_000
 MAX_ROOT_DEGREE = 24
 _TRIAL = 20_000
@@ -22,6 +23,13 @@ Monomial = tuple[tuple[str, Fraction], ...]
 Terms = Mapping[Monomial, Fraction]
 
 UNIT: Monomial = ()
+_WORK = 150_000
+_spent = threading.local()
+
+
+def fresh_budget() -> None:
+    """Give this thread a new allowance of term operations; what exceeds it raises `Unsupported`."""
+    _spent.work = 0
 
 
 class Unsupported(Exception):  # noqa: N818 - not an error: the text is beyond exact arithmetic
@@ -166,7 +174,14 @@ def _prime_powers(number: int) -> Iterator[tuple[int, int]]:
         yield number, 1
 
 
+def _spend(work: int) -> None:
+    _spent.work = getattr(_spent, "work", 0) + work
+    if work > 20 * MAX_TERMS or _spent.work > _WORK:
+        raise Unsupported("too many terms")
+
+
 def _sum(a: Terms, b: Terms) -> Terms:
+    _spend(len(a) + len(b))
     total = dict(a)
     for mono, value in b.items():
         new = total.get(mono, 0) + value
@@ -182,8 +197,7 @@ def _product(a: Terms, b: Terms) -> Terms:
         return b
     if b is _ONE or b == _ONE:
         return a
-    if len(a) * len(b) > 20 * MAX_TERMS:
-        raise Unsupported("too many terms")
+    _spend(len(a) * len(b))
     total: dict[Monomial, Fraction] = {}
     for left, x in a.items():
         for right, y in b.items():

@@ -10,6 +10,7 @@ A text that was cut off (finish reason `length`) has no bare or tail answer, and
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,11 +22,15 @@ WINDOW = 20_000
 """Marks are looked for in this many last characters; a final answer further from the end is none."""
 BARE_LENGTH = 200
 _BARE_WORDS = 6
+_GAP = 40
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
-_JOINED = re.compile(r"[\s$.]*(?:,|;|and|or|,\s*and|\\text\{\s*(?:and|or)\s*\}|\\quad)?[\s$]*\Z")
+_JOINED = re.compile(
+    r"(?:[\s$]|\\[()\[\]])*(?:,|;|and|or|,\s*and|\\text\{\s*(?:and|or)\s*\}|\\quad)(?:[\s$]|\\[()\[\]])*\Z"
+)
 _PHRASE = re.compile(
-    r"(?:(?i:answers?)\s*(?:(?i:is|are|was|equals?|would be|will be)\b\s*:?|[:=]|\*\*\s*:?|:\s*\*\*)|(?:^|\n)\s*A\s*:)\s*"
+    r"(?:(?i:answers?)\s*(?:(?i:is|are|was|equals?|would be|will be)\b\s*:?|[:=]|\*\*\s*:?|:\s*\*\*)"
+    r"|(?:^|\n)[ \t]*A[ \t]*:)\s*"
 )
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*\Z)|(?i:\s*I hope)")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
@@ -65,37 +70,38 @@ def _hash(text: str, cut: bool) -> Extracted | None:
 
 def _boxed(text: str) -> Extracted | None:
     """The last closed box, with the boxes joined to it on its left."""
-    found: list[tuple[int, int, str]] = []
-    for match in _BOX.finditer(text):
-        end = _closing_brace(text, match.end())
-        if end > 0:
-            found.append((match.start(), end, text[match.end() + 1 : end - 1].strip()))
+    opened = {match.end(): match.start() for match in _BOX.finditer(text)}
+    if not opened:
+        return None
+    found = [(opened[brace], end, text[brace + 1 : end - 1].strip()) for brace, end in _closed(text) if brace in opened]
+    found.sort()
     if not found:
         return None
-    answers, start = [found[-1][2]], found[-1][0]
+    start, _, last = found[-1]
+    joined = last
     for left, end, content in reversed(found[:-1]):
         gap = text[end:start]
-        if left >= start or "\n\n" in gap or not gap.strip() or not _JOINED.match(gap) or content == answers[0]:
+        if end > start or len(gap) > _GAP or not gap.strip() or not _JOINED.match(gap) or content == last:
             break
-        answers.insert(0, content)
+        joined = f"{content} {'or' if 'or' in gap else ','} {joined}"
         start = left
-    joined = ", ".join(answers)
     return Extracted(joined, "boxed") if joined.strip() else None
 
 
-def _closing_brace(text: str, start: int) -> int:
-    """Index after the brace that closes the one at `start`, or -1. A loop: depth is the model's to choose."""
-    depth, index = 0, start
+def _closed(text: str) -> Iterator[tuple[int, int]]:
+    """(index of an opening brace, index after its closing one), in one pass: depth and number are the model's to choose."""
+    stack: list[int] = []
+    index = 0
     while index < len(text):
         char = text[index]
         if char == "\\":
             index += 2
             continue
-        depth += (char == "{") - (char == "}")
+        if char == "{":
+            stack.append(index)
+        elif char == "}" and stack:
+            yield stack.pop(), index + 1
         index += 1
-        if depth == 0:
-            return index
-    return -1
 
 
 def _phrase(text: str, cut: bool) -> Extracted | None:

@@ -8,6 +8,13 @@ from pipelines.verify import algebra
 from pipelines.verify.algebra import Formula, Unsupported
 from pipelines.verify.grammar import Node
 
+SUMS, PRODUCTS = frozenset("+-"), frozenset("*/")
+_COMBINE: Mapping[str, Callable[[Formula, Formula], Formula]] = {
+    "+": algebra.add,
+    "-": lambda a, b: algebra.add(a, algebra.negate(b)),
+    "*": algebra.multiply,
+    "/": algebra.divide,
+}
 _MAX_FACTORIAL = 300
 _MAX_BINOMIAL = 1_000
 
@@ -119,8 +126,14 @@ def _apply(node: Node) -> Formula:
     return opaque(node.args[0].text, *(formula(arg) for arg in args))
 
 
-def _two(combine: Callable[[Formula, Formula], Formula]) -> Callable[[Node], Formula]:
-    return lambda node: combine(formula(node.args[0]), formula(node.args[1]))
+def _chain(node: Node) -> Formula:
+    """A sum or a product, from left to right; long chains without recursion."""
+    ops = SUMS if node.op in SUMS else PRODUCTS
+    (_, first), *rest = node.spine(ops)
+    total = formula(first)
+    for op, operand in rest:
+        total = _COMBINE[op](total, formula(operand))
+    return total
 
 
 def _inner(node: Node) -> Formula:
@@ -134,10 +147,10 @@ _BUILD: Mapping[str, Callable[[Node], Formula]] = {
     "_": _name,
     "group": _inner,
     "neg": lambda node: algebra.negate(_inner(node)),
-    "+": _two(algebra.add),
-    "-": _two(lambda a, b: algebra.add(a, algebra.negate(b))),
-    "*": _two(algebra.multiply),
-    "/": _two(algebra.divide),
+    "+": _chain,
+    "-": _chain,
+    "*": _chain,
+    "/": _chain,
     "^": _power,
     "root": _root,
     "!": _factorial,

@@ -5,6 +5,7 @@ without brackets takes the factors up to the next sign or function (\\sin 2x is 
 functions, every other letter is a factor; a power of a power is read from the right.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,6 +16,7 @@ MAX_DEPTH = 60
 RELATIONS = frozenset("=<>≤≥≠∈≈")
 _OPENING = {"(": ")", "[": "]", "{.": ".}", "{": "}", "⌊": "⌋", "⌈": "⌉"}
 _CLOSING = frozenset([")", "]", ".}", "}", "⌋", "⌉", "endmatrix"])
+_SEPARATORS = frozenset([",", ";", "or"])
 _APPLIED = frozenset("fgh")
 
 
@@ -26,6 +28,24 @@ class Node:
     args: tuple["Node", ...] = ()
     text: str = ""
     value: Fraction | None = None
+
+    def walk(self, *, below: frozenset[str] | None = None) -> Iterator["Node"]:
+        """This node and all under it, in no order, without recursion; does not enter nodes whose op is in `below`."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            if below is None or node.op not in below:
+                stack.extend(node.args)
+
+    def spine(self, ops: frozenset[str]) -> list[tuple[str, "Node"]]:
+        """A chain a + b - c of binary operations, first operand first: [("", a), ("+", b), ("-", c)]."""
+        chain: list[tuple[str, Node]] = []
+        node = self
+        while node.op in ops and len(node.args) == 2:
+            chain.append((node.op, node.args[1]))
+            node = node.args[0]
+        return [("", node), *reversed(chain)]
 
 
 def parse(found: list[Token]) -> Node:
@@ -72,16 +92,17 @@ class _Parser:
             raise Unsupported("too deep")
 
     def sequence(self) -> Node:
-        """Relations separated by commas; one alone is itself."""
+        """Relations separated by commas, `and`, `or`; one alone is itself. With an `or` the order says nothing."""
         self.deeper()
-        items = [self.union()]
-        while self.take(",", ";"):
-            while self.take(",", ";"):
-                pass
+        items, either = [self.union()], False
+        while self.sign() in _SEPARATORS:
+            while self.sign() in _SEPARATORS:
+                either |= self.sign() == "or"
+                self.position += 1
             if self.sign() not in _CLOSING and self.peek() is not None:
                 items.append(self.union())
         self.depth -= 1
-        return items[0] if len(items) == 1 else Node("list", tuple(items))
+        return items[0] if len(items) == 1 else Node("either" if either else "list", tuple(items))
 
     def union(self) -> Node:
         items = [self.ratio()]

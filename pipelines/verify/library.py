@@ -53,7 +53,10 @@ def _parse(text: str) -> Any:
     if _NESTED_POWER.search(text):
         return None
     text = text.strip().strip("$")
-    found = parse(f"${text}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None)
+    try:
+        found = parse(f"${text}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None)
+    except RecursionError:
+        return None
     return next((item for item in found if not isinstance(item, str)), None)
 
 

@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Any
 
 from pipelines.verify.extract import Extracted, final_answer, judged_text
-from pipelines.verify.number import plain_number, prompt_text
+from pipelines.verify.number import UNFINISHED, plain_number, prompt_text
 from pipelines.verify.policy import POLICY, Asked, asked, same_quantity
 from pipelines.verify.pool import Limits, WorkerPool
 from pipelines.verify.reading import Reading, choice, normal_spelling, read
@@ -28,6 +28,7 @@ from storage.records import Completion, Outcome, Problem, Verdict
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
 _MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$|\$([^$]+)\$")
 _LONGEST_ANSWER = 2_000
+_AFTER_SPAN = 40
 _REMEMBERED = 50_000
 _WINDOW = 512
 JOB = "pipelines.verify.judgement:decide"
@@ -182,10 +183,19 @@ def answer_text(found: Extracted) -> str | None:
         return (
             f"{quantity.value}{quantity.scale if quantity.scale == '%' else ' ' + quantity.scale} {quantity.unit}".strip()
         )
-    spans = [next(group for group in match.groups() if group) for match in _MATH_SPAN.finditer(found.text)]
-    if spans:
-        return spans[-1].strip()
-    return found.text if found.rule == "phrase" else None
+    return _span(found) or (found.text if found.rule == "phrase" else None)
+
+
+def _span(found: Extracted) -> str | None:
+    """The formula a sentence concludes with: of an answer phrase the first, of an unmarked line the last, near its end."""
+    text = found.text[-_LONGEST_ANSWER:]
+    spans = list(_MATH_SPAN.finditer(text))
+    if not spans or UNFINISHED.search(text):
+        return None
+    span = spans[0] if found.rule == "phrase" else spans[-1]
+    if found.rule == "tail" and len(text) - span.end() > _AFTER_SPAN:
+        return None
+    return next(group for group in span.groups() if group).strip()
 
 
 def decide_exactly(question: Question) -> Decision | None:
@@ -208,7 +218,7 @@ def decide_exactly(question: Question) -> Decision | None:
 def _as_choices(reference: Reading, answer: Reading, question: Question) -> list[tuple[Reading, Reading]]:
     """The pair to compare; for `(b) 0.3` the letter or the rest, whichever the reference is."""
     chosen, wanted = choice(question.answer), choice(question.reference)
-    if wanted is not None and not wanted[1] and chosen is not None:
+    if wanted is not None and not wanted[1] and chosen is not None and not question.reference.islower():
         return [(read(f"\\text{{{wanted[0]}}}"), read(f"\\text{{{chosen[0]}}}"))]
     if chosen is not None and chosen[1] and wanted is None:
         return [(reference, read(chosen[1]))]
@@ -231,6 +241,8 @@ def _same_values(reference: Reading, answer: Reading, question: Question) -> boo
 def _unreadable(reference: Reading, answer: Reading) -> bool | None:
     """An answer in words is not a reference in mathematics; anything else unreadable goes on."""
     if answer.normal == "" or (reference.value is not None and not re.search(r"[\d\\^]", answer.normal)):
+        return False
+    if reference.value is not None and answer.why.startswith("too "):
         return False
     return None
 

@@ -10,7 +10,12 @@ from pipelines.verify.algebra import Formula, Unsupported
 from pipelines.verify.formulas import formula, symbol_name
 from pipelines.verify.grammar import Node
 
-Kind = Literal["list", "()", "[]", "set", "ratio"]
+Kind = Literal["list", "either", "()", "[]", "set", "ratio"]
+_GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])
+_ENCLOSING = frozenset(["call", "apply"])
+_NO_NUMBER = frozenset(
+    ["list", "either", "bracket", "union", "relation", "ratio", "matrix", "word", "∞", "∅", "…", "±", "∓"]
+)
 _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{..}": "set"}
 
 
@@ -27,7 +32,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Several values in brackets of one kind; `list` has none, `ratio` is 1:2 (or a time, 12:00), never reduced."""
+    """Several values: in brackets, bare (`list`), joined by or (`either`), or 1:2 (`ratio`, never reduced; 12:00 too)."""
 
     kind: Kind
     items: tuple["Value", ...]
@@ -134,7 +139,7 @@ def _scalar(node: Node) -> Scalar:
     try:
         exact: Formula | None = formula(node)
     except Unsupported as error:
-        if str(error) not in ("power too large", "number too large", "too many terms", "number too large to factor"):
+        if str(error) not in _GROWTH:
             raise
         exact = None
     inner = node.args[0] if node.op == "neg" else node
@@ -143,23 +148,21 @@ def _scalar(node: Node) -> Scalar:
 
 
 def _refuse_structure(node: Node) -> None:
-    if node.op in ("list", "bracket", "union", "relation", "matrix", "word", "∞", "∅", "…", "±", "∓"):
-        raise Unsupported(f"{node.op} inside a formula")
-    if node.op not in ("call", "apply"):
-        for arg in node.args:
-            _refuse_structure(arg)
+    for part in node.walk(below=_ENCLOSING):
+        if part.op in _NO_NUMBER:
+            raise Unsupported(f"{part.op} inside a formula")
 
 
-def _list(items: list[Value]) -> Value:
+def _list(kind: Kind, items: list[Value]) -> Value:
     """A bare list; `n = 2, 3` and `x = 2, x = 3` name the whole of it."""
     names = [item.name if isinstance(item, Named) else None for item in items]
     first = items[0]
     if isinstance(first, Named) and not isinstance(first.value, Interval):
         if all(name == first.name for name in names):
-            return Named(first.name, Collection("list", tuple(i.value for i in items if isinstance(i, Named))))
+            return Named(first.name, Collection(kind, tuple(i.value for i in items if isinstance(i, Named))))
         if not any(names[1:]):
-            return Named(first.name, Collection("list", (first.value, *items[1:])))
-    return Collection("list", tuple(items))
+            return Named(first.name, Collection(kind, (first.value, *items[1:])))
+    return Collection(kind, tuple(items))
 
 
 def _bracket(node: Node) -> Value:
@@ -276,7 +279,7 @@ def _between(signs: str, sides: tuple[Node, ...]) -> Value:
 
 
 def _contains(node: Node, ops: Iterable[str]) -> bool:
-    return node.op in ops or any(_contains(arg, ops) for arg in node.args)
+    return any(part.op in ops for part in node.walk())
 
 
 def _signed(node: Node, sign: str) -> Node:
@@ -291,7 +294,8 @@ def _signed(node: Node, sign: str) -> Node:
 
 
 _STRUCTURES: Mapping[str, Callable[[Node], Value]] = {
-    "list": lambda node: _list([meaning(item) for item in node.args]),
+    "list": lambda node: _list("list", [meaning(item) for item in node.args]),
+    "either": lambda node: _list("either", [meaning(item) for item in node.args]),
     "ratio": lambda node: Collection("ratio", tuple(meaning(item) for item in node.args)),
     "bracket": _bracket,
     "union": lambda node: Union(tuple(meaning(part) for part in node.args)),

@@ -11,7 +11,7 @@ from typing import Literal
 from pipelines.verify.algebra import Unsupported
 
 MAX_LENGTH = 2_000
-MAX_TOKENS = 800
+MAX_TOKENS = 2_000
 MAX_DIGITS = 2_000
 
 Kind = Literal["number", "name", "function", "word", "sign"]
@@ -49,7 +49,7 @@ _SIGNS = {
     "rceil": "⌉",
     "ldots": "…", "dots": "…", "cdots": "…", "dotsc": "…", "dotsb": "…", "lbrace": "{.", "rbrace": ".}", "vert": "|",
     "mid": "|", "lvert": "|", "rvert": "|", "circ": "°", "degree": "°", "emptyset": "∅", "varnothing": "∅", "prime": "'",
-    "land": ",", "lor": ",", "setminus": "∖", "approx": "≈", "equiv": "≡", "to": "→", "rightarrow": "→",
+    "land": ",", "lor": "or", "setminus": "∖", "approx": "≈", "equiv": "≡", "to": "→", "rightarrow": "→",
 }  # fmt: skip
 _UNICODE = {
     "×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "≤": "≤", "≥": "≥", "≠": "≠", "∞": "∞", "∪": "∪",
@@ -68,6 +68,7 @@ _UNGROUPED = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _SUPER = re.compile(r"[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_SHORT_WORDS = frozenset(["no", "on", "am", "pm", "up", "cm", "mm", "km", "kg", "mg", "ml", "ft", "lb", "oz", "hr"])
 _SIMPLE = frozenset("+-*/^_!()[]{}|,;:<>=%&")
 
 
@@ -175,7 +176,9 @@ class _Scanner:
         elif word in _GREEK:
             self.put("name", word)
         elif low in ("and", "or"):
-            self.put("sign", ",")
+            self.put("sign", "," if low == "and" else "or")
+        elif low in _SHORT_WORDS:
+            self.put("word", low)
         elif len(word) <= 2:
             for letter in word:
                 self.put("name", letter)
@@ -224,8 +227,8 @@ class _Scanner:
     def words(self, content: str) -> None:
         """What a text command holds: letters and numbers as such, everything else one word."""
         inner = content.strip()
-        if inner in ("and", "or", "and ", ","):
-            self.put("sign", ",")
+        if inner in ("and", "or", ","):
+            self.put("sign", "or" if inner == "or" else ",")
         elif re.fullmatch(r"-?\d+(?:\.\d+)?", inner):
             if inner[0] == "-":
                 self.put("sign", "-")

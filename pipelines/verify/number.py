@@ -17,8 +17,10 @@ _TOKEN = re.compile(
     r"(?<![\w.\\^_])[-+−]?\s?[$€£]?\s?-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
 )
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
-_AFTER = re.compile(r"[*)$°%]*(?:\s*[A-Za-z'’-]+[\s,]*){0,6}[.!*)$\s]*\Z")
-_UNFINISHED = re.compile(r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than)\b")
+_AFTER = re.compile(r"[*)$°%]*+[A-Za-z'’-]*+(?:[\s,]++[A-Za-z'’-]++){0,6}+[\s,.!*)$]*+\Z")
+UNFINISHED = re.compile(
+    r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|wrong|incorrect)\b"
+)
 _FORMULA = re.compile(r"[\d\\^∞√π]")
 
 
@@ -67,14 +69,14 @@ class NumberVerifier:
 def plain_number(found: Extracted) -> Quantity | None:
     """The one plain number an extracted answer gives, or None."""
     if found.rule == "tail":
-        return _last_number(found.text)
+        return last_number(found.text)
     quantity = parse_quantity(found.text)
     if quantity is not None:
         return quantity
     name, equals, value = found.text.rpartition("=")
     if equals and _NAME.match(name):
         return parse_quantity(value)
-    return _last_number(value) if found.rule == "phrase" else None
+    return last_number(value) if found.rule == "phrase" else None
 
 
 def prompt_text(prompt: Prompt) -> str:
@@ -82,12 +84,12 @@ def prompt_text(prompt: Prompt) -> str:
     return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
-def _last_number(line: str) -> Quantity | None:
+def last_number(line: str) -> Quantity | None:
     """The last number of a concluding sentence, when only a few words follow it."""
     last = None
     for last in _TOKEN.finditer(line):  # noqa: B007
         pass
-    if last is None or not _AFTER.match(line, last.end()) or _UNFINISHED.search(line):
+    if last is None or not _AFTER.match(line, last.end()) or UNFINISHED.search(line):
         return None
     rest = line[last.end() :]
     if rest[:1].isalpha() and parse_quantity(line[last.start() :]) is None:

@@ -5,15 +5,17 @@ absolute: 1/2004! and 1/2006! are both tiny), at several real points when there 
 undefined over the reals says nothing; where only one is, the answer stays open.
 """
 
+import operator
 import random
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from pipelines.verify.formulas import symbol_name
+from pipelines.verify.formulas import PRODUCTS, SUMS, symbol_name
 from pipelines.verify.grammar import Node
 from pipelines.verify.policy import FLOAT_DIGITS
 
+_ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _DIGITS = (130, 260)
 _AGREE, _DIFFER, _FLOAT = 150, 90, 14
 _POINTS = 12
@@ -123,10 +125,8 @@ def _float_digits(node: Node) -> int:
 
 
 def _names(node: Node) -> frozenset[str]:
-    name = symbol_name(node)
-    if name is not None:
-        return frozenset([name])
-    return frozenset().union(*(_names(arg) for arg in node.args))
+    found = (symbol_name(part) for part in node.walk(below=frozenset(["_", "prime"])) if part.op != "word")
+    return frozenset(name for name in found if name is not None)
 
 
 def _evaluate(node: Node, env: Mapping[str, Any]) -> Any:
@@ -140,10 +140,20 @@ def _evaluate(node: Node, env: Mapping[str, Any]) -> Any:
         return (
             {"pi": +mpmath.pi, "e": +mpmath.e, "i": mpmath.mpc(0, 1)}.get(name) if name in ("pi", "e", "i") else env[name]
         )
+    if node.op in SUMS or node.op in PRODUCTS:
+        return _chain(node, env)
     args = [_evaluate(arg, env) for arg in node.args]
     if node.op in ("call", "apply"):
         return _function(node.text, args)
     return _operation(node.op, args)
+
+
+def _chain(node: Node, env: Mapping[str, Any]) -> Any:
+    (_, first), *rest = node.spine(SUMS if node.op in SUMS else PRODUCTS)
+    total = _evaluate(first, env)
+    for op, operand in rest:
+        total = _ARITHMETIC[op](total, _evaluate(operand, env))
+    return total
 
 
 def _operation(op: str, args: list[Any]) -> Any:
@@ -156,10 +166,6 @@ def _operation(op: str, args: list[Any]) -> Any:
     table = {
         "group": lambda: a,
         "neg": lambda: -a,
-        "+": lambda: a + b,
-        "-": lambda: a - b,
-        "*": lambda: a * b,
-        "/": lambda: a / b,
         "!": lambda: mpmath.factorial(_bounded(a)),
         "binom": lambda: mpmath.binomial(_bounded(a), _bounded(b)),
         "abs": lambda: abs(a),

@@ -62,6 +62,12 @@ _UNIT_NAMES = {
     "euro": "euros € eur",
 }
 _UNITS = {alias: unit for unit, aliases in _UNIT_NAMES.items() for alias in (unit, *aliases.split())}
+_ALONE = frozenset(
+    re.findall(r"\S+", "profit gain increase increased above ahead am pm north east left right up down clockwise")
+)
+_TURNING = _ALONE.union(
+    re.findall(r"\S+", "loss decrease decreased below fewer behind ago owed debt south west counterclockwise")
+)
 _POWERS = str.maketrans({"²": "^2", "³": "^3", "{": None, "}": None, ".": None})
 
 
@@ -96,9 +102,19 @@ def same_number(reference: Fraction, answer: Fraction, digits: int) -> bool:
 
 
 def same_unit(reference: str, answer: str) -> bool:
-    """False only where both sides name a known unit and the units differ."""
+    """False where both sides name a known unit and the units differ, or where one side says the opposite of the other."""
+    if reference == answer:
+        return True
+    if not _same_sense(reference, answer):
+        return False
     left, right = known_unit(reference), known_unit(answer)
     return left is None or right is None or left == right
+
+
+def _same_sense(reference: str, answer: str) -> bool:
+    """Words such as loss, below, south, pm turn an answer round: neither side may have one that the other has not."""
+    left, right = (_TURNING & set(words.lower().replace(".", "").split()) for words in (reference, answer))
+    return left == right or (not left and right <= _ALONE) or (not right and left <= _ALONE)
 
 
 @lru_cache(maxsize=16_384)

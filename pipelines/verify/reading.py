@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.verify.algebra import Unsupported
+from pipelines.verify.algebra import Unsupported, fresh_budget
 from pipelines.verify.grammar import parse
 from pipelines.verify.meaning import Collection, Interval, Matrix, Named, Relation, Scalar, Union, Value, Words, meaning
 from pipelines.verify.notation import clean, tokens
@@ -37,6 +37,7 @@ class Reading:
 @lru_cache(maxsize=32_768)
 def read(text: str, *, grouping: bool = True) -> Reading:
     """The reading of an answer; pure, bounded, never raises on model text."""
+    fresh_budget()
     normal = normal_spelling(text)
     quantity = parse_quantity(text) if grouping else None
     try:
@@ -78,7 +79,7 @@ def key(value: Value) -> str:
         return inner + value.scale
     if isinstance(value, Collection):
         items = [key(item) for item in value.items]
-        if value.kind == "set":
+        if value.kind in ("set", "either"):
             return "{" + ", ".join(sorted(set(items))) + "}"
         if value.kind == "ratio":
             return ":".join(items)

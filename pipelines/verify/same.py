@@ -26,11 +26,18 @@ class Judge:
 
     def same(self, reference: Value, answer: Value) -> bool | None:
         """Whether the answer is the reference; None where that stays open."""
+        algebra.fresh_budget()
+        try:
+            return self._same(reference, answer)
+        except Unsupported:
+            return None
+
+    def _same(self, reference: Value, answer: Value) -> bool | None:
         if isinstance(reference, Named) or isinstance(answer, Named):
             return self._named(reference, answer)
         reference, answer = _alone(reference), _alone(answer)
-        if isinstance(reference, Scalar) and isinstance(answer, Scalar):
-            return self._scalars(reference, answer)
+        if isinstance(reference, Scalar):
+            return self._scalar(reference, answer)
         if isinstance(reference, Words) or isinstance(answer, Words):
             return isinstance(reference, Words) and isinstance(answer, Words) and reference.text == answer.text
         if isinstance(reference, Relation) or isinstance(answer, Relation):
@@ -44,7 +51,7 @@ class Judge:
     def _named(self, reference: Value, answer: Value) -> bool | None:
         if isinstance(reference, Named) and isinstance(answer, Named):
             if reference.name == answer.name:
-                return self.same(reference.value, answer.value)
+                return self._same(reference.value, answer.value)
             left, right = _as_relation(reference), _as_relation(answer)
             return self._relations(left, right) if left is not None and right is not None else False
         named, other = (reference, answer) if isinstance(reference, Named) else (answer, reference)
@@ -52,7 +59,17 @@ class Judge:
         if isinstance(other, Relation):
             relation = _as_relation(named)
             return False if relation is None else self._relations(relation, other)
-        return self.same(named.value, other) if named is reference else self.same(other, named.value)
+        return self._same(named.value, other) if named is reference else self._same(other, named.value)
+
+    def _scalar(self, reference: Scalar, answer: Value) -> bool | None:
+        """One value against one, or against alternatives that all are it (3/4 or 0.75)."""
+        if isinstance(answer, Scalar):
+            return self._scalars(reference, answer)
+        if isinstance(answer, Relation):
+            return self._relations(reference, answer)
+        if isinstance(answer, Collection) and answer.kind == "either":
+            return _all(self._same(reference, item) for item in answer.items)
+        return False
 
     def _scalars(self, reference: Scalar, answer: Scalar) -> bool | None:
         if not same_unit(reference.unit, answer.unit):
@@ -84,10 +101,7 @@ class Judge:
         differences = [_difference(relation) for relation in (reference, answer)]
         if differences[0] is None or differences[1] is None or not differences[0].num or not differences[1].num:
             return None
-        try:
-            ratio = algebra.divide(differences[0], differences[1]).rational()
-        except Unsupported:
-            return None
+        ratio = algebra.divide(differences[0], differences[1]).rational()
         if ratio is not None:
             return ratio != 0 if reference.sign == "=" else ratio > 0
         return False if all(d is not None and d.understood for d in differences) else None
@@ -101,9 +115,11 @@ class Judge:
         left, right = reference.kind, answer.kind
         if left == "[]" and right == "list" and self.asks.unordered:
             left = "list"
-        if left != right and {left, right} != {"set", "list"}:
+        if left != right and not {left, right} <= {"set", "list", "either"}:
             return False
-        if left == "set" or (left == "list" and self.asks.unordered):
+        if "set" in (left, right) and left != "set" and not self.asks.unordered:
+            return self._each(reference.items, answer.items)
+        if left in ("set", "either") or right == "either" or (left == "list" and self.asks.unordered):
             return self._unordered(reference.items, answer.items)
         return self._each(reference.items, answer.items)
 
@@ -124,7 +140,7 @@ class Judge:
     def _each(self, reference: Sequence[Value], answer: Sequence[Value]) -> bool | None:
         if len(reference) != len(answer):
             return False
-        return _all(self.same(a, b) for a, b in zip(reference, answer, strict=True))
+        return _all(self._same(a, b) for a, b in zip(reference, answer, strict=True))
 
     def _unordered(self, reference: Sequence[Value], answer: Sequence[Value]) -> bool | None:
         """A one-to-one matching; what cannot be told in a pair leaves the whole open unless counts already differ."""
@@ -132,7 +148,7 @@ class Judge:
             return False if len(reference) != len(answer) else None
         left, unsure = list(answer), False
         for item in reference:
-            results = [self.same(item, other) for other in left]
+            results = [self._same(item, other) for other in left]
             if True in results:
                 left.pop(results.index(True))
             elif None in results:
