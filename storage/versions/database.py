@@ -38,13 +38,17 @@ def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) 
             order = ", ".join(KEYS[kind])
             connection.execute(f"create table {TABLE_NAMES[kind]} as select * from incoming order by {order}")  # noqa: S608
             connection.unregister("incoming")
-        connection.execute("create table manifest (key varchar primary key, value varchar)")
-        connection.executemany(
-            "insert into manifest values (?, ?)", [(key, canonical_json(manifest[key])) for key in sorted(manifest)]
-        )
-        connection.execute(_JOINED)
-        connection.execute(_KEPT)
+        add_manifest_and_views(connection, manifest)
         connection.execute("checkpoint")
+
+
+def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> None:
+    """The table `manifest` and the views `joined` and `kept`, over tables (or views) of the rows that exist already."""
+    rows = [(key, canonical_json(manifest[key])) for key in sorted(manifest)]
+    connection.execute("create table manifest (key varchar primary key, value varchar)")
+    connection.executemany("insert into manifest values (?, ?)", rows)
+    connection.execute(_JOINED)
+    connection.execute(_KEPT)
 
 
 def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:

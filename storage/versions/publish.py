@@ -19,9 +19,8 @@ from storage import dvc
 from storage.errors import SetupError
 from storage.failpoints import hit
 from storage.faults import explained, full_disk
-from storage.versions.card import card
-from storage.versions.database import write_database
-from storage.versions.durable import locked, sync, sync_folder, write_text
+from storage.versions.durable import locked, sync, write_text
+from storage.versions.folder import LARGE, Draft, json_text, write_folder
 from storage.versions.index import Entry, index_path, load_index, manifest_copy, save_index
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
@@ -42,32 +41,39 @@ class Published:
     messages: list[str]
 
 
-def publish(ws: Workspace, snapshot: Snapshot, *, report_html: str, report_json: dict[str, Any]) -> Published:
-    """Make the snapshot the newest version of its dataset; no new version if the newest has the same content."""
+def publish(
+    ws: Workspace, snapshot: Snapshot, *, report_html: str, report_json: dict[str, Any], large: int = LARGE
+) -> Published:
+    """Make the snapshot the newest version of its dataset; no new version if the newest has the same content.
+
+    From `large` bytes of Arrow memory on, the version is written as Parquet shards shared with its parent.
+    """
     if not _NAME.match(snapshot.name):
         raise SetupError(f"{snapshot.name!r} is no dataset name: use letters, digits, '-', '_' and '.', at most 64.")
     snapshot = checked(snapshot)
-    datasets = ws.datasets
     with locked(lock_path(ws, snapshot.name)):
         messages = _finish(ws, snapshot.name)
-        index = load_index(datasets, snapshot.name)
-        newest = index.newest
+        newest = load_index(ws.datasets, snapshot.name).newest
         manifest = full_manifest(snapshot, newest.content_hash if newest else None)
-        if newest and newest.content_hash == manifest["hashes"]["content"]:
-            info = version_info(datasets, index, newest)
+        same = newest is not None and newest.content_hash == manifest["hashes"]["content"]
+        if newest and same and _is_kept(ws, snapshot.name, newest):
+            info = _info(ws, snapshot.name, newest)
             return Published(info, created=False, messages=[*messages, *_unchanged(info, manifest)])
-        entry = _entry(index.next_number(), manifest)
-        _write_partial(ws, snapshot, manifest, (entry, report_html, report_json))
+        if newest and same:  # its files were deleted here and nobody else has them: write them again
+            entry, manifest = newest, {**manifest, "parent": newest.parent}
+        else:
+            entry = _entry(newest.number + 1 if newest else 1, manifest)
+        parent = ws.datasets / snapshot.name / newest.folder if newest else None
+        _write(ws, Draft(snapshot, manifest, entry, report_html, report_json, parent, large))
         messages += _finish(ws, snapshot.name)
-        index = load_index(datasets, snapshot.name)
-        return Published(version_info(datasets, index, entry), created=True, messages=messages)
+        return Published(_info(ws, snapshot.name, entry), created=not same, messages=messages)
 
 
 def finish_interrupted(ws: Workspace) -> list[str]:
     """Finish every publication that a dead process left, and remove folders it never completed; lines for a person."""
     messages: list[str] = []
     names = {path.stem for path in (ws.state / "publishing").glob("*.json")}
-    names |= {path.parent.name for path in (ws.datasets).glob(f"*/{_PARTIAL}*")}
+    names |= {path.parent.name for path in ws.datasets.glob(f"*/{_PARTIAL}*")}
     for name in sorted(names):
         with locked(lock_path(ws, name), wait=False) as mine:
             if mine:  # otherwise its publisher is alive and at work
@@ -86,6 +92,9 @@ def _finish(ws: Workspace, name: str) -> list[str]:
     entry = Entry(**json.loads(intent.read_text(encoding="utf-8")))
     final = folder / entry.folder
     _rename(folder / (_PARTIAL + entry.folder), final)
+    if not final.exists():
+        intent.unlink()
+        return [f"{name}@v{entry.number} was never finished and its files are gone; run its recipe again."]
     hit("publish.renamed")
     messages = _record(ws, name, entry)
     tracked = dvc.add(final)
@@ -113,6 +122,16 @@ def _advice(ws: Workspace, name: str, entry: Entry, tracked: dvc.Tracked) -> lis
     return [line for line in (tracked.warning, dvc.git_add_line(files)) if line]
 
 
+def _is_kept(ws: Workspace, name: str, entry: Entry) -> bool:
+    """Whether the files of a version are here, or a DVC pointer says where to get them."""
+    folder = ws.datasets / name / entry.folder
+    return folder.exists() or folder.with_name(f"{entry.folder}.dvc").exists()
+
+
+def _info(ws: Workspace, name: str, entry: Entry) -> VersionInfo:
+    return version_info(ws.datasets, load_index(ws.datasets, name), entry)
+
+
 def _unchanged(info: VersionInfo, manifest: dict[str, Any]) -> list[str]:
     lines = [f"{info.ref} ({info.content_hash[:8]}) already has this content; no new version."]
     if info.scores_hash != manifest["hashes"]["scores"]:
@@ -138,31 +157,20 @@ def _entry(number: int, manifest: dict[str, Any]) -> Entry:
     )
 
 
-def _write_partial(
-    ws: Workspace, snapshot: Snapshot, manifest: dict[str, Any], rest: tuple[Entry, str, dict[str, Any]]
-) -> None:
+def _write(ws: Workspace, draft: Draft) -> None:
     """Write the whole version beside its place, make it durable, then record the intent to publish it."""
-    entry, report_html, report_json = rest
-    partial = ws.datasets / snapshot.name / (_PARTIAL + entry.folder)
-    texts = {
-        "manifest.json": _json(manifest),
-        "README.md": card(manifest),
-        "report.html": report_html,
-        "report.json": _json(report_json),
-    }
+    partial = ws.datasets / draft.snapshot.name / (_PARTIAL + draft.entry.folder)
+    intent = _intent(ws, draft.snapshot.name)
     try:
         with explained(partial):
-            partial.mkdir(parents=True)
-            write_database(partial / "dataset.duckdb", snapshot, manifest)
-            for name, text in texts.items():
-                (partial / name).write_text(text, encoding="utf-8")
-            sync_folder(partial)
-            sync(partial.parent)
-            write_text(_intent(ws, snapshot.name), _json(asdict(entry)))
-    except duckdb.IOException as error:  # what DuckDB makes of a full disk
-        raise full_disk(str(partial)) from error
+            write_folder(partial, draft)
+            write_text(intent, json_text(asdict(draft.entry)))
+    except duckdb.Error as error:
+        if "Could not write" in str(error) or "No space left" in str(error):
+            raise full_disk(str(partial)) from error
+        raise
     finally:
-        if not _intent(ws, snapshot.name).exists():
+        if not intent.exists():
             shutil.rmtree(partial, ignore_errors=True)
     hit("publish.folder_written")
 
@@ -182,7 +190,3 @@ def _intent(ws: Workspace, name: str) -> Path:
 def lock_path(ws: Workspace, name: str) -> Path:
     """The lock that every writer of a dataset holds."""
     return ws.state / "locks" / f"publish-{name}.lock"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

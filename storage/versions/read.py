@@ -1,24 +1,32 @@
-"""Opening a published version: its database, its manifest, its rows. Never writes.
+"""Opening a published version: its database, its manifest, its rows. Never writes into a version.
 
 The rows of a version that was cloned but not fetched are absent; then the error names the DVC command that brings them.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from storage.errors import SetupError
-from storage.versions.database import read_table
+from storage.faults import explained
+from storage.versions.database import read_table, write_database
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
+from storage.versions.shards import connect_shards, read_listing
 from storage.versions.snapshot import TABLES, Snapshot
 
 
 def open_version(info: VersionInfo) -> duckdb.DuckDBPyConnection:
-    """A read-only connection to the version's database: any number of readers, no lock against each other."""
+    """A connection that changes nothing on disk: any number of readers, no lock against each other.
+
+    A version of shards is read through views in a DuckDB in memory, with the same table and view names.
+    """
     path = info.path / "dataset.duckdb"
     if not path.exists():
+        if read_listing(info.path) is not None:
+            return connect_shards(info.path, load_manifest(info))
         raise SetupError(
             f"the rows of {info.ref} are not in this clone ({path} is missing).", next_command=f"dvc pull {info.path}.dvc"
         )
@@ -41,3 +49,16 @@ def load_snapshot(info: VersionInfo) -> Snapshot:
     with open_version(info) as connection:
         tables = {kind: read_table(connection, kind) for kind in TABLES}
     return Snapshot(info.name, **tables, manifest=manifest)
+
+
+def materialise(info: VersionInfo, out: Path) -> Path:
+    """The version as one database file at `out`, written if there is none yet."""
+    if not out.exists():
+        with explained(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            temporary = out.with_name(f".{out.name}.tmp")
+            temporary.unlink(missing_ok=True)
+            snapshot = load_snapshot(info)
+            write_database(temporary, snapshot, snapshot.manifest)
+            temporary.replace(out)
+    return out

@@ -37,6 +37,21 @@ from tests.storage.versions.conftest import build
 with Workspace.open(Path(sys.argv[1])) as ws:
     publish(ws, build(), report_html="<p>ok</p>", report_json={"passed": True})
 """
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from storage.errors import SetupError
+from storage.versions.publish import publish
+from storage.workspace import Workspace
+from tests.storage.versions.conftest import build
+with Workspace.open(Path(sys.argv[1])) as ws:
+    ws.ledger.read_only
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+    try:
+        publish(ws, build(), report_html="", report_json={}, large=int(sys.argv[3]))
+    except SetupError as error:
+        print(error.text())
+"""
 
 
 def put(ws: Workspace, snapshot: Snapshot) -> tuple[str, bool, list[str]]:
@@ -254,3 +269,37 @@ def test_missing_rows_name_the_command_that_brings_them(ws: Workspace, snapshot:
     assert load_manifest(info)["name"] == "toy"
     with pytest.raises(SetupError, match=r"not in this clone .* Next: dvc pull .*v1-ab183de1\.dvc"):
         open_version(info)
+
+
+def test_a_deleted_version_that_nobody_else_has_is_written_again(ws: Workspace, snapshot: Build) -> None:
+    import shutil
+
+    put(ws, snapshot(kept=(True,) * 6))
+    put(ws, snapshot())
+    info = resolve(ws.root / "datasets", "toy@v2")
+    before = (info.path / "manifest.json").read_text()
+    shutil.rmtree(info.path)
+    assert put(ws, snapshot())[:2] == ("v2-ab183de1", False)
+    assert (info.path / "manifest.json").read_text() == before
+    assert len(load_index(ws.root / "datasets", "toy").versions) == 2
+
+
+@pytest.mark.parametrize(("limit", "large"), [(50_000, 10**9), (1_000, 0)])
+def test_a_full_disk_is_one_line_and_leaves_nothing(ws: Workspace, snapshot: Build, limit: int, large: int) -> None:
+    command = [sys.executable, "-c", FULL_DISK, str(ws.root), str(limit), str(large)]
+    child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert child.returncode == 0, child.stderr
+    assert child.stdout.startswith("no space left to write ")
+    assert child.stdout.endswith("Next: free some space and run the same command again\n")
+    assert files(ws.datasets) == []
+    assert list(ws.datasets.rglob(".partial-*")) == []
+    assert put(ws, snapshot())[:2] == ("v1-ab183de1", True)
+
+
+def test_an_intent_whose_files_are_gone_is_dropped(ws: Workspace, snapshot: Build) -> None:
+    import shutil
+
+    kill_publisher(ws, "publish.folder_written")
+    shutil.rmtree(ws.root / "datasets/toy")
+    assert finish_interrupted(ws) == ["toy@v1 was never finished and its files are gone; run its recipe again."]
+    assert put(ws, snapshot())[:2] == ("v1-ab183de1", True)
