@@ -4,7 +4,6 @@ A verb is one module here with `register(app)`; heavy imports happen inside the 
 """
 
 import importlib
-import importlib.util
 import os
 import signal
 import sys
@@ -16,34 +15,43 @@ import typer
 
 from storage.errors import FoundWanting, RollmillError, SetupError
 
-VERBS = (
-    "init",
-    "synthesize",
-    "import_",
-    "curate",
-    "select",
-    "train",
-    "recipe",
-    "runs",
-    "dataset",
-    "schedule",
-    "up",
-    "down",
-    "dashboard",
-    "gc",
-    "doctor",
-)
+VERBS = {
+    "init": "init",
+    "synthesize": "synthesize",
+    "import": "import_",
+    "curate": "curate",
+    "select": "select",
+    "train": "train",
+    "recipe": "recipe",
+    "runs": "runs",
+    "dataset": "dataset",
+    "schedule": "schedule",
+    "up": "up",
+    "down": "down",
+    "dashboard": "dashboard",
+    "gc": "gc",
+    "doctor": "doctor",
+}
 
 
-def build() -> typer.Typer:
-    """The program with every verb registered."""
+def build(verb: str | None = None) -> typer.Typer:
+    """The program with every verb registered, or with the one that is asked for: a verb's module costs its imports."""
     app = typer.Typer(name="rollmill", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     app.callback()(_everywhere)
-    for verb in VERBS:
-        name = f"flows.cli.{verb}"
-        if importlib.util.find_spec(name) is not None:
-            importlib.import_module(name).register(app)
+    for module in [VERBS[verb]] if verb in VERBS else VERBS.values():
+        importlib.import_module(f"flows.cli.{module}").register(app)
     return app
+
+
+def _verb(arguments: Sequence[str]) -> str | None:
+    """The first word that is no option and no option's value."""
+    words = iter(arguments)
+    for word in words:
+        if word in ("-C", "--directory"):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
 
 
 def _everywhere(
@@ -66,7 +74,8 @@ def run(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same orderly end as Ctrl-C
     try:
         # A verb that has nothing to say returns None.
-        return int(typer.main.get_command(build()).main(list(arguments), "rollmill", standalone_mode=False) or 0)
+        program = typer.main.get_command(build(_verb(arguments)))
+        return int(program.main(list(arguments), "rollmill", standalone_mode=False) or 0)
     except SetupError as error:
         return _say(error, 2)
     except FoundWanting as error:

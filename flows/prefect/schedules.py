@@ -43,7 +43,7 @@ def checked_cron(cron: str, timezone: str) -> None:
 
     try:
         now = datetime.now(ZoneInfo(timezone))
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         raise SetupError(f"no time zone {timezone!r}.", next_command="--timezone Europe/Berlin, or UTC") from None
     if len(cron.split()) != 5:
         raise SetupError(f"cron {cron!r} needs five fields.", next_command='--cron "0 2 * * *" (every night at two)')

@@ -21,7 +21,10 @@ def parse(path: Path, model: type[Model], defaults: Mapping[str, Any], *, sets: 
     """The checked model of a YAML file, after `key.sub=value` overrides; SetupError otherwise."""
     data, lines = read_yaml(path)
     for text in sets:
-        lines[override(data, text)] = 0
+        where = override(data, text)
+        lines[where] = 0
+        for end in range(1, len(where)):
+            lines.setdefault(where[:end], 0)
     try:
         return model.model_validate({**defaults, **data})
     except ValidationError as error:
@@ -110,7 +113,7 @@ def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: M
         return f"{place}: unknown key {dotted!r}.{_nearest(str(where[-1]), _keys(model, where[:-1]))}"
     if first["type"] == "missing":
         return f"{place}: key {dotted!r} is missing."
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "list")
     shown = f"{dotted}: " if dotted else ""
     value = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
     return f"{place}: {shown}{message[0].lower()}{message[1:]}{value}."

@@ -6,7 +6,6 @@ same for the same seed.
 
 import os
 import random
-import random
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,0 +1,195 @@
+"""Curation through the command line, without Prefect: a version, nothing twice, what is missing only, and a gate that holds."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from flows.recipe import load_recipe
+from storage.workspace import Workspace
+from tests.flows.conftest import RECIPE, Run
+
+
+def outcome(rollmill: Run, *arguments: str) -> dict[str, Any]:
+    said = rollmill("curate", "toy.yaml", "--direct", "--json", *arguments)
+    assert said.status == 0, said.err
+    found: dict[str, Any] = json.loads(said.out)
+    return found
+
+
+def calls(folder: Path) -> int:
+    return len((folder / "calls").read_text().splitlines()) if (folder / "calls").exists() else 0
+
+
+@pytest.fixture
+def counted(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TOY_CALLS", str(toy / "calls"))
+    return toy
+
+
+def test_a_version_and_then_nothing_more(counted: Path, rollmill: Run) -> None:
+    first = outcome(rollmill)
+    assert (first["version"], first["created"], first["parent"]) == (1, True, None)
+    funnel = first["funnel"]
+    assert funnel["drawn"] == calls(counted) == first["spent"]["drawn"]
+    assert funnel["drawn"] == sum(funnel[name] for name in ("correct", "incorrect", "unparsed", "undecided"))
+    assert funnel["drawn"] == funnel["kept"] + sum(funnel["dropped"].values())
+    assert first["metrics"]["prefix"] == 4
+    assert first["metrics"]["overall"]["judged"] == 48
+    drawn, reports = calls(counted), {p.name: p.read_text() for p in (counted / "reports" / "toy").iterdir()}
+    again = outcome(rollmill)
+    assert (again["version"], again["created"], again["content_hash"]) == (1, False, first["content_hash"])
+    assert again["spent"]["drawn"] == again["spent"]["judged"] == 0
+    assert calls(counted) == drawn
+    assert {p.name: p.read_text() for p in (counted / "reports" / "toy").iterdir()} == reports
+    assert sorted(reports) == ["content.json", "levels.json", "metrics.json", "problems.json"]
+    assert str(counted) not in "".join(reports.values())
+
+
+def test_another_selector_draws_nothing_and_makes_version_two(counted: Path, rollmill: Run) -> None:
+    first = outcome(rollmill)
+    drawn = calls(counted)
+    second = outcome(rollmill, "--set", "select.options.per_problem=1")
+    assert calls(counted) == drawn
+    assert (second["version"], second["parent"]) == (2, first["content_hash"])
+    assert second["funnel"]["kept"] == 12
+    said = rollmill("dataset", "diff", "toy@v1", "toy@v2")
+    assert "select.options.per_problem: 3 -> 1" in said.out
+    assert "kept -> over_quota" in said.out
+
+
+def test_a_larger_target_draws_only_what_is_missing(counted: Path, rollmill: Run) -> None:
+    first = outcome(rollmill)
+    drawn = calls(counted)
+    second = outcome(rollmill, "--set", "budget.options.target=4")
+    assert second["funnel"]["drawn"] > first["funnel"]["drawn"]
+    assert calls(counted) - drawn == second["spent"]["drawn"] < second["funnel"]["drawn"]
+    ids = (counted / "calls").read_text().split()
+    assert len(ids) == len(set(ids))
+
+
+def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(counted: Path, rollmill: Run) -> None:
+    first = outcome(rollmill)
+    drawn = calls(counted)
+    with Workspace.open() as workspace:
+        segments = workspace.segments.registry.segments("completions")
+        path = Path(workspace.segments.path(segments[0]))
+    path.unlink()
+    said = rollmill("curate", "toy.yaml", "--direct")
+    assert said.status == 0
+    assert f"segment {path.relative_to(counted)} is missing" in said.out
+    assert calls(counted) - drawn == segments[0].rows
+    assert f"({first['content_hash'][:8]}) already has this content: no new version" in said.out
+
+
+def test_a_segment_corrupted_in_place_is_named_and_made_again(counted: Path, rollmill: Run) -> None:
+    first = outcome(rollmill)
+    with Workspace.open() as workspace:
+        segment = workspace.segments.registry.segments("verdicts")[0]
+        path = Path(workspace.segments.path(segment))
+    path.chmod(0o644)
+    path.write_bytes(bytes(path.stat().st_size))
+    again = outcome(rollmill)
+    assert again["content_hash"] == first["content_hash"]
+    assert any(str(path) in text or path.name in text for text in again["messages"])
+
+
+def test_the_summary(toy: Path, rollmill: Run) -> None:
+    said = rollmill("curate", "toy.yaml", "--direct")
+    lines = said.out.splitlines()
+    assert lines[0].startswith("toy: toy@v1 (") and lines[0].endswith(") published")
+    assert "completions drawn, " in lines[1] and " tokens; " in lines[1]
+    for piece in (
+        "  problems            12",
+        "    correct ",
+        "    unparsed ",
+        "  kept ",
+        "  dropped ",
+        "drawing stopped by target_met",
+    ):
+        assert piece in said.out
+    assert "  level  pass rate  95% interval" in said.out
+    assert "Rates: the first 4 completions of each problem, fixed before any verdict; intervals over templates." in said.out
+    assert lines[-4:] == [
+        "Next:",
+        "  rollmill dataset show toy",
+        "  rollmill dataset export toy --format sft --out toy.jsonl",
+        "  rollmill dashboard",
+    ]
+    assert str(toy) not in said.out
+    assert "stage=publish done=1 total=1" in said.err
+    assert "nothing was drawn" in rollmill("curate", "toy.yaml", "--direct").out
+
+
+def test_the_gate_names_the_rows_and_publishes_nothing(toy: Path, rollmill: Run) -> None:
+    (toy / "toy.yaml").write_text(RECIPE.replace("split: held", "split: train").replace("seed: 1", "seed: 3"))
+    said = rollmill("curate", "toy.yaml", "--direct")
+    assert said.status == 1
+    assert "rollmill: the gate did not pass; nothing is published." in said.err
+    assert "FAILED" in said.err
+    assert not list((toy / "datasets").glob("toy/v*"))
+    assert rollmill("runs", "list").out.splitlines()[1].split()[1] == "failed"
+    assert "the gate did not pass" in rollmill("runs", "show").out
+
+
+def test_dry_run_writes_nothing(counted: Path, rollmill: Run) -> None:
+    said = rollmill("curate", "toy.yaml", "--dry-run")
+    assert "12 problems; the first round, 48 completions planned, 48 to draw" in said.out
+    assert calls(counted) == 0
+    with Workspace.open() as workspace:
+        assert workspace.runs.list() == []
+        assert workspace.segments.read("problems").num_rows == 0
+
+
+def test_an_empty_import_is_a_mistake(toy: Path, rollmill: Run) -> None:
+    (toy / "toy.yaml").write_text(
+        "recipe_schema: 1\nname: toy\nproblems: {imported: nothing}\ngenerate: {engine: imported}\n"
+    )
+    said = rollmill("curate", "toy.yaml", "--direct")
+    assert said.status == 2
+    assert "no problems were imported as 'nothing'. Next: rollmill import problems FILE --name nothing" in said.err
+
+
+def test_an_unfinished_run_is_not_mixed_with_another_model(
+    toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (toy / "toy.yaml").write_text(RECIPE.replace("min_kept: 10", "min_kept: 1000"))
+    assert rollmill("curate", "toy.yaml", "--direct").status == 1
+    engine = load_recipe(toy / "toy.yaml").engine
+    assert engine is not None
+    before = engine.cls.__init__
+
+    def retrained(self: Any, model: str = "toy-1", threads: int = 0, chance: float = 0.9) -> None:
+        before(self, model, threads, chance)
+        self.model_digest = "retrained"
+
+    monkeypatch.setattr(engine.cls, "__init__", retrained)
+    said = rollmill("curate", "toy.yaml", "--direct")
+    assert said.status == 2
+    assert "is unfinished and began under other parts (model_digest was digest-toy-1-0.5, is retrained)" in said.err
+    assert "--keep-going" in said.err
+    rollmill("curate", "toy.yaml", "--direct", "--keep-going")
+    assert len(json.loads(rollmill("runs", "list", "--json").out)) == 2
+
+
+def test_a_read_only_workspace_is_told_in_one_line(toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    rollmill("runs", "list")  # makes the ledger
+    if os.geteuid() == 0:  # root may write everywhere: ask the code that answers for the ledger instead
+        monkeypatch.setattr("storage.ledger.engine._writable", lambda path: False)
+    else:
+        (toy / ".rollmill").chmod(0o500)
+    said = rollmill("curate", "toy.yaml", "--direct")
+    assert said.status == 2
+    assert "read-only" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_the_published_file_is_an_ordinary_database(toy: Path, rollmill: Run) -> None:
+    path = Path(outcome(rollmill)["path"]) / "dataset.duckdb"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = connection.execute("select count(*), count(distinct problem_id) from kept").fetchone()
+    assert rows is not None
+    assert rows[1] == 12

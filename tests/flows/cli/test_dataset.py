@@ -1,0 +1,111 @@
+"""Dataset verbs on a published toy version: list, show, verify (sound and tampered with), export, why, tag."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.flows.conftest import Run
+
+
+@pytest.fixture
+def version(toy: Path, rollmill: Run) -> Path:
+    """The folder of toy@v1."""
+    said = rollmill("curate", "toy.yaml", "--direct", "--json")
+    assert said.status == 0, said.err
+    return Path(json.loads(said.out)["path"])
+
+
+def test_list_show_and_tag(version: Path, rollmill: Run) -> None:
+    row = json.loads(rollmill("dataset", "list", "--json").out)[0]
+    assert (row["version"], row["problems"], row["content"]) == ("toy@v1", 12, version.name[3:])
+    assert "# toy @" in rollmill("dataset", "show", "toy").out
+    assert rollmill("dataset", "tag", "toy@v1", "release").status == 0
+    assert rollmill("dataset", "show", "toy@release").status == 0
+    said = rollmill("dataset", "show", "toy@v7")
+    assert (said.status, "Valid: v1" in said.err) == (2, True)
+
+
+def test_verify_derives_and_judges_everything_again(version: Path, rollmill: Run) -> None:
+    said = rollmill("dataset", "verify", "toy@v1", "--base", ".", "--json")
+    found = json.loads(said.out)
+    assert said.status == 0
+    assert found["passed"] is True
+    manifest = json.loads((version / "manifest.json").read_text())
+    assert found["checked"] == {
+        "problems": 12,
+        "decisions": manifest["counts"]["decisions"],
+        "rejudged": manifest["counts"]["kept"],
+        "hashes": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("update decisions set kept = true, reason = 'kept' where reason = 'incorrect'", "follows from its verdict"),
+        (
+            "update rollouts set text = 'no #### 1' where id in (select completion_id from decisions where kept)",
+            "is recorded",
+        ),
+        ("delete from verdicts where outcome = 'correct'", "no verdict that it could follow from"),
+    ],
+)
+def test_verify_finds_what_was_tampered_with(version: Path, rollmill: Run, sql: str, said: str) -> None:
+    path = version / "dataset.duckdb"
+    path.chmod(0o644)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(sql)
+    result = rollmill("dataset", "verify", "toy@v1", "--base", ".")
+    assert result.status == 1
+    assert said in result.out
+    assert "content_hash is" in result.out
+    assert "rollmill: toy@v1 does not verify:" in result.err
+
+
+def test_verify_says_when_the_verifier_is_another_now(
+    version: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.verify.number.NumberVerifier.version", "99")
+    said = rollmill("dataset", "verify", "toy@v1", "--base", ".")
+    assert said.status == 1
+    assert "cannot judge again: installed is 99" in said.out
+
+
+def test_export_and_why(version: Path, rollmill: Run) -> None:
+    rows = json.loads(rollmill("dataset", "export", "toy", "--out", "sft.jsonl", "--json").out)["rows"]
+    lines = Path("sft.jsonl").read_text().splitlines()
+    assert len(lines) == rows > 0
+    first = json.loads(lines[0])
+    said = rollmill("dataset", "why", "toy", first["id"][:12])
+    assert f"completion {first['id']}" in said.out
+    assert "decision kept by quota" in said.out
+    assert "verdict  correct by number" in said.out
+    assert rollmill("dataset", "why", "toy", "ffffffffffff").status == 2
+    wrong = rollmill("dataset", "export", "toy", "--format", "sftt", "--out", "x.jsonl")
+    assert (wrong.status, "Did you mean 'sft'?" in wrong.err) == (2, True)
+
+
+def test_doctor_and_gc(version: Path, rollmill: Run) -> None:
+    assert rollmill("doctor").status in (0, 1)  # 1 only where the shipped model is not built yet; see the finding below
+    findings = json.loads(rollmill("doctor", "--json").out)["findings"]
+    by_name = {finding["name"]: finding for finding in findings}
+    assert by_name["toy@v1"]["ok"] is True
+    assert by_name["all"]["ok"] is True
+    before = json.loads(rollmill("gc", "--dry-run", "--json").out)["files"]["completions"]
+    merged = json.loads(rollmill("gc", "--json").out)["merged"]["completions"]
+    assert merged["files_before"] == before
+    assert merged["files_after"] == 1
+    (version / "dataset.duckdb").chmod(0o644)
+    with duckdb.connect(str(version / "dataset.duckdb")) as connection:
+        connection.execute("update problems set reference = '0'")
+    said = rollmill("doctor")
+    assert said.status == 1
+    assert "BAD  versions     toy@v1" in said.out
+
+
+def test_select_previews_and_writes_nothing(version: Path, rollmill: Run) -> None:
+    row = json.loads(rollmill("select", "toy.yaml", "--set", "select.options.per_problem=1", "--json").out)
+    assert row["kept"] == 12
+    assert len(json.loads(rollmill("dataset", "list", "--json").out)) == 1

@@ -1,0 +1,131 @@
+"""The program itself: help of every verb, exit statuses, and mistakes in one line without a traceback."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from flows import cli
+from storage.errors import FoundWanting
+from tests.flows.conftest import ROOT, Run
+
+
+def verbs() -> list[list[str]]:
+    """Every verb and sub-verb as typed."""
+    found: list[list[str]] = []
+
+    def walk(command: object, path: list[str]) -> None:
+        children = getattr(command, "commands", {})
+        for name, child in children.items():
+            walk(child, [*path, name])
+        if not children:
+            found.append(path)
+
+    walk(typer.main.get_command(cli.build()), [])
+    return found
+
+
+@pytest.mark.parametrize("path", verbs(), ids=" ".join)
+def test_every_verb_has_help_with_an_example(path: list[str], rollmill: Run) -> None:
+    said = rollmill(*path, "--help")
+    assert said.status == 0
+    assert re.search(rf"Example: rollmill {' '.join(path)}\b", said.out)
+
+
+def test_the_verbs_of_the_design_are_there() -> None:
+    top = {path[0] for path in verbs()}
+    assert {
+        "init",
+        "synthesize",
+        "curate",
+        "select",
+        "recipe",
+        "runs",
+        "dataset",
+        "schedule",
+        "up",
+        "down",
+        "gc",
+        "doctor",
+    } <= top
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["curat"], "rollmill: No such command 'curat'. Did you mean 'curate'? Next: rollmill --help"),
+        (["curate"], "rollmill: Missing argument 'RECIPE'. Next: rollmill curate --help"),
+        (["curate", "toy.yaml", "--dri"], "rollmill: No such option: --dri"),
+        (["curate", "none.yaml"], "rollmill: cannot read "),
+        (["recipe", "check", "toy.yaml", "--set", "seed=-1"], "toy.yaml (--set): seed: input should be greater"),
+        (["curate", "toy.yaml", "--set", "budget.options.cap=-1", "--direct"], "cap"),
+        (["dataset", "show", "toy"], "no dataset 'toy': none is published yet. Next: rollmill curate RECIPE"),
+        (["runs", "show"], "there are no runs here. Next: rollmill curate recipes/arithmetic.yaml"),
+        (["runs", "show", "toy-1"], "unknown run 'toy-1'"),
+        (["schedule", "add", "toy.yaml", "--cron", "0 2 * *"], "cron '0 2 * *' needs five fields."),
+        (["schedule", "add", "toy.yaml", "--cron", "0 99 * * *"], "cron '0 99 * * *':"),
+        (["schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--timezone", "Mars/Base"], "no time zone 'Mars/Base'"),
+        (["schedule", "pause", "toy"], "unknown schedule 'toy'"),
+        (["select", "toy.yaml"], "no finished run drew rollouts for 'toy'"),
+        (["-C", "nowhere", "runs", "list"], "no folder nowhere. Next: rollmill init nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_two(toy: Path, rollmill: Run, arguments: list[str], said: str) -> None:
+    result = rollmill(*arguments)
+    assert result.status == 2
+    assert said in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_outside_a_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = rollmill("runs", "list")
+    assert result.status == 2
+    assert "is in no Rollmill workspace" in result.err
+    assert "Next: rollmill init" in result.err
+
+
+def test_init_makes_a_workspace_with_a_recipe_and_is_idempotent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert rollmill("init", "ws").status == 0
+    recipe = tmp_path / "ws" / "recipes" / "arithmetic.yaml"
+    recipe.write_text(recipe.read_text() + "# mine\n")
+    assert rollmill("init", "ws").status == 0
+    assert recipe.read_text().endswith("# mine\n")
+    assert rollmill("init", "other", "--dry-run").status == 0
+    assert not (tmp_path / "other").exists()
+
+
+def test_found_wanting_is_status_one(monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> None:
+    def no(*_: object, **__: object) -> None:
+        raise FoundWanting("the gate did not pass.\n  FAILED kept")
+
+    monkeypatch.setattr("flows.recipe.load_recipe", no)
+    result = rollmill("recipe", "check", "x.yaml")
+    assert (result.status, result.err) == (1, "rollmill: the gate did not pass.\n  FAILED kept\n")
+
+
+def test_a_bug_of_ours_raises(monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> None:
+    def bug(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("flows.recipe.load_recipe", bug)
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        rollmill("recipe", "check", "x.yaml")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """What --help costs is imports; a list of what must stay out says more than a stopwatch."""
+    heavy = ["prefect", "pyarrow", "duckdb", "sqlalchemy", "pandas", "onnxruntime", "great_expectations", "torch", "yaml"]
+    code = (
+        "import sys\nfrom flows import cli\n"
+        "cli.run(['curate', '--help'])\n"
+        f"print('HEAVY', sorted(set({heavy}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY []"

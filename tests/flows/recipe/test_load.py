@@ -1,0 +1,190 @@
+"""Recipes: what is refused and how it is said, what the hash covers, overrides and users' own methods."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.recipe import load_profile, load_recipe
+from storage.errors import SetupError
+from tests.flows.conftest import RECIPE, ROOT
+
+MINIMAL = """\
+recipe_schema: 1
+name: tiny
+problems: {synthesize: templates, count: 8}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "r.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("name: tiny", "nam: tiny", "r.yaml:2: unknown key 'nam'. Did you mean 'name'?"),
+        ("count: 8", "coutn: 8", "r.yaml:3: unknown key 'problems.coutn'. Did you mean 'count'?"),
+        ("count: 8", "count: -8", "r.yaml:3: problems.count: input should be greater than or equal to 1, found -8."),
+        ("count: 8", "count: many", "r.yaml:3: problems.count: input should be a valid integer"),
+        (", count: 8", "", "r.yaml:3: problems: synthesize needs a count"),
+        ("synthesize: templates, ", "", "r.yaml:3: problems: give exactly one of synthesize, imported"),
+        ("templates", "temlpates", "unknown synthesizer 'temlpates'. Did you mean 'templates'?"),
+        ("recipe_schema: 1", "recipe_schema: 2", "r.yaml:1: recipe_schema: input should be 1, found 2."),
+        ("recipe_schema: 1\n", "", "r.yaml: key 'recipe_schema' is missing."),
+        ("name: tiny", "name: Not A Name", "r.yaml:2: name: string should match pattern"),
+        ("name: tiny", "name: tiny\nname: tiny", "r.yaml:3: key 'name' is given twice."),
+        ("name: tiny", "name: [tiny", "r.yaml:3: not valid YAML"),
+        ("recipe_schema: 1", "recipe_schema: 1\nverify: []", "r.yaml:2: verify: list should have at least 1 item"),
+        (
+            "recipe_schema: 1",
+            "recipe_schema: 1\nbudget: {method: prop2dif}",
+            "unknown budget 'prop2dif'. Did you mean 'prop2diff'? Valid: fixed, prop2diff, uniform.",
+        ),
+        (
+            "recipe_schema: 1",
+            "recipe_schema: 1\nbudget: {method: prop2diff, options: {capp: 3}}",
+            "unknown option of budget 'prop2diff' 'capp'. Did you mean 'cap'?",
+        ),
+        ("recipe_schema: 1", "recipe_schema: 1\nbudget: {method: prop2diff, options: {cap: -3}}", "cap"),
+        ("recipe_schema: 1", "recipe_schema: 1\nselect: {method: qouta}", "Did you mean 'quota'?"),
+        ("recipe_schema: 1", "recipe_schema: 1\nverify: [{method: nubmer}]", "Did you mean 'number'?"),
+        ("recipe_schema: 1", "recipe_schema: 1\ngenerate: {engine: embeded}", "Did you mean 'embedded'?"),
+        (
+            "recipe_schema: 1",
+            "recipe_schema: 1\ngenerate: {options: {threads: 4}}",
+            "engine 'embedded': 'threads' cannot change a row; it belongs in a profile.",
+        ),
+        ("recipe_schema: 1", "recipe_schema: 1\ngenerate: {top_p: 1.5}", "generate.top_p: input should be less than or"),
+        ("recipe_schema: 1", "recipe_schema: 1\ngate: {max_undecided: 2}", "gate.max_undecided: input should be less"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in MINIMAL
+    path = write(tmp_path, MINIMAL.replace(old, new, 1))
+    with pytest.raises(SetupError) as caught:
+        load_recipe(path)
+    assert said in str(caught.value).replace(f"{tmp_path}/", "")
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"cannot read .*none.yaml: No such file"):
+        load_recipe(tmp_path / "none.yaml")
+    with pytest.raises(SetupError, match="expected a mapping of keys to values, found nothing"):
+        load_recipe(write(tmp_path, ""))
+    with pytest.raises(SetupError, match="expected a mapping of keys to values, found a list"):
+        load_recipe(write(tmp_path, "- 1\n"))
+    (tmp_path / "r.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SetupError, match="is not UTF-8 text"):
+        load_recipe(tmp_path / "r.yaml")
+
+
+def test_the_hash_is_of_the_meaning_not_of_the_spelling(tmp_path: Path) -> None:
+    plain = load_recipe(write(tmp_path, MINIMAL))
+    spelled = MINIMAL.replace("name: tiny", "dataset: tiny\nname: tiny # a comment\nseed: 0").replace(
+        "count: 8", "count: 8, options: {split: train}"
+    )
+    assert load_recipe(write(tmp_path, spelled)).recipe_hash == plain.recipe_hash
+    assert plain.canonical()["problems"]["options"] == {
+        "levels": [1, 2, 3, 4, 5, 6, 7, 8],
+        "templates": None,
+        "skills": None,
+        "split": "train",
+    }
+    changed = load_recipe(write(tmp_path, MINIMAL.replace("count: 8", "count: 9")))
+    assert changed.recipe_hash != plain.recipe_hash
+
+
+def test_the_hash_of_a_fixed_recipe_stays_what_it_is() -> None:
+    """A change here means that every run of every user begins anew: say so in the changelog."""
+    from flows.recipe import resolve_recipe
+    from flows.recipe.schema import Recipe
+
+    recipe = Recipe.model_validate(
+        {"recipe_schema": 1, "name": "x", "problems": {"imported": "y"}, "generate": {"engine": "imported"}}
+    )
+    assert (
+        resolve_recipe(recipe, base=Path()).recipe_hash
+        == "b5efa14ee89904f43496472fe484b478989ff56af5114be64ff0773d513585aa"
+    )
+
+
+def test_overrides_are_part_of_the_recipe(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    loaded = load_recipe(path, sets=["generate.max_tokens=64", "budget.method=uniform", "budget.options.cap=12"])
+    assert loaded.recipe.generate.max_tokens == 64
+    assert loaded.canonical()["budget"]["options"]["cap"] == 12
+    assert loaded.recipe_hash != load_recipe(path).recipe_hash
+    listed = load_recipe(
+        write(tmp_path, f"{MINIMAL}verify: [{{method: number}}, {{method: number}}]\n"), sets=["verify.1.method=number"]
+    )
+    assert len(listed.verifiers) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("generate.max_tokens", "is not KEY=VALUE"),
+        ("generate.max_token=3", "r.yaml (--set): unknown key 'generate.max_token'. Did you mean 'max_tokens'?"),
+        ("generate.max_tokens=-3", "r.yaml (--set): generate.max_tokens: input should be greater than or equal to 1"),
+        ("name.x=3", "--set 'name.x=3': there is nothing at 'name.x' to set."),
+        ("generate.stop=[a", "is not a YAML value"),
+        ("verify.7.method=number", "r.yaml (--set): verify: input should be a valid list."),
+    ],
+)
+def test_a_wrong_override_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SetupError) as caught:
+        load_recipe(write(tmp_path, MINIMAL), sets=[text])
+    assert said in str(caught.value).replace(f"{tmp_path}/", "")
+
+
+def test_a_users_file_counts_with_its_content(toy: Path) -> None:
+    first = load_recipe(toy / "toy.yaml")
+    assert first.engine is not None
+    assert first.engine.options["chance"] == 0.5
+    (toy / "toys.py").write_text((toy / "toys.py").read_text() + "\n# changed\n")
+    assert load_recipe(toy / "toy.yaml").recipe_hash != first.recipe_hash
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("toys.py:ToyEngine", "toy.py:ToyEngine", "no file "),
+        ("toys.py:ToyEngine", "toys.py:ToyEngin", "Did you mean 'ToyEngine'?"),
+        ("toys.py:ToyEngine", "no_such_module.x:Engine", "cannot import 'no_such_module.x'"),
+        ("{chance: 0.5}", "{chanse: 0.5}", "Did you mean 'chance'?"),
+    ],
+)
+def test_mistakes_about_users_own_methods(toy: Path, old: str, new: str, said: str) -> None:
+    (toy / "toy.yaml").write_text(RECIPE.replace(old, new))
+    with pytest.raises(SetupError) as caught:
+        load_recipe(toy / "toy.yaml")
+    assert said in str(caught.value)
+
+
+def test_a_users_broken_file_is_told_in_one_line(toy: Path) -> None:
+    (toy / "toys.py").write_text("raise RuntimeError('half written')\n")
+    with pytest.raises(SetupError, match=r"toys.py cannot be loaded: RuntimeError: half written"):
+        load_recipe(toy / "toy.yaml")
+
+
+def test_a_users_class_needs_name_and_version(toy: Path) -> None:
+    (toy / "toys.py").write_text((toy / "toys.py").read_text().replace('    version = "1"\n', ""))
+    with pytest.raises(SetupError, match=r"synthesizer 'toys.py:ToyProblems' has no 'version'"):
+        load_recipe(toy / "toy.yaml")
+
+
+@pytest.mark.parametrize("name", ["arithmetic", "imported"])
+def test_the_shipped_recipes_are_sound(name: str) -> None:
+    assert load_recipe(ROOT / "recipes" / f"{name}.yaml").recipe.name == name
+
+
+def test_profiles(tmp_path: Path) -> None:
+    assert load_profile(None).threads == 0
+    assert load_profile(ROOT / "profiles" / "local.yaml").ledger is None
+    with pytest.raises(SetupError, match=r"r.yaml:1: unknown key 'thread'. Did you mean 'threads'\?"):
+        load_profile(write(tmp_path, "thread: 3\n"))
+    with pytest.raises(SetupError, match="workers: input should be greater than or equal to 0, found -1"):
+        load_profile(write(tmp_path, "workers: -1\n"))
