@@ -11,8 +11,9 @@ from typing import Any
 
 from pipelines.synthesize.reasoning_gym import entry_of
 
-# Not offered: `composite` mixes other families; `codeio` gives other items for the same seed.
-_UNUSABLE = frozenset({"composite", "codeio"})
+# Not offered: `composite` mixes other families, `codeio` gives other items for the same seed, and the verifier of
+# `game_of_life_halting` takes any text for "False".
+_UNUSABLE = frozenset({"composite", "codeio", "game_of_life_halting"})
 # Items are drawn in chunks of this many, each chunk a dataset with a seed of its own.
 _CHUNK = 64
 # So many items in a row that were seen before or cannot be verified: the family has no more.

@@ -10,6 +10,7 @@ import functools
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ KIND = "reasoning_gym"
 
 # Lists that the library compares with tuples: JSON knows only lists.
 _TUPLES = frozenset({"arc_agi", "rearc"})
+_NAN = re.compile(r"\bnanj?\b", re.IGNORECASE)
 _INSTALL = 'pip install -e ".[tasks]"'
 
 
@@ -93,9 +95,12 @@ class ReasoningGym:
 def score(problem: Problem, answer: str) -> float:
     """The library's own score of an answer from 0 to 1 (1 = right). Call it only in a confined process: see above.
 
-    Several of the library's verifiers raise on text they did not expect. The reference was seen to score full marks when the
-    problem was made, so what a verifier raises is the answer's fault and scores 0; only MemoryError is passed on.
+    Several of the library's verifiers raise on text they did not expect. The reference was seen to score full marks when
+    the problem was made, so what a verifier raises is the answer's fault and scores 0; only MemoryError is passed on. An
+    answer that says `nan` scores 0: comparisons with it have passed as right (complex_arithmetic).
     """
+    if _NAN.search(answer) and not _NAN.search(problem.reference):
+        return 0.0
     family = str(problem.meta["family"])
     dataset = _dataset(family, canonical_json(problem.meta["config"]))
     entry = entry_of(family, problem.meta["entry"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.splits import belongs, templates_of
+from pipelines.synthesize.splits import graph_allowed, on_side, templates_of
 from pipelines.synthesize.template import LEVELS, Params, Solution, Template, solution_graph
 from pipelines.synthesize.user import is_reference, load_template, source_digest
 from storage.errors import SetupError, unknown_name
@@ -83,10 +83,12 @@ class Templates:
 
     def _attempt(self, reference: str, level: int, seed: int) -> Problem | None:
         template = self.templates[reference]
-        drawn = _draw(template, level, seed)
-        if not belongs(self.split, template.name, drawn.params, drawn.solution):
+        rng = random.Random(seed)
+        params = template.sample(level, rng)
+        if not on_side(self.split, template.name, params):  # before solving: nine of ten are on the other side
             return None
-        return _problem(template, reference, drawn, self.split)
+        drawn = _Drawn(level, seed, params, rng.randrange(template.phrasings), template.solve(params))
+        return _problem(template, reference, drawn, self.split) if graph_allowed(self.split, drawn.solution) else None
 
 
 def regenerate(problem: Problem) -> Problem:
@@ -95,7 +97,11 @@ def regenerate(problem: Problem) -> Problem:
     template = load_template(reference) if is_reference(reference) else _builtin(reference)
     if problem.level is None or "seed" not in problem.meta:
         raise SetupError(f"problem {problem.id} was not made by a template: it has no level or seed.")
-    return _problem(template, reference, _draw(template, problem.level, int(problem.meta["seed"])), problem.split)
+    seed = int(problem.meta["seed"])
+    rng = random.Random(seed)
+    params = template.sample(problem.level, rng)
+    drawn = _Drawn(problem.level, seed, params, rng.randrange(template.phrasings), template.solve(params))
+    return _problem(template, reference, drawn, problem.split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +113,6 @@ class _Drawn:
     params: Params
     phrasing: int
     solution: Solution
-
-
-def _draw(template: Template, level: int, seed: int) -> _Drawn:
-    rng = random.Random(seed)
-    params = template.sample(level, rng)
-    return _Drawn(level, seed, params, rng.randrange(template.phrasings), template.solve(params))
 
 
 def _problem(template: Template, reference: str, drawn: _Drawn, split: str) -> Problem:

@@ -8,6 +8,8 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,8 +21,10 @@ from pipelines.synthesize.template import Template
 from pipelines.synthesize.validation import fingerprint, require_valid
 from storage.errors import SetupError, unknown_name
 
-# Far more than a hundred instances need, far less than a person waits for a template that loops.
-_LIMIT_S = 60
+# CPU seconds: far more than a hundred instances need, far less than a person waits for a template that loops. Waiting for a
+# busy machine does not count; the wall clock only ends a child that sleeps.
+CPU_LIMIT_S = 20
+_WALL_LIMIT_S = 900
 
 
 def is_reference(name: str) -> bool:
@@ -64,15 +68,18 @@ def source_digest(template: Template) -> str:
 
 def _same_elsewhere(template: Template, reference: str) -> None:
     """Ask a second process with other string hashes for the same instances: catches hash(), set order, endless loops."""
-    code = f"import sys; from {__name__} import say; say(sys.argv[1])"
+    code = f"import sys; from {__name__} import say; say(sys.argv[1], int(sys.argv[2]))"
     hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-    command = [sys.executable, "-c", code, reference]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths}
+    command = [sys.executable, "-c", code, reference, str(CPU_LIMIT_S)]
+    too_slow = SetupError(f"template {reference!r} does not finish: no samples after {CPU_LIMIT_S} CPU seconds.")
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_LIMIT_S)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_WALL_LIMIT_S)
     except subprocess.TimeoutExpired as error:
-        raise SetupError(f"template {reference!r} does not finish: no samples after {_LIMIT_S} seconds.") from error
+        raise too_slow from error
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise too_slow
     if done.returncode == 0 and done.stdout.split()[-1:] != [_said(template)]:
         raise SetupError(
             f"template {reference!r} fails single_valued: another process gets other instances from the same seeds.",
@@ -80,8 +87,9 @@ def _same_elsewhere(template: Template, reference: str) -> None:
         )
 
 
-def say(reference: str) -> None:
+def say(reference: str, cpu_limit_s: int) -> None:
     """Print what a template says, for a process that compares; a crash says nothing and is told by validation."""
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit_s, cpu_limit_s + 1))
     sys.stdout.write(_said(cast(Callable[[], Template], load_class(reference))()) + "\n")
 
 
