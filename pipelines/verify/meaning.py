@@ -3,12 +3,14 @@
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from pipelines.verify import algebra
 from pipelines.verify.algebra import Formula, Unsupported
 from pipelines.verify.formulas import formula, symbol_name
 from pipelines.verify.grammar import Node
+from pipelines.verify.quantity import print_slack
 
 Kind = Literal["list", "either", "()", "[]", "set", "ratio"]
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])
@@ -21,13 +23,13 @@ _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{..}": "set"}
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value. `formula` is None where exact arithmetic gives up; `digits` counts those of a plain decimal."""
+    """One value. `formula` is None where exact arithmetic gives up; `slack` is that of a floating-point print."""
 
     node: Node
     formula: Formula | None
     scale: str = ""
     unit: str = ""
-    digits: int = 0
+    slack: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def meaning(node: Node) -> Value:
     if node.op == "_" and node.args[0].op == "number":
         return _based(node)
     if _contains(node, ("±", "∓")):
-        return Collection("set", (_scalar(_signed(node, "+")), _scalar(_signed(node, "-"))))
+        return Collection("either", (_scalar(_signed(node, "+")), _scalar(_signed(node, "-"))))
     return _measured(node)
 
 
@@ -120,18 +122,18 @@ def _measured(node: Node) -> Scalar:
         return _with_unit(inner, "°")
     if node.op == "%":
         plain = _scalar(node.args[0])
-        return Scalar(plain.node, plain.formula, "%", "", plain.digits)
+        return Scalar(plain.node, plain.formula, "%", "", plain.slack)
     return _scalar(node)
 
 
 def _with_unit(node: Node, unit: str) -> Scalar:
     plain = _measured(node)
     if plain.unit:
-        return Scalar(plain.node, plain.formula, plain.scale, f"{plain.unit} {unit}", plain.digits)
+        return Scalar(plain.node, plain.formula, plain.scale, f"{plain.unit} {unit}", plain.slack)
     low = unit.strip().lower()
     if low in ("percent", "%"):
-        return Scalar(plain.node, plain.formula, "%", "", plain.digits)
-    return Scalar(plain.node, plain.formula, plain.scale, unit.strip(), plain.digits)
+        return Scalar(plain.node, plain.formula, "%", "", plain.slack)
+    return Scalar(plain.node, plain.formula, plain.scale, unit.strip(), plain.slack)
 
 
 def _scalar(node: Node) -> Scalar:
@@ -143,8 +145,7 @@ def _scalar(node: Node) -> Scalar:
             raise
         exact = None
     inner = node.args[0] if node.op == "neg" else node
-    digits = len(inner.text.replace(".", "").lstrip("0")) if inner.op == "number" else 0
-    return Scalar(node, exact, digits=digits)
+    return Scalar(node, exact, slack=print_slack(inner.text) if inner.op == "number" else Fraction(0))
 
 
 def _refuse_structure(node: Node) -> None:

@@ -8,16 +8,17 @@ undefined over the reals says nothing; where only one is, the answer stays open.
 import operator
 import random
 from collections.abc import Mapping
+from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
 from pipelines.verify.formulas import PRODUCTS, SUMS, symbol_name
 from pipelines.verify.grammar import Node
-from pipelines.verify.policy import FLOAT_DIGITS
+from pipelines.verify.quantity import print_slack
 
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _DIGITS = (130, 260)
-_AGREE, _DIFFER, _FLOAT = 150, 90, 14
+_AGREE, _DIFFER = 150, 90
 _POINTS = 12
 _MIN_POINTS = 4
 _MAX_MAGNITUDE = 10**7
@@ -107,7 +108,8 @@ def _compare(left: list[Any], right: list[Any], answer: Node) -> bool | None:
         relative = abs(left[1] - right[1]) / max(abs(left[1]), abs(right[1]))
         if relative <= mpmath.mpf(10) ** -_AGREE:
             return True
-        if _float_digits(answer) >= FLOAT_DIGITS and relative <= mpmath.mpf(10) ** -_FLOAT:
+        slack = _slack(answer)
+        if slack and abs(left[1] - right[1]) <= mpmath.mpf(slack.numerator) / slack.denominator:
             return True
         return False if relative >= mpmath.mpf(10) ** -_DIFFER else None
 
@@ -118,10 +120,10 @@ def _is_zero(values: list[Any]) -> bool:
     return bool(high == 0 or (low > 0 and high < low * 10**-60))
 
 
-def _float_digits(node: Node) -> int:
+def _slack(node: Node) -> Fraction:
     while node.op in ("neg", "group"):
         node = node.args[0]
-    return len(node.text.replace(".", "").lstrip("0")) if node.op == "number" else 0
+    return print_slack(node.text) if node.op == "number" else Fraction(0)
 
 
 def _names(node: Node) -> frozenset[str]:

@@ -6,8 +6,8 @@ Explicit, part of every verifier's version, and decided by what the problem asks
 - units: a unit behind the answer is dropped; where both sides name a unit we know, they must be the same unit.
 - order: (a, b) is ordered, {a, b} is not; a bare list a, b is ordered unless the problem asks for roots, all values.
 - intervals: brackets are part of the answer; (1, 2) never equals [1, 2], {1, 2} or 1, 2.
-- decimals: exact. 0.333 is not 1/3. A number of 15 or more significant digits is a floating-point print and equals what
-  it is within a relative 1e-14.
+- decimals: exact. 0.333 is not 1/3. A decimal of 15 or more significant digits is a floating-point print and
+  equals what it prints to its last places; an integer is always exact.
 """
 
 import re
@@ -19,9 +19,6 @@ from pipelines.verify.quantity import SCALES, Quantity
 
 POLICY = "percent.asked-units.known-order.asked-brackets.kept-decimals.exact"
 """The policy as it stands in a verifier's version; change it with any rule above."""
-
-FLOAT_DIGITS = 15
-FLOAT_TOLERANCE = Fraction(1, 10**14)
 
 _ORDERED = re.compile(
     r"(?i)\b(?:sort|order|arrange|ascending|descending|increasing|decreasing|respectively|ordered|coordinates?|point)\b"
@@ -91,14 +88,12 @@ def same_quantity(reference: Quantity, answer: Quantity, asks: Asked) -> bool:
     """Whether two plain numbers are the same answer under the policy."""
     if not same_unit(reference.unit, answer.unit):
         return False
-    return any(same_number(left, right, answer.digits) for left, right in _readings(reference, answer, asks))
+    return any(same_number(left, right, answer.slack) for left, right in _readings(reference, answer, asks))
 
 
-def same_number(reference: Fraction, answer: Fraction, digits: int) -> bool:
-    """Exact equality, or a floating-point print of the reference (`digits` significant ones in the answer)."""
-    if reference == answer:
-        return True
-    return digits >= FLOAT_DIGITS and reference != 0 and abs(answer - reference) <= abs(reference) * FLOAT_TOLERANCE
+def same_number(reference: Fraction, answer: Fraction, slack: Fraction) -> bool:
+    """Exact equality, or within the slack of a floating-point print."""
+    return reference == answer or (slack > 0 and abs(answer - reference) <= slack)
 
 
 def same_unit(reference: str, answer: str) -> bool:

@@ -83,7 +83,7 @@ class Worker:
         poller = select.poll()
         poller.register(self.process.stdout, select.POLLIN | select.POLLHUP)
         ticks, since = self._cpu_ticks(), time.monotonic()
-        while not poller.poll(_WATCH_SECONDS * 1000):
+        while not poller.poll(min(_WATCH_SECONDS, self.limits.stall_seconds / 4) * 1000):
             now = self._cpu_ticks()
             if now != ticks:
                 ticks, since = now, time.monotonic()

@@ -12,6 +12,9 @@ from functools import lru_cache
 
 MAX_LENGTH = 1_000
 MAX_EXPONENT = 400
+FLOAT_DIGITS = 15
+_DOUBLE_DIGITS = 17
+_CHANGED = ("exponent", "power", "bottom", "over")
 
 SCALES = {
     "%": Fraction(1, 100),
@@ -54,12 +57,15 @@ _MAX_UNIT_WORDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number as written: `value` without its scale word, the scale word ("" for none) and the unit's words."""
+    """A number as written: `value` without its scale word, the scale word ("" for none) and the unit's words.
+
+    `slack` is how far a floating-point print may lie from what it stands for; 0 for every other number.
+    """
 
     value: Fraction
     scale: str = ""
     unit: str = ""
-    digits: int = 0
+    slack: Fraction = Fraction(0)
 
     @property
     def scaled(self) -> Fraction:
@@ -72,7 +78,7 @@ def parse_quantity(text: str) -> Quantity | None:
     """The one plain number that a text is, or None. Pure; never raises on model text."""
     text = text.strip()
     if _PLAIN.match(text) and len(text) <= MAX_LENGTH:
-        return Quantity(Fraction(text), digits=_significant(text))
+        return Quantity(Fraction(text), slack=print_slack(text))
     if not text or len(text) > MAX_LENGTH:
         return None
     text = _simplified(text)
@@ -83,7 +89,8 @@ def parse_quantity(text: str) -> Quantity | None:
     tail = _tail(match["rest"])
     if value is None or tail is None:
         return None
-    return Quantity(value, tail[0], tail[1], _significant(match["whole"]))
+    slack = Fraction(0) if any(match[name] for name in _CHANGED) else print_slack(match["whole"])
+    return Quantity(value, tail[0], tail[1], slack)
 
 
 def _simplified(text: str) -> str:
@@ -161,5 +168,17 @@ def _is_unit(word: str) -> bool:
     return len(stem) > 2 or stem in _SHORT_UNITS or bare in ("of", "in", "per", "at", "an")
 
 
-def _significant(digits: str) -> int:
-    return len(digits.replace(",", "").replace(".", "").lstrip("-+0"))
+def print_slack(text: str) -> Fraction:
+    """How far a decimal of 15 or more significant digits may lie from the number it is a floating-point print of.
+
+    One unit of its last place, or four units of a double's last place where it has no more digits than a double (17); half
+    a unit for longer ones. Integers and shorter decimals are exact: 0.
+    """
+    whole, point, decimals = text.replace(",", "").lstrip("+-").partition(".")
+    digits = len((whole + decimals).lstrip("0"))
+    if not point or not decimals or digits < FLOAT_DIGITS:
+        return Fraction(0)
+    unit = Fraction(1, 10 ** len(decimals))
+    if digits > _DOUBLE_DIGITS:
+        return unit / 2
+    return max(unit, Fraction(f"{whole or 0}.{decimals}") / 2**50)

@@ -11,7 +11,7 @@ from pipelines.verify import algebra
 from pipelines.verify.algebra import Formula, Unsupported
 from pipelines.verify.grammar import Node
 from pipelines.verify.meaning import Collection, Interval, Matrix, Named, Relation, Scalar, Union, Value, Words
-from pipelines.verify.policy import FLOAT_DIGITS, Asked, same_number, same_unit
+from pipelines.verify.policy import Asked, same_number, same_unit
 
 Oracle = Callable[[Node, Node], bool | None]
 _MAX_UNORDERED = 40
@@ -74,7 +74,7 @@ class Judge:
     def _scalars(self, reference: Scalar, answer: Scalar) -> bool | None:
         if not same_unit(reference.unit, answer.unit):
             return False
-        results = [self._formulas(left, right, answer.digits) for left, right in self._readings(reference, answer)]
+        results = [self._formulas(left, right, answer.slack) for left, right in self._readings(reference, answer)]
         return True if True in results else None if None in results else False
 
     def _readings(self, reference: Scalar, answer: Scalar) -> list[tuple[Scalar, Scalar]]:
@@ -86,10 +86,10 @@ class Judge:
             pairs.append((reference, answer))
         return pairs
 
-    def _formulas(self, reference: Scalar, answer: Scalar, digits: int) -> bool | None:
+    def _formulas(self, reference: Scalar, answer: Scalar, slack: Fraction) -> bool | None:
         left, right = reference.formula, answer.formula
         if left is not None and right is not None:
-            decided = _exactly(left, right, digits)
+            decided = _exactly(left, right, slack)
             if decided is not None:
                 return decided
         return None if self.oracle is None else self.oracle(reference.node, answer.node)
@@ -158,7 +158,7 @@ class Judge:
         return None if unsure else True
 
 
-def _exactly(left: Formula, right: Formula, digits: int) -> bool | None:
+def _exactly(left: Formula, right: Formula, slack: Fraction) -> bool | None:
     try:
         if algebra.equal(left, right):
             return True
@@ -166,8 +166,8 @@ def _exactly(left: Formula, right: Formula, digits: int) -> bool | None:
         return None
     a, b = left.rational(), right.rational()
     if a is not None and b is not None:
-        return same_number(a, b, digits)
-    if digits >= FLOAT_DIGITS and not left.symbols:
+        return same_number(a, b, slack)
+    if slack and not left.symbols:
         return None  # a floating-point print of an irrational: numbers must tell
     return False if left.understood and right.understood else None
 
@@ -177,7 +177,7 @@ def _scaled(scalar: Scalar) -> Scalar:
         return scalar
     hundred = Node("number", (), "100", Fraction(100))
     exact = None if scalar.formula is None else algebra.divide(scalar.formula, algebra.constant(100))
-    return Scalar(Node("/", (scalar.node, hundred)), exact, "", scalar.unit, scalar.digits)
+    return Scalar(Node("/", (scalar.node, hundred)), exact, "", scalar.unit, scalar.slack / 100)
 
 
 def _alone(value: Value) -> Value:

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.quantity import Quantity, parse_quantity
+from pipelines.verify.quantity import Quantity, parse_quantity, print_slack
 
 READ = [
     ("18", Fraction(18), "", ""),
@@ -68,8 +68,14 @@ def test_refuses_what_is_not_one_plain_number(text: str) -> None:
     assert parse_quantity(text) is None
 
 
-def test_scaled_value_and_digits() -> None:
+def test_scaled_value() -> None:
     assert Quantity(Fraction(50), "%").scaled == Fraction(1, 2)
-    quantity = parse_quantity("0.30000000000000004")
-    assert quantity is not None
-    assert quantity.digits == 17
+
+
+def test_only_long_decimals_have_slack() -> None:
+    for exact in ("0.333333", "123456789012345678901", "262537412640768744", "3", "-12.5"):
+        assert print_slack(exact) == 0
+    assert print_slack("12345678901234.5") == Fraction(1, 10)
+    assert print_slack("0.333333333333333") == Fraction(1, 10**15)
+    assert print_slack("0.33333333333333333333") == Fraction(1, 2 * 10**20)
+    assert print_slack("12345678901234567") == 0

@@ -1,0 +1,37 @@
+"""Agreement of values: what numbers confirm, refute and leave open."""
+
+import pytest
+
+from pipelines.verify.grammar import parse
+from pipelines.verify.notation import tokens
+from pipelines.verify.numeric import agree
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "same"),
+    [
+        (r"\frac{1}{2004!}", r"\frac{1}{2006!}", False),
+        (r"\frac{1}{2004!}", r"\frac{2005 \cdot 2006}{2006!}", True),
+        (r"\sin^2 x+\cos^2 x", "1", True),
+        (r"\sin 2x", r"2\sin x\cos x", True),
+        (r"\sin 2x", r"2\sin x", False),
+        (r"\sqrt{x^2}", "x", False),
+        (r"\ln x^2", r"2\ln x", None),
+        (r"\sqrt{5-\sqrt{21}}+\sqrt{\sqrt{21}+5}", r"\sqrt{14}", True),
+        (r"\sqrt2\sqrt3-\sqrt6", "0", True),
+        (r"e^{\pi\sqrt{163}}", "262537412640768744", False),
+        (r"\cos(\pi/3)", r"\frac12", True),
+        (r"\sin 30^\circ", r"\frac12", True),
+        (r"\log_2 8", "3", True),
+        (r"e^{i\pi}", "-1", True),
+        (r"\sqrt[3]{-8}", "-2", True),
+        (r"\frac{\sqrt{2}}{2}", "0.7071067811865476", True),
+        (r"\frac{\sqrt{2}}{2}", "0.7071", False),
+        (r"9^{9^{9^9}}", "1", False),
+        (r"9^{9^{9^9}}", "9^{9^{9^8}}", None),
+        (r"\frac{1}{0}", "1", None),
+        (r"2^{n+1}", r"2\cdot 2^n", True),
+    ],
+)
+def test_agreement(reference: str, answer: str, same: bool | None) -> None:
+    assert agree(parse(tokens(reference)), parse(tokens(answer))) is same

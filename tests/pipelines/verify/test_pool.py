@@ -1,0 +1,136 @@
+"""The worker pool: limits, crashes, retries, threads, and that no process is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipelines.verify.pool import Limits, WorkerPool
+
+HERE = str(Path(__file__).parent)
+ROOT = str(Path(__file__).parents[3])
+QUICK = Limits(cpu_seconds=0.3, memory_bytes=1 << 30, stall_seconds=60)
+
+
+def children() -> int:
+    return len(psutil.Process().children(recursive=True))
+
+
+def pool(job: str, *, workers: int = 1, limits: Limits = QUICK) -> WorkerPool:
+    return WorkerPool(f"jobs:{job}", workers=workers, limits=limits, path=[HERE])
+
+
+@pytest.mark.parametrize(
+    ("job", "cause"),
+    [
+        ("burn", "cpu_limit"),
+        ("leave", "crash: exit status 3"),
+        ("segfault", f"crash: signal {int(signal.SIGSEGV)}"),
+        ("hoard", "memory_limit"),
+        ("fail", "crash: KeyError"),
+    ],
+)
+def test_each_failure_names_its_cause_and_leaves_no_process(job: str, cause: str) -> None:
+    before = children()
+    workers = pool(job)
+    reply = workers.ask({"text": "x"})
+    workers.close()
+    assert reply["failed"] == cause
+    assert children() == before
+
+
+def test_a_worker_without_progress_is_ended() -> None:
+    workers = pool("sleep_forever", limits=Limits(cpu_seconds=5, stall_seconds=0.4))
+    assert workers.ask({})["failed"] == "stalled"
+    workers.close()
+
+
+def test_a_killed_worker_is_replaced() -> None:
+    workers = pool("burn")
+    assert workers.ask({})["failed"] == "cpu_limit"
+    assert workers.ask({"spare": True})["echo"] == "spared"
+    workers.close()
+
+
+def test_a_failed_question_is_asked_once_more(tmp_path: Path) -> None:
+    workers = pool("die_once")
+    assert workers.ask({"marker": str(tmp_path / "died")})["rule"] == "second"
+    workers.close()
+
+
+def test_waiting_in_the_queue_is_no_timeout() -> None:
+    workers = pool("nap", limits=Limits(cpu_seconds=0.2))
+    with ThreadPoolExecutor(8) as threads:
+        replies = list(threads.map(lambda i: workers.ask({"text": str(i)}), range(24)))
+    workers.close()
+    assert [reply["echo"] for reply in replies] == [str(i) for i in range(24)]
+
+
+def test_processes_are_reused_and_bounded() -> None:
+    workers = pool("echo", workers=2)
+    with ThreadPoolExecutor(8) as threads:
+        pids = {reply["pid"] for reply in threads.map(lambda i: workers.ask({"text": str(i)}), range(50))}
+    workers.close()
+    assert 1 <= len(pids) <= 2
+    assert os.getpid() not in pids
+
+
+def test_what_a_job_prints_never_reaches_the_replies() -> None:
+    workers = pool("print_noise")
+    assert [workers.ask({"text": str(i)})["echo"] for i in range(3)] == ["0", "1", "2"]
+    workers.close()
+
+
+def test_any_text_survives_the_pipe() -> None:
+    workers = pool("echo")
+    for text in ("", "\x00", "\ud800", "é∞", "x" * 1_000_000):
+        assert workers.ask({"text": text})["echo"] == text
+    workers.close()
+
+
+def test_closing_twice_is_fine_and_asking_after_it_is_not() -> None:
+    workers = pool("echo")
+    workers.ask({"text": "x"})
+    workers.close()
+    workers.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        workers.ask({"text": "x"})
+
+
+def test_a_dropped_pool_ends_its_workers() -> None:
+    before = children()
+    workers = pool("echo")
+    workers.ask({"text": "x"})
+    assert children() == before + 1
+    del workers
+    assert children() == before
+
+
+PARENT = """
+import sys, time
+from pipelines.verify.pool import WorkerPool
+pool = WorkerPool("jobs:echo", workers=1, path=[sys.argv[1]])
+print(pool.ask({"text": "x"})["pid"], flush=True)
+time.sleep(60)
+"""
+
+
+def test_workers_do_not_outlive_a_killed_parent() -> None:
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, HERE], stdout=subprocess.PIPE, env=environment)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    assert psutil.pid_exists(worker)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 30
+    while psutil.pid_exists(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(worker)
