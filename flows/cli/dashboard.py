@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("dashboard")(dashboard)
 
 
-def dashboard(
+def dashboard(  # noqa: RET503 (it becomes the other program)
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The loopback port.")] = 8501,
     browser: Annotated[bool, typer.Option("--browser", help="Open a browser window.")] = False,
@@ -39,6 +39,8 @@ def dashboard(
         "server.port": str(port),
         "server.headless": "false" if browser else "true",
         "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "server.fileWatcherType": "none",
     }
     command = [sys.executable, "-m", "streamlit", "run", str(APP), *(f"--{key}={value}" for key, value in options.items())]
     if dry_run:

@@ -1,0 +1,18 @@
+"""The dashboard: `streamlit run dashboards/app.py`, or `rollmill dashboard`. Knows its pages and nothing they show."""
+
+import streamlit as st
+
+from dashboards import page_datasets, page_difficulty, page_overview, page_problems
+from dashboards.opened import guarded
+
+st.set_page_config(page_title="Rollmill", page_icon=":material/grain:", layout="wide")
+st.navigation(
+    [
+        st.Page(
+            guarded(page_overview.show), title="Overview", url_path="overview", icon=":material/monitoring:", default=True
+        ),
+        st.Page(guarded(page_datasets.show), title="Datasets", url_path="datasets", icon=":material/inventory_2:"),
+        st.Page(guarded(page_problems.show), title="Problems", url_path="problems", icon=":material/quiz:"),
+        st.Page(guarded(page_difficulty.show), title="Difficulty", url_path="difficulty", icon=":material/bar_chart:"),
+    ]
+).run()

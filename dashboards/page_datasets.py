@@ -1,0 +1,106 @@
+"""Datasets: versions with card, quality report and manifest, and what changed between two of them."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.opened import reader
+from dashboards.plain_text import inert
+from storage.queries import VersionRow, compare, datasets, version_card, version_manifest, version_report, versions_of
+
+REPORT_HEIGHT = 1200
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Datasets")
+    found = datasets(reader())
+    if not found:
+        st.info("No dataset version yet.")
+        st.code("rollmill curate recipes/arithmetic.yaml", language=None)
+        return
+    name = st.selectbox("Dataset", [row.name for row in found], key="datasets-name")
+    versions = versions_of(reader(), name)
+    st.dataframe(_table(versions), hide_index=True, width="stretch")
+    labels = [version.ref for version in versions]
+    chosen = st.selectbox("Version", labels, key="datasets-version")
+    card, report, manifest, changes = st.tabs(["Card", "Quality report", "Manifest", "Compare two versions"])
+    with card:
+        st.markdown(_body(version_card(reader(), chosen)))
+    with report:
+        st.iframe(_isolated(version_report(reader(), chosen)), height=REPORT_HEIGHT)
+    with manifest:
+        st.json(version_manifest(reader(), chosen), expanded=1)
+    with changes:
+        _compare([version.ref for version in versions if version.fetched])
+
+
+def _body(card: str) -> str:
+    """A card without its front matter, which is for machines."""
+    parts = card.split("---\n", 2)
+    return parts[2] if card.startswith("---\n") and len(parts) == 3 else card
+
+
+def _isolated(page: str) -> str:
+    """A report as a data address: the browser gives it an origin of its own, so it cannot reach the dashboard."""
+    return "data:text/html;base64," + base64.b64encode(page.encode()).decode()
+
+
+def _table(versions: Sequence[VersionRow]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "version": [version.ref for version in versions],
+            "content": [version.content_hash[:12] for version in versions],
+            "parent": [version.parent or "" for version in versions],
+            "created": [version.created_at for version in versions],
+            "problems": [version.problems for version in versions],
+            "rollouts": [version.rollouts for version in versions],
+            "kept": [version.kept for version in versions],
+            "tags": [", ".join(version.tags) for version in versions],
+            "yanked": [version.yanked or "" for version in versions],
+            "rows here": [version.fetched for version in versions],
+        }
+    )
+
+
+def _compare(references: Sequence[str]) -> None:
+    if len(references) < 2:
+        st.info("There is one version only. Change the recipe and curate again to get a second.")
+        return
+    left, right = st.columns(2)
+    before = left.selectbox("Before", references, index=1, key="datasets-before")
+    after = right.selectbox("After", references, index=0, key="datasets-after")
+    changes = compare(reader(), before, after)
+    if changes.same_content:
+        st.success("The two versions hold the same content.")
+    found = changes.json()
+    _section("Recipe", found["recipe"])
+    _section("Verifiers", found["verifiers"])
+    _section("Engine and libraries", found["fingerprint"])
+    columns = st.columns(2)
+    with columns[0]:
+        _counts("Problems", asdict(changes.problems))
+    with columns[1]:
+        _counts("Rollouts", asdict(changes.rollouts))
+    _section("Kept before, dropped after", found["kept_to_dropped"])
+    _section("Dropped before, kept after", found["dropped_to_kept"])
+    _section("Outcomes that changed", found["outcome_flips"])
+    _section("Pass rate by level", found["levels"])
+    _section("Metrics", found["metrics"])
+
+
+def _counts(title: str, members: dict[str, Any]) -> None:
+    st.markdown(f"**{inert(title)}**")
+    st.dataframe(pd.DataFrame([members]).astype(str), hide_index=True, width="stretch")
+
+
+def _section(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    st.markdown(f"**{inert(title)}**")
+    if not rows:
+        st.caption("no change")
+        return
+    st.dataframe(pd.DataFrame(rows).astype(str), hide_index=True, width="stretch")

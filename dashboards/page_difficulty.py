@@ -1,0 +1,57 @@
+"""Difficulty: pass rates by level, skill or template over the fixed prefix, and what selection did to the mixture."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.drawing import band_chart, rate_chart, share_chart
+from dashboards.opened import choose_scope
+from storage.queries import GroupRate, pass_rate_bands, pass_rates, selection_shares
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Difficulty")
+    scope = choose_scope("difficulty")
+    if scope is None:
+        return
+    by = str(st.segmented_control("By", ["level", "skill", "template"], default="level", key="difficulty-by") or "level")
+    rates = pass_rates(scope, by)
+    st.subheader(f"Pass rate by {by}")
+    st.caption(
+        "Over all rollouts: nothing fixed a prefix, so read these as descriptions of the pool, not as measurements."
+        if scope.prefix is None
+        else f"Over the first {scope.prefix} completions of each problem, fixed before any verdict. Bars are 95% intervals."
+    )
+    st.altair_chart(rate_chart(rates, by), width="stretch")
+    with st.expander("The numbers, with n, clusters and method"):
+        st.dataframe(_numbers(rates, by), hide_index=True, width="stretch")
+    st.subheader("Before and after selection")
+    if scope.decided:
+        st.altair_chart(share_chart(selection_shares(scope, by), by), width="stretch")
+    else:
+        st.info("Nothing is selected yet: the run has not come to its decisions.")
+    st.subheader("Problems by pass rate")
+    st.altair_chart(band_chart(pass_rate_bands(scope)), width="stretch")
+
+
+def _numbers(rates: list[GroupRate], by: str) -> pd.DataFrame:
+    rows = []
+    for one in rates:
+        row = {
+            by: str(one.group),
+            "problems": one.problems,
+            "judged": one.judged,
+            "correct": one.correct,
+            "undecided": one.undecided,
+        }
+        if one.estimate is not None:
+            row |= {
+                "pass rate": one.estimate.value,
+                "low": one.estimate.low,
+                "high": one.estimate.high,
+                "clusters": one.estimate.clusters,
+                "method": one.estimate.method,
+                "estimand": one.estimate.estimand,
+            }
+        rows.append(row | {"rollouts": one.rollouts, "kept": one.kept})
+    return pd.DataFrame(rows)

@@ -1,0 +1,90 @@
+"""Overview: the runs with live progress, one run's funnel with every drop reason, and the command to type next."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.drawing import funnel_chart
+from dashboards.opened import reader
+from dashboards.plain_text import inert
+from storage.queries import Funnel, RunSummary, StageProgress, funnel, run_progress, run_scope, runs
+
+REFRESH = "2s"
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Overview")
+    found = runs(reader())
+    if not found:
+        st.info("No run yet. The main job needs no GPU and no download:")
+        st.code("rollmill curate recipes/arithmetic.yaml", language=None)
+        return
+    live = any(run.status == "running" for run in found)
+    st.fragment(_runs, run_every=REFRESH if live else None)()
+
+
+def _runs() -> None:
+    found = runs(reader())
+    st.dataframe(_table(found), hide_index=True, width="stretch")
+    ids = [run.id for run in found]
+    chosen = st.selectbox("Run", ids, key="overview-run")
+    run = found[ids.index(chosen)]
+    _one(run)
+
+
+def _table(found: list[RunSummary]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "run": [run.id for run in found],
+            "recipe": [run.name for run in found],
+            "status": [run.status for run in found],
+            "dataset": [run.dataset for run in found],
+            "started": [run.started_at.strftime("%Y-%m-%d %H:%M:%S") for run in found],
+            "seconds": [_seconds(run) for run in found],
+        }
+    )
+
+
+def _seconds(run: RunSummary) -> float | None:
+    return None if run.finished_at is None else round((run.finished_at - run.started_at).total_seconds(), 1)
+
+
+def _one(run: RunSummary) -> None:
+    st.subheader(inert(run.id))
+    if run.error:
+        st.error("The run ended with an error.")
+        st.code(run.error, language=None, wrap_lines=True)
+    counts = funnel(run_scope(reader(), run.id))
+    _numbers(counts)
+    left, right = st.columns([3, 2])
+    with left:
+        st.markdown("**Funnel**")
+        st.altair_chart(funnel_chart(counts), width="stretch")
+    with right:
+        st.markdown("**Stages**")
+        for stage in run_progress(reader(), run.id):
+            st.progress(min(1.0, stage.share or 0.0), text=_line(stage))
+        st.markdown("**Next command**")
+        st.code(run.next_command, language=None)
+
+
+def _numbers(counts: Funnel) -> None:
+    columns = st.columns(5)
+    columns[0].metric("Problems", f"{counts.problems:,}")
+    columns[1].metric("Planned rollouts", f"{counts.planned:,}")
+    columns[2].metric("Correct", f"{counts.correct:,}", help="of those judged; undecided and pending are not judged")
+    columns[3].metric("Undecided", f"{counts.undecided:,}", help="the verifier's own limit or crash: counted in no rate")
+    columns[4].metric("Kept", "not yet" if counts.kept is None else f"{counts.kept:,}")
+
+
+def _line(stage: StageProgress) -> str:
+    """One stage in a line: done of total, rate, time left, tokens."""
+    parts = [f"{inert(stage.stage)} {stage.done:,} / {stage.total:,}"]
+    if stage.rate:
+        parts.append(f"{stage.rate:,.0f}/s")
+        left = max(0, stage.total - stage.done) / stage.rate
+        if left > 1:
+            parts.append(f"{left:,.0f} s left")
+    if stage.tokens:
+        parts.append(f"{stage.tokens:,} tokens")
+    return " · ".join(parts)

@@ -1,0 +1,174 @@
+"""Problems: search and filter them, and open one with all its rollouts, verdicts and decisions. Model text stays inert."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.opened import choose_scope
+from dashboards.plain_text import inert
+from storage.queries import Filters, ProblemPage, ProblemRow, RolloutDetail, Scope, choices, problem_detail, search_problems
+from storage.records import OUTCOMES, Message, Prompt
+
+SIZE = 25
+ROW_HEIGHT = 35
+COLUMNS = {
+    "problem": st.column_config.TextColumn(width=420),
+    "pass rate": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.2f", width="small"),
+    "reference": st.column_config.TextColumn(width="small"),
+}
+ANY = "any"
+MARKS = {
+    "correct": ":green[correct]",
+    "incorrect": ":red[incorrect]",
+    "unparsed": ":orange[unparsed]",
+    "undecided": ":violet[undecided]",
+}
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Problems")
+    scope = choose_scope("problems")
+    if scope is None:
+        return
+    filters = _filters(scope)
+    page = search_problems(scope, filters, page=int(st.session_state.get("problems-page", 1)), size=SIZE)
+    chosen = _list(page)
+    wanted = chosen or st.query_params.get("problem")
+    if wanted:
+        st.query_params["problem"] = wanted
+        _detail(scope, wanted)
+
+
+def _filters(scope: Scope) -> Filters:
+    side = st.sidebar
+    text = side.text_input("Text in the problem", key="problems-text")
+    level = side.selectbox("Level", [ANY, *choices(scope, "level")], key="problems-level")
+    skill = side.selectbox("Skill", [ANY, *choices(scope, "skill")], key="problems-skill")
+    template = side.selectbox("Template", [ANY, *choices(scope, "template")], key="problems-template")
+    outcome = side.selectbox("Has a rollout that is", [ANY, *OUTCOMES], key="problems-outcome")
+    low, high = side.slider("Pass rate", 0.0, 1.0, (0.0, 1.0), step=0.05, key="problems-band")
+    return Filters(
+        text=text,
+        level=None if level == ANY else int(level),
+        skill=None if skill == ANY else str(skill),
+        template=None if template == ANY else str(template),
+        outcome=None if outcome == ANY else str(outcome),
+        lowest=low if low > 0 else None,
+        highest=high if high < 1 else None,
+    )
+
+
+def _list(page: ProblemPage) -> str | None:
+    """The page of matches; the id of the row that the person selected."""
+    if not page.rows:
+        st.info("No problem matches. Widen the filters in the sidebar.")
+        return None
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    left.caption(f"{page.total:,} problems match. Select a row to open it.")
+    right.number_input("Page", min_value=1, max_value=page.pages, key="problems-page")
+    event = st.dataframe(
+        _table(page.rows),
+        hide_index=True,
+        width="stretch",
+        height=ROW_HEIGHT * (len(page.rows) + 1) + 2,
+        column_config=COLUMNS,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="problems-table",
+    )
+    selected = event["selection"]["rows"]
+    return page.rows[selected[0]].id if selected and selected[0] < len(page.rows) else None
+
+
+def _table(rows: tuple[ProblemRow, ...]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "problem": [" ".join(row.prompt.split())[:160] for row in rows],
+            "reference": [row.reference for row in rows],
+            "pass rate": [row.rate for row in rows],
+            "judged": [row.judged for row in rows],
+            "rollouts": [row.rollouts for row in rows],
+            "kept": [row.kept for row in rows],
+            "level": [row.level for row in rows],
+            "skill": [row.skill for row in rows],
+            "template": [row.template for row in rows],
+            "id": [row.id for row in rows],
+        }
+    )
+
+
+def _detail(scope: Scope, problem_id: str) -> None:
+    detail = problem_detail(scope, problem_id)
+    problem = detail.problem
+    st.subheader("Problem")
+    _prompt(problem.prompt)
+    facts = {
+        "reference": problem.reference,
+        "level": problem.level,
+        "skill": problem.skill,
+        "template": problem.template,
+        "split": problem.split,
+        "source": problem.source,
+        "licence": problem.licence,
+        "id": problem.id,
+    }
+    st.code("\n".join(f"{name:<10}{value}" for name, value in facts.items() if value not in (None, "")), language=None)
+    st.subheader(f"{len(detail.rollouts)} rollouts")
+    for rollout in detail.rollouts:
+        _rollout(rollout)
+
+
+def _prompt(prompt: Prompt) -> None:
+    if isinstance(prompt, str):
+        st.code(prompt, language=None, wrap_lines=True)
+    else:
+        _messages(prompt)
+
+
+def _messages(messages: tuple[Message, ...]) -> None:
+    for message in messages:
+        st.caption(f"{inert(message.role)} · {message.kind}")
+        st.code(message.content, language="python" if message.kind == "code" else None, wrap_lines=True)
+
+
+def _rollout(rollout: RolloutDetail) -> None:
+    decided = (
+        "not decided yet" if rollout.reason is None else f"{'kept' if rollout.kept else 'dropped'}: {inert(rollout.reason)}"
+    )
+    with st.expander(f"sample {rollout.sample_index} · {MARKS.get(rollout.outcome, inert(rollout.outcome))} · {decided}"):
+        completion = rollout.completion
+        if completion is None:
+            st.caption("The completion is not here yet.")
+            return
+        if completion.messages:
+            _messages(completion.messages)
+        else:
+            st.code(completion.text, language=None, wrap_lines=True)
+        st.code(_facts(rollout), language=None, wrap_lines=True)
+
+
+def _facts(rollout: RolloutDetail) -> str:
+    """The record of one rollout in aligned lines: sampling, verdicts with the rule that decided, the decision."""
+    completion = rollout.completion
+    lines = []
+    if completion is not None:
+        lines.append(f"completion  {completion.id}")
+        lines.append(
+            f"model       {completion.model} ({completion.engine}, {completion.model_digest}), seed {completion.seed}"
+        )
+        lines.append(
+            f"finish      {completion.finish_reason}, {completion.tokens_out} tokens, log-prob {completion.logprob_sum}"
+        )
+    for verdict in rollout.verdicts:
+        mark = "*" if verdict == rollout.deciding else " "
+        lines.append(
+            f"verdict   {mark} {verdict.outcome} by {verdict.verifier} {verdict.version}, rule {verdict.rule}, "
+            f"extracted {verdict.extracted!r} against {verdict.reference_form!r}"
+            + (f", cause {verdict.cause}" if verdict.cause else "")
+        )
+    lines.append(
+        f"decision    {'none yet' if rollout.kept is None else 'kept' if rollout.kept else 'dropped'}: {rollout.reason}"
+    )
+    if rollout.label is not None:
+        lines.append(f"label       the import called it {'correct' if rollout.label else 'incorrect'} (not a verdict)")
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""Each page over a real workspace: the numbers are those of ledger and versions, and model text stays text."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards.plain_text import inert
+from storage.queries import Reader, funnel, run_scope, runs
+from tests.dashboards.conftest import HOSTILE
+
+Page = Callable[[str], AppTest]
+
+
+def texts(page: AppTest) -> str:
+    return "\n".join(str(block.value) for kind in ("markdown", "caption", "subheader", "title") for block in page.get(kind))
+
+
+def metrics(page: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in page.metric}
+
+
+@pytest.mark.parametrize("name", ["overview", "datasets", "problems", "difficulty"])
+def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
+    shown = page(name)
+    assert not shown.exception
+    assert not shown.error
+    assert shown.title[0].value == name.capitalize()
+
+
+def test_overview_shows_the_funnel_of_the_ledger(page: Page, milled: Path) -> None:
+    shown = page("overview")
+    with Reader.open(milled) as reader:
+        newest = runs(reader)[0]
+        counts = funnel(run_scope(reader, newest.id))
+    assert shown.selectbox(key="overview-run").value == newest.id
+    assert metrics(shown) == {
+        "Problems": str(counts.problems),
+        "Planned rollouts": str(counts.planned),
+        "Correct": str(counts.correct),
+        "Undecided": "0",
+        "Kept": str(counts.kept),
+    }
+    assert newest.next_command in [block.value for block in shown.code]
+
+
+def test_overview_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from storage.workspace import Workspace
+
+    Workspace.init(tmp_path).close()
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
+    for name in ("overview", "datasets", "problems", "difficulty"):
+        shown = AppTest.from_string(f"from dashboards.page_{name} import show\nshow()\n", default_timeout=60).run()
+        assert not shown.exception
+        assert shown.code[0].value == "rollmill curate recipes/arithmetic.yaml"
+
+
+def test_datasets_compares_two_versions(page: Page) -> None:
+    shown = page("datasets")
+    shown.selectbox(key="datasets-name").set_value("toy").run()
+    assert shown.selectbox(key="datasets-version").options == ["toy@v2", "toy@v1"]
+    frames = [frame.value.astype(str).to_csv() for frame in shown.dataframe]
+    assert any("select.options.per_problem" in frame for frame in frames)
+    assert any("over_quota" in frame for frame in frames)
+
+
+def test_problems_filter_by_text_and_open_one(page: Page, milled: Path) -> None:
+    shown = page("problems")
+    shown.selectbox(key="problems-of").set_value("version toy@v1").run()
+    table = shown.dataframe[0].value
+    assert len(table) == 12
+    shown.text_input(key="problems-text").set_value("1005").run()
+    assert list(shown.dataframe[0].value["problem"]) == ["What is 8 + 1005?"]
+    shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
+    shown.run()
+    facts = "\n".join(block.value for block in shown.code)
+    assert "reference 1013" in facts
+    assert "rule " in facts
+    assert "decision    kept: kept" in facts or "decision    dropped: incorrect" in facts
+
+
+def test_an_unknown_problem_is_said_and_not_a_crash(page: Page) -> None:
+    shown = page("problems")
+    shown.query_params["problem"] = "nonsense"
+    shown.run()
+    assert not shown.exception
+    assert "nonsense" in shown.code[0].value
+
+
+def test_model_text_is_inert_everywhere(page: Page) -> None:
+    shown = page("problems")
+    shown.selectbox(key="problems-of").set_value("version hostile@v1").run()
+    shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
+    shown.run()
+    assert any(HOSTILE in block.value for block in shown.code)
+    labels = [block.label for block in shown.expander]
+    assert labels
+    for place in [texts(shown), *labels]:
+        assert "![pixel]" not in place
+        assert "<script>" not in place
+
+
+def test_inert_escapes_what_markdown_reads() -> None:
+    assert inert("![a](b) <i> :red[x]\n\n# t") == r"\!\[a\]\(b\) \<i\> \:red\[x\] \# t"
+    assert inert("x" * 300) == "x" * 199 + "…"
+
+
+def test_difficulty_names_prefix_and_estimator(page: Page) -> None:
+    shown = page("difficulty")
+    shown.selectbox(key="difficulty-of").set_value("version toy@v1").run()
+    assert "Over the first 4 completions of each problem" in texts(shown)
+    numbers = shown.dataframe[0].value
+    assert list(numbers["level"]) == ["1", "2", "3"]
+    assert set(numbers["judged"]) == {16}
+    assert numbers["method"].notna().all()
