@@ -11,6 +11,7 @@ from pipelines.generate.session import SIZES
 from storage.errors import SetupError
 from storage.records import Problem, Sampling, request_for
 
+SHORT = Sampling(max_tokens=14)
 PROMPTS = (
     "Tom has 12 apples and buys 7 apples. How many apples does Tom have now?",
     "Zoe is 18 years old and Mia is 2 years old. How old are they in all, in years?",
@@ -29,7 +30,7 @@ def engine():
     made.close()
 
 
-def request(engine, prompt, index=0, sampling=Sampling(max_tokens=14), seed=1):
+def request(engine, prompt, index=0, sampling=SHORT, seed=1):
     problem = Problem(prompt, "0")
     return request_for(
         prompt,
@@ -46,7 +47,7 @@ def request(engine, prompt, index=0, sampling=Sampling(max_tokens=14), seed=1):
 
 def many(engine, count):
     """Requests whose prompts, lengths and sampling all differ, so that neighbours change in every batch."""
-    cuts = (Sampling(max_tokens=14), Sampling(max_tokens=9), Sampling(0.7, 0.9, 0, 12), Sampling(0.0, max_tokens=11))
+    cuts = (SHORT, Sampling(max_tokens=9), Sampling(0.7, 0.9, 0, 12), Sampling(0.0, max_tokens=11))
     return [request(engine, PROMPTS[i % len(PROMPTS)], i, cuts[i % len(cuts)]) for i in range(count)]
 
 
@@ -222,7 +223,7 @@ def test_closing_twice_is_safe_and_a_later_call_loads_again():
         (Sampling(top_p=0.0), "top_p is 0.0."),
         (Sampling(top_k=-3), "top_k is -3."),
         (Sampling(max_tokens=0), "max_tokens is 0."),
-        (Sampling(stop=("",)), "stop is [''].")
+        (Sampling(stop=("",)), "stop is ['']."),
     ],
 )
 def test_impossible_sampling_is_a_setup_error(engine, sampling, says):

@@ -101,7 +101,9 @@ def test_logprob_and_certainty_follow_their_definitions_whatever_the_cuts():
 
 
 def test_certainty_of_a_uniform_distribution_is_zero():
-    assert draw(np.zeros((1, 640), dtype=np.float32), np.asarray([0.3]), knobs(1)).certainty[0] == pytest.approx(0, abs=1e-12)
+    assert draw(np.zeros((1, 640), dtype=np.float32), np.asarray([0.3]), knobs(1)).certainty[0] == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 def test_a_rows_bits_do_not_depend_on_the_other_rows():

@@ -12,7 +12,9 @@ PATH = CHECKOUT / "models/rollmill-tiny/tokenizer.json"
 VOCABULARY = Vocabulary(PATH)
 
 
-@pytest.mark.parametrize("text", ["", "Tom has 12 apples.", "12 + 7 = 19\n#### 19", "  two  spaces\t", "Grüße, 数学 🙂", "\x00\r\n"])
+@pytest.mark.parametrize(
+    "text", ["", "Tom has 12 apples.", "12 + 7 = 19\n#### 19", "  two  spaces\t", "Grüße, 数学 🙂", "\x00\r\n"]
+)
 def test_texts_come_back(text):
     assert VOCABULARY.decode(VOCABULARY.encode(text)) == text
 

@@ -1,0 +1,72 @@
+"""Embedded generation speed: tokens a second at batch 1, 64 and 256, the median of several runs.
+
+Run from the checkout: python benchmarks/generate.py [--runs 5] [--threads 0] [--model models/rollmill-tiny]
+"""
+
+import argparse
+import json
+import statistics
+import time
+
+from pipelines.generate import Embedded
+from pipelines.synthesize.templates import Templates
+from storage.records import Problem, Request, Sampling, request_for
+
+BATCHES = (1, 64, 256)
+SAMPLES = 8
+SAMPLING = Sampling(max_tokens=200)
+
+
+def main() -> None:
+    """Measure and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--model", default="models/rollmill-tiny")
+    options = parser.parse_args()
+    started = time.perf_counter()
+    engine = Embedded(options.model, threads=options.threads)
+    fingerprint = dict(engine.fingerprint())
+    loaded = time.perf_counter() - started
+    speeds = {str(batch): measured(engine, batch, options.runs) for batch in BATCHES}
+    print(json.dumps({"load_seconds": round(loaded, 3), "tokens_per_second": speeds, "fingerprint": fingerprint}, indent=2))
+
+
+def measured(engine: Embedded, batch: int, runs: int) -> dict[str, float]:
+    """Median, least and most tokens a second over runs of fresh prompts; short runs repeat to last half a second."""
+    rates = []
+    for run in range(runs):
+        tokens, started = 0, time.perf_counter()
+        repeat = 0
+        while time.perf_counter() - started < 0.5:
+            requests = asked(engine, batch, run * 1000 + repeat)
+            tokens += sum(one.tokens_out or 0 for one in engine.generate(requests))
+            repeat += 1
+        rates.append(tokens / (time.perf_counter() - started))
+    return {"median": round(statistics.median(rates)), "least": round(min(rates)), "most": round(max(rates))}
+
+
+def asked(engine: Embedded, batch: int, seed: int) -> list[Request]:
+    """`batch` requests over all levels: eight samples a problem, one of a single problem at batch 1."""
+    samples = min(batch, SAMPLES)
+    problems = list(Templates(split="heldout").synthesize(max(1, batch // samples), seed))
+    return [request(engine, problem, index, seed) for problem in problems for index in range(samples)]
+
+
+def request(engine: Embedded, problem: Problem, index: int, seed: int) -> Request:
+    """One request at temperature 1."""
+    return request_for(
+        problem.prompt,
+        problem.prompt_id,
+        engine.render(problem.prompt),
+        SAMPLING,
+        engine=engine.engine,
+        model_digest=engine.model_digest,
+        recipe_seed=seed,
+        stream="pilot",
+        sample_index=index,
+    )
+
+
+if __name__ == "__main__":
+    main()

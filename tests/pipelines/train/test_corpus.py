@@ -1,0 +1,80 @@
+"""Training batches: a pure function of seed and step, loss places on solution tokens only."""
+
+import random
+
+import pytest
+
+from pipelines.train.corpus import BATCHES_PER_BLOCK, batches, block_seed, encode_pairs, template_source
+from pipelines.train.settings import TrainSettings
+from pipelines.train.tokenizer import train_tokenizer
+
+SETTINGS = TrainSettings(batch=4, seed=5)
+
+
+def sums(seed, count):
+    rng = random.Random(seed)
+    for _ in range(count):
+        a, b = rng.randint(1, 99), rng.randint(1, 999)
+        yield f"What is {a} plus {b}?", f"{a} + {b} = {a + b}\n#### {a + b}"
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer((text for pair in sums(1, 200) for text in pair), 300)
+
+
+def take(tokenizer, first, count, settings=SETTINGS):
+    stream = batches(sums, tokenizer, settings, first)
+    return [next(stream) for _ in range(count)]
+
+
+def same(left, right):
+    return all((getattr(left, part) == getattr(right, part)).all() for part in ("ids", "places", "targets"))
+
+
+def test_a_stream_started_later_goes_on_with_the_same_batches(tokenizer):
+    whole = take(tokenizer, 0, 2 * BATCHES_PER_BLOCK + 3)
+    for first in (1, 31, 32, 40, 66):
+        assert same(take(tokenizer, first, 1)[0], whole[first])
+
+
+def test_blocks_and_seeds_differ(tokenizer):
+    first = take(tokenizer, 0, 1)[0]
+    assert not same(first, take(tokenizer, BATCHES_PER_BLOCK, 1)[0])
+    assert not same(first, take(tokenizer, 0, 1, TrainSettings(batch=4, seed=6))[0])
+    assert len({block_seed(5, block) for block in range(-1, 500)}) == 501
+
+
+def test_the_loss_covers_each_solution_token_and_the_end_and_no_prompt_token(tokenizer):
+    batch = take(tokenizer, 3, 1)[0]
+    flat = batch.ids.reshape(-1)
+    end = tokenizer.token_to_id("<|end|>")
+    text = tokenizer.decode(batch.targets.tolist(), skip_special_tokens=False)
+    assert [part.count("####") for part in text.split("<|end|>")] == [1, 1, 1, 1, 0]
+    assert (batch.targets == end).sum() == 4
+    for place, target in zip(batch.places, batch.targets, strict=True):
+        assert target == end or flat[place + 1] == target
+    assert (flat[batch.places] == tokenizer.token_to_id("<|assistant|>")).sum() == 4
+
+
+def test_batches_hold_rows_of_similar_length(tokenizer):
+    for batch in take(tokenizer, 0, BATCHES_PER_BLOCK):
+        assert batch.ids.shape[0] == 4
+        assert batch.ids.shape[1] % 8 == 0
+
+
+def test_prompts_are_rendered_and_solutions_ended(tokenizer):
+    ((prompt, solution),) = encode_pairs(tokenizer, [("1?", "#### 2")])
+    assert [tokenizer.id_to_token(index) for index in prompt] == ["<|user|>", "1", "?", "<|assistant|>"]
+    assert tokenizer.id_to_token(solution[-1]) == "<|end|>"
+
+
+def test_the_shipped_tokenizer_is_what_training_makes():
+    from pipelines.generate.model_files import CHECKOUT
+    from pipelines.train.corpus import tokenizer_texts
+    from pipelines.train.run import TOKENIZER_PROBLEMS, VOCABULARY
+
+    settings = TrainSettings()
+    texts = tokenizer_texts(template_source(settings.levels), TOKENIZER_PROBLEMS, settings.seed)
+    made = train_tokenizer(texts, VOCABULARY).to_str(pretty=True) + "\n"
+    assert made == (CHECKOUT / "models/rollmill-tiny/tokenizer.json").read_text()

@@ -1,0 +1,116 @@
+"""Scores from counts that are known beforehand, and the card that tells them."""
+
+import json
+
+import pytest
+
+from pipelines.train.card import model_card
+from pipelines.train.measure import Tally, summarise, tally
+from pipelines.verify import VERIFIERS
+from storage.records import Completion, Problem
+
+
+class Clockwork:
+    """A toy engine: sample i of a problem is right when i is below the problem's reference."""
+
+    engine, model, model_digest, spooled = "toy", "toy", "0", False
+
+    def render(self, prompt):
+        return prompt
+
+    def fingerprint(self):
+        return {}
+
+    def close(self):
+        pass
+
+    def generate(self, requests):
+        for one in reversed(requests):
+            right = int(one.prompt.split()[-1])
+            text = f"#### {right if one.sample_index < right else right + 1}"
+            yield Completion(
+                one.completion_id,
+                one.prompt_id,
+                "toy",
+                "toy",
+                "0",
+                one.stream,
+                one.sample_index,
+                one.seed,
+                text,
+                "stop",
+                tokens_out=3,
+            )
+
+
+def problem(right, level):
+    return Problem(f"Answer with {right}", str(right), kind="number", level=level, template="t", split="heldout")
+
+
+def test_completions_are_counted_by_problem_whatever_order_they_come_in():
+    problems = [problem(2, 1), problem(5, 1), problem(8, 2)]
+    found = tally(problems, 8, 7, Clockwork(), VERIFIERS["number"]())
+    assert [(one.level, one.drawn, one.correct, one.cut, one.tokens) for one in found] == [
+        (1, 8, 2, 0, 24),
+        (1, 8, 5, 0, 24),
+        (2, 8, 8, 0, 24),
+    ]
+
+
+def test_scores_are_unbiased_means_over_problems():
+    scores = summarise([Tally(1, "a", 64, 16, 1, 640), Tally(1, "b", 64, 32, 0, 1280), Tally(2, "a", 64, 64, 0, 640)])
+    first = scores["levels"]["1"]
+    assert (first["problems"], first["completions"], first["cut_share"], first["mean_tokens"]) == (2, 128, 0.007812, 15.0)
+    assert first["pass@1"]["value"] == pytest.approx(0.375)
+    assert first["pass@64"]["value"] == 1.0
+    assert scores["templates"]["a"]["pass@1"]["value"] == pytest.approx(0.625)
+    assert scores["levels"]["2"]["pass@1"]["low"] < 1.0
+
+
+def test_the_card_tells_every_level_and_the_unseen_templates():
+    levels = [Tally(level, "seen", 64, 8 * (9 - level), 0, 640) for level in range(1, 9)]
+    unseen = [Tally(level, "new", 64, 9 - level, 0, 640) for level in range(1, 9)]
+    scores = {
+        "samples": 64,
+        "temperature": 1.0,
+        "max_tokens": 200,
+        "verifier": "number 1",
+        "heldout": summarise(levels),
+        "evaluation": summarise(unseen),
+    }
+    training = {
+        "shape": {
+            "num_hidden_layers": 4,
+            "hidden_size": 128,
+            "num_attention_heads": 4,
+            "intermediate_size": 384,
+            "max_position_embeddings": 512,
+            "vocab_size": 640,
+        },
+        "settings": {
+            "batch": 64,
+            "learning_rate": 0.002,
+            "warmup": 150,
+            "final_share": 0.02,
+            "weight_decay": 0.1,
+            "clip": 1.0,
+            "seed": 20,
+            "threads": 2,
+        },
+        "parameters": 935040,
+        "steps_done": 4600,
+        "problems_seen": 294400,
+        "wall_seconds": 2700.0,
+        "cpu_seconds": 4200.0,
+        "torch": "2.13.0",
+        "python": "3.11.0",
+    }
+    card = model_card("tiny", json.loads(json.dumps(training)), json.loads(json.dumps(scores)))
+    assert card.startswith("---\nlicense: apache-2.0\n")
+    assert "935,040 parameters" in card
+    flat = " ".join(card.split())
+    assert "45 minutes of wall time and 70 minutes of processor time" in flat
+    assert "| 8 | 1 | 0.125 [0.000, 1.000] | " in card
+    assert "| new | no | 8 | 0.070" in card
+    assert "The templates `new` and every problem" in flat
+    assert max(map(len, (row for row in card.splitlines() if not row.startswith("|")))) <= 120
