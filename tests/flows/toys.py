@@ -1,7 +1,7 @@
-"""Toy methods as a user would bring them in a file: problems of one sum each, and an engine that is right with a known chance.
+"""Toy methods as a user would bring them in a file: problems of one sum each, and an engine right with a known chance.
 
-The engine counts its calls in a file when TOY_CALLS names one, can be slow (TOY_SLEEP seconds a completion), and answers the
-same for the same seed.
+The engine counts its calls in a file when TOY_CALLS names one, can be slow (TOY_SLEEP seconds a completion), and answers
+the same for the same seed.
 """
 
 import os
@@ -41,6 +41,7 @@ class ToyEngine:
 
     def __init__(self, model: str = "toy-1", threads: int = 0, chance: float = 0.9) -> None:
         self.model, self.model_digest, self.chance = model, f"digest-{model}-{chance}", chance
+        self.threads = threads
 
     def fingerprint(self) -> dict[str, str]:
         return {"engine": "toy"}

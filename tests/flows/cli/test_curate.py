@@ -1,4 +1,4 @@
-"""Curation through the command line, without Prefect: a version, nothing twice, what is missing only, and a gate that holds."""
+"""Curation through the command line, without Prefect: a version, nothing twice, only what is missing, a gate."""
 
 import json
 import os
@@ -100,8 +100,9 @@ def test_a_segment_corrupted_in_place_is_named_and_made_again(counted: Path, rol
 def test_the_summary(toy: Path, rollmill: Run) -> None:
     said = rollmill("curate", "toy.yaml", "--direct")
     lines = said.out.splitlines()
-    assert lines[0].startswith("toy: toy@v1 (") and lines[0].endswith(") published")
-    assert "completions drawn, " in lines[1] and " tokens; " in lines[1]
+    assert lines[0].startswith("toy: toy@v1 (")
+    assert lines[0].endswith(") published")
+    assert " completions drawn, " in lines[1]
     for piece in (
         "  problems            12",
         "    correct ",
@@ -178,7 +179,7 @@ def test_an_unfinished_run_is_not_mixed_with_another_model(
 def test_a_read_only_workspace_is_told_in_one_line(toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     rollmill("runs", "list")  # makes the ledger
     if os.geteuid() == 0:  # root may write everywhere: ask the code that answers for the ledger instead
-        monkeypatch.setattr("storage.ledger.engine._writable", lambda path: False)
+        monkeypatch.setattr("storage.ledger.engine._writable", lambda _: False)
     else:
         (toy / ".rollmill").chmod(0o500)
     said = rollmill("curate", "toy.yaml", "--direct")

@@ -1,0 +1,137 @@
+"""The managed Prefect server with real processes: it answers, ends with its parent, and never takes another's home."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows.prefect.environment import child_environment, environment
+from flows.prefect.managed import Standing, find_standing, healthy, standing_file, write_standing
+from flows.prefect.process import Process, process
+from tests.flows.conftest import ROOT
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from flows.prefect.managed import ManagedServer
+server = ManagedServer(Path(sys.argv[1])).start()
+server.wait()
+print(server.port, server._child.pid, server.home, flush=True)
+sys.stdin.readline()
+server.close()
+print("closed", flush=True)
+"""
+
+
+def holder(state: Path) -> "subprocess.Popen[str]":
+    """A process that holds a managed server until it reads a line."""
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(state)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def told(command: "subprocess.Popen[str]") -> tuple[int, Process, Path]:
+    """Port, server process and home that a holder printed."""
+    assert command.stdout is not None
+    port, pid, home = command.stdout.readline().split()
+    return int(port), process(int(pid)), Path(home)
+
+
+def until(true: Callable[[], bool], seconds: float = 60) -> bool:
+    """Whether it came true in time."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return true()
+
+
+@pytest.mark.services
+def test_it_answers_and_ends_with_its_block(tmp_path: Path) -> None:
+    command = holder(tmp_path)
+    port, server, home = told(command)
+    assert healthy(port)
+    assert home == tmp_path / "prefect"
+    assert (home / "prefect.db").exists()
+    command.communicate("\n")
+    assert not server.alive()
+    assert not healthy(port)
+
+
+@pytest.mark.services
+def test_kill_9_of_the_command_leaves_no_server(tmp_path: Path) -> None:
+    command = holder(tmp_path)
+    _, server, _ = told(command)
+    command.kill()
+    command.communicate()
+    assert until(lambda: not server.alive())
+
+
+@pytest.mark.services
+def test_two_commands_at_once_have_a_home_each_and_a_deleted_home_is_made_anew(tmp_path: Path) -> None:
+    first, second = holder(tmp_path), holder(tmp_path)
+    (port_1, _, home_1), (port_2, _, home_2) = told(first), told(second)
+    assert port_1 != port_2
+    assert healthy(port_1)
+    assert healthy(port_2)
+    assert {home_1 == tmp_path / "prefect", home_2 == tmp_path / "prefect"} == {True, False}
+    first.communicate("\n")
+    second.communicate("\n")
+    assert [path.name for path in tmp_path.glob("prefect*") if path.is_dir()] == ["prefect"]
+    shutil.rmtree(tmp_path / "prefect")
+    third = holder(tmp_path)
+    assert healthy(told(third)[0])
+    third.communicate("\n")
+
+
+def test_a_users_own_prefect_settings_do_not_reach_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PREFECT_API_KEY", "secret")
+    monkeypatch.setenv("PREFECT_API_URL", "https://elsewhere.example/api")
+    made = child_environment(environment(tmp_path, 1234))
+    assert "PREFECT_API_KEY" not in made
+    assert made["PREFECT_API_URL"] == "http://127.0.0.1:1234/api"
+    assert made["PREFECT_HOME"] == str(tmp_path)
+    assert (made["DO_NOT_TRACK"], made["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
+
+
+def test_a_pid_that_was_reused_is_not_our_standing_server(tmp_path: Path) -> None:
+    write_standing(tmp_path, 1, tmp_path / "prefect")
+    assert find_standing(tmp_path) == Standing(process(os.getpid()), 1, tmp_path / "prefect")
+    row = json.loads(standing_file(tmp_path).read_text())
+    standing_file(tmp_path).write_text(json.dumps({**row, "started": row["started"] - 1}))
+    assert find_standing(tmp_path) is None
+    standing_file(tmp_path).write_text("{half")
+    assert find_standing(tmp_path) is None
+
+
+def test_a_process_is_told_by_its_start_time() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    found = process(child.pid)
+    assert found.alive()
+    stranger = Process(child.pid, found.started - 1)
+    assert not stranger.alive()
+    stranger.signal(signal.SIGKILL)
+    assert child.poll() is None
+    found.end(patience=5)
+    assert child.wait() == -signal.SIGTERM
+    assert not found.alive()
+
+
+def test_one_that_will_not_end_is_killed() -> None:
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('x', flush=True); time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    assert child.stdout is not None
+    child.stdout.readline()
+    process(child.pid).end(patience=0.2)
+    assert child.wait() == -signal.SIGKILL
+    child.stdout.close()

@@ -1,0 +1,55 @@
+"""kill -9 of the command line: everything of it is gone at once, and the same command again ends as if nothing had been."""
+
+import json
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from storage.workspace import Workspace
+from tests.flows.conftest import finish, start
+from tests.flows.prefect.test_managed import until
+from tests.flows.test_services import left_behind
+
+pytestmark = pytest.mark.chaos
+
+BATCH = 16
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kill_9_while_drawing_repays_two_batches_at_most(toy: Path, tmp_path: Path, seed: int) -> None:
+    undisturbed = tmp_path / "undisturbed"
+    shutil.copytree(toy, undisturbed)
+    expected = json.loads(finish(start("curate", "toy.yaml", "--direct", "--json", cwd=undisturbed)).out)
+    env = {"TOY_SLEEP": "0.05", "TOY_CALLS": str(toy / "calls")}
+    command = start("curate", "toy.yaml", cwd=toy, **env)
+    assert until((toy / "calls").exists, 120)
+    time.sleep(random.Random(seed).uniform(0.5, 3.0))
+    command.kill()
+    finish(command)
+    assert until(lambda: left_behind(toy) == []), left_behind(toy)
+    with Workspace.open(toy) as workspace:
+        committed = workspace.segments.read("completions").num_rows
+    paid = len((toy / "calls").read_text().split())
+    assert paid - committed <= 2 * BATCH
+    assert '"killed"' in finish(start("runs", "list", "--json", cwd=toy)).out
+    again = finish(start("curate", "toy.yaml", "--json", cwd=toy, **env))
+    assert again.status == 0, again.err
+    outcome = json.loads(again.out)
+    assert outcome["content_hash"] == expected["content_hash"]
+    assert outcome["spent"]["drawn"] == expected["funnel"]["drawn"] - committed
+
+
+@pytest.mark.parametrize("point", ["publish.folder_written", "publish.renamed", "publish.ledger", "publish.index"])
+def test_kill_9_while_publishing_is_finished_by_the_next_command(toy: Path, point: str) -> None:
+    command = start("curate", "toy.yaml", "--direct", cwd=toy, ROLLMILL_FAILPOINT=point)
+    assert finish(command).status == -9
+    again = finish(start("curate", "toy.yaml", "--direct", "--json", cwd=toy))
+    assert again.status == 0, again.err
+    outcome = json.loads(again.out)
+    assert (outcome["version"], outcome["spent"]["drawn"]) == (1, 0)
+    rows = json.loads(finish(start("dataset", "list", "--json", cwd=toy)).out)
+    assert [row["version"] for row in rows] == ["toy@v1"]
+    assert finish(start("dataset", "verify", "toy", "--base", ".", cwd=toy)).status == 0

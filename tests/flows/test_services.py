@@ -1,0 +1,143 @@
+"""Curation under Prefect, schedules and the standing server, as processes of their own; nothing is left behind."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from flows.prefect.managed import find_standing
+from storage.workspace import Workspace
+from tests.flows.conftest import Said, finish, start
+from tests.flows.prefect.test_managed import until
+
+pytestmark = pytest.mark.services
+
+
+def run(folder: Path, *arguments: str, **env: str) -> Said:
+    said = finish(start(*arguments, cwd=folder, **env))
+    assert "Traceback" not in said.err, said.err
+    return said
+
+
+def curated(folder: Path, *arguments: str) -> dict[str, Any]:
+    said = run(folder, "curate", "toy.yaml", "--json", *arguments)
+    assert said.status == 0, said.err
+    found: dict[str, Any] = json.loads(said.out)
+    return found
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Command lines of living processes that work in or on a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words, place = process.cmdline(), process.cwd()
+        except psutil.Error:
+            continue
+        if process.pid != os.getpid() and (place == str(folder) or any(str(folder) in word for word in words)):
+            found.append(" ".join(words))
+    return found
+
+
+def test_the_same_content_under_prefect_directly_and_without_its_home(toy: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(toy, other)
+    direct = curated(other, "--direct")
+    first = curated(toy)
+    assert first["content_hash"] == direct["content_hash"]
+    assert first["created"] is True
+    assert (toy / ".rollmill" / "prefect" / "prefect.db").exists()
+    shutil.rmtree(toy / ".rollmill" / "prefect")
+    again = curated(toy)
+    assert (again["spent"]["drawn"], again["created"]) == (0, False)
+    assert left_behind(toy) == []
+
+
+def test_what_fails_under_prefect_is_said_once(toy: Path) -> None:
+    text = (toy / "toy.yaml").read_text()
+    (toy / "toy.yaml").write_text(text.replace("min_kept: 10", "min_kept: 1000"))
+    said = run(toy, "curate", "toy.yaml")
+    assert said.status == 1
+    assert said.err.count("the gate did not pass") == 1
+    assert "prefect" not in said.err.lower()
+
+
+def test_ctrl_c_says_how_to_go_on(toy: Path) -> None:
+    command = start("curate", "toy.yaml", cwd=toy, TOY_SLEEP="0.2", TOY_CALLS=str(toy / "calls"))
+    assert until((toy / "calls").exists, 120)
+    command.send_signal(signal.SIGINT)
+    said = finish(command)
+    assert said.status == 130
+    assert "Traceback" not in said.err
+    assert "Interrupted; what was committed is kept. To go on: rollmill curate toy.yaml" in said.err
+    with Workspace.open(toy) as workspace:
+        assert [item.status for item in workspace.runs.list()] == ["interrupted"]
+    assert left_behind(toy) == []
+    resumed = run(toy, "runs", "resume", "--json")
+    assert resumed.status == 0, resumed.err
+    assert json.loads(resumed.out)["created"] is True
+
+
+def test_two_commands_at_once_share_the_work(toy: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    shutil.copytree(toy, alone)
+    expected = curated(alone, "--direct")
+    env = {"TOY_SLEEP": "0.02", "TOY_CALLS": str(toy / "calls")}
+    commands = [start("curate", "toy.yaml", "--json", cwd=toy, **env) for _ in range(2)]
+    said = [finish(command) for command in commands]
+    assert [one.status for one in said] == [0, 0], said
+    outcomes = [json.loads(one.out) for one in said]
+    assert {one["content_hash"] for one in outcomes} == {expected["content_hash"]}
+    assert {one["version"] for one in outcomes} == {1}
+    assert sum(one["created"] for one in outcomes) == 1
+    ids = (toy / "calls").read_text().split()
+    assert len(set(ids)) == expected["funnel"]["drawn"]
+    assert sum(one["spent"]["drawn"] for one in outcomes) == expected["funnel"]["drawn"]
+
+
+@pytest.fixture
+def up(toy: Path) -> Any:
+    said = run(toy, "up")
+    assert said.status == 0, said.err
+    yield toy
+    run(toy, "down")
+    assert until(lambda: left_behind(toy) == []), left_behind(toy)
+
+
+def test_up_serves_schedules_and_down_ends_only_that(up: Path) -> None:
+    stranger = subprocess.Popen(["sleep", "600"], cwd="/")
+    assert "Up already" in run(up, "up").out
+    standing = find_standing(up / ".rollmill")
+    assert standing is not None
+    assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
+    assert "Served: this workspace is up." in run(up, "schedule", "list").out
+    assert until(lambda: run(up, "schedule", "run-now", "toy").status == 0)
+    assert until(lambda: '"done"' in run(up, "runs", "list", "--json").out, 120)
+    assert json.loads(run(up, "dataset", "list", "--json").out)[0]["version"] == "toy@v1"
+    again = curated(up)
+    assert (again["created"], again["spent"]["drawn"]) == (False, 0)
+    assert standing.process.alive()
+    assert run(up, "schedule", "remove", "toy").status == 0
+    assert "Ended the Prefect server" in run(up, "down").out
+    assert not standing.process.alive()
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+def test_a_scheduled_run_ends_with_a_killed_standing_process(up: Path) -> None:
+    (up / "toys.py").write_text((up / "toys.py").read_text().replace('"TOY_SLEEP", "0"', '"TOY_SLEEP", "1"'))
+    assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
+    assert until(lambda: run(up, "schedule", "run-now", "toy").status == 0)
+    assert until(lambda: '"running"' in run(up, "runs", "list", "--json").out, 120)
+    standing = find_standing(up / ".rollmill")
+    assert standing is not None
+    standing.process.signal(signal.SIGKILL)
+    assert until(lambda: left_behind(up) == []), left_behind(up)
+    assert json.loads(run(up, "runs", "list", "--json").out)[0]["status"] in ("interrupted", "killed")
