@@ -12,13 +12,15 @@ from flows.mill.batches import OpenBatch
 from flows.mill.draw import Drawer, completions_key
 from flows.mill.gather import completions_by_id, pair_of
 from flows.mill.keeper import Keeper
-from flows.mill.line import Clock, DrawingOver, Drawn, Item, Judged, Line, Wake
+from flows.mill.line import Clock, DrawingOver, Drawn, Item, Judged, Line
 from flows.mill.spec import Event, EventKind, MillSpec
 from storage.ids import digest128
 from storage.records import Completion, PlanRow, Verdict
 from storage.segments.keys import SegmentKey
+from storage.segments.schema import Record
 from storage.workspace import Workspace
 
+Segment = tuple[SegmentKey, Sequence[Record]]
 PROGRESS_SECONDS = 0.5
 
 
@@ -90,26 +92,36 @@ class Committer:
                 return found
 
     def _commit(self, items: Iterable[Item]) -> None:
-        work = [item for item in items if not isinstance(item, DrawingOver | Wake)]
-        for item in work:
+        """Commit everything that is at hand in one transaction, then send each batch on its way."""
+        work = [(item, self._segments(item)) for item in items if isinstance(item, Drawn | Judged)]
+        segments = [segment for _, parts in work for segment in parts]
+        commits = iter(self._ws.segments.commit_many(segments, run=self._spec.run) if segments else [])
+        for item, parts in work:
+            made = [next(commits) for _ in parts]
+            redundant = any(commit.redundant for commit in made)
             if isinstance(item, Drawn):
-                self._commit_drawn(item)
+                self._after_drawn(item, redundant=redundant)
             else:
-                self._commit_judged(item)
+                self._after_judged(item)
         if work:
             self._progress()
 
-    def _commit_drawn(self, item: Drawn) -> None:
+    def _segments(self, item: Drawn | Judged) -> list[Segment]:
+        if isinstance(item, Judged):
+            return _verdict_segments(item.verdicts)
+        records = [record for cid in item.open.lack.missing if (record := item.open.completions.get(cid)) is not None]
+        return [(completions_key(self._spec, [record.id for record in records]), records)]
+
+    def _after_drawn(self, item: Drawn, *, redundant: bool) -> None:
         opened = item.open
-        records = [opened.completions[cid] for cid in opened.lack.missing if cid in opened.completions]
-        key = completions_key(self._spec, [record.id for record in records])
-        commit = self._ws.segments.commit(key, records, run=self._spec.run)
-        self._drawer.in_flight.difference_update(opened.lack.missing)
+        missing = opened.lack.missing
+        records = [opened.completions[cid] for cid in missing if cid in opened.completions]
+        self._drawer.in_flight.difference_update(missing)
         if item.whole and self._spec.engine().spooled:
             self._ws.spool(opened.batch.id).discard()
-        if commit.redundant:  # another command was first, and its texts are the ones that exist
-            opened.completions = completions_by_id(self._ws, opened.lack.missing)
-        self._count_drawn(records, redundant=commit.redundant)
+        if redundant:  # another command was first, and its texts are the ones that exist
+            opened.completions = completions_by_id(self._ws, missing)
+        self._count_drawn(records, redundant=redundant)
         if item.whole:
             self._line.uncommitted.release()
             self._line.to_judge.put(opened)
@@ -121,13 +133,10 @@ class Committer:
         self._drawn += len(records)
         self._tell("drawn", self._drawn)
 
-    def _commit_judged(self, item: Judged) -> None:
-        opened = item.open
-        if item.verdicts:
-            self._ws.segments.commit_many(_verdict_segments(item.verdicts), run=self._spec.run)
+    def _after_judged(self, item: Judged) -> None:
         self.counts.judged += len({(verdict.completion_id, verdict.problem_id) for verdict in item.verdicts})
-        self._close(opened)
-        self._judged += len({pair_of(row) for row in opened.lack.unjudged})
+        self._close(item.open)
+        self._judged += len({pair_of(row) for row in item.open.lack.unjudged})
         self._tell("verified", self._judged)
 
     def _close(self, opened: OpenBatch) -> None:
@@ -162,7 +171,7 @@ class Committer:
             )
 
 
-def _verdict_segments(verdicts: Sequence[Verdict]) -> list[tuple[SegmentKey, list[Verdict]]]:
+def _verdict_segments(verdicts: Sequence[Verdict]) -> list[Segment]:
     by_verifier: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         by_verifier.setdefault((verdict.verifier, verdict.version), []).append(verdict)

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from flows.mill.batches import Batch, Lack, OpenBatch, survey
 from flows.mill.keeper import Keeper
 from flows.mill.line import DrawingOver, Drawn, Judged, Line
-from flows.mill.plan import request_of
+from flows.mill.plan import id_of, request_of
 from flows.mill.spec import Event, MillSpec
 from flows.mill.spooling import SpoolWriter
 from pipelines.protocols import Generator
 from storage.errors import SetupError
 from storage.ids import digest128
-from storage.records import Completion, Request
+from storage.records import Completion, PlanRow, Request
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
 
@@ -78,7 +78,7 @@ class Drawer:
         ids = batch.completion_ids
         while self.in_flight.intersection(ids):
             self._line.pause(0.01)  # two problems with one prompt share completions: wait until those are committed
-        stale = lack is None or not lack.missing or bool(self._asked.intersection(ids))
+        stale = not (lack and lack.missing and self._spec.generator) or bool(self._asked.intersection(ids))
         if lack is not None and not stale and not self._ws.segments.has(completions_key(self._spec, lack.missing)):
             return lack
         return next(survey(self._ws, self._spec, [batch]))
@@ -136,20 +136,30 @@ def completions_key(spec: MillSpec, ids: Sequence[str]) -> SegmentKey:
 
 
 def _requests(spec: MillSpec, opened: OpenBatch) -> Iterator[Request]:
-    """The requests for what is missing, in plan order. SetupError where the model is no longer the one that was planned."""
+    """The requests for what is missing, in plan order."""
     missing = set(opened.lack.missing)
+    checked: set[str] = set()
     for row in opened.batch.rows:
         if row.completion_id not in missing:
             continue
         missing.discard(row.completion_id)
-        request = request_of(spec, row)
-        if request.completion_id != row.completion_id:
-            raise SetupError(
-                f"run {spec.run} was planned with another model, chat template or sampling than {spec.engine().model} has "
-                "now, and rows of that plan are missing.",
-                next_command="restore the model, or give the changed recipe another name",
-            )
-        yield request
+        if row.prompt_id not in checked:
+            _check_model(spec, row)
+            checked.add(row.prompt_id)
+        yield request_of(spec, row)
+
+
+def _check_model(spec: MillSpec, row: PlanRow) -> None:
+    """SetupError where the model is no longer the one that was planned: its ids would not be the planned ones.
+
+    One row of a prompt speaks for all, as engine, model, template and sampling are the same for each of them.
+    """
+    if id_of(spec, row) != row.completion_id:
+        raise SetupError(
+            f"run {spec.run} was planned with another model, chat template or sampling than {spec.engine().model} has now, "
+            "and rows of that plan are missing.",
+            next_command="restore the model, or give the changed recipe another name",
+        )
 
 
 def _check_answers(request: Request | None, completion: Completion) -> None:

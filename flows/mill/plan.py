@@ -112,21 +112,27 @@ def _plan_row(spec: MillSpec, r: int, ordinal: int, problem_id: str, request: Re
     )
 
 
-def request_of(spec: MillSpec, row: PlanRow) -> Request:
-    """The request of a planned row; the caller checks its id, which moves with the model."""
-    problem = spec.problem(row.problem_id)
+def id_of(spec: MillSpec, row: PlanRow) -> str:
+    """The completion id of a planned row as this engine and this model make it."""
     engine = spec.engine()
-    rendered = engine.render(problem.prompt)
-    cid = completion_id(
+    return completion_id(
         engine.engine,
         engine.model_digest,
-        rendered,
+        engine.render(spec.problem(row.problem_id).prompt),
         spec.sampling,
         seed=row.seed,
         stream=spec.stream,
         sample_index=row.sample_index,
     )
-    return Request(cid, row.prompt_id, problem.prompt, rendered, spec.sampling, row.seed, spec.stream, row.sample_index)
+
+
+def request_of(spec: MillSpec, row: PlanRow) -> Request:
+    """The request of a planned row, under the id that was planned; see id_of for whether the model still makes that id."""
+    prompt = spec.problem(row.problem_id).prompt
+    rendered = spec.engine().render(prompt)
+    return Request(
+        row.completion_id, row.prompt_id, prompt, rendered, spec.sampling, row.seed, spec.stream, row.sample_index
+    )
 
 
 def _imported_plan(ws: Workspace, spec: MillSpec, r: int) -> tuple[list[PlanRow], list[StopRow]]:

@@ -16,7 +16,7 @@ from storage.records import Completion, Problem, Verdict
 from storage.workspace import Workspace
 
 Item = tuple[Problem, Completion]
-RESOURCE_CAUSES = ("cpu", "memory", "timeout", "time", "crash", "resource", "killed", "limit")
+RESOURCE_CAUSES = frozenset(("cpu_limit", "memory_limit", "time_limit", "timeout", "crash", "killed"))
 
 
 class Judge:
@@ -68,9 +68,8 @@ def verdicts_of(verifier: Verifier, items: Sequence[Item]) -> Iterator[Verdict]:
 
 
 def lacked_resources(verdict: Verdict) -> bool:
-    """Whether a verdict is undecided because the verifier ran out of time, memory or a process."""
-    cause = (verdict.cause or "").lower()
-    return verdict.outcome == "undecided" and any(word in cause for word in RESOURCE_CAUSES)
+    """Whether the cause, up to its colon, says that the verifier ran out of time, of memory or of its process."""
+    return verdict.outcome == "undecided" and (verdict.cause or "").split(":")[0] in RESOURCE_CAUSES
 
 
 def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:

@@ -17,25 +17,29 @@ def main() -> None:
     parser.add_argument("log", type=Path)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--verify-delay", type=float, default=0.0)
+    parser.add_argument("--problems", type=int, default=40)
     parser.add_argument("--spooled", action="store_true")
     options = parser.parse_args()
     ws = workspace(options.workspace)
     ws.recover()
     engine = partial(ToyEngine, log=options.log, delay=options.delay, spooled=options.spooled)
     verifier = partial(ToyVerifier, delay=options.verify_delay)
-    with chaos_spec(engine, verifier) as run:
+    with chaos_spec(engine, verifier, options.problems) as run:
         run_all(ws, run)
         decide(ws, run)
     ws.close()
 
 
-def chaos_spec(engine: Callable[[], ToyEngine], verifier: Callable[[], ToyVerifier] = ToyVerifier) -> MillSpec:
-    """40 sums in batches of 16: a dozen batches in a few rounds."""
+def chaos_spec(
+    engine: Callable[[], ToyEngine], verifier: Callable[[], ToyVerifier] = ToyVerifier, count: int = 40
+) -> MillSpec:
+    """40 sums in batches of 16: two dozen batches in a few rounds."""
     return spec(
         engine=engine,
         verifiers=(verifier,),
-        problems=problems(40),
+        problems=problems(count),
         budget=DarsUniform(initial=4, target=2, cap=16),
+        batch_size=16,
         limits=Limits(poll_seconds=0.02),
     )
 

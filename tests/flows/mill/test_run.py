@@ -27,24 +27,31 @@ def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
         return content(ws)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+    path = tmp_path_factory.mktemp("plain")
+    mill(path)
+    return rows_of(path)
+
+
 def test_the_funnel_of_a_run_adds_up(tmp_path: Path) -> None:
     funnel = mill(tmp_path).funnel
     assert funnel.as_json() == {
-        "problems": 12,
-        "planned": 126,
-        "completions": 126,
-        "drawn": 126,
+        "problems": 8,
+        "planned": 52,
+        "completions": 52,
+        "drawn": 52,
         "reused": 0,
         "redrawn": 0,
-        "correct": 30,
-        "incorrect": 75,
-        "unparsed": 21,
+        "correct": 19,
+        "incorrect": 29,
+        "unparsed": 4,
         "undecided": 0,
         "truncated": 2,
-        "kept": 18,
-        "tokens": 444,
-        "dropped": {"duplicate_solution": 7, "incorrect": 75, "over_quota": 3, "truncated": 2, "unparsed": 21},
-        "stops": {"target_met": 8, "trial_cap": 4},
+        "kept": 10,
+        "tokens": 207,
+        "dropped": {"duplicate_solution": 5, "incorrect": 29, "over_quota": 2, "truncated": 2, "unparsed": 4},
+        "stops": {"target_met": 5, "trial_cap": 3},
     }
 
 
@@ -75,19 +82,20 @@ def test_the_second_run_draws_nothing_and_builds_no_engine(tmp_path: Path) -> No
     ],
     ids=["batch 5", "batch 1000", "reversed", "spooled", "one open", "four verifiers", "other problem order"],
 )
-def test_what_is_no_row_changes_no_row(tmp_path: Path, changes: dict[str, Any]) -> None:
-    mill(tmp_path / "plain")
-    mill(tmp_path / "other", **changes)
-    assert rows_of(tmp_path / "other") == rows_of(tmp_path / "plain")
+def test_what_is_no_row_changes_no_row(
+    tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]], changes: dict[str, Any]
+) -> None:
+    mill(tmp_path, **changes)
+    assert rows_of(tmp_path) == plain
 
 
 def test_a_grown_recipe_draws_only_what_is_missing(tmp_path: Path) -> None:
     log = tmp_path / "log"
     mill(tmp_path / "grown", "small", budget=Fixed(initial=4), engine=partial(ToyEngine, log=log))
-    assert len(calls(log)) == 48
+    assert len(calls(log)) == 32
     grown = mill(tmp_path / "grown", "large", budget=Fixed(initial=8), engine=partial(ToyEngine, log=log))
-    assert len(calls(log)) == len(set(calls(log))) == 96
-    assert (grown.funnel.drawn, grown.funnel.reused) == (48, 48)
+    assert len(calls(log)) == len(set(calls(log))) == 64
+    assert (grown.funnel.drawn, grown.funnel.reused) == (32, 32)
     fresh = mill(tmp_path / "fresh", "large", budget=Fixed(initial=8))
     assert grown.decisions == fresh.decisions
     assert rows_of(tmp_path / "grown")["completions"] == rows_of(tmp_path / "fresh")["completions"]
@@ -100,9 +108,9 @@ def test_another_selector_draws_and_judges_nothing(tmp_path: Path) -> None:
         results = run_all(ws, part)
         report = decide(ws, part)
     assert sum(result.drawn + result.judged for result in results) == 0
-    assert report.funnel.reused == 126
-    assert report.funnel.dropped == {"incorrect": 75, "truncated": 2, "unparsed": 21}
-    assert len(calls(log)) == 126
+    assert report.funnel.reused == 52
+    assert report.funnel.dropped == {"incorrect": 29, "truncated": 2, "unparsed": 4}
+    assert len(calls(log)) == 52
 
 
 def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(tmp_path: Path) -> None:
@@ -111,16 +119,16 @@ def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(tmp_path: 
     first = mill(tmp_path / "ws", engine=engine)
     before = rows_of(tmp_path / "ws")
     with workspace(tmp_path / "ws") as ws:
-        lost = ws.segments.readable("completions")[1]
+        lost = ws.segments.registry.segments("completions")[1]
         Path(ws.segments.path(lost)).unlink()
     with workspace(tmp_path / "ws") as ws:
         [line] = ws.recover()
     assert f"its {lost.rows} completions" in line
     again = mill(tmp_path / "ws", engine=engine)
-    assert len(calls(log)) == 126 + lost.rows
+    assert len(calls(log)) == 52 + lost.rows
     assert rows_of(tmp_path / "ws") == before
     assert again.decisions == first.decisions
-    assert (again.funnel.drawn, again.funnel.redrawn) == (126, lost.rows)
+    assert (again.funnel.drawn, again.funnel.redrawn) == (52, lost.rows)
 
 
 @pytest.mark.parametrize("kind", ["verdicts", "plan", "decisions"])
@@ -128,7 +136,7 @@ def test_other_lost_segments_are_made_again_without_drawing(tmp_path: Path, kind
     mill(tmp_path)
     before = rows_of(tmp_path)
     with workspace(tmp_path) as ws:
-        for segment in ws.segments.readable(kind):
+        for segment in ws.segments.registry.segments(kind):
             Path(ws.segments.path(segment)).unlink()
     with workspace(tmp_path) as ws:
         assert ws.recover()
@@ -142,8 +150,8 @@ def test_a_repaired_reference_is_judged_again_and_not_drawn_again(tmp_path: Path
     engine = partial(ToyEngine, log=log)
     mill(tmp_path / "ws", "wrong", problems=wrong, budget=Fixed(initial=4), engine=engine)
     repaired = mill(tmp_path / "ws", "right", budget=Fixed(initial=4), engine=engine)
-    assert len(calls(log)) == 48
-    assert (repaired.funnel.drawn, repaired.funnel.reused, repaired.funnel.correct > 0) == (0, 48, True)
+    assert len(calls(log)) == 32
+    assert (repaired.funnel.drawn, repaired.funnel.reused, repaired.funnel.correct > 0) == (0, 32, True)
 
 
 def test_two_problems_with_one_prompt_share_their_completions(tmp_path: Path) -> None:
@@ -157,40 +165,40 @@ def test_two_problems_with_one_prompt_share_their_completions(tmp_path: Path) ->
 
 
 def test_prop2diff_reads_difficulty_from_the_prefix(tmp_path: Path) -> None:
-    report = mill(tmp_path, budget=DarsProp2Diff(initial=4, target=4, cap=32), selector=Quota(per_problem=4))
+    report = mill(tmp_path, budget=DarsProp2Diff(initial=4, target=4, cap=12), selector=Quota(per_problem=4))
     drawn = {problem.prompt: len(report.rollouts[problem.id]) for problem in problems()}
     assert drawn["6 + 36 = ? (p=100%)"] == 4
-    assert drawn["5 + 25 = ? (p=0%)"] == 32
-    assert report.funnel.stops == {"target_met": 7, "trial_cap": 5}
+    assert drawn["5 + 25 = ? (p=0%)"] == 12
+    assert report.funnel.stops == {"target_met": 5, "trial_cap": 3}
 
 
 def test_scores_reach_the_rollouts_and_the_store(tmp_path: Path) -> None:
     scorers = [SCORERS["length"](), SCORERS["self_certainty"]()]
     report = mill(tmp_path, scorers=scorers)
-    assert len(report.scores) == 126
+    assert len(report.scores) == 52
     assert all(len(rollout.scores) == 1 for members in report.rollouts.values() for rollout in members)
     with workspace(tmp_path) as ws:
-        assert ws.segments.read("scores").num_rows == 126
+        assert ws.segments.read("scores").num_rows == 52
 
 
 def test_events_and_progress_tell_how_far_it_is(tmp_path: Path) -> None:
     heard: list[Event] = []
     mill(tmp_path, on_event=heard.append)
     first = [event for event in heard if event.round == 0]
-    assert [event.kind for event in first][0] == "planned"
-    assert [event.done for event in first if event.kind == "drawn"] == [16, 32, 48]
-    assert [event.done for event in first if event.kind == "verified"] == [16, 32, 48]
+    assert first[0].kind == "planned"
+    assert [event.done for event in first if event.kind == "drawn"] == [8, 16, 24, 32]
+    assert [event.done for event in first if event.kind == "verified"] == [8, 16, 24, 32]
     assert first[-1].kind == "done"
     with workspace(tmp_path) as ws:
         progress = {part.stage: part for part in ws.runs.progress_of("toy-run")}
-    assert (progress["draw"].done, progress["draw"].total, progress["draw"].tokens) == (126, 126, 444)
-    assert (progress["verify"].done, progress["verify"].detail) == (126, {"round": 3})
+    assert (progress["draw"].done, progress["draw"].total, progress["draw"].tokens) == (52, 52, 207)
+    assert (progress["verify"].done, progress["verify"].detail) == (52, {"round": 1})
 
 
 def test_a_round_cannot_be_planned_or_decided_before_the_one_before_it_is_judged(tmp_path: Path) -> None:
     with workspace(tmp_path) as ws, spec() as part:
         assert plan_round(ws, part, 0) is not None
-        with pytest.raises(RuntimeError, match="48 of 48 planned rollouts have no verdict; run round 0 first"):
+        with pytest.raises(RuntimeError, match="32 of 32 planned rollouts have no verdict; run round 0 first"):
             plan_round(ws, part, 1)
         with pytest.raises(RuntimeError, match="cannot be planned before round 1"):
             plan_round(ws, part, 2)
@@ -203,10 +211,8 @@ def test_a_changed_model_does_not_continue_the_old_plan(tmp_path: Path) -> None:
         with spec() as part:
             rows = plan_round(ws, part, 0)
         assert rows is not None
-        with (
-            spec(engine=partial(ToyEngine, model_digest="toy-2")) as part,
-            pytest.raises(SetupError, match="another model"),
-        ):
+        other = partial(ToyEngine, model_digest="toy-2")
+        with spec(engine=other) as part, pytest.raises(SetupError, match="another model"):
             run_round(ws, part, rows)
 
 

@@ -22,7 +22,7 @@ from storage.workspace import Workspace
 PROMPT = re.compile(r"(\d+) \+ (\d+) = \? \(p=(\d+)%\)")
 
 
-def problems(count: int = 12, rates: Sequence[int] = (100, 80, 50, 20, 5, 0)) -> list[Problem]:
+def problems(count: int = 8, rates: Sequence[int] = (100, 80, 50, 20, 5, 0)) -> list[Problem]:
     """Sums with a pass rate in per cent each, the rates in turn."""
     return [
         Problem(
@@ -154,13 +154,13 @@ def workspace(path: Path, run: str = "toy-run") -> Workspace:
 
 
 def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, **changes: Any) -> MillSpec:
-    """A small run: 12 sums, DARS uniform, quota of two, batches of 16."""
+    """A small run: 8 sums, DARS uniform in two rounds, quota of two, batches of 8."""
     options: dict[str, Any] = {
         "problems": problems(),
         "verifiers": (ToyVerifier,),
-        "budget": DarsUniform(initial=4, target=2, cap=16),
+        "budget": DarsUniform(initial=4, target=2, cap=8),
         "selector": Quota(per_problem=2),
-        "batch_size": 16,
+        "batch_size": 8,
         "recipe_seed": 7,
         "limits": Limits(poll_seconds=0.02),
     }

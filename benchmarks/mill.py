@@ -1,0 +1,144 @@
+"""What the mill costs: rows per second end to end and durable, and its overhead over the bare engine.
+
+    python benchmarks/mill.py --rows 20000                        # an engine that costs nothing
+    python benchmarks/mill.py --rows 2048 --engine embedded       # the shipped model
+
+The bare engine answers the same requests in the same batches and throws its answers away. The mill plans, draws, commits,
+judges with verifier `number`, commits, decides and commits. A second mill run over the finished workspace shows what a
+resume costs that has nothing to do.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flows.mill import MillSpec, decide, plan_round, run_all
+from flows.mill.batches import batches_of
+from flows.mill.plan import request_of
+from pipelines.budget import Fixed
+from pipelines.generate import Embedded
+from pipelines.select import Quota
+from pipelines.synthesize import SYNTHESIZERS
+from pipelines.verify import VERIFIERS
+from storage.records import Completion, Problem, Prompt, Request, Sampling
+from storage.workspace import Workspace
+
+T = TypeVar("T")
+SAMPLES = 8
+FILLER = "So we add the parts one after another and write down what is left over. " * 8
+
+
+class ZeroCost:
+    """An engine that answers at once with 600 characters and a number from its seed."""
+
+    engine, model, model_digest, spooled = "zero-cost", "none", "0", False
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Nothing its texts depend on."""
+        return {}
+
+    def render(self, prompt: Prompt) -> str:
+        """The prompt itself."""
+        return str(prompt)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """One answer per request."""
+        for request in requests:
+            yield Completion(
+                id=request.completion_id,
+                prompt_id=request.prompt_id,
+                engine=self.engine,
+                model=self.model,
+                model_digest=self.model_digest,
+                stream=request.stream,
+                sample_index=request.sample_index,
+                seed=request.seed,
+                text=f"{FILLER}The answer is {request.seed % 5}.",
+                finish_reason="stop",
+                tokens_out=150,
+            )
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+ENGINES: Mapping[str, Callable[[], Any]] = {"zero": ZeroCost, "embedded": Embedded}
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--engine", choices=sorted(ENGINES), default="zero")
+    parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder, Workspace.init(Path(folder)) as ws:
+        ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
+        problems = _problems(options.engine, max(1, options.rows // SAMPLES))
+        with _spec(problems, ENGINES[options.engine], options.batch) as spec:
+            print(json.dumps(measure(ws, spec), indent=2))
+
+
+def measure(ws: Workspace, spec: MillSpec) -> dict[str, float]:
+    """Seconds and rows per second of each part; memory is the peak of this process."""
+    planning, rows = _timed(lambda: plan_round(ws, spec, 0) or [])
+    bare, tokens = _timed(lambda: _bare(spec, rows))
+    milling, _ = _timed(lambda: run_all(ws, spec))
+    deciding, _ = _timed(lambda: decide(ws, spec))
+    resuming, _ = _timed(lambda: (run_all(ws, spec), decide(ws, spec)))
+    return {
+        "rows": len(rows),
+        "tokens": tokens,
+        "plan_seconds": round(planning, 3),
+        "bare_engine_seconds": round(bare, 3),
+        "draw_and_judge_seconds": round(milling, 3),
+        "decide_seconds": round(deciding, 3),
+        "resume_with_nothing_to_do_seconds": round(resuming, 3),
+        "rows_per_second_end_to_end": round(len(rows) / (planning + milling + deciding), 1),
+        "ratio_to_bare_engine": round((planning + milling + deciding) / bare, 3),
+        "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+
+
+def _bare(spec: MillSpec, rows: Sequence[Any]) -> int:
+    engine = spec.engine()
+    tokens = 0
+    for batch in batches_of(rows):
+        for completion in engine.generate([request_of(spec, row) for row in batch.rows]):
+            tokens += completion.tokens_out or 0
+    return tokens
+
+
+def _problems(engine: str, count: int) -> list[Problem]:
+    if engine == "embedded":
+        return list(SYNTHESIZERS["templates"]().synthesize(count, 7))
+    return [Problem(prompt=f"What is {number} modulo 5?", reference=str(number % 5)) for number in range(count)]
+
+
+def _spec(problems: Sequence[Problem], engine: Callable[[], Any], batch: int) -> MillSpec:
+    return MillSpec(
+        run="bench",
+        problems=problems,
+        generator=engine,
+        verifiers=(VERIFIERS["number"],),
+        budget=Fixed(initial=SAMPLES),
+        selector=Quota(),
+        sampling=Sampling(max_tokens=200),
+        batch_size=batch,
+    )
+
+
+def _timed(work: Callable[[], T]) -> tuple[float, T]:
+    began = time.perf_counter()
+    result = work()
+    return time.perf_counter() - began, result
+
+
+if __name__ == "__main__":
+    main()
