@@ -1,5 +1,6 @@
 """The DataFrames that the rules run over: ids, counts and outcomes; texts stay behind. Judges nothing."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,14 +74,11 @@ def _verdict(frame: pd.DataFrame, outcome: str, verifier: str, version: str) -> 
 
 def counts_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     """One row per completion: how many decisions it has and how many problems of its prompt are inside."""
-    completions = tables["completions"].select(["id", "prompt_id"]).to_pandas()
-    problems = tables["problems"].select(["id", "prompt_id"]).to_pandas()
-    decisions = tables["decisions"].select(PAIR).to_pandas()
-    decided = decisions.groupby("completion_id").size().rename("decisions")
-    owners = problems.groupby("prompt_id").size().rename("problems")
-    frame = completions.merge(decided, left_on="id", right_index=True, how="left")
-    frame = frame.merge(owners, left_on="prompt_id", right_index=True, how="left")
-    frame[["decisions", "problems"]] = frame[["decisions", "problems"]].fillna(0).astype("int64")
+    frame = tables["completions"].select(["id", "prompt_id"]).to_pandas()
+    decided = Counter(tables["decisions"]["completion_id"].to_pylist())
+    owners = Counter(tables["problems"]["prompt_id"].to_pylist())
+    frame["decisions"] = [decided[row] for row in frame["id"]]
+    frame["problems"] = [owners[prompt] for prompt in frame["prompt_id"]]
     return frame.rename(columns={"id": "row"})
 
 

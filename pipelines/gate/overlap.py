@@ -20,6 +20,8 @@ Class = Literal["exact", "same problem", "new numbers", "none"]
 LEAKS: tuple[Class, ...] = ("exact", "same problem")
 _N = 8
 _SHARE = 0.5
+_BARE = 0.25
+_WORDS = 0.6
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 
 Gram = tuple[str, ...]
@@ -46,11 +48,14 @@ class EvaluationSet:
         self._graphs: dict[str, list[int]] = defaultdict(list)
         self._exact: dict[Gram, list[int]] = defaultdict(list)
         self._blind: dict[Gram, list[int]] = defaultdict(list)
+        self._sequences: dict[Gram, list[int]] = defaultdict(list)
         self._sizes: list[int] = []
         for index, (problem, words) in enumerate(zip(problems, self._tokens, strict=True)):
             graph = problem.meta.get("graph")
             if graph:
                 self._graphs[str(graph)].append(index)
+            if sequence := _sequence(words):
+                self._sequences[sequence].append(index)
             exact = grams(words)
             self._sizes.append(len(exact))
             for gram in exact:
@@ -67,10 +72,9 @@ class EvaluationSet:
             return Hit(row, "exact", self._prompts[prompt_id], 1.0)
         words = tokens(text)
         own = numbers(words)
-        best = _best(grams(words), self._exact)
+        if (copied := self._edited(words)) is not None:
+            return self._hit(row, "same problem", copied)
         same = [index for index in self._graphs.get(graph or "", ()) if self._numbers[index] == own]
-        if best is not None and best[1] >= _SHARE and self._numbers[best[0]] == own:
-            return self._hit(row, "same problem", best)
         if same:
             return self._hit(row, "same problem", (same[0], 0.0))
         if graph in self._graphs:
@@ -89,6 +93,22 @@ class EvaluationSet:
                 continue
             if set(self._numbers[index]) <= held:
                 return self._hit(row, "same problem", (index, share))
+        return None
+
+    def _edited(self, words: Sequence[str]) -> tuple[int, float] | None:
+        """The evaluation problem with the same numbers that shares most runs: one is enough where there are numbers to
+        compare, a quarter of them where there are none. Texts too short for runs are compared word by word, if they have
+        the same numbers in the same order.
+        """
+        own = grams(words)
+        for index, count in _counts(own, self._exact).most_common():
+            share = count / len(own)
+            if self._numbers[index] == numbers(words) and (share >= _BARE or self._numbers[index]):
+                return index, share
+        for index in self._sequences.get(_sequence(words), ()):
+            share = _alike(words, self._tokens[index])
+            if share >= _WORDS:
+                return index, share
         return None
 
     def _hit(self, row: str, found: Class, best: tuple[int, float]) -> Hit:
@@ -141,6 +161,17 @@ def grams(words: Sequence[str]) -> set[Gram]:
 def prompt_text(prompt: Any) -> str:
     """A prompt's JSON form as one text."""
     return prompt if isinstance(prompt, str) else "\n".join(turn["content"] for turn in prompt)
+
+
+def _sequence(words: Iterable[str]) -> Gram:
+    """The numbers of a text as they come."""
+    return tuple(word for word in words if word[0].isdigit())
+
+
+def _alike(one: Iterable[str], other: Iterable[str]) -> float:
+    """The share of the words of two texts that they have in common."""
+    first, second = set(one), set(other)
+    return len(first & second) / len(first | second)
 
 
 def _counts(own: Iterable[Gram], index: Mapping[Gram, list[int]]) -> Counter[int]:

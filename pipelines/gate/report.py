@@ -16,7 +16,7 @@ _NAMED = 20
 
 def render_report(result: GateResult, manifest: Mapping[str, Any]) -> str:
     """The page: verdict, checks with the rows against them, funnel, pass rate by level, how it was made."""
-    name = _text(manifest.get("name") or manifest.get("dataset") or "dataset")
+    name = _text(_name(manifest))
     sections = [_banner(result, name), _numbers(result), _checks(result), *_figures(result), _origin(manifest, result)]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -26,6 +26,12 @@ def render_report(result: GateResult, manifest: Mapping[str, Any]) -> str:
         + "\n".join(sections)
         + "\n</main>\n</body>\n</html>\n"
     )
+
+
+def _name(manifest: Mapping[str, Any]) -> Any:
+    recipe = manifest.get("recipe")
+    named = recipe if isinstance(recipe, Mapping) else {}
+    return manifest.get("name") or named.get("dataset") or named.get("name") or "dataset"
 
 
 def _banner(result: GateResult, name: str) -> str:

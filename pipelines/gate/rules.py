@@ -156,7 +156,7 @@ def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[
 def _one_number(
     name: str, expected: str, value: float, bounds: tuple[float | None, float | None], blamed: Sequence[str] = ()
 ) -> Rule:
-    frame = pd.DataFrame({"row": [name], "value": [value]})
+    frame = pd.DataFrame({"row": [None], "value": [value]})  # a number of the whole dataset: no row of its own
     seen = f"{value:,}" if isinstance(value, int) else f"{value:.2%}"
     return Rule(name, expected, [Part(frame, [_within("value", *bounds)])], lambda *_: seen, blamed)
 

@@ -1,0 +1,206 @@
+"""The gate passes a sound dataset and names the rows of every planted defect."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipelines.gate import Check, Gate, GateResult
+from storage.records import Problem
+
+NAMES = [
+    "schema",
+    "nulls",
+    "not empty",
+    "unique",
+    "evaluation, exact",
+    "evaluation, edited",
+    "kept correct",
+    "verdicts",
+    "reconcile",
+    "drawn",
+    "undecided",
+    "kept",
+    "level shares",
+]
+
+
+def failed(result: GateResult) -> dict[str, tuple[str, ...]]:
+    return {check.name: check.failing for check in result.failed}
+
+
+def check_of(result: GateResult, name: str) -> Check:
+    return next(check for check in result.checks if check.name == name)
+
+
+def test_a_sound_dataset_passes_every_check(toy: Any) -> None:
+    result = Gate(min_kept=24, level_shares={1: (0.5, 0.5), 2: (0.4, 0.6)}).check(toy.tables, toy.expected())
+    assert [check.name for check in result.checks] == NAMES
+    assert [check.name for check in result.failed] == []
+    assert result.passed
+    assert check_of(result, "level shares").observed == "1: 50.0%, 2: 50.0%"
+
+
+def test_facts_are_counted_from_the_rows(toy: Any) -> None:
+    facts = Gate().check(toy.tables, toy.expected(prefix=1)).facts
+    assert facts["funnel"] == {
+        "problems": 12,
+        "drawn": 48,
+        "outcomes": {"correct": 24, "incorrect": 22, "unparsed": 2, "undecided": 0},
+        "kept": 24,
+        "dropped": 24,
+        "kept_problems": 12,
+        "dropped_by_reason": {"not correct": 24},
+    }
+    first = facts["levels"][0]
+    assert {key: first[key] for key in ("level", "problems", "rollouts", "measured", "rate", "kept", "kept_share")} == {
+        "level": 1,
+        "problems": 6,
+        "rollouts": 24,
+        "measured": 6,
+        "rate": 1.0,
+        "kept": 12,
+        "kept_share": 0.5,
+    }
+    assert first["method"] == "Clopper-Pearson over clusters"
+
+
+def test_rates_are_over_the_prefix_only(toy: Any) -> None:
+    rates = [Gate().check(toy.tables, toy.expected(prefix=prefix)).facts["levels"][0]["rate"] for prefix in (1, 3, None)]
+    assert rates == [1.0, 0.666666666667, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "values", "check", "failing"),
+    [
+        ("completions", 5, {"text": None}, "nulls", "c-9-1"),
+        ("decisions", 0, {"reason": None}, "nulls", "c-7-0"),
+        ("decisions", 2, {"verifier_version": "0"}, "verdicts", "c-7-2"),
+        ("decisions", 1, {"outcome": "unparsed"}, "verdicts", "c-7-1"),
+        ("decisions", 1, {"kept": True}, "kept correct", "c-7-1"),
+        ("verdicts", 0, {"outcome": "incorrect"}, "kept correct", "c-7-0"),
+        ("verdicts", 0, {"version": "0"}, "kept correct", "c-7-0"),
+        ("verdicts", 47, {"verifier": "other"}, "verdicts", "c-29-3"),
+        ("decisions", 3, {"completion_id": "c-none"}, "reconcile", "c-none"),
+        ("decisions", 4, {"problem_id": "p-none"}, "reconcile", "c-9-0"),
+    ],
+)
+def test_a_planted_defect_is_named_by_its_row(
+    toy: Any, kind: Any, row: int, values: dict[str, Any], check: str, failing: str
+) -> None:
+    result = Gate().check(toy.tables.spoiled(kind, row, **values), toy.expected())
+    assert not result.passed
+    assert failing in failed(result)[check]
+
+
+def test_a_rollout_without_a_decision_is_named(toy: Any) -> None:
+    rows = toy.tables.decisions.to_pylist()
+    result = Gate().check(toy.tables.with_rows("decisions", rows[:7] + rows[8:]), toy.expected())
+    assert failed(result) == {"reconcile": ("c-9-3",), "drawn": ()}
+    assert check_of(result, "drawn").observed == "47"
+
+
+def test_ids_that_come_twice_are_named(toy: Any) -> None:
+    rows = toy.tables.decisions.to_pylist()
+    result = Gate().check(toy.tables.with_rows("decisions", [*rows, rows[3]]), toy.expected(drawn=None))
+    assert failed(result)["unique"] == ("c-7-3",)
+    assert failed(result)["reconcile"] == ("c-7-3",)
+    problems = toy.tables.problems.to_pylist()
+    doubled = toy.tables.with_rows("problems", [*problems, problems[0]])
+    assert failed(Gate().check(doubled, toy.expected()))["unique"] == (toy.problem(0).id,)
+
+
+def test_undecided_rollouts_beyond_the_share_are_named(toy: Any) -> None:
+    tables = toy.tables.spoiled(
+        "decisions", 1, outcome="undecided", verifier="math", verifier_version="1+math-verify-0.9.0"
+    )
+    rows = tables.verdicts.to_pylist()
+    rows[1]["outcome"] = "undecided"
+    last = {**rows[1], "verifier": "math", "version": "1+math-verify-0.9.0"}
+    tables = tables.with_rows("verdicts", [*rows, last])
+    assert failed(Gate().check(tables, toy.expected())) == {"undecided": ("c-7-1",)}
+    assert check_of(Gate().check(tables, toy.expected()), "undecided").observed == "2.08%"
+    assert Gate(max_undecided=0.03).check(tables, toy.expected()).passed
+
+
+def test_the_first_verifier_that_decides_counts(toy: Any) -> None:
+    tables = toy.tables.spoiled("decisions", 0, verifier="math", verifier_version="1+math-verify-0.9.0")
+    rows = tables.verdicts.to_pylist()
+    rows[0]["outcome"] = "undecided"
+    later = {**rows[0], "verifier": "math", "version": "1+math-verify-0.9.0", "outcome": "correct"}
+    assert Gate().check(tables.with_rows("verdicts", [*rows, later]), toy.expected()).passed
+    rows[0]["outcome"] = "incorrect"
+    result = Gate().check(tables.with_rows("verdicts", [*rows, later]), toy.expected())
+    assert failed(result) == {"kept correct": ("c-7-0",), "verdicts": ("c-7-0",)}
+
+
+def test_too_few_kept_and_shares_out_of_bounds(toy: Any) -> None:
+    result = Gate(min_kept=25, level_shares={2: (0.6, 1.0), 3: (0.1, 1.0)}).check(toy.tables, toy.expected())
+    assert failed(result) == {"kept": (), "level shares": ("level 2 (50.0%)", "level 3 (0.0%)")}
+    assert check_of(result, "kept").line() == "FAILED  kept: expected at least 25 rollouts, found 24"
+
+
+def test_an_empty_dataset_fails(toy: Any) -> None:
+    empty = toy.tables
+    for kind in ("problems", "completions", "verdicts", "decisions"):
+        empty = empty.with_rows(kind, [])
+    result = Gate().check(empty, toy.expected(drawn=0))
+    assert [check.name for check in result.failed] == ["not empty", "kept"]
+
+
+def test_a_broken_schema_stops_the_gate(toy: Any) -> None:
+    from dataclasses import replace
+
+    levels = toy.tables.problems.schema.get_field_index("level")
+    problems = toy.tables.problems.set_column(levels, "level", pa.array(["one"] * 12)).drop_columns(["reference"])
+    result = Gate().check(replace(toy.tables, problems=problems), toy.expected())
+    assert failed(result) == {
+        "schema": ("problems.reference (missing)", "problems.level (string)"),
+        "all others": (),
+    }
+    assert not result.passed
+
+
+def test_an_evaluation_problem_inside_is_named(toy: Any) -> None:
+    result = Gate().check(toy.tables, toy.expected(evaluation=[toy.problem(3), toy.problem(77)]))
+    assert failed(result) == {"evaluation, exact": (toy.problem(3).id,)}
+    # The other apple stories share its wording and have other numbers: told, but no leak.
+    assert result.facts["evaluation"] == {"problems": 2, "classes": {"exact": 1, "same problem": 0, "new numbers": 11}}
+
+
+def test_an_edited_evaluation_problem_is_named(toy: Any) -> None:
+    edited = str(toy.problem(3).prompt).replace("Ann", "Ben").replace("before lunch", "after lunch")
+    result = Gate().check(toy.tables, toy.expected(evaluation=[Problem(edited, "13")]))
+    assert failed(result) == {"evaluation, edited": (toy.problem(3).id,)}
+
+
+def test_an_evaluation_problem_repeated_in_a_kept_answer_is_named(toy: Any) -> None:
+    held_out = Problem(
+        "A farmer sells 31 eggs on Monday and 47 eggs on Tuesday for 3 coins each. What does he earn?", "234"
+    )
+    tables = toy.tables.spoiled("completions", 0, text=f"As in: {held_out.prompt} So 234.")
+    assert failed(Gate().check(tables, toy.expected(evaluation=[held_out]))) == {"evaluation, edited": ("c-7-0",)}
+    dropped = toy.tables.spoiled("completions", 1, text=f"As in: {held_out.prompt} So 234.")
+    assert Gate().check(dropped, toy.expected(evaluation=[held_out])).passed
+
+
+def test_the_same_rows_give_the_same_json(toy: Any) -> None:
+    import json
+
+    evaluation = [toy.problem(3)]
+    first, second = (Gate().check(toy.tables, toy.expected(evaluation=evaluation)).json for _ in range(2))
+    assert json.dumps(first) == json.dumps(second)
+    assert first["passed"] is False
+    assert first["checks"][4] == {
+        "name": "evaluation, exact",
+        "passed": False,
+        "expected": "none of 1 evaluation problems inside",
+        "observed": "1 of 12 problems against it",
+        "failing": [toy.problem(3).id],
+        "failing_count": 1,
+    }
+
+
+def test_of_many_failing_rows_all_are_counted_and_a_thousand_named() -> None:
+    check = Check("kept", False, "e", "o", tuple(f"r{n}" for n in range(1000)), 2500)
+    assert check.line() == "FAILED  kept: expected e, found o: r0, r1, r2 and 2,497 more"
