@@ -1,0 +1,103 @@
+"""A lease has one holder, ends by the database's clock, and ends early when its process is gone."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from storage.ledger.engine import Ledger
+from storage.ledger.models import LeaseRow
+from storage.ledger.owners import Owner, maker_of, new_file_id, this_process
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    yield ledger
+    ledger.close()
+
+
+def change(ledger: Ledger, **values: object) -> None:
+    with ledger.write() as session:
+        session.execute(update(LeaseRow).values(**values))
+
+
+def test_one_holder_at_a_time(ledger: Ledger) -> None:
+    lease = ledger.leases.acquire("batch")
+    assert lease is not None
+    assert ledger.leases.acquire("batch") is None
+    assert ledger.leases.acquire("other") is not None
+    assert ledger.leases.held()["batch"] == this_process()
+    lease.release()
+    with ledger.leases.acquire("batch") as again:
+        assert again is not None
+    assert "batch" not in ledger.leases.held()
+
+
+def test_an_expired_lease_is_taken_over_and_its_old_holder_learns_it(ledger: Ledger) -> None:
+    first = ledger.leases.acquire("batch", ttl=-1)
+    second = ledger.leases.acquire("batch")
+    assert first is not None
+    assert second is not None
+    assert not first.renew()
+    first.release()
+    assert second.renew()
+    assert ledger.leases.acquire("batch") is None
+
+
+def test_an_expired_lease_that_nobody_took_is_renewed(ledger: Ledger) -> None:
+    lease = ledger.leases.acquire("batch", ttl=-1)
+    assert lease is not None
+    lease.ttl = 60
+    assert lease.renew()
+    assert ledger.leases.acquire("batch") is None
+
+
+def test_the_lease_of_a_killed_process_is_free_at_once(ledger: Ledger, tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+from storage.ledger.engine import Ledger
+assert Ledger(sys.argv[1]).leases.acquire("batch", ttl=3600)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run([sys.executable, "-c", code, f"sqlite:///{tmp_path}/ledger.sqlite"], env=env)
+    assert done.returncode == -signal.SIGKILL
+    assert ledger.leases.held() == {}
+    assert ledger.leases.acquire("batch") is not None
+
+
+def test_a_later_process_with_the_same_number_is_another(ledger: Ledger) -> None:
+    assert ledger.leases.acquire("batch", ttl=3600)
+    change(ledger, started=this_process().started - 1000)
+    assert ledger.leases.acquire("batch") is not None
+
+
+def test_a_process_of_another_host_is_believed_until_its_lease_ends(ledger: Ledger) -> None:
+    assert ledger.leases.acquire("batch", ttl=3600)
+    change(ledger, host="elsewhere", pid=1)
+    assert ledger.leases.acquire("batch") is None
+    change(ledger, expires_at=0.0)
+    assert ledger.leases.acquire("batch") is not None
+
+
+def test_liveness_of_an_owner() -> None:
+    me = this_process()
+    assert me.alive() is True
+    assert Owner(me.host, me.pid, me.started + 1000).alive() is False
+    assert Owner("elsewhere", me.pid, me.started).alive() is None
+
+
+def test_a_file_id_tells_its_maker() -> None:
+    name = new_file_id()
+    maker = maker_of(name)
+    assert (len(name), name != new_file_id()) == (44, True)
+    assert maker is not None
+    assert (maker.pid, maker.alive()) == (os.getpid(), True)
+    assert maker_of("README") is None
+    assert maker_of("x" * 44) is None

@@ -1,0 +1,121 @@
+"""The ledger migrates itself, refuses what is newer, and serves threads and processes at once."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from storage.errors import SetupError
+from storage.ledger.engine import Ledger
+from storage.ledger.migrate import SCRIPTS
+from storage.ledger.models import SCHEMA_REVISION, Base, ProgressRow
+
+
+def open_ledger(folder: Path) -> Ledger:
+    return Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
+
+
+def test_the_migrations_lead_to_the_models(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    ledger = open_ledger(tmp_path)
+    with ledger.read() as session:
+        assert compare_metadata(MigrationContext.configure(session.connection()), Base.metadata) == []
+    ledger.close()
+
+
+def test_the_revision_in_the_code_is_the_newest_migration() -> None:
+    from alembic.script import ScriptDirectory
+
+    assert ScriptDirectory(str(SCRIPTS)).get_heads() == [SCHEMA_REVISION]
+
+
+def test_a_ledger_of_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    open_ledger(tmp_path).close()
+    path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(SetupError) as caught:
+        open_ledger(tmp_path)
+    assert str(caught.value) == (
+        f"the ledger {path} has schema 9999, newer than {SCHEMA_REVISION}, the newest this Rollmill knows. "
+        "Next: update Rollmill (git pull, then make)"
+    )
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+    connection.close()
+
+
+def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"not a database, but long enough to look like one" * 100)
+    with pytest.raises(SetupError, match=r"the ledger .*ledger\.sqlite is damaged\."):
+        open_ledger(tmp_path)
+
+
+def test_an_exception_rolls_back(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+
+    def fail() -> None:
+        with ledger.write() as session:
+            session.add(progress("a"))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with ledger.read() as session:
+        assert session.query(ProgressRow).count() == 0
+    ledger.close()
+
+
+def test_sqlite_is_durable_and_lets_readers_in(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    with ledger.write() as writing:
+        writing.add(progress("a"))
+        writing.flush()
+        with ledger.read() as reading:
+            assert reading.query(ProgressRow).count() == 0
+            assert reading.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+            assert reading.execute(text("PRAGMA synchronous")).scalar_one() == 2
+            assert reading.execute(text("PRAGMA busy_timeout")).scalar_one() == 60_000
+    with ledger.read() as reading:
+        assert reading.query(ProgressRow).count() == 1
+    ledger.close()
+
+
+def test_threads_write_at_once(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    failed: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            for index in range(10):
+                with ledger.write() as session:
+                    session.add(progress(f"{name}{index}"))
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with ledger.read() as session:
+        assert (failed, session.query(ProgressRow).count()) == ([], 40)
+    ledger.close()
+
+
+def test_the_clock_is_the_databases(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    with ledger.read() as session:
+        expected = float(session.execute(text("SELECT strftime('%s', 'now')")).scalar_one())
+        assert 0 <= ledger.now(session) - expected < 5
+    ledger.close()
+
+
+def progress(stage: str) -> ProgressRow:
+    return ProgressRow(run_id="r", stage=stage, done=0, total=0, tokens=0, seconds=0.0, detail={}, updated_at=0.0)

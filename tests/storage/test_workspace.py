@@ -1,0 +1,159 @@
+"""A workspace is found from below, made twice without harm, refused in one line when it cannot be used."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from storage.errors import SetupError
+from storage.records import Problem
+from storage.segments.keys import SegmentKey
+from storage.workspace import Workspace
+
+KEY = SegmentKey("problems", "toy", "1", "b")
+
+
+def test_init_writes_its_files_once(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("*.pyc")
+    Workspace.init(tmp_path)
+    (tmp_path / "rollmill.toml").write_text("# mine\n")
+    Workspace.init(tmp_path)
+    assert (tmp_path / "rollmill.toml").read_text() == "# mine\n"
+    assert (tmp_path / ".gitignore").read_text() == "*.pyc\n.rollmill/\n"
+    assert (tmp_path / ".dvcignore").read_text() == ".rollmill/\n__pycache__/\n"
+    assert (tmp_path / ".rollmill").is_dir()
+
+
+def test_open_finds_the_nearest_parent(tmp_path: Path) -> None:
+    Workspace.init(tmp_path)
+    inner = Workspace.init(tmp_path / "inner")
+    below = tmp_path / "inner" / "a" / "b"
+    below.mkdir(parents=True)
+    assert Workspace.open(below).root == inner.root
+    assert Workspace.open(tmp_path).datasets == tmp_path / "datasets"
+
+
+def test_no_workspace_names_the_next_command(tmp_path: Path) -> None:
+    with pytest.raises(SetupError) as caught:
+        Workspace.open(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} is in no Rollmill workspace: no rollmill.toml here or above. Next: rollmill init"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[ledgr]\nurl = 'x'\n", "'ledgr' is not known here."),
+        ("[ledger]\npath = 'x'\n", "'ledger' is not known here."),
+        ("[segments]\nurl = 3\n", "[segments] url must be a text."),
+        ("[ledger\n", "cannot be read"),
+    ],
+)
+def test_a_broken_settings_file_is_named(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "rollmill.toml").write_text(content)
+    with pytest.raises(SetupError, match=r"rollmill\.toml") as caught:
+        Workspace.open(tmp_path)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "mysql+nothing://host/name"])
+def test_a_ledger_url_that_cannot_work_is_one_line(tmp_path: Path, url: str) -> None:
+    Workspace.init(tmp_path)
+    with pytest.raises(SetupError) as caught, Workspace.open(tmp_path, ledger_url=url) as workspace:
+        workspace.ledger.read()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_segments_url_of_an_unknown_kind_is_one_line(tmp_path: Path) -> None:
+    Workspace.init(tmp_path)
+    with pytest.raises(SetupError, match="segments url 'nosuch://x' cannot be opened"):
+        _ = Workspace.open(tmp_path, segments_url="nosuch://x").segments
+
+
+def test_settings_choose_ledger_and_segments_and_a_profile_comes_first(tmp_path: Path) -> None:
+    Workspace.init(tmp_path)
+    (tmp_path / "rollmill.toml").write_text("[ledger]\nurl = 'sqlite:///books.db'\n[segments]\nurl = 'rows'\n")
+    with Workspace.open(tmp_path) as workspace:
+        workspace.segments.commit(KEY, [Problem("2+2?", "4")])
+    assert (tmp_path / "books.db").is_file()
+    assert len(list((tmp_path / "rows").glob("problems/*/*.parquet"))) == 1
+    other = {"ledger_url": "sqlite:///other.db", "segments_url": "other"}
+    with Workspace.open(tmp_path, **other) as workspace:
+        assert not workspace.segments.has(KEY)
+
+
+def test_segments_of_another_ledger_are_not_touched(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as workspace:
+        workspace.segments.commit(KEY, [Problem("2+2?", "4")])
+    with pytest.raises(SetupError, match="belong to another ledger"):
+        _ = Workspace.open(tmp_path, ledger_url="sqlite:///other.db").segments
+    with pytest.raises(SetupError, match="holds none of them"):
+        _ = Workspace.open(tmp_path, segments_url="elsewhere").segments
+    with Workspace.open(tmp_path) as workspace:
+        assert workspace.recover() == []
+        assert workspace.segments.has(KEY)
+
+
+def test_opening_is_light() -> None:
+    heavy = {"duckdb", "alembic", "pandas", "prefect", "torch", "numpy"}
+    code = f"import sys, storage.workspace; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_env())
+    assert done.stdout == "[]\n"
+
+
+READ_ONLY = """
+import os, sys, tempfile
+from pathlib import Path
+from storage.errors import SetupError
+from storage.records import Problem
+from storage.segments.keys import SegmentKey
+from storage.workspace import Workspace
+
+def use(root):
+    with Workspace.open(root) as workspace:
+        rows = workspace.segments.read("problems").num_rows
+        key = SegmentKey("problems", "toy", "1", "c")
+        for act in (workspace.recover, lambda: workspace.segments.commit(key, [Problem("1", "1")])):
+            try:
+                act()
+            except SetupError as error:
+                print(error)
+        return rows
+
+with tempfile.TemporaryDirectory() as folder:  # everything is imported before the interpreter becomes unreadable
+    Workspace.init(Path(folder)).close()
+    assert use(Path(folder)) == 0
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+print(use(Path(sys.argv[1])))
+"""
+
+
+def test_a_read_only_workspace_is_read_and_refuses_to_write() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        with Workspace.init(root) as workspace:
+            workspace.segments.commit(KEY, [Problem("2+2?", "4")])
+        _permit(root, 0o555, 0o444)
+        try:
+            command = [sys.executable, "-c", READ_ONLY, str(root)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=_env())
+        finally:
+            _permit(root, 0o755, 0o644)
+    rest = "is read-only for this user. Next: make it writable or work on a copy of the workspace"
+    places = f"the ledger {root}/.rollmill/ledger.sqlite", f"{root}/.rollmill/segments"
+    assert (done.stdout.splitlines(), done.stderr) == ([*(f"{place} {rest}" for place in places), "1"], "")
+
+
+def _permit(root: Path, folder: int, file: int) -> None:
+    for path in (root, *root.rglob("*")):
+        path.chmod(folder if path.is_dir() else file)
+
+
+def _env() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
