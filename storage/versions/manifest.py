@@ -1,7 +1,7 @@
 """manifest.json: what a version is and how it was made, as one JSON object. Knows nothing of where it lies.
 
 It carries no version number (that is the index's; `dataset rebase` may change it) and no time. Floating-point metrics are
-rounded to 12 significant digits, because the last ones depend on row order and threads; sums are math.fsum.
+rounded to 12 significant digits, because the last ones depend on row order and threads; their makers sum by math.fsum.
 """
 
 import math
@@ -69,12 +69,6 @@ def twelve_digits(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [twelve_digits(item) for item in value]
     return value
-
-
-def exact_mean(values: Iterable[float]) -> float | None:
-    """The mean by math.fsum at 12 significant digits, the same in any order; None of nothing."""
-    numbers = list(values)
-    return float(f"{math.fsum(numbers) / len(numbers):.12g}") if numbers else None
 
 
 def _levels(snapshot: Snapshot, outcomes: list[str], kept: list[bool]) -> dict[str, dict[str, int]]:
