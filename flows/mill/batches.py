@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from flows.mill.gather import Pair, deciding, pair_of, verdicts_by_pair
+from flows.mill.gather import CHUNK, Pair, deciding, pair_of, verdicts_by_pair
 from flows.mill.spec import MillSpec
 from storage.ids import digest128
 from storage.ledger.leases import Lease
@@ -64,9 +64,15 @@ def _batch(number: int, rows: tuple[PlanRow, ...]) -> Batch:
 
 
 def survey(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> Iterator[Lack]:
-    """What each batch lacks, in order; one look at the store for all of them."""
+    """What each batch lacks, in order; looks at the store once per chunk of rows."""
+    per_look = max(1, CHUNK // spec.batch_size)
+    for start in range(0, len(batches), per_look):
+        yield from _lacks(ws, spec, batches[start : start + per_look])
+
+
+def _lacks(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> Iterator[Lack]:
     rows = [row for batch in batches for row in batch.rows]
-    present = ws.segments.present("completions", sorted({row.completion_id for row in rows})) if rows else set()
+    present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
     verdicts = verdicts_by_pair(ws, spec, [pair_of(row) for row in rows])
     for batch in batches:
         unjudged = tuple(row for row in batch.rows if deciding(spec.chain(), verdicts.get(pair_of(row), {})) is None)

@@ -55,6 +55,7 @@ class Committer:
         self._clock = Clock()
         self._drawn, self._judged = scope.drawn_before, scope.judged_before
         self._closed = 0
+        self._at_hand: list[Item] = []
         self._last_progress = -PROGRESS_SECONDS
         self._before = {part.stage: part for part in ws.runs.progress_of(spec.run)}
 
@@ -62,17 +63,18 @@ class Committer:
         """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""
         over = False
         while not (over and self._closed == self._line.opened):
-            items = self._take()
+            self._at_hand = self._take()
             if self._line.failure is not None:
-                self.rescue(items)
+                self.rescue()
                 return
-            over = over or any(isinstance(item, DrawingOver) for item in items)
-            self._commit(items)
+            over = over or any(isinstance(item, DrawingOver) for item in self._at_hand)
+            self._commit(self._at_hand)
+            self._at_hand = []
         self.report()
 
-    def rescue(self, items: Sequence[Item] = ()) -> None:
-        """Commit what was already drawn when something else failed: it is paid for."""
-        left = [*items, *self._waiting()]
+    def rescue(self) -> None:
+        """Commit what was already drawn when something else failed: it is paid for. Committing twice is once."""
+        left = [*self._at_hand, *self._waiting()]
         self._commit([item for item in left if isinstance(item, Drawn)])
         self.report()
 

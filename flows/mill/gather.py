@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from flows.mill.spec import MillSpec
 from pipelines.budget.tallies import PrefixTally
 from pipelines.select.distinct import key_of_completion
-from storage.records import Completion, PlanRow, Rollout, Verdict
+from storage.records import Completion, Outcome, PlanRow, Rollout, Verdict
 from storage.workspace import Workspace
 
 Pair = tuple[str, str]
+CHUNK = 20_000
 
 
 def pair_of(row: PlanRow) -> Pair:
@@ -63,23 +64,21 @@ def completions_by_id(ws: Workspace, ids: Iterable[str]) -> dict[str, Completion
 
 def tallies_of(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> list[PrefixTally]:
     """One tally per problem of the recipe over the rows of all committed rounds, in order of problem id."""
-    verdicts = _decided(ws, spec, rows)
-    keys = _solution_keys(ws, spec, [row for row in rows if verdicts[pair_of(row)].outcome == "correct"])
+    outcomes = _outcomes(ws, spec, rows)
+    keys = _solution_keys(ws, spec, [row for row in rows if outcomes[pair_of(row)] == "correct"])
     by_problem: dict[str, list[PlanRow]] = {problem.id: [] for problem in spec.problems}
     for row in rows:
         by_problem[row.problem_id].append(row)
-    return [_tally(spec, problem_id, by_problem[problem_id], verdicts, keys) for problem_id in sorted(by_problem)]
+    return [_tally(spec, problem_id, by_problem[problem_id], outcomes, keys) for problem_id in sorted(by_problem)]
 
 
 def _tally(
-    spec: MillSpec,
-    problem_id: str,
-    rows: Sequence[PlanRow],
-    verdicts: Mapping[Pair, Verdict],
-    keys: Mapping[str, str],
+    spec: MillSpec, problem_id: str, rows: Sequence[PlanRow], outcome_of: Mapping[Pair, Outcome], keys: Mapping[str, str]
 ) -> PrefixTally:
-    outcomes = [verdicts[pair_of(row)].outcome for row in rows]
-    prefix = _prefix_outcomes(spec, rows, verdicts)
+    initial = getattr(spec.budget, "initial", 0)
+    outcomes = [outcome_of[pair_of(row)] for row in rows]
+    prefix = [outcome_of[pair_of(row)] for row in rows if row.sample_index < initial]
+    solved = [row for row in rows if outcome_of[pair_of(row)] == "correct" and row.completion_id in keys]
     return PrefixTally(
         problem_id=problem_id,
         drawn=len(rows),
@@ -87,23 +86,28 @@ def _tally(
         incorrect=outcomes.count("incorrect"),
         unparsed=outcomes.count("unparsed"),
         undecided=outcomes.count("undecided"),
-        distinct_correct=len({keys[row.completion_id] for row in rows if row.completion_id in keys}),
+        distinct_correct=len({keys[row.completion_id] for row in solved}),
         prefix_judged=len(prefix) - prefix.count("undecided"),
         prefix_correct=prefix.count("correct"),
     )
 
 
-def _prefix_outcomes(spec: MillSpec, rows: Sequence[PlanRow], verdicts: Mapping[Pair, Verdict]) -> list[str]:
-    initial = getattr(spec.budget, "initial", 0)
-    return [verdicts[pair_of(row)].outcome for row in rows if row.sample_index < initial]
+def _outcomes(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
+    """The deciding outcome of every row; verdicts are read once per run of the mill, a chunk at a time."""
+    new = [row for row in rows if pair_of(row) not in spec.outcomes]
+    for start in range(0, len(new), CHUNK):
+        decided = _decided(ws, spec, new[start : start + CHUNK])
+        spec.outcomes.update({pair: verdict.outcome for pair, verdict in decided.items()})
+    return spec.outcomes
 
 
 def _solution_keys(ws: Workspace, spec: MillSpec, correct: Sequence[PlanRow]) -> dict[str, str]:
     """Keys of the completions that count as solutions; texts are read once per run of the mill."""
     cache = spec.solution_keys
-    new = {row.completion_id for row in correct} - cache.keys()
-    for completion in completions_by_id(ws, new).values():
-        cache[completion.id] = key_of_completion(completion)
+    new = sorted({row.completion_id for row in correct} - cache.keys())
+    for start in range(0, len(new), CHUNK):
+        for completion in completions_by_id(ws, new[start : start + CHUNK]).values():
+            cache[completion.id] = key_of_completion(completion)
     return {row.completion_id: key for row in correct if (key := cache[row.completion_id]) is not None}
 
 

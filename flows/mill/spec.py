@@ -4,14 +4,16 @@ Whatever can change a row comes from the recipe (problems, seed, stream, samplin
 selector, scorers); the rest (threads, queue sizes, lease times, the event callback) comes from the profile and cannot.
 """
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal
 
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
 from storage.errors import SetupError
-from storage.records import STREAMS, PlanRow, Problem, Sampling, Stream
+from storage.records import STREAMS, Outcome, PlanRow, Problem, Sampling, Stream
 
 EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
 
@@ -57,8 +59,10 @@ class MillSpec:
     """One run of the mill. `generator` None: the rollouts were imported and nothing is drawn.
 
     `verifiers` is a chain: what one leaves undecided goes to the next. `imported_models` limits an imported run to
-    completions of these model labels. Close it, or use it as a context manager: it holds the engine once that is built.
-    `plans` and `solution_keys` (None: cut off) remember what was read of committed rows, so that no round reads it again.
+    completions of these model labels. Close it, or use it as a context manager: it holds the engine and the verifiers once
+    they are built.
+    `plans`, `outcomes` and `solution_keys` (None: cut off) remember what was read of committed rows, so that no round reads
+    it again.
     """
 
     run: str
@@ -77,8 +81,11 @@ class MillSpec:
     limits: Limits = field(default_factory=Limits)
     on_event: Callable[[Event], None] = ignore
     plans: list[list[PlanRow]] = field(default_factory=list, repr=False)
+    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict, repr=False)
     solution_keys: dict[str, str | None] = field(default_factory=dict, repr=False)
     _engine: Generator | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _idle: list[list[Verifier]] = field(default_factory=list, repr=False)
     _chain: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
     _problems_by_id: dict[str, Problem] | None = field(default=None, repr=False)
 
@@ -102,13 +109,23 @@ class MillSpec:
             self._engine = self.generator()
         return self._engine
 
+    @contextmanager
+    def verifying(self) -> Iterator[Sequence[Verifier]]:
+        """A chain of verifiers for one thread at a time, kept for the next: some hold processes that start slowly."""
+        with self._lock:
+            chain = self._idle.pop() if self._idle else None
+        chain = chain or [make() for make in self.verifiers]
+        try:
+            yield chain
+        finally:
+            with self._lock:
+                self._idle.append(chain)
+
     def chain(self) -> tuple[tuple[str, str], ...]:
         """(name, version) of the verifiers in order."""
         if self._chain is None:
-            parts = [make() for make in self.verifiers]
-            self._chain = tuple((part.name, part.version) for part in parts)
-            for part in parts:
-                part.close()
+            with self.verifying() as chain:
+                self._chain = tuple((part.name, part.version) for part in chain)
         return self._chain
 
     def problem(self, problem_id: str) -> Problem:
@@ -128,8 +145,12 @@ class MillSpec:
         self.on_event(event)
 
     def close(self) -> None:
-        """Release the engine; safe to call twice."""
+        """Release the engine and the verifiers; safe to call twice."""
         engine, self._engine = self._engine, None
+        with self._lock:
+            chains, self._idle = self._idle, []
+        for part in (part for chain in chains for part in chain):
+            part.close()
         if engine is not None:
             engine.close()
 

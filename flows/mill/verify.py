@@ -27,16 +27,11 @@ class Judge:
 
     def run(self) -> None:
         """The body of a verifier thread: until a None arrives."""
-        chain: list[Verifier] = []
-        try:
+        with self._spec.verifying() as chain:
             while (opened := self._line.to_judge.get()) is not None:
                 self._line.check()
-                chain = chain or [make() for make in self._spec.verifiers]
                 verdicts = tuple(judge(chain, self._items(opened), opened.lack.known))
                 self._line.inbox.put(Judged(opened, verdicts))
-        finally:
-            for verifier in chain:
-                verifier.close()
 
     def _items(self, opened: OpenBatch) -> list[Item]:
         rows = opened.lack.unjudged

@@ -237,6 +237,18 @@ def test_the_engine_is_closed_with_the_spec(tmp_path: Path) -> None:
     assert engine.closed
 
 
-def test_verifiers_say_who_they_are_once(tmp_path: Path) -> None:
+def test_verifiers_are_built_once_per_thread_and_closed_with_the_spec(tmp_path: Path) -> None:
+    built: list[ToyVerifier] = []
+
+    def verifier() -> ToyVerifier:
+        built.append(ToyVerifier())
+        return built[-1]
+
+    mill(tmp_path, verifiers=(verifier,), limits=Limits(verify_threads=2))
+    assert len(built) in (1, 2)
+    assert all(part.closed for part in built)
+
+
+def test_the_chain_is_named_in_order() -> None:
     with spec(verifiers=(ToyVerifier, partial(ToyVerifier, name="second"))) as part:
         assert part.chain() == (("toy", "1"), ("second", "1"))

@@ -117,6 +117,7 @@ class ToyVerifier:
     doubt_cause: str = "no rule"
     delay: float = 0.0
     seen: Callable[[str], None] | None = None
+    closed: bool = False
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         if self.seen is not None:
@@ -143,7 +144,7 @@ class ToyVerifier:
         return (self.verify(*item) for item in items)
 
     def close(self) -> None:
-        """Nothing to release."""
+        self.closed = True
 
 
 def workspace(path: Path, run: str = "toy-run") -> Workspace:

@@ -1,6 +1,6 @@
 """Sharing a limited number of draws: exact, bounded, fair to one draw, blind to order."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.budget.allocation import allot
@@ -21,6 +21,7 @@ def test_largest_remainder_wins() -> None:
 
 
 @given(WISHES, st.integers(0, 300))
+@settings(deadline=None)
 def test_the_parts_sum_exactly_and_exceed_no_wish(wishes: dict[str, int], available: int) -> None:
     parts = allot(wishes, available)
     assert sum(parts.values()) == min(available, sum(wishes.values()))
@@ -28,6 +29,7 @@ def test_the_parts_sum_exactly_and_exceed_no_wish(wishes: dict[str, int], availa
 
 
 @given(WISHES, st.integers(0, 300))
+@settings(deadline=None)
 def test_nobody_is_a_whole_draw_away_from_their_share(wishes: dict[str, int], available: int) -> None:
     total = sum(wishes.values())
     for key, part in allot(wishes, available).items():
@@ -36,6 +38,7 @@ def test_nobody_is_a_whole_draw_away_from_their_share(wishes: dict[str, int], av
 
 
 @given(WISHES, st.integers(0, 300), st.randoms())
+@settings(deadline=None)
 def test_the_order_of_the_wishes_is_irrelevant(wishes: dict[str, int], available: int, rng: object) -> None:
     keys = list(wishes)
     rng.shuffle(keys)  # type: ignore[attr-defined]

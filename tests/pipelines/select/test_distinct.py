@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.select.distinct import distinct_solutions, normal_form, solution_key, solution_text
@@ -45,12 +45,14 @@ TEXTS = st.text(st.sampled_from(list("0123456789.,-+*/= \n\tabcXYZ()%²½")), ma
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_the_normal_form_keeps_every_number(text: str) -> None:
     numbers = re.compile(r"\d+(?:[.,]\d+)*")
     assert numbers.findall(normal_form(text)) == numbers.findall(text)
 
 
-@given(st.text(max_size=60))
+@given(TEXTS)
+@settings(deadline=None)
 def test_the_normal_form_is_its_own_normal_form(text: str) -> None:
     assert normal_form(normal_form(text)) == normal_form(text)
 

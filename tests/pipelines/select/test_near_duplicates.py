@@ -13,22 +13,8 @@ STORY = (
     "another {c} loaves to the school at the corner. How many loaves of bread does the baker have left in the evening?"
 )
 WORDS = [
-    "river",
-    "stone",
-    "cloud",
-    "apple",
-    "train",
-    "garden",
-    "window",
-    "market",
-    "doctor",
-    "paper",
-    "silver",
-    "winter",
-    "teacher",
-    "bridge",
-    "bottle",
-    "island",
+    *("river", "stone", "cloud", "apple", "train", "garden", "window", "market"),
+    *("doctor", "paper", "silver", "winter", "teacher", "bridge", "bottle", "island"),
 ]
 
 
