@@ -172,10 +172,10 @@ def reference_text(reference: str) -> str:
 
 def answer_text(found: Extracted) -> str | None:
     """The answer an extraction holds; None where an unmarked last line concludes nothing."""
-    if found.rule not in ("phrase", "tail"):
+    if found.rule in ("hash", "boxed"):
         return found.text
     whole = read(found.text)
-    if found.rule == "phrase" and (whole.value is not None or whole.quantity is not None):
+    if found.rule != "tail" and (whole.value is not None or whole.quantity is not None):
         return found.text
     if plain_number(found) is not None:
         quantity = plain_number(found)
@@ -183,7 +183,7 @@ def answer_text(found: Extracted) -> str | None:
         return (
             f"{quantity.value}{quantity.scale if quantity.scale == '%' else ' ' + quantity.scale} {quantity.unit}".strip()
         )
-    return _span(found) or (found.text if found.rule == "phrase" else None)
+    return _span(found) or (None if found.rule == "tail" else found.text)
 
 
 def _span(found: Extracted) -> str | None:

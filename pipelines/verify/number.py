@@ -76,7 +76,9 @@ def plain_number(found: Extracted) -> Quantity | None:
     name, equals, value = found.text.rpartition("=")
     if equals and _NAME.match(name):
         return parse_quantity(value)
-    return last_number(value) if found.rule == "phrase" else None
+    if found.rule == "phrase" or (found.rule == "bare" and len(_TOKEN.findall(found.text)) == 1):
+        return last_number(value)
+    return None
 
 
 def prompt_text(prompt: Prompt) -> str:

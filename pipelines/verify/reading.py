@@ -14,6 +14,7 @@ _WRAPPER = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|mathbf|mathit
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _SPACED_LIST = re.compile(r"-?\d+(?:\.\d+)?(?:\s+-?\d+(?:\.\d+)?)+\Z")
 _CHOICE = re.compile(r"\(?([A-Ja-j])\s*[).:]\s*(.*)\Z|\(?([A-Ja-j])\)?\.?\Z", re.DOTALL)
+_GROUPED_CHOICE = re.compile(r"\A\{\s*(\(?[A-Ja-j]\)?[.:]?)\s*\}")
 _ENDS = " \t\n.,;:"
 
 
@@ -66,7 +67,7 @@ def normal_spelling(text: str) -> str:
 
 def choice(text: str) -> tuple[str, str] | None:
     """(letter, rest) of a multiple-choice answer such as `B`, `(b)` or `(b) 0.3`; None when it is none."""
-    match = _CHOICE.match(normal_spelling(text))
+    match = _CHOICE.match(_GROUPED_CHOICE.sub(r"\1 ", normal_spelling(text)))
     if match is None:
         return None
     return (match[1] or match[3]).upper(), (match[2] or "").strip()

@@ -20,6 +20,8 @@ def judge(reference: str, text: str, *, prompt: str = "How many?", finish: Finis
         ("18", "She sells 9 eggs.\nSo she makes $18 every day.", "correct", "tail:equal"),
         ("18", "She sells 9 eggs.\nLet's see if 18 is right.", "unparsed", "no-answer"),
         ("5", "x = 5", "correct", "bare:equal"),
+        ("18", "So she makes $18 every day.", "correct", "bare:equal"),
+        ("12", "18 nickels and 12 dimes", "undecided", "no-number"),
         ("5", "2x = 5", "undecided", "no-number"),
         ("7", "The answer is 3 + 4 = 7 eggs.", "correct", "phrase:equal"),
         ("18", "\\boxed{18 nickels and 12 dimes}", "undecided", "no-number"),
