@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from storage.versions import finish_interrupted
 from storage.workspace import Workspace
 
 from storage.errors import SetupError
@@ -73,7 +74,7 @@ def rollouts(  # noqa: PLR0913 - one parameter per option of the command
 
 def _run(load: Callable[..., ImportReport], spec: ImportSpec, *, dry_run: bool, as_json: bool) -> None:
     with Workspace.open() as ws:
-        recovered = [] if dry_run else ws.recover()
+        recovered = [] if dry_run else [*ws.recover(), *finish_interrupted(ws)]
         report = load(ws, spec, dry_run=dry_run)
     for line in recovered:
         typer.echo(line, err=True)

@@ -68,7 +68,7 @@ def _checks(result: GateResult) -> str:
 
 def _check_row(check: Check) -> str:
     state, mark = {True: ("good", "&#10003;"), False: ("bad", "&#10007;"), None: ("none", "&ndash;")}[check.passed]
-    cells = f'<td class="{state}">{mark}</td><td>{_text(check.name)}</td>'
+    cells = f'<td class="{state}">{mark}</td><td class="name">{_text(check.name)}</td>'
     cells += f"<td>{_text(check.expected)}</td><td>{_text(check.observed)}{_failing(check)}</td>"
     return f"<tr>{cells}</tr>"
 

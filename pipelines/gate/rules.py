@@ -85,7 +85,7 @@ def evaluation_rules(tables: Mapping[str, pa.Table], hits: Sequence[Hit], size: 
     def near(failing: int, _: int) -> str:
         return f"{failing:,} edited copies; {new:,} with the same wording or graph and new numbers (reported only)"
 
-    against = f"none of {size:,} evaluation problems"
+    against = f"none of {size:,} evaluation problems" if size else "no evaluation problems were given: none"
     return [
         Rule("evaluation, exact", f"{against} inside", leaks(LEAKS[0]), _wording("problems")),
         Rule("evaluation, edited", f"{against} reworded or repeated", leaks(LEAKS[1]), near),

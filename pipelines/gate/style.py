@@ -25,6 +25,7 @@ table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:600;color:var(--soft);font-size:13px}
 td,th{padding:6px 10px 6px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 tr:last-child td{border-bottom:0}
+td.name{white-space:nowrap;padding-right:18px}
 td.good{color:var(--good)}
 td.bad{color:var(--bad)}
 td.none{color:var(--soft)}

@@ -110,5 +110,5 @@ def _row(info: "VersionInfo") -> VersionRow:
         tags=info.tags,
         yanked=info.yanked,
         path=info.path,
-        fetched=(info.path / "dataset.duckdb").exists(),
+        fetched=(info.path / "manifest.json").exists(),
     )

@@ -16,6 +16,8 @@ from storage.runs import Run
 if TYPE_CHECKING:
     import duckdb
 
+    from storage.versions import VersionInfo
+
 IMPORTED = "imported"
 
 
@@ -32,7 +34,7 @@ class Scope:
     prefix: int | None
     decided: bool
     run: Run | None = None
-    database: str | None = None
+    version: "VersionInfo | None" = None
 
     @contextmanager
     def connection(self, *wanted: View) -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -45,10 +47,10 @@ class Scope:
 
     def open(self, *wanted: View) -> "duckdb.DuckDBPyConnection":
         """The same connection for callers that keep it; they close it."""
+        if self.version is not None:
+            return _version_connection(self.version)
         connection = self.reader.connection()
-        if self.database is not None:
-            views.of_version(connection, self.database)
-        elif self.run is not None:
+        if self.run is not None:
             views.of_run(connection, self.reader, self.run, decided=self.decided, wanted=wanted)
         else:
             views.of_workspace(connection, self.reader)
@@ -70,12 +72,11 @@ def run_scope(reader: Reader, run_id: str) -> Scope:
 
 def dataset_scope(reader: Reader, reference: str) -> Scope:
     """The scope of a dataset version (`name`, `name@v2`, `name@tag`); SetupError where it is unknown or not fetched."""
-    from storage.versions import load_manifest, open_version, resolve
+    from storage.versions import load_manifest, resolve
 
     info = resolve(reader.datasets, reference)
-    open_version(info).close()  # says how to fetch rows that are not here
     prefix = load_manifest(info).get("metrics", {}).get("prefix")
-    return Scope(reader, info.ref, prefix, decided=True, database=str(info.path / "dataset.duckdb"))
+    return Scope(reader, info.ref, prefix, decided=True, version=info)
 
 
 def workspace_scope(reader: Reader) -> Scope:
@@ -83,6 +84,14 @@ def workspace_scope(reader: Reader) -> Scope:
     decided one counts; no rate over it is a measurement, because runs may have drawn adaptively.
     """
     return Scope(reader, "workspace", None, decided=False)
+
+
+def _version_connection(info: "VersionInfo") -> "duckdb.DuckDBPyConnection":
+    from storage.versions import open_version
+
+    connection = open_version(info)  # says how to fetch rows that are not here
+    views.of_version(connection)
+    return connection
 
 
 def _first_round(reader: Reader, run: Run) -> int | None:

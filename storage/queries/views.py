@@ -1,7 +1,7 @@
 """The views that questions are asked of, for a run, a dataset version and a workspace. Knows SQL and no question.
 
-- `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, outcome, verifier, verifier_version, kept
-  and reason. The outcome is that of the first verifier of the chain that decided, `pending` while the chain has not finished.
+- `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, outcome, verifier, verifier_version,
+  kept, reason. The outcome is that of the first verifier of the chain that decided, `pending` while the chain works.
 - `outcomes`: the same without sample_index, which spares a join.
 - `problems`, `completions`, `verdicts`: the columns of their kinds.
 
@@ -57,11 +57,11 @@ LEFT JOIN (
 ) v ON v.completion_id = c.id AND v.problem_id = p.id
 """
 _OF_VERSION = """
-CREATE VIEW rollouts AS
+CREATE TEMP VIEW rollouts AS
 SELECT d.problem_id, d.completion_id, r.sample_index, d.outcome, d.verifier, d.verifier_version, d.kept, d.reason
-FROM version.decisions d JOIN version.rollouts r ON r.id = d.completion_id
+FROM {version}.decisions d JOIN {version}.rollouts r ON r.id = d.completion_id
 """
-_OUTCOMES = "CREATE VIEW outcomes AS SELECT problem_id, completion_id, outcome, kept, reason FROM {rows}"
+_OUTCOMES = "CREATE TEMP VIEW outcomes AS SELECT problem_id, completion_id, outcome, kept, reason FROM {rows}"
 
 
 def of_run(
@@ -90,14 +90,15 @@ def of_workspace(connection: "duckdb.DuckDBPyConnection", reader: Reader) -> Non
     connection.execute(_OUTCOMES.format(rows="rollouts"))
 
 
-def of_version(connection: "duckdb.DuckDBPyConnection", database: str) -> None:
-    """The views of a dataset version, from its own file."""
-    connection.execute(f"ATTACH {quoted(database)} AS version (READ_ONLY)")
-    connection.execute("CREATE VIEW problems AS SELECT * FROM version.problems")
-    connection.execute("CREATE VIEW completions AS SELECT * FROM version.rollouts")
-    connection.execute("CREATE VIEW verdicts AS SELECT * FROM version.verdicts")
-    connection.execute(_OF_VERSION)
-    connection.execute(_OUTCOMES.format(rows="version.decisions"))
+def of_version(connection: "duckdb.DuckDBPyConnection") -> None:
+    """The views of a dataset version, in a connection to its rows: it has problems and verdicts as they are, and its
+    completions under the name of rollouts. Temporary views come before its own and write nothing to it.
+    """
+    catalog = connection.execute("SELECT current_catalog()").fetchall()[0][0]
+    version = f'"{catalog}".main'
+    connection.execute(f"CREATE TEMP VIEW completions AS SELECT * FROM {version}.rollouts")
+    connection.execute(_OF_VERSION.format(version=version))
+    connection.execute(_OUTCOMES.format(rows=f"{version}.decisions"))
 
 
 def _latest(reader: Reader, run: Run) -> str:

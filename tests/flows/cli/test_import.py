@@ -1,0 +1,65 @@
+"""`rollmill import` as typed: what it prints, what it stores, and mistakes in one line."""
+
+import json
+from pathlib import Path
+
+from storage.queries import open_workspace
+from tests.flows.conftest import Run
+
+PROBLEMS = '{"id": "a", "question": "2+2?", "answer": "4", "note": "n"}\n{"id": "b", "question": "3+3?", "answer": "6"}\n'
+ROLLOUTS = "problem_id,model,response,is_correct\na,m,It is 4.,true\nb,m,It is 7.,false\n"
+
+
+def workspace(folder: Path, rollmill: Run) -> Path:
+    assert rollmill("-C", str(folder), "init", "--bare").status == 0
+    (folder / "problems.jsonl").write_text(PROBLEMS, encoding="utf-8")
+    (folder / "rollouts.csv").write_text(ROLLOUTS, encoding="utf-8")
+    return folder
+
+
+def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> None:
+    at = ("-C", str(workspace(tmp_path, rollmill)), "import")
+    said = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--set", "licence=MIT")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        "problems.jsonl: 2 rows",
+        "  problems             2 new          0 already there",
+        "  columns      external_id <- id, licence <- = 'MIT', prompt <- question, reference <- answer",
+    ]
+    said = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums", "--json")
+    assert json.loads(said.out)["completions"] == {"new": 2, "already": 0}
+    said = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums")
+    assert said.out.splitlines()[1] == "  completions          0 new          2 already there"
+    assert said.out.splitlines()[-1] == "  nothing new: everything was already there"
+    with open_workspace(tmp_path) as ws:
+        assert ws.rollouts().select("external_id, label").fetchall() == [("a", True), ("b", False)]
+
+
+def test_a_dry_run_shows_mapping_and_samples_and_stores_nothing(tmp_path: Path, rollmill: Run) -> None:
+    at = ("-C", str(workspace(tmp_path, rollmill)), "import")
+    said = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--dry-run")
+    lines = said.out.splitlines()
+    assert lines[1] == "  problems             2 would be new          0 already there"
+    assert '    prompt         "2+2?"' in lines
+    assert '    meta           "{\\"note\\":\\"n\\"}"' in lines
+    assert lines[-1] == "  nothing was stored (--dry-run)"
+    with open_workspace(tmp_path) as ws:
+        assert ws.problems().fetchall() == []
+
+
+def test_mistakes_are_one_line_and_status_two(tmp_path: Path, rollmill: Run) -> None:
+    at = ("-C", str(workspace(tmp_path, rollmill)), "import")
+    said = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--map", "prompt")
+    assert (said.status, said.err) == (2, "rollmill: --map 'prompt' is not of the form FIELD=VALUE.\n")
+    said = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m")
+    assert said.status == 2
+    assert said.err.count("\n") == 1
+    assert "does not carry its problems" in said.err
+    assert said.err.endswith("Next: rollmill import rollouts rollouts.csv --name m --problems NAME\n")
+
+
+def test_without_a_workspace_the_next_command_is_init(tmp_path: Path, rollmill: Run) -> None:
+    (tmp_path / "p.jsonl").write_text(PROBLEMS, encoding="utf-8")
+    said = rollmill("-C", str(tmp_path), "import", "problems", "p.jsonl", "--name", "sums")
+    assert said.status == 2
+    assert said.err.endswith("Next: rollmill init\n")

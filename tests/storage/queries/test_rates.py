@@ -1,0 +1,69 @@
+"""Pass rates and shares: over the prefix, problem by problem, with intervals that cannot be mistaken for certainty."""
+
+from typing import Any
+
+import pytest
+
+from storage.errors import SetupError
+from storage.queries import Band, Share, overall_rate, pass_rate_bands, pass_rates, run_scope, selection_shares
+
+DONE = "toy-aaaaaaaa"
+
+
+def test_rates_by_level_are_means_over_problems_of_the_prefix(milled: Any) -> None:
+    low, high = pass_rates(run_scope(milled.reader, DONE))
+    # Level 1 holds problems 0, 2, 4: 0, 2 and 4 of 4 right. Level 2 holds 1, 3, 5: 1, 3 and 4 of 4.
+    assert (low.group, low.problems, low.judged, low.correct, low.rollouts, low.kept) == (1, 3, 12, 6, 24, 4)
+    assert (high.group, high.problems, high.judged, high.correct, high.rollouts, high.kept) == (2, 3, 12, 8, 24, 5)
+    assert low.estimate is not None
+    assert (low.estimate.value, low.estimate.low, low.estimate.high, low.estimate.clusters) == (0.5, 0.0, 1.0, 3)
+    assert high.estimate is not None
+    assert round(high.estimate.value, 6) == 0.666667
+    assert low.bounds == (0.5, 0.5)
+
+
+def test_a_level_where_all_succeed_is_not_certain(milled: Any) -> None:
+    always = [rate for rate in pass_rates(run_scope(milled.reader, DONE), "template") if rate.group == "template-4"]
+    assert always[0].estimate is not None
+    assert (always[0].estimate.value, always[0].estimate.method) == (1.0, "Clopper-Pearson over clusters")
+    assert always[0].estimate.low < 0.03
+
+
+@pytest.mark.parametrize(("by", "groups"), [("skill", ["skill-0", "skill-1", "skill-2"]), ("source", [""])])
+def test_other_groupings(milled: Any, by: str, groups: list[str]) -> None:
+    assert [rate.group for rate in pass_rates(run_scope(milled.reader, DONE), by)] == groups
+
+
+def test_an_unknown_grouping_is_refused(milled: Any) -> None:
+    with pytest.raises(SetupError, match=r"unknown grouping 'levl'\. Did you mean 'level'"):
+        pass_rates(run_scope(milled.reader, DONE), "levl")
+
+
+def test_the_overall_rate(milled: Any) -> None:
+    rate = overall_rate(run_scope(milled.reader, DONE))
+    assert (rate.problems, rate.judged, rate.correct) == (6, 24, 14)
+
+
+def test_shares_before_and_after_selection(milled: Any) -> None:
+    assert selection_shares(run_scope(milled.reader, DONE)) == [
+        Share(1, 3, 24, 4, 0.5, 4 / 9),
+        Share(2, 3, 24, 5, 0.5, 5 / 9),
+    ]
+
+
+def test_bands_of_pass_rate(milled: Any) -> None:
+    bands = pass_rate_bands(run_scope(milled.reader, DONE))
+    assert len(bands) == 10
+    assert [band for band in bands if band.problems] == [
+        Band(0.0, 0.1, 1, 8, 0),
+        Band(0.2, 0.3, 1, 8, 1),
+        Band(0.5, 0.6, 1, 8, 2),
+        Band(0.7, 0.8, 1, 8, 2),
+        Band(0.9, 1.0, 2, 16, 4),
+    ]
+
+
+def test_rates_of_a_run_under_way(milled: Any, live_run: Any) -> None:
+    live_run(milled)
+    rates = pass_rates(run_scope(milled.reader, "toy-bbbbbbbb"))
+    assert [(rate.group, rate.judged, rate.correct, rate.kept) for rate in rates] == [(1, 12, 6, 0), (2, 12, 8, 0)]

@@ -1,0 +1,99 @@
+"""Runs, progress, scopes and funnels, before and after a run has decided."""
+
+from typing import Any
+
+import pytest
+
+from storage.errors import SetupError
+from storage.queries import Funnel, dataset_scope, funnel, run_progress, run_scope, runs, workspace_scope
+from storage.records import Verdict
+from storage.segments.keys import SegmentKey
+
+DONE, LIVE = "toy-aaaaaaaa", "toy-bbbbbbbb"
+
+
+def test_runs_are_listed_with_their_next_command(milled: Any) -> None:
+    milled.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
+    found = {run.id: run for run in runs(milled.reader)}
+    assert set(found) == {DONE, LIVE}
+    assert (found[DONE].status, found[DONE].dataset) == ("done", "apples")
+    assert found[DONE].next_command == "rollmill dataset show apples"
+    assert found[LIVE].next_command == f"rollmill runs watch {LIVE}"
+    milled.ws.runs.finish(LIVE, "failed", {"error": "the gate did not pass"})
+    failed = next(run for run in runs(milled.reader) if run.id == LIVE)
+    assert (failed.error, failed.next_command) == ("the gate did not pass", f"rollmill runs resume {LIVE}")
+
+
+def test_stages_come_in_the_order_of_the_work(milled: Any) -> None:
+    stages = run_progress(milled.reader, DONE)
+    assert [(stage.stage, stage.done, stage.share, stage.rate, stage.tokens) for stage in stages] == [
+        ("draw", 48, 1.0, 12.0, 336),
+        ("verify", 48, 1.0, 24.0, 0),
+    ]
+
+
+def test_an_unknown_run_or_dataset_is_named_with_the_nearest(milled: Any) -> None:
+    for ask in (run_progress, run_scope):
+        with pytest.raises(SetupError, match=f"Did you mean '{DONE}'"):
+            ask(milled.reader, "toy-aaaaaaab")
+    with pytest.raises(SetupError, match="no dataset 'apples'"):
+        dataset_scope(milled.reader, "apples")
+
+
+def test_the_funnel_of_a_decided_run(milled: Any) -> None:
+    scope = run_scope(milled.reader, DONE)
+    assert (scope.prefix, scope.decided) == (4, True)
+    assert funnel(scope) == Funnel(
+        problems=6,
+        planned=48,
+        correct=15,
+        incorrect=32,
+        unparsed=1,
+        undecided=0,
+        pending=0,
+        kept=9,
+        dropped=39,
+        kept_problems=5,
+        dropped_by_reason={"not correct": 33, "quota": 6},
+    )
+
+
+def test_the_funnel_of_a_run_under_way(milled: Any, live_run: Any) -> None:
+    live_run(milled)
+    scope = run_scope(milled.reader, LIVE)
+    assert (scope.prefix, scope.decided) == (4, False)
+    found = funnel(scope)
+    assert (found.planned, found.correct, found.incorrect, found.pending) == (24, 14, 10, 0)
+    assert (found.kept, found.dropped, found.kept_problems, found.dropped_by_reason) == (None, None, None, {})
+
+
+def test_an_undecided_verdict_is_pending_until_the_chain_ends(milled: Any, live_run: Any) -> None:
+    live_run(milled, verifiers=[["strict", "1"], ["math", "2"]])
+    owner = milled.problems[0]
+    first = [Verdict(f"c0-{n}", owner.id, "strict", "1", "undecided" if n else "incorrect", "none") for n in range(3)]
+    milled.ws.segments.commit(SegmentKey("verdicts", "strict", "1", "x"), first)
+    found = funnel(run_scope(milled.reader, LIVE))
+    assert (found.incorrect, found.undecided, found.pending) == (1, 0, 23)
+    later: list[Any] = [("c0-1", "correct"), ("c0-2", "undecided")]
+    second = [Verdict(cid, owner.id, "math", "2", outcome, "boxed") for cid, outcome in later]
+    milled.ws.segments.commit(SegmentKey("verdicts", "math", "2", "x"), second)
+    found = funnel(run_scope(milled.reader, LIVE))
+    assert (found.correct, found.incorrect, found.undecided, found.pending) == (1, 1, 1, 21)
+
+
+def test_decisions_made_anew_replace_the_earlier_ones(milled: Any, decisions: Any) -> None:
+    milled.ws.segments.commit(SegmentKey("decisions", DONE, "1", "y"), decisions(milled, kept=False))
+    found = funnel(run_scope(milled.reader, DONE))
+    assert (found.planned, found.kept, found.dropped) == (48, 0, 48)
+
+
+def test_the_workspace_as_a_whole(milled: Any) -> None:
+    found = funnel(workspace_scope(milled.reader))
+    assert (found.problems, found.planned, found.correct, found.incorrect, found.unparsed) == (6, 48, 15, 32, 1)
+
+
+def test_a_run_without_a_plan_is_empty(milled: Any) -> None:
+    milled.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
+    scope = run_scope(milled.reader, LIVE)
+    assert (scope.prefix, scope.decided) == (None, False)
+    assert funnel(scope).planned == 0

@@ -1,0 +1,91 @@
+"""Finding problems and opening one."""
+
+from typing import Any
+
+import pytest
+
+from storage.errors import SetupError
+from storage.queries import Filters, choices, problem_detail, run_scope, search_problems, workspace_scope
+
+DONE = "toy-aaaaaaaa"
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (Filters(), [0, 1, 2, 3, 4, 5]),
+        (Filters(text="ann HAS 3"), [3]),
+        (Filters(text='"red" apples'), [0, 1, 2, 3, 4, 5]),
+        (Filters(text="apples\nand É"), [0, 1, 2, 3, 4, 5]),
+        (Filters(text="ext-4"), [4]),
+        (Filters(text="100% _"), []),
+        (Filters(level=2), [1, 3, 5]),
+        (Filters(level=2, skill="skill-0"), [3]),
+        (Filters(template="template-5"), [5]),
+        (Filters(outcome="unparsed"), [5]),
+        (Filters(outcome="correct"), [1, 2, 3, 4, 5]),
+        (Filters(lowest=0.5, highest=0.75), [2, 3]),
+        (Filters(highest=0.0), [0]),
+        (Filters(lowest=1.0), [4, 5]),
+    ],
+)
+def test_filters(milled: Any, filters: Filters, found: list[int]) -> None:
+    page = search_problems(run_scope(milled.reader, DONE), filters)
+    assert sorted(int(row.reference) for row in page.rows) == found
+    assert page.total == len(found)
+
+
+def test_a_row_has_counts_over_the_prefix_and_over_everything(milled: Any) -> None:
+    (row,) = search_problems(run_scope(milled.reader, DONE), Filters(text="ext-5")).rows
+    assert row.prompt == 'Ann has 5 "red" apples\nand é more. How many?'
+    assert (row.rollouts, row.correct, row.judged, row.kept, row.rate) == (8, 4, 4, 2, 1.0)
+    assert row.outcomes == ("correct", "incorrect", "unparsed")
+    assert (row.level, row.skill, row.template, row.external_id) == (2, "skill-2", "template-5", "ext-5")
+
+
+def test_pages_come_by_level_and_cover_everything_once(milled: Any) -> None:
+    scope = run_scope(milled.reader, DONE)
+    pages = [search_problems(scope, page=number, size=4) for number in (1, 2, 9)]
+    assert [(page.page, page.pages, page.total, len(page.rows)) for page in pages] == [
+        (1, 2, 6, 4),
+        (2, 2, 6, 2),
+        (2, 2, 6, 2),
+    ]
+    assert [row.level for page in pages[:2] for row in page.rows] == [1, 1, 1, 2, 2, 2]
+    assert len({row.id for page in pages[:2] for row in page.rows}) == 6
+
+
+def test_choices_of_a_filter(milled: Any) -> None:
+    scope = run_scope(milled.reader, DONE)
+    assert choices(scope, "level") == [1, 2]
+    assert choices(scope, "skill") == ["skill-0", "skill-1", "skill-2"]
+
+
+def test_a_problem_opens_with_all_its_rollouts(milled: Any) -> None:
+    owner = milled.problems[3]
+    detail = problem_detail(run_scope(milled.reader, DONE), owner.id)
+    assert detail.problem == owner
+    assert [(one.sample_index, one.outcome, one.kept, one.reason) for one in detail.rollouts[1:5]] == [
+        (1, "correct", True, "kept"),
+        (2, "correct", False, "quota"),
+        (3, "incorrect", False, "not correct"),
+        (4, "incorrect", False, "not correct"),
+    ]
+    first = detail.rollouts[0]
+    assert first.completion is not None
+    assert (first.completion.text, first.label) == ("text c3-0", True)
+    assert first.deciding is not None
+    assert (first.deciding.rule, first.deciding.extracted, len(first.verdicts)) == ("last number", "7", 1)
+
+
+def test_a_rollout_under_way_opens_without_a_decision(milled: Any, live_run: Any) -> None:
+    live_run(milled, verifiers=[["strict", "1"]])
+    detail = problem_detail(run_scope(milled.reader, "toy-bbbbbbbb"), milled.problems[1].id)
+    assert [(one.outcome, one.kept, one.deciding, len(one.verdicts)) for one in detail.rollouts] == [
+        ("pending", None, None, 1)
+    ] * 4
+
+
+def test_an_unknown_problem_is_refused(milled: Any) -> None:
+    with pytest.raises(SetupError, match="workspace has no problem 'nobody'"):
+        problem_detail(workspace_scope(milled.reader), "nobody")
