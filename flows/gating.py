@@ -1,6 +1,8 @@
 """The gate of a session: its expectations from the recipe, asked once. Publishes nothing."""
 
 import logging
+import os
+import warnings
 from typing import TYPE_CHECKING
 
 from flows.problems import held_out
@@ -16,6 +18,14 @@ def check_gate(opened: "Session") -> "GateResult":
     if opened.gate_result is None:
         opened.gate_result = _check(opened)
     return opened.gate_result
+
+
+def load_library() -> None:
+    """Import what the gate needs seconds for; later imports of it are free."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library's own making
+        import great_expectations  # noqa: F401
 
 
 def _check(opened: "Session") -> "GateResult":

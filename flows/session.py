@@ -70,9 +70,12 @@ class Session:
         return take_snapshot(self)
 
     def prepare(self) -> None:
-        """Build what takes long and needs no server: problems, run, engine."""
+        """Do what takes long and needs no server, while one boots: problems, run, engine, the gate's library."""
+        from flows.gating import load_library
+
         if self.spec.generator is not None:
             self.spec.engine()
+        load_library()
 
     @property
     def run(self) -> str:

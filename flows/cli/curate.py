@@ -89,9 +89,9 @@ def _under_prefect(job: "Job") -> dict[str, Any]:
     with ManagedServer(Path(job.workspace) / STATE).start() as server:
         os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"  # what fails is raised here; its log line would say it twice
         with watching() as watcher, hold(job, Progress(watcher)) as opened:
-            opened.prepare()
             from flows.curate import curate as flow
 
+            opened.prepare()
             server.wait()
             outcome: dict[str, Any] = flow(**job.data())
             return outcome

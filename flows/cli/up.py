@@ -27,9 +27,8 @@ def up(
 
     Example: rollmill up && rollmill schedule list
     """
-    from storage.workspace import Workspace
-
     from flows.prefect.managed import find_standing
+    from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         state = workspace.state
@@ -53,8 +52,10 @@ def _start(state: Path) -> Any:
     from flows.prefect.managed import PATIENCE, find_standing
     from flows.prefect.process import spawn
 
-    log = state / "logs" / "up.log"
-    child = spawn([sys.executable, "-m", "flows.prefect.standing", str(state)], dict(os.environ), log)
+    log, temporary = state / "logs" / "up.log", state / "tmp"
+    temporary.mkdir(exist_ok=True)  # what a killed runner leaves stays inside the workspace
+    command = [sys.executable, "-m", "flows.prefect.standing", str(state)]
+    child = spawn(command, {**os.environ, "TMPDIR": str(temporary)}, log)
     deadline = time.monotonic() + PATIENCE
     while child.poll() is None and time.monotonic() < deadline:
         found = find_standing(state)

@@ -22,7 +22,7 @@ from flows.prefect.environment import apply, child_environment, environment
 from flows.prefect.process import Process, process, spawn
 from storage.errors import RollmillError, SetupError
 
-PATIENCE = 120.0  # seconds a new server may take: the first start in a home migrates its database on a busy machine
+PATIENCE = 300.0  # seconds a new server may take: eight of work to migrate a fresh home, many times that on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class ManagedServer:
             self.port = standing.port
             apply(environment(standing.home, self.port, PREFECT_LOGGING_TO_API_ENABLED="false"))
             return self
-        self._start_child(self._home(), services)
+        self._start_child(self._home(wait=services), services)
         return self
 
     @property
@@ -133,8 +133,8 @@ class ManagedServer:
     def _log(self) -> Path:
         return self.state / "logs" / "prefect.log"
 
-    def _home(self) -> Path:
-        """The workspace's Prefect home, or a throw-away one while another command's server is using that."""
+    def _home(self, *, wait: bool) -> Path:
+        """The workspace's Prefect home; while another command's server is using that, wait or take a throw-away one."""
         home = self.state / "prefect"
         try:
             self.state.mkdir(parents=True, exist_ok=True)
@@ -142,8 +142,8 @@ class ManagedServer:
         except OSError as error:
             raise SetupError(f"cannot write in {self.state}: {error.strerror}.") from None
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
             lock.close()
             self._sweep()
             self._private = home = self.state / f"prefect-{os.getpid()}"

@@ -5,6 +5,7 @@ Run as `python -m flows.prefect.standing STATE`. Knows the schedule file and the
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from flows.prefect.managed import ManagedServer, find_standing, standing_file, write_standing
+from flows.job import Job
+from flows.prefect.managed import ManagedServer, standing_file, write_standing
 from flows.prefect.schedules import Scheduled, Schedules
 from storage.errors import SetupError
 
@@ -26,18 +28,21 @@ POLL_SECONDS = 2.0
 def main(arguments: list[str]) -> None:
     """Serve until SIGTERM; a second standing process of the workspace refuses to start."""
     state = Path(arguments[0])
-    if find_standing(state) is not None:
-        raise SetupError("this workspace is up already.", next_command="rollmill down")
-    with ManagedServer(state).start(services=True) as server:
-        server.wait()
-        write_standing(state, server.port, server.home)
+    with (state / "up.lock").open("w") as only_one:
         try:
-            asyncio.run(_serve(Schedules(state)))
-        finally:
-            standing_file(state).unlink(missing_ok=True)
+            fcntl.flock(only_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SetupError("this workspace is up already.", next_command="rollmill down") from None
+        with ManagedServer(state).start(services=True) as server:
+            server.wait()
+            write_standing(state, server.port, server.home)
+            try:
+                asyncio.run(_serve(state))
+            finally:
+                standing_file(state).unlink(missing_ok=True)
 
 
-async def _serve(schedules: Schedules) -> None:
+async def _serve(state: Path) -> None:
     from prefect.runner import Runner
 
     os.environ["ROLLMILL_PARENT"] = str(os.getpid())  # the scheduled runs end with us
@@ -51,7 +56,7 @@ async def _serve(schedules: Schedules) -> None:
         loop.add_signal_handler(number, stop.set)
     served: dict[str, Scheduled] = {}
     while not stop.is_set() and not running.done():
-        served = await _reconcile(runner, served, {item.name: item for item in schedules.all()})
+        served = await _reconcile(runner, state, served)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), POLL_SECONDS)
     if not running.done():
@@ -59,14 +64,15 @@ async def _serve(schedules: Schedules) -> None:
     await running
 
 
-async def _reconcile(runner: "Runner", served: dict[str, Scheduled], wanted: dict[str, Scheduled]) -> dict[str, Scheduled]:
+async def _reconcile(runner: "Runner", state: Path, served: dict[str, Scheduled]) -> dict[str, Scheduled]:
     """Deployments for the schedules that are new or changed; those no longer wanted are deleted."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
+    wanted = {item.name: item for item in Schedules(state).all()}
     for name, item in wanted.items():
         if served.get(name) != item:
-            await runner.aadd_deployment(_deployment(item))
+            await runner.aadd_deployment(_deployment(item, state.parent))
     gone = [name for name in served if name not in wanted]
     if gone:
         async with get_client() as client:
@@ -82,7 +88,7 @@ def deployment_name(schedule: str) -> str:
     return f"curate/{schedule}"
 
 
-def _deployment(item: Scheduled) -> "RunnerDeployment":
+def _deployment(item: Scheduled, workspace: Path) -> "RunnerDeployment":
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
@@ -94,7 +100,7 @@ def _deployment(item: Scheduled) -> "RunnerDeployment":
         item.name,
         schedule=Cron(item.cron, timezone=item.timezone),
         paused=item.paused,
-        parameters={"recipe": item.recipe, "sets": list(item.sets), "profile": item.profile},
+        parameters=Job(str(workspace), item.recipe, item.sets, item.profile).data(),
         concurrency_limit=1,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
