@@ -40,7 +40,8 @@ with Workspace.open(Path(sys.argv[1])) as workspace, workspace.segments.connect(
     connected = time.perf_counter()
     rows = connection.execute(sys.argv[2]).fetchall()
     ended = time.perf_counter()
-print(json.dumps({"open": connected - start, "query": ended - connected, "total": ended - start, "cpu": time.process_time(), "rows": rows}))
+cpu = time.process_time()
+print(json.dumps({"open": connected - start, "query": ended - connected, "total": ended - start, "cpu": cpu, "rows": rows}))
 """
 
 
@@ -77,9 +78,8 @@ def measure_spool(workspace: Workspace, groups: int = 1_000) -> None:
         seconds.append(time.perf_counter() - start)
     spool.discard()
     median = statistics.median(seconds)
-    print(
-        f"spool       {GROUP * groups / sum(seconds):,.0f} rows/s in groups of {GROUP} (median {median * 1e3:.2f} ms a group)"
-    )
+    rate = GROUP * groups / sum(seconds)
+    print(f"spool       {rate:,.0f} rows/s in groups of {GROUP} (median {median * 1e3:.2f} ms a group)")
 
 
 def fill(workspace: Workspace, rows: int, files: int) -> None:

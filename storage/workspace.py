@@ -103,13 +103,16 @@ class Workspace:
         """Put right what crashes and lost files left, at the start of a writing command; lines for a person.
 
         Missing and short segments are named and unregistered, so that only their rows are made again; files of dead
-        processes that nobody registered are removed.
+        processes that nobody registered are removed, and spools of batches that are committed.
         """
         from storage.segments.checking import sweep
 
         self.ledger.must_write()
         lines = [lost.line() for lost in self.segments.check()]
         sweep(self.segments.registry, self.segments.place)
+        for spool in (self.state / "spool").glob("*.jsonl"):
+            if self.segments.registry.has_batch("completions", spool.stem):
+                spool.unlink(missing_ok=True)  # its batch was committed and the process died before discarding it
         return lines
 
     def close(self) -> None:

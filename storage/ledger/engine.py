@@ -38,6 +38,8 @@ class Ledger:
         self.path = _sqlite_path(self.url)
         self.read_only = self.path is not None and not _writable(self.path)
         self._engine = _engine(self.url, self.path, read_only=self.read_only)
+        snapshot = {} if self.path else {"isolation_level": "REPEATABLE READ"}
+        self._reading = self._engine.execution_options(**snapshot)
         self._writing = self._engine.execution_options(rollmill_write=True)
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -58,7 +60,7 @@ class Ledger:
     def read(self) -> Iterator[Session]:
         """A session over one consistent snapshot."""
         self._own_process()
-        with self._explained(), Session(self._engine) as session:
+        with self._explained(), Session(self._reading) as session:
             yield session
 
     def must_write(self) -> None:

@@ -45,7 +45,8 @@ class Registry:
         added = _list(session, kind, after=known[0][1])
         if mark == _with(known[0], added):
             return mark, known[1] + added
-        return mark, _list(session, kind)
+        listed = _list(session, kind)
+        return _with(_NOTHING[0], listed), listed
 
     def identity(self) -> str:
         """What tells this ledger from every other."""
@@ -60,6 +61,12 @@ class Registry:
     def batch(self, session: Session, key: SegmentKey) -> BatchRow | None:
         """The registered batch of this key."""
         return session.scalars(select(BatchRow).where(*_is(key))).one_or_none()
+
+    def has_batch(self, kind: Kind, batch_id: str) -> bool:
+        """Whether any producer's batch of this id is registered."""
+        with self.ledger.read() as session:
+            chosen = select(BatchRow.id).where(BatchRow.kind == kind, BatchRow.batch_id == batch_id)
+            return session.scalar(chosen.limit(1)) is not None
 
     def register(self, session: Session, key: SegmentKey, written: Written, *, overlaps: bool) -> BatchRow:
         """Register a file and its batch in the caller's transaction, which holds the write lock."""

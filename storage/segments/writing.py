@@ -17,6 +17,7 @@ from storage.segments.place import Place
 from storage.segments.registry import Registry
 from storage.segments.schema import Kind, Record, to_table
 from storage.segments.views import IDENTITY, SEPARATOR
+from storage.segments.wellformed import wellformed
 
 Item = tuple[SegmentKey, Sequence[Record]]
 
@@ -53,7 +54,10 @@ class Writer:
 
     def _write(self, key: SegmentKey, records: Sequence[Record]) -> Written:
         _check(key, records)
-        table = to_table(key.kind, records)
+        try:
+            table = to_table(key.kind, records)
+        except UnicodeEncodeError:  # rare, so looked for only when it has happened
+            table = to_table(key.kind, map(wellformed, records))
         return write_batches(self._place, key, table.schema, table.to_batches())
 
     def _load(self, kind: Kind) -> None:

@@ -149,6 +149,16 @@ def test_killed_while_compacting_the_rows_stay(tmp_path: Path, undisturbed: dict
     assert kept == {name: value for name, value in undisturbed.items() if name != "strays"}
 
 
+def test_killed_between_commit_and_discard_the_spool_goes(tmp_path: Path) -> None:
+    Workspace.init(tmp_path).close()
+    work(tmp_path)
+    with Workspace.open(tmp_path) as workspace:
+        for name in ("batch-0-0", "batch-9-9"):
+            workspace.spool(name).append([draw(workspace, plan_of(0)[0])])
+        workspace.recover()
+        assert [path.name for path in (workspace.state / "spool").iterdir()] == ["batch-9-9.jsonl"]
+
+
 def test_of_two_processes_on_one_batch_the_first_wins(tmp_path: Path) -> None:
     Workspace.init(tmp_path).close()
     racers = [

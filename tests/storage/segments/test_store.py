@@ -241,6 +241,24 @@ def test_segments_may_live_behind_a_url(tmp_path: Path, scheme: str) -> None:
         assert store.read("completions").num_rows == 2
 
 
+def test_any_text_of_a_model_can_be_stored(store: SegmentStore) -> None:
+    odd = replace(ONE, text="a\ud800b\x00\U0001f600", meta={"k\udfff": ["\ud83d"]}, messages=(Message("user", "\udc00"),))
+    store.commit(completions("a"), [odd, TWO])
+    store.commit(SegmentKey("verdicts", "number", "1", "v"), [replace(YES, extracted="\ud800"), NO])
+    [stored, other] = store.fetch("completions", ["c1", "c2"])
+    assert stored == replace(
+        ONE, text="a\ufffdb\x00\U0001f600", meta={"k\ufffd": ["\ufffd"]}, messages=(Message("user", "\ufffd"),)
+    )
+    assert other == TWO
+    assert len(store.fetch_verdicts([("number", "1")], [("c1", "p1"), ("c2", "p1")])) == 2
+
+
+def test_a_problem_with_half_a_character_is_refused_by_name(store: SegmentStore) -> None:
+    broken = Problem("2 \ud800 2?", "4", external_id="row-7")
+    with pytest.raises(SetupError, match=r"problem row-7 has half a character \(a lone surrogate\) in its prompt\."):
+        store.commit(SegmentKey("problems", "import:x", "1", "a"), [broken])
+
+
 def test_rows_of_an_older_schema_are_read_by_name(store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits one segment as an earlier version would have: without the last columns."""
     import storage.segments.files as files_module
