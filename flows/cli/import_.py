@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from storage.versions import finish_interrupted
-from storage.workspace import Workspace
 
 from storage.errors import SetupError
 from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
+from storage.versions import finish_interrupted
+from storage.workspace import Workspace
 
 _PROBLEMS_HELP = """Import a file of problems (JSONL, Parquet, CSV; also .gz): all rows, or none.
 
