@@ -9,11 +9,13 @@ import statistics
 import time
 
 from pipelines.generate import Embedded
+from pipelines.synthesize.template import LEVELS
 from pipelines.synthesize.templates import Templates
 from storage.records import Problem, Request, Sampling, request_for
 
 BATCHES = (1, 64, 256)
 SAMPLES = 8
+LEAST_SECONDS = 0.5
 SAMPLING = Sampling(max_tokens=200)
 
 
@@ -33,23 +35,25 @@ def main() -> None:
 
 
 def measured(engine: Embedded, batch: int, runs: int) -> dict[str, float]:
-    """Median, least and most tokens a second over runs of fresh prompts; short runs repeat to last half a second."""
+    """Median, least and most tokens a second over runs of fresh prompts; a run makes calls until half a second is over."""
     rates = []
     for run in range(runs):
-        tokens, started = 0, time.perf_counter()
-        repeat = 0
-        while time.perf_counter() - started < 0.5:
-            requests = asked(engine, batch, run * 1000 + repeat)
+        tokens, seconds, call = 0, 0.0, 0
+        while seconds < LEAST_SECONDS:
+            requests = asked(engine, batch, run * 1000 + call)
+            started = time.perf_counter()
             tokens += sum(one.tokens_out or 0 for one in engine.generate(requests))
-            repeat += 1
-        rates.append(tokens / (time.perf_counter() - started))
+            seconds += time.perf_counter() - started
+            call += 1
+        rates.append(tokens / seconds)
     return {"median": round(statistics.median(rates)), "least": round(min(rates)), "most": round(max(rates))}
 
 
 def asked(engine: Embedded, batch: int, seed: int) -> list[Request]:
-    """`batch` requests over all levels: eight samples a problem, one of a single problem at batch 1."""
+    """`batch` requests over all levels: eight samples a problem; at batch 1 one of a problem, its level by turns."""
     samples = min(batch, SAMPLES)
-    problems = list(Templates(split="heldout").synthesize(max(1, batch // samples), seed))
+    levels = LEVELS if batch > 1 else (LEVELS[seed % len(LEVELS)],)
+    problems = list(Templates(split="heldout", levels=levels).synthesize(max(1, batch // samples), seed))
     return [request(engine, problem, index, seed) for problem in problems for index in range(samples)]
 
 

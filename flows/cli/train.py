@@ -31,9 +31,7 @@ def register(app: typer.Typer) -> None:
 def train(  # noqa: PLR0913
     *,
     out: Annotated[Path, typer.Option(help="Model folder to write.")] = Path("models/trained"),
-    steps: Annotated[
-        int, typer.Option(min=1, help="Optimiser steps of 64 problems; the rate falls to its end there.")
-    ] = DEFAULTS.steps,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of 64 problems each.")] = DEFAULTS.steps,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and data.")] = DEFAULTS.seed,
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of torch; losses are equal for equal threads.")
@@ -52,7 +50,7 @@ def train(  # noqa: PLR0913
 
     Example: rollmill train --out models/mine --minutes 10 && rollmill train --out models/mine --resume
     """
-    settings = replace(DEFAULTS, steps=steps, seed=seed, threads=threads)
+    settings = replace(DEFAULTS, steps=steps, horizon=max(steps, DEFAULTS.horizon), seed=seed, threads=threads)
     _check(out, resume=resume)
     if dry_run:
         return as_json({"out": str(out), "settings": asdict(settings), "measure": measure})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipelines.generate.sampling import Draws, Floats, Knobs, draw, uniforms
-from pipelines.generate.session import Prefix, Session, Tile
+from pipelines.generate.session import Prefix, Session
 from pipelines.generate.vocabulary import Vocabulary
 from storage.records import Request
 
@@ -47,7 +47,7 @@ class Lane:
 
     def __init__(self, session: Session, vocabulary: Vocabulary, next_group: Callable[[], Group | None]) -> None:
         self._session, self._vocabulary, self._next_group = session, vocabulary, next_group
-        self._tile = Tile(session)
+        self._tile = session.borrow()
         self._rows: list[Row] = []
         self._waiting: deque[tuple[Request, tuple[int, ...]]] = deque()
         self._prefix: tuple[tuple[int, ...], Prefix] | None = None
@@ -55,10 +55,11 @@ class Lane:
         self._clock = 0.0
 
     def run(self) -> Iterator[Row]:
-        """Finished rows, until there is neither a row nor a waiting request."""
+        """Finished rows, until there is neither a row nor a waiting request; a lane runs once."""
         while True:
             yield from self._admit()
             if not self._rows:
+                self._session.give_back(self._tile)
                 return
             started = time.perf_counter()
             logits = self._tile.step([row.tokens[-1] for row in self._rows])

@@ -45,6 +45,7 @@ class Session:
         self.run = onnxruntime.InferenceSession(
             str(files.folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
+        self._idle: list[Tile] = []
         self.sizes = agreeing_sizes(self)
 
     def prefill(self, ids: list[int]) -> Prefix:
@@ -61,9 +62,16 @@ class Session:
         self.run.run_with_iobinding(_bind(self, arrays, scratch))
         return Prefix(length, logits[0], scratch[:, 0])
 
-    def tile(self) -> "Tile":
-        """A fresh tile of rows for one thread."""
-        return Tile(self)
+    def borrow(self) -> "Tile":
+        """A tile of rows for one thread, until it is given back; what an earlier user left in it is never read."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Tile(self)
+
+    def give_back(self, tile: "Tile") -> None:
+        """Keep a tile for the next borrower."""
+        self._idle.append(tile)
 
 
 class Tile:

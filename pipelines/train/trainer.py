@@ -102,10 +102,10 @@ class Trainer:
 
 
 def learning_rate(settings: TrainSettings, step: int) -> float:
-    """Linear warm-up, then a cosine down to `final_share` of the peak at the last step."""
+    """Linear warm-up, then a cosine down to `final_share` of the peak at the horizon."""
     if step < settings.warmup:
         return settings.learning_rate * (step + 1) / settings.warmup
-    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    done = (step - settings.warmup) / max(1, settings.horizon - settings.warmup)
     share = settings.final_share + (1 - settings.final_share) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
     return settings.learning_rate * share
 

@@ -69,7 +69,7 @@ def test_the_shipped_graph_agrees_with_torch_on_the_shipped_weights():
     expected = logits(parameters, hidden_states(parameters, shipped_shape(), torch.tensor([ids])))[0].numpy()
     scale = np.abs(expected).max()
     assert np.abs(session.prefill(ids).logits - expected[-1]).max() < 1e-4 * scale
-    tile = session.tile()
+    tile = session.borrow()
     tile.put(0, session.prefill(ids[:50]))
     for at in range(50, 120):
         assert np.abs(tile.step([ids[at]])[0] - expected[at]).max() < 1e-4 * scale

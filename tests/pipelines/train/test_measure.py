@@ -1,11 +1,14 @@
 """Scores from counts that are known beforehand, and the card that tells them."""
 
+import itertools
 import json
 
 import pytest
 
+from pipelines.generate.model_files import CHECKOUT, ModelFiles
 from pipelines.train.card import model_card
 from pipelines.train.measure import Tally, summarise, tally
+from pipelines.train.scoring import score_model
 from pipelines.verify import VERIFIERS
 from storage.records import Completion, Problem
 
@@ -114,3 +117,49 @@ def test_the_card_tells_every_level_and_the_unseen_templates():
     assert "| new | no | 8 | 0.070" in card
     assert "The templates `new` and every problem" in flat
     assert max(map(len, (row for row in card.splitlines() if not row.startswith("|")))) <= 120
+
+
+class Stubborn(Clockwork):
+    """A toy engine that answers 1 to everything."""
+
+    def generate(self, requests):
+        for one in requests:
+            ids = (one.completion_id, one.prompt_id)
+            yield Completion(
+                *ids, "toy", "toy", "0", one.stream, one.sample_index, one.seed, "#### 1", "stop", tokens_out=3
+            )
+
+
+def test_scoring_a_folder_writes_the_scores_and_the_card(tmp_path):
+    (tmp_path / "training.json").write_text((CHECKOUT / "models/rollmill-tiny/training.json").read_text())
+    seen = []
+    scores = score_model(tmp_path, Stubborn(), 2, seen=lambda done, total: seen.append((done, total)))
+    assert json.loads((tmp_path / "scores.json").read_text()) == json.loads(json.dumps(scores))
+    assert seen[-1] == (24, 24)
+    assert [one["problems"] for one in scores["heldout"]["levels"].values()] == [2] * 8
+    assert [one["problems"] for one in scores["evaluation"]["levels"].values()] == [1] * 8
+    assert not set(scores["heldout"]["templates"]) & set(scores["evaluation"]["templates"])
+    assert f"# {tmp_path.name}" in (tmp_path / "README.md").read_text()
+
+
+def shipped(name):
+    return json.loads((CHECKOUT / "models/rollmill-tiny" / name).read_text())
+
+
+def test_the_shipped_scores_are_those_of_the_shipped_model_and_hold_what_the_card_promises():
+    scores = shipped("scores.json")
+    assert scores["fingerprint"]["model"] == ModelFiles.open("models/rollmill-tiny").digest
+    levels = [scores["heldout"]["levels"][str(level)] for level in range(1, 9)]
+    first = [one["pass@1"]["value"] for one in levels]
+    assert all(one["problems"] >= 200 and one["completions"] == 64 * one["problems"] for one in levels)
+    assert first[0] >= 0.9
+    assert 0.03 <= first[-1] <= 0.30
+    for easier, harder in itertools.pairwise(levels):
+        assert harder["pass@1"]["low"] <= easier["pass@1"]["high"]
+    assert sum(one["pass@64"]["value"] - one["pass@1"]["value"] >= 0.3 for one in levels) >= 3
+    assert len(scores["evaluation"]["templates"]) >= 2
+
+
+def test_the_shipped_card_is_made_from_the_shipped_records():
+    card = (CHECKOUT / "models/rollmill-tiny/README.md").read_text()
+    assert card == model_card("rollmill-tiny", shipped("training.json"), shipped("scores.json"))

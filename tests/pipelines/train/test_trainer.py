@@ -111,7 +111,7 @@ def test_resuming_nothing_says_so(tokenizer, tmp_path):
 
 
 def test_the_rate_warms_up_and_falls_to_its_share():
-    settings = TrainSettings(steps=100, warmup=10, learning_rate=1.0, final_share=0.1)
+    settings = TrainSettings(steps=50, horizon=100, warmup=10, learning_rate=1.0, final_share=0.1)
     assert [learning_rate(settings, step) for step in (0, 4, 9, 10)] == [0.1, 0.5, 1.0, 1.0]
     assert learning_rate(settings, 55) == pytest.approx(0.1 + 0.9 * 0.5)
     assert learning_rate(settings, 100) == pytest.approx(0.1)
