@@ -1,0 +1,142 @@
+"""A walk through the served dashboard in headless Chromium: every page, one problem opened, while a run writes.
+
+Screenshots land in $ROLLMILL_SCREENSHOTS when it names a folder; somebody should look at them after a page changed.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.flows.conftest import ROOT, start
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or "chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 120_000
+
+
+@pytest.fixture(scope="module")
+def served(milled: Path) -> Iterator[str]:
+    """The dashboard as `rollmill dashboard` serves it; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "flows.cli", "dashboard", "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=milled, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(f"{address}/_stcore/health")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_for(address: str) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+@pytest.fixture
+def browser(served: str) -> Iterator[Page]:
+    """A page that fails the test when it asks anything of another host, or when a script of model text ran."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = chromium.new_page(viewport={"width": 1360, "height": 1700})
+        page.set_default_timeout(PATIENCE)
+        strangers: list[str] = []
+        page.on("request", lambda request: strangers.append(request.url) if _is_foreign(request.url, served) else None)
+        yield page
+        chromium.close()
+    assert strangers == []
+
+
+def _is_foreign(url: str, served: str) -> bool:
+    return url.startswith(("http:", "https:", "ws:", "wss:")) and url.split("/")[2] != served.split("/")[2]
+
+
+def visit(page: Page, address: str, title: str) -> None:
+    page.goto(address)
+    expect(page.get_by_role("heading", name=title, exact=True).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def shoot(page: Page, name: str) -> None:
+    folder = os.environ.get("ROLLMILL_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_walk(browser: Page, served: str) -> None:
+    visit(browser, served, "Overview")
+    expect(browser.get_by_text("Next command")).to_be_visible()
+    expect(browser.locator("canvas, svg.marks, .vega-embed").first).to_be_visible()
+    shoot(browser, "overview")
+
+    visit(browser, f"{served}/datasets", "Datasets")
+    browser.get_by_role("tab", name="Quality report").click()
+    report = browser.frame_locator("iframe").first
+    expect(report.locator("table").first).to_be_visible()
+    shoot(browser, "report")
+    browser.get_by_role("tab", name="Card").click()
+    shoot(browser, "datasets")
+
+    visit(browser, f"{served}/difficulty?of=version+toy%40v1", "Difficulty")
+    expect(browser.get_by_text("Pass rate by level")).to_be_visible()
+    shoot(browser, "difficulty")
+
+
+def test_a_problem_opens_and_its_text_is_inert(browser: Page, served: str) -> None:
+    visit(browser, f"{served}/problems?of=version+hostile%40v1", "Problems")
+    table = browser.get_by_test_id("stDataFrame").first
+    table.locator("canvas").first.click(position={"x": 15, "y": 55})
+    expect(browser.get_by_text("3 problems match", exact=False)).to_be_visible()
+    expect(browser.get_by_role("heading", name="1 rollouts")).to_be_visible(timeout=PATIENCE)
+    browser.locator('[data-testid="stExpander"] summary').first.click()
+    expect(browser.get_by_text("verdict", exact=False).first).to_be_visible()
+    assert browser.title() != "owned"
+    assert browser.locator("img[alt='pixel']").count() == 0
+    shoot(browser, "problem")
+
+
+def test_overview_is_live_while_a_run_writes(browser: Page, served: str, milled: Path) -> None:
+    recipe = (milled / "toy.yaml").read_text().replace("name: toy", "name: live").replace("chance: 0.5", "chance: 0.31")
+    (milled / "live.yaml").write_text(recipe)
+    process = start("curate", "live.yaml", "--direct", cwd=milled, TOY_SLEEP="0.15")
+    try:
+        visit(browser, served, "Overview")
+        expect(browser.get_by_role("heading", name="live-", exact=False).first).to_be_visible(timeout=PATIENCE)
+        expect(browser.get_by_text("rollmill runs watch live-", exact=False)).to_be_visible()
+        shoot(browser, "live")
+        expect(browser.get_by_text("rollmill dataset show live")).to_be_visible(timeout=PATIENCE)
+    finally:
+        process.wait(120)
+    assert process.returncode == 0
