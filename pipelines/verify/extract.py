@@ -28,6 +28,7 @@ _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
 _JOINED = re.compile(
     r"(?:[\s$]|\\[()\[\]])*(?:,|;|and|or|,\s*and|\\text\{\s*(?:and|or)\s*\}|\\quad)(?:[\s$]|\\[()\[\]])*\Z"
 )
+_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _PHRASE = re.compile(
     r"(?:(?i:answers?)\s*(?:(?i:is|are|was|equals?|would be|will be)\b\s*:?|[:=]|\*\*\s*:?|:\s*\*\*)"
     r"|(?:^|\n)[ \t]*A[ \t]*:)\s*"
@@ -91,17 +92,11 @@ def _boxed(text: str) -> Extracted | None:
 def _closed(text: str) -> Iterator[tuple[int, int]]:
     """(index of an opening brace, index after its closing one), in one pass: depth and number are the model's to choose."""
     stack: list[int] = []
-    index = 0
-    while index < len(text):
-        char = text[index]
-        if char == "\\":
-            index += 2
-            continue
-        if char == "{":
-            stack.append(index)
-        elif char == "}" and stack:
-            yield stack.pop(), index + 1
-        index += 1
+    for match in _BRACES.finditer(text):
+        if match[0] == "{":
+            stack.append(match.start())
+        elif match[0] == "}" and stack:
+            yield stack.pop(), match.end()
 
 
 def _phrase(text: str, cut: bool) -> Extracted | None:

@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Any
 
 from pipelines.verify.extract import Extracted, final_answer, judged_text
-from pipelines.verify.number import UNFINISHED, plain_number, prompt_text
+from pipelines.verify.number import UNFINISHED, plain_text, prompt_text
 from pipelines.verify.policy import POLICY, Asked, asked, same_quantity
 from pipelines.verify.pool import Limits, WorkerPool
 from pipelines.verify.reading import Reading, choice, normal_spelling, read
@@ -177,12 +177,11 @@ def answer_text(found: Extracted) -> str | None:
     whole = read(found.text)
     if found.rule != "tail" and (whole.value is not None or whole.quantity is not None):
         return found.text
-    if plain_number(found) is not None:
-        quantity = plain_number(found)
-        assert quantity is not None
-        return (
-            f"{quantity.value}{quantity.scale if quantity.scale == '%' else ' ' + quantity.scale} {quantity.unit}".strip()
-        )
+    if choice(found.text) is not None:
+        return found.text
+    number = plain_text(found)
+    if number is not None:
+        return number
     return _span(found) or (None if found.rule == "tail" else found.text)
 
 

@@ -21,6 +21,16 @@ _AFTER = re.compile(r"[*)$°%]*+[A-Za-z'’-]*+(?:[\s,]++[A-Za-z'’-]++){0,6}+[
 UNFINISHED = re.compile(
     r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|wrong|incorrect)\b"
 )
+_UNKNOWNS = re.compile(r"\d\s*[A-Za-z]\b|\b[A-Za-z]\s*[-+*/^]|[\\^]")
+_JOINING = re.compile(r"\b(?:and|or)\b")
+_NEXT_WORD = re.compile(r"(\s*)([A-Za-z'’-]+|[%°])")
+_CHANGING = frozenset(
+    re.findall(
+        r"\S+",
+        "pi half halves third thirds quarter quarters fourth fourths fifths sixths eighths tenths hundredths thousandths "
+        "times plus minus root power squared cubed factorial sqrt over less more",
+    )
+)
 _FORMULA = re.compile(r"[\d\\^∞√π]")
 
 
@@ -68,16 +78,21 @@ class NumberVerifier:
 
 def plain_number(found: Extracted) -> Quantity | None:
     """The one plain number an extracted answer gives, or None."""
+    text = plain_text(found)
+    return None if text is None else parse_quantity(text)
+
+
+def plain_text(found: Extracted) -> str | None:
+    """The part of an extracted answer that is one plain number with its unit, as written; None when there is none."""
     if found.rule == "tail":
-        return last_number(found.text)
-    quantity = parse_quantity(found.text)
-    if quantity is not None:
-        return quantity
+        return concluding_number(found.text)
+    if parse_quantity(found.text) is not None:
+        return found.text
     name, equals, value = found.text.rpartition("=")
-    if equals and _NAME.match(name):
-        return parse_quantity(value)
-    if found.rule == "phrase" or (found.rule == "bare" and len(_TOKEN.findall(found.text)) == 1):
-        return last_number(value)
+    if equals and _NAME.match(name) and parse_quantity(value) is not None:
+        return value.strip()
+    if found.rule in ("phrase", "bare") and not _UNKNOWNS.search(name) and len(_TOKEN.findall(value)) == 1:
+        return concluding_number(value)
     return None
 
 
@@ -86,18 +101,25 @@ def prompt_text(prompt: Prompt) -> str:
     return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
-def last_number(line: str) -> Quantity | None:
-    """The last number of a concluding sentence, when only a few words follow it."""
-    last = None
-    for last in _TOKEN.finditer(line):  # noqa: B007
-        pass
-    if last is None or not _AFTER.match(line, last.end()) or UNFINISHED.search(line):
+def concluding_number(line: str) -> str | None:
+    """The last number of a concluding sentence with the word behind it, when it is the only candidate.
+
+    None where the sentence concludes nothing, where more than a few words follow, where "and" or "or" joins the last two
+    numbers, and where the word behind changes the number (5 hundredths, 5x).
+    """
+    matches = list(_TOKEN.finditer(line))
+    if not matches or UNFINISHED.search(line):
         return None
-    rest = line[last.end() :]
-    if rest[:1].isalpha() and parse_quantity(line[last.start() :]) is None:
+    start, end = matches[-1].span()
+    if not _AFTER.match(line, end) or (len(matches) > 1 and _JOINING.search(line, matches[-2].end(), start)):
         return None
-    word = rest.split(maxsplit=1)[:1]
-    return parse_quantity(last[0] + (f" {word[0].rstrip('.,!)*$')}" if word else "")) or parse_quantity(last[0])
+    word = _NEXT_WORD.match(line, end)
+    with_word = line[start:end] if word is None else line[start : word.end()]
+    if parse_quantity(with_word) is not None:
+        return with_word
+    if word is not None and (not word[1] or word[2].lower() in _CHANGING):
+        return None
+    return line[start:end]
 
 
 @lru_cache(maxsize=65_536)
