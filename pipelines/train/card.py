@@ -10,11 +10,20 @@ _TAGS = ("math", "synthetic", "onnx", "rollmill")
 
 _USE = """## Use
 
+In a recipe: `generate: {engine: embedded, model: models/{name}}`. From Python (numpy and onnxruntime, no torch):
+
 ```python
 from pipelines.generate import Embedded
+from storage.records import Problem, Sampling, request_for
 
 engine = Embedded("models/{name}")
-print(engine.render("Tom has 12 apples and finds 7 apples. How many apples does Tom have now?"))
+problem = Problem("Tom has 12 apples and finds 7 apples. How many apples does Tom have now?", "19")
+model = {"engine": engine.engine, "model_digest": engine.model_digest}
+prompt = (problem.prompt, problem.prompt_id, engine.render(problem.prompt))
+draw = {**model, "recipe_seed": 1, "stream": "pilot"}
+asked = [request_for(*prompt, Sampling(), **draw, sample_index=index) for index in range(4)]
+for completion in engine.generate(asked):
+    print(completion.text, completion.logprob_sum, completion.self_certainty)
 ```
 """
 
@@ -139,7 +148,7 @@ def _limits() -> str:
     return "## Limits\n\n" + _prose(
         """
         It knows a few hundred English words, integers, and the four operations with remainder; other text gives
-        nonsense. On templates it has not seen it is weak (table above). It learned one right solution per problem, so
+        nonsense. On templates it has not seen it fails (table above). It learned one right solution per problem, so
         its wrong answers are slips of arithmetic, copying and order more than other ideas. Nothing about people or the
         world should be asked of it.
         """

@@ -163,3 +163,10 @@ def test_the_shipped_scores_are_those_of_the_shipped_model_and_hold_what_the_car
 def test_the_shipped_card_is_made_from_the_shipped_records():
     card = (CHECKOUT / "models/rollmill-tiny/README.md").read_text()
     assert card == model_card("rollmill-tiny", shipped("training.json"), shipped("scores.json"))
+
+
+def test_the_cards_example_runs(capsys):
+    card = (CHECKOUT / "models/rollmill-tiny/README.md").read_text()
+    code = card.split("```python\n")[1].split("```")[0]
+    exec(code, {})
+    assert capsys.readouterr().out.count("#### ") == 4
