@@ -8,7 +8,7 @@ import json
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from storage.faults import explained
 from storage.ids import digest128
 from storage.records import Completion, Message
 
-_DEFAULTS = {field.name: field.default for field in fields(Completion) if field.default is not MISSING}
+_FIELDS = [(field.name, field.default) for field in fields(Completion)]
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _TUPLES = ("prompt_token_ids", "token_ids", "logprobs")
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
@@ -95,14 +96,11 @@ class Spool:
 
 def _line(completion: Completion) -> bytes:
     """Fields at their default are left out; ASCII escapes keep lone surrogates, which UTF-8 cannot."""
-    row: dict[str, Any] = {}
-    for field in fields(completion):
-        value = getattr(completion, field.name)
-        if field.name not in _DEFAULTS or value is not None:
-            row[field.name] = value
-    row["messages"] = [asdict(message) for message in completion.messages] if completion.messages is not None else None
+    row: dict[str, Any] = {name: value for name, default in _FIELDS if (value := getattr(completion, name)) is not default}
+    if completion.messages is not None:
+        row["messages"] = [asdict(message) for message in completion.messages]
     row["meta"] = dict(completion.meta)
-    data = json.dumps(row, separators=(",", ":")).encode("ascii")
+    data = _encode(row).encode("ascii")
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
 
@@ -111,8 +109,9 @@ def _completion(line: bytes) -> Completion | None:
     if len(checksum) != 8 or checksum != b"%08x" % zlib.crc32(data):
         return None
     row = json.loads(data)
-    row["messages"] = None if row["messages"] is None else tuple(Message(**item) for item in row["messages"])
+    if "messages" in row:
+        row["messages"] = tuple(Message(**item) for item in row["messages"])
     for name in _TUPLES:
-        if row.get(name) is not None:
+        if name in row:
             row[name] = tuple(row[name])
     return Completion(**row)

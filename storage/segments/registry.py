@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from storage.ledger.engine import Ledger
@@ -12,6 +12,7 @@ from storage.segments.files import Written
 from storage.segments.keys import LostSegment, Segment, SegmentKey
 from storage.segments.schema import Kind
 
+_PARAMETERS = 1_000  # of one statement; SQLite and PostgreSQL have limits above this
 _Mark = tuple[int, int, int]
 _Listing = tuple[_Mark, list[Segment]]
 _NOTHING: _Listing = ((0, 0, 0), [])
@@ -95,19 +96,18 @@ class Registry:
     def swap(self, session: Session, old: Sequence[Segment], new: Written) -> bool:
         """Put one file in the place of others; False where one of them is no longer registered."""
         ids = [segment.id for segment in old]
-        found = session.scalar(select(func.count()).where(SegmentRow.id.in_(ids)))
-        if found != len(ids):
+        parts = [ids[start : start + _PARAMETERS] for start in range(0, len(ids), _PARAMETERS)]
+        counts = (session.scalar(select(func.count()).where(SegmentRow.id.in_(part))) or 0 for part in parts)
+        if sum(counts) != len(ids):
             return False
         now = self.ledger.now(session)
         session.add(_segment_row(new, overlaps=False, now=now))
         session.flush()
-        for segment in old:
-            rows = session.scalars(select(BatchRow).where(BatchRow.segment_id == segment.id))
-            for row in rows:
-                row.segment_id = new.id
-            session.add(RetiredSegmentRow(id=segment.id, kind=segment.kind, retired_at=now))
-        session.flush()
-        session.execute(delete(SegmentRow).where(SegmentRow.id.in_(ids)))
+        for part in parts:
+            session.execute(update(BatchRow).where(BatchRow.segment_id.in_(part)).values(segment_id=new.id))
+            session.execute(delete(SegmentRow).where(SegmentRow.id.in_(part)))
+        retired = [{"id": segment.id, "kind": segment.kind, "retired_at": now} for segment in old]
+        session.execute(insert(RetiredSegmentRow), retired)
         return True
 
     def lose(self, session: Session, segment: Segment, problem: str, path: str) -> LostSegment:
@@ -147,7 +147,7 @@ class Registry:
         for row in rows:
             remove(row.kind, row.id)
         with self.ledger.write() as session:
-            session.execute(delete(RetiredSegmentRow).where(RetiredSegmentRow.id.in_([row.id for row in rows])))
+            session.execute(delete(RetiredSegmentRow).where(RetiredSegmentRow.retired_at <= before))
         return len(rows)
 
 

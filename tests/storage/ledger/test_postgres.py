@@ -1,0 +1,98 @@
+"""The ledger on a real PostgreSQL, which this test starts for itself: needs `initdb`, `pg_ctl` and the driver psycopg."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.errors import SetupError
+from storage.ledger.models import Base
+from storage.records import Completion
+from storage.segments.keys import SegmentKey
+from storage.workspace import Workspace
+
+pytestmark = pytest.mark.services
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a fresh cluster in a temporary folder; PostgreSQL refuses to run as root, so root steps down."""
+    assert shutil.which("initdb"), "PostgreSQL is not installed: initdb is not on the PATH"
+    folder = Path("/var/tmp") / f"rollmill-postgres-{os.getpid()}"  # its socket path must be short and open to the user
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+    run(folder, "initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "rollmill")
+    run(folder, "pg_ctl", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "-w", "start")
+    yield f"postgresql://rollmill@127.0.0.1:{port}/postgres"
+    run(folder, "pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
+    shutil.rmtree(folder)
+
+
+def run(folder: Path, *command: str) -> None:
+    user = {"user": NOBODY, "group": NOBODY} if os.geteuid() == 0 else {}
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
+
+
+def reply(name: str, text: str) -> Completion:
+    return Completion(name, "q", "toy", "m", "d", "curate", 0, 7, text, "stop")
+
+
+def key(batch: str) -> SegmentKey:
+    return SegmentKey("completions", "toy", "d", batch)
+
+
+def test_two_processes_migrate_and_race_and_the_first_commit_wins(server: str, tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    Workspace.init(tmp_path).close()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])}
+    commands = [[sys.executable, __file__, str(tmp_path), server, name] for name in ("left", "right")]
+    racers = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for command in commands]
+    said = {name: racer.communicate()[0].split() for name, racer in zip(("left", "right"), racers, strict=True)}
+    with Workspace.open(tmp_path, ledger_url=server) as workspace:
+        for batch in range(10):
+            [winner] = workspace.segments.fetch("completions", [f"c{batch}"])
+            loser = {"left": "right", "right": "left"}[winner.text]
+            assert (said[winner.text][batch], said[loser][batch]) == ("stored", "redundant")
+        assert workspace.segments.compact("completions").files_after == 1
+        assert workspace.recover() == []
+        assert workspace.segments.read("completions").num_rows == 10
+        lease = workspace.ledger.leases.acquire("batch")
+        assert lease is not None
+        assert lease.renew()
+        assert workspace.ledger.leases.acquire("batch") is None
+        workspace.runs.progress("run", "draw", done=1, total=2)
+        workspace.runs.progress("run", "draw", done=2, total=2)
+        assert [stage.done for stage in workspace.runs.progress_of("run")] == [2]
+        with workspace.ledger.read() as session:
+            assert compare_metadata(MigrationContext.configure(session.connection()), Base.metadata) == []
+
+
+def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    Workspace.init(tmp_path).close()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"postgresql://rollmill:secret@127.0.0.1:{free.getsockname()[1]}/none"
+        with pytest.raises(SetupError, match="no database answers at") as caught:
+            _ = Workspace.open(tmp_path, ledger_url=url).ledger
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+if __name__ == "__main__":
+    with Workspace.open(Path(sys.argv[1]), ledger_url=sys.argv[2]) as opened:
+        for number in range(10):
+            done = opened.segments.commit(key(f"b{number}"), [reply(f"c{number}", sys.argv[3])])
+            sys.stdout.write("redundant\n" if done.redundant else "stored\n")
