@@ -56,19 +56,22 @@ class Lane:
 
     def run(self) -> Iterator[Row]:
         """Finished rows, until there is neither a row nor a waiting request; a lane runs once."""
-        while True:
+        try:
             yield from self._admit()
-            if not self._rows:
-                self._session.give_back(self._tile)
-                return
-            started = time.perf_counter()
-            logits = self._tile.step([row.tokens[-1] for row in self._rows])
-            place = [len(row.tokens) for row in self._rows]
-            chance = np.asarray([row.chance[at] for row, at in zip(self._rows, place, strict=True)])
-            draws = draw(logits, chance, self._knobs)
-            self._note(self._rows, draws)
-            self._clock += (time.perf_counter() - started) / len(self._rows)
-            yield from self._leave()
+            while self._rows:
+                self._step()
+                yield from self._leave()
+                yield from self._admit()
+        finally:
+            self._session.give_back(self._tile)
+
+    def _step(self) -> None:
+        """One more token for every row."""
+        started = time.perf_counter()
+        logits = self._tile.step([row.tokens[-1] for row in self._rows])
+        chance = np.asarray([row.chance[len(row.tokens)] for row in self._rows])
+        self._note(self._rows, draw(logits, chance, self._knobs))
+        self._clock += (time.perf_counter() - started) / len(self._rows)
 
     def _admit(self) -> Iterator[Row]:
         """Fill free places; a new row's first token comes from its prompt's logits."""

@@ -6,7 +6,7 @@ Knows nothing of what a lane does but that it gives rows.
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pipelines.generate.decode import Group, Lane, Row
 from pipelines.generate.session import Session
@@ -16,15 +16,15 @@ from pipelines.generate.vocabulary import Vocabulary
 def run_lanes(session: Session, vocabulary: Vocabulary, groups: deque[Group], threads: int) -> Iterator[Row]:
     """Rows as they finish, from as many lanes as there is work for; a lane's failure is raised here.
 
-    When the caller stops listening, no further group is started and the open rows run to their end.
+    One lane runs on the caller's thread: a single request is not worth two switches of threads. When the caller stops
+    listening, no further group is started; rows open on other threads run to their end.
     """
+    if min(threads, len(groups)) == 1:
+        yield from Lane(session, vocabulary, _popper(groups)).run()
+        return
     done: queue.SimpleQueue[Row | BaseException | None] = queue.SimpleQueue()
 
-    def next_group() -> Group | None:
-        try:
-            return groups.popleft()
-        except IndexError:
-            return None
+    next_group = _popper(groups)
 
     def work() -> None:
         try:
@@ -54,3 +54,15 @@ def _collected(done: "queue.SimpleQueue[Row | BaseException | None]", lanes: int
             lanes -= 1
         else:
             yield item
+
+
+def _popper(groups: deque[Group]) -> Callable[[], Group | None]:
+    """Hands out groups, each once, to any thread; None when there is none left."""
+
+    def next_group() -> Group | None:
+        try:
+            return groups.popleft()
+        except IndexError:
+            return None
+
+    return next_group

@@ -6,7 +6,7 @@ uniform: with 32-bit Gumbel noise rare tokens become unreachable and the effecti
 arXiv:2409.02908). It knows no engine, no tokens' meaning and no stop rule.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -17,19 +17,19 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """Per-row sampling parameters, each of shape (rows,): temperature 0 is greedy, top_p 1 and top_k 0 cut nothing."""
+    """Per-row sampling parameters, each of shape (rows,): temperature 0 is greedy, top_p 1 and top_k 0 cut nothing.
+
+    `plain` says whether every row draws from the model's own distribution, uncut.
+    """
 
     temperature: Floats
     top_p: Floats
     top_k: Ints
+    plain: bool = field(init=False)
 
-    def plain(self) -> bool:
-        """Whether every row draws from the model's own distribution, uncut."""
-        return bool((self.temperature == 1.0).all() and (self.top_p >= 1.0).all() and (self.top_k <= 0).all())
-
-    def rows(self, chosen: slice | Ints) -> "Knobs":
-        """The parameters of some rows."""
-        return Knobs(self.temperature[chosen], self.top_p[chosen], self.top_k[chosen])
+    def __post_init__(self) -> None:
+        plain = (self.temperature == 1.0).all() and (self.top_p >= 1.0).all() and (self.top_k <= 0).all()
+        object.__setattr__(self, "plain", bool(plain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def draw(logits: npt.NDArray[np.float32], chance: Floats, knobs: Knobs) -> Draws
     scores -= scores.max(axis=1, keepdims=True)
     weights = np.exp(scores)
     log_total = np.log(weights.sum(axis=1))
-    if not knobs.plain():
+    if not knobs.plain:
         weights = _adjusted(scores, weights, knobs)
     tokens = _invert(weights, chance)
     logprob = scores[np.arange(len(tokens)), tokens] - log_total
