@@ -17,12 +17,12 @@ from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
 
+from pipelines.verify.answers.policy import POLICY, Asked, asked, same_quantity
+from pipelines.verify.answers.reading import Reading, choice, normal_spelling, read
+from pipelines.verify.answers.same import Judge
 from pipelines.verify.extract import Extracted, final_answer, judged_text
 from pipelines.verify.number import UNFINISHED, plain_text, prompt_text
-from pipelines.verify.policy import POLICY, Asked, asked, same_quantity
-from pipelines.verify.pool import Limits, WorkerPool
-from pipelines.verify.reading import Reading, choice, normal_spelling, read
-from pipelines.verify.same import Judge
+from pipelines.verify.workers.pool import Limits, WorkerPool
 from storage.records import Completion, Outcome, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
@@ -31,7 +31,7 @@ _LONGEST_ANSWER = 2_000
 _AFTER_SPAN = 40
 _REMEMBERED = 50_000
 _WINDOW = 512
-JOB = "pipelines.verify.judgement:decide"
+JOB = "pipelines.verify.workers.judgement:decide"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from time import perf_counter
 
+from pipelines.verify.answers.policy import POLICY, asked, same_quantity
+from pipelines.verify.answers.quantity import Quantity, parse_quantity
 from pipelines.verify.extract import Extracted, final_answer, judged_text
-from pipelines.verify.policy import POLICY, asked, same_quantity
-from pipelines.verify.quantity import Quantity, parse_quantity
 from storage.records import Completion, Outcome, Problem, Prompt, Verdict
 
 _TOKEN = re.compile(

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.verify.mathematics import MathVerifier
-from pipelines.verify.pool import Limits
+from pipelines.verify.workers.pool import Limits
 from storage.records import Completion, Message, Problem, Verdict
 
-HERE = str(Path(__file__).parent)
+HERE = str(Path(__file__).parent / "workers")
 ROOT = str(Path(__file__).parents[3])
 NEEDS_A_WORKER = (r"\sin 2x", r"\boxed{2\sin x\cos x}")
 

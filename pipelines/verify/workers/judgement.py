@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from pipelines.verify import library, numeric
-from pipelines.verify.policy import Asked
-from pipelines.verify.reading import read
-from pipelines.verify.same import Judge
+from pipelines.verify.answers import numeric
+from pipelines.verify.answers.policy import Asked
+from pipelines.verify.answers.reading import read
+from pipelines.verify.answers.same import Judge
+from pipelines.verify.workers import library
 
 
 def warm_up() -> None:

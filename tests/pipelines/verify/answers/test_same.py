@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.verify.policy import asked
-from pipelines.verify.reading import read
-from pipelines.verify.same import Judge
+from pipelines.verify.answers.policy import asked
+from pipelines.verify.answers.reading import read
+from pipelines.verify.answers.same import Judge
 
 PAIRS = [
     # formulas

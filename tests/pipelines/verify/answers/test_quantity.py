@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.quantity import Quantity, parse_quantity, print_slack
+from pipelines.verify.answers.quantity import Quantity, parse_quantity, print_slack
 
 READ = [
     ("18", Fraction(18), "", ""),

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.verify import algebra
-from pipelines.verify.algebra import Formula, Unsupported
-from pipelines.verify.grammar import Node
-from pipelines.verify.meaning import Collection, Interval, Matrix, Named, Relation, Scalar, Union, Value, Words
-from pipelines.verify.policy import Asked, same_number, same_unit
+from pipelines.verify.answers import algebra
+from pipelines.verify.answers.algebra import Formula, Unsupported
+from pipelines.verify.answers.grammar import Node
+from pipelines.verify.answers.meaning import Collection, Interval, Matrix, Named, Relation, Scalar, Union, Value, Words
+from pipelines.verify.answers.policy import Asked, same_number, same_unit
 
 Oracle = Callable[[Node, Node], bool | None]
 _MAX_UNORDERED = 40

@@ -5,7 +5,7 @@ from functools import reduce
 
 import pytest
 
-from pipelines.verify.algebra import (
+from pipelines.verify.answers.algebra import (
     Formula,
     Unsupported,
     add,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from pipelines.verify.algebra import Unsupported
+from pipelines.verify.answers.algebra import Unsupported
 
 MAX_LENGTH = 2_000
 MAX_TOKENS = 2_000

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from pipelines.verify import algebra
-from pipelines.verify.algebra import Formula, Unsupported
-from pipelines.verify.formulas import formula, symbol_name
-from pipelines.verify.grammar import Node
-from pipelines.verify.quantity import print_slack
+from pipelines.verify.answers import algebra
+from pipelines.verify.answers.algebra import Formula, Unsupported
+from pipelines.verify.answers.formulas import formula, symbol_name
+from pipelines.verify.answers.grammar import Node
+from pipelines.verify.answers.quantity import print_slack
 
 Kind = Literal["list", "either", "()", "[]", "set", "ratio"]
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])

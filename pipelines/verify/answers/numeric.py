@@ -12,9 +12,9 @@ from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
-from pipelines.verify.formulas import PRODUCTS, SUMS, symbol_name
-from pipelines.verify.grammar import Node
-from pipelines.verify.quantity import print_slack
+from pipelines.verify.answers.formulas import PRODUCTS, SUMS, symbol_name
+from pipelines.verify.answers.grammar import Node
+from pipelines.verify.answers.quantity import print_slack
 
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _DIGITS = (130, 260)

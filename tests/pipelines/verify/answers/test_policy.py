@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.verify.policy import asked, known_unit, same_quantity
-from pipelines.verify.quantity import parse_quantity
+from pipelines.verify.answers.policy import asked, known_unit, same_quantity
+from pipelines.verify.answers.quantity import parse_quantity
 
 PLAIN = "How much does she pay?"
 PERCENT = "What percent of the eggs is left?"

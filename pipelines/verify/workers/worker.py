@@ -1,8 +1,8 @@
 """A worker process: answers questions on its standard input until that closes. Knows its job by name and nothing of it.
 
-Started as `python -m pipelines.verify.worker JOB CPU_SECONDS MEMORY_BYTES`. A message is four bytes of length and JSON,
-both ways; never pickle, for the job reads hostile text. Each question has its own limit of CPU seconds, set with a
-profiling timer whose signal kills the process even inside C code; waiting costs nothing. RLIMIT_AS bounds the memory.
+Started as `python -m pipelines.verify.workers.worker JOB CPU_SECONDS MEMORY_BYTES`. A message is four bytes of length
+and JSON, both ways; never pickle, for the job reads hostile text. Each question has its own limit of CPU seconds, set
+with a profiling timer whose signal kills the process even inside C code; waiting costs nothing. RLIMIT_AS bounds memory.
 """
 
 import contextlib

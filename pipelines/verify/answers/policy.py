@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from pipelines.verify.quantity import SCALES, Quantity
+from pipelines.verify.answers.quantity import SCALES, Quantity
 
 POLICY = "percent.asked-units.known-order.asked-brackets.kept-decimals.exact"
 """The policy as it stands in a verifier's version; change it with any rule above."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.verify.grammar import parse
-from pipelines.verify.notation import tokens
-from pipelines.verify.numeric import agree
+from pipelines.verify.answers.grammar import parse
+from pipelines.verify.answers.notation import tokens
+from pipelines.verify.answers.numeric import agree
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from pipelines.verify.notation import clean
+from pipelines.verify.answers.notation import clean
 
 _NUMERAL = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _LETTER = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from pipelines.verify import algebra
-from pipelines.verify.algebra import Formula, Unsupported
-from pipelines.verify.grammar import Node
+from pipelines.verify.answers import algebra
+from pipelines.verify.answers.algebra import Formula, Unsupported
+from pipelines.verify.answers.grammar import Node
 
 SUMS, PRODUCTS = frozenset("+-"), frozenset("*/")
 _COMBINE: Mapping[str, Callable[[Formula, Formula], Formula]] = {

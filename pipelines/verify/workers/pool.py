@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.verify.worker import read_message, write_message
+from pipelines.verify.workers.worker import read_message, write_message
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _WATCH_SECONDS = 5.0
 
 
@@ -46,7 +46,15 @@ class Worker:
         self.limits = limits
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *path])}
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pipelines.verify.worker", job, str(limits.cpu_seconds), str(limits.memory_bytes)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "pipelines.verify.workers.worker",
+                job,
+                str(limits.cpu_seconds),
+                str(limits.memory_bytes),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -4,11 +4,22 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.verify.algebra import Unsupported, fresh_budget
-from pipelines.verify.grammar import parse
-from pipelines.verify.meaning import Collection, Interval, Matrix, Named, Relation, Scalar, Union, Value, Words, meaning
-from pipelines.verify.notation import clean, tokens
-from pipelines.verify.quantity import Quantity, parse_quantity
+from pipelines.verify.answers.algebra import Unsupported, fresh_budget
+from pipelines.verify.answers.grammar import parse
+from pipelines.verify.answers.meaning import (
+    Collection,
+    Interval,
+    Matrix,
+    Named,
+    Relation,
+    Scalar,
+    Union,
+    Value,
+    Words,
+    meaning,
+)
+from pipelines.verify.answers.notation import clean, tokens
+from pipelines.verify.answers.quantity import Quantity, parse_quantity
 
 _WRAPPER = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|mathbf|mathit|operatorname|boxed|fbox)\s*\{([^{}]*)\}")
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.verify.pool import Limits, WorkerPool
+from pipelines.verify.workers.pool import Limits, WorkerPool
 
 HERE = str(Path(__file__).parent)
-ROOT = str(Path(__file__).parents[3])
+ROOT = str(Path(__file__).parents[4])
 QUICK = Limits(cpu_seconds=0.3, memory_bytes=1 << 30, stall_seconds=60)
 
 
@@ -114,7 +114,7 @@ def test_a_dropped_pool_ends_its_workers() -> None:
 
 PARENT = """
 import sys, time
-from pipelines.verify.pool import WorkerPool
+from pipelines.verify.workers.pool import WorkerPool
 pool = WorkerPool("jobs:echo", workers=1, path=[sys.argv[1]])
 print(pool.ask({"text": "x"})["pid"], flush=True)
 time.sleep(60)

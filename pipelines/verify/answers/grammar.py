@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.verify.algebra import Unsupported
-from pipelines.verify.notation import Token
+from pipelines.verify.answers.algebra import Unsupported
+from pipelines.verify.answers.notation import Token
 
 MAX_DEPTH = 60
 RELATIONS = frozenset("=<>≤≥≠∈≈")
