@@ -57,13 +57,24 @@ def train(  # noqa: PLR0913
     from pipelines.train.run import Job, train_model
 
     job = Job(out, settings, resume, minutes * 60 if minutes is not None else float("inf"))
-    with _progress(job) as report:
-        trained = train_model(job, report)
+    try:
+        with _progress(job) as report:
+            trained = train_model(job, report)
+    except KeyboardInterrupt:
+        note(f"Interrupted; what the last checkpoint holds goes on with: {_again(out, settings)}")
+        raise
     if not trained.finished:
         note(f"Stopped at step {trained.progress.step} of {steps}.")
-        return line(f"Next: rollmill train --out {out} --steps {steps} --seed {seed} --resume")
+        return line(f"Next: {_again(out, settings)}")
     scores = _measured(out, measure) if measure else {}
     return as_json({"out": str(out), "scores": scores}) if json else _tell(out, scores)
+
+
+def _again(out: Path, settings: TrainSettings) -> str:
+    """The command that goes on."""
+    changed = {name: getattr(settings, name) for name in ("steps", "seed", "threads")}
+    options = "".join(f" --{name} {value}" for name, value in changed.items() if value != getattr(DEFAULTS, name))
+    return f"rollmill train --out {out}{options} --resume"
 
 
 def _check(out: Path, *, resume: bool) -> None:

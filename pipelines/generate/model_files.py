@@ -39,18 +39,23 @@ class ModelFiles:
         digest = hashlib.sha256()
         for name in NEEDED:
             digest.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
-        config = json.loads((folder / "config.json").read_text())
-        heads, width = config["num_attention_heads"], config["hidden_size"]
-        return cls(
-            folder=folder,
-            digest=digest.hexdigest()[:32],
-            layers=config["num_hidden_layers"],
-            heads=config.get("num_key_value_heads", heads),
-            head_dim=config.get("head_dim", width // heads),
-            vocabulary=config["vocab_size"],
-            context=config["max_position_embeddings"],
-            end=config["eos_token_id"],
-        )
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            heads, width = config["num_attention_heads"], config["hidden_size"]
+            return cls(
+                folder=folder,
+                digest=digest.hexdigest()[:32],
+                layers=config["num_hidden_layers"],
+                heads=config.get("num_key_value_heads", heads),
+                head_dim=config.get("head_dim", width // heads),
+                vocabulary=config["vocab_size"],
+                context=config["max_position_embeddings"],
+                end=config["eos_token_id"],
+            )
+        except ValueError as error:
+            raise SetupError(f"{model}/config.json is not JSON.", next_command="write the model folder again") from error
+        except KeyError as error:
+            raise SetupError(f"{model}/config.json has no {error}.", next_command="write the model folder again") from error
 
 
 def _found(model: str) -> Path:

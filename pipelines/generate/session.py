@@ -14,12 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.generate.model_files import ModelFiles
+from storage.errors import SetupError
 
 Array = npt.NDArray[np.float32]
 
 SLOTS = 16
 SIZES = (1, 2, 4, 8, 16)
 PROBE_STEPS = 5
+INPUTS = ("input_ids", "seqlens_k", "total_sequence_length")
+PARTS = ("key", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,8 @@ class Session:
     """One loaded graph; safe to use from several threads, each with a tile of its own."""
 
     def __init__(self, files: ModelFiles) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         self.files = files
-        self.run = onnxruntime.InferenceSession(
-            str(files.folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self.run = _loaded(files)
         self._idle: list[Tile] = []
         self.sizes = agreeing_sizes(self)
 
@@ -139,6 +134,32 @@ def _probe(session: Session, size: int, place: int) -> Array:
     return np.asarray(seen)
 
 
+def _loaded(files: ModelFiles) -> Any:
+    """The graph in onnxruntime, one thread a call; SetupError if it is no graph or has not our inputs."""
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    graph = str(files.folder / "model.onnx")
+    advice = f"rollmill train --out models/NAME, or another engine for {files.name}"
+    try:
+        run = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.InvalidArgument, state.NotImplemented) as error:
+        reason = str(error).splitlines()[0]
+        raise SetupError(f"onnxruntime cannot load {files.name}/model.onnx: {reason}", next_command=advice) from error
+    lacking = [name for name in _input_names(files) if name not in {one.name for one in run.get_inputs()}]
+    if lacking:
+        raise SetupError(f"{files.name}/model.onnx has no input {lacking[0]!r}.", next_command=advice)
+    return run
+
+
+def _input_names(files: ModelFiles) -> list[str]:
+    return [*INPUTS, *(f"past.{layer}.{part}" for layer in range(files.layers) for part in PARTS)]
+
+
 def _cache(files: ModelFiles, rows: int, length: int) -> Array:
     """Keys and values of all layers, zeros: (layers * 2, rows, heads, length, head_dim)."""
     return np.zeros((files.layers * 2, rows, files.heads, length, files.head_dim), dtype=np.float32)
@@ -150,13 +171,12 @@ def _bind(session: Session, arrays: tuple[npt.NDArray[Any], ...], cache: Array) 
     The binding holds addresses only: the caller keeps the arrays alive.
     """
     binding = session.run.io_binding()
-    names = ("input_ids", "seqlens_k", "total_sequence_length")
-    for name, array in zip(names, arrays[:3], strict=True):
+    for name, array in zip(INPUTS, arrays[:3], strict=True):
         binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
     logits = arrays[3]
     binding.bind_output("logits", "cpu", 0, logits.dtype.type, logits.shape, logits.ctypes.data)
     for at, part in enumerate(cache):
-        name = f"{at // 2}.{('key', 'value')[at % 2]}"
+        name = f"{at // 2}.{PARTS[at % 2]}"
         binding.bind_input(f"past.{name}", "cpu", 0, part.dtype.type, part.shape, part.ctypes.data)
         binding.bind_output(f"present.{name}", "cpu", 0, part.dtype.type, part.shape, part.ctypes.data)
     return binding

@@ -63,7 +63,7 @@ def test_a_training_in_two_parts_leaves_a_model_and_the_next_command(tmp_path, c
     assert run([*common, "--minutes", "0"]) == 0
     said = capsys.readouterr()
     assert said.err == "Stopped at step 0 of 2.\n"
-    assert said.out == f"Next: rollmill train --out {out} --steps 2 --seed 20 --resume\n"
+    assert said.out == f"Next: rollmill train --out {out} --steps 2 --threads 1 --resume\n"
     assert run([*common, "--resume"]) == 0
     assert capsys.readouterr().out.startswith(f"Model in {out}.\n")
     assert json.loads((out / "training.json").read_text())["steps_done"] == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.generate.model_files import CHECKOUT, ModelFiles
+from pipelines.generate.session import Session
 from storage.errors import SetupError
 
 SHIPPED = CHECKOUT / "models" / "rollmill-tiny"
@@ -49,3 +50,30 @@ def test_a_folder_that_lacks_a_file_is_told_which(tmp_path):
 def test_the_shipped_model_is_small():
     files = [path for path in SHIPPED.iterdir() if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 20 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("config", "says"), [("{", "is not JSON."), ('{"num_attention_heads": 4}', "has no 'hidden_size'.")]
+)
+def test_a_config_that_cannot_be_read_is_a_setup_error(tmp_path, config, says):
+    copy = shutil.copytree(SHIPPED, tmp_path / "broken")
+    (copy / "config.json").write_text(config)
+    with pytest.raises(SetupError) as error:
+        ModelFiles.open(str(copy))
+    assert error.value.message.endswith(f"broken/config.json {says}")
+
+
+def test_a_graph_that_is_none_is_a_setup_error(tmp_path):
+    copy = shutil.copytree(SHIPPED, tmp_path / "broken")
+    (copy / "model.onnx").write_bytes(b"not a graph")
+    with pytest.raises(SetupError, match=r"onnxruntime cannot load broken/model\.onnx"):
+        Session(ModelFiles.open(str(copy)))
+
+
+def test_a_graph_with_other_inputs_is_a_setup_error(tmp_path):
+    """The shipped graph under a config that asks for a fifth layer."""
+    copy = shutil.copytree(SHIPPED, tmp_path / "other")
+    config = (copy / "config.json").read_text()
+    (copy / "config.json").write_text(config.replace('"num_hidden_layers": 4', '"num_hidden_layers": 5'))
+    with pytest.raises(SetupError, match=r"other/model\.onnx has no input 'past\.4\.key'"):
+        Session(ModelFiles.open(str(copy)))
