@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool, QueuePool
 
 from storage.errors import SetupError
 from storage.faults import ledger_error, read_only
@@ -132,13 +133,7 @@ def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
     try:
         if path is None:
             return create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
-        engine = create_engine(
-            "sqlite://",
-            creator=lambda: _connect_sqlite(path, read_only=read_only),
-            poolclass=_queue_pool(),
-            pool_size=8,
-            max_overflow=32,
-        )
+        engine = create_engine("sqlite://", creator=lambda: _connect_sqlite(path, read_only=read_only), **_pool(read_only))
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise SetupError(
             f"the driver for ledger url {url!r} is not installed.", next_command="pip install 'psycopg[binary]'"
@@ -147,10 +142,9 @@ def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
     return engine
 
 
-def _queue_pool() -> Any:
-    from sqlalchemy.pool import QueuePool
-
-    return QueuePool
+def _pool(read_only: bool) -> dict[str, Any]:
+    """A reader without write access opens the file each time: whether somebody writes decides how, see below."""
+    return {"poolclass": NullPool} if read_only else {"poolclass": QueuePool, "pool_size": 8, "max_overflow": 32}
 
 
 def _connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:

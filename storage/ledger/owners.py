@@ -16,7 +16,7 @@ _CLOCK_SLACK = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """One process: host name, process number, start time in seconds since 1970."""
+    """One process: host, process number, start time in seconds since 1970."""
 
     host: str
     pid: int
@@ -24,7 +24,7 @@ class Owner:
 
     def alive(self) -> bool | None:
         """True or False on this host; None for a process of another host."""
-        if self.host not in (socket.gethostname(), _host_token(socket.gethostname())):
+        if self.host not in (_host(), _host_token(_host())):
             return None
         return _runs(self.pid, self.started)
 
@@ -59,7 +59,16 @@ def maker_of(file_id: str) -> Owner | None:
 def _owner(pid: int) -> Owner:
     import psutil
 
-    return Owner(socket.gethostname(), pid, float(psutil.Process(pid).create_time()))
+    return Owner(_host(), pid, float(psutil.Process(pid).create_time()))
+
+
+@functools.lru_cache(maxsize=1)
+def _host() -> str:
+    """The host name and, as containers may share one, the namespace in which process numbers count."""
+    try:
+        return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116 (a link to nowhere)
+    except OSError:
+        return socket.gethostname()
 
 
 @functools.lru_cache(maxsize=8)

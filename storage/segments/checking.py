@@ -7,7 +7,7 @@ read: a process that was dead then cannot register afterwards.
 import hashlib
 import time
 
-from storage.ledger.owners import maker_of
+from storage.ledger.owners import Owner, maker_of
 from storage.segments.binding import bind
 from storage.segments.keys import LostSegment, Segment
 from storage.segments.place import Place
@@ -26,7 +26,7 @@ def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostS
     suspects = []
     for kind in KINDS:
         segments = registry.segments(kind)
-        sizes = place.sizes((segment.kind, segment.id) for segment in segments)
+        sizes = place.sizes(((segment.kind, segment.id) for segment in segments), fresh=True)
         for segment in segments:
             problem = _problem(place, segment, sizes.get(segment.id), deep=deep)
             if problem:
@@ -45,7 +45,8 @@ def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostS
 def sweep(registry: Registry, place: Place, *, grace: float = GRACE_SECONDS) -> int:
     """Remove files whose maker died before registering them, and files long replaced by compaction; how many."""
     bind(registry, place)
-    dead = [(path, file_id) for path, file_id in place.files() if _is_dead(file_id)]
+    lives: dict[Owner, bool | None] = {}
+    dead = [(path, file_id) for path, file_id in place.files() if _is_dead(place, path, file_id, lives)]
     known = registry.known_ids() if dead else set()
     removed = 0
     for path, file_id in dead:
@@ -55,14 +56,15 @@ def sweep(registry: Registry, place: Place, *, grace: float = GRACE_SECONDS) -> 
     return removed + registry.forget_retired(grace, place.remove)
 
 
-def _is_dead(file_id: str) -> bool:
+def _is_dead(place: Place, path: str, file_id: str, lives: dict[Owner, bool | None]) -> bool:
     maker = maker_of(file_id)
     if maker is None:
         return False
-    alive = maker.alive()
-    if alive is None:
-        return time.time() - maker.started > FOREIGN_SECONDS
-    return not alive
+    if maker not in lives:  # thousands of files have few makers
+        lives[maker] = maker.alive()
+    if lives[maker] is None:
+        return time.time() - place.modified(path) > FOREIGN_SECONDS
+    return not lives[maker]
 
 
 def _problem(place: Place, segment: Segment, size: int | None, *, deep: bool) -> str | None:

@@ -38,7 +38,7 @@ class LocalPlace:
             sync(final.parent)
         failpoints.hit("segment.renamed")
 
-    def sizes(self, files: Iterable[tuple[str, str]]) -> dict[str, int]:
+    def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:  # noqa: ARG002
         found = {}
         for kind, segment_id in files:
             try:
@@ -55,6 +55,9 @@ class LocalPlace:
             file_id = file_id_of(path.name)
             if file_id:
                 yield str(path), file_id
+
+    def modified(self, path: str) -> float:
+        return Path(path).stat().st_mtime
 
     def open(self, kind: str, segment_id: str) -> Any:
         return Path(self.path(kind, segment_id)).open("rb")

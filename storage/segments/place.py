@@ -25,8 +25,8 @@ class Place(Protocol):
         """Make the file that `write` writes durable under its final name."""
         ...
 
-    def sizes(self, files: Iterable[tuple[str, str]]) -> dict[str, int]:
-        """Bytes of each (kind, segment id) that exists, by segment id."""
+    def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:
+        """Bytes of each (kind, segment id) that exists, by segment id; `fresh`: not from an earlier listing."""
         ...
 
     def remove(self, kind: str, segment_id: str) -> None:
@@ -35,6 +35,10 @@ class Place(Protocol):
 
     def files(self) -> Iterator[tuple[str, str]]:
         """(path, segment id) of every segment file here, temporary ones included."""
+        ...
+
+    def modified(self, path: str) -> float:
+        """When a file that `files` named was last written, in seconds since 1970."""
         ...
 
     def discard(self, path: str) -> None:

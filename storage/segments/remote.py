@@ -3,6 +3,7 @@
 Object stores have no rename; an object is whole or absent, so a put needs no temporary name.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from storage import failpoints
 from storage.errors import SetupError
 from storage.faults import explained
 from storage.segments.place import OWNER, SUFFIX, TEMPORARY, file_id_of, sync
+
+# A listing of thousands of objects takes seconds, and objects do not vanish by the minute.
+LISTING_SECONDS = 60.0
 
 
 class RemotePlace:
@@ -21,6 +25,8 @@ class RemotePlace:
         self.where = self.url
         self.scratch = scratch
         self._fs, self._root = _filesystem(self.url)
+        self._sizes: dict[str, int] = {}
+        self._sized_at = 0.0
 
     def path(self, kind: str, segment_id: str) -> str:
         return f"{self.url}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
@@ -41,11 +47,15 @@ class RemotePlace:
                 temporary.unlink(missing_ok=True)
         failpoints.hit("segment.renamed")
 
-    def sizes(self, files: Iterable[tuple[str, str]]) -> dict[str, int]:
+    def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:
         wanted = {segment_id for _, segment_id in files}
-        listed = self._listed() if wanted else {}
-        found = {file_id_of(path.rsplit("/", 1)[-1]): int(info["size"]) for path, info in listed.items()}
-        return {segment_id: found[segment_id] for segment_id in wanted & found.keys() if segment_id}
+        stale = fresh or time.monotonic() - self._sized_at > LISTING_SECONDS or not wanted <= self._sizes.keys()
+        if wanted and stale:
+            listed = self._listed().items()
+            named = {file_id_of(path.rsplit("/", 1)[-1]): int(info["size"]) for path, info in listed}
+            self._sizes = {segment_id: size for segment_id, size in named.items() if segment_id}
+            self._sized_at = time.monotonic()
+        return {segment_id: self._sizes[segment_id] for segment_id in wanted & self._sizes.keys()}
 
     def remove(self, kind: str, segment_id: str) -> None:
         target = self._target(kind, segment_id)
@@ -57,6 +67,11 @@ class RemotePlace:
             file_id = file_id_of(path.rsplit("/", 1)[-1])
             if file_id:
                 yield path, file_id
+
+    def modified(self, path: str) -> float:
+        if Path(path).parent == self.scratch:
+            return Path(path).stat().st_mtime
+        return float(self._fs.modified(path).timestamp())
 
     def open(self, kind: str, segment_id: str) -> Any:
         return self._fs.open(self._target(kind, segment_id), "rb")

@@ -134,17 +134,21 @@ print(use(Path(sys.argv[1])))
 """
 
 
-def test_a_read_only_workspace_is_read_and_refuses_to_write() -> None:
+@pytest.mark.parametrize("somebody_writes", [False, True])
+def test_a_read_only_workspace_is_read_and_refuses_to_write(somebody_writes: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        with Workspace.init(root) as workspace:
-            workspace.segments.commit(KEY, [Problem("2+2?", "4")])
+        workspace = Workspace.init(root)
+        workspace.segments.commit(KEY, [Problem("2+2?", "4")])
+        if not somebody_writes:
+            workspace.close()
         _permit(root, 0o555, 0o444)
         try:
             command = [sys.executable, "-c", READ_ONLY, str(root)]
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=_env())
         finally:
             _permit(root, 0o755, 0o644)
+            workspace.close()
     rest = "is read-only for this user. Next: make it writable or work on a copy of the workspace"
     places = f"the ledger {root}/.rollmill/ledger.sqlite", f"{root}/.rollmill/segments"
     assert (done.stdout.splitlines(), done.stderr) == ([*(f"{place} {rest}" for place in places), "1"], "")

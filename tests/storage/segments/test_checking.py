@@ -1,5 +1,6 @@
 """A file that is gone, short or altered is named and unregistered, and only its rows are missing."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -129,12 +130,15 @@ def test_unregistered_files_of_dead_processes_go_and_those_of_live_ones_stay(wor
     living = f"0{sound.stem[1:]}" if sound.stem[0] != "0" else f"1{sound.stem[1:]}"
     dead = f"{sound.stem[:24]}{0:08x}{sound.stem[32:]}"
     strange = sound.with_name("notes.txt")
-    made = [sound.with_name(f"{name}.parquet") for name in (living, dead)] + [
+    foreign, old = (f"{stem}{'0' * 8}{sound.stem[24:]}" for stem in (sound.stem[:15] + "0", sound.stem[:15] + "1"))
+    made = [sound.with_name(f"{name}.parquet") for name in (foreign, old)]
+    made += [sound.with_name(f"{name}.parquet") for name in (living, dead)] + [
         sound.with_name(f".tmp-{dead}.parquet"),
         strange,
     ]
     for path in made:
         path.write_bytes(b"x")
-    assert sweep(store.registry, store.place) == 2
-    assert [path.exists() for path in made] == [True, False, False, True]
+    os.utime(made[1], (0, 0))
+    assert sweep(store.registry, store.place) == 3
+    assert [path.exists() for path in made] == [True, False, True, False, False, True]
     assert sound.exists()
