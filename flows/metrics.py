@@ -14,6 +14,7 @@ from pipelines.stats import Estimate, pass_at_k, population_mean, undecided_boun
 from storage.records import OUTCOMES, StopRow
 
 if TYPE_CHECKING:
+    from flows.problems import MadeProblems
     from storage.versions import Snapshot
 
 ESTIMAND = "mean pass rate of problems from these templates"
@@ -35,7 +36,7 @@ class Counts:
         return self.drawn - self.undecided
 
 
-def funnel(snapshot: "Snapshot", *, made: int, stops: Sequence[StopRow], rounds: int) -> dict[str, Any]:
+def funnel(snapshot: "Snapshot", made: "MadeProblems", *, stops: Sequence[StopRow], rounds: int) -> dict[str, Any]:
     """How many of what, from problems made to rollouts kept, each loss by its reason."""
     decisions = snapshot.decisions
     kept = decisions["kept"].to_pylist()
@@ -47,8 +48,8 @@ def funnel(snapshot: "Snapshot", *, made: int, stops: Sequence[StopRow], rounds:
         if o == "correct"
     }
     return {
-        "problems_made": made,
-        "near_duplicate_problems": made - snapshot.problems.num_rows,
+        "problems_made": made.made,
+        "problems_dropped": dict(made.dropped),
         "problems": snapshot.problems.num_rows,
         "problems_solved": len(solved),
         "rounds": rounds,

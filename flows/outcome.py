@@ -62,7 +62,7 @@ def write_problem_report(root: Path, loaded: "LoadedRecipe", problems: MadeProbl
     row = {
         "digest": problems.digest,
         "made": problems.made,
-        "near_duplicates": problems.near_duplicates,
+        "dropped": dict(problems.dropped),
         "problems": len(problems.problems),
         "levels": dict(sorted(levels.items())),
     }

@@ -33,7 +33,7 @@ def preview(job: Job) -> dict[str, Any]:
 
 
 def _sizes(problems: MadeProblems) -> dict[str, int]:
-    return {"problems": len(problems.problems), "near_duplicates": problems.near_duplicates}
+    return {"made": problems.made, "problems": len(problems.problems)}
 
 
 def _first_round(spec: "MillSpec") -> Iterator[str]:

@@ -1,8 +1,9 @@
-"""The problems of a recipe: made by its synthesizer or read from an import, less near duplicates; and the held-out ones.
+"""The problems of a recipe, made or imported, less held-out ones and near duplicates; and the held-out ones themselves.
 
 A pure function of the recipe and of what was imported. Knows no run.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from flows.recipe import LoadedRecipe
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.records import Problem, Prompt
+from storage.segments.schema import from_table, to_table
 
 if TYPE_CHECKING:
     from storage.workspace import Workspace
@@ -17,15 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MadeProblems:
-    """The problems of a run in a fixed order, and how many there were before near duplicates were dropped."""
+    """The problems of a run in a fixed order, how many there were before, and how many were dropped for which reason."""
 
     problems: tuple[Problem, ...]
     made: int
-
-    @property
-    def near_duplicates(self) -> int:
-        """How many were dropped because an earlier one says nearly the same."""
-        return self.made - len(self.problems)
+    dropped: Mapping[str, int]
 
     @property
     def digest(self) -> str:
@@ -47,7 +45,12 @@ def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProble
     """The problems of the recipe, without storing any."""
     part = loaded.recipe.problems
     made = _imported(workspace, part.imported, part.count) if part.imported is not None else _synthesized(loaded)
-    return MadeProblems(tuple(_without_near_duplicates(made, part.near_duplicates)), len(made))
+    apart = _without_held_out(made, held_out(loaded))
+    kept = _without_near_duplicates(apart, part.near_duplicates)
+    if not kept:
+        raise SetupError("every problem is one of the evaluation problems.", next_command="rollmill recipe show RECIPE")
+    dropped = {"held_out": len(made) - len(apart), "near_duplicate": len(apart) - len(kept)}
+    return MadeProblems(tuple(kept), len(made), dropped)
 
 
 def held_out(loaded: LoadedRecipe) -> list[Problem]:
@@ -62,8 +65,9 @@ def problems_key(loaded: LoadedRecipe) -> Any:
 
     assert loaded.synthesizer is not None
     maker = loaded.synthesizer.build()
-    part = loaded.canonical()["problems"]
-    return SegmentKey("problems", maker.name, maker.version, digest128([part, loaded.recipe.seed]))
+    canonical = loaded.canonical()
+    identity = [canonical["problems"], canonical["evaluation"], loaded.recipe.seed]
+    return SegmentKey("problems", maker.name, maker.version, digest128(identity))
 
 
 def prompt_text(prompt: Prompt) -> str:
@@ -81,8 +85,6 @@ def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
 
 def _imported(workspace: "Workspace", name: str, count: int | None) -> list[Problem]:
     """Sorted by id, so that the order of importing changes nothing; the first `count` are then a random sample."""
-    from storage.segments.schema import from_table
-
     producer = f"import:{name}"
     rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer))
     if not rows:
@@ -91,6 +93,20 @@ def _imported(workspace: "Workspace", name: str, count: int | None) -> list[Prob
         )
     unique = {problem.id: problem for problem in rows}
     return [unique[key] for key in sorted(unique)][:count]
+
+
+def _without_held_out(problems: list[Problem], evaluation: list[Problem]) -> list[Problem]:
+    """Dropped are evaluation problems, edited copies of them, and those with the same solution graph and numbers.
+
+    The gate would refuse them anyway, after they were drawn for.
+    """
+    if not evaluation:
+        return problems
+    from pipelines.gate.overlap import LEAKS, EvaluationSet, problem_hits
+
+    hits = problem_hits(EvaluationSet(evaluation), to_table("problems", problems))
+    leaks = {hit.row for hit in hits if hit.found in LEAKS}
+    return [problem for problem in problems if problem.id not in leaks]
 
 
 def _without_near_duplicates(problems: list[Problem], threshold: float | None) -> list[Problem]:

@@ -80,6 +80,7 @@ def _parts(parts: list[tuple[str, str]]) -> pa.Table:
 def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
     spec, loaded = opened.spec, opened.loaded
     runs = opened.workspace.runs
+    rounds = sum(map(bool, runs.plans(spec.run)))
     return {
         "recipe": loaded.canonical(),
         "recipe_hash": loaded.recipe_hash,
@@ -90,9 +91,7 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
         "verifiers": [{"name": name, "version": version} for name, version in spec.chain()],
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
-        "funnel": funnel(
-            bare, made=opened.problems.made, stops=runs.stops(spec.run), rounds=sum(map(bool, runs.plans(spec.run)))
-        ),
+        "funnel": funnel(bare, opened.problems, stops=runs.stops(spec.run), rounds=rounds),
         "metrics": metrics(bare, prefix=prefix_of(opened)),
     }
 

@@ -34,10 +34,10 @@ def _title(outcome: Mapping[str, Any]) -> list[str]:
 
 def _funnel(funnel: Mapping[str, Any], spent: Mapping[str, Any]) -> list[str]:
     drawn = funnel["drawn"]
-    near = f"   {funnel['problems_made']:,} made, {funnel['near_duplicate_problems']:,} near duplicates dropped"
+    made = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
     dropped = " · ".join(f"{reason} {count:,}" for reason, count in _largest_first(funnel["dropped"]))
     lines = [
-        f"  problems     {funnel['problems']:>9,}{near}",
+        f"  problems     {funnel['problems']:>9,}{made}",
         f"  completions  {drawn:>9,}   in {_plural(spent['rounds'], 'round')}: {spent['drawn']:,} drawn now, "
         f"{drawn - spent['drawn']:,} there before",
         *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
@@ -82,6 +82,12 @@ def _ending(outcome: Mapping[str, Any], root: Path) -> list[str]:
         f"  rollmill dataset export {name} --format sft --out {name}.jsonl",
         f"  {third if outcome['version'] > 1 else 'rollmill dashboard'}",
     ]
+
+
+def dropped_problems(dropped: Mapping[str, int]) -> str:
+    """`dropped: held_out 7 · near_duplicate 2`, or that none was."""
+    found = " · ".join(f"{reason} {count:,}" for reason, count in _largest_first(dropped) if count)
+    return f"dropped: {found}" if found else "none dropped"
 
 
 def _relative(text: str, root: Path) -> str:

@@ -44,7 +44,7 @@ def synthesize(
         "recipe": loaded.recipe.name,
         "digest": found.digest,
         "made": found.made,
-        "near_duplicates": found.near_duplicates,
+        "dropped": dict(found.dropped),
         "problems": len(found.problems),
         "levels": {str(level): levels[level] for level in sorted(levels, key=lambda level: (level is None, level))},
         "seconds": round(time.monotonic() - started, 3),
@@ -56,11 +56,12 @@ def synthesize(
 
 
 def _page(row: dict[str, Any], shown: Any, report: Path | None, recipe: Path) -> str:
+    from flows.cli.summary import dropped_problems
     from flows.problems import prompt_text
 
     lines = [
         *row["messages"],
-        f"{row['problems']:,} problems ({row['made']:,} made, {row['near_duplicates']:,} near duplicates dropped) "
+        f"{row['problems']:,} problems of {row['made']:,} made ({dropped_problems(row['dropped'])}) "
         f"in {row['seconds']:.1f} s, {'not stored' if report is None else 'stored'}.",
         columns(["level", "problems"], [[level, count] for level, count in row["levels"].items()]),
     ]

@@ -126,14 +126,26 @@ def test_the_summary(toy: Path, rollmill: Run) -> None:
 
 
 def test_the_gate_names_the_rows_and_publishes_nothing(toy: Path, rollmill: Run) -> None:
-    (toy / "toy.yaml").write_text(RECIPE.replace("split: held", "split: train").replace("seed: 1", "seed: 3"))
+    (toy / "toy.yaml").write_text(RECIPE.replace("min_kept: 10", "min_kept: 1000\n  level_shares: {1: [0.9, 1.0]}"))
     said = rollmill("curate", "toy.yaml", "--direct")
     assert said.status == 1
     assert "rollmill: the gate did not pass; nothing is published." in said.err
-    assert "FAILED" in said.err
+    assert "FAILED  kept: expected at least 1,000 rollouts, found " in said.err
+    assert "FAILED  level" in said.err
     assert not list((toy / "datasets").glob("toy/v*"))
     assert rollmill("runs", "list").out.splitlines()[1].split()[1] == "failed"
     assert "the gate did not pass" in rollmill("runs", "show").out
+
+
+def test_held_out_problems_are_dropped_before_anything_is_drawn(counted: Path, rollmill: Run) -> None:
+    text = RECIPE.replace("split: held", "split: train").replace("count: 12\n    seed: 1", "count: 5\n    seed: 3")
+    (counted / "toy.yaml").write_text(text)
+    funnel = outcome(rollmill)["funnel"]
+    assert (funnel["problems_made"], funnel["problems"]) == (12, 7)
+    assert funnel["problems_dropped"] == {"held_out": 5, "near_duplicate": 0}
+    (counted / "toy.yaml").write_text(text.replace("count: 5", "count: 12"))
+    said = rollmill("curate", "toy.yaml", "--direct")
+    assert (said.status, "every problem is one of the evaluation problems" in said.err) == (2, True)
 
 
 def test_dry_run_writes_nothing(counted: Path, rollmill: Run) -> None:
