@@ -138,7 +138,7 @@ def completion_hits(evaluation: EvaluationSet, completions: pa.Table, kept: set[
 
 def tokens(text: str) -> list[str]:
     """Lower-case words and numbers; thousands separators removed, so "1,000" is "1000"."""
-    return [word.replace(",", "") for word in _TOKEN.findall(text.lower())]
+    return [word.replace(",", "") if "," in word else word for word in _TOKEN.findall(text.lower())]
 
 
 def numbers(words: Iterable[str]) -> tuple[str, ...]:
