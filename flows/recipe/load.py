@@ -4,14 +4,14 @@ The hash covers the canonical JSON with every default filled in, those of the me
 the user's own files. Knows no workspace.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.methods import Resolved, registry, resolve
+from flows.recipe.methods import Resolved, parameters, registry, resolve
 from flows.recipe.parse import parse
-from flows.recipe.schema import Method, Recipe
+from flows.recipe.schema import Generate, Method, Recipe
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, sha256_text
 
@@ -68,7 +68,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         recipe=recipe,
         base=base,
         synthesizer=synthesizer,
-        engine=_engine(generate.engine, generate.options, base),
+        engine=_engine(generate, base),
         verifiers=_all("verifier", recipe.verify, base),
         scorers=_all("scorer", recipe.score, base),
         budget=resolve("budget", recipe.budget.method, recipe.budget.options, base=base),
@@ -81,12 +81,17 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
     return loaded
 
 
-def _engine(name: str, options: Mapping[str, Any], base: Path) -> Resolved | None:
+def _engine(generate: Generate, base: Path) -> Resolved | None:
+    """The engine, its model among the options that its constructor gets."""
+    name = generate.engine
     if name == IMPORTED:
         return None
     if ":" not in name and name not in registry("engine"):
         raise unknown_name("engine", name, [*registry("engine"), IMPORTED])
-    return resolve("engine", name, options, base=base)
+    if "model" in generate.options:
+        raise SetupError("generate.options.model: the model is named by generate.model.")
+    found = resolve("engine", name, generate.options, base=base)
+    return replace(found, options={**found.options, "model": generate.model}) if "model" in parameters(found.cls) else found
 
 
 def _all(role: str, methods: Sequence[Method], base: Path) -> tuple[Resolved, ...]:
@@ -97,5 +102,5 @@ def _with(data: dict[str, Any], method: Resolved | None) -> dict[str, Any]:
     """A section that holds its method's name and options inline, with the options filled in."""
     if method is None:
         return data
-    filled = {**data, "options": dict(method.options)}
+    filled = {**data, "options": {key: value for key, value in method.options.items() if key not in data}}
     return filled if method.source_sha256 is None else {**filled, "source_sha256": method.source_sha256}

@@ -27,6 +27,8 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
 }
 # What a profile decides, though a constructor takes it: these cannot change a row.
 PROFILE_OPTIONS = frozenset({"threads", "workers"})
+# What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
+INTERNAL_OPTIONS = frozenset({"job", "path", "limits"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def parameters(cls: type[Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    known = {key: p for key, p in parameters(cls).items() if key not in PROFILE_OPTIONS}
+    hidden = PROFILE_OPTIONS | INTERNAL_OPTIONS
+    known = {key: p for key, p in parameters(cls).items() if key not in hidden}
     for key in options:
         if key in PROFILE_OPTIONS:
             raise SetupError(f"{role} {name!r}: {key!r} cannot change a row; it belongs in a profile.")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flows.recipe import load_profile, load_recipe
 from storage.errors import SetupError
@@ -138,6 +139,21 @@ def test_a_wrong_override_is_named(tmp_path: Path, text: str, said: str) -> None
     with pytest.raises(SetupError) as caught:
         load_recipe(write(tmp_path, MINIMAL), sets=[text])
     assert said in str(caught.value).replace(f"{tmp_path}/", "")
+
+
+def test_the_recipes_model_reaches_the_engine(toy: Path) -> None:
+    loaded = load_recipe(toy / "toy.yaml", sets=["generate.model=toy-2"])
+    assert loaded.engine is not None
+    assert loaded.engine.build().model == "toy-2"
+    assert loaded.canonical()["generate"]["options"] == {"chance": 0.5}
+    with pytest.raises(SetupError, match=r"the model is named by generate\.model"):
+        load_recipe(toy / "toy.yaml", sets=["generate.options.model=toy-2"])
+
+
+def test_what_is_shown_is_itself_a_recipe_with_the_same_hash(tmp_path: Path) -> None:
+    loaded = load_recipe(ROOT / "recipes" / "arithmetic.yaml")
+    again = load_recipe(write(tmp_path, yaml.safe_dump(loaded.canonical())))
+    assert again.recipe_hash == loaded.recipe_hash
 
 
 def test_a_users_file_counts_with_its_content(toy: Path) -> None:
