@@ -38,7 +38,7 @@ class Embedded:
         self._files = ModelFiles.open(model)
         self.model = self._files.name
         self.model_digest = self._files.digest
-        self._threads = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
+        self._threads = threads or min(MAX_THREADS, _cores())
         self._vocabulary: Vocabulary | None = None
         self._session: Session | None = None
         self._loading = threading.Lock()
@@ -133,6 +133,11 @@ def _by_prompt(vocabulary: Vocabulary, requests: Sequence[Request]) -> Iterator[
         groups.setdefault(request.rendered, []).append(request)
     for rendered, same in groups.items():
         yield tuple(vocabulary.encode(rendered)), same
+
+
+def _cores() -> int:
+    """Cores this process may use; where the system does not say, all of them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_sampling(sampling: Sampling) -> None:
