@@ -1,11 +1,15 @@
 """The dashboard: `streamlit run dashboards/app.py`, or `rollmill dashboard`. Knows its pages and nothing they show."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from dashboards import page_datasets, page_difficulty, page_overview, page_problems
 from dashboards.opened import guarded
 
-st.set_page_config(page_title="Rollmill", page_icon=":material/grain:", layout="wide")
+ICON = Path(__file__).with_name("icon.png")  # a named icon would be fetched from another host
+
+st.set_page_config(page_title="Rollmill", page_icon=str(ICON), layout="wide")
 st.navigation(
     [
         st.Page(

@@ -109,10 +109,10 @@ def funnel_chart(funnel: Funnel) -> AnyChart:
     rows += [(f"dropped: {reason}", count, "#afb8c1") for reason, count in funnel.dropped_by_reason.items()]
     frame = pd.DataFrame(rows, columns=["stage", "rollouts", "colour"])
     base = alt.Chart(frame).encode(
-        y=alt.Y("stage:N", sort=list(frame["stage"]), title=None, axis=alt.Axis(labelLimit=260)),
+        y=alt.Y("stage:N", sort=list(frame["stage"]), title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)),
         x=alt.X("rollouts:Q"),
         tooltip=["stage", "rollouts"],
     )
     bars = base.mark_bar().encode(color=alt.Color("colour:N", scale=None))
     labels = base.mark_text(align="left", dx=4).encode(text=alt.Text("rollouts:Q", format=","))
-    return alt.layer(bars, labels).properties(height=28 * len(rows) + 40)
+    return alt.layer(bars, labels).properties(height=alt.Step(26))

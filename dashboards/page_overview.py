@@ -8,7 +8,8 @@ from dashboards.opened import reader
 from dashboards.plain_text import inert
 from storage.queries import Funnel, RunSummary, StageProgress, funnel, run_progress, run_scope, runs
 
-REFRESH = "2s"
+REFRESH_LIVE = "2s"
+REFRESH_IDLE = "10s"
 
 
 def show() -> None:
@@ -19,15 +20,21 @@ def show() -> None:
         st.info("No run yet. The main job needs no GPU and no download:")
         st.code("rollmill curate recipes/arithmetic.yaml", language=None)
         return
-    live = any(run.status == "running" for run in found)
-    st.fragment(_runs, run_every=REFRESH if live else None)()
+    live = _any_running(found)
+    st.fragment(_runs, run_every=REFRESH_LIVE if live else REFRESH_IDLE)(live=live)
 
 
-def _runs() -> None:
+def _any_running(found: list[RunSummary]) -> bool:
+    return any(run.status == "running" for run in found)
+
+
+def _runs(*, live: bool) -> None:
     found = runs(reader())
+    if _any_running(found) != live:
+        st.rerun()  # the whole page, which sets the pace of this fragment anew
     st.dataframe(_table(found), hide_index=True, width="stretch")
     ids = [run.id for run in found]
-    chosen = st.selectbox("Run", ids, key="overview-run")
+    chosen = st.selectbox("Run", ids, key=f"overview-run-{ids[0]}")  # a new run becomes the chosen one
     run = found[ids.index(chosen)]
     _one(run)
 

@@ -113,7 +113,7 @@ def _detail(scope: Scope, problem_id: str) -> None:
         "id": problem.id,
     }
     st.code("\n".join(f"{name:<10}{value}" for name, value in facts.items() if value not in (None, "")), language=None)
-    st.subheader(f"{len(detail.rollouts)} rollouts")
+    st.subheader("1 rollout" if len(detail.rollouts) == 1 else f"{len(detail.rollouts)} rollouts")
     for rollout in detail.rollouts:
         _rollout(rollout)
 
