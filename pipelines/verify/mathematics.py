@@ -27,6 +27,7 @@ from storage.records import Completion, Outcome, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
 _MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$|\$([^$]+)\$")
+_PROSE = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{4,}")
 _LONGEST_ANSWER = 2_000
 _AFTER_SPAN = 40
 _REMEMBERED = 50_000
@@ -238,11 +239,13 @@ def _same_values(reference: Reading, answer: Reading, question: Question) -> boo
 
 
 def _unreadable(reference: Reading, answer: Reading) -> bool | None:
-    """An answer in words is not a reference in mathematics; anything else unreadable goes on."""
-    if answer.normal == "" or (reference.value is not None and not re.search(r"[\d\\^]", answer.normal)):
+    """An answer in prose, or beyond all bounds, is not a reference in mathematics; anything else unreadable goes on."""
+    if answer.normal == "":
         return False
-    if reference.value is not None and answer.why.startswith("too "):
-        return False
+    if reference.value is not None:
+        prose = _PROSE.search(answer.normal) and "\\begin" not in answer.normal
+        if prose or answer.why.startswith("too ") or not re.search(r"[\d\\^]", answer.normal):
+            return False
     return None
 
 
