@@ -5,7 +5,6 @@ import os
 import warnings
 from typing import TYPE_CHECKING
 
-from flows.problems import held_out
 from flows.snapshot import prefix_of
 
 if TYPE_CHECKING:
@@ -38,6 +37,6 @@ def _check(opened: "Session") -> "GateResult":
         verifiers=tuple(opened.spec.chain()),
         drawn=sum(len(rows) for rows in opened.workspace.runs.plans(opened.run)),
         prefix=prefix_of(opened),
-        evaluation=held_out(opened.loaded),
+        evaluation=opened.problems.evaluation,
     )
     return gate.check(opened.snapshot, expected)

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MadeProblems:
-    """The problems of a run in a fixed order, how many there were before, and how many were dropped for which reason."""
+    """The problems of a run in a fixed order, how many there were before, how many were dropped for which reason.
+
+    `evaluation` are the held-out problems that they were kept apart from.
+    """
 
     problems: tuple[Problem, ...]
     made: int
     dropped: Mapping[str, int]
+    evaluation: tuple[Problem, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -45,12 +49,13 @@ def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProble
     """The problems of the recipe, without storing any."""
     part = loaded.recipe.problems
     made = _imported(workspace, part.imported, part.count) if part.imported is not None else _synthesized(loaded)
-    apart = _without_held_out(made, held_out(loaded))
+    evaluation = held_out(loaded)
+    apart = _without_held_out(made, evaluation)
     kept = _without_near_duplicates(apart, part.near_duplicates)
     if not kept:
         raise SetupError("every problem is one of the evaluation problems.", next_command="rollmill recipe show RECIPE")
     dropped = {"held_out": len(made) - len(apart), "near_duplicate": len(apart) - len(kept)}
-    return MadeProblems(tuple(kept), len(made), dropped)
+    return MadeProblems(tuple(kept), len(made), dropped, tuple(evaluation))
 
 
 def held_out(loaded: LoadedRecipe) -> list[Problem]:

@@ -84,9 +84,8 @@ class Bars:
         """Move the stage's bar."""
         values: dict[str, Any] = {"completed": stage.done, "total": stage.total, "note": _note(stage)}
         if stage.name not in self._tasks:
-            self._tasks[stage.name] = self.shown.add_task(SHOWN[stage.name], **values)
-        else:
-            self.shown.update(self._tasks[stage.name], **values)
+            self._tasks[stage.name] = self.shown.add_task(SHOWN[stage.name], note="")
+        self.shown.update(self._tasks[stage.name], **values)
 
 
 def _note(stage: Stage) -> str:

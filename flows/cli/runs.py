@@ -38,7 +38,7 @@ def list_(*, json: AsJson = False) -> None:
         return as_json(rows)
     if not rows:
         return line("No runs. Next: rollmill curate recipes/arithmetic.yaml")
-    cells = [[row["run"], row["status"], row["started"], row["done"], row["planned"]] for row in rows]
+    cells = [[row["run"], row["status"], row["started"], row["judged"], row["planned"]] for row in rows]
     return line(columns(["run", "status", "started", "judged", "planned"], cells))
 
 
@@ -151,7 +151,7 @@ def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
         "started": run.started_at.isoformat(sep=" ", timespec="seconds"),
         "finished": run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else None,
         "dataset": run.recipe.get("dataset", run.name),
-        "done": verify.done if verify else 0,
+        "judged": verify.done if verify else 0,
         "planned": verify.total if verify else 0,
     }
 

@@ -118,7 +118,7 @@ def test_up_serves_schedules_and_down_ends_only_that(up: Path) -> None:
     assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
     assert "Served: this workspace is up." in run(up, "schedule", "list").out
     assert until(lambda: run(up, "schedule", "run-now", "toy").status == 0)
-    assert until(lambda: '"done"' in run(up, "runs", "list", "--json").out, 120)
+    assert until(lambda: '"status": "done"' in run(up, "runs", "list", "--json").out, 120)
     assert json.loads(run(up, "dataset", "list", "--json").out)[0]["version"] == "toy@v1"
     again = curated(up)
     assert (again["created"], again["spent"]["drawn"]) == (False, 0)
@@ -135,7 +135,7 @@ def test_a_scheduled_run_ends_with_a_killed_standing_process(up: Path) -> None:
     (up / "toys.py").write_text((up / "toys.py").read_text().replace('"TOY_SLEEP", "0"', '"TOY_SLEEP", "1"'))
     assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
     assert until(lambda: run(up, "schedule", "run-now", "toy").status == 0)
-    assert until(lambda: '"running"' in run(up, "runs", "list", "--json").out, 120)
+    assert until(lambda: '"status": "running"' in run(up, "runs", "list", "--json").out, 120)
     standing = find_standing(up / ".rollmill")
     assert standing is not None
     standing.process.signal(signal.SIGKILL)
