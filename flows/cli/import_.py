@@ -108,7 +108,19 @@ def described(report: ImportReport) -> list[str]:
         lines.append(f"  row {number}")
         lines.extend(f"    {name:<14} {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
     if report.dry_run:
-        lines.append("  nothing was stored (--dry-run)")
-    elif not (report.problems.new or report.completions.new):
+        return [*lines, "  nothing was stored (--dry-run)"]
+    if not (report.problems.new or report.completions.new):
         lines.append("  nothing new: everything was already there")
-    return lines
+    return [*lines, _next(report)]
+
+
+def _next(report: ImportReport) -> str:
+    """What to do with what was imported."""
+    rollouts = report.completions.new or report.completions.already
+    if not rollouts:
+        return f"Next: rollmill import rollouts FILE --name NAME --problems {report.name}"
+    problems = report.name if report.problems.new or report.problems.already else report.of
+    return (
+        "Next: rollmill curate RECIPE, where the recipe has "
+        f"problems: {{imported: {problems}}} and generate: {{engine: imported}}"
+    )

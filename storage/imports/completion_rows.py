@@ -42,9 +42,10 @@ class Drawn:
 class CompletionRows:
     """Turns rows of one file into completions, numbering those without a sample index by (problem, model) in file order."""
 
-    def __init__(self, path: Path, columns: Columns) -> None:
+    def __init__(self, path: Path, columns: Columns, *, name: str) -> None:
         self._path = path
         self._columns = columns
+        self._name = name
         self._ordinals: Counter[tuple[str, str]] = Counter()
         self._unused = {columns.fields[name] for name in EMBEDDED_ALIASES if name in columns.fields}
         self.textless = 0
@@ -102,7 +103,7 @@ class CompletionRows:
         rest = self._columns.rest(values)
         meta = {name: cells.plain(value) for name, value in rest.items() if name not in self._unused}
         label = cells.yes_or_no(self._columns.get(values, "is_correct"))
-        named = {"problem_id": problem.id, "external_id": external_id, "is_correct": label}
+        named = {"import": self._name, "problem_id": problem.id, "external_id": external_id, "is_correct": label}
         return meta | {name: value for name, value in named.items() if value is not None}
 
     def notes(self) -> list[str]:

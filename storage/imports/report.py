@@ -17,11 +17,12 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """The result of one import; `samples` holds the first rows as they are stored."""
+    """The result of one import; `of` is the problem set that rollouts belong to, `samples` the first rows as stored."""
 
     name: str
     file: str
     rows: int
+    of: str | None = None
     problems: Count = Count()
     completions: Count = Count()
     mapping: dict[str, str] = field(default_factory=dict)

@@ -36,7 +36,7 @@ class _Pass:
     notes: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[str, Problem | None, Drawn]]:
-        completions = CompletionRows(self.spec.path, self.columns)
+        completions = CompletionRows(self.spec.path, self.columns, name=self.spec.name)
         for row in clean_rows(self.spec.path, self.sanitiser):
             self.rows += 1
             stored, problem = self.problems.problem(row)
@@ -64,6 +64,7 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
         name=spec.name,
         file=str(spec.path),
         rows=first.rows,
+        of=spec.problems,
         problems=writer.count("problems"),
         completions=writer.count("completions"),
         mapping=columns.shown(),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _PROMPT = "CASE WHEN starts_with(p.prompt, '\"') THEN p.prompt ->> '$' ELSE p.prompt END AS prompt"
 _COLUMNS = """
     p.reference, c.text, p.level, p.skill, p.template, p.source, p.kind, p.external_id, c.engine, c.model, c.sample_index,
+    CAST(c.meta ->> '$.is_correct' AS BOOLEAN) AS label,
     c.finish_reason, c.tokens_in, c.tokens_out, c.logprob_sum, c.self_certainty, c.reasoning, c.messages
 """
 _OF_SCOPE = f"""
@@ -33,8 +34,7 @@ _OF_SCOPE = f"""
     ORDER BY r.problem_id, r.sample_index, r.completion_id
 """
 _OF_WORKSPACE = f"""
-    SELECT p.id AS problem_id, c.id AS completion_id, {_PROMPT}, {_COLUMNS},
-           CAST(c.meta ->> '$.is_correct' AS BOOLEAN) AS label, v.verdicts
+    SELECT p.id AS problem_id, c.id AS completion_id, {_PROMPT}, {_COLUMNS}, v.verdicts
     FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
     LEFT JOIN (
         SELECT completion_id, problem_id, map_from_entries(list((verifier || ' ' || version, outcome))) AS verdicts

@@ -25,12 +25,16 @@ def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> Non
         "problems.jsonl: 2 rows",
         "  problems             2 new          0 already there",
         "  columns      external_id <- id, licence <- = 'MIT', prompt <- question, reference <- answer",
+        "Next: rollmill import rollouts FILE --name NAME --problems sums",
     ]
     said = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums", "--json")
     assert json.loads(said.out)["completions"] == {"new": 2, "already": 0}
     said = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums")
     assert said.out.splitlines()[1] == "  completions          0 new          2 already there"
-    assert said.out.splitlines()[-1] == "  nothing new: everything was already there"
+    assert said.out.splitlines()[-2:] == [
+        "  nothing new: everything was already there",
+        "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and generate: {engine: imported}",
+    ]
     with open_workspace(tmp_path) as ws:
         assert ws.rollouts().select("external_id, label").fetchall() == [("a", True), ("b", False)]
 

@@ -56,7 +56,7 @@ def test_a_rollout_is_stored_with_its_label_and_its_own_columns(sums: Workspace,
             text="It is 4.",
             finish_reason="length",
             tokens_out=9,
-            meta={"is_correct": True, "problem_id": SUM.id, "reward": 1.5},
+            meta={"import": "r", "is_correct": True, "problem_id": SUM.id, "reward": 1.5},
         )
     ]
 
@@ -88,7 +88,7 @@ def test_the_same_rows_under_a_second_name_are_still_counted_once(sums: Workspac
 
 def test_problems_are_found_by_prompt_where_no_id_is_given(sums: Workspace, jsonl: WriteLines) -> None:
     import_rollouts(sums, ImportSpec(jsonl({"question": "2+2?", "response": "4", "model": "m"}), "r", problems="sums"))
-    assert completions(sums)[0].meta == {"problem_id": SUM.id}
+    assert completions(sums)[0].meta == {"import": "r", "problem_id": SUM.id}
 
 
 def test_turns_make_the_text(sums: Workspace, jsonl: WriteLines) -> None:
@@ -113,7 +113,7 @@ def test_rollouts_may_carry_their_problems(ws: Workspace, jsonl: WriteLines) -> 
     assert from_table("problems", ws.segments.read("problems", producer="import:r")) == [
         Problem("2+2?", "4", source="sums", external_id="a")
     ]
-    assert completions(ws)[0].meta == {"problem_id": SUM.id}
+    assert completions(ws)[0].meta == {"import": "r", "problem_id": SUM.id}
     assert import_rollouts(ws, ImportSpec(jsonl(*rows), "r")).problems == Count(already=1)
 
 
