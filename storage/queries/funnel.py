@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from storage.queries.scope import Scope
 from storage.queries.views import PENDING
 
+_BY_PROBLEM = """
+CREATE TEMP TABLE counted AS
+SELECT problem_id, outcome, kept, reason, count(*) AS rows FROM outcomes GROUP BY ALL
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
@@ -32,14 +37,16 @@ class Funnel:
 def funnel(scope: Scope) -> Funnel:
     """The funnel of a scope, live while a run writes."""
     with scope.connection("outcomes") as connection:
-        groups = connection.execute("SELECT outcome, kept, reason, count(*) FROM outcomes GROUP BY ALL").fetchall()
+        connection.execute(_BY_PROBLEM)  # one pass over the rows; the rest is small
+        groups = connection.execute("SELECT outcome, kept, reason, sum(rows) FROM counted GROUP BY ALL").fetchall()
         problems, kept_problems = connection.execute(
-            "SELECT count(DISTINCT problem_id), count(DISTINCT problem_id) FILTER (kept) FROM outcomes"
+            "SELECT count(DISTINCT problem_id), count(DISTINCT problem_id) FILTER (kept) FROM counted"
         ).fetchall()[0]
     outcomes: dict[str, int] = {}
     dropped: dict[str, int] = {}
     kept = 0
-    for outcome, keep, reason, count in groups:
+    for outcome, keep, reason, found in groups:
+        count = int(found)
         outcomes[outcome] = outcomes.get(outcome, 0) + count
         if keep:
             kept += count
