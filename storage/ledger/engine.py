@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -44,8 +45,13 @@ class Ledger:
         self._writing = self._engine.execution_options(rollmill_write=True)
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        with self._explained():
-            migrate(self._writing, self.where, read_only=self.read_only)
+        weakref.finalize(self, _dispose, self._engine, self._pid)
+        try:
+            with self._explained():
+                migrate(self._writing, self.where, read_only=self.read_only)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def where(self) -> str:
@@ -106,6 +112,11 @@ class Ledger:
             raise known from error
 
 
+def _dispose(engine: Engine, pid: int) -> None:
+    """Close what nobody closed. After a fork the connections are the parent's: closing them would drop its locks."""
+    engine.dispose(close=pid == os.getpid())
+
+
 def _driver_url(url: str) -> str:
     return "postgresql+psycopg" + url[len("postgresql") :] if url.startswith("postgresql://") else url
 
@@ -154,10 +165,14 @@ def _connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:
         # Without its -wal file nobody is writing, and only then may a reader do without the shared-memory file.
         name += "?mode=ro" if path.with_name(path.name + "-wal").exists() else "?mode=ro&immutable=1"
     connection = sqlite3.connect(name, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-    connection.execute("PRAGMA foreign_keys=ON")
-    if not read_only:
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous=FULL")
+    try:
+        connection.execute("PRAGMA foreign_keys=ON")
+        if not read_only:
+            _use_wal(connection)
+            connection.execute("PRAGMA synchronous=FULL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -4,6 +4,7 @@ Commits go through `writing`, the ledger through `registry`, reading through Duc
 Usable from several threads; several processes each open their own store on the same workspace.
 """
 
+import os
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -106,7 +107,9 @@ class SegmentStore:
         """An in-memory DuckDB without views that can read this store's files; the caller closes it."""
         import duckdb
 
-        spill = Path(tempfile.gettempdir()) / "rollmill-duckdb"  # its default is a folder where the command was called
+        spill = (
+            Path(tempfile.gettempdir()) / f"rollmill-duckdb-{os.getuid()}"
+        )  # its default is a folder where the command was called
         extensions = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         connection = duckdb.connect(config={**extensions, "temp_directory": str(spill)})
         connection.execute("SET enable_progress_bar = false")  # it would be printed into --json

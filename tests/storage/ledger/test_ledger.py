@@ -70,6 +70,7 @@ def test_an_exception_rolls_back(tmp_path: Path) -> None:
     with ledger.read() as session:
         assert session.query(ProgressRow).count() == 0
     ledger.close()
+    ledger.close()
 
 
 def test_sqlite_is_durable_and_lets_readers_in(tmp_path: Path) -> None:
