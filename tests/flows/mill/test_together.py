@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.mill import Event, Limits, decide, run_all
+from flows.mill import Event, Limits, decide, plan_round, run_all, run_round
 from flows.mill.batches import batches_of
 from pipelines.budget import Fixed
-from storage.ledger.models import LeaseRow
 from tests.flows.mill.toy import ToyEngine, calls, content, spec, workspace
 
+CHECKOUT = Path(__file__).parents[3]
 FIXED = {"budget": Fixed(initial=4)}
 
 
@@ -51,7 +51,7 @@ def test_two_runs_at_once_share_the_work(tmp_path: Path) -> None:
 def test_two_processes_share_the_work(tmp_path: Path) -> None:
     log, ws = tmp_path / "log", tmp_path / "ws"
     command = [sys.executable, "-m", "tests.flows.mill.child", str(ws), str(log), "--delay", "0.005", "--problems", "8"]
-    both = [subprocess.Popen(command, cwd=Path(__file__).parents[3]) for _ in range(2)]
+    both = [subprocess.Popen(command, cwd=CHECKOUT) for _ in range(2)]
     assert [process.wait(100) for process in both] == [0, 0]
     with workspace(ws) as shared:
         rows = content(shared)
@@ -67,31 +67,29 @@ def test_a_batch_of_a_live_owner_is_waited_for_and_one_of_a_dead_owner_is_taken(
             waiting.set()
 
     with workspace(tmp_path) as ws, spec(on_event=hear, **FIXED) as part:
-        from flows.mill import plan_round, run_round
-
         rows = plan_round(ws, part, 0)
         assert rows is not None
         first, second = batches_of(rows)[:2]
         live = ws.ledger.leases.acquire(f"batch/{first.id}", 60)
         assert live is not None
-        _leave_a_lease_of_a_dead_process(ws, f"batch/{second.id}")
+        _leave_a_lease_of_a_dead_process(tmp_path, f"batch/{second.id}")
         threading.Thread(target=lambda: (waiting.wait(60), live.release())).start()
         result = run_round(ws, part, rows)
         assert waiting.is_set()
         assert result.drawn == 32
 
 
-def _leave_a_lease_of_a_dead_process(ws: Any, key: str) -> None:
-    process = subprocess.Popen([sys.executable, "-c", "pass"])
-    process.wait()
-    import socket
+LEASE_AND_DIE = """
+import os, sys
+from pathlib import Path
+from storage.workspace import Workspace
+assert Workspace.open(Path(sys.argv[1])).ledger.leases.acquire(sys.argv[2], 3600)
+os._exit(0)
+"""
 
-    with ws.ledger.write() as session:
-        session.add(
-            LeaseRow(
-                key=key, token="x", host=socket.gethostname(), pid=process.pid, started=0.0, expires_at=time.time() + 3600
-            )
-        )
+
+def _leave_a_lease_of_a_dead_process(path: Path, key: str) -> None:
+    subprocess.run([sys.executable, "-c", LEASE_AND_DIE, str(path), key], check=True, cwd=CHECKOUT)
 
 
 def test_a_lease_outlives_a_batch_that_takes_longer_than_it(tmp_path: Path) -> None:
