@@ -1,8 +1,10 @@
-"""Merges small segments of one producer into large ones. Changes no row that a reader sees, and knows no meaning of one.
+"""Merges small segments of one producer into large ones. Changes no row that a reader sees, knows no meaning of one.
 
 Each merge is a new file and one transaction that points the old files' batches to it; killed anywhere, either the old files
 are registered or the new one is. Old files are kept a while for readers that listed them before.
 """
+
+# ruff: noqa: S608 (the SQL is made of our own column names and of quoted paths)
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -14,7 +16,7 @@ from storage import failpoints
 from storage.segments.files import write_batches
 from storage.segments.keys import CompactReport, Segment, SegmentKey
 from storage.segments.schema import SCHEMAS, Kind
-from storage.segments.views import select
+from storage.segments.views import IDENTITY, keys, select
 
 if TYPE_CHECKING:
     from storage.segments.store import SegmentStore
@@ -25,19 +27,17 @@ _ROWS_PER_BATCH = 50_000
 def compact(store: "SegmentStore", kind: Kind, target_rows: int) -> CompactReport:
     """Merge until no two neighbouring small files of a producer are left."""
     before = store.readable(store.registry.segments(kind))
-    for group in _groups(before, target_rows):
+    shared = _shared(store, kind, before)
+    for group in _groups([segment for segment in before if segment.seq not in shared], target_rows):
         _merge(store, kind, group)
     after = store.readable(store.registry.segments(kind))
     return CompactReport(kind, len(before), len(after), _rows(before), _rows(after))
 
 
 def _groups(segments: Sequence[Segment], target_rows: int) -> Iterator[list[Segment]]:
-    """Runs of segments of one producer and version of about `target_rows` rows, worth merging."""
-
-    def owner(segment: Segment) -> tuple[str, str]:
-        return segment.producer, segment.version
-
-    for _, owned in groupby(sorted(segments, key=lambda segment: (owner(segment), segment.seq)), owner):
+    """Segments of one producer and version, together about `target_rows` rows; large ones are not written again."""
+    small = [segment for segment in segments if segment.overlaps or 2 * segment.rows <= target_rows]
+    for _, owned in groupby(sorted(small, key=lambda segment: (_owner(segment), segment.seq)), _owner):
         group: list[Segment] = []
         for segment in owned:
             if group and _rows(group) + segment.rows > target_rows:
@@ -50,6 +50,23 @@ def _groups(segments: Sequence[Segment], target_rows: int) -> Iterator[list[Segm
 def _worth(group: list[Segment]) -> Iterator[list[Segment]]:
     if len(group) > 1 or any(segment.overlaps for segment in group):
         yield group
+
+
+def _shared(store: "SegmentStore", kind: Kind, segments: Sequence[Segment]) -> set[int]:
+    """Segments that repeat a row of another producer. They stay as they are: each producer keeps all it made."""
+    extra = [segment for segment in segments if segment.overlaps]
+    if not extra or kind not in IDENTITY:
+        return set()
+    owners = sorted({_owner(segment) for segment in segments})
+    table = {"seq": [segment.seq for segment in segments], "owner": [owners.index(_owner(s)) for s in segments]}
+    with store.connection() as connection:
+        connection.register("owners", pa.table(table))
+        rows = connection.execute(
+            f"WITH keys AS (SELECT key, seq, owner FROM ({keys(kind, segments, store.path)}) JOIN owners USING (seq)) "
+            "SELECT DISTINCT a.seq FROM keys a JOIN keys b ON a.key = b.key AND a.owner <> b.owner "
+            f"WHERE a.seq IN ({','.join(str(segment.seq) for segment in extra)})"
+        ).fetchall()
+    return {seq for (seq,) in rows}
 
 
 def _merge(store: "SegmentStore", kind: Kind, group: Sequence[Segment]) -> None:
@@ -78,6 +95,10 @@ def _stream(store: "SegmentStore", kind: Kind, group: Sequence[Segment]) -> Iter
         for batch in connection.sql(rows).to_arrow_reader(_ROWS_PER_BATCH):
             columns = [column.cast(field.type) for column, field in zip(batch.columns, SCHEMAS[kind], strict=True)]
             yield pa.RecordBatch.from_arrays(columns, schema=SCHEMAS[kind])
+
+
+def _owner(segment: Segment) -> tuple[str, str]:
+    return segment.producer, segment.version
 
 
 def _rows(segments: Sequence[Segment]) -> int:

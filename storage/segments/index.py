@@ -12,12 +12,11 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from storage.segments.keys import Segment
 from storage.segments.keytable import KeyTable, key_of
 from storage.segments.schema import Kind
-from storage.segments.views import IDENTITY, PathOf, files, key_sql
+from storage.segments.views import IDENTITY, PathOf, keys
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,20 +67,17 @@ class IdentityIndex:
         return [(position, self._names[number]) for position, number in found]
 
     def _load(self, kind: Kind, segments: Sequence[Segment]) -> None:
-        paths = [self._path_of(segment) for segment in segments]
-        positions = pa.table({"filename": paths, "position": range(len(paths))})
         with self._connect() as connection:
-            connection.register("loading", positions)
             rows = connection.execute(
-                f"SELECT (key >> 64)::UBIGINT AS high, (key & {2**64 - 1}::UHUGEINT)::UBIGINT AS low, position "
-                f"FROM (SELECT {key_sql(kind)} AS key, position FROM "
-                f"read_parquet({files(paths)}, filename=true, hive_partitioning=false) JOIN loading USING (filename))"
+                f"SELECT (key >> 64)::UBIGINT AS high, (key & {2**64 - 1}::UHUGEINT)::UBIGINT AS low, seq "
+                f"FROM ({keys(kind, segments, self._path_of)})"
             ).fetchnumpy()
+        seqs = np.array([segment.seq for segment in segments], np.int64)  # ascending, as listed
         numbers = np.array([self._number(kind, segment.id) for segment in segments], np.int32)
         self._tables[kind].add_many(
             np.asarray(rows["high"], np.uint64),
             np.asarray(rows["low"], np.uint64),
-            numbers[np.asarray(rows["position"], np.int64)],
+            numbers[np.searchsorted(seqs, np.asarray(rows["seq"], np.int64))],
         )
 
     def _number(self, kind: Kind, segment_id: str) -> int:

@@ -64,6 +64,16 @@ def key_sql(kind: Kind) -> str:
     return f"md5_number(concat_ws('{SEPARATOR}', {', '.join(IDENTITY[kind])}))"
 
 
+def keys(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
+    """A SELECT of (key, seq): the identity of every row, repeated ones too, and the number of its segment."""
+    paths = files([path_of(segment) for segment in segments])
+    numbers = ",".join(str(segment.seq) for segment in segments)
+    return (
+        f"SELECT {key_sql(kind)} AS key, seq FROM read_parquet({paths}, filename=true, hive_partitioning=false) "
+        f"JOIN (SELECT unnest({paths}) AS filename, unnest([{numbers}]) AS seq) USING (filename)"
+    )
+
+
 def quoted(text: str) -> str:
     """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from storage.records import Completion, PlanRow
+from storage.records import Completion, PlanRow, Problem
 from storage.segments.checking import GRACE_SECONDS, sweep
 from storage.segments.compaction import _merge
 from storage.segments.keys import CompactReport, SegmentKey
@@ -57,13 +57,43 @@ def test_repeated_rows_go_and_the_first_stays(tmp_path: Path) -> None:
         store = workspace.segments
         fill(store)
         store.commit(key("again"), [replace(TOY, id="0-0", text="later"), replace(TOY, id="new", text="n")])
-        store.commit(key("y", "other"), [replace(TOY, id="new", text="later"), replace(TOY, id="newer", text="m")])
+        store.commit(key("third"), [replace(TOY, id="new", text="later"), replace(TOY, id="newer", text="m")])
         before = rows(store)
         assert ("0-0", "text 0 0") in before
         assert ("new", "n") in before
         assert store.compact("completions") == CompactReport("completions", 9, 2, 65, 63)
         assert rows(store) == before
         assert not any(segment.overlaps for segment in store.registry.segments("completions"))
+
+
+def test_each_producer_keeps_all_it_made(tmp_path: Path) -> None:
+    """Two imports may share problems: the view shows one of them, and each import can still be read whole."""
+    same = [Problem("1+1?", "2", source="first", level=1), Problem("1+1?", "2", source="second", level=2)]
+    with Workspace.init(tmp_path) as workspace:
+        store = workspace.segments
+        for batch in "ab":
+            store.commit(SegmentKey("problems", "import:first", "1", batch), [same[0], Problem(f"{batch}?", "1")])
+            store.commit(SegmentKey("problems", "import:second", "1", batch), [same[1], Problem(f"{batch}?", "2")])
+        for _ in range(2):
+            with store.connect() as connection:
+                query = f"SELECT source FROM problems WHERE id = '{same[0].id}'"
+                assert connection.execute(query).fetchall() == [("first",)]
+                assert connection.execute("SELECT count(*) FROM problems").fetchall() == [(5,)]
+            for name in ("first", "second"):
+                table = store.read("problems", producer=f"import:{name}")
+                assert sorted(table.column("source").to_pylist()) == ["", "", name]
+            store.compact("problems")
+
+
+def test_large_files_are_not_written_again(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as workspace:
+        store = workspace.segments
+        store.commit(key("large"), [replace(TOY, id=f"large-{index}") for index in range(60)])
+        fill(store)
+        large = store.registry.segments("completions")[0]
+        store.compact("completions", target_rows=100)
+        assert large in store.registry.segments("completions")
+        assert len(store.registry.segments("completions")) == 3
 
 
 def test_order_within_a_producer_stays(tmp_path: Path) -> None:
