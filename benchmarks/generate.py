@@ -11,7 +11,7 @@ import time
 from pipelines.generate import Embedded
 from pipelines.synthesize.template import LEVELS
 from pipelines.synthesize.templates import Templates
-from storage.records import Problem, Request, Sampling, request_for
+from storage.records import Origin, Problem, Request, Sampling, request_for
 
 BATCHES = (1, 64, 256)
 SAMPLES = 8
@@ -59,17 +59,8 @@ def asked(engine: Embedded, batch: int, seed: int) -> list[Request]:
 
 def request(engine: Embedded, problem: Problem, index: int, seed: int) -> Request:
     """One request at temperature 1."""
-    return request_for(
-        problem.prompt,
-        problem.prompt_id,
-        engine.render(problem.prompt),
-        SAMPLING,
-        engine=engine.engine,
-        model_digest=engine.model_digest,
-        recipe_seed=seed,
-        stream="pilot",
-        sample_index=index,
-    )
+    origin = Origin(engine.engine, engine.model_digest, "pilot", seed)
+    return request_for(problem, engine.render(problem.prompt), SAMPLING, origin, index)
 
 
 if __name__ == "__main__":

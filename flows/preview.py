@@ -44,14 +44,4 @@ def _first_round(spec: "MillSpec") -> Iterator[str]:
     for problem in spec.problems:
         rendered = engine.render(problem.prompt)
         for index in range(getattr(spec.budget, "initial", 0)):
-            yield request_for(
-                problem.prompt,
-                problem.prompt_id,
-                rendered,
-                spec.sampling,
-                engine=engine.engine,
-                model_digest=engine.model_digest,
-                recipe_seed=spec.recipe_seed,
-                stream=spec.stream,
-                sample_index=index,
-            ).completion_id
+            yield request_for(problem, rendered, spec.sampling, spec.origin(), index).completion_id

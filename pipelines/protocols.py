@@ -55,6 +55,8 @@ class RoundPlan:
 
 
 class Synthesizer(Protocol):
+    """Makes problems."""
+
     name: str
     version: str
 
@@ -104,6 +106,8 @@ class Verifier(Protocol):
 
 
 class Scorer(Protocol):
+    """Gives completions a number."""
+
     name: str
     version: str
 

@@ -33,11 +33,11 @@ class SetupError(RollmillError):
         return " ".join(parts)
 
 
-class FoundWanting(RollmillError):
+class FoundWanting(RollmillError):  # noqa: N818 - not an error of anybody
     """A check ran to its end and said no (a failed gate, a version that does not verify)."""
 
 
-class CorruptSegment(RollmillError):
+class CorruptSegment(RollmillError):  # noqa: N818 - names what was found
     """A registered segment file is missing or differs from its recorded checksum."""
 
     def __init__(self, path: str, problem: str) -> None:

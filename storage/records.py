@@ -205,11 +205,20 @@ class Rollout:
     scores: tuple[Score, ...] = ()
 
 
-def completion_id(
-    engine: str, model_digest: str, rendered: str, sampling: Sampling, *, seed: int, stream: str, sample_index: int
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where completions come from: engine, model, stream, and the recipe's seed that their seeds derive from."""
+
+    engine: str
+    model_digest: str
+    stream: Stream
+    recipe_seed: int = 0
+
+
+def completion_id(origin: Origin, rendered: str, sampling: Sampling, *, seed: int, sample_index: int) -> str:
     """The id of a completion, known before it is drawn. `rendered` is the prompt as the model sees it."""
-    return digest128(["completion", engine, model_digest, rendered, asdict(sampling), seed, stream, sample_index])
+    origin_parts = (origin.engine, origin.model_digest)
+    return digest128(["completion", *origin_parts, rendered, asdict(sampling), seed, origin.stream, sample_index])
 
 
 def imported_completion_id(problem_id: str, model: str, sample_index: int, text: str) -> str:
@@ -217,19 +226,8 @@ def imported_completion_id(problem_id: str, model: str, sample_index: int, text:
     return digest128(["imported", problem_id, model, sample_index, text])
 
 
-def request_for(
-    prompt: Prompt,
-    prompt_id: str,
-    rendered: str,
-    sampling: Sampling,
-    *,
-    engine: str,
-    model_digest: str,
-    recipe_seed: int,
-    stream: Stream,
-    sample_index: int,
-) -> Request:
+def request_for(problem: Problem, rendered: str, sampling: Sampling, origin: Origin, sample_index: int) -> Request:
     """The request of one completion, its seed derived from (recipe seed, stream, prompt, index)."""
-    seed = sample_seed(recipe_seed, stream, prompt_id, sample_index)
-    cid = completion_id(engine, model_digest, rendered, sampling, seed=seed, stream=stream, sample_index=sample_index)
-    return Request(cid, prompt_id, prompt, rendered, sampling, seed, stream, sample_index)
+    seed = sample_seed(origin.recipe_seed, origin.stream, problem.prompt_id, sample_index)
+    cid = completion_id(origin, rendered, sampling, seed=seed, sample_index=sample_index)
+    return Request(cid, problem.prompt_id, problem.prompt, rendered, sampling, seed, origin.stream, sample_index)

@@ -51,6 +51,6 @@ def test_every_module_says_what_it_is() -> None:
     for folder in ("storage", "pipelines", "flows", "dashboards", "benchmarks"):
         for path in (ROOT / folder).rglob("*.py"):
             first = path.read_text().lstrip()
-            if not first.startswith(('"""', 'r"""', '#!')):
+            if not first.startswith(('"""', 'r"""', "#!")):
                 silent.append(str(path.relative_to(ROOT)))
     assert silent == []

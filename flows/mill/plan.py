@@ -79,23 +79,9 @@ def _check_continues(plan: RoundPlan, drawn: dict[str, int]) -> None:
 
 def _requests(spec: MillSpec, draw: Draw) -> Iterator[tuple[str, Request]]:
     problem = spec.problem(draw.problem_id)
-    engine = spec.engine()
-    rendered = engine.render(problem.prompt)
+    rendered = spec.engine().render(problem.prompt)
     for index in range(draw.first_index, draw.first_index + draw.count):
-        yield (
-            problem.id,
-            request_for(
-                problem.prompt,
-                problem.prompt_id,
-                rendered,
-                spec.sampling,
-                engine=engine.engine,
-                model_digest=engine.model_digest,
-                recipe_seed=spec.recipe_seed,
-                stream=spec.stream,
-                sample_index=index,
-            ),
-        )
+        yield problem.id, request_for(problem, rendered, spec.sampling, spec.origin(), index)
 
 
 def _plan_row(spec: MillSpec, r: int, ordinal: int, problem_id: str, request: Request) -> PlanRow:
@@ -114,16 +100,8 @@ def _plan_row(spec: MillSpec, r: int, ordinal: int, problem_id: str, request: Re
 
 def id_of(spec: MillSpec, row: PlanRow) -> str:
     """The completion id of a planned row as this engine and this model make it."""
-    engine = spec.engine()
-    return completion_id(
-        engine.engine,
-        engine.model_digest,
-        engine.render(spec.problem(row.problem_id).prompt),
-        spec.sampling,
-        seed=row.seed,
-        stream=spec.stream,
-        sample_index=row.sample_index,
-    )
+    rendered = spec.engine().render(spec.problem(row.problem_id).prompt)
+    return completion_id(spec.origin(), rendered, spec.sampling, seed=row.seed, sample_index=row.sample_index)
 
 
 def request_of(spec: MillSpec, row: PlanRow) -> Request:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
 from storage.errors import SetupError
-from storage.records import STREAMS, Outcome, PlanRow, Problem, Sampling, Stream
+from storage.records import STREAMS, Origin, Outcome, PlanRow, Problem, Sampling, Stream
 
 EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
 
@@ -120,6 +120,11 @@ class MillSpec:
         finally:
             with self._lock:
                 self._idle.append(chain)
+
+    def origin(self) -> Origin:
+        """Where this run's completions come from."""
+        engine = self.engine()
+        return Origin(engine.engine, engine.model_digest, self.stream, self.recipe_seed)
 
     def chain(self) -> tuple[tuple[str, str], ...]:
         """(name, version) of the verifiers in order."""

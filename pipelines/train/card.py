@@ -14,14 +14,13 @@ In a recipe: `generate: {engine: embedded, model: models/{name}}`. From Python (
 
 ```python
 from pipelines.generate import Embedded
-from storage.records import Problem, Sampling, request_for
+from storage.records import Origin, Problem, Sampling, request_for
 
 engine = Embedded("models/{name}")
 problem = Problem("Tom has 12 apples and finds 7 apples. How many apples does Tom have now?", "19")
-model = {"engine": engine.engine, "model_digest": engine.model_digest}
-prompt = (problem.prompt, problem.prompt_id, engine.render(problem.prompt))
-draw = {**model, "recipe_seed": 1, "stream": "pilot"}
-asked = [request_for(*prompt, Sampling(), **draw, sample_index=index) for index in range(4)]
+origin = Origin(engine.engine, engine.model_digest, "pilot", recipe_seed=1)
+rendered = engine.render(problem.prompt)
+asked = [request_for(problem, rendered, Sampling(), origin, index) for index in range(4)]
 for completion in engine.generate(asked):
     print(completion.text, completion.logprob_sum, completion.self_certainty)
 ```

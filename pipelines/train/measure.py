@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.protocols import Generator, Verifier
 from pipelines.stats import Estimate, pass_at_k, population_mean
-from storage.records import Completion, Problem, Request, Sampling, request_for
+from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
 
 KS = (1, 4, 16, 64)
 SAMPLING = Sampling(temperature=1.0, max_tokens=200)
@@ -60,18 +60,9 @@ def summarise(tallies: Sequence[Tally]) -> dict[str, Any]:
 
 def _requests(problem: Problem, samples: int, seed: int, generator: Generator) -> Iterable[Request]:
     rendered = generator.render(problem.prompt)
+    origin = Origin(generator.engine, generator.model_digest, "evaluate", seed)
     for index in range(samples):
-        yield request_for(
-            problem.prompt,
-            problem.prompt_id,
-            rendered,
-            SAMPLING,
-            engine=generator.engine,
-            model_digest=generator.model_digest,
-            recipe_seed=seed,
-            stream="evaluate",
-            sample_index=index,
-        )
+        yield request_for(problem, rendered, SAMPLING, origin, index)
 
 
 def _tally(problem: Problem, completions: Sequence[Completion], verifier: Verifier) -> Tally:

@@ -38,9 +38,7 @@ RECORDS: Mapping[Kind, type[Any]] = {
 }
 KINDS: tuple[Kind, ...] = tuple(RECORDS)
 
-_INT = frozenset(
-    {"level", "sample_index", "seed", "tokens_in", "tokens_out", "round", "batch", "ordinal"}
-)
+_INT = frozenset({"level", "sample_index", "seed", "tokens_in", "tokens_out", "round", "batch", "ordinal"})
 _FLOAT = frozenset({"cost", "logprob_sum", "self_certainty", "seconds", "value"})
 _INT_LISTS = frozenset({"prompt_token_ids", "token_ids"})
 _FLOAT_LISTS = frozenset({"logprobs"})

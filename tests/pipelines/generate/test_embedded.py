@@ -9,7 +9,7 @@ import pytest
 from pipelines.generate import GENERATORS, Embedded
 from pipelines.generate.session import SIZES
 from storage.errors import SetupError
-from storage.records import Problem, Sampling, request_for
+from storage.records import Origin, Problem, Sampling, request_for
 
 SHORT = Sampling(max_tokens=14)
 PROMPTS = (
@@ -32,17 +32,8 @@ def engine():
 
 def request(engine, prompt, index=0, sampling=SHORT, seed=1):
     problem = Problem(prompt, "0")
-    return request_for(
-        prompt,
-        problem.prompt_id,
-        engine.render(prompt),
-        sampling,
-        engine=engine.engine,
-        model_digest=engine.model_digest,
-        recipe_seed=seed,
-        stream="curate",
-        sample_index=index,
-    )
+    origin = Origin(engine.engine, engine.model_digest, "curate", seed)
+    return request_for(problem, engine.render(prompt), sampling, origin, index)
 
 
 def many(engine, count):

@@ -8,7 +8,7 @@ import pytest
 from pipelines.generate import Embedded
 from pipelines.train.run import Job, checkpoint_folder, train_model
 from pipelines.train.settings import TrainSettings
-from storage.records import Problem, Sampling, request_for
+from storage.records import Origin, Problem, Sampling, request_for
 
 SETTINGS = TrainSettings(steps=6, batch=4, warmup=2, seed=3, checkpoint_every=2, threads=1)
 
@@ -34,15 +34,11 @@ def test_a_run_gives_a_model_that_the_engine_samples_from(tmp_path):
     engine = Embedded(str(out))
     problem = Problem("What is 1 plus 2?", "3")
     ask = request_for(
-        problem.prompt,
-        problem.prompt_id,
+        problem,
         engine.render(problem.prompt),
         Sampling(max_tokens=5),
-        engine="embedded",
-        model_digest=engine.model_digest,
-        recipe_seed=1,
-        stream="curate",
-        sample_index=0,
+        Origin("embedded", engine.model_digest, "curate", 1),
+        0,
     )
     (one,) = engine.generate([ask])
     assert one.model == "mine"
