@@ -147,7 +147,8 @@ def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
         engine = create_engine("sqlite://", creator=lambda: _connect_sqlite(path, read_only=read_only), **_pool(read_only))
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise SetupError(
-            f"the driver for ledger url {url!r} is not installed.", next_command="pip install 'psycopg[binary]'"
+            f"the driver for the ledger {make_url(url).render_as_string(hide_password=True)} is not installed.",
+            next_command="pip install 'psycopg[binary]'",
         ) from error
     event.listen(engine, "begin", _begin_sqlite)
     return engine

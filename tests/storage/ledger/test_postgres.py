@@ -1,5 +1,6 @@
 """The ledger on a real PostgreSQL, which this test starts for itself: needs `initdb`, `pg_ctl` and the driver psycopg."""
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -18,6 +19,11 @@ from storage.workspace import Workspace
 
 pytestmark = pytest.mark.services
 NOBODY = 65534
+
+
+@pytest.fixture(autouse=True, scope="module")
+def driver() -> None:
+    assert importlib.util.find_spec("psycopg"), "the driver is not installed: pip install 'psycopg[binary]'"
 
 
 @pytest.fixture(scope="module")
