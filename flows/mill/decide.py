@@ -10,6 +10,7 @@ from typing import Any
 
 from flows.mill.funnel import Funnel, funnel_of
 from flows.mill.gather import rollouts_of
+from flows.mill.plan import read_plans
 from flows.mill.spec import MillSpec
 from storage.ids import digest128
 from storage.records import Decision, Rollout, Score
@@ -33,7 +34,7 @@ class DecisionReport:
 
 def decide(ws: Workspace, spec: MillSpec) -> DecisionReport:
     """Score, select, commit and count. RuntimeError where a planned row is not judged yet."""
-    rows = [row for plan in ws.runs.plans(spec.run) for row in plan]
+    rows = [row for plan in read_plans(ws, spec.run) for row in plan]
     judged = rollouts_of(ws, spec, rows)
     scores = list(_scores(spec, judged))
     rollouts = _with_scores(judged, scores)

@@ -37,8 +37,23 @@ def plan_round(ws: Workspace, spec: MillSpec, r: int) -> list[PlanRow] | None:
 def committed_plans(ws: Workspace, spec: MillSpec, r: int) -> list[list[PlanRow]]:
     """The plans committed so far, read again only where round r is not among those read before."""
     if len(spec.plans) <= r:
-        spec.plans = ws.runs.plans(spec.run)
+        spec.plans = read_plans(ws, spec.run)
     return spec.plans
+
+
+def read_plans(ws: Workspace, run: str) -> list[list[PlanRow]]:
+    """The committed plans; a last one without rows is looked at twice.
+
+    Rows and rounds are read one after the other: a round that another command commits in between looks empty, and an empty
+    round means that drawing is over.
+    """
+    plans = ws.runs.plans(run)
+    while plans and not plans[-1]:
+        again = ws.runs.plans(run)
+        if len(again) == len(plans):
+            return again
+        plans = again
+    return plans
 
 
 def _commit_next(ws: Workspace, spec: MillSpec, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:

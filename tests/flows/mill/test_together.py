@@ -59,6 +59,20 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
     assert len(rows["decisions"]) == len(rows["completions"])
 
 
+def test_a_round_committed_between_two_reads_is_not_taken_for_the_end(tmp_path: Path) -> None:
+    """Another command commits round 0 just after this one has read the rows and before it has counted the rounds."""
+    with workspace(tmp_path) as ws, spec(**FIXED) as mine, workspace(tmp_path) as other, spec(**FIXED) as theirs:
+        counted = ws.runs.rounds
+        late = iter([lambda: plan_round(other, theirs, 0)])
+
+        def rounds(run: str) -> int:
+            next(late, lambda: None)()
+            return counted(run)
+
+        ws.runs.rounds = rounds  # type: ignore[method-assign]
+        assert len(plan_round(ws, mine, 0) or []) == 32
+
+
 def test_a_batch_of_a_live_owner_is_waited_for_and_one_of_a_dead_owner_is_taken(tmp_path: Path) -> None:
     waiting = threading.Event()
 
