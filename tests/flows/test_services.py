@@ -131,6 +131,26 @@ def test_up_serves_schedules_and_down_ends_only_that(up: Path) -> None:
     stranger.wait()
 
 
+def test_a_cron_line_fires_by_itself(up: Path) -> None:
+    assert run(up, "schedule", "add", "toy.yaml", "--cron", "* * * * *", "--name", "often").status == 0
+    assert until(lambda: '"status": "done"' in run(up, "runs", "list", "--json").out, 240)
+    assert json.loads(run(up, "schedule", "pause", "often", "--json").out)["next"] == "paused"
+    assert json.loads(run(up, "dataset", "list", "--json").out)[0]["version"] == "toy@v1"
+
+
+def test_watch_follows_and_cancel_stops_a_run(toy: Path) -> None:
+    command = start("curate", "toy.yaml", cwd=toy, TOY_SLEEP="0.3", TOY_CALLS=str(toy / "calls"))
+    assert until((toy / "calls").exists, 120)
+    watcher = start("runs", "watch", cwd=toy)
+    assert "Would ask 1 processes of toy-" in run(toy, "runs", "cancel", "--dry-run").out
+    assert "Asked 1 processes of toy-" in run(toy, "runs", "cancel").out
+    assert finish(command).status == 130
+    watched = finish(watcher)
+    assert watched.status == 0
+    assert "interrupted. Next: rollmill runs resume toy-" in watched.out
+    assert left_behind(toy) == []
+
+
 def test_a_scheduled_run_ends_with_a_killed_standing_process(up: Path) -> None:
     (up / "toys.py").write_text((up / "toys.py").read_text().replace('"TOY_SLEEP", "0"', '"TOY_SLEEP", "1"'))
     assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0

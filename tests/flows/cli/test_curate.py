@@ -166,6 +166,33 @@ def test_an_empty_import_is_a_mistake(toy: Path, rollmill: Run) -> None:
     assert "no problems were imported as 'nothing'. Next: rollmill import problems FILE --name nothing" in said.err
 
 
+def test_imported_rollouts_are_judged_selected_and_published(toy: Path, rollmill: Run) -> None:
+    problems = [{"prompt": f"What is {n} + 1?", "reference": str(n + 1), "id": f"p{n}"} for n in range(6)]
+    answers = [
+        {
+            "problem": f"p{n}",
+            "completion": f"It is {n + 1 if sample else n + 2}. #### {n + 1 if sample else n + 2}",
+            "sample": sample,
+        }
+        for n in range(6)
+        for sample in range(2)
+    ]
+    (toy / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in problems))
+    (toy / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers))
+    mapping = ("--map", "problem_id=problem", "--map", "text=completion", "--map", "sample_index=sample")
+    assert rollmill("import", "problems", "problems.jsonl", "--name", "mine").status == 0
+    said = rollmill("import", "rollouts", "answers.jsonl", "--name", "mine", "--problems", "mine", *mapping)
+    assert said.status == 0, said.err
+    (toy / "toy.yaml").write_text(
+        "recipe_schema: 1\nname: toy\nproblems: {imported: mine}\ngenerate: {engine: imported}\nselect: {method: quota}\n"
+    )
+    found = outcome(rollmill)
+    assert (found["funnel"]["drawn"], found["funnel"]["correct"], found["funnel"]["kept"]) == (12, 6, 6)
+    assert found["metrics"]["prefix"] is None
+    assert found["metrics"]["overall"]["pass_rate"] == 0.5
+    assert outcome(rollmill)["created"] is False
+
+
 def test_an_unfinished_run_is_not_mixed_with_another_model(
     toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
