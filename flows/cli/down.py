@@ -15,9 +15,8 @@ def down(*, dry_run: DryRun = False, json: AsJson = False) -> None:
 
     Example: rollmill down
     """
-    from storage.workspace import Workspace
-
     from flows.prefect.managed import find_standing, standing_file
+    from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         state = workspace.state

@@ -113,9 +113,8 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
 
     Example: rollmill schedule run-now arithmetic
     """
-    from storage.workspace import Workspace
-
     from flows.prefect.managed import find_standing, healthy
+    from storage.workspace import Workspace
 
     item = _schedules().get(name)
     with Workspace.open() as workspace:
@@ -160,18 +159,16 @@ def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
 
 
 def _schedules() -> Any:
-    from storage.workspace import Workspace
-
     from flows.prefect.schedules import Schedules
+    from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         return Schedules(workspace.state)
 
 
 def _is_up() -> bool:
-    from storage.workspace import Workspace
-
     from flows.prefect.managed import find_standing
+    from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         return find_standing(workspace.state) is not None

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from storage.workspace import Workspace
 
 from storage.records import Completion, Decision, Problem, Score, Verdict
 from storage.segments.schema import to_table
 from storage.versions.snapshot import Snapshot
+from storage.workspace import Workspace
 
 OUTCOMES = ("correct", "incorrect", "correct", "unparsed", "correct", "undecided")
 RECIPE = {"name": "toy", "seed": 7, "select": {"method": "quota", "options": {"per_problem": 1}}}
