@@ -29,7 +29,7 @@ def driver() -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a fresh cluster in a temporary folder; PostgreSQL refuses to run as root, so root steps down."""
-    assert shutil.which("initdb"), "PostgreSQL is not installed: initdb is not on the PATH"
+    assert binary("initdb"), "PostgreSQL is not installed: apt-get install postgresql"
     folder = Path("/var/tmp") / f"rollmill-postgres-{os.getpid()}"  # its socket path must be short and open to the user
     folder.mkdir()
     if os.geteuid() == 0:
@@ -45,7 +45,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.rmtree(folder)
 
 
-def run(folder: Path, *command: str) -> None:
+def binary(name: str) -> str | None:
+    """A PostgreSQL program on the PATH, or where Debian keeps it."""
+    debian = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(reversed(debian)))
+
+
+def run(folder: Path, name: str, *options: str) -> None:
+    command = [binary(name) or name, *options]
     user = {"user": NOBODY, "group": NOBODY} if os.geteuid() == 0 else {}
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
 
