@@ -31,8 +31,13 @@ def outcome_of(opened: "Session", published: "Published") -> dict[str, Any]:
         "funnel": manifest["funnel"],
         "metrics": manifest["metrics"],
         "spent": opened.spent.row(),
-        "messages": [*opened.messages, *published.messages],
+        "messages": [*opened.messages, *(_with_reports(text, opened.loaded) for text in published.messages)],
     }
+
+
+def _with_reports(text: str, loaded: "LoadedRecipe") -> str:
+    """The `git add` line of a publication, the recipe's reports included."""
+    return f"{text} reports/{loaded.recipe.name}" if text.startswith("git add ") else text
 
 
 def write_reports(opened: "Session", version: "VersionInfo") -> list[Path]:
