@@ -185,6 +185,7 @@ def build_spec(opened: Session) -> "MillSpec":
         recipe_seed=recipe.seed,
         sampling=Sampling(generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop)),
         batch_size=generate.batch_size,
+        imports=generate.imports,
         scorers=[method.build() for method in opened.loaded.scorers],
         on_event=opened.progress,
     )

@@ -105,8 +105,9 @@ class Runs:
 
     def plans(self, run_id: str) -> Plans:
         """The committed plans, round by round, up to the first round that is not (or no longer) committed."""
-        rows: list[PlanRow] = from_table("plan", self._segments.read("plan", producer=run_id, version=PLAN_VERSION))
+        # Counted before the rows are read: a round committed in between must not look like an empty one, the end.
         rounds: list[list[PlanRow]] = [[] for _ in range(self.rounds(run_id))]
+        rows: list[PlanRow] = from_table("plan", self._segments.read("plan", producer=run_id, version=PLAN_VERSION))
         for row in rows:
             if row.round < len(rounds):
                 rounds[row.round].append(row)
@@ -114,8 +115,8 @@ class Runs:
 
     def stops(self, run_id: str) -> Stops:
         """Why the run's budget stopped drawing, problem by problem, in the order of the rounds."""
-        rows: list[StopRow] = from_table("stops", self._segments.read("stops", producer=run_id, version=PLAN_VERSION))
         rounds = self.rounds(run_id)
+        rows: list[StopRow] = from_table("stops", self._segments.read("stops", producer=run_id, version=PLAN_VERSION))
         return sorted((row for row in rows if row.round < rounds), key=lambda row: row.round)
 
     def rounds(self, run_id: str) -> int:

@@ -9,12 +9,14 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pyarrow as pa
 
 from flows.mill.gather import tallies_of
 from flows.mill.spec import Event, MillSpec
 from pipelines.protocols import Draw, RoundPlan
+from storage.errors import SetupError
 from storage.records import PlanRow, Request, StopRow, completion_id, request_for
 from storage.workspace import Workspace
 
@@ -158,7 +160,7 @@ def _imported(ws: Workspace, spec: MillSpec) -> Iterator[tuple[str, str, int, in
     by_prompt: dict[str, list[str]] = {}
     for problem in spec.problems:
         by_prompt.setdefault(problem.prompt_id, []).append(problem.id)
-    for cid, prompt_id, model, index, seed, meta in _imported_rows(ws, sorted(by_prompt)):
+    for cid, prompt_id, model, index, seed, meta in _imported_rows(ws, spec, sorted(by_prompt)):
         if spec.imported_models is not None and model not in spec.imported_models:
             continue
         candidates = by_prompt[prompt_id]
@@ -167,13 +169,28 @@ def _imported(ws: Workspace, spec: MillSpec) -> Iterator[tuple[str, str, int, in
             yield problem_id, cid, index, seed or 0
 
 
-def _imported_rows(ws: Workspace, prompt_ids: Sequence[str]) -> list[tuple[str, str, str, int, int | None, str | None]]:
+_ROW = ("id", "prompt_id", "model", "sample_index", "seed", "meta")
+
+
+def _imported_rows(ws: Workspace, spec: MillSpec, prompt_ids: Sequence[str]) -> list[Any]:
+    """(id, prompt id, model, sample index, seed, meta) of the imported completions of these prompts."""
     connection = ws.segments.connect()
     try:
         connection.register("wanted", pa.table({"prompt_id": pa.array(prompt_ids, pa.string())}))
+        if spec.imports:
+            connection.register("chosen", pa.concat_tables([_imported_as(ws, name) for name in spec.imports]))
+        source = "chosen" if spec.imports else "(SELECT * FROM completions WHERE engine = 'imported')"
         return connection.execute(
-            "SELECT id, prompt_id, model, sample_index, seed, meta FROM completions "
-            "WHERE engine = 'imported' AND prompt_id IN (SELECT prompt_id FROM wanted)"
+            f"SELECT DISTINCT ON (id) {', '.join(_ROW)} FROM {source} WHERE prompt_id IN (SELECT prompt_id FROM wanted)"  # noqa: S608
         ).fetchall()
     finally:
         connection.close()
+
+
+def _imported_as(ws: Workspace, name: str) -> pa.Table:
+    """What was imported under one name, though the same rows may be stored under another as well."""
+    rows = ws.segments.read("completions", producer=f"import:{name}", columns=_ROW)
+    if rows.num_rows == 0:
+        again = f"rollmill import rollouts FILE --name {name}"
+        raise SetupError(f"no rollouts were imported as {name!r}.", next_command=again)
+    return rows

@@ -59,8 +59,8 @@ class MillSpec:
     """One run of the mill. `generator` None: the rollouts were imported and nothing is drawn.
 
     `verifiers` is a chain: what one leaves undecided goes to the next. `imported_models` limits an imported run to
-    completions of these model labels. Close it, or use it as a context manager: it holds the engine and the verifiers once
-    they are built.
+    completions of these model labels, `imports` to the rollout imports of these names. Close it, or use it as a context
+    manager: it holds the engine and the verifiers once they are built.
     `plans`, `outcomes` and `solution_keys` (None: cut off) remember what was read of committed rows, so that no round reads
     it again.
     """
@@ -77,6 +77,7 @@ class MillSpec:
     batch_size: int = 256
     scorers: Sequence[Scorer] = ()
     imported_models: Sequence[str] | None = None
+    imports: Sequence[str] = ()
     lookahead: int = 0
     limits: Limits = field(default_factory=Limits)
     on_event: Callable[[Event], None] = ignore

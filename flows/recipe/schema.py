@@ -46,7 +46,10 @@ class Problems(Part):
 
 
 class Generate(Part):
-    """How completions are drawn; engine `imported` draws nothing and uses the rollouts imported before."""
+    """How completions are drawn; engine `imported` draws nothing and uses the rollouts imported before.
+
+    `imports`: the names of the rollout imports to use; none named: every imported rollout of these problems.
+    """
 
     engine: str = "embedded"
     model: str = "models/rollmill-tiny"
@@ -56,7 +59,14 @@ class Generate(Part):
     max_tokens: int = Field(default=256, ge=1)
     stop: tuple[str, ...] = ()
     batch_size: int = Field(default=256, ge=1)
+    imports: tuple[str, ...] = ()
     options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _imports_are_imported(self) -> "Generate":
+        if self.imports and self.engine != "imported":
+            raise ValueError("imports belong to engine imported; the other engines draw")
+        return self
 
 
 class Gate(Part):

@@ -83,16 +83,26 @@ class SegmentStore:
         found = {(row.completion_id, row.problem_id, row.verifier, row.version): row for row in rows}
         return [found[identity] for identity in wanted if identity in found]
 
-    def read(self, kind: Kind, *, producer: str | None = None, version: str | None = None) -> pa.Table:
-        """All stored rows of a kind, of one producer and version if given, in registration order."""
+    def read(
+        self,
+        kind: Kind,
+        *,
+        producer: str | None = None,
+        version: str | None = None,
+        columns: Sequence[str] = (),
+    ) -> pa.Table:
+        """All stored rows of a kind, of one producer and version if given, in registration order; `columns`: only those."""
         segments = [
             segment
             for segment in self.readable(self.registry.segments(kind))
             if producer in (None, segment.producer) and version in (None, segment.version)
         ]
         with self._named(), self.connection() as connection:
-            rows: pa.Table = connection.sql(select(kind, segments, self.path)).to_arrow_table()
-            return rows.cast(SCHEMAS[kind])
+            schema = SCHEMAS[kind]
+            names = ", ".join(columns or schema.names)
+            found = connection.sql(f"SELECT {names} FROM ({select(kind, segments, self.path)})")  # noqa: S608 - our own names
+            rows: pa.Table = found.to_arrow_table()
+            return rows.cast(pa.schema([schema.field(name) for name in columns or schema.names]))
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """An in-memory DuckDB with a view per kind over the files registered now; the caller closes it."""

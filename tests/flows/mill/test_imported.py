@@ -75,6 +75,20 @@ def test_models_can_be_chosen(tmp_path: Path) -> None:
     assert [rollout.completion.model for rollout in report.rollouts[SUM.id]] == ["b"]
 
 
+def test_imports_can_be_chosen_though_a_row_was_imported_twice(tmp_path: Path) -> None:
+    both, mine = imported(SUM, 0, "answer: 5"), imported(SUM, 1, "answer: 6")
+    with workspace(tmp_path) as ws:
+        store(ws, [both])
+        ws.segments.commit(SegmentKey("completions", "import:mine", "1", "batch"), [both, mine])
+        with spec(engine=None, problems=[SUM], imports=["mine"]) as part:
+            assert [row.completion_id for row in plan_round(ws, part, 0) or []] == [both.id, mine.id]
+        with spec(engine=None, problems=[SUM], imports=["file"], run="other") as part:
+            assert [row.completion_id for row in plan_round(ws, part, 0) or []] == [both.id]
+        unknown = pytest.raises(SetupError, match="no rollouts were imported as 'mien'")
+        with spec(engine=None, problems=[SUM], imports=["mien"], run="third") as part, unknown:
+            plan_round(ws, part, 0)
+
+
 def test_a_rollout_belongs_to_the_problem_it_names(tmp_path: Path) -> None:
     twin = Problem(prompt=SUM.prompt, reference="6")
     report = curate(tmp_path, [imported(SUM, 0, "answer: 5"), imported(twin, 0, "answer: 6")], problems=[SUM, twin])

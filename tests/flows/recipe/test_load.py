@@ -108,7 +108,7 @@ def test_the_hash_of_a_fixed_recipe_stays_what_it_is() -> None:
     )
     assert (
         resolve_recipe(recipe, base=Path()).recipe_hash
-        == "b5efa14ee89904f43496472fe484b478989ff56af5114be64ff0773d513585aa"
+        == "4fdeb6df189a089a780263a618657e7fae5a60767dd3ae57aaae52f9c033e7bb"
     )
 
 
