@@ -1,0 +1,66 @@
+"""Runs the README: every shell line and every Python block, in order, in this checkout. Expects no particular output.
+
+Left out by name: `make` lines (the caller runs those), `rollmill dashboard` and `rollmill up`, which serve until somebody
+ends them and have tests of their own. The files a user would bring are made here.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SERVES = ("rollmill dashboard", "rollmill up")
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """(language, body) of every fenced block."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def shell_lines(body: str) -> list[str]:
+    """The commands of a shell block, without comments, `make` and what serves."""
+    lines = [re.sub(r"\s+#.*$", "", line).strip() for line in body.splitlines()]
+    return [line for line in lines if line and not line.startswith("make ") and not any(name in line for name in SERVES)]
+
+
+def bring_files() -> None:
+    """The problems and rollouts of somebody's own."""
+    problems = [{"id": f"m{n}", "question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 6)]
+    Path("problems.jsonl").write_text("\n".join(map(json.dumps, problems)) + "\n")
+    answers = [
+        {"problem_id": f"m{n}", "model": "mine", "text": f"{n} + {n} = {2 * n + wrong}\n#### {2 * n + wrong}"}
+        for n in range(1, 6)
+        for wrong in (0, 1)
+    ]
+    pq.write_table(pa.Table.from_pylist(answers), "answers.parquet")
+
+
+def run(command: list[str] | str, shown: str) -> bool:
+    """Run one command; say so when it fails."""
+    done = subprocess.run(command, shell=isinstance(command, str), capture_output=True, text=True)
+    print(f"{'ok  ' if done.returncode == 0 else 'FAIL'} {shown}", flush=True)
+    if done.returncode != 0:
+        print(done.stdout[-2000:], done.stderr[-2000:], sep="\n", flush=True)
+    return done.returncode == 0
+
+
+def main() -> int:
+    """Run all; the exit status is 1 when one failed."""
+    bring_files()
+    newest = next(Path("datasets/arithmetic").glob("v1-*")).name
+    results = []
+    for language, body in blocks(Path("README.md").read_text()):
+        if language == "sh":
+            results += [run(line, line) for line in shell_lines(body)]
+        elif language == "python":
+            results.append(run([sys.executable, "-c", body.replace("v1-...", newest)], body.splitlines()[0]))
+    print(f"readme: {sum(results)} passed, {len(results) - sum(results)} failed")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
