@@ -81,6 +81,17 @@ def test_processes_are_reused_and_bounded() -> None:
     assert os.getpid() not in pids
 
 
+def test_the_size_of_the_parent_retires_no_worker() -> None:
+    """A worker inherits the parent's peak memory in its own accounts; that says nothing of the worker."""
+    ballast = bytearray(800 << 20)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    workers = pool("echo")
+    pids = {workers.ask({"text": str(i)})["pid"] for i in range(3)}
+    workers.close()
+    del ballast
+    assert len(pids) == 1
+
+
 def test_what_a_job_prints_never_reaches_the_replies() -> None:
     workers = pool("print_noise")
     assert [workers.ask({"text": str(i)})["echo"] for i in range(3)] == ["0", "1", "2"]
