@@ -10,32 +10,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from pipelines.budget.rounds import Limits, plan_round
 from pipelines.budget.tallies import prefix_fail_rate
-from pipelines.protocols import RoundPlan, Tally
+from pipelines.budget.uniform import DarsUniform
+from pipelines.protocols import Tally
 
 
 @dataclass(frozen=True, slots=True)
-class DarsProp2Diff:
-    """More solutions for harder problems; stops with `target_met`, `trial_cap` or `budget`."""
+class DarsProp2Diff(DarsUniform):
+    """More solutions for harder problems; the rounds, the cap and the stop reasons are those of `uniform`."""
 
     name = "prop2diff"
-    version = "1"
-    initial: int = 8
-    target: int = 4
-    cap: int = 64
-    total: int | None = None
-
-    def __post_init__(self) -> None:
-        self.limits()
-
-    def limits(self) -> Limits:
-        """The options, checked; SetupError on one that makes no sense."""
-        return Limits(self.name, self.initial, self.target, self.cap, self.total)
-
-    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
-        """See pipelines.budget.rounds for the size of a round."""
-        return plan_round(self.limits(), self.targets(tallies), tallies)
 
     def targets(self, tallies: Sequence[Tally]) -> dict[str, int]:
         """Distinct correct solutions wanted per problem, 1 .. target; no rate is read before every prefix is drawn."""

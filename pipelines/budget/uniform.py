@@ -30,4 +30,8 @@ class DarsUniform:
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """See pipelines.budget.rounds for the size of a round."""
-        return plan_round(self.limits(), {tally.problem_id: self.target for tally in tallies}, tallies)
+        return plan_round(self.limits(), self.targets(tallies), tallies)
+
+    def targets(self, tallies: Sequence[Tally]) -> dict[str, int]:
+        """Distinct correct solutions wanted per problem."""
+        return {tally.problem_id: self.target for tally in tallies}
