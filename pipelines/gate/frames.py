@@ -32,7 +32,7 @@ def projected(kind: str, table: pa.Table) -> pd.DataFrame:
     for name in REQUIRED[kind]:
         column = table[name]
         columns[name] = pc.if_else(pc.is_valid(column), pa.scalar(value=True), None) if name in TEXTS else column
-    return pa.table(columns).to_pandas()
+    return _pandas(pa.table(columns))
 
 
 def deciding(verdicts: pa.Table, chain: Sequence[tuple[str, str]]) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def deciding(verdicts: pa.Table, chain: Sequence[tuple[str, str]]) -> pd.DataFra
 
     Where none decided, `undecided` of the last in the chain. Verdicts of other verifiers or versions do not count.
     """
-    frame = verdicts.select([*PAIR, "verifier", "version", "outcome"]).to_pandas()
+    frame = _pandas(verdicts.select([*PAIR, "verifier", "version", "outcome"]))
     ranks = pd.DataFrame(
         [(name, version, rank) for rank, (name, version) in enumerate(chain)], columns=["verifier", "version", "rank"]
     ).astype({"verifier": frame["verifier"].dtype, "version": frame["version"].dtype})
@@ -55,7 +55,7 @@ def deciding(verdicts: pa.Table, chain: Sequence[tuple[str, str]]) -> pd.DataFra
 def rollouts_frame(tables: Mapping[str, pa.Table], chain: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """One row per decision: what was decided and on which verdict, beside the verdict found in the tables."""
     names = [*PAIR, "kept", "reason", "outcome", "verifier", "verifier_version"]
-    frame = tables["decisions"].select(names).to_pandas()
+    frame = _pandas(tables["decisions"].select(names))
     judged = deciding(tables["verdicts"], chain).rename(
         columns={"outcome": "judged", "verifier": "judged_by", "version": "judged_version"}
     )
@@ -74,7 +74,7 @@ def _verdict(frame: pd.DataFrame, outcome: str, verifier: str, version: str) -> 
 
 def counts_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     """One row per completion: how many decisions it has and how many problems of its prompt are inside."""
-    frame = tables["completions"].select(["id", "prompt_id"]).to_pandas()
+    frame = _pandas(tables["completions"].select(["id", "prompt_id"]))
     decided = Counter(tables["decisions"]["completion_id"].to_pylist())
     owners = Counter(tables["problems"]["prompt_id"].to_pylist())
     frame["decisions"] = [decided[row] for row in frame["id"]]
@@ -90,4 +90,10 @@ def strangers_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
         "completion_inside": pc.is_in(decisions["completion_id"], value_set=tables["completions"]["id"]),
         "problem_inside": pc.is_in(decisions["problem_id"], value_set=tables["problems"]["id"]),
     }
-    return pa.table(columns).to_pandas()
+    return _pandas(pa.table(columns))
+
+
+def _pandas(table: pa.Table) -> pd.DataFrame:
+    """The table as a frame; pyarrow ships no types."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
