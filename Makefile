@@ -41,8 +41,8 @@ test-train: $(VENV)/.train $(VENV)/.dev ## train, checkpoint, resume and export 
 
 test-all: test test-services test-chaos test-browser test-train ## every tier
 
-train: $(VENV)/.train ## retrain the embedded model from its seed
-	$(BIN)/rollmill train --out models/rollmill-tiny
+train: $(VENV)/.train ## train the shipped model again from its seed, beside it
+	$(BIN)/rollmill train --out models/trained
 
 bench: $(VENV)/.dev ## every benchmark, ours and the alternative side by side
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done

@@ -51,9 +51,10 @@ def train(  # noqa: PLR0913
     Example: rollmill train --out models/mine --minutes 10 && rollmill train --out models/mine --resume
     """
     settings = replace(DEFAULTS, steps=steps, horizon=max(steps, DEFAULTS.horizon), seed=seed, threads=threads)
-    _check(out, resume=resume)
+    _check_folder(out, resume=resume)
     if dry_run:
         return as_json({"out": str(out), "settings": asdict(settings), "measure": measure})
+    _check_extra()
     from pipelines.train.run import Job, train_model
 
     job = Job(out, settings, resume, minutes * 60 if minutes is not None else float("inf"))
@@ -77,11 +78,14 @@ def _again(out: Path, settings: TrainSettings) -> str:
     return f"rollmill train --out {out}{options} --resume"
 
 
-def _check(out: Path, *, resume: bool) -> None:
-    from pipelines.train.run import checkpoint_folder
-
+def _check_extra() -> None:
     if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
         raise SetupError(f"training needs {' and '.join(missing)}.", next_command="pip install -e '.[train]'")
+
+
+def _check_folder(out: Path, *, resume: bool) -> None:
+    from pipelines.train.run import checkpoint_folder
+
     begun = (checkpoint_folder(out) / "checkpoint.pt").is_file()
     if begun and not resume:
         raise SetupError(

@@ -33,9 +33,11 @@ def test_a_training_that_has_begun_is_not_begun_again(tmp_path, capsys):
 
 def test_without_torch_the_extra_is_named(tmp_path, capsys, monkeypatch):
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else found(name, *rest))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name in {"torch", "onnx"} else found(name, *rest)
+    )
     assert run(["train", "--out", str(tmp_path / "mine")]) == 2
-    assert capsys.readouterr().err == "rollmill: training needs torch. Next: pip install -e '.[train]'\n"
+    assert capsys.readouterr().err == "rollmill: training needs torch and onnx. Next: pip install -e '.[train]'\n"
 
 
 def test_a_log_gets_one_line_a_checkpoint_with_rate_and_time_left(capsys):
