@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := $(BIN)/python -m pytest
-SLOW := services or chaos or browser or train
+SLOW := services or chaos or browser or train or data
 RECIPE ?= recipes/arithmetic.yaml
 
-.PHONY: run test check dashboard test-services test-chaos test-browser test-train test-all train bench lock clean help
+.PHONY: run test check dashboard test-services test-chaos test-browser test-data test-train test-all train bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,10 +36,13 @@ test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
 test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
 	$(PYTEST) -m browser --timeout 600
 
+test-data: $(VENV)/.dev ## tests on real problems and rollouts, which lie in ../shared/data
+	$(PYTEST) -m data --timeout 300
+
 test-train: $(VENV)/.train $(VENV)/.dev ## train, checkpoint, resume and export a small model (torch)
 	$(PYTEST) -m train --timeout 900
 
-test-all: test test-services test-chaos test-browser test-train ## every tier
+test-all: test test-services test-chaos test-browser test-data test-train ## every tier
 
 train: $(VENV)/.train ## train the shipped model again from its seed, beside it
 	$(BIN)/rollmill train --out models/trained

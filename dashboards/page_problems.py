@@ -5,8 +5,19 @@ import streamlit as st
 
 from dashboards.opened import choose_scope
 from dashboards.plain_text import inert
-from storage.queries import Filters, ProblemPage, ProblemRow, RolloutDetail, Scope, choices, problem_detail, search_problems
-from storage.records import OUTCOMES, Message, Prompt
+from pipelines.stats import pass_rate_interval
+from storage.queries import (
+    Filters,
+    ProblemDetail,
+    ProblemPage,
+    ProblemRow,
+    RolloutDetail,
+    Scope,
+    choices,
+    problem_detail,
+    search_problems,
+)
+from storage.records import JUDGED, OUTCOMES, Message, Prompt
 
 SIZE = 25
 ROW_HEIGHT = 35
@@ -113,9 +124,22 @@ def _detail(scope: Scope, problem_id: str) -> None:
         "id": problem.id,
     }
     st.code("\n".join(f"{name:<10}{value}" for name, value in facts.items() if value not in (None, "")), language=None)
+    st.code(_rate(detail, scope.prefix), language=None)
     st.subheader("1 rollout" if len(detail.rollouts) == 1 else f"{len(detail.rollouts)} rollouts")
     for rollout in detail.rollouts:
         _rollout(rollout)
+
+
+def _rate(detail: ProblemDetail, prefix: int | None) -> str:
+    """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew."""
+    measured = [one.outcome for one in detail.rollouts if prefix is None or one.sample_index < prefix]
+    correct, judged = measured.count("correct"), sum(outcome in JUDGED for outcome in measured)
+    estimate = pass_rate_interval(correct, judged)
+    if estimate is None:
+        return "pass rate  not judged yet"
+    over = "all completions" if prefix is None else f"the first {prefix} completions"
+    value = f"{correct} of {judged} = {estimate.value:.3f}"
+    return f"pass rate  {value}, 95% interval [{estimate.low:.3f}, {estimate.high:.3f}] (Jeffreys), over {over}"
 
 
 def _prompt(prompt: Prompt) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.output import note
 from storage.errors import FoundWanting, RollmillError, SetupError
 
 VERBS = {
@@ -94,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say(error: Exception, status: int) -> int:
-    typer.echo(f"rollmill: {' '.join(str(error).split())}" if status == 2 else f"rollmill: {error}", err=True)
+    note(f"rollmill: {' '.join(str(error).split())}" if status == 2 else f"rollmill: {error}")
     return status
 
 

@@ -1,7 +1,12 @@
 """What verbs print: JSON for programs, aligned text for people. Knows nothing of what is printed."""
 
 import json
+import re
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,12 +22,26 @@ def as_json(value: Any) -> None:
 
 def line(text: str = "") -> None:
     """A line for a person on standard output."""
-    typer.echo(text)
+    typer.echo(typeable(text))
 
 
 def note(text: str) -> None:
     """A line beside the result, on standard error."""
-    typer.echo(text, err=True)
+    typer.echo(typeable(text), err=True)
+
+
+def typeable(text: str) -> str:
+    """The text with its commands as this shell finds the program: by its path where it is not on the PATH."""
+    program = _program()
+    return text if program is None else re.sub(r"(?m)(^ *|Next: |&& )rollmill (?=[a-z])", rf"\1{program} ", text)
+
+
+def _program() -> str | None:
+    called = Path(sys.argv[0])
+    if called.name != "rollmill" or shutil.which("rollmill"):
+        return None
+    inside = called.is_relative_to(Path.cwd())
+    return shlex.quote(str(called.relative_to(Path.cwd()) if inside else called))
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -17,8 +17,6 @@ class Profile(Part):
     threads: int = Field(default=0, ge=0)
     ledger: str | None = None
     segments: str | None = None
-    price_per_million_in: float = Field(default=0.0, ge=0.0)
-    price_per_million_out: float = Field(default=0.0, ge=0.0)
 
 
 def load_profile(path: Path | None) -> Profile:

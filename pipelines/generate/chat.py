@@ -8,7 +8,6 @@ from storage.records import Message, Prompt
 
 END = "<|end|>"
 MARKERS = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
-SPECIALS = (END, *MARKERS.values())
 
 TEMPLATE = (
     "{% for message in messages %}"

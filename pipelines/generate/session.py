@@ -18,7 +18,6 @@ from storage.errors import SetupError
 
 Array = npt.NDArray[np.float32]
 
-SLOTS = 16
 SIZES = (1, 2, 4, 8, 16)
 PROBE_STEPS = 5
 INPUTS = ("input_ids", "seqlens_k", "total_sequence_length")

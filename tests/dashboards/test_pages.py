@@ -1,5 +1,6 @@
 """Each page over a real workspace: the numbers are those of ledger and versions, and model text stays text."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,9 @@ def test_problems_filter_by_text_and_open_one(page: Page, milled: Path) -> None:
     shown.run()
     facts = "\n".join(block.value for block in shown.code)
     assert "reference 1013" in facts
+    assert re.search(
+        r"pass rate  \d of 4 = \d\.\d{3}, 95% interval \[.*\] \(Jeffreys\), over the first 4 completions", facts
+    )
     assert "rule " in facts
     assert "decision    kept: kept" in facts or "decision    dropped: incorrect" in facts
 

@@ -1,0 +1,45 @@
+"""Real rollouts end to end: imported, judged, selected, checked, published without a generator, and verified."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import ROOT, Run
+
+pytestmark = pytest.mark.data
+DATA = ROOT.parent / "shared" / "data"
+RECIPE = """\
+recipe_schema: 1
+name: {name}
+problems: {{imported: {name}}}
+generate: {{engine: imported}}
+verify: [{{method: number}}, {{method: math}}]
+budget: {{method: fixed}}
+select: {{method: all_correct}}
+"""
+
+
+def curated(rollmill: Run, name: str) -> dict[str, int]:
+    Path(f"{name}.yaml").write_text(RECIPE.format(name=name))
+    said = rollmill("curate", f"{name}.yaml", "--direct", "--json")
+    assert said.status == 0, said.err
+    assert rollmill("dataset", "verify", name).status == 0
+    funnel: dict[str, int] = json.loads(said.out)["funnel"]
+    return funnel
+
+
+def imported(rollmill: Run, *arguments: str) -> None:
+    said = rollmill("import", *arguments)
+    assert said.status == 0, said.err
+
+
+@pytest.mark.usefixtures("toy")
+def test_gsm8k_and_mathcoder(rollmill: Run) -> None:
+    imported(rollmill, "problems", str(DATA / "gsm8k_problems.jsonl"), "--name", "gsm8k")
+    imported(rollmill, "rollouts", str(DATA / "gsm8k_rollouts.jsonl"), "--name", "gsm8k", "--problems", "gsm8k")
+    funnel = curated(rollmill, "gsm8k")
+    assert (funnel["problems"], funnel["drawn"], funnel["correct"], funnel["undecided"]) == (660, 2640, 986, 0)
+    imported(rollmill, "rollouts", str(DATA / "mathcoder_rollouts.parquet"), "--name", "mathcoder")
+    funnel = curated(rollmill, "mathcoder")
+    assert (funnel["problems"], funnel["undecided"]) == (2542, 0)
