@@ -19,14 +19,15 @@ class CellError(ValueError):
 
 
 def text(value: Any) -> str | None:
-    """A cell as text; numbers in their shortest spelling, lists and objects as JSON."""
+    """A cell as text; numbers in their shortest spelling, lists and objects as JSON. NaN is no value, as in pandas."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple | dict):
         return json.dumps(plain(value), ensure_ascii=False)
-    return str(plain(value))
+    value = plain(value)
+    return None if value is None else str(value)
 
 
 def whole(value: Any) -> int | None:

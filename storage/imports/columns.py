@@ -120,7 +120,9 @@ def require(columns: Columns, names: tuple[str, ...], aliases: Aliases, *, path:
     if not missing:
         return
     known = "; ".join(f"{name}: {', '.join(aliases[name])}" for name in missing)
+    header = " (the first line must name the columns)" if {".csv", ".tsv"} & set(path.suffixes) else ""
+    found = f"Columns found: {', '.join(columns.found)}{header}."
     raise SetupError(
-        f"{path} has no column for {', '.join(missing)}. Columns found: {', '.join(columns.found)}. Known names: {known}.",
+        f"{path} has no column for {', '.join(missing)}. {found} Known names: {known}.",
         next_command=f"rollmill import {verb} {path} --name NAME --map {missing[0]}=COLUMN",
     )

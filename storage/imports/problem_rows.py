@@ -69,6 +69,8 @@ class ProblemRows:
             raise CellError("there is no reference answer (and no tests)")
         column = self._columns.fields.get("reference", "")
         answer, rule = answer_in(given or "", column)
+        if not answer.strip() and not optional:
+            raise CellError("the reference answer is empty")
         if rule is not None:
             self.rules[rule] += 1
             extra.setdefault("solution", given)

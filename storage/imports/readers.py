@@ -129,12 +129,12 @@ def _json_object(path: Path, number: int, text: str) -> dict[str, Any]:
         raise SetupError(f"{path}, line {number} is nested too deeply; nothing was stored.") from error
     except ValueError as error:
         what = "is cut off" if not text.endswith("\n") else "is not JSON"
-        detail = getattr(error, "msg", str(error))
+        detail = str(getattr(error, "msg", error)).removesuffix(" at")
         column = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise SetupError(f"{path}, line {number} {what} ({detail}{column}); nothing was stored.") from error
     if not isinstance(value, dict):
-        kind = type(value).__name__
-        raise SetupError(f"{path}, line {number} holds a {kind}, not an object with named columns; nothing was stored.")
+        kind = "null" if value is None else f"a {type(value).__name__}"
+        raise SetupError(f"{path}, line {number} holds {kind}, not an object with named columns; nothing was stored.")
     return value
 
 

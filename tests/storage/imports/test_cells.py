@@ -63,6 +63,11 @@ def test_texts(value: Any, tests: tuple[str, ...]) -> None:
     assert cells.texts(value) == tests
 
 
+def test_nan_is_no_text() -> None:
+    assert cells.text(math.nan) is None
+    assert cells.text(1.5) == "1.5"
+
+
 def test_number_refuses_what_json_cannot_hold() -> None:
     assert cells.number("-1.5") == -1.5
     with pytest.raises(CellError, match="nan is not a number"):

@@ -105,6 +105,9 @@ def test_a_dry_run_shows_the_mapping_and_stores_nothing(ws: Workspace, jsonl: Wr
             "line 2: there is no prompt; nothing was stored.",
         ),
         ([{"prompt": "x", "answer": "1"}, {"prompt": "y"}], "line 2: there is no reference answer (and no tests); nothing"),
+        ([{"prompt": "x", "answer": float("nan")}], "line 1: there is no reference answer (and no tests); nothing"),
+        ([{"prompt": "x", "answer": " "}], "line 1: the reference answer is empty; nothing"),
+        ([{"prompt": "x", "answer": "so: ####"}], "line 1: the reference answer is empty; nothing"),
         (
             [{"id": key, "prompt": f"p{n}", "answer": "1"} for n, key in enumerate("abab")],
             "gives the same id more than once: 'a' (line 1 and line 3), 'b' (line 2 and line 4); nothing was stored.",

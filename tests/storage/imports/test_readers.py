@@ -79,6 +79,12 @@ def test_empty_csv_cells_are_missing_values(tmp_path: Path) -> None:
             "FILE, line 2 is not JSON (Expecting ':' delimiter at column 6); nothing was stored.",
         ),
         ("a.jsonl", '{"a": 1}\n[1]\n', "FILE, line 2 holds a list, not an object with named columns; nothing was stored."),
+        ("a.jsonl", "null\n", "FILE, line 1 holds null, not an object with named columns; nothing was stored."),
+        (
+            "a.jsonl",
+            '{"a": "x',
+            "FILE, line 1 is cut off (Unterminated string starting at column 7); nothing was stored.",
+        ),
         ("a.jsonl", "[" * 200_000, "FILE, line 1 is nested too deeply; nothing was stored."),
         (
             "a.jsonl",
