@@ -78,12 +78,15 @@ def diff(
 
     Example: rollmill dataset diff arithmetic@v1 arithmetic@v2
     """
-    from storage.versions import resolve
+    from storage.versions import resolve, versions
     from storage.versions.describe import describe
     from storage.versions.diff import diff as compare
 
     folder = _datasets()
-    found = compare(resolve(folder, before), resolve(folder, after or before.partition("@")[0]))
+    old, new = resolve(folder, before), resolve(folder, after or before.partition("@")[0])
+    if after is None and old.folder == new.folder:
+        raise _nothing_after(new, [info.ref for info in versions(folder, new.name) if info.folder != new.folder])
+    found = compare(old, new)
     return as_json(found.json()) if json else line("\n".join(describe(found)))
 
 
@@ -137,9 +140,7 @@ def export(
 
     Example: rollmill dataset export arithmetic --format pairs --out pairs.jsonl --set max_pairs=2
     """
-    import yaml
-
-    from storage.exports import EXPORTS
+    from storage.exports import EXPORTS, parsed
     from storage.exports import export as write
     from storage.versions import resolve
 
@@ -151,7 +152,7 @@ def export(
     if dry_run:
         text = f"Would write {info.ref} as {fmt} to {out}."
         return as_json({"version": info.ref, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
-    written = write(info, fmt, out, **{key: yaml.safe_load(value) for key, _, value in pairs})
+    written = write(info, fmt, out, **parsed(fmt, {key: value for key, _, value in pairs}))
     if json:
         return as_json({"path": str(written.path), "rows": written.rows, "sha256": written.sha256, "version": info.ref})
     return line(f"{written.rows:,} rows of {info.ref} in {written.path} (sha256 {written.sha256[:16]}).")
@@ -173,6 +174,15 @@ def why(
 
     found = look_up(resolve(_datasets(), reference), identity)
     return as_json(found.json()) if json else line(described(found))
+
+
+def _nothing_after(newest: "VersionInfo", others: list[str]) -> SetupError:
+    if others:
+        command = f"rollmill dataset diff {others[-1]} {newest.ref}"
+        return SetupError(f"{newest.ref} is the newest; name an earlier version too.", choices=others, next_command=command)
+    return SetupError(
+        f"{newest.ref} is the only version: there is nothing to compare.", next_command="rollmill curate RECIPE"
+    )
 
 
 def _datasets() -> Path:

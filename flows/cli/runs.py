@@ -126,6 +126,10 @@ def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False
             workspace.runs.finish(found.id, "interrupted", found.summary)
     if json:
         return as_json({"run": found.id, "processes": working, "dry_run": dry_run})
+    if not working:
+        if found.status == "running":
+            return line(f"{found.id} was killed: no process works on it. Next: rollmill runs resume {found.id}")
+        return line(f"{found.id} has ended ({found.status}): there is nothing to stop. Next: rollmill runs show {found.id}")
     asked = "Would ask" if dry_run else "Asked"
     return line(f"{asked} {working} processes of {found.id} to stop. Next: rollmill runs resume {found.id}")
 

@@ -1,5 +1,6 @@
 """`rollmill schedule add|list|pause|resume|run-now|remove`: recipes on cron lines. Knows only the file."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import RecipePath, Sets
 from storage.errors import SetupError
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
 
 
@@ -44,17 +46,22 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.recipe import load_profile, load_recipe
 
     loaded = load_recipe(recipe, sets=sets or ())
+    if name and not NAME.fullmatch(name):
+        raise SetupError(f"{name!r} cannot name a schedule: use at most 64 letters, digits, '.', '_' or '-'.")
     load_profile(profile)
     checked_cron(cron, timezone)
     place = str(profile.resolve()) if profile else None
     item = Scheduled(name or loaded.recipe.name, cron, str(recipe.resolve()), timezone, tuple(sets or ()), place)
     schedules = _schedules()
+    before = next((f"; replaces {old.cron} {old.timezone}" for old in schedules.all() if old.name == item.name), "")
     if not dry_run:
         schedules.add(item)
     up = _is_up()
     if json:
         return as_json({**_row(item), "up": up, "dry_run": dry_run})
-    line(f"{'Would schedule' if dry_run else 'Scheduled'} {item.name}: {cron} {timezone}, next {_row(item)['next']}.")
+    line(
+        f"{'Would schedule' if dry_run else 'Scheduled'} {item.name}: {cron} {timezone}, next {_row(item)['next']}{before}."
+    )
     return line(_served(up))
 
 

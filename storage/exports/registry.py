@@ -5,14 +5,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.errors import unknown_name
+import yaml
+
+from storage.errors import SetupError, unknown_name
 from storage.exports.pairs import Pairs
 from storage.exports.sft import Sft
 from storage.exports.write import Export, Exported, export_rows
-from storage.versions.read import open_version
+from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
 EXPORTS: Mapping[str, type[Export]] = {"sft": Sft, "pairs": Pairs}
+
+_KINDS = {int: "a whole number", bool: "true or false"}
+
+
+def parsed(fmt: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Options as a person types them: a text stays as it is, `system=Note: be brief` for one, anything else is YAML."""
+    known = inspect.signature(EXPORTS[fmt]).parameters if fmt in EXPORTS else {}
+    values: dict[str, Any] = dict(texts)
+    for option, text in texts.items():
+        if option in known and known[option].annotation in _KINDS:
+            try:
+                values[option] = yaml.safe_load(text)
+            except yaml.YAMLError:
+                continue  # export says what it must be
+    return values
 
 
 def export(info: VersionInfo, fmt: str, out: Path, **options: Any) -> Exported:
@@ -20,9 +37,12 @@ def export(info: VersionInfo, fmt: str, out: Path, **options: Any) -> Exported:
     if fmt not in EXPORTS:
         raise unknown_name("export format", fmt, EXPORTS, next_command="rollmill dataset export --help")
     known = inspect.signature(EXPORTS[fmt]).parameters
-    for option in options:
+    for option, value in options.items():
         if option not in known:
             raise unknown_name(f"option of {fmt}", option, known)
+        kind = known[option].annotation
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise SetupError(f"{option} is {value!r}, and must be {_KINDS.get(kind, 'a text')}.")
     chosen = EXPORTS[fmt](**options)
-    with open_version(info) as connection:
+    with reading(info), open_version(info) as connection:
         return export_rows(chosen.rows(connection), chosen.schema, out)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -42,7 +43,9 @@ def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> Exported:
     """Write rows by the suffix of `out` (.jsonl, .parquet); an existing file is replaced only once the new one is whole."""
     if out.suffix not in _WRITERS:
         raise SetupError(f"cannot tell a format from {out.name!r}.", choices=_WRITERS)
-    with explained(out):
+    if out.is_dir():
+        raise SetupError(f"{out} is a folder; name a file.")
+    with _written(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(f".{out.name}.tmp")
         try:
@@ -53,6 +56,16 @@ def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> Exported:
             temporary.unlink(missing_ok=True)
     with out.open("rb") as handle:
         return Exported(out, count, hashlib.file_digest(handle, "sha256").hexdigest())
+
+
+@contextmanager
+def _written(out: Path) -> Iterator[None]:
+    """Whatever the system refuses here is about the place that a person named."""
+    try:
+        with explained(out):
+            yield
+    except OSError as error:
+        raise SetupError(f"cannot write {out}: {error.strerror or error}.", next_command="name another --out") from error
 
 
 def _write_jsonl(rows: Iterator[Row], schema: pa.Schema, handle: IO[bytes]) -> int:

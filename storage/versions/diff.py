@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from storage.versions.card import flatten
-from storage.versions.read import load_manifest, open_version
+from storage.versions.read import load_manifest, open_version, reading
 from storage.versions.resolve import VersionInfo
 
 EXAMPLES = 5
@@ -147,7 +147,7 @@ def _difference(change: Change) -> float | None:
 
 def _attach(connection: duckdb.DuckDBPyConnection, info: VersionInfo, alias: str) -> None:
     """Copy the narrow columns, so that one version may be compared with itself and no file stays open."""
-    with open_version(info) as version:
+    with reading(info), open_version(info) as version:
         problems = version.sql("select id, prompt_id, reference from problems").to_arrow_table()
         decisions = version.sql("select problem_id, completion_id, kept, reason, outcome from decisions").to_arrow_table()
     connection.register(f"{alias}_problems", problems)

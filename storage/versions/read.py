@@ -4,18 +4,48 @@ The rows of a version that was cloned but not fetched are absent; then the error
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from storage.errors import SetupError
+from storage.errors import FoundWanting, SetupError
 from storage.faults import explained
 from storage.versions.database import read_table, write_database
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
 from storage.versions.shards import connect_shards, read_listing
 from storage.versions.snapshot import TABLES, Snapshot
+
+# What DuckDB calls a file that is not whole; a version's schema is ours, so other errors are too.
+_DAMAGED = (
+    "Corrupt",
+    "checksum",
+    "not a valid DuckDB",
+    "No magic bytes",
+    "too small to be a Parquet",
+    "deserialize",
+    "Could not read",
+)
+
+
+@contextmanager
+def reading(info: VersionInfo) -> Iterator[None]:
+    """Turns what DuckDB says of a damaged or locked version into one line; any other error is a bug of ours and passes."""
+    try:
+        yield
+    except duckdb.Error as error:
+        said = str(error).splitlines()[0]
+        if "Could not set lock" in said:
+            raise SetupError(f"another process has {info.ref} open for writing.", next_command="close it") from error
+        if not any(words in said for words in _DAMAGED):
+            raise
+        raise FoundWanting(
+            f"the rows of {info.ref} are damaged ({said}). "
+            f"Next: dvc checkout --force {info.path}.dvc, or remove {info.path} and run its recipe again"
+        ) from error
 
 
 def open_version(info: VersionInfo) -> duckdb.DuckDBPyConnection:
@@ -30,7 +60,8 @@ def open_version(info: VersionInfo) -> duckdb.DuckDBPyConnection:
         raise SetupError(
             f"the rows of {info.ref} are not in this clone ({path} is missing).", next_command=f"dvc pull {info.path}.dvc"
         )
-    return duckdb.connect(str(path), read_only=True)
+    with reading(info):
+        return duckdb.connect(str(path), read_only=True)
 
 
 def load_manifest(info: VersionInfo) -> dict[str, Any]:
@@ -46,7 +77,7 @@ def load_manifest(info: VersionInfo) -> dict[str, Any]:
 def load_snapshot(info: VersionInfo) -> Snapshot:
     """The version's rows as Arrow tables in key order, with its manifest."""
     manifest = load_manifest(info)
-    with open_version(info) as connection:
+    with reading(info), open_version(info) as connection:
         tables = {kind: read_table(connection, kind) for kind in TABLES}
     return Snapshot(info.name, **tables, manifest=manifest)
 

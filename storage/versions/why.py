@@ -6,7 +6,7 @@ from typing import Any, Literal
 import duckdb
 
 from storage.errors import SetupError
-from storage.versions.read import load_manifest, open_version
+from storage.versions.read import load_manifest, open_version, reading
 from storage.versions.resolve import VersionInfo, versions
 
 Kind = Literal["completion", "problem"]
@@ -51,7 +51,7 @@ def why(info: VersionInfo, id_prefix: str) -> Why:
     if len(prefix) < _SHORTEST:
         raise SetupError(f"{id_prefix!r} is too short: give at least {_SHORTEST} digits of an id.")
     manifest = load_manifest(info)
-    with open_version(info) as connection:
+    with reading(info), open_version(info) as connection:
         kind, found = _find(connection, info, prefix)
         column = f"{kind}_id"
         decisions = _rows(connection, f"select * from decisions where {column} = ? order by all", found)  # noqa: S608
@@ -94,7 +94,7 @@ def _memberships(info: VersionInfo, column: str, found: str) -> tuple[Membership
     for version in versions(info.path.parent.parent, info.name):
         if not version.path.exists():
             continue
-        with open_version(version) as connection:
+        with reading(version), open_version(version) as connection:
             rows = _rows(connection, f"select kept, reason from decisions where {column} = ? order by all", found)  # noqa: S608
         if rows:
             kept = sum(row["kept"] for row in rows)

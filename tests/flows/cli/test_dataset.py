@@ -27,6 +27,41 @@ def test_list_show_and_tag(version: Path, rollmill: Run) -> None:
     assert (said.status, "Valid: v1" in said.err) == (2, True)
 
 
+def test_diff_needs_two_versions(version: Path, rollmill: Run) -> None:
+    said = rollmill("dataset", "diff", "toy")
+    assert (said.status, "toy@v1 is the only version" in said.err) == (2, True)
+    assert rollmill("dataset", "diff", "toy@v1", "toy@v1").status == 0
+    assert rollmill("curate", "toy.yaml", "--direct", "--set", "select.options.per_problem=1").status == 0
+    said = rollmill("dataset", "diff", "toy")
+    assert said.status == 2
+    assert said.err.endswith("Next: rollmill dataset diff toy@v1 toy@v2\n")
+    assert rollmill("dataset", "diff", "toy@v1").status == 0
+
+
+def test_cancel_of_an_ended_run_says_so(version: Path, rollmill: Run) -> None:
+    said = rollmill("runs", "cancel")
+    assert (said.status, "has ended (done): there is nothing to stop. Next: rollmill runs show toy-" in said.out) == (
+        0,
+        True,
+    )
+
+
+def test_a_damaged_version_is_a_finding(version: Path, rollmill: Run) -> None:
+    (version / "dataset.duckdb").chmod(0o644)
+    (version / "dataset.duckdb").write_bytes(b"")
+    said = rollmill("dataset", "verify", "toy", "--base", ".")
+    assert (said.status, "the rows of toy@v1 are damaged" in said.err) == (1, True)
+    said = rollmill("doctor")
+    assert (said.status, "BAD  versions     toy@v1" in said.out) == (1, True)
+
+
+def test_schedule_names_are_plain_and_replacing_is_said(toy: Path, rollmill: Run) -> None:
+    said = rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "../x")
+    assert (said.status, "'../x' cannot name a schedule" in said.err) == (2, True)
+    assert rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
+    assert "; replaces 0 2 * * * UTC." in rollmill("schedule", "add", "toy.yaml", "--cron", "0 3 * * *").out
+
+
 def test_verify_derives_and_judges_everything_again(version: Path, rollmill: Run) -> None:
     said = rollmill("dataset", "verify", "toy@v1", "--base", ".", "--json")
     found = json.loads(said.out)

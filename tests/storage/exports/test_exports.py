@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.errors import SetupError
-from storage.exports import EXPORTS, export
+from storage.errors import FoundWanting, SetupError
+from storage.exports import EXPORTS, export, parsed
 from storage.exports.pairs import matched
 from storage.exports.turns import answer_turns, prompt_turns
 from storage.ids import canonical_json
@@ -180,6 +180,9 @@ def test_a_prompt_keeps_its_own_system_turn() -> None:
         ("pairs", "a.csv", {}, "cannot tell a format from 'a.csv'. Valid: .jsonl, .parquet."),
         ("pairs", "a.jsonl", {"max_pair": 1}, "unknown option of pairs 'max_pair'. Did you mean 'max_pairs'?"),
         ("pairs", "a.jsonl", {"max_pairs": -1}, "max_pairs is -1; it must be 0 (all pairs) or more."),
+        ("pairs", "a.jsonl", {"max_pairs": "two"}, "max_pairs is 'two', and must be a whole number."),
+        ("pairs", "a.jsonl", {"kept_only": "z"}, "kept_only is 'z', and must be true or false."),
+        ("sft", "a.jsonl", {"system": 3}, "system is 3, and must be a text."),
         ("pairs", "a.jsonl", {"form": "chatt"}, "unknown form 'chatt'. Valid: chat, text."),
         ("pairs", "a.jsonl", {"form": "text", "system": "x"}, "a system turn needs form=chat."),
     ],
@@ -189,6 +192,33 @@ def test_mistakes_are_named(version: VersionInfo, tmp_path: Path, fmt: str, out:
         export(version, fmt, tmp_path / out, **options)
     assert caught.value.text().startswith(message)
     assert not (tmp_path / out).exists()
+
+
+def test_typed_options_keep_texts_and_read_numbers() -> None:
+    typed = {"system": "Note: be brief", "max_pairs": "2", "unparsed": "true"}
+    assert parsed("pairs", typed) == {"system": "Note: be brief", "max_pairs": 2, "unparsed": True}
+    assert parsed("pairs", {"max_pairs": "[2"}) == {"max_pairs": "[2"}
+
+
+def test_a_place_that_cannot_be_written_is_named(version: VersionInfo, tmp_path: Path) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
+    with pytest.raises(SetupError, match=r"folder.jsonl is a folder; name a file"):
+        export(version, "sft", tmp_path / "folder.jsonl")
+    (tmp_path / "file").touch()
+    with pytest.raises(SetupError, match=r"cannot write .*a.jsonl: "):
+        export(version, "sft", tmp_path / "file" / "a.jsonl")
+
+
+def test_a_damaged_version_is_found_wanting(version: VersionInfo, tmp_path: Path) -> None:
+    database = version.path / "dataset.duckdb"
+    database.chmod(0o644)
+    content = database.read_bytes()
+    altered = content[:12288] + bytes(byte ^ 1 for byte in content[12288:])  # behind the three headers
+    for damaged in (altered, content[: len(content) // 2], b"", b"text"):
+        database.write_bytes(damaged)
+        with pytest.raises(FoundWanting, match="the rows of toy@v1 are damaged"):
+            export(version, "sft", tmp_path / "a.jsonl")
+    assert list(tmp_path.glob("*.jsonl")) == []
 
 
 def test_a_failed_export_leaves_the_old_file(ws: Workspace, snapshot: Build, tmp_path: Path) -> None:

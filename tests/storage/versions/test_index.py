@@ -117,6 +117,9 @@ def test_a_tag_points_and_moves_only_when_asked(two: Workspace) -> None:
     assert tag(two, "toy@v2", "golden", move=True).number == 2
     assert resolve(two.datasets, "toy@golden").number == 2
     assert untag(two, "toy@golden", "golden").tags == ()
+    tag(two, "toy@v1", "silver")
+    with pytest.raises(SetupError, match=r"the tag 'silver' is on v1-.*Next: rollmill dataset untag toy@v1-.* silver"):
+        untag(two, "toy@v2", "silver")
     with pytest.raises(SetupError, match="has no tag 'golden'"):
         untag(two, "toy@v2", "golden")
 
