@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.output import note
+from flows.cli.output import interrupted, note
 from storage.errors import FoundWanting, RollmillError, SetupError
 
 VERBS = {
@@ -89,6 +89,8 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _refused(error)
     except Exception as error:
+        if interrupted(error):
+            return 130
         if not hasattr(error, "format_message"):
             raise
         return _misuse(error)

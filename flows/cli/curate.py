@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, line, note
+from flows.cli.output import AsJson, DryRun, as_json, interrupted, line, note
 from flows.cli.recipe import RecipePath, Sets
 
 if TYPE_CHECKING:
@@ -51,11 +51,7 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
         from flows.preview import preview
 
         return as_json(preview(job)) if json else line(_previewed(preview(job)))
-    try:
-        outcome = run_job(job, direct=direct)
-    except KeyboardInterrupt:
-        note(f"\nInterrupted; what was committed is kept. To go on: {job.command}")
-        raise typer.Exit(130) from None
+    outcome = run_job(job, direct=direct)
     if json:
         return as_json(outcome)
     from flows.cli.summary import summary
@@ -64,16 +60,24 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
-    """Run a job with its progress shown, directly or under Prefect, and give its outcome."""
+    """Run a job with its progress shown, directly or under Prefect, and give its outcome; Ctrl-C says how to go on."""
+    try:
+        return _in_process(job) if direct else _under_prefect(job)
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if not interrupted(error):
+            raise
+        note(f"\nInterrupted; what was committed is kept. To go on: {job.command}")
+        raise typer.Exit(130) from None
+
+
+def _in_process(job: "Job") -> dict[str, Any]:
     from flows.cli.live import watching
     from flows.progress import Progress
     from flows.session import hold
     from flows.stages import Stages, drive
 
-    if direct:
-        with watching() as watcher, hold(job, Progress(watcher)):
-            return drive(job, Stages())
-    return _under_prefect(job)
+    with watching() as watcher, hold(job, Progress(watcher)):
+        return drive(job, Stages())
 
 
 def _under_prefect(job: "Job") -> dict[str, Any]:

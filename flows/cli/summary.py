@@ -58,7 +58,9 @@ def _levels(metrics: Mapping[str, Any]) -> list[str]:
         bar = "█" * round((row["pass_rate"] or 0) * BAR)
         lines.append(f"  {level:>5}  {rate}  {row['problems']:>8,}  {unsolved:>8,} {kept}  {bar}".rstrip())
     what = "all completions" if metrics["prefix"] is None else f"the first {metrics['prefix']} completions"
-    lines.append(f"  Rates: {what} of each problem, fixed before any verdict; intervals over templates.")
+    lines.append(
+        f"  Rates: {what} of each problem, fixed before any verdict; intervals over templates, or problems without one."
+    )
     return lines
 
 

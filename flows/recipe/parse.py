@@ -17,9 +17,11 @@ Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[str | int, ...]
 
 
-def parse(path: Path, model: type[Model], defaults: Mapping[str, Any], *, sets: Sequence[str] = ()) -> Model:
+def parse(
+    path: Path, model: type[Model], defaults: Mapping[str, Any], *, sets: Sequence[str] = (), folder: str = "recipes"
+) -> Model:
     """The checked model of a YAML file, after `key.sub=value` overrides; SetupError otherwise."""
-    data, lines = read_yaml(path)
+    data, lines = read_yaml(path, folder)
     for text in sets:
         where = override(data, text)
         lines[where] = 0
@@ -31,12 +33,12 @@ def parse(path: Path, model: type[Model], defaults: Mapping[str, Any], *, sets: 
         raise SetupError(explain(error, model, path, lines)) from None
 
 
-def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Where, int]]:
-    """The mapping in a YAML file and the line of each of its keys."""
+def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]]:
+    """The mapping in a YAML file and the line of each of its keys; `folder` is where others of its kind lie."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise SetupError(f"cannot read {path}: {error.strerror}.", next_command="ls recipes") from None
+        raise SetupError(f"cannot read {path}: {error.strerror}.", next_command=f"ls {folder}") from None
     except UnicodeDecodeError:
         raise SetupError(f"{path} is not UTF-8 text.") from None
     try:

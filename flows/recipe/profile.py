@@ -21,4 +21,4 @@ class Profile(Part):
 
 def load_profile(path: Path | None) -> Profile:
     """The profile of a file, or the defaults without one; SetupError names the line of a mistake."""
-    return Profile() if path is None else parse(path, Profile, {"profile_schema": 1})
+    return Profile() if path is None else parse(path, Profile, {"profile_schema": 1}, folder="profiles")

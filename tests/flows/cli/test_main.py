@@ -94,6 +94,7 @@ def test_init_makes_a_workspace_with_a_recipe_and_is_idempotent(
     monkeypatch.chdir(tmp_path)
     assert rollmill("init", "ws").status == 0
     recipe = tmp_path / "ws" / "recipes" / "arithmetic.yaml"
+    assert (tmp_path / "ws" / "recipes" / "imported.yaml").exists()
     recipe.write_text(recipe.read_text() + "# mine\n")
     assert rollmill("init", "ws").status == 0
     assert recipe.read_text().endswith("# mine\n")
@@ -108,6 +109,14 @@ def test_found_wanting_is_status_one(monkeypatch: pytest.MonkeyPatch, rollmill: 
     monkeypatch.setattr("flows.recipe.load_recipe", no)
     result = rollmill("recipe", "check", "x.yaml")
     assert (result.status, result.err) == (1, "rollmill: the gate did not pass.\n  FAILED kept\n")
+
+
+def test_a_query_that_was_interrupted_is_no_bug(monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise RuntimeError("Query interrupted")  # what DuckDB makes of Ctrl-C
+
+    monkeypatch.setattr("flows.recipe.load_recipe", stopped)
+    assert rollmill("recipe", "check", "x.yaml").status == 130
 
 
 def test_a_bug_of_ours_raises(monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> None:

@@ -200,6 +200,8 @@ def test_the_shipped_recipes_are_sound(name: str) -> None:
 def test_profiles(tmp_path: Path) -> None:
     assert load_profile(None).threads == 0
     assert load_profile(ROOT / "profiles" / "local.yaml").ledger is None
+    with pytest.raises(SetupError, match="Next: ls profiles"):
+        load_profile(tmp_path / "none.yaml")
     with pytest.raises(SetupError, match=r"r.yaml:1: unknown key 'thread'. Did you mean 'threads'\?"):
         load_profile(write(tmp_path, "thread: 3\n"))
     with pytest.raises(SetupError, match="workers: input should be greater than or equal to 0, found -1"):
