@@ -45,10 +45,14 @@ def selection_of(job: Job) -> dict[str, Any]:
 
 def _rollouts(workspace: "Workspace", spec: "MillSpec") -> dict[str, list[Rollout]]:
     """The run's rollouts by problem, with what the recipe's scorers give them."""
-    from flows.mill.gather import rollouts_of
+    from flows.mill.gather import Incomplete, rollouts_of
 
     plan = [row for rows in workspace.runs.plans(spec.run) for row in rows]
-    return {key: _scored(spec, members) for key, members in rollouts_of(workspace, spec, plan).items()}
+    try:
+        return {key: _scored(spec, members) for key, members in rollouts_of(workspace, spec, plan).items()}
+    except Incomplete as error:
+        again = "rollmill curate RECIPE makes the lost rows again"
+        raise SetupError(f"run {spec.run} is no longer whole: {error}.", next_command=again) from None
 
 
 def _scored(spec: "MillSpec", members: list[Rollout]) -> list[Rollout]:

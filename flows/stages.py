@@ -14,7 +14,7 @@ from flows.job import Job
 from flows.outcome import outcome_of, write_reports
 from flows.progress import Stage
 from flows.session import Session, session
-from storage.errors import CorruptSegment, FoundWanting, RollmillError
+from storage.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
 
 Result = dict[str, Any]
 MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
@@ -99,7 +99,8 @@ def drive(job: Job, stages: Stages) -> Result:
         try:
             outcome = {**_mended(opened, stages), "seconds": round(time.monotonic() - began, 1)}
         except BaseException as error:
-            _end(opened, "failed" if isinstance(error, Exception) else "interrupted", _said(error))
+            failed = isinstance(error, Exception) and not interrupted(error)
+            _end(opened, "failed" if failed else "interrupted", _said(error))
             raise
         _end(opened, "done", outcome)
         return outcome

@@ -52,3 +52,8 @@ def unknown_name(what: str, name: str, known: Iterable[str], *, next_command: st
     near = difflib.get_close_matches(name, choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return SetupError(f"unknown {what} {name!r}.{hint}", choices=choices, next_command=next_command)
+
+
+def interrupted(error: BaseException) -> bool:
+    """Whether a person stopped the work: DuckDB answers Ctrl-C within a query with a RuntimeError of these words."""
+    return isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted"

@@ -13,8 +13,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.output import interrupted, note
-from storage.errors import FoundWanting, RollmillError, SetupError
+from flows.cli.output import note
+from storage.errors import FoundWanting, RollmillError, SetupError, interrupted
 
 VERBS = {
     "init": "init",

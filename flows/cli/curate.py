@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, interrupted, line, note
+from flows.cli.output import AsJson, DryRun, as_json, line, note
 from flows.cli.recipe import RecipePath, Sets
+from storage.errors import interrupted
 
 if TYPE_CHECKING:
     from flows.job import Job

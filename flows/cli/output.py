@@ -44,11 +44,6 @@ def _program() -> str | None:
     return shlex.quote(str(called.relative_to(Path.cwd()) if inside else called))
 
 
-def interrupted(error: BaseException) -> bool:
-    """Whether a person stopped the work: DuckDB answers Ctrl-C within a query with a RuntimeError of these words."""
-    return isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted"
-
-
 def columns(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Rows under their heads, numbers to the right, two spaces between."""
     cells = [[_cell(value) for value in row] for row in rows]

@@ -41,6 +41,10 @@ def deciding(chain: Sequence[tuple[str, str]], verdicts: Mapping[tuple[str, str]
     return None
 
 
+class Incomplete(RuntimeError):  # noqa: N818 - what a caller that draws cannot meet, and one that only reads can
+    """Rows of a plan are not drawn or not judged (or lost since): run their round."""
+
+
 def rollouts_of(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> dict[str, list[Rollout]]:
     """The run's rollouts by problem, in plan order. RuntimeError where a row was not drawn or not judged: run the round."""
     verdicts = _decided(ws, spec, rows)
@@ -58,7 +62,7 @@ def completions_by_id(ws: Workspace, ids: Iterable[str]) -> dict[str, Completion
     records = ws.segments.fetch("completions", wanted) if wanted else []
     found = {record.id: record for record in records if isinstance(record, Completion)}
     if len(found) != len(wanted):
-        raise RuntimeError(f"{len(wanted) - len(found)} of {len(wanted)} completions are not stored; run their round first")
+        raise Incomplete(f"{len(wanted) - len(found)} of {len(wanted)} completions are not stored; run their round first")
     return found
 
 
@@ -117,7 +121,7 @@ def _decided(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> dict[Pai
     found = {pair: verdict for pair, all_of in stored.items() if (verdict := deciding(chain, all_of)) is not None}
     missing = [row for row in rows if pair_of(row) not in found]
     if missing:
-        raise RuntimeError(
+        raise Incomplete(
             f"{len(missing)} of {len(rows)} planned rollouts have no verdict; run round {missing[0].round} first"
         )
     return found

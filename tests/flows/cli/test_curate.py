@@ -235,3 +235,24 @@ def test_the_published_file_is_an_ordinary_database(toy: Path, rollmill: Run) ->
         rows = connection.execute("select count(*), count(distinct problem_id) from kept").fetchone()
     assert rows is not None
     assert rows[1] == 12
+
+
+def test_select_over_a_lost_segment_says_what_to_do(counted: Path, rollmill: Run) -> None:
+    outcome(rollmill)
+    next((counted / ".rollmill" / "segments" / "completions").rglob("*.parquet")).unlink()
+    said = rollmill("select", "toy.yaml")
+    assert said.status == 2
+    assert "completions are not stored" in said.err
+    assert "rollmill curate RECIPE" in said.err
+
+
+def test_an_interrupted_query_ends_the_run_as_interrupted(
+    counted: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr("flows.stages.outcome_of", stopped)
+    assert rollmill("curate", "toy.yaml", "--direct").status == 130
+    with Workspace.open(counted) as workspace:
+        assert workspace.runs.list()[0].status == "interrupted"
