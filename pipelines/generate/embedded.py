@@ -8,6 +8,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -87,16 +88,9 @@ class Embedded:
 
     def _completion(self, row: Row) -> Completion:
         _, vocabulary = self._loaded()
-        request, drawn = row.request, len(row.tokens)
-        return Completion(
-            id=request.completion_id,
-            prompt_id=request.prompt_id,
-            engine=self.engine,
-            model=self.model,
-            model_digest=self.model_digest,
-            stream=request.stream,
-            sample_index=request.sample_index,
-            seed=request.seed,
+        drawn = len(row.tokens)
+        return self._answer(
+            row.request,
             text=vocabulary.decode(row.tokens) if row.text is None else row.text,
             finish_reason="stop" if row.finish == "stop" else "length",
             tokens_in=len(row.prompt),
@@ -109,6 +103,17 @@ class Embedded:
         )
 
     def _too_long(self, request: Request, length: int) -> Completion:
+        return self._answer(
+            request,
+            text="",
+            finish_reason="length",
+            tokens_in=length,
+            tokens_out=0,
+            meta={"cause": f"prompt of {length} tokens, context of {self._files.context}"},
+        )
+
+    def _answer(self, request: Request, **found: Any) -> Completion:
+        """A completion of this request by this model; `found` is what the draw gave."""
         return Completion(
             id=request.completion_id,
             prompt_id=request.prompt_id,
@@ -118,11 +123,7 @@ class Embedded:
             stream=request.stream,
             sample_index=request.sample_index,
             seed=request.seed,
-            text="",
-            finish_reason="length",
-            tokens_in=length,
-            tokens_out=0,
-            meta={"cause": f"prompt of {length} tokens, context of {self._files.context}"},
+            **found,
         )
 
 
