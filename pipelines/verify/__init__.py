@@ -9,13 +9,41 @@ From a notebook, without Prefect and without torch:
 from collections.abc import Callable, Iterable, Mapping
 
 from pipelines.protocols import Verifier
+from pipelines.verify.choice import ChoiceVerifier
+from pipelines.verify.code import CodeVerifier
+from pipelines.verify.composite import AllOf, AnyOf
+from pipelines.verify.constraints import ConstraintsVerifier
+from pipelines.verify.counterexample import CounterexampleVerifier
+from pipelines.verify.exact import ExactVerifier
+from pipelines.verify.json_schema import JsonSchemaVerifier
+from pipelines.verify.judge import JudgeVerifier
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.number import NumberVerifier
+from pipelines.verify.optimization import OptimizationVerifier
+from pipelines.verify.regex import RegexVerifier
+from pipelines.verify.roundtrip import RoundtripVerifier
+from pipelines.verify.state_prefix import StatePrefixVerifier
 from storage.errors import unknown_name
 from storage.ids import digest128
 from storage.records import Completion, Problem, Prompt, Verdict
 
-VERIFIERS: Mapping[str, Callable[..., Verifier]] = {"math": MathVerifier, "number": NumberVerifier}
+VERIFIERS: Mapping[str, Callable[..., Verifier]] = {
+    "all_of": AllOf,
+    "any_of": AnyOf,
+    "choice": ChoiceVerifier,
+    "code": CodeVerifier,
+    "counterexample": CounterexampleVerifier,
+    "constraints": ConstraintsVerifier,
+    "exact": ExactVerifier,
+    "json_schema": JsonSchemaVerifier,
+    "judge": JudgeVerifier,
+    "math": MathVerifier,
+    "number": NumberVerifier,
+    "optimization": OptimizationVerifier,
+    "regex": RegexVerifier,
+    "roundtrip": RoundtripVerifier,
+    "state_prefix": StatePrefixVerifier,
+}
 
 
 def verify(rows: Iterable[tuple[Prompt, str, str]], verifier: str = "math") -> list[Verdict]:

@@ -11,15 +11,16 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
 
-from pipelines.verify.answers.policy import POLICY, Asked, asked, same_quantity
-from pipelines.verify.answers.reading import Reading, choice, normal_spelling, read
+from pipelines.verify.answers.policy import Asked, asked, order_named, policy_named, same_quantity, versioned
+from pipelines.verify.answers.reading import Reading, normal_spelling, read
 from pipelines.verify.answers.same import Judge
+from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import Extracted, final_answer, judged_text
 from pipelines.verify.number import UNFINISHED, plain_text, prompt_text
 from pipelines.verify.workers.pool import Limits, WorkerPool
@@ -27,12 +28,36 @@ from storage.records import Completion, Outcome, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
 _MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$|\$([^$]+)\$")
-_PROSE = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{4,}")
+_LIBRARY_READS = re.compile(
+    r"\\(?:sum|int|iint|oint|prod|lim|log|partial|nabla|begin|cap|cup|setminus|subset|in|notin|mathbb|overline|vec|hat|bmod|pmod|mod"
+    r"|operatorname|limits|det|binom|dbinom|tbinom|choose|to|infty|left|times|cdot|frac|sqrt)(?![A-Za-z])"
+)
+_LIBRARY_LOSES = re.compile(r"\\(?:text|mathrm|mbox|[lc]?dots)|\.\.\.|(?<![A-Za-z\\])[A-Za-z]{4,}(?![A-Za-z}])")
+_MARKED_AS_TEXT = re.compile(r"[\s$]*\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{\s*\(?[A-Ja-j][).:]")
+_SPACED_MARK = re.compile(r"[\s$]*\(?[A-Ja-j][).]\s+\S")
 _LONGEST_ANSWER = 2_000
+_LONGEST_REFERENCE = 8_000
 _AFTER_SPAN = 40
 _REMEMBERED = 50_000
 _WINDOW = 512
 JOB = "pipelines.verify.workers.judgement:decide"
+RULES = (
+    *EXTRACTION,
+    ("no-answer", "2"),
+    ("identical", "2"),
+    ("too-long", "2"),
+    ("number", "2"),
+    ("choice", "2"),
+    ("exact", "2"),
+    ("worker", "2"),
+    ("numbers", "2"),
+    ("unreadable", "2"),
+    ("library", "1"),
+    ("library-unfaithful", "1"),
+    ("library-refuted", "1"),
+    ("library-confirmed", "1"),
+)
+"""Extraction, then comparison, each in the order in which they are tried; raise a rule's version with any change of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +72,39 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Everything a decision depends on; equal questions have equal answers."""
+    """Everything a decision depends on."""
 
     reference: str
     answer: str
     rule: str
     asks: Asked
 
+    def key(self) -> tuple[object, ...]:
+        """Equal keys have equal decisions."""
+        return self.reference, self.answer, self.rule, *self.asks.key()
+
 
 class MathVerifier:
     """Exact and bounded; usable from any thread. Close it, or use it in a `with`, to end its workers early."""
 
     name = "math"
+    rules = RULES
 
     def __init__(
-        self, *, workers: int | None = None, limits: Limits | None = None, job: str = JOB, path: Sequence[str] = ()
+        self,
+        *,
+        policy: str = "strict",
+        order: str = "by_problem",
+        workers: int | None = None,
+        limits: Limits | None = None,
+        job: str = JOB,
+        path: Sequence[str] = (),
     ) -> None:
-        self.version = math_version()
+        self.policy, self.order = policy_named(policy), order_named(order)
+        self.version = math_version(policy, order)
         self.workers = workers or max(1, min(8, os.cpu_count() or 1))
         self._pool = WorkerPool(job, workers=self.workers, limits=limits, path=path)
-        self._memory: OrderedDict[Question, Decision] = OrderedDict()
+        self._memory: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
         self._lock = threading.Lock()
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
@@ -114,20 +152,23 @@ class MathVerifier:
         answer = answer_text(found) if found else None
         if found is None or answer is None:
             return None, Decision("unparsed", "no-answer", "no final answer found")
-        question = Question(reference_text(problem.reference), answer, found.rule, asked(prompt_text(problem.prompt)))
-        with self._lock:
-            known = self._memory.get(question)
-        return question, known or decide_exactly(question)
+        asks = asked(prompt_text(problem.prompt), self.policy, self.order)
+        question = Question(reference_text(problem.reference), answer, found.rule, asks)
+        decision = decide_exactly(question)
+        if decision is None and self._memory:
+            with self._lock:
+                decision = self._memory.get(question.key())
+        return question, decision
 
     def _slow(self, question: Question) -> Decision:
         """Ask a worker; what it concludes is remembered, what it fails on is not."""
-        asks = {"scales": sorted(question.asks.scales), "unordered": question.asks.unordered}
-        reply = self._pool.ask({"reference": question.reference, "answer": question.answer, **asks})
+        asked_of = {"reference": question.reference, "answer": question.answer, "asks": question.asks.to_json()}
+        reply = self._pool.ask(asked_of)
         if "failed" in reply:
             return Decision("undecided", f"{question.rule}:worker", str(reply["failed"]), float(reply.get("cpu", 0.0)))
         decision = _from_reply(question, reply)
         with self._lock:
-            self._memory[question] = decision
+            self._memory[question.key()] = decision
             if len(self._memory) > _REMEMBERED:
                 self._memory.popitem(last=False)
         return decision
@@ -152,16 +193,16 @@ class MathVerifier:
         )
 
 
-@lru_cache(maxsize=1)
-def math_version() -> str:
-    """Our rules, the equality policy and every library that can decide."""
-    parts = []
+@lru_cache(maxsize=16)
+def math_version(policy: str = "strict", order: str = "by_problem") -> str:
+    """Our rules, the equality policy, the order of lists and every library that can decide."""
+    parts = [policy_named(policy).label, f"order.{order_named(order)}"]
     for label, package in _LIBRARIES.items():
         try:
             parts.append(f"{label}-{version(package)}")
         except PackageNotFoundError:
             parts.append(f"{label}-none")
-    return "+".join(["1", POLICY, *parts])
+    return versioned("2", RULES, *parts)
 
 
 @lru_cache(maxsize=32_768)
@@ -173,12 +214,12 @@ def reference_text(reference: str) -> str:
 
 def answer_text(found: Extracted) -> str | None:
     """The answer an extraction holds; None where an unmarked last line concludes nothing."""
-    if found.rule in ("hash", "boxed"):
+    if found.rule in ("hash", "boxed", "tag"):
         return found.text
     whole = read(found.text)
-    if found.rule != "tail" and (whole.value is not None or whole.quantity is not None):
+    if found.rule != "tail" and (whole.quantity is not None or whole.value is not None):
         return found.text
-    if choice(found.text) is not None:
+    if whole.choice is not None:
         return found.text
     number = plain_text(found)
     if number is not None:
@@ -200,52 +241,89 @@ def _span(found: Extracted) -> str | None:
 
 def decide_exactly(question: Question) -> Decision | None:
     """What the exact layers conclude, or None where only a worker can tell."""
-    reference, answer, rule = read(question.reference), read(question.answer), question.rule
-    if reference.normal == answer.normal and answer.normal:
+    rule = question.rule
+    if question.reference == question.answer and question.answer:
         return Decision("correct", f"{rule}:identical")
     if len(question.answer) > max(_LONGEST_ANSWER, 4 * len(question.reference)):
         return Decision("incorrect", f"{rule}:too-long")
-    for left, right in _as_choices(reference, answer, question):
-        if left.quantity is not None and right.quantity is not None:
-            same: bool | None = same_quantity(left.quantity, right.quantity, question.asks)
-            return _decision(same, f"{rule}:number")
-        same = _same_values(left, right, question)
-        if same is not None:
-            return _decision(same, f"{rule}:exact")
-    return None
+    if len(question.reference) > _LONGEST_REFERENCE:
+        return Decision("undecided", f"{rule}:too-long", "the reference is too long")
+    reference, answer = read(question.reference), read(question.answer)
+    if reference.quantity is not None and answer.quantity is not None:
+        return _decision(same_quantity(reference.quantity, answer.quantity, question.asks), f"{rule}:number")
+    if reference.normal == answer.normal and answer.normal:
+        return Decision("correct", f"{rule}:identical")
+    return _by_choice(reference, answer, question) or _by_value(reference, answer, question)
 
 
-def _as_choices(reference: Reading, answer: Reading, question: Question) -> list[tuple[Reading, Reading]]:
-    """The pair to compare; for `(b) 0.3` the letter or the rest, whichever the reference is."""
-    chosen, wanted = choice(question.answer), choice(question.reference)
-    if wanted is not None and not wanted[1] and chosen is not None and not question.reference.islower():
-        return [(read(f"\\text{{{wanted[0]}}}"), read(f"\\text{{{chosen[0]}}}"))]
-    if chosen is not None and chosen[1] and wanted is None:
-        return [(reference, read(chosen[1]))]
-    return [(reference, answer)]
+def _by_value(reference: Reading, answer: Reading, question: Question) -> Decision | None:
+    if reference.quantity is not None and answer.quantity is not None:
+        return _decision(same_quantity(reference.quantity, answer.quantity, question.asks), f"{question.rule}:number")
+    if reference.value is None or answer.value is None:
+        return _unreadable(reference, answer, question.rule)
+    return _decision(_same_values(reference, answer, question), f"{question.rule}:exact")
+
+
+def _by_choice(reference: Reading, answer: Reading, question: Question) -> Decision | None:
+    """Multiple choice: letter against letter; an option's value against a value; a letter's option under `lenient`."""
+    rule, asks = f"{question.rule}:choice", question.asks
+    wanted, chosen = _option(reference, asks), _option(answer, asks)
+    if wanted is None and chosen is None:
+        return None
+    if wanted is not None and chosen is not None:
+        return _both_lettered(wanted, chosen, (reference, answer), question)
+    lettered, other = (wanted, answer) if wanted is not None else (chosen, reference)
+    assert lettered is not None
+    value = lettered[1]
+    if not value and asks.policy.options_resolved:
+        value = dict(asks.options).get(lettered[0], "")
+    decision = _by_value(read(value), other, question) if value else None
+    return decision if decision is None else replace(decision, rule=rule)
+
+
+def _option(side: Reading, asks: Asked) -> tuple[str, str] | None:
+    """(letter, rest) where an answer names an option. `(a)^2` and `a:b` do not, unless the problem lists options."""
+    found = side.choice
+    if found is None or not found[1] or asks.options or _MARKED_AS_TEXT.match(side.text):
+        return found
+    number = found[1][0].isdigit() and read(found[1]).quantity is not None
+    return found if number and _SPACED_MARK.match(side.text) else None
+
+
+def _both_lettered(
+    wanted: tuple[str, str], chosen: tuple[str, str], sides: tuple[Reading, Reading], question: Question
+) -> Decision | None:
+    """Two letters name options where the problem lists some, or one is marked; `b` beside `B` are two variables."""
+    rule, listed = f"{question.rule}:choice", bool(question.asks.options)
+    if not listed and all(len(side.text.strip(" $.")) == 1 for side in sides):
+        return None
+    if wanted[0] != chosen[0] or listed or not (wanted[1] and chosen[1]):
+        return _decision(wanted[0] == chosen[0], rule)
+    decision = _by_value(read(wanted[1]), read(chosen[1]), question)
+    return decision if decision is None else replace(decision, rule=rule)
 
 
 def _same_values(reference: Reading, answer: Reading, question: Question) -> bool | None:
-    """Exact comparison; an answer such as 1,234 is also tried as a list."""
-    if reference.value is None or answer.value is None:
-        return _unreadable(reference, answer)
+    """Exact comparison; what may be a number with thousands or a list, such as 1,234, is also tried as a list."""
+    assert reference.value is not None
+    assert answer.value is not None
     judge = Judge(question.asks)
     same = judge.same(reference.value, answer.value)
-    if same is False and "," in question.answer:
-        ungrouped = read(question.answer, grouping=False).value
-        if ungrouped is not None and ungrouped != answer.value:
-            return judge.same(reference.value, ungrouped)
+    if same is False and "," in question.answer and "," in question.reference:
+        left, right = read(question.reference, grouping=False).value, read(question.answer, grouping=False).value
+        for one, other in ((left, answer.value), (reference.value, right)):
+            if one is not None and other is not None and judge.same(one, other):
+                return True
     return same
 
 
-def _unreadable(reference: Reading, answer: Reading) -> bool | None:
-    """An answer in prose, or beyond all bounds, is not a reference in mathematics; anything else unreadable goes on."""
+def _unreadable(reference: Reading, answer: Reading, rule: str) -> Decision | None:
+    """An answer that nobody reads is not a reference in mathematics; what the library may read goes on to a worker."""
     if answer.normal == "":
-        return False
-    if reference.value is not None:
-        prose = _PROSE.search(answer.normal) and "\\begin" not in answer.normal
-        if prose or answer.why.startswith("too ") or not re.search(r"[\d\\^]", answer.normal):
-            return False
+        return Decision("incorrect", f"{rule}:unreadable")
+    beyond = answer.why.startswith("too ") or not _LIBRARY_READS.search(answer.text) or _LIBRARY_LOSES.search(answer.text)
+    if reference.value is not None and answer.value is None and beyond:
+        return Decision("incorrect", f"{rule}:unreadable")
     return None
 
 

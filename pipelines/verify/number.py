@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from time import perf_counter
 
-from pipelines.verify.answers.policy import POLICY, asked, same_quantity
-from pipelines.verify.answers.quantity import Quantity, parse_quantity
+from pipelines.verify.answers.policy import STRICT, Asked, asked, policy_named, same_quantity, versioned
+from pipelines.verify.answers.quantity import CHANGING, Quantity, parse_quantity
+from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import Extracted, final_answer, judged_text
 from storage.records import Completion, Outcome, Problem, Prompt, Verdict
 
@@ -24,21 +25,20 @@ UNFINISHED = re.compile(
 _UNKNOWNS = re.compile(r"\d\s*[A-Za-z]\b|\b[A-Za-z]\s*[-+*/^]|[\\^]")
 _JOINING = re.compile(r"\b(?:and|or)\b")
 _NEXT_WORD = re.compile(r"(\s*)([A-Za-z'’-]+|[%°])")
-_CHANGING = frozenset(
-    re.findall(
-        r"\S+",
-        "pi half halves third thirds quarter quarters fourth fourths fifths sixths eighths tenths hundredths thousandths "
-        "times plus minus root power squared cubed factorial sqrt over less more",
-    )
-)
 _FORMULA = re.compile(r"[\d\\^∞√π]")
 
 
 class NumberVerifier:
-    """Exact comparison of the final number; microseconds a pair, safe from any thread."""
+    """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
-    version = f"1+{POLICY}"
+    rules = (*EXTRACTION, ("no-answer", "1"), ("no-number", "1"), ("equal", "2"), ("unequal", "2"))
+    version = versioned("2", rules, STRICT.label)
+
+    def __init__(self, *, policy: str = "strict") -> None:
+        self.policy = policy_named(policy)
+        if self.policy is not STRICT:
+            self.version = versioned("2", self.rules, self.policy.label)
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         """The verdict on one completion; never raises on model text."""
@@ -46,7 +46,7 @@ class NumberVerifier:
         reference = _reference(problem.reference)
         found = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
         answer = plain_number(found) if found else None
-        outcome, rule, cause = _decide(prompt_text(problem.prompt), reference, found, answer)
+        outcome, rule, cause = _decide(asked(prompt_text(problem.prompt), self.policy), reference, found, answer)
         return Verdict(
             completion.id,
             problem.id,
@@ -117,7 +117,7 @@ def concluding_number(line: str) -> str | None:
     with_word = line[start:end] if word is None else line[start : word.end()]
     if parse_quantity(with_word) is not None:
         return with_word
-    if word is not None and (not word[1] or word[2].lower() in _CHANGING):
+    if word is not None and (not word[1] or word[2].lower() in CHANGING):
         return None
     return line[start:end]
 
@@ -128,7 +128,7 @@ def _reference(text: str) -> Quantity | None:
 
 
 def _decide(
-    prompt: str, reference: Quantity | None, found: Extracted | None, answer: Quantity | None
+    asks: Asked, reference: Quantity | None, found: Extracted | None, answer: Quantity | None
 ) -> tuple[Outcome, str, str | None]:
     """(outcome, rule, cause)."""
     if found is None:
@@ -141,7 +141,7 @@ def _decide(
         if found.rule in ("bare", "tail"):
             return "unparsed", "no-answer", "no number in the answer"
         return "incorrect", f"{found.rule}:no-number", None
-    if same_quantity(reference, answer, asked(prompt)):
+    if same_quantity(reference, answer, asks):
         return "correct", f"{found.rule}:equal", None
     return "incorrect", f"{found.rule}:unequal", None
 

@@ -111,12 +111,18 @@ def _rounding(name: str, reduce: Callable[[Fraction], int | Fraction]) -> Callab
     return build
 
 
+_OF_NUMBERS: Mapping[str, Callable[..., int]] = {"gcd": math.gcd, "lcm": math.lcm, "max": max, "min": min}
+
+
 def _call(node: Node) -> Formula:
     args = [formula(arg) for arg in node.args]
     if node.text == "exp" and len(args) == 1:
         return _power(Node("^", (Node("name", (), "e"), node.args[0])))
     if node.text in ("ln", "log") and len(args) == 1 and args[0].rational() == 1:
         return algebra.constant(0)
+    values = [value for arg in args if (value := arg.rational()) is not None]
+    if node.text in _OF_NUMBERS and len(values) == len(args) > 1 and all(value.denominator == 1 for value in values):
+        return algebra.constant(_OF_NUMBERS[node.text](*map(int, values)))
     return opaque(node.text, *args)
 
 

@@ -8,6 +8,7 @@ functions, every other letter is a factor; a power of a power is read from the r
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 from pipelines.verify.answers.algebra import Unsupported
 from pipelines.verify.answers.notation import Token
@@ -16,8 +17,10 @@ MAX_DEPTH = 60
 RELATIONS = frozenset("=<>≤≥≠∈≈")
 _OPENING = {"(": ")", "[": "]", "{.": ".}", "{": "}", "⌊": "⌋", "⌈": "⌉"}
 _CLOSING = frozenset([")", "]", ".}", "}", "⌋", "⌉", "endmatrix"])
-_SEPARATORS = frozenset([",", ";", "or"])
+_SEPARATORS = frozenset([",", ";", "or", "∧"])
 _APPLIED = frozenset("fgh")
+_DOUBLE_FACTORIAL = 300
+_INVERSES = frozenset(["arcsin", "arccos", "arctan"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class _Parser:
 
     def __init__(self, found: list[Token]) -> None:
         self.found = found
+        self.signs = [token.text if token.kind == "sign" else "" for token in found]
+        self.signs.append("")
         self.position = 0
         self.depth = 0
         self.bars = 0
@@ -73,11 +78,10 @@ class _Parser:
         return self.found[index] if index < len(self.found) else None
 
     def sign(self) -> str:
-        token = self.peek()
-        return token.text if token is not None and token.kind == "sign" else ""
+        return self.signs[self.position]
 
     def take(self, *signs: str) -> bool:
-        if self.sign() in signs:
+        if self.signs[self.position] in signs:
             self.position += 1
             return True
         return False
@@ -94,14 +98,17 @@ class _Parser:
     def sequence(self) -> Node:
         """Relations separated by commas, `and`, `or`; one alone is itself. With an `or` the order says nothing."""
         self.deeper()
-        items, either = [self.union()], False
+        items, either, both = [self.union()], False, False
         while self.sign() in _SEPARATORS:
             while self.sign() in _SEPARATORS:
                 either |= self.sign() == "or"
+                both |= self.sign() == "∧"
                 self.position += 1
             if self.sign() not in _CLOSING and self.peek() is not None:
                 items.append(self.union())
         self.depth -= 1
+        if both and (either or any(item.op != "relation" for item in items)):
+            raise Unsupported("a conjunction of no equations")
         return items[0] if len(items) == 1 else Node("either" if either else "list", tuple(items))
 
     def union(self) -> Node:
@@ -173,7 +180,7 @@ class _Parser:
             return True
         if token.text == "|":
             return self.bars == 0
-        return token.text in ("(", "[", "{.", "{", "frac", "sqrt", "binom", "∞", "matrix", "⌊", "⌈", "∅", "…")
+        return token.text in ("(", "[", "{.", "{", "frac", "sqrt", "binom", "∞", "matrix", "⌊", "⌈", "∅", "ℝ", "…")
 
     def factor(self) -> Node:
         self.deeper()
@@ -201,7 +208,7 @@ class _Parser:
     def postfix(self, node: Node) -> Node:
         while True:
             if self.take("!"):
-                node = Node("!", (node,))
+                node = self.double_factorial(node) if self.take("!") else Node("!", (node,))
             elif self.take("%"):
                 node = Node("%", (node,))
             elif self.take("°"):
@@ -212,6 +219,14 @@ class _Parser:
                 node = Node("_", (node, self.atom()))
             else:
                 return node
+
+    def double_factorial(self, node: Node) -> Node:
+        """n!! = n (n-2) (n-4) ...; of a plain number only, and never the factorial of a factorial."""
+        value = node.value
+        if node.op != "number" or value is None or value.denominator != 1 or value > _DOUBLE_FACTORIAL:
+            raise Unsupported("double factorial")
+        product = Fraction(prod(range(int(value), 0, -2)))
+        return Node("number", (), str(product), product)
 
     def atom(self) -> Node:
         token = self.peek()
@@ -231,6 +246,13 @@ class _Parser:
 
     def named(self, token: Token) -> Node:
         node = Node("name", (), token.text)
+        primes = 0
+        while token.text in _APPLIED and (after := self.peek(primes)) is not None and after.text == "'":
+            primes += 1
+        if primes and (after := self.peek(primes)) is not None and after.text == "(":
+            self.position += primes
+            token = Token("name", token.text, None)
+            node = Node("name", (), token.text + "'" * primes)
         following = self.peek()
         if token.text in _APPLIED and following is not None and following.text == "(" and not following.spaced:
             return Node("apply", (node, self.atom()))
@@ -249,7 +271,7 @@ class _Parser:
             return self.absolute()
         if sign == "matrix":
             return self.matrix()
-        if sign in ("∞", "∅", "…"):
+        if sign in ("∞", "∅", "ℝ", "…"):
             return Node(sign)
         raise Unsupported(f"unexpected {sign!r}")
 
@@ -324,6 +346,10 @@ class _Parser:
             else:
                 self.position += 1
                 exponent = self.exponent()
+        if exponent is not None and _is_minus_one(exponent) and not base:
+            if f"arc{name}" not in _INVERSES:
+                raise Unsupported(f"inverse of {name}")
+            return self.call(f"arc{name}", base)
         node = self.call(name, base)
         return node if exponent is None else Node("^", (node, exponent))
 
@@ -344,6 +370,12 @@ class _Parser:
     def stays_in_argument(self) -> bool:
         token = self.peek()
         return token is not None and (token.kind in ("number", "name") or token.text in ("frac", "sqrt"))
+
+
+def _is_minus_one(exponent: Node) -> bool:
+    """sin^{-1} is the inverse function, by every textbook's convention, and no reciprocal."""
+    inner = exponent.args[0] if exponent.op == "group" else exponent
+    return inner.op == "neg" and inner.args[0].value == 1
 
 
 def _proper_fraction(whole: Node, part: Node) -> bool:

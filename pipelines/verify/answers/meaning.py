@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -10,26 +10,30 @@ from pipelines.verify.answers import algebra
 from pipelines.verify.answers.algebra import Formula, Unsupported
 from pipelines.verify.answers.formulas import formula, symbol_name
 from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.quantity import print_slack
+from pipelines.verify.answers.quantity import CHANGING, NO_SLACK, print_slack, scale_word
+from pipelines.verify.answers.units import known_unit
 
 Kind = Literal["list", "either", "()", "[]", "set", "ratio"]
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])
+_CONSTANTS = frozenset(["pi", "e", "i"])
 _ENCLOSING = frozenset(["call", "apply"])
 _NO_NUMBER = frozenset(
-    ["list", "either", "bracket", "union", "relation", "ratio", "matrix", "word", "∞", "∅", "…", "±", "∓"]
+    ["list", "either", "bracket", "union", "relation", "ratio", "matrix", "word", "∞", "∅", "ℝ", "…", "±", "∓"]
 )
+_ALL_REALS = frozenset(["allrealnumbers", "allreals", "realnumbers", "allrealvalues"])
 _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{..}": "set"}
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value. `formula` is None where exact arithmetic gives up; `slack` is that of a floating-point print."""
+    """One value. `formula` is None where exact arithmetic gives up; `slack` and `places` are those of a plain decimal."""
 
     node: Node
     formula: Formula | None
     scale: str = ""
     unit: str = ""
-    slack: Fraction = Fraction(0)
+    slack: Fraction = NO_SLACK
+    places: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,18 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignments:
+    """Several names with their values, in the order of the tuple they make: as written in (y, x) = (1, 2), else by name.
+
+    `as_written` says that they were written in that order.
+    """
+
+    names: tuple[str, ...]
+    values: tuple["Value", ...]
+    as_written: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """left sign right, where the sign is = or < or ≤, and neither side is a bare name."""
 
@@ -87,7 +103,14 @@ class Words:
     text: str
 
 
-Value = Scalar | Collection | Interval | Union | Named | Relation | Matrix | Words
+Value = Scalar | Collection | Interval | Union | Named | Assignments | Relation | Matrix | Words
+
+
+def words(text: str) -> Value:
+    """What words say: the real numbers, or themselves."""
+    if "".join(text.split()) in _ALL_REALS:
+        return Interval(None, None, (False, False))
+    return Words(text)
 
 
 def meaning(node: Node) -> Value:
@@ -121,19 +144,22 @@ def _measured(node: Node) -> Scalar:
         inner = node.args[0] if node.op == "°" else Node("neg", node.args[0].args)
         return _with_unit(inner, "°")
     if node.op == "%":
-        plain = _scalar(node.args[0])
-        return Scalar(plain.node, plain.formula, "%", "", plain.slack)
+        return replace(_scalar(node.args[0]), scale="%")
     return _scalar(node)
 
 
 def _with_unit(node: Node, unit: str) -> Scalar:
     plain = _measured(node)
     if plain.unit:
-        return Scalar(plain.node, plain.formula, plain.scale, f"{plain.unit} {unit}", plain.slack)
-    low = unit.strip().lower()
-    if low in ("percent", "%"):
-        return Scalar(plain.node, plain.formula, "%", "", plain.slack)
-    return Scalar(plain.node, plain.formula, plain.scale, unit.strip(), plain.slack)
+        return replace(plain, unit=f"{plain.unit} {unit}")
+    first, _, rest = unit.strip().partition(" ")
+    if first.lower() in CHANGING:
+        raise Unsupported(f"{first!r} changes the number")
+    if scale_word(first) and not plain.scale:
+        return replace(plain, scale=scale_word(first), unit=rest)
+    if known_unit(unit) is None and any(part.op == "name" and part.text not in _CONSTANTS for part in node.walk()):
+        raise Unsupported("words behind a formula")  # x is even: i*s*x with the unit "even"
+    return replace(plain, unit=unit.strip())
 
 
 def _scalar(node: Node) -> Scalar:
@@ -145,7 +171,9 @@ def _scalar(node: Node) -> Scalar:
             raise
         exact = None
     inner = node.args[0] if node.op == "neg" else node
-    return Scalar(node, exact, slack=print_slack(inner.text) if inner.op == "number" else Fraction(0))
+    if inner.op != "number":
+        return Scalar(node, exact)
+    return Scalar(node, exact, slack=print_slack(inner.text), places=len(inner.text.partition(".")[2]))
 
 
 def _refuse_structure(node: Node) -> None:
@@ -155,9 +183,15 @@ def _refuse_structure(node: Node) -> None:
 
 
 def _list(kind: Kind, items: list[Value]) -> Value:
-    """A bare list; `n = 2, 3` and `x = 2, x = 3` name the whole of it."""
+    """A bare list; `n = 2, 3` and `x = 2, x = 3` name the whole of it, `x = 2, y = 3` names each."""
+    named = sorted((item for item in items if isinstance(item, Named)), key=lambda item: item.name)
+    if len({item.name for item in named}) == len(items) > 1 and kind == "list":
+        return Assignments(tuple(item.name for item in named), tuple(item.value for item in named), named == items)
     names = [item.name if isinstance(item, Named) else None for item in items]
     first = items[0]
+    ranges = [item.value for item in items if isinstance(item, Named) and isinstance(item.value, Interval)]
+    if kind == "either" and len(ranges) == len(items) and isinstance(first, Named) and set(names) == {first.name}:
+        return Named(first.name, Union(tuple(ranges)))
     if isinstance(first, Named) and not isinstance(first.value, Interval):
         if all(name == first.name for name in names):
             return Named(first.name, Collection(kind, tuple(i.value for i in items if isinstance(i, Named))))
@@ -205,7 +239,10 @@ def _relation(node: Node) -> Value:
         name = _left_name(sides[0])
         if name is None:
             raise Unsupported("membership of a formula")
-        return Named(name, meaning(sides[1]))
+        place = meaning(sides[1])
+        if isinstance(place, Scalar):  # x in A is not A in x, as x = A is A = x
+            raise Unsupported("membership in what is no set")
+        return Named(name, place)
     return _inequality(signs, sides)
 
 
@@ -215,7 +252,10 @@ def _equation(sides: tuple[Node, ...]) -> Value:
     if name is not None:
         if not _holds(sides[1:]):
             raise Unsupported("chain of unequal sides")
-        return Named(name, meaning(sides[-1]))
+        value = meaning(sides[-1])
+        if sides[0].op == "bracket" and isinstance(value, Collection) and len(value.items) == len(sides[0].args):
+            return Assignments(tuple(str(symbol_name(item)) for item in sides[0].args), value.items)
+        return Named(name, value)
     left, right = _scalar(sides[0]), _scalar(sides[-1])
     if left.formula is not None and left.formula.rational() is not None and _holds(sides):
         return _measured(sides[-1])
@@ -262,12 +302,30 @@ def _inequality(signs: str, sides: tuple[Node, ...]) -> Value:
         raise Unsupported("mixed inequalities")
     if len(signs) == 2:
         return _between(signs, sides)
+    bounded = _bounded_size(signs, sides)
+    if bounded is not None:
+        return bounded
     name, other = _left_name(sides[0]), _left_name(sides[1])
     if name is not None and other is None:
         return Named(name, Interval(None, _scalar(sides[1]), (False, signs == "≤")))
     if other is not None and name is None:
         return Named(other, Interval(_scalar(sides[0]), None, (signs == "≤", False)))
     return Relation(signs, _scalar(sides[0]), _scalar(sides[1]))
+
+
+def _bounded_size(sign: str, sides: tuple[Node, ...]) -> Named | None:
+    """|x| < a is -a < x < a, and |x| > a is the rest, for a plain positive a; None for any other inequality."""
+    inside = sides[0].op == "abs"
+    size, bound = sides if inside else sides[::-1]
+    name = _left_name(size.args[0]) if size.op == "abs" else None
+    high = _scalar(bound) if name is not None else None
+    value = high.formula.rational() if high is not None and high.formula is not None else None
+    if name is None or value is None or value <= 0:
+        return None
+    low, closed = _scalar(Node("neg", (bound,))), sign == "≤"
+    if inside:
+        return Named(name, Interval(low, high, (closed, closed)))
+    return Named(name, Union((Interval(None, low, (False, closed)), Interval(high, None, (closed, False)))))
 
 
 def _between(signs: str, sides: tuple[Node, ...]) -> Value:
@@ -303,8 +361,9 @@ _STRUCTURES: Mapping[str, Callable[[Node], Value]] = {
     "relation": _relation,
     "matrix": _matrix,
     "∅": lambda _node: Collection("set", ()),
-    "word": lambda node: Words(node.text.lower()),
+    "word": lambda node: words(node.text.lower()),
     "…": lambda _node: Words("…"),
+    "ℝ": lambda _node: Interval(None, None, (False, False)),
     "∞": lambda _node: Words("∞"),
     "group": lambda node: meaning(node.args[0]),
 }

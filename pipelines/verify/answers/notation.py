@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from pipelines.verify.answers.algebra import Unsupported
+from pipelines.verify.answers.quantity import plain_numerals
 
 MAX_LENGTH = 2_000
 MAX_TOKENS = 2_000
@@ -49,22 +50,30 @@ _SIGNS = {
     "rceil": "⌉",
     "ldots": "…", "dots": "…", "cdots": "…", "dotsc": "…", "dotsb": "…", "lbrace": "{.", "rbrace": ".}", "vert": "|",
     "mid": "|", "lvert": "|", "rvert": "|", "circ": "°", "degree": "°", "emptyset": "∅", "varnothing": "∅", "prime": "'",
-    "land": ",", "lor": "or", "setminus": "∖", "approx": "≈", "equiv": "≡", "to": "→", "rightarrow": "→",
+    "land": "∧", "wedge": "∧", "lor": "or", "setminus": "∖", "approx": "≈", "equiv": "≡", "to": "→", "rightarrow": "→",
 }  # fmt: skip
 _UNICODE = {
     "×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "≤": "≤", "≥": "≥", "≠": "≠", "∞": "∞", "∪": "∪",
-    "∩": "∩", "∈": "∈", "±": "±", "…": "…", "°": "°", "∅": "∅", "′": "'", "’": "'", "≈": "≈",
+    "∩": "∩", "∈": "∈", "±": "±", "…": "…", "°": "°", "∅": "∅", "′": "'", "’": "'", "≈": "≈", "ℝ": "ℝ",
 }  # fmt: skip
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _DROPPED = re.compile(
-    r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|nolimits|mathstrut|quad|qquad|thinspace)(?![A-Za-z])"
-    r"|\\[,;:> ]|~|\$"
+    r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|scriptstyle|tiny|small|normalsize|large|Large|LARGE|huge|Huge|limits|nolimits|mathstrut|quad|qquad|thinspace)(?![A-Za-z])"
+    r"|\\(?:boxed|fbox)(?=\s*\{)"
+    r"|\\[,;:> ]|~|\$|(?:\bm)?\\(?:measured)?angle(?![A-Za-z])"
 )
+_REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?")
 _TEXT = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|mathbf|mathit|mathbb|operatorname\*?|rm|bf|it)\s*(?=\{)")
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
 _UNGROUPED = re.compile(r"\d+(?:\.\d+)?|\.\d+")
+_OVER = re.compile(r"\{([^{}]{1,200})\\over(?![A-Za-z])([^{}]{1,200})\}")
+_CHOOSE = re.compile(r"\{([^{}]{1,200})\\choose(?![A-Za-z])([^{}]{1,200})\}")
+_CASES = re.compile(r"\\begin\{cases\}(.{0,1000}?)\\end\{cases\}", re.DOTALL)
+_DERIVED = re.compile(r"\A\s*\\frac\s*\{\s*d\s?([A-Za-z])\s*\}\s*\{\s*d\s?([A-Za-z])\s*\}\s*(?==|\Z)")
+_DERIVATIVE = re.compile(r"\\frac\s*\{\s*(?:d|\\partial)[^{}]{0,20}\}\s*\{\s*(?:d|\\partial)\s*[A-Za-z]")
+_MATRIX = re.compile(r"\{(?:[pbB]?matrix|array)\}(?:\s*\{[lcr| ]*\})?")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _SUPER = re.compile(r"[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
@@ -76,17 +85,35 @@ def tokens(text: str, *, grouping: bool = True) -> list[Token]:
     """The tokens of an answer. With `grouping`, 1,234 outside brackets is one number; `{,}` always groups."""
     if len(text) > MAX_LENGTH:
         raise Unsupported("too long")
-    return _Scanner(clean(text), grouping).run()
+    spelled = _DERIVED.sub(r"d\1d\2 ", clean(text))
+    if _DERIVATIVE.search(spelled):
+        raise Unsupported("a derivative")  # d is no factor of dy/dx
+    return _Scanner(spelled, grouping).run()
 
 
 def clean(text: str) -> str:
     """Spelling without layout: sizes, spaces, dollar signs and escapes that mean nothing are gone."""
     text = text.replace("\\$", "").replace("{,}", "\ue000").replace("\\\\", "\ue001")
-    text = re.sub(r"(?<=\d)\\,(?=\d{3})", "", text.replace("\\!", ""))
+    text = re.sub(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))", "", text.replace("\\!", ""))
+    if not text.isascii():
+        text = plain_numerals(text)
+    if "\\over" in text:
+        text = _OVER.sub(r"\\frac{\1}{\2}", text)
+    if "\\choose" in text:
+        text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
+    if "\\begin" in text:
+        text = _CASES.sub(_listed, text)
     text = _REPEATING.sub(_repeating, text)
-    text = _DROPPED.sub(" ", text)
+    text = _REALS.sub("ℝ", _DROPPED.sub(" ", text))
     text = _FRACTIONS.sub(r"\\frac", text)
     return re.sub(r"\^\s*\{?\s*\\circ\s*\}?", "°", text).strip()
+
+
+def _listed(match: re.Match[str]) -> str:
+    """A system of equations in braces as the list that it is; a function by cases stays as it is."""
+    if "&" in match[1]:
+        return match[0]
+    return ", ".join(part.strip(" ,") for part in match[1].split("\ue001") if part.strip(" ,"))
 
 
 def _repeating(match: re.Match[str]) -> str:
@@ -218,7 +245,9 @@ class _Scanner:
             raise Unsupported(f"\\{command}")
 
     def environment(self, which: str) -> None:
-        match = re.compile(r"\{([pbvBV]?matrix)\}").match(self.text, self.position)
+        if self.text[self.position : self.position + 2] in ("{v", "{V"):
+            raise Unsupported("determinant")
+        match = _MATRIX.match(self.text, self.position)
         if match is None:
             raise Unsupported("environment")
         self.position = match.end()

@@ -1,8 +1,8 @@
 """Evaluates two trees to hundreds of digits and says whether they agree. Runs in a worker process: it may take long.
 
-It refutes with certainty and confirms with overwhelming evidence: agreement to 150 digits, relative to the values (never
-absolute: 1/2004! and 1/2006! are both tiny), at several real points when there are symbols. A point where both sides are
-undefined over the reals says nothing; where only one is, the answer stays open.
+It refutes with certainty and confirms with overwhelming evidence: agreement to 300 digits, relative to the values (never
+absolute: 1/2004! and 1/2006! are both tiny) and beyond the digits before the point, at several real points when there are
+symbols. A point where both sides are undefined over the reals says nothing; where only one is, the answer stays open.
 """
 
 import operator
@@ -14,11 +14,12 @@ from typing import Any
 
 from pipelines.verify.answers.formulas import PRODUCTS, SUMS, symbol_name
 from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.quantity import print_slack
+from pipelines.verify.answers.quantity import NO_SLACK
 
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
-_DIGITS = (130, 260)
-_AGREE, _DIFFER = 150, 90
+_DIGITS = (220, 440)
+_AGREE, _DIFFER = 300, 90
+_MAX_SIZE = 4_000
 _POINTS = 12
 _MIN_POINTS = 4
 _MAX_MAGNITUDE = 10**7
@@ -37,14 +38,14 @@ def _mpmath() -> Any:
     return import_module("mpmath")
 
 
-def agree(reference: Node, answer: Node) -> bool | None:
-    """Whether two scalar trees have the same value; None where numbers cannot tell."""
+def agree(reference: Node, answer: Node, near: Fraction = NO_SLACK) -> bool | None:
+    """Whether two scalar trees have the same value, or lie within `near`; None where numbers cannot tell."""
     names = sorted(_names(reference) | _names(answer))
     complex_allowed = "i" in names
     symbols = [name for name in names if name not in ("pi", "e", "i")]
     seen: list[Any] = []
     for point in _points(symbols):
-        seen.append(_agree_at(reference, answer, point, complex_allowed))
+        seen.append(_agree_at((reference, answer), point, near, complex_allowed=complex_allowed))
         if seen[-1] is False:
             return False
     agreed, mismatched = seen.count(True), "domain" in seen
@@ -67,22 +68,35 @@ def _points(symbols: list[str]) -> list[dict[str, tuple[int, int]]]:
     return points
 
 
-def _agree_at(reference: Node, answer: Node, point: dict[str, tuple[int, int]], complex_allowed: bool) -> Any:
+def _agree_at(sides: tuple[Node, Node], point: dict[str, tuple[int, int]], near: Fraction, *, complex_allowed: bool) -> Any:
     """True, False, None (undefined or unclear), or "domain" where one side alone is undefined."""
-    values = [_values(node, point, complex_allowed) for node in (reference, answer)]
-    if "large" in values:
-        return None if values[0] == values[1] else False
-    if "undefined" in values:
-        return None if values[0] == values[1] else "domain"
-    return _compare(values[0], values[1], answer)
+    more = 0
+    while True:
+        values = [_values(node, point, more, complex_allowed=complex_allowed) for node in sides]
+        if "large" in values:
+            return None if values[0] == values[1] else False
+        if "undefined" in values:
+            return None if values[0] == values[1] else "domain"
+        size = max(_size(value[1]) for value in values)
+        if size <= more or size <= 1:
+            return _compare(values[0], values[1], near)
+        if size > _MAX_SIZE:
+            return False if _compare(values[0], values[1], near) is False else None
+        more = size  # 10^300 and 10^300 + 1 agree to 300 digits: count them from the point on
 
 
-def _values(node: Node, point: dict[str, tuple[int, int]], complex_allowed: bool) -> Any:
+def _size(value: Any) -> int:
+    """How many digits stand before a value's point."""
+    mpmath = _mpmath()
+    return int(mpmath.ceil(mpmath.log10(abs(value)))) if abs(value) > 1 else 0
+
+
+def _values(node: Node, point: dict[str, tuple[int, int]], more: int, *, complex_allowed: bool) -> Any:
     """The value at both precisions, or "undefined" or "large"."""
     mpmath = _mpmath()
     found = []
     for digits in _DIGITS:
-        with mpmath.workdps(digits):
+        with mpmath.workdps(digits + more):
             try:
                 env = {name: mpmath.mpf(top) / bottom for name, (top, bottom) in point.items()}
                 value = mpmath.mpmathify(_evaluate(node, env))
@@ -99,31 +113,25 @@ def _values(node: Node, point: dict[str, tuple[int, int]], complex_allowed: bool
     return found
 
 
-def _compare(left: list[Any], right: list[Any], answer: Node) -> bool | None:
+def _compare(left: list[Any], right: list[Any], near: Fraction) -> bool | None:
     mpmath = _mpmath()
-    with mpmath.workdps(_DIGITS[1]):
+    more = max(_size(left[1]), _size(right[1]))
+    with mpmath.workdps(_DIGITS[1] + more):
         zeros = [_is_zero(values) for values in (left, right)]
         if any(zeros):
             return all(zeros)
         relative = abs(left[1] - right[1]) / max(abs(left[1]), abs(right[1]))
-        if relative <= mpmath.mpf(10) ** -_AGREE:
+        if relative <= mpmath.mpf(10) ** -(_AGREE + more):
             return True
-        slack = _slack(answer)
-        if slack and abs(left[1] - right[1]) <= mpmath.mpf(slack.numerator) / slack.denominator:
+        if near and abs(left[1] - right[1]) <= mpmath.mpf(near.numerator) / near.denominator:
             return True
-        return False if relative >= mpmath.mpf(10) ** -_DIFFER else None
+        return False if relative >= mpmath.mpf(10) ** -(_DIFFER + more) else None
 
 
 def _is_zero(values: list[Any]) -> bool:
     """A value that shrinks with the working precision is rounding noise around zero."""
     low, high = abs(values[0]), abs(values[1])
     return bool(high == 0 or (low > 0 and high < low * 10**-60))
-
-
-def _slack(node: Node) -> Fraction:
-    while node.op in ("neg", "group"):
-        node = node.args[0]
-    return print_slack(node.text) if node.op == "number" else Fraction(0)
 
 
 def _names(node: Node) -> frozenset[str]:

@@ -1,24 +1,75 @@
-"""The equality policy: what counts as the same answer where mathematicians and graders differ. Knows no parser.
+"""The equality policies: what counts as the same answer where mathematicians and graders differ. Knows no parser.
 
-Explicit, part of every verifier's version, and decided by what the problem asks where notation alone cannot tell:
-- percent (and dozen, thousand, million ...): 50% is 1/2; it also equals 50 where the problem asks in percent or the
-  reference is written with the sign. 1/2 never equals 1/2%.
+Named and versioned; the name and version of the chosen policy, and of the order, are part of a verifier's version. What
+notation alone cannot tell, the problem's text decides. No policy cares which side is the reference.
+
+strict (the default)
+- percent (and dozen, thousand, million ...): 50% is 1/2; it also equals 50 where the problem asks in percent.
 - units: a unit behind the answer is dropped; where both sides name a unit we know, they must be the same unit.
-- order: (a, b) is ordered, {a, b} is not; a bare list a, b is ordered unless the problem asks for roots, all values.
-- intervals: brackets are part of the answer; (1, 2) never equals [1, 2], {1, 2} or 1, 2.
-- decimals: exact. 0.333 is not 1/3. A decimal of 15 or more significant digits is a floating-point print and
-  equals what it prints to its last places; an integer is always exact.
+- brackets: part of the answer; (1, 2) never equals [1, 2], {1, 2} or 1, 2.
+- decimals: exact; 0.333 is not 1/3. A decimal of 15 or more significant digits is a floating-point print and equals what
+  it prints to its last places; an integer is always exact.
+lenient (also accepts)
+- decimals: a plain decimal equals every value that rounds to it: |x - decimal| is at most half a unit of its last place,
+  and the decimal keeps two places and two significant digits, or one place and three significant digits. Integers stay
+  exact.
+- percent and scale words: as written or multiplied out, whatever the problem asks. 1/2 never equals 1/2%.
+- units and currency: never compared. Words that turn an answer round (loss, below, south) still count.
+- brackets: around the whole of one side only they are layout: 1, 2 equals (1, 2). Two kinds of brackets still differ.
+- options: a letter equals its option's value in the problem's text.
+Order of a bare list: `by_problem` (unordered where the problem asks for roots, solutions, all values), `ordered` or
+`unordered`. (a, b) is ordered and {a, b} is not under every one of them.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from typing import Any, Literal
 
 from pipelines.verify.answers.quantity import SCALES, Quantity
+from pipelines.verify.answers.units import same_sense, same_unit
+from storage.errors import unknown_name
+from storage.ids import digest128
 
-POLICY = "percent.asked-units.known-order.asked-brackets.kept-decimals.exact"
-"""The policy as it stands in a verifier's version; change it with any rule above."""
+Order = Literal["by_problem", "ordered", "unordered"]
+_ONE = Fraction(1)
+_PROMPT = 20_000
+ORDERS = ("by_problem", "ordered", "unordered")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """One named policy: what it accepts beyond exact equality; `summary` stands in a verifier's version."""
+
+    name: str
+    version: str
+    summary: str
+    rounded: bool = False
+    scales_either: bool = False
+    units_ignored: bool = False
+    brackets_loose: bool = False
+    options_resolved: bool = False
+
+    @property
+    def label(self) -> str:
+        """The policy as it stands in a verifier's version."""
+        return f"{self.name}.{self.version}+{self.summary}"
+
+
+STRICT = Policy("strict", "2", "percent.asked-units.known-brackets.kept-decimals.exact")
+LENIENT = Policy(
+    "lenient",
+    "1",
+    "percent.either-units.ignored-brackets.loose-decimals.rounded-options.resolved",
+    rounded=True,
+    scales_either=True,
+    units_ignored=True,
+    brackets_loose=True,
+    options_resolved=True,
+)
+POLICIES: Mapping[str, Policy] = {policy.name: policy for policy in (STRICT, LENIENT)}
+"""The policies by name; raise a policy's version with any change of its rules."""
 
 _ORDERED = re.compile(
     r"(?i)\b(?:sort|order|arrange|ascending|descending|increasing|decreasing|respectively|ordered|coordinates?|point)\b"
@@ -28,116 +79,143 @@ _UNORDERED = re.compile(
     r"(?:real |integer |complex |positive )?(?:values|numbers|integers|primes|divisors|factors|pairs|functions))\b"
 )
 _SCALE_ASKED = re.compile(r"(?i)%|\b(percent(?:age)?|dozens?|hundreds?|thousands?|millions?|billions?|trillions?)\b")
-
-_UNIT_NAMES = {
-    "meter": "m metre metres meters",
-    "centimeter": "cm centimeters centimetre centimetres",
-    "millimeter": "mm millimeters millimetre millimetres",
-    "kilometer": "km kilometers kilometre kilometres",
-    "gram": "g grams",
-    "kilogram": "kg kilograms kilos",
-    "milligram": "mg milligrams",
-    "liter": "l liters litre litres",
-    "milliliter": "ml milliliters millilitre millilitres",
-    "second": "s sec secs seconds",
-    "minute": "min mins minutes",
-    "hour": "h hr hrs hours",
-    "day": "days",
-    "week": "weeks",
-    "month": "months",
-    "year": "years",
-    "inch": "in inches",
-    "foot": "ft feet",
-    "yard": "yd yards",
-    "mile": "mi miles",
-    "pound": "lb lbs pounds",
-    "ounce": "oz ounces",
-    "degree": "° degrees",
-    "radian": "rad radians",
-    "cent": "cents",
-    "dollar": "dollars $ usd bucks",
-    "euro": "euros € eur",
-}
-_UNITS = {alias: unit for unit, aliases in _UNIT_NAMES.items() for alias in (unit, *aliases.split())}
-_ALONE = frozenset(
-    re.findall(r"\S+", "profit gain increase increased above ahead am pm north east left right up down clockwise")
-)
-_TURNING = _ALONE.union(
-    re.findall(r"\S+", "loss decrease decreased below fewer behind ago owed debt south west counterclockwise")
-)
-_POWERS = str.maketrans({"²": "^2", "³": "^3", "{": None, "}": None, ".": None})
+_OPTION = re.compile(r"(?:(?<=\s)|\A)\(?([A-Ja-j])[).:]\s+(?=\S)|(?:(?<=\s)|\A)\(([A-Ja-j])\)\s*(?=\S)")
 
 
-@dataclass(frozen=True, slots=True)
 class Asked:
-    """What the problem's text says of the form of its answer."""
+    """What the problem's text says of the form of its answer, and the policy in force. Reads the text when first asked."""
 
-    scales: frozenset[str]
-    unordered: bool
+    __slots__ = ("_options", "_order", "_scales", "order", "policy", "prompt")
+
+    def __init__(self, prompt: str, policy: Policy = STRICT, order: Order = "by_problem") -> None:
+        self.prompt, self.policy, self.order = prompt, policy, order
+        self._scales: frozenset[str] | None = None
+        self._order: tuple[bool, bool] | None = None
+        self._options: tuple[tuple[str, str], ...] | None = None
+
+    @property
+    def scales(self) -> frozenset[str]:
+        """The percent sign and scale words in the problem's text."""
+        if self._scales is None:
+            found = (match[0].lower() for match in _SCALE_ASKED.finditer(self.prompt))
+            self._scales = frozenset("%" if word[0] in "%p" else word.rstrip("s") for word in found)
+        return self._scales
+
+    @property
+    def unordered(self) -> bool:
+        """Whether a bare list may come in any order."""
+        return self._ordering()[0]
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order is asked for in so many words."""
+        return self._ordering()[1]
+
+    @property
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """The options of a multiple-choice problem."""
+        if self._options is None:
+            self._options = options_of(self.prompt)
+        return self._options
+
+    def _ordering(self) -> tuple[bool, bool]:
+        if self._order is None:
+            if self.order == "by_problem":
+                ordered = bool(_ORDERED.search(self.prompt))
+                self._order = (not ordered and bool(_UNORDERED.search(self.prompt)), ordered)
+            else:
+                self._order = (self.order == "unordered", self.order == "ordered")
+        return self._order
+
+    def key(self) -> tuple[object, ...]:
+        """What a decision may depend on."""
+        return self.scales, self._ordering(), self.policy.name, self.options
+
+    def to_json(self) -> dict[str, Any]:
+        """What a worker needs to know."""
+        return {"prompt": self.prompt[:_PROMPT], "order": self.order, "policy": self.policy.name}
+
+    @classmethod
+    def from_json(cls, asks: Mapping[str, Any]) -> "Asked":
+        """As told by `to_json`."""
+        return cls(str(asks["prompt"]), POLICIES[asks["policy"]], order_named(asks["order"]))
 
 
-@lru_cache(maxsize=16_384)
-def asked(prompt: str) -> Asked:
+def policy_named(name: str) -> Policy:
+    """The policy of that name; `SetupError` with the valid ones for any other."""
+    if name not in POLICIES:
+        raise unknown_name("policy", name, POLICIES)
+    return POLICIES[name]
+
+
+def versioned(number: str, rules: Iterable[tuple[str, str]], *parts: str) -> str:
+    """A verifier's version: its own number, a digest of its rules with their versions, and whatever else decides."""
+    return "+".join([number, f"rules.{digest128([list(rule) for rule in rules])[:8]}", *parts])
+
+
+def order_named(order: str) -> Order:
+    """The order as it was given; `SetupError` with the valid ones for any other."""
+    if order not in ORDERS:
+        raise unknown_name("order", order, ORDERS)
+    return order  # type: ignore[return-value]
+
+
+def asked(prompt: str, policy: Policy = STRICT, order: Order = "by_problem") -> Asked:
     """What a problem asks for, read from the words of its prompt."""
-    found = (match[0].lower() for match in _SCALE_ASKED.finditer(prompt))
-    scales = frozenset("%" if word[0] in "%p" else word.rstrip("s") for word in found)
-    return Asked(scales, bool(_UNORDERED.search(prompt)) and not _ORDERED.search(prompt))
+    return Asked(prompt, policy, order)
 
 
-def same_quantity(reference: Quantity, answer: Quantity, asks: Asked) -> bool:
-    """Whether two plain numbers are the same answer under the policy."""
-    if not same_unit(reference.unit, answer.unit):
+def options_of(prompt: str) -> tuple[tuple[str, str], ...]:
+    """(letter, text) of the options a prompt lists, at least A and B in a row; the letters in upper case."""
+    marks = list(_OPTION.finditer(prompt))
+    letters = [(mark[1] or mark[2]).upper() for mark in marks]
+    if len(letters) < 2 or letters != list("ABCDEFGHIJ"[: len(letters)]):
+        return ()
+    ends = [mark.start() for mark in marks[1:]] + [len(prompt)]
+    texts = (prompt[mark.end() : end].split("\n", 1)[0].strip(" \t,;") for mark, end in zip(marks, ends, strict=True))
+    return tuple(zip(letters, texts, strict=True))
+
+
+def same_quantity(left: Quantity, right: Quantity, asks: Asked) -> bool:
+    """Whether two plain numbers are the same answer under the policy; which of them is the reference does not matter."""
+    if left.unit != right.unit and not compatible(left.unit, right.unit, asks):
         return False
-    return any(same_number(left, right, answer.slack) for left, right in _readings(reference, answer, asks))
-
-
-def same_number(reference: Fraction, answer: Fraction, slack: Fraction) -> bool:
-    """Exact equality, or within the slack of a floating-point print."""
-    return reference == answer or (slack > 0 and abs(answer - reference) <= slack)
-
-
-def same_unit(reference: str, answer: str) -> bool:
-    """False where both sides name a known unit and the units differ, or where one side says the opposite of the other."""
-    if reference == answer:
+    near = (spread(left.value, left.slack, left.places, asks), spread(right.value, right.slack, right.places, asks))
+    if left.scale == right.scale:
+        return same_number(left.value, right.value, max(near))
+    factors = (SCALES.get(left.scale, _ONE), SCALES.get(right.scale, _ONE))
+    if same_number(left.value * factors[0], right.value * factors[1], max(near[0] * factors[0], near[1] * factors[1])):
         return True
-    if not _same_sense(reference, answer):
+    return as_written(left.scale, right.scale, left.value, asks) and same_number(left.value, right.value, max(near))
+
+
+def as_written(left: str, right: str, value: Fraction | None, asks: Asked) -> bool:
+    """Whether numbers of which one alone has a percent sign or scale word may be compared without it."""
+    if left and right:
         return False
-    left, right = known_unit(reference), known_unit(answer)
-    return left is None or right is None or left == right
+    if (left or right) in asks.scales:
+        return True
+    if not asks.policy.scales_either or value is None:
+        return False
+    return abs(value) > 1 and (left or right) not in ("tenths", "hundredths", "thousandths")
 
 
-def _same_sense(reference: str, answer: str) -> bool:
-    """Words such as loss, below, south, pm turn an answer round: neither side may have one that the other has not."""
-    left, right = (_TURNING & set(words.lower().replace(".", "").split()) for words in (reference, answer))
-    return left == right or (not left and right <= _ALONE) or (not right and left <= _ALONE)
+def spread(value: Fraction, slack: Fraction, places: int | None, asks: Asked) -> Fraction:
+    """How far from a number as written its value may lie: its print's slack; half a unit under `lenient`."""
+    if not places or not asks.policy.rounded:
+        return slack
+    digits = abs(value) * 10**places
+    return max(slack, Fraction(1, 2 * 10**places)) if digits >= (10 if places > 1 else 100) else slack
 
 
-@lru_cache(maxsize=16_384)
-def known_unit(words: str) -> str | None:
-    """The canonical name of a unit such as `cm^2` or `square feet`; None when any part is unknown."""
-    names: list[str] = []
-    for word in words.translate(_POWERS).split():
-        stem, _, power = word.partition("^")
-        low = stem.lower()
-        if low in ("square", "sq", "cubic", "cu", "per"):
-            names.append({"sq": "square", "cu": "cubic"}.get(low, low))
-            continue
-        unit = _UNITS.get(stem) or _UNITS.get(low)
-        if unit is None:
-            return None
-        prefix = {"2": ["square"], "3": ["cubic"]}.get(power, [f"^{power}"] if power else [])
-        names += [*prefix, unit]
-    return " ".join(names) or None
+def same_number(left: Fraction, right: Fraction, near: Fraction) -> bool:
+    """Exact equality, or a distance of at most `near`."""
+    return left == right or (near > 0 and abs(right - left) <= near)
 
 
-def _readings(reference: Quantity, answer: Quantity, asks: Asked) -> list[tuple[Fraction, Fraction]]:
-    """The pairs of numbers of which one must be equal."""
-    if reference.scale == answer.scale:
-        return [(reference.value, answer.value)]
-    pairs = [(reference.scaled, answer.scaled)]
-    if not answer.scale or (not reference.scale and answer.scale in asks.scales):
-        pairs.append((reference.value, answer.value))
-    return pairs
+def compatible(left: str, right: str, asks: Asked) -> bool:
+    """Whether the units behind two numbers may stand for each other."""
+    return same_sense(left, right) if asks.policy.units_ignored else same_unit(left, right)
 
 
 assert set(SCALES) >= {"%", "dozen"}

@@ -14,6 +14,8 @@ MAX_LENGTH = 1_000
 MAX_EXPONENT = 400
 FLOAT_DIGITS = 15
 _DOUBLE_DIGITS = 17
+NO_SLACK = Fraction(0)
+_DIGIT = re.compile(r"\d")
 _CHANGED = ("exponent", "power", "bottom", "over")
 
 SCALES = {
@@ -25,12 +27,27 @@ SCALES = {
     "million": Fraction(10**6),
     "billion": Fraction(10**9),
     "trillion": Fraction(10**12),
+    "tenths": Fraction(1, 10),
+    "hundredths": Fraction(1, 100),
+    "thousandths": Fraction(1, 1_000),
 }
+_ONE_OF = {"tenth": "tenths", "hundredth": "hundredths", "thousandth": "thousandths", "percent": "%"}
+_PLURAL = {f"{word}s": word for word in ("dozen", "hundred", "thousand", "million", "billion", "trillion")}
+CHANGING = frozenset(
+    re.findall(
+        r"\S+",
+        "pi half halves third thirds quarter quarters fourth fourths fifths sixths eighths times plus minus root power "
+        "squared cubed factorial sqrt over less more",
+    )
+)
+"""Words that make another number of the number before them, and that no rule multiplies out."""
+_MONEY = {"$": "dollar", "USD": "dollar", "€": "euro", "EUR": "euro"}
 
-_PLAIN = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)\Z")
+_PLAIN = re.compile(r"([-+]?)(\d*)(?:\.(\d+))?\Z", re.ASCII)
 _SPACING = re.compile(r"\\[,!;:> ]|\\q?quad|~|\\left|\\right|\\displaystyle|\s+")
 _WRAPPED = re.compile(r"\\(?:text|mbox|textbf|textrm|mathrm|mathbf|mathit|textit|rm|operatorname)\s*\{([^{}]*)\}")
 _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{\s*([-+]?[\d.,]+)\s*\}|(\d))\s*(?:\{\s*([\d.,]+)\s*\}|(\d))")
+_TIMES = re.compile(r"(?<=[\w})])\s*\\(?:cdot|times)(?![A-Za-z])\s*(?=[\w\\{(])")
 _DEGREE = re.compile(r"\^?\s*\{?\s*\\circ\s*\}?|\\degree")
 _UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?![\d])|\d+)(?:\.\d*)?|\.\d+"
 _NUMBER = re.compile(
@@ -41,6 +58,13 @@ _NUMBER = re.compile(
     re.DOTALL,
 )
 _TRANSLATE = str.maketrans({"−": "-", "–": "-", "—": "-", "×": "*", "·": "*", "\u00a0": " ", "\u202f": " ", "％": "%"})
+_FRACTION_SIGNS = {
+    "½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅖": "2/5", "⅗": "3/5", "⅘": "4/5", "⅙": "1/6",
+    "⅚": "5/6", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8",
+}  # fmt: skip
+_FRACTION_SIGN = re.compile("[" + "".join(_FRACTION_SIGNS) + "]")
+_SPACED_THOUSANDS = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
+_THIN = re.compile(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))")
 _UNIT_WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*\.?(?:\^\{?-?\d\}?|[²³])?\Z")
 _SHORT_UNITS = frozenset(
     re.findall(r"\S+", "a m g s h l L cm mm km kg mg ml mL ft in yd mi lb oz hr pm am sq cu J N W V A K C F Hz Pa USD EUR")
@@ -59,13 +83,15 @@ _MAX_UNIT_WORDS = 5
 class Quantity:
     """A number as written: `value` without its scale word, the scale word ("" for none) and the unit's words.
 
-    `slack` is how far a floating-point print may lie from what it stands for; 0 for every other number.
+    `slack` is how far a floating-point print may lie from what it stands for; 0 for every other number. `places` counts
+    the digits behind the point of a plain decimal; None for what is written otherwise (1/2, 2e3).
     """
 
     value: Fraction
     scale: str = ""
     unit: str = ""
-    slack: Fraction = Fraction(0)
+    slack: Fraction = NO_SLACK
+    places: int | None = None
 
     @property
     def scaled(self) -> Fraction:
@@ -77,10 +103,15 @@ class Quantity:
 def parse_quantity(text: str) -> Quantity | None:
     """The one plain number that a text is, or None. Pure; never raises on model text."""
     text = text.strip()
-    if _PLAIN.match(text) and len(text) <= MAX_LENGTH:
-        return Quantity(Fraction(text), slack=print_slack(text))
     if not text or len(text) > MAX_LENGTH:
         return None
+    plain = _PLAIN.match(text)
+    if plain is not None and len(text) > len(plain[1]):
+        return _plain(plain)
+    if not _DIGIT.search(text) and not _FRACTION_SIGN.search(text):
+        return None
+    if "..." in text or "…" in text:
+        return None  # 0.333... is not 0.333
     text = _simplified(text)
     match = _NUMBER.match(text)
     if match is None:
@@ -89,14 +120,30 @@ def parse_quantity(text: str) -> Quantity | None:
     tail = _tail(match["rest"])
     if value is None or tail is None:
         return None
-    slack = Fraction(0) if any(match[name] for name in _CHANGED) else print_slack(match["whole"])
-    return Quantity(value, tail[0], tail[1], slack)
+    unit = tail[1] or _MONEY.get(match["money"], "")
+    if any(match[name] for name in _CHANGED):
+        return Quantity(value, tail[0], unit)
+    whole = match["whole"]
+    return Quantity(value, tail[0], unit, print_slack(whole), len(whole.rstrip(".").partition(".")[2]))
+
+
+def _plain(match: re.Match[str]) -> Quantity:
+    """An integer or a plain decimal, the overwhelming share, without a general parser."""
+    sign, whole, decimals = match[1], match[2], match[3]
+    if decimals is None:
+        value = int(whole)
+        return Quantity(Fraction(-value if sign == "-" else value), places=0)
+    value = int(whole + decimals)
+    slack = print_slack(f"{whole}.{decimals}") if len(whole) + len(decimals) >= FLOAT_DIGITS else NO_SLACK
+    return Quantity(Fraction(-value if sign == "-" else value, 10 ** len(decimals)), slack=slack, places=len(decimals))
 
 
 def _simplified(text: str) -> str:
     """LaTeX wrappers and typographic signs away; fractions in the form a/b; nothing that changes a value."""
-    text = text.translate(_TRANSLATE).replace("{,}", ",").replace("\\$", "$").replace("\\%", "%")
-    text = text.replace("\\cdot", "*").replace("\\times", "*")
+    if not text.isascii():
+        text = plain_numerals(text).translate(_TRANSLATE)
+    text = text.replace("{,}", ",").replace("\\$", "$").replace("\\%", "%")
+    text = _TIMES.sub("*", _THIN.sub("", text))
     text = _strip_math(_DEGREE.sub("°", text))
     for _ in range(3):
         new = _WRAPPED.sub(r" \1 ", text)
@@ -106,6 +153,14 @@ def _simplified(text: str) -> str:
     text = _FRACTION.sub(_inline_fraction, text)
     text = _SPACING.sub(" ", text).strip().strip("*").strip()
     return text[:-1].rstrip() if text.endswith((".", ",", ";")) else text
+
+
+def plain_numerals(text: str) -> str:
+    """Fractions of one sign written out (3½ is 3 1/2), and thousands grouped by narrow or hard spaces without them."""
+    text = _SPACED_THOUSANDS.sub("", text)
+    if not _FRACTION_SIGN.search(text):
+        return text
+    return _FRACTION_SIGN.sub(lambda match: f" {_FRACTION_SIGNS[match[0]]} ", text).strip()
 
 
 def _strip_math(text: str) -> str:
@@ -152,17 +207,24 @@ def _tail(rest: str) -> tuple[str, str] | None:
     if len(words) > _MAX_UNIT_WORDS or not (spaced or words[0] in _SHORT_UNITS):
         return None
     scale = ""
-    if words and words[0].lower() in SCALES:
-        scale = "%" if words[0].lower() == "percent" else words[0].lower()
+    if words and scale_word(words[0]):
+        scale = scale_word(words[0])
         words = words[1:]
     return (scale, " ".join(words)) if all(map(_is_unit, words)) else None
+
+
+def scale_word(word: str) -> str:
+    """The canonical scale word that a word is (percent is %, dozens is dozen), or nothing."""
+    low = word.lower()
+    low = _ONE_OF.get(low, _PLURAL.get(low, low))
+    return low if low in SCALES else ""
 
 
 def _is_unit(word: str) -> bool:
     if word in ("°", "$", "€", "£"):
         return True
     bare = word.rstrip(".").lower()
-    if not _UNIT_WORD.match(word) or bare in _NOT_UNITS or bare in SCALES:
+    if not _UNIT_WORD.match(word) or bare in _NOT_UNITS or bare in CHANGING or scale_word(bare):
         return False
     stem = re.split(r"[\^²³]", word)[0]
     return len(stem) > 2 or stem in _SHORT_UNITS or bare in ("of", "in", "per", "at", "an")
@@ -177,7 +239,7 @@ def print_slack(text: str) -> Fraction:
     whole, point, decimals = text.replace(",", "").lstrip("+-").partition(".")
     digits = len((whole + decimals).lstrip("0"))
     if not point or not decimals or digits < FLOAT_DIGITS:
-        return Fraction(0)
+        return NO_SLACK
     unit = Fraction(1, 10 ** len(decimals))
     if digits > _DOUBLE_DIGITS:
         return unit / 2

@@ -1,12 +1,13 @@
 """Reads an answer's text: its normal spelling, and its value where the rules of notation cover it. Compares nothing."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from pipelines.verify.answers.algebra import Unsupported, fresh_budget
 from pipelines.verify.answers.grammar import parse
 from pipelines.verify.answers.meaning import (
+    Assignments,
     Collection,
     Interval,
     Matrix,
@@ -17,53 +18,115 @@ from pipelines.verify.answers.meaning import (
     Value,
     Words,
     meaning,
+    words,
 )
 from pipelines.verify.answers.notation import clean, tokens
 from pipelines.verify.answers.quantity import Quantity, parse_quantity
+from pipelines.verify.answers.units import turning_words
 
 _WRAPPER = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|mathbf|mathit|operatorname|boxed|fbox)\s*\{([^{}]*)\}")
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _SPACED_LIST = re.compile(r"-?\d+(?:\.\d+)?(?:\s+-?\d+(?:\.\d+)?)+\Z")
 _CHOICE = re.compile(r"\(?([A-Ja-j])\s*[).:]\s*(.*)\Z|\(?([A-Ja-j])\)?\.?\Z", re.DOTALL)
+_ANOTHER = re.compile(r"(?:and|or|,|;|/|&)\s*\(?[A-Ja-j]\b")
+_SET_BUILDER = re.compile(
+    r"\\(?:left)?\\?\{\s*([A-Za-z])\s*(?:\\in\s*\\mathbb\{R\}\s*)?(?::|\\mid|\||\\,\|\\,)\s*([^:|]{1,200}?)\s*\\(?:right\\)?\}\Z"
+)
 _GROUPED_CHOICE = re.compile(r"\A\{\s*(\(?[A-Ja-j]\)?[.:]?)\s*\}")
+_REMEMBERED_LENGTH = 1_000
 _ENDS = " \t\n.,;:"
 
 
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """`normal`: the spelling without layout. `value` is None, with the reason in `why`, for what no rule covers."""
+    """An answer's text, read as far as somebody asks: most answers are plain numbers and never meet the grammar.
 
-    normal: str
-    quantity: Quantity | None
-    value: Value | None
-    why: str = ""
+    Safe to share between threads: what it remembers is a pure function of the text.
+    """
+
+    __slots__ = ("_choice", "_form", "_grouping", "_normal", "_parsed", "quantity", "text")
+
+    def __init__(self, text: str, *, grouping: bool = True) -> None:
+        self.text = text
+        self.quantity: Quantity | None = parse_quantity(text) if grouping else None
+        self._grouping = grouping
+        self._normal: str | None = None
+        self._form: str | None = None
+        self._parsed: tuple[Value | None, str] | None = None
+        self._choice: tuple[str, str] | Literal[False] | None = None
+
+    @property
+    def normal(self) -> str:
+        """The spelling without layout; the same for answers that differ in layout only."""
+        if self._normal is None:
+            self._normal = normal_spelling(self.text)
+        return self._normal
+
+    @property
+    def value(self) -> Value | None:
+        """What the grammar makes of the text, or None where no rule of notation covers it."""
+        return self._read()[0]
+
+    @property
+    def why(self) -> str:
+        """Why there is no value; empty where there is one."""
+        return self._read()[1]
 
     @property
     def form(self) -> str:
         """Canonical text: equal forms are equal answers."""
-        if self.quantity is not None:
-            return str(self.quantity.value) + self.quantity.scale
-        return self.normal if self.value is None else key(self.value)
+        if self._form is None:
+            number = self.quantity
+            if number is not None:
+                turned = turning_words(number.unit) if number.unit else ()
+                self._form = " ".join([str(number.value) + number.scale, *turned])
+            else:
+                self._form = self.normal if self.value is None else key(self.value)
+        return self._form
+
+    @property
+    def choice(self) -> tuple[str, str] | None:
+        """(letter, rest) of a multiple-choice answer such as `B`, `(b)` or `(b) 0.3`; None when it is none."""
+        if self._choice is None:
+            self._choice = (self.quantity is None and _lettered(self.normal)) or False
+        return self._choice or None
+
+    def _read(self) -> tuple[Value | None, str]:
+        if self._parsed is None:
+            self._parsed = _parsed(self.text, grouping=self._grouping)
+        return self._parsed
+
+
+def read(text: str, *, grouping: bool = True) -> Reading:
+    """The reading of an answer; pure, bounded, never raises on model text. Long ones are not remembered."""
+    return _remembered(text, grouping) if len(text) <= _REMEMBERED_LENGTH else Reading(text, grouping=grouping)
 
 
 @lru_cache(maxsize=32_768)
-def read(text: str, *, grouping: bool = True) -> Reading:
-    """The reading of an answer; pure, bounded, never raises on model text."""
+def _remembered(text: str, grouping: bool) -> Reading:
+    return Reading(text, grouping=grouping)
+
+
+def _parsed(text: str, *, grouping: bool) -> tuple[Value | None, str]:
     fresh_budget()
-    normal = normal_spelling(text)
-    quantity = parse_quantity(text) if grouping else None
     try:
-        return Reading(normal, quantity, _value(text, grouping))
+        return _value(text, grouping), ""
     except Unsupported as error:
-        words = _only_words(normal)
-        return Reading(normal, quantity, None if words is None else Words(words), str(error))
+        only = _only_words(normal_spelling(text))
+        return (None if only is None else words(only)), str(error)
     except RecursionError:
-        return Reading(normal, quantity, None, "too deep")
+        return None, "too deep"
+
+
+def _lettered(normal: str) -> tuple[str, str] | None:
+    match = _CHOICE.match(_GROUPED_CHOICE.sub(r"\1 ", normal))
+    if match is None or _ANOTHER.match(match[2] or ""):
+        return None
+    return (match[1] or match[3]).upper(), (match[2] or "").strip()
 
 
 def normal_spelling(text: str) -> str:
     """The text without layout: identical normal spellings are identical answers."""
-    text = _strip_dollars(text[:8_000].strip())
+    text = _strip_dollars(text[:8_000].strip()).replace("...", "…")
     for _ in range(4):
         new = _WRAPPER.sub(r"{\1}", text)
         if new == text:
@@ -76,19 +139,11 @@ def normal_spelling(text: str) -> str:
     return text
 
 
-def choice(text: str) -> tuple[str, str] | None:
-    """(letter, rest) of a multiple-choice answer such as `B`, `(b)` or `(b) 0.3`; None when it is none."""
-    match = _CHOICE.match(_GROUPED_CHOICE.sub(r"\1 ", normal_spelling(text)))
-    if match is None:
-        return None
-    return (match[1] or match[3]).upper(), (match[2] or "").strip()
-
-
 def key(value: Value) -> str:
     """Canonical text of a value, for evidence and for clustering answers without a reference."""
     if isinstance(value, Scalar):
         inner = value.formula.key() if value.formula is not None else f"<{value.node.op}>"
-        return inner + value.scale
+        return " ".join([inner + value.scale, *(turning_words(value.unit) if value.unit else ())])
     if isinstance(value, Collection):
         items = [key(item) for item in value.items]
         if value.kind in ("set", "either"):
@@ -105,9 +160,12 @@ def key(value: Value) -> str:
     return _key_of_rest(value)
 
 
-def _key_of_rest(value: Named | Relation | Matrix | Words) -> str:
+def _key_of_rest(value: Named | Assignments | Relation | Matrix | Words) -> str:
     if isinstance(value, Named):
         return f"{value.name} = {key(value.value)}"
+    if isinstance(value, Assignments):
+        pairs = zip(value.names, value.values, strict=True)
+        return ", ".join(sorted(f"{name} = {key(item)}" for name, item in pairs))
     if isinstance(value, Relation):
         return f"{key(value.left)} {value.sign} {key(value.right)}"
     if isinstance(value, Matrix):
@@ -116,7 +174,10 @@ def _key_of_rest(value: Named | Relation | Matrix | Words) -> str:
 
 
 def _value(text: str, grouping: bool) -> Value:
-    text = _strip_dollars(text.strip())
+    text = _strip_dollars(text.strip()).replace("...", "…")
+    built = _SET_BUILDER.match(text)
+    if built is not None and re.search(rf"(?<![A-Za-z\\]){built[1]}(?![A-Za-z])", built[2]):
+        text = built[2]  # { x : x > 3 } is x > 3
     if _SPACED_LIST.match(text):
         text = ", ".join(text.split())
     return meaning(parse(tokens(text.rstrip(".;, \n"), grouping=grouping)))

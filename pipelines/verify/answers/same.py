@@ -1,183 +1,241 @@
 """When two answers are the same under the equality policy. Three-valued: True, False, or None where it cannot tell.
 
-Exact where exact arithmetic reaches; elsewhere an `Oracle` (numbers to 100 digits, in a worker process) may decide.
+Exact arithmetic first, then certain bounds in floating point, then a proof for nested roots; where none of them reaches, an
+`Oracle` (hundreds of digits, in a worker process) may decide. Equality is symmetric: no rule asks which is the reference.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.verify.answers import algebra
-from pipelines.verify.answers.algebra import Formula, Unsupported
+from pipelines.verify.answers import algebra, intervals, radicals
+from pipelines.verify.answers.algebra import UNIT, Formula, Unsupported
 from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.meaning import Collection, Interval, Matrix, Named, Relation, Scalar, Union, Value, Words
-from pipelines.verify.answers.policy import Asked, same_number, same_unit
+from pipelines.verify.answers.meaning import (
+    Assignments,
+    Collection,
+    Interval,
+    Matrix,
+    Named,
+    Relation,
+    Scalar,
+    Union,
+    Value,
+    Words,
+)
+from pipelines.verify.answers.policy import Asked, as_written, compatible, same_number, spread
+from pipelines.verify.answers.quantity import SCALES
 
-Oracle = Callable[[Node, Node], bool | None]
+Oracle = Callable[[Node, Node, Fraction], bool | None]
 _MAX_UNORDERED = 40
+_BRACKETS = frozenset(["()", "[]", "set"])
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Compares a reference with an answer for one problem."""
+    """Compares two answers to one problem; which of them is the reference does not matter."""
 
     asks: Asked
     oracle: Oracle | None = None
 
-    def same(self, reference: Value, answer: Value) -> bool | None:
-        """Whether the answer is the reference; None where that stays open."""
+    def same(self, left: Value, right: Value) -> bool | None:
+        """Whether the two are the same answer; None where that stays open."""
         algebra.fresh_budget()
         try:
-            return self._same(reference, answer)
+            return self._same(left, right)
         except Unsupported:
             return None
 
-    def _same(self, reference: Value, answer: Value) -> bool | None:
-        if isinstance(reference, Named) or isinstance(answer, Named):
-            return self._named(reference, answer)
-        reference, answer = _alone(reference), _alone(answer)
-        if isinstance(reference, Scalar):
-            return self._scalar(reference, answer)
-        if isinstance(reference, Words) or isinstance(answer, Words):
-            return isinstance(reference, Words) and isinstance(answer, Words) and reference.text == answer.text
-        if isinstance(reference, Relation) or isinstance(answer, Relation):
-            return self._relations(reference, answer)
-        if isinstance(reference, Matrix) and isinstance(answer, Matrix):
-            return self._matrices(reference, answer)
-        if isinstance(reference, Collection) and isinstance(answer, Collection):
-            return self._collections(reference, answer)
-        return self._sets(reference, answer)
+    def _same(self, left: Value, right: Value) -> bool | None:
+        if isinstance(left, Assignments) or isinstance(right, Assignments):
+            return self._assignments(left, right)
+        if isinstance(left, Named) or isinstance(right, Named):
+            return self._named(left, right)
+        left, right = _alone(left), _alone(right)
+        if isinstance(left, Scalar):
+            return self._scalar(left, right)
+        if isinstance(right, Scalar):
+            return self._scalar(right, left)
+        if isinstance(left, Words) or isinstance(right, Words):
+            return isinstance(left, Words) and isinstance(right, Words) and left.text == right.text
+        if isinstance(left, Relation) or isinstance(right, Relation):
+            return self._relations(left, right)
+        if isinstance(left, Matrix) and isinstance(right, Matrix):
+            return self._matrices(left, right)
+        if isinstance(left, Collection) and isinstance(right, Collection):
+            return self._collections(left, right)
+        return self._sets(left, right)
 
-    def _named(self, reference: Value, answer: Value) -> bool | None:
-        if isinstance(reference, Named) and isinstance(answer, Named):
-            if reference.name == answer.name:
-                return self._same(reference.value, answer.value)
-            left, right = _as_relation(reference), _as_relation(answer)
-            return self._relations(left, right) if left is not None and right is not None else False
-        named, other = (reference, answer) if isinstance(reference, Named) else (answer, reference)
+    def _assignments(self, left: Value, right: Value) -> bool | None:
+        """By name where both name; a tuple or bare list is compared in the order of the names."""
+        if isinstance(left, Assignments) and isinstance(right, Assignments):
+            if set(left.names) != set(right.names) or len(left.names) != len(right.names):
+                return False
+            others = dict(zip(right.names, right.values, strict=True))
+            return _all(self._same(value, others[name]) for name, value in zip(left.names, left.values, strict=True))
+        named, bare = (left, right) if isinstance(left, Assignments) else (right, left)
+        assert isinstance(named, Assignments)
+        if not isinstance(bare, Collection) or bare.kind not in ("()", "list"):
+            return False
+        if bare.kind == "list" and not named.as_written:
+            return False
+        return self._each(named.values, bare.items)
+
+    def _named(self, left: Value, right: Value) -> bool | None:
+        if isinstance(left, Named) and isinstance(right, Named):
+            if left.name == right.name:
+                return self._same(left.value, right.value)
+            one, other = _as_relation(left), _as_relation(right)
+            return self._relations(one, other) if one is not None and other is not None else False
+        named, bare = (left, right) if isinstance(left, Named) else (right, left)
         assert isinstance(named, Named)
-        if isinstance(other, Relation):
+        if isinstance(bare, Relation) and isinstance(named.value, Interval):
+            solved = _solved(bare)
+            return None if solved is None else self._named(named, solved)
+        if isinstance(bare, Relation):
             relation = _as_relation(named)
-            return False if relation is None else self._relations(relation, other)
-        return self._same(named.value, other) if named is reference else self._same(other, named.value)
+            return False if relation is None else self._relations(relation, bare)
+        return self._same(named.value, bare)
 
-    def _scalar(self, reference: Scalar, answer: Value) -> bool | None:
+    def _scalar(self, scalar: Scalar, other: Value) -> bool | None:
         """One value against one, or against alternatives that all are it (3/4 or 0.75)."""
-        if isinstance(answer, Scalar):
-            return self._scalars(reference, answer)
-        if isinstance(answer, Relation):
-            return self._relations(reference, answer)
-        if isinstance(answer, Collection) and answer.kind == "either":
-            return _all(self._same(reference, item) for item in answer.items)
+        if isinstance(other, Scalar):
+            return self._scalars(scalar, other)
+        if isinstance(other, Collection) and other.kind == "either":
+            return _all(self._same(scalar, item) for item in other.items)
         return False
 
-    def _scalars(self, reference: Scalar, answer: Scalar) -> bool | None:
-        if not same_unit(reference.unit, answer.unit):
+    def _scalars(self, left: Scalar, right: Scalar) -> bool | None:
+        if left.unit != right.unit and not compatible(left.unit, right.unit, self.asks):
             return False
-        results = [self._formulas(left, right, answer.slack) for left, right in self._readings(reference, answer)]
+        spreads = self._spread(left), self._spread(right)
+        near = max(spreads)
+        if left.scale == right.scale:
+            return self._formulas(left, right, near)
+        scaled = max(wide * SCALES.get(side.scale, 1) for wide, side in zip(spreads, (left, right), strict=True))
+        results = [self._formulas(_scaled(left), _scaled(right), scaled)]
+        value = None if left.formula is None else left.formula.rational()
+        if results[0] is not True and as_written(left.scale, right.scale, value, self.asks):
+            results.append(self._formulas(left, right, near))
         return True if True in results else None if None in results else False
 
-    def _readings(self, reference: Scalar, answer: Scalar) -> list[tuple[Scalar, Scalar]]:
-        """As in the policy for plain numbers: percent against none has two readings where the problem allows it."""
-        if reference.scale == answer.scale:
-            return [(reference, answer)]
-        pairs = [(_scaled(reference), _scaled(answer))]
-        if not answer.scale or (not reference.scale and answer.scale in self.asks.scales):
-            pairs.append((reference, answer))
-        return pairs
+    def _spread(self, scalar: Scalar) -> Fraction:
+        value = None if not scalar.places or scalar.formula is None else scalar.formula.rational()
+        return scalar.slack if value is None else spread(value, scalar.slack, scalar.places, self.asks)
 
-    def _formulas(self, reference: Scalar, answer: Scalar, slack: Fraction) -> bool | None:
-        left, right = reference.formula, answer.formula
-        if left is not None and right is not None:
-            decided = _exactly(left, right, slack)
+    def _formulas(self, left: Scalar, right: Scalar, near: Fraction) -> bool | None:
+        if left.formula is not None and right.formula is not None:
+            decided = _exactly(left.formula, right.formula, near)
             if decided is not None:
                 return decided
-        return None if self.oracle is None else self.oracle(reference.node, answer.node)
+        decided = intervals.compare(left.node, right.node, near)
+        if decided is None and not near:
+            decided = radicals.equal(left.node, right.node)
+        if decided is None and self.oracle is not None:
+            decided = self.oracle(left.node, right.node, near)
+        return decided
 
-    def _relations(self, reference: Value, answer: Value) -> bool | None:
+    def _relations(self, left: Value, right: Value) -> bool | None:
         """Equations are the same when their sides differ by one nonzero factor; inequalities by a positive one."""
-        if not isinstance(reference, Relation) or not isinstance(answer, Relation) or reference.sign != answer.sign:
+        for one, other in ((left, right), (right, left)):
+            if isinstance(one, Relation) and isinstance(other, Interval | Collection):
+                solved = _solved(one)
+                return False if solved is None else self._same(solved.value, other)
+        if not isinstance(left, Relation) or not isinstance(right, Relation) or left.sign != right.sign:
             return False
-        differences = [_difference(relation) for relation in (reference, answer)]
+        differences = [_difference(relation) for relation in (left, right)]
         if differences[0] is None or differences[1] is None or not differences[0].num or not differences[1].num:
             return None
         ratio = algebra.divide(differences[0], differences[1]).rational()
         if ratio is not None:
-            return ratio != 0 if reference.sign == "=" else ratio > 0
+            return ratio != 0 if left.sign == "=" else ratio > 0
         return False if all(d is not None and d.understood for d in differences) else None
 
-    def _matrices(self, reference: Matrix, answer: Matrix) -> bool | None:
-        if len(reference.rows) != len(answer.rows) or len(reference.rows[0]) != len(answer.rows[0]):
+    def _matrices(self, left: Matrix, right: Matrix) -> bool | None:
+        if len(left.rows) != len(right.rows) or len(left.rows[0]) != len(right.rows[0]):
             return False
-        return self._each([v for row in reference.rows for v in row], [v for row in answer.rows for v in row])
+        return self._each([v for row in left.rows for v in row], [v for row in right.rows for v in row])
 
-    def _collections(self, reference: Collection, answer: Collection) -> bool | None:
-        left, right = reference.kind, answer.kind
-        if left == "[]" and right == "list" and self.asks.unordered:
-            left = "list"
-        if left != right and not {left, right} <= {"set", "list", "either"}:
+    def _collections(self, left: Collection, right: Collection) -> bool | None:
+        kinds = {left.kind, right.kind}
+        if len(kinds) > 1 and "list" in kinds and kinds & _BRACKETS:
+            bracketed = next(iter(kinds & _BRACKETS))
+            loose = self.asks.policy.brackets_loose or (bracketed == "[]" and self.asks.unordered)
+            kinds = {"list"} if loose and bracketed != "set" else kinds
+        if len(kinds) > 1 and not kinds <= {"set", "list", "either"}:
             return False
-        if "set" in (left, right) and left != "set" and not self.asks.unordered:
-            return self._each(reference.items, answer.items)
-        if left in ("set", "either") or right == "either" or (left == "list" and self.asks.unordered):
-            return self._unordered(reference.items, answer.items)
-        return self._each(reference.items, answer.items)
+        if "either" in kinds or kinds == {"set"} or ("set" in kinds and not self.asks.ordered):
+            return self._unordered(left.items, right.items)
+        if kinds == {"list"} and self.asks.unordered:
+            return self._unordered(left.items, right.items)
+        return self._each(left.items, right.items)
 
-    def _sets(self, reference: Value, answer: Value) -> bool | None:
+    def _sets(self, left: Value, right: Value) -> bool | None:
         """Intervals and unions of them; (a, b) and [a, b] may be read as intervals."""
-        if isinstance(reference, Union) and isinstance(answer, Union):
-            return self._unordered(reference.parts, answer.parts)
-        left, right = _as_interval(reference), _as_interval(answer)
-        if left is None or right is None or left.closed != right.closed:
+        if isinstance(left, Union) and isinstance(right, Union):
+            return self._unordered(left.parts, right.parts)
+        one, other = _as_interval(left), _as_interval(right)
+        if one is None or other is None or one.closed != other.closed:
             return False
         ends = []
-        for a, b in ((left.low, right.low), (left.high, right.high)):
+        for a, b in ((one.low, other.low), (one.high, other.high)):
             if (a is None) != (b is None):
                 return False
             ends.append(True if a is None or b is None else self._scalars(a, b))
         return _all(ends)
 
-    def _each(self, reference: Sequence[Value], answer: Sequence[Value]) -> bool | None:
-        if len(reference) != len(answer):
+    def _each(self, left: Sequence[Value], right: Sequence[Value]) -> bool | None:
+        if len(left) != len(right):
             return False
-        return _all(self._same(a, b) for a, b in zip(reference, answer, strict=True))
+        return _all(self._same(a, b) for a, b in zip(left, right, strict=True))
 
-    def _unordered(self, reference: Sequence[Value], answer: Sequence[Value]) -> bool | None:
-        """A one-to-one matching; what cannot be told in a pair leaves the whole open unless counts already differ."""
-        if len(reference) != len(answer) or len(answer) > _MAX_UNORDERED:
-            return False if len(reference) != len(answer) else None
-        left, unsure = list(answer), False
-        for item in reference:
-            results = [self._same(item, other) for other in left]
-            if True in results:
-                left.pop(results.index(True))
-            elif None in results:
-                unsure = True
-            else:
-                return False
-        return None if unsure else True
+    def _unordered(self, left: Sequence[Value], right: Sequence[Value]) -> bool | None:
+        """A one-to-one matching of equal items; open where only items that cannot be told apart would complete one."""
+        if len(left) != len(right) or len(right) > _MAX_UNORDERED:
+            return False if len(left) != len(right) else None
+        table = [[self._same(a, b) for b in right] for a in left]
+        if matched([[cell is True for cell in row] for row in table]):
+            return True
+        return None if matched([[cell is not False for cell in row] for row in table]) else False
 
 
-def _exactly(left: Formula, right: Formula, slack: Fraction) -> bool | None:
+def matched(fits: Sequence[Sequence[bool]]) -> bool:
+    """Whether every row can have a column of its own that fits it (augmenting paths)."""
+    owner: dict[int, int] = {}
+
+    def place(row: int, tried: set[int]) -> bool:
+        for column, fit in enumerate(fits[row]):
+            if fit and column not in tried:
+                tried.add(column)
+                if column not in owner or place(owner[column], tried):
+                    owner[column] = row
+                    return True
+        return False
+
+    return all(place(row, set()) for row in range(len(fits)))
+
+
+def _exactly(left: Formula, right: Formula, near: Fraction) -> bool | None:
+    a, b = left.rational(), right.rational()
+    if a is not None and b is not None:
+        return same_number(a, b, near)
     try:
         if algebra.equal(left, right):
             return True
     except Unsupported:
         return None
-    a, b = left.rational(), right.rational()
-    if a is not None and b is not None:
-        return same_number(a, b, slack)
-    if slack and not left.symbols:
-        return None  # a floating-point print of an irrational: numbers must tell
+    if near and not left.symbols and not right.symbols:
+        return None  # a decimal beside an irrational: bounds must tell
     return False if left.understood and right.understood else None
 
 
 def _scaled(scalar: Scalar) -> Scalar:
     if not scalar.scale:
         return scalar
-    hundred = Node("number", (), "100", Fraction(100))
-    exact = None if scalar.formula is None else algebra.divide(scalar.formula, algebra.constant(100))
-    return Scalar(Node("/", (scalar.node, hundred)), exact, "", scalar.unit, scalar.slack / 100)
+    factor = SCALES[scalar.scale]
+    times = Node("number", (), str(factor), factor)
+    exact = None if scalar.formula is None else algebra.multiply(scalar.formula, algebra.constant(factor))
+    return Scalar(Node("*", (scalar.node, times)), exact, "", scalar.unit)
 
 
 def _alone(value: Value) -> Value:
@@ -192,6 +250,23 @@ def _as_relation(named: Named) -> Relation | None:
         return None
     name = Node("name", (), named.name)
     return Relation("=", Scalar(name, algebra.atom(f"s:{named.name}")), named.value)
+
+
+def _solved(relation: Relation) -> Named | None:
+    """A linear inequality in one unknown, solved: 2x < 6 is x in (-∞, 3)."""
+    difference = _difference(relation)
+    if relation.sign not in ("<", "≤") or difference is None or len(difference.symbols) != 1 or difference.den != {UNIT: 1}:
+        return None
+    name = next(iter(difference.symbols))
+    slope = difference.num.get(((f"s:{name}", Fraction(1)),), Fraction(0))
+    offset = difference.num.get(UNIT, Fraction(0))
+    if not slope or len(difference.num) != 1 + bool(offset):
+        return None
+    end, closed = -offset / slope, relation.sign == "≤"
+    bound = Scalar(Node("number", (), str(end), end), algebra.constant(end))
+    if slope > 0:
+        return Named(name, Interval(None, bound, (False, closed)))
+    return Named(name, Interval(bound, None, (closed, False)))
 
 
 def _as_interval(value: Value) -> Interval | None:

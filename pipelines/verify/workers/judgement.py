@@ -10,14 +10,14 @@ from pipelines.verify.workers import library
 
 
 def warm_up() -> None:
-    """Imports that no question should pay for."""
-    library.load()
+    """The import that nearly every question needs; the library's (half a second) is left to the first that needs it."""
+    import mpmath  # noqa: F401
 
 
 def decide(question: dict[str, Any]) -> dict[str, Any]:
-    """{"outcome", "rule"} for {"reference", "answer", "scales", "unordered"}; may be slow, may be killed."""
+    """{"outcome", "rule"} for {"reference", "answer", "asks"}; may be slow, may be killed."""
     reference, answer = str(question["reference"]), str(question["answer"])
-    asks = Asked(frozenset(question["scales"]), bool(question["unordered"]))
+    asks = Asked.from_json(question["asks"])
     left, right = read(reference).value, read(answer).value
     if left is not None and right is not None:
         same = Judge(asks, numeric.agree).same(left, right)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.verify.extract import Extracted, final_answer, judged_text
+from pipelines.verify.extract import Extracted, Rule, final_answer, judged_text
 from storage.records import Completion, Message
 
 
@@ -28,12 +28,18 @@ def completion(text: str, messages: tuple[Message, ...] | None = None) -> Comple
         ("**Answer:** 3.5", "3.5", "phrase"),
         ("We add.\nA: 26", "26", "phrase"),
         ("The answer is:\n7", "7", "phrase"),
+        ("<think>\nThe answer is 3? No.\n</think>\n4", "4", "bare"),
+        ("so <answer> x = 5 </answer>", "x = 5", "tag"),
+        ("<answer>\\boxed{6}</answer>", "6", "boxed"),
+        ("Hence\n\\[\nx = 5\n\\]", "\\[ x = 5 \\]", "tail"),
+        ("Hence\n$$\nx = 5\n$$", "$$ x = 5 $$", "tail"),
+        ("ANSWER: 5", "5", "phrase"),
         ("x = 5", "x = 5", "bare"),
         ("22", "22", "bare"),
         ("She has 5.\nSo she makes $18 every day.", "So she makes $18 every day.", "tail"),
     ],
 )
-def test_each_rule(text: str, answer: str, rule: str) -> None:
+def test_each_rule(text: str, answer: str, rule: Rule) -> None:
     assert final_answer(text) == Extracted(answer, rule)
 
 
@@ -69,3 +75,11 @@ def test_the_last_turn_is_judged_and_must_be_text() -> None:
     assert judged_text(completion("ignored", (ran, text))) == "\\boxed{4}"
     assert judged_text(completion("ignored", (text, ran))) == ""
     assert judged_text(completion("plain")) == "plain"
+
+
+def test_padding_hides_no_answer_from_the_window() -> None:
+    for padding in ("\n" * 30_000, " " * 30_000, "\n" + "word " * 10_000):
+        assert final_answer(f"\\boxed{{8}}{padding}7") is None
+        assert final_answer(f"#### 8{padding}7") is None
+    assert final_answer("word " * 10_000 + "\nso it is 7") == Extracted("so it is 7", "tail")
+    assert final_answer("\\boxed{8}" + "word " * 10_000 + "</think>\n7") == Extracted("7", "bare")

@@ -38,7 +38,7 @@ MORE = [
     ("Math-Verify#26", "2x+4y-3=0", "y = -1/2*x + 3/4", True),
     ("Math-Verify#25", r"m \geq \sqrt{2}", r"m \in [\sqrt{2}, +\infty)", True),
     ("Math-Verify#10", "(0, 12.5)", "0 < x < 12.5", True),
-    ("percent probe", r"28\%", "28", True),
+    ("percent probe", r"28\%", "28", False),
     ("percent probe", "0.5", r"0.5\%", False),
     ("interval probe", "(1,2)", r"\{1,2\}", False),
     ("order probe", "10, 4, -2", "4, 10, -2", False),
@@ -71,9 +71,4 @@ def test_the_right_verdict(verifier: MathVerifier, thread: str, reference: str, 
 
 def test_argument_order_changes_no_verdict(verifier: MathVerifier) -> None:
     for _, reference, answer, same in EIGHTEEN + MORE:
-        if "percent" not in _:
-            assert verdict(verifier, answer, reference) == ("correct" if same else "incorrect"), (answer, reference)
-
-
-def test_there_are_eighteen() -> None:
-    assert len(EIGHTEEN) == 18
+        assert verdict(verifier, answer, reference) == ("correct" if same else "incorrect"), (answer, reference)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.verify.mathematics import MathVerifier
+from pipelines.verify.mathematics import MathVerifier, math_version
+from pipelines.verify.number import NumberVerifier
 from pipelines.verify.workers.pool import Limits
+from storage.errors import SetupError
 from storage.records import Completion, Message, Problem, Verdict
 
 HERE = str(Path(__file__).parent / "workers")
@@ -41,12 +43,12 @@ def judge(verifier: MathVerifier, reference: str, text: str, prompt: str = "Find
         (r"4\pi", "We compute.\nSo the area is $4\\pi$.", "correct", "tail:identical"),
         (r"4\pi", "We compute.\nLet's see whether $4\\pi$ is right.", "unparsed", "no-answer"),
         (r"4\pi", "The answer is \\(4\\pi\\), since \\(r=2\\).", "correct", "phrase:identical"),
-        ("5", "The answer is not 5", "incorrect", "phrase:exact"),
-        ("B", r"\boxed{\text{(B)}}", "correct", "boxed:exact"),
-        ("0.3", r"\boxed{\text{(b) } 0.3}", "correct", "boxed:number"),
+        ("5", "The answer is not 5", "incorrect", "phrase:unreadable"),
+        ("B", r"\boxed{\text{(B)}}", "correct", "boxed:choice"),
+        ("0.3", r"\boxed{\text{(b) } 0.3}", "correct", "boxed:choice"),
         ("x+1", r"\boxed{\text{no solution}}", "incorrect", "boxed:exact"),
         (*NEEDS_A_WORKER, "correct", "boxed:numbers"),
-        (r"\sin 2x", r"\boxed{2\sin x}", "incorrect", "boxed:numbers"),
+        (r"\sin 2x", r"\boxed{2\sin x}", "incorrect", "boxed:exact"),
         (r"\int_0^1 x\,dx", r"\boxed{\int_0^1 y\,dy + 1}", "incorrect", "boxed:library"),
     ],
 )
@@ -84,8 +86,40 @@ def test_turns_are_judged_by_the_last(verifier: MathVerifier) -> None:
 
 
 def test_the_version_names_policy_and_libraries(verifier: MathVerifier) -> None:
-    for part in ("percent.asked", "order.asked", "brackets.kept", "units.known", "math-verify-", "sympy-", "latex2sympy2-"):
+    policy = ("strict.2", "order.by_problem", "percent.asked", "brackets.kept", "units.known")
+    for part in (*policy, "math-verify-", "sympy-", "latex2sympy2-"):
         assert part in verifier.version
+
+
+def test_the_version_follows_policy_order_and_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {
+        MathVerifier().version,
+        MathVerifier(policy="lenient").version,
+        MathVerifier(order="unordered").version,
+        MathVerifier(policy="lenient", order="ordered").version,
+    }
+    assert len(versions) == 4
+    changed = tuple((name, "99" if name == "exact" else version) for name, version in MathVerifier.rules)
+    monkeypatch.setattr("pipelines.verify.mathematics.RULES", changed)
+    math_version.cache_clear()
+    assert MathVerifier().version not in versions
+    math_version.cache_clear()
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(SetupError, match="Did you mean 'lenient'"):
+        MathVerifier(policy="lenent")
+    with pytest.raises(SetupError, match="by_problem, ordered, unordered"):
+        MathVerifier(order="sorted")
+    with pytest.raises(SetupError, match="Valid: lenient, strict"):
+        NumberVerifier(policy="loose")
+
+
+def test_the_order_of_a_list_may_be_fixed_by_the_recipe() -> None:
+    pairs = (("1, 2", r"\boxed{2, 1}", "Find all roots."), ("(1, 2)", r"\boxed{(2, 1)}", "Find all roots."))
+    for order, expected in (("by_problem", "correct"), ("ordered", "incorrect"), ("unordered", "correct")):
+        with MathVerifier(order=order) as chosen:
+            assert [judge(chosen, *row).outcome for row in pairs] == [expected, "incorrect"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ def judge(reference: str, text: str, *, prompt: str = "How many?", finish: Finis
         ("12", "The answer is 18 nickels and 12 dimes.", "undecided", "no-number"),
         ("12", "So.\nShe has 18 nickels and 12 dimes.", "unparsed", "no-answer"),
         ("20", "The answer is 18 or 20.", "undecided", "no-number"),
-        ("5", "The answer is 5 hundredths.", "undecided", "no-number"),
+        ("5", "The answer is 5 hundredths.", "incorrect", "phrase:unequal"),
+        ("0.05", "The answer is 5 hundredths.", "correct", "phrase:equal"),
+        ("5", "The answer is 5 halves.", "undecided", "no-number"),
         ("5", "The answer is 5x.", "undecided", "no-number"),
         ("5", "The answer is not 5.", "undecided", "no-number"),
         ("20", "So.\nThis is 20 percent of it.", "incorrect", "tail:unequal"),
@@ -50,7 +52,7 @@ def test_evidence_is_recorded() -> None:
     verdict = judge("1/2", "\\boxed{0.50 m}")
     assert (verdict.extracted, verdict.normal_form, verdict.reference_form) == ("0.50 m", "1/2 m", "1/2")
     assert (verdict.verifier, verdict.completion_id) == ("number", "c")
-    assert verdict.version.startswith("1+percent.asked")
+    assert verdict.version.startswith("2+rules.")
     assert verdict.seconds is not None
 
 

@@ -1,5 +1,7 @@
 """Agreement of values: what numbers confirm, refute and leave open."""
 
+from fractions import Fraction
+
 import pytest
 
 from pipelines.verify.answers.grammar import parse
@@ -25,8 +27,7 @@ from pipelines.verify.answers.numeric import agree
         (r"\log_2 8", "3", True),
         (r"e^{i\pi}", "-1", True),
         (r"\sqrt[3]{-8}", "-2", True),
-        (r"\frac{\sqrt{2}}{2}", "0.7071067811865476", True),
-        (r"\frac{\sqrt{2}}{2}", "0.7071", False),
+        (r"\frac{\sqrt{2}}{2}", "0.7071067811865476", False),
         (r"9^{9^{9^9}}", "1", False),
         (r"9^{9^{9^9}}", "9^{9^{9^8}}", None),
         (r"\frac{1}{0}", "1", None),
@@ -35,3 +36,11 @@ from pipelines.verify.answers.numeric import agree
 )
 def test_agreement(reference: str, answer: str, same: bool | None) -> None:
     assert agree(parse(tokens(reference)), parse(tokens(answer))) is same
+
+
+def test_a_stated_distance_is_allowed() -> None:
+    root, print_, rounded = (parse(tokens(t)) for t in (r"\frac{\sqrt{2}}{2}", "0.7071067811865476", "0.7071"))
+    for left, right in ((root, print_), (print_, root)):
+        assert agree(left, right, Fraction(1, 10**16)) is True
+    assert agree(root, rounded, Fraction(1, 10**16)) is False
+    assert agree(rounded, root, Fraction(1, 20_000)) is True

@@ -2,8 +2,10 @@
 
 import pytest
 
-from pipelines.verify.answers.policy import asked, known_unit, same_quantity
+from pipelines.verify.answers.policy import LENIENT, POLICIES, asked, order_named, policy_named, same_quantity
 from pipelines.verify.answers.quantity import parse_quantity
+from pipelines.verify.answers.units import known_unit
+from storage.errors import SetupError
 
 PLAIN = "How much does she pay?"
 PERCENT = "What percent of the eggs is left?"
@@ -35,7 +37,8 @@ PERCENT = "What percent of the eggs is left?"
         (PERCENT, "50", "0.5", False),
         (PERCENT, "0.5", "0.5%", True),
         (PLAIN, "0.5", "0.5%", False),
-        (PLAIN, "50%", "50", True),
+        (PERCENT, "50%", "50", True),
+        (PLAIN, "50%", "50", False),
         (PLAIN, "50%", "0.5", True),
         (PLAIN, "50%", "50%", True),
         (PLAIN, "50%", "5000%", False),
@@ -56,6 +59,71 @@ def test_same_quantity(prompt: str, reference: str, answer: str, same: bool) -> 
     assert left is not None
     assert right is not None
     assert same_quantity(left, right, asked(prompt)) is same
+    assert same_quantity(right, left, asked(prompt)) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("7.03", "7.03125", True),
+        ("0.6667", "2/3", True),
+        ("0.6667", "0.667", True),
+        ("583.3333", "583.33", True),
+        ("0.25", "0.249", True),
+        ("15.62", "15.63", False),
+        ("0.67", "2/3", True),
+        ("0.66", "2/3", False),
+        ("0.7", "2/3", False),
+        ("15.6", "15.63", True),
+        ("2.5", "2.46", False),
+        ("0.01", "0.0136", False),
+        ("1", "1.0001", False),
+        ("30", "30.003", False),
+        ("-7.03", "-7.03125", True),
+        ("-7.03", "7.03125", False),
+        ("16.67%", "1/6", True),
+        ("16.67%", "16.67", True),
+        ("0.5%", "0.5", False),
+        ("50%", "50", True),
+        ("50%", "0.5", True),
+        ("$5", "5 euros", True),
+        ("5 m", "5 cm", True),
+        ("5 dollars", "5 dollars loss", False),
+        ("3 million", "3000000", True),
+        ("3 million", "3", True),
+    ],
+)
+def test_same_quantity_under_lenient(one: str, other: str, same: bool) -> None:
+    left, right = parse_quantity(one), parse_quantity(other)
+    assert left is not None
+    assert right is not None
+    assert same_quantity(left, right, asked(PLAIN, LENIENT)) is same
+    assert same_quantity(right, left, asked(PLAIN, LENIENT)) is same
+
+
+def test_policies_and_orders_are_named() -> None:
+    assert {name: policy.label.partition("+")[0] for name, policy in POLICIES.items()} == {
+        "strict": "strict.2",
+        "lenient": "lenient.1",
+    }
+    assert policy_named("lenient") is LENIENT
+    assert order_named("unordered") == "unordered"
+    with pytest.raises(SetupError, match="Did you mean 'lenient'"):
+        policy_named("leniant")
+    with pytest.raises(SetupError, match="by_problem, ordered, unordered"):
+        order_named("any")
+
+
+def test_the_order_may_be_fixed() -> None:
+    assert asked("Find all roots.", order="ordered").ordered
+    assert not asked("Find all roots.", order="ordered").unordered
+    assert asked("Sort them.", order="unordered").unordered
+
+
+def test_the_options_of_a_problem() -> None:
+    assert asked("Which is it?\n(A) 3\n(B) 4 cm\n(C) 5").options == (("A", "3"), ("B", "4 cm"), ("C", "5"))
+    assert asked("What is the biggest value?  (a) 0.3  (b) 45  (c) -2").options[1] == ("B", "45")
+    assert asked("Parts (a) and more.").options == ()
 
 
 def test_what_a_problem_asks_for() -> None:

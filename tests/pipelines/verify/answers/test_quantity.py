@@ -18,9 +18,13 @@ READ = [
     ("0.1", Fraction(1, 10), "", ""),
     ("1,234,567", Fraction(1234567), "", ""),
     ("10{,}000", Fraction(10000), "", ""),
-    ("$1,500.50", Fraction(3001, 2), "", ""),
-    ("-$5", Fraction(-5), "", ""),
-    ("\\$18", Fraction(18), "", ""),
+    ("$1,500.50", Fraction(3001, 2), "", "dollar"),
+    ("-$5", Fraction(-5), "", "dollar"),
+    ("\\$18", Fraction(18), "", "dollar"),
+    ("€20", Fraction(20), "", "euro"),
+    ("1\\ 234", Fraction(1234), "", ""),
+    ("5 hundredths", Fraction(5), "hundredths", ""),
+    ("2 dozens", Fraction(2), "dozen", ""),
     ("$18$", Fraction(18), "", ""),
     ("\\(18\\)", Fraction(18), "", ""),
     ("**18**", Fraction(18), "", ""),
@@ -79,3 +83,10 @@ def test_only_long_decimals_have_slack() -> None:
     assert print_slack("0.333333333333333") == Fraction(1, 10**15)
     assert print_slack("0.33333333333333333333") == Fraction(1, 2 * 10**20)
     assert print_slack("12345678901234567") == 0
+
+
+def test_a_product_without_its_second_factor_is_no_number() -> None:
+    assert [parse_quantity(text) for text in (r"7\cdot", r"7 \times", r"\cdot 7")] == [None, None, None]
+    product = parse_quantity(r"2\cdot 10^{3}")
+    assert product is not None
+    assert product.value == 2_000

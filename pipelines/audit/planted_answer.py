@@ -1,0 +1,133 @@
+"""Where a completion's marked answer is, and its value as an exact fraction. Deliberately shares no code with any verifier.
+
+Read are: integers, thousands separators, decimals, a/b, \\frac{a}{b}, with a sign; in pairs and as named unknowns. Anything
+else has no value here, and nothing is planted into it.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+_DIGITS = r"(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)"
+_DECIMAL = re.compile(rf"({_DIGITS})?(?:\.(\d+))?\Z")
+_QUOTIENT = re.compile(rf"({_DIGITS})\s*/\s*({_DIGITS})\Z|\\[dt]?frac\s*\{{({_DIGITS})\}}\s*\{{({_DIGITS})\}}\Z")
+_BOX = re.compile(r"\\boxed\s*\{")
+_HASH = re.compile(r"####[ \t]*(\S[^\n]*?)\s*\Z")
+_PHRASE = re.compile(r"(?:(?:^|\n)[ \t]*A:|[Aa]nswer(?:\s+is\s*:?|:))[ \t]*(\S[^\n]*?)\.?\s*\Z")
+_MONEY = re.compile(r"\\?\$")
+_NAMED = re.compile(r"\s*([A-Za-z])\s*=\s*([^,]+)\Z")
+_LONGEST = 200
+_LONGEST_TEXT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A right completion split at its answer: `text[start:end]` is the answer as written behind its mark.
+
+    `mark` is "box", "hash" or "phrase"; `money` a currency sign before the number, kept by every variant. `value` is None
+    where the answer is several values: then `parts` are (name, written, value), names empty for a bare pair.
+    """
+
+    text: str
+    start: int
+    end: int
+    mark: str
+    money: str
+    value: Fraction | None
+    parts: tuple[tuple[str, str, Fraction], ...] = ()
+
+    @property
+    def written(self) -> str:
+        """The number as written, without its currency sign."""
+        return self.text[self.start + len(self.money) : self.end]
+
+    def replaced(self, written: str) -> str:
+        """The whole text with another number in the answer's place."""
+        return f"{self.text[: self.start]}{self.money}{written}{self.text[self.end :]}"
+
+
+def located(reference: str, text: str) -> Answer | None:
+    """The marked answer of a text when it provably is the reference, else None."""
+    found = _span(text)
+    if found is None or found[1] - found[0] > _LONGEST:
+        return None
+    start, end, mark = found
+    sign = _money(text[start:end])
+    gold = reference.rsplit("####", 1)[-1].strip()
+    gold = gold[len(_money(gold)) :]
+    value, wanted = rational(text[start + len(sign) : end]), rational(gold)
+    if value is not None:
+        return Answer(text, start, end, mark, sign, value) if value == wanted else None
+    parts = several(text[start:end])
+    if parts and [part[::2] for part in parts] == [part[::2] for part in several(gold)]:
+        return Answer(text, start, end, mark, "", None, parts)
+    return None
+
+
+def rational(text: str) -> Fraction | None:
+    """The exact value of one plain number, or None."""
+    text = text.strip()
+    if len(text) > _LONGEST or not text.isascii():
+        return None
+    if text[:1] in ("-", "+"):
+        inner = rational(text[1:].lstrip()) if text[1:].lstrip()[:1] not in ("-", "+") else None
+        return inner if inner is None or text[0] == "+" else -inner
+    decimal = _DECIMAL.match(text)
+    if decimal and (decimal[1] or decimal[2]):
+        places = decimal[2] or ""
+        return Fraction(int((_plain(decimal[1] or "0")) + places), 10 ** len(places))
+    quotient = _QUOTIENT.match(text)
+    if quotient is None:
+        return None
+    top, bottom = (int(_plain(group)) for group in quotient.groups() if group)
+    return Fraction(top, bottom) if bottom else None
+
+
+def several(text: str) -> tuple[tuple[str, str, Fraction], ...]:
+    """The (name, written, value) of `(1, 2)` or `x = 1, y = 2`; empty for anything else."""
+    inner = text.strip()
+    if inner.startswith("(") and inner.endswith(")"):
+        return _all_read([("", piece.strip()) for piece in inner[1:-1].split(",")])
+    named = [_NAMED.match(piece) for piece in inner.split(",")]
+    pairs = [(match[1], match[2].strip()) for match in named if match]
+    return _all_read(pairs) if len(pairs) == len(named) == len({name for name, _ in pairs}) else ()
+
+
+def _all_read(pairs: list[tuple[str, str]]) -> tuple[tuple[str, str, Fraction], ...]:
+    read = [(name, written, rational(written)) for name, written in pairs]
+    known = tuple((name, written, value) for name, written, value in read if value is not None)
+    return known if len(known) == len(read) and len(known) > 1 else ()
+
+
+def _plain(digits: str) -> str:
+    return digits.replace("{,}", "").replace(",", "")
+
+
+def _money(text: str) -> str:
+    match = _MONEY.match(text)
+    return match[0] if match else ""
+
+
+def _span(text: str) -> tuple[int, int, str] | None:
+    """(start, end, mark) of the answer: behind a closing `####`, in the last box, or behind a closing answer phrase."""
+    if len(text) > _LONGEST_TEXT:
+        return None
+    hashed = _HASH.search(text)
+    if hashed:
+        return *hashed.span(1), "hash"
+    boxes = list(_BOX.finditer(text))
+    if boxes:
+        end = _closing(text, boxes[-1].end())
+        return None if end is None else (boxes[-1].end(), end, "box")
+    phrase = _PHRASE.search(text)
+    return (*phrase.span(1), "phrase") if phrase else None
+
+
+def _closing(text: str, start: int) -> int | None:
+    """Where the brace that was opened before `start` closes."""
+    depth = 1
+    for index in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[index], 0)
+        if depth == 0:
+            return index
+    return None

@@ -1,0 +1,116 @@
+"""Errors planted into the final answer alone: digit, sign, off by one, rounding, swapped unknowns. Knows no steps.
+
+Each candidate is read back and kept only if its exact value differs from the right one, and not by a factor that a policy
+on percent or scale words could forgive.
+"""
+
+import random
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, localcontext
+from fractions import Fraction
+
+from pipelines.audit.planted_answer import Answer, rational, several
+
+_FORGIVEN = {Fraction(100), Fraction(1, 100), Fraction(12), Fraction(1, 12)}
+_PLACES = (2, 1, 0)
+_ROUND = (10, 100, 1_000, 10_000, 100_000)
+
+
+def digit(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+    """One digit of the answer is another one."""
+    if answer.value is None:
+        return []
+    written = answer.written
+    places = [index for index, letter in enumerate(written) if letter.isdigit()]
+    index = rng.choice(places)
+    other = rng.choice([str(number) for number in range(10) if str(number) != written[index]])
+    return _kept(answer, [("digit", written[:index] + other + written[index + 1 :])])
+
+
+def sign(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+    """The answer's negative."""
+    del rng
+    if answer.value is None:
+        return []
+    written = answer.written.strip()
+    turned = written[1:].lstrip() if written.startswith("-") else f"-{written.removeprefix('+')}"
+    return _kept(answer, [("negated", turned)])
+
+
+def off_by_one(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+    """One more or one less."""
+    if answer.value is None:
+        return []
+    step = rng.choice((-1, 1))
+    return _kept(answer, [(f"{step:+d}", spelled(answer.value + step, answer.written))])
+
+
+def wrong_rounding(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+    """Rounded or cut off where the exact value is asked: to fewer places, an integer to tens (hundreds if it is a ten).
+
+    A policy that forgives rounding (`lenient`) may accept some of these: its rate for this kind shows what it forgives.
+    """
+    value = answer.value
+    if value is None:
+        return []
+    if value.denominator == 1:
+        unit = next((power for power in _ROUND if value % power), 10)
+        return _kept(answer, [(f"to {unit}s", spelled(Fraction(round(value / unit) * unit), answer.written))])
+    places = rng.choice([place for place in _PLACES if value * 10**place % 1])
+    way = rng.choice((ROUND_HALF_EVEN, ROUND_DOWN))
+    return _kept(answer, [(f"to {places} places", as_decimal(value, places, way))])
+
+
+def swapped_unknowns(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+    """Two values of a pair, or of named unknowns, in each other's place."""
+    parts = answer.parts
+    pairs = [(i, j) for i in range(len(parts)) for j in range(i) if parts[i][2] != parts[j][2]]
+    if not pairs:
+        return []
+    i, j = rng.choice(pairs)
+    values = [written for _, written, _ in parts]
+    values[i], values[j] = values[j], values[i]
+    names = [name for name, _, _ in parts]
+    if names[0]:
+        text = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
+    else:
+        text = f"({', '.join(values)})"
+    changed = [part[::2] for part in several(text)] != [part[::2] for part in parts]
+    return [(f"{i} and {j}", answer.replaced(text))] if changed else []
+
+
+def spelled(value: Fraction, like: str) -> str:
+    """A value in the manner of another number: as a decimal where it is one and can be, else as an integer or quotient."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    if "/" not in like and "frac" not in like and terminates(value):
+        return as_decimal(value, 60, ROUND_DOWN).rstrip("0")
+    minus = "-" if value < 0 else ""
+    if "frac" in like:
+        return f"{minus}\\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+    return f"{value.numerator}/{value.denominator}"
+
+
+def terminates(value: Fraction) -> bool:
+    """Whether the decimal expansion is short and ends."""
+    return 10**60 % value.denominator == 0
+
+
+def as_decimal(value: Fraction, places: int, way: str) -> str:
+    """A value to so many decimal places, rounded in the given way of `decimal`."""
+    with localcontext() as context:
+        context.prec = 400
+        exact = Decimal(value.numerator) / Decimal(value.denominator)
+        return f"{exact.quantize(Decimal(1).scaleb(-places), rounding=way):f}"
+
+
+def _kept(answer: Answer, candidates: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those candidates whose exact value is another one."""
+    assert answer.value is not None
+    return [(how, answer.replaced(text)) for how, text in candidates if is_another(answer.value, rational(text))]
+
+
+def is_another(right: Fraction, value: Fraction | None) -> bool:
+    """Whether a value was read and is not the right one, nor one that a reading of percent or dozen makes right."""
+    if value is None or value == right:
+        return False
+    return not (right and value / right in _FORGIVEN)

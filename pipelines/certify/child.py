@@ -1,0 +1,121 @@
+"""The process in which a verifier under test lives: reads rows, answers with verdicts. It trusts the verifier with nothing.
+
+JSON lines over the original standard input and output, which the verifier never sees: its own are /dev/null. Each answer
+carries the question's nonce, so that nothing a verifier's children print is taken for one. Imports the standard library
+and our records only, so that an interpreter without our dependencies can run a peer here.
+"""
+
+import builtins
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TextIO
+
+from pipelines.certify.load import NotLoaded, load
+from storage.records import OUTCOMES, Completion, Problem
+
+CANARY = "ROLLMILL_CANARY"
+_LONGEST = 300
+_OUT_OF_THE_WAY = 500
+
+
+def main() -> None:
+    """Load the verifier named in the first line, then judge row after row until the input ends."""
+    _end_with_parent()
+    questions, answers = _channel()
+    hello = json.loads(questions.readline())
+    memory = int(hello["memory_bytes"])
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    try:
+        verifier = load(hello["verifier"], hello["options"])
+        suite = getattr(verifier, "suite", None)
+        _say(answers, {"name": str(verifier.name), "version": str(verifier.version), "suite": suite})
+    except NotLoaded as error:
+        _say(answers, {"not_loaded": str(error)})
+        return
+    except AttributeError as error:
+        _say(answers, {"not_loaded": f"a verifier has a name and a version: {error}"})
+        return
+    for line in questions:
+        question = json.loads(line)
+        _say(answers, {"nonce": question["nonce"], **_judged(verifier, question["row"])})
+    os._exit(0)  # the verifier's threads and exit handlers are not ours to wait for
+
+
+def _channel() -> tuple[TextIO, TextIO]:
+    """Our pipes under numbers out of the way of attacks on all low ones; the verifier's stdin and stdout are /dev/null."""
+    questions = os.fdopen(fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY), encoding="ascii")
+    answers = os.fdopen(fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY), "w", encoding="ascii")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    return questions, answers
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel to kill this process when the one that started it dies, even in the middle of a row."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _say(answers: TextIO, message: dict[str, Any]) -> None:
+    answers.write("\n" + json.dumps(message) + "\n")  # a line of its own, whatever else was written there
+    answers.flush()
+
+
+def _judged(verifier: Any, row: dict[str, Any]) -> dict[str, Any]:
+    """What the verifier made of a row, and whether this process was changed by it."""
+    problem = Problem(row["prompt"], row["reference"], row["kind"], tuple(row["tests"]), meta=row["meta"])
+    identity = f"certify-{row['number']}"
+    text = row["text"]
+    completion = Completion(identity, problem.prompt_id, "certify", "", "", "evaluate", 0, None, text, "stop")
+    os.environ.pop(CANARY, None)
+    builtins.__dict__.pop(CANARY, None)
+    started = time.perf_counter()
+    if row["threads"]:
+        answer = _together(verifier, problem, completion, row["threads"])
+    else:
+        answer = _answered(verifier, problem, completion)
+    changed = CANARY in os.environ or CANARY in builtins.__dict__
+    return {**answer, "seconds": time.perf_counter() - started, "changed": changed}
+
+
+def _answered(verifier: Any, problem: Problem, completion: Completion) -> dict[str, Any]:
+    try:
+        return _plain(verifier.verify(problem, completion))
+    except BaseException as error:  # whatever it raises is the finding
+        return {"raised": f"{type(error).__name__}: {_text(error)}"}
+
+
+def _together(verifier: Any, problem: Problem, completion: Completion, threads: int) -> dict[str, Any]:
+    """The same question from several threads at once; a crash of one is the answer, and so is disagreement."""
+    with ThreadPoolExecutor(threads) as pool:
+        answers = list(pool.map(lambda _: _answered(verifier, problem, completion), range(threads)))
+    crashed = [answer for answer in answers if "raised" in answer]
+    if crashed:
+        return crashed[0]
+    outcomes = sorted({answer["outcome"] for answer in answers})
+    return answers[0] if len(outcomes) == 1 else {"raised": f"different verdicts at once: {', '.join(outcomes)}"}
+
+
+def _plain(verdict: Any) -> dict[str, Any]:
+    """Outcome, rule and cause as plain text; anything that is not a verdict is a crash."""
+    outcome = verdict.outcome
+    if type(outcome) is not str or outcome not in OUTCOMES:
+        return {"raised": f"no verdict: outcome {ascii(outcome)[:_LONGEST]}"}
+    return {"outcome": outcome, "rule": _text(verdict.rule), "cause": _text(verdict.cause or "")}
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)[:_LONGEST]
+    except Exception as error:
+        return f"(text unavailable: {type(error).__name__})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""What a run of a suite found: failing rows, counts by section, rates with exact intervals. Runs nothing.
+
+The rows were chosen by us, so a rate says how a verifier does on this suite and not on natural rollouts (that is what an
+audit is for). Its interval is Clopper-Pearson's, as if the rows were drawn from cases like them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pipelines.certify.rows import SECTIONS, Row
+from pipelines.certify.trial import Seen
+from pipelines.stats import clopper_pearson
+
+Fault = Literal["false_accept", "false_reject", "crash", "hang", "execution", "poisoned"]
+FAULTS: tuple[Fault, ...] = ("false_accept", "false_reject", "crash", "hang", "execution", "poisoned")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row with what was seen: `ran` says what of it ran, `poisoned` which probe went wrong after it."""
+
+    row: Row
+    seen: Seen
+    ran: tuple[str, ...] = ()
+    poisoned: str = ""
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Everything that is wrong about this row; a policy row's verdict is never wrong."""
+        found: list[Fault] = []
+        if self.seen.state != "judged":
+            found.append("hang" if self.seen.state == "hang" else "crash")
+        elif self.row.expected == "wrong" and self.seen.outcome == "correct":
+            found.append("false_accept")
+        elif self.row.expected == "correct" and self.seen.outcome in ("incorrect", "unparsed"):
+            found.append("false_reject")
+        if self.ran:
+            found.append("execution")
+        if self.poisoned:
+            found.append("poisoned")
+        return tuple(found)
+
+    def line(self) -> str:
+        """What happened, for a person."""
+        happened = self.seen.outcome or self.seen.detail
+        parts = [f"{happened} ({self.seen.detail})" if self.seen.outcome and self.seen.detail else happened]
+        parts += [f"ran: {', '.join(self.ran)}"] if self.ran else []
+        parts += [f"then {self.poisoned}"] if self.poisoned else []
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A verifier's results on one suite."""
+
+    verifier: str
+    version: str
+    suite: str
+    results: tuple[Result, ...]
+
+    @property
+    def clean(self) -> bool:
+        """No fault in any row. Undecided rows are counted and are no fault."""
+        return not any(result.faults() for result in self.results)
+
+    def failing(self) -> list[Result]:
+        """The rows with a fault, in order."""
+        return [result for result in self.results if result.faults()]
+
+    def sections(self) -> list[dict[str, Any]]:
+        """Counts by section, in the suite's order, sections without rows left out."""
+        rows = []
+        for section in SECTIONS:
+            here = [result for result in self.results if result.row.section == section]
+            if here:
+                rows.append({"section": section, "rows": len(here), **_counts(here)})
+        return rows
+
+    def rates(self) -> dict[str, dict[str, Any] | None]:
+        """Every fault with its count, its denominator and a 95% interval; the same for undecided."""
+        must = {
+            "false_accept": _expecting(self.results, "wrong"),
+            "false_reject": _expecting(self.results, "correct"),
+        }
+        counts = _counts(self.results)
+        return {name: _rate(counts[name], must.get(name, len(self.results))) for name in (*FAULTS, "undecided")}
+
+    def asymmetric(self) -> list[tuple[Row, str, str]]:
+        """Pairs called right in one order of the two texts and wrong in the other: (row, one outcome, the other)."""
+        first: dict[int, Result] = {}
+        found = []
+        for result in self.results:
+            if result.row.pair is None:
+                continue
+            other = first.setdefault(result.row.pair, result)
+            outcomes = {other.seen.outcome, result.seen.outcome}
+            if "correct" in outcomes and outcomes & {"incorrect", "unparsed"}:
+                found.append((other.row, str(other.seen.outcome), str(result.seen.outcome)))
+        return found
+
+    def policies(self) -> list[tuple[str, str, str]]:
+        """(name, the texts, the outcome) of the rows whose verdict is a matter of policy."""
+        return [
+            (result.row.name, result.row.shown(40), result.seen.outcome or result.seen.state)
+            for result in self.results
+            if result.row.section == "policy"
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as plain data."""
+        return {
+            "verifier": self.verifier,
+            "version": self.version,
+            "suite": self.suite,
+            "clean": self.clean,
+            "rows": len(self.results),
+            "sections": self.sections(),
+            "rates": self.rates(),
+            "failing": [_failing_json(result) for result in self.failing()],
+            "asymmetric": [[_printable(row.reference), _printable(row.text), *seen] for row, *seen in self.asymmetric()],
+            "policy": [list(row) for row in self.policies()],
+        }
+
+
+def _failing_json(result: Result) -> dict[str, Any]:
+    row = result.row
+    texts = {"reference": _printable(row.reference), "text": _printable(row.text)}
+    found = {"faults": list(result.faults()), "seen": asdict(result.seen), "ran": list(result.ran)}
+    return {"section": row.section, "name": row.name, "expected": row.expected, **texts, **found, "then": result.poisoned}
+
+
+def _printable(text: str) -> str:
+    """The beginning of a text in characters that every file can hold."""
+    return text[:1_000].encode("utf-8", "backslashreplace").decode()
+
+
+def _counts(results: Sequence[Result]) -> Mapping[str, int]:
+    faults = [fault for result in results for fault in result.faults()]
+    counts: dict[str, int] = {fault: faults.count(fault) for fault in FAULTS}
+    counts["undecided"] = sum(result.seen.outcome == "undecided" for result in results)
+    return counts
+
+
+def _expecting(results: Sequence[Result], expected: str) -> int:
+    return sum(result.row.expected == expected for result in results)
+
+
+def _rate(count: int, n: int) -> dict[str, Any] | None:
+    estimate = clopper_pearson(count, n, estimand="rows of this suite")
+    if estimate is None:
+        return None
+    return {"count": count, "n": n, "rate": estimate.value, "low": estimate.low, "high": estimate.high}

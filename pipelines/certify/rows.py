@@ -1,0 +1,82 @@
+"""What a suite is made of: one question to a verifier with what must come of it. Knows no verifier and runs nothing.
+
+Texts may hold the marks @FILE@, @PORT@, @TOKEN@ and @SECRET@, which a run replaces with its canary's: a path that must not
+appear, a loopback port that must not be connected to, a word that says by which row, and a secret that must not be known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Section = Literal[
+    "equivalence",
+    "non_equivalence",
+    "policy",
+    "denial_of_service",
+    "code_execution",
+    "always_equal",
+    "tampering",
+    "threads",
+]
+SECTIONS: tuple[Section, ...] = (
+    "equivalence",
+    "non_equivalence",
+    "policy",
+    "denial_of_service",
+    "code_execution",
+    "always_equal",
+    "tampering",
+    "threads",
+)
+HOSTILE: frozenset[Section] = frozenset({"denial_of_service", "code_execution", "always_equal", "tampering"})
+Expected = Literal["correct", "wrong", "any"]
+MARKS = ("@FILE@", "@PORT@", "@TOKEN@", "@SECRET@")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A problem, a completion's text, and what is right: `correct`, `wrong` (anything but correct) or `any` verdict at all.
+
+    `name` says what kind of case it is, within its section; rows of one `pair` are the same two texts in both orders.
+    With `threads` it is asked so many times at once, off the main thread, and every verdict must be the same.
+    """
+
+    section: Section
+    name: str
+    reference: str
+    text: str
+    expected: Expected
+    prompt: str = "Find it."
+    kind: str = "math"
+    tests: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    pair: int | None = None
+    threads: int = 0
+
+    def shown(self, length: int = 60) -> str:
+        """Reference and text in one short printable line."""
+        return f"{_short(self.reference, length)} | {_short(self.text, length)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Rows for one kind of verifier, and two plain questions asked again after every hostile row: one right, one wrong."""
+
+    name: str
+    rows: tuple[Row, ...]
+    probes: tuple[Row, Row]
+
+    def with_threads(self) -> "Suite":
+        """The suite with its plain questions asked off the main thread too, by one and by eight at once."""
+        asked = [replace(probe, section="threads", name=f"{n} at once", threads=n) for n in (1, 8) for probe in self.probes]
+        return replace(self, rows=(*self.rows, *asked))
+
+
+def boxed(section: Section, name: str, pair: tuple[str, str], expected: Expected, number: int | None = None) -> Row:
+    """A (reference, answer) pair with the answer in a box."""
+    return Row(section, name, pair[0], f"\\boxed{{{pair[1]}}}", expected, pair=number)
+
+
+def _short(text: str, length: int) -> str:
+    plain = ascii(text[: length + 1])[1:-1].replace("\\\\", "\\")
+    return plain if len(text) <= length and len(plain) <= 2 * length else f"{plain[:length]}... ({len(text):,} characters)"

@@ -1,0 +1,97 @@
+"""Runs a suite over a verifier in a process of its own and says what was found. Knows no verifier by name.
+
+After every hostile row two plain questions are asked, one right and one wrong: an attack may have left the verifier
+accepting everything, refusing everything, or dead. Whatever an attack leaves behind has a moment to show itself at the end.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pipelines.certify.canary import Canary
+from pipelines.certify.report import Certificate, Result
+from pipelines.certify.rows import HOSTILE, MARKS, Row, Suite
+from pipelines.certify.trial import Limits, Seen, Subject, Trial
+
+
+def certify(
+    subject: Subject,
+    suite: Callable[[str | None], Suite],
+    *,
+    limits: Limits | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Certificate:
+    """Every row of a suite put to a verifier. `suite` gets the suite's name that the verifier declares, if any."""
+    limits = limits or Limits()
+    with Canary() as canary:
+        trial = Trial(subject, limits, canary.work, canary.secret)
+        try:
+            chosen = suite(trial.introduced.get("suite"))
+            results = []
+            for index in range(len(chosen.rows)):
+                results.append(_judged(trial, canary, chosen, index))
+                if progress is not None:
+                    progress(index + 1, len(chosen.rows))
+            if any(row.section in HOSTILE for row in chosen.rows):
+                time.sleep(limits.late_seconds)
+            late = [_late(result, canary, index) for index, result in enumerate(results)]
+        finally:
+            trial.close()
+    return Certificate(str(trial.introduced["name"]), str(trial.introduced["version"]), chosen.name, tuple(late))
+
+
+def _judged(trial: Trial, canary: Canary, suite: Suite, index: int) -> Result:
+    row = suite.rows[index]
+    seen = trial.ask(_message(row, index, canary.marks(index)))
+    poisoned = _poisoned(trial, suite, seen) if row.section in HOSTILE else ""
+    return Result(row, seen, _ran(row, seen, canary, index), poisoned)
+
+
+def _late(result: Result, canary: Canary, index: int) -> Result:
+    return Result(result.row, result.seen, _ran(result.row, result.seen, canary, index), result.poisoned)
+
+
+def _ran(row: Row, seen: Seen, canary: Canary, index: int) -> tuple[str, ...]:
+    """What of a row ran where it must not: in the verifier's process, on this machine's files or its network.
+
+    A program that is right only if it knows the secret, and is called correct, has read what is not its own.
+    """
+    leaked = ("secret",) if seen.outcome == "correct" and any("@SECRET@" in test for test in row.tests) else ()
+    return (*canary.sprung(index), *(("environment",) if seen.changed else ()), *leaked)
+
+
+def _poisoned(trial: Trial, suite: Suite, seen: Seen) -> str:
+    """What went wrong with a plain question after this row; the row's own crash or hang is not told twice."""
+    for probe in suite.probes:
+        after = trial.ask(_message(probe, -1, {}))
+        wanted = ("correct",) if probe.expected == "correct" else ("incorrect", "unparsed")
+        if seen.state == "judged" and after.outcome not in wanted:
+            return f"a plain {'right' if probe.expected == 'correct' else 'wrong'} answer: {after.outcome or after.detail}"
+    return ""
+
+
+def _message(row: Row, index: int, marks: Mapping[str, str]) -> dict[str, Any]:
+    """A row as plain data with its marks replaced."""
+    fields = {
+        "prompt": row.prompt,
+        "reference": row.reference,
+        "text": row.text,
+        "kind": row.kind,
+        "tests": list(row.tests),
+        "meta": dict(row.meta),
+        "threads": row.threads,
+    }
+    if not any(mark in part for part in (row.text, *row.tests) for mark in MARKS):
+        return {**fields, "number": index}
+    filled: dict[str, Any] = _filled(fields, marks)
+    return {**filled, "number": index}
+
+
+def _filled(value: Any, marks: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for mark, real in marks.items():
+            value = value.replace(mark, real)
+        return value
+    if isinstance(value, list):
+        return [_filled(item, marks) for item in value]
+    return {key: _filled(item, marks) for key, item in value.items()} if isinstance(value, dict) else value

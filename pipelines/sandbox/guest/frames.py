@@ -1,0 +1,69 @@
+"""Length-prefixed messages over a descriptor. Knows neither what they say nor who is at the other end."""
+
+import os
+
+_CHUNK = 1 << 16
+
+
+def send(fd: int, payload: bytes) -> None:
+    """One whole frame. OSError when the other end is gone."""
+    data = len(payload).to_bytes(4, "little") + payload
+    sent = os.write(fd, data)
+    if sent < len(data):
+        view = memoryview(data)[sent:]
+        while view:
+            view = view[os.write(fd, view) :]
+
+
+class Reader:
+    """The frames that arrive at one descriptor, each in as few reads as it takes."""
+
+    __slots__ = ("fd", "limit", "rest")
+
+    def __init__(self, fd: int, limit: int) -> None:
+        self.fd = fd
+        self.limit = limit
+        self.rest = b""
+
+    def receive(self) -> bytes | None:
+        """One whole frame; None at the end of the stream. ValueError when it claims more than the limit."""
+        data = self.rest or os.read(self.fd, _CHUNK)
+        size = int.from_bytes(data[:4], "little")
+        if len(data) == 4 + size and data:
+            self.rest = b""
+            return data[4:]
+        return self._slowly(data)
+
+    def _slowly(self, data: bytes) -> bytes | None:
+        """A frame in several pieces, or several frames in one piece."""
+        parts, length = [data], len(data)
+        wanted = 4
+        while length < wanted or wanted == 4:
+            if length >= 4:
+                head = b"".join(parts)
+                wanted = 4 + int.from_bytes(head[:4], "little")
+                if wanted > 4 + self.limit:
+                    raise ValueError(f"a message of {wanted - 4} bytes")
+                parts = [head]
+                if length >= wanted or wanted == 4:
+                    break
+            more = os.read(self.fd, min(max(wanted - length, _CHUNK), 1 << 20))
+            if not more:
+                return None
+            parts.append(more)
+            length += len(more)
+        whole = b"".join(parts)
+        self.rest = whole[wanted:]
+        return whole[4:wanted]
+
+
+def split(data: bytes) -> list[bytes]:
+    """The whole frames in these bytes; an unfinished last one is left out."""
+    found, at = [], 0
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "little")
+        if size > len(data) - at - 4:
+            break
+        found.append(data[at + 4 : at + 4 + size])
+        at += 4 + size
+    return found

@@ -1,0 +1,88 @@
+"""What a forked process gives up before it sees a program: namespaces, capabilities, limits, calls. Knows no program.
+
+Everything here runs once per program in a fresh fork, where each page touched is a page copied: as few steps as will do.
+"""
+
+import os
+import resource
+
+from pipelines.sandbox.guest import system
+from pipelines.sandbox.guest.settings import Settings
+
+SCRATCH = "/tmp"  # noqa: S108 - the box's own, private and limited
+_THREADS = 64
+_INODES = 4096
+_DESCRIPTORS = 256
+_STRICT = system.NEWPID | system.NEWIPC | system.NEWNS | system.NEWNET | system.NEWUTS | system.NEWCGROUP
+_SHARED = system.NEWPID | system.NEWIPC | system.NEWUSER
+
+
+def fork(settings: Settings, *, fresh: bool) -> int:
+    """A process for a program or for its tests, as the keeper's child: 0 in it.
+
+    `fresh`: with every namespace of its own, the user namespace last (`confine`): the others then belong to the keeper's,
+    and the program has no right to any of them. Otherwise those that cost next to nothing.
+    """
+    if not settings.boxed:
+        return system.clone(0)
+    return system.clone(_STRICT if fresh else _SHARED)
+
+
+def confine(settings: Settings, *, fresh: bool, program: bool) -> None:
+    """Run in the child, whose descriptors are in order already: afterwards every limit holds.
+
+    What every process shares is set once in the zygote and inherited: rlimits, no_new_privs, descriptors.
+    """
+    os.setsid()  # a process group reaches across pid namespaces: kill(0) must find nobody else in it
+    if settings.boxed:
+        if fresh:
+            mount_scratch(settings)
+        os.chdir(SCRATCH)  # by name: what is mounted there now
+        if fresh:
+            system.unshare(system.NEWUSER)
+        system.drop_capabilities()
+        system.install_filter(settings.program_filter if program else settings.tests_filter)
+    else:
+        system.die_with_parent()
+
+
+def mount_scratch(settings: Settings) -> None:
+    """A new empty scratch folder of limited size."""
+    options = f"size={settings.disk_mib}m,nr_inodes={_INODES},mode=0700"
+    system.mount("scratch", SCRATCH, "tmpfs", system.NOSUID | system.NODEV | system.NOEXEC, options)
+
+
+def limit(settings: Settings) -> None:
+    """The rlimits that every program inherits. The memory of a tree is a kernel bound: each process has its even share."""
+    values = {
+        resource.RLIMIT_AS: (settings.memory_mib << 20) // settings.processes,
+        resource.RLIMIT_FSIZE: settings.disk_mib << 20,
+        resource.RLIMIT_NOFILE: _DESCRIPTORS,
+        resource.RLIMIT_STACK: 8 << 20,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_SIGPENDING: 64,
+    }
+    if settings.boxed:  # counted per user namespace; without one it would count the user's other processes
+        values[resource.RLIMIT_NPROC] = settings.processes + _THREADS
+    for which, value in values.items():
+        hard = resource.getrlimit(which)[1]
+        lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (lowered, lowered))
+
+
+def limit_cpu(settings: Settings, pid: int) -> None:
+    """The kernel's own limit on a program, whole seconds, behind the keeper's exact one."""
+    seconds = int(settings.cpu_seconds) + 2
+    resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
+
+
+def close_all_but(keep: tuple[int, ...]) -> None:
+    """Close every descriptor above 2 that is not named."""
+    start = 3
+    for fd in sorted(keep):
+        if fd > start:
+            os.closerange(start, fd)
+        start = fd + 1
+    os.closerange(start, _DESCRIPTORS)

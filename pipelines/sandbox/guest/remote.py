@@ -1,0 +1,200 @@
+"""The program under test as the tests' process sees it: a descriptor that takes calls and gives plain data back.
+
+What comes over it is decoded within bounds and by exact shape; nothing of it is ever executed or looked up as code, but for
+the names of builtin exceptions. Knows no test and no result.
+"""
+
+import builtins
+import contextlib
+import marshal
+import os
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pipelines.sandbox.guest import frames, wire
+from pipelines.sandbox.guest.ahead import Foreseen
+from pipelines.sandbox.guest.copy_back import update
+
+_REQUEST_LIMIT = 64 << 20
+_MOST_AHEAD = 1 << 16
+
+
+class Gone(BaseException):
+    """The program's process does not answer any more, or answered with what no message is."""
+
+
+class Unsupported(BaseException):
+    """The tests hand over something that cannot cross to another process."""
+
+
+class OpaqueArgument(TypeError):  # noqa: N818 - not an error of ours
+    """The tests hand back to the program what it gave them and what is not plain data."""
+
+
+class RaisedByProgram(Exception):  # noqa: N818 - not an error of ours
+    """An exception of a class that only the program knows."""
+
+
+class Remote:
+    """The program at the other end of `channel`. `lost`: why it can be asked no more, once that is so."""
+
+    def __init__(self, channel: int) -> None:
+        self.reader = frames.Reader(channel, 2 * wire.MAX_BYTES)
+        self.lost: Gone | Unsupported | None = None
+        self.asked: deque[bytes] = deque()
+
+    def loaded(self) -> tuple[bytes, Any]:
+        """Its first message: r and the names of its functions, or c or e and why it did not load. Gone if it is neither."""
+        kind, raw = self.receive()
+        message = self.decoded(raw)
+        if kind == b"r" and type(message) is list:
+            return kind, [name for name in message if type(name) is str]
+        if kind not in (b"c", b"e"):
+            raise Gone("malformed")
+        return kind, _exception_parts(message)
+
+    def proxy(self, name: str) -> Callable[..., Any]:
+        """A function that asks the program's process."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self.ask(name, list(args), kwargs)
+
+        call.__name__ = call.__qualname__ = name
+        return call
+
+    def ask(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """One call: its value, or its exception raised here. A failure of ours is not taken for the program's."""
+        try:
+            kind, value = self.exchange(name, args, kwargs)
+        except (Gone, Unsupported) as error:
+            self.lost = self.lost or error  # tests that catch everything do not make it undone
+            raise
+        except OpaqueArgument:
+            raise
+        except BaseException as error:
+            self.lost = Unsupported(f"{type(error).__name__} between the processes: {error}")
+            raise self.lost from error
+        if kind == b"e":
+            raise value
+        return value
+
+    def exchange(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[bytes, Any]:
+        """One request and its reply: v and a value, or e and an exception."""
+        request = _request(name, args, kwargs)
+        if self.asked and self.asked[0] == request:
+            self.asked.popleft()
+        else:
+            while self.asked:  # the tests took another way: what was asked for nothing is answered all the same
+                self.asked.popleft()
+                self.receive()
+            self.post(len(request).to_bytes(4, "little") + request)
+        kind, raw = self.receive()
+        if kind == b"v":
+            return kind, self.decoded(raw)
+        if kind == b"m":
+            changes, value = self.decoded(raw, wire.decode_pair)
+            if type(changes) is not tuple or len(changes) != 2:
+                raise Gone("malformed")
+            update(args, changes[0])
+            update(kwargs, changes[1])
+            return b"v", value
+        if kind == b"e":
+            return kind, self.exception(*_exception_parts(self.decoded(raw))[1:])
+        raise Gone("oversized" if kind == b"x" else "malformed")
+
+    def ask_ahead(self, calls: tuple[Foreseen, ...], functions: dict[str, str]) -> None:
+        """Send the calls that are bound to come, as many as are surely the program's, and remember what was sent."""
+        self.asked.clear()
+        for function, args, kwargs in calls:
+            name = functions.get(function)
+            if not name:
+                break
+            with contextlib.suppress(Unsupported):
+                self.asked.append(_request(name, args, kwargs))
+                continue
+            break
+        size = sum(map(len, self.asked))
+        if len(self.asked) < 2 or size > _MOST_AHEAD:
+            self.asked.clear()
+            return
+        self.post(b"".join(len(raw).to_bytes(4, "little") + raw for raw in self.asked))
+
+    def post(self, data: bytes) -> None:
+        """Write to the program's process. One that is gone is noticed when its answer is missing."""
+        with contextlib.suppress(OSError):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self.reader.fd, view) :]
+
+    def receive(self) -> tuple[bytes, bytes]:
+        """One message of the program's process: its kind and its body."""
+        try:
+            raw = self.reader.receive()
+        except OSError:
+            raw = None
+        except ValueError:
+            raise Gone("oversized") from None
+        if raw is None:
+            raise Gone("closed")
+        return raw[:1], raw[1:]
+
+    def decoded(self, raw: bytes, decode: Callable[[bytes], Any] = wire.decode) -> Any:
+        """A body as plain data."""
+        try:
+            return decode(raw)
+        except wire.WireError:
+            raise Gone("malformed") from None
+
+    def exception(self, names: Iterable[Any], text: str) -> BaseException:
+        """The nearest builtin exception among the names, marked as the program's."""
+        for name in names:
+            kind = getattr(builtins, name, None) if type(name) is str else None
+            if isinstance(kind, type) and issubclass(kind, BaseException) and not issubclass(kind, BaseExceptionGroup):
+                try:
+                    error: BaseException = kind(text)
+                except TypeError:  # UnicodeDecodeError and its like want more
+                    error = RaisedByProgram(f"{name}: {text}")
+                break
+        else:
+            error = RaisedByProgram(text)
+        first = next(iter(names), None)
+        error.__rollmill__ = first[:80] if type(first) is str else "Exception"  # type: ignore[attr-defined]
+        return error
+
+
+def _request(name: str, args: list[Any], kwargs: dict[str, Any]) -> bytes:
+    """A call as bytes: marshalled where that is exact. Unsupported for what cannot cross to another process."""
+    if not any(type(item) is bytearray for item in args):
+        try:
+            done: bytes = marshal.dumps((name, args, kwargs), 2)
+            return done
+        except ValueError:
+            pass
+    _check_plain([args, kwargs])
+    try:
+        return bytes((wire.MARK,)) + wire.encode((name, args, kwargs), _REQUEST_LIMIT)
+    except wire.WireError:
+        raise Unsupported("arguments too large") from None
+
+
+def _exception_parts(message: Any) -> tuple[str, list[Any], str]:
+    match message:
+        case (str() as name, list() as names, str() as text):
+            return name, names, text
+    raise Gone("malformed")
+
+
+def _check_plain(value: Any, depth: int = 0) -> None:
+    """Unsupported for what would not arrive as it is."""
+    if depth > wire.MAX_DEPTH - 2:
+        raise Unsupported("arguments nested too deeply")
+    if type(value) is dict:
+        value = [*value, *value.values()]
+    if isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            _check_plain(item, depth + 1)
+    elif isinstance(value, wire.Opaque):
+        raise OpaqueArgument(f"an argument is a {value.kind} of the program, which is not plain data")
+    elif not isinstance(value, int | float | str | bytes | bytearray | complex | type(None)):
+        raise Unsupported(f"an argument of type {type(value).__name__} cannot cross to another process")

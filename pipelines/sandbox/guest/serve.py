@@ -1,0 +1,98 @@
+"""One job after the other: have it forked, watch, kill, report. Knows limits and descriptors, not what programs say."""
+
+import contextlib
+import marshal
+import os
+import select
+from _socket import AF_UNIX, SOCK_STREAM, socketpair
+from typing import Any
+
+from pipelines.sandbox.guest import frames, isolation, system, wire
+from pipelines.sandbox.guest.settings import Settings
+from pipelines.sandbox.guest.testing import Testing
+from pipelines.sandbox.guest.watch import Watch
+from pipelines.sandbox.guest.zygote import PROGRAM, Zygote
+
+_JOB_LIMIT = 256 << 20
+_ANSWER_LIMIT = 64 << 20
+_IDLE_MS = 20
+_MOST_DYING = 16
+
+
+class Cell:
+    """A confined process that waits for its job, and the keeper's ends of its descriptors."""
+
+    def __init__(self, zygote: Zygote, settings: Settings) -> None:
+        mine, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+        self.channel, channel = mine.detach(), theirs.detach()
+        self.stdout, stdout = os.pipe()
+        self.stderr, stderr = os.pipe()
+        self.pid = zygote.fork(PROGRAM, channel, stdout, stderr)
+        isolation.limit_cpu(settings, self.pid)
+        for fd in (channel, stdout, stderr):
+            os.close(fd)
+
+    def close(self) -> None:
+        """Close what is still open."""
+        for fd in (self.channel, self.stdout, self.stderr):
+            os.close(fd)
+
+
+class Keeper:
+    """Serves one host until it hangs up."""
+
+    def __init__(self, host: int, settings: Settings) -> None:
+        self.host = frames.Reader(host, _JOB_LIMIT)
+        self.settings = settings
+        self.zygote = Zygote(settings)
+        self.testing = Testing(self.zygote)
+        self.tested = False
+        self.dying: list[int] = []
+
+    def serve(self) -> None:
+        """Until the host hangs up. A cell is made before its job is there, so the host does not wait for it."""
+        poll = select.poll()
+        poll.register(self.host.fd, select.POLLIN)
+        while True:
+            cell = Cell(self.zygote, self.settings)
+            if self.tested:
+                self.testing.prepare()
+            if self.dying:
+                self.bury(everybody=not poll.poll(_IDLE_MS))
+            raw = self.host.receive()
+            if raw is None:
+                return
+            answer = self.run(cell, *marshal.loads(raw))  # noqa: S302 - from the host
+            frames.send(self.host.fd, answer)
+
+    def run(self, cell: Cell, kind: str, source: str, extra: Any) -> bytes:
+        """Run one job to its end; the answer for the host."""
+        watch = Watch(self.settings, self.host.fd, cell.pid, (cell.stdout, cell.stderr))
+        job = marshal.dumps((kind, source, None if kind == "tested" else extra))
+        with contextlib.suppress(OSError):  # it died before its job: its exit status tells
+            frames.send(cell.channel, job)
+        tests_status = None
+        self.tested = kind == "tested"
+        if self.tested:
+            tests, report = self.testing.start(cell.channel, *extra)
+            watch.until_tests_end(tests, report)
+            seen = watch.finish(self.dying)
+            os.close(report)
+            tests_status = self.testing.end(seen[0], seen[6], self.dying)
+        else:
+            watch.until_program_ends(cell.channel)
+            seen = watch.finish(self.dying)
+        cell.close()
+        self.clean()
+        return wire.encode((*seen, tests_status), _ANSWER_LIMIT)
+
+    def clean(self) -> None:
+        """Leave no file to the next program (mode shared)."""
+        if self.settings.mode == "shared" and os.listdir(isolation.SCRATCH):  # noqa: PTH208 - one name is enough
+            system.unmount(isolation.SCRATCH)
+            isolation.mount_scratch(self.settings)
+
+    def bury(self, *, everybody: bool) -> None:
+        """Reap killed processes: those that are gone, or all when there is time or there are too many."""
+        options = 0 if everybody or len(self.dying) > _MOST_DYING else os.WNOHANG
+        self.dying[:] = [pid for pid in self.dying if os.waitpid(pid, options)[0] == 0]

@@ -1,0 +1,61 @@
+"""The keeper's side of the processes that run the dataset's tests. Knows when to start and end one; knows no test.
+
+One process serves program after program as long as it says that their tests read as harmless and nothing about a run was
+out of order; otherwise the next program gets a new one. What runs in it is the dataset's, never a program's.
+"""
+
+import marshal
+import os
+import struct
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket, socketpair
+from typing import Any
+
+from pipelines.sandbox.guest import frames
+from pipelines.sandbox.guest.tester import AS_BEFORE, CHANGED
+from pipelines.sandbox.guest.zygote import TESTS, Zygote
+
+_MOST_PROGRAMS = 1000
+
+
+class Testing:
+    """Starts the tests of one program after the other."""
+
+    def __init__(self, zygote: Zygote) -> None:
+        self.zygote = zygote
+        self.pid = 0
+        self.control: socket | None = None
+        self.served = 0
+
+    def prepare(self) -> socket:
+        """See to it that there is a process that waits for a job."""
+        if self.control is None:
+            self.control, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+            self.pid = self.zygote.fork(TESTS, theirs.fileno())
+            theirs.close()
+            self.served = 0
+        return self.control
+
+    def start(self, channel: int, tests: str, entry_point: str | None) -> tuple[int, int]:
+        """Begin the tests of the program at `channel`: the pid, and the descriptor of the report."""
+        control = self.prepare()
+        reading, writing = os.pipe()
+        self.served += 1
+        control.sendmsg([b"+"], [(SOL_SOCKET, SCM_RIGHTS, struct.pack("ii", channel, writing))])
+        os.close(writing)
+        frames.send(control.fileno(), marshal.dumps((tests, entry_point)))
+        return self.pid, reading
+
+    def end(self, ended: Any, report: Any, dying: list[int]) -> int | None:
+        """After the report: keep the process, or end it. Its exit status if it ended otherwise than it should."""
+        unhurt = ended in ("", "done")
+        if unhurt and report.endswith(AS_BEFORE) and self.served < _MOST_PROGRAMS:
+            return None
+        pid, self.pid = self.pid, 0
+        if self.control is not None:
+            self.control.close()
+            self.control = None
+        os.kill(pid, 9)
+        if unhurt and report.endswith((AS_BEFORE, CHANGED)):
+            dying.append(pid)
+            return None
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -1,0 +1,133 @@
+"""The command line that starts a keeper: which folders it sees, which namespaces it gets. Knows no program."""
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.sandbox import seccomp
+from pipelines.sandbox.guest.settings import Settings
+from pipelines.sandbox.programs import Limits, Mode
+from storage.errors import SetupError
+
+NOBODY = 65_534
+GUEST = Path(__file__).parent / "guest"
+INSTALL = "apt-get install bubblewrap"
+_INSIDE = "pipelines/sandbox/guest"
+_FLAGS = ("-s", "-S", "-P", "-B")
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
+_TOP_LINKS = ("/lib", "/lib64", "/bin")
+_SHARED_PREFIXES = (Path("/usr"), Path("/usr/local"))
+_DEVICES = ("/dev/null", "/dev/urandom")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start one keeper."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    settings: Settings
+
+
+def launch(mode: Mode, limits: Limits, folder: str) -> Launch:
+    """The keeper of a mode. `folder` is an empty folder of its own, used by mode none only."""
+    boxed = mode != "none"
+    several = limits.processes > 1
+    binds = (*_libraries(), *_DEVICES, *(("/usr/bin",) if several else ()))
+    settings = Settings(
+        mode,
+        limits.cpu_seconds,
+        limits.wall_seconds,
+        limits.memory_mib,
+        limits.output_kib,
+        limits.disk_mib,
+        limits.processes,
+        NOBODY if boxed and os.getuid() == 0 else -1,
+        binds if boxed else (),
+        _links() if boxed else (),
+        "/tmp" if boxed else str(Path(folder, "scratch")),  # noqa: S108 - inside the box
+        *_filters(limits.processes, boxed=boxed),
+    )
+    if not boxed:
+        return Launch(_bare(folder), dict(_ENVIRONMENT), settings)
+    return Launch(_bubblewrap(), {}, settings)
+
+
+def _filters(processes: int, *, boxed: bool) -> tuple[bytes, bytes, bytes]:
+    """The filters of the zygote, of programs and of tests."""
+    if not boxed:
+        return b"", b"", b""
+    machine = platform.machine()
+    return seccomp.zygote(machine, processes), seccomp.child(machine, processes), seccomp.child(machine, 1)
+
+
+def interpreter() -> str:
+    """The real interpreter behind a virtual environment."""
+    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+
+
+def bubblewrap() -> str:
+    """Where bubblewrap is. SetupError when it is not installed."""
+    found = shutil.which("bwrap")
+    if found is None:
+        message = "the sandbox needs bubblewrap (the program bwrap), which is not installed."
+        raise SetupError(message, next_command=INSTALL)
+    return found
+
+
+def _bare(folder: str) -> tuple[str, ...]:
+    """Mode none: a plain child that finds the guest modules alone, without the host's packages."""
+    place = Path(folder, "box", _INSIDE)
+    if not place.exists():
+        place.parent.mkdir(parents=True)
+        place.symlink_to(GUEST)
+        Path(folder, "scratch").mkdir()
+    return interpreter(), *_FLAGS, str(place / "keeper.py"), str(Path(folder, "box"))
+
+
+def _bubblewrap() -> tuple[str, ...]:
+    """The first wall. Root needs no user namespace here: the keeper gives up its uid and makes one of its own."""
+    root = os.getuid() == 0
+    rights = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user"]
+    command = [bubblewrap(), *rights, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
+    for name, value in _ENVIRONMENT.items():
+        command += ["--setenv", name, value]
+    places = sorted({*_libraries(), *_executables()})
+    for parent in sorted(
+        {str(up) for place in [*places, *_DEVICES, f"/box/{_INSIDE}"] for up in Path(place).parents} - {"/"}
+    ):
+        command += ["--perms", "0755", "--dir", parent]  # its own choice for parents is 0700
+    for place in places:
+        command += ["--ro-bind", place, place]
+    for link, target in _links():
+        command += ["--symlink", target, link]
+    for device in _DEVICES:
+        command += ["--dev-bind", device, device]
+    command += ["--ro-bind", str(GUEST), f"/box/{_INSIDE}", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
+    command += ["--remount-ro", "/", "--chdir", "/"]
+    return *command, interpreter(), *_FLAGS, f"/box/{_INSIDE}/keeper.py", "/box"
+
+
+def _libraries() -> list[str]:
+    """The folders of the standard library and of shared libraries, and nothing with a person's data in it."""
+    prefix = Path(sys.base_prefix).resolve()
+    places = [Path("/usr/lib"), Path("/usr/lib64"), *(Path(top) for top in ("/lib", "/lib64"))]
+    places.append(prefix / "lib" if prefix in _SHARED_PREFIXES else prefix)
+    found = {str(place) for place in places if place.is_dir() and not place.is_symlink()}
+    return sorted(place for place in found if not any(place.startswith(other + "/") for other in found))
+
+
+def _executables() -> list[str]:
+    """What starts the keeper, where the libraries do not hold it already."""
+    program = interpreter()
+    inside = any(program.startswith(place + "/") for place in _libraries())
+    return ["/usr/bin", *([] if inside or program.startswith("/usr/bin/") else [program])]
+
+
+def _links() -> tuple[tuple[str, str], ...]:
+    """/lib and its like where the distribution has merged them into /usr."""
+    return tuple((top, str(Path(top).readlink())) for top in _TOP_LINKS if Path(top).is_symlink())

@@ -1,0 +1,86 @@
+"""What goes into the sandbox and what comes out, as plain values. Knows nothing of processes or namespaces."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+Mode = Literal["strict", "shared", "none"]
+Cause = Literal["compile_error", "runtime_error", "wrong_answer", "timeout", "memory", "output_limit", "sandbox_violation"]
+Status = Literal["passed", "failed", "error", "not_run", "returned"]
+MODES: tuple[Mode, ...] = ("strict", "shared", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one program may use. Memory and disk are of the whole process tree; output is stdout and stderr together."""
+
+    cpu_seconds: float = 5.0
+    wall_seconds: float = 20.0
+    memory_mib: int = 512
+    output_kib: int = 1024
+    disk_mib: int = 16
+    processes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a top-level function of the program. Arguments are plain data."""
+
+    function: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A whole program, run as `__main__`. Result: stdout, stderr and the exit status as the value of the only result."""
+
+    source: str
+    stdin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """A program and calls of its functions: one result per call, its value as plain data."""
+
+    source: str
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A program and the dataset's own tests of it, which run in another process and see proxies of its functions."""
+
+    __test__: ClassVar[bool] = False  # not a test class of pytest
+    source: str
+    tests: str
+    entry_point: str | None = None
+
+
+Program = Script | Calls | Tested
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One test or call. `value` is what a call returned (an exit status for a script); `detail` is for people."""
+
+    status: Status
+    cause: Cause | None = None
+    value: Any = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of one program. `cause` is None when it ran to its end and, if tested, passed every test."""
+
+    cause: Cause | None
+    results: tuple[Result, ...]
+    stdout: str = ""
+    stderr: str = ""
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    detail: str = ""
+
+
+class SandboxFailed(Exception):  # noqa: N818 - names what happened
+    """Our failure, twice: the box died or did not answer. Says nothing about the program."""

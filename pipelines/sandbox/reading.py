@@ -1,0 +1,207 @@
+"""From what a box observed to a report: causes, results, texts. Trusts no byte of it. Knows no process."""
+
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.sandbox.guest import frames, wire
+from pipelines.sandbox.programs import Calls, Cause, Limits, Program, Report, Result, SandboxFailed, Script
+
+_TAIL = 4096
+_MOST_TESTS = 100_000
+_LOAD = {"compile": b"c", "raised": b"e"}
+_ENDED: dict[str, tuple[Cause, str]] = {
+    "cpu": ("timeout", "the CPU limit of {cpu_seconds:g} s"),
+    "tests cpu": ("timeout", "the tests reached the CPU limit of {cpu_seconds:g} s"),
+    "wall": ("timeout", "the wall clock limit of {wall_seconds:g} s"),
+    "output": ("output_limit", "more than {output_kib} KiB of output"),
+    "reply": ("output_limit", "replies too large"),
+}
+_GONE: dict[str, tuple[Cause, str]] = {
+    "oversized": ("output_limit", "a reply too large"),
+    "malformed": ("sandbox_violation", "a reply that is no message"),
+    "closed": ("runtime_error", "the program closed its channel"),
+}
+_OUTCOMES: dict[str, tuple[str, Cause | None]] = {
+    "passed": ("passed", None),
+    "failed": ("failed", "wrong_answer"),
+    "raised": ("error", "runtime_error"),
+    "error": ("error", "runtime_error"),
+    "memory": ("error", "memory"),
+}
+
+
+class TestsBroken(SandboxFailed):
+    """The dataset's tests do not compile, or pass what cannot cross to another process. Running again changes nothing."""
+
+    __test__ = False  # not a test class of pytest
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The keeper's account of one program, types checked."""
+
+    ended: str
+    status: int
+    cpu: float
+    wall: float
+    stdout: bytes
+    stderr: bytes
+    body: bytes
+    tests_status: int | None
+
+
+def report(program: Program, limits: Limits, answer: tuple[Any, ...]) -> Report:
+    """The report on one program."""
+    seen = Seen(*answer)
+    death = _death(seen, limits)
+    raws = frames.split(seen.body)
+    if isinstance(program, Script):
+        return _script(seen, death, raws)
+    if isinstance(program, Calls):
+        return _finished(seen, *_calls(program, death, raws))
+    return _finished(seen, *_tested(seen, death, [_message(raw) for raw in raws]))
+
+
+def _message(raw: bytes) -> Any:
+    """A frame of the tests' process; None when it is none."""
+    try:
+        return wire.decode(raw)
+    except wire.WireError:
+        return None
+
+
+def _reply(raw: bytes) -> tuple[bytes, Any]:
+    """A frame of the program's process: its kind and its body; the kind is empty when it is none."""
+    try:
+        return raw[:1], wire.decode(raw[1:])
+    except wire.WireError:
+        return (raw, None) if raw == b"x" else (b"", None)
+
+
+def _death(seen: Seen, limits: Limits) -> tuple[Cause, str] | None:
+    """Why the program's process ended, if not by itself and well."""
+    if seen.ended in _ENDED:
+        cause, text = _ENDED[seen.ended]
+        values = {name: getattr(limits, name) for name in ("cpu_seconds", "wall_seconds", "output_kib")}
+        return cause, text.format(**values)
+    if seen.ended == "done" or seen.status == 0:
+        return None
+    if seen.status > 0:
+        return "runtime_error", f"exit status {seen.status}"
+    if -seen.status == signal.SIGSYS:
+        return "sandbox_violation", "a forbidden system call"
+    if -seen.status in (signal.SIGKILL, signal.SIGXCPU) and seen.cpu >= limits.cpu_seconds:
+        return "timeout", f"the CPU limit of {limits.cpu_seconds:g} s"
+    if -seen.status == signal.SIGKILL:
+        return "memory", "killed by the system"
+    return "runtime_error", f"killed by signal {-seen.status}"
+
+
+def _script(seen: Seen, death: tuple[Cause, str] | None, raws: list[bytes]) -> Report:
+    """A script's end: its limits, its syntax, its exception, its exit status, in this order."""
+    told = _load_failure(*_reply(raws[0])) if raws else None
+    if death and death[0] == "runtime_error" and told:
+        death = told
+    cause, detail = death or (None, "")
+    result = Result("error" if cause else "returned", cause, seen.status, detail)
+    return Report(cause, (result,), _text(seen.stdout), _text(seen.stderr[-_TAIL:]), seen.cpu, seen.wall, detail)
+
+
+def _load_failure(kind: bytes, message: Any) -> tuple[Cause, str] | None:
+    """What a message says of a program that did not load or ended with an exception."""
+    match message:
+        case (str() as name, list(), str() as text) if kind in (b"c", b"e"):
+            if kind == b"c":
+                return "compile_error", f"{name}: {text}"
+            return ("memory" if name == "MemoryError" else "runtime_error"), f"{name}: {text}"
+    return None
+
+
+def _calls(
+    program: Calls, death: tuple[Cause, str] | None, raws: list[bytes]
+) -> tuple[tuple[Result, ...], tuple[Cause, str] | None]:
+    """One result per call; the call at which the replies end has the cause of the end."""
+    wanted = len(program.calls)
+    if not raws or raws[0][:1] != b"r":
+        cause, detail = (_load_failure(*_reply(raws[0])) if raws else None) or death or _GONE["closed"]
+        return tuple(Result("not_run" if i else "error", cause, None, detail) for i in range(wanted)), (cause, detail)
+    results = [_returned(*_reply(raw)) for raw in raws[1 : wanted + 1]]
+    if len(results) < wanted:
+        cause, detail = death or ("runtime_error", "the program ended its process")
+        results.append(Result("error", cause, None, detail))
+    results += [Result("not_run", results[-1].cause)] * (wanted - len(results))
+    return tuple(results), None
+
+
+def _returned(kind: bytes, message: Any) -> Result:
+    if kind == b"v":
+        return Result("returned", None, message)
+    if kind == b"x":
+        return Result("error", "output_limit", None, "a value too large")
+    failure = _load_failure(kind, message) if kind == b"e" else None
+    cause, detail = failure or ("sandbox_violation", "a reply that is no message")
+    return Result("error", cause, None, detail)
+
+
+def _tested(
+    seen: Seen, death: tuple[Cause, str] | None, messages: list[Any]
+) -> tuple[tuple[Result, ...], tuple[Cause, str] | None]:
+    """The results that the tests' process reported, and why there are no more of them."""
+    known: dict[int, Result] = {}
+    count, end, over = 0, None, False
+    for message in messages:
+        match message:
+            case ("broken" | "unsupported", str() as text):
+                raise TestsBroken(f"the tests: {text}")
+            case ("load", "compile" | "raised" as what, str() as name, str() as text):
+                end = death if death and death[0] != "runtime_error" else _load_failure(_LOAD[what], (name, [], text))
+            case ("plan", int() as planned) if 0 <= planned <= _MOST_TESTS:
+                count = planned
+            case ("result", int() as index, str() as outcome, str() as text) if 0 <= index < count:
+                known[index] = _outcome(outcome, text)
+            case ("gone", str() as how):
+                end = death or _gone(seen, how)
+            case ("end", None):
+                over = True
+            case ("end", (str() as outcome, str() as text)):
+                over, known[count] = True, _outcome(outcome, text)
+    if not over and end is None:
+        end = death or ("runtime_error", f"the tests ended their process (status {seen.tests_status})")
+    return _in_order(known, count, end), end
+
+
+def _gone(seen: Seen, how: str) -> tuple[Cause, str]:
+    if how == "closed" and seen.ended == "":
+        return "runtime_error", f"the program ended its process (exit status {seen.status})"
+    return _GONE.get(how, _GONE["malformed"])
+
+
+def _outcome(name: str, text: str) -> Result:
+    status, cause = _OUTCOMES.get(name, _OUTCOMES["error"])
+    return Result(status, cause, None, text)  # type: ignore[arg-type]
+
+
+def _in_order(known: dict[int, Result], count: int, end: tuple[Cause, str] | None) -> tuple[Result, ...]:
+    """Every test in its place: what was not reached failed with the end, or passed when there was none."""
+    results, stopped = [], False
+    for index in range(max(count, 1, *(i + 1 for i in known))):
+        if index in known:
+            results.append(known[index])
+        elif end is None:
+            results.append(Result("passed", None, None, "never reached"))
+        else:
+            results.append(Result("not_run" if stopped else "error", end[0], None, end[1]))
+            stopped = True
+    return tuple(results)
+
+
+def _finished(seen: Seen, results: tuple[Result, ...], end: tuple[Cause, str] | None) -> Report:
+    """The report on calls or tests: the first cause in the order of the results, else that of the end."""
+    first = next((result for result in results if result.cause), None)
+    cause, detail = (first.cause, first.detail) if first else (end or (None, ""))
+    return Report(cause, results, _text(seen.stdout[-_TAIL:]), _text(seen.stderr[-_TAIL:]), seen.cpu, seen.wall, detail)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

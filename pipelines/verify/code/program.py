@@ -1,0 +1,171 @@
+"""Finds the program in what a model wrote. Runs nothing; knows nothing of tests.
+
+The rules, first that applies:
+1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point (where none is named, the
+   last);
+2. `fenced-joined`: the last block defines no entry point, but the prompt's code followed by it does;
+3. `fenced-last`: the last block, though it does not define the entry point;
+4. `whole`: the whole text is Python and defines the entry point (or, where none is named, does something);
+5. `continuation`: the prompt's code followed by the text is Python and gives the entry point a body (HumanEval's form); a
+   first line that lost its indentation gets it back, if something is returned; what follows the body and is no Python is
+   cut off;
+6. `embedded`: from the first line that begins like Python, the longest part that parses defines the entry point;
+7. `broken`: nothing parses, but lines begin like Python: the block or text as it is, so that its error is told;
+8. `no-program`: the completion gives none.
+Before a program that stands alone go the imports and other functions of the prompt's code, which it was asked to continue.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pipelines.verify.code.fences import Block, blocks
+from pipelines.verify.code.source import LONGEST, bound_by, defined, does_something, has_body, methods_of, parses
+from storage.records import Prompt
+
+EXTRACTION = tuple(
+    (name, "1")
+    for name in ("fenced", "fenced-joined", "fenced-last", "whole", "continuation", "embedded", "broken", "no-program")
+)
+_PYTHON = frozenset(("", "python", "python3", "py", "py3", "python2", "pycon", "ipython"))
+_RETURNS = re.compile(r"\b(?:return|yield)\b")
+_CODE_LINE = re.compile(
+    r"(?m)^[ \t]*(?:(?:async )?def \w+\s*\(|class \w+\s*[:(]|import \w|from [\w.]+ import |return\b.|@\w"
+    r"|(?:for|while|if|elif|with) .*:\s*$|print\s*\(|\w[\w.\[\]]* ?[-+*/|&]?= ?\S)"
+)
+_TOP_LINE = re.compile(r"(?m)^(?:(?:async )?def |class |import |from [\w.]+ import |@)")
+_COLUMN_ZERO = re.compile(r"(?m)^(?=[^\s#])")
+_CUTS, _PARSED = 24, 400_000  # at most so many shorter readings of a text, and so many characters parsed for them
+_THOUGHT = "</think>"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program as it will be run, and the rule that found it."""
+
+    text: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the problem says of the program: the name it must define, and the code that the prompt begins."""
+
+    entry_point: str | None = None
+    prompt_code: str | None = None
+    prelude: str = ""
+
+
+def prompt_text(prompt: Prompt) -> str:
+    """The words of a prompt, whichever form it has."""
+    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
+
+
+@lru_cache(maxsize=1_024)
+def task_of(prompt: str, entry_point: str | None) -> Task:
+    """What a prompt's text asks for. Code that the prompt begins is the prompt itself or a fenced block in it."""
+    if entry_point is None:
+        return Task()
+    heading = re.compile(rf"(?m)^(?:async )?def {re.escape(entry_point)}\s*\(")
+    for text in (*(block.text for block in blocks(prompt)), prompt):
+        tree = (parses(text) or parses(text.rstrip() + "\n    pass\n")) if heading.search(text) else None
+        if tree is not None:
+            return Task(entry_point, text.rstrip() + "\n", _prelude(tree, entry_point))
+    return Task(entry_point)
+
+
+def program_of(text: str, task: Task) -> Program | None:
+    """The program of a completion, or None where it gives none."""
+    answer = text.rpartition(_THOUGHT)[2] if _THOUGHT in text else text
+    answer = answer.replace("\r\n", "\n").replace("\x00", "\ufffd")
+    if not answer.strip():
+        return None
+    fenced = [block for block in blocks(answer) if block.language in _PYTHON and block.text.strip()]
+    return _fenced(fenced, task) if fenced else _unfenced(answer, task)
+
+
+def _fenced(fenced: list[Block], task: Task) -> Program | None:
+    if task.entry_point is None:
+        return Program(fenced[-1].text, "fenced")
+    for block in reversed(fenced):
+        tree = parses(block.text)
+        if tree is not None and _answers(tree, task):
+            return _alone(block.text, tree, task, "fenced")
+    joined = _joined(fenced[-1].text, task)
+    if joined is not None:
+        return Program(joined, "fenced-joined")
+    last = fenced[-1].text
+    tree = parses(last)
+    return Program(last, "broken") if tree is None else _alone(last, tree, task, "fenced-last")
+
+
+def _unfenced(text: str, task: Task) -> Program | None:
+    tree = parses(text)
+    if tree is not None and (_answers(tree, task) if task.entry_point else does_something(tree)):
+        return _alone(text, tree, task, "whole")
+    joined = _joined(text, task)
+    if joined is not None:
+        return Program(joined, "continuation")
+    inner = _embedded(text, task)
+    if inner is not None:
+        return _alone(*inner, task, "embedded")
+    if not _CODE_LINE.search(text[:LONGEST]):
+        return None
+    return Program(text[: LONGEST + 1], "broken")
+
+
+def _answers(tree: ast.Module, task: Task) -> bool:
+    name = task.entry_point
+    return name is None or name in defined(tree) or name in methods_of(tree, "Solution")
+
+
+def _alone(text: str, tree: ast.Module, task: Task, rule: str) -> Program:
+    """A program that does not continue the prompt: what the prompt imports and defines goes before it."""
+    future = any(isinstance(part, ast.ImportFrom) and part.module == "__future__" for part in tree.body)
+    before = "" if future else task.prelude
+    name = task.entry_point
+    after = ""
+    if name and name not in defined(tree) and name in methods_of(tree, "Solution"):
+        after = f"\n\n\ndef {name}(*args, **kwargs):\n    return Solution().{name}(*args, **kwargs)\n"
+    return Program(before + text + after, rule)
+
+
+def _joined(text: str, task: Task) -> str | None:
+    """The prompt's code continued by the text, when that gives the entry point a body."""
+    if task.prompt_code is None or task.entry_point is None:
+        return None
+    body = text.lstrip("\n").rstrip()
+    stripped = bool(body) and not body[0].isspace() and _RETURNS.search(body[:LONGEST]) is not None
+    for candidate in (body, "    " + body) if stripped else (body,):
+        for part in _shortened(candidate):
+            whole = task.prompt_code + part + "\n"
+            tree = parses(whole)
+            if tree is not None and has_body(tree, task.entry_point):
+                return whole
+    return None
+
+
+def _shortened(text: str) -> Iterator[str]:
+    """The text, then the text without its last lines from column zero on, longest first."""
+    yield text
+    cuts = [found.start() for found in _COLUMN_ZERO.finditer(text[:LONGEST]) if found.start()]
+    tries = max(2, min(_CUTS, _PARSED // (len(text) + 1)))
+    yield from (text[:cut].rstrip() for cut in reversed(cuts[:tries]))
+
+
+def _embedded(text: str, task: Task) -> tuple[str, ast.Module] | None:
+    """Python between prose without a fence: from the first line that begins like it, as far as it parses."""
+    found = _TOP_LINE.search(text[:LONGEST])
+    for part in _shortened(text[found.start() :]) if found else ():
+        tree = parses(part)
+        if tree is not None:
+            return (part, tree) if _answers(tree, task) and does_something(tree) else None
+    return None
+
+
+def _prelude(tree: ast.Module, entry_point: str) -> str:
+    """The prompt's imports, constants and helper functions, without the entry point itself."""
+    kept = [part for part in tree.body if entry_point not in bound_by(part) and not isinstance(part, ast.Expr)]
+    return ast.unparse(ast.Module(kept, [])) + "\n\n\n" if kept else ""

@@ -1,0 +1,138 @@
+"""A program against a suite: what the sandbox is given, and its reports as results per test. Compares; runs nothing itself.
+
+Expected values never leave this side: for calls and runs they are compared here; asserts run in a process of their own,
+next to the one that holds the program.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipelines.sandbox import Call, Calls, Report, Result, Script, Tested
+from pipelines.verify.code.output import Spacing, same_output
+from pipelines.verify.code.results import TestResult
+from pipelines.verify.code.suite import Asserts, CallCase, RunCase, Suite
+from pipelines.verify.code.values import same, shown
+
+FATAL = frozenset(("compile_error", "timeout", "memory", "output_limit", "sandbox_violation"))
+"""After one of these in a run of stdin and stdout the remaining runs are not made: they would cost as much again."""
+_NEVER = "never reached"  # the sandbox's word for an assertion that no failure kept from running and nothing reached
+
+
+class Runner(Protocol):
+    """What runs a program: `pipelines.sandbox.Sandbox`."""
+
+    def run(self, program: Script | Calls | Tested) -> Report: ...
+
+
+@dataclass(slots=True)
+class Ran:
+    """The results of a suite in its order, the CPU seconds, and the detail of a program that could not start."""
+
+    results: list[TestResult] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+    detail: str = ""
+
+
+def run_suite(runner: Runner, source: str, suite: Suite, *, spacing: Spacing = "lines") -> Ran:
+    """All tests of a suite on one program; SandboxFailed where the sandbox itself did."""
+    ran = Ran()
+    for asserts in suite.asserts:
+        report = runner.run(Tested(source, asserts.text, suite.entry_point))
+        _add(ran, report, list(_tested(asserts, report)))
+        if report.cause == "compile_error":
+            return _unrun(ran, suite)
+    if suite.calls:
+        calls = tuple(Call(case.function, case.args, dict(case.kwargs)) for case in suite.calls)
+        report = runner.run(Calls(source, calls))
+        _add(ran, report, list(_called(suite.calls, report)))
+    for case in suite.runs:
+        if any(result.cause in FATAL for result in ran.results):
+            break
+        report = runner.run(Script(source, case.stdin))
+        _add(ran, report, [_printed(case, report, spacing)])
+    return _unrun(ran, suite)
+
+
+def _add(ran: Ran, report: Report, results: Sequence[TestResult]) -> None:
+    ran.results.extend(results)
+    ran.cpu_seconds += report.cpu_seconds
+    ran.detail = ran.detail or (report.detail if report.cause else "")
+
+
+def _unrun(ran: Ran, suite: Suite) -> Ran:
+    """What was not reached is there as `not_run`."""
+    names = [name for part in suite.asserts for name in part.names if name]
+    names += [case.name for case in suite.calls] + [case.name for case in suite.runs]
+    ran.results.extend(TestResult(name, "not_run") for name in names[len(ran.results) :])
+    return ran
+
+
+def _tested(asserts: Asserts, report: Report) -> Iterator[TestResult]:
+    """One result per assertion that counts; a failure outside of them goes to the first that it kept from running."""
+    whole = next((result for result in report.results[len(asserts.names) :] if result.status != "passed"), None)
+    for name, result in _paired(asserts.names, report):
+        if not name:
+            continue
+        if whole is not None and result.detail == _NEVER:
+            yield _one_tested(name, whole)
+            whole = Result("not_run")
+        else:
+            yield _one_tested(name, result)
+    if whole is not None and whole.status != "not_run":
+        yield _one_tested("the tests outside of their asserts", whole)
+
+
+def _one_tested(name: str, result: Result) -> TestResult:
+    if result.status in ("passed", "not_run"):
+        return TestResult(name, "passed" if result.status == "passed" else "not_run", result.cause, result.detail)
+    failed = result.status == "failed"
+    cause = result.cause or ("wrong_answer" if failed else "runtime_error")
+    return TestResult(name, "failed" if failed else "error", cause, result.detail)
+
+
+def _called(cases: Sequence[CallCase], report: Report) -> Iterator[TestResult]:
+    for case, (_, result) in zip(cases, _paired([case.name for case in cases], report), strict=True):
+        yield _one_call(case, result)
+
+
+def _one_call(case: CallCase, result: Result) -> TestResult:
+    if result.status == "not_run":
+        return TestResult(case.name, "not_run", result.cause, result.detail)
+    if result.status == "returned":
+        if case.raises is None and same(case.expected, result.value, tolerance=case.tolerance):
+            return TestResult(case.name, "passed")
+        wanted = f"{case.raises} raised" if case.raises else shown(case.expected, 100)
+        return TestResult(case.name, "failed", "wrong_answer", f"returned {shown(result.value, 100)}, expected {wanted}")
+    if case.raises is not None and result.cause == "runtime_error" and exception_name(result.detail) == case.raises:
+        return TestResult(case.name, "passed")
+    return TestResult(case.name, "error", result.cause or "runtime_error", result.detail)
+
+
+def exception_name(detail: str) -> str:
+    """The exception that a detail begins with: `ValueError: no such thing` gives `ValueError`."""
+    return detail.split(":", 1)[0].strip().rpartition(".")[2]
+
+
+def _printed(case: RunCase, report: Report, spacing: Spacing) -> TestResult:
+    if report.cause is not None:
+        return TestResult(case.name, "error", report.cause, report.detail)
+    if same_output(case.stdout, report.stdout, spacing=spacing, tolerance=case.tolerance):
+        return TestResult(case.name, "passed")
+    detail = f"printed {shown(report.stdout, 100)}, expected {shown(case.stdout, 100)}"
+    return TestResult(case.name, "failed", "wrong_answer", detail)
+
+
+def _paired(names: Sequence[str], report: Report) -> Iterator[tuple[str, Result]]:
+    """Each name with its result. A program that ended early has fewer: the first without one has the program's cause."""
+    ended = False
+    for index, name in enumerate(names):
+        if index < len(report.results):
+            result = report.results[index]
+            ended = ended or result.cause == report.cause
+            yield name, result
+        elif not ended and report.cause is not None:
+            ended = True
+            yield name, Result("error", report.cause, None, report.detail)
+        else:
+            yield name, Result("not_run")

@@ -1,0 +1,99 @@
+"""Reading Python text as a syntax tree without running it: does it parse, what does it define. Executes nothing.
+
+Model text may be hostile: what is longer than LONGEST is not read, and everything the parser can raise is an answer here.
+"""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+
+LONGEST = 100_000
+"""Characters of a program; a longer one is not read."""
+NAME = "<completion>"
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class UnreadableError(ValueError):
+    """The text is no Python; says why in one line."""
+
+
+def parsed(text: str) -> ast.Module:
+    """The syntax tree of a text; UnreadableError with the reason where there is none."""
+    if len(text) > LONGEST:
+        raise UnreadableError(f"longer than {LONGEST:,} characters")
+    _be_silent()
+    try:
+        return ast.parse(text, filename=NAME)
+    except SyntaxError as error:
+        raise UnreadableError(f"{type(error).__name__}: {error.msg} (line {error.lineno})") from None
+    except (ValueError, MemoryError, RecursionError, OverflowError) as error:
+        raise UnreadableError(f"{type(error).__name__}: {error or 'too complex'}") from None
+
+
+def parses(text: str) -> ast.Module | None:
+    """The syntax tree, or None."""
+    try:
+        return parsed(text)
+    except UnreadableError:
+        return None
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """The names that the top level of a module binds: functions, classes, plain assignments, imports."""
+    return {name for statement in tree.body for name in bound_by(statement)}
+
+
+def bound_by(statement: ast.stmt) -> Iterator[str]:
+    """The names that one statement binds; those inside an `if` or `try` count."""
+    if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+        yield statement.name
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        yield from (alias.asname or alias.name.split(".")[0] for alias in statement.names)
+    elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        for target in targets:
+            yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+    elif isinstance(statement, ast.If | ast.Try | ast.With | ast.For | ast.While):
+        for child in ast.iter_child_nodes(statement):
+            if isinstance(child, ast.stmt):
+                yield from bound_by(child)
+
+
+def has_body(tree: ast.Module, name: str) -> bool:
+    """Whether the top level defines a name by more than a stub (a docstring, `pass`, bare names)."""
+    for statement in reversed(tree.body):
+        if name in bound_by(statement):
+            return not isinstance(statement, _FUNCTIONS) or any(not _is_stub(part) for part in statement.body)
+    return False
+
+
+def does_something(tree: ast.Module) -> bool:
+    """Whether a module is more than bare names and constants: prose such as `hello` parses, and is no program."""
+    return any(not isinstance(statement, ast.Expr) or _acts(statement) for statement in tree.body)
+
+
+def methods_of(tree: ast.Module, class_name: str) -> set[str]:
+    """The methods of a top-level class; empty where there is no such class."""
+    return {
+        part.name
+        for statement in tree.body
+        if isinstance(statement, ast.ClassDef) and statement.name == class_name
+        for part in statement.body
+        if isinstance(part, _FUNCTIONS)
+    }
+
+
+def _is_stub(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Pass) or (isinstance(statement, ast.Expr) and not _acts(statement))
+
+
+def _acts(expression: ast.Expr) -> bool:
+    return any(isinstance(node, ast.Call | ast.Yield | ast.YieldFrom | ast.Await) for node in ast.walk(expression))
+
+
+def _be_silent() -> None:
+    """Python warns of a stray backslash in what it parses; nobody here can mend a model's text."""
+    if not any(getattr(item[3], "pattern", None) == re.escape(NAME) for item in warnings.filters[:8]):
+        for category in (SyntaxWarning, DeprecationWarning):
+            warnings.filterwarnings("ignore", category=category, module=re.escape(NAME))

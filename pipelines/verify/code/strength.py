@@ -1,0 +1,112 @@
+"""How strong the tests of a problem are: which mutants of its reference they let pass, and an input that tells them apart.
+
+A mutant differs when some generated input, on which the reference returns a value, gives another value (beyond 1e-6, and
+beyond what Python calls equal), an exception or a limit. One that differs and passes every test shows a weak test, unless
+the input breaks a condition that only the prose states. One that never differs is called equivalent: a finding of these
+inputs, no proof.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipelines.sandbox import Call, Calls, Report, Result
+from pipelines.verify.code.inputs import Args, examples, generated
+from pipelines.verify.code.mutants import Mutant, mutants, sampled
+from pipelines.verify.code.program import program_of, prompt_text, task_of
+from pipelines.verify.code.results import all_passed
+from pipelines.verify.code.running import Runner, run_suite
+from pipelines.verify.code.suite import Suite, suite_of
+from pipelines.verify.code.values import same, shown
+from storage.records import Problem
+
+Fate = Literal["killed", "test-weak", "equivalent"]
+CLOSE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One mutant and its fate; where it differs, the input that shows it and both answers, as a person reads them."""
+
+    mutant: Mutant
+    fate: Fate
+    differs: bool
+    arguments: str = ""
+    reference: str = ""
+    got: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A problem's reference as a program, its suite, and inputs with what the reference returns."""
+
+    source: str
+    suite: Suite
+    entry_point: str
+    inputs: tuple[Args, ...]
+    answers: tuple[Any, ...]
+
+
+def subject_of(runner: Runner, problem: Problem, *, inputs: int = 80, seed: int = 0) -> Subject:
+    """What mutants are compared with. ValueError where the reference is no program or fails its own tests."""
+    suite = suite_of(problem)
+    prompt = prompt_text(problem.prompt)
+    program = program_of(problem.reference, task_of(prompt, suite.entry_point))
+    if program is None or suite.entry_point is None:
+        raise ValueError("the reference is no program with an entry point")
+    ran = run_suite(runner, program.text, suite)
+    if not all_passed(ran.results):
+        failed = next(result for result in ran.results if result.status != "passed")
+        raise ValueError(f"the reference fails its own tests: {failed.name}: {failed.cause} {failed.detail}".rstrip())
+    known = examples(suite.entry_point, *problem.tests, prompt)
+    tried = [*known, *generated(known, inputs, seed=seed)]
+    report = _called(runner, program.text, suite.entry_point, tried)
+    returned = [pair for pair in zip(tried, report.results, strict=False) if pair[1].status == "returned"]
+    answers = tuple(result.value for _, result in returned)
+    return Subject(program.text, suite, suite.entry_point, tuple(args for args, _ in returned), answers)
+
+
+def studied(runner: Runner, subject: Subject, chosen: Iterable[Mutant], *, workers: int = 1) -> Iterator[Study]:
+    """Every mutant with its fate, in the order given."""
+    with ThreadPoolExecutor(workers) as threads:
+        yield from threads.map(lambda mutant: _study(runner, subject, mutant), chosen)
+
+
+def of_reference(subject: Subject, count: int | None = None, *, seed: int = 0) -> list[Mutant]:
+    """The mutants of a subject's entry point: all of them, or a seeded sample."""
+    functions = [subject.entry_point]
+    if count is None:
+        return list(mutants(subject.source, functions=functions))
+    return sampled(subject.source, count, seed=seed, functions=functions)
+
+
+def _study(runner: Runner, subject: Subject, mutant: Mutant) -> Study:
+    killed = not all_passed(run_suite(runner, mutant.source, subject.suite).results)
+    report = _called(runner, mutant.source, subject.entry_point, subject.inputs)
+    for args, answer, result in zip(subject.inputs, subject.answers, _padded(report, len(subject.inputs)), strict=True):
+        if _differs(answer, result):
+            got = shown(result.value) if result.status == "returned" else f"{result.cause}: {result.detail}"[:160]
+            return Study(mutant, "killed" if killed else "test-weak", True, shown(args), shown(answer), got)  # noqa: FBT003
+    return Study(mutant, "killed" if killed else "equivalent", differs=False)
+
+
+def _called(runner: Runner, source: str, function: str, inputs: Sequence[Args]) -> Report:
+    return runner.run(Calls(source, tuple(Call(function, args, {}) for args in inputs)))
+
+
+def _padded(report: Report, count: int) -> list[Result]:
+    """One result per input; those after a program's end have its cause."""
+    missing = count - len(report.results)
+    return [*report.results, *[Result("error", report.cause, None, report.detail)] * missing]
+
+
+def _differs(answer: Any, result: Result) -> bool:
+    if result.status != "returned":
+        return result.status != "not_run"
+    return not (_equal(answer, result.value) or same(answer, result.value, tolerance=CLOSE))
+
+
+def _equal(one: Any, two: Any) -> bool:
+    """Python's own equality of plain data: 1 is True here, since a test's `==` would say so too."""
+    return bool(one == two)

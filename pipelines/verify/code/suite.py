@@ -1,0 +1,253 @@
+"""What a problem's `tests` say: assert-style Python, function calls as JSON, or stdin and stdout as JSON. Runs nothing.
+
+Each entry of `Problem.tests` is one text. A JSON object with `fn` or `args` is a call, one with `input` and `output` a run;
+one with `inputs` and `outputs` is several at once (APPS). Anything else is Python: a `check(candidate)` (HumanEval) or bare
+asserts (MBPP), after `meta.test_setup_code` and `meta.test_imports`. `meta.entry_point` names the function under test.
+"""
+
+import ast
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from pipelines.verify.code.source import UnreadableError, parsed
+from pipelines.verify.code.values import BadValueError, decode
+from storage.records import Problem
+
+_SEED = "import random\nrandom.seed(20261120)\n"  # tests that draw give the same verdict every time
+_NAME_WIDTH = 160
+_ENTRY_KEYS = ("entry_point", "fn_name", "func_name", "function_name")
+
+
+class BadTestsError(ValueError):
+    """The tests of a problem cannot be read: the data set's mistake, never the model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallCase:
+    """One call and what it must return, or the name of the exception that it must raise."""
+
+    name: str
+    function: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    expected: Any = None
+    tolerance: float | None = None
+    raises: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunCase:
+    """One run of the whole program: what it reads and what it must print."""
+
+    name: str
+    stdin: str
+    stdout: str
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asserts:
+    """Test code of the data set: module-level asserts, or one `check(candidate)`.
+
+    `names`: one per result, in the order of the sandbox; empty for an assert of a constant, which tests nothing and is
+    not counted.
+    """
+
+    text: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """All tests of a problem by form. Results come in this order: asserts, calls, runs."""
+
+    entry_point: str | None = None
+    asserts: tuple[Asserts, ...] = ()
+    calls: tuple[CallCase, ...] = ()
+    runs: tuple[RunCase, ...] = ()
+    forms: tuple[str, ...] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """How many results a full run gives."""
+        return sum(bool(name) for part in self.asserts for name in part.names) + len(self.calls) + len(self.runs)
+
+
+def suite_of(problem: Problem) -> Suite:
+    """The tests of a problem; BadTestsError says what is wrong with them. No tests: a suite of size 0."""
+    return _read(problem.tests, _named(problem.meta), _setup(problem.meta))
+
+
+@lru_cache(maxsize=1_024)
+def _read(tests: tuple[str, ...], named: str | None, setup: str) -> Suite:
+    entry_point = named or _agreed(tests)
+    asserts: list[Asserts] = []
+    calls: list[CallCase] = []
+    runs: list[RunCase] = []
+    for index, text in enumerate(tests):
+        try:
+            case = _json(text)
+            for one in [_asserts(setup + text)] if case is None else _cases(case, entry_point, index):
+                if isinstance(one, Asserts):
+                    asserts.append(one)
+                elif isinstance(one, CallCase):
+                    calls.append(one)
+                else:
+                    runs.append(one)
+        except (BadTestsError, BadValueError, UnreadableError) as error:
+            raise BadTestsError(f"test {index}: {error}") from None
+    forms = tuple(name for name, part in (("asserts", asserts), ("calls", calls), ("stdio", runs)) if part)
+    return Suite(entry_point, _merged(asserts), tuple(calls), tuple(runs), forms)
+
+
+def _named(meta: Mapping[str, Any]) -> str | None:
+    names = (meta.get(key) for key in _ENTRY_KEYS)
+    return next((name for name in names if isinstance(name, str) and name.isidentifier()), None)
+
+
+def _agreed(tests: tuple[str, ...]) -> str | None:
+    """The one function that all JSON calls name."""
+    named = {case.get("fn", case.get("fn_name")) for text in tests if (case := _json_or_none(text)) is not None}
+    [only] = named if len(named) == 1 else [None]
+    return only if isinstance(only, str) and only.isidentifier() else None
+
+
+def _json(text: str) -> dict[str, Any] | None:
+    """The object of a JSON entry; None for Python."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadTestsError(f"neither JSON nor Python: {error}") from None
+    return value if isinstance(value, dict) else None
+
+
+def _json_or_none(text: str) -> dict[str, Any] | None:
+    try:
+        return _json(text)
+    except BadTestsError:
+        return None
+
+
+def _cases(case: dict[str, Any], entry_point: str | None, index: int) -> Iterator[CallCase | RunCase]:
+    if "inputs" in case and "outputs" in case:
+        yield from _several(case, entry_point, index)
+    elif case.get("testtype") == "functional":
+        lines = str(case.get("input", "")).split("\n")
+        yield _call({"args": _loaded(lines), "expected": _loaded([str(case.get("output"))])[0]}, entry_point, str(index))
+    elif "fn" in case or "args" in case or "kwargs" in case:
+        yield _call(case, entry_point, str(case.get("name", index)))
+    elif "input" in case and "output" in case:
+        yield _run(case["input"], case["output"], str(case.get("name", index)), _tolerance(case))
+    else:
+        raise BadTestsError(f"has neither fn nor input and output, but {', '.join(sorted(map(str, case))) or 'nothing'}")
+
+
+def _several(case: dict[str, Any], entry_point: str | None, index: int) -> Iterator[CallCase | RunCase]:
+    inputs, outputs = case["inputs"], case["outputs"]
+    if not (isinstance(inputs, list) and isinstance(outputs, list) and len(inputs) == len(outputs)):
+        raise BadTestsError("inputs and outputs are not lists of one length")
+    name = case.get("fn_name", case.get("fn"))
+    for number, (given, wanted) in enumerate(zip(inputs, outputs, strict=True)):
+        label = f"{index}.{number}"
+        if name:
+            yield _call({"fn": name, "args": given, "expected": wanted}, entry_point, label)
+        else:
+            yield _run(given, wanted, label, _tolerance(case))
+
+
+def _call(case: dict[str, Any], entry_point: str | None, name: str) -> CallCase:
+    function = case.get("fn", entry_point)
+    args, kwargs = case.get("args", []), case.get("kwargs", {})
+    if not (isinstance(function, str) and function.isidentifier()):
+        raise BadTestsError("names no function (fn, or meta.entry_point)")
+    if not (isinstance(args, list) and isinstance(kwargs, dict)):
+        raise BadTestsError("args is not a list, or kwargs is not an object")
+    raises = case.get("raises")
+    if ("expected" in case) == (raises is not None):
+        raise BadTestsError("needs exactly one of expected, raises")
+    given = {key: decode(value) for key, value in kwargs.items()}
+    arguments = tuple(decode(value) for value in args)
+    return CallCase(name, function, arguments, given, decode(case.get("expected")), _tolerance(case), raises)
+
+
+def _run(given: Any, wanted: Any, name: str, tolerance: float | None) -> RunCase:
+    stdin, stdout = _text(given), _text(wanted)
+    return RunCase(name, stdin, stdout, tolerance)
+
+
+def _text(value: Any) -> str:
+    """A text, or lines of text."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "\n".join(value)
+    if not isinstance(value, str):
+        raise BadTestsError("input and output must be texts")
+    return value
+
+
+def _tolerance(case: dict[str, Any]) -> float | None:
+    value = case.get("tolerance")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e300:
+        raise BadTestsError(f"tolerance {value!r} is not a number of at least 0")
+    return float(value)
+
+
+def _loaded(lines: Iterable[str]) -> list[Any]:
+    try:
+        return [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise BadTestsError(f"a functional case holds no JSON: {error}") from None
+
+
+def _asserts(text: str) -> Asserts:
+    tree = parsed(text)
+    seed = _SEED if _imports(tree, "random") else ""
+    is_check = any(isinstance(part, ast.FunctionDef) and part.name == "check" for part in tree.body)
+    names = tuple(_asserted(tree.body, top=True)) or (("check",) if is_check else ())
+    if not any(names):
+        raise BadTestsError("Python without an assert and without check(candidate)")
+    return Asserts(seed + text, names)
+
+
+def _asserted(body: Sequence[ast.stmt], *, top: bool = False) -> Iterator[str]:
+    """A name per assertion with a result of its own: at the top level, in `check`, in their loops and conditions."""
+    for part in body:
+        if isinstance(part, ast.Assert):
+            constant = isinstance(part.test, ast.Constant) and part.test.value
+            yield "" if constant else ast.unparse(part.test)[:_NAME_WIDTH]
+        elif isinstance(part, ast.FunctionDef):
+            yield from _asserted(part.body if top and part.name == "check" else [])
+        elif isinstance(part, ast.For | ast.While | ast.If | ast.With):
+            yield from _asserted([*part.body, *getattr(part, "orelse", [])])
+
+
+def _imports(tree: ast.Module, module: str) -> bool:
+    return any(
+        (isinstance(node, ast.Import) and any(alias.name == module for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == module)
+        for node in ast.walk(tree)
+    )
+
+
+def _setup(meta: Mapping[str, Any]) -> str:
+    """MBPP's set-up code and imports, which stand before every test of the problem."""
+    imports = meta.get("test_imports") or []
+    lines = [*(imports if isinstance(imports, list) else [imports]), meta.get("test_setup_code") or ""]
+    text = "\n".join(str(line) for line in lines if line)
+    return text + "\n" if text else ""
+
+
+def _merged(parts: list[Asserts]) -> tuple[Asserts, ...]:
+    """Bare asserts of one problem run together; each `check` runs alone."""
+    bare = [part for part in parts if "def check(" not in part.text]
+    checks = [part for part in parts if part not in bare]
+    if not bare:
+        return tuple(checks)
+    names = tuple(name for part in bare for name in part.names)
+    return (Asserts("\n".join(part.text for part in bare), names), *checks)

@@ -1,0 +1,142 @@
+"""Values as JSON tells them, and when a returned value equals an expected one. Knows nothing of programs or processes.
+
+JSON has no tuples, sets, bytes, nan or keys other than texts, so one-key objects stand for them, in arguments and in
+expectations: {"$tuple": [...]}, {"$set": [...]}, {"$frozenset": [...]}, {"$dict": [[key, value], ...]}, {"$bytes": "hex"},
+{"$float": "nan" | "inf" | "-inf"}, {"$complex": [re, im]}.
+
+Equality by type, on plain data only:
+- a bool equals only a bool: True is not 1, False is not 0;
+- an int equals the float of the same value (1 is 1.0), exactly; nan equals nan; -0.0 equals 0.0;
+- a stated tolerance t allows |got - expected| <= t * max(1, |expected|) wherever a float stands on either side;
+- a JSON array equals a list or a tuple with equal items; {"$tuple": ...} only a tuple; a set equals a set or a frozenset;
+- a dict equals a dict with equal keys, in any order; keys and members of sets are compared exactly, never with a tolerance;
+- text, bytes, None and complex equal only their own type.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+DEEPEST = 200
+
+
+class BadValueError(ValueError):
+    """A tagged value of a test that cannot be read: the data set's mistake."""
+
+
+def decode(value: Any) -> Any:
+    """The Python value that a JSON value stands for; BadValueError where a tag holds what it cannot."""
+    if isinstance(value, list):
+        return [decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        [(tag, held)] = value.items()
+        if tag in _TAGS:
+            return _tagged(tag, held)
+    return {key: decode(item) for key, item in value.items()}
+
+
+def same(expected: Any, got: Any, *, tolerance: float | None = None, depth: int = 0) -> bool:
+    """Whether a returned value is the expected one, by the rules above; what is no plain data equals nothing."""
+    if depth > DEEPEST:
+        return False
+    if _is_number(expected):
+        return _is_number(got) and _same_number(expected, got, tolerance)
+    if type(expected) is complex:
+        return type(got) is complex and all(
+            _same_number(one, two, tolerance) for one, two in ((expected.real, got.real), (expected.imag, got.imag))
+        )
+    if type(expected) in (list, tuple):
+        kinds = (list, tuple) if type(expected) is list else (tuple,)
+        return (
+            type(got) in kinds
+            and len(got) == len(expected)
+            and all(same(one, two, tolerance=tolerance, depth=depth + 1) for one, two in zip(expected, got, strict=True))
+        )
+    if type(expected) is dict:
+        return type(got) is dict and _same_dict(expected, got, tolerance, depth)
+    if type(expected) in (set, frozenset):
+        return type(got) in (set, frozenset) and {_key(item) for item in expected} == {_key(item) for item in got}
+    return type(expected) is type(got) and type(expected) in (bool, str, bytes, type(None)) and bool(expected == got)
+
+
+def shown(value: Any, width: int = 160) -> str:
+    """A value as a person reads it, cut at `width` characters; never fails."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an int too long to print, a value too deep
+        text = f"<{type(value).__name__} that cannot be printed>"
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _same_number(expected: Any, got: Any, tolerance: float | None) -> bool:
+    if expected == got:
+        return True
+    if isinstance(expected, float) and isinstance(got, float) and math.isnan(expected) and math.isnan(got):
+        return True
+    if tolerance is None or (type(expected) is int and type(got) is int):
+        return False
+    try:
+        distance = abs(float(got) - float(expected))
+        return math.isfinite(distance) and distance <= tolerance * max(1.0, abs(float(expected)))
+    except OverflowError:
+        return False
+
+
+def _same_dict(expected: dict[Any, Any], got: dict[Any, Any], tolerance: float | None, depth: int) -> bool:
+    wanted = {_key(key): value for key, value in expected.items()}
+    found = {_key(key): value for key, value in got.items()}
+    return wanted.keys() == found.keys() and all(
+        same(value, found[key], tolerance=tolerance, depth=depth + 1) for key, value in wanted.items()
+    )
+
+
+def _key(value: Any, depth: int = 0) -> Any:
+    """A hashable stand-in that tells True from 1 and lets nan equal nan."""
+    if depth > DEEPEST:
+        return ("deep", id(value))
+    if _is_number(value):
+        return ("number", "nan") if value != value else ("number", value)
+    if type(value) in (tuple, list):
+        return ("sequence", type(value).__name__, tuple(_key(item, depth + 1) for item in value))
+    if type(value) in (set, frozenset):
+        return ("set", frozenset(_key(item, depth + 1) for item in value))
+    if type(value) in (bool, str, bytes, complex, type(None)):
+        return (type(value).__name__, value)
+    return ("opaque", id(value))
+
+
+def _tagged(tag: str, held: Any) -> Any:
+    try:
+        return _TAGS[tag](held)
+    except BadValueError:
+        raise
+    except (TypeError, ValueError, LookupError) as error:
+        raise BadValueError(f"{tag} cannot hold {shown(held, 60)}: {error}") from None
+
+
+def _items(held: Any) -> list[Any]:
+    if not isinstance(held, list):
+        raise BadValueError(f"{shown(held, 60)} is not a list")
+    return [decode(item) for item in held]
+
+
+def _dict(held: Any) -> dict[Any, Any]:
+    return {decode(key): decode(value) for key, value in held}
+
+
+_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_TAGS: Mapping[str, Callable[[Any], Any]] = {
+    "$tuple": lambda held: tuple(_items(held)),
+    "$set": lambda held: set(_items(held)),
+    "$frozenset": lambda held: frozenset(_items(held)),
+    "$dict": _dict,
+    "$bytes": bytes.fromhex,
+    "$float": lambda held: _FLOATS[held],
+    "$complex": lambda held: complex(float(held[0]), float(held[1])),
+}

@@ -1,0 +1,98 @@
+"""The verifier `code`: runs the program of a completion against the tests of its problem in a sandbox.
+
+A program that fails, exceeds its limits or tries to leave the sandbox is `incorrect` with its cause; a completion without a
+program is `unparsed`; tests that cannot be read and failures of the sandbox itself are `undecided`. Knows no process: all
+execution is `pipelines.sandbox`.
+"""
+
+from time import perf_counter
+from typing import Any
+
+from pipelines.sandbox import Mode, SandboxFailed, TestsBroken
+from pipelines.verify.code.boxed import BoxedVerifier, limits_of
+from pipelines.verify.code.output import SPACINGS, Spacing
+from pipelines.verify.code.program import EXTRACTION, Program, program_of, prompt_text, task_of
+from pipelines.verify.code.results import all_passed, evidence, gravest, passed
+from pipelines.verify.code.running import Ran, run_suite
+from pipelines.verify.code.suite import BadTestsError, Suite, suite_of
+from pipelines.verify.finding import spoken
+from storage.errors import SetupError
+from storage.records import Completion, Outcome, Problem, Verdict
+
+_FORMS = (("asserts", "1"), ("calls", "1"), ("stdio", "1"), ("mixed", "1"), ("sandbox", "1"))
+_EXTRACTED = 2_000
+
+
+class CodeVerifier(BoxedVerifier):
+    """Usable from any thread; the sandbox starts with the first program. Close it, or use it in a `with`.
+
+    `cpu_seconds`, `memory_mib` and `output_kib` are the limits of one program (of one run, for stdin and stdout); it may
+    last twelve times its CPU seconds. `stdout` says which white space counts (`output`). `workers`: programs side by side.
+    """
+
+    name = "code"
+    rules = (("tests", "1"), *EXTRACTION, *_FORMS)
+
+    def __init__(
+        self,
+        sandbox: Mode = "strict",
+        *,
+        cpu_seconds: float = 5.0,
+        memory_mib: int = 512,
+        output_kib: int = 1024,
+        stdout: Spacing = "lines",
+        workers: int | None = None,
+    ) -> None:
+        if stdout not in SPACINGS:
+            raise SetupError(f"verifier 'code': stdout is {stdout!r}.", choices=SPACINGS)
+        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib, output_kib), workers)
+        self.spacing = stdout
+        self.version += f"+stdout-{stdout}"
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
+        started = perf_counter()
+        try:
+            suite = suite_of(problem)
+        except BadTestsError as error:
+            return self._verdict(problem, completion, "undecided", "tests", cause=f"tests: {error}"[:500])
+        if not suite.size:
+            return self._verdict(problem, completion, "undecided", "tests", cause="tests: the problem has none")
+        program = program_of(code_text(completion), task_of(prompt_text(problem.prompt), suite.entry_point))
+        if program is None:
+            cause, seconds = "no program in the text", perf_counter() - started
+            return self._verdict(problem, completion, "unparsed", "no-program", cause=cause, seconds=seconds)
+        try:
+            ran = run_suite(self.box(), program.text, suite, spacing=self.spacing)
+        except TestsBroken as error:
+            return self._verdict(problem, completion, "undecided", "tests", cause=f"tests: {error}"[:500])
+        except SandboxFailed as error:
+            rule = f"{program.rule}:sandbox"
+            return self._verdict(problem, completion, "undecided", rule, cause=f"crash: {error}"[:500])
+        return self._judged((problem, completion), program, suite, ran)
+
+    def _judged(self, item: tuple[Problem, Completion], program: Program, suite: Suite, ran: Ran) -> Verdict:
+        right = passed(ran.results)
+        outcome: Outcome = "correct" if all_passed(ran.results) else "incorrect"
+        more = {"detail": ran.detail[:500]} if ran.detail else {}
+        return self._verdict(
+            *item,
+            outcome,
+            f"{program.rule}:{suite.forms[0] if len(suite.forms) == 1 else 'mixed'}",
+            cause=None if outcome == "correct" else gravest(ran.results) or "wrong_answer",
+            value=right / len(ran.results),
+            extracted=program.text[:_EXTRACTED],
+            seconds=ran.cpu_seconds,
+            evidence=evidence(ran.results, **more),
+        )
+
+    def _verdict(self, problem: Problem, completion: Completion, outcome: Outcome, rule: str, **more: Any) -> Verdict:
+        fields = {"seconds": 0.0, **more}
+        return Verdict(completion.id, problem.id, self.name, self.version, outcome, rule, **fields)
+
+
+def code_text(completion: Completion) -> str:
+    """The text that holds the program: the last turn when it is text or code, else the completion's text."""
+    if completion.messages and completion.messages[-1].kind == "code":
+        return completion.messages[-1].content
+    return spoken(completion)

@@ -1,0 +1,161 @@
+"""The verifiers `all_of` and `any_of`: one verdict from several verifiers of the same completion. They judge nothing.
+
+Every part is asked, always, so what one of them says never depends on another. The outcome is the first of these that
+any part has:
+
+    all_of: incorrect, unparsed, undecided, correct
+    any_of: correct, undecided, incorrect, unparsed
+
+The verdicts of the parts are the evidence, their share of correct ones the value, and their versions are in the version.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Any, ClassVar
+
+from pipelines.protocols import Verifier
+from pipelines.verify.finding import SHOWN, Finding, Item, OneByOne, Rules, verdict_of
+from storage.errors import SetupError, unknown_name
+from storage.ids import digest128
+from storage.records import Completion, Outcome, Problem, Verdict
+
+Part = Verifier | Mapping[str, Any]
+_AHEAD = 256
+_SHOWN_PART = 200
+
+
+class Composite(OneByOne):
+    """Several verifiers as one. `verifiers`: instances, or {"method": name, "options": {...}}; closing closes them."""
+
+    nested: ClassVar[Mapping[str, str]] = {"verifiers": "verifier"}
+    order: ClassVar[tuple[Outcome, ...]]
+
+    def __init__(self, *, verifiers: Sequence[Part] = ()) -> None:
+        if not verifiers:
+            raise SetupError(
+                f"verifier {self.name!r} has no parts.",
+                next_command=f"{self.name}: options: {{verifiers: [{{method: number}}, {{method: math}}]}}",
+            )
+        self.parts: tuple[Verifier, ...] = tuple(part_of(part, self.name) for part in verifiers)
+        digest = digest128([[part.name, part.version] for part in self.parts])[:12]
+        self.version = f"1+{'+'.join(part.name for part in self.parts)}+{digest}"
+        self.rules: Rules = ((self.name, digest),)  # every part is asked of every row: a change of one may change any row
+
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        """The finding on one completion, after asking every part."""
+        return self._finding([_asked(part, (problem, completion)) for part in self.parts])
+
+    def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
+        """Verdicts in input order; each part judges the stream in its own way, a window of items at a time."""
+        window: list[Item] = []
+        for item in items:
+            window.append(item)
+            if len(window) == 1 or len(window) >= _AHEAD:  # the first alone, so that a stream begins at once
+                yield from self._window(window)
+                window = []
+        yield from self._window(window)
+
+    def ready(self) -> None:
+        """SetupError where a part cannot run on this machine."""
+        for part in self.parts:
+            getattr(part, "ready", lambda: None)()
+
+    def interrupt(self) -> None:
+        """Make the parts that can give up what is under way do so, from any thread."""
+        for part in self.parts:
+            getattr(part, "interrupt", lambda: None)()
+
+    def close(self) -> None:
+        """Close every part, whatever another raises; safe to call twice."""
+        with ExitStack() as stack:
+            for part in self.parts:
+                stack.callback(part.close)
+
+    def _window(self, items: Sequence[Item]) -> Iterator[Verdict]:
+        started = perf_counter()
+        columns = [_all_asked(part, items) for part in self.parts]
+        seconds = (perf_counter() - started) / max(1, len(items))
+        for item, verdicts in zip(items, zip(*columns, strict=True), strict=True):
+            yield verdict_of(self, item, self._finding(verdicts), seconds)
+
+    def _finding(self, verdicts: Sequence[Verdict]) -> Finding:
+        chosen = min(verdicts, key=lambda verdict: self.order.index(verdict.outcome))  # of equal ones the first
+        return Finding(
+            chosen.outcome,
+            f"{self.name}:{chosen.verifier}",
+            chosen.cause,
+            sum(verdict.outcome == "correct" for verdict in verdicts) / len(verdicts),
+            chosen.extracted,
+            chosen.normal_form,
+            chosen.reference_form,
+            [_told(verdict) for verdict in verdicts],
+        )
+
+
+class AllOf(Composite):
+    """Correct when every part is."""
+
+    name = "all_of"
+    order = ("incorrect", "unparsed", "undecided", "correct")
+
+
+class AnyOf(Composite):
+    """Correct when a part is."""
+
+    name = "any_of"
+    order = ("correct", "undecided", "incorrect", "unparsed")
+
+
+def part_of(given: Part, where: str) -> Verifier:
+    """A verifier of the registry by name and options, or the instance that was given."""
+    from pipelines.verify import VERIFIERS
+
+    if not isinstance(given, Mapping):
+        if not all(isinstance(getattr(given, needed, None), str) for needed in ("name", "version")):
+            raise SetupError(f"a part of verifier {where!r} is {given!r:.100}, neither a verifier nor a method.")
+        return given
+    for key in sorted(given.keys() - {"method", "options"}):
+        raise unknown_name(f"key of a part of verifier {where!r}", str(key), ("method", "options"))
+    method = given.get("method")
+    if not isinstance(method, str) or method not in VERIFIERS:
+        raise unknown_name("verifier", str(method), VERIFIERS)
+    try:
+        return VERIFIERS[method](**(given.get("options") or {}))
+    except TypeError as error:
+        raise SetupError(f"verifier {method!r} within {where!r}: {error}.") from None
+
+
+def _all_asked(part: Verifier, items: Sequence[Item]) -> list[Verdict]:
+    """A part's verdicts on a window; where it raises on the whole, it is asked item by item."""
+    try:
+        verdicts = list(part.verify_many(list(items)))
+    except Exception:
+        return [_asked(part, item) for item in items]
+    if len(verdicts) != len(items):
+        raise RuntimeError(f"verifier {part.name} gave {len(verdicts)} verdicts for {len(items)} items")
+    return verdicts
+
+
+def _asked(part: Verifier, item: Item) -> Verdict:
+    """A part's verdict; one that raises has crashed, and its verdict is undecided."""
+    try:
+        return part.verify(*item)
+    except Exception as error:
+        cause = f"verifier crash: {type(error).__name__}: {error}"[:SHOWN]
+        return verdict_of(part, item, Finding("undecided", "verifier_raised", cause), 0.0)
+
+
+def _told(verdict: Verdict) -> dict[str, Any]:
+    row = {
+        "verifier": verdict.verifier,
+        "version": verdict.version,
+        "outcome": verdict.outcome,
+        "rule": verdict.rule,
+        "cause": verdict.cause,
+        "value": verdict.value,
+        "extracted": verdict.extracted,
+    }
+    return {
+        key: value[:_SHOWN_PART] if isinstance(value, str) else value for key, value in row.items() if value is not None
+    }

@@ -1,0 +1,152 @@
+"""The three parts of a counterexample, in the sandbox: the input is valid, the trusted program answers, the suspect fails.
+
+The suspect fails by an exception, a limit, or another answer. A suspect at its CPU limit fails only where the trusted
+program needed at most half of it; a trusted program that reaches a limit makes the input unusable. Knows no completion.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.sandbox import Call, Calls, Report, Result, Script
+from pipelines.verify.code.output import same_output
+from pipelines.verify.code.running import Runner
+from pipelines.verify.code.suite import BadTestsError
+from pipelines.verify.code.values import same, shown
+from pipelines.verify.counterexample.given import GENERATE, Given, Input, input_of, is_plain, read_value
+from pipelines.verify.counterexample.puzzle import Puzzle
+
+LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
+PARTS = ("valid", "trusted", "suspect")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How many of the three parts hold, why not the next, what is told of it, CPU seconds used."""
+
+    parts: int
+    cause: str | None
+    detail: str
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program made of an input: a value or a text, or the cause why it has none."""
+
+    value: Any
+    cause: str | None
+    detail: str
+    cpu_seconds: float
+
+
+class UnusableError(Exception):
+    """The completion's program makes no input: its cause."""
+
+
+def made(runner: Runner, given: Given, *, stdin: bool) -> Input:
+    """The input that a completion gives; its program runs in the sandbox. UnusableError says why there is none."""
+    if given.input is not None:
+        return given.input
+    if given.rule == "program":
+        report = runner.run(Script(given.source))
+        if report.cause is not None:
+            raise UnusableError(f"{report.cause}: {report.detail}")
+        found = Input(text=report.stdout) if stdin else read_value(report.stdout)
+        detail = f"printed {shown(report.stdout, 100)}"
+    else:
+        [result] = runner.run(Calls(given.source, (Call(GENERATE),))).results
+        if result.status != "returned":
+            raise UnusableError(f"{result.cause}: {result.detail}")
+        text = result.value if stdin and type(result.value) is str else None
+        found = Input(text=text) if text is not None else None if stdin else input_of(result.value)
+        detail = f"{GENERATE}() returned {shown(result.value, 100)}"
+    if found is None:
+        raise UnusableError(f"no input: {detail}, which is not {'a text' if stdin else 'the list of all arguments'}")
+    return found
+
+
+def tried(runner: Runner, puzzle: Puzzle, found: Input, cpu_limit: float) -> Trial:
+    """The three parts on one input. BadTestsError where the data set's own programs fail."""
+    valid = _valid(runner, puzzle, found)
+    if valid.value is not True:
+        told = valid.detail or f"valid returned {shown(valid.value, 60)}"
+        return Trial(0, "invalid_input", told, valid.cpu_seconds)
+    trusted = answer_of(runner, puzzle.trusted, puzzle, found)
+    used = valid.cpu_seconds + trusted.cpu_seconds
+    if trusted.cause in LIMIT_CAUSES:
+        return Trial(1, "trusted_limit", trusted.detail, used)
+    if trusted.cause is not None:
+        raise BadTestsError(f"the trusted program fails on a valid input: {trusted.cause}: {trusted.detail}")
+    suspect = answer_of(runner, puzzle.suspect, puzzle, found)
+    used += suspect.cpu_seconds
+    if suspect.cause == "compile_error":
+        raise BadTestsError(f"the suspect program does not compile: {suspect.detail}")
+    if suspect.cause == "timeout" and trusted.cpu_seconds > cpu_limit / 2:
+        return Trial(2, "suspect_slow", f"the trusted program needs {trusted.cpu_seconds:.2f} s", used)
+    if suspect.cause is not None:
+        return Trial(3, None, f"{suspect.cause}: {suspect.detail}", used)
+    if agree(runner, puzzle, found, (trusted, suspect)):
+        return Trial(2, "suspect_survives", f"both answer {shown(suspect.value, 100)}", used)
+    if puzzle.checker is None:
+        _same_twice(runner, puzzle, found, trusted)
+    return Trial(3, None, f"answers {shown(suspect.value, 100)}, right is {shown(trusted.value, 100)}", used)
+
+
+def answer_of(runner: Runner, source: str, puzzle: Puzzle, found: Input) -> Answer:
+    """What a program answers to an input."""
+    if puzzle.entry_point is None:
+        report = runner.run(Script(source, found.text or ""))
+        return Answer(report.stdout, report.cause, report.detail, report.cpu_seconds)
+    report = runner.run(Calls(source, (Call(puzzle.entry_point, found.args, dict(found.kwargs)),)))
+    return answer(report.results[0], report)
+
+
+def answer(result: Result, report: Report) -> Answer:
+    """A call's result as an answer; one that is no plain data is none."""
+    if result.status != "returned":
+        return Answer(None, result.cause or "runtime_error", result.detail, report.cpu_seconds)
+    if not is_plain(result.value):
+        return Answer(None, "runtime_error", f"returned {shown(result.value, 60)}", report.cpu_seconds)
+    return Answer(result.value, None, "", report.cpu_seconds)
+
+
+def agree(runner: Runner, puzzle: Puzzle, found: Input, answers: tuple[Answer, Answer]) -> bool:
+    """Whether the suspect's answer is right: by the checker, or equal to the trusted one (1 and True count as equal)."""
+    trusted, suspect = answers
+    if puzzle.checker is not None:
+        if not _accepts(runner, puzzle, found, trusted):
+            raise BadTestsError("the checker refuses the trusted program's answer")
+        return _accepts(runner, puzzle, found, suspect)
+    return equal(puzzle, trusted.value, suspect.value)
+
+
+def equal(puzzle: Puzzle, trusted: Any, suspect: Any) -> bool:
+    """Equality of two answers without a checker."""
+    if puzzle.entry_point is None:
+        return same_output(trusted, suspect, tolerance=puzzle.tolerance)
+    return bool(trusted == suspect) or same(trusted, suspect, tolerance=puzzle.tolerance)
+
+
+def _valid(runner: Runner, puzzle: Puzzle, found: Input) -> Answer:
+    call = Call("valid", found.args, dict(found.kwargs)) if found.text is None else Call("valid", (found.text,))
+    report = runner.run(Calls(puzzle.validator, (call,)))
+    result = report.results[0]
+    if result.cause == "compile_error":
+        raise BadTestsError(f"the validator does not compile: {result.detail}")
+    return answer(result, report)
+
+
+def _accepts(runner: Runner, puzzle: Puzzle, found: Input, said: Answer) -> bool:
+    given: Any = found.text if found.text is not None else [*found.args, *dict(found.kwargs).values()]
+    assert puzzle.checker is not None
+    result = runner.run(Calls(puzzle.checker, (Call("accepts", (given, said.value)),))).results[0]
+    if result.status != "returned" or type(result.value) is not bool:
+        raise BadTestsError(f"the checker gives no answer: {result.detail or shown(result.value, 60)}")
+    return result.value
+
+
+def _same_twice(runner: Runner, puzzle: Puzzle, found: Input, trusted: Answer) -> None:
+    """A trusted program that draws would refute anybody."""
+    again = answer_of(runner, puzzle.trusted, puzzle, found)
+    if again.cause is not None or not equal(puzzle, trusted.value, again.value):
+        raise BadTestsError("the trusted program answers differently each time")

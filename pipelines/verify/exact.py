@@ -1,0 +1,92 @@
+"""The verifier `exact`: is the answer the reference, character for character, after stated normalisations? No meaning.
+
+By default only white space around both texts is dropped. `answer: whole` compares the whole text, `answer: final` the final
+answer that `extract` finds (`####`, a box, "answer is", the last line).
+"""
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from pipelines.verify.extract import RULES as EXTRACTION
+from pipelines.verify.extract import final_answer
+from pipelines.verify.finding import Finding, OneByOne, Rules, spoken, version_of
+from storage.errors import SetupError, unknown_name
+from storage.records import Completion, Problem
+
+LONGEST = 1_000_000
+"""Characters compared; a longer text beside a shorter reference cannot be equal to it."""
+
+CASES: Mapping[str, Callable[[str], str]] = {"keep": str, "fold": str.casefold}
+SPACES: Mapping[str, Callable[[str], str]] = {
+    "keep": str,
+    "strip": str.strip,
+    "collapse": lambda text: " ".join(text.split()),
+    "remove": lambda text: "".join(text.split()),
+}
+FORMS: Mapping[str, Callable[[str], str]] = {
+    "keep": str,
+    "NFC": lambda text: unicodedata.normalize("NFC", text),
+    "NFKC": lambda text: unicodedata.normalize("NFKC", text),
+}
+
+
+class ExactVerifier(OneByOne):
+    """Equality of normalised texts, the same normalisation on both sides."""
+
+    name = "exact"
+    rules: Rules = (("reference", "1"), ("text", "1"), ("equal", "1"))
+
+    def __init__(
+        self,
+        *,
+        answer: Literal["whole", "final"] = "whole",
+        case: str = "keep",
+        whitespace: str = "strip",
+        unicode: str = "keep",
+    ) -> None:
+        if answer not in ("whole", "final"):
+            raise unknown_name("answer of verifier 'exact'", answer, ("whole", "final"))
+        self._final = answer == "final"
+        if self._final:
+            self.rules = (("reference", "1"), *EXTRACTION, ("text", "1"), ("equal", "1"))
+        self._steps = (
+            _step("unicode", unicode, FORMS),
+            _step("case", case, CASES),
+            _step("unicode", unicode, FORMS),  # folding case may undo the composed form
+            _step("whitespace", whitespace, SPACES),
+        )
+        self.version = version_of(self.rules, answer=answer, case=case, whitespace=whitespace, unicode=unicode)
+
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        """The finding on one completion."""
+        wanted = self._normal(problem.reference)
+        if not wanted:
+            return Finding("undecided", "reference", "the problem has no reference")
+        text = self._answer(completion)
+        if text is None:
+            return Finding("unparsed", "text", "no answer in the text")
+        got = self._normal(text) if len(text) <= max(LONGEST, 4 * len(problem.reference)) else text
+        outcome = "correct" if got == wanted else "incorrect"
+        return Finding(outcome, "equal", None, None, text, got, wanted)  # type: ignore[arg-type]
+
+    def _answer(self, completion: Completion) -> str | None:
+        """The text to compare; a text cut off at its length limit is not a whole one."""
+        text, cut = spoken(completion), completion.finish_reason == "length"
+        if self._final:
+            found = final_answer(text, cut=cut)
+            return found.text if found else None
+        return text if text.strip() and not cut else None
+
+    def _normal(self, text: str) -> str:
+        for step in self._steps:
+            text = step(text)
+        return text
+
+
+def _step(option: str, value: str, known: Mapping[str, Callable[[str], str]]) -> Callable[[str], str]:
+    if not isinstance(value, str):
+        raise SetupError(f"verifier 'exact': {option} is {value!r}.", choices=sorted(known))
+    if value not in known:
+        raise unknown_name(f"{option} of verifier 'exact'", value, known)
+    return known[value]

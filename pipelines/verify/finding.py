@@ -1,0 +1,114 @@
+"""What a verifier found out, and how that becomes a verdict. Knows no method and never what is right.
+
+A verifier that judges one completion after the other in the calling thread derives from `OneByOne` and writes `judge`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Self
+
+from pipelines.verify.extract import judged_text
+from storage.ids import canonical_json
+from storage.records import Completion, Outcome, Problem, Verdict
+
+SHOWN = 1_000
+"""Characters of an extracted answer or a normal form that a verdict keeps."""
+EVIDENCE_BYTES = 65_536
+THOUGHT_BEGIN, THOUGHT_END = "<think>", "</think>"
+Item = tuple[Problem, Completion]
+Rules = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An outcome with what led to it; `evidence` is a JSON value."""
+
+    outcome: Outcome
+    rule: str
+    cause: str | None = None
+    value: float | None = None
+    extracted: str | None = None
+    normal_form: str | None = None
+    reference_form: str | None = None
+    evidence: Any = None
+
+
+class OneByOne:
+    """A verifier without processes of its own: the verdict of an item is the finding of `judge`."""
+
+    name: str
+    version: str
+    rules: Rules
+
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        """What is found on one completion; never raises on model text."""
+        raise NotImplementedError
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        """The verdict on one completion."""
+        started = perf_counter()
+        found = self.judge(problem, completion)
+        return verdict_of(self, (problem, completion), found, perf_counter() - started)
+
+    def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
+        """Verdicts in input order, one at a time."""
+        return (self.verify(problem, completion) for problem, completion in items)
+
+    def close(self) -> None:
+        """Nothing to release; safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def spoken(completion: Completion) -> str:
+    """The text that is judged as a whole: the last turn, without the thought that stands before `</think>`.
+
+    A thought that was opened at the beginning and never closed is all there is: nothing was said.
+    """
+    text = judged_text(completion)
+    _, closed, said = text.rpartition(THOUGHT_END)
+    return "" if not closed and said.lstrip().startswith(THOUGHT_BEGIN) else said
+
+
+def verdict_of(verifier: Any, item: Item, found: Finding, seconds: float) -> Verdict:
+    """The verdict of a verifier with a name and a version; long texts are cut, long evidence says that it was too long."""
+    problem, completion = item
+    return Verdict(
+        completion_id=completion.id,
+        problem_id=problem.id,
+        verifier=verifier.name,
+        version=verifier.version,
+        outcome=found.outcome,
+        rule=found.rule,
+        cause=_shown(found.cause),
+        value=found.value,
+        extracted=_shown(found.extracted),
+        normal_form=_shown(found.normal_form),
+        reference_form=_shown(found.reference_form),
+        seconds=seconds,
+        evidence=evidence_text(found.evidence),
+    )
+
+
+def evidence_text(value: Any) -> str | None:
+    """Canonical JSON of a value, or a note with its size where it is longer than a verdict may carry."""
+    if value is None:
+        return None
+    text = canonical_json(value)
+    size = len(text.encode("utf-8", "surrogatepass"))
+    return text if size <= EVIDENCE_BYTES else canonical_json({"left_out": f"{size} bytes, more than {EVIDENCE_BYTES}"})
+
+
+def version_of(rules: Rules, **options: object) -> str:
+    """A version that changes with every rule's version and with every option that can change a verdict."""
+    named = [f"{name}.{version}" for name, version in rules]
+    return "+".join([*named, *(f"{name}={value}" for name, value in options.items())])
+
+
+def _shown(text: str | None) -> str | None:
+    return None if text is None else text[:SHOWN]

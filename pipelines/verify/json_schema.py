@@ -1,0 +1,117 @@
+"""The verifier `json_schema`: does the text hold a JSON value, and does that satisfy the schema? Knows no meaning of keys.
+
+The schema is the recipe's (`schema`), or the problem's: its first test, `meta["schema"]`, its reference, the first that is
+given. Validation runs in a worker process with limits. Formats (`email`, `date`) are not asserted unless `formats: true`;
+references out of the schema are never fetched. What stands where JSON should stand and is none (NaN, a key given twice, a
+missing bracket) is `incorrect`; a text without any `unparsed`; a schema that is none `undecided`, or a SetupError in a
+recipe.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, Literal
+
+from pipelines.verify.finding import Finding, Item, OneByOne, spoken, version_of
+from pipelines.verify.jsontext import LONGEST, BadJsonError, Found, find_json, parse_json, too_deep
+from pipelines.verify.ordered import in_order
+from pipelines.verify.workers.pool import Limits, WorkerPool
+from storage.errors import SetupError, unknown_name
+from storage.ids import canonical_json, sha256_text
+from storage.records import Completion, Problem, Verdict
+
+JOB = "pipelines.verify.schemas.validation:validate"
+CPU = Limits(cpu_seconds=2.0)
+
+
+class JsonSchemaVerifier(OneByOne):
+    """Validation by the library `jsonschema` in worker processes; usable from any thread."""
+
+    name = "json_schema"
+    rules = (("schema", "1"), ("json", "1"), ("valid", "1"))
+
+    def __init__(
+        self,
+        *,
+        schema: Mapping[str, Any] | None = None,
+        formats: bool = False,
+        duplicates: Literal["refuse", "last"] = "refuse",
+        workers: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        if duplicates not in ("refuse", "last"):
+            raise unknown_name("duplicates of verifier 'json_schema'", duplicates, ("last", "refuse"))
+        self.workers = workers or max(1, min(8, os.cpu_count() or 1))
+        self._schema, self._formats, self._duplicates = schema, formats, duplicates
+        self._pool = WorkerPool(JOB, workers=self.workers, limits=limits or CPU)
+        self.version = version_of(
+            self.rules,
+            jsonschema=version("jsonschema"),
+            schema="problem" if schema is None else sha256_text(canonical_json(schema))[:12],
+            formats=formats,
+            duplicates=duplicates,
+        )
+        if schema is not None:
+            self._check_recipes(schema)
+
+    def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
+        """Verdicts in input order, streamed; several workers at once."""
+        return in_order(lambda item: self.verify(*item), items, self.workers)
+
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        """The finding on one completion."""
+        schema = self._schema if self._schema is not None else _of(problem)
+        if isinstance(schema, str):
+            return Finding("undecided", "schema", schema)
+        found = find_json(spoken(completion), duplicates=self._duplicates)
+        if found is None:
+            return Finding("unparsed", "json", "no JSON value in the text")
+        if found.error is not None:
+            return Finding("incorrect", "json", None, None, found.text, evidence={"not_json": found.error})
+        reply = self._pool.ask({"schema": schema, "value": found.value, "formats": self._formats})
+        return _finding(found, reply)
+
+    def close(self) -> None:
+        """End the worker processes; safe to call twice."""
+        self._pool.close()
+
+    def _check_recipes(self, schema: Mapping[str, Any]) -> None:
+        """SetupError for a schema that no value could be judged by."""
+        from pipelines.verify.schemas.validation import validate
+
+        if not isinstance(schema, Mapping) or too_deep(schema):
+            raise SetupError("verifier 'json_schema': schema is not a mapping of keys to values, or is nested too deep.")
+        why = validate({"schema": schema, "formats": self._formats}).get("bad_schema")
+        if why is not None:
+            raise SetupError(f"verifier 'json_schema': the schema is none: {why}.")
+
+
+def _of(problem: Problem) -> Any:
+    """The schema of a problem, or in words why there is none."""
+    given: Sequence[Any] = [*problem.tests[:1], problem.meta.get("schema"), problem.reference]
+    chosen = next((item for item in given if item), None)
+    if chosen is None:
+        return "neither the recipe nor the problem has a schema"
+    if isinstance(chosen, str):
+        if len(chosen) > LONGEST:
+            return f"the schema is longer than {LONGEST} characters"
+        try:
+            chosen = parse_json(chosen)
+        except BadJsonError as error:
+            return f"the problem's schema is not JSON: {error}"
+    if not isinstance(chosen, (Mapping, bool)) or too_deep(chosen):
+        return "the problem's schema is not an object, or is nested too deep"
+    return chosen
+
+
+def _finding(found: Found, reply: Mapping[str, Any]) -> Finding:
+    if "failed" in reply:
+        return Finding("undecided", "valid", str(reply["failed"]), None, found.text)
+    if "bad_schema" in reply:
+        return Finding("undecided", "valid", f"the problem's schema is none: {reply['bad_schema']}", None, found.text)
+    errors = reply["errors"]
+    form = json.dumps(found.value, sort_keys=True, ensure_ascii=False)
+    if errors:
+        return Finding("incorrect", "valid", None, None, found.text, form, evidence={"errors": errors})
+    return Finding("correct", "valid", None, None, found.text, form)

@@ -1,0 +1,195 @@
+"""The verifier `judge`: a model reads problem, reference and answer, and votes. Knows the Generator role and no engine.
+
+Each completion gets `votes` votes with seeds from (`seed`, problem, completion, vote). With `order: both` (default) half of
+them see the reference first and half the answer, so that a liking for a place cancels out. The majority of the votes that
+can be read decides; a tie is `undecided`, and so is more than `max_failed` (a share) of votes that cannot be read. The
+value is the share of all votes that say correct. An empty answer is `unparsed` and no judge is asked.
+
+An answer may hold any text, also one that looks like a verdict: it stands between marks that it cannot contain, and only
+the last line of the judge's own completion counts. That a model lets itself be talked into a verdict, no parser can
+prevent: measure it (`rollmill audit verifier judge`).
+"""
+
+import inspect
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from time import perf_counter
+from typing import Any, Literal
+
+from pipelines.protocols import Generator
+from pipelines.verify.finding import Finding, Item, OneByOne, Rules, spoken, verdict_of, version_of
+from pipelines.verify.judging.rubric import Case, Rubric
+from pipelines.verify.judging.votes import Vote, count, majority, vote_of
+from pipelines.verify.number import prompt_text
+from storage.errors import SetupError, unknown_name
+from storage.ids import digest128
+from storage.records import Completion, Origin, Problem, Request, Sampling, Verdict, completion_id
+
+ORDERS = ("both", "reference_first", "answer_first")
+MOST_VOTES = 64
+_TOGETHER = 64
+"""Requests, at least, that go to the engine together when many completions are judged."""
+
+
+@dataclass(kw_only=True)
+class JudgeVerifier(OneByOne):
+    """Votes of a model. `engine` and `model` as in a recipe; `rubric` empty: the one of `judging.rubric`.
+
+    `generator`: an engine that exists already, instead of `engine`, `model` and `engine_options`; it is not closed.
+    `http`: what the profile says of servers, for an engine that has some.
+    """
+
+    engine: str = "embedded"
+    model: str = "models/rollmill-tiny"
+    engine_options: Mapping[str, Any] | None = None
+    rubric: str = ""
+    votes: int = 4
+    order: Literal["both", "reference_first", "answer_first"] = "both"
+    temperature: float = 0.7
+    max_tokens: int = 256
+    max_failed: float = 0.25
+    seed: int = 0
+    generator: Generator | None = None
+    http: Any = field(default=None, repr=False)
+    name: str = field(init=False, default="judge")
+    rules: Rules = field(init=False, default=(("text", "1"), ("failures", "1"), ("majority", "1")))
+    version: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        self._rubric = Rubric(self.rubric)
+        self._check()
+        self._sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+        self._owned = self.generator is None
+        self._generator: Generator = self.generator or self._built()
+        self._asking = threading.Lock()
+        self._interrupted = threading.Event()
+        self.version = version_of(
+            self.rules,
+            engine=self._generator.engine,
+            model=self._generator.model_digest[:12],
+            rubric=self._rubric.digest,
+            votes=self.votes,
+            order=self.order,
+            temperature=f"{self.temperature:g}",
+            max_tokens=self.max_tokens,
+            max_failed=f"{self.max_failed:g}",
+            seed=self.seed,
+        )
+
+    def _built(self) -> Generator:
+        """An engine of the registry; it loads its model, or finds its servers, when it first draws."""
+        from pipelines.generate import GENERATORS
+
+        if self.engine not in GENERATORS:
+            raise unknown_name("engine", self.engine, GENERATORS)
+        cls = GENERATORS[self.engine]
+        places = {"http": self.http} if "http" in inspect.signature(cls).parameters else {}
+        try:
+            built: Generator = cls(model=self.model, **(self.engine_options or {}), **places)
+        except TypeError as error:
+            raise SetupError(f"verifier 'judge': engine {self.engine!r}: {error}.") from None
+        return built
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        """The verdict on one completion; never raises on model text."""
+        return next(self._together([(problem, completion)]))
+
+    def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
+        """Verdicts in input order; the votes on several completions are drawn together."""
+        self._interrupted.clear()
+        stream, size = iter(items), max(1, -(-_TOGETHER // self.votes))
+        while batch := list(islice(stream, size)):
+            yield from self._together(batch)
+
+    def interrupt(self) -> None:
+        """Make the call of `verify_many` under way raise KeyboardInterrupt soon, from any thread."""
+        self._interrupted.set()
+        getattr(self._generator, "interrupt", lambda: None)()
+
+    def close(self) -> None:
+        """Close the engine, unless it was given; safe to call twice."""
+        if self._owned:
+            self._generator.close()
+
+    def _check(self) -> None:
+        """SetupError for options that name no way of voting."""
+        if self.order not in ORDERS:
+            raise unknown_name("order of verifier 'judge'", str(self.order), ORDERS)
+        swaps = self.order == "both" and self._rubric.pairs
+        if not 1 <= self.votes <= MOST_VOTES or (swaps and self.votes % 2):
+            valid = f"1 to {MOST_VOTES}" + (", even: both orders get half" if swaps else "")
+            raise SetupError(f"verifier 'judge': votes is {self.votes}.", choices=(valid,))
+        if not 0 <= self.max_failed <= 1:
+            raise SetupError(f"verifier 'judge': max_failed is {self.max_failed}.", choices=("a share from 0 to 1",))
+        if not (self.temperature >= 0 and self.max_tokens >= 1):
+            raise SetupError(
+                f"verifier 'judge': temperature {self.temperature}, max_tokens {self.max_tokens}.",
+                choices=("temperature 0 or more", "max_tokens 1 or more"),
+            )
+
+    def _together(self, items: Sequence[Item]) -> Iterator[Verdict]:
+        """The verdicts on some completions, from one call of the engine."""
+        started = perf_counter()
+        asked = [self._requests(item) for item in items]
+        requests = [request for row in asked for request, _ in row]
+        found, failure = self._drawn(requests)
+        seconds = (perf_counter() - started) / len(items)
+        for item, row in zip(items, asked, strict=True):
+            votes = [vote_of(found.get(request.completion_id), answer_first=first) for request, first in row]
+            yield verdict_of(self, item, self._finding(item, votes, failure), seconds)
+
+    def _requests(self, item: Item) -> list[tuple[Request, bool]]:
+        """(request, whether it shows the answer first) of every vote; none for an empty answer."""
+        problem, completion = item
+        case = Case(prompt_text(problem.prompt), problem.reference, spoken(completion))
+        if not case.answer.strip():
+            return []
+        prompts = [self._rubric.prompt(case, answer_first=first) for first in (False, True)]
+        firsts = [self.order == "answer_first" or (self.order == "both" and vote % 2 == 1) for vote in range(self.votes)]
+        return [(self._request(item, prompts[first], vote), first) for vote, first in enumerate(firsts)]
+
+    def _request(self, item: Item, prompt: str, vote: int) -> Request:
+        seed = int(digest128(["judge", self.seed, item[0].id, item[1].id, vote])[:16], 16) >> 1
+        rendered = self._generator.render(prompt)
+        origin = Origin(self._generator.engine, self._generator.model_digest, "evaluate", self.seed)
+        cid = completion_id(origin, rendered, self._sampling, seed=seed, sample_index=vote)
+        return Request(cid, digest128(["prompt", prompt]), prompt, rendered, self._sampling, seed, "evaluate", vote)
+
+    def _drawn(self, requests: Sequence[Request]) -> tuple[dict[str, Completion], str | None]:
+        """Completions by id, and why there are not more where the engine failed."""
+        found: dict[str, Completion] = {}
+        try:
+            with self._asking:
+                self._leave_if_interrupted()
+                for completion in self._generator.generate(requests) if requests else ():
+                    found[completion.id] = completion
+        except SetupError:
+            raise
+        except Exception as error:
+            self._leave_if_interrupted()
+            return found, f"crash: {type(error).__name__}: {error}"[:500]
+        return found, None
+
+    def _leave_if_interrupted(self) -> None:
+        if self._interrupted.is_set():
+            raise KeyboardInterrupt
+
+    def _finding(self, item: Item, votes: Sequence[Vote], failure: str | None) -> Finding:
+        if not votes:
+            return Finding("unparsed", "text", "the answer is empty")
+        counted = count(votes)
+        outcome, rule, cause = majority(counted, self.max_failed)
+        if failure is not None and counted.failed:
+            outcome, rule, cause = "undecided", "failures", failure
+        evidence = {
+            "correct": counted.correct,
+            "incorrect": counted.incorrect,
+            "failed": counted.failed,
+            "model": self._generator.model,
+            "votes": [vote.told() for vote in votes],
+        }
+        shown = spoken(item[1]).strip()
+        value = None if outcome == "undecided" else counted.correct / counted.votes
+        return Finding(outcome, rule, cause, value, shown, evidence=evidence)

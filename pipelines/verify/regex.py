@@ -1,0 +1,75 @@
+"""The verifier `regex`: does the text match? The pattern is the recipe's or the problem's, never the model's.
+
+- The problem's patterns are its `tests` (all must match; value: the share that do), or else its reference.
+- The recipe's `pattern` holds for every problem. With a group named `answer` it finds the answer (the last match), and what
+  it finds must equal the reference after white space around both is dropped; no match gives no answer.
+- `match: full` (default): the whole text without white space around it; `search`: somewhere in the text.
+A bad pattern in a recipe is a SetupError, one in a problem is `undecided`; so is a search that takes too long.
+"""
+
+from typing import Literal
+
+from pipelines.verify.finding import Finding, OneByOne, spoken, version_of
+from pipelines.verify.patterns import BadPatternError, SearchLimitError, compiled, dialect, last_match
+from storage.errors import SetupError, unknown_name
+from storage.ids import sha256_text
+from storage.records import Completion, Problem
+
+GROUP = "answer"
+
+
+class RegexVerifier(OneByOne):
+    """Matches within a limit of CPU seconds; starts no process."""
+
+    name = "regex"
+    rules = (("pattern", "1"), ("text", "1"), ("match", "1"))
+
+    def __init__(self, *, pattern: str = "", match: Literal["full", "search"] = "full") -> None:
+        if match not in ("full", "search"):
+            raise unknown_name("match of verifier 'regex'", match, ("full", "search"))
+        try:
+            expression = compiled(pattern)
+        except BadPatternError as error:
+            raise SetupError(f"verifier 'regex': pattern {pattern[:100]!r}: {error}.") from None
+        self._pattern, self._full = pattern, match == "full"
+        self._finds_answer = GROUP in expression.groupindex
+        shown = sha256_text(pattern)[:12] if pattern else "problem"
+        self.version = version_of(self.rules, dialect=dialect(), match=match, pattern=shown)
+
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        """The finding on one completion."""
+        patterns = [self._pattern] if self._pattern else list(problem.tests) or [problem.reference]
+        if not any(patterns):
+            return Finding("undecided", "pattern", "neither the recipe nor the problem has a pattern")
+        try:
+            for pattern in patterns:
+                compiled(pattern)
+        except BadPatternError as error:
+            return Finding("undecided", "pattern", f"bad pattern in the problem: {error}")
+        text = spoken(completion).strip()
+        if not text:
+            return Finding("unparsed", "text", "the text is empty")
+        try:
+            return self._extracted(problem, text) if self._finds_answer else self._matched(patterns, text)
+        except SearchLimitError as error:
+            return Finding("undecided", "match", f"cpu_limit: {error}")
+
+    def _matched(self, patterns: list[str], text: str) -> Finding:
+        found = [last_match(pattern, text, full=self._full) for pattern in patterns]
+        missed = [pattern[:200] for pattern, match in zip(patterns, found, strict=True) if match is None]
+        share = 1 - len(missed) / len(patterns)
+        shown = next((match[0] for match in reversed(found) if match is not None), None)
+        if missed:
+            return Finding("incorrect", "match", None, share, shown, evidence={"not_matched": missed[:50]})
+        return Finding("correct", "match", None, share, shown)
+
+    def _extracted(self, problem: Problem, text: str) -> Finding:
+        wanted = problem.reference.strip()
+        if not wanted:
+            return Finding("undecided", "pattern", "the problem has no reference")
+        match = last_match(self._pattern, text, full=self._full)
+        answer = None if match is None else match[GROUP]
+        if answer is None:
+            return Finding("unparsed", "match", "the pattern finds no answer")
+        outcome = "correct" if answer.strip() == wanted else "incorrect"
+        return Finding(outcome, "match", None, None, answer, answer.strip(), wanted)  # type: ignore[arg-type]

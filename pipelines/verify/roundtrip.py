@@ -1,0 +1,176 @@
+"""The verifier `roundtrip`: the object that a completion wrote in another form is brought back and compared with the
+original.
+
+After OptMATH (Lu et al. 2025): forward then backward must be the identity on a canonical invariant. The problem shows an
+object and asks for another form of it (a Roman numeral, a table as JSON, a formula in Polish notation). `reference` is
+the original; `tests` is one JSON object: `back`, a program of the data set that defines `back(text)` and gives the
+original's form as text; `controls`, wrong answers that must not come back as the original; `witness`, a right answer that
+must; `inner_tests`, the tests that the inner verifier needs. `inner` names the verifier that compares.
+
+Two ways in which a round trip proves nothing are closed: a `back` that loses what it should compare makes a control pass,
+and the verdict `undecided`; an answer that only repeats the original is `incorrect` (`copied`), unless `copy` is true.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any, ClassVar
+
+from pipelines.sandbox import Call, Calls, Mode, SandboxFailed
+from pipelines.verify.code.boxed import BoxedVerifier, limits_of
+from pipelines.verify.code.fences import blocks
+from pipelines.verify.code.suite import BadTestsError
+from pipelines.verify.code.values import shown
+from pipelines.verify.composite import Part, part_of
+from pipelines.verify.extract import final_answer
+from pipelines.verify.finding import Finding, spoken, verdict_of
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.records import Completion, Problem, Verdict
+
+EXACT: Mapping[str, Any] = {"method": "exact", "options": {}}
+_REMEMBERED = 4_096
+_LONGEST = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way back, as the data set gives it."""
+
+    back: str
+    controls: tuple[str, ...] = ()
+    witness: str | None = None
+    inner_tests: tuple[str, ...] = ()
+    copy: bool = False
+
+
+class RoundtripVerifier(BoxedVerifier):
+    """Usable from any thread; `back` runs in the sandbox, the inner verifier as it does alone. Closing closes both."""
+
+    name = "roundtrip"
+    rules = (("tests", "1"), ("block", "1"), ("answer", "1"), ("text", "1"), ("no-answer", "1"), ("copied", "1"),
+             ("back", "1"), ("inner", "1"), ("sandbox", "1"))  # fmt: skip
+    nested: ClassVar[Mapping[str, str]] = {"inner": "verifier"}
+
+    def __init__(
+        self,
+        sandbox: Mode = "strict",
+        *,
+        inner: Sequence[Part] = (EXACT,),
+        cpu_seconds: float = 2.0,
+        memory_mib: int = 256,
+        workers: int | None = None,
+    ) -> None:
+        if len(inner) != 1:
+            raise SetupError(
+                f"verifier 'roundtrip' has {len(inner)} inner verifiers; it needs one.",
+                next_command="roundtrip: options: {inner: [{method: exact}]}",
+            )
+        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
+        self.inner = part_of(inner[0], self.name)
+        self.version += f"+{self.inner.name}-{digest128(self.inner.version)[:8]}"
+        self._sound: dict[str, str | None] = {}
+
+    def ready(self) -> None:
+        """SetupError where the sandbox or the inner verifier cannot run on this machine."""
+        super().ready()
+        getattr(self.inner, "ready", lambda: None)()
+
+    def close(self) -> None:
+        """End the sandbox and the inner verifier; safe to call twice."""
+        super().close()
+        self.inner.close()
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
+        started = perf_counter()
+        try:
+            found = self._judged(problem, completion)
+        except BadTestsError as error:
+            found = Finding("undecided", "tests", f"tests: {error}")
+        except SandboxFailed as error:
+            found = Finding("undecided", "sandbox", f"crash: {error}")
+        return verdict_of(self, (problem, completion), found, perf_counter() - started)
+
+    def _judged(self, problem: Problem, completion: Completion) -> Finding:
+        way = way_of(problem)
+        rule, encoded = taken(spoken(completion))
+        if encoded is None:
+            return Finding("unparsed", "no-answer", "no answer in the text")
+        if not way.copy and encoded.split() == problem.reference.split():
+            return Finding("incorrect", f"{rule}:copied", "copied", extracted=encoded)
+        self._check(problem, way)
+        text, cause = self._back(way, encoded)
+        if text is None:
+            return Finding("incorrect", f"{rule}:back", cause, extracted=encoded)
+        verdict = self._compared(problem, completion, way, text)
+        told = {"back": shown(text, 1_000), "inner": verdict.rule, "outcome": verdict.outcome, "cause": verdict.cause}
+        if verdict.outcome in ("correct", "undecided"):
+            cause = None if verdict.outcome == "correct" else f"inner: {verdict.cause}"
+            return Finding(verdict.outcome, f"{rule}:inner", cause, extracted=encoded, normal_form=text, evidence=told)
+        return Finding("incorrect", f"{rule}:inner", "differs", extracted=encoded, normal_form=text, evidence=told)
+
+    def _compared(self, problem: Problem, completion: Completion, way: Way, text: str) -> Verdict:
+        said = replace(completion, text=text, messages=None, reasoning=None, finish_reason="stop")
+        return self.inner.verify(replace(problem, tests=way.inner_tests), said)
+
+    def _back(self, way: Way, encoded: str) -> tuple[str | None, str | None]:
+        """What an answer is brought back to, or why it is not: the answer's fault, for `back` reads the witness."""
+        [result] = self.box().run(Calls(way.back, (Call("back", (encoded,)),))).results
+        if result.cause == "compile_error":
+            raise BadTestsError(f"back does not compile: {result.detail}")
+        if result.status != "returned" or result.value is None:
+            return None, result.cause if result.cause not in (None, "runtime_error") else "unreadable"
+        if type(result.value) is not str:
+            raise BadTestsError(f"back gave {shown(result.value, 60)}, not a text")
+        return result.value, None
+
+    def _check(self, problem: Problem, way: Way) -> None:
+        """The data set's own controls and witness, once per problem; BadTestsError where the way back proves nothing."""
+        if problem.id not in self._sound:
+            if len(self._sound) >= _REMEMBERED:
+                self._sound.pop(next(iter(self._sound)), None)
+            self._sound[problem.id] = self._unsound(problem, way)
+        if (why := self._sound[problem.id]) is not None:
+            raise BadTestsError(why)
+
+    def _unsound(self, problem: Problem, way: Way) -> str | None:
+        for told, right in [(control, False) for control in way.controls] + [(way.witness, True)]:
+            if told is None:
+                continue
+            text, _ = self._back(way, told)
+            control = Completion("", "", "", "", "", "evaluate", 0, None, "", "stop")
+            correct = text is not None and self._compared(problem, control, way, text).outcome == "correct"
+            if correct is not right:
+                return f"back {'loses' if right else 'accepts'} {shown(told, 100)}: it does not tell right from wrong"
+        return None
+
+
+def way_of(problem: Problem) -> Way:
+    """The way back of a problem; BadTestsError says what is missing."""
+    try:
+        told = json.loads(problem.tests[0]) if len(problem.tests) == 1 else None
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise BadTestsError("a roundtrip problem has one entry in tests, a JSON object")
+    back, witness = told.get("back"), told.get("witness")
+    lists = {name: told.get(name, []) for name in ("controls", "inner_tests")}
+    if not isinstance(back, str) or not isinstance(witness, str | None) or not problem.reference.strip():
+        raise BadTestsError("back is missing, witness is no text, or the reference is empty")
+    for name, items in lists.items():
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise BadTestsError(f"{name} is not a list of texts")
+    return Way(back, tuple(lists["controls"]), witness, tuple(lists["inner_tests"]), told.get("copy") is True)
+
+
+def taken(text: str) -> tuple[str, str | None]:
+    """(rule, the answer in its form): the last fenced block, else the marked final answer, else the whole text."""
+    fenced = [block.text for block in blocks(text) if block.text.strip()]
+    if fenced:
+        return "block", fenced[-1][:_LONGEST]
+    found = final_answer(text)
+    if found is not None and found.rule != "tail":
+        return "answer", found.text[:_LONGEST]
+    return "text", text.strip()[:_LONGEST] or None

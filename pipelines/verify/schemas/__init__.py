@@ -1,0 +1,1 @@
+"""JSON Schema in a worker process. Knows no completion."""

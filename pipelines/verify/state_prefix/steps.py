@@ -1,0 +1,166 @@
+"""Calculation steps of a worked solution, in exact arithmetic: `<<16-3=13>>` (GSM8K), on other lines `16 - 3 = 13`.
+
+A step is true when its expression has the stated value; a stated decimal may be the expression's value rounded to its
+places. Nothing is evaluated as a program: expressions are numbers, + - * / and parentheses, of bounded length.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+_ANNOTATED = re.compile(r"<<([^<>=]{1,200})=([^<>=]{1,60})>>")
+_NUMBER = r"(?:\d[\d,]*+(?:\.\d++)?|\.\d++)"
+_STATED = re.compile(rf"\s*+[-−]?\s*+\$?+[-−]?{_NUMBER}")
+_TOKEN = re.compile(rf"\s*+({_NUMBER}|[-+*/()%])")
+_ARITHMETIC = frozenset("0123456789.,+-−*/x×÷·()%$ \t")
+_BULLET = re.compile(r"\s*+[-*•]\s")
+_SIGNS = str.maketrans({"−": "-", "×": "*", "x": "*", "X": "*", "÷": "/", "·": "*", "$": " ", "€": " ", "£": " "})
+_LONGEST = 200
+_LINE = 2_000
+_WINDOW = 20_000
+_FLOAT_PLACES = 12
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One calculation: its text, its value (the exact one, where the stated one is true), and whether it is true."""
+
+    text: str
+    value: Fraction
+    true: bool
+
+
+def steps_of(text: str) -> list[Step]:
+    """The steps of a text in their order, at most 200."""
+    found: list[Step] = []
+    for left, right in _written(text):
+        stated, value = number(right), evaluated(left)
+        if stated is not None and value is not None:
+            true = _is(value, stated, right)
+            found.append(Step(f"{left.strip()}={right.strip()}", value if true else stated, true))
+        if len(found) == MOST:
+            break
+    return found
+
+
+def number(text: str) -> Fraction | None:
+    """A plain number, thousands separators and a currency sign allowed."""
+    plain = text.translate(_SIGNS).replace(",", "").replace(" ", "")
+    return Fraction(plain) if re.fullmatch(r"-?(?:\d{1,40}(?:\.\d{1,40})?|\.\d{1,40})", plain) else None
+
+
+def evaluated(text: str) -> Fraction | None:
+    """The exact value of an arithmetic expression; None where it is none, or divides by zero."""
+    plain = text.translate(_SIGNS).strip()
+    tokens = _tokens(plain) if len(plain) <= _LONGEST else None
+    if not tokens:
+        return None
+    reader = _Reader(tokens)
+    try:
+        value = reader.total()
+    except (ValueError, ZeroDivisionError, RecursionError):
+        return None
+    return value if reader.at == len(tokens) else None
+
+
+def _written(text: str) -> Iterator[tuple[str, str]]:
+    """(expression, stated value) of annotations, and on lines without one of equations."""
+    for line in text[-_WINDOW:].split("\n"):
+        annotated = _ANNOTATED.findall(line)
+        yield from annotated or _equations(line[:_LINE])
+
+
+def _equations(line: str) -> Iterator[tuple[str, str]]:
+    """What stands on both sides of each `=`, as far to the left as it is arithmetic."""
+    bullet = _BULLET.match(line)
+    begin = bullet.end() if bullet else 0
+    for place in [at for at, sign in enumerate(line) if sign == "="][:MOST]:
+        stated = _STATED.match(line, place + 1)
+        start = place
+        while start > begin and place - start < _LONGEST and line[start - 1] in _ARITHMETIC:
+            start -= 1
+        left = _expression(line[start:place])
+        if stated is not None and left is not None:
+            yield left, stated[0]
+
+
+def _expression(text: str) -> str | None:
+    """The longest end of a text that is a calculation: a number before it may belong to the sentence."""
+    for found in _TOKEN.finditer(text.translate(_SIGNS)):
+        end = text[found.start(1) :]
+        calculates = any(sign in end.translate(_SIGNS)[1:] for sign in "+-*/%")
+        if found[1] not in ("+", "*", "/", ")", "%") and calculates and evaluated(end) is not None:
+            return end
+    return None
+
+
+def _is(value: Fraction, stated: Fraction, written: str) -> bool:
+    """Equal, or rounded to the places that are written (half away from zero), or a floating-point print (12 places)."""
+    places = len(written.strip().rpartition(".")[2]) if "." in written else 0
+    if value == stated or not places:
+        return value == stated
+    if places >= _FLOAT_PLACES:
+        return abs(value - stated) <= max(Fraction(1), abs(value)) / 10**10
+    scaled = abs(value) * 10**places + Fraction(1, 2)
+    rounded = Fraction(scaled.numerator // scaled.denominator, 10**places)
+    return stated == (rounded if value >= 0 else -rounded)
+
+
+def _tokens(text: str) -> list[str] | None:
+    found: list[str] = []
+    at = 0
+    while at < len(text):
+        token = _TOKEN.match(text, at)
+        if token is None:
+            return None if text[at:].strip() else found
+        found.append(token[1])
+        at = token.end()
+    return found
+
+
+class _Reader:
+    """A descent parser over tokens; ValueError where the tokens are no expression."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens, self.at = tokens, 0
+
+    def total(self) -> Fraction:
+        """Sums of products."""
+        value = self._product()
+        while self._next() in ("+", "-"):
+            value = value + self._product() if self._take() == "+" else value - self._product()
+        return value
+
+    def _product(self) -> Fraction:
+        value = self._factor()
+        while self._next() in ("*", "/"):
+            value = value * self._factor() if self._take() == "*" else value / self._factor()
+        return value
+
+    def _factor(self) -> Fraction:
+        word = self._take()
+        if word == "-":
+            return -self._factor()
+        if word == "(":
+            value = self.total()
+            if self._take() != ")":
+                raise ValueError("unclosed")
+        else:
+            known = number(word)
+            if known is None:
+                raise ValueError(word)
+            value = known
+        if self._next() == "%":
+            self._take()
+            value /= 100
+        return value
+
+    def _next(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def _take(self) -> str:
+        word = self._next()
+        self.at += 1
+        return word

@@ -1,0 +1,112 @@
+"""A straight-line program as its states: the values of its variables after each statement, traced in the sandbox.
+
+The statements of the top level are traced; where the program is one function without arguments, those of its body, and
+what it returns is its `answer`. Loops and conditions count as one statement each. Only plain values of names without a
+leading underscore are part of a state. Parses here, runs in the sandbox only.
+"""
+
+import ast
+from fractions import Fraction
+from typing import Any
+
+from pipelines.sandbox import Call, Calls
+from pipelines.verify.code.running import Runner
+from pipelines.verify.code.source import parses
+from pipelines.verify.code.values import shown
+from pipelines.verify.counterexample.given import is_plain
+from pipelines.verify.state_prefix.match import Path
+
+MOST = 100
+ANSWERS = ("answer", "ans", "result")
+_STATES = "__traced_states__"
+_PROLOGUE = f"""
+{_STATES} = []
+def __traced_now__(module, kept=(int, float, complex, str, bytes, bool, type(None), list, tuple, dict, set, frozenset)):
+    import copy
+    now = {{}}
+    for name, value in list(module.items()):
+        if name[:1] != '_' and type(value) in kept:
+            try: now[name] = copy.deepcopy(value)
+            except Exception: pass
+    return now
+def __traced_get__():
+    return {_STATES}
+__traced_error__ = None
+def __traced_why__():
+    return __traced_error__
+"""
+
+
+def statements_of(text: str) -> list[ast.stmt] | None:
+    """The statements to trace, or None where the text is no program that assigns anything."""
+    tree = parses(text)
+    if tree is None:
+        return None
+    functions = [part for part in tree.body if isinstance(part, ast.FunctionDef)]
+    imports = [part for part in tree.body if isinstance(part, ast.Import | ast.ImportFrom)]
+    rest = [part for part in tree.body if part not in functions and part not in imports and not _is_remark(part)]
+    if len(functions) == 1 and not ast.unparse(functions[0].args) and all(isinstance(part, ast.Expr) for part in rest):
+        body = [_as_answer(part) for part in functions[0].body if not _is_remark(part)]
+        return [*imports, *body] if body else None
+    body = [part for part in tree.body if not _is_remark(part)]
+    return body if any(isinstance(part, ast.Assign | ast.AugAssign | ast.AnnAssign) for part in body) else None
+
+
+def traced(runner: Runner, statements: list[ast.stmt]) -> Path:
+    """The path of a program. A statement that raises ends it there; a limit, or an exit, leaves no states at all."""
+    lines = [_PROLOGUE, "try:"]
+    for statement in statements[:MOST]:
+        lines += ["    " + line for line in ast.unparse(statement).split("\n")]
+        lines.append(f"    {_STATES}.append(__traced_now__(globals()))")
+    lines.append("except Exception as __e__:\n    __traced_error__ = type(__e__).__name__ + ': ' + str(__e__)[:200]")
+    report = runner.run(Calls("\n".join(lines), (Call("__traced_get__"), Call("__traced_why__"))))
+    if report.results[0].status != "returned" or not isinstance(report.results[0].value, list):
+        return Path((), None, f"{report.results[0].cause}: {report.results[0].detail}")
+    told = report.results[0].value[: len(statements)]  # say what it may: not more states than statements
+    states = [state for state in told if type(state) is dict]
+    why = report.results[1].value if len(report.results) > 1 else None
+    ended = why if isinstance(why, str) else None
+    keys = tuple(tuple(sorted(canonical(value) for value in state.values() if is_plain(value))) for state in states)
+    final = None if ended or not states else _final(states[-1], statements)
+    return Path(_changes(keys), final, ended)
+
+
+def canonical(value: Any) -> str:
+    """One text per value: numbers by their exact value, True apart from 1, everything else as printed."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{type(value).__name__} {shown(value, 500)}"
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return f"float {value}"
+    return str(Fraction(value)) if abs(value) < 10**300 else f"huge {value:.17g}" if isinstance(value, float) else "huge"
+
+
+def _changes(states: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Statements that change no value (imports, a second pass) are no steps."""
+    found: list[tuple[str, ...]] = []
+    for state in states:
+        if state and (not found or found[-1] != state):
+            found.append(state)
+    return tuple(found)
+
+
+def _final(state: dict[str, Any], statements: list[ast.stmt]) -> str | None:
+    """The value of `answer` (or `ans`, `result`), else of the name that was assigned last."""
+    for name in ANSWERS:
+        if name in state:
+            return canonical(state[name])
+    for statement in reversed(statements):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        if names:
+            return canonical(state[names[-1]]) if names[-1] in state else None
+    return None
+
+
+def _as_answer(statement: ast.stmt) -> ast.stmt:
+    if isinstance(statement, ast.Return) and statement.value is not None:
+        return ast.Assign([ast.Name("answer", ast.Store())], statement.value, lineno=0)
+    return statement
+
+
+def _is_remark(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

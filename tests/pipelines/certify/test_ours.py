@@ -1,0 +1,44 @@
+"""Our own verifiers on their suites: nothing runs, dies or hangs, nothing wrong is accepted, nothing right refused."""
+
+import pytest
+
+from pipelines.certify.report import Certificate
+from pipelines.certify.rows import SECTIONS, Section
+from pipelines.certify.run import certify
+from pipelines.certify.suites import SUITE_OF, SUITES, chosen
+from pipelines.certify.trial import Limits, Subject
+from pipelines.verify import VERIFIERS
+
+
+def certified(name: str, *sections: Section, **options: object) -> Certificate:
+    return certify(
+        Subject(name, options), lambda _: chosen(name, None, None, frozenset(sections)), limits=Limits(late_seconds=1.5)
+    )
+
+
+def wrong(found: Certificate) -> list[tuple[str, str, str]]:
+    return [(result.row.name, result.row.shown(), result.line()) for result in found.failing()]
+
+
+def test_every_suite_belongs_to_a_verifier_of_ours() -> None:
+    assert set(SUITE_OF.values()) == set(SUITES)
+    assert set(SUITE_OF) <= set(VERIFIERS)
+
+
+@pytest.mark.parametrize("name", sorted(set(SUITES) - {"code"}))
+def test_no_attack_and_no_lie_gets_through(name: str) -> None:
+    sections: list[Section] = [section for section in SECTIONS if section not in ("denial_of_service", "policy")]
+    assert wrong(certified(name, *sections)) == []
+
+
+def test_number_survives_denial_of_service() -> None:
+    found = certified("number", "denial_of_service")
+    assert wrong(found) == []
+    assert len(found.results) > 200
+
+
+@pytest.mark.sandbox
+def test_code_is_clean_on_the_whole_suite() -> None:
+    found = certified("code", cpu_seconds=1)
+    assert wrong(found) == []
+    assert {row["section"] for row in found.sections()} == set(SECTIONS)

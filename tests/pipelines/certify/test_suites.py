@@ -1,0 +1,58 @@
+"""What the suites hold: counts, distinct rows, both orders, marks that are filled in, a verifier's own suite."""
+
+from collections import Counter
+from fractions import Fraction
+
+import pytest
+
+from pipelines.certify.rows import SECTIONS
+from pipelines.certify.suites import SUITES, chosen, math_suite, number_suite
+from pipelines.certify.tables.math_different import DIFFERENT
+from pipelines.certify.tables.math_equal import EQUAL
+from storage.errors import SetupError
+
+
+def test_the_math_suite_has_every_section_in_force() -> None:
+    counts = Counter(row.section for row in math_suite().rows)
+    assert set(counts) | {"threads"} == set(SECTIONS)
+    assert counts["equivalence"] >= 400
+    assert counts["non_equivalence"] >= 500
+    assert counts["denial_of_service"] >= 250
+    assert counts["code_execution"] >= 300
+    assert counts["tampering"] >= 100
+
+
+def test_no_row_twice_and_no_pair_in_two_tables() -> None:
+    for make in SUITES.values():
+        rows = [(row.prompt, row.reference, row.text, row.tests) for row in make().rows]
+        assert [row for row, count in Counter(rows).items() if count > 1] == []
+    pairs = [frozenset(pair) for table in (EQUAL, DIFFERENT) for group in table.values() for pair in group]
+    assert [pair for pair, count in Counter(pairs).items() if count > 1] == []
+
+
+def test_plain_numbers_are_filed_right_by_exact_arithmetic() -> None:
+    checked = 0
+    for row in number_suite().rows:
+        if row.section in ("equivalence", "non_equivalence"):
+            try:
+                sides = [Fraction(text.replace(",", "").replace("−", "-")) for text in (row.reference, row.text[7:-1])]
+            except ValueError:
+                continue
+            checked += 1
+            assert (sides[0] == sides[1]) == (row.section == "equivalence"), row
+    assert checked > 60
+
+
+def test_a_suite_is_asked_for_declared_or_known_by_name() -> None:
+    assert chosen("any.py:Verifier", "number", "math", frozenset()).name == "number"
+    assert chosen("any.py:Verifier", None, "math", frozenset()).name == "math"
+    assert chosen("number", None, None, frozenset()).name == "number"
+    with pytest.raises(SetupError, match=r"does not say which suite.*Valid: .*math.*--suite"):
+        chosen("any.py:Verifier", None, None, frozenset())
+    with pytest.raises(SetupError, match="Did you mean 'math'"):
+        chosen("math", "maths", None, frozenset())
+
+
+def test_sections_can_be_chosen() -> None:
+    rows = chosen("math", None, None, frozenset({"always_equal"})).rows
+    assert {row.section for row in rows} == {"always_equal"}
