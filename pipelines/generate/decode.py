@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.generate.sampling import Draws, Floats, Knobs, draw, uniforms
+from pipelines.generate.sampling import Draws, Floats, Knobs, Uniforms, draw
 from pipelines.generate.session import Prefix, Session
 from pipelines.generate.vocabulary import Vocabulary
 from storage.records import Request
@@ -52,6 +52,7 @@ class Lane:
         self._waiting: deque[tuple[Request, tuple[int, ...]]] = deque()
         self._prefix: tuple[tuple[int, ...], Prefix] | None = None
         self._knobs = _knobs([])
+        self._uniforms = Uniforms()
         self._clock = 0.0
 
     def run(self) -> Iterator[Row]:
@@ -109,7 +110,7 @@ class Lane:
 
     def _new_row(self, request: Request, ids: tuple[int, ...]) -> Row:
         limit = min(request.sampling.max_tokens, self._session.files.context - len(ids))
-        return Row(request, ids, limit, uniforms(request.seed, limit), self._clock)
+        return Row(request, ids, limit, self._uniforms.of(request.seed, limit), self._clock)
 
     def _note(self, rows: list[Row], draws: Draws) -> None:
         """Add the drawn tokens to their rows and mark those that end with it."""

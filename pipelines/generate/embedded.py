@@ -62,6 +62,11 @@ class Embedded:
         """The marked-up text the model sees."""
         return render_chat(prompt)
 
+    def prompt_tokens(self, rendered: str) -> int:
+        """How many tokens a rendered prompt is."""
+        _, vocabulary = self._loaded()
+        return len(vocabulary.encode(rendered))
+
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """One completion per request, as they finish. A prompt too long for the context gives an empty text, cut short."""
         for sampling in {request.sampling for request in requests}:

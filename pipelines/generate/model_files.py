@@ -5,6 +5,8 @@ Reads only; knows neither onnxruntime nor sampling.
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,15 +38,13 @@ class ModelFiles:
     def open(cls, model: str) -> "ModelFiles":
         """The folder at a path, seen from the working directory or else from the checkout."""
         folder = _found(model)
-        digest = hashlib.sha256()
-        for name in NEEDED:
-            digest.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
+        digest = digest_files(folder, NEEDED)
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             heads, width = config["num_attention_heads"], config["hidden_size"]
             return cls(
                 folder=folder,
-                digest=digest.hexdigest()[:32],
+                digest=digest,
                 layers=config["num_hidden_layers"],
                 heads=config.get("num_key_value_heads", heads),
                 head_dim=config.get("head_dim", width // heads),
@@ -56,6 +56,23 @@ class ModelFiles:
             raise SetupError(f"{model}/config.json is not JSON.", next_command="write the model folder again") from error
         except KeyError as error:
             raise SetupError(f"{model}/config.json has no {error}.", next_command="write the model folder again") from error
+
+
+def digest_files(folder: Path, names: Sequence[str]) -> str:
+    """The digest of some files of a folder, names and contents in this order: 32 hex digits."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(name.encode() + b"\0" + _sha256(folder / name))
+    return digest.hexdigest()[:32]
+
+
+def _sha256(path: Path) -> bytes:
+    """A file's SHA-256; a link into Hugging Face's cache is named after it, which spares reading gigabytes."""
+    target = path.resolve().name if path.is_symlink() else ""
+    if re.fullmatch(r"[0-9a-f]{64}", target) and path.resolve().parent.name == "blobs":
+        return bytes.fromhex(target)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _found(model: str) -> Path:

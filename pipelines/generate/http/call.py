@@ -1,0 +1,104 @@
+"""One call of `groups`: its requests on the way out and its replies on the way back, between two threads.
+
+The loop's thread takes jobs and puts completions; the caller's thread takes whatever has arrived. Knows no sockets.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from storage.records import Attempt, Completion, Request
+
+Heard = Callable[[Sequence[Attempt]], None]
+
+
+def ignore(attempts: Sequence[Attempt]) -> None:
+    """The default listener of attempts: nobody listens."""
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One request and how often it was tried."""
+
+    request: Request
+    call: "Call"
+    tried: int = 0
+
+
+@dataclass(slots=True)
+class _Sum:
+    count: int = 0
+    seconds: float = 0.0
+    completion_id: str = ""
+
+
+class Call:
+    """The requests of one caller. `waiting`: jobs by prompt, that no replica has yet."""
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self.waiting = by_prompt(self, requests)
+        self.left = len(requests)
+        self.under_way = 0
+        self.error: BaseException | None = None
+        self._arrived: list[Completion] = []
+        self._over = not requests
+        self._changed = threading.Condition()
+        self._attempts: dict[tuple[str, str], _Sum] = {}
+
+    # The loop's side.
+
+    def put(self, completion: Completion) -> None:
+        """A reply has come."""
+        with self._changed:
+            self._arrived.append(completion)
+            self.left -= 1
+            if self.left == 0:
+                self._over = True
+            self._changed.notify()
+
+    def end(self) -> None:
+        """Nothing more will come; `error` says why."""
+        with self._changed:
+            self._over = True
+            self._changed.notify()
+
+    def tried(self, replica: str, outcome: str, seconds: float, completion_id: str) -> None:
+        """Count an attempt."""
+        with self._changed:
+            found = self._attempts.get((replica, outcome))
+            if found is None:
+                found = self._attempts[replica, outcome] = _Sum()
+            found.count += 1
+            found.seconds += seconds
+            found.completion_id = completion_id
+
+    # The caller's side.
+
+    def take(self) -> list[Completion]:
+        """All that has arrived, waiting for the first; empty at the end."""
+        with self._changed:
+            while not self._arrived and not self._over:
+                self._changed.wait()
+            arrived, self._arrived = self._arrived, []
+            return arrived
+
+    def take_rest(self) -> list[Completion]:
+        """What has arrived and will not be taken: its caller leaves."""
+        with self._changed:
+            arrived, self._arrived = self._arrived, []
+            return arrived
+
+    def attempts(self) -> list[Attempt]:
+        """What was counted since the last time."""
+        with self._changed:
+            found, self._attempts = self._attempts, {}
+            return [Attempt(*key, sums.count, sums.seconds, sums.completion_id) for key, sums in found.items()]
+
+
+def by_prompt(call: Call, requests: Sequence[Request]) -> "deque[deque[Job]]":
+    """Jobs of one prompt together, prompts in order of first appearance."""
+    groups: dict[str, deque[Job]] = {}
+    for request in requests:
+        groups.setdefault(request.prompt_id, deque()).append(Job(request, call))
+    return deque(groups.values())

@@ -1,0 +1,110 @@
+"""One request to one server and back: sockets, headers, timeouts. A reply or a Failure, never another exception of aiohttp.
+
+Knows no retries and no replicas beyond the one it is given.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipelines.generate.http.failures import Failure, of_exception, of_status
+from pipelines.generate.http.replicas import Replica
+from pipelines.generate.http.route import proxy_of, tls_of
+from pipelines.generate.http.settings import HttpSettings
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+    from yarl import URL
+
+MOST_BODY = 64 << 20  # bytes of one reply
+MOST_ERROR = 64 << 10
+PROBE_SECONDS = 10.0
+
+
+class Exchange:
+    """A connection pool to all servers. Made inside the event loop that uses it."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(
+            total=settings.reply_seconds + settings.connect_seconds, sock_connect=settings.connect_seconds
+        )
+        self._session: ClientSession = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            timeout=timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Content-Type": "application/json", "User-Agent": "rollmill"},
+        )
+        self._targets: dict[tuple[str, str], tuple[URL, Mapping[str, Any]]] = {}
+        self._proxies = settings.proxies
+        self._probing = aiohttp.ClientTimeout(total=PROBE_SECONDS)
+
+    async def post(self, replica: Replica, path: str, body: bytes) -> bytes:
+        """The body of a reply with status 200."""
+        return await self._ask("POST", replica, path, data=body)
+
+    async def models(self, replica: Replica) -> bytes:
+        """What /models says."""
+        return await self._ask("GET", replica, "models", timeout=self._probing)
+
+    def _target(self, replica: Replica, path: str) -> "tuple[URL, Mapping[str, Any]]":
+        """Where a request goes, and its options: headers, certificates, proxy."""
+        key = replica.server.url, path
+        if key not in self._targets:
+            url, headers = _target(replica, path)
+            proxy = proxy_of(replica.server.url) if self._proxies else None
+            self._targets[key] = url, {"headers": headers, "proxy": proxy, **tls_of(replica.server)}
+        return self._targets[key]
+
+    async def close(self) -> None:
+        """Release the sockets."""
+        await self._session.close()
+
+    async def _ask(self, method: str, replica: Replica, path: str, **more: Any) -> bytes:
+        try:
+            url, how = self._target(replica, path)
+            # A redirect could carry the key to another host.
+            async with self._session.request(method, url, allow_redirects=False, **how, **more) as response:
+                return await _body(response)
+        except Failure:
+            raise
+        except Exception as error:
+            raise of_exception(error) from None
+
+
+def _target(replica: Replica, path: str) -> "tuple[URL, Mapping[str, str]]":
+    """Where a request goes, and with which headers."""
+    from yarl import URL
+
+    base, _, query = replica.server.url.partition("?")
+    url = URL(f"{base.rstrip('/')}/{path}{f'?{query}' if query else ''}")
+    return url, {} if replica.key is None else {"Authorization": f"Bearer {replica.key}"}
+
+
+async def _body(response: "ClientResponse") -> bytes:
+    if response.status == 200:
+        return await _read(response, MOST_BODY)
+    try:
+        said = await _read(response, MOST_ERROR)
+    except Failure:
+        raise
+    except Exception:  # the status is news enough
+        said = b""
+    if 300 <= response.status < 400:
+        raise Failure(f"http_{response.status}", "the server redirects", again=False, status=response.status)
+    raise of_status(response.status, response.headers, said)
+
+
+async def _read(response: "ClientResponse", most: int) -> bytes:
+    """The whole body; Failure where it is larger than any answer."""
+    if response.content_length is not None and response.content_length <= most:
+        return await response.read()
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > most:
+            response.close()
+            raise Failure("too_large", f"a body of more than {most >> 20 or 1} MiB")
+        parts.append(part)
+    return b"".join(parts)

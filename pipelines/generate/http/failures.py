@@ -1,0 +1,98 @@
+"""What can go wrong with one request, sorted by what is to be done. Knows aiohttp's exceptions and HTTP's statuses.
+
+A failure that may pass is an attempt: recorded, waited for, tried again. One that will not pass (a wrong key, an unknown
+model, a malformed body) stops the command at once.
+"""
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+MOST_DETAIL = 300
+AGAIN = frozenset({408, 409, 425, 429})
+CONGESTED = frozenset({429, 503, 529})
+# Spent money comes back with status 429 too, and waiting does not mend it.
+FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "invalid_api_key", "model_not_found"})
+
+
+@dataclass
+class Failure(Exception):  # noqa: N818 - one attempt's end, usually not the request's
+    """One attempt that gave no reply. `kind` is from a small set and is what gets counted.
+
+    `again`: another try may help. `after`: seconds that the server asked for. `congested`: it has too much to do. `down`:
+    nothing listens there.
+    """
+
+    kind: str
+    detail: str = ""
+    again: bool = True
+    after: float | None = None
+    congested: bool = False
+    down: bool = False
+    status: int | None = None
+    code: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+
+def of_exception(error: BaseException) -> Failure:
+    """The failure behind what aiohttp raised."""
+    import aiohttp
+
+    said = f"{type(error).__name__}: {error}"[:MOST_DETAIL]
+    if isinstance(error, aiohttp.InvalidURL):
+        return Failure("bad_url", said, again=False)
+    if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)):
+        return Failure("tls", said, again=False)
+    if isinstance(error, (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)):
+        return Failure("no_connection", said, down=True)
+    if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
+        return Failure("timeout", "no whole reply in time", congested=True)
+    if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
+        return Failure("cut_off", said)
+    return Failure("broken_reply", said, again=isinstance(error, (aiohttp.ClientError, OSError)))
+
+
+def of_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """The failure behind a status that is not 200."""
+    code, message = error_of(body)
+    detail = f"{message or 'no message'}"[:MOST_DETAIL]
+    again = (status in AGAIN or status >= 500) and code not in FINAL_CODES
+    after = retry_after(headers.get("Retry-After"), time.time()) if again else None
+    return Failure(
+        f"http_{status}", detail, again, after, congested=status in CONGESTED and again, status=status, code=code
+    )
+
+
+def error_of(body: bytes) -> tuple[str | None, str]:
+    """(code, message) of an error body of any usual form; of anything else its beginning as text."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return None, body[:MOST_DETAIL].decode("utf-8", "replace").strip()
+    found: Any = data.get("error", data) if isinstance(data, dict) else data
+    if not isinstance(found, dict):
+        return None, str(found)[:MOST_DETAIL]
+    code = found.get("code") or found.get("type")
+    message = found.get("message") or found.get("detail") or found
+    return (code if isinstance(code, str) else None), str(message)[:MOST_DETAIL]
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds that a Retry-After header asks for, given as seconds or as an HTTP date; None where it says nothing."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

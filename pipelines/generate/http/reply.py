@@ -1,0 +1,207 @@
+"""What a server answered, from the bytes of a body to checked values. What is odd is left out and noted, never trusted.
+
+A body that holds no answer at all is a Failure, which is an attempt. Knows no sockets and no requests beyond their limit.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.generate.http.failures import Failure, error_of
+from storage.records import FinishReason, Message
+
+FINISHED: Mapping[str, FinishReason] = {
+    "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
+    "tool_calls": "stop", "function_call": "stop", "tool_use": "stop",
+    "length": "length", "max_tokens": "length",
+    "content_filter": "length",  # cut short, though not by us: never a whole answer
+}  # fmt: skip
+PLAIN = frozenset({"stop", "length"})
+UNFINISHED = frozenset({"abort", "aborted", "error", "cancelled", "canceled"})
+MOST_TOKENS = 2**31
+MOST_NOTE = 200
+
+
+@dataclass(slots=True)
+class Answer:
+    """One choice of a reply. `notes`: what a reader of the row should know of it."""
+
+    text: str
+    finish: FinishReason
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cached: int = 0
+    reasoning: str | None = None
+    messages: tuple[Message, ...] | None = None
+    prompt_token_ids: tuple[int, ...] | None = None
+    token_ids: tuple[int, ...] | None = None
+    logprobs: tuple[float, ...] | None = None
+    top_logprobs: str | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
+    """The answer in a body of status 200; Failure where there is none."""
+    data = _object(body)
+    choice = _choice(data, body)
+    said = choice.get("message")
+    message: Mapping[str, Any] = said if isinstance(said, dict) else {}
+    text = _text(message.get("content") if message else choice.get("text"))
+    if text is None and not message:
+        raise Failure("no_choices", "a choice has neither message nor text")
+    answer = Answer(text or "", "stop")
+    _counts(answer, data, max_tokens)
+    _ids(answer, choice, data)
+    _finish(answer, choice.get("finish_reason"), max_tokens)
+    _parts(answer, message, choice)
+    _logprobs(answer, choice.get("logprobs"))
+    served = data.get("model")
+    if isinstance(served, str) and served != model:
+        answer.notes["served_model"] = served[:MOST_NOTE]
+    if isinstance(data.get("system_fingerprint"), str):
+        answer.notes["system_fingerprint"] = data["system_fingerprint"][:MOST_NOTE]
+    return answer
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise Failure("not_json", f"{str(error)[:80]}; it begins {body[:60]!r}") from None
+    if not isinstance(data, dict):
+        raise Failure("not_json", f"a JSON {type(data).__name__} where an object belongs")
+    return data
+
+
+def _choice(data: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
+    """The first choice. Some servers send their errors with status 200."""
+    choices = data.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        said = error_of(body)[1] if data.get("error") else f"keys {sorted(data)[:8]}"
+        raise Failure("error_in_reply" if data.get("error") else "no_choices", said)
+    return choices[0]
+
+
+def _text(content: Any) -> str | None:
+    """A content that is a text, or a list of parts with texts."""
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else None
+
+
+def _counts(answer: Answer, data: Mapping[str, Any], max_tokens: int) -> None:
+    """Token counts where they are possible ones; others are noted, not believed."""
+    usage = data.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    answer.tokens_in = _count(usage, "prompt_tokens", answer)
+    answer.tokens_out = _count(usage, "completion_tokens", answer)
+    details = usage.get("prompt_tokens_details")
+    if isinstance(details, dict):
+        answer.cached = _count(details, "cached_tokens", answer) or 0
+    inside = usage.get("completion_tokens_details")
+    if isinstance(inside, dict) and (reasoned := _count(inside, "reasoning_tokens", answer)):
+        answer.notes["reasoning_tokens"] = reasoned
+    if answer.tokens_out is not None and answer.tokens_out > max_tokens:
+        answer.notes["counted"] = f"completion_tokens {answer.tokens_out}, asked for {max_tokens} at most"
+
+
+def _count(usage: Mapping[str, Any], key: str, answer: Answer) -> int | None:
+    value = usage.get(key)
+    if value is None:
+        return None
+    if type(value) is int and 0 <= value < MOST_TOKENS:
+        return value
+    answer.notes["counted"] = f"{key} {str(value)[:40]!r}"
+    return None
+
+
+def _ids(answer: Answer, choice: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Token ids where the server gives them (vLLM's return_token_ids); they overrule its own count."""
+    answer.token_ids = _id_list(choice.get("token_ids"))
+    answer.prompt_token_ids = _id_list(choice.get("prompt_token_ids") or data.get("prompt_token_ids"))
+    if answer.token_ids is not None and answer.tokens_out != len(answer.token_ids):
+        if answer.tokens_out is not None:
+            answer.notes["counted"] = f"completion_tokens {answer.tokens_out}, {len(answer.token_ids)} token ids"
+        answer.tokens_out = len(answer.token_ids)
+
+
+def _id_list(value: Any) -> tuple[int, ...] | None:
+    good = isinstance(value, list) and value and all(type(item) is int and 0 <= item < MOST_TOKENS for item in value)
+    return tuple(value) if good else None
+
+
+def _finish(answer: Answer, said: Any, max_tokens: int) -> None:
+    """Why it ended; where the server does not say, by the count."""
+    if said in UNFINISHED:
+        raise Failure("aborted", f"finish_reason {said}")
+    known = isinstance(said, str) and said in FINISHED
+    full = answer.tokens_out is not None and answer.tokens_out >= max_tokens
+    answer.finish = FINISHED[said] if known else "length" if full else "stop"
+    if said not in PLAIN:
+        answer.notes["finish_reason"] = said[:MOST_NOTE] if isinstance(said, str) else None
+    if said == "length" and answer.tokens_out is not None and answer.tokens_out < max_tokens:
+        answer.notes["cause"] = f"the context was full after {answer.tokens_out} of {max_tokens} tokens"
+
+
+def _parts(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
+    """What is beside the text: reasoning, a refusal, tool calls."""
+    for key in ("reasoning_content", "reasoning"):
+        value = message.get(key) or choice.get(key)
+        if isinstance(value, str) and value:
+            answer.reasoning = value
+            break
+    if isinstance(message.get("refusal"), str):
+        answer.notes["refusal"] = message["refusal"][:MOST_NOTE]
+        answer.text = answer.text or message["refusal"]
+    calls = [call for call in map(_tool_call, _list(message.get("tool_calls"))) if call is not None]
+    old = _tool_call({"function": message.get("function_call")})
+    calls += [old] if old is not None and not calls else []
+    if calls:
+        said = [Message("assistant", answer.text)] if answer.text else []
+        answer.messages = (*said, *calls)
+
+
+def _tool_call(call: Any) -> Message | None:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        return None
+    given = function.get("arguments")
+    arguments = given if isinstance(given, str) else json.dumps(given)
+    return Message("assistant", arguments, kind="tool_call", name=function["name"])
+
+
+def _logprobs(answer: Answer, found: Any) -> None:
+    """Log-probabilities of the chosen tokens and of the top ones, in either API's form; all or none."""
+    if not isinstance(found, dict):
+        return
+    content = found.get("content")
+    if isinstance(content, list):
+        chosen: list[Any] = [item.get("logprob") if isinstance(item, dict) else None for item in content]
+        tops = [_pairs(item) for item in content]
+    else:
+        chosen = _list(found.get("token_logprobs"))
+        tops = [list(top.items()) if isinstance(top, dict) else [] for top in _list(found.get("top_logprobs"))]
+    if not chosen:
+        return
+    if not all(_is_number(value) for value in chosen):
+        answer.notes["logprobs"] = "not all finite numbers"
+        return
+    answer.logprobs = tuple(float(value) for value in chosen)
+    if any(tops) and all(_is_number(value) for top in tops for _, value in top):
+        answer.top_logprobs = json.dumps(tops, separators=(",", ":"))
+
+
+def _pairs(item: Any) -> list[tuple[str, Any]]:
+    tops = _list(item.get("top_logprobs")) if isinstance(item, dict) else []
+    return [(str(top.get("token")), top.get("logprob")) for top in tops if isinstance(top, dict)]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)

@@ -1,0 +1,189 @@
+"""The engine `openai`: any server that speaks OpenAI's API (vLLM, SGLang, llama.cpp, Ollama, hosted ones), one or several.
+
+Requests run in an event loop of its own thread; callers see an iterator. Replies come in groups, so that a caller can make
+a group durable in one write; until it takes the next group, those replies count as under way. Knows no workspace.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from pipelines.generate.embedded import check_sampling
+from pipelines.generate.http.ask import ENGINE, Asker
+from pipelines.generate.http.call import Call, Heard, ignore
+from pipelines.generate.http.complaints import Complaints
+from pipelines.generate.http.dispatch import Dispatcher
+from pipelines.generate.http.exchange import Exchange
+from pipelines.generate.http.replicas import Replica
+from pipelines.generate.http.settings import HttpSettings, Secrets
+from pipelines.generate.http.wire import SEED_BITS, Wire
+from storage.errors import SetupError
+from storage.records import Completion, Prompt, Request
+
+T = TypeVar("T")
+CLOSE_SECONDS = 10.0
+
+
+class OpenAI:
+    """A Generator over HTTP. Every option but `http` is the recipe's; `http` is what a profile says of servers."""
+
+    engine = ENGINE
+    spooled = True
+
+    def __init__(  # noqa: PLR0913 (a recipe's options, all by name)
+        self,
+        model: str,
+        *,
+        api: str = "chat",
+        system: str | None = None,
+        revision: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+        logprobs: int | None = None,
+        reasoning: bool | str | None = None,
+        seed_bits: int = SEED_BITS,
+        limit: str = "max_tokens",
+        http: HttpSettings | None = None,
+    ) -> None:
+        self._wire = Wire(model, api, system, revision, dict(extra or {}), logprobs, reasoning, seed_bits, limit)
+        self._settings = http or HttpSettings()
+        self.model = model
+        self.model_digest = self._wire.digest()
+        self._last: tuple[Prompt | None, str] = None, ""
+        self._running: _Loop | None = None
+        self._lock = threading.Lock()
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """What is known of the model: names and what the recipe declares. No promise that the weights stayed the same."""
+        wire = self._wire
+        return {
+            "engine": self.engine,
+            "model": self.model_digest,
+            "name": wire.model,
+            "revision": wire.revision or "not declared",
+            "api": wire.api,
+            "promise": "names and options only: a server's weights, template and kernels are its own",
+        }
+
+    def render(self, prompt: Prompt) -> str:
+        """The prompt as it is sent; the last one is remembered, as all samples of a prompt ask for it."""
+        last, rendered = self._last
+        if last is not prompt:
+            rendered = self._wire.render(prompt)
+            self._last = prompt, rendered
+        return rendered
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """One completion per request, as they come."""
+        for group in self.groups(requests):
+            yield from group
+
+    def groups(self, requests: Sequence[Request], heard: Heard = ignore) -> Generator[Sequence[Completion], None, None]:
+        """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
+
+        `heard` is told of every attempt, summed up. SetupError once a request was tried in vain; replies come first.
+        """
+        for sampling in {request.sampling for request in requests}:
+            check_sampling(sampling)
+        if not requests:
+            return
+        loop, call = self._started(), Call(requests)
+        unsaved = 0
+        loop.soon(loop.dispatcher.add, call)
+        try:
+            while group := call.take():
+                unsaved = len(group)
+                heard(call.attempts())
+                yield group
+                loop.soon(loop.dispatcher.saved, unsaved)
+                unsaved = 0
+        finally:
+            loop.soon(loop.dispatcher.forget, call, unsaved)
+            heard(call.attempts())
+        if call.error is not None:
+            raise call.error
+
+    def interrupt(self) -> None:
+        """Give up what is under way, from any thread: every call of `groups` raises Interrupted."""
+        self._wait_no_more()
+        if self._running is not None:
+            self._running.soon(self._running.dispatcher.interrupt)
+
+    def wind_down(self) -> None:
+        """Send nothing more, from any thread: every call of `groups` gives what still arrives, then raises Interrupted."""
+        self._wait_no_more()
+        if self._running is not None:
+            self._running.soon(self._running.dispatcher.wind_down)
+
+    def close(self) -> None:
+        """End the loop's thread and its connections; a later call starts them anew."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    def _wait_no_more(self) -> None:
+        if self._running is None and self._settings.local is not None:
+            self._settings.local.interrupt()
+
+    def _started(self) -> "_Loop":
+        settings = self._settings
+        running = self._running
+        if running is not None:
+            return running
+        servers = settings.serving(self.model)
+        if settings.local is not None and settings.starts(self.model):  # may take minutes: not under the lock
+            servers = (*servers, *settings.local.serving(self.model, self._lost))
+            settings = replace(settings, patience=max(settings.patience, settings.local.patience(self.model)))
+        with self._lock:
+            if self._running is None:
+                secrets = Secrets()
+                replicas = [Replica(server, secrets.learn(server)) for server in servers]
+                self._running = _Loop(replicas, settings, self._wire, secrets)
+            return self._running
+
+    def _lost(self, error: SetupError) -> None:
+        """The last of the servers that were started for us is gone for good; from any thread."""
+        running = self._running
+        if running is not None and not self._settings.serving(self.model):
+            running.soon(running.dispatcher.fail, error)
+
+
+class _Loop:
+    """An event loop in a thread, with everything that lives in it."""
+
+    dispatcher: Dispatcher
+
+    def __init__(self, replicas: Sequence[Replica], settings: HttpSettings, wire: Wire, secrets: Secrets) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="openai-loop", daemon=True)
+        self._thread.start()
+        complaints = Complaints(wire.model, secrets)
+        self._asker = Asker(wire, settings, secrets, complaints)
+        self._wait(self._begin(replicas, settings, complaints))
+
+    async def _begin(self, replicas: Sequence[Replica], settings: HttpSettings, complaints: Complaints) -> None:
+        self._asker.exchange = Exchange(settings)
+        self.dispatcher = Dispatcher(replicas, settings, complaints)
+        self.dispatcher.ask, self.dispatcher.probe = self._asker.ask, self._asker.probe
+
+    def soon(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Run something in the loop's thread; nothing where the loop is closed."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(work, *arguments)
+
+    def close(self) -> None:
+        """End everything in the loop, then the loop."""
+        self._wait(self._finish())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CLOSE_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+    async def _finish(self) -> None:
+        await self.dispatcher.close()
+        await self._asker.exchange.close()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(CLOSE_SECONDS)

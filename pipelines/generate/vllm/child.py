@@ -1,0 +1,221 @@
+"""One child process with vLLM in it, as the host sees it: started, spoken to, watched, ended.
+
+A thread of its own starts it and reads from it: the kernel ties a child to the thread that made it, and this one lives as
+long as the child. Between the two stands the guard, which leaves no process of vLLM's behind. Knows no requests.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.generate.vllm.guest.frames import Message, receive, send
+from pipelines.generate.vllm.settings import CHECKOUT, MAKE, VllmSettings
+from storage.errors import SetupError
+
+GUEST, GUARD = Path(__file__).parent / "guest", Path(__file__).parents[1] / "guard.py"
+# The guest's modules under their own names, without what our packages import: that interpreter has none of it.
+BOOT = (
+    "import sys, types\n"
+    "for name in ('pipelines', 'pipelines.generate', 'pipelines.generate.vllm', 'pipelines.generate.vllm.guest'):\n"
+    "    sys.modules[name] = types.ModuleType(name)\n"
+    "    sys.modules[name].__path__ = [sys.argv[2] + '/' + name.replace('.', '/')]\n"
+    "from pipelines.generate.vllm.guest.serve import main\n"
+    "sys.exit(main())\n"
+)
+TAIL_LINES, TAIL_WIDTH = 12, 300
+NOISE = (" INFO ", " WARNING ", "resource_tracker", "warnings.warn(")  # what stands after the reason in most logs
+STOP_SECONDS, END_SECONDS = 20.0, 5.0
+
+
+class Child:
+    """Begin it, `ready()`, then `listen`: the listeners are called from its thread. Close it, in any state."""
+
+    def __init__(self, settings: VllmSettings, setup: Message, env: dict[str, str]) -> None:
+        self._settings, self._setup = settings, setup
+        self._python = settings.interpreter()
+        self._env = env
+        self._log, self._log_from = _log_file(settings.log)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests: BinaryIO | None = None
+        self._lifeline: int | None = None
+        self._writing, self._cutting = threading.Lock(), threading.Lock()
+        self._started = threading.Event()
+        self._first: Message | None = None
+        self._closing = False
+        self._on_message: Callable[[Message], None] = _ignore
+        self._on_end: Callable[[SetupError], None] = _ignore
+        self._ended: SetupError | None = None
+        self._thread = threading.Thread(target=self._live, name="vllm-child", daemon=True)
+        self._thread.start()
+
+    def ready(self) -> Message:
+        """What the child says of its engine, once the model is loaded; SetupError where it never says it."""
+        if not self._started.wait(self._settings.start_seconds):
+            self.close(patience=0.0)
+            raise SetupError(
+                f"vLLM was not ready after {self._settings.start_seconds:g} seconds; {self.last_words()}",
+                next_command="raise vllm.start_seconds in the profile, or look into that log",
+            )
+        if self._first is None or self._first["kind"] != "ready":
+            raise self.failure(self._first)
+        return self._first
+
+    def listen(self, on_message: Callable[[Message], None], on_end: Callable[[SetupError], None]) -> None:
+        """Who is told of messages after the first, and of an end that nobody asked for, even one that has been."""
+        with self._cutting:
+            self._on_message, self._on_end = on_message, on_end
+            ended = self._ended
+        if ended is not None:
+            on_end(ended)
+
+    def send(self, message: Message) -> None:
+        """One message; nothing where the child is gone, which its end tells."""
+        with self._writing:
+            if self._requests is not None and not self._requests.closed:
+                with contextlib.suppress(OSError):
+                    send(self._requests, message)
+
+    def close(self, patience: float = STOP_SECONDS) -> None:
+        """Ask it to stop, then end it and everything it started; safe to call twice."""
+        self._closing = True
+        if patience > 0:
+            self.send({"kind": "stop"})
+            self._thread.join(patience)
+        self._cut()
+        self._thread.join(STOP_SECONDS)
+
+    def failure(self, said: Message | None) -> SetupError:
+        """What to tell the user of a child that failed, and said so or not."""
+        cause = "died" if said is None else str(said.get("cause", "engine"))
+        text = "" if said is None else str(said.get("message", ""))
+        words = {
+            "no_vllm": (f"{self._python} has no vLLM.", MAKE),
+            "no_avx512": ("this CPU has no AVX512, which vLLM's CPU build needs.", "use engine embedded or openai"),
+            "memory": (f"vLLM has too little memory: {text}; {self.last_words()}", MEMORY),
+            "request": (f"vLLM refuses the request: {text}", "mend generate.options in the recipe"),
+            "died": (f"vLLM's process died{self._status()}; {self.last_words()}", MEMORY_OR_LOG),
+        }
+        message, advice = words.get(cause, (f"vLLM failed: {text}; {self.last_words()}", "look into that log"))
+        return SetupError(message, next_command=advice)
+
+    def last_words(self) -> str:
+        """Where the log is and how it ends."""
+        with self._log.open("rb") as file:
+            file.seek(max(self._log_from, self._log.stat().st_size - 65_536))
+            lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines() if line.strip()]
+        telling = [line for line in lines if not any(word in line for word in NOISE)] or lines
+        shown = [line[:TAIL_WIDTH] for line in telling[-TAIL_LINES:]]
+        return f"its log is {self._log}" + (" and ends with\n  " + "\n  ".join(shown) if shown else ", and empty")
+
+    def _status(self) -> str:
+        status = None if self._process is None else self._process.returncode
+        return "" if status is None else f" (signal {status - 128})" if status > 128 else f" (exit status {status})"
+
+    def _live(self) -> None:
+        """The thread: start, read until the end, tell it."""
+        last: Message | None = None
+        try:
+            with self._start() as replies:
+                while (message := receive(replies)) is not None:
+                    last = message
+                    self._hear(message)
+        finally:
+            if self._process is not None and not self._closing:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(END_SECONDS)  # how the child ended is the guard's to tell, before it is cut off
+            self._cut()
+            if self._process is not None:
+                self._process.wait()
+            self._started.set()
+            if not self._closing:
+                self._tell_end(self.failure(last if last is not None and last["kind"] == "failed" else None))
+
+    def _tell_end(self, error: SetupError) -> None:
+        with self._cutting:
+            self._ended, on_end = error, self._on_end
+        on_end(error)
+
+    def _hear(self, message: Message) -> None:
+        if self._first is None:
+            self._first = message
+            if message["kind"] == "ready":
+                self._started.set()
+        else:
+            self._on_message(message)
+
+    def _start(self) -> BinaryIO:
+        """The guard and its child; the stream of its messages."""
+        lifeline, self._lifeline = os.pipe()
+        reading, writing = os.pipe()
+        asked, asking = os.pipe()
+        command = [sys.executable, "-I", str(GUARD), str(lifeline), "--keep", str(writing)]
+        command += [self._python, "-c", BOOT, str(writing), str(CHECKOUT)]
+        try:
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    env=self._environment(),
+                    stdin=asked,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(lifeline, writing),
+                    start_new_session=True,
+                )
+        finally:
+            for fd in (lifeline, writing, asked):
+                os.close(fd)
+        self._requests = open(asking, "wb")  # noqa: PTH123, SIM115 (a descriptor)
+        self.send(self._setup)
+        return open(reading, "rb", buffering=1 << 20)  # noqa: PTH123 (a descriptor)
+
+    def _environment(self) -> dict[str, str]:
+        """The host's variables without those of its own interpreter; nothing of vLLM's goes out to the network."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
+        quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_COLOR": "0"}
+        path = os.pathsep.join([str(GUEST / "plugin"), *filter(None, [self._settings.env.get("PYTHONPATH")])])
+        return {**kept, **quiet, **self._env, **self._settings.env, "PYTHONPATH": path}
+
+    def _cut(self) -> None:
+        """Let go of the lifeline: the guard ends everything, whatever the child is busy with."""
+        with self._cutting:
+            fd, self._lifeline = self._lifeline, None
+            if fd is not None:
+                os.close(fd)
+        with self._writing, contextlib.suppress(OSError):
+            if self._requests is not None:
+                self._requests.close()
+
+
+MEMORY = "lower max_model_len in the recipe, or vllm.max_num_seqs or VLLM_CPU_KVCACHE_SPACE (vllm.env) in the profile"
+MEMORY_OR_LOG = f"the same command again, which asks only for what is missing; where it died of memory, {MEMORY}"
+
+
+def _ignore(_: object) -> None:
+    """Nobody listens yet."""
+
+
+def _log_file(named: str | None) -> tuple[Path, int]:
+    """The log and where this child's part of it begins."""
+    if named is None:
+        fd, made = tempfile.mkstemp(prefix="rollmill-vllm-", suffix=".log")
+        os.close(fd)
+        return Path(made), 0
+    path = Path(named)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path, path.stat().st_size
+
+
+def close_all(children: Sequence[Child]) -> None:
+    """Close several at once, so that their patience is not added up."""
+    threads = [threading.Thread(target=child.close) for child in children]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,245 @@
+"""The engine `vllm`: any model that vLLM runs, in a child process with vLLM's own interpreter, on a GPU or a CPU.
+
+Each request has a seed of its own, samples of a prompt share its prefix, and completions come as they finish. Prompts are
+rendered here, so a finished recipe needs no vLLM. Knows no workspace.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from pipelines.generate.cpu import cpu_level
+from pipelines.generate.embedded import check_sampling
+from pipelines.generate.http.call import Call, Heard, ignore
+from pipelines.generate.http.dispatch import Interrupted
+from pipelines.generate.http.wire import messages_of, plain_text
+from pipelines.generate.vllm.child import Child, close_all
+from pipelines.generate.vllm.desk import Desk
+from pipelines.generate.vllm.folder import find_folder, find_lora, folder_digest
+from pipelines.generate.vllm.guest.frames import Message
+from pipelines.generate.vllm.options import Options
+from pipelines.generate.vllm.reply import Maker
+from pipelines.generate.vllm.settings import VllmSettings
+from pipelines.generate.vllm.setup import environment, setup_message
+from pipelines.generate.vllm.template import ChatTemplate
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.records import Completion, Prompt, Request
+
+ENGINE = "vllm"
+
+
+class Vllm:
+    """A Generator over vLLM. Every option but `vllm` is the recipe's; `vllm` is what a profile says."""
+
+    engine = ENGINE
+    spooled = True
+
+    def __init__(  # noqa: PLR0913 (a recipe's options, all by name)
+        self,
+        model: str,
+        *,
+        api: str = "chat",
+        revision: str | None = None,
+        dtype: str = "auto",
+        max_model_len: int | None = None,
+        quantization: str | None = None,
+        system: str | None = None,
+        chat_template: str | None = None,
+        reasoning: bool | str | None = None,
+        reasoning_parser: str | None = None,
+        guided: Mapping[str, Any] | None = None,
+        lora: str | None = None,
+        logprobs: int | None = None,
+        self_certainty: bool = False,
+        extra: Mapping[str, Any] | None = None,
+        vllm: VllmSettings | None = None,
+    ) -> None:
+        self._options = Options(
+            api=api,
+            revision=revision,
+            dtype=dtype,
+            max_model_len=max_model_len,
+            quantization=quantization,
+            system=system,
+            chat_template=chat_template,
+            reasoning=reasoning,
+            reasoning_parser=reasoning_parser,
+            guided=dict(guided or {}),
+            lora=lora,
+            logprobs=logprobs,
+            self_certainty=self_certainty,
+            extra=dict(extra or {}),
+        )
+        self._settings = vllm or VllmSettings()
+        self._folder = find_folder(model, revision)
+        self._lora = None if lora is None else find_lora(lora)
+        own = self._options.template_text()
+        self._template = ChatTemplate.of(self._folder, own) if api == "chat" else None
+        self.model = model if "/snapshots/" in str(self._folder) else self._folder.name
+        self._last: tuple[Prompt | None, str] = None, ""
+        self._running: _Running | None = None
+        self._starting: _Running | None = None
+        self._lock = threading.Lock()
+
+    @cached_property
+    def model_digest(self) -> str:
+        """The identity of the model, its adapter and the options: their files by content, read once."""
+        parts = [folder_digest(self._folder), None if self._lora is None else folder_digest(self._lora)]
+        return digest128(["vllm", *parts, self._options.identity()])
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """What is known of the engine: packages of its interpreter, processor or device, and how it is spread."""
+        settings = self._settings
+        running = self._running
+        return {
+            "engine": self.engine,
+            "model": self.model_digest,
+            **(settings.packages() or {"vllm": "not known: no interpreter"}),
+            "cpu": cpu_level(),
+            "device": running.facts["device"] if running is not None else "not asked",
+            "dtype": running.facts["dtype"] if running is not None else self._options.dtype,
+            "parallel": f"tensor {settings.tensor_parallel}, data {settings.data_parallel}",
+            "promise": "seeds and options: vLLM's batching may change the last bits of logits, and with them a token",
+        }
+
+    def render(self, prompt: Prompt) -> str:
+        """The text the model sees; the last one is remembered, as all samples of a prompt ask for it."""
+        last, rendered = self._last
+        if last is not prompt:
+            rendered = self._rendered(prompt)
+            self._last = prompt, rendered
+        return rendered
+
+    def prompt_tokens(self, rendered: str) -> int:
+        """How many tokens a rendered prompt takes; without a tokenizer that can be read here, the most that it can take."""
+        clean = rendered.encode("utf-8", errors="replace")
+        if self._tokenizer is None:
+            return len(clean) + 2  # a token holds a byte at least; some tokenizers begin with one or two of their own
+        return len(self._tokenizer.encode(clean.decode(), add_special_tokens=self._template is None).ids)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        path = self._folder / "tokenizer.json"
+        if not path.is_file():
+            return None
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_file(str(path))
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """One completion per request, as they finish."""
+        for group in self.groups(requests):
+            yield from group
+
+    def groups(self, requests: Sequence[Request], heard: Heard = ignore) -> Iterator[Sequence[Completion]]:
+        """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
+
+        `heard` is told that nothing was tried in vain: a child answers or dies. SetupError where it dies, after what came.
+        """
+        for sampling in {request.sampling for request in requests}:
+            check_sampling(sampling)
+        if not requests:
+            return
+        desk, call = self._started().desk, Call(requests)
+        unsaved: Sequence[Completion] = ()
+        desk.add(call)
+        try:
+            while unsaved := call.take():
+                heard(call.attempts())
+                yield unsaved
+                desk.saved(unsaved)
+                unsaved = ()
+        finally:
+            desk.forget(call, unsaved)
+        if call.error is not None:
+            raise call.error
+
+    def interrupt(self) -> None:
+        """Give up what is under way, from any thread: every call of `groups` raises Interrupted."""
+        self._end_start()
+        if (running := self._running) is not None:
+            running.desk.interrupt()
+
+    def wind_down(self) -> None:
+        """Begin nothing more, from any thread: calls of `groups` give what is being drawn, then raise Interrupted."""
+        self._end_start()
+        if (running := self._running) is not None:
+            running.desk.wind_down()
+
+    def close(self) -> None:
+        """End the child and all it started; a later call starts it anew."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    def _rendered(self, prompt: Prompt) -> str:
+        if self._template is None:
+            return plain_text(prompt)
+        return self._template.render(messages_of(prompt, self._options.system), self._options.template_kwargs())
+
+    def _started(self) -> "_Running":
+        """The children, started where there are none or where one of them has died."""
+        with self._lock:
+            if self._running is not None and self._running.dead:
+                self._running.close()
+                self._running = None
+            if self._running is None:
+                digest = None if self._template is None else self._template.digest
+                made = Maker(self.engine, self.model, self.model_digest, digest)
+                message = setup_message(self._folder, self._lora, self._options, self._settings)
+                self._starting = _Running(self._settings, message)
+                try:
+                    self._starting.wait(made)
+                    self._running = self._starting
+                finally:
+                    self._starting = None
+            return self._running
+
+    def _end_start(self) -> None:
+        """Do not wait for a model to load that nobody wants any more."""
+        if (starting := self._starting) is not None:
+            starting.abandon()
+
+
+class _Running:
+    """The children and, once they are ready, the desk before them."""
+
+    desk: Desk
+    facts: Mapping[str, Any]
+
+    def __init__(self, settings: VllmSettings, message: Message) -> None:
+        self.dead = self._abandoned = False
+        certainty = bool(message["certainty_slots"])
+        replicas = range(settings.data_parallel)
+        self._children = [Child(settings, message, environment(settings, at, certainty=certainty)) for at in replicas]
+
+    def wait(self, made: Maker) -> None:
+        """Until every child has loaded its model; SetupError where one cannot, Interrupted where nobody waits any more."""
+        try:
+            said = [child.ready() for child in self._children]
+        except BaseException:
+            self.close()
+            if self._abandoned:
+                raise Interrupted from None
+            raise
+        self.facts = said[0]
+        self.desk = Desk(self._children, [2 * int(facts["max_num_seqs"]) for facts in said], made)
+        for child in self._children:
+            child.listen(self.desk.heard, self._fail)
+
+    def abandon(self) -> None:
+        """End children that have not loaded yet."""
+        self._abandoned = True
+        for child in self._children:
+            child.close(patience=0.0)
+
+    def close(self) -> None:
+        """End all of it."""
+        close_all(self._children)
+
+    def _fail(self, error: SetupError) -> None:
+        self.dead = True
+        self.desk.fail(error)

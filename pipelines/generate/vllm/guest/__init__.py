@@ -1,0 +1,1 @@
+"""What runs in vLLM's interpreter: the standard library and vLLM (with torch and numpy), nothing else of this project's."""

@@ -1,0 +1,84 @@
+"""The message that starts a child: vLLM's engine arguments from the recipe's options and the profile's settings."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pipelines.generate.vllm.guest.frames import Message
+from pipelines.generate.vllm.options import Options
+from pipelines.generate.vllm.settings import VllmSettings
+from storage.errors import SetupError
+
+SLOTS = 8192  # requests that can have a self-certainty at once; a sparse file of 4 MB
+
+
+def setup_message(folder: Path, lora: Path | None, options: Options, settings: VllmSettings) -> Message:
+    """What the child needs to know."""
+    return {
+        "kind": "setup",
+        "engine": _engine(folder, options, settings) | ({} if lora is None else _lora(lora)),
+        "context": options.max_model_len or _context(folder),
+        "add_special_tokens": options.api == "completions",
+        "extra": dict(options.extra),
+        "guided": dict(options.guided),
+        "logprobs": options.logprobs,
+        "reasoning_parser": options.reasoning_parser,
+        "certainty_slots": SLOTS if options.self_certainty else 0,
+        "lora": None if lora is None else str(lora),
+    }
+
+
+def _engine(folder: Path, options: Options, settings: VllmSettings) -> dict[str, Any]:
+    """Arguments of vLLM's EngineArgs; what is None is vLLM's own affair."""
+    chosen = {
+        "quantization": options.quantization,
+        "max_model_len": options.max_model_len,
+        "reasoning_parser": options.reasoning_parser,
+        "gpu_memory_utilization": settings.gpu_memory_utilization,
+        "max_num_seqs": settings.max_num_seqs,
+        "max_num_batched_tokens": settings.max_num_batched_tokens,
+        "enforce_eager": settings.enforce_eager,
+        "logits_processors": ["rollmill_certainty:Certainty"] if options.self_certainty else None,
+    }
+    fixed = {
+        "model": str(folder),
+        "dtype": options.dtype,
+        "tensor_parallel_size": settings.tensor_parallel,
+        "max_logprobs": max(20, options.logprobs or 0),
+        "enable_prefix_caching": True,
+        "disable_log_stats": True,
+        "seed": 0,
+    }
+    return fixed | {key: value for key, value in chosen.items() if value is not None}
+
+
+def _lora(folder: Path) -> dict[str, Any]:
+    """Room for this adapter: vLLM takes ranks of certain sizes only."""
+    try:
+        rank = int(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"])
+    except (ValueError, KeyError, TypeError):
+        raise SetupError(f"{folder.name}/adapter_config.json names no rank r.", next_command="write it again") from None
+    sizes = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+    return {"enable_lora": True, "max_loras": 1, "max_lora_rank": next((size for size in sizes if size >= rank), rank)}
+
+
+def _context(folder: Path) -> int | None:
+    found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
+    return found if isinstance(found, int) else None
+
+
+def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dict[str, str]:
+    """Variables of one child: its devices where there are several engines, and the model runner where it matters.
+
+    The certainty's logits processor speaks the interface of vLLM's first model runner, which is told to run.
+    """
+    found: dict[str, str] = {}
+    if settings.data_parallel > 1:
+        width = settings.tensor_parallel
+        named = os.environ.get("CUDA_VISIBLE_DEVICES")
+        devices = named.split(",") if named else [str(at) for at in range(width * settings.data_parallel)]
+        found["CUDA_VISIBLE_DEVICES"] = ",".join(devices[replica * width : (replica + 1) * width])
+    if certainty:
+        found["VLLM_USE_V2_MODEL_RUNNER"] = "0"
+    return found

@@ -1,0 +1,146 @@
+"""Replies of every server's form are read; what is impossible is noted and left out; what is no answer is a failure."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pipelines.generate.http.failures import Failure
+from pipelines.generate.http.reply import Answer, read_answer
+from storage.records import Message
+
+
+def read(choice: Any, **data: Any) -> Answer:
+    return read_answer(json.dumps({"model": "m", "choices": [choice], **data}).encode(), model="m", max_tokens=16)
+
+
+def said(**message: Any) -> dict[str, Any]:
+    return {"finish_reason": "stop", "message": {"role": "assistant", **message}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"),
+    [
+        (said(content="four"), "four"),
+        ({"text": "four", "finish_reason": "stop"}, "four"),
+        (said(content=[{"type": "text", "text": "fo"}, {"type": "text", "text": "ur"}, 3]), "four"),
+        (said(content=None), ""),
+        (said(content="\ud800"), "\ud800"),
+        (said(content=None, refusal="I cannot."), "I cannot."),
+    ],
+)
+def test_texts(choice: Any, text: str) -> None:
+    assert read(choice).text == text
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish", "note"),
+    [
+        ("stop", "stop", "absent"), ("length", "length", "absent"), ("content_filter", "length", "content_filter"),
+        ("tool_calls", "stop", "tool_calls"), ("eos_token", "stop", "eos_token"), ("odd", "stop", "odd"),
+        (None, "stop", None), (7, "stop", None),
+    ],
+)  # fmt: skip
+def test_finish_reasons(reason: Any, finish: str, note: Any) -> None:
+    answer = read({"message": {"content": "x"}, "finish_reason": reason})
+    assert (answer.finish, answer.notes.get("finish_reason", "absent")) == (finish, note)
+
+
+def test_an_answer_as_long_as_allowed_was_cut_where_the_server_does_not_say() -> None:
+    assert read({"message": {"content": "x"}}, usage={"completion_tokens": 16}).finish == "length"
+
+
+def test_an_answer_that_filled_the_context_says_so() -> None:
+    """vLLM cuts max_tokens to what the context has left, silently."""
+    choice = {"message": {"content": "x"}, "finish_reason": "length"}
+    assert read(choice, usage={"completion_tokens": 15}).notes["cause"] == "the context was full after 15 of 16 tokens"
+    assert "cause" not in read(choice, usage={"completion_tokens": 16}).notes
+
+
+@pytest.mark.parametrize(
+    ("count", "kept", "note"),
+    [
+        (3, 3, None), (0, 0, None), (-1, None, "completion_tokens '-1'"), (2**33, None, "completion_tokens '8589934592'"),
+        (1.5, None, "completion_tokens '1.5'"), ("3", None, "completion_tokens '3'"),
+        (True, None, "completion_tokens 'True'"),
+        (None, None, None), ([], None, "completion_tokens '[]'"),
+        (17, 17, "completion_tokens 17, asked for 16 at most"),
+    ],
+)  # fmt: skip
+def test_token_counts_are_believed_only_where_possible(count: Any, kept: int | None, note: str | None) -> None:
+    answer = read(said(content="x"), usage={"prompt_tokens": 2, "completion_tokens": count})
+    assert (answer.tokens_in, answer.tokens_out, answer.notes.get("counted")) == (2, kept, note)
+
+
+@pytest.mark.parametrize("usage", [None, [], "many", 7])
+def test_a_reply_without_usage_has_no_counts(usage: Any) -> None:
+    assert read(said(content="x"), usage=usage).tokens_out is None
+
+
+def test_token_ids_overrule_the_count() -> None:
+    choice = {**said(content="x"), "token_ids": [5, 6, 7], "prompt_token_ids": [1, 2]}
+    answer = read(choice, usage={"completion_tokens": 9})
+    assert (answer.token_ids, answer.prompt_token_ids, answer.tokens_out) == ((5, 6, 7), (1, 2), 3)
+    assert answer.notes["counted"] == "completion_tokens 9, 3 token ids"
+    assert read({**said(content="x"), "token_ids": [5, "x"]}).token_ids is None
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
+def test_reasoning_is_kept_apart(key: str) -> None:
+    answer = read(said(content="4", **{key: "2 and 2"}))
+    assert (answer.text, answer.reasoning) == ("4", "2 and 2")
+
+
+def test_tool_calls_become_messages() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "add", "arguments": '{"a": 2}'}}
+    answer = read(said(content="Let me see.", tool_calls=[call, {"function": 3}, None]))
+    assert answer.messages == (
+        Message("assistant", "Let me see."),
+        Message("assistant", '{"a": 2}', kind="tool_call", name="add"),
+    )
+    old = read(said(content=None, function_call={"name": "add", "arguments": {"a": 2}}))
+    assert old.messages == (Message("assistant", '{"a": 2}', kind="tool_call", name="add"),)
+
+
+def test_log_probabilities_of_both_apis() -> None:
+    tops = [{"token": "a", "logprob": -0.1}, {"token": "b", "logprob": -2.5}]
+    chat = read({**said(content="a"), "logprobs": {"content": [{"token": "a", "logprob": -0.1, "top_logprobs": tops}]}})
+    plain = read(
+        {
+            "text": "a",
+            "finish_reason": "stop",
+            "logprobs": {"token_logprobs": [-0.1], "top_logprobs": [{"a": -0.1, "b": -2.5}]},
+        }
+    )
+    for answer in (chat, plain):
+        assert answer.logprobs == (-0.1,)
+        assert answer.top_logprobs == '[[["a",-0.1],["b",-2.5]]]'
+
+
+@pytest.mark.parametrize("value", ["-Infinity", "NaN", "null", '"x"'])
+def test_log_probabilities_that_are_no_numbers_are_left_out(value: str) -> None:
+    body = '{"choices": [{"text": "a", "logprobs": {"token_logprobs": [-0.1, VALUE]}}]}'.replace("VALUE", value)
+    answer = read_answer(body.encode(), model="m", max_tokens=4)
+    assert (answer.logprobs, answer.notes["logprobs"]) == (None, "not all finite numbers")
+
+
+def test_another_model_than_was_asked_for_is_noted() -> None:
+    answer = read(said(content="x"), model="m-2026-01", system_fingerprint="fp_1")
+    assert answer.notes == {"served_model": "m-2026-01", "system_fingerprint": "fp_1"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", "not_json"), (b"{", "not_json"), (b"\xff", "not_json"), (b"[" * 100_000, "not_json"), (b"[]", "not_json"),
+        (b"9" * 5000, "not_json"), (b"{}", "no_choices"), (b'{"choices": []}', "no_choices"),
+        (b'{"choices": [3]}', "no_choices"),
+        (b'{"choices": {"0": 1}}', "no_choices"), (b'{"choices": [{}]}', "no_choices"),
+        (b'{"choices": [{"text": 7}]}', "no_choices"), (b'{"error": {"message": "overloaded"}}', "error_in_reply"),
+        (b'{"choices": [{"text": "x", "finish_reason": "abort"}]}', "aborted"),
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_a_failure_that_may_pass(body: bytes, kind: str) -> None:
+    with pytest.raises(Failure) as caught:
+        read_answer(body, model="m", max_tokens=4)
+    assert (caught.value.kind, caught.value.again) == (kind, True)

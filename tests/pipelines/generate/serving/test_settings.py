@@ -1,0 +1,42 @@
+"""The command line and the environment of a server."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.generate.serving import LocalModel
+from storage.errors import SetupError
+
+
+def model(**more: object) -> LocalModel:
+    return LocalModel(Path(sys.executable), "/m/tiny", "tiny", Path("logs"), **more)  # type: ignore[arg-type]
+
+
+def test_the_command_line_is_on_loopback_and_takes_no_sampling_from_the_model() -> None:
+    assert model(args=("--dtype", "float32")).command(8123)[1:] == [
+        *("-m", "vllm.entrypoints.openai.api_server", "--model", "/m/tiny", "--served-model-name", "tiny"),
+        *("--host", "127.0.0.1", "--port", "8123", "--generation-config", "vllm", "--dtype", "float32"),
+    ]
+    assert model(args=("--generation-config", "auto")).command(1).count("--generation-config") == 1
+
+
+def test_the_environment_is_ours_without_keys_and_our_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONPATH", "OTHER_KEY", "KEPT"):
+        monkeypatch.setenv(name, "x")
+    found = model(env={"VLLM_CPU_KVCACHE_SPACE": "1"}, without=("OTHER_KEY",)).environment("secret")
+    assert "PYTHONPATH" not in found
+    assert "OTHER_KEY" not in found
+    assert {name: found[name] for name in ("KEPT", "VLLM_CPU_KVCACHE_SPACE", "VLLM_API_KEY", "DO_NOT_TRACK")} == {
+        "KEPT": "x",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_API_KEY": "secret",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+@pytest.mark.parametrize("arg", ["--port", "--port=1", "--served_model_name", "--api-key=x", "--model"])
+def test_flags_that_are_ours_are_refused(arg: str) -> None:
+    with pytest.raises(SetupError, match="which Rollmill sets itself"):
+        model(args=(arg,)).check()
+    assert "secret" not in repr(model(env={"HF_TOKEN": "secret"}))

@@ -1,0 +1,1 @@
+"""A folder of vLLM's layout."""
