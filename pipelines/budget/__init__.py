@@ -1,17 +1,50 @@
 """How many completions each problem gets: pure planners over tallies. Deliberately know no text, model or workspace.
 
-Every budget has `initial` (n0): the completions with sample indices 0 .. n0-1 that round 0 draws for every problem.
+Every budget has `initial` (n0): the completions with sample indices 0 .. n0-1 that round 0 draws for every problem (0: no
+prefix); and `estimator`, the valid estimate of pass rates from its draws: `prefix` (the first n0 alone),
+`path_counting`, or `none`.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from pipelines.budget.fixed import Fixed
+from pipelines.budget.frontier import Frontier
+from pipelines.budget.gvm import Gvm
+from pipelines.budget.passuntil import PassUntil
 from pipelines.budget.prop2diff import DarsProp2Diff
+from pipelines.budget.router import Router
+from pipelines.budget.sequential import Sequential
 from pipelines.budget.uniform import DarsUniform
 
-BUDGETS: Mapping[str, type[Fixed] | type[DarsUniform] | type[DarsProp2Diff]] = {
+BUDGETS: Mapping[str, type[Any]] = {
     "fixed": Fixed,
     "uniform": DarsUniform,
     "prop2diff": DarsProp2Diff,
+    "gvm": Gvm,
+    "sequential": Sequential,
+    "frontier": Frontier,
+    "passuntil": PassUntil,
+    "router": Router,
 }
-STOP_REASONS = ("target_met", "trial_cap", "budget")
+STOP_REASONS: Mapping[str, str] = {
+    "target_met": "it has the distinct correct solutions that were wanted",
+    "trial_cap": "it was drawn as often as a problem may be",
+    "budget": "the total over all problems is spent",
+    "hopeless": "the chance that it meets its target within the cap is too small, or a kept solution too dear",
+    "frontier": "the level at which the model's pass rate crosses the value is known, or no draws are left",
+    "known": "its pass rate is known to the stated width",
+    "agreed": "its answers on one arm agree (no reference was looked at)",
+}
+__all__ = [
+    "BUDGETS",
+    "STOP_REASONS",
+    "DarsProp2Diff",
+    "DarsUniform",
+    "Fixed",
+    "Frontier",
+    "Gvm",
+    "PassUntil",
+    "Router",
+    "Sequential",
+]

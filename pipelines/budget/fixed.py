@@ -16,6 +16,7 @@ class Fixed:
 
     name = "fixed"
     version = "1"
+    estimator = "prefix"
     initial: int = 8
 
     def __post_init__(self) -> None:

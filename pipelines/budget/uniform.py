@@ -16,6 +16,7 @@ class DarsUniform:
 
     name = "uniform"
     version = "1"
+    estimator = "prefix"
     initial: int = 8
     target: int = 4
     cap: int = 64

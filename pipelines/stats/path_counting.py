@@ -7,7 +7,7 @@ the cap. The rule may look at (drawn, correct) of this problem only; for budgets
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 
 Rule = Callable[[int, int], int]
@@ -30,8 +30,12 @@ def until_target(target: int, cap: int, *, initial: int = 1, step: int = 1) -> R
     return rule
 
 
-def path_counts(rule: Rule, *, cap: int) -> PathCounts:
-    """All stopping points of a rule that never draws more than `cap`, with their path counts (exact integers)."""
+def path_counts(rule: Rule, *, cap: int, wanted: Collection[tuple[int, int]] | None = None) -> PathCounts:
+    """All stopping points of a rule that never draws more than `cap`, with their path counts (exact integers).
+
+    `wanted`: only those of them that are named, which spares most of the work where the cap is large.
+    """
+    named = None if wanted is None else frozenset(wanted)
     open_points: PathCounts = {(0, 0): (0, 1)}
     stopped: PathCounts = {}
     while open_points:
@@ -43,7 +47,7 @@ def path_counts(rule: Rule, *, cap: int) -> PathCounts:
             continue
         if count <= 0 or point[0] + count > cap:
             raise ValueError(f"the rule must draw at least once and at most {cap} in all, asked {count} at {point}")
-        _spread(open_points, point, (first, total), count)
+        _spread(open_points, point, (first, total), _reached(rule, point, count, named))
     return stopped
 
 
@@ -53,11 +57,23 @@ def path_counting_rate(drawn: int, correct: int, counts: PathCounts) -> float | 
     return None if paths is None else float(Fraction(*paths))
 
 
-def _spread(points: PathCounts, start: tuple[int, int], paths: tuple[int, int], count: int) -> None:
-    """Add to every point one round of `count` draws away the paths that reach it through `start`."""
+def _reached(
+    rule: Rule, start: tuple[int, int], count: int, wanted: Collection[tuple[int, int]] | None
+) -> tuple[int, Sequence[int]]:
+    """The size of a round, and the numbers of successes in it that lead where paths are to be counted."""
+    if wanted is None:
+        return count, range(count + 1)
+    drawn, correct = start[0] + count, start[1]
+    ends = [(drawn, correct + gained) for gained in range(count + 1)]
+    return count, [end[1] - correct for end in ends if end in wanted or rule(*end) > 0]
+
+
+def _spread(points: PathCounts, start: tuple[int, int], paths: tuple[int, int], taken: tuple[int, Sequence[int]]) -> None:
+    """Add to every point one round away the paths that reach it through `start`; `taken`: draws, numbers of successes."""
     drawn, correct = start
     first, total = paths
-    for gained in range(count + 1):
+    count, successes = taken
+    for gained in successes:
         ways = math.comb(count, gained)
         begin = math.comb(count - 1, gained - 1) if gained else 0
         new_first = begin if drawn == 0 else first * ways

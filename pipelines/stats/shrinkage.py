@@ -35,14 +35,18 @@ def shrunken_rate(correct: int, judged: int, prior: BetaPrior = JEFFREYS) -> flo
 def fit_prior(correct: Sequence[int], judged: Sequence[int]) -> BetaPrior:
     """The beta prior of greatest beta-binomial likelihood (Griffiths 1973, Biometrics 29), a and b within [0.05, 1000].
 
-    Numbers n_i must not depend on the outcomes. Fewer than two judged problems: the Jeffreys prior. Grid search refined
-    six times, so the answer is a pure function of the counts and needs no optimiser.
+    Numbers n_i must not depend on the outcomes. Fewer than two judged problems: the Jeffreys prior. All right or all wrong:
+    the likelihood has no maximum and would claim that nothing else is possible, so one more problem with one right of two
+    is taken to have been seen. Grid search refined six times, so the answer is a pure function of the counts and needs no
+    optimiser.
     """
     pairs = [(c, n) for c, n in zip(correct, judged, strict=True) if n > 0]
     for c, n in pairs:
         check_counts(c, n)
     if len(pairs) < 2:
         return JEFFREYS
+    if sum(c for c, _ in pairs) in (0, sum(n for _, n in pairs)):
+        pairs.append((1, 2))
     unique, weights = np.unique(np.array(pairs, dtype=np.int64), axis=0, return_counts=True)
     centre, width = np.array([0.0, 0.0]), np.log(1000.0)
     for _ in range(_ROUNDS):

@@ -4,9 +4,9 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.budget import DarsProp2Diff, DarsUniform, Fixed
+from pipelines.budget.simulate import Sample, Subject, run_budget
 from pipelines.budget.tallies import PrefixTally
-from pipelines.protocols import Draw
+from pipelines.protocols import Budget, Draw, Stop
 
 
 @dataclass(frozen=True)
@@ -18,35 +18,46 @@ class Simulated:
     reasons: Mapping[str, str]
     rounds: int
     tallies: tuple[PrefixTally, ...]
+    stops: Mapping[str, Stop]
+    continued: Mapping[str, Stop]
 
 
 def simulate(
-    budget: Fixed | DarsUniform | DarsProp2Diff, rates: Mapping[str, float], seed: int = 0, *, wordings: int = 1000
+    budget: Budget,
+    rates: Mapping[str, float],
+    seed: int = 0,
+    *,
+    wordings: int = 1000,
+    subjects: Mapping[str, Subject] | None = None,
 ) -> Simulated:
-    """Draw round after round until the budget is done; correct answers come in so many wordings."""
+    """Draw round after round until the budget is done; correct answers come in so many wordings, in 10 tokens each."""
     rng = random.Random(seed)
-    drawn: dict[str, list[int]] = {key: [] for key in rates}
-    reasons: dict[str, str] = {}
-    for rounds in range(200):
-        tallies = tuple(tally(key, outcomes, budget.initial) for key, outcomes in drawn.items())
-        plan = budget.plan(rounds, tallies)
-        reasons |= {stop.problem_id: stop.reason for stop in plan.stops}
-        if not plan.draws:
-            distinct = {key: len(set(outcomes) - {-1}) for key, outcomes in drawn.items()}
-            return Simulated({key: len(value) for key, value in drawn.items()}, distinct, reasons, rounds, tallies)
-        assert [draw.problem_id for draw in plan.draws] == sorted({draw.problem_id for draw in plan.draws})
-        for draw in plan.draws:
-            assert draw.problem_id not in reasons
-            drawn[draw.problem_id].extend(_outcomes(draw, drawn, rng, rates, wordings))
-    raise AssertionError("200 rounds and no end")
+    stops: dict[str, Stop] = {}
+    continued: dict[str, Stop] = {}
 
+    def outcomes(draw: Draw) -> list[Sample]:
+        rate = rates[draw.problem_id]
+        hits = [rng.randrange(wordings) if rng.random() < rate else -1 for _ in range(draw.count)]
+        return [Sample("correct", hit, 10) if hit >= 0 else Sample("incorrect", None, 10) for hit in hits]
 
-def _outcomes(
-    draw: Draw, drawn: Mapping[str, list[int]], rng: random.Random, rates: Mapping[str, float], wordings: int
-) -> list[int]:
-    assert draw.count >= 1
-    assert draw.first_index == len(drawn[draw.problem_id])
-    return [rng.randrange(wordings) if rng.random() < rates[draw.problem_id] else -1 for _ in range(draw.count)]
+    last = None
+    for last in run_budget(budget, [(subjects or {}).get(key, Subject(key)) for key in rates], outcomes):
+        stops |= {stop.problem_id: stop for stop in last.plan.stops}
+        continued |= {stop.problem_id: stop for stop in last.plan.continued}
+        asked = [draw.problem_id for draw in last.plan.draws]
+        assert asked == sorted(set(asked))
+        assert not set(asked) & set(stops)
+    assert last is not None
+    tallies = tuple(last.tallies)
+    return Simulated(
+        {tally.problem_id: tally.drawn for tally in tallies},
+        {tally.problem_id: tally.distinct_correct for tally in tallies},
+        {key: stop.reason for key, stop in stops.items()},
+        last.index,
+        tallies,
+        stops,
+        continued,
+    )
 
 
 def tally(key: str, outcomes: list[int], initial: int) -> PrefixTally:

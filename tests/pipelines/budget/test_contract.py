@@ -1,16 +1,21 @@
 """What every budget must do, whatever its rule: one test per promise, over the registry."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.budget import BUDGETS, STOP_REASONS
+from pipelines.budget.simulate import Subject
 from pipelines.budget.tallies import PrefixTally
 from pipelines.protocols import Budget, RoundPlan
 from storage.errors import SetupError
 from tests.pipelines.budget.simulation import simulate, tally
 
 NAMES = sorted(BUDGETS)
+PREFIXED = sorted(set(BUDGETS) - {"frontier"})  # which draws only levels that tell something
+LEVELS = {f"p{number:02}": Subject(f"p{number:02}", level=number % 5) for number in range(12)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -20,6 +25,12 @@ def test_it_is_built_without_arguments_and_says_who_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_it_says_which_estimate_of_rates_its_draws_allow(name: str) -> None:
+    assert BUDGETS[name].estimator in ("prefix", "path_counting", "none")
+    assert (BUDGETS[name].estimator == "path_counting") == (name == "passuntil")
+
+
+@pytest.mark.parametrize("name", PREFIXED)
 def test_round_0_draws_the_whole_prefix_of_every_problem(name: str) -> None:
     plan = BUDGETS[name](initial=3).plan(0, [PrefixTally("b"), PrefixTally("a")])
     assert [(draw.problem_id, draw.first_index, draw.count) for draw in plan.draws] == [("a", 0, 3), ("b", 0, 3)]
@@ -33,10 +44,10 @@ def test_no_problems_is_an_empty_plan(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(rates=st.lists(st.sampled_from([0.0, 0.05, 0.3, 0.7, 1.0]), min_size=1, max_size=12), seed=st.integers(0, 999))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_problem_ends_with_one_known_reason_within_its_cap(name: str, rates: list[float], seed: int) -> None:
     budget = BUDGETS[name]()
-    result = simulate(budget, {f"p{number:02}": rate for number, rate in enumerate(rates)}, seed)
+    result = simulate(budget, {f"p{number:02}": rate for number, rate in enumerate(rates)}, seed, subjects=LEVELS)
     assert set(result.reasons) == set(result.drawn)
     assert set(result.reasons.values()) <= set(STOP_REASONS)
     assert all(budget.initial <= n <= getattr(budget, "cap", budget.initial) for n in result.drawn.values())
@@ -44,11 +55,11 @@ def test_every_problem_ends_with_one_known_reason_within_its_cap(name: str, rate
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_plan_is_pure_and_ignores_the_order_of_the_tallies(name: str, data: st.DataObject) -> None:
-    budget = BUDGETS[name](initial=4)
+    budget = BUDGETS[name](**({"initial": 4} if name in PREFIXED else {}))
     hits = data.draw(st.lists(st.lists(st.integers(-1, 5), min_size=4, max_size=30), min_size=1, max_size=8))
-    tallies = [tally(f"p{number}", outcomes, 4) for number, outcomes in enumerate(hits)]
+    tallies = [replace(tally(f"p{number}", outcomes, 4), level=number % 3) for number, outcomes in enumerate(hits)]
     shuffled = data.draw(st.permutations(tallies))
     first = budget.plan(1, tallies)
     assert budget.plan(1, shuffled) == first
@@ -72,5 +83,5 @@ def test_the_plan_is_pure_and_ignores_the_order_of_the_tallies(name: str, data: 
 )
 def test_senseless_options_are_named(name: str, options: dict[str, object], message: str) -> None:
     with pytest.raises(SetupError) as error:
-        BUDGETS[name](**options)  # type: ignore[arg-type]
+        BUDGETS[name](**options)
     assert error.value.message == message

@@ -50,6 +50,30 @@ def test_one_cluster_says_nothing_of_the_population() -> None:
     assert population_mean([]) is None
 
 
+def test_clusters_that_tie_strictly_inside_have_width() -> None:
+    found = population_mean([0.25, 0.75] * 8, [n // 2 for n in range(16)])
+    assert found is not None
+    assert found.value == 0.5
+    assert (found.low, found.high) == (pytest.approx(0.5 - 0.4802, abs=1e-4), pytest.approx(0.5 + 0.4802, abs=1e-4))
+    assert found.method == "Hoeffding over clusters that tie"
+    thirds = population_mean([0.1 + 0.2, 0.3, 0.3], list("abc"))  # equal but for rounding
+    assert thirds is not None
+    assert thirds.high - thirds.low > 0.5
+
+
+@pytest.mark.parametrize(("chance", "clusters"), [(0.97, 4), (0.97, 16), (0.8, 4), (0.9, 30), (0.5, 3)])
+def test_ties_are_covered(chance: float, clusters: int) -> None:
+    """A cluster's mean is .5 with this chance and else 0: most samples tie and show no spread."""
+    rng = np.random.default_rng(4)
+    held = 0
+    for _ in range(1000):
+        means = np.where(rng.random(clusters) < chance, 0.5, 0.0)
+        found = population_mean(means.tolist())
+        assert found is not None
+        held += found.low <= chance * 0.5 <= found.high
+    assert held / 1000 >= 0.95
+
+
 def test_template_clusters_cover_where_single_problems_do_not() -> None:
     """16 templates of 60 problems; naive intervals cover about a half."""
     rng = np.random.default_rng(5)

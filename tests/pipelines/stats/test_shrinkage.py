@@ -37,3 +37,11 @@ def test_fit_recovers_a_planted_prior_and_predicts_the_unsolved() -> None:
 
 def test_too_little_data_keeps_jeffreys() -> None:
     assert fit_prior([], []) == fit_prior([3], [8]) == fit_prior([0, 3], [0, 8]) == BetaPrior(0.5, 0.5)
+
+
+def test_problems_that_were_all_solved_do_not_claim_certainty() -> None:
+    few, many = fit_prior([1, 1, 1], [1, 1, 1]), fit_prior([8] * 500, [8] * 500)
+    assert 0.6 < shrunken_rate(1, 1, few) < 0.9
+    assert 0.98 < shrunken_rate(8, 8, many) < 1.0
+    none = fit_prior([0, 0, 0], [1, 1, 1])
+    assert shrunken_rate(0, 1, none) == pytest.approx(1 - shrunken_rate(1, 1, few), abs=1e-3)

@@ -1,0 +1,79 @@
+"""What committed tallies say of problems to come: priors fitted per group, and the outlook of each problem. Steers only.
+
+A group is a template, or a level, or the whole pool: the finest of them that the option allows and that holds enough judged
+problems. The likelihood of a problem's counts is the same under every rule that looks at its draws alone, so counts drawn
+adaptively may be put into a prior, though not into a rate that anybody reads.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.protocols import Tally
+from pipelines.stats import fit_prior
+from pipelines.stats.outlook import Outlook, Prior, Seen, outlook
+from pipelines.stats.variety import fit_variety
+
+PRIORS = ("template", "level", "pool", "jeffreys")
+LEAST = 8
+"""Judged problems that a group must hold to have a prior of its own."""
+
+
+def seen(tally: Tally) -> Seen:
+    """The counts of a tally; undecided completions are no evidence on anything."""
+    return Seen(tally.judged, tally.correct, tally.distinct_correct)
+
+
+@dataclass(slots=True)
+class Beliefs:
+    """The priors of one round's tallies. `kind` is one of PRIORS."""
+
+    tallies: Sequence[Tally]
+    kind: str = "template"
+    _groups: dict[Hashable, list[Tally]] = field(default_factory=dict)
+    _priors: dict[Hashable, Prior] = field(default_factory=dict)
+    _outlooks: dict[Hashable, Outlook] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for tally in self.tallies:
+            for group in self._names(tally) if tally.judged else ():
+                self._groups.setdefault(group, []).append(tally)
+
+    def prior(self, tally: Tally) -> Prior:
+        """What the problem's group says of it."""
+        return self._prior(self._group(tally))
+
+    def outlook(self, tally: Tally, missing: int, most: int) -> Outlook:
+        """What up to `most` more draws bring; problems with equal counts in one group share it."""
+        group = self._group(tally)
+        key = (group, seen(tally), missing, most)
+        if key not in self._outlooks:
+            self._outlooks[key] = outlook(seen(tally), missing, most, self._prior(group))
+        return self._outlooks[key]
+
+    def tokens_per_draw(self, tally: Tally) -> float:
+        """Mean tokens of a draw of this problem; 1 where nothing was counted, so that draws are the cost."""
+        return tally.tokens / tally.drawn if tally.drawn and tally.tokens else 1.0
+
+    def _names(self, tally: Tally) -> list[Hashable]:
+        """The groups of a problem, the finest first."""
+        names: Mapping[str, Hashable] = {
+            "template": None if tally.template is None else (tally.level, tally.template),
+            "level": tally.level,
+            "pool": "pool",
+        }
+        kinds = PRIORS[PRIORS.index(self.kind) : -1]
+        return [(kind, names[kind]) for kind in kinds if names[kind] is not None]
+
+    def _group(self, tally: Tally) -> Hashable:
+        found = (group for group in self._names(tally) if len(self._groups.get(group, ())) >= LEAST)
+        return next(found, None)
+
+    def _prior(self, group: Hashable) -> Prior:
+        if group is None:
+            return Prior()
+        if group not in self._priors:
+            members = self._groups[group]
+            correct = [tally.correct for tally in members]
+            rate = fit_prior(correct, [tally.judged for tally in members])
+            self._priors[group] = Prior(rate, fit_variety([tally.distinct_correct for tally in members], correct))
+        return self._priors[group]

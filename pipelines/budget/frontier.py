@@ -1,0 +1,103 @@
+"""Budget `frontier`: finds the level at which a model's pass rate falls below a value. Knows counts, no text.
+
+Not a budget for data but for a question: how hard may problems be for this model? Each round probes one level, that whose
+answer halves the posterior of the frontier best (pipelines.stats.frontier), with `probe` draws spread over the level's
+problems, those drawn least first. It stops when one level holds `confidence`, or when no draws are left under `cap` and
+`total`; the evidence of every stop is what was found. Problems of levels that were never probed are never drawn, so a run
+says nothing of them; and which level was probed how often followed from outcomes, so the number to report is the frontier
+with its interval, and of rates only those of `fixed`.
+
+Assumed: the levels are in order of difficulty. Where rates rise with the level, `violation` in the evidence is large, and
+the frontier found is one of several.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.budget.allocation import checked_count, checked_share
+from pipelines.budget.lottery import lot
+from pipelines.budget.rounds import draws_of, in_order
+from pipelines.protocols import RoundPlan, Stop, Tally
+from pipelines.stats.frontier import LevelCounts, credible_set, frontier_posterior, next_level, violation
+from storage.errors import SetupError
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """Noisy binary search over levels; every problem stops with `frontier`. There is no prefix of every problem."""
+
+    name = "frontier"
+    version = "1"
+    estimator = "none"
+    initial = 0
+    value: float = 0.5
+    confidence: float = 0.9
+    probe: int = 8
+    cap: int = 16
+    total: int | None = None
+
+    def __post_init__(self) -> None:
+        for option in ("probe", "cap"):
+            checked_count(self.name, option, getattr(self, option))
+        if self.total is not None:
+            checked_count(self.name, "total", self.total)
+        for option in ("value", "confidence"):
+            if not 0 < checked_share(self.name, option, getattr(self, option)) < 1:
+                raise SetupError(f"budget 'frontier': option {option!r} must lie between 0 and 1.")
+
+    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
+        """The draws of one probe, or the stops with what was found."""
+        ordered = in_order(tallies)
+        if not ordered:
+            return RoundPlan(())
+        of_level: dict[int, list[Tally]] = {}
+        for tally in ordered:
+            if tally.level is not None:
+                of_level.setdefault(tally.level, []).append(tally)
+        if not of_level:
+            raise SetupError("budget 'frontier' searches over levels, and no problem of the recipe has one.")
+        levels = sorted(of_level)
+        counts = [_counts(of_level[level]) for level in levels]
+        posterior = frontier_posterior(counts, self.value)
+        available = max(0, self.total - sum(t.drawn for t in ordered)) if self.total is not None else self.probe
+        open_levels = [n for n, level in enumerate(levels) if any(t.drawn < self.cap for t in of_level[level])]
+        if max(posterior) >= self.confidence or not available or not open_levels:
+            evidence = self._found(levels, counts, posterior)
+            return RoundPlan((), tuple(Stop(tally.problem_id, "frontier", evidence) for tally in ordered))
+        level = levels[next_level(posterior, open_levels)]
+        return RoundPlan(draws_of(ordered, self._spread(of_level[level], available)))
+
+    def _spread(self, members: Sequence[Tally], available: int) -> dict[str, int]:
+        """`probe` draws, one after another to the problem that has been drawn least; ties by the hash of the id."""
+        drawn = {tally.problem_id: tally.drawn for tally in members}
+        counts: dict[str, int] = {}
+        for _ in range(min(self.probe, available)):
+            open_keys = [key for key in drawn if drawn[key] < self.cap]
+            if not open_keys:
+                break
+            key = min(open_keys, key=lambda key: (drawn[key], lot(key, "frontier")))
+            drawn[key] += 1
+            counts[key] = counts.get(key, 0) + 1
+        return counts
+
+    def _found(
+        self, levels: Sequence[int], counts: Sequence[LevelCounts], posterior: Sequence[float]
+    ) -> dict[str, int | float | str]:
+        """The last level that the model passes, and the interval of it; `none` where it passes none."""
+        likeliest = max(range(len(posterior)), key=lambda k: (posterior[k], -k))
+        first, last = credible_set(posterior, self.confidence)
+        names = ["none", *map(str, levels)]
+        return {
+            "frontier": names[likeliest],
+            "low": names[first],
+            "high": names[last],
+            "chance": round(posterior[likeliest], 6),
+            "confidence": self.confidence,
+            "value": self.value,
+            "drawn": sum(level.judged for level in counts),
+            "violation": round(violation(counts), 6),
+        }
+
+
+def _counts(members: Sequence[Tally]) -> LevelCounts:
+    return LevelCounts(sum(tally.judged for tally in members), sum(tally.correct for tally in members))

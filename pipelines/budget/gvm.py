@@ -1,0 +1,136 @@
+"""Budget `gvm`: draws per problem that minimise the gradient's variance, from a pilot (GVM-RAFT). Knows counts, no text.
+
+Minimising sum G_i^2 / (p_i n_i) at a fixed sum of n_i gives n_i proportional to G_i / sqrt(p_i); the method divides by
+sqrt(p_i + alpha / p_i^(beta - 1)) instead, so that near-impossible problems get less again: the weight is greatest at
+p = (alpha (beta - 1))^(1 / beta). Here
+
+- p_i are rates of the pilot (`initial` draws), shrunken by a beta prior fitted to the pool: never 0, so no pool divides by
+  zero, and 8 draws do not decide alone;
+- every problem gets at least `floor` draws after the pilot: without it a problem at 0 of 8 would starve for ever;
+- `alpha: auto` puts the greatest weight at the 5% quantile of the solved problems' rates: one alpha does not fit all pools;
+- integers have the exact total, by largest remainder, and none exceeds `cap`.
+
+Gradient norms G_i cannot be had from every engine. `norms: constant` takes them as equal; `length` as the root of the mean
+tokens of a draw, a proxy only (the norm of a sum of independent token gradients grows like that; the norms themselves may
+not); `meta:KEY` takes measured ones from the problem's meta.
+
+The shares couple the problems, so no rate may be read from these draws but that of the pilot, over all problems; rates of
+problems chosen by their pilot are read from the later draws alone (statistics.md, points 1 and 6).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from pipelines.budget.allocation import allot_within, checked_count
+from pipelines.budget.rounds import Limits, draws_of, in_order, prefix_round
+from pipelines.protocols import RoundPlan, Stop, Tally
+from pipelines.stats import fit_prior, shrunken_rate
+from storage.errors import SetupError
+
+PEAK_QUANTILE = 0.05
+META = "meta:"
+
+
+@dataclass(frozen=True, slots=True)
+class Gvm:
+    """A pilot of `initial`, then one round with `main` draws per problem in the mean; stops with `budget` or `trial_cap`.
+
+    `total` limits pilot and main draws together.
+    """
+
+    name = "gvm"
+    version = "1"
+    estimator = "prefix"
+    initial: int = 8
+    main: int = 8
+    cap: int = 64
+    total: int | None = None
+    alpha: float | str = "auto"
+    beta: float = 2.0
+    floor: int = 1
+    norms: str = "constant"
+
+    def __post_init__(self) -> None:
+        limits = self.limits()
+        for option in ("main", "floor"):
+            checked_count(self.name, option, getattr(self, option))
+        checked_count(self.name, "cap", self.cap, least=limits.initial + self.floor)
+        if self.alpha != "auto" and (isinstance(self.alpha, (bool, str)) or self.alpha < 0):
+            raise _refused("alpha", self.alpha, "`auto` or a number of at least 0")
+        if isinstance(self.beta, bool) or self.beta <= 1:
+            raise _refused("beta", self.beta, "a number above 1")
+        if self.norms not in ("constant", "length") and not self.measure:
+            raise _refused("norms", self.norms, "`constant`, `length` or `meta:KEY`")
+
+    def limits(self) -> Limits:
+        """The options that say how far rounds may go, checked."""
+        return Limits(self.name, self.initial, 1, self.cap, self.total)
+
+    @property
+    def measure(self) -> str | None:
+        """The key of the problems' meta that the tallies must carry as `measured`; None where none is needed."""
+        return self.norms.removeprefix(META) or None if self.norms.startswith(META) else None
+
+    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
+        """The pilot, then the main round, then the stops; in order of problem id."""
+        ordered = in_order(tallies)
+        prefix = prefix_round(self.limits(), ordered)
+        if prefix is not None:
+            return prefix
+        counts = {} if any(tally.drawn > self.initial for tally in ordered) else self.shares(ordered)
+        if counts:
+            return RoundPlan(draws_of(ordered, counts))
+        stops = [Stop(t.problem_id, "trial_cap" if t.drawn >= self.cap else "budget") for t in ordered]
+        return RoundPlan((), tuple(stops))
+
+    def shares(self, pilots: Sequence[Tally]) -> dict[str, int]:
+        """Main draws per problem, with the exact sum; nothing where the total is spent."""
+        available = self.main * len(pilots)
+        if self.total is not None:
+            available = min(available, self.total - sum(tally.drawn for tally in pilots))
+        most = self.cap - self.initial
+        if available <= 0:
+            return {}
+        if available < self.floor * len(pilots):
+            return allot_within(dict.fromkeys((t.problem_id for t in pilots), 1.0), available, least=0, most=most)
+        return allot_within(self.weights(pilots), available, least=self.floor, most=most)
+
+    def weights(self, pilots: Sequence[Tally]) -> dict[str, float]:
+        """G / sqrt(p + alpha / p^(beta - 1)) of every problem, in relative units."""
+        prior = fit_prior([t.correct for t in pilots], [t.judged for t in pilots])
+        rates = {t.problem_id: shrunken_rate(t.correct, t.judged, prior) for t in pilots}
+        alpha = self._alpha([rates[t.problem_id] for t in pilots if t.correct] or list(rates.values()))
+        norms = self._norms(pilots)
+        return {key: norms[key] / sqrt(rate + alpha / rate ** (self.beta - 1.0)) for key, rate in rates.items()}
+
+    def _alpha(self, rates: Sequence[float]) -> float:
+        if not isinstance(self.alpha, str):
+            return self.alpha
+        peak = sorted(rates)[int(PEAK_QUANTILE * len(rates))]
+        return float(peak**self.beta / (self.beta - 1.0))
+
+    def _norms(self, pilots: Sequence[Tally]) -> Mapping[str, float]:
+        if self.norms == "length":
+            lengths = {t.problem_id: sqrt(t.tokens / t.drawn) for t in pilots if t.tokens}
+            typical = sorted(lengths.values())[len(lengths) // 2] if lengths else 1.0
+            return {t.problem_id: lengths.get(t.problem_id, typical) for t in pilots}
+        if self.measure:
+            return {t.problem_id: self._measured(t) for t in pilots}
+        return dict.fromkeys((t.problem_id for t in pilots), 1.0)
+
+    def _measured(self, tally: Tally) -> float:
+        if tally.measured is None or tally.measured <= 0:
+            raise SetupError(
+                f"budget 'gvm': problem {tally.problem_id} has no positive number {self.measure!r} in its meta.",
+                choices=("constant", "length"),
+                next_command="rollmill recipe check RECIPE (budget.options.norms)",
+            )
+        return tally.measured
+
+
+def _refused(option: str, value: object, wanted: str) -> SetupError:
+    return SetupError(
+        f"budget 'gvm': option {option!r} is {value!r}, and must be {wanted}.",
+        next_command="rollmill recipe check RECIPE",
+    )

@@ -1,0 +1,58 @@
+"""Budget `passuntil`: draws until `passes` correct answers or the cap, to measure small rates. Knows counts, no text.
+
+PassUntil (Predicting Emergent Abilities with Infinite Resolution Evaluation) samples until the r-th pass at draw K and
+takes r/K, which is too high by half at r = 3 and by a factor of 2 at r = 2: the stopping draw is a pass by choice. Path
+counting is exact: (r - 1)/(K - 1), and c/N at the cap, where a problem stays in as what it is, not as 0
+(pipelines.stats.path_counting). It stays exact in rounds as long as the rule looks at this problem's (drawn, correct) and
+nothing else: so there is no `total`, solutions need not be distinct, and the sizes of rounds are a function of the two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.budget.rounds import Limits, draws_of, in_order, needed, prefix_round
+from pipelines.protocols import RoundPlan, Stop, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class PassUntil:
+    """Until `passes` correct ones; stops with `target_met` or `trial_cap`. Undecided completions use up draws."""
+
+    name = "passuntil"
+    version = "1"
+    estimator = "path_counting"
+    initial: int = 8
+    passes: int = 4
+    cap: int = 64
+
+    def __post_init__(self) -> None:
+        self.limits()
+
+    def limits(self) -> Limits:
+        """The options, checked; SetupError on one that makes no sense."""
+        return Limits(self.name, self.initial, self.passes, self.cap)
+
+    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
+        """The draws and stops of one round, in order of problem id."""
+        ordered = in_order(tallies)
+        prefix = prefix_round(self.limits(), ordered)
+        if prefix is not None:
+            return prefix
+        counts = {tally.problem_id: self.rule(tally.drawn, tally.correct) for tally in ordered}
+        stops = [
+            Stop(tally.problem_id, self._reason(tally), {"drawn": tally.drawn, "correct": tally.correct})
+            for tally in ordered
+            if not counts[tally.problem_id]
+        ]
+        return RoundPlan(draws_of(ordered, counts), tuple(stops))
+
+    def _reason(self, tally: Tally) -> str:
+        return "target_met" if tally.correct >= self.passes else "trial_cap"
+
+    def rule(self, drawn: int, correct: int) -> int:
+        """How many to draw next after this many draws and correct ones; 0 stops. What path counting needs to know."""
+        if drawn < self.initial:
+            return self.initial - drawn
+        if correct >= self.passes or drawn >= self.cap:
+            return 0
+        return min(needed(self.passes - correct, correct, drawn), drawn, self.cap - drawn)

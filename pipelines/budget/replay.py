@@ -1,0 +1,101 @@
+"""Budgets run again over recorded draws: what each would have drawn, spent and covered. Draws nothing; knows no workspace.
+
+Completions are deterministic by (seed, stream, prompt, sample index), so a budget that is run over the recorded draws of a
+problem in order of sample index plans the very rows that it would have planned in a run, as long as the record reaches its
+cap. Budgets are thus compared on the same draws: their differences are paired, and another budget needs no new draw.
+
+A problem is covered when it has at least k distinct correct solutions. It is solvable within the record when all of its
+recorded draws together cover it: a statement about these draws, not about the problem (a problem with p near k/cap is
+solvable under one sampling seed and not under the next), and the same for every budget that is compared on them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipelines.budget.simulate import Sample, Subject, run_budget
+from pipelines.protocols import Budget, Draw, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One problem and its recorded draws, sample index 0 first."""
+
+    subject: Subject
+    samples: tuple[Sample, ...]
+
+
+Record = Sequence[Recorded]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one problem has after a round: tokens and draws so far, distinct correct solutions."""
+
+    tokens: int = 0
+    drawn: int = 0
+    distinct: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A budget's run over a record: its draws round by round, what each problem had after each, and why it stopped."""
+
+    rounds: tuple[tuple[Draw, ...], ...]
+    after: tuple[Mapping[str, Spent], ...]
+    stops: Mapping[str, Stop]
+
+    @property
+    def spent(self) -> Mapping[str, Spent]:
+        """What each problem had in the end."""
+        return self.after[-1] if self.after else {}
+
+    def tokens(self, among: Iterable[str] | None = None) -> int:
+        """Tokens spent in all, on these problems or on every one."""
+        return sum(self.spent[key].tokens for key in (self.spent if among is None else among))
+
+    def covered(self, k: int) -> frozenset[str]:
+        """The problems with at least k distinct correct solutions."""
+        return frozenset(key for key, one in self.spent.items() if one.distinct >= k)
+
+
+def replay(budget: Budget, record: Record) -> Replayed:
+    """Run a budget over recorded draws; ValueError where it asks for a draw that was not recorded."""
+    samples = {one.subject.problem_id: one.samples for one in record}
+    spent = {key: Spent() for key in sorted(samples)}
+    rounds: list[tuple[Draw, ...]] = []
+    after: list[Mapping[str, Spent]] = []
+    stops: dict[str, Stop] = {}
+    for one in run_budget(budget, [one.subject for one in record], lambda draw: _recorded(samples, draw)):
+        stops |= {stop.problem_id: stop for stop in one.plan.stops}
+        if one.plan.draws:
+            distinct = {tally.problem_id: tally.distinct_correct for tally in one.tallies}
+            spent = spent | {
+                draw.problem_id: _more(spent[draw.problem_id], drawn, distinct[draw.problem_id])
+                for draw, drawn in zip(one.plan.draws, one.samples, strict=True)
+            }
+            rounds.append(one.plan.draws)
+            after.append(spent)
+    return Replayed(tuple(rounds), tuple(after), stops)
+
+
+def solvable(record: Record, k: int) -> frozenset[str]:
+    """The problems that all their recorded draws together cover."""
+    return frozenset(one.subject.problem_id for one in record if len(solutions(one.samples)) >= k)
+
+
+def solutions(samples: Iterable[Sample]) -> set[str | int]:
+    """The distinct correct solutions among these draws."""
+    return {one.solution for one in samples if one.outcome == "correct" and one.solution is not None}
+
+
+def _recorded(samples: Mapping[str, Sequence[Sample]], draw: Draw) -> Sequence[Sample]:
+    end = draw.first_index + draw.count
+    if end > len(samples[draw.problem_id]):
+        raise ValueError(
+            f"{len(samples[draw.problem_id])} draws are recorded of {draw.problem_id}, the budget asks for {end}"
+        )
+    return samples[draw.problem_id][draw.first_index : end]
+
+
+def _more(before: Spent, drawn: Sequence[Sample], distinct: int) -> Spent:
+    return Spent(before.tokens + sum(one.tokens for one in drawn), before.drawn + len(drawn), distinct)

@@ -1,0 +1,144 @@
+"""Budget `router`: which arm of the recipe draws for a problem, and when it moves on to the next. Knows counts, no text.
+
+Arms are tried in the recipe's order, the first one with `initial` completions of every problem (the fixed prefix), each
+later one with `entry` of the problems that come to it; none is gone back to. What moves a problem on is the `rule`.
+
+`difficulty` (after EconProver, which reasons at length only where a short form fails): until a problem has `target`
+distinct correct solutions, over all arms, it is drawn where the next new solution is expected to cost the fewest tokens,
+at most `cap` completions an arm. It moves on when the next arm is cheaper, or when its own arm will hardly meet the target
+within the cap (chance below `hopeless`). What the next arm costs is learned from the problems that went there: `pilot` of
+each level, by a hash of their id, go first and the others of the level wait a round for them. A problem stops with
+`target_met`, `hopeless` (this arm and the last one; a share `explore` goes on all the same, which measures the rule),
+`trial_cap` or `budget`.
+
+`agreement` (ModelSwitch): `initial` answers of the first arm; where at least the share `threshold` of them are the same,
+by canonical key, the problem stops as `agreed`, else the next arm is asked; after the last one it stops with `trial_cap`.
+No reference is looked at. The result is a vote over all answers (pipelines.stats.vote).
+
+Some tokens are dearer than others: `token_cost` gives an arm's, relative to 1. A `total` counts draws over all arms; where
+it does not suffice, the cheapest expected solutions come first, and an entry is drawn whole or not at all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from pipelines.budget.allocation import checked_choice, checked_count, checked_share
+from pipelines.budget.lottery import drawn_by_lot
+from pipelines.budget.prospects import Prospects, arms_of
+from pipelines.budget.rounds import Limits, in_order, left_of_total, prefix_round
+from pipelines.budget.routing import ByDifficulty, Next, Options, Step, Waits, by_agreement
+from pipelines.protocols import Draw, RoundPlan, Stop, Tally
+from storage.errors import SetupError
+
+RULES = ("difficulty", "agreement")
+_ONE_RULE = {"difficulty": ("target", "cap", "pilot", "hopeless", "explore", "token_cost"), "agreement": ("threshold",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """See the module. `entry` None: as many as `initial`. `salt` changes which problems are pilots or go on by lot."""
+
+    name = "router"
+    version = "1"
+    estimator = "prefix"
+    routes = True
+    rule: str = "difficulty"
+    initial: int = 4
+    entry: int | None = None
+    target: int = 4
+    cap: int = 32
+    total: int | None = None
+    hopeless: float = 0.05
+    pilot: int = 8
+    explore: float = 0.05
+    threshold: float = 1.0
+    token_cost: Mapping[str, float] | None = None
+    salt: str = ""
+
+    def __post_init__(self) -> None:
+        checked_choice(self.name, "rule", self.rule, RULES)
+        self._check_only_this_rules()
+        self.limits()
+        checked_count(self.name, "pilot", self.pilot, least=0)
+        if self.entry is not None:
+            checked_count(self.name, "entry", self.entry)
+        if self.rule == "difficulty":
+            checked_count(self.name, "cap", self.cap, least=self.options().entry)
+        for option in ("hopeless", "explore", "threshold"):
+            checked_share(self.name, option, getattr(self, option))
+        self._check_costs()
+
+    def limits(self) -> Limits:
+        """The options that say how far rounds may go, checked."""
+        cap = self.cap if self.rule == "difficulty" else self.initial
+        return Limits(self.name, self.initial, self.target, cap, self.total)
+
+    def options(self) -> Options:
+        """What the rules read."""
+        given = {one.name: getattr(self, one.name) for one in fields(Options)}
+        return Options(**{**given, "entry": self.initial if self.entry is None else self.entry})
+
+    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
+        """The draws of one round arm by arm, and the stops, each in order of problem id."""
+        limits, ordered = self.limits(), in_order(tallies)
+        self._check_names(ordered)
+        prefix = prefix_round(limits, ordered)
+        if prefix is not None:
+            first = arms_of(ordered[0])[0].name
+            return RoundPlan(tuple(Draw(draw.problem_id, draw.first_index, draw.count, first) for draw in prefix.draws))
+        going = [tally for tally in ordered if tally.stopped is None]
+        if self.rule == "agreement":
+            return _shared([by_agreement(self.options(), tally) for tally in going], (), left_of_total(limits, ordered))
+        rule = ByDifficulty(self.options(), Prospects(ordered, self.cap, self.token_cost or {}), going)
+        found, continued = self._by_lot(rule, rule.steps())
+        return _shared(found, continued, left_of_total(limits, ordered))
+
+    def _by_lot(self, rule: ByDifficulty, found: Sequence[Next]) -> tuple[list[Next], tuple[Stop, ...]]:
+        """Of the problems that are given up, those that go on all the same."""
+        lots = {
+            one.problem_id: one
+            for one in found
+            if isinstance(one, Stop) and one.reason == "hopeless" and drawn_by_lot(one.problem_id, self.salt, self.explore)
+        }
+        others = [one for one in found if not (isinstance(one, Stop) and one.problem_id in lots)]
+        return [*others, *(rule.onward(tally) for tally in rule.going if tally.problem_id in lots)], tuple(lots.values())
+
+    def _check_only_this_rules(self) -> None:
+        """SetupError for an option that the rule does not read: it would change nothing."""
+        other = next(rule for rule in RULES if rule != self.rule)
+        for one in fields(self):
+            if one.name in _ONE_RULE[other] and getattr(self, one.name) != one.default:
+                raise SetupError(f"budget {self.name!r}: option {one.name!r} belongs to rule {other!r}, not {self.rule!r}.")
+
+    def _check_costs(self) -> None:
+        for name, cost in (self.token_cost or {}).items():
+            if isinstance(cost, bool) or not isinstance(cost, (int, float)) or not cost > 0:
+                raise SetupError(f"budget {self.name!r}: token_cost of {name!r} is {cost!r}, and must be greater than 0.")
+
+    def _check_names(self, tallies: Sequence[Tally]) -> None:
+        known = [arm.name for arm in arms_of(tallies[0])] if tallies else list(self.token_cost or ())
+        for name in self.token_cost or ():
+            if name not in known:
+                raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is no arm.", choices=known)
+
+
+def _shared(found: Sequence[Next], continued: tuple[Stop, ...], left: int | None) -> RoundPlan:
+    """The steps that the total allows, the cheapest solutions first; where it allows none, every other problem stops."""
+    stops = [one for one in found if isinstance(one, Stop)]
+    steps = [one for one in found if isinstance(one, Step)]
+    counts: list[tuple[Step, int]] = []
+    for step in sorted(steps, key=lambda step: (step.price, step.tally.problem_id)):
+        count = step.count if left is None else min(step.count, left)
+        if count and (count == step.count or not step.whole):
+            counts.append((step, count))
+            left = None if left is None else left - count
+    if not counts:
+        stops += [Stop(one.tally.problem_id, "budget") for one in found if isinstance(one, Step | Waits)]
+    counts.sort(key=lambda item: (item[0].place, item[0].tally.problem_id))
+    draws = tuple(_draw(step, count) for step, count in counts)
+    return RoundPlan(draws, tuple(sorted(stops, key=lambda stop: stop.problem_id)), continued)
+
+
+def _draw(step: Step, count: int) -> Draw:
+    arm = arms_of(step.tally)[step.place]
+    return Draw(step.tally.problem_id, arm.drawn, count, arm.name)

@@ -1,0 +1,158 @@
+"""Budget `sequential`: a Beta posterior per problem decides whether more draws are worth it. Knows counts, no text.
+
+After the prefix of `initial`, a problem stops
+
+- `target_met`: it has `target` distinct correct solutions;
+- `hopeless`: the posterior chance that it meets the target within `cap` is below `hopeless`, or (option) a kept solution
+  is expected to cost more than `tokens_per_kept`. A share `explore` of such problems, by a hash of their id, goes on all
+  the same (`continued`): how many of those meet the target is the rule's measured error;
+- `known` (option `width`): its pass rate's 95% interval is narrower than `width`. Watched like this, the interval covers
+  less than 95% (statistics.md, point 5): reports use the prefix;
+- `trial_cap`, or `budget` where the `total` is spent.
+
+Quotas are missed not only where p is small: a model that always gives the same solution meets no quota of two. So the
+posterior is of the next NEW solution: pass rate (beta) times novelty (pipelines.stats.variety), with priors fitted to the
+problems of the same template, level or pool. A round asks for the draws that meet the target with the share `reach` of the
+chance there is, and at most doubles what the problem has drawn, so that a wrong belief is soon corrected. A `total` that
+does not suffice goes first to the problems with the most expected new solutions per token; the others wait.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pipelines.budget.allocation import checked_choice, checked_share
+from pipelines.budget.beliefs import PRIORS, Beliefs, seen
+from pipelines.budget.lottery import drawn_by_lot
+from pipelines.budget.rounds import Limits, draws_of, in_order, left_of_total, prefix_round, stop_reason
+from pipelines.protocols import RoundPlan, Stop, Tally
+from pipelines.stats.outlook import Outlook, rate_bounds, rate_ceiling
+
+DIGITS = 9
+
+
+class _Case(NamedTuple):
+    """A problem that neither met its target nor its cap, and what is expected of it."""
+
+    tally: Tally
+    outlook: Outlook
+    tokens: float
+
+    @property
+    def worth(self) -> float:
+        """Expected new solutions per token."""
+        return round(self.outlook.worth() / self.tokens, DIGITS + 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequential:
+    """Draws where it is worth it; see the module. `salt` changes which of the hopeless go on."""
+
+    name = "sequential"
+    version = "1"
+    estimator = "prefix"
+    initial: int = 4
+    target: int = 4
+    cap: int = 64
+    total: int | None = None
+    prior: str = "template"
+    hopeless: float = 0.01
+    reach: float = 0.5
+    width: float | None = None
+    tokens_per_kept: float | None = None
+    explore: float = 0.05
+    salt: str = ""
+
+    def __post_init__(self) -> None:
+        self.limits()
+        checked_choice(self.name, "prior", self.prior, PRIORS)
+        for option in ("hopeless", "reach", "explore"):
+            checked_share(self.name, option, getattr(self, option))
+        if self.width is not None:
+            checked_share(self.name, "width", self.width)
+
+    def limits(self) -> Limits:
+        """The options that say how far rounds may go, checked."""
+        return Limits(self.name, self.initial, self.target, self.cap, self.total)
+
+    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
+        """The draws and stops of one round, in order of problem id."""
+        limits, ordered = self.limits(), in_order(tallies)
+        prefix = prefix_round(limits, ordered)
+        if prefix is not None:
+            return prefix
+        beliefs = Beliefs(ordered, self.prior)
+        going = [tally for tally in ordered if tally.stopped is None]
+        stops = {t.problem_id: Stop(t.problem_id, why) for t in going if (why := stop_reason(limits, self.target, t))}
+        stops |= {stop.problem_id: stop for t in going if t.problem_id not in stops and (stop := self._known(beliefs, t))}
+        cases = [self._case(beliefs, tally) for tally in going if tally.problem_id not in stops]
+        given_up = [stop for case in cases if (stop := self._hopeless(beliefs, case))]
+        continued = tuple(stop for stop in given_up if drawn_by_lot(stop.problem_id, self.salt, self.explore))
+        stops |= {stop.problem_id: stop for stop in given_up if stop not in continued}
+        counts = self._shared(
+            [case for case in cases if case.tally.problem_id not in stops], left_of_total(limits, ordered)
+        )
+        if counts is None:
+            stops |= {t.problem_id: Stop(t.problem_id, "budget") for t in going if t.problem_id not in stops}
+        said = tuple(stops[key] for key in sorted(stops))
+        return RoundPlan(draws_of(ordered, counts or {}), said, continued)
+
+    def _case(self, beliefs: Beliefs, tally: Tally) -> _Case:
+        ahead = beliefs.outlook(tally, self.target - tally.distinct_correct, self.cap - tally.drawn)
+        return _Case(tally, ahead, beliefs.tokens_per_draw(tally))
+
+    def _known(self, beliefs: Beliefs, tally: Tally) -> Stop | None:
+        if self.width is None:
+            return None
+        low, high = rate_bounds(seen(tally), beliefs.prior(tally))
+        if high - low >= self.width:
+            return None
+        evidence = {**_counts(tally), "low": _digits(low), "high": _digits(high), "width": self.width}
+        return Stop(tally.problem_id, "known", evidence)
+
+    def _hopeless(self, beliefs: Beliefs, case: _Case) -> Stop | None:
+        """The stop of a problem that is not worth more draws, with the numbers that say so."""
+        chance, worth, tally = _digits(case.outlook.chance), case.worth, case.tally
+        dear = self.tokens_per_kept is not None and worth * self.tokens_per_kept < 1.0
+        if chance >= self.hopeless and not dear:
+            return None
+        evidence: dict[str, int | float | str] = {
+            **_counts(tally),
+            "distinct": tally.distinct_correct,
+            "chance": chance,
+            "threshold": self.hopeless,
+            "upper": _digits(rate_ceiling(seen(tally), beliefs.prior(tally))),
+        }
+        if dear and self.tokens_per_kept is not None:
+            evidence["tokens_per_kept"] = round(1.0 / worth, 1) if worth else "unbounded"
+            evidence["most_tokens_per_kept"] = self.tokens_per_kept
+        return Stop(tally.problem_id, "hopeless", evidence)
+
+    def _shared(self, cases: Sequence[_Case], available: int | None) -> dict[str, int] | None:
+        """Draws per problem of this round; None where the total is spent. What a limited total cannot serve waits."""
+        wishes = {case.tally.problem_id: self._wish(case) for case in cases}
+        if available is None:
+            return wishes
+        if available == 0:
+            return None
+        counts: dict[str, int] = {}
+        need = 0.0
+        for case in sorted(cases, key=lambda case: (-case.worth, case.tally.problem_id)):
+            left = available - sum(counts.values())
+            if left == 0 or (counts and need + case.outlook.cost > available):
+                break
+            counts[case.tally.problem_id] = min(wishes[case.tally.problem_id], left)
+            need += case.outlook.cost
+        return counts
+
+    def _wish(self, case: _Case) -> int:
+        return min(case.outlook.draws_for(self.reach), case.tally.drawn, self.cap - case.tally.drawn)
+
+
+def _counts(tally: Tally) -> dict[str, int | float | str]:
+    return {"drawn": tally.drawn, "judged": tally.judged, "correct": tally.correct}
+
+
+def _digits(value: float) -> float:
+    """So many decimals that no other processor's last digit decides anything."""
+    return round(value, DIGITS)

@@ -1,0 +1,61 @@
+"""How good an interval forecast was. Knows numbers only.
+
+The interval score (Gneiting & Raftery 2007, J. Am. Stat. Assoc. 102, eq. 43) rewards narrow intervals and fines misses:
+
+    (high - low) + 2/alpha (low - x) if x < low, + 2/alpha (x - high) if x > high
+
+It is proper: nobody can gain by saying other intervals than the believed ones. Its unit is that of x; smaller is better.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+ENDS = (0.025, 0.1, 0.5, 0.9, 0.975)
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A predictive distribution in five numbers: median, and the ends of its central 80% and 95% intervals."""
+
+    median: float
+    low80: float
+    high80: float
+    low95: float
+    high95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What became of a prediction. `error`: actual / median - 1, None for a median of 0."""
+
+    actual: float
+    error: float | None
+    inside80: bool
+    inside95: bool
+    score80: float
+    score95: float
+
+
+def predicted(values: Sequence[float]) -> Predicted:
+    """The five numbers of simulated values: the k-th of n is the quantile k/(n+1)."""
+    low95, low80, median, high80, high95 = (float(x) for x in np.quantile(values, ENDS, method="weibull"))
+    return Predicted(median, low80, high80, low95, high95)
+
+
+def scored(one: Predicted, actual: float) -> Scored:
+    """A prediction beside what came."""
+    return Scored(
+        actual,
+        actual / one.median - 1.0 if one.median else None,
+        one.low80 <= actual <= one.high80,
+        one.low95 <= actual <= one.high95,
+        interval_score(one.low80, one.high80, actual, alpha=0.2),
+        interval_score(one.low95, one.high95, actual, alpha=0.05),
+    )
+
+
+def interval_score(low: float, high: float, actual: float, *, alpha: float) -> float:
+    """See the module."""
+    return high - low + 2.0 / alpha * (max(0.0, low - actual) + max(0.0, actual - high))

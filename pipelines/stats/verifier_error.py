@@ -1,0 +1,147 @@
+"""The error rates of a verifier and the rates corrected for them, from an audit. Knows strata, weights and yes or no.
+
+The verifier has judged every rollout; a person has judged a random sample whose inclusion probabilities are known. What the
+verifier says of all is corrected by the errors found in the sample, each weighted by its inverse probability: the
+difference estimator (Cassel, Sarndal & Wretman 1976), also known as prediction-powered inference (Angelopoulos et al.
+2023, arXiv:2301.09633) with the whole population predicted. Planted errors have no place here: they are not a sample.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipelines.stats.clopper_pearson import clopper_pearson
+from pipelines.stats.estimate import Estimate
+from pipelines.stats.mover import Interval, interval_of, mover_ratio, mover_sum
+from pipelines.stats.sampled import METHOD, Sampled, sampled_share
+
+CORRECTED = "difference estimator, MOVER of weighted Clopper-Pearson"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One stratum of an audit, all of it accepted or all of it rejected by the verifier.
+
+    `right` says of each audited member whether its verdict is right; `weights` are their weights in the rate and `weight`
+    the sum over the whole stratum, `unit` its sum w^2 / sum w (see `Sampled`). Left out, every member weighs 1.
+    """
+
+    accepted: bool
+    size: int
+    right: Sequence[bool]
+    weights: Sequence[float] | None = None
+    weight: float | None = None
+    unit: float = 1.0
+
+    @property
+    def mass(self) -> float:
+        """The stratum's sum of weights."""
+        return float(self.size) if self.weight is None else self.weight
+
+    def wrong(self) -> Sampled:
+        """The stratum as a sample of wrong verdicts."""
+        weights = self.weights if self.weights is not None else [1.0] * len(self.right)
+        values = [0.0 if right else weight for right, weight in zip(self.right, weights, strict=True)]
+        return Sampled(self.size, values, self.unit)
+
+
+def precision(cells: Sequence[Cell], *, of: str = "accepted rollouts", confidence: float = 0.95) -> Estimate | None:
+    """The share of accepted rollouts that are right; None without accepted rollouts or before each stratum is audited."""
+    wrong = _wrong(cells, lambda cell: cell.accepted, confidence)
+    return None if wrong is None else _complement(wrong, f"share right of the {of}")
+
+
+def verdict_accuracy(cells: Sequence[Cell], *, confidence: float = 0.95) -> Estimate | None:
+    """The share of verdicts that are right."""
+    wrong = _wrong(cells, lambda _: True, confidence)
+    return None if wrong is None else _complement(wrong, "share of verdicts that are right")
+
+
+def false_accept_rate(cells: Sequence[Cell], *, confidence: float = 0.95) -> Estimate | None:
+    """P(accepted | the rollout is wrong); None where nothing is wrong or a stratum is not audited."""
+    return _error_rate(cells, accepted=True, estimand="share accepted of the wrong rollouts", confidence=confidence)
+
+
+def false_reject_rate(cells: Sequence[Cell], *, confidence: float = 0.95) -> Estimate | None:
+    """P(rejected | the rollout is right); None where nothing is right or a stratum is not audited."""
+    return _error_rate(cells, accepted=False, estimand="share rejected of the right rollouts", confidence=confidence)
+
+
+def corrected_rate(
+    cells: Sequence[Cell],
+    *,
+    raw: Estimate | None = None,
+    estimand: str = "share right of these rollouts",
+    confidence: float = 0.95,
+) -> Estimate | None:
+    """What the verifier says, less its false accepts, plus its false rejects, as a share of all weight.
+
+    `raw` is the verifier's own rate with the sampling error that the estimand has beyond these rollouts (problems from
+    their templates, say); left out, it is a plain number and the estimand these rollouts.
+    """
+    whole = sum(cell.mass for cell in cells)
+    if whole <= 0:
+        return None
+    accepted = sum(cell.mass for cell in cells if cell.accepted) / whole
+    base: Interval = (accepted, accepted, accepted) if raw is None else interval_of(raw)
+    lost, won = (_mass(cells, whole, accepted=side, confidence=confidence) for side in (True, False))
+    if lost is None or won is None:
+        return None
+    value, low, high = mover_sum([(1.0, base), (-1.0, lost), (1.0, won)])
+    n = sum(len(cell.right) for cell in cells)
+    method = CORRECTED if raw is None else f"{CORRECTED} and {raw.method}"
+    clusters = n if raw is None else raw.clusters
+    return Estimate(_cut(value), _cut(low), _cut(high), n, clusters, method, estimand)
+
+
+def _error_rate(cells: Sequence[Cell], *, accepted: bool, estimand: str, confidence: float) -> Estimate | None:
+    """Errors on one side over all rollouts whose truth is on the other: errors / (errors + right verdicts there)."""
+    mine = [cell for cell in cells if cell.accepted == accepted]
+    others = [cell for cell in cells if cell.accepted != accepted]
+    whole = sum(cell.mass for cell in cells)
+    wrong = _mass(cells, whole, accepted=accepted, confidence=confidence) if any(c.size for c in mine) else _none_of(cells)
+    missed = _mass(cells, whole, accepted=not accepted, confidence=confidence)
+    if whole <= 0 or wrong is None or missed is None:
+        return None
+    rest = sum(cell.mass for cell in others) / whole
+    kept = mover_sum([(1.0, (rest, rest, rest)), (-1.0, missed)])
+    odds = mover_ratio(wrong, (kept[0], max(0.0, kept[1]), kept[2]))
+    if odds is None:
+        return None
+    value, low, high = (1.0 if part == float("inf") else part / (1.0 + part) for part in odds)
+    n = sum(len(cell.right) for cell in (*mine, *others))
+    return Estimate(value, low, high, n, n, CORRECTED, estimand)
+
+
+def _none_of(cells: Sequence[Cell]) -> Interval:
+    """No rollout lies on this side at all: none of so many, which is not never."""
+    found = clopper_pearson(0, max(1, sum(cell.size for cell in cells)))
+    assert found is not None
+    return 0.0, 0.0, found.high
+
+
+def _mass(cells: Sequence[Cell], whole: float, *, accepted: bool, confidence: float) -> Interval | None:
+    """The weight of wrong verdicts on one side as a share of the whole weight."""
+    mine = [cell for cell in cells if cell.accepted == accepted and cell.size]
+    side = sum(cell.mass for cell in mine)
+    if side <= 0:
+        return 0.0, 0.0, 0.0
+    share = sampled_share([cell.wrong() for cell in mine], side, estimand="", confidence=confidence)
+    if share is None:
+        return None
+    factor = side / whole
+    return share.value * factor, share.low * factor, share.high * factor
+
+
+def _wrong(cells: Sequence[Cell], chosen: Callable[[Cell], bool], confidence: float) -> Estimate | None:
+    mine = [cell for cell in cells if chosen(cell)]
+    return sampled_share(
+        [cell.wrong() for cell in mine], sum(cell.mass for cell in mine), estimand="", confidence=confidence
+    )
+
+
+def _complement(wrong: Estimate, estimand: str) -> Estimate:
+    return Estimate(1.0 - wrong.value, 1.0 - wrong.high, 1.0 - wrong.low, wrong.n, wrong.clusters, METHOD, estimand)
+
+
+def _cut(value: float) -> float:
+    return min(1.0, max(0.0, value))

@@ -1,0 +1,77 @@
+"""A vote over the answers of several models: the most frequent answer, ties to the earlier model. Sees no reference.
+
+ModelSwitch ("Do We Truly Need So Many Samples?", 2025) asks one model after the other until one is unanimous and lets all
+answers so far vote. With two models, equal numbers and unanimity the result equals the vote over all answers of both: n
+equal votes cannot be outvoted by n others, and a tie goes to the model that was unanimous. Answers are canonical keys
+(statistics.md, point 9); None is an answer that could not be read: it abstains and counts in the total.
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import log2
+
+Answers = Sequence[Sequence[Hashable | None]]
+"""The answers by model, the first model first, each model's in the order in which they were drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What was voted for: None where nobody gave an answer. `share`: its part of all answers, abstentions included."""
+
+    answer: Hashable | None
+    votes: int
+    total: int
+
+    @property
+    def share(self) -> Fraction | None:
+        """votes / total, None where nothing was drawn."""
+        return Fraction(self.votes, self.total) if self.total else None
+
+
+def vote(answers: Answers) -> Vote:
+    """The most frequent answer; of equals the one with more votes at the earliest model, then the one given first."""
+    return _elected(answers, [1.0] * len(answers))
+
+
+def weighted_vote(answers: Answers, external: Sequence[float] = ()) -> Vote:
+    """ModelSwitch's weighted form: an answer of model i counts `external[i]` (1) times the model's agreement with itself.
+
+    To be reported beside the plain vote and never instead of it: where models are sure of wrong answers of their own the
+    weights hurt, and external ones that were fitted on the results they are reported on measure nothing.
+    """
+    known = list(external) or [1.0] * len(answers)
+    if len(known) != len(answers):
+        raise ValueError(f"{len(known)} weights for {len(answers)} models")
+    return _elected(answers, [weight * self_agreement(mine) for weight, mine in zip(known, answers, strict=True)])
+
+
+def self_agreement(answers: Sequence[Hashable | None]) -> float:
+    """1/n + (1 - 1/n) (1 - H / log2(number of different answers)), H their entropy in bits; 1 where all are the same.
+
+    n is the number of answers that could be read; 0 where there is none.
+    """
+    counts = Counter(answer for answer in answers if answer is not None)
+    n = counts.total()
+    if n == 0:
+        return 0.0
+    if len(counts) == 1:
+        return 1.0
+    entropy = -sum(count / n * log2(count / n) for count in counts.values())
+    return 1 / n + (1 - 1 / n) * (1 - entropy / log2(len(counts)))
+
+
+def _elected(answers: Answers, weights: Sequence[float]) -> Vote:
+    tallies = [Counter(answer for answer in mine if answer is not None) for mine in answers]
+    given = list(dict.fromkeys(answer for mine in answers for answer in mine if answer is not None))
+    total = sum(len(mine) for mine in answers)
+    if not given:
+        return Vote(None, 0, total)
+
+    def strength(answer: Hashable) -> tuple[float, list[int]]:
+        score = sum(weight * tally[answer] for weight, tally in zip(weights, tallies, strict=True))
+        return round(score, 9), [tally[answer] for tally in tallies]
+
+    best = max(given, key=strength)  # the first of equals: the one that was given first
+    return Vote(best, sum(tally[best] for tally in tallies), total)

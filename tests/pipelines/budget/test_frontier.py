@@ -1,0 +1,118 @@
+"""The frontier: found within its interval as often as it says, with fewer draws than a sweep of all levels."""
+
+import math
+import random
+
+import pytest
+
+from pipelines.budget.frontier import Frontier
+from pipelines.budget.simulate import Subject
+from pipelines.protocols import Tally
+from pipelines.stats.frontier import (
+    LevelCounts,
+    credible_set,
+    frontier_posterior,
+    isotonic,
+    next_level,
+    violation,
+)
+from storage.errors import SetupError
+from tests.pipelines.budget.simulation import Simulated, simulate
+
+LEVELS, EACH = 10, 16
+
+
+def searched(budget: Frontier, rate_of: dict[int, float], seed: int) -> Simulated:
+    """Levels 1 to 10 with 16 problems each, whose rates vary about the level's."""
+    rng = random.Random(seed)
+    subjects = {f"{level:02}-{n:02}": Subject(f"{level:02}-{n:02}", level) for level in rate_of for n in range(EACH)}
+    means = {key: rate_of[one.level or 0] for key, one in subjects.items()}
+    rates = {key: rng.betavariate(20 * mean, 20 - 20 * mean) for key, mean in means.items()}
+    return simulate(budget, rates, seed, subjects=subjects)
+
+
+def falling(frontier: float) -> dict[int, float]:
+    """Pass rates that cross one half between two levels."""
+    return {level: 1 / (1 + math.exp(level - frontier)) for level in range(1, LEVELS + 1)}
+
+
+def sweep(rate_of: dict[int, float], seed: int, most: int = 256) -> int:
+    """Draws that all levels together need, drawn equally often, until one level holds 90% (or each has `most`)."""
+    rng, correct = random.Random(seed), [0] * LEVELS
+    for judged in range(1, most + 1):
+        correct = [hits + (rng.random() < rate_of[level]) for level, hits in enumerate(correct, 1)]
+        if max(frontier_posterior([LevelCounts(judged, hits) for hits in correct], 0.5)) >= 0.9:
+            return judged * LEVELS
+    return most * LEVELS
+
+
+def test_the_frontier_lies_in_its_interval_as_often_as_is_said_with_fewer_draws_than_a_sweep() -> None:
+    runs, inside, exact, drawn, swept = 27, 0, 0, 0, 0
+    for seed in range(runs):
+        truth = seed % (LEVELS - 1) + 1
+        result = searched(Frontier(confidence=0.9), falling(truth + 0.5), seed)
+        found = result.stops["01-00"].evidence
+        low, high = (int(str(found[end]).replace("none", "0")) for end in ("low", "high"))
+        inside += low <= truth <= high
+        exact += found["frontier"] == str(truth)
+        drawn += sum(result.drawn.values())
+        swept += sweep(falling(truth + 0.5), seed)
+    assert inside >= 0.9 * runs
+    assert exact >= 0.8 * runs
+    assert drawn < 0.5 * swept
+
+
+def test_only_levels_that_were_probed_are_drawn_and_every_problem_is_told_the_result() -> None:
+    result = searched(Frontier(), {level: 0.97 if level <= 3 else 0.03 for level in range(1, LEVELS + 1)}, 1)
+    levels = {int(key[:2]) for key, count in result.drawn.items() if count}
+    assert len(levels) < LEVELS / 2
+    assert set(result.reasons.values()) == {"frontier"}
+    evidence = result.stops["09-00"].evidence
+    assert (evidence["frontier"], evidence["low"], evidence["high"]) == ("3", "3", "3")
+    assert evidence["drawn"] == sum(result.drawn.values())
+
+
+def test_a_model_that_passes_nothing_or_everything() -> None:
+    assert searched(Frontier(), dict.fromkeys(range(1, 6), 0.02), 1).stops["01-00"].evidence["frontier"] == "none"
+    assert searched(Frontier(), dict.fromkeys(range(1, 6), 0.98), 1).stops["01-00"].evidence["frontier"] == "5"
+
+
+def test_draws_of_a_level_are_spread_over_its_problems() -> None:
+    tallies = [Tally(f"p{n}", level=1) for n in range(20)]
+    plan = Frontier(probe=8).plan(0, tallies)
+    assert sorted(draw.count for draw in plan.draws) == [1] * 8
+    assert Frontier(probe=8).plan(0, tallies[::-1]) == plan
+
+
+def test_rates_that_rise_with_the_level_are_reported() -> None:
+    wrong_order = [LevelCounts(20, 6), LevelCounts(20, 14), LevelCounts(0, 0), LevelCounts(20, 2)]
+    assert isotonic(wrong_order) == [0.5, 0.5, None, 0.1]
+    assert violation(wrong_order) == pytest.approx(0.2)
+    assert violation([LevelCounts(10, 9), LevelCounts(10, 2)]) == 0.0
+
+
+def test_the_posterior_of_one_probe_is_the_integral() -> None:
+    """8 of 8 correct, value 1/2: passing has 2 int_.5^1 p^8 dp, failing 2 int_0^.5 p^8 dp."""
+    passes, fails = 2 * (1 - 0.5**9) / 9, 2 * 0.5**9 / 9
+    assert frontier_posterior([LevelCounts(8, 8)], 0.5) == pytest.approx(
+        [fails / (passes + fails), passes / (passes + fails)]
+    )
+
+
+def test_the_next_probe_halves_the_posterior() -> None:
+    assert next_level([0.2] * 5, range(4)) == 1
+    assert next_level([0.0, 0.0, 0.5, 0.5], range(3)) == 2
+    assert credible_set([0.05, 0.15, 0.7, 0.1], 0.8) == (1, 2)
+
+
+def test_a_limited_total_is_spent_and_no_more() -> None:
+    result = searched(Frontier(total=20, confidence=0.99), falling(5.5), 2)
+    assert sum(result.drawn.values()) <= 20
+    assert set(result.reasons.values()) == {"frontier"}
+
+
+def test_problems_need_levels() -> None:
+    with pytest.raises(SetupError, match="searches over levels, and no problem of the recipe has one"):
+        Frontier().plan(0, [Tally("a")])
+    with pytest.raises(SetupError, match="option 'value' must lie between 0 and 1"):
+        Frontier(value=1.0)

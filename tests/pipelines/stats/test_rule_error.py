@@ -1,0 +1,28 @@
+"""How often a rule that gives up is wrong: counted from what was said of each problem."""
+
+import pytest
+
+from pipelines.stats.rule_error import given_up
+
+STOPS = [
+    ("a", "hopeless"),
+    ("b", "continued"),
+    ("b", "target_met"),
+    ("c", "continued"),
+    ("c", "trial_cap"),
+    ("d", "continued"),
+    ("e", "target_met"),
+]
+
+
+def test_those_that_went_on_and_ended_are_the_sample() -> None:
+    rule = given_up(STOPS)
+    assert (rule.stopped, rule.continued, rule.ended, rule.met) == (1, 3, 2, 1)
+    assert rule.row() == pytest.approx(
+        {"stopped": 1, "continued": 3, "ended": 2, "met": 1, "error": 0.5, "low": 0.01258, "high": 0.98742}, abs=1e-4
+    )
+
+
+def test_nothing_is_known_before_one_has_ended() -> None:
+    assert given_up([("a", "hopeless"), ("b", "continued")]).error is None
+    assert given_up([]).row()["error"] is None

@@ -1,0 +1,80 @@
+"""Votes over several models against brute force, and ModelSwitch's equality with the pooled vote as an exact oracle."""
+
+import random
+from collections import Counter
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.stats.vote import Vote, self_agreement, vote, weighted_vote
+
+answer = st.sampled_from(["a", "b", "c", None])
+
+
+@pytest.mark.parametrize(
+    ("answers", "elected"),
+    [
+        ([["a", "a", "b"]], Vote("a", 2, 3)),
+        ([["a", "a"], ["b", "b"]], Vote("a", 2, 4)),
+        ([["a", "b"], ["b", "a"]], Vote("a", 2, 4)),
+        ([["b", "a", "a"], ["b", "b", "c"]], Vote("b", 3, 6)),
+        ([[None, None], ["c", None]], Vote("c", 1, 4)),
+        ([[None]], Vote(None, 0, 1)),
+        ([], Vote(None, 0, 0)),
+    ],
+)
+def test_the_most_frequent_answer_wins_and_ties_go_to_the_earlier_model(answers: list[list[str]], elected: Vote) -> None:
+    assert vote(answers) == elected
+
+
+def test_abstentions_count_in_the_share() -> None:
+    assert vote([["a", None, None, None]]).share == Fraction(1, 4)
+    assert vote([]).share is None
+
+
+@given(st.lists(st.lists(answer, max_size=6), max_size=4))
+def test_nobody_has_more_votes_than_the_elected(answers: list[list[str | None]]) -> None:
+    counts = Counter(one for mine in answers for one in mine if one is not None)
+    elected = vote(answers)
+    assert elected.votes == max(counts.values(), default=0)
+    assert elected.total == sum(map(len, answers))
+
+
+@given(st.integers(1, 6).flatmap(lambda n: st.tuples(*[st.lists(answer, min_size=n, max_size=n)] * 2)))
+def test_two_models_equal_n_and_unanimity_are_the_pooled_vote(both: tuple[list[str | None], list[str | None]]) -> None:
+    first, second = both
+    stopped = len(set(first)) == 1 and first[0] is not None
+    assert vote([first] if stopped else [first, second]).answer == vote([first, second]).answer
+
+
+@given(st.lists(st.lists(answer, max_size=6), max_size=4), st.randoms())
+def test_the_order_of_a_models_answers_matters_only_among_equals(
+    answers: list[list[str | None]], rng: random.Random
+) -> None:
+    shuffled = [rng.sample(mine, len(mine)) for mine in answers]
+    assert vote(shuffled).votes == vote(answers).votes
+
+
+@pytest.mark.parametrize(
+    ("answers", "agreement"),
+    [
+        (["a", "a", "a"], 1.0),
+        (["a", "b"], 0.5),
+        (["a", "b", "c", "d"], 0.25),
+        (["a", None], 1.0),
+        ([None, None], 0.0),
+        (["a", "a", "a", "b"], 0.25 + 0.75 * (1 - 0.8112781244591328)),
+    ],
+)
+def test_self_agreement_is_the_papers_weight(answers: list[str | None], agreement: float) -> None:
+    assert self_agreement(answers) == pytest.approx(agreement, abs=1e-12)
+
+
+def test_a_model_at_odds_with_itself_weighs_less() -> None:
+    tied = [["a", "a", "b", "c"], ["d", "d", "e", "e"]]
+    assert vote(tied).answer == "a"
+    assert weighted_vote(tied, [0.5, 1.0]).answer == "d"
+    with pytest.raises(ValueError, match="1 weights for 2 models"):
+        weighted_vote(tied, [1.0])
