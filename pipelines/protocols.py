@@ -5,15 +5,39 @@ from the recipe. None of these knows the workspace: state comes in as arguments 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from storage.records import Completion, Decision, Problem, Prompt, Request, Rollout, Score, Verdict
 
 
 @dataclass(frozen=True, slots=True)
+class ArmTally:
+    """What is known of one problem on one arm of the recipe.
+
+    `distinct`: its distinct correct solutions. `agreeing`: how many of its answers are the same, by canonical key, in the
+    largest group; counted without the reference, an answer that cannot be read agrees with none.
+    """
+
+    name: str
+    drawn: int = 0
+    correct: int = 0
+    incorrect: int = 0
+    unparsed: int = 0
+    undecided: int = 0
+    distinct: int = 0
+    tokens: int = 0
+    agreeing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
-    """What is known of one problem after the committed rounds; the only thing a budget sees."""
+    """What is known of one problem after the committed rounds; the only thing a budget sees.
+
+    `tokens`: the tokens_out of everything drawn for it, 0 where the engine does not count. `arms`: the same by arm, in the
+    recipe's order; none where the recipe has one way of generating. `stopped`: the reason why it was stopped, if it was.
+    `measured`: a number of the problem's meta, for a budget that names its key by `measure`.
+    """
 
     problem_id: str
     drawn: int = 0
@@ -22,6 +46,12 @@ class Tally:
     unparsed: int = 0
     undecided: int = 0
     distinct_correct: int = 0
+    level: int | None = field(default=None, kw_only=True)
+    template: str | None = field(default=None, kw_only=True)
+    tokens: int = field(default=0, kw_only=True)
+    stopped: str | None = field(default=None, kw_only=True)
+    measured: float | None = field(default=None, kw_only=True)
+    arms: tuple[ArmTally, ...] = field(default=(), kw_only=True)
 
     @property
     def judged(self) -> int:
@@ -31,27 +61,36 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Draw `count` more completions of a problem, from sample index `first_index` on."""
+    """Draw `count` more completions of a problem, from sample index `first_index` on.
+
+    `arm` names the recipe's arm to draw on, "" its `generate` where it has none; indices count from 0 on each arm.
+    """
 
     problem_id: str
     first_index: int
     count: int
+    arm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Draw no more for a problem, and why."""
+    """Draw no more for a problem, and why: the reason (pipelines.budget.STOP_REASONS) and the numbers it rests on."""
 
     problem_id: str
     reason: str
+    evidence: Mapping[str, int | float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
-    """What a budget decided for one round. No draws means the run is done drawing."""
+    """What a budget decided for one round. No draws means the run is done drawing.
+
+    `continued`: problems that a rule gave up and that go on all the same, chosen at random, so that its error is measured.
+    """
 
     draws: tuple[Draw, ...]
     stops: tuple[Stop, ...] = ()
+    continued: tuple[Stop, ...] = ()
 
 
 class Synthesizer(Protocol):
@@ -66,7 +105,12 @@ class Synthesizer(Protocol):
 
 
 class Generator(Protocol):
-    """An engine with one model. `spooled` engines get each reply made durable as it comes."""
+    """An engine with one model. `spooled` engines get each reply made durable as it comes.
+
+    A spooled engine may have two methods more. `groups(requests, heard)` is `generate` in groups of what has come
+    meanwhile, so that each is made durable in one write; asking for the next one says that it is. From another thread,
+    `interrupt()` makes calls under way raise at once, and `wind_down()` once what is under way has arrived.
+    """
 
     engine: str
     model: str
@@ -91,7 +135,10 @@ class Generator(Protocol):
 
 
 class Verifier(Protocol):
-    """Judges completions. Never raises on model text: what it cannot judge is `undecided` with a cause."""
+    """Judges completions. Never raises on model text: what it cannot judge is `undecided` with a cause.
+
+    One that waits for somebody else may have `interrupt()`: from another thread, it makes a call under way raise soon.
+    """
 
     name: str
     version: str

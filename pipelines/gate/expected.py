@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.verify.acceptance import PLAIN, Policy
 from storage.records import Problem
 
 
@@ -10,12 +11,14 @@ from storage.records import Problem
 class Expected:
     """The maker's side of the checks.
 
-    `verifiers` is the recorded chain of (name, version): the first that decides a rollout counts. `drawn` is the number of
-    rollouts planned, None where nobody planned. `prefix` is the fixed number of completions per problem that rates use.
-    `evaluation` are the problems that must not be inside.
+    `verifiers` are the recorded (name, version) in their order, `policy` says which of their verdicts counts. `drawn` is
+    the number of rollouts planned, None where nobody planned. `prefix` is the fixed number of completions per problem that
+    rates use. `evaluation` are the problems that must not be inside.
     """
 
     verifiers: tuple[tuple[str, str], ...]
     drawn: int | None = None
     prefix: int | None = None
+    arm: str = ""
     evaluation: Sequence[Problem] = ()
+    policy: Policy = PLAIN

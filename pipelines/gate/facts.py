@@ -32,25 +32,29 @@ def funnel(tables: Mapping[str, pa.Table], rollouts: pd.DataFrame) -> dict[str, 
     }
 
 
-def levels(tables: Mapping[str, pa.Table], rollouts: pd.DataFrame, prefix: int | None) -> list[dict[str, Any]]:
-    """One entry per level, None last: problems, rollouts, pass rate with interval, kept rollouts and their share."""
+def levels(
+    tables: Mapping[str, pa.Table], rollouts: pd.DataFrame, prefix: int | None, arm: str = ""
+) -> list[dict[str, Any]]:
+    """One entry per level, None last: problems, rollouts, pass rate with interval, kept rollouts and their share.
+
+    `arm`: the only one of several arms that rates are over.
+    """
     problems = tables["problems"].select(["id", "level", "template"]).to_pandas()
     problems["level"] = problems["level"].astype("Int64")
     problems["cluster"] = problems["template"].where(problems["template"].notna(), problems["id"])
     indices = tables["completions"].select(["id", "sample_index"]).to_pandas()
     frame = rollouts.merge(indices, left_on="completion_id", right_on="id", how="left").drop(columns="id")
     frame = frame.merge(problems, left_on="problem_id", right_on="id", how="left")
+    frame["measured"] = (prefix is None) | ((frame["sample_index"] < (prefix or 0)) & (frame["arm"].fillna("") == arm))
     total_kept = int(frame["kept"].sum())
     return [
-        _level(level, group, problems[_same_level(problems, level)], prefix, total_kept)
+        _level(level, group, problems[_same_level(problems, level)], total_kept)
         for level, group in _by_level(frame, problems)
     ]
 
 
-def _level(
-    level: int | None, group: pd.DataFrame, problems: pd.DataFrame, prefix: int | None, total_kept: int
-) -> dict[str, Any]:
-    measured = group if prefix is None else group[group["sample_index"] < prefix]
+def _level(level: int | None, group: pd.DataFrame, problems: pd.DataFrame, total_kept: int) -> dict[str, Any]:
+    measured = group[group["measured"]]
     judged = measured[measured["outcome"].isin(_JUDGED)]
     per_problem = judged.assign(hit=judged["outcome"] == "correct").groupby("problem_id")
     rates = per_problem.agg(rate=("hit", "mean"), cluster=("cluster", "first")).sort_index()

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.gate.columns import NULLABLE, REQUIRED, ROW_ID, TEXTS, type_name
+from pipelines.verify.acceptance import PLAIN, Policy, accepted
+from storage.records import Verdict
 
 PAIR = ["completion_id", "problem_id"]
 UNDECIDED = "undecided"
@@ -35,28 +37,31 @@ def projected(kind: str, table: pa.Table) -> pd.DataFrame:
     return _pandas(pa.table(columns))
 
 
-def deciding(verdicts: pa.Table, chain: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """One row per judged (completion, problem): the outcome of the first verifier of the chain that decided, and its name.
+def counting(verdicts: pa.Table, chain: Sequence[tuple[str, str]], policy: Policy) -> pd.DataFrame:
+    """One row per judged (completion, problem): the outcome that the policy accepts, and in whose name.
 
-    Where none decided, `undecided` of the last in the chain. Verdicts of other verifiers or versions do not count.
+    Verdicts of other verifiers or versions do not count; a row that lacks one the policy asks for is not judged.
     """
-    frame = _pandas(verdicts.select([*PAIR, "verifier", "version", "outcome"]))
-    ranks = pd.DataFrame(
-        [(name, version, rank) for rank, (name, version) in enumerate(chain)], columns=["verifier", "version", "rank"]
-    ).astype({"verifier": frame["verifier"].dtype, "version": frame["version"].dtype})
-    frame = frame.merge(ranks, on=["verifier", "version"])
-    last = len(chain)
-    frame["order"] = frame["rank"].where(frame["outcome"] != UNDECIDED, 2 * last - frame["rank"])
-    return frame.sort_values([*PAIR, "order"], kind="stable").drop_duplicates(PAIR)[
-        [*PAIR, "verifier", "version", "outcome"]
-    ]
+    names, wanted = (*PAIR, "verifier", "version", "outcome"), set(chain)
+    values: list[Any] = verdicts["value"].to_pylist() if "value" in verdicts.column_names else [None] * verdicts.num_rows
+    said: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = {}
+    for *row, value in zip(*(verdicts[name].to_pylist() for name in names), values, strict=True):
+        cid, problem_id, verifier, version, outcome = row
+        if (verifier, version) in wanted:
+            verdict = Verdict(cid, problem_id, verifier, version, outcome, rule="", value=value)
+            said.setdefault((cid, problem_id), {})[verifier, version] = verdict
+    counted = ((pair, accepted(policy, chain, found)) for pair, found in said.items())
+    rows = [(*pair, found.verifier, found.version, found.outcome) for pair, found in counted if found is not None]
+    return pd.DataFrame(rows, columns=[*PAIR, "verifier", "version", "outcome"])
 
 
-def rollouts_frame(tables: Mapping[str, pa.Table], chain: Sequence[tuple[str, str]]) -> pd.DataFrame:
+def rollouts_frame(
+    tables: Mapping[str, pa.Table], chain: Sequence[tuple[str, str]], policy: Policy = PLAIN
+) -> pd.DataFrame:
     """One row per decision: what was decided and on which verdict, beside the verdict found in the tables."""
-    names = [*PAIR, "kept", "reason", "outcome", "verifier", "verifier_version"]
+    names = [*PAIR, "kept", "reason", "outcome", "verifier", "verifier_version", "arm"]
     frame = _pandas(tables["decisions"].select(names))
-    judged = deciding(tables["verdicts"], chain).rename(
+    judged = counting(tables["verdicts"], chain, policy).rename(
         columns={"outcome": "judged", "verifier": "judged_by", "version": "judged_version"}
     )
     frame = frame.merge(judged, on=PAIR, how="left")

@@ -63,11 +63,11 @@ class Gate:
         return GateResult((*checks, *(engine.check(rule) for rule in found)), told, engine.name)
 
     def _rules(self, tables: Mapping[str, pa.Table], expected: Expected) -> tuple[list[Rule], dict[str, Any]]:
-        rollouts = frames.rollouts_frame(tables, expected.verifiers)
+        rollouts = frames.rollouts_frame(tables, expected.verifiers, expected.policy)
         chain = ", ".join(f"{name} {version}" for name, version in expected.verifiers)
         evaluation = EvaluationSet(expected.evaluation)
         hits = _hits(tables, evaluation, set(rollouts.loc[rollouts["kept"].astype(bool), "row"]))
-        levels = facts.levels(tables, rollouts, expected.prefix)
+        levels = facts.levels(tables, rollouts, expected.prefix, expected.arm)
         amounts = rules.amount_rules(
             rollouts,
             drawn=expected.drawn,

@@ -17,8 +17,8 @@ REASONS = (
 
 
 def in_sample_order(rollouts: Sequence[Rollout]) -> list[Rollout]:
-    """By sample index, ties by id: the order of drawing, however the rows were read."""
-    return sorted(rollouts, key=lambda rollout: (rollout.completion.sample_index, rollout.completion.id))
+    """Arm by arm as the recipe lists them, then by sample index, ties by id: no order in which rows were read matters."""
+    return sorted(rollouts, key=lambda r: (r.place, r.completion.sample_index, r.completion.id))
 
 
 def failing_reason(rollout: Rollout) -> str | None:
@@ -42,6 +42,7 @@ def decision(run: str, rollout: Rollout, selector: tuple[str, str], reason: str)
         outcome=verdict.outcome,
         verifier=verdict.verifier,
         verifier_version=verdict.version,
+        arm=rollout.arm,
     )
 
 

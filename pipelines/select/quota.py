@@ -61,7 +61,8 @@ class QuotaByDifficulty:
 
     def quota(self, rollouts: Sequence[Rollout]) -> int:
         """How many to keep of this problem; all where nothing of the prefix could be judged."""
-        prefix = [r.verdict.outcome for r in rollouts if r.completion.sample_index < self.initial]
+        first = [r for r in rollouts if r.place == 0]  # difficulty is read from the first arm: arms are never pooled
+        prefix = [r.verdict.outcome for r in first if r.completion.sample_index < self.initial]
         judged = len(prefix) - prefix.count("undecided")
         fails = judged - prefix.count("correct")
         return max(1, -(-self.per_problem * fails // judged)) if judged else self.per_problem

@@ -7,6 +7,7 @@ carries what regenerates it byte for byte. It knows no workspace and no model.
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipelines.synthesize.library import TEMPLATES
@@ -27,7 +28,10 @@ _PATIENCE = 400
 
 
 class Templates:
-    """Problems from executable templates: of ours by name, of a user's by `module:Class` or `file.py:Class`."""
+    """Problems from executable templates: of ours by name, of a user's by `module:Class` or `file.py:Class`.
+
+    `recipe_folder`: where a user's are looked for; by default the current folder.
+    """
 
     name = "templates"
 
@@ -38,10 +42,11 @@ class Templates:
         templates: Sequence[str] | None = None,
         skills: Sequence[str] | None = None,
         split: str = "train",
+        recipe_folder: str | None = None,
     ) -> None:
         self.levels = _checked_levels(levels)
         self.split = split
-        self.templates = _chosen(templates, skills, split)
+        self.templates = _chosen(templates, skills, split, None if recipe_folder is None else Path(recipe_folder))
         users = sorted(source_digest(template) for name, template in self.templates.items() if is_reference(name))
         self.version = f"{VERSION}+{sha256_text(' '.join(users))[:12]}" if users else VERSION
 
@@ -157,13 +162,15 @@ def _checked_levels(levels: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(set(levels)))
 
 
-def _chosen(templates: Sequence[str] | None, skills: Sequence[str] | None, split: str) -> Mapping[str, Template]:
+def _chosen(
+    templates: Sequence[str] | None, skills: Sequence[str] | None, split: str, folder: Path | None
+) -> Mapping[str, Template]:
     """The templates asked for, in a fixed order, cut down to the skills asked for; SetupError when none is left."""
     known = templates_of(split)
     chosen: dict[str, Template] = {}
     for name in known if templates is None else templates:
         if is_reference(name):
-            chosen[name] = _users(name, split)
+            chosen[name] = _users(name, split, folder)
         elif name in known:
             chosen[name] = TEMPLATES[name]()
         elif name in TEMPLATES:
@@ -180,13 +187,13 @@ def _chosen(templates: Sequence[str] | None, skills: Sequence[str] | None, split
     return _some({name: template for name, template in chosen.items() if template.skill in skills})
 
 
-def _users(reference: str, split: str) -> Template:
+def _users(reference: str, split: str, folder: Path | None) -> Template:
     if split == "evaluation":
         raise SetupError(
             f"template {reference!r} cannot be in split 'evaluation': that is for templates known never to be trained on.",
             choices=["train", "heldout"],
         )
-    return load_template(reference)
+    return load_template(reference, folder)
 
 
 def _distinct_names(chosen: Mapping[str, Template]) -> None:

@@ -1,6 +1,7 @@
 """A user's own templates: `package.module:Class` or `path/to/file.py:Class`, validated before use.
 
-Knows where to look and what to say when nothing is there; a file is looked for from the current folder.
+Knows where to look and what to say when nothing is there; a file or module is looked for in the folder that is given (the
+recipe's), without one in the current folder.
 """
 
 import difflib
@@ -32,14 +33,15 @@ def is_reference(name: str) -> bool:
     return ":" in name or name.endswith(".py")
 
 
-def load_template(reference: str) -> Template:
+def load_template(reference: str, folder: Path | None = None) -> Template:
     """The validated template behind a reference; SetupError when it is not found, cannot be built or fails a test."""
-    cls = load_class(reference)
+    placed = _placed(reference, folder)
+    cls = load_class(placed)
     try:
         template = cast(Callable[[], Template], cls)()
     except Exception as error:
         raise SetupError(f"template {reference!r} cannot be built without arguments: {error}.") from error
-    _same_elsewhere(template, reference)
+    _same_elsewhere(template, reference, placed)
     require_valid(template, reference)
     return template
 
@@ -66,13 +68,25 @@ def source_digest(template: Template) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
 
 
-def _same_elsewhere(template: Template, reference: str) -> None:
+def _placed(reference: str, folder: Path | None) -> str:
+    """The reference from anywhere: a file with its folder, a module with that folder among those that are searched."""
+    if folder is None:
+        return reference
+    place, colon, attribute = reference.partition(":")
+    if place.endswith(".py"):
+        return f"{folder.resolve() / place}{colon}{attribute}"
+    if str(folder.resolve()) not in sys.path:
+        sys.path.append(str(folder.resolve()))
+    return reference
+
+
+def _same_elsewhere(template: Template, reference: str, placed: str) -> None:
     """Ask a second process with other string hashes for the same instances: catches hash(), set order, endless loops."""
     code = f"import sys; from {__name__} import say; say(sys.argv[1], int(sys.argv[2]))"
     hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths}
-    command = [sys.executable, "-c", code, reference, str(CPU_LIMIT_S)]
+    command = [sys.executable, "-c", code, placed, str(CPU_LIMIT_S)]
     too_slow = SetupError(f"template {reference!r} does not finish: no samples after {CPU_LIMIT_S} CPU seconds.")
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_WALL_LIMIT_S)

@@ -126,3 +126,18 @@ def test_train_and_held_out_problems_of_a_user_template_do_not_meet(file: Path) 
         return {str(problem.prompt) for problem in options.synthesize(200, 1)}
 
     assert prompts("train") & prompts("heldout") == set()
+
+
+def test_a_file_is_looked_for_in_the_recipe_folder_from_anywhere(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    made = Templates(templates=["marbles.py:Marbles"], recipe_folder=str(file.parent))
+    problems = list(made.synthesize(8, 1))
+    assert {problem.meta["reference"] for problem in problems} == {"marbles.py:Marbles"}
+    monkeypatch.chdir(file.parent)
+    assert list(Templates(templates=["marbles.py:Marbles"]).synthesize(8, 1)) == problems
+    with pytest.raises(SetupError, match=r"there is no file '.*marble\.py'\. Did you mean 'marbles\.py'\?"):
+        Templates(templates=["marble.py:Marbles"], recipe_folder=str(file.parent))
