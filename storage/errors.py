@@ -36,6 +36,11 @@ class SetupError(RollmillError):
 class FoundWanting(RollmillError):  # noqa: N818 - not an error of anybody
     """A check ran to its end and said no (a failed gate, a version that does not verify)."""
 
+    def __init__(self, message: str, *, next_command: str | None = None) -> None:
+        self.message = message
+        self.next_command = next_command
+        super().__init__(message if next_command is None else f"{message}\nNext: {next_command}")
+
 
 class CorruptSegment(RollmillError):  # noqa: N818 - names what was found
     """A registered segment file is missing or differs from its recorded checksum."""

@@ -1,7 +1,8 @@
 """Named points where a test may kill this process, armed by one environment variable. Knows nothing of what happens there.
 
 `ROLLMILL_FAILPOINT="segment.fsynced"` kills the process (SIGKILL) the first time it gets there, `"segment.fsynced:3"` the
-third time. Nothing is caught, flushed or closed: what follows is what a power cut of the process would leave.
+third time, `"*:40"` at the fortieth point of any name. Nothing is caught, flushed or closed: what follows is what a power
+cut of the process would leave.
 """
 
 import os
@@ -12,13 +13,18 @@ from collections import Counter
 from storage.errors import SetupError, unknown_name
 
 VARIABLE = "ROLLMILL_FAILPOINT"
+ANY = "*"
 NAMES = (
     "segment.temp_written",
     "segment.fsynced",
     "segment.renamed",
     "segment.registered",
     "plan.committed",
+    "ledger.written",
+    "ledger.committed",
+    "spool.written",
     "spool.appended",
+    "spool.discarded",
     "compact.swapped",
     "publish.folder_written",
     "publish.renamed",
@@ -37,18 +43,18 @@ def hit(name: str) -> None:
     if not armed:
         return
     target, turn = _parse(armed)
-    if target != name:
+    if target not in (name, ANY):
         return
     with _lock:
-        _hits[name] += 1
-        if _hits[name] == turn:
+        _hits[target] += 1
+        if _hits[target] == turn:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _parse(armed: str) -> tuple[str, int]:
     """A misspelt point would make a kill test pass without a kill, so it is refused."""
     name, _, turn = armed.partition(":")
-    if name not in NAMES:
+    if name not in NAMES and name != ANY:
         raise unknown_name("failpoint", name, NAMES)
     if turn and not (turn.isdigit() and int(turn) > 0):
         raise SetupError(f"{VARIABLE}={armed!r}: the number after the colon must be 1 or more.")

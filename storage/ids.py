@@ -7,15 +7,49 @@ import hashlib
 import json
 from typing import Any
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
 
 def canonical_json(value: Any) -> str:
     """One spelling per value: sorted keys, no spaces; raises ValueError on NaN and infinities."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encode(value)
 
 
 def digest128(value: Any) -> str:
     """128-bit hash of a JSON value, 32 hex digits."""
     return hashlib.blake2b(_utf8(canonical_json(value)), digest_size=16).hexdigest()
+
+
+class Digests:
+    """`digest128` of lists that begin alike: what they share is spelled and hashed once."""
+
+    def __init__(self, *shared: Any) -> None:
+        self._begun = hashlib.blake2b(_utf8(canonical_json(shared)[:-1]), digest_size=16)
+
+    def of(self, *rest: Any) -> str:
+        """The digest of the shared values followed by these, one at least; 32 hex digits."""
+        whole = self._begun.copy()
+        whole.update(b"," + _utf8(canonical_json(rest))[1:])
+        return whole.hexdigest()
+
+
+class ListDigest:
+    """`digest128` of [name, [items...], rest...] where the items come one after another and are too many to hold."""
+
+    def __init__(self, name: str) -> None:
+        self._hash = hashlib.blake2b(_utf8(f"[{canonical_json(name)},["), digest_size=16)
+        self._between = b""
+
+    def add(self, item: Any) -> None:
+        """The next item."""
+        self._hash.update(self._between + _utf8(canonical_json(item)))
+        self._between = b","
+
+    def end(self, *rest: Any) -> str:
+        """The digest with these values behind the items; 32 hex digits."""
+        whole = self._hash.copy()
+        whole.update(_utf8("".join(["]", *(f",{canonical_json(value)}" for value in rest), "]"])))
+        return whole.hexdigest()
 
 
 def sha256_text(text: str) -> str:
@@ -25,7 +59,12 @@ def sha256_text(text: str) -> str:
 
 def sample_seed(recipe_seed: int, stream: str, prompt_id: str, sample_index: int) -> int:
     """The 63-bit sampling seed of one completion; streams (pilot, curate, evaluate) never share one."""
-    return int(digest128(["seed", recipe_seed, stream, prompt_id, sample_index])[:16], 16) >> 1
+    return seed_of(digest128(["seed", recipe_seed, stream, prompt_id, sample_index]))
+
+
+def seed_of(digest: str) -> int:
+    """The first 63 bits of a digest."""
+    return int(digest[:16], 16) >> 1
 
 
 def _utf8(text: str) -> bytes:

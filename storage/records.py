@@ -4,17 +4,17 @@ Frozen values with content-derived ids. They know nothing of files, models or ru
 integers, probabilities are natural-log units, times are seconds, costs are in the profile's currency.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from storage.ids import digest128, sample_seed
+from storage.ids import Digests, digest128, seed_of
 
 Outcome = Literal["correct", "incorrect", "unparsed", "undecided"]
 OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed", "undecided")
 JUDGED: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed")
 
-Stream = Literal["pilot", "curate", "evaluate"]
+Stream = str  # one of STREAMS, or one of them with the number of a redraw: "curate-2"
 STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate")
 
 FinishReason = Literal["stop", "length", "error", "imported"]
@@ -31,6 +31,17 @@ class Message:
 
 
 Prompt = str | tuple[Message, ...]
+
+
+def redrawn(stream: Stream, number: int) -> Stream:
+    """The stream of the `number`-th redraw of a stream; 0 is the stream itself."""
+    return f"{stream}-{number}" if number else stream
+
+
+def is_stream(name: str) -> bool:
+    """Whether this names a stream."""
+    stream, dash, number = name.partition("-")
+    return stream in STREAMS and (not dash or (number.isascii() and number.isdigit() and number[0] != "0"))
 
 
 def prompt_json(prompt: Prompt) -> Any:
@@ -123,10 +134,25 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """Attempts of one outcome at one replica, summed up: `ok`, or what failed (`http_429`, `timeout`, `cut_off`, ...).
+
+    `replica` is an address without secrets, `seconds` their sum, `completion_id` the last one concerned.
+    """
+
+    replica: str
+    outcome: str
+    count: int
+    seconds: float
+    completion_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What one verifier concluded on one completion of one problem, with its evidence.
 
-    `rule` names the rule that decided, `cause` why there is no plain yes or no, `value` the share of tests passed.
+    `rule` names the rule that decided, `cause` why there is no plain yes or no, `value` the share of tests passed, 0 to 1.
+    `evidence` is canonical JSON of what a person would ask for next (results per test, votes), at most 64 KiB.
     """
 
     completion_id: str
@@ -141,6 +167,7 @@ class Verdict:
     normal_form: str | None = None
     reference_form: str | None = None
     seconds: float | None = None
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +183,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Kept or not, by one selector, always with a reason; carries the outcome it was based on."""
+    """Kept or not, by one selector, always with a reason; carries the outcome it was based on and the rollout's arm."""
 
     run: str
     problem_id: str
@@ -168,11 +195,15 @@ class Decision:
     outcome: Outcome
     verifier: str
     verifier_version: str
+    arm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """One completion that a run asked for: committed before any draw, read back by a resumed run."""
+    """One completion that a run asked for: committed before any draw, read back by a resumed run.
+
+    `arm` names the recipe's arm that draws it, "" where the recipe has one way of generating.
+    """
 
     run: str
     round: int
@@ -183,26 +214,40 @@ class PlanRow:
     completion_id: str
     sample_index: int
     seed: int
+    arm: str = ""
+
+
+CONTINUED = "continued"
 
 
 @dataclass(frozen=True, slots=True)
 class StopRow:
-    """Why a run's budget stopped drawing for a problem (`target_met`, `trial_cap`, `budget`), after which round."""
+    """Why a run's budget stopped drawing for a problem (`target_met`, `trial_cap`, `budget`, ...), after which round.
+
+    One with the reason CONTINUED stops nothing: the rule gave the problem up after that round, and it goes on at random.
+    `evidence` is canonical JSON of the numbers that the reason rests on; None where there is nothing to add.
+    """
 
     run: str
     round: int
     problem_id: str
     reason: str
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A problem, one completion, its deciding verdict and its scores."""
+    """A problem, one completion, its deciding verdict and its scores.
+
+    `arm`: the recipe's arm that drew it, `place`: which one of them that is, 0 for the first or the only way.
+    """
 
     problem: Problem
     completion: Completion
     verdict: Verdict
     scores: tuple[Score, ...] = ()
+    arm: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +273,16 @@ def imported_completion_id(problem_id: str, model: str, sample_index: int, text:
 
 def request_for(problem: Problem, rendered: str, sampling: Sampling, origin: Origin, sample_index: int) -> Request:
     """The request of one completion, its seed derived from (recipe seed, stream, prompt, index)."""
-    seed = sample_seed(origin.recipe_seed, origin.stream, problem.prompt_id, sample_index)
-    cid = completion_id(origin, rendered, sampling, seed=seed, sample_index=sample_index)
-    return Request(cid, problem.prompt_id, problem.prompt, rendered, sampling, seed, origin.stream, sample_index)
+    return next(requests_for(problem, rendered, sampling, origin, [sample_index]))
+
+
+def requests_for(
+    problem: Problem, rendered: str, sampling: Sampling, origin: Origin, indices: Iterable[int]
+) -> Iterator[Request]:
+    """The same for several completions of one problem: seeds as `sample_seed`, ids as `completion_id` make them."""
+    seeds = Digests("seed", origin.recipe_seed, origin.stream, problem.prompt_id)
+    ids = Digests("completion", origin.engine, origin.model_digest, rendered, asdict(sampling))
+    for index in indices:
+        seed = seed_of(seeds.of(index))
+        cid = ids.of(seed, origin.stream, index)
+        yield Request(cid, problem.prompt_id, problem.prompt, rendered, sampling, seed, origin.stream, index)

@@ -21,7 +21,7 @@ from storage.segments.schema import Kind, from_table
 from storage.segments.store import SegmentStore
 from storage.segments.writing import Item
 
-STATUSES = ("running", "done", "failed", "interrupted")
+STATUSES = ("running", "done", "stopped", "failed", "interrupted")
 PLAN_VERSION = "1"
 
 
@@ -37,6 +37,11 @@ class Run:
     started_at: datetime
     finished_at: datetime | None = None
     summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """The status for people: a stopped run says at which limit."""
+        return f"stopped: {self.summary.get('stopped', 'limit')}" if self.status == "stopped" else self.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +108,15 @@ class Runs:
         self._segments.commit_many(items, run=run_id)
         failpoints.hit("plan.committed")
 
-    def plans(self, run_id: str) -> Plans:
-        """The committed plans, round by round, up to the first round that is not (or no longer) committed."""
+    def plans(self, run_id: str, since: int = 0) -> Plans:
+        """The committed plans from round `since` on, up to the first round that is not (or no longer) committed."""
         # Counted before the rows are read: a round committed in between must not look like an empty one, the end.
-        rounds: list[list[PlanRow]] = [[] for _ in range(self.rounds(run_id))]
-        rows: list[PlanRow] = from_table("plan", self._segments.read("plan", producer=run_id, version=PLAN_VERSION))
+        rounds: list[list[PlanRow]] = [[] for _ in range(self.rounds(run_id) - since)]
+        stored = self._segments.read("plan", producer=run_id, version=PLAN_VERSION, where=f"round >= {since}")
+        rows: list[PlanRow] = from_table("plan", stored)
         for row in rows:
-            if row.round < len(rounds):
-                rounds[row.round].append(row)
+            if row.round - since < len(rounds):
+                rounds[row.round - since].append(row)
         return [sorted(plan, key=lambda row: (row.batch, row.ordinal)) for plan in rounds]
 
     def stops(self, run_id: str) -> Stops:
@@ -154,7 +160,7 @@ class Runs:
         detail: dict[str, Any] | None = None,
     ) -> None:
         """Report how far a stage is; the last report stands."""
-        with self._ledger.write() as session:
+        with self._ledger.write(durable=False) as session:
             session.merge(
                 ProgressRow(
                     run_id=run_id,

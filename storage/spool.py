@@ -9,6 +9,7 @@ import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from storage.ids import digest128
 from storage.records import Completion, Message
 
 _FIELDS = [(field.name, field.default) for field in fields(Completion)]
+_values = attrgetter(*(name for name, _ in _FIELDS))
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _TUPLES = ("prompt_token_ids", "token_ids", "logprobs")
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
@@ -59,6 +61,7 @@ class Spool:
         """Remove the file, once its batch is committed."""
         self.close()
         self.path.unlink(missing_ok=True)
+        failpoints.hit("spool.discarded")
 
     def close(self) -> None:
         """Close the file; a later append opens it again."""
@@ -73,6 +76,7 @@ class Spool:
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]
+        failpoints.hit("spool.written")
         os.fsync(self._file)
 
     def _open(self) -> int:
@@ -96,7 +100,8 @@ class Spool:
 
 def _line(completion: Completion) -> bytes:
     """Fields at their default are left out; ASCII escapes keep lone surrogates, which UTF-8 cannot."""
-    row: dict[str, Any] = {name: value for name, default in _FIELDS if (value := getattr(completion, name)) is not default}
+    values = zip(_FIELDS, _values(completion), strict=True)
+    row: dict[str, Any] = {name: value for (name, default), value in values if value is not default}
     if completion.messages is not None:
         row["messages"] = [asdict(message) for message in completion.messages]
     row["meta"] = dict(completion.meta)

@@ -13,14 +13,19 @@ from storage.faults import explained
 from storage.spool import Spool
 
 if TYPE_CHECKING:
+    from storage.attempts import Attempts
+    from storage.audits import Audits
+    from storage.forecasts import Forecasts
     from storage.ledger.engine import Ledger
     from storage.runs import Runs
     from storage.segments.store import SegmentStore
+    from storage.spending import Spending
+    from storage.verifiers import Verifiers
 
 MARKER = "rollmill.toml"
 STATE = ".rollmill"
 _TEMPLATE = """\
-# This folder is a Rollmill workspace. Everything below is optional; a profile may override it.
+# This folder is a Rollmill workspace. Everything below is optional.
 
 # [ledger]
 # url = "postgresql://user@host/name"     # default: SQLite in .rollmill/ledger.sqlite
@@ -57,7 +62,7 @@ class Workspace:
     def open(
         cls, path: Path | None = None, *, ledger_url: str | None = None, segments_url: str | None = None
     ) -> "Workspace":
-        """The workspace of the nearest folder upwards that has a rollmill.toml; a profile's URLs come before its own."""
+        """The workspace of the nearest folder upwards that has a rollmill.toml; URLs given here come before its own."""
         start = (path or Path.cwd()).resolve()
         for folder in (start, *start.parents):
             if (folder / MARKER).is_file():
@@ -95,6 +100,41 @@ class Workspace:
 
         return Runs(self.ledger, self.segments)
 
+    @cached_property
+    def verifiers(self) -> "Verifiers":
+        """The verifier versions used here, with their rules."""
+        from storage.verifiers import Verifiers
+
+        return Verifiers(self.ledger)
+
+    @cached_property
+    def audits(self) -> "Audits":
+        """The audits of verifiers, and what people judged."""
+        from storage.audits import Audits
+
+        return Audits(self.ledger)
+
+    @cached_property
+    def attempts(self) -> "Attempts":
+        """What servers were asked."""
+        from storage.attempts import Attempts
+
+        return Attempts(self.ledger)
+
+    @cached_property
+    def forecasts(self) -> "Forecasts":
+        """Forecasts of runs, and their scores."""
+        from storage.forecasts import Forecasts
+
+        return Forecasts(self.ledger)
+
+    @cached_property
+    def spending(self) -> "Spending":
+        """What runs paid."""
+        from storage.spending import Spending
+
+        return Spending(self.ledger)
+
     def spool(self, batch_id: str) -> Spool:
         """The spool of a batch; its file appears with the first append."""
         return Spool(self.state / "spool", batch_id)
@@ -110,14 +150,24 @@ class Workspace:
         self.ledger.must_write()
         lines = [lost.line() for lost in self.segments.check()]
         sweep(self.segments.registry, self.segments.place)
-        for spool in (self.state / "spool").glob("*.jsonl"):
-            if self.segments.registry.has_batch("completions", spool.stem):
-                spool.unlink(missing_ok=True)  # its batch was committed and the process died before discarding it
+        self._drop_spools()
         return lines
+
+    def _drop_spools(self) -> None:
+        """Remove the spools whose every reply is stored: their process died before it could. Those of live ones stay."""
+        spools = list((self.state / "spool").glob("*.jsonl"))
+        held = self.ledger.leases.held() if spools else {}  # asked after listing: a lease comes before its spool
+        for path in spools:
+            if f"batch/{path.stem}" in held:
+                continue
+            replies = [completion.id for completion in self.spool(path.stem).read()]
+            if len(self.segments.present("completions", replies)) == len(replies):
+                path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Release connections; safe to call twice."""
-        self.__dict__.pop("runs", None)
+        for name in ("runs", "verifiers", "attempts", "spending", "forecasts"):
+            self.__dict__.pop(name, None)
         for name in ("segments", "ledger"):
             part = self.__dict__.pop(name, None)
             if part is not None:

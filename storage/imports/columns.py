@@ -29,7 +29,7 @@ PROBLEM_ALIASES: Aliases = {
     ),
     "external_id": ("id", "problem_id", "task_id", "unique_id", "question_id", "uid", "external_id", "index"),
     "kind": ("kind", "task_type"),
-    "tests": ("tests", "test", "test_list", "unit_tests"),
+    "tests": ("tests", "test", "test_list", "unit_tests", "input_output"),
     "source": ("source", "dataset", "data_source"),
     "licence": ("licence", "license"),
     "split": ("split",),

@@ -19,9 +19,10 @@ _SHOWN = 5
 
 
 def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
-    """The column mapping of a file, from the columns of its first rows."""
+    """The column mapping of a file, from the columns of its first rows; of JSON lines all, as each may bring others."""
     found: dict[str, None] = {}
-    for row in clean_rows(spec.path, Sanitiser(), limit=_DETECT_ROWS):
+    fixed = {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
+    for row in clean_rows(spec.path, Sanitiser(), limit=_DETECT_ROWS if fixed else None):
         found.update(dict.fromkeys(row.values))
     return resolve(tuple(found), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
 

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 
+from storage import failpoints
 from storage.errors import SetupError
 from storage.faults import ledger_error, read_only
 from storage.ledger.leases import Leases
@@ -43,6 +44,7 @@ class Ledger:
         snapshot = {} if self.path else {"isolation_level": "REPEATABLE READ"}
         self._reading = self._engine.execution_options(**snapshot)
         self._writing = self._engine.execution_options(rollmill_write=True)
+        self._noting = self._engine.execution_options(rollmill_write=True, rollmill_note=True)
         self._pid = os.getpid()
         self._lock = threading.Lock()
         weakref.finalize(self, _dispose, self._engine, self._pid)
@@ -76,14 +78,21 @@ class Ledger:
             raise read_only(f"the ledger {self.where}")
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session in one transaction that holds the write lock; commits at the end, rolls back on an exception."""
+    def write(self, *, durable: bool = True) -> Iterator[Session]:
+        """A session in one transaction that holds the write lock; commits at the end, rolls back on an exception.
+
+        Not `durable`: a power cut may take it back (with SQLite; never out of order), and nobody waits for the disk. For
+        what only saves work or is shown: leases, progress, sums of attempts.
+        """
         self.must_write()
         self._own_process()
-        with self._explained(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        engine = self._writing if durable else self._noting
+        with self._explained(), Session(engine, expire_on_commit=False) as session, session.begin():
             if self._engine.dialect.name == "postgresql":
                 session.execute(text("SELECT pg_advisory_xact_lock(hashtext('rollmill'))"))
             yield session
+            failpoints.hit("ledger.written")
+        failpoints.hit("ledger.committed")
 
     def now(self, session: Session) -> float:
         """Seconds since 1970 by the database's clock, the only clock that all its users share."""
@@ -192,5 +201,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("rollmill_write")
+    options = connection.get_execution_options()
+    write = options.get("rollmill_write")
+    if write:
+        connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if options.get('rollmill_note') else 'FULL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -50,7 +50,7 @@ class Leases:
     def acquire(self, key: str, ttl: float = 60) -> Lease | None:
         """The lease, or None while another holder is alive and in time."""
         owner, token = this_process(), secrets.token_hex(8)
-        with self._ledger.write() as session:
+        with self._ledger.write(durable=False) as session:
             now = self._ledger.now(session)
             held = session.get(LeaseRow, key)
             if held is not None and _holds(held, now):
@@ -65,14 +65,14 @@ class Leases:
 
     def renew(self, lease: Lease) -> bool:
         """See Lease.renew."""
-        with self._ledger.write() as session:
+        with self._ledger.write(durable=False) as session:
             until = self._ledger.now(session) + lease.ttl
             done = _execute(session, update(LeaseRow).where(*_mine(lease)).values(expires_at=until))
             return done.rowcount == 1
 
     def release(self, lease: Lease) -> None:
         """See Lease.release."""
-        with self._ledger.write() as session:
+        with self._ledger.write(durable=False) as session:
             _execute(session, delete(LeaseRow).where(*_mine(lease)))
 
     def held(self) -> dict[str, Owner]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0004"
 
 
 class Base(DeclarativeBase):
@@ -146,3 +146,134 @@ class DatasetRow(Base):
     kept: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[float] = mapped_column(Float)
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class VerifierRow(Base):
+    """The rules that one version of a verifier tried, in their order, each with its own version."""
+
+    __tablename__ = "verifiers"
+    name: Mapped[str] = mapped_column(String, primary_key=True)
+    version: Mapped[str] = mapped_column(String, primary_key=True)
+    rules: Mapped[list[list[str]]] = mapped_column(JSON)
+    seen_at: Mapped[float] = mapped_column(Float)
+
+
+class AuditRow(Base):
+    """One audit of one version of a verifier: how its items were drawn, and what came of it.
+
+    `kind`: `natural` (random rollouts for a person to judge) or `planted` (a stress test). `source`: the run or dataset.
+    """
+
+    __tablename__ = "audits"
+    __table_args__ = (Index("ix_audits_verifier", "verifier", "version"),)
+    id: Mapped[str] = mapped_column(String, primary_key=True)
+    verifier: Mapped[str] = mapped_column(String)
+    version: Mapped[str] = mapped_column(String)
+    kind: Mapped[str] = mapped_column(String)
+    source: Mapped[str] = mapped_column(String)
+    design: Mapped[dict[str, Any]] = mapped_column(JSON)
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[float] = mapped_column(Float)
+
+
+class AuditItemRow(Base):
+    """One rollout drawn for a person to judge, with the probability that it was drawn; `ordinal` is the order of review.
+
+    `weight`: its share in the mean pass rate over problems. `outcome`: what the verifier said of it.
+    """
+
+    __tablename__ = "audit_items"
+    audit_id: Mapped[str] = mapped_column(ForeignKey("audits.id", ondelete="CASCADE"), primary_key=True)
+    ordinal: Mapped[int] = mapped_column(Integer, primary_key=True)
+    completion_id: Mapped[str] = mapped_column(String)
+    problem_id: Mapped[str] = mapped_column(String)
+    stratum: Mapped[str] = mapped_column(String)
+    probability: Mapped[float] = mapped_column(Float)
+    weight: Mapped[float] = mapped_column(Float)
+    outcome: Mapped[str] = mapped_column(String)
+
+
+class JudgementRow(Base):
+    """What one person says of one rollout. It belongs to the rollout: every audit that drew it uses it."""
+
+    __tablename__ = "judgements"
+    completion_id: Mapped[str] = mapped_column(String, primary_key=True)
+    problem_id: Mapped[str] = mapped_column(String, primary_key=True)
+    judge: Mapped[str] = mapped_column(String, primary_key=True)
+    judgement: Mapped[str] = mapped_column(String)
+    note: Mapped[str | None] = mapped_column(String)
+    judged_at: Mapped[float] = mapped_column(Float)
+
+
+class AttemptRow(Base):
+    """Attempts of one outcome (`ok`, `http_429`, `timeout`, ...) at one replica for one batch of a run, summed up."""
+
+    __tablename__ = "attempts"
+    run_id: Mapped[str] = mapped_column(String, primary_key=True)
+    batch_id: Mapped[str] = mapped_column(String, primary_key=True)
+    replica: Mapped[str] = mapped_column(String, primary_key=True)
+    outcome: Mapped[str] = mapped_column(String, primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float] = mapped_column(Float)
+    last_completion: Mapped[str] = mapped_column(String)
+    first_at: Mapped[float] = mapped_column(Float)
+    last_at: Mapped[float] = mapped_column(Float)
+
+
+class SpendRow(Base):
+    """What one commit of drawn completions was paid for: a batch of a run, or the part of it that a command drew.
+
+    `members`: which of the batch's distinct completions, a bit each in hexadecimal, the first the lowest. `units`: money,
+    see storage.money; `micros`: engine seconds. `uncounted`: completions without token counts, `unpriced`: without a cost.
+    `bound_*`: what those may have taken at most, which counts against a limit. `redundant`: another command was first.
+    """
+
+    __tablename__ = "spend"
+    __table_args__ = (Index("ix_spend_run", "run_id"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    run_id: Mapped[str] = mapped_column(String)
+    command: Mapped[str] = mapped_column(String)
+    batch_id: Mapped[str] = mapped_column(String)
+    round: Mapped[int] = mapped_column(Integer)
+    batch: Mapped[int] = mapped_column(Integer)
+    members: Mapped[str] = mapped_column(String)
+    redundant: Mapped[bool] = mapped_column(Boolean)
+    completions: Mapped[int] = mapped_column(BigInteger)
+    uncounted: Mapped[int] = mapped_column(BigInteger)
+    tokens_in: Mapped[int] = mapped_column(BigInteger)
+    tokens_out: Mapped[int] = mapped_column(BigInteger)
+    units: Mapped[int] = mapped_column(BigInteger)
+    unpriced: Mapped[int] = mapped_column(BigInteger)
+    micros: Mapped[int] = mapped_column(BigInteger)
+    bound_tokens: Mapped[int] = mapped_column(BigInteger)
+    bound_units: Mapped[int] = mapped_column(BigInteger)
+    paid_at: Mapped[float] = mapped_column(Float)
+
+
+class ReservedRow(Base):
+    """What a command may yet spend on a batch under a limit: drawn and not committed, and under way at its worst case."""
+
+    __tablename__ = "reserved"
+    run_id: Mapped[str] = mapped_column(String, primary_key=True)
+    batch_id: Mapped[str] = mapped_column(String, primary_key=True)
+    host: Mapped[str] = mapped_column(String)
+    pid: Mapped[int] = mapped_column(Integer)
+    started: Mapped[float] = mapped_column(Float)
+    tokens: Mapped[int] = mapped_column(BigInteger)
+    units: Mapped[int] = mapped_column(BigInteger)
+
+
+class ForecastRow(Base):
+    """What a recipe's run was expected to take, from which source, and how right that was once it ended."""
+
+    __tablename__ = "forecasts"
+    __table_args__ = (Index("ix_forecasts_recipe", "recipe_hash"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    recipe_hash: Mapped[str] = mapped_column(String)
+    name: Mapped[str] = mapped_column(String)
+    source: Mapped[str] = mapped_column(String)
+    forecast: Mapped[dict[str, Any]] = mapped_column(JSON)
+    made_at: Mapped[float] = mapped_column(Float)
+    run_id: Mapped[str | None] = mapped_column(String)
+    score: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    scored_at: Mapped[float | None] = mapped_column(Float)

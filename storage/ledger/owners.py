@@ -1,6 +1,8 @@
-"""Who owns a lease or an unfinished file: a process, told from a later one with the same number by its start time.
+"""Who owns a lease or an unfinished file: a process, told from a later one with the same number by when it started.
 
-Knows nothing of the database. Liveness of a process on another host cannot be seen from here and is reported as unknown.
+That is counted in the kernel's ticks since it booted, not by the system's clock: a clock that is set anew would make a live
+process look like another one, and its work free to be taken or swept away. Knows nothing of the database. Liveness of a
+process on another host cannot be seen from here and is reported as unknown.
 """
 
 import functools
@@ -9,14 +11,14 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
-# psutil derives the start time from the boot time, which moves when the system clock is corrected.
-_CLOCK_SLACK = 5.0
+_BOOT = 32  # bits of the ticks in a start: 497 days of hundredths of a second; the boot's own bits are above them
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """One process: host, process number, start time in seconds since 1970."""
+    """One process: host, process number, and when it started: which boot (16 bits), ticks since it (32 bits)."""
 
     host: str
     pid: int
@@ -40,8 +42,7 @@ def new_file_id() -> str:
     An unregistered file can so be told to be dead or still in the making by its name alone.
     """
     owner = this_process()
-    stamp = int(owner.started * 1000)
-    return f"{secrets.token_hex(8)}{_host_token(owner.host)}{owner.pid:08x}{stamp:012x}"
+    return f"{secrets.token_hex(8)}{_host_token(owner.host)}{owner.pid:08x}{int(owner.started):012x}"
 
 
 def maker_of(file_id: str) -> Owner | None:
@@ -50,16 +51,14 @@ def maker_of(file_id: str) -> Owner | None:
         return None
     try:
         int(file_id, 16)
-        return Owner(file_id[16:24], int(file_id[24:32], 16), int(file_id[32:44], 16) / 1000)
+        return Owner(file_id[16:24], int(file_id[24:32], 16), float(int(file_id[32:44], 16)))
     except ValueError:
         return None
 
 
 @functools.lru_cache(maxsize=2)
 def _owner(pid: int) -> Owner:
-    import psutil
-
-    return Owner(_host(), pid, float(psutil.Process(pid).create_time()))
+    return Owner(_host(), pid, _started(pid)[1])
 
 
 @functools.lru_cache(maxsize=1)
@@ -77,14 +76,36 @@ def _host_token(host: str) -> str:
 
 
 def _runs(pid: int, started: float) -> bool:
+    state, since = _started(pid)
+    return state not in ("", "Z", "X") and since == started
+
+
+def _started(pid: int) -> tuple[str, float]:
+    """State letter and start of a process; an empty letter where there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # the name before it may hold spaces
+    except OSError:
+        return _elsewhere(pid)
+    return fields[0], float(_boot() << _BOOT | int(fields[19]) & (1 << _BOOT) - 1)
+
+
+@functools.lru_cache(maxsize=1)
+def _boot() -> int:
+    """16 bits that tell this boot from others."""
+    try:
+        name = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+    except OSError:
+        return 0
+    return int.from_bytes(hashlib.blake2b(name, digest_size=2).digest(), "big")
+
+
+def _elsewhere(pid: int) -> tuple[str, float]:
+    """Where there is no /proc the start is by the system's clock, to the second."""
     import psutil
 
+    if Path("/proc/self/stat").exists():
+        return "", -1.0
     try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return abs(float(process.create_time()) - started) < _CLOCK_SLACK
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
+        return "R", float(int(psutil.Process(pid).create_time()))
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return "", -1.0

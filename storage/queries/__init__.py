@@ -1,8 +1,10 @@
-"""Reading a workspace: for notebooks, and the queries behind the dashboard. Writes nothing and holds no lock.
+"""Reading a workspace: for notebooks and the dashboard. Holds no lock, and writes nothing but people's judgements.
 
 Every function reads what is registered at that moment, so all of them work while a run writes. None imports Prefect.
 """
 
+from storage.queries.audits import KnownRates, all_known_rates, known_rates, scope_rates
+from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
 from storage.queries.datasets import (
     DatasetRow,
     VersionRow,
@@ -18,46 +20,75 @@ from storage.queries.funnel import Funnel, funnel
 from storage.queries.notebook import WorkspaceView, open_workspace
 from storage.queries.rates import GroupRate, overall_rate, pass_rates
 from storage.queries.reader import Reader
+from storage.queries.review import (
+    Queue,
+    ReviewItem,
+    audit_queue,
+    audit_queues,
+    judge_one,
+    review_item,
+    undecided_queue,
+    waiting,
+)
 from storage.queries.runs import RunSummary, StageProgress, run_progress, runs
 from storage.queries.scope import Scope, dataset_scope, run_scope, workspace_scope
 from storage.queries.search import Filters, ProblemPage, ProblemRow, choices, search_problems
 from storage.queries.selection import Band, Share, pass_rate_bands, selection_shares
 
 __all__ = [
+    "CONTINUED",
     "Band",
+    "BudgetRound",
+    "BudgetSpend",
     "DatasetRow",
     "Filters",
     "Funnel",
     "GroupRate",
+    "KnownRates",
+    "LevelSpend",
     "ProblemDetail",
     "ProblemPage",
     "ProblemRow",
+    "Queue",
     "Reader",
+    "ReviewItem",
     "RolloutDetail",
     "RunSummary",
     "Scope",
     "Share",
     "StageProgress",
+    "StopCount",
+    "StopEvidence",
     "VersionRow",
     "WorkspaceView",
+    "all_known_rates",
+    "audit_queue",
+    "audit_queues",
+    "budget_spend",
     "choices",
     "compare",
     "dataset_scope",
     "datasets",
     "funnel",
+    "judge_one",
+    "known_rates",
     "open_workspace",
     "overall_rate",
     "pass_rate_bands",
     "pass_rates",
     "problem_detail",
+    "review_item",
     "run_progress",
     "run_scope",
     "runs",
+    "scope_rates",
     "search_problems",
     "selection_shares",
+    "undecided_queue",
     "version_card",
     "version_manifest",
     "version_report",
     "versions_of",
+    "waiting",
     "workspace_scope",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.errors import SetupError
+from storage.errors import RollmillError, SetupError
 from storage.queries.reader import Reader
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ def datasets(reader: Reader) -> list[DatasetRow]:
 
     found = []
     for name in dataset_names(reader.datasets):
-        every = versions_of(reader, name)
+        try:
+            every = versions_of(reader, name)
+        except RollmillError:  # whoever chooses it is told what is wrong with its index
+            every = []
         found.append(DatasetRow(name, len(every), every[0] if every else None))
     return found
 
@@ -88,11 +91,12 @@ def compare(reader: Reader, before: str, after: str) -> "VersionDiff":
 
 def _file(reader: Reader, reference: str, name: str) -> str:
     from storage.versions import resolve
+    from storage.versions.read import fetching
 
     info = resolve(reader.datasets, reference)
     path = info.path / name
     if not path.exists():
-        raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=f"dvc pull {info.path}.dvc")
+        raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=fetching(info))
     return path.read_text(encoding="utf-8")
 
 

@@ -26,7 +26,8 @@ _VERDICTS = (
 class RolloutDetail:
     """One rollout: the completion, every verdict on it, and what was decided (kept and reason None while undecided).
 
-    `outcome` is the deciding verdict's, `pending` where nobody judged yet; `deciding` is that verdict.
+    `outcome` is the accepted one, `pending` while a verdict is missing; `deciding` is the verdict that it is, None where a
+    policy made it of several. `accepted_by` names the verifier or policy with its version.
     """
 
     completion: Completion | None
@@ -37,11 +38,13 @@ class RolloutDetail:
     verdicts: tuple[Verdict, ...]
     deciding: Verdict | None
     label: bool | None
+    accepted_by: str | None = None
+    arm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemDetail:
-    """One problem and its rollouts by sample index."""
+    """One problem and its rollouts by arm and sample index."""
 
     problem: Problem
     rollouts: tuple[RolloutDetail, ...]
@@ -54,7 +57,7 @@ def problem_detail(scope: Scope, problem_id: str) -> ProblemDetail:
         if not problems:
             raise SetupError(f"{scope.name} has no problem {problem_id!r}.")
         connection.execute("CREATE TEMP TABLE mine AS SELECT * FROM rollouts WHERE problem_id = ?", [problem_id])
-        rows = _table(connection, "SELECT * FROM mine ORDER BY sample_index, completion_id").to_pylist()
+        rows = _table(connection, "SELECT * FROM mine ORDER BY arm, sample_index, completion_id").to_pylist()
         completions = _table(connection, _COMPLETIONS, problems[0].prompt_id)
         verdicts = _table(connection, _VERDICTS, problem_id)
     drawn = {completion.id: completion for completion in from_table("completions", completions)}
@@ -78,6 +81,8 @@ def _detail(row: dict[str, Any], completion: Completion | None, verdicts: list[V
         verdicts=tuple(verdicts),
         deciding=deciding,
         label=label if isinstance(label, bool) else None,
+        accepted_by=None if row["verifier"] is None else " ".join(named),
+        arm=row["arm"],
     )
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from storage.queries.acceptance import PENDING
 from storage.queries.scope import Scope
-from storage.queries.views import PENDING
 
 _BY_PROBLEM = """
 CREATE TEMP TABLE counted AS

@@ -22,6 +22,8 @@ from storage.segments.schema import KINDS
 if TYPE_CHECKING:
     import duckdb
 
+    from storage.queries.cost import By
+
 _PROMPT = "CASE WHEN starts_with(p.prompt, '\"') THEN p.prompt ->> '$' ELSE p.prompt END AS prompt"
 _COLUMNS = """
     p.reference, c.text, p.level, p.skill, p.template, p.source, p.kind, p.external_id, c.engine, c.model, c.sample_index,
@@ -88,6 +90,12 @@ class WorkspaceView:
             for rate in pass_rates(scope, by)
         ]
         return pd.DataFrame(rows)
+
+    def cost(self, run: str | None = None, by: "By" = "level") -> pd.DataFrame:
+        """What a run (the latest by default) took by group: tokens, calls, engine seconds, money in units, rows kept."""
+        from storage.queries.cost import cost_frame, run_cost
+
+        return cost_frame(run_cost(self.reader, run or self._latest_run()).by(by))
 
     def sql(self, query: str) -> "duckdb.DuckDBPyRelation":
         """Any query over the views problems, completions, verdicts, scores, decisions, plan and stops."""

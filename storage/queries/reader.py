@@ -3,9 +3,9 @@
 Each connection is in memory and sees the segments registered when it was made; it takes no lock that a writer could meet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from storage.segments.schema import Kind
 from storage.segments.views import select
@@ -14,7 +14,11 @@ from storage.workspace import Workspace
 if TYPE_CHECKING:
     import duckdb
 
+    from storage.audits import Audits
+    from storage.forecasts import Forecast
+    from storage.records import Verdict
     from storage.runs import Runs
+    from storage.spending import Payment
 
 
 class Reader:
@@ -42,6 +46,31 @@ class Reader:
     def runs(self) -> "Runs":
         """The runs in the ledger."""
         return self._workspace.runs
+
+    @property
+    def audits(self) -> "Audits":
+        """The audits of verifiers and what people judged: the one part that a page may write to, through review."""
+        return self._workspace.audits
+
+    def payments(self, run_id: str) -> "list[Payment]":
+        """What a run paid, payment by payment."""
+        return self._workspace.spending.payments(run_id)
+
+    def forecast(self, run_id: str) -> "Forecast | None":
+        """The scored forecast of a run."""
+        return self._workspace.forecasts.of_run(run_id)
+
+    def failed_calls(self, run_id: str) -> dict[str, int]:
+        """Attempts of a run that gave no completion, by batch."""
+        return self._workspace.attempts.failed(run_id)
+
+    def fetch(self, kind: Kind, ids: Sequence[str]) -> list[Any]:
+        """The stored problems or completions with these ids, in their order; unknown ids are left out."""
+        return self._workspace.segments.fetch(kind, ids)
+
+    def verdicts(self, verifiers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> "list[Verdict]":
+        """The stored verdicts of these verifiers on these (completion id, problem id)."""
+        return self._workspace.segments.fetch_verdicts(verifiers, pairs)
 
     def connection(self, views: Iterable[Kind] = ()) -> "duckdb.DuckDBPyConnection":
         """A connection with one view per wanted kind over the registered segments; the caller closes it."""

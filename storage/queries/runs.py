@@ -27,7 +27,10 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class StageProgress:
-    """How far one stage is, as last reported; `rate` is rows per second of that stage, None before it began."""
+    """How far one stage is, as last reported; `rate` is rows per second of that stage, None before it began.
+
+    `detail.made`, where a stage tells it: the rows that this run itself drew or judged; the others were stored before.
+    """
 
     stage: str
     done: int
@@ -44,8 +47,9 @@ class StageProgress:
 
     @property
     def rate(self) -> float | None:
-        """Rows per second."""
-        return self.done / self.seconds if self.seconds > 0 else None
+        """Rows per second, of those that it made itself; None where everything was there already."""
+        made = int(self.detail.get("made", self.done))
+        return made / self.seconds if made and self.seconds > 0 else None
 
 
 def runs(reader: Reader) -> list[RunSummary]:
@@ -69,7 +73,7 @@ def _summary(run: Run) -> RunSummary:
     return RunSummary(
         id=run.id,
         name=run.name,
-        status=run.status,
+        status=run.state,
         started_at=run.started_at,
         finished_at=run.finished_at,
         recipe=run.recipe,
@@ -82,6 +86,8 @@ def _summary(run: Run) -> RunSummary:
 
 
 def _next_command(run: Run, dataset: str) -> str:
+    if run.status != "running" and "next" in run.summary:
+        return str(run.summary["next"])
     if run.status == "done":
         return f"rollmill dataset show {dataset}"
     return f"rollmill runs watch {run.id}" if run.status == "running" else f"rollmill runs resume {run.id}"

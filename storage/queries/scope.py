@@ -3,15 +3,16 @@
 Questions are asked of the views in storage.queries.views and so written once for all three.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from storage.queries import views
 from storage.queries.reader import Reader
 from storage.queries.views import View
 from storage.runs import Run
+from storage.segments.views import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +27,8 @@ class Scope:
     """One run, dataset version or (with neither) the workspace to ask about.
 
     `prefix`: completions per problem fixed beforehand, which rates are over; None where nothing was fixed (imports).
-    `decided`: whether kept and reason are known.
+    `decided`: whether kept and reason are known. `arm`: the first of several arms, which alone rates are over; "" where the
+    recipe has none.
     """
 
     reader: Reader
@@ -35,6 +37,7 @@ class Scope:
     decided: bool
     run: Run | None = None
     version: "VersionInfo | None" = None
+    arm: str = ""
 
     @contextmanager
     def connection(self, *wanted: View) -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -58,7 +61,13 @@ class Scope:
 
     def measured(self) -> str:
         """The SQL condition on `rollouts` that a rate is over: the fixed prefix, or everything."""
-        return "true" if self.prefix is None else f"sample_index < {self.prefix}"
+        if self.prefix is None:
+            return "true"
+        return f"sample_index < {self.prefix}" + (f" AND arm = {quoted(self.arm)}" if self.arm else "")
+
+    def is_measured(self, sample_index: int, arm: str) -> bool:
+        """The same of one rollout."""
+        return self.prefix is None or (sample_index < self.prefix and arm == self.arm)
 
 
 def run_scope(reader: Reader, run_id: str) -> Scope:
@@ -67,7 +76,7 @@ def run_scope(reader: Reader, run_id: str) -> Scope:
     imported = run.recipe.get("generate", {}).get("engine") == IMPORTED
     planned, decided = reader.count("plan", run.id), reader.count("decisions", run.id)
     prefix = None if imported else _first_round(reader, run)
-    return Scope(reader, run.id, prefix, decided=0 < planned <= decided, run=run)
+    return Scope(reader, run.id, prefix, decided=0 < planned <= decided, run=run, arm=first_arm(run.recipe))
 
 
 def dataset_scope(reader: Reader, reference: str) -> Scope:
@@ -75,8 +84,15 @@ def dataset_scope(reader: Reader, reference: str) -> Scope:
     from storage.versions import load_manifest, resolve
 
     info = resolve(reader.datasets, reference)
-    prefix = load_manifest(info).get("metrics", {}).get("prefix")
-    return Scope(reader, info.ref, prefix, decided=True, version=info)
+    manifest = load_manifest(info)
+    prefix = manifest.get("metrics", {}).get("prefix")
+    return Scope(reader, info.ref, prefix, decided=True, version=info, arm=first_arm(manifest.get("recipe", {})))
+
+
+def first_arm(recipe: Mapping[str, Any]) -> str:
+    """The name of a canonical recipe's first arm, "" where it has none."""
+    arms = recipe.get("arms") or [{"name": ""}]
+    return str(arms[0]["name"])
 
 
 def workspace_scope(reader: Reader) -> Scope:

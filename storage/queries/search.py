@@ -9,17 +9,16 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.stats import BetaPrior, fit_prior, shrunken_rate
 from storage.queries.scope import Scope
 from storage.segments.schema import prompt_from_json
 
 _COUNTED = """
-counted AS (
-    SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept,
+    CREATE TEMP TABLE counted AS SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept,
            count(*) FILTER (outcome = 'correct' AND {measured}) AS correct,
            count(*) FILTER (outcome IN ('correct', 'incorrect', 'unparsed') AND {measured}) AS judged,
            list(DISTINCT outcome ORDER BY outcome) AS outcomes
     FROM rollouts GROUP BY problem_id
-)
 """
 _TEXT = (
     "(contains(lower(p.prompt), lower($text)) OR starts_with(p.id, lower($raw)) "
@@ -42,7 +41,9 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class ProblemRow:
-    """One problem in a list. `rate` is correct/judged over the prefix, None where nothing is judged."""
+    """One problem in a list. `rate` is correct/judged over the prefix, None where nothing is judged; `shrunken` is the rate
+    drawn towards those of the other problems, which is what a rate of few completions should be read as.
+    """
 
     id: str
     external_id: str | None
@@ -56,29 +57,35 @@ class ProblemRow:
     judged: int
     kept: int
     rate: float | None
+    shrunken: float
     outcomes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemPage:
-    """The problems of one page, and how many match in all."""
+    """The problems of one page, and how many match in all. `prior` is what the rates are shrunken towards: the beta of
+    greatest likelihood over all `fitted` judged problems of the scope, matching or not.
+    """
 
     rows: tuple[ProblemRow, ...]
     total: int
     page: int
     pages: int
+    prior: BetaPrior
+    fitted: int
 
 
 def search_problems(scope: Scope, filters: Filters | None = None, *, page: int = 1, size: int = 25) -> ProblemPage:
     """The matching problems by level and id; `page` counts from 1 and is cut to the last one."""
     conditions, values = _conditions(filters or Filters())
-    counted = _COUNTED.format(measured=scope.measured())
     matching = f"""
-        WITH {counted} SELECT p.id, c.* EXCLUDE (problem_id), p.level FROM problems p JOIN counted c ON c.problem_id = p.id
+        SELECT p.id, c.* EXCLUDE (problem_id), p.level FROM problems p JOIN counted c ON c.problem_id = p.id
         WHERE {" AND ".join(conditions) or "true"}
     """
     with scope.connection("rollouts", "problems") as connection:
+        connection.execute(_COUNTED.format(measured=scope.measured()))
         connection.execute(f"CREATE TEMP TABLE matching AS {matching}", values)
+        counts = connection.execute("SELECT correct, judged FROM counted WHERE judged > 0").fetchall()
         total: int = connection.execute("SELECT count(*) FROM matching").fetchall()[0][0]
         pages = max(1, -(-total // size))
         page = min(max(page, 1), pages)
@@ -88,7 +95,8 @@ def search_problems(scope: Scope, filters: Filters | None = None, *, page: int =
             "JOIN problems p ON p.id = s.id ORDER BY p.level NULLS LAST, p.id",
             [size, (page - 1) * size],
         ).fetchall()
-    return ProblemPage(tuple(_row(row) for row in rows), total, page, pages)
+    prior = fit_prior([correct for correct, _ in counts], [judged for _, judged in counts])
+    return ProblemPage(tuple(_row(row, prior) for row in rows), total, page, pages, prior, len(counts))
 
 
 def choices(scope: Scope, column: str) -> list[Any]:
@@ -128,7 +136,7 @@ def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
     return conditions, values
 
 
-def _row(row: tuple[Any, ...]) -> ProblemRow:
+def _row(row: tuple[Any, ...], prior: BetaPrior) -> ProblemRow:
     key, external_id, prompt, reference, level, skill, template, rollouts, correct, judged, kept, outcomes = row
     return ProblemRow(
         id=key,
@@ -143,5 +151,6 @@ def _row(row: tuple[Any, ...]) -> ProblemRow:
         judged=judged,
         kept=kept,
         rate=correct / judged if judged else None,
+        shrunken=shrunken_rate(correct, judged, prior),
         outcomes=tuple(outcomes),
     )

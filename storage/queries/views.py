@@ -1,8 +1,9 @@
 """The views that questions are asked of, for a run, a dataset version and a workspace. Knows SQL and no question.
 
-- `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, outcome, verifier, verifier_version,
-  kept, reason. The outcome is that of the first verifier of the chain that decided, `pending` while the chain works.
-- `outcomes`: the same without sample_index, which spares a join.
+- `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, arm ('' without arms), outcome,
+  verifier, verifier_version, kept, reason. The outcome is the accepted one (storage.queries.acceptance), `pending` while a
+  verdict is missing.
+- `outcomes`: the same without sample_index and arm, which spares a join.
 - `problems`, `completions`, `verdicts`: the columns of their kinds.
 
 A view costs a listing of files, so only wanted ones are made; a column that a question does not name is not read.
@@ -13,41 +14,35 @@ A view costs a listing of files, so only wanted ones are made; a column that a q
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
 
+from storage.queries.acceptance import PENDING, accepted_sql
 from storage.queries.reader import Reader
 from storage.runs import Run
-from storage.segments.views import quoted
 
 if TYPE_CHECKING:
     import duckdb
 
 View = Literal["rollouts", "outcomes", "problems", "completions", "verdicts"]
 
-PENDING = "pending"
 _NOT_DECIDED = "CAST(NULL AS BOOLEAN) AS kept, CAST(NULL AS VARCHAR) AS reason"
 
 _DECIDED = """
 CREATE VIEW rollouts AS
-SELECT d.problem_id, d.completion_id, p.sample_index, d.outcome, d.verifier, d.verifier_version, d.kept, d.reason
+SELECT d.problem_id, d.completion_id, p.sample_index, coalesce(p.arm, '') AS arm, d.outcome, d.verifier,
+       d.verifier_version, d.kept, d.reason
 FROM decided d JOIN planned p USING (problem_id, completion_id)
 """
 _JUDGED = f"""
 CREATE VIEW rollouts AS
-SELECT p.problem_id, p.completion_id, p.sample_index,
-       CASE WHEN v.found IS NULL OR (v.found.outcome = 'undecided' AND v.judged < {{length}}) THEN '{PENDING}'
-            ELSE v.found.outcome END AS outcome,
-       v.found.verifier AS verifier, v.found.version AS verifier_version, {_NOT_DECIDED}
-FROM planned p LEFT JOIN (
-    SELECT completion_id, problem_id,
-           arg_min({{{{outcome: outcome, verifier: verifier, version: version}}}},
-                   CASE WHEN outcome = 'undecided' THEN 2 * {{length}} - rank ELSE rank END) AS found, count(*) AS judged
-    FROM verdicts JOIN (VALUES {{chain}}) AS chain(verifier, version, rank) USING (verifier, version)
-    GROUP BY completion_id, problem_id
-) v USING (completion_id, problem_id)
+SELECT p.problem_id, p.completion_id, p.sample_index, coalesce(p.arm, '') AS arm,
+       coalesce(v.found.outcome, '{PENDING}') AS outcome, v.found.verifier AS verifier,
+       v.found.version AS verifier_version, {_NOT_DECIDED}
+FROM planned p LEFT JOIN ({{accepted}}) v USING (completion_id, problem_id)
 """
 _OF_WORKSPACE = f"""
 CREATE VIEW rollouts AS
-SELECT p.id AS problem_id, c.id AS completion_id, c.sample_index, coalesce(v.found.outcome, '{PENDING}') AS outcome,
-       v.found.verifier AS verifier, v.found.version AS verifier_version, {_NOT_DECIDED}
+SELECT p.id AS problem_id, c.id AS completion_id, c.sample_index, '' AS arm,
+       coalesce(v.found.outcome, '{PENDING}') AS outcome, v.found.verifier AS verifier,
+       v.found.version AS verifier_version, {_NOT_DECIDED}
 FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
 LEFT JOIN (
     SELECT completion_id, problem_id,
@@ -58,7 +53,8 @@ LEFT JOIN (
 """
 _OF_VERSION = """
 CREATE TEMP VIEW rollouts AS
-SELECT d.problem_id, d.completion_id, r.sample_index, d.outcome, d.verifier, d.verifier_version, d.kept, d.reason
+SELECT d.problem_id, d.completion_id, r.sample_index, {arm} AS arm, d.outcome, d.verifier, d.verifier_version, d.kept,
+       d.reason
 FROM {version}.decisions d JOIN {version}.rollouts r ON r.id = d.completion_id
 """
 _OUTCOMES = "CREATE TEMP VIEW outcomes AS SELECT problem_id, completion_id, outcome, kept, reason FROM {rows}"
@@ -97,7 +93,9 @@ def of_version(connection: "duckdb.DuckDBPyConnection") -> None:
     catalog = connection.execute("SELECT current_catalog()").fetchall()[0][0]
     version = f'"{catalog}".main'
     connection.execute(f"CREATE TEMP VIEW completions AS SELECT * FROM {version}.rollouts")
-    connection.execute(_OF_VERSION.format(version=version))
+    stored = {row[0] for row in connection.execute(f"DESCRIBE {version}.decisions").fetchall()}
+    arm = "coalesce(d.arm, '')" if "arm" in stored else "''"  # versions older than arms have no such column
+    connection.execute(_OF_VERSION.format(version=version, arm=arm))
     connection.execute(_OUTCOMES.format(rows=f"{version}.decisions"))
 
 
@@ -113,6 +111,4 @@ def _latest(reader: Reader, run: Run) -> str:
 
 
 def _judged(run: Run) -> str:
-    chain = run.recipe.get("resolved", {}).get("verifiers", [])
-    rows = [f"({quoted(name)}, {quoted(version)}, {rank})" for rank, (name, version) in enumerate(chain)]
-    return _JUDGED.format(chain=", ".join(rows) or "('', '', 0)", length=len(chain) or 1)
+    return _JUDGED.format(accepted=accepted_sql(run.recipe))

@@ -1,9 +1,10 @@
 """What the ledger knows of segments and batches: listing, registering, linking, unregistering. Opens no segment file."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from storage.ledger.engine import Ledger
@@ -12,11 +13,21 @@ from storage.segments.files import Written
 from storage.segments.keys import LostSegment, Segment, SegmentKey
 from storage.segments.schema import Kind
 
+_SEGMENTS, _BATCHES, _RUN_BATCHES = (cast("Table", row.__table__) for row in (SegmentRow, BatchRow, RunBatchRow))
 _PARAMETERS = 1_000  # of one statement; SQLite and PostgreSQL have limits above this
 _Mark = tuple[int, int, int]
 _Listing = tuple[_Mark, list[Segment]]
 _NOTHING: _Listing = ((0, 0, 0), [])
 _FIELDS = ("seq", "id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns", "overlaps")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A registered batch: its number, the segment that holds its rows, and how many they are."""
+
+    id: int
+    segment_id: str
+    rows: int
 
 
 class Registry:
@@ -59,39 +70,54 @@ class Registry:
         with self.ledger.read() as session:
             return session.scalar(select(SegmentRow.seq).limit(1)) is None
 
-    def batch(self, session: Session, key: SegmentKey) -> BatchRow | None:
+    def batch(self, session: Session, key: SegmentKey) -> "Batch | None":
         """The registered batch of this key."""
-        return session.scalars(select(BatchRow).where(*_is(key))).one_or_none()
+        return self.batches(session, [key]).get(key)
 
-    def has_batch(self, kind: Kind, batch_id: str) -> bool:
-        """Whether any producer's batch of this id is registered."""
-        with self.ledger.read() as session:
-            chosen = select(BatchRow.id).where(BatchRow.kind == kind, BatchRow.batch_id == batch_id)
-            return session.scalar(chosen.limit(1)) is not None
+    def batches(self, session: Session, keys: Iterable[SegmentKey]) -> dict[SegmentKey, "Batch"]:
+        """Those of these batches that are registered."""
+        found: dict[SegmentKey, Batch] = {}
+        names: dict[tuple[Kind, str, str], list[str]] = {}
+        for key in keys:
+            names.setdefault((key.kind, key.producer, key.version), []).append(key.batch_id)
+        columns = (_BATCHES.c.batch_id, _BATCHES.c.id, _BATCHES.c.segment_id, _BATCHES.c.rows)
+        for (kind, producer, version), ids in names.items():
+            mine = (_BATCHES.c.kind == kind, _BATCHES.c.producer == producer, _BATCHES.c.version == version)
+            for start in range(0, len(ids), _PARAMETERS):
+                part = ids[start : start + _PARAMETERS]
+                rows = session.connection().execute(select(*columns).where(*mine, _BATCHES.c.batch_id.in_(part)))
+                found |= {SegmentKey(kind, producer, version, name): Batch(*row) for name, *row in rows}
+        return found
 
-    def register(self, session: Session, key: SegmentKey, written: Written, *, overlaps: bool) -> BatchRow:
+    def register(self, session: Session, key: SegmentKey, written: Written, *, overlaps: bool, now: float) -> "Batch":
         """Register a file and its batch in the caller's transaction, which holds the write lock."""
-        now = self.ledger.now(session)
-        session.add(_segment_row(written, overlaps=overlaps, now=now))
-        session.flush()
-        row = BatchRow(
-            kind=key.kind,
-            producer=key.producer,
-            version=key.version,
-            batch_id=key.batch_id,
-            segment_id=written.id,
-            rows=written.rows,
-            created_at=now,
+        connection = session.connection()  # not as objects: their bookkeeping took longer than the statements
+        connection.execute(insert(_SEGMENTS), {**_segment(written), "overlaps": overlaps, "created_at": now})
+        made = connection.execute(
+            insert(_BATCHES),
+            {
+                "kind": key.kind,
+                "producer": key.producer,
+                "version": key.version,
+                "batch_id": key.batch_id,
+                "segment_id": written.id,
+                "rows": written.rows,
+                "created_at": now,
+            },
         )
-        session.add(row)
-        session.flush()
-        return row
+        assert made.inserted_primary_key is not None
+        return Batch(int(made.inserted_primary_key[0]), written.id, written.rows)
 
-    def link(self, session: Session, run: str, batch: int) -> None:
-        """Say that a run made or used a batch; twice is once."""
-        if session.get(RunBatchRow, (run, batch)) is None:
-            session.add(RunBatchRow(run_id=run, batch=batch))
-            session.flush()
+    def link(self, session: Session, run: str, batches: Iterable[int]) -> None:
+        """Say that a run made or used these batches; twice is once."""
+        wanted = sorted(set(batches))
+        connection = session.connection()
+        for start in range(0, len(wanted), _PARAMETERS):
+            part = wanted[start : start + _PARAMETERS]
+            asked = select(_RUN_BATCHES.c.batch).where(_RUN_BATCHES.c.run_id == run, _RUN_BATCHES.c.batch.in_(part))
+            new = sorted(set(part) - set(connection.execute(asked).scalars()))
+            if new:
+                connection.execute(insert(_RUN_BATCHES), [{"run_id": run, "batch": batch} for batch in new])
 
     def swap(self, session: Session, old: Sequence[Segment], new: Written) -> bool:
         """Put one file in the place of others; False where one of them is no longer registered."""
@@ -101,8 +127,7 @@ class Registry:
         if sum(counts) != len(ids):
             return False
         now = self.ledger.now(session)
-        session.add(_segment_row(new, overlaps=False, now=now))
-        session.flush()
+        session.connection().execute(insert(_SEGMENTS), {**_segment(new), "overlaps": False, "created_at": now})
         for part in parts:
             session.execute(update(BatchRow).where(BatchRow.segment_id.in_(part)).values(segment_id=new.id))
             session.execute(delete(SegmentRow).where(SegmentRow.id.in_(part)))
@@ -151,15 +176,6 @@ class Registry:
         return len(rows)
 
 
-def _is(key: SegmentKey) -> tuple[Any, ...]:
-    return (
-        BatchRow.kind == key.kind,
-        BatchRow.producer == key.producer,
-        BatchRow.version == key.version,
-        BatchRow.batch_id == key.batch_id,
-    )
-
-
 def _mark(session: Session, kind: Kind) -> _Mark:
     """(how many, highest number, sum of numbers): changes with every segment that comes or goes, as no number is reused."""
     statement = select(
@@ -181,16 +197,8 @@ def _list(session: Session, kind: Kind, after: int = 0) -> list[Segment]:
     return [Segment(*row) for row in rows]
 
 
-def _segment_row(written: Written, *, overlaps: bool, now: float) -> SegmentRow:
-    return SegmentRow(
-        id=written.id,
-        kind=written.kind,
-        producer=written.producer,
-        version=written.version,
-        rows=written.rows,
-        bytes=written.bytes,
-        checksum=written.checksum,
-        columns=written.columns,
-        overlaps=overlaps,
-        created_at=now,
-    )
+def _segment(written: Written) -> dict[str, Any]:
+    return {
+        name: getattr(written, name)
+        for name in ("id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns")
+    }

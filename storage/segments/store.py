@@ -22,7 +22,7 @@ from storage.segments.place import Place
 from storage.segments.registry import Registry
 from storage.segments.schema import KINDS, SCHEMAS, Kind, Record, from_table
 from storage.segments.views import IDENTITY, SEPARATOR, select
-from storage.segments.writing import Item, Writer
+from storage.segments.writing import Also, Item, Writer
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,15 +36,16 @@ class SegmentStore:
         self.place = place
         self._lock = threading.Lock()
         self._opened: IdentityIndex | None = None
+        self._kept: tuple[int, duckdb.DuckDBPyConnection] | None = None
 
     def commit(self, key: SegmentKey, records: Sequence[Record], *, run: str | None = None) -> Commit:
         """Store one batch durably and link it to a run; redundant where the batch was there already."""
         return self.commit_many([(key, records)], run=run)[0]
 
-    def commit_many(self, items: Sequence[Item], *, run: str | None = None) -> list[Commit]:
-        """Store several batches, registered in one transaction: all or none."""
+    def commit_many(self, items: Sequence[Item], *, run: str | None = None, also: Also | None = None) -> list[Commit]:
+        """Store several batches, registered in one transaction: all or none; `also` adds to that transaction."""
         with self._named():
-            return Writer(self.registry, self.place, self._index()).commit(items, run)
+            return Writer(self.registry, self.place, self._index()).commit(items, run, also)
 
     def has(self, key: SegmentKey) -> bool:
         """Whether this batch is registered."""
@@ -56,7 +57,7 @@ class SegmentStore:
         with self.registry.ledger.write() as session:
             batch = self.registry.batch(session, key)
             if batch is not None:
-                self.registry.link(session, run, batch.id)
+                self.registry.link(session, run, [batch.id])
 
     def present(self, kind: Kind, ids: Sequence[str]) -> set[str]:
         """Which of these problem or completion ids are stored."""
@@ -75,6 +76,24 @@ class SegmentStore:
         found = {record.id: record for record in rows}
         return [found[wanted] for wanted in dict.fromkeys(ids) if wanted in found]
 
+    def fetch_in_order(self, kind: Kind, ids: Sequence[str]) -> Iterator[tuple[int, Any]]:
+        """As `fetch`, for many ids in bounded memory: (position in `ids`, record), an id as often as it is named."""
+        from storage.segments.ordered import in_order
+
+        stored, segments = self._find(kind, ids)
+        places = sorted(stored)
+        if places:
+            with self._named(), self.connection() as connection:
+                rows = select(kind, segments, self.path)
+                for position, record in in_order(connection, kind, rows, [ids[place] for place in places]):
+                    yield places[position], record
+
+    def column(self, kind: Kind, name: str, ids: Sequence[str]) -> dict[str, Any]:
+        """One column of the stored rows with these ids, by id; no other column is read, unknown ids are left out."""
+        stored, segments = self._find(kind, ids)
+        found = self._table(kind, segments, [(ids[position],) for position in sorted(stored)], f"id, {name}")
+        return dict(zip(found["id"].to_pylist(), found[name].to_pylist(), strict=True))
+
     def fetch_verdicts(self, verifiers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """The stored verdicts of these (verifier, version) on these (completion id, problem id), pair by pair."""
         wanted = [(*pair, *verifier) for pair in dict.fromkeys(pairs) for verifier in verifiers]
@@ -90,17 +109,21 @@ class SegmentStore:
         producer: str | None = None,
         version: str | None = None,
         columns: Sequence[str] = (),
+        where: str = "true",
     ) -> pa.Table:
-        """All stored rows of a kind, of one producer and version if given, in registration order; `columns`: only those."""
+        """All stored rows of a kind, of one producer and version if given, in registration order.
+
+        `columns`: only those; `where`: only rows of which this SQL is true.
+        """
         segments = [
             segment
             for segment in self.readable(self.registry.segments(kind))
             if producer in (None, segment.producer) and version in (None, segment.version)
         ]
-        with self._named(), self.connection() as connection:
+        with self._named(), self._cursor() as connection:
             schema = SCHEMAS[kind]
             names = ", ".join(columns or schema.names)
-            found = connection.sql(f"SELECT {names} FROM ({select(kind, segments, self.path)})")  # noqa: S608 - our own names
+            found = connection.sql(f"SELECT {names} FROM ({select(kind, segments, self.path)}) WHERE {where}")  # noqa: S608
             rows: pa.Table = found.to_arrow_table()
             return rows.cast(pa.schema([schema.field(name) for name in columns or schema.names]))
 
@@ -128,6 +151,15 @@ class SegmentStore:
             connection.register_filesystem(filesystem)
         return connection
 
+    def _cursor(self) -> "duckdb.DuckDBPyConnection":
+        """A connection for one question to an instance that is kept, as making one takes 17 ms; the caller closes it."""
+        with self._lock:
+            if self._kept is None or self._kept[0] != os.getpid():  # after a fork it is the parent's
+                instance = self.connection()
+                instance.execute("SET enable_external_file_cache = false")  # segments are read once, and memory is bounded
+                self._kept = os.getpid(), instance
+            return self._kept[1].cursor()
+
     def readable(self, segments: Sequence[Segment]) -> list[Segment]:
         """Those whose file is there with its full length; a reader does not stumble over the others."""
         sizes = self.place.sizes((segment.kind, segment.id) for segment in segments)
@@ -151,14 +183,16 @@ class SegmentStore:
             return compact(self, kind, target_rows)
 
     def close(self) -> None:
-        """Release the index; safe to call twice."""
+        """Release the index and the kept instance; safe to call twice."""
         with self._lock:
-            self._opened = None
+            kept, self._kept, self._opened = self._kept, None, None
+        if kept is not None and kept[0] == os.getpid():
+            kept[1].close()
 
     def _index(self) -> IdentityIndex:
         with self._lock:
             if self._opened is None:
-                self._opened = IdentityIndex(self.connection, self.path, self.readable)
+                self._opened = IdentityIndex(self._cursor, self.path, self.readable)
             return self._opened
 
     def _find(self, kind: Kind, identities: Sequence[str]) -> tuple[set[int], list[Segment]]:
@@ -177,15 +211,19 @@ class SegmentStore:
 
     def _rows(self, kind: Kind, segments: Sequence[Segment], identities: Sequence[tuple[str, ...]]) -> list[Any]:
         """The records with these identities, read from these segments only."""
-        if not identities:
-            return []
+        return from_table(kind, self._table(kind, segments, identities)) if identities else []
+
+    def _table(
+        self, kind: Kind, segments: Sequence[Segment], identities: Sequence[tuple[str, ...]], columns: str = "*"
+    ) -> pa.Table:
+        """Columns of the rows with these identities, read from these segments only."""
         names = IDENTITY[kind]
-        wanted = pa.table(dict(zip(names, map(list, zip(*identities, strict=True)), strict=True)))
-        with self._named(), self.connection() as connection:
+        wanted = pa.table({name: pa.array([one[i] for one in identities], pa.string()) for i, name in enumerate(names)})
+        with self._named(), self._cursor() as connection:
             connection.register("wanted", wanted)
             rows = select(kind, segments, self.path)
-            query = f"SELECT * FROM ({rows}) SEMI JOIN wanted USING ({', '.join(names)})"  # noqa: S608
-            return from_table(kind, connection.sql(query).to_arrow_table())
+            query = f"SELECT {columns} FROM ({rows}) SEMI JOIN wanted USING ({', '.join(names)})"  # noqa: S608
+            return connection.sql(query).to_arrow_table()
 
     @contextmanager
     def _named(self) -> Iterator[None]:

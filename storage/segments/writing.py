@@ -4,8 +4,10 @@ Knows the order of the steps and which of two racing commits wins; knows nothing
 leaves at most a file that nobody counts and whose name says that its maker is dead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
+import pyarrow as pa
 from sqlalchemy.orm import Session
 
 from storage import failpoints
@@ -15,11 +17,13 @@ from storage.segments.index import IdentityIndex
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import Registry
-from storage.segments.schema import Kind, Record, to_table
+from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record, to_table
 from storage.segments.views import IDENTITY, SEPARATOR
 from storage.segments.wellformed import wellformed
 
 Item = tuple[SegmentKey, Sequence[Record]]
+Also = Callable[[Session, Sequence[Commit]], None]
+"""What else belongs into the transaction that registers some items; it is given what became of each."""
 
 
 class Writer:
@@ -30,7 +34,7 @@ class Writer:
         self._place = place
         self._index = index
 
-    def commit(self, items: Sequence[Item], run: str | None) -> list[Commit]:
+    def commit(self, items: Sequence[Item], run: str | None, also: Also | None = None) -> list[Commit]:
         """Commit all items in one transaction. A batch that is there already is redundant, whoever made it."""
         known = self._known([key for key, _ in items])
         written: list[Written | None] = []
@@ -39,7 +43,7 @@ class Writer:
                 written.append(None if key in known else self._write(key, records))
             for kind in {key.kind for key, _ in items} & IDENTITY.keys():
                 self._load(kind)
-            commits = self._register(items, written, run)
+            commits = self._register(items, written, run, also)
         except BaseException:
             self._discard_unregistered(written)
             raise
@@ -50,45 +54,52 @@ class Writer:
 
     def _known(self, keys: Sequence[SegmentKey]) -> set[SegmentKey]:
         with self._registry.ledger.read() as session:
-            return {key for key in keys if self._registry.batch(session, key) is not None}
+            return set(self._registry.batches(session, keys))
 
     def _write(self, key: SegmentKey, records: Sequence[Record]) -> Written:
         _check(key, records)
-        try:
-            table = to_table(key.kind, records)
-        except UnicodeEncodeError:  # rare, so looked for only when it has happened
-            table = to_table(key.kind, map(wellformed, records))
-        return write_batches(self._place, key, table.schema, table.to_batches())
+        batches = _batches(key.kind, records)
+        first = next(batches, None)
+        if first is None:
+            return write_batches(self._place, key, SCHEMAS[key.kind], [])
+        return write_batches(self._place, key, first.schema, chain([first], batches))
 
     def _load(self, kind: Kind) -> None:
         """Fill the index before the write lock is taken; under the lock only the newest segments are left."""
         with self._index.lock:
             self._index.update(kind, self._registry.segments(kind))
 
-    def _register(self, items: Sequence[Item], written: Sequence[Written | None], run: str | None) -> list[Commit]:
+    def _register(
+        self, items: Sequence[Item], written: Sequence[Written | None], run: str | None, also: Also | None
+    ) -> list[Commit]:
         with self._index.lock:
             with self._registry.ledger.write() as session:
                 overlap = _Overlap(self._registry, self._index, session)
-                commits = [
-                    self._register_one(session, overlap, item, file, run) for item, file in zip(items, written, strict=True)
-                ]
+                commits = self._register_all(session, overlap, list(zip(items, written, strict=True)), run)
+                if also is not None:
+                    also(session, commits)
             for (key, _), commit in zip(items, commits, strict=True):
                 if commit.segment_id in overlap.identities:
                     self._index.add(key.kind, commit.segment_id, overlap.identities[commit.segment_id])
         return commits
 
-    def _register_one(
-        self, session: Session, overlap: "_Overlap", item: Item, file: Written | None, run: str | None
-    ) -> Commit:
-        key, records = item
-        batch = self._registry.batch(session, key)
-        redundant = batch is not None
-        if batch is None:
-            new = file or self._write(key, records)  # no file: it was there a moment ago and was found lost meanwhile
-            batch = self._registry.register(session, key, new, overlaps=overlap.of(key.kind, records, new.id))
+    def _register_all(
+        self, session: Session, overlap: "_Overlap", work: Sequence[tuple[Item, Written | None]], run: str | None
+    ) -> list[Commit]:
+        known = self._registry.batches(session, [key for (key, _), _ in work])
+        now, commits, used = self._registry.ledger.now(session), [], []
+        for (key, records), file in work:
+            batch = known.get(key)
+            redundant = batch is not None
+            if batch is None:
+                new = file or self._write(key, records)  # no file: it was there a moment ago and was found lost meanwhile
+                overlaps = overlap.of(key.kind, records, new.id)
+                batch = known[key] = self._registry.register(session, key, new, overlaps=overlaps, now=now)
+            used.append(batch.id)
+            commits.append(Commit(batch.segment_id, batch.rows, redundant=redundant))
         if run is not None:
-            self._registry.link(session, run, batch.id)
-        return Commit(batch.segment_id, batch.rows, redundant=redundant)
+            self._registry.link(session, run, used)
+        return commits
 
     def _discard_unregistered(self, written: Sequence[Written | None]) -> None:
         """An interrupt may come after the transaction committed: ask before removing."""
@@ -124,6 +135,17 @@ class _Overlap:
         repeated = len(set(identities)) < len(identities) or not seen.isdisjoint(identities)
         seen.update(identities)
         return repeated or not self._complete[kind] or bool(self._index.find(kind, identities))
+
+
+def _batches(kind: Kind, records: Sequence[Record]) -> Iterator[pa.RecordBatch]:
+    """Records as Arrow batches, a few thousand at a time; text that no file can hold is made storable."""
+    for start in range(0, len(records), CHUNK):
+        part = records[start : start + CHUNK]
+        try:
+            table = to_table(kind, part)
+        except UnicodeEncodeError:  # rare, so looked for only when it has happened
+            table = to_table(kind, map(wellformed, part))
+        yield from table.to_batches()
 
 
 def identity_of(kind: Kind, record: Record) -> str:

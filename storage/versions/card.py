@@ -9,6 +9,9 @@ from typing import Any
 
 import yaml
 
+from storage.versions.card_cost import cost_section
+from storage.versions.card_rates import verifier_section
+
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -20,6 +23,9 @@ def card(manifest: Mapping[str, Any]) -> str:
         _summary(manifest),
         "## Difficulty\n\n" + _level_table(manifest["counts"]["levels"]),
         "## Why rollouts were dropped\n\n" + _count_table("reason", manifest["counts"]["dropped_by_reason"]),
+        "## What it took\n\n" + cost_section(manifest),
+        *_given_up(manifest.get("funnel", {}).get("given_up")),
+        "## How often the verifiers err\n\n" + _verifiers(manifest),
         "## Metrics\n\n" + _metric_table(manifest["metrics"]),
         "## How it was made\n\n```yaml\n" + yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True) + "```",
         "## Identity\n\n" + _identity(manifest),
@@ -70,6 +76,32 @@ def _count_table(what: str, counted: Mapping[str, int]) -> str:
     return _table((what, "rollouts"), sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
+def _given_up(found: Mapping[str, Any] | None) -> list[str]:
+    """What the problems that the budget gave up and drew on at random say of its rule; nothing where none went on."""
+    if not found or not found["continued"]:
+        return []
+    total, went_on = found["stopped"] + found["continued"], found["continued"]
+    text = f"The budget gave {total} problems up as hopeless; {went_on} of them, chosen at random, were drawn on"
+    if found["error"] is not None:
+        interval = f"{found['error']:.3f}, 95% interval {found['low']:.3f} to {found['high']:.3f} (Clopper-Pearson)"
+        text += f", and {found['met']} of the {found['ended']} that ended met their target: {interval}"
+    return [f"## Problems given up\n\n{text}."]
+
+
+def _verifiers(manifest: Mapping[str, Any]) -> str:
+    """Measured rates where the manifest carries them; versions made before audits, or by hand, say they have none."""
+    parts = manifest["verifiers"] if isinstance(manifest["verifiers"], list) else []
+    bare = [{"verifier": part["name"], "version": part["version"], "report": None} for part in parts]
+    return verifier_section(manifest.get("verifier_rates", bare), str(manifest.get("run", "")))
+
+
+def _attempts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = manifest.get("gate_attempts")
+    if not found:
+        return []
+    return [("gate attempts on this dataset, this one included", f"{found['attempts']}, of which {found['passed']} passed")]
+
+
 def _metric_table(metrics: Mapping[str, Any]) -> str:
     return _table(("metric", "value"), sorted(flatten(metrics).items()) if metrics else [])
 
@@ -78,6 +110,7 @@ def _identity(manifest: Mapping[str, Any]) -> str:
     rows = [(f"{kind} hash", f"`{digest}`") for kind, digest in sorted(manifest["hashes"].items())]
     rows += [("recipe hash", f"`{manifest['recipe_hash']}`"), ("parent", f"`{manifest['parent'] or 'none'}`")]
     rows += [("licences", ", ".join(manifest["counts"]["licences"])), ("sources", ", ".join(manifest["counts"]["sources"]))]
+    rows += _attempts(manifest)
     rows += [(f"fingerprint {key}", str(value)) for key, value in sorted(flatten(manifest["fingerprint"]).items()) if key]
     return _table(("what", "value"), rows)
 
@@ -101,5 +134,6 @@ kept = connection.sql("select * from kept").df()
 
 _LIMITS = (
     "Rollouts drawn adaptively are data, not measurements: their shares say how hard the kept rows were to get, not how "
-    "often the model is right. `undecided` counts in no rate. A verdict is as good as the verifier named in the manifest."
+    "often the model is right. `undecided` counts in no rate. A verdict is as good as the verifier named in the manifest. "
+    "Every look at a gate is a chance to pass it by luck: the attempts are counted above."
 )

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.segments.schema import Kind
-from storage.versions.snapshot import KEYS, Snapshot
+from storage.versions.snapshot import Snapshot, in_key_order
 
 CONTENT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "completions": (
@@ -61,15 +61,18 @@ CONTENT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     ),
     "verdicts": ("completion_id", "problem_id", "verifier", "version", "outcome", "rule", "extracted"),
 }
+ARM_COLUMNS = ("problem_id", "completion_id", "arm")
 SCORE_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "value")
 
-_CHUNK = 16_384  # rows turned into Python values at a time: bounds memory, large enough to amortise the calls
+_CHUNK = 4_096  # rows turned into Python values at a time: bounds memory, large enough to amortise the calls
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def content_hash(snapshot: Snapshot) -> str:
     """64 hex digits over problems, completions, verdicts and decisions; equal for equal content, in whatever row order."""
-    return _digest(_rows(kind, snapshot.table(kind), columns) for kind, columns in CONTENT_COLUMNS.items())
+    groups = [_rows(kind, snapshot.table(kind), columns) for kind, columns in CONTENT_COLUMNS.items()]
+    routed = snapshot.decisions.filter(pc.is_valid(snapshot.decisions["arm"]))  # none where the recipe has no arms
+    return _digest([*groups, _rows("decisions", routed, ARM_COLUMNS)])
 
 
 def kept_hash(snapshot: Snapshot) -> str:
@@ -78,13 +81,12 @@ def kept_hash(snapshot: Snapshot) -> str:
     Verdicts and reasons are left out, so it stays equal when a version differs only in why it keeps the same rows.
     """
     kept = snapshot.decisions.filter(snapshot.decisions["kept"])
-    problems = _only(snapshot.problems, kept["problem_id"])
-    completions = _only(snapshot.completions, kept["completion_id"])
+    problems, completions = CONTENT_COLUMNS["problems"], CONTENT_COLUMNS["completions"]
     return _digest(
         [
-            _rows("completions", completions, CONTENT_COLUMNS["completions"]),
+            _rows("completions", snapshot.completions, completions, kept["completion_id"]),
             _rows("decisions", kept, ("problem_id", "completion_id")),
-            _rows("problems", problems, CONTENT_COLUMNS["problems"]),
+            _rows("problems", snapshot.problems, problems, kept["problem_id"]),
         ]
     )
 
@@ -103,12 +105,9 @@ def _digest(groups: Iterable[Iterator[list[str]]]) -> str:
     return digest.hexdigest()
 
 
-def _rows(kind: Kind, table: pa.Table, columns: Sequence[str]) -> Iterator[list[str]]:
-    """The rows of a table as JSON lines, sorted by the kind's key, a chunk at a time."""
-    order = pc.sort_indices(table.select(list(KEYS[kind])), sort_keys=[(key, "ascending") for key in KEYS[kind]])
-    narrow = table.select(list(columns))
-    for start in range(0, narrow.num_rows, _CHUNK):
-        chunk = narrow.take(order.slice(start, _CHUNK))
+def _rows(kind: Kind, table: pa.Table, columns: Sequence[str], ids: Any = None) -> Iterator[list[str]]:
+    """The rows of a table (of `ids` only, where given) as JSON lines in key order, a chunk at a time."""
+    for chunk in in_key_order(kind, table, _CHUNK, columns=columns, ids=ids):
         values = [_values(chunk[name]) for name in columns]
         yield [_ENCODE([kind, *row]) for row in zip(*values, strict=True)]
 
@@ -122,7 +121,3 @@ def _twelve_digits(value: float | None) -> float | str | None:
     if value is None or not math.isfinite(value):
         return value if value is None else str(value)
     return float(f"{value:.12g}")
-
-
-def _only(table: pa.Table, ids: Any) -> pa.Table:
-    return table.filter(pc.is_in(table["id"], value_set=pc.unique(ids)))

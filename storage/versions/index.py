@@ -117,13 +117,19 @@ def parse_index(text: str, path: Path) -> Index:
         raise SetupError(
             f"{path} has index_schema {found!r}; this Rollmill reads {INDEX_SCHEMA}.", next_command="update the checkout"
         )
-    return Index(
-        name=value["name"],
-        versions=tuple(Entry(**entry) for entry in value["versions"]),
-        tags=value["tags"],
-        yanked=value["yanked"],
-        signoffs=tuple(SignOff(**item) for item in value["signoffs"]),
-    )
+    try:
+        return Index(
+            name=value["name"],
+            versions=tuple(Entry(**entry) for entry in value["versions"]),
+            tags=value["tags"],
+            yanked=value["yanked"],
+            signoffs=tuple(SignOff(**item) for item in value["signoffs"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise SetupError(
+            f"{path} is not an index of versions ({type(error).__name__}: {error}).",
+            next_command=f"git checkout -- {path}",
+        ) from error
 
 
 def _json_object(text: str, path: Path) -> dict[str, Any]:

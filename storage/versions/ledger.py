@@ -4,9 +4,11 @@ What it says follows from index.json and the manifests alone; `reindex` writes i
 """
 
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import delete
 
+from storage.errors import SetupError
 from storage.ledger.models import DatasetRow
 from storage.versions.index import dataset_names
 from storage.versions.read import load_manifest
@@ -24,11 +26,19 @@ def record_version(ws: Workspace, info: VersionInfo) -> None:
 def reindex(ws: Workspace) -> int:
     """Make the ledger's table say what the indexes say, and nothing else; the number of versions."""
     datasets = ws.datasets
-    rows = [_row(ws, info) for name in dataset_names(datasets) for info in versions(datasets, name)]
+    rows = [_row(ws, info) for name in dataset_names(datasets) for info in _versions(datasets, name)]
     with ws.ledger.write() as session:
         session.execute(delete(DatasetRow))
         session.add_all(rows)
     return len(rows)
+
+
+def _versions(datasets: Path, name: str) -> list[VersionInfo]:
+    """None of a dataset whose index is broken: that is its own trouble, named by whoever reads it."""
+    try:
+        return versions(datasets, name)
+    except SetupError:
+        return []
 
 
 def _row(ws: Workspace, info: VersionInfo) -> DatasetRow:

@@ -24,6 +24,8 @@ from storage.versions.folder import LARGE, Draft, json_text, write_folder
 from storage.versions.index import Entry, index_path, load_index, manifest_copy, save_index
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
+from storage.versions.read import fetching
+from storage.versions.remains import refuse_lost_index
 from storage.versions.resolve import VersionInfo, version_info
 from storage.versions.snapshot import Snapshot, checked
 from storage.workspace import Workspace
@@ -53,6 +55,7 @@ def publish(
     snapshot = checked(snapshot)
     with locked(lock_path(ws, snapshot.name)):
         messages = _finish(ws, snapshot.name)
+        refuse_lost_index(ws.datasets, snapshot.name)
         newest = load_index(ws.datasets, snapshot.name).newest
         manifest = full_manifest(snapshot, newest.content_hash if newest else None)
         same = newest is not None and newest.content_hash == manifest["hashes"]["content"]
@@ -106,6 +109,7 @@ def _finish(ws: Workspace, name: str) -> list[str]:
 
 def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
     datasets = ws.datasets
+    refuse_lost_index(datasets, name, but=entry.folder)
     index = load_index(datasets, name).with_version(entry)
     record_version(ws, version_info(datasets, index, entry))
     hit("publish.ledger")
@@ -137,7 +141,7 @@ def _unchanged(info: VersionInfo, manifest: dict[str, Any]) -> list[str]:
     if info.scores_hash != manifest["hashes"]["scores"]:
         lines.append(f"the scores differ from those of {info.ref}; scores alone make no version and were not stored.")
     if not info.path.exists():
-        lines.append(f"its rows are not in this clone: dvc pull {info.path}.dvc")
+        lines.append(f"its rows are not in this clone: {fetching(info)}")
     return lines
 
 

@@ -31,6 +31,23 @@ _DAMAGED = (
 )
 
 
+def pointer(info: VersionInfo) -> Path:
+    """Where DVC's pointer to the rows of a version lies, if it has one."""
+    return info.path.with_name(f"{info.folder}.dvc")
+
+
+def is_here(info: VersionInfo) -> bool:
+    """Whether the rows of a version are in this clone, as one database or as shards."""
+    return (info.path / "dataset.duckdb").exists() or read_listing(info.path) is not None
+
+
+def fetching(info: VersionInfo) -> str:
+    """What brings the rows of a version that are not here: DVC if it has them, else making them again."""
+    if pointer(info).exists():
+        return f"dvc pull {pointer(info)}"
+    return f"rollmill curate RECIPE makes them again (DVC never had them: there is no {pointer(info).name})"
+
+
 @contextmanager
 def reading(info: VersionInfo) -> Iterator[None]:
     """Turns what DuckDB says of a damaged or locked version into one line; any other error is a bug of ours and passes."""
@@ -44,7 +61,8 @@ def reading(info: VersionInfo) -> Iterator[None]:
             raise
         raise FoundWanting(
             f"the rows of {info.ref} are damaged ({said}). "
-            f"Next: dvc checkout --force {info.path}.dvc, or remove {info.path} and run its recipe again"
+            f"Next: {f'dvc checkout --force {pointer(info)}, or ' if pointer(info).exists() else ''}"
+            f"remove {info.path} and run its recipe again"
         ) from error
 
 
@@ -57,9 +75,8 @@ def open_version(info: VersionInfo) -> duckdb.DuckDBPyConnection:
     if not path.exists():
         if read_listing(info.path) is not None:
             return connect_shards(info.path, load_manifest(info))
-        raise SetupError(
-            f"the rows of {info.ref} are not in this clone ({path} is missing).", next_command=f"dvc pull {info.path}.dvc"
-        )
+        missing = f"the rows of {info.ref} are not in this clone ({path} is missing)."
+        raise SetupError(missing, next_command=fetching(info))
     with reading(info):
         return duckdb.connect(str(path), read_only=True)
 
@@ -69,7 +86,7 @@ def load_manifest(info: VersionInfo) -> dict[str, Any]:
     inside = info.path / "manifest.json"
     path = inside if inside.exists() else manifest_copy(info.path.parent.parent, info.name, info.folder)
     if not path.exists():
-        raise SetupError(f"{info.ref} has no manifest here ({path}).", next_command=f"dvc pull {info.path}.dvc")
+        raise SetupError(f"{info.ref} has no manifest here ({path}).", next_command=fetching(info))
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return manifest
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from storage.errors import SetupError, unknown_name
 from storage.versions.index import Entry, Index, dataset_names, load_index
+from storage.versions.remains import refuse_lost_index
 
 _NUMBER = re.compile(r"v(\d+)(?:-([0-9a-f]{8}))?$")
 _HASH = re.compile(r"[0-9a-f]{4,64}$")
@@ -80,6 +81,7 @@ def resolve(datasets: Path, reference: str) -> VersionInfo:
 
 def _known_index(datasets: Path, name: str) -> Index:
     known = dataset_names(datasets)
+    refuse_lost_index(datasets, name)
     if not known:
         raise SetupError(f"no dataset {name!r}: none is published yet.", next_command="rollmill curate RECIPE")
     if name not in known:

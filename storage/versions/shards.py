@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from storage.errors import SetupError
 from storage.segments.schema import SCHEMAS, Kind
 from storage.versions.database import TABLE_NAMES, add_manifest_and_views
-from storage.versions.snapshot import KEYS, TABLES, Snapshot
+from storage.versions.snapshot import KEYS, TABLES, Snapshot, in_key_order
 
 LISTING = "shards.json"
 FOLDER = "shards"
@@ -95,11 +95,8 @@ def _pieces(kind: Kind, table: pa.Table, shard_bytes: int) -> Iterator[pa.Table]
     """The rows in key order, cut into shards of about equal size."""
     if not table.num_rows:
         return
-    ordered = table.sort_by([(key, "ascending") for key in KEYS[kind]])
     count = -(-table.nbytes // shard_bytes)
-    step = -(-table.num_rows // count)
-    for start in range(0, table.num_rows, step):
-        yield ordered.slice(start, step)
+    yield from in_key_order(kind, table, -(-table.num_rows // count))
 
 
 def _write_shard(folder: Path, rows: pa.Table) -> dict[str, Any]:
@@ -120,10 +117,11 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _scan(kind: Kind, folder: Path, shards: list[dict[str, Any]], *, filename: bool = False) -> str:
-    """A SELECT over shards; of none, no rows with the right columns."""
+    """A SELECT over shards; of none, no rows with the right columns; a column that old shards lack is null there."""
+    columns = ", ".join(f'cast(null as {_sql_type(field.type)}) as "{field.name}"' for field in SCHEMAS[kind])
+    empty = f"select {columns} where false"
     if not shards:
-        columns = ", ".join(f'cast(null as {_sql_type(field.type)}) as "{field.name}"' for field in SCHEMAS[kind])
-        return f"select {columns} where false"
+        return empty
     paths = [folder / FOLDER / shard["file"] for shard in shards]
     missing = [path for path in paths if not path.exists()]
     if missing:
@@ -134,7 +132,8 @@ def _scan(kind: Kind, folder: Path, shards: list[dict[str, Any]], *, filename: b
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     names = ", ".join(f'"{name}"' for name in SCHEMAS[kind].names)
     extra = ", filename" if filename else ""
-    return f"select {names}{extra} from read_parquet([{listed}], filename={str(filename).lower()})"  # noqa: S608
+    rows = f"select * from read_parquet([{listed}], filename={str(filename).lower()}, union_by_name=true)"  # noqa: S608
+    return f"select {names}{extra} from ({empty} union all by name {rows})"  # noqa: S608
 
 
 def _sql_type(kind: pa.DataType) -> str:

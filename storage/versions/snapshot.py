@@ -4,10 +4,11 @@ Five Arrow tables with the schemas of the segment kinds, and the manifest as its
 runs or the ledger; `completions` are all completions of the plan, kept or not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -50,6 +51,37 @@ class Snapshot:
     def tables(self) -> Iterator[tuple[Kind, pa.Table]]:
         """(kind, table) in the order of TABLES."""
         return ((kind, self.table(kind)) for kind in TABLES)
+
+
+def in_key_order(
+    kind: Kind, table: pa.Table, rows: int, *, columns: Sequence[str] = (), ids: Any = None
+) -> Iterator[pa.Table]:
+    """The rows of a table sorted by the kind's key, so many at a time, copied only where they are not in that order yet.
+
+    `ids`: rows with these ids only.
+    """
+    order = _order(kind, table)
+    narrow = table.select(list(columns)) if columns else table
+    if ids is not None:
+        order = order[pc.is_in(table["id"], value_set=pc.unique(ids)).to_numpy()[order]]
+    elif _is_sorted(order):
+        return (narrow.slice(start, rows) for start in range(0, narrow.num_rows, rows))
+    return (narrow.take(order[start : start + rows]) for start in range(0, len(order), rows))
+
+
+def sorted_by_key(kind: Kind, table: pa.Table) -> pa.Table:
+    """The table in key order; itself where it is."""
+    order = _order(kind, table)
+    return table if _is_sorted(order) else table.take(order)
+
+
+def _order(kind: Kind, table: pa.Table) -> Any:
+    keys = [(key, "ascending") for key in KEYS[kind]]
+    return pc.sort_indices(table.select(list(KEYS[kind])), sort_keys=keys).to_numpy()
+
+
+def _is_sorted(order: Any) -> bool:
+    return bool((order == np.arange(len(order))).all())
 
 
 def checked(snapshot: Snapshot) -> Snapshot:

@@ -27,7 +27,10 @@ class Membership:
 
 @dataclass(frozen=True)
 class Why:
-    """One rollout with its verdicts, scores and decisions; or, for a problem, all of its rollouts."""
+    """One rollout with its verdicts, scores and decisions; or, for a problem, all of its rollouts.
+
+    `arms`: which of the recipe's arms drew each, where it has several.
+    """
 
     kind: Kind
     id: str
@@ -39,6 +42,7 @@ class Why:
     decisions: tuple[dict[str, Any], ...]
     made_by: dict[str, Any]
     versions: tuple[Membership, ...]
+    arms: tuple[dict[str, Any], ...] = ()
 
     def json(self) -> dict[str, Any]:
         """The same as plain JSON values."""
@@ -64,6 +68,9 @@ def why(info: VersionInfo, id_prefix: str) -> Why:
             verdicts=_rows(connection, f"select * from verdicts where {column} = ? order by all", found),  # noqa: S608
             scores=_rows(connection, f"select * from scores where {column} = ? order by all", found),  # noqa: S608
             decisions=decisions,
+            arms=tuple(
+                {key: row[key] for key in ("completion_id", "problem_id", "arm")} for row in decisions if row.get("arm")
+            ),
             made_by={key: manifest.get(key) for key in ("run", "recipe_hash", "fingerprint")},
             versions=_memberships(info, column, found),
         )

@@ -153,10 +153,12 @@ def test_killed_between_commit_and_discard_the_spool_goes(tmp_path: Path) -> Non
     Workspace.init(tmp_path).close()
     work(tmp_path)
     with Workspace.open(tmp_path) as workspace:
-        for name in ("batch-0-0", "batch-9-9"):
-            workspace.spool(name).append([draw(workspace, plan_of(0)[0])])
+        stored, other = draw(workspace, plan_of(0)[0]), draw(workspace, plan_of(9)[0])
+        for name, replies in (("batch-a", [stored]), ("batch-b", [stored, other]), ("batch-c", [stored])):
+            workspace.spool(name).append(replies)
+        assert workspace.ledger.leases.acquire("batch/batch-c") is not None  # a live process is at it
         workspace.recover()
-        assert [path.name for path in (workspace.state / "spool").iterdir()] == ["batch-9-9.jsonl"]
+        assert {path.name for path in (workspace.state / "spool").iterdir()} == {"batch-b.jsonl", "batch-c.jsonl"}
 
 
 def test_of_two_processes_on_one_batch_the_first_wins(tmp_path: Path) -> None:

@@ -180,3 +180,14 @@ def test_other_rollouts_at_known_indices_are_refused(sums: Workspace, jsonl: Wri
         SetupError, match="already holds other rollouts at the same problem, model and sample index as line 1"
     ):
         import_rollouts(sums, ImportSpec(jsonl({**OK, "text": "5"}), "r", problems="sums"))
+
+
+def test_a_column_that_only_late_lines_have_is_read(sums: Workspace, jsonl: WriteLines) -> None:
+    rows: list[dict[str, Any]] = [{"problem_id": "a", "model": "m", "text": f"It is {number}."} for number in range(300)]
+    turns = [{"role": "text", "content": "I add."}, {"role": "text", "content": "It is 4."}]
+    report = import_rollouts(
+        sums, ImportSpec(jsonl(*rows, {"problem_id": "b", "model": "m", "messages": turns}), "r", problems="sums")
+    )
+    assert report.mapping["messages"] == "messages"
+    late = [record for record in completions(sums) if record.messages]
+    assert [(record.text, len(record.messages or ())) for record in late] == [("I add.\n\nIt is 4.", 2)]

@@ -93,6 +93,25 @@ def test_liveness_of_an_owner() -> None:
     assert Owner("elsewhere", me.pid, me.started).alive() is None
 
 
+@pytest.mark.parametrize("seconds", [86_400, -86_400])
+def test_a_live_owner_stays_alive_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    """The kernel derives the time of its boot, and psutil from that a process's start, from the clock of today."""
+    import psutil
+
+    me, maker = this_process(), maker_of(new_file_id())
+    assert maker is not None
+    boot = psutil.boot_time()
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot + seconds)
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: boot + seconds)
+    monkeypatch.setattr(psutil._pslinux, "BOOT_TIME", boot + seconds, raising=False)
+    assert (me.alive(), maker.alive()) == (True, True)
+
+
+def test_an_owner_of_an_earlier_boot_is_dead() -> None:
+    me = this_process()
+    assert Owner(me.host, me.pid, me.started + 2**32).alive() is False
+
+
 def test_a_file_id_tells_its_maker() -> None:
     name = new_file_id()
     maker = maker_of(name)

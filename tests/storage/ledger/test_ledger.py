@@ -33,6 +33,27 @@ def test_the_revision_in_the_code_is_the_newest_migration() -> None:
     assert ScriptDirectory(str(SCRIPTS)).get_heads() == [SCHEMA_REVISION]
 
 
+def test_a_ledger_of_the_first_schema_is_upgraded_and_keeps_its_rows(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+
+    engine = create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO leases VALUES ('k', 't', 'h', 1, 0.0, 5.0)"))
+    engine.dispose()
+    ledger = open_ledger(tmp_path)
+    with ledger.read() as session:
+        assert session.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == SCHEMA_REVISION
+        assert session.execute(text("SELECT key, expires_at FROM leases")).fetchall() == [("k", 5.0)]
+        assert session.execute(text("SELECT count(*) FROM audit_items")).scalar_one() == 0
+    ledger.close()
+
+
 def test_a_ledger_of_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
     path = tmp_path / "ledger.sqlite"

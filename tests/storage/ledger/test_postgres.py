@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from storage.errors import SetupError
+from storage.ledger.migrate import SCRIPTS
 from storage.ledger.models import Base
 from storage.records import Completion
 from storage.segments.keys import SegmentKey
+from storage.spending import Amount, Charge, Limit, Sums
 from storage.workspace import Workspace
 
 pytestmark = pytest.mark.services
@@ -91,6 +93,40 @@ def test_two_processes_migrate_and_race_and_the_first_commit_wins(server: str, t
         assert [stage.done for stage in workspace.runs.progress_of("run")] == [2]
         with workspace.ledger.read() as session:
             assert compare_metadata(MigrationContext.configure(session.connection()), Base.metadata) == []
+
+
+def test_a_ledger_of_the_third_schema_is_upgraded_and_limits_hold(server: str, tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine, text
+
+    url = server.replace("/postgres", "/third")
+    driver = server.replace("postgresql", "postgresql+psycopg", 1)
+    maker = create_engine(driver, isolation_level="AUTOCOMMIT")
+    with maker.connect() as connection:
+        connection.execute(text("CREATE DATABASE third"))
+    maker.dispose()
+    engine = create_engine(driver.replace("/postgres", "/third"))
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.execute(text("INSERT INTO attempts VALUES ('r', 'b', 'http://x', 'ok', 3, 1.5, 'c', 0.0, 5.0)"))
+    engine.dispose()
+    Workspace.init(tmp_path).close()
+    with Workspace.open(tmp_path, ledger_url=url) as workspace:
+        assert [tried.count for tried in workspace.attempts.of("r")] == [3]
+        spending = workspace.spending
+        assert spending.reserve("r", "b1", Amount(), [Amount(40)] * 3, Limit(tokens=100)) == 2
+        assert spending.reserve("r", "b2", Amount(), [Amount(40)], Limit(tokens=100)) == 0
+        with workspace.ledger.write() as session:
+            sums = Sums(2, 20, 30, 5 * 10**12, 7, 0, 0)
+            spending.pay(session, "r", Charge("b1", 0, 0, "3", sums), redundant=False)
+        assert (spending.paid("r"), spending.counted("r")) == (sums, Amount(50, 5 * 10**12))
+        made = workspace.forecasts.add("hash", "toy", "pilot", {"quantities": {}})
+        assert workspace.forecasts.score(made.id, "r", {"n": 0}).score == {"n": 0}
+        assert workspace.forecasts.of_run("r") is not None
 
 
 def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:

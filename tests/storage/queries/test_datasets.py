@@ -101,5 +101,5 @@ def test_rows_that_were_not_fetched_are_named(published: Any) -> None:
     for file in info.path.iterdir():
         file.unlink()
     assert versions_of(published.reader, "apples")[0].fetched is False
-    with pytest.raises(SetupError, match=r"apples@v2 .*dvc pull"):
+    with pytest.raises(SetupError, match=r"apples@v2 .*rollmill curate RECIPE makes them again"):
         funnel(dataset_scope(published.reader, "apples@v2"))

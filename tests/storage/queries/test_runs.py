@@ -32,6 +32,13 @@ def test_stages_come_in_the_order_of_the_work(milled: Any) -> None:
     ]
 
 
+def test_what_was_stored_before_has_no_rate(milled: Any) -> None:
+    milled.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
+    for stage, made in (("draw", 0), ("verify", 10)):
+        milled.ws.runs.progress(LIVE, stage, done=48, total=48, seconds=0.5, detail={"made": made})
+    assert [stage.rate for stage in run_progress(milled.reader, LIVE)] == [None, 20.0]
+
+
 def test_an_unknown_run_or_dataset_is_named_with_the_nearest(milled: Any) -> None:
     for ask in (run_progress, run_scope):
         with pytest.raises(SetupError, match=f"Did you mean '{DONE}'"):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.stats import fit_prior
 from storage.errors import SetupError
 from storage.queries import Filters, choices, problem_detail, run_scope, search_problems, workspace_scope
 
@@ -89,3 +90,14 @@ def test_a_rollout_under_way_opens_without_a_decision(milled: Any, live_run: Any
 def test_an_unknown_problem_is_refused(milled: Any) -> None:
     with pytest.raises(SetupError, match="workspace has no problem 'nobody'"):
         problem_detail(workspace_scope(milled.reader), "nobody")
+
+
+def test_rates_are_shrunken_towards_all_problems_of_the_scope(milled: Any) -> None:
+    every = search_problems(run_scope(milled.reader, DONE))
+    prior = fit_prior([0, 1, 2, 3, 4, 4], [4] * 6)  # the prefix of four
+    assert (every.prior, every.fitted) == (prior, 6)
+    found = {row.reference: row for row in every.rows}
+    assert found["0"].rate == 0.0
+    assert found["0"].shrunken == pytest.approx(prior.a / (4 + prior.a + prior.b))
+    assert 0.0 < found["0"].shrunken < found["1"].shrunken < found["4"].shrunken < 1.0
+    assert search_problems(run_scope(milled.reader, DONE), Filters(highest=0.0)).rows[0] == found["0"]

@@ -1,7 +1,7 @@
 """Rows go in once and come out whole: commits, look-ups, views, remote places, threads."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from storage.errors import SetupError
 from storage.records import Completion, Decision, Message, PlanRow, Problem, Score, StopRow, Verdict
 from storage.segments.keys import Commit, SegmentKey
-from storage.segments.schema import KINDS, SCHEMAS
+from storage.segments.schema import KINDS, SCHEMAS, Kind, Record
 from storage.segments.store import SegmentStore
 from storage.workspace import Workspace
 
@@ -117,8 +117,14 @@ def test_read_gives_the_schema_and_one_producer(store: SegmentStore) -> None:
     assert store.read("completions").schema == SCHEMAS["completions"]
 
 
+def test_one_column_is_read_by_id_without_the_others(store: SegmentStore) -> None:
+    store.commit(completions("a"), [replace(ONE, tokens_out=5), TWO])
+    assert store.column("completions", "tokens_out", ["c2", "c9", "c1"]) == {"c1": 5, "c2": None}
+    assert store.column("completions", "tokens_out", []) == {}
+
+
 def test_connect_has_a_view_of_every_kind_with_its_columns(store: SegmentStore) -> None:
-    records = {
+    records: dict[Kind, tuple[SegmentKey, Sequence[Record]]] = {
         "problems": (SegmentKey("problems", "t", "1", "a"), [Problem("2+2?", "4")]),
         "completions": (completions("a"), [ONE, TWO]),
         "verdicts": (SegmentKey("verdicts", "number", "1", "a"), [YES, NO]),
@@ -257,6 +263,22 @@ def test_a_problem_with_half_a_character_is_refused_by_name(store: SegmentStore)
     broken = Problem("2 \ud800 2?", "4", external_id="row-7")
     with pytest.raises(SetupError, match=r"problem row-7 has half a character \(a lone surrogate\) in its prompt\."):
         store.commit(SegmentKey("problems", "import:x", "1", "a"), [broken])
+
+
+def test_stops_of_before_they_had_evidence_are_read(store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    from storage.segments import files as files_module
+    from storage.segments import schema as schema_module
+    from storage.segments.views import columns_name
+
+    old = pa.schema([SCHEMAS["stops"].field(name) for name in ("run", "round", "problem_id", "reason")])
+    with monkeypatch.context() as earlier:
+        earlier.setitem(schema_module.SCHEMAS, "stops", old)
+        earlier.setattr(files_module, "CURRENT", {"stops": columns_name(old)})
+        store.commit(SegmentKey("stops", "run", "1", "round-0"), [StopRow("run", 0, "p1", "trial_cap")])
+    evidence = '{"drawn":8}'
+    store.commit(SegmentKey("stops", "run", "1", "round-1"), [StopRow("run", 1, "p2", "hopeless", evidence)])
+    rows = store.read("stops").to_pylist()
+    assert [(row["problem_id"], row["evidence"]) for row in rows] == [("p1", None), ("p2", evidence)]
 
 
 def test_rows_of_an_older_schema_are_read_by_name(store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> None:

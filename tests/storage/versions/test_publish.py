@@ -17,6 +17,7 @@ from storage.failpoints import NAMES
 from storage.ledger.models import DatasetRow
 from storage.segments.schema import SCHEMAS
 from storage.versions.durable import locked
+from storage.versions.hashing import content_hash
 from storage.versions.index import load_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import finish_interrupted, lock_path, publish
@@ -267,6 +268,9 @@ def test_missing_rows_name_the_command_that_brings_them(ws: Workspace, snapshot:
     info = resolve(ws.root / "datasets", "toy")
     shutil.rmtree(info.path)
     assert load_manifest(info)["name"] == "toy"
+    with pytest.raises(SetupError, match=r"not in this clone .*DVC never had them: there is no v1-ab183de1\.dvc"):
+        open_version(info)
+    info.path.with_name("v1-ab183de1.dvc").touch()
     with pytest.raises(SetupError, match=r"not in this clone .* Next: dvc pull .*v1-ab183de1\.dvc"):
         open_version(info)
 
@@ -303,3 +307,13 @@ def test_an_intent_whose_files_are_gone_is_dropped(ws: Workspace, snapshot: Buil
     shutil.rmtree(ws.root / "datasets/toy")
     assert finish_interrupted(ws) == ["toy@v1 was never finished and its files are gone; run its recipe again."]
     assert put(ws, snapshot())[:2] == ("v1-ab183de1", True)
+
+
+def test_a_version_published_before_a_column_existed_reads_as_null_there(ws: Workspace, snapshot: Build) -> None:
+    published = publish(ws, snapshot(), report_html="", report_json={}).version
+    with duckdb.connect(str(published.path / "dataset.duckdb")) as connection:
+        connection.execute("alter table verdicts drop column evidence")
+    back = load_snapshot(published)
+    assert back.verdicts.schema == SCHEMAS["verdicts"]
+    assert back.verdicts["evidence"].null_count == 6
+    assert content_hash(back) == published.content_hash

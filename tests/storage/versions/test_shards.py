@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from storage.errors import SetupError
@@ -134,3 +135,13 @@ def test_a_missing_shard_is_named(large: VersionInfo) -> None:
     (large.path / "shards" / listing["completions"][0]["file"]).unlink()
     with pytest.raises(SetupError, match=r"1 shards of v1-ab183de1 are not here, first [0-9a-f]{64}\.parquet"):
         open_version(large)
+
+
+def test_a_shard_written_before_a_column_existed_reads_as_null_there(large: VersionInfo) -> None:
+    listing = read_listing(large.path)
+    assert listing is not None
+    path = large.path / "shards" / listing["verdicts"][0]["file"]
+    older = pq.read_table(path).drop_columns(["evidence"])
+    path.unlink()  # it may be a hard link
+    pq.write_table(older, path)
+    assert load_snapshot(large).verdicts["evidence"].null_count == 6

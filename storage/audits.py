@@ -1,0 +1,201 @@
+"""Audits of verifiers in the ledger: what was drawn for people to judge, what they said, and the rates that follow.
+
+Knows neither how rollouts are drawn nor how rates are estimated. A judgement belongs to a rollout, so every audit that drew
+the rollout uses it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, delete, func, select
+
+from storage.errors import SetupError, unknown_name
+from storage.ledger.engine import Ledger
+from storage.ledger.models import AuditItemRow, AuditRow, JudgementRow
+
+Kind = Literal["natural", "planted"]
+Judgement = Literal["correct", "incorrect", "unparsed", "unsure"]
+JUDGEMENTS: tuple[Judgement, ...] = ("correct", "incorrect", "unparsed", "unsure")
+Pair = tuple[str, str]
+"""(completion id, problem id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One audit of one version of a verifier on one run: how it was drawn and what came of it."""
+
+    id: str
+    verifier: str
+    version: str
+    kind: Kind
+    source: str
+    design: dict[str, Any]
+    report: dict[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditItem:
+    """One drawn rollout: its place in the review, its inclusion probability and what the verifier said."""
+
+    ordinal: int
+    completion_id: str
+    problem_id: str
+    stratum: str
+    probability: float
+    weight: float
+    outcome: str
+
+    @property
+    def pair(self) -> Pair:
+        """What is judged."""
+        return self.completion_id, self.problem_id
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One person's judgement of one rollout."""
+
+    completion_id: str
+    problem_id: str
+    judge: str
+    judgement: Judgement
+    note: str | None = None
+    judged_at: datetime | None = None
+
+    @property
+    def pair(self) -> Pair:
+        """What was judged."""
+        return self.completion_id, self.problem_id
+
+
+# Names for the lists that methods return: inside Audits, `list` is a method.
+Items = list[AuditItem]
+Many = list[Audit]
+
+
+def audit_id(kind: Kind, source: str, verifier: str, version: str, seed: int) -> str:
+    """The id of an audit: the same question asked again is the same audit, with another size a longer or shorter one."""
+    digest = hashlib.sha256("\0".join((kind, source, verifier, version, str(seed))).encode()).hexdigest()
+    return f"{kind}-{digest[:10]}"
+
+
+class Audits:
+    """The audits and judgements of one ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def save(self, audit: Audit, items: Sequence[AuditItem] = ()) -> Audit:
+        """Store an audit with its items, in one transaction; one with this id is replaced, its time of creation stays."""
+        with self._ledger.write() as session:
+            row = session.get(AuditRow, audit.id)
+            if row is None:
+                row = AuditRow(id=audit.id, created_at=self._ledger.now(session))
+                session.add(row)
+            row.verifier, row.version, row.kind, row.source = audit.verifier, audit.version, audit.kind, audit.source
+            row.design, row.report = audit.design, audit.report
+            session.flush()
+            session.execute(delete(AuditItemRow).where(AuditItemRow.audit_id == audit.id))
+            session.add_all(AuditItemRow(audit_id=audit.id, **_columns(item)) for item in items)
+            return _audit(row)
+
+    def record(self, audit: str, report: dict[str, Any]) -> None:
+        """Keep what came of an audit."""
+        with self._ledger.write() as session:
+            row = session.get(AuditRow, audit)
+            if row is None:
+                raise unknown_name("audit", audit, (), next_command="rollmill audit list")
+            row.report = report
+
+    def get(self, audit: str) -> Audit:
+        """The audit with this id, or with an id that begins so; SetupError where there is none or several."""
+        with self._ledger.read() as session:
+            found = session.scalars(select(AuditRow).where(AuditRow.id.startswith(audit, autoescape=True))).all()
+            if len(found) == 1:
+                return _audit(found[0])
+            if found:
+                raise SetupError(f"{audit!r} begins several audits.", choices=[row.id for row in found])
+            known = session.scalars(select(AuditRow.id)).all()
+            raise unknown_name("audit", audit, known, next_command="rollmill audit list")
+
+    def list(self, verifier: str | None = None, version: str | None = None, source: str | None = None) -> Many:
+        """Audits, the newest first; of one verifier, version or source if given."""
+        query = select(AuditRow).order_by(AuditRow.created_at.desc(), AuditRow.id)
+        wanted = ((AuditRow.verifier, verifier), (AuditRow.version, version), (AuditRow.source, source))
+        for column, value in wanted:
+            if value is not None:
+                query = query.where(column == value)
+        with self._ledger.read() as session:
+            return [_audit(row) for row in session.scalars(query)]
+
+    def items(self, audit: str) -> Items:
+        """The drawn rollouts of an audit in the order of review."""
+        query = select(AuditItemRow).where(AuditItemRow.audit_id == audit).order_by(AuditItemRow.ordinal)
+        with self._ledger.read() as session:
+            return [_item(row) for row in session.scalars(query)]
+
+    def judge(self, said: Iterable[Said]) -> int:
+        """Store judgements in one transaction; a person's later word on a rollout replaces the earlier. How many."""
+        rows = list({(one.pair, one.judge): one for one in said}.values())
+        for one in rows:
+            if one.judgement not in JUDGEMENTS:
+                raise unknown_name("judgement", one.judgement, JUDGEMENTS)
+        with self._ledger.write() as session:
+            now = self._ledger.now(session)
+            for one in rows:
+                row = JudgementRow(completion_id=one.completion_id, problem_id=one.problem_id, judge=one.judge)
+                row.judgement, row.note, row.judged_at = one.judgement, one.note, now
+                session.merge(row)
+        return len(rows)
+
+    def retract(self, completion_id: str, problem_id: str, judge: str) -> None:
+        """Take one person's judgement back; nothing where there is none."""
+        mine = and_(_is(completion_id, problem_id), JudgementRow.judge == judge)
+        with self._ledger.write() as session:
+            session.execute(delete(JudgementRow).where(mine))
+
+    def judgements(self, pairs: Sequence[Pair] | None = None) -> dict[Pair, tuple[Said, ...]]:
+        """What was said of these rollouts (of all, if None), each by the reviewers' names."""
+        wanted = None if pairs is None else set(pairs)
+        found: dict[Pair, tuple[Said, ...]] = {}
+        query = select(JudgementRow).order_by(JudgementRow.completion_id, JudgementRow.problem_id, JudgementRow.judge)
+        with self._ledger.read() as session:
+            for row in session.scalars(query):
+                pair = (row.completion_id, row.problem_id)
+                if wanted is None or pair in wanted:
+                    found[pair] = (*found.get(pair, ()), _said(row))
+        return found
+
+    def judges(self) -> dict[str, int]:
+        """Who judged how many rollouts."""
+        query = select(JudgementRow.judge, func.count()).group_by(JudgementRow.judge).order_by(JudgementRow.judge)
+        with self._ledger.read() as session:
+            return {row[0]: row[1] for row in session.execute(query)}
+
+
+def _is(completion_id: str, problem_id: str) -> ColumnElement[bool]:
+    return and_(JudgementRow.completion_id == completion_id, JudgementRow.problem_id == problem_id)
+
+
+def _columns(item: AuditItem) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in AuditItem.__dataclass_fields__}
+
+
+def _item(row: AuditItemRow) -> AuditItem:
+    return AuditItem(**{name: getattr(row, name) for name in AuditItem.__dataclass_fields__})
+
+
+def _audit(row: AuditRow) -> Audit:
+    kind: Kind = "planted" if row.kind == "planted" else "natural"
+    created = datetime.fromtimestamp(row.created_at, UTC)
+    return Audit(row.id, row.verifier, row.version, kind, row.source, row.design, row.report, created)
+
+
+def _said(row: JudgementRow) -> Said:
+    judgement: Any = row.judgement
+    when = datetime.fromtimestamp(row.judged_at, UTC)
+    return Said(row.completion_id, row.problem_id, row.judge, judgement, row.note, when)

@@ -1,0 +1,73 @@
+"""The rollouts of a run as an audit sees them: outcome and rule of one verifier, kept or not, template. Reads no texts."""
+
+# ruff: noqa: S608 (the SQL is made of our own names)
+
+from dataclasses import dataclass
+
+from storage.errors import unknown_name
+from storage.ids import digest128
+from storage.queries.scope import Scope
+from storage.runs import Run
+
+CHAIN = "chain"
+"""The name under which the outcome that counts, after every verifier and the acceptance policy, is audited."""
+
+_JOIN = "JOIN verdicts v ON v.completion_id = r.completion_id AND v.problem_id = r.problem_id"
+_COLUMNS = (
+    "r.problem_id, r.completion_id, r.sample_index, {outcome} AS outcome, coalesce(v.rule, '') AS rule, r.kept, "
+    "p.template, r.arm"
+)
+_ONE = (
+    f"SELECT {_COLUMNS.format(outcome='v.outcome')} FROM rollouts r {_JOIN} AND v.verifier = ? AND v.version = ? "
+    "JOIN (SELECT id, template FROM problems) p ON p.id = r.problem_id ORDER BY 1, 2"
+)
+_DECIDING = (
+    f"SELECT {_COLUMNS.format(outcome='r.outcome')} FROM rollouts r LEFT {_JOIN} AND v.verifier = r.verifier "
+    "AND v.version = r.verifier_version JOIN (SELECT id, template FROM problems) p ON p.id = r.problem_id ORDER BY 1, 2"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedRow:
+    """One rollout with what one verifier said of it. `kept` is None while the run has not decided."""
+
+    problem_id: str
+    completion_id: str
+    sample_index: int
+    outcome: str
+    rule: str
+    kept: bool | None
+    template: str | None
+    arm: str = ""
+
+
+def audited_as(run: Run, name: str) -> tuple[str, str]:
+    """(verifier, version) of a verifier of this run; `chain` is all of them with their policy. SetupError otherwise."""
+    verifiers = [(str(one), str(version)) for one, version in run.recipe.get("resolved", {}).get("verifiers", [])]
+    if name == CHAIN:
+        return CHAIN, chain_version(verifiers, run.recipe.get("accept"))
+    versions = dict(verifiers)
+    if name not in versions:
+        raise unknown_name(f"verifier of {run.id}", name, [*versions, CHAIN])
+    return name, versions[name]
+
+
+def chain_of(run: Run) -> list[tuple[str, str]]:
+    """(verifier, version) of everything that may be audited on a run: its verifiers in order, then the chain."""
+    verifiers = [(str(one), str(version)) for one, version in run.recipe.get("resolved", {}).get("verifiers", [])]
+    return [*verifiers, audited_as(run, CHAIN)]
+
+
+def chain_version(verifiers: list[tuple[str, str]], accept: object) -> str:
+    """What tells this chain from every other: its verifiers in order, their versions and the acceptance policy."""
+    return digest128(["chain", [list(one) for one in verifiers], accept])[:12]
+
+
+def audited_rows(scope: Scope, verifier: str, version: str) -> list[AuditedRow]:
+    """Every rollout of the scope that this verifier judged, or of all of them with the outcome that counts (`chain`)."""
+    with scope.connection("rollouts", "problems", "verdicts") as connection:
+        if verifier == CHAIN:
+            rows = connection.execute(_DECIDING).fetchall()
+        else:
+            rows = connection.execute(_ONE, [verifier, version]).fetchall()
+    return [AuditedRow(*row) for row in rows]

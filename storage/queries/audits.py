@@ -1,0 +1,190 @@
+"""Audits with the rates that follow from what people judged so far: for the verbs, the manifests and the dashboard.
+
+Truth is the majority of the reviewers who could tell; a tie is nobody's answer. Audits of one verifier version on one run
+are one sample: their union is, stratum by stratum, a simple random sample of its size.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines.stats import Costs, Estimate, Judged, Stratum, audit_rates, consequences, population_mean, precision_within
+from storage.audits import Audit, AuditItem, Audits, Pair, Said
+from storage.queries.audited import CHAIN, chain_of, chain_version
+from storage.queries.kept_set import KeptSet, kept_set_of
+from storage.queries.scope import Scope
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRates:
+    """What is known of one version of a verifier; `audit` and `report` are None where nobody audited it.
+
+    `planted` is the newest stress test: shown under its label, and part of no rate. `own`: the audited rollouts are those
+    of the run that is asked about, whichever run they were drawn from.
+    """
+
+    verifier: str
+    version: str
+    audit: str | None = None
+    source: str | None = None
+    report: Row | None = None
+    planted: Row | None = None
+    own: bool = False
+
+    @property
+    def bound(self) -> float | None:
+        """The upper bound of the false-accept rate; None while unknown."""
+        rate = (self.report or {}).get("overall", {}).get("false_accept_rate")
+        return None if rate is None else float(rate["high"])
+
+    @property
+    def adjudicated(self) -> bool:
+        """Whether a person judged every accept on the rarely solved problems of the run that is asked about."""
+        return self.own and bool((self.report or {}).get("rare_accepts_adjudicated"))
+
+    def row(self) -> Row:
+        """As JSON values."""
+        return asdict(self)
+
+
+def truth_of(said: Iterable[Said]) -> bool | None:
+    """Whether the rollout is right by the majority of those who could tell; None for a tie and for nobody."""
+    votes = Counter(one.judgement == "correct" for one in said if one.judgement != "unsure")
+    return None if votes[True] == votes[False] else votes[True] > votes[False]
+
+
+def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kept: KeptSet | None = None) -> Row:
+    """Every rate of an audit from the judgements there are now, with those of other audits of the same run pooled in.
+
+    `kept`: what another run kept of the same rollouts; the precision of the kept set is then that set's.
+    """
+    pooled = [one for one in audits.list(audit.verifier, audit.version, audit.source) if _same_strata(one, audit)]
+    items = {item.pair: item for one in pooled for item in audits.items(one.id)}
+    said = audits.judgements(list(items))
+    judged = [_judged(item, said[pair]) for pair, item in items.items() if pair in said]
+    raw = audit.design.get("raw")
+    strata = [Stratum(**row) for row in audit.design["strata"]]
+    rates = audit_rates(strata, judged, None if raw is None else Estimate(**raw))
+    if kept is not None:
+        inside = [(_judged(item, said[pair]), pair in kept.kept) for pair, item in items.items() if pair in said]
+        rates["overall"]["precision_kept"] = precision_within(strata, inside, kept.size())
+        for band, row in rates["bands"].items():
+            mine = [stratum for stratum in strata if stratum.band == band]
+            row["precision_kept"] = precision_within(mine, inside, kept.size(band))
+    kinds = [(float(share), float(rate)) for share, rate in audit.design.get("kinds", [])]
+    return {
+        "drawn": len(items),
+        "audits": sorted(one.id for one in pooled),
+        **rates,
+        "reviewers": _reviewers(said),
+        "consequences": consequences(rates, kinds, costs or Costs()),
+    }
+
+
+def known_rates(
+    audits: Audits, verifiers: Sequence[tuple[str, str]], run: str | None = None, kept: KeptSet | None = None
+) -> list[KnownRates]:
+    """What is known of each verifier version: from this run's audit, else one of the same rollouts, else the largest.
+
+    `kept` is what this run kept: an audit of another run on the same rollouts then speaks of this run's kept set.
+    """
+    return [_known(audits, name, version, run, kept) for name, version in verifiers]
+
+
+def scope_rates(scope: Scope) -> list[KnownRates]:
+    """What is known now of the verifiers of a run or a dataset version, from the ledger."""
+    if scope.version is not None:
+        from storage.versions import load_manifest
+
+        manifest = load_manifest(scope.version)
+        parts = [(part["name"], part["version"]) for part in manifest["verifiers"]]
+        whole, run = chain_version(parts, manifest["recipe"].get("accept")), str(manifest.get("run", ""))
+    elif scope.run is not None:
+        *parts, (_, whole) = chain_of(scope.run)
+        run = scope.run.id
+    else:
+        return []
+    known = known_rates(scope.reader.audits, [*parts, (CHAIN, whole)], run, kept_set_of(scope))
+    return [one for one in known if one.verifier != CHAIN or one.report is not None]
+
+
+def all_known_rates(audits: Audits) -> list[KnownRates]:
+    """Every audited verifier version on every run it was audited on, the newest audit first."""
+    found: dict[tuple[str, str, str], KnownRates] = {}
+    for one in audits.list():
+        key = (one.verifier, one.version, one.source)
+        if one.kind == "natural" and key not in found:
+            found[key] = KnownRates(one.verifier, one.version, one.id, one.source, rates_of_audit(audits, one), own=True)
+    return list(found.values())
+
+
+def bound_of(rates: Sequence[KnownRates]) -> float | None:
+    """The upper bound of the false-accept rate of several verifiers together: the largest; None where one is unknown.
+
+    0 where every rare accept was adjudicated: then none of them is an error that nobody saw.
+    """
+    if not rates or any(one.bound is None for one in rates):
+        return None
+    open_rates = [one.bound for one in rates if one.bound is not None and not one.adjudicated]
+    return max(open_rates, default=0.0)
+
+
+def _known(audits: Audits, name: str, version: str, run: str | None, kept: KeptSet | None) -> KnownRates:
+    every = audits.list(name, version)
+    planted = next((_stress(one) for one in every if one.kind == "planted"), None)
+    found = []
+    for one in every:
+        if one.kind == "natural":
+            shared = one.source != run and kept is not None and _same_rollouts(audits, one, kept)
+            report = rates_of_audit(audits, one, kept=kept if shared else None)
+            rank = (one.source == run, shared, report["n"], one.id)
+            found.append(
+                (rank, KnownRates(name, version, one.id, one.source, report, planted, one.source == run or shared))
+            )
+    judged = [(rank, known) for rank, known in found if rank[2]]
+    return max(judged, key=lambda pair: pair[0])[1] if judged else KnownRates(name, version, planted=planted)
+
+
+def _same_rollouts(audits: Audits, audit: Audit, kept: KeptSet) -> bool:
+    """Whether a run has the rollouts and outcomes that the audit was drawn from: their numbers, and every drawn one."""
+    if audit.design.get("outcomes") != kept.counted():
+        return False
+    return all(kept.outcomes.get(item.pair) == item.outcome for item in audits.items(audit.id))
+
+
+def _stress(audit: Audit) -> Row:
+    """A stress test without the examples that got through."""
+    kinds = {kind: {key: row[key] for key in row if key != "missed"} for kind, row in audit.report["kinds"].items()}
+    return {"audit": audit.id, "source": audit.source, "label": audit.report["label"], "kinds": kinds}
+
+
+def _same_strata(one: Audit, other: Audit) -> bool:
+    """Whether both were drawn from the same rollouts, so that their items are one sample."""
+    sizes = [{row["name"]: row["size"] for row in audit.design.get("strata", [])} for audit in (one, other)]
+    return one.kind == other.kind == "natural" and sizes[0] == sizes[1]
+
+
+def _judged(item: AuditItem, said: Sequence[Said]) -> Judged:
+    truth = truth_of(said)
+    return Judged(item.stratum, item.weight, None if truth is None else truth == (item.outcome == "correct"))
+
+
+def _reviewers(said: Mapping[Pair, Sequence[Said]]) -> Row:
+    """Who judged how many, and how often two who judged the same rollout agree on right or wrong."""
+    counted = Counter(one.judge for votes in said.values() for one in votes)
+    pairs = [
+        (pair, (first.judgement == "correct") == (second.judgement == "correct"))
+        for pair, votes in said.items()
+        for index, first in enumerate(votes)
+        for second in votes[index + 1 :]
+        if "unsure" not in (first.judgement, second.judgement)
+    ]
+    agreement = population_mean(
+        [float(same) for _, same in pairs],
+        [pair for pair, _ in pairs],
+        estimand="share of pairs of judgements of one rollout that agree",
+    )
+    return {"judged": dict(sorted(counted.items())), "agreement": None if agreement is None else asdict(agreement)}

@@ -1,0 +1,245 @@
+"""What a run cost: tokens, engine seconds, calls and money, over all and by group, each total the same whole numbers.
+
+    with Reader.open() as reader:
+        found = run_cost(reader, "arithmetic-3f9a0c1d")
+        found.whole.spent.tokens, found.by("level")
+
+Two things are shown apart. What a run REPRESENTS: every completion of its plan, whoever drew it. What it SPENT: those it
+drew itself, as its payments in the ledger say. Completions reused from other runs are represented and cost it nothing;
+what it drew and threw away (another command was first) or drew again (its file was lost) was spent and is represented once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from storage.errors import unknown_name
+from storage.money import MICROS, UNITS, amount, shown
+from storage.queries.reader import Reader
+from storage.queries.scope import run_scope
+from storage.segments.schema import SCHEMAS
+from storage.spending import SUMMED, Sums
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from storage.spending import Payment
+
+By = Literal["batch", "problem", "level", "arm", "round", "engine", "command"]
+GROUPS: tuple[By, ...] = ("batch", "problem", "level", "arm", "round", "engine", "command")
+
+# Each completion once, where its first row in the plan is, summed up in whole numbers. Its place among the distinct ones of
+# its batch is what the bits of a payment count.
+_ROWS = """
+WITH placed AS (
+    SELECT completion_id, round, batch, min(ordinal) AS ordinal FROM planned GROUP BY ALL
+), numbered AS (
+    SELECT completion_id, round, batch, row_number() OVER (PARTITION BY round, batch ORDER BY ordinal) - 1 AS place
+    FROM placed
+), paid AS (
+    SELECT DISTINCT n.completion_id FROM numbered n JOIN members m USING (round, batch, place)
+), first AS (
+    SELECT completion_id, arg_min({{problem: problem_id, batch: batch, round: round, arm: {arm}}}, (round, ordinal)) AS at
+    FROM planned GROUP BY completion_id
+), decided AS (
+    SELECT completion_id, count(*) FILTER (kept) AS kept FROM outcomes GROUP BY completion_id
+)
+SELECT f.at.problem AS problem, f.at.round AS round, f.at.batch AS batch, f.at.arm AS arm, p.level AS level,
+       c.engine || ' ' || c.model AS engine, w.completion_id IS NOT NULL AS drawn, sum(coalesce(d.kept, 0)) AS kept,
+       count(*) AS completions, sum(coalesce(c.tokens_in, 0)) AS tokens_in, sum(coalesce(c.tokens_out, 0)) AS tokens_out,
+       sum(CAST(round_even(coalesce(c.cost, 0) * {units}, 0) AS HUGEINT)) AS units,
+       sum(CAST(round_even(coalesce(c.seconds, 0) * {micros}, 0) AS HUGEINT)) AS micros,
+       count(*) FILTER (c.tokens_in IS NULL OR c.tokens_out IS NULL) AS uncounted,
+       count(*) FILTER (c.cost IS NULL) AS unpriced
+FROM first f
+JOIN (SELECT id, engine, model, tokens_in, tokens_out, cost, seconds FROM completions) c ON c.id = f.completion_id
+LEFT JOIN (SELECT id, level FROM problems) p ON p.id = f.at.problem
+LEFT JOIN decided d ON d.completion_id = f.completion_id
+LEFT JOIN paid w ON w.completion_id = f.completion_id
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group of a run's completions. `failed`: calls that gave none; what a server bills for them is unknown."""
+
+    name: str
+    represented: Sums
+    spent: Sums
+    kept: int
+    failed: int = 0
+
+    @property
+    def calls(self) -> int:
+        """Calls of an engine: one for each completion drawn here, and the failed ones."""
+        return self.spent.completions + self.failed
+
+    @property
+    def tokens_per_kept(self) -> float | None:
+        """Tokens in and out of everything represented for one kept row; None where none is kept."""
+        return self.represented.tokens / self.kept if self.kept else None
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values; money as an exact decimal text, None where not every completion has a price."""
+        return {
+            "group": self.name,
+            "represented": sums_row(self.represented),
+            "spent": {**sums_row(self.spent), "calls": self.calls, "failed_calls": self.failed},
+            "kept": self.kept,
+            "tokens_per_kept": self.tokens_per_kept,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunCost:
+    """The accounts of one run. `again`: paid for and not represented once more: drawn twice, or second to another command.
+
+    `recorded`: whether the ledger has its payments; runs older than they are represented only.
+    """
+
+    run: str
+    whole: Group
+    again: Sums
+    recorded: bool
+    payments: "Sequence[Payment]"
+    rows: "pa.Table"
+    failed: Mapping[str, int]
+
+    @property
+    def paid(self) -> Sums:
+        """What the ledger holds: everything the run paid for."""
+        return self.whole.spent + self.again
+
+    def by(self, what: By) -> list[Group]:
+        """The same totals by group, in order; what belongs to no group is a last one named `-`."""
+        if what not in GROUPS:
+            raise unknown_name("grouping", what, GROUPS)
+        return _by_command(self.payments) if what == "command" else _by(self, what)
+
+
+def run_cost(reader: Reader, run_id: str) -> RunCost:
+    """The accounts of a run, live while it draws; SetupError where there is no such run."""
+    payments, failed = reader.payments(run_id), reader.failed_calls(run_id)
+    scope = run_scope(reader, run_id)
+    arm = "coalesce(arm, '')" if "arm" in SCHEMAS["plan"].names else "''"
+    with scope.connection("outcomes", "completions", "problems") as connection:
+        connection.register("members", _members(payments))
+        rows = connection.sql(_ROWS.format(arm=arm, units=UNITS, micros=MICROS)).to_arrow_table()
+    whole = _group("all", _columns(rows), sum(failed.values()))
+    again = sum((payment.charge.sums for payment in payments), Sums()) - whole.spent
+    return RunCost(run_id, whole, again, bool(payments), payments, rows, failed)
+
+
+def sums_row(sums: Sums) -> dict[str, Any]:
+    """Totals as JSON values."""
+    money: Decimal | None = amount(sums.units) if sums.completions and not sums.unpriced else None
+    return {
+        "completions": sums.completions,
+        "tokens_in": sums.tokens_in,
+        "tokens_out": sums.tokens_out,
+        "seconds": sums.seconds,
+        "money": None if money is None else str(money),
+        "units": sums.units,
+        "without_token_counts": sums.uncounted,
+        "without_price": sums.unpriced,
+    }
+
+
+def cost_frame(groups: Sequence[Group]) -> "pd.DataFrame":
+    """Groups as a frame; `units` are millionths of a millionth of the currency (storage.money.amount)."""
+    import pandas as pd
+
+    rows = [
+        {
+            "group": one.name,
+            **{name: getattr(one.represented, name) for name in SUMMED},
+            "spent_tokens": one.spent.tokens,
+            "spent_units": one.spent.units,
+            "calls": one.calls,
+            "kept": one.kept,
+            "tokens_per_kept": one.tokens_per_kept,
+        }
+        for one in groups
+    ]
+    return pd.DataFrame(rows)
+
+
+def money_text(sums: Sums, currency: str | None) -> str:
+    """Money for people: `-` where nothing has a price, `+?` where some have none."""
+    if sums.completions == sums.unpriced:
+        return "-"
+    return shown(sums.units, currency) + ("+?" if sums.unpriced else "")
+
+
+def _members(payments: "Sequence[Payment]") -> "pa.Table":
+    """(round, batch, place) of every completion that was paid for."""
+    import pyarrow as pa
+
+    places = [
+        (charge.round, charge.batch, place)
+        for charge in (payment.charge for payment in payments)
+        for place in _bits(int(charge.members, 16))
+    ]
+    columns = zip(*places, strict=True) if places else ((), (), ())
+    names = ("round", "batch", "place")
+    return pa.table({name: pa.array(column, pa.int64()) for name, column in zip(names, columns, strict=True)})
+
+
+def _bits(mask: int) -> Iterable[int]:
+    return (place for place in range(mask.bit_length()) if mask >> place & 1)
+
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+def _columns(rows: "pa.Table") -> Columns:
+    return {name: rows[name].to_pylist() for name in rows.column_names}
+
+
+def _group(name: str, columns: Columns, failed: int, places: Sequence[int] | None = None) -> Group:
+    chosen = range(len(columns["drawn"])) if places is None else places
+    mine = [place for place in chosen if columns["drawn"][place]]
+    return Group(name, _sums(columns, chosen), _sums(columns, mine), _total(columns["kept"], chosen), failed)
+
+
+def _sums(columns: Columns, places: Sequence[int]) -> Sums:
+    return Sums(*(_total(columns[name], places) for name in SUMMED))
+
+
+def _total(column: Sequence[Any], places: Sequence[int]) -> int:
+    return sum(int(column[place]) for place in places)
+
+
+def _by(cost: RunCost, what: By) -> list[Group]:
+    columns = _columns(cost.rows)
+    keys = columns["round"] if what == "batch" else columns[what]
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for place, key in enumerate(keys):
+        full = (key, columns["batch"][place]) if what == "batch" else (key,)
+        places.setdefault(full, []).append(place)
+    failed = _failed_by_batch(cost) if what == "batch" else {}
+    ordered = sorted(places, key=lambda key: tuple((part is None, part) for part in key))
+    groups = [_group(_name(key), columns, failed.get(key, 0), places[key]) for key in ordered]
+    rest = sum(cost.failed.values()) - sum(group.failed for group in groups)
+    return [*groups, Group("-", Sums(), Sums(), 0, rest)] if rest else groups
+
+
+def _failed_by_batch(cost: RunCost) -> dict[tuple[Any, ...], int]:
+    """Failed calls of committed batches, by (round, batch); those of batches without a completion are in the rest."""
+    places = {payment.charge.batch_id: (payment.charge.round, payment.charge.batch) for payment in cost.payments}
+    return {places[batch]: count for batch, count in cost.failed.items() if batch in places}
+
+
+def _by_command(payments: "Sequence[Payment]") -> list[Group]:
+    """What each process paid, from the ledger alone: thrown away completions included."""
+    found: dict[str, Sums] = {}
+    for payment in payments:
+        found[payment.command] = found.get(payment.command, Sums()) + payment.charge.sums
+    return [Group(name, sums, sums, 0) for name, sums in found.items()]
+
+
+def _name(key: tuple[Any, ...]) -> str:
+    return ".".join("none" if part is None else str(part) for part in key) or "-"

@@ -1,0 +1,152 @@
+"""The hopeless queue of a run: problems that it gave up or never solved, with what that rests on. Live; draws nothing.
+
+In the queue are problems that the budget stopped as `hopeless`, those that it gave up and that go on at random (until they
+meet their target), and those with no correct answer at their cap. They are no waste: a stronger model's recipe may take
+them (export), and a benchmark may be made of them. A pass rate of 0 of n is not 0: the upper bound is shown.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pipelines.stats import GivenUp, clopper_pearson, given_up
+from storage.imports.columns import PROBLEM_ALIASES
+from storage.queries.scope import Scope
+from storage.records import CONTINUED, Problem, prompt_json
+
+STOPPED, MET = "hopeless", "target_met"
+
+_COUNTS = """
+SELECT r.problem_id, count(*) AS drawn, count(*) FILTER (r.outcome = 'correct') AS correct,
+       count(*) FILTER (r.outcome IN ('correct', 'incorrect', 'unparsed')) AS judged,
+       sum(coalesce(c.tokens_out, 0))::BIGINT AS tokens
+FROM rollouts r JOIN completions c ON c.id = r.completion_id
+WHERE r.problem_id IN (SELECT problem_id FROM queued) GROUP BY 1
+"""
+_STOPS = "SELECT problem_id, reason, round, evidence FROM ({rows}) ORDER BY round, problem_id, reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One problem of the queue. `upper`: its pass rate is below that, by the budget's posterior where it gave one, else by
+    the exact one-sided 95% bound; `continued`: it goes on, or went on, at random.
+    """
+
+    problem: Problem
+    drawn: int
+    correct: int
+    judged: int
+    tokens: int
+    upper: float | None
+    upper_by: str
+    reason: str
+    round: int
+    continued: bool
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values, without the problem's text."""
+        problem = {"problem": self.problem.id, "level": self.problem.level, "template": self.problem.template}
+        return problem | {key: value for key, value in asdict(self).items() if key != "problem"}
+
+
+@dataclass(frozen=True, slots=True)
+class HopelessQueue:
+    """The queue, the hardest levels first, and what is known of the rule that filled it."""
+
+    run: str
+    problems: tuple[Queued, ...]
+    rule: GivenUp
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that went into these problems."""
+        return sum(one.tokens for one in self.problems)
+
+
+@dataclass(slots=True)
+class _Said:
+    """What the budget said of one problem: why it stopped, and with what evidence it was given up."""
+
+    reason: str = CONTINUED
+    round: int = 0
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    continued: bool = False
+
+
+def hopeless_queue(scope: Scope) -> HopelessQueue:
+    """The queue of the run of this scope; ValueError where the scope is not a run."""
+    if scope.run is None:
+        raise ValueError("only a run has a queue of hopeless problems")
+    import pyarrow as pa
+
+    with scope.connection("rollouts", "completions") as connection:
+        stops = connection.execute(_STOPS.format(rows=scope.reader.rows("stops", scope.run.id))).fetchall()
+        said = _said(stops)
+        wanted = sorted(key for key, one in said.items() if one.continued or one.reason in (STOPPED, "trial_cap"))
+        connection.register("queued", pa.table({"problem_id": pa.array(wanted, pa.string())}))
+        counts = {row[0]: row[1:] for row in connection.execute(_COUNTS).fetchall()}
+    hopeless = {key: row for key in wanted if (row := counts.get(key)) and _belongs(said[key], row[1])}
+    problems = scope.reader.fetch("problems", sorted(hopeless))
+    rows = [_queued(problem, said[problem.id], *hopeless[problem.id]) for problem in problems]
+    rows.sort(key=lambda one: (-(one.problem.level or 0), one.problem.id))
+    return HopelessQueue(scope.run.id, tuple(rows), given_up((key, reason) for key, reason, _, _ in stops))
+
+
+def export_rows(queue: HopelessQueue) -> Iterator[dict[str, Any]]:
+    """The queue as a problems file that `rollmill import problems` takes: the same ids, evidence under `hopeless`."""
+    for one in queue.problems:
+        problem = one.problem
+        fields = {
+            "id": problem.external_id or problem.id,
+            "prompt": prompt_json(problem.prompt),
+            "reference": problem.reference,
+            "kind": problem.kind,
+            "tests": list(problem.tests) or None,
+            "source": problem.source or None,
+            "licence": problem.licence,
+            "split": problem.split,
+            "level": problem.level,
+            "skill": problem.skill,
+            "template": problem.template,
+        }
+        evidence = {"run": queue.run, "drawn": one.drawn, "correct": one.correct, "upper": one.upper, "reason": one.reason}
+        given = {key: value for key, value in fields.items() if value is not None}
+        yield {**_further(problem.meta), **given, "hopeless": evidence}
+
+
+def _further(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The meta as columns of their own; those that an import would read as something else in one column `meta`."""
+    taken = {alias for aliases in PROBLEM_ALIASES.values() for alias in aliases} | {"meta", "hopeless"}
+    columns = {key: value for key, value in meta.items() if key.lower() not in taken}
+    inside = {key: value for key, value in meta.items() if key.lower() in taken}
+    return columns | ({"meta": inside} if inside else {})
+
+
+def _said(stops: Iterable[tuple[str, str, int, str | None]]) -> dict[str, _Said]:
+    said: dict[str, _Said] = {}
+    for problem_id, reason, round_, evidence in stops:
+        one = said.setdefault(problem_id, _Said())
+        one.evidence = one.evidence or json.loads(evidence or "{}")
+        if reason == CONTINUED:
+            one.continued = True
+        else:
+            one.reason, one.round = reason, round_
+    return said
+
+
+def _belongs(said: _Said, correct: int) -> bool:
+    if said.reason == "trial_cap" and not said.continued:
+        return correct == 0
+    return said.reason != MET
+
+
+def _queued(problem: Problem, said: _Said, drawn: int, correct: int, judged: int, tokens: int) -> Queued:
+    exact = clopper_pearson(correct, judged, confidence=0.9)
+    told = said.evidence.get("upper") if said.reason == STOPPED else None
+    upper = told if told is not None else None if exact is None else exact.high
+    by = "posterior" if told is not None else "exact"
+    return Queued(
+        problem, drawn, correct, judged, tokens, upper, by, said.reason, said.round, said.continued, said.evidence
+    )

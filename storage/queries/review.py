@@ -1,0 +1,218 @@
+"""Rollouts for a person to judge, one at a time, and the judgements: what the terminal and the page share.
+
+The only query that writes, and it writes judgements and the report that follows from them, nothing else. It gives what the
+verifier said apart, so that whoever shows an item can keep it hidden.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.audits import JUDGEMENTS, Audit, Pair, Said
+from storage.errors import SetupError, unknown_name
+from storage.queries.audited import CHAIN
+from storage.queries.audits import rates_of_audit
+from storage.queries.reader import Reader
+from storage.queries.scope import run_scope
+from storage.records import Completion, Prompt, Verdict
+
+if TYPE_CHECKING:
+    from storage.runs import Run
+
+ENDING = 1_500
+COLUMNS = ("completion_id", "problem_id", "kind", "prompt", "reference", "extracted", "ending", "judgement", "note")
+
+NEEDED = ("completion_id", "problem_id", "judgement")
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What is to be judged, in order: an audit's items, or the undecided rollouts of a run (then `audit` is None)."""
+
+    title: str
+    pairs: tuple[Pair, ...]
+    verifiers: tuple[tuple[str, str], ...]
+    audit: Audit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItem:
+    """One rollout to judge. `verdicts` are for after the judgement; `said` are everybody's judgements so far."""
+
+    position: int
+    completion_id: str
+    problem_id: str
+    kind: str
+    prompt: str
+    reference: str
+    tests: tuple[str, ...]
+    text: str
+    extracted: str | None
+    verdicts: tuple[Verdict, ...]
+    said: tuple[Said, ...]
+
+    @property
+    def ending(self) -> str:
+        """The last 1,500 characters, where answers are."""
+        return self.text if len(self.text) <= ENDING else "... " + self.text[-ENDING:]
+
+
+def audit_queue(reader: Reader, audit: str | None = None) -> Queue:
+    """The items of an audit, by default of the newest one; SetupError where there is none."""
+    if audit is None:
+        natural = [one for one in reader.audits.list() if one.kind == "natural"]
+        if not natural:
+            raise SetupError("nothing was drawn for review.", next_command="rollmill audit verifier math --n 300")
+        found = natural[0]
+    else:
+        found = reader.audits.get(audit)
+    if found.kind != "natural":
+        raise SetupError(f"{found.id} is a stress test of planted errors; it needs no judgement.")
+    verifiers = [(found.verifier, found.version)]
+    if found.verifier == CHAIN:
+        verifiers = _chain(reader.runs.get(found.source))
+    pairs = tuple(item.pair for item in reader.audits.items(found.id))
+    return Queue(f"{found.verifier} on {found.source} ({found.id})", pairs, tuple(verifiers), found)
+
+
+def audit_queues(reader: Reader) -> list[tuple[str, str]]:
+    """(id, title) of every audit that people judge, the newest first."""
+    natural = [one for one in reader.audits.list() if one.kind == "natural"]
+    return [(one.id, f"{one.verifier} on {one.source} ({one.id})") for one in natural]
+
+
+def undecided_queue(reader: Reader, run: str) -> Queue:
+    """The rollouts of a run that no verifier could decide."""
+    scope = run_scope(reader, run)
+    with scope.connection("rollouts") as connection:
+        rows = connection.execute(
+            "SELECT completion_id, problem_id FROM rollouts WHERE outcome = 'undecided' ORDER BY problem_id, completion_id"
+        ).fetchall()
+    pairs = tuple((str(completion), str(problem)) for completion, problem in rows)
+    return Queue(f"undecided rollouts of {run}", pairs, tuple(_chain(reader.runs.get(run))))
+
+
+def waiting(reader: Reader, queue: Queue, judge: str) -> list[int]:
+    """The positions that this person has not judged yet, in order."""
+    said = reader.audits.judgements(queue.pairs)
+    return [
+        position for position, pair in enumerate(queue.pairs) if not any(one.judge == judge for one in said.get(pair, ()))
+    ]
+
+
+def review_item(reader: Reader, queue: Queue, position: int) -> ReviewItem:
+    """One item with its texts; SetupError where its rows are lost."""
+    return review_items(reader, queue, [position])[0]
+
+
+def review_items(reader: Reader, queue: Queue, positions: Sequence[int]) -> list[ReviewItem]:
+    """Several items with their texts, in the order asked for."""
+    pairs = [queue.pairs[position] for position in positions]
+    completions = {one.id: one for one in reader.fetch("completions", sorted({pair[0] for pair in pairs}))}
+    problems = {one.id: one for one in reader.fetch("problems", sorted({pair[1] for pair in pairs}))}
+    verdicts: dict[Pair, list[Verdict]] = {}
+    for verdict in reader.verdicts(queue.verifiers, pairs) if pairs else ():
+        verdicts.setdefault((verdict.completion_id, verdict.problem_id), []).append(verdict)
+    said = reader.audits.judgements(pairs)
+    items = []
+    for position, pair in zip(positions, pairs, strict=True):
+        if pair[0] not in completions or pair[1] not in problems:
+            raise SetupError(f"the rollout {pair[0][:12]} is lost.", next_command="rollmill doctor")
+        problem, found = problems[pair[1]], tuple(verdicts.get(pair, ()))
+        items.append(
+            ReviewItem(
+                position=position,
+                completion_id=pair[0],
+                problem_id=pair[1],
+                kind=problem.kind,
+                prompt=as_text(problem.prompt),
+                reference=problem.reference,
+                tests=problem.tests,
+                text=_text(completions[pair[0]]),
+                extracted=next((one.extracted for one in reversed(found) if one.extracted is not None), None),
+                verdicts=found,
+                said=said.get(pair, ()),
+            )
+        )
+    return items
+
+
+def judge(reader: Reader, queue: Queue, said: Iterable[Said]) -> int:
+    """Store judgements and the report that follows for the queue's audit; how many."""
+    count = reader.audits.judge(said)
+    if queue.audit is not None:
+        reader.audits.record(queue.audit.id, rates_of_audit(reader.audits, queue.audit))
+    return count
+
+
+def judge_one(reader: Reader, queue: Queue, item: ReviewItem, who: str, judgement: str, note: str = "") -> None:
+    """Store one person's judgement of one item; SetupError for a judgement that is none or a person without a name."""
+    if judgement not in JUDGEMENTS:
+        raise unknown_name("judgement", judgement, JUDGEMENTS)
+    if not who.strip():
+        raise SetupError("a reviewer has a name.")
+    judge(reader, queue, [Said(item.completion_id, item.problem_id, who.strip(), judgement, note.strip() or None)])
+
+
+def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str) -> int:
+    """Write the queue for another tool, with this person's judgements and without the verifier's; how many rows."""
+    items = review_items(reader, queue, range(len(queue.pairs)))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        for item in items:
+            mine = next((one for one in item.said if one.judge == reviewer), None)
+            row = {name: getattr(item, name) for name in COLUMNS[:-2]}
+            writer.writerow({**row, "judgement": mine.judgement if mine else "", "note": (mine.note or "") if mine else ""})
+    return len(items)
+
+
+def read_csv(queue: Queue, path: Path, reviewer: str) -> list[Said]:
+    """Judgements from a file with completion_id, problem_id, judgement and perhaps note and judge; empty ones are skipped.
+
+    SetupError names the line of a rollout that is not in the queue, and of a judgement that is none.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = [
+                name for name in ("completion_id", "problem_id", "judgement") if name not in (reader.fieldnames or ())
+            ]
+            if missing:
+                raise SetupError(
+                    f"{path} has no column {', '.join(missing)}.", next_command="rollmill review --export FILE"
+                )
+            rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SetupError(f"{path} cannot be read: {error}.") from error
+    known = set(queue.pairs)
+    return [said for line, row in rows if (said := _said(row, known, f"{path} line {line}", reviewer)) is not None]
+
+
+def as_text(prompt: Prompt) -> str:
+    """A prompt as one text; the turns of a conversation under their roles."""
+    return prompt if isinstance(prompt, str) else "\n\n".join(f"{turn.role}: {turn.content}" for turn in prompt)
+
+
+def _said(row: Mapping[str, Any], known: set[Pair], where: str, reviewer: str) -> Said | None:
+    judgement = (row["judgement"] or "").strip().lower()
+    if not judgement:
+        return None
+    pair = ((row["completion_id"] or "").strip(), (row["problem_id"] or "").strip())
+    if pair not in known:
+        raise SetupError(f"{where}: the rollout {pair[0][:32]!r} is not in this review.")
+    if judgement not in JUDGEMENTS:
+        raise unknown_name(f"judgement in {where}:", judgement, JUDGEMENTS)
+    return Said(*pair, (row.get("judge") or "").strip() or reviewer, judgement, (row.get("note") or "").strip() or None)
+
+
+def _text(completion: Completion) -> str:
+    if not completion.messages:
+        return completion.text
+    return "\n\n".join(f"[{turn.role} {turn.kind}]\n{turn.content}" for turn in completion.messages)
+
+
+def _chain(run: "Run") -> list[tuple[str, str]]:
+    return [(str(name), str(version)) for name, version in run.recipe.get("resolved", {}).get("verifiers", [])]

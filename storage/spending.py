@@ -1,0 +1,212 @@
+"""What runs paid for completions, and what commands reserve under a limit. Sums of whole numbers only; knows no engine.
+
+A payment is written in the transaction that registers its completions, so the two can never disagree. A reservation is a
+promise of a living process: drawn and not committed yet, plus what is under way at its worst case.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from storage.ledger.engine import Ledger
+from storage.ledger.models import ReservedRow, SpendRow
+from storage.ledger.owners import Owner, this_process
+from storage.money import micros_of, units_of
+from storage.records import Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Totals of some completions. `units`: money (storage.money), `micros`: engine seconds in millionths.
+
+    `uncounted`: those of `completions` whose token counts are not known, `unpriced`: whose cost is not.
+    """
+
+    completions: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    units: int = 0
+    micros: int = 0
+    uncounted: int = 0
+    unpriced: int = 0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(*(getattr(self, name) + getattr(other, name) for name in SUMMED))
+
+    def __sub__(self, other: "Sums") -> "Sums":
+        return Sums(*(getattr(self, name) - getattr(other, name) for name in SUMMED))
+
+    @property
+    def tokens(self) -> int:
+        """In and out."""
+        return self.tokens_in + self.tokens_out
+
+    @property
+    def seconds(self) -> float:
+        """Engine seconds."""
+        return self.micros / 1e6
+
+
+SUMMED = tuple(field.name for field in fields(Sums))
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Tokens (in and out) and money in units, as a limit counts them."""
+
+    tokens: int = 0
+    units: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.tokens + other.tokens, self.units + other.units)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that a run may spend over all its commands; None: no limit of that kind."""
+
+    tokens: int | None = None
+    units: int | None = None
+
+    def reached_by(self, spent: Amount) -> str | None:
+        """Which limit this amount goes beyond, in words."""
+        if self.tokens is not None and spent.tokens > self.tokens:
+            return "token limit"
+        if self.units is not None and spent.units > self.units:
+            return "cost limit"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One payment to be: the completions a command drew of a batch. `bound`: what uncounted ones may have taken at most."""
+
+    batch_id: str
+    round: int
+    batch: int
+    members: str
+    sums: Sums
+    bound: Amount = Amount()
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment as the ledger holds it. `command`: the process that made it."""
+
+    command: str
+    charge: Charge
+    redundant: bool
+    paid_at: float
+
+
+def sums_of(completions: Iterable[Completion]) -> Sums:
+    """The totals of some completions; an unknown number counts as 0 and is counted as unknown."""
+    return sums_of_rows((one.tokens_in, one.tokens_out, one.cost, one.seconds) for one in completions)
+
+
+def sums_of_rows(rows: Iterable[Sequence[Any]]) -> Sums:
+    """The totals of (tokens in, tokens out, cost, seconds) of stored completions."""
+    count = tokens_in = tokens_out = units = micros = uncounted = unpriced = 0
+    for taken, given, cost, seconds in rows:
+        count += 1
+        tokens_in += taken or 0
+        tokens_out += given or 0
+        units += units_of(cost)
+        micros += micros_of(seconds)
+        uncounted += taken is None or given is None
+        unpriced += cost is None
+    return Sums(count, tokens_in, tokens_out, units, micros, uncounted, unpriced)
+
+
+class Spending:
+    """The payments and reservations of one workspace."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def pay(self, session: Session, run_id: str, charge: Charge, *, redundant: bool) -> None:
+        """Write a payment within a transaction and give back what was reserved for its batch."""
+        owner = this_process()
+        sums = {name: getattr(charge.sums, name) for name in SUMMED}
+        session.add(
+            SpendRow(
+                run_id=run_id,
+                command=f"{owner.host} {owner.pid} {owner.started:.0f}",
+                batch_id=charge.batch_id,
+                round=charge.round,
+                batch=charge.batch,
+                members=charge.members,
+                redundant=redundant,
+                bound_tokens=charge.bound.tokens,
+                bound_units=charge.bound.units,
+                paid_at=self._ledger.now(session),
+                **sums,
+            )
+        )
+        session.execute(delete(ReservedRow).where(ReservedRow.run_id == run_id, ReservedRow.batch_id == charge.batch_id))
+
+    def payments(self, run_id: str) -> list[Payment]:
+        """Every payment of a run in order."""
+        with self._ledger.read() as session:
+            rows = session.scalars(select(SpendRow).where(SpendRow.run_id == run_id).order_by(SpendRow.id)).all()
+        return [Payment(row.command, _charge(row), row.redundant, row.paid_at) for row in rows]
+
+    def paid(self, run_id: str) -> Sums:
+        """What a run paid over all its commands."""
+        return sum((payment.charge.sums for payment in self.payments(run_id)), Sums())
+
+    def reserve(self, run_id: str, batch_id: str, held: Amount, wanted: Sequence[Amount], limit: Limit) -> int:
+        """Reserve for as many of `wanted`, from the first on, as the limit allows beside everything paid and reserved.
+
+        `held`: what the batch has drawn and not committed. Its reservation becomes that plus what is granted; reservations
+        of dead processes are void. All in one transaction, so that commands on one run share its limit.
+        """
+        with self._ledger.write() as session:
+            spent = self._spent(session, run_id, except_for=batch_id) + held
+            granted = 0
+            for amount in wanted:
+                if limit.reached_by(spent + amount) is not None:
+                    break
+                spent += amount
+                held += amount
+                granted += 1
+            self._hold(session, run_id, batch_id, held)
+        return granted
+
+    def hold(self, run_id: str, batch_id: str, held: Amount) -> None:
+        """Say that a batch has drawn so much that is not committed; nothing gives its reservation back."""
+        with self._ledger.write() as session:
+            self._hold(session, run_id, batch_id, held)
+
+    def counted(self, run_id: str) -> Amount:
+        """What counts against a run's limit now: paid, bounds of what is not known, reservations of living processes."""
+        with self._ledger.write() as session:
+            return self._spent(session, run_id)
+
+    def _spent(self, session: Session, run_id: str, except_for: str | None = None) -> Amount:
+        total = Amount()
+        for row in session.scalars(select(SpendRow).where(SpendRow.run_id == run_id)):
+            total += Amount(row.tokens_in + row.tokens_out + row.bound_tokens, row.units + row.bound_units)
+        for reserved in session.scalars(select(ReservedRow).where(ReservedRow.run_id == run_id)).all():
+            if Owner(reserved.host, reserved.pid, reserved.started).alive() is False:
+                session.delete(reserved)
+            elif reserved.batch_id != except_for:
+                total += Amount(reserved.tokens, reserved.units)
+        session.flush()
+        return total
+
+    def _hold(self, session: Session, run_id: str, batch_id: str, held: Amount) -> None:
+        if held == Amount():
+            session.execute(delete(ReservedRow).where(ReservedRow.run_id == run_id, ReservedRow.batch_id == batch_id))
+            return
+        me = this_process()
+        place: dict[str, Any] = {"host": me.host, "pid": me.pid, "started": me.started}
+        session.merge(ReservedRow(run_id=run_id, batch_id=batch_id, tokens=held.tokens, units=held.units, **place))
+
+
+def _charge(row: SpendRow) -> Charge:
+    sums = Sums(*(getattr(row, name) for name in SUMMED))
+    return Charge(row.batch_id, row.round, row.batch, row.members, sums, Amount(row.bound_tokens, row.bound_units))

@@ -1,0 +1,107 @@
+"""The SQL of accepted outcomes says what the policies say, on every combination of verdicts there, missing or of others."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.verify.acceptance import POLICIES, accepted
+from storage.queries.acceptance import accepted_sql
+from storage.records import Verdict
+from storage.segments.keys import SegmentKey
+from storage.workspace import Workspace
+
+CHAIN = [["number", "1"], ["math", "2"], ["judge", "3"]]
+SAID: tuple[tuple[Any, float | None], ...] = (
+    ("correct", None),
+    ("correct", 0.3),
+    ("incorrect", None),
+    ("incorrect", 0.7),
+    ("unparsed", None),
+    ("undecided", None),
+    (None, None),  # no verdict
+)
+RULES: list[tuple[str, dict[str, Any]]] = [
+    ("first_decided", {}),
+    ("all_of", {}),
+    ("all_of", {"over": ["judge", "number"]}),
+    ("any_of", {}),
+    ("any_of", {"over": ["math"]}),
+    ("majority", {}),
+    ("majority", {"over": ["number", "math"]}),
+    ("min_value", {"least": 0.5}),
+    ("min_value", {"least": 1.0, "over": ["math", "judge"]}),
+    ("prefer", {"order": ["judge"]}),
+    ("prefer", {"order": ["math", "number"], "over": ["math", "number"]}),
+]
+
+
+def test_every_policy_is_in_the_table() -> None:
+    assert {name for name, _ in RULES} == set(POLICIES)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Every combination of what three verifiers said, and verdicts of versions that do not count."""
+    rows: dict[str, dict[tuple[str, str], Verdict]] = {}
+    every: dict[tuple[str, str], list[Verdict]] = {}
+    for number, combination in enumerate(product(SAID, repeat=3)):
+        cid = f"c{number}"
+        rows[cid] = {}
+        for (name, version), (outcome, value) in zip(CHAIN, combination, strict=True):
+            if outcome is not None:
+                verdict = Verdict(cid, "p", name, version, outcome, "rule", None, value)
+                rows[cid][name, version] = verdict
+                every.setdefault((name, version), []).append(verdict)
+            every.setdefault((name, "0"), []).append(Verdict(cid, "p", name, "0", "correct", "older"))
+    folder: Path = tmp_path_factory.mktemp("judged")
+    with Workspace.init(folder) as ws:
+        for (name, version), verdicts in every.items():
+            ws.segments.commit(SegmentKey("verdicts", name, version, "all"), verdicts)
+        yield ws, rows
+
+
+@pytest.mark.parametrize(("method", "options"), RULES)
+def test_the_sql_is_the_policy(judged: Any, method: str, options: dict[str, Any]) -> None:
+    ws, rows = judged
+    policy = POLICIES[method](**options)
+    recipe = {
+        "accept": {"method": method, "options": options},
+        "resolved": {"verifiers": CHAIN, "policy": [policy.name, policy.version]},
+    }
+    connection = ws.segments.connect()
+    try:
+        found = connection.execute(accepted_sql(recipe)).fetchall()
+    finally:
+        connection.close()
+    by_sql = {cid: (said["outcome"], said["verifier"], said["version"]) for cid, _, said in found if said is not None}
+    chain = [(name, version) for name, version in CHAIN]
+    made = {cid: accepted(policy, chain, verdicts) for cid, verdicts in rows.items()}
+    assert by_sql == {cid: (v.outcome, v.verifier, v.version) for cid, v in made.items() if v is not None}
+    assert 0 < len(by_sql) < len(rows)
+
+
+def test_a_policy_of_the_users_own_is_pending_until_the_run_decides(judged: Any) -> None:
+    ws, _ = judged
+    recipe = {"accept": {"method": "mine.py:Mine", "options": {}}, "resolved": {"verifiers": CHAIN}}
+    connection = ws.segments.connect()
+    try:
+        assert connection.execute(accepted_sql(recipe)).fetchall() == []
+    finally:
+        connection.close()
+
+
+def test_a_rollout_accepted_by_a_policy_names_it_and_no_verdict_as_deciding(milled: Any, decisions: Any) -> None:
+    from dataclasses import replace
+
+    from storage.queries import problem_detail, run_scope
+
+    named = [
+        replace(one, verifier="policy:all_of", verifier_version="1 over=number,math")
+        for one in decisions(milled, kept=True)
+    ]
+    milled.ws.segments.commit(SegmentKey("decisions", "toy-aaaaaaaa", "1", "anew"), named, run="toy-aaaaaaaa")
+    shown = problem_detail(run_scope(milled.reader, "toy-aaaaaaaa"), milled.problems[1].id).rollouts[0]
+    assert (shown.deciding, shown.accepted_by) == (None, "policy:all_of 1 over=number,math")
+    assert (shown.outcome, len(shown.verdicts)) == ("correct", 1)

@@ -1,0 +1,167 @@
+"""The accounts of real runs of the mill: every grouping has the same totals, which are those of the ledger."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.mill import decide, run_all
+from pipelines.budget import Fixed
+from pipelines.generate.prices import Prices
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.queries import Reader
+from storage.queries.cost import GROUPS, RunCost, run_cost
+from storage.records import Attempt
+from storage.spending import Sums
+from storage.workspace import Workspace
+from tests.flows.mill.toy import spec, workspace
+
+PRICES = Prices(0.15, 0.6)
+
+
+def drawn(path: Path, run: str = "toy-run", **changes: Any) -> None:
+    with workspace(path, run) as ws, spec(run, **({"prices": PRICES} | changes)) as made:
+        run_all(ws, made)
+        decide(ws, made)
+
+
+def cost(path: Path, run: str = "toy-run") -> RunCost:
+    with Reader.open(path) as reader:
+        return run_cost(reader, run)
+
+
+def totals(found: RunCost, what: Any) -> tuple[Sums, Sums, int, int]:
+    groups = found.by(what)
+    represented = sum((group.represented for group in groups), Sums())
+    spent = sum((group.spent for group in groups), Sums())
+    return represented, spent, sum(group.kept for group in groups), sum(group.failed for group in groups)
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("one")
+    drawn(path)
+    return path
+
+
+def test_the_ledger_holds_what_the_completions_sum_to(one: Path) -> None:
+    found = cost(one)
+    with Workspace.open(one) as ws:
+        rows = ws.segments.read("completions", columns=("tokens_in", "tokens_out", "cost"))
+        assert found.paid == ws.spending.paid("toy-run")
+    assert found.whole.spent == found.whole.represented == found.paid
+    assert found.again == Sums()
+    assert found.paid.completions == rows.num_rows == 52
+    assert found.paid.tokens_in == sum(rows["tokens_in"].to_pylist()) == 416
+    assert found.paid.tokens_out == sum(rows["tokens_out"].to_pylist())
+    assert found.paid.units == 416 * 150_000 + found.paid.tokens_out * 600_000
+    assert found.paid.unpriced == found.paid.uncounted == 0
+
+
+@pytest.mark.parametrize("what", [name for name in GROUPS if name != "command"])
+def test_every_grouping_has_the_totals_of_the_run(one: Path, what: Any) -> None:
+    found = cost(one)
+    whole = found.whole
+    assert totals(found, what) == (whole.represented, whole.spent, whole.kept, 0)
+    assert len(found.by("problem")) == 8
+    assert sum(group.spent.units for group in found.by("command")) == whole.spent.units
+
+
+def test_what_another_run_drew_is_represented_and_costs_nothing(one: Path, tmp_path: Path) -> None:
+    drawn(tmp_path, "first", budget=Fixed(initial=4))
+    drawn(tmp_path, "second", budget=Fixed(initial=6))
+    first, second = cost(tmp_path, "first"), cost(tmp_path, "second")
+    assert (first.whole.represented.completions, first.whole.spent.completions) == (32, 32)
+    assert (second.whole.represented.completions, second.whole.spent.completions) == (48, 16)
+    assert second.whole.calls == 16
+    assert second.whole.represented - second.whole.spent == first.paid
+    for what in ("problem", "round", "batch"):
+        assert totals(second, what)[:2] == (second.whole.represented, second.whole.spent)
+
+
+@given(data=st.data(), batch=st.integers(1, 30), initial=st.integers(1, 5))
+@settings(max_examples=6, deadline=None)
+def test_random_splits_among_runs_reconcile(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, batch: int, initial: int
+) -> None:
+    """Runs of random sizes on one workspace: all that they paid is all that is stored, in every unit."""
+    path = tmp_path_factory.mktemp("ws")
+    price = data.draw(st.floats(0, 50).map(lambda value: round(value, 3)))
+    for number in range(2):
+        budget = Fixed(initial=initial + number * data.draw(st.integers(0, 4)))
+        drawn(path, f"run-{number}", budget=budget, batch_size=batch + number, prices=Prices(price, 2 * price))
+    with Workspace.open(path) as ws:
+        rows = ws.segments.read("completions", columns=("tokens_in", "tokens_out"))
+        stored = Prices(price, 2 * price)
+        units = [stored.units(*pair) for pair in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True)]
+    accounts = [cost(path, f"run-{number}") for number in range(2)]
+    assert sum(found.paid.units for found in accounts) == sum(units)
+    assert sum(found.paid.completions for found in accounts) == rows.num_rows
+    for found in accounts:
+        assert found.again == Sums()
+        assert {totals(found, what)[1] for what in GROUPS if what != "command"} == {found.paid}
+
+
+def test_failed_calls_are_counted_and_belong_to_their_batch(tmp_path: Path) -> None:
+    drawn(tmp_path)
+    with Workspace.open(tmp_path) as ws:
+        batch = ws.spending.payments("toy-run")[0].charge.batch_id
+        ws.attempts.add(
+            "toy-run", batch, [Attempt("http://x", "http_429", 3, 1.0, "c"), Attempt("http://x", "ok", 9, 1.0, "c")]
+        )
+        ws.attempts.add("toy-run", "never-committed", [Attempt("http://x", "timeout", 2, 1.0, "c")])
+    found = cost(tmp_path)
+    assert (found.whole.failed, found.whole.calls) == (5, 57)
+    assert [(group.name, group.failed) for group in found.by("batch") if group.failed] == [("0.0", 3), ("-", 2)]
+    assert [(group.name, group.failed) for group in found.by("level") if group.failed] == [("-", 5)]
+
+
+def test_a_round_that_is_drawn_in_part_is_counted_so_far(tmp_path: Path) -> None:
+    from storage.spending import Limit
+
+    with workspace(tmp_path) as ws, spec(most=Limit(tokens=700)) as made:
+        run_all(ws, made)
+    found = cost(tmp_path)
+    assert 0 < found.paid.completions < 52
+    assert found.whole.spent == found.paid
+    assert found.whole.represented == found.whole.spent
+
+
+def test_lost_and_drawn_again_is_paid_twice_and_represented_once(tmp_path: Path) -> None:
+    drawn(tmp_path)
+    with Workspace.open(tmp_path) as ws:
+        lost = ws.segments.registry.segments("completions")[0]
+        Path(ws.segments.path(lost)).unlink()
+        ws.recover()
+    drawn(tmp_path)
+    found = cost(tmp_path)
+    assert found.whole.represented.completions == found.whole.spent.completions == 52
+    assert found.again.completions == lost.rows
+    assert found.again.tokens_in == 8 * lost.rows
+    with Workspace.open(tmp_path) as ws:
+        assert found.paid == ws.spending.paid("toy-run")
+
+
+def test_a_notebook_gets_a_frame(one: Path) -> None:
+    from storage.queries import open_workspace
+
+    with open_workspace(one) as view:
+        frame = view.cost(by="round")
+    assert frame["completions"].sum() == 52
+    assert frame["units"].sum() == cost(one).paid.units
+    assert list(frame["group"]) == ["0", "1"]
+
+
+def test_an_unknown_grouping_is_named(one: Path) -> None:
+    with pytest.raises(SetupError, match=r"unknown grouping 'levels'. Did you mean 'level'"):
+        cost(one).by("levels")  # type: ignore[arg-type]
+
+
+def test_a_run_without_payments_says_so(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws:
+        ws.runs.open("empty", name="empty", recipe={}, recipe_hash=digest128("x"))
+    found = cost(tmp_path, "empty")
+    assert (found.recorded, found.paid, found.by("level")) == (False, Sums(), [])

@@ -1,0 +1,122 @@
+"""The hopeless queue of real runs of the mill, and its export back into a workspace."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.mill import decide, run_all
+from pipelines.budget import DarsUniform, Sequential
+from storage.imports import ImportSpec, import_problems
+from storage.queries import Reader, run_scope
+from storage.queries.queue import HopelessQueue, export_rows, hopeless_queue
+from storage.records import Message, Problem
+from storage.workspace import Workspace
+from tests.flows.mill.toy import problems, spec, workspace
+
+RATES = (100, 60, 0)
+
+
+def queue(path: Path) -> HopelessQueue:
+    with Reader.open(path) as reader:
+        return hopeless_queue(run_scope(reader, "toy-run"))
+
+
+def drawn(path: Path, made: list[Problem], **changes: Any) -> None:
+    with workspace(path) as ws:
+        ws.segments.commit(_key(), made)
+        with spec(problems=made, **changes) as part:
+            run_all(ws, part)
+            decide(ws, part)
+
+
+def _key() -> Any:
+    from storage.segments.keys import SegmentKey
+
+    return SegmentKey("problems", "templates", "1", "all")
+
+
+@pytest.fixture(scope="module")
+def given_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Problem]]:
+    """45 sums, every third of which the toy never solves; half of the hopeless ones go on."""
+    path = tmp_path_factory.mktemp("given-up")
+    made = [replace(one, template=f"t{one.level}") for one in problems(45, RATES)]
+    drawn(path, made, budget=Sequential(initial=4, target=2, cap=32, hopeless=0.1, explore=0.5))
+    return path, made
+
+
+def test_the_queue_holds_what_was_given_up_with_its_evidence(given_up: tuple[Path, list[Problem]]) -> None:
+    path, made = given_up
+    found = queue(path)
+    never = {problem.id for problem in made if problem.level == 2}
+    assert {one.problem.id for one in found.problems} == never
+    assert all(one.correct == 0 for one in found.problems)
+    went_on = [one for one in found.problems if one.continued]
+    stopped = [one for one in found.problems if not one.continued]
+    assert {(one.reason, one.drawn) for one in went_on} == {("trial_cap", 32)}
+    assert {one.reason for one in stopped} == {"hopeless"}
+    assert max(one.drawn for one in stopped) < 32
+    assert {one.upper_by for one in stopped} == {"posterior"}
+    assert all(one.evidence["chance"] < 0.1 for one in found.problems)
+    assert all(one.upper == pytest.approx(1 - 0.05 ** (1 / 32)) for one in went_on)
+    assert found.tokens == sum(one.tokens for one in found.problems) > 0
+
+
+def test_the_rule_is_measured_by_those_that_went_on(given_up: tuple[Path, list[Problem]]) -> None:
+    rule = queue(given_up[0]).rule
+    assert (rule.stopped + rule.continued, rule.met, rule.ended) == (15, 0, rule.continued)
+    assert 3 <= rule.continued <= 12
+    assert rule.error is not None
+    assert rule.error.high < 0.75
+
+
+def test_never_solved_by_another_budget_is_in_the_queue_too(tmp_path: Path) -> None:
+    made = problems(6, RATES)
+    drawn(tmp_path, made, budget=DarsUniform(initial=4, target=1, cap=8))
+    found = queue(tmp_path)
+    assert {one.problem.id for one in found.problems} == {problem.id for problem in made if problem.level == 2}
+    assert {(one.reason, one.upper_by, one.continued) for one in found.problems} == {("trial_cap", "exact", False)}
+    assert found.problems[0].upper == pytest.approx(1 - 0.05 ** (1 / 8))
+    assert found.rule.continued == 0
+
+
+def test_the_export_is_imported_as_the_same_problems(given_up: tuple[Path, list[Problem]], tmp_path: Path) -> None:
+    found = queue(given_up[0])
+    file = tmp_path / "hopeless.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in export_rows(found)))
+    with Workspace.init(tmp_path / "other") as ws:
+        report = import_problems(ws, ImportSpec(file, "hopeless"))
+        assert report.problems.new == len(found.problems)
+        stored = {problem.id: problem for problem in ws.segments.fetch("problems", [p.problem.id for p in found.problems])}
+    for one in found.problems:
+        again = stored[one.problem.id]
+        assert (again.level, again.skill, again.template) == (one.problem.level, one.problem.skill, one.problem.template)
+        assert again.meta["hopeless"]["drawn"] == one.drawn
+
+
+def test_tests_messages_and_meta_survive_the_export(given_up: tuple[Path, list[Problem]], tmp_path: Path) -> None:
+    found = queue(given_up[0])
+    chat = (Message("system", "Be brief."), Message("user", "2 + 2?"))
+    odd = [
+        Problem("Write f.", "", kind="code", tests=("assert f(1) == 2", "assert f(2) == 3"), external_id="x1"),
+        Problem(chat, "4", meta={"norm": 0.5, "solution": "add", "type": "sum"}, licence="MIT", split="test"),
+    ]
+    rows = [replace(found.problems[0], problem=problem) for problem in odd]
+    file = tmp_path / "odd.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in export_rows(replace(found, problems=tuple(rows)))))
+    with Workspace.init(tmp_path / "other") as ws:
+        import_problems(ws, ImportSpec(file, "odd"))
+        code, talk = ws.segments.fetch("problems", [problem.id for problem in odd])
+    assert (code.tests, code.kind, code.external_id) == (odd[0].tests, "code", "x1")
+    assert (talk.prompt, talk.licence, talk.split, talk.meta["norm"]) == (chat, "MIT", "test", 0.5)
+    assert talk.meta["meta"] == {"solution": "add", "type": "sum"}
+
+
+def test_only_a_run_has_a_queue(tmp_path: Path) -> None:
+    from storage.queries import workspace_scope
+
+    Workspace.init(tmp_path).close()
+    with Reader.open(tmp_path) as reader, pytest.raises(ValueError, match="only a run has a queue"):
+        hopeless_queue(workspace_scope(reader))

@@ -1,0 +1,26 @@
+"""Attempts are sums: bounded by batches, replicas and outcomes, however many there were."""
+
+from pathlib import Path
+
+from storage.ledger.models import AttemptRow
+from storage.records import Attempt
+from storage.workspace import Workspace
+
+
+def test_attempts_add_up_by_batch_and_over_a_run(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws:
+        for turn in range(3):
+            ws.attempts.add(
+                "r", "b1", [Attempt("http://a", "ok", 10, 1.5, f"c{turn}"), Attempt("http://a", "timeout", 1, 9.0, "x")]
+            )
+        ws.attempts.add("r", "b2", [Attempt("http://a", "ok", 5, 0.5, "c9"), Attempt("http://b", "ok", 1, 0.25, "c8")])
+        ws.attempts.add("other", "b1", [Attempt("http://a", "ok", 99, 1.0, "c")])
+        ws.attempts.add("r", "b3", [])
+        found = [(tried.replica, tried.outcome, tried.count, tried.seconds) for tried in ws.attempts.of("r")]
+        assert found == [("http://a", "ok", 35, 5.0), ("http://a", "timeout", 3, 27.0), ("http://b", "ok", 1, 0.25)]
+        with ws.ledger.read() as session:
+            row = session.get(AttemptRow, ("r", "b1", "http://a", "ok"))
+            assert row is not None
+            assert (row.count, row.last_completion, row.first_at <= row.last_at) == (30, "c2", True)
+            assert session.query(AttemptRow).count() == 5
+        assert ws.attempts.of("none") == []

@@ -1,0 +1,85 @@
+"""Audits and judgements: stored whole, extended in place, found by verifier, and never judged for another person."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.audits import Audit, AuditItem, Audits, Said, audit_id
+from storage.errors import SetupError
+from storage.workspace import Workspace
+
+
+@pytest.fixture
+def audits(tmp_path: Path) -> Iterator[Audits]:
+    with Workspace.init(tmp_path) as workspace:
+        yield workspace.audits
+
+
+def item(ordinal: int, probability: float = 0.5) -> AuditItem:
+    return AuditItem(ordinal, f"c{ordinal}", "p", "kept | .8-1 | number", probability, 0.25, "correct")
+
+
+def audit(seed: int = 1, version: str = "1", source: str = "run") -> Audit:
+    return Audit(audit_id("natural", source, "math", version, seed), "math", version, "natural", source, {"n": 2})
+
+
+def test_an_audit_comes_back_as_it_was(audits: Audits) -> None:
+    stored = audits.save(audit(), [item(0), item(1)])
+    assert audits.get(stored.id) == stored
+    assert audits.get(stored.id[:12]).id == stored.id
+    assert audits.items(stored.id) == [item(0), item(1)]
+    assert stored.created_at is not None
+
+
+def test_a_longer_audit_takes_the_place_of_the_shorter(audits: Audits) -> None:
+    first = audits.save(audit(), [item(0)])
+    second = audits.save(audit(), [item(0, 0.75), item(1, 0.75)])
+    assert second.created_at == first.created_at
+    assert [one.probability for one in audits.items(first.id)] == [0.75, 0.75]
+    assert len(audits.list()) == 1
+
+
+def test_audits_are_found_by_verifier_version_and_source(audits: Audits) -> None:
+    for one in (audit(), audit(2), audit(1, "2"), audit(1, "1", "other")):
+        audits.save(one)
+    assert len(audits.list("math", "1")) == 3
+    assert len(audits.list("math", "1", "run")) == 2
+    assert audits.list("number") == []
+
+
+def test_an_unknown_or_ambiguous_audit_is_said(audits: Audits) -> None:
+    audits.save(audit())
+    audits.save(audit(2))
+    with pytest.raises(SetupError, match="begins several audits"):
+        audits.get("natural")
+    with pytest.raises(SetupError, match="unknown audit 'nonsense'"):
+        audits.get("nonsense")
+
+
+def test_every_reviewer_has_a_say_and_the_last_one_counts(audits: Audits) -> None:
+    audits.judge([Said("c", "p", "ann", "correct"), Said("c", "p", "ben", "incorrect", "sign")])
+    audits.judge([Said("c", "p", "ann", "unsure"), Said("d", "p", "ann", "correct")])
+    found = audits.judgements([("c", "p")])
+    assert [(one.judge, one.judgement, one.note) for one in found["c", "p"]] == [
+        ("ann", "unsure", None),
+        ("ben", "incorrect", "sign"),
+    ]
+    assert audits.judges() == {"ann": 2, "ben": 1}
+    audits.retract("c", "p", "ben")
+    assert len(audits.judgements()["c", "p"]) == 1
+
+
+def test_a_judgement_that_is_none_is_refused_and_nothing_is_stored(audits: Audits) -> None:
+    with pytest.raises(SetupError, match="Did you mean 'correct'"):
+        audits.judge([Said("c", "p", "ann", "correct"), Said("d", "p", "ann", "corect")])  # type: ignore[arg-type]
+    assert audits.judgements() == {}
+
+
+def test_judgements_outlive_the_audit_that_drew_them(audits: Audits) -> None:
+    stored = audits.save(audit(), [item(0)])
+    audits.judge([Said("c0", "p", "ann", "correct")])
+    audits.save(audit(2), [item(0)])
+    audits.record(stored.id, {"n": 1})
+    assert audits.get(stored.id).report == {"n": 1}
+    assert [one.pair in audits.judgements() for one in audits.items(audit(2).id)] == [True]

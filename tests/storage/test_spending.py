@@ -1,0 +1,154 @@
+"""Payments in the transaction that registers completions, and reservations that share a limit."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from storage.ledger.models import ReservedRow
+from storage.records import Completion
+from storage.segments.keys import SegmentKey
+from storage.spending import Amount, Charge, Limit, Sums, sums_of
+from storage.workspace import Workspace
+
+TOKENS = Limit(tokens=1000)
+NOTHING = Amount()
+
+
+def reply(name: str, tokens_in: int | None = 10, tokens_out: int | None = 5, cost: float | None = None) -> Completion:
+    given = {"tokens_in": tokens_in, "tokens_out": tokens_out, "cost": cost, "seconds": 0.25}
+    return Completion(name, "p", "toy", "m", "d", "curate", 0, 1, "text", "stop", **given)
+
+
+def charge(batch: str, sums: Sums, bound: Amount = NOTHING) -> Charge:
+    return Charge(batch, 0, 0, "3", sums, bound)
+
+
+def test_sums_count_what_is_unknown() -> None:
+    rows = [reply("a", cost=0.5), reply("b", tokens_out=None), reply("c", tokens_in=None, tokens_out=None, cost=0.25)]
+    assert sums_of(rows) == Sums(3, 20, 5, 750_000_000_000, 750_000, 2, 1)
+
+
+def test_a_payment_lives_and_dies_with_its_segment(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws:
+        key = SegmentKey("completions", "toy", "d", "b1")
+        row = reply("a")
+
+        def pay(session, commits) -> None:
+            ws.spending.pay(session, "run", charge("b1", sums_of([row])), redundant=commits[0].redundant)
+
+        ws.segments.commit_many([(key, [row])], run="run", also=pay)
+        ws.segments.commit_many([(key, [row])], run="run", also=pay)
+        assert [(one.redundant, one.charge.sums.tokens) for one in ws.spending.payments("run")] == [(False, 15), (True, 15)]
+        assert ws.spending.paid("run") == Sums(2, 20, 10, 0, 500_000, 0, 2)
+
+        def break_it(session, commits) -> None:
+            pay(session, commits)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            ws.segments.commit_many([(SegmentKey("completions", "toy", "d", "b2"), [reply("b")])], run="run", also=break_it)
+        assert ws.segments.present("completions", ["a", "b"]) == {"a"}
+        assert len(ws.spending.payments("run")) == 2
+
+
+def test_reservations_share_the_limit_and_end_with_the_payment(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws:
+        each = [Amount(300)] * 4
+        assert ws.spending.reserve("run", "b1", Amount(), each[:2], TOKENS) == 2
+        assert ws.spending.reserve("run", "b2", Amount(), each, TOKENS) == 1
+        assert ws.spending.reserve("run", "b3", Amount(), each, TOKENS) == 0
+        assert ws.spending.reserve("other", "b1", Amount(), each, TOKENS) == 3
+        with ws.ledger.write() as session:
+            ws.spending.pay(session, "run", charge("b1", Sums(2, 50, 50)), redundant=False)
+        assert ws.spending.counted("run") == Amount(400)
+        assert ws.spending.reserve("run", "b3", Amount(), each, TOKENS) == 2
+        assert ws.spending.reserve("run", "b3", Amount(20), each, TOKENS) == 1  # its 600 are given back, 20 are drawn
+
+
+def test_what_a_reply_did_not_count_counts_at_its_bound(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws:
+        with ws.ledger.write() as session:
+            ws.spending.pay(session, "run", charge("b1", Sums(1, uncounted=1), Amount(900, 7)), redundant=False)
+        assert ws.spending.counted("run") == Amount(900, 7)
+        assert ws.spending.reserve("run", "b2", Amount(), [Amount(101)], TOKENS) == 0
+        assert ws.spending.reserve("run", "b2", Amount(), [Amount(100)], TOKENS) == 1
+
+
+def test_money_is_a_limit_of_its_own(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws:
+        assert ws.spending.reserve("run", "b", Amount(), [Amount(5, 40)] * 9, Limit(units=100)) == 2
+    assert Limit(units=100).reached_by(Amount(10**9, 101)) == "cost limit"
+    assert Limit(units=100).reached_by(Amount(10**9, 100)) is None
+
+
+def test_a_dead_command_s_reservation_is_void(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from storage.workspace import Workspace; from storage.spending import *\n"
+        "ws = Workspace.open(Path(sys.argv[1]))\n"
+        "print(ws.spending.reserve('run', 'b1', Amount(), [Amount(900)], Limit(1000)))"
+    )
+    with Workspace.init(tmp_path) as ws:
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert done.stdout == "1\n"
+        with ws.ledger.read() as session:
+            assert session.query(ReservedRow).count() == 1
+        assert ws.spending.reserve("run", "b2", Amount(), [Amount(900)], TOKENS) == 1
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with Workspace.init(tmp_path_factory.mktemp("ws")) as ws:
+        yield ws
+
+
+@given(
+    moves=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 60), st.floats(0, 1)), max_size=20), most=st.integers(1, 500)
+)
+@settings(max_examples=15, deadline=None)
+def test_no_order_of_draws_goes_beyond_the_limit(shared: Workspace, moves: list[tuple[int, int, float]], most: int) -> None:
+    """Four lanes reserve at worst cases, draw a share of them, pay; at no time do paid and reserved exceed the limit."""
+    run = uuid4().hex
+    for number, (lane, worst, share) in enumerate(moves):
+        batch = f"{lane}-{number}"
+        granted = shared.spending.reserve(run, batch, NOTHING, [Amount(worst)] * 3, Limit(tokens=most))
+        assert shared.spending.counted(run).tokens <= most
+        if share < 0.7:  # the others stay under way
+            with shared.ledger.write() as session:
+                paid = Sums(granted, 0, int(granted * worst * share))
+                shared.spending.pay(session, run, charge(batch, paid), redundant=False)
+        assert shared.spending.counted(run).tokens <= most
+    assert shared.spending.paid(run).tokens <= most
+
+
+def test_a_ledger_of_the_third_schema_is_upgraded_and_keeps_its_rows(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+
+    from storage.ledger.engine import Ledger
+    from storage.ledger.migrate import SCRIPTS
+
+    engine = create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.execute(text("INSERT INTO attempts VALUES ('r', 'b', 'http://x', 'ok', 3, 1.5, 'c', 0.0, 5.0)"))
+    engine.dispose()
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    with ledger.read() as session:
+        assert session.execute(text("SELECT count FROM attempts")).scalar_one() == 3
+        counts = [session.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in TABLES]
+    assert counts == [0, 0, 0]
+    ledger.close()
+
+
+TABLES = ("spend", "reserved", "forecasts")
