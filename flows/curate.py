@@ -85,15 +85,17 @@ TASKS = stages.Stages(
 
 
 @flow(name="curate", flow_run_name="{recipe}", persist_result=False, validate_parameters=True)
-def curate(
+def curate(  # noqa: PLR0913 (a job's fields, all plain data)
     workspace: str,
     recipe: str,
     sets: list[str] | None = None,
     profile: str | None = None,
     keep_going: bool = False,
+    max_tokens: int | None = None,
+    max_cost: str | None = None,
 ) -> dict[str, Any]:
     """Curate a recipe into a dataset version."""
     end_with_supervisor()
-    job = Job(workspace, recipe, tuple(sets or ()), profile, keep_going)
+    job = Job(workspace, recipe, tuple(sets or ()), profile, keep_going, max_tokens, max_cost)
     with hold(job):
         return stages.drive(job, TASKS)

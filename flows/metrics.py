@@ -4,13 +4,24 @@ Rates are means over problems of correct/judged among the first n0 completions (
 intervals are for the population the problems come from, clustered by template.
 """
 
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipelines.stats import Estimate, pass_at_k, population_mean, undecided_bounds
+from flows.mill.funnel import stop_reasons
+from pipelines.stats import (
+    Estimate,
+    PrefixCounts,
+    given_up,
+    largest_k,
+    pass_at_k,
+    population_mean,
+    prefix_counts,
+    undecided_bounds,
+)
 from storage.records import OUTCOMES, StopRow
 
 if TYPE_CHECKING:
@@ -18,22 +29,38 @@ if TYPE_CHECKING:
     from storage.versions import Snapshot
 
 ESTIMAND = "mean pass rate of problems from these templates"
+OTHERWISE = "mean pass rate of the population that these problems were drawn from"  # imported ones have no templates
 
 
-@dataclass(slots=True)
-class Counts:
+@dataclass(frozen=True, slots=True)
+class Counted:
     """What the prefix of one problem gave."""
 
     level: int | None
     template: str | None
-    drawn: int = 0
-    correct: int = 0
-    undecided: int = 0
+    counts: PrefixCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Up to which k pass@k is shown: .1 / `bound`, the upper bound of the false-accept rate; None: not measured."""
+
+    bound: float | None = None
 
     @property
-    def judged(self) -> int:
-        """Completions with a yes or no."""
-        return self.drawn - self.undecided
+    def most(self) -> int | None:
+        """The largest k that is shown; None: no limit."""
+        return None if self.bound is None else largest_k(self.bound)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values, with the reason in words."""
+        if self.bound is None:
+            why = "not limited: the verifier's false accepts are not measured (no audit)"
+        elif self.most is None:
+            why = "not limited: every accept on rarely solved problems was adjudicated"
+        else:
+            why = "shown up to .1 / (upper bound of the false-accept rate); beyond, false accepts alone could make it"
+        return {"largest_k": self.most, "false_accept_bound": self.bound, "why": why}
 
 
 def funnel(snapshot: "Snapshot", made: "MadeProblems", *, stops: Sequence[StopRow], rounds: int) -> dict[str, Any]:
@@ -57,58 +84,97 @@ def funnel(snapshot: "Snapshot", made: "MadeProblems", *, stops: Sequence[StopRo
         **{outcome: outcomes[outcome] for outcome in OUTCOMES},
         "kept": sum(kept),
         "dropped": dict(sorted(dropped.items())),
-        "stops": dict(sorted(Counter(stop.reason for stop in stops).items())),
+        "stops": dict(sorted(stop_reasons(stops).items())),
+        **_given_up(stops),
+        **_frontier(stops),
         "tokens_out": sum(value or 0 for value in snapshot.completions["tokens_out"].to_pylist()),
         "truncated": sum(reason == "length" for reason in snapshot.completions["finish_reason"].to_pylist()),
     }
 
 
-def metrics(snapshot: "Snapshot", *, prefix: int | None) -> dict[str, Any]:
-    """Pass rates with intervals, over all and by level; `prefix` None means every completion counts."""
-    counts = prefix_counts_of(snapshot, prefix)
+def _given_up(stops: Sequence[StopRow]) -> dict[str, Any]:
+    """What is known of the rule that gave problems up; nothing where none did."""
+    rule = given_up((stop.problem_id, stop.reason) for stop in stops)
+    return {"given_up": rule.row()} if rule.stopped or rule.continued else {}
+
+
+def _frontier(stops: Sequence[StopRow]) -> dict[str, Any]:
+    """What a search over levels found: the same evidence is in every stop."""
+    found = next((stop.evidence for stop in stops if stop.reason == "frontier" and stop.evidence), None)
+    return {} if found is None else {"frontier": json.loads(found)}
+
+
+def metrics(
+    snapshot: "Snapshot", *, prefix: int | None, withheld: Withheld | None = None, arm: str | None = None
+) -> dict[str, Any]:
+    """Pass rates with intervals, over all and by level; `prefix` None means every completion counts.
+
+    `arm`: the only arm whose completions count, for arms are never pooled.
+    """
+    limit = withheld or Withheld()
+    counts = prefix_counts_of(snapshot, prefix, arm)
     levels: list[int] = sorted({c.level for c in counts if c.level is not None})
     kept = _kept_by_level(snapshot)
     return {
         "prefix": prefix,
-        "estimand": ESTIMAND,
-        "overall": _rates(counts),
+        **({} if arm is None else {"arm": arm}),
+        "estimand": _estimand(counts),
+        "pass_at_limit": limit.row(),
+        "overall": _rates(counts, limit.most),
         "levels": {
-            str(level): {**_rates([c for c in counts if c.level == level]), "kept": kept[level]} for level in levels
+            str(level): {**_rates([c for c in counts if c.level == level], limit.most), "kept": kept[level]}
+            for level in levels
         },
     }
 
 
-def prefix_counts_of(snapshot: "Snapshot", prefix: int | None) -> list[Counts]:
-    """One tally per problem over its prefix."""
+def arm_rates(snapshot: "Snapshot", *, prefix: int | None, arm: str, withheld: Withheld) -> dict[str, Any]:
+    """Rates of one arm over the problems that were routed to it."""
+    counts = [one for one in prefix_counts_of(snapshot, prefix, arm) if one.counts.judged + one.counts.undecided]
+    estimand = f"mean pass rate of the problems routed to arm {arm}"
+    return {"prefix": prefix, **_rates(counts, withheld.most), "estimand": estimand}
+
+
+def prefix_counts_of(snapshot: "Snapshot", prefix: int | None, arm: str | None = None) -> list[Counted]:
+    """One tally per problem over its prefix (on one arm). Without a prefix every completion counts, under its own index."""
     problems = snapshot.problems
-    rows = zip(*(problems[name].to_pylist() for name in ("id", "level", "template")), strict=True)
-    counts = {key: Counts(level, template) for key, level, template in rows}
     completions = snapshot.completions
     index: dict[Any, Any] = dict(zip(completions["id"].to_pylist(), completions["sample_index"].to_pylist(), strict=True))
     decisions = snapshot.decisions
-    decided = zip(*(decisions[name].to_pylist() for name in ("problem_id", "completion_id", "outcome")), strict=True)
-    for problem, completion, outcome in decided:
-        if prefix is None or index[completion] < prefix:
-            here = counts[problem]
-            here.drawn += 1
-            here.correct += outcome == "correct"
-            here.undecided += outcome == "undecided"
-    return list(counts.values())
+    seen: dict[str, list[tuple[int, str]]] = {}
+    names = ("problem_id", "completion_id", "outcome", "arm")
+    for problem, completion, outcome, drawn_by in zip(*(decisions[name].to_pylist() for name in names), strict=True):
+        if arm is not None and drawn_by != arm:
+            continue
+        mine = seen.setdefault(problem, [])
+        mine.append((len(mine) if prefix is None else index[completion], outcome))
+    rows = zip(*(problems[name].to_pylist() for name in ("id", "level", "template")), strict=True)
+    return [
+        Counted(level, template, prefix_counts(seen.get(key, ()), prefix or max(1, len(seen.get(key, ())))))
+        for key, level, template in rows
+    ]
 
 
-def _rates(counts: Sequence[Counts]) -> dict[str, Any]:
-    judged = [c for c in counts if c.judged]
-    rate = population_mean([c.correct / c.judged for c in judged], [c.template for c in judged], estimand=ESTIMAND)
-    correct, total, undecided = (sum(getattr(c, name) for c in counts) for name in ("correct", "judged", "undecided"))
+def _estimand(counted: Sequence[Counted]) -> str:
+    return ESTIMAND if all(one.template is not None for one in counted) else OTHERWISE
+
+
+def _rates(counted: Sequence[Counted], most: int | None) -> dict[str, Any]:
+    judged = [one for one in counted if one.counts.judged]
+    values = [one.counts.correct / one.counts.judged for one in judged]
+    rate = population_mean(values, [one.template for one in judged], estimand=_estimand(counted))
+    correct, total, undecided = (
+        sum(getattr(one.counts, name) for one in counted) for name in ("correct", "judged", "undecided")
+    )
     bounds = undecided_bounds(correct, total, undecided)
     return {
         **_interval(rate),
-        "problems": len(counts),
+        "problems": len(counted),
         "judged": total,
         "undecided": undecided,
         "undecided_bounds": None if bounds is None else [_digits(bound) for bound in bounds],
-        "pass_at": _pass_at(judged),
-        "never_solved": sum(c.correct == 0 for c in judged),
+        "pass_at": _pass_at([one.counts for one in judged], most),
+        "never_solved": sum(one.counts.correct == 0 for one in judged),
     }
 
 
@@ -123,9 +189,14 @@ def _interval(rate: Estimate | None) -> dict[str, Any]:
     }
 
 
-def _pass_at(counts: Sequence[Counts]) -> dict[str, float]:
-    """Mean pass@k for powers of two up to what every problem has; pass@k of fewer than k completions is undefined."""
+def _pass_at(counts: Sequence[PrefixCounts], most: int | None) -> dict[str, float]:
+    """Mean pass@k for powers of two up to what every problem has; pass@k of fewer than k completions is undefined.
+
+    `most`: beyond it the verifier's false accepts alone could make what is shown, so it is withheld.
+    """
     smallest = min((c.judged for c in counts), default=0)
+    if most is not None:
+        smallest = min(smallest, most)
     found: dict[str, float] = {}
     k = 1
     while k <= smallest:

@@ -30,7 +30,11 @@ def outcome_of(opened: "Session", published: "Published") -> dict[str, Any]:
         "path": str(version.path),
         "funnel": manifest["funnel"],
         "metrics": manifest["metrics"],
+        "arms": manifest.get("arms", []),
         "spent": opened.spent.row(),
+        "reused": opened.decided.funnel.reused,
+        "currency": opened.profile.prices.currency if opened.profile.prices is not None else None,
+        "imports": list(opened.loaded.recipe.generate.imports) if opened.spec.generator is None else None,
         "messages": [*opened.messages, *(_with_reports(text, opened.loaded) for text in published.messages)],
     }
 

@@ -40,8 +40,8 @@ def _first_round(spec: "MillSpec") -> Iterator[str]:
     """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
     if spec.generator is None:
         return
-    engine = spec.engine()
+    engine, first = spec.engine(), spec.ways()[0]
     for problem in spec.problems:
-        rendered = engine.render(problem.prompt)
+        rendered = engine.render(first.asked(problem.prompt))
         for index in range(getattr(spec.budget, "initial", 0)):
-            yield request_for(problem, rendered, spec.sampling, spec.origin(), index).completion_id
+            yield request_for(problem, rendered, first.sampling, spec.origin(), index).completion_id

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from storage.money import UNITS
+
 if TYPE_CHECKING:
     from flows.mill import Event, RoundResult
     from storage.runs import Runs
@@ -24,7 +26,10 @@ _OF_EVENT = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How far one stage is; seconds are its own, tokens those drawn by this command."""
+    """How far one stage is; seconds are its own, tokens those drawn by this command.
+
+    `here`: the rows of `done` that this command did itself, None where it did all; `correct`: those judged correct.
+    """
 
     name: str
     done: int = 0
@@ -32,11 +37,14 @@ class Stage:
     tokens: int = 0
     seconds: float = 0.0
     detail: dict[str, Any] = field(default_factory=dict)
+    here: int | None = None
+    correct: int = 0
 
     @property
     def rate(self) -> float:
-        """Rows per second so far."""
-        return self.done / self.seconds if self.seconds > 0 else 0.0
+        """Rows per second that this command did so far; what was there before it began is no speed."""
+        rows = self.done if self.here is None else self.here
+        return rows / self.seconds if self.seconds > 0 else 0.0
 
 
 class Progress:
@@ -55,6 +63,11 @@ class Progress:
         with self._lock:
             self._tell(stage)
 
+    def tell(self, stage: Stage) -> None:
+        """A report that is news only while it is new: to who watches, not to the ledger."""
+        with self._lock:
+            self._tell(stage)
+
     def __call__(self, event: "Event") -> None:
         """A report of the mill: rows of one round; the stages are sums over rounds."""
         with self._lock:
@@ -65,14 +78,17 @@ class Progress:
 
     def _of_round(self, name: str, event: "Event") -> Stage:
         before = self._rounds.get((name, event.round), Stage(name))
-        tokens = event.tokens if name == "draw" else 0
-        return Stage(name, max(event.done, before.done), event.total, max(tokens, before.tokens), event.seconds)
+        here, correct = max(event.here, before.here or 0), max(event.correct, before.correct)
+        done, tokens = max(event.done, before.done), max(event.tokens, before.tokens)
+        if name == "draw":
+            return Stage(name, done, event.total, tokens, event.seconds, here=here)
+        return Stage(name, done, event.total, 0, event.seconds, here=here, correct=correct)
 
     def _summed(self, name: str, event: "Event") -> Stage:
         parts = [stage for (part, _), stage in self._rounds.items() if part == name]
-        done, total, tokens = (sum(getattr(stage, key) for stage in parts) for key in ("done", "total", "tokens"))
+        sums = {key: sum(getattr(stage, key) for stage in parts) for key in ("done", "total", "tokens", "here", "correct")}
         detail = {"round": event.round, "waiting": event.kind == "waiting"}
-        return Stage(name, done, total, tokens, sum(stage.seconds for stage in parts), detail)
+        return Stage(name, **sums, seconds=sum(stage.seconds for stage in parts), detail=detail)
 
     def _tell(self, stage: Stage) -> None:
         self.stages[stage.name] = stage
@@ -92,14 +108,16 @@ class Spent:
     judged: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    units: int = 0
 
     def add(self, result: "RoundResult") -> None:
         """Count one round."""
         self.rounds += 1
-        for key in ("planned", "reused", "drawn", "redundant", "judged", "tokens", "seconds"):
+        for key in ("planned", "reused", "drawn", "redundant", "judged", "tokens", "seconds", "units"):
             setattr(self, key, getattr(self, key) + getattr(result, key))
 
     def row(self) -> dict[str, Any]:
         """As JSON values."""
         row = {name: getattr(self, name) for name in self.__slots__}
+        row["cost"] = row.pop("units") / UNITS
         return {**row, "seconds": round(self.seconds, 3)}

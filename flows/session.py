@@ -4,24 +4,31 @@ A stage asks `session(job)`: within `hold(job)` all stages of one process share 
 in a retry on another worker, a stage opens its own. Knows no Prefect.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.job import Job
+from flows.limits import limit_of
 from flows.problems import MadeProblems, make_problems
 from flows.progress import Progress, Spent, Stage
-from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
+from flows.recipe import LoadedRecipe, Profile, Resolved, load_profile, load_recipe
+from flows.recipe.schema import Generate
 from storage.errors import SetupError
-from storage.records import Sampling
+from storage.ids import canonical_json
+from storage.records import Sampling, redrawn
 
 if TYPE_CHECKING:
     from flows.mill import DecisionReport, MillSpec
+    from flows.mill.arms import Arm
     from pipelines.gate import GateResult
+    from pipelines.generate.http.settings import HttpSettings
+    from pipelines.generate.serving import LocalServers
+    from pipelines.generate.vllm.settings import VllmSettings
     from storage.versions import Snapshot
     from storage.workspace import Workspace
 
@@ -55,6 +62,10 @@ class Session:
         spec.run = open_run(self, spec)
         return spec
 
+    def spec_without_run(self) -> "MillSpec":
+        """What the mill would need; no run of the recipe is opened. The caller closes it."""
+        return build_spec(self)
+
     @cached_property
     def decided(self) -> "DecisionReport":
         """Every decision of the run, committed; all rounds must have been run."""
@@ -69,12 +80,20 @@ class Session:
 
         return take_snapshot(self)
 
+    @cached_property
+    def local(self) -> "LocalServers":
+        """The model servers that the profile wants started; none is before something is to be drawn from it."""
+        from flows.serving import local_servers
+
+        return local_servers(self)
+
     def prepare(self) -> None:
         """Do what takes long and needs no server, while one boots: problems, run, engine, the gate's library."""
         from flows.gating import load_library
 
         if self.spec.generator is not None:
-            self.spec.engine()
+            for arm in self.spec.ways():
+                self.spec.engine(arm.name)
         load_library()
 
     @property
@@ -98,10 +117,14 @@ class Session:
         self.progress.report(stage, self.workspace.runs, self.run)
 
     def close(self) -> None:
-        """Release the engine and the workspace."""
-        if self.has_run:
-            self.spec.close()
-        self.workspace.close()
+        """Release the engine and the workspace; end the servers that were started."""
+        try:
+            if self.has_run:
+                self.spec.close()
+        finally:
+            if "local" in self.__dict__:
+                self.local.close()
+            self.workspace.close()
 
 
 _held: ContextVar[Session | None] = ContextVar("rollmill_session", default=None)
@@ -165,39 +188,89 @@ def _open(job: Job, progress: Progress | None) -> Session:
 
     loaded = load_recipe(Path(job.recipe), sets=job.sets)
     profile = load_profile(Path(job.profile) if job.profile else None)
-    workspace = Workspace.open(Path(job.workspace), ledger_url=profile.ledger, segments_url=profile.segments)
+    workspace = Workspace.open(Path(job.workspace))
     return Session(job, workspace, loaded, profile, progress or Progress())
 
 
 def build_spec(opened: Session) -> "MillSpec":
     """The mill's specification of a recipe under a profile; its run has no id yet."""
-    from flows.mill import MillSpec
+    from flows.mill import Limits, MillSpec
 
     recipe, generate = opened.loaded.recipe, opened.loaded.recipe.generate
-    threads = {"threads": opened.profile.threads, "workers": opened.profile.workers}
+    profile = opened.profile
+    places = {"threads": profile.threads, "workers": profile.workers, "http": _http(opened), "vllm": _vllm(opened)}
+    lanes = max((_lanes(profile, method, size) for method, size in _drawing(opened.loaded)), default=1)
     return MillSpec(
         run="",
         problems=opened.problems.problems,
-        generator=_engine(opened),
-        verifiers=[partial(method.build, **threads) for method in opened.loaded.verifiers],
+        generator=None if opened.loaded.arms or opened.loaded.engine is None else _engine(opened, opened.loaded.engine),
+        arms=_arms(opened),
+        verifiers=[partial(method.build, **places) for method in opened.loaded.verifiers],
         budget=opened.loaded.budget.build(),
         selector=opened.loaded.selector.build(),
         recipe_seed=recipe.seed,
-        sampling=Sampling(generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop)),
+        stream=redrawn("curate", generate.redraw),
+        sampling=sampling_of(generate),
         batch_size=generate.batch_size,
         imports=generate.imports,
         scorers=[method.build() for method in opened.loaded.scorers],
+        accept=opened.loaded.accept.build(),
+        planned_under=None if opened.loaded.planned_under is None else opened.loaded.planned_under.build(),
+        limits=Limits(lanes=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+        prices=None if profile.prices is None else profile.prices.exact(),
+        most=limit_of(opened.job, profile),
         on_event=opened.progress,
     )
 
 
-def _engine(opened: Session) -> Callable[[], Any] | None:
-    method = opened.loaded.engine
-    if method is None:
-        return None
+def _drawing(loaded: LoadedRecipe) -> list[tuple[Resolved, int]]:
+    """The engines that may draw, with their batch sizes."""
+    alone = [] if loaded.engine is None else [(loaded.engine, loaded.recipe.generate.batch_size)]
+    return [(arm.engine, arm.generate.batch_size) for arm in loaded.arms] or alone
+
+
+def _lanes(profile: Profile, method: Resolved, batch_size: int) -> int:
+    """Batches of this engine to draw side by side."""
+    from flows.recipe.serve import as_servers
+    from flows.recipe.servers import lanes_for
+
+    if method.name == "vllm":
+        return profile.vllm.lanes(batch_size)
+    spooled = getattr(method.cls, "spooled", False)
+    return lanes_for((*profile.servers, *as_servers(profile.serve)) if spooled else (), batch_size)
+
+
+def sampling_of(generate: Generate) -> Sampling:
+    """How the tokens of a section of the recipe are drawn."""
+    return Sampling(generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop))
+
+
+def _arms(opened: Session) -> "list[Arm]":
+    """The recipe's arms; those with one engine share it, and its memory."""
+    from flows.mill.arms import Arm
+
+    factories: dict[str, Callable[[], Any]] = {}
+    for arm in opened.loaded.arms:
+        factories.setdefault(canonical_json(arm.engine.canonical()), _engine(opened, arm.engine))
+    return [
+        Arm(
+            arm.name,
+            factories[canonical_json(arm.engine.canonical())],
+            sampling_of(arm.generate),
+            arm.form,
+            arm.generate.batch_size,
+        )
+        for arm in opened.loaded.arms
+    ]
+
+
+def _engine(opened: Session, method: Resolved) -> Callable[[], Any]:
+    if method.name == "vllm":
+        here = replace(method, options=placed(method.options, opened.workspace.root))
+        return partial(here.build, vllm=_vllm(opened))
     place = method.options.get("model")
     if place is None or method.name != "embedded":
-        return partial(method.build, threads=opened.profile.threads)
+        return partial(method.build, threads=opened.profile.threads, http=_http(opened))
     model = find_model(str(place), opened.workspace.root)
 
     def load() -> Any:
@@ -207,6 +280,27 @@ def _engine(opened: Session) -> Callable[[], Any] | None:
             raise SetupError(f"engine {method.name!r}: {error}") from None
 
     return load
+
+
+def _vllm(opened: Session) -> "VllmSettings":
+    """What the profile says of the engine `vllm`, with a log in the workspace."""
+    return opened.profile.vllm.settings(opened.workspace.root / ".rollmill" / "logs" / "vllm.log")
+
+
+def placed(options: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The options with what names a place in the workspace as a full path; a model may also be a mere name."""
+    places = {key: root / str(options[key]) for key in ("model", "lora", "chat_template") if options.get(key)}
+    return {**options, **{key: str(place) for key, place in places.items() if len(place.name) < 200 and place.exists()}}
+
+
+def _http(opened: Session) -> "HttpSettings | None":
+    """What the profile says of servers, for engines that have some."""
+    from flows.recipe.servers import http_settings
+
+    profile = opened.profile
+    if not profile.servers and not profile.serve:
+        return None
+    return replace(http_settings(profile.servers, profile.http, profile.prices), local=opened.local)
 
 
 def find_model(place: str, root: Path) -> Path:

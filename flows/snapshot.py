@@ -3,26 +3,35 @@
 Nothing in the manifest depends on when, where or how often the run was interrupted.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from flows.metrics import funnel, metrics
+from flows.arm_report import arms_of, fingerprint_of
+from flows.cost_report import cost_of
+from flows.metrics import Withheld, funnel, metrics
+from flows.stopped_rates import path_counted
+from pipelines.verify.acceptance import asks
 from storage.records import PlanRow
 from storage.segments.schema import SCHEMAS, Kind, to_table
 
 if TYPE_CHECKING:
     import duckdb
 
+    from flows.mill import MillSpec
     from flows.session import Session
+    from storage.queries.audits import KnownRates
     from storage.versions import Snapshot
 
-# Rows of a kind that belong to the run: the tables `wanted` (pairs) and `chain` are registered beside the views.
+# Rows of a kind that belong to the run: the tables `wanted` (pairs) and `chain` are registered beside the views. Verdicts
+# that the policies did not ask for, stored for another run, are left out: a version must not depend on other runs.
 _QUERIES: dict[Kind, str] = {
-    "completions": "SELECT * FROM completions WHERE id IN (SELECT completion_id FROM wanted)",
     "verdicts": "SELECT v.* FROM verdicts v SEMI JOIN wanted w ON v.completion_id = w.completion_id "
-    "AND v.problem_id = w.problem_id SEMI JOIN chain c ON v.verifier = c.name AND v.version = c.version",
+    "AND v.problem_id = w.problem_id JOIN chain c ON v.verifier = c.name AND v.version = c.version "
+    "QUALIFY c.asked OR (c.lazy AND count(*) FILTER (v.outcome <> 'undecided') OVER (PARTITION BY v.completion_id, "
+    "v.problem_id ORDER BY c.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) = 0)",
 }
 
 
@@ -39,8 +48,9 @@ def _tables(opened: "Session", plan: list[PlanRow]) -> "Snapshot":
     connection = opened.workspace.segments.connect()
     try:
         connection.register("wanted", _pairs(plan))
-        connection.register("chain", _parts(list(opened.spec.chain())))
-        completions, verdicts = (_rows(connection, kind) for kind in _QUERIES)
+        connection.register("chain", _parts(opened.spec))
+        verdicts = _conform("verdicts", connection.sql(_QUERIES["verdicts"]).to_arrow_table())
+        completions = _completions(connection, plan)
     finally:
         connection.close()
     return Snapshot(
@@ -53,8 +63,16 @@ def _tables(opened: "Session", plan: list[PlanRow]) -> "Snapshot":
     )
 
 
-def _rows(connection: "duckdb.DuckDBPyConnection", kind: Kind) -> pa.Table:
-    table: Any = connection.sql(_QUERIES[kind]).to_arrow_table()
+def _completions(connection: "duckdb.DuckDBPyConnection", plan: list[PlanRow]) -> pa.Table:
+    """In key order from the start: whoever hashes and writes them then copies nothing."""
+    from storage.segments.ordered import tables_in_order
+
+    ids = sorted({row.completion_id for row in plan})
+    parts = [_conform("completions", part) for part in tables_in_order(connection, "SELECT * FROM completions", ids)]
+    return pa.concat_tables(parts) if parts else SCHEMAS["completions"].empty_table()
+
+
+def _conform(kind: Kind, table: Any) -> pa.Table:
     rows: pa.Table = table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind])
     return rows
 
@@ -68,11 +86,19 @@ def _pairs(plan: list[PlanRow]) -> pa.Table:
     )
 
 
-def _parts(parts: list[tuple[str, str]]) -> pa.Table:
+def _parts(spec: "MillSpec") -> pa.Table:
+    """The verifiers in order; `asked`: a policy asks it of every row, `lazy`: a policy asks it where all before were
+    undecided.
+    """
+    eager = [policy for policy in spec.policies() if not policy.lazy]
+    names, versions = zip(*spec.chain(), strict=True)
     return pa.table(
         {
-            "name": pa.array([name for name, _ in parts], pa.string()),
-            "version": pa.array([version for _, version in parts], pa.string()),
+            "name": pa.array(names, pa.string()),
+            "version": pa.array(versions, pa.string()),
+            "place": pa.array(range(len(names)), pa.int64()),
+            "asked": pa.array([any(asks(policy, name, ()) for policy in eager) for name in names], pa.bool_()),
+            "lazy": pa.array([any(policy.lazy for policy in spec.policies())] * len(names), pa.bool_()),
         }
     )
 
@@ -81,21 +107,54 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
     spec, loaded = opened.spec, opened.loaded
     runs = opened.workspace.runs
     rounds = sum(map(bool, runs.plans(spec.run)))
+    known = known_error_rates(opened)
+    withheld = Withheld(false_accept_bound(known))
+    first = spec.arms[0].name if spec.arms else None
     return {
         "recipe": loaded.canonical(),
         "recipe_hash": loaded.recipe_hash,
         "run": spec.run,
         "seed": loaded.recipe.seed,
         "model_digest": None if spec.generator is None else spec.engine().model_digest,
-        "fingerprint": {} if spec.generator is None else dict(spec.engine().fingerprint()),
+        "fingerprint": fingerprint_of(spec),
         "verifiers": [{"name": name, "version": version} for name, version in spec.chain()],
+        "policy": {"name": spec.accept.name, "version": spec.accept.version},
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
         "funnel": funnel(bare, opened.problems, stops=runs.stops(spec.run), rounds=rounds),
-        "metrics": metrics(bare, prefix=prefix_of(opened)),
+        "metrics": metrics(bare, prefix=prefix_of(opened), withheld=withheld, arm=first) | path_counted(opened, bare),
+        **arms_of(opened, bare, withheld),
+        "cost": cost_of(bare),
+        "verifier_rates": [one.row() for one in known],
     }
 
 
+def known_error_rates(opened: "Session") -> "list[KnownRates]":
+    """What audits say of this run's verifiers in their versions, and of the chain as a whole, from the ledger."""
+    from storage.queries.audited import CHAIN, chain_version
+    from storage.queries.audits import known_rates
+    from storage.queries.kept_set import kept_set
+
+    parts = list(opened.spec.chain())
+    whole = (CHAIN, chain_version(parts, opened.loaded.canonical().get("accept")))
+    kept = kept_set((d.problem_id, d.completion_id, d.outcome, d.kept) for d in opened.decided.decisions)
+    known = known_rates(opened.workspace.audits, [*parts, whole], opened.run, kept)
+    return [one for one in known if one.verifier != CHAIN or one.report is not None or len(parts) > 1]
+
+
+def false_accept_bound(known: "Sequence[KnownRates]") -> float | None:
+    """The upper bound of the false-accept rate of what counts: the audited chain's, else that of all its verifiers."""
+    from storage.queries.audited import CHAIN
+    from storage.queries.audits import bound_of
+
+    chain = [one for one in known if one.verifier == CHAIN and one.bound is not None]
+    return bound_of(chain or [one for one in known if one.verifier != CHAIN])
+
+
 def prefix_of(opened: "Session") -> int | None:
-    """The completions per problem fixed before any verdict, that rates are over; None where all rows were imported."""
-    return None if opened.spec.generator is None else getattr(opened.spec.budget, "initial", None)
+    """The completions per problem fixed before any verdict, that rates are over; None where all rows were imported.
+
+    Of a budget that draws only some of the problems (`initial` 0) it is the first completion of those.
+    """
+    initial = getattr(opened.spec.budget, "initial", None)
+    return None if opened.spec.generator is None or initial is None else max(1, int(initial))

@@ -5,12 +5,15 @@ Each stage is idempotent and reads what earlier stages committed, so doing one a
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
+from flows.attempts import attempts, with_attempt
 from flows.commands import working_on
-from flows.gating import check_gate
+from flows.gating import after_gate, check_gate
 from flows.job import Job
+from flows.limits import LimitReached, limit_reached
 from flows.outcome import outcome_of, write_reports
 from flows.progress import Stage
 from flows.session import Session, session
@@ -39,7 +42,10 @@ def mill_round(job: Job, number: int) -> bool:
         rows = plan_round(opened.workspace, opened.spec, number)
         if rows is None:
             return False
-        opened.spent.add(run_round(opened.workspace, opened.spec, rows))
+        result = run_round(opened.workspace, opened.spec, rows)
+        opened.spent.add(result)
+        if result.stopped is not None:
+            raise limit_reached(opened, result)
         return True
 
 
@@ -58,10 +64,12 @@ def gate(job: Job) -> Result:
         started = time.monotonic()
         result = check_gate(opened)
         passed = sum(bool(check.passed) for check in result.checks)
-        opened.report(Stage("gate", passed, len(result.checks), seconds=time.monotonic() - started))
+        detail = with_attempt(opened, passed=result.passed)
+        opened.report(Stage("gate", passed, len(result.checks), seconds=time.monotonic() - started, detail=detail))
         if not result.passed:
             lines = "\n".join(f"  {line}" for line in result.lines())
-            raise FoundWanting(f"the gate did not pass; nothing is published.\n{lines}")
+            after = after_gate(opened, result)
+            raise FoundWanting(f"the gate did not pass; nothing is published.\n{lines}", next_command=after)
         return {"checks": len(result.checks)}
 
 
@@ -73,12 +81,21 @@ def publish(job: Job) -> Result:
     with session(job) as opened:
         started = time.monotonic()
         result = check_gate(opened)
-        manifest = {**opened.snapshot.manifest, "gate": result.json}
-        html = render_report(result, manifest)
-        published = publish_snapshot(opened.workspace, opened.snapshot, report_html=html, report_json=result.json)
+        manifest = {**opened.snapshot.manifest, "gate_attempts": attempts(opened), **_forecast(opened)}
+        html = render_report(result, {**manifest, "gate": result.json})
+        snapshot = replace(opened.snapshot, manifest=manifest)
+        published = publish_snapshot(opened.workspace, snapshot, report_html=html, report_json=result.json)
         write_reports(opened, published.version)
         opened.report(Stage("publish", 1, 1, seconds=time.monotonic() - started))
-        return outcome_of(opened, published)
+        return {**outcome_of(opened, published), **_forecast(opened)}
+
+
+def _forecast(opened: Session) -> Result:
+    """The forecast that was made before the run began, with its score; nothing where there was none."""
+    from flows.forecasts import score_run
+
+    found = score_run(opened)
+    return {} if found is None else {"forecast": found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +110,27 @@ class Stages:
 
 
 def drive(job: Job, stages: Stages) -> Result:
-    """Every stage in order; the run in the ledger ends as done, failed or interrupted. Gives the outcome."""
-    with session(job) as opened:
+    """Every stage in order; the run in the ledger ends as done, stopped, failed or interrupted. Gives the outcome.
+
+    This process works on the run until the ledger says how it ended: who looks in between must not take it for killed.
+    """
+    with session(job) as opened, ExitStack() as working:
         began = time.monotonic()
         try:
-            outcome = {**_mended(opened, stages), "seconds": round(time.monotonic() - began, 1)}
+            outcome = {**_mended(opened, stages, working), "seconds": round(time.monotonic() - began, 1)}
         except BaseException as error:
-            failed = isinstance(error, Exception) and not interrupted(error)
-            _end(opened, "failed" if failed else "interrupted", _said(error))
+            _end(opened, _status(error), _said(error))
             raise
         _end(opened, "done", outcome)
         return outcome
 
 
-def _mended(opened: Session, stages: Stages) -> Result:
+def _mended(opened: Session, stages: Stages, working: ExitStack) -> Result:
     """All stages; where a segment turns out corrupt it is unregistered by then, and the stages make its rows again."""
     for left in reversed(range(MOST_CORRUPT)):
         try:
-            with working_on(opened.workspace.state, opened.run):
-                return _all(opened.job, stages)
+            working.enter_context(working_on(opened.workspace.state, opened.run))
+            return _all(opened.job, stages)
         except CorruptSegment as error:
             if not left:
                 raise
@@ -132,9 +151,20 @@ def _all(job: Job, stages: Stages) -> Result:
 
 def _end(opened: Session, status: str, summary: Mapping[str, Any]) -> None:
     if opened.has_run:
-        opened.workspace.runs.finish(opened.run, status, {**summary, "spent": opened.spent.row()})
+        prices = opened.profile.prices
+        currency = {} if prices is None else {"currency": prices.currency}
+        opened.workspace.runs.finish(opened.run, status, {**summary, **currency, "spent": opened.spent.row()})
+
+
+def _status(error: BaseException) -> str:
+    if isinstance(error, LimitReached):
+        return "stopped"
+    return "failed" if isinstance(error, Exception) and not interrupted(error) else "interrupted"
 
 
 def _said(error: BaseException) -> Result:
-    text = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
-    return {"error": text}
+    if isinstance(error, LimitReached):
+        return {"stopped": error.reason, "said": error.message, "next": error.next_command}
+    if isinstance(error, FoundWanting) and error.next_command is not None:
+        return {"error": error.message, "next": error.next_command}
+    return {"error": str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"}

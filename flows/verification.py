@@ -4,11 +4,12 @@ Works from the version's folder alone, without the workspace's segments; writes 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe import Resolved, resolve
+from pipelines.verify.acceptance import PLAIN, Policy, accepted, used
 from storage.errors import RollmillError
 from storage.records import Completion, Decision, Problem, Rollout, Score, Verdict
 from storage.segments.schema import from_table
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from storage.versions import Snapshot, VersionInfo
 
 Pair = tuple[str, str]
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,15 @@ def verify_version(info: "VersionInfo", *, base: Path) -> Verification:
     from storage.versions import load_snapshot
 
     snapshot = load_snapshot(info)
-    rollouts = _rollouts(snapshot)
+    policy, why_not = _policy(snapshot, base)
+    judged = _judged(snapshot)
+    rollouts = _rollouts(snapshot, policy, judged)
     stored = {(d.completion_id, d.problem_id): d for d in from_table("decisions", snapshot.decisions)}
     kept = [r for members in rollouts.values() for r in members if (d := stored.get(_pair(r))) is not None and d.kept]
     differences = {
         "hashes": list(_hashes(info, snapshot)),
-        "decisions": list(_decisions(snapshot, rollouts, stored, base)),
-        "verdicts": list(_verdicts(snapshot, kept, base)),
+        "decisions": [why_not] if why_not else list(_decisions(snapshot, rollouts, stored, base)),
+        "verdicts": list(_verdicts(snapshot, _used(snapshot, policy, kept, judged), base)),
     }
     checked = {"problems": len(rollouts), "decisions": len(stored), "rejudged": len(kept), "hashes": 3}
     return Verification(info.ref, checked, differences)
@@ -66,27 +70,55 @@ def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
         yield f"the index says content_hash {info.content_hash[:16]}, the manifest {recorded['content'][:16]}"
 
 
-def _rollouts(snapshot: "Snapshot") -> dict[str, list[Rollout]]:
-    """Every rollout by problem with its deciding verdict and its scores."""
-    from flows.mill.gather import deciding
+def _policy(snapshot: "Snapshot", base: Path) -> tuple[Policy, str | None]:
+    """The policy that accepted the outcomes, and why it cannot be applied again where it cannot (then the plain one)."""
+    part = snapshot.manifest["recipe"].get("accept") or {"method": PLAIN.name, "options": {}}
+    recorded = snapshot.manifest.get("policy", {"name": PLAIN.name, "version": PLAIN.version})
+    method = _resolved("policy", part, base)
+    if isinstance(method, str):
+        return PLAIN, f"policy {recorded['name']} {recorded['version']} cannot be applied again: {method}"
+    policy: Policy = method.build()
+    if policy.version != recorded["version"]:
+        return PLAIN, f"policy {recorded['name']} {recorded['version']}: installed is {policy.version}"
+    return policy, None
 
-    chain = [(part["name"], part["version"]) for part in snapshot.manifest["verifiers"]]
-    problems: dict[str, Problem] = {row.id: row for row in from_table("problems", snapshot.problems)}
-    completions: dict[str, Completion] = {row.id: row for row in from_table("completions", snapshot.completions)}
-    verdicts: dict[Pair, dict[tuple[str, str], Verdict]] = {}
+
+def _judged(snapshot: "Snapshot") -> dict[Pair, dict[Key, Verdict]]:
+    """Every verdict by what it is about and by who gave it."""
+    verdicts: dict[Pair, dict[Key, Verdict]] = {}
     for verdict in from_table("verdicts", snapshot.verdicts):
         verdicts.setdefault((verdict.completion_id, verdict.problem_id), {})[verdict.verifier, verdict.version] = verdict
+    return verdicts
+
+
+def _chain(snapshot: "Snapshot") -> list[Key]:
+    return [(part["name"], part["version"]) for part in snapshot.manifest["verifiers"]]
+
+
+def _rollouts(
+    snapshot: "Snapshot", policy: Policy, verdicts: Mapping[Pair, Mapping[Key, Verdict]]
+) -> dict[str, list[Rollout]]:
+    """Every rollout by problem with the verdict that counts and its scores."""
+    chain = _chain(snapshot)
+    problems: dict[str, Problem] = {row.id: row for row in from_table("problems", snapshot.problems)}
+    completions: dict[str, Completion] = {row.id: row for row in from_table("completions", snapshot.completions)}
     scores: dict[Pair, list[Score]] = {}
     for score in from_table("scores", snapshot.scores):
         scores.setdefault((score.completion_id, score.problem_id), []).append(score)
+    arm_of = {(d.completion_id, d.problem_id): d.arm for d in from_table("decisions", snapshot.decisions)}
+    places = {arm["name"]: place for place, arm in enumerate(snapshot.manifest["recipe"].get("arms", ()))}
     found: dict[str, list[Rollout]] = {key: [] for key in problems}
     for pair, judged in verdicts.items():
-        verdict = deciding(chain, judged)
+        verdict = accepted(policy, chain, judged)
         if verdict is not None and pair[0] in completions and pair[1] in problems:
-            rollout = Rollout(problems[pair[1]], completions[pair[0]], verdict, tuple(scores.get(pair, ())))
+            arm = arm_of.get(pair, "")
+            rollout = Rollout(
+                problems[pair[1]], completions[pair[0]], verdict, tuple(scores.get(pair, ())), arm, places.get(arm, 0)
+            )
             found[pair[1]].append(rollout)
     return {
-        key: sorted(members, key=lambda r: (r.completion.sample_index, r.completion.id)) for key, members in found.items()
+        key: sorted(members, key=lambda r: (r.place, r.completion.sample_index, r.completion.id))
+        for key, members in found.items()
     }
 
 
@@ -113,11 +145,24 @@ def _decisions(
         yield f"completion {pair[0][:12]}: a decision is recorded, but no verdict that it could follow from"
 
 
-def _verdicts(snapshot: "Snapshot", kept: Sequence[Rollout], base: Path) -> Iterator[str]:
-    """Every kept rollout judged again by the recorded version of the verifier that decided it."""
+def _used(
+    snapshot: "Snapshot", policy: Policy, kept: Sequence[Rollout], judged: Mapping[Pair, Mapping[Key, Verdict]]
+) -> dict[Key, list[Rollout]]:
+    """The kept rollouts with each verdict that they were accepted on, by verifier: of the chain the one that decided."""
+    chain = _chain(snapshot)
+    found: dict[Key, list[Rollout]] = {}
+    for rollout in kept:
+        verdicts = used(policy, chain, judged[_pair(rollout)]) or []
+        for verdict in verdicts[-1:] if policy.lazy else verdicts:
+            found.setdefault((verdict.verifier, verdict.version), []).append(replace(rollout, verdict=verdict))
+    return found
+
+
+def _verdicts(snapshot: "Snapshot", kept: Mapping[Key, Sequence[Rollout]], base: Path) -> Iterator[str]:
+    """Every kept rollout judged again by the recorded versions of the verifiers that it was accepted on."""
     methods = snapshot.manifest["recipe"]["verify"]
     for part, recorded in zip(methods, snapshot.manifest["verifiers"], strict=True):
-        mine = [r for r in kept if (r.verdict.verifier, r.verdict.version) == (recorded["name"], recorded["version"])]
+        mine = kept.get((recorded["name"], recorded["version"]))
         if not mine:
             continue
         method = _resolved("verifier", part, base)

@@ -20,8 +20,12 @@ VERBS = {
     "init": "init",
     "synthesize": "synthesize",
     "import": "import_",
+    "plan": "plan",
     "curate": "curate",
     "select": "select",
+    "reverify": "reverify",
+    "audit": "audit",
+    "review": "review",
     "train": "train",
     "recipe": "recipe",
     "runs": "runs",
@@ -31,6 +35,7 @@ VERBS = {
     "down": "down",
     "dashboard": "dashboard",
     "gc": "gc",
+    "certify": "certify",
     "doctor": "doctor",
 }
 

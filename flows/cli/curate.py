@@ -18,6 +18,18 @@ Direct = Annotated[bool, typer.Option("--direct", help="Run the stages in this p
 KeepGoing = Annotated[
     bool, typer.Option("--keep-going", help="Begin an unfinished run anew under the verifiers and models of today.")
 ]
+Redraw = Annotated[
+    int | None,
+    typer.Option("--redraw", metavar="N", min=0, help="Draw anew in the stream curate-N; the stored completions stay."),
+]
+
+MaxTokens = Annotated[
+    int | None,
+    typer.Option("--max-tokens", metavar="N", min=0, help="Tokens, in and out, that the run may take in all its commands."),
+]
+MaxCost = Annotated[
+    str | None, typer.Option("--max-cost", metavar="X", help="Money that it may cost, in the currency of the prices.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,12 +44,18 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
     profile: ProfilePath = None,
     direct: Direct = False,
     keep_going: KeepGoing = False,
+    redraw: Redraw = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
     """Make a dataset version of a recipe: problems, completions, verdicts, selection, gate, publication.
 
     What is there already is not made again: run it twice and nothing is drawn; kill it and run it again, and it goes on.
+    Completions that another recipe drew are used as they are; --redraw 1 draws another set of its own beside them.
+    A limit (--max-tokens, --max-cost, `limits` in a profile) is never exceeded: drawing ends there with exit status 1, and
+    the same command with a higher one goes on to the same dataset.
 
     Example: rollmill curate recipes/arithmetic.yaml --set budget.options.cap=32
     """
@@ -47,7 +65,8 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
     with Workspace.open() as workspace:
         root = workspace.root
     place = str(profile.resolve()) if profile else None
-    job = Job(str(root), str(recipe.resolve()), tuple(sets or ()), place, keep_going)
+    chosen = (*(sets or ()), *(() if redraw is None else (f"generate.redraw={redraw}",)))
+    job = Job(str(root), str(recipe.resolve()), chosen, place, keep_going, max_tokens, max_cost)
     if dry_run:
         from flows.preview import preview
 

@@ -11,6 +11,7 @@ from storage.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from storage.versions import VersionInfo
+    from storage.versions.why import Why
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 SHOWN = 10
@@ -41,15 +42,25 @@ def list_(*, json: AsJson = False) -> None:
     """
     from storage.versions import versions
     from storage.versions.index import dataset_names
+    from storage.versions.remains import lost_indexes
 
     folder = _datasets()
-    rows = [_row(info) for name in dataset_names(folder) for info in versions(folder, name)]
+    rows: list[dict[str, Any]] = []
+    broken: list[str] = []
+    for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):
+        try:
+            rows += [_row(info) for info in versions(folder, name)]
+        except SetupError as error:  # its own trouble: the others are listed all the same
+            broken.append(str(error))
     if json:
-        return as_json(rows)
-    if not rows:
-        return line("No datasets. Next: rollmill curate recipes/arithmetic.yaml")
-    keys = ("version", "content", "problems", "rollouts", "kept", "tags", "made")
-    return line(columns(keys, [[row[key] for key in keys] for row in rows]))
+        as_json(rows)
+    elif rows:
+        keys = ("version", "content", "problems", "rollouts", "kept", "tags", "made")
+        line(columns(keys, [[row[key] for key in keys] for row in rows]))
+    elif not broken:
+        line("No datasets. Next: rollmill curate recipes/arithmetic.yaml")
+    if broken:
+        raise FoundWanting("\n".join(broken))
 
 
 def show(reference: Ref, *, json: AsJson = False) -> None:
@@ -159,21 +170,35 @@ def export(
 
 
 def why(
-    reference: Ref,
+    reference: Annotated[str, typer.Argument(metavar="DATASET|RUN", help="As elsewhere, or the id of a run.")],
     identity: Annotated[str, typer.Argument(metavar="ID", help="The first digits of a completion's or problem's id.")],
     *,
     json: AsJson = False,
 ) -> None:
     """Everything a version knows of one completion or problem: prompt, seed, verdicts, decision, versions.
 
+    Of a run, or of a dataset that has no version yet, the same from its plan: what the gate held back can be looked into.
+
     Example: rollmill dataset why arithmetic 3f9a0c1d
     """
     from flows.cli.why import described
+
+    found = _why(reference, identity)
+    return as_json(found.json()) if json else line(described(found))
+
+
+def _why(reference: str, identity: str) -> "Why":
+    from storage.queries import Reader
+    from storage.queries.why import run_of, why_in_run
     from storage.versions import resolve
+    from storage.versions.index import dataset_names
     from storage.versions.why import why as look_up
 
-    found = look_up(resolve(_datasets(), reference), identity)
-    return as_json(found.json()) if json else line(described(found))
+    with Reader.open() as reader:
+        run = None if reference.partition("@")[0] in dataset_names(reader.datasets) else run_of(reader, reference)
+        if run is not None:
+            return why_in_run(reader, run, identity)
+        return look_up(resolve(reader.datasets, reference), identity)
 
 
 def _nothing_after(newest: "VersionInfo", others: list[str]) -> SetupError:

@@ -1,4 +1,4 @@
-"""`rollmill dataset tag|untag|yank|unyank|rebase`: what people say about versions afterwards. Changes index.json only."""
+"""`rollmill dataset tag|untag|yank|unyank|rebase|rebuild-index`: what is said of versions later, in index.json only."""
 
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ def register(group: typer.Typer) -> None:
     """Add the verbs to `dataset`."""
     for verb in (tag, untag, yank, unyank, rebase):
         group.command(verb.__name__)(verb)
+    group.command("rebuild-index")(rebuild_index)
 
 
 def tag(
@@ -95,6 +96,35 @@ def rebase(
     for old, new in done.renamed.items():
         line(f"{old} is now {new}")
     return line(done.git_add or "Settled.")
+
+
+def rebuild_index(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's bare name.")],
+    *,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Write the lost index.json of a dataset again, from the manifests of its versions; sign-offs do not come back.
+
+    Where git has the file, `git checkout` is better.
+
+    Example: rollmill dataset rebuild-index arithmetic --dry-run
+    """
+    from storage.versions.rebuild import rebuild_index as rebuild
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        done = rebuild(workspace, name, dry_run=dry_run)
+    if json:
+        folders = [entry.folder for entry in done.index.versions]
+        return as_json({"dataset": name, "versions": folders, "left_out": list(done.left_out), "dry_run": dry_run})
+    for entry in done.index.versions:
+        line(f"{entry.folder}  {entry.rows:,} rollouts, {entry.kept:,} kept, {entry.created_at}")
+    for folder in done.left_out:
+        line(f"{folder}  left out: its manifest is not here")
+    if dry_run:
+        return line("Nothing was written (--dry-run).")
+    return line(f"Next: rollmill dataset verify {name}, then git add the dataset's index.json")
 
 
 def _mark(reference: str, change: Any, said: str, *, dry_run: bool, json: bool) -> None:

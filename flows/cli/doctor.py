@@ -1,6 +1,7 @@
 """`rollmill doctor`: whether environment, workspace, segments and versions are sound. Knows printing only."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Read sizes only, no checksums and no content hashes.")] = False,
+    profile: Annotated[Path | None, typer.Option("--profile", help="Look at this profile's servers too.")] = None,
     json: AsJson = False,
 ) -> None:
     """Look everything over; exit status 1 when something is not sound.
@@ -24,10 +26,11 @@ def doctor(
     Example: rollmill doctor
     """
     from flows.health import examine
+    from flows.recipe import load_profile
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        findings = list(examine(workspace, deep=not quick))
+        findings = list(examine(workspace, deep=not quick, profile=load_profile(profile)))
     bad = [finding for finding in findings if not finding.ok]
     if json:
         as_json({"ok": not bad, "findings": [asdict(finding) for finding in findings]})

@@ -122,5 +122,6 @@ def _next(report: ImportReport) -> str:
     problems = report.name if report.problems.new or report.problems.already else report.of
     return (
         "Next: rollmill curate RECIPE, where the recipe has "
-        f"problems: {{imported: {problems}}} and generate: {{engine: imported}}"
+        f"problems: {{imported: {problems}}} and generate: {{engine: imported, imports: [{report.name}]}} "
+        "(without imports it takes every imported rollout of these problems)"
     )

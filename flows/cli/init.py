@@ -9,7 +9,7 @@ import typer
 from flows.cli.output import AsJson, DryRun, as_json, line
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SHIPPED = ("recipes/arithmetic.yaml", "recipes/imported.yaml", "profiles/local.yaml")
+SHIPPED = ("recipes/arithmetic.yaml", "recipes/imported.yaml", "recipes/code.yaml", "profiles/local.yaml")
 
 
 def register(app: typer.Typer) -> None:

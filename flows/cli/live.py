@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LINE_SECONDS = 10.0
 SHOWN = {
     "synthesize": "problems",
+    "serve": "server",
     "draw": "draw",
     "verify": "judge",
     "decide": "select",
@@ -58,13 +59,17 @@ def describe(stage: Stage) -> str:
     parts = [f"stage={stage.name}", f"done={stage.done}", f"total={stage.total}", f"seconds={stage.seconds:.1f}"]
     if "round" in stage.detail:
         parts.insert(1, f"round={stage.detail['round']}")
+    if "state" in stage.detail:
+        parts.append(f"state={stage.detail['state']}")
     if stage.tokens:
         parts.append(f"tokens={stage.tokens}")
+    if stage.name == "verify" and stage.here:
+        parts.append(f"correct={stage.correct / stage.here:.3f}")
     return " ".join(parts)
 
 
 class Bars:
-    """A bar for each stage that has begun, with rows and tokens a second and the time left of what is planned."""
+    """A bar for each stage that has begun: rows and tokens a second, share correct so far, time left of what is planned."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -91,11 +96,13 @@ class Bars:
 def _note(stage: Stage) -> str:
     """Round, rate, tokens a second and seconds left, as far as they say something."""
     parts = [f"round {stage.detail['round']}"] if "round" in stage.detail else []
+    parts += [f"{stage.detail[key]}" for key in ("state", "said") if key in stage.detail]
     if stage.detail.get("waiting"):
         parts.append("waiting for another command's batch")
-    if stage.name in ("draw", "verify") and stage.seconds > 0 and stage.done:
+    if stage.name in ("draw", "verify") and stage.rate > 0:
         parts.append(f"{stage.rate:,.0f}/s")
         left = (stage.total - stage.done) / stage.rate
         parts += [f"{stage.tokens / stage.seconds:,.0f} tokens/s"] if stage.tokens else []
+        parts += [f"{stage.correct / stage.here:.0%} correct"] if stage.name == "verify" and stage.here else []
         parts += [f"{left:.0f} s left"] if left >= 1 else []
     return " · ".join(parts)

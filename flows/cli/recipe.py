@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.output import AsJson, as_json, line
+from flows.cli.output import AsJson, as_json, line, note
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 Sets = Annotated[
@@ -23,15 +23,21 @@ def register(app: typer.Typer) -> None:
 
 
 def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
-    """Say whether the recipe can run: keys, method names, options and values.
+    """Say whether the recipe can run here: keys, names, options and values, its model, imported sets, files and sandbox.
 
     Example: rollmill recipe check recipes/arithmetic.yaml --set budget.options.cap=32
     """
     from flows.recipe import load_recipe
 
     loaded = load_recipe(recipe, sets=sets or ())
+
+    from flows.checking import check_recipe
+
+    notes = check_recipe(loaded)
     if json:
-        return as_json({"recipe": loaded.recipe.name, "recipe_hash": loaded.recipe_hash, "ok": True})
+        return as_json({"recipe": loaded.recipe.name, "recipe_hash": loaded.recipe_hash, "ok": True, "notes": notes})
+    for text in notes:
+        note(f"{recipe}: {text}")
     return line(f"{recipe} is sound. recipe_hash {loaded.recipe_hash[:16]}. Next: rollmill curate {recipe}")
 
 
@@ -46,6 +52,6 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
 
     loaded = load_recipe(recipe, sets=sets or ())
     if json:
-        return as_json({"recipe_hash": loaded.recipe_hash, "recipe": loaded.canonical()})
+        return as_json({"recipe_hash": loaded.recipe_hash, "recipe": loaded.shown()})
     line(f"# recipe_hash: {loaded.recipe_hash}")
-    return line(yaml.safe_dump(loaded.canonical(), sort_keys=False, allow_unicode=True).rstrip())
+    return line(yaml.safe_dump(loaded.shown(), sort_keys=False, allow_unicode=True).rstrip())

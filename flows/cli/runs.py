@@ -1,12 +1,18 @@
-"""`rollmill runs list|show|watch|resume|cancel`: what the ledger says of runs, and which processes work on them."""
+"""`rollmill runs list|show|cost|watch|resume|cancel`: what the ledger says of runs, and which processes work on them."""
 
 import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.curate import MaxCost, MaxTokens
+from flows.cli.forecast_lines import forecast_lines
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.runs_cost import cost
+from flows.cli.runs_queue import queue, rule_lines
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
@@ -20,7 +26,16 @@ WATCH_SECONDS = 0.5
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     group = typer.Typer(no_args_is_help=True, help="See, resume and cancel runs.", rich_markup_mode=None)
-    for name, verb in (("list", list_), ("show", show), ("watch", watch), ("resume", resume), ("cancel", cancel)):
+    verbs: dict[str, Callable[..., None]] = {
+        "list": list_,
+        "show": show,
+        "cost": cost,
+        "queue": queue,
+        "watch": watch,
+        "resume": resume,
+        "cancel": cancel,
+    }
+    for name, verb in verbs.items():
         group.command(name)(verb)
     app.add_typer(group, name="runs")
 
@@ -47,17 +62,37 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
 
     Example: rollmill runs show arithmetic-3f9a0c1d
     """
+    from flows.mill.funnel import origins_of
+    from pipelines.stats.rule_error import given_up
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         found = _find(workspace, run)
         row = {**_row(workspace, found), "stages": _stages(workspace, found.id), "summary": found.summary}
-        row["rounds"] = sum(map(bool, workspace.runs.plans(found.id)))
+        plans = workspace.runs.plans(found.id)
+        row["rounds"] = sum(map(bool, plans))
+        row["completions"] = origins_of(workspace, found.id, plans)
+        row["arms"] = _arms(workspace, found)
+        row["given_up"] = given_up((stop.problem_id, stop.reason) for stop in workspace.runs.stops(found.id)).row()
+        row["attempts"] = [asdict(tried) for tried in workspace.attempts.of(found.id)]
+        row["forecast"] = _forecast(workspace, found.id)
     if json:
         return as_json(row)
     line(f"{row['run']}: {row['status']}, {row['rounds']} rounds, started {row['started']}")
     cells = [[s["stage"], s["done"], s["total"], s["tokens"], s["seconds"]] for s in row["stages"]]
     line(columns(["stage", "done", "total", "tokens", "seconds"], cells))
+    line(f"\n{_origins(found, row['completions'])}")
+    if row["arms"]:
+        line("\n" + columns(list(row["arms"][0]), [list(one.values()) for one in row["arms"]]))
+    for text in rule_lines(row["given_up"]):
+        line(text)
+    if row["attempts"]:
+        tried = [[one["replica"], one["outcome"], one["count"], round(one["seconds"], 1)] for one in row["attempts"]]
+        line("\n" + columns(["server", "attempts", "count", "seconds"], tried))
+    if row["forecast"]:
+        line("\n" + "\n".join(forecast_lines(row["forecast"])))
+    if "said" in found.summary and found.status == "stopped":
+        line(f"\n{found.summary['said']}")
     if "error" in found.summary:
         line(f"\n{found.summary['error']}")
     return line(f"\nNext: {_next(row)}")
@@ -84,10 +119,17 @@ def watch(run: RunName = None) -> None:
     line(f"{row['run']}: {row['status']}. Next: {_next(row)}")
 
 
-def resume(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Go on with a run that was interrupted or failed.
+def resume(
+    run: RunName = None,
+    *,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Go on with a run that was interrupted, failed or reached a limit.
 
-    Example: rollmill runs resume arithmetic-3f9a0c1d
+    Example: rollmill runs resume arithmetic-3f9a0c1d --max-tokens 9000000
     """
     from flows.cli.curate import run_job
     from flows.cli.summary import summary
@@ -98,6 +140,10 @@ def resume(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False
     with Workspace.open() as workspace:
         found, root = _find(workspace, run), workspace.root
     job = Job.of(found.recipe["job"])
+    if "pilot" in found.recipe:
+        raise SetupError(f"{found.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
+    tokens, money = max_tokens if max_tokens is not None else job.max_tokens, max_cost or job.max_cost
+    job = replace(job, max_tokens=tokens, max_cost=money)
     if load_recipe(Path(job.recipe), sets=job.sets).recipe_hash != found.recipe_hash:
         raise SetupError(
             f"{job.recipe} has changed since run {found.id} began.", next_command=f"{job.command} (another run)"
@@ -148,16 +194,44 @@ def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     from flows.commands import workers_of
 
     verify = next((s for s in workspace.runs.progress_of(run.id) if s.stage == "verify"), None)
-    killed = run.status == "running" and not workers_of(workspace.state).get(run.id)
+    idle = run.status == "running" and not workers_of(workspace.state).get(run.id)
+    run = workspace.runs.get(run.id) if idle else run  # it may have ended since it was read
+    killed = idle and run.status == "running"
     return {
         "run": run.id,
-        "status": "killed" if killed else run.status,
+        "status": "killed" if killed else run.state,
         "started": run.started_at.isoformat(sep=" ", timespec="seconds"),
         "finished": run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else None,
         "dataset": run.recipe.get("dataset", run.name),
         "judged": verify.done if verify else 0,
         "planned": verify.total if verify else 0,
+        "next": run.summary.get("next"),
     }
+
+
+def _arms(workspace: "Workspace", run: "Run") -> list[dict[str, Any]]:
+    """What each arm of the recipe was asked for; none where it has one way of generating."""
+    from storage.queries import Reader, run_scope
+    from storage.queries.arms import arm_counts
+
+    return [asdict(one) for one in arm_counts(run_scope(Reader(workspace), run.id))] if run.recipe.get("arms") else []
+
+
+def _origins(run: "Run", counts: dict[str, int]) -> str:
+    """Where a run's completions come from: a completion is drawn once, by whichever run asks first."""
+    elsewhere = "imported" if run.recipe.get("generate", {}).get("engine") == "imported" else "drawn by other runs"
+    return (
+        f"{counts['planned']:,} completions planned so far: {counts['drawn']:,} drawn by this run, "
+        f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw"
+    )
+
+
+def _forecast(workspace: "Workspace", run: str) -> dict[str, Any] | None:
+    """The scored forecast of a run."""
+    from flows.forecasts import shown
+
+    made = workspace.forecasts.of_run(run)
+    return None if made is None else shown(made)
 
 
 def _stages(workspace: "Workspace", run: str) -> list[dict[str, Any]]:
@@ -176,6 +250,9 @@ def _shown_stages(workspace: "Workspace", run: str) -> list[Any]:
 
 
 def _next(row: dict[str, Any]) -> str:
+    said = row.get("next")
+    if said is not None and row["status"] not in ("running", "killed"):
+        return str(said)
     if row["status"] == "done":
         return f"rollmill dataset show {row['dataset']}"
     return f"rollmill runs {'watch' if row['status'] == 'running' else 'resume'} {row['run']}"

@@ -1,11 +1,14 @@
 """The page a finished curation prints: funnel, pass rate by level, cost, where it lies and what to type next. Pure text."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
+
+from flows.cli.forecast_lines import forecast_lines
+from flows.cli.runs_queue import rule_lines
 
 BAR = 20
 OUTCOMES = ("correct", "incorrect", "unparsed", "undecided")
@@ -15,8 +18,10 @@ def summary(outcome: Mapping[str, Any], root: Path) -> str:
     """The whole page; paths are relative to the workspace where they lie in it."""
     parts = [
         _title(outcome),
-        _funnel(outcome["funnel"], outcome["spent"]),
+        _funnel(outcome["funnel"], outcome["spent"], outcome.get("imports"), outcome.get("reused", 0)),
         _levels(outcome["metrics"]),
+        _arms(outcome.get("arms", [])),
+        forecast_lines(outcome["forecast"]) if outcome.get("forecast") else [],
         _ending(outcome, root),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
@@ -24,7 +29,9 @@ def summary(outcome: Mapping[str, Any], root: Path) -> str:
 
 def _title(outcome: Mapping[str, Any]) -> list[str]:
     spent, ref = outcome["spent"], f"{outcome['dataset']}@v{outcome['version']}"
-    drawn = f"{spent['drawn']:,} completions drawn, {spent['tokens']:,} tokens" if spent["drawn"] else "nothing was drawn"
+    money = f", {spent['cost']:,.4f} {outcome['currency']}" if outcome.get("currency") else ""
+    drawn = f"{spent['drawn']:,} completions drawn, {spent['tokens']:,} tokens{money}"
+    drawn = drawn if spent["drawn"] else "nothing was drawn"
     state = "published" if outcome["created"] else "already has this content: no new version"
     return [
         typer.style(f"{outcome['recipe']}: {ref} ({outcome['content_hash'][:8]}) {state}", bold=True),
@@ -32,21 +39,42 @@ def _title(outcome: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _funnel(funnel: Mapping[str, Any], spent: Mapping[str, Any]) -> list[str]:
+def _funnel(funnel: Mapping[str, Any], spent: Mapping[str, Any], imports: Sequence[str] | None, reused: int) -> list[str]:
     drawn = funnel["drawn"]
+    others = f", {reused:,} of them drawn by other runs" if reused and imports is None else ""
     made = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
     dropped = " · ".join(f"{reason} {count:,}" for reason, count in _largest_first(funnel["dropped"]))
     lines = [
         f"  problems     {funnel['problems']:>9,}{made}",
         f"  completions  {drawn:>9,}   in {_plural(spent['rounds'], 'round')}: {spent['drawn']:,} drawn now, "
-        f"{drawn - spent['drawn']:,} there before",
+        f"{drawn - spent['drawn']:,} there before{others}",
         *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
         f"  kept         {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}",
         f"  dropped      {drawn - funnel['kept']:>9,}   {dropped}",
     ]
+    lines += [f"  taken        {taken(imports)}"] if imports is not None else []
     stops = " · ".join(f"{reason} {count:,}" for reason, count in _largest_first(funnel["stops"]))
     solved = f"  solved       {funnel['problems_solved']:>9,}   of {funnel['problems']:,} problems"
-    return [*lines, f"{solved}; drawing stopped by {stops}" if stops else solved]
+    lines.append(f"{solved}; drawing stopped by {stops}" if stops else solved)
+    rule = rule_lines(funnel["given_up"]) if "given_up" in funnel else []
+    lines += [f"  hopeless     {text}" for text in rule]
+    return [*lines, *([f"  frontier     {_frontier(funnel['frontier'])}"] if "frontier" in funnel else [])]
+
+
+def _frontier(found: Mapping[str, Any]) -> str:
+    """Up to which level the model passes, with its interval; level `none` is below the first."""
+    interval = f"{found['confidence']:.0%} interval {found['low']} to {found['high']}"
+    return (
+        f"pass rate at least {found['value']:g} up to level {found['frontier']} ({interval}), found with "
+        f"{found['drawn']:,} draws; rates rise with the level by {found['violation']:.2f} at most"
+    )
+
+
+def taken(imports: Sequence[str]) -> str:
+    """Which imported rollouts an imported recipe takes."""
+    if imports:
+        return f"the rollouts imported as {', '.join(imports)}"
+    return "every imported rollout of these problems; generate.imports: [NAME] takes only those imported as NAME"
 
 
 def _levels(metrics: Mapping[str, Any]) -> list[str]:
@@ -58,10 +86,24 @@ def _levels(metrics: Mapping[str, Any]) -> list[str]:
         bar = "█" * round((row["pass_rate"] or 0) * BAR)
         lines.append(f"  {level:>5}  {rate}  {row['problems']:>8,}  {unsolved:>8,} {kept}  {bar}".rstrip())
     what = "all completions" if metrics["prefix"] is None else f"the first {metrics['prefix']} completions"
+    what += f" on arm {metrics['arm']}" if "arm" in metrics else ""
     lines.append(
         f"  Rates: {what} of each problem, fixed before any verdict; intervals over templates, or problems without one."
     )
+    if "path_counting" in metrics:
+        counted = {**metrics["path_counting"]["levels"], "all": metrics["path_counting"]["overall"]}
+        lines.append("  By path counting over all draws, which the stopping rule does not bias:")
+        lines += [f"  {level:>5}  {_rate(row)}".rstrip() for level, row in counted.items()]
     return lines
+
+
+def _arms(arms: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each arm did, and its own rate over the problems that were routed to it."""
+    lines = ["  arm               problems  completions  correct   kept     tokens  pass rate  95% interval"]
+    for arm in arms:
+        drawn = f"{arm['problems']:>8,}  {arm['drawn']:>11,}  {arm['correct']:>7,} {arm['kept']:>6,}"
+        lines.append(f"  {arm['name']:<16}  {drawn} {arm['tokens_out']:>10,}  {_rate(arm['rates'])}".rstrip())
+    return lines if arms else []
 
 
 def _rate(row: Mapping[str, Any]) -> str:

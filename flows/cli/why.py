@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from storage.queries.evidence import brief, evidence_lines
+
 if TYPE_CHECKING:
     from storage.versions.why import Why
 
@@ -22,7 +24,7 @@ def described(found: "Why") -> str:
         lines += ["", *_rollout(found, rollout)]
     if len(found.rollouts) > MOST:
         lines.append(f"\n{len(found.rollouts) - MOST} more rollouts; --json shows all.")
-    lines += ["", "in versions"]
+    lines += ["", "in versions" if found.versions else "in no published version"]
     lines += [f"  {m.version}: kept {m.kept}, dropped {m.dropped} ({', '.join(m.reasons)})" for m in found.versions]
     return "\n".join(lines)
 
@@ -31,7 +33,7 @@ def _rollout(found: "Why", rollout: Mapping[str, Any]) -> list[str]:
     made = f"model {rollout['model']} ({str(rollout['model_digest'])[:12]}), seed {rollout['seed']}"
     lines = [
         f"completion {rollout['id']}",
-        f"  {made}, sample {rollout['sample_index']}, {rollout['finish_reason']}",
+        f"  {made}, {_arm(found, rollout)}sample {rollout['sample_index']}, {rollout['finish_reason']}",
         _inert(rollout["text"], "  | "),
     ]
     for verdict in found.verdicts:
@@ -39,13 +41,21 @@ def _rollout(found: "Why", rollout: Mapping[str, Any]) -> list[str]:
             cause = f", cause {verdict['cause']}" if verdict.get("cause") else ""
             lines.append(
                 f"  verdict  {verdict['outcome']} by {verdict['verifier']} {verdict['version']} "
-                f"(rule {verdict['rule']}{cause}), extracted {_inert(str(verdict['extracted']))}"
+                f"(rule {verdict['rule']}{cause}), extracted {_inert(brief(verdict['extracted']))}"
             )
+            lines += [_inert(told, "    ") for told in evidence_lines(verdict.get("evidence"))]
     for decision in found.decisions:
         if decision["completion_id"] == rollout["id"]:
             kept = "kept" if decision["kept"] else f"dropped: {decision['reason']}"
-            lines.append(f"  decision {kept} by {decision['selector']} {decision['version']}")
+            accepted = f"{decision['outcome']} by {decision['verifier']} {decision['verifier_version']}"
+            lines.append(f"  decision {kept} by {decision['selector']} {decision['version']}, accepted {accepted}")
     return lines
+
+
+def _arm(found: "Why", rollout: Mapping[str, Any]) -> str:
+    """The arm that drew it; nothing where the recipe had one way of generating."""
+    arms = {key: None for one in found.arms if one["completion_id"] == rollout["id"] for key in [one["arm"]] if key}
+    return "".join(f"arm {arm}, " for arm in arms)
 
 
 def _inert(text: str, prefix: str = "") -> str:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from flows.mill.gather import CHUNK, Pair, deciding, pair_of, verdicts_by_pair
+from flows.mill.gather import CHUNK, Pair, pair_of, verdicts_by_pair
 from flows.mill.spec import MillSpec
+from pipelines.verify.acceptance import lacking
 from storage.ids import digest128
 from storage.ledger.leases import Lease
 from storage.records import Completion, PlanRow, Verdict
@@ -16,12 +17,17 @@ Known = Mapping[tuple[str, str], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A fixed chunk of a plan. `id` names it for leases and the spool, whichever of its rows are missing."""
+    """A fixed chunk of a plan, of one arm. `id` names it for leases and the spool, whichever of its rows are missing."""
 
     round: int
     number: int
     rows: tuple[PlanRow, ...]
     id: str
+
+    @property
+    def arm(self) -> str:
+        """The arm that draws it."""
+        return self.rows[0].arm
 
     @property
     def completion_ids(self) -> list[str]:
@@ -74,8 +80,14 @@ def _lacks(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> Iterator[
     rows = [row for batch in batches for row in batch.rows]
     present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
     verdicts = verdicts_by_pair(ws, spec, [pair_of(row) for row in rows])
+    chain, policies = spec.chain(), spec.policies()
+
+    def judged(row: PlanRow) -> bool:
+        said = verdicts.get(pair_of(row), {})
+        return not any(lacking(policy, chain, said) for policy in policies)
+
     for batch in batches:
-        unjudged = tuple(row for row in batch.rows if deciding(spec.chain(), verdicts.get(pair_of(row), {})) is None)
+        unjudged = tuple(row for row in batch.rows if not judged(row))
         yield Lack(
             missing=tuple(cid for cid in batch.completion_ids if cid not in present),
             unjudged=unjudged,

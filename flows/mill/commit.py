@@ -7,17 +7,22 @@ thread, so an interrupt from the keyboard arrives where nothing is half written.
 import queue
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from flows.mill.batches import OpenBatch
+from flows.mill.charges import charge_of, paying, priced
 from flows.mill.draw import Drawer, completions_key
-from flows.mill.gather import completions_by_id, pair_of
+from flows.mill.gather import Pair, completions_by_id, pair_of
 from flows.mill.keeper import Keeper
 from flows.mill.line import Clock, DrawingOver, Drawn, Item, Judged, Line
+from flows.mill.remembering import remember
 from flows.mill.spec import Event, EventKind, MillSpec
+from pipelines.verify.acceptance import accepted
 from storage.ids import digest128
-from storage.records import Completion, PlanRow, Verdict
+from storage.records import Completion, Outcome, PlanRow, Verdict
 from storage.segments.keys import SegmentKey
 from storage.segments.schema import Record
+from storage.spending import Charge, sums_of
 from storage.workspace import Workspace
 
 Segment = tuple[SegmentKey, Sequence[Record]]
@@ -31,7 +36,9 @@ class Counts:
     drawn: int = 0
     redundant: int = 0
     judged: int = 0
+    correct: int = 0
     tokens: int = 0
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +104,35 @@ class Committer:
         """Commit everything that is at hand in one transaction, then send each batch on its way."""
         work = [(item, self._segments(item)) for item in items if isinstance(item, Drawn | Judged)]
         segments = [segment for _, parts in work for segment in parts]
-        commits = iter(self._ws.segments.commit_many(segments, run=self._spec.run) if segments else [])
+        also = paying(self._ws, self._spec.run, [self._charge(item, part) for item, parts in work for part in parts])
+        commits = iter(self._ws.segments.commit_many(segments, run=self._spec.run, also=also) if segments else [])
         for item, parts in work:
             made = [next(commits) for _ in parts]
             redundant = any(commit.redundant for commit in made)
             if isinstance(item, Drawn):
                 self._after_drawn(item, redundant=redundant)
             else:
-                self._after_judged(item)
+                self._after_judged(item, redundant=redundant)
         if work:
             self._progress()
 
+    def _charge(self, item: Drawn | Judged, part: Segment) -> Charge | None:
+        return charge_of(self._spec, item.open, cast("Sequence[Completion]", part[1])) if isinstance(item, Drawn) else None
+
     def _segments(self, item: Drawn | Judged) -> list[Segment]:
         if isinstance(item, Judged):
-            return _verdict_segments(item.verdicts)
-        records = [record for cid in item.open.lack.missing if (record := item.open.completions.get(cid)) is not None]
-        return [(completions_key(self._spec, [record.id for record in records]), records)]
+            return verdict_segments(item.verdicts)
+        found = [record for cid in item.open.lack.missing if (record := item.open.completions.get(cid)) is not None]
+        records = priced(self._spec.prices, found)
+        return [(completions_key(self._spec, item.open.batch.arm, [record.id for record in records]), records)]
 
     def _after_drawn(self, item: Drawn, *, redundant: bool) -> None:
         opened = item.open
         missing = opened.lack.missing
         records = [opened.completions[cid] for cid in missing if cid in opened.completions]
         self._drawer.in_flight.difference_update(missing)
-        if item.whole and self._spec.engine().spooled:
+        self._drawer.purse.committed(opened)
+        if item.whole and self._spec.engine(opened.batch.arm).spooled:
             self._ws.spool(opened.batch.id).discard()
         if redundant:  # another command was first, and its texts are the ones that exist
             opened.completions = completions_by_id(self._ws, missing)
@@ -132,23 +145,38 @@ class Committer:
         self.counts.drawn += 0 if redundant else len(records)
         self.counts.redundant += len(records) if redundant else 0
         self.counts.tokens += sum(record.tokens_out or 0 for record in records)
+        self.counts.units += sums_of(priced(self._spec.prices, records)).units
         self._drawn += len(records)
-        self._tell("drawn", self._drawn)
+        self._tell("drawn", self._drawn, self._drawn - self._scope.drawn_before)
 
-    def _after_judged(self, item: Judged) -> None:
+    def _after_judged(self, item: Judged, *, redundant: bool) -> None:
         self.counts.judged += len({(verdict.completion_id, verdict.problem_id) for verdict in item.verdicts})
         self._close(item.open)
         self._judged += len({pair_of(row) for row in item.open.lack.unjudged})
-        self._tell("verified", self._judged)
+        outcomes = self._outcomes(item)
+        self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
+        if not redundant:  # another command's verdicts are the ones that count: they are read when they are needed
+            remember(self._spec, item.open.completions, outcomes)
+        self._tell("verified", self._judged, self._judged - self._scope.judged_before)
 
     def _close(self, opened: OpenBatch) -> None:
         self._keeper.release(opened.lease)
         self._closed += 1
         self._line.unjudged.release()
 
-    def _tell(self, kind: EventKind, done: int) -> None:
-        scope = self._scope
-        self._spec.tell(Event(kind, scope.round, done, scope.planned, self.counts.tokens, self._clock.seconds))
+    def _outcomes(self, item: Judged) -> dict[Pair, Outcome]:
+        """The outcomes of the newly judged rows, as the budget counts."""
+        said = {pair: dict(known) for pair, known in item.open.lack.known.items()}
+        for verdict in item.verdicts:
+            pair = (verdict.completion_id, verdict.problem_id)
+            said.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
+        chain, policy = self._spec.chain(), self._spec.planning
+        found = {pair: accepted(policy, chain, verdicts) for pair, verdicts in said.items()}
+        return {pair: verdict.outcome for pair, verdict in found.items() if verdict is not None}
+
+    def _tell(self, kind: EventKind, done: int, here: int) -> None:
+        scope, counts, seconds = self._scope, self.counts, self._clock.seconds
+        self._spec.tell(Event(kind, scope.round, done, scope.planned, counts.tokens, seconds, here, counts.correct))
 
     def _progress(self) -> None:
         if self._clock.seconds - self._last_progress >= PROGRESS_SECONDS:
@@ -161,19 +189,22 @@ class Committer:
         """
         self._last_progress = self._clock.seconds
         scope = self._scope
+        made = {"draw": self.counts.drawn, "verify": self.counts.judged}
         for stage, done in (("draw", self._drawn), ("verify", self._judged)):
+            before = self._before.get(stage)
             self._ws.runs.progress(
                 self._spec.run,
                 stage,
                 done=scope.before + done,
                 total=scope.before + scope.planned,
-                tokens=self.counts.tokens + (self._before[stage].tokens if stage in self._before else 0),
-                seconds=self._clock.seconds + (self._before[stage].seconds if stage in self._before else 0.0),
-                detail={"round": scope.round},
+                tokens=self.counts.tokens + (before.tokens if before else 0),
+                seconds=self._clock.seconds + (before.seconds if before else 0.0),
+                detail={"round": scope.round, "made": made[stage] + (before.detail.get("made", 0) if before else 0)},
             )
 
 
-def _verdict_segments(verdicts: Sequence[Verdict]) -> list[Segment]:
+def verdict_segments(verdicts: Sequence[Verdict]) -> list[Segment]:
+    """One segment per verifier and version, its id made of what it judged."""
     by_verifier: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         by_verifier.setdefault((verdict.verifier, verdict.version), []).append(verdict)

@@ -4,16 +4,16 @@ The key of the decisions is a digest of the plan, the deciding verdicts and the 
 commits nothing, and what would decide otherwise has another key.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
-from flows.mill.funnel import Funnel, funnel_of
-from flows.mill.gather import rollouts_of
+from flows.mill.funnel import Counts, Funnel, funnel_of
+from flows.mill.gather import rollouts_by_problem
 from flows.mill.plan import read_plans
 from flows.mill.spec import MillSpec
-from storage.ids import digest128
-from storage.records import Decision, Rollout, Score
+from storage.ids import ListDigest, digest128
+from storage.records import Decision, PlanRow, Rollout, Score
 from storage.segments.keys import SegmentKey
 from storage.segments.schema import Record
 from storage.workspace import Workspace
@@ -21,31 +21,62 @@ from storage.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class DecisionReport:
-    """All decisions of a run with what they rest on, by problem id and plan. `created`: none were stored before."""
+    """All decisions of a run with the scores they rest on, by problem id and plan. `created`: none were stored before."""
 
     run: str
     batch_id: str
     created: bool
-    rollouts: Mapping[str, Sequence[Rollout]]
     decisions: Sequence[Decision]
     scores: Sequence[Score]
     funnel: Funnel
 
 
 def decide(ws: Workspace, spec: MillSpec) -> DecisionReport:
-    """Score, select, commit and count. RuntimeError where a planned row is not judged yet."""
-    rows = [row for plan in read_plans(ws, spec.run) for row in plan]
-    judged = rollouts_of(ws, spec, rows)
-    scores = list(_scores(spec, judged))
-    rollouts = _with_scores(judged, scores)
-    decisions = [decision for problem_id in sorted(rollouts) for decision in _select(spec, rollouts[problem_id])]
-    batch_id = _batch_id(spec, rollouts)
+    """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
+    rows = [row for plan in _plans(ws, spec) for row in plan]
+    made, counts = _Made(), Counts()
+    for problem_id, judged in rollouts_by_problem(ws, spec, rows):
+        rollouts = made.scored(spec, judged)
+        decisions = _select(spec, rollouts)
+        made.decisions += decisions
+        for r in rollouts:
+            made.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
+        counts.add(rollouts, decisions)
+    batch_id = made.deciding.end(spec.selector.name, options_of(spec.selector))
     key = SegmentKey("decisions", spec.run, spec.selector.version, batch_id)
-    items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, decisions), *_score_segments(scores)]
-    commits = ws.segments.commit_many(items, run=spec.run) if decisions else []
-    funnel = funnel_of(ws, spec, rollouts, decisions)
+    items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, made.decisions), *_score_segments(made.scores)]
+    commits = ws.segments.commit_many(items, run=spec.run) if made.decisions else []
     created = bool(commits) and not commits[0].redundant
-    return DecisionReport(spec.run, batch_id, created, rollouts, decisions, scores, funnel)
+    funnel = funnel_of(ws, spec, counts)
+    scores = [score for members in made.scores for score in members]
+    return DecisionReport(spec.run, batch_id, created, made.decisions, scores, funnel)
+
+
+def _plans(ws: Workspace, spec: MillSpec) -> Sequence[Sequence[PlanRow]]:
+    """The committed plans; those read before, where they come to the end of drawing."""
+    return spec.plans if spec.plans and not spec.plans[-1] else read_plans(ws, spec.run)
+
+
+@dataclass(slots=True)
+class _Made:
+    """What is kept of each problem: decisions, what they rest on, and the scores of each scorer; no text."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    deciding: ListDigest = field(default_factory=lambda: ListDigest("decisions"))
+    scores: list[list[Score]] = field(default_factory=list)
+
+    def scored(self, spec: MillSpec, rollouts: Sequence[Rollout]) -> Sequence[Rollout]:
+        """The rollouts of one problem with their scores."""
+        if not spec.scorers:
+            return rollouts
+        self.scores = self.scores or [[] for _ in spec.scorers]
+        by_completion: dict[str, list[Score]] = {}
+        for scorer, known in zip(spec.scorers, self.scores, strict=True):
+            fresh = list(scorer.score(rollouts[0].problem, [rollout.completion for rollout in rollouts]))
+            known.extend(fresh)
+            for score in fresh:
+                by_completion.setdefault(score.completion_id, []).append(score)
+        return [replace(r, scores=tuple(by_completion.get(r.completion.id, ()))) for r in rollouts]
 
 
 def _select(spec: MillSpec, rollouts: Sequence[Rollout]) -> list[Decision]:
@@ -53,32 +84,14 @@ def _select(spec: MillSpec, rollouts: Sequence[Rollout]) -> list[Decision]:
     decisions = list(spec.selector.select(spec.run, rollouts))
     if [d.completion_id for d in decisions] != [rollout.completion.id for rollout in rollouts]:
         raise RuntimeError(f"selector {spec.selector.name} did not give one decision per rollout in order")
-    return decisions
+    if not spec.arms:
+        return decisions
+    return [replace(made, arm=rollout.arm) for made, rollout in zip(decisions, rollouts, strict=True)]
 
 
-def _scores(spec: MillSpec, rollouts: Mapping[str, Sequence[Rollout]]) -> Iterator[Score]:
-    for scorer in spec.scorers:
-        for problem_id in sorted(rollouts):
-            members = rollouts[problem_id]
-            yield from scorer.score(members[0].problem, [rollout.completion for rollout in members])
-
-
-def _with_scores(rollouts: Mapping[str, Sequence[Rollout]], scores: Sequence[Score]) -> dict[str, list[Rollout]]:
-    by_pair: dict[tuple[str, str], list[Score]] = {}
-    for score in scores:
-        by_pair.setdefault((score.problem_id, score.completion_id), []).append(score)
-    return {
-        problem_id: [
-            Rollout(r.problem, r.completion, r.verdict, tuple(by_pair.get((problem_id, r.completion.id), ())))
-            for r in members
-        ]
-        for problem_id, members in rollouts.items()
-    }
-
-
-def _score_segments(scores: Sequence[Score]) -> list[tuple[SegmentKey, Sequence[Record]]]:
+def _score_segments(scores: Sequence[Sequence[Score]]) -> list[tuple[SegmentKey, Sequence[Record]]]:
     by_scorer: dict[tuple[str, str], list[Score]] = {}
-    for score in scores:
+    for score in (score for members in scores for score in members):
         by_scorer.setdefault((score.scorer, score.version), []).append(score)
     return [
         (SegmentKey("scores", name, version, _score_digest(members)), members)
@@ -88,15 +101,6 @@ def _score_segments(scores: Sequence[Score]) -> list[tuple[SegmentKey, Sequence[
 
 def _score_digest(scores: Sequence[Score]) -> str:
     return digest128(["scores", sorted([score.completion_id, score.problem_id] for score in scores)])
-
-
-def _batch_id(spec: MillSpec, rollouts: Mapping[str, Sequence[Rollout]]) -> str:
-    deciding = [
-        [r.problem.id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome]
-        for problem_id in sorted(rollouts)
-        for r in rollouts[problem_id]
-    ]
-    return digest128(["decisions", deciding, spec.selector.name, options_of(spec.selector)])
 
 
 def options_of(part: Any) -> dict[str, Any]:

@@ -1,25 +1,33 @@
-"""The generator thread: leases a batch, draws what it lacks, hands it on. Knows engines and the spool; commits nothing.
+"""The generator threads: lease a batch, draw what it lacks, hand it on. Know engines and the spool; commit nothing.
 
-A batch that another command holds is left for later and looked at again until it is done or its lease ends. Replies of a
-spooled engine are durable before the batch is; those of an in-process engine live in memory until then, and no more than
-`uncommitted` batches of them. A failure half-way hands on what was drawn before it is raised.
+There is one, or several lanes for a spooled engine, whose servers would else be idle at the end of each batch. A batch that
+another command holds is left for later and looked at again until it is done or its lease ends. Replies of a spooled engine
+are durable before the batch is; those of an in-process engine live in memory until then, and no more than `uncommitted`
+batches of them. A failure half-way hands on what was drawn before it is raised.
 """
 
+import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from flows.mill.batches import Batch, Lack, OpenBatch, survey
+from flows.mill.hearing import Hearing
 from flows.mill.keeper import Keeper
-from flows.mill.line import DrawingOver, Drawn, Judged, Line
+from flows.mill.line import DrawingOver, Drawn, Judged, Line, Stopped
 from flows.mill.plan import id_of, request_of
+from flows.mill.purse import Purse
 from flows.mill.spec import Event, MillSpec
 from flows.mill.spooling import SpoolWriter
+from flows.mill.texts import Texts
 from pipelines.protocols import Generator
 from storage.errors import SetupError
 from storage.ids import digest128
-from storage.records import Completion, PlanRow, Request
+from storage.records import Attempt, Completion, PlanRow, Request
 from storage.segments.keys import SegmentKey
+from storage.spool import Spool
 from storage.workspace import Workspace
+
+Groups = Callable[[Sequence[Request], Callable[[Sequence[Attempt]], None]], Iterator[Sequence[Completion]]]
 
 
 class Drawer:
@@ -27,38 +35,100 @@ class Drawer:
 
     def __init__(self, ws: Workspace, spec: MillSpec, line: Line, keeper: Keeper) -> None:
         self._ws, self._spec, self._line, self._keeper = ws, spec, line, keeper
+        self.purse = Purse(ws, spec, line)
+        self._texts = Texts(ws, ())
         self.in_flight: set[str] = set()
         self._asked: set[str] = set()
+        self._opening = threading.Lock()
+        self._in_process = threading.Lock()
 
     def run(self, todo: Sequence[tuple[Batch, Lack]]) -> None:
-        """The body of the generator thread."""
+        """The body of the first generator thread, which starts and joins the other lanes."""
+        self.purse.open(todo)
+        self._texts = Texts(self._ws, todo)
         waiting: deque[tuple[Batch, Lack | None]] = deque(todo)
-        refused = 0
-        while waiting:
-            batch, lack = waiting.popleft()
-            if self._open(batch, lack):
-                refused = 0
-                continue
-            waiting.append((batch, None))  # whoever holds it may change what it lacks: look again
-            refused += 1
-            if refused >= len(waiting):
-                self._spec.tell(Event("waiting", batch.round, 0, len(waiting), 0, 0.0))
-                self._line.pause(self._line.limits.poll_seconds)
-                refused = 0
+        others = [self._line.thread(f"draw-{n}", lambda: self._lane(waiting)) for n in range(1, self._lanes(todo))]
+        try:
+            self._lane(waiting)
+        except Exception as error:
+            if not isinstance(error, Stopped):
+                self._line.fail(error)
+            raise
+        finally:
+            for other in others:
+                other.join()
+            self._texts.close()
         self._line.inbox.put(DrawingOver())
 
-    def _open(self, batch: Batch, lack: Lack | None) -> bool:
-        """Lease a batch and send it on its way; False where another command holds it."""
+    def interrupt(self) -> None:
+        """Make an engine that can give up what is under way do so; from any thread."""
+        self._tell("interrupt")
+
+    def wind_down(self) -> None:
+        """Make an engine that can send nothing more, and give what still arrives, do so; from any thread."""
+        self._tell("wind_down")
+
+    def _tell(self, what: str) -> None:
+        for engine in self._spec.engines():
+            do = getattr(engine, what, None)
+            if do is not None:
+                do()
+
+    def _lanes(self, todo: Sequence[tuple[Batch, Lack]]) -> int:
+        """How many batches are drawn side by side: those of engines that are spooled; others draw one after another."""
+        if self._spec.generator is None:
+            return 1
+        engines = [self._spec.engine(arm) for arm in sorted({batch.arm for batch, lack in todo if lack.missing})]
+        return min(self._line.limits.lanes, len(todo)) if any(engine.spooled for engine in engines) else 1
+
+    def _lane(self, waiting: deque[tuple[Batch, Lack | None]]) -> None:
+        """One batch after another until none is left."""
+        while True:
+            with self._opening:
+                opened = self._next(waiting)
+            if opened is None:
+                return
+            try:
+                self._draw(opened)
+            except Exception:
+                self._line.check()  # what an engine raises because it was interrupted is no failure
+                raise
+
+    def _next(self, waiting: deque[tuple[Batch, Lack | None]]) -> OpenBatch | None:
+        """The next leased batch of which something is to be drawn; batches that lack less go on their way at once."""
+        refused = 0
+        while waiting and not self.purse.empty:
+            batch, lack = waiting.popleft()
+            opened = self._open(batch, lack)
+            if opened is None:
+                waiting.append((batch, None))  # whoever holds it may change what it lacks: look again
+                refused += 1
+                if refused >= len(waiting):
+                    self._spec.tell(Event("waiting", batch.round, 0, len(waiting), 0, 0.0))
+                    self._line.pause(self._line.limits.poll_seconds)
+                    refused = 0
+                continue
+            refused = 0
+            if self._begin(opened):
+                return opened
+        return None
+
+    def _open(self, batch: Batch, lack: Lack | None) -> OpenBatch | None:
+        """Lease a batch; None where another command holds it."""
         line = self._line
         line.permit(line.unjudged)
         lease = self._ws.ledger.leases.acquire(f"batch/{batch.id}", line.limits.lease_seconds)
         if lease is None:
             line.unjudged.release()
-            return False
+            return None
         self._keeper.hold(lease)
         lack = self._current(batch, lack)
         line.opened += 1
-        opened = OpenBatch(batch, lease, lack)
+        return OpenBatch(batch, lease, lack, self._texts.of(batch, lack))
+
+    def _begin(self, opened: OpenBatch) -> bool:
+        """Whether something of it is to be drawn; what is drawn by now is sent on to be judged."""
+        line, lack = self._line, opened.lack
         if lack.missing and self._spec.generator is None:
             raise SetupError(
                 f"{len(lack.missing)} imported completions of run {self._spec.run} are no longer stored.",
@@ -66,12 +136,18 @@ class Drawer:
             )
         if lack.missing:
             line.permit(line.uncommitted)
-            self._draw(opened)
-        elif lack.unjudged:
-            line.to_judge.put(opened)
+            self.in_flight.update(lack.missing)
+            self._asked.update(lack.missing)
+            return True
+        self._pass_on(opened)
+        return False
+
+    def _pass_on(self, opened: OpenBatch) -> None:
+        """A batch of which nothing is to be drawn, or nothing may be: its rows that are stored are judged."""
+        if opened.lack.unjudged:
+            self._line.to_judge.put(opened)
         else:
-            line.inbox.put(Judged(opened, ()))
-        return True
+            self._line.inbox.put(Judged(opened, ()))
 
     def _current(self, batch: Batch, lack: Lack | None) -> Lack:
         """What the batch lacks now that it is ours; an older look stands unless another command has finished it since."""
@@ -79,39 +155,89 @@ class Drawer:
         while self.in_flight.intersection(ids):
             self._line.pause(0.01)  # two problems with one prompt share completions: wait until those are committed
         stale = not (lack and lack.missing and self._spec.generator) or bool(self._asked.intersection(ids))
-        if lack is not None and not stale and not self._ws.segments.has(completions_key(self._spec, lack.missing)):
+        key = None if lack is None or stale else completions_key(self._spec, batch.arm, lack.missing)
+        if lack is not None and key is not None and not self._ws.segments.has(key):
             return lack
         return next(survey(self._ws, self._spec, [batch]))
 
     def _draw(self, opened: OpenBatch) -> None:
         """Draw what is missing and hand it on; what an in-process engine gave before it failed is handed on as well."""
-        self.in_flight.update(opened.lack.missing)
-        self._asked.update(opened.lack.missing)
+        self._line.check()
         requests = list(_requests(self._spec, opened))
-        engine = self._spec.engine()
+        engine = self._spec.engine(opened.batch.arm)
         try:
             if engine.spooled:
                 self._draw_spooled(engine, opened, requests)
             else:
-                self._draw_all(engine, opened, requests)
+                with self._in_process:  # beside the lanes of another arm's server
+                    for part in self.purse.parts(opened, requests):
+                        self._draw_all(engine, opened, part)
         except BaseException:
-            if not engine.spooled and opened.completions:
+            if not engine.spooled and not opened.completions.keys().isdisjoint(opened.lack.missing):
                 self._line.inbox.put(Drawn(opened, whole=False))
             raise
-        self._line.inbox.put(Drawn(opened, whole=True))
+        self._hand_on(opened)
+
+    def _hand_on(self, opened: OpenBatch) -> None:
+        """Send a batch on its way; one that a limit cut short goes on with what was drawn of it."""
+        lack = opened.lack
+        left = {cid for cid in lack.missing if cid not in opened.completions}
+        if left:
+            self.in_flight.difference_update(left)
+            lack.missing = tuple(cid for cid in lack.missing if cid not in left)
+            lack.unjudged = tuple(row for row in lack.unjudged if row.completion_id not in left)
+        if lack.missing:
+            self._line.inbox.put(Drawn(opened, whole=True))
+        else:
+            self._line.uncommitted.release()
+            self._pass_on(opened)
 
     def _draw_spooled(self, engine: Generator, opened: OpenBatch, requests: Sequence[Request]) -> None:
         """Draw what the spool does not hold from before, each reply into the spool as it comes."""
         spool = self._ws.spool(opened.batch.id)
         wanted = set(opened.lack.missing)
         opened.completions.update({record.id: record for record in spool.read() if record.id in wanted})
+        missing = [request for request in requests if request.completion_id not in opened.completions]
+        groups = getattr(engine, "groups", None)
+        if groups is not None:
+            for part in self.purse.parts(opened, missing):
+                self._draw_groups(groups, opened, part, spool)
+                _check_all_answered(engine, opened, part)
+            return
         writer = SpoolWriter(spool)
         self._keeper.watch(writer)
         try:
-            self._draw_all(engine, opened, [r for r in requests if r.completion_id not in opened.completions], writer)
+            for part in self.purse.parts(opened, missing):
+                self._draw_all(engine, opened, part, writer)
         finally:
             self._keeper.unwatch(writer)
             writer.close()
+
+    def _draw_groups(self, groups: Groups, opened: OpenBatch, requests: Sequence[Request], spool: Spool) -> None:
+        """Each group of replies in one write; the engine sends no more than it may lose until it is asked for the next."""
+        wanted = {request.completion_id: request for request in requests}
+        hearing = Hearing(self._ws, self._spec.run, opened.batch.id)
+        try:
+            for group in groups(requests, hearing):
+                for completion in group:
+                    _check_answers(wanted.pop(completion.id, None), completion)
+                    opened.completions[completion.id] = completion
+                self._save(spool, group)
+                hearing.write()
+                if self._line.stopping:
+                    self.wind_down()  # what is paid for and still arrives is kept, whichever batch has failed
+        finally:
+            spool.close()
+            hearing.write(now=True)
+
+    def _save(self, spool: Spool, group: Sequence[Completion]) -> None:
+        """Into the spool; where it takes no more, nothing more is asked for that could not be kept either."""
+        try:
+            spool.append(group)
+        except BaseException as error:
+            self._line.fail(error)  # first of all: winding down makes the other batches fail as well, and that is no cause
+            self.wind_down()
+            raise
 
     def _draw_all(
         self, engine: Generator, opened: OpenBatch, requests: Sequence[Request], writer: SpoolWriter | None = None
@@ -123,15 +249,12 @@ class Drawer:
             if writer is not None:
                 writer.add(completion)
             self._line.check()
-        if wanted:
-            raise RuntimeError(
-                f"engine {engine.engine} left {len(wanted)} of {len(requests)} requests without a completion"
-            )
+        _check_all_answered(engine, opened, requests)
 
 
-def completions_key(spec: MillSpec, ids: Sequence[str]) -> SegmentKey:
-    """The segment of these completions of the run's engine."""
-    engine = spec.engine()
+def completions_key(spec: MillSpec, arm: str, ids: Sequence[str]) -> SegmentKey:
+    """The segment of these completions of an arm's engine."""
+    engine = spec.engine(arm)
     return SegmentKey("completions", engine.engine, engine.model_digest, digest128(["completions", sorted(ids)]))
 
 
@@ -156,10 +279,16 @@ def _check_model(spec: MillSpec, row: PlanRow) -> None:
     """
     if id_of(spec, row) != row.completion_id:
         raise SetupError(
-            f"run {spec.run} was planned with another model, chat template or sampling than {spec.engine().model} has now, "
-            "and rows of that plan are missing.",
+            f"run {spec.run} was planned with another model, chat template or sampling than "
+            f"{spec.engine(row.arm).model} has now, and rows of that plan are missing.",
             next_command="restore the model, or give the changed recipe another name",
         )
+
+
+def _check_all_answered(engine: Generator, opened: OpenBatch, requests: Sequence[Request]) -> None:
+    missing = sum(request.completion_id not in opened.completions for request in requests)
+    if missing:
+        raise RuntimeError(f"engine {engine.engine} left {missing} of {len(requests)} requests without a completion")
 
 
 def _check_answers(request: Request | None, completion: Completion) -> None:

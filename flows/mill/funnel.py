@@ -5,7 +5,7 @@ completion for two problems (same prompt, other reference), so `planned` can exc
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from flows.mill.spec import MillSpec
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow
-from storage.records import Decision, Rollout
+from storage.records import CONTINUED, Decision, PlanRow, Rollout, StopRow
 from storage.workspace import Workspace
 
 
@@ -53,37 +53,70 @@ class Funnel:
         return asdict(self)
 
 
-def funnel_of(
-    ws: Workspace, spec: MillSpec, rollouts: Mapping[str, Sequence[Rollout]], decisions: Sequence[Decision]
-) -> Funnel:
+@dataclass(slots=True)
+class Counts:
+    """What is counted of the rollouts, problem by problem. `completions`: their ids; `truncated`, `tokens`: each once."""
+
+    planned: int = 0
+    kept: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    completions: set[str] = field(default_factory=set)
+    truncated: int = 0
+    tokens: int = 0
+
+    def add(self, rollouts: Sequence[Rollout], decisions: Sequence[Decision]) -> None:
+        """Count the rollouts of one problem and what was decided on them."""
+        self.planned += len(rollouts)
+        self.kept += sum(decision.kept for decision in decisions)
+        self.outcomes.update(rollout.verdict.outcome for rollout in rollouts)
+        self.dropped.update(decision.reason for decision in decisions if not decision.kept)
+        for completion in (rollout.completion for rollout in rollouts):
+            if completion.id not in self.completions:
+                self.completions.add(completion.id)
+                self.truncated += completion.finish_reason == "length"
+                self.tokens += completion.tokens_out or 0
+
+
+def stop_reasons(stops: Iterable[StopRow]) -> Counter[str]:
+    """How many problems stopped for which reason."""
+    return Counter(stop.reason for stop in stops if stop.reason != CONTINUED)
+
+
+def funnel_of(ws: Workspace, spec: MillSpec, counts: Counts) -> Funnel:
     """The funnel of a run whose rollouts are all judged and decided; it reconciles or raises."""
-    everything = [rollout for members in rollouts.values() for rollout in members]
-    texts = {rollout.completion.id: rollout.completion for rollout in everything}
-    outcomes = Counter(rollout.verdict.outcome for rollout in everything)
-    drawn, redrawn = _drawn_by(ws, spec.run)
-    drawn = min(drawn, len(texts))  # what two commands drew twice is one completion
+    drawn, redrawn = drawn_by(ws, spec.run)
+    drawn = min(drawn, len(counts.completions))  # what two commands drew twice is one completion
     funnel = Funnel(
         problems=len(spec.problems),
-        planned=len(everything),
-        completions=len(texts),
+        planned=counts.planned,
+        completions=len(counts.completions),
         drawn=drawn,
-        reused=len(texts) - drawn,
+        reused=len(counts.completions) - drawn,
         redrawn=min(redrawn, drawn),
-        correct=outcomes["correct"],
-        incorrect=outcomes["incorrect"],
-        unparsed=outcomes["unparsed"],
-        undecided=outcomes["undecided"],
-        truncated=sum(completion.finish_reason == "length" for completion in texts.values()),
-        kept=sum(decision.kept for decision in decisions),
-        tokens=sum(completion.tokens_out or 0 for completion in texts.values()),
-        dropped=dict(sorted(Counter(d.reason for d in decisions if not d.kept).items())),
-        stops=dict(sorted(Counter(stop.reason for stop in ws.runs.stops(spec.run)).items())),
+        correct=counts.outcomes["correct"],
+        incorrect=counts.outcomes["incorrect"],
+        unparsed=counts.outcomes["unparsed"],
+        undecided=counts.outcomes["undecided"],
+        truncated=counts.truncated,
+        kept=counts.kept,
+        tokens=counts.tokens,
+        dropped=dict(sorted(counts.dropped.items())),
+        stops=dict(sorted(stop_reasons(ws.runs.stops(spec.run)).items())),
     )
     funnel.reconcile()
     return funnel
 
 
-def _drawn_by(ws: Workspace, run: str) -> tuple[int, int]:
+def origins_of(ws: Workspace, run: str, plans: Sequence[Sequence[PlanRow]]) -> dict[str, int]:
+    """Where the completions of a run's committed rounds come from: drawn by it, stored by others, still to draw."""
+    planned = sorted({row.completion_id for plan in plans for row in plan})
+    stored = len(ws.segments.present("completions", planned))
+    drawn = min(drawn_by(ws, run)[0], stored)
+    return {"planned": len(planned), "drawn": drawn, "reused": stored - drawn, "left": len(planned) - stored}
+
+
+def drawn_by(ws: Workspace, run: str) -> tuple[int, int]:
     """Rows in the completion batches that this run committed, and those of them that a lost segment had held before."""
     with ws.ledger.read() as session:
         batches = session.execute(

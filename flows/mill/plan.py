@@ -1,23 +1,28 @@
 """What a round draws: committed before any draw, read back by whoever resumes. Knows budgets and ids; calls no engine.
 
-The plan of round r is a pure function of the recipe and the verdicts of the rounds before it. Its rows are in order of
-problem id and sample index, cut into batches of `batch_size`; which of them are stored already is looked up when they are
-drawn, so that a recipe that grew draws only what is missing. A committed round without rows means: drawing is over.
+The plan of round r is a pure function of the recipe and the verdicts of the rounds before it. Its rows are in order of arm,
+problem id and sample index, cut into batches of one arm and of `batch_size`; which of them are stored already is looked up
+when they are drawn, so that a recipe that grew draws only what is missing. A committed round without rows means: drawing is
+over.
 """
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
+from flows.mill.arms import Arm
 from flows.mill.gather import tallies_of
 from flows.mill.spec import Event, MillSpec
-from pipelines.protocols import Draw, RoundPlan
+from pipelines.protocols import Draw, RoundPlan, Stop
 from storage.errors import SetupError
-from storage.records import PlanRow, Request, StopRow, completion_id, request_for
+from storage.ids import canonical_json
+from storage.records import CONTINUED, PlanRow, Request, StopRow, completion_id, requests_for
 from storage.workspace import Workspace
 
 
@@ -39,19 +44,19 @@ def plan_round(ws: Workspace, spec: MillSpec, r: int) -> list[PlanRow] | None:
 def committed_plans(ws: Workspace, spec: MillSpec, r: int) -> list[list[PlanRow]]:
     """The plans committed so far, read again only where round r is not among those read before."""
     if len(spec.plans) <= r:
-        spec.plans = read_plans(ws, spec.run)
+        spec.plans = spec.plans + read_plans(ws, spec.run, len(spec.plans))
     return spec.plans
 
 
-def read_plans(ws: Workspace, run: str) -> list[list[PlanRow]]:
-    """The committed plans; a last one without rows is looked at twice.
+def read_plans(ws: Workspace, run: str, since: int = 0) -> list[list[PlanRow]]:
+    """The committed plans from round `since` on; a last one without rows is looked at twice.
 
     Rows and rounds are read one after the other: a round that another command commits in between looks empty, and an empty
     round means that drawing is over.
     """
-    plans = ws.runs.plans(run)
+    plans = ws.runs.plans(run, since)
     while plans and not plans[-1]:
-        again = ws.runs.plans(run)
+        again = ws.runs.plans(run, since)
         if len(again) == len(plans):
             return again
         plans = again
@@ -78,55 +83,83 @@ def _one_planner(ws: Workspace, spec: MillSpec, r: int) -> Iterator[None]:
 def _next_plan(
     ws: Workspace, spec: MillSpec, r: int, plans: Sequence[Sequence[PlanRow]]
 ) -> tuple[list[PlanRow], list[StopRow]]:
+    spec.check_arms()
     tallies = tallies_of(ws, spec, [row for plan in plans for row in plan])
     plan = spec.budget.plan(r, tallies)
-    _check_continues(plan, {tally.problem_id: tally.drawn for tally in tallies})
-    stopped = {stop.problem_id for stop in ws.runs.stops(spec.run)}
-    stops = [StopRow(spec.run, r, s.problem_id, s.reason) for s in plan.stops if s.problem_id not in stopped]
-    requests = [pair for draw in plan.draws for pair in _requests(spec, draw)]
-    return [_plan_row(spec, r, ordinal, *pair) for ordinal, pair in enumerate(requests)], stops
+    drawn = Counter((row.problem_id, row.arm) for plan in plans for row in plan)
+    _check_continues(spec, plan, drawn)
+    return list(_rows(spec, r, plan.draws)), _new_stops(ws, spec, r, plan)
 
 
-def _check_continues(plan: RoundPlan, drawn: dict[str, int]) -> None:
+def _new_stops(ws: Workspace, spec: MillSpec, r: int, plan: RoundPlan) -> list[StopRow]:
+    """What the plan says of problems for the first time: that they stop, or that they go on though they were given up."""
+    said = {(row.problem_id, row.reason == CONTINUED) for row in ws.runs.stops(spec.run)}
+    stops = [_stop_row(spec, r, stop) for stop in plan.stops if (stop.problem_id, False) not in said]
+    going_on = [replace(stop, reason=CONTINUED) for stop in plan.continued if (stop.problem_id, True) not in said]
+    return stops + [_stop_row(spec, r, stop) for stop in going_on]
+
+
+def _check_continues(spec: MillSpec, plan: RoundPlan, drawn: Mapping[tuple[str, str], int]) -> None:
     """A budget that skips or repeats an index would break prefixes and resumes: that is a bug of the budget."""
+    names = {arm.name for arm in spec.ways()}
     for draw in plan.draws:
-        if draw.count < 1 or draw.first_index != drawn[draw.problem_id]:
-            raise RuntimeError(f"the budget planned {draw}, but {drawn[draw.problem_id]} are drawn so far")
+        before = drawn.get((draw.problem_id, draw.arm), 0)
+        if draw.count < 1 or draw.first_index != before or draw.arm not in names:
+            raise RuntimeError(f"the budget planned {draw}, but {before} are drawn so far; arms: {sorted(names)}")
 
 
-def _requests(spec: MillSpec, draw: Draw) -> Iterator[tuple[str, Request]]:
+def _rows(spec: MillSpec, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
+    """The rows of these draws arm by arm, each arm's cut into batches of its size."""
+    ordinal = batch = 0
+    for arm in spec.ways():
+        size = 0
+        for problem_id, request in (pair for draw in draws if draw.arm == arm.name for pair in _requests(spec, arm, draw)):
+            yield _plan_row(spec, (r, batch + size // arm.batch_size, ordinal), (problem_id, arm.name), request)
+            ordinal, size = ordinal + 1, size + 1
+        batch += -(-size // arm.batch_size)
+
+
+def _requests(spec: MillSpec, arm: Arm, draw: Draw) -> Iterator[tuple[str, Request]]:
     problem = spec.problem(draw.problem_id)
-    rendered = spec.engine().render(problem.prompt)
-    for index in range(draw.first_index, draw.first_index + draw.count):
-        yield problem.id, request_for(problem, rendered, spec.sampling, spec.origin(), index)
+    rendered, origin = spec.engine(arm.name).render(arm.asked(problem.prompt)), spec.origin(arm.name)
+    indices = range(draw.first_index, draw.first_index + draw.count)
+    for request in requests_for(problem, rendered, arm.sampling, origin, indices):
+        yield problem.id, request
 
 
-def _plan_row(spec: MillSpec, r: int, ordinal: int, problem_id: str, request: Request) -> PlanRow:
+def _stop_row(spec: MillSpec, r: int, stop: Stop) -> StopRow:
+    evidence = canonical_json(dict(stop.evidence)) if stop.evidence else None
+    return StopRow(spec.run, r, stop.problem_id, stop.reason, evidence)
+
+
+def _plan_row(spec: MillSpec, place: tuple[int, int, int], owner: tuple[str, str], request: Request) -> PlanRow:
+    """`place`: round, batch and ordinal; `owner`: problem and arm."""
     return PlanRow(
-        run=spec.run,
-        round=r,
-        batch=ordinal // spec.batch_size,
-        ordinal=ordinal,
-        problem_id=problem_id,
+        spec.run,
+        *place,
+        problem_id=owner[0],
         prompt_id=request.prompt_id,
         completion_id=request.completion_id,
         sample_index=request.sample_index,
         seed=request.seed,
+        arm=owner[1],
     )
 
 
 def id_of(spec: MillSpec, row: PlanRow) -> str:
-    """The completion id of a planned row as this engine and this model make it."""
-    rendered = spec.engine().render(spec.problem(row.problem_id).prompt)
-    return completion_id(spec.origin(), rendered, spec.sampling, seed=row.seed, sample_index=row.sample_index)
+    """The completion id of a planned row as its engine and model make it today."""
+    arm = spec.way(row.arm)
+    rendered = spec.engine(row.arm).render(arm.asked(spec.problem(row.problem_id).prompt))
+    return completion_id(spec.origin(row.arm), rendered, arm.sampling, seed=row.seed, sample_index=row.sample_index)
 
 
 def request_of(spec: MillSpec, row: PlanRow) -> Request:
     """The request of a planned row, under the id that was planned; see id_of for whether the model still makes that id."""
-    prompt = spec.problem(row.problem_id).prompt
-    rendered = spec.engine().render(prompt)
+    arm = spec.way(row.arm)
+    prompt = arm.asked(spec.problem(row.problem_id).prompt)
+    rendered = spec.engine(row.arm).render(prompt)
     return Request(
-        row.completion_id, row.prompt_id, prompt, rendered, spec.sampling, row.seed, spec.stream, row.sample_index
+        row.completion_id, row.prompt_id, prompt, rendered, arm.sampling, row.seed, spec.stream, row.sample_index
     )
 
 
@@ -160,7 +193,7 @@ def _imported(ws: Workspace, spec: MillSpec) -> Iterator[tuple[str, str, int, in
     by_prompt: dict[str, list[str]] = {}
     for problem in spec.problems:
         by_prompt.setdefault(problem.prompt_id, []).append(problem.id)
-    for cid, prompt_id, model, index, seed, meta in _imported_rows(ws, spec, sorted(by_prompt)):
+    for cid, prompt_id, model, index, seed, meta in imported_rows(ws, spec.imports, sorted(by_prompt)):
         if spec.imported_models is not None and model not in spec.imported_models:
             continue
         candidates = by_prompt[prompt_id]
@@ -172,14 +205,14 @@ def _imported(ws: Workspace, spec: MillSpec) -> Iterator[tuple[str, str, int, in
 _ROW = ("id", "prompt_id", "model", "sample_index", "seed", "meta")
 
 
-def _imported_rows(ws: Workspace, spec: MillSpec, prompt_ids: Sequence[str]) -> list[Any]:
-    """(id, prompt id, model, sample index, seed, meta) of the imported completions of these prompts."""
+def imported_rows(ws: Workspace, imports: Sequence[str], prompt_ids: Sequence[str]) -> list[Any]:
+    """(id, prompt id, model, sample index, seed, meta) of the completions of these prompts in these imports, or in all."""
     connection = ws.segments.connect()
     try:
         connection.register("wanted", pa.table({"prompt_id": pa.array(prompt_ids, pa.string())}))
-        if spec.imports:
-            connection.register("chosen", pa.concat_tables([_imported_as(ws, name) for name in spec.imports]))
-        source = "chosen" if spec.imports else "(SELECT * FROM completions WHERE engine = 'imported')"
+        if imports:
+            connection.register("chosen", pa.concat_tables([_imported_as(ws, name) for name in imports]))
+        source = "chosen" if imports else "(SELECT * FROM completions WHERE engine = 'imported')"
         return connection.execute(
             f"SELECT DISTINCT ON (id) {', '.join(_ROW)} FROM {source} WHERE prompt_id IN (SELECT prompt_id FROM wanted)"  # noqa: S608
         ).fetchall()

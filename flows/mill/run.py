@@ -19,11 +19,15 @@ from storage.records import PlanRow
 from storage.workspace import Workspace
 
 JOIN_SECONDS = 30.0
+LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not kept, whatever it still says
 
 
 @dataclass(frozen=True, slots=True)
 class RoundResult:
-    """What one call of run_round did. `reused`: completions that were stored when it began; `tokens`: drawn here."""
+    """What one call of run_round did. `reused`: completions that were stored when it began; `tokens`: drawn here.
+
+    `units`: their cost (storage.money); `stopped`: the limit that ended it before the round was done.
+    """
 
     round: int
     planned: int
@@ -33,6 +37,8 @@ class RoundResult:
     judged: int
     tokens: int
     seconds: float
+    units: int = 0
+    stopped: str | None = None
 
 
 def run_round(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> RoundResult:
@@ -65,6 +71,8 @@ def run_round(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> RoundRe
         judged=counts.judged,
         tokens=counts.tokens,
         seconds=clock.seconds,
+        units=counts.units,
+        stopped=drawer.purse.reason,
     )
 
 
@@ -87,16 +95,23 @@ def _run(parts: _Parts, todo: Sequence[tuple[Batch, Lack]]) -> None:
         line.thread(f"verify-{number}", Judge(parts.ws, parts.spec, line).run)
         for number in range(parts.spec.limits.verify_threads)
     ]
+    patience = JOIN_SECONDS
     try:
         parts.committer.run()
     except KeyboardInterrupt:
+        patience = LEAVE_SECONDS
         line.stop()
+        parts.drawer.interrupt()
+        parts.spec.interrupt_verifiers()
         _join([drawing])
         parts.committer.rescue()
         raise
     finally:
         line.stop()
-        _join([drawing, *judging])
+        parts.drawer.wind_down()
+        _join([drawing])
+        _join(judging, patience)
+        parts.drawer.purse.close()
         keeper.finish()
         _join([keeping])
         keeper.release_all()
@@ -104,15 +119,17 @@ def _run(parts: _Parts, todo: Sequence[tuple[Batch, Lack]]) -> None:
         raise line.failure
 
 
-def _join(threads: Sequence[threading.Thread]) -> None:
-    """Wait for threads that were told to stop; one that an engine holds too long is left to die with the process."""
+def _join(threads: Sequence[threading.Thread], seconds: float = JOIN_SECONDS) -> None:
+    """Wait for threads that were told to stop; one that is held too long is left to die with the process."""
     for thread in threads:
-        thread.join(JOIN_SECONDS)
+        thread.join(seconds)
 
 
 def run_all(ws: Workspace, spec: MillSpec) -> list[RoundResult]:
-    """Every round of the run: plan, draw, judge, until the budget says that drawing is over."""
+    """Every round of the run: plan, draw, judge, until the budget or a limit says that drawing is over."""
     results: list[RoundResult] = []
     while (rows := plan_round(ws, spec, len(results))) is not None:
         results.append(run_round(ws, spec, rows))
+        if results[-1].stopped is not None:
+            break
     return results

@@ -11,16 +11,24 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal
 
+from flows.mill.arms import Arm, Engines, check_differ
+from flows.mill.arms import check_names as check_arm_names
+from pipelines.generate.prices import Prices
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
+from pipelines.verify.acceptance import PLAIN, Policy, check_names
 from storage.errors import SetupError
-from storage.records import STREAMS, Origin, Outcome, PlanRow, Problem, Sampling, Stream
+from storage.records import STREAMS, Origin, Outcome, PlanRow, Problem, Sampling, Stream, is_stream
+from storage.spending import Limit
 
 EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened in a round: rows done of rows planned in it, tokens drawn, seconds since the round began."""
+    """Something happened in a round: rows done of rows planned in it, tokens drawn, seconds since the round began.
+
+    `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct.
+    """
 
     kind: EventKind
     round: int
@@ -28,11 +36,8 @@ class Event:
     total: int
     tokens: int
     seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Rows per second so far."""
-        return self.done / self.seconds if self.seconds > 0 else 0.0
+    here: int = 0
+    correct: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +45,21 @@ class Limits:
     """How much may be under way at once. None of it changes a row.
 
     `uncommitted`: batches being drawn or drawn and not yet committed, all that a kill repays. `unjudged`: batches drawn and
-    not yet judged; bounds memory. `verify_threads`: verifier instances that work side by side.
+    not yet judged; bounds memory. `verify_threads`: verifier instances that work side by side. `lanes`: batches of a
+    spooled engine that are drawn side by side, so that its servers are not idle at the end of each.
     """
 
     uncommitted: int = 2
     unjudged: int = 4
     verify_threads: int = 1
+    lanes: int = 1
     lease_seconds: float = 60.0
     poll_seconds: float = 0.2
+
+
+def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:
+    """The (rule, version) pairs that a verifier exposes, in the order in which it tries them."""
+    return tuple((str(rule), str(version)) for rule, version in getattr(verifier, "rules", None) or ())
 
 
 def ignore(event: Event) -> None:
@@ -58,11 +70,15 @@ def ignore(event: Event) -> None:
 class MillSpec:
     """One run of the mill. `generator` None: the rollouts were imported and nothing is drawn.
 
-    `verifiers` is a chain: what one leaves undecided goes to the next. `imported_models` limits an imported run to
-    completions of these model labels, `imports` to the rollout imports of these names. Close it, or use it as a context
-    manager: it holds the engine and the verifiers once they are built.
-    `plans`, `outcomes` and `solution_keys` (None: cut off) remember what was read of committed rows, so that no round reads
-    it again.
+    `accept` says which of the verifiers' verdicts counts, by default a chain: what one leaves undecided goes to the next.
+    `planned_under` is the policy by which the budget counts, where it is another one. `imported_models` limits an imported
+    run to completions of these model labels, `imports` to the rollout imports of these names. Close it, or use it as a
+    context manager: it holds the engines and the verifiers once they are built.
+    `arms`: the ways of generating that a routing budget chooses from, in its order; then `generator` and `sampling` are
+    those of the first.
+    `most`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
+    `plans`, `outcomes`, `solution_keys` (None: cut off) and `tokens` (by round, problem and arm) remember what was read of
+    committed rows, so that no round reads it again.
     """
 
     run: str
@@ -74,19 +90,27 @@ class MillSpec:
     recipe_seed: int = 0
     stream: Stream = "curate"
     sampling: Sampling = field(default_factory=Sampling)
+    arms: Sequence[Arm] = ()
     batch_size: int = 256
     scorers: Sequence[Scorer] = ()
+    accept: Policy = PLAIN
+    planned_under: Policy | None = None
     imported_models: Sequence[str] | None = None
     imports: Sequence[str] = ()
     lookahead: int = 0
     limits: Limits = field(default_factory=Limits)
+    prices: Prices | None = None
+    most: Limit = field(default_factory=Limit)
     on_event: Callable[[Event], None] = ignore
     plans: list[list[PlanRow]] = field(default_factory=list, repr=False)
     outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict, repr=False)
     solution_keys: dict[str, str | None] = field(default_factory=dict, repr=False)
-    _engine: Generator | None = field(default=None, repr=False)
+    tokens: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict, repr=False)
+    answer_keys: dict[tuple[str, str], str | None] = field(default_factory=dict, repr=False)
+    _engines: Engines = field(default_factory=Engines, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _idle: list[list[Verifier]] = field(default_factory=list, repr=False)
+    _busy: list[list[Verifier]] = field(default_factory=list, repr=False)
     _chain: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
     _problems_by_id: dict[str, Problem] | None = field(default=None, repr=False)
 
@@ -95,20 +119,51 @@ class MillSpec:
             raise SetupError("the recipe has no problems.", next_command="rollmill synthesize or rollmill import problems")
         if not self.verifiers:
             raise SetupError("the recipe names no verifier.", next_command="rollmill recipe check RECIPE")
-        if self.stream not in STREAMS:
+        if not is_stream(self.stream):
             raise SetupError(f"unknown stream {self.stream!r}.", choices=STREAMS)
         if self.batch_size < 1:
             raise SetupError(f"batch_size is {self.batch_size}, and must be at least 1.")
         if self.lookahead != 0:
             raise SetupError(f"lookahead is {self.lookahead}; this version plans each round from all earlier ones: use 0.")
+        if self.arms:
+            check_arm_names(self.arms)
+            self.generator, self.sampling = self.arms[0].generator, self.arms[0].sampling
 
-    def engine(self) -> Generator:
-        """The generator, built on first use and kept until `close`."""
+    def ways(self) -> tuple[Arm, ...]:
+        """The arms in order; one without a name where the recipe has none."""
         if self.generator is None:
             raise RuntimeError("an imported run has no generator")
-        if self._engine is None:
-            self._engine = self.generator()
-        return self._engine
+        return tuple(self.arms) or (Arm("", self.generator, self.sampling, batch_size=self.batch_size),)
+
+    def way(self, name: str = "") -> Arm:
+        """The arm of this name, or the only way; SetupError where the committed plan names one that the recipe lacks."""
+        found = next((arm for arm in self.ways() if arm.name == name), None)
+        if found is None:
+            raise SetupError(
+                f"run {self.run} has no arm {name!r}.",
+                choices=[arm.name for arm in self.ways()],
+                next_command="give the changed recipe another name",
+            )
+        return found
+
+    def place(self, name: str) -> int:
+        """Which of the arms this is, from 0."""
+        return self.ways().index(self.way(name)) if self.arms else 0
+
+    def check_arms(self) -> None:
+        """SetupError where two arms would draw the same texts; builds their engines."""
+        if len(self.arms) > 1:
+            check_differ(self.arms, self._engines, self.problems[0])
+
+    def engine(self, arm: str = "") -> Generator:
+        """The generator of an arm ("": of the first, or of the only way), built on first use and kept until `close`."""
+        if self.generator is None:
+            raise RuntimeError("an imported run has no generator")
+        return self._engines.of(self.way(arm).generator if arm else self.generator)
+
+    def engines(self) -> list[Generator]:
+        """The engines that were built so far."""
+        return self._engines.built()
 
     @contextmanager
     def verifying(self) -> Iterator[Sequence[Verifier]]:
@@ -116,15 +171,25 @@ class MillSpec:
         with self._lock:
             chain = self._idle.pop() if self._idle else None
         chain = chain or [make() for make in self.verifiers]
+        with self._lock:
+            self._busy.append(chain)
         try:
             yield chain
         finally:
             with self._lock:
+                self._busy = [other for other in self._busy if other is not chain]
                 self._idle.append(chain)
 
-    def origin(self) -> Origin:
-        """Where this run's completions come from."""
-        engine = self.engine()
+    def interrupt_verifiers(self) -> None:
+        """Make verifiers that can give up what is under way do so; from any thread."""
+        with self._lock:
+            busy = [part for chain in self._busy for part in chain]
+        for part in busy:
+            getattr(part, "interrupt", lambda: None)()
+
+    def origin(self, arm: str = "") -> Origin:
+        """Where the completions of this run, on an arm, come from."""
+        engine = self.engine(arm)
         return Origin(engine.engine, engine.model_digest, self.stream, self.recipe_seed)
 
     def chain(self) -> tuple[tuple[str, str], ...]:
@@ -132,7 +197,23 @@ class MillSpec:
         if self._chain is None:
             with self.verifying() as chain:
                 self._chain = tuple((part.name, part.version) for part in chain)
+            for policy in self.policies():
+                check_names(policy, [name for name, _ in self._chain])
         return self._chain
+
+    def rules(self) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
+        """What each verifier tries, in its order, by (name, version); nothing where it does not say."""
+        with self.verifying() as chain:
+            return {(part.name, part.version): rules_of(part) for part in chain}
+
+    @property
+    def planning(self) -> Policy:
+        """The policy by which the budget counts."""
+        return self.planned_under or self.accept
+
+    def policies(self) -> tuple[Policy, ...]:
+        """Every policy whose verdicts a row needs before it is judged."""
+        return (self.accept,) if self.planned_under in (None, self.accept) else (self.planning, self.accept)
 
     def problem(self, problem_id: str) -> Problem:
         """The problem with this id; a SetupError where the committed plan names one that the recipe no longer has."""
@@ -151,14 +232,12 @@ class MillSpec:
         self.on_event(event)
 
     def close(self) -> None:
-        """Release the engine and the verifiers; safe to call twice."""
-        engine, self._engine = self._engine, None
+        """Release the engines and the verifiers; safe to call twice."""
         with self._lock:
             chains, self._idle = self._idle, []
         for part in (part for chain in chains for part in chain):
             part.close()
-        if engine is not None:
-            engine.close()
+        self._engines.close()
 
     def __enter__(self) -> "MillSpec":
         return self

@@ -1,17 +1,19 @@
-"""The verifier stage: judges open batches with the chain of verifiers. Knows verdicts; commits nothing.
+"""The verifier stage: judges open batches with the recipe's verifiers. Knows verdicts; commits nothing.
 
-A verdict that is undecided for want of resources (its cause says so) is retried once, alone. What stays undecided goes to
-the next verifier of the chain. A verifier that raises has crashed: the item is `undecided` with that cause, never
-`incorrect`.
+Which verifiers judge a row is the policies' to say: the plain chain asks the next where one is undecided, most others ask
+all. A verdict that is undecided for want of resources (its cause says so) is retried once, alone. A verifier that raises
+has crashed: the item is `undecided` with that cause, never `incorrect`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from flows.mill.batches import Known, OpenBatch
 from flows.mill.gather import Pair, completions_by_id
 from flows.mill.line import Judged, Line
 from flows.mill.spec import MillSpec
 from pipelines.protocols import Verifier
+from pipelines.verify.acceptance import PLAIN, Policy, asks
+from storage.errors import SetupError
 from storage.records import Completion, Problem, Verdict
 from storage.workspace import Workspace
 
@@ -30,7 +32,7 @@ class Judge:
         with self._spec.verifying() as chain:
             while (opened := self._line.to_judge.get()) is not None:
                 self._line.check()
-                verdicts = tuple(judge(chain, self._items(opened), opened.lack.known))
+                verdicts = tuple(judge(chain, self._items(opened), opened.lack.known, self._spec.policies()))
                 self._line.inbox.put(Judged(opened, verdicts))
 
     def _items(self, opened: OpenBatch) -> list[Item]:
@@ -40,18 +42,26 @@ class Judge:
         return [(self._spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
 
 
-def judge(chain: Sequence[Verifier], items: Sequence[Item], known: dict[Pair, Known]) -> Iterator[Verdict]:
-    """The verdicts that are not known yet, verifier by verifier; each sees what all before it left undecided."""
-    left = list(items)
+def judge(
+    chain: Sequence[Verifier], items: Sequence[Item], known: Mapping[Pair, Known], policies: Sequence[Policy] = (PLAIN,)
+) -> Iterator[Verdict]:
+    """The verdicts that a policy asks for and that are not known yet, verifier by verifier."""
+    before: dict[Pair, list[Verdict]] = {_pair(item): [] for item in items}
     for verifier in chain:
-        name = (verifier.name, verifier.version)
-        before = {pair: verdicts[name] for pair, verdicts in known.items() if name in verdicts}
-        fresh = list(verdicts_of(verifier, [item for item in left if _pair(item) not in before]))
-        yield from fresh
-        outcomes = before | {(verdict.completion_id, verdict.problem_id): verdict for verdict in fresh}
-        left = [item for item in left if outcomes[_pair(item)].outcome == "undecided"]
-        if not left:
-            return
+        key = (verifier.name, verifier.version)
+        missing = []
+        for item in items:
+            said = before[_pair(item)]
+            if not any(asks(policy, verifier.name, said) for policy in policies):
+                continue
+            stored = known.get(_pair(item), {}).get(key)
+            if stored is None:
+                missing.append(item)
+            else:
+                said.append(stored)
+        for verdict in verdicts_of(verifier, missing):
+            before[verdict.completion_id, verdict.problem_id].append(verdict)
+            yield verdict
 
 
 def verdicts_of(verifier: Verifier, items: Sequence[Item]) -> Iterator[Verdict]:
@@ -71,6 +81,8 @@ def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
     """All verdicts at once; a verifier that raises on the whole is asked item by item, so that one text spoils no batch."""
     try:
         verdicts = list(verifier.verify_many(items))
+    except SetupError:  # a missing sandbox is a person's to mend, and no verdict on a thousand rows
+        raise
     except Exception:
         return [_one(verifier, item) for item in items]
     if len(verdicts) != len(items):
@@ -81,6 +93,8 @@ def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
 def _one(verifier: Verifier, item: Item) -> Verdict:
     try:
         return verifier.verify(*item)
+    except SetupError:
+        raise
     except Exception as error:
         return Verdict(
             completion_id=item[1].id,

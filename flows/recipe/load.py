@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flows.recipe.arms import LoadedArm, check_arms, merged
 from flows.recipe.methods import Resolved, parameters, registry, resolve
 from flows.recipe.parse import parse
-from flows.recipe.schema import Generate, Method, Recipe
+from flows.recipe.schema import Accept, Arm, Generate, Method, Recipe
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, sha256_text
 
 IMPORTED = "imported"  # the engine that draws nothing
+PLAIN = "first_decided"  # the policy of a recipe without `accept`
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,9 @@ class LoadedRecipe:
     budget: Resolved
     selector: Resolved
     evaluation: tuple[Resolved, ...]
+    accept: Resolved
+    planned_under: Resolved | None = None
+    arms: tuple[LoadedArm, ...] = ()
 
     @property
     def recipe_hash(self) -> str:
@@ -39,14 +44,37 @@ class LoadedRecipe:
 
     def canonical(self) -> dict[str, Any]:
         """The recipe as plain JSON with every default written out."""
-        data = self.recipe.model_dump(mode="json")
+        data = self.recipe.model_dump(mode="json", exclude={"accept", "arms"})
         data["problems"] = _with(data["problems"], self.synthesizer)
-        data["generate"] = _with(data["generate"], self.engine)
+        data["generate"] = _with(_drawn_once(data["generate"]), self.engine)
+        if self.arms:
+            data["arms"] = self.canonical_arms()
         data["verify"] = [method.canonical() for method in self.verifiers]
+        data |= self._accept()
         data["score"] = [method.canonical() for method in self.scorers]
         data["budget"], data["select"] = self.budget.canonical(), self.selector.canonical()
         data["evaluation"] = [_with(*pair) for pair in zip(data["evaluation"], self.evaluation, strict=True)]
         return data
+
+    def shown(self) -> dict[str, Any]:
+        """The canonical form with the plain policy written out too; as a recipe it has the same hash."""
+        data = {"accept": self.accept.canonical(), **self.canonical()}
+        return {key: data[key] for key in Recipe.model_fields if key in data}
+
+    def engines(self) -> list[Resolved]:
+        """The engines that may draw: the arms', else that of `generate`; none where everything is imported."""
+        return [arm.engine for arm in self.arms] or ([] if self.engine is None else [self.engine])
+
+    def canonical_arms(self) -> list[dict[str, Any]]:
+        """Each arm with every key of `generate` written out."""
+        return [arm.canonical(_with(_drawn_once(arm.generate.model_dump(mode="json")), arm.engine)) for arm in self.arms]
+
+    def _accept(self) -> dict[str, Any]:
+        """The policy's part; nothing for the plain chain, which is what every recipe before policies meant."""
+        accept = self.accept.canonical()
+        if self.planned_under is not None:
+            return {"accept": {**accept, "planned_under": self.planned_under.canonical()}}
+        return {} if self.accept.name == PLAIN else {"accept": accept}
 
 
 def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:
@@ -74,11 +102,23 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         budget=resolve("budget", recipe.budget.method, recipe.budget.options, base=base),
         selector=resolve("selector", recipe.select.method, recipe.select.options, base=base),
         evaluation=tuple(resolve("synthesizer", part.synthesize, part.options, base=base) for part in recipe.evaluation),
+        accept=_policy(recipe.accept, base),
+        planned_under=_planned_under(recipe.accept, base),
+        arms=tuple(_arm(generate, arm, base) for arm in recipe.arms),
     )
-    for method in (loaded.synthesizer, *loaded.evaluation, loaded.budget, loaded.selector, *loaded.scorers):
+    cheap = (loaded.synthesizer, *loaded.evaluation, loaded.budget, loaded.selector, *loaded.scorers)
+    for method in (*cheap, loaded.accept, loaded.planned_under):
         if method is not None:
             method.build()
+    check_arms(loaded.arms, loaded.canonical_arms(), loaded.budget.build())
     return loaded
+
+
+def _arm(generate: Generate, arm: Arm, base: Path) -> LoadedArm:
+    found = merged(generate, arm)
+    engine = _engine(found, base)
+    assert engine is not None, "an arm that draws nothing is refused before"
+    return LoadedArm(arm.name, arm.form, found, engine)
 
 
 def _engine(generate: Generate, base: Path) -> Resolved | None:
@@ -92,6 +132,29 @@ def _engine(generate: Generate, base: Path) -> Resolved | None:
         raise SetupError("generate.options.model: the model is named by generate.model.")
     found = resolve("engine", name, generate.options, base=base)
     return replace(found, options={**found.options, "model": generate.model}) if "model" in parameters(found.cls) else found
+
+
+def _policy(part: Method | None, base: Path) -> Resolved:
+    found = resolve("policy", *((part.method, part.options) if part else (PLAIN, {})), base=base)
+    for needed in ("decide", "lazy", "over"):
+        if not hasattr(found.build(), needed):
+            raise SetupError(
+                f"policy {found.name!r} has no {needed!r}.", next_command="docs/policies.md says what it needs"
+            )
+    return found
+
+
+def _planned_under(accept: Accept | None, base: Path) -> Resolved | None:
+    """The budget's own policy, None where it is the accepting one."""
+    if accept is None or accept.planned_under is None:
+        return None
+    found = _policy(accept.planned_under, base)
+    return None if found.canonical() == _policy(accept, base).canonical() else found
+
+
+def _drawn_once(generate: dict[str, Any]) -> dict[str, Any]:
+    """The section without `redraw: 0`, which is what every recipe before redraws meant."""
+    return generate if generate["redraw"] else {key: value for key, value in generate.items() if key != "redraw"}
 
 
 def _all(role: str, methods: Sequence[Method], base: Path) -> tuple[Resolved, ...]:

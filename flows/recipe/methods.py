@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType
@@ -21,31 +21,40 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
     "synthesizer": ("pipelines.synthesize", "SYNTHESIZERS"),
     "engine": ("pipelines.generate", "GENERATORS"),
     "verifier": ("pipelines.verify", "VERIFIERS"),
+    "policy": ("pipelines.verify.acceptance", "POLICIES"),
     "scorer": ("pipelines.score", "SCORERS"),
     "budget": ("pipelines.budget", "BUDGETS"),
     "selector": ("pipelines.select", "SELECTORS"),
 }
 # What a profile decides, though a constructor takes it: these cannot change a row.
-PROFILE_OPTIONS = frozenset({"threads", "workers"})
+PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm"})
 # What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
-INTERNAL_OPTIONS = frozenset({"job", "path", "limits"})
+INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "recipe_folder"})
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A class with its full options: the recipe's, and the constructor's defaults where they are plain values."""
+    """A class with its full options: the recipe's, and the constructor's defaults where they are plain values.
+
+    `parts`: the methods inside options that are methods themselves; a class names those in `nested`, with their role.
+    `base`: the recipe's folder, for a class that looks for files of the user's there (its option `recipe_folder`).
+    """
 
     role: str
     name: str
     cls: type[Any]
     options: Mapping[str, Any]
     source_sha256: str | None = None
+    parts: Mapping[str, "tuple[Resolved, ...]"] = field(default_factory=dict)
+    base: Path | None = None
 
     def build(self, **profile: Any) -> Any:
         """An instance, with those of the profile's options that the constructor takes."""
-        taken = {key: value for key, value in profile.items() if key in parameters(self.cls)}
+        given = {**profile, "recipe_folder": None if self.base is None else str(self.base)}
+        taken = {key: value for key, value in given.items() if key in parameters(self.cls)}
+        inside = {key: [part.build(**profile) for part in parts] for key, parts in self.parts.items()}
         try:
-            built = self.cls(**self.options, **taken)
+            built = self.cls(**{**self.options, **inside}, **taken)
         except (ValueError, TypeError) as error:
             raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
         for needed in () if self.role == "engine" else ("name", "version"):
@@ -55,7 +64,8 @@ class Resolved:
 
     def canonical(self) -> dict[str, Any]:
         """What of this method is part of the recipe's identity: a user's file counts with its content."""
-        row: dict[str, Any] = {"method": self.name, "options": dict(self.options)}
+        inside = {key: [part.canonical() for part in parts] for key, parts in self.parts.items()}
+        row: dict[str, Any] = {"method": self.name, "options": {**self.options, **inside}}
         return row if self.source_sha256 is None else {**row, "source_sha256": self.source_sha256}
 
 
@@ -76,7 +86,10 @@ def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> 
         if name not in known:
             raise unknown_name(role, name, known)
         cls = known[name]
-    return Resolved(role, name, cls, _checked(role, name, cls, options), sha)
+    checked = _checked(role, name, cls, options)
+    nested: Mapping[str, str] = getattr(cls, "nested", {})
+    parts = {key: _parts(f"{name}.{key}", inner, checked.get(key), base) for key, inner in nested.items()}
+    return Resolved(role, name, cls, checked, sha, parts, base)
 
 
 def parameters(cls: type[Any]) -> Mapping[str, inspect.Parameter]:
@@ -100,13 +113,32 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
     return {**defaults, **{key: _plain(value) for key, value in options.items()}}
 
 
+def _parts(where: str, role: str, given: Any, base: Path) -> tuple[Resolved, ...]:
+    """The methods that a list of {method, options} names; what a canonical form adds to them is read over."""
+    if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
+        raise SetupError(f"{where} is not a list of methods.", next_command=f"{where}: [{{method: NAME, options: {{}}}}]")
+    found = []
+    for item in given:
+        options = item.get("options") or {}
+        for key in sorted(item.keys() - {"method", "options", "source_sha256"}):
+            raise unknown_name(f"key of {where}", str(key), ("method", "options"))
+        if not isinstance(item.get("method"), str) or not isinstance(options, Mapping):
+            raise SetupError(f"{where}: every entry needs a method, and its options are a mapping.")
+        found.append(resolve(role, item["method"], options, base=base))
+    return tuple(found)
+
+
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (tuple, list, range)):
         return all(_is_plain(item) for item in value)
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
     return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (tuple, list, range)) else value
 
 

@@ -1,24 +1,74 @@
-"""The profile: workers, threads and places, nothing that can change a row. Knows no recipe."""
+"""The profile: workers, threads, servers and prices, nothing that can change a row. Knows no recipe.
 
+Where ledger and segments lie is the workspace's to say, in rollmill.toml: a profile that said otherwise would split one
+workspace in two, of which every other verb sees the wrong half.
+"""
+
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from flows.recipe.parse import parse
 from flows.recipe.schema import Part
+from flows.recipe.serve import Serve
+from flows.recipe.servers import Http, Prices, Server
+from flows.recipe.vllm import VllmPart
+from storage.errors import SetupError
+
+
+class Limits(Part):
+    """The most that one run may spend over all its commands: tokens in and out, money in the currency of the prices."""
+
+    tokens: int | None = Field(default=None, ge=0)
+    money: Decimal | None = Field(default=None, ge=0)
 
 
 class Profile(Part):
-    """How one machine runs a recipe. Zero workers or threads means: as many as the machine has cores."""
+    """How one machine runs a recipe. Zero workers or threads means: as many as the machine has cores.
+
+    `ledger` and `segments` are here only to be refused by name.
+    """
 
     profile_schema: Literal[1] = 1
     workers: int = Field(default=0, ge=0)
     threads: int = Field(default=0, ge=0)
+    servers: tuple[Server, ...] = ()
+    serve: tuple[Serve, ...] = ()
+    http: Http = Http()
+    vllm: VllmPart = VllmPart()
+    prices: Prices | None = None
+    limits: Limits = Limits()
     ledger: str | None = None
     segments: str | None = None
+
+    @field_validator("serve", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: object) -> object:
+        return [given] if isinstance(given, dict) else given
+
+    @field_validator("serve")
+    @classmethod
+    def _names_differ(cls, given: tuple[Serve, ...]) -> tuple[Serve, ...]:
+        if len({part.name for part in given}) < len(given):
+            raise ValueError("two parts of serve have one model name; replicas: N makes replicas, served_name another name")
+        return given
 
 
 def load_profile(path: Path | None) -> Profile:
     """The profile of a file, or the defaults without one; SetupError names the line of a mistake."""
-    return Profile() if path is None else parse(path, Profile, {"profile_schema": 1}, folder="profiles")
+    if path is None:
+        return Profile()
+    profile = parse(path, Profile, {"profile_schema": 1}, folder="profiles")
+    for place in ("ledger", "segments"):
+        if getattr(profile, place) is not None:
+            raise SetupError(
+                f"{path}: {place!r} belongs to the workspace, so that every verb sees the same one.",
+                next_command=f'write it into rollmill.toml, as [{place}] with url = "..."',
+            )
+    beside = tuple(
+        server if server.ca_file is None else server.model_copy(update={"ca_file": str(path.parent / server.ca_file)})
+        for server in profile.servers
+    )
+    return profile.model_copy(update={"servers": beside})

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+MOST_PROBLEMS = 1_000_000  # of one recipe; they are held in memory, about 2 KB each
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -25,13 +26,21 @@ class Method(Part):
     options: dict[str, Any] = {}
 
 
+class Accept(Method):
+    """Which of the verifiers' verdicts counts. `planned_under`: the policy by which the budget counted while it drew, where
+    that was another one; rollouts drawn under it are then selected from, and none is drawn or judged again.
+    """
+
+    planned_under: Method | None = None
+
+
 class Problems(Part):
     """Where the problems come from: made by a synthesizer, or imported before under a name."""
 
     synthesize: str | None = None
     imported: str | None = None
     options: dict[str, Any] = {}
-    count: int | None = Field(default=None, ge=1)
+    count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS)
     near_duplicates: Share | None = None
 
     @model_validator(mode="after")
@@ -49,6 +58,7 @@ class Generate(Part):
     """How completions are drawn; engine `imported` draws nothing and uses the rollouts imported before.
 
     `imports`: the names of the rollout imports to use; none named: every imported rollout of these problems.
+    `redraw`: 0 uses stored completions, N draws anew in the stream `curate-N`; what is stored stays.
     """
 
     engine: str = "embedded"
@@ -60,12 +70,31 @@ class Generate(Part):
     stop: tuple[str, ...] = ()
     batch_size: int = Field(default=256, ge=1)
     imports: tuple[str, ...] = ()
+    redraw: int = Field(default=0, ge=0)
     options: dict[str, Any] = {}
 
     @model_validator(mode="after")
-    def _imports_are_imported(self) -> "Generate":
+    def _engine_draws_or_is_imported(self) -> "Generate":
         if self.imports and self.engine != "imported":
             raise ValueError("imports belong to engine imported; the other engines draw")
+        if self.redraw and self.engine == "imported":
+            raise ValueError("engine imported draws nothing, so there is nothing to redraw")
+        return self
+
+
+class Arm(Generate):
+    """One of several ways of generating: `generate` with the keys that are given here changed, asked in a form of its own.
+
+    `form`: the words around a problem, with `{prompt}` where its text goes.
+    """
+
+    name: Slug
+    form: str = "{prompt}"
+
+    @model_validator(mode="after")
+    def _form_has_a_place(self) -> "Arm":
+        if "{prompt}" not in self.form:
+            raise ValueError("a form needs {prompt} where the problem's text goes")
         return self
 
 
@@ -82,19 +111,21 @@ class Evaluation(Part):
 
     synthesize: str = "templates"
     options: dict[str, Any] = {"split": "evaluation"}
-    count: int = Field(default=400, ge=1)
+    count: int = Field(default=400, ge=1, le=MOST_PROBLEMS)
     seed: int = Field(default=1, ge=0)
 
 
 class Recipe(Part):
-    """A whole recipe. `dataset` defaults to the recipe's name."""
+    """A whole recipe. `dataset` defaults to the recipe's name. `arms`: ways of generating that the budget chooses from."""
 
     recipe_schema: Literal[1]
     name: Slug
     seed: int = Field(default=0, ge=0, lt=2**63)
     problems: Problems
     generate: Generate = Generate()
+    arms: tuple[Arm, ...] = ()
     verify: tuple[Method, ...] = Field(default=(Method(method="number"),), min_length=1)
+    accept: Accept | None = None
     score: tuple[Method, ...] = ()
     budget: Method = Method(method="fixed")
     select: Method = Method(method="all_correct")

@@ -5,11 +5,13 @@ import random
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from storage.segments.schema import KINDS
 from storage.workspace import Workspace
-from tests.flows.conftest import finish, start
+from tests.flows.conftest import RECIPE, finish, start
 from tests.flows.prefect.test_managed import until
 from tests.flows.test_services import left_behind
 
@@ -55,3 +57,45 @@ def test_kill_9_while_publishing_is_finished_by_the_next_command(toy: Path, poin
     rows = json.loads(finish(start("dataset", "list", "--json", cwd=toy)).out)
     assert [row["version"] for row in rows] == ["toy@v1"]
     assert finish(start("dataset", "verify", "toy", "--base", ".", cwd=toy)).status == 0
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "segment.temp_written:1",
+        "segment.renamed:4",
+        "plan.committed:2",
+    ],
+)
+def test_kill_9_between_two_steps_of_a_commit(toy: Path, uninterrupted: dict[str, Any], point: str) -> None:
+    """The first segment is the problems', the fourth a verdict's; every point of the mill is in mill/test_storm."""
+    env = {"TOY_CALLS": str(toy / "calls")}
+    assert finish(start("curate", "toy.yaml", "--direct", cwd=toy, ROLLMILL_FAILPOINT=point, **env)).status == -9
+    assert until(lambda: left_behind(toy) == []), left_behind(toy)
+    again = finish(start("curate", "toy.yaml", "--direct", "--json", cwd=toy, **env))
+    assert again.status == 0, again.err
+    outcome = json.loads(again.out)
+    assert outcome["content_hash"] == uninterrupted["content_hash"]
+    assert outcome["funnel"] == uninterrupted["funnel"]
+    paid = (toy / "calls").read_text().split()
+    assert len(set(paid)) == uninterrupted["funnel"]["drawn"]
+    assert len(paid) - len(set(paid)) <= 2 * BATCH
+    with Workspace.open(toy) as workspace:
+        for kind in ("problems", "completions", "verdicts", "decisions", "plan", "stops"):
+            segments = workspace.segments.registry.segments(kind)
+            assert workspace.segments.read(kind).num_rows == sum(segment.rows for segment in segments)
+        files = [path for path in (toy / ".rollmill" / "segments").rglob("*") if path.is_file()]
+        parquet = [path for path in files if path.suffix == ".parquet"]
+        assert len(parquet) == sum(len(workspace.segments.registry.segments(kind)) for kind in KINDS)
+    assert finish(start("dataset", "verify", "toy", "--base", ".", cwd=toy)).status == 0
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the toy recipe gives when nobody kills it."""
+    folder = tmp_path_factory.mktemp("uninterrupted") / "ws"
+    Workspace.init(folder).close()
+    shutil.copyfile(Path(__file__).with_name("toys.py"), folder / "toys.py")
+    (folder / "toy.yaml").write_text(RECIPE)
+    outcome: dict[str, Any] = json.loads(finish(start("curate", "toy.yaml", "--direct", "--json", cwd=folder)).out)
+    return outcome

@@ -58,7 +58,7 @@ class ToyEngine:
             yield self._answer(request)
 
     def _answer(self, request: Request) -> Completion:
-        left, right = (int(part) for part in request.rendered[len("Q: What is ") :].split("?")[0].split(" + "))
+        left, right = (int(part) for part in request.rendered.split("What is ")[-1].split("?")[0].split(" + "))
         rng = random.Random(request.seed)
         answer = left + right if rng.random() < self.chance else left - right
         ways = rng.choice(["I add them.", "Adding up.", "One by one.", "Carry the one.", "Sum."])

@@ -215,6 +215,9 @@ def test_an_unfinished_run_is_not_mixed_with_another_model(
     assert "--keep-going" in said.err
     rollmill("curate", "toy.yaml", "--direct", "--keep-going")
     assert len(json.loads(rollmill("runs", "list", "--json").out)) == 2
+    again = rollmill("curate", "toy.yaml", "--direct")  # what was begun anew goes on without saying so again
+    assert (again.status, "the gate did not pass" in again.err) == (1, True)
+    assert len(json.loads(rollmill("runs", "list", "--json").out)) == 2
 
 
 def test_a_read_only_workspace_is_told_in_one_line(toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:

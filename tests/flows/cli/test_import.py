@@ -33,7 +33,8 @@ def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> Non
     assert said.out.splitlines()[1] == "  completions          0 new          2 already there"
     assert said.out.splitlines()[-2:] == [
         "  nothing new: everything was already there",
-        "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and generate: {engine: imported}",
+        "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and "
+        "generate: {engine: imported, imports: [m]} (without imports it takes every imported rollout of these problems)",
     ]
     with open_workspace(tmp_path) as ws:
         assert ws.rollouts().select("external_id, label").fetchall() == [("a", True), ("b", False)]

@@ -95,6 +95,7 @@ def test_init_makes_a_workspace_with_a_recipe_and_is_idempotent(
     assert rollmill("init", "ws").status == 0
     recipe = tmp_path / "ws" / "recipes" / "arithmetic.yaml"
     assert (tmp_path / "ws" / "recipes" / "imported.yaml").exists()
+    assert (tmp_path / "ws" / "recipes" / "code.yaml").exists()
     recipe.write_text(recipe.read_text() + "# mine\n")
     assert rollmill("init", "ws").status == 0
     assert recipe.read_text().endswith("# mine\n")

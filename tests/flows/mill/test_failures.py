@@ -12,6 +12,7 @@ import pytest
 from flows.mill import Event, Limits, decide, plan_round, run_all, run_round
 from pipelines.budget import Fixed
 from storage.records import Completion, Request
+from storage.segments.schema import from_table
 from tests.flows.mill.toy import ToyEngine, ToyVerifier, calls, content, spec, workspace
 
 FIXED = {"budget": Fixed(initial=4)}  # one round of 32 rows, 4 batches of 8
@@ -101,7 +102,8 @@ def test_an_engine_that_cannot_be_built_says_so(tmp_path: Path) -> None:
 
 def test_a_verifier_that_crashes_leaves_undecided_never_incorrect(tmp_path: Path) -> None:
     report, _ = finish(tmp_path, verifiers=(partial(ToyVerifier, crash_on="So"),))
-    verdicts = [rollout.verdict for members in report.rollouts.values() for rollout in members]
+    with workspace(tmp_path) as ws:
+        verdicts = from_table("verdicts", ws.segments.read("verdicts"))
     crashed = [verdict for verdict in verdicts if verdict.outcome == "undecided"]
     assert len(crashed) == report.funnel.undecided == report.funnel.dropped["undecided"] > 0
     assert {verdict.cause for verdict in crashed} == {"verifier crash: ZeroDivisionError: a bug of the verifier"}
@@ -183,10 +185,10 @@ def test_a_full_disk_surfaces_and_what_was_committed_stays(tmp_path: Path, monke
 
     whole = SegmentStore.commit_many
 
-    def full(self: SegmentStore, items: Any, *, run: str | None = None) -> Any:
+    def full(self: SegmentStore, items: Any, **options: Any) -> Any:
         if len(self.registry.segments("completions")) >= 2:
             raise full_disk("segments")
-        return whole(self, items, run=run)
+        return whole(self, items, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(SegmentStore, "commit_many", full)

@@ -72,7 +72,7 @@ def test_without_imported_rollouts_there_is_nothing_to_decide(tmp_path: Path) ->
 def test_models_can_be_chosen(tmp_path: Path) -> None:
     rows = [imported(SUM, 0, "answer: 5", model="a"), imported(SUM, 0, "answer: 5", model="b")]
     report = curate(tmp_path, rows, imported_models=["b"])
-    assert [rollout.completion.model for rollout in report.rollouts[SUM.id]] == ["b"]
+    assert [decision.completion_id for decision in report.decisions] == [rows[1].id]
 
 
 def test_imports_can_be_chosen_though_a_row_was_imported_twice(tmp_path: Path) -> None:

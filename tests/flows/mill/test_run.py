@@ -1,5 +1,6 @@
 """The mill end to end with the toy engine: what a run leaves, and that nothing but the recipe changes a row."""
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,8 @@ def test_two_problems_with_one_prompt_share_their_completions(tmp_path: Path) ->
 
 def test_prop2diff_reads_difficulty_from_the_prefix(tmp_path: Path) -> None:
     report = mill(tmp_path, budget=DarsProp2Diff(initial=4, target=4, cap=12), selector=Quota(per_problem=4))
-    drawn = {problem.prompt: len(report.rollouts[problem.id]) for problem in problems()}
+    counts = Counter(decision.problem_id for decision in report.decisions)
+    drawn = {problem.prompt: counts[problem.id] for problem in problems()}
     assert drawn["6 + 36 = ? (p=100%)"] == 4
     assert drawn["5 + 25 = ? (p=0%)"] == 12
     assert report.funnel.stops == {"target_met": 5, "trial_cap": 3}
@@ -176,7 +178,7 @@ def test_scores_reach_the_rollouts_and_the_store(tmp_path: Path) -> None:
     scorers = [SCORERS["length"](), SCORERS["self_certainty"]()]
     report = mill(tmp_path, scorers=scorers)
     assert len(report.scores) == 52
-    assert all(len(rollout.scores) == 1 for members in report.rollouts.values() for rollout in members)
+    assert {score.scorer for score in report.scores} == {"length"}
     with workspace(tmp_path) as ws:
         assert ws.segments.read("scores").num_rows == 52
 
@@ -192,7 +194,7 @@ def test_events_and_progress_tell_how_far_it_is(tmp_path: Path) -> None:
     with workspace(tmp_path) as ws:
         progress = {part.stage: part for part in ws.runs.progress_of("toy-run")}
     assert (progress["draw"].done, progress["draw"].total, progress["draw"].tokens) == (52, 52, 207)
-    assert (progress["verify"].done, progress["verify"].detail) == (52, {"round": 1})
+    assert (progress["verify"].done, progress["verify"].detail) == (52, {"round": 1, "made": 52})
 
 
 def test_a_round_cannot_be_planned_or_decided_before_the_one_before_it_is_judged(tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ def problems(count: int = 8, rates: Sequence[int] = (100, 80, 50, 20, 5, 0)) -> 
 
 @dataclass
 class ToyEngine:
-    """A generator whose texts are a pure function of prompt and seed. `fail_after`: raises after that many completions."""
+    """A generator whose texts are a pure function of prompt and seed. `fail_after`: raises after that many completions.
+
+    `lift`: another, better model: so many per cent more often right, and right in its own way.
+    """
 
     log: Path | None = None
     delay: float = 0.0
@@ -49,6 +52,7 @@ class ToyEngine:
     model: str = "sums"
     closed: bool = False
     made: int = 0
+    lift: int = 0
 
     def fingerprint(self) -> Mapping[str, str]:
         return {"toy": self.model_digest}
@@ -77,7 +81,8 @@ class ToyEngine:
             os.close(file)
 
     def _answer(self, request: Request) -> Completion:
-        text, cut = toy_text(str(request.prompt), request.seed)
+        seed = int(digest128([self.model_digest, request.seed])[:15], 16) if self.lift else request.seed
+        text, cut = toy_text(str(request.prompt), seed, self.lift)
         return Completion(
             id=request.completion_id,
             prompt_id=request.prompt_id,
@@ -95,12 +100,12 @@ class ToyEngine:
         )
 
 
-def toy_text(prompt: str, seed: int) -> tuple[str, bool]:
+def toy_text(prompt: str, seed: int, lift: int = 0) -> tuple[str, bool]:
     """The text for this prompt and seed, and whether it was cut off."""
-    match = PROMPT.fullmatch(prompt)
+    match = PROMPT.search(prompt)
     assert match is not None
     first, second, rate = (int(part) for part in match.groups())
-    if seed % 100 < rate:
+    if seed % 100 < (rate + lift if rate else 0):
         way = f"{first} + {second}" if seed // 100 % 2 else f"{second} + {first}"
         return f"{'So' if seed // 200 % 2 else 'Then'} {way} is answer: {first + second}", seed // 1000 % 50 == 0
     return ("I do not know." if seed // 100 % 5 == 0 else f"answer: {first + second + 1 + seed % 3}"), False

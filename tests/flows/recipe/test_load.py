@@ -41,7 +41,8 @@ def write(folder: Path, text: str) -> Path:
         (
             "recipe_schema: 1",
             "recipe_schema: 1\nbudget: {method: prop2dif}",
-            "unknown budget 'prop2dif'. Did you mean 'prop2diff'? Valid: fixed, prop2diff, uniform.",
+            "unknown budget 'prop2dif'. Did you mean 'prop2diff'? Valid: fixed, frontier, gvm, passuntil, prop2diff, "
+            "router, sequential, uniform.",
         ),
         (
             "recipe_schema: 1",
@@ -108,7 +109,7 @@ def test_the_hash_of_a_fixed_recipe_stays_what_it_is() -> None:
     )
     assert (
         resolve_recipe(recipe, base=Path()).recipe_hash
-        == "4fdeb6df189a089a780263a618657e7fae5a60767dd3ae57aaae52f9c033e7bb"
+        == "4b9699d314a480fec13d87e75c0f33f8953a5b177f253e6ed56e4abf359b3f94"
     )
 
 
@@ -206,3 +207,35 @@ def test_profiles(tmp_path: Path) -> None:
         load_profile(write(tmp_path, "thread: 3\n"))
     with pytest.raises(SetupError, match="workers: input should be greater than or equal to 0, found -1"):
         load_profile(write(tmp_path, "workers: -1\n"))
+
+
+@pytest.mark.parametrize("place", ["ledger", "segments"])
+def test_a_profile_names_no_places(tmp_path: Path, place: str) -> None:
+    path = write(tmp_path, f"{place}: sqlite:///elsewhere.sqlite\n")
+    with pytest.raises(SetupError) as caught:
+        load_profile(path)
+    assert caught.value.text() == (
+        f"{path}: {place!r} belongs to the workspace, so that every verb sees the same one. "
+        f'Next: write it into rollmill.toml, as [{place}] with url = "..."'
+    )
+
+
+def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.pipelines.synthesize.test_user import MARBLES
+
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "marbles.py").write_text(MARBLES)
+    path = write(
+        tmp_path / "recipes",
+        "recipe_schema: 1\nname: mine\nproblems:\n  synthesize: templates\n  count: 4\n"
+        '  options: {templates: ["marbles.py:Marbles"]}\n',
+    )
+    monkeypatch.chdir(tmp_path)
+    loaded = load_recipe(path)
+    assert loaded.canonical()["problems"]["options"]["templates"] == ["marbles.py:Marbles"]
+    assert "recipe_folder" not in loaded.canonical()["problems"]["options"]
+    here = load_recipe(path).recipe_hash
+    monkeypatch.chdir(tmp_path / "recipes")
+    assert load_recipe(Path(path.name)).recipe_hash == here
+    assert loaded.synthesizer is not None
+    assert len(list(loaded.synthesizer.build().synthesize(4, 1))) == 4

@@ -1,0 +1,159 @@
+"""Audits of a verifier on a run: drawing random rollouts for people to judge, and the report of what they judged.
+
+Knows no terminal. Drawing is a pure function of the run's verdicts, the size and the seed; asking for more extends.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.audit.drawing import Row, describe, draw, strata_of
+from pipelines.stats import Estimate, band_of, fit_prior, population_mean
+from pipelines.stats.special import beta_quantile
+from storage.audits import Audit, AuditItem, audit_id
+from storage.errors import SetupError, unknown_name
+from storage.queries import Reader, run_scope
+from storage.queries.audited import CHAIN, AuditedRow, audited_as, audited_rows
+from storage.queries.audits import rates_of_audit
+from storage.records import JUDGED
+
+if TYPE_CHECKING:
+    from storage.queries.scope import Scope
+    from storage.runs import Run
+
+KINDS = 200  # points that stand for the distribution of pass rates
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Which verifier to audit, on which run (None: the newest that used it), how many rollouts, and the seed."""
+
+    verifier: str
+    run: str | None = None
+    n: int = 300
+    seed: int = 1
+
+
+def natural_audit(reader: Reader, ask: Ask, *, dry_run: bool = False) -> Audit:
+    """Draw the audit, or find it drawn; one that is larger already stays. SetupError where nothing can be drawn."""
+    if ask.n < 1:
+        raise SetupError(f"an audit of {ask.n} rollouts measures nothing.", next_command="--n 300")
+    run = run_of(reader, ask)
+    name, version = audited_as(run, ask.verifier)
+    identity = audit_id("natural", run.id, name, version, ask.seed)
+    before = next((one for one in reader.audits.list(name, version, run.id) if one.id == identity), None)
+    if before is not None and before.design["n"] >= ask.n:
+        return before
+    scope = run_scope(reader, run.id)
+    rows, design = population(scope, name, version)
+    if not rows:
+        raise SetupError(f"{name} {version} judged no rollout of {run.id}.", next_command=f"rollmill runs show {run.id}")
+    strata = strata_of(rows)
+    described = [asdict(one) for one in describe(strata)]
+    if before is not None and before.design["strata"] != described:
+        raise SetupError(
+            f"{run.id} has other verdicts or decisions than when {before.id} was drawn, so it cannot be extended.",
+            next_command=f"rollmill audit verifier {ask.verifier} --run {run.id} --seed {ask.seed + 1}",
+        )
+    items = draw(strata, ask.n, ask.seed)
+    full = {"run": run.id, "seed": ask.seed, "n": len(items), "strata": described, **design}
+    audit = Audit(identity, name, version, "natural", run.id, full)
+    if dry_run:
+        return audit
+    stored = [
+        AuditItem(
+            item.ordinal,
+            item.row.completion_id,
+            item.row.problem_id,
+            item.stratum,
+            item.probability,
+            item.row.weight,
+            item.row.outcome,
+        )
+        for item in items
+    ]
+    reader.audits.save(audit, stored)
+    return reader.audits.get(identity)
+
+
+def refreshed(reader: Reader, audit: Audit) -> dict[str, Any]:
+    """The report of an audit from the judgements there are now, kept in the ledger."""
+    report = rates_of_audit(reader.audits, audit)
+    if report != audit.report:
+        reader.audits.record(audit.id, report)
+    return report
+
+
+def run_of(reader: Reader, ask: Ask) -> "Run":
+    """The named run, or the newest finished one whose chain has this verifier."""
+    if ask.run is not None:
+        return reader.runs.get(ask.run)
+    every = [run for run in reader.runs.list() if run.status == "done" and "pilot" not in run.recipe]
+    names = [[name for name, _ in run.recipe.get("resolved", {}).get("verifiers", [])] for run in every]
+    for run, mine in zip(every, names, strict=True):
+        if ask.verifier in (*mine, CHAIN):
+            return run
+    if not every:
+        raise SetupError("no finished run to audit.", next_command="rollmill curate RECIPE")
+    raise unknown_name("verifier of a finished run", ask.verifier, {name for mine in names for name in mine} | {CHAIN})
+
+
+def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict[str, Any]]:
+    """The rollouts that may be drawn, and what the design has to remember of all of them."""
+    seen = audited_rows(scope, name, version)
+    judged = [row for row in seen if row.outcome in JUDGED]
+    prefix = [row for row in judged if scope.is_measured(row.sample_index, row.arm)]
+    band = _bands(judged)
+    size, measured = Counter(row.problem_id for row in prefix), {id(row) for row in prefix}
+    rows = [
+        Row(
+            completion_id=row.completion_id,
+            problem_id=row.problem_id,
+            outcome=row.outcome,
+            rule=row.rule,
+            band=band[row.problem_id],
+            kept=bool(row.kept),
+            weight=1.0 / (len(size) * size[row.problem_id]) if id(row) in measured else 0.0,
+        )
+        for row in judged
+    ]
+    outcomes = Counter(row.outcome for row in seen)
+    design = {
+        "population": len(rows),
+        "undecided": len(seen) - len(judged),
+        "outcomes": dict(sorted(outcomes.items())),
+        "prefix": scope.prefix,
+        "raw": None if (raw := _pass_rate(prefix)) is None else asdict(raw),
+        "kinds": _kinds(prefix),
+    }
+    return rows, design
+
+
+def _bands(rows: Sequence[AuditedRow]) -> dict[str, str]:
+    judged = Counter(row.problem_id for row in rows)
+    correct = Counter(row.problem_id for row in rows if row.outcome == "correct")
+    return {problem: band_of(correct[problem] / count) for problem, count in judged.items()}
+
+
+def _pass_rate(prefix: Sequence[AuditedRow]) -> Estimate | None:
+    """The verifier's own mean over problems; the interval is for the templates' population."""
+    judged = Counter(row.problem_id for row in prefix)
+    correct = Counter(row.problem_id for row in prefix if row.outcome == "correct")
+    template = {row.problem_id: row.template for row in prefix}
+    order = sorted(judged)
+    return population_mean([correct[one] / judged[one] for one in order], [template[one] for one in order])
+
+
+def _kinds(prefix: Sequence[AuditedRow]) -> list[tuple[float, float]]:
+    """How pass rates are spread over the problems, as the verifier sees them: a beta fitted to the prefix counts.
+
+    0 of 8 does not mean that a problem is never solved, so the counts themselves would be too extreme.
+    """
+    judged = Counter(row.problem_id for row in prefix)
+    correct = Counter(row.problem_id for row in prefix if row.outcome == "correct")
+    order = sorted(judged)
+    if not order:
+        return []
+    prior = fit_prior([correct[one] for one in order], [judged[one] for one in order])
+    return [(1.0 / KINDS, beta_quantile((i + 0.5) / KINDS, prior.a, prior.b)) for i in range(KINDS)]

@@ -1,0 +1,82 @@
+"""Whether a recipe can run here: its model, imported sets, verifiers and policy. Draws, judges and writes nothing.
+
+The recipe's own text is checked by flows.recipe; this is about what its names stand for in a workspace and on a machine.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.recipe import LoadedRecipe, Resolved
+from flows.session import find_model, placed
+from pipelines.verify.acceptance import check_names
+from storage.errors import SetupError, unknown_name
+
+if TYPE_CHECKING:
+    from storage.segments.schema import Kind
+    from storage.workspace import Workspace
+
+
+def check_recipe(loaded: LoadedRecipe) -> list[str]:
+    """What could not be looked at, as lines for a person; SetupError for the first thing that would stop a run."""
+    from storage.workspace import Workspace
+
+    _check_verifiers(loaded)
+    try:
+        workspace = Workspace.open(loaded.base.resolve())
+    except SetupError:
+        _check_model(loaded, Path.cwd())
+        return ["outside a workspace: imported sets were not looked for"] if _imports(loaded) else []
+    with workspace:
+        _check_model(loaded, workspace.root)
+        for kind, names in _imports(loaded):
+            _check_imported(workspace, kind, names)
+    return []
+
+
+def _check_verifiers(loaded: LoadedRecipe) -> None:
+    """Build each, ask it whether this machine has what it needs, and whether the policies count on verifiers there are."""
+    with ExitStack() as stack:
+        verifiers = []
+        for method in loaded.verifiers:
+            verifier = method.build()
+            stack.callback(verifier.close)
+            getattr(verifier, "ready", lambda: None)()  # a sandbox, where it needs one
+            verifiers.append(verifier.name)
+        for policy in (loaded.accept, loaded.planned_under):
+            if policy is not None:
+                check_names(policy.build(), verifiers)
+
+
+def _check_model(loaded: LoadedRecipe, root: Path) -> None:
+    for method in loaded.engines():
+        _check_engine(method, root)
+
+
+def _check_engine(method: Resolved, root: Path) -> None:
+    if method.name == "embedded":
+        find_model(str(method.options["model"]), root)
+    if method.name == "openai":
+        method.build()  # checks the options; no server is asked
+    if method.name == "vllm":
+        replace(method, options=placed(method.options, root)).build()  # finds the model; starts nothing
+
+
+def _imports(loaded: LoadedRecipe) -> "list[tuple[Kind, Sequence[str]]]":
+    """The names of imported sets, of problems and of rollouts."""
+    named = loaded.recipe.problems.imported
+    found: list[tuple[Kind, Sequence[str]]] = [("problems", [named])] if named is not None else []
+    return found + ([("completions", loaded.recipe.generate.imports)] if loaded.recipe.generate.imports else [])
+
+
+def _check_imported(workspace: "Workspace", kind: "Kind", names: Iterable[str]) -> None:
+    producers = {segment.producer for segment in workspace.segments.registry.segments(kind)}
+    known = sorted(name.removeprefix("import:") for name in producers if name.startswith("import:"))
+    what = "problems" if kind == "problems" else "rollouts"
+    for name in names:
+        if name not in known:
+            raise unknown_name(
+                f"imported set of {what}", name, known, next_command=f"rollmill import {what} FILE --name {name}"
+            )

@@ -1,0 +1,142 @@
+"""`rollmill reverify`: judge a run again after a verifier has changed, see what is different, accept it. Text only."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.recipe import Sets
+
+RunName = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; the latest by default.")]
+Verifier = Annotated[str | None, typer.Option("--verifier", metavar="NAME", help="Look at the change of this one only.")]
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Let the run go on under the new versions; without it nothing changes.")
+]
+Check = Annotated[int, typer.Option("--check", min=0, help="Judge so many carried verdicts after all; they must agree.")]
+EXAMPLES = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("reverify")(reverify)
+
+
+def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
+    run: RunName = None,
+    sets: Sets = None,
+    *,
+    verifier: Verifier = None,
+    accept: Accept = False,
+    check: Check = 0,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Judge a run again after a verifier has changed: only what the changed rules can have reached.
+
+    Rows, pass rates, metrics and decisions that are different are shown; nothing of the run changes until --accept. Kill it
+    and run it again, and it goes on.
+
+    Example: rollmill reverify arithmetic-3f9a0c1d --verifier math
+    """
+    from flows.cli.live import watching
+    from flows.reverify import Asked
+    from flows.reverify import reverify as judge_again
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        root = workspace.root
+    with watching() as watcher:
+        report = judge_again(Asked(root, run, verifier, tuple(sets or ()), accept, dry_run, check, watcher))
+    return as_json(report) if json else line(page(report))
+
+
+def page(report: Mapping[str, Any]) -> str:
+    """The whole report for a person."""
+    if not report["changes"]:
+        left = f" ({', '.join(report['not_looked_at'])} changed)" if report["not_looked_at"] else ""
+        return f"{report['run']}: its verifiers are those of today; there is nothing to judge again{left}."
+    parts = [_changes(report), _verdicts(report)]
+    if "rates" in report:
+        parts += [_flips(report["flips"], report["rows"]), _rates(report)]
+        parts += [_metrics(report["metrics"]), _decisions(report["decisions"])]
+    return "\n\n".join("\n".join(part) for part in [*parts, _ending(report)] if part)
+
+
+def _changes(report: Mapping[str, Any]) -> list[str]:
+    lines = [f"{report['run']} ({report['status']}):"]
+    for change in report["changes"]:
+        lines.append(f"  {change['verifier']}: {change['old']} -> {change['new']}")
+        why = change["whole"]
+        lines.append(
+            f"    everything is judged again: {why}" if why else f"    changed rules: {', '.join(change['changed_rules'])}"
+        )
+    return lines
+
+
+def _verdicts(report: Mapping[str, Any]) -> list[str]:
+    rows = [[name, c["stored"], c["carried"], c["judged"]] for name, c in report["verdicts"].items()]
+    table = columns(["verifier", "there already", "carried over", "judged again"], rows)
+    pending, checked = report.get("pending", 0), report.get("check", {}).get("checked")
+    sure = [f"{checked:,} carried verdicts were judged after all and agree."] if checked else []
+    return [table, *sure, *([f"{pending:,} rows are not judged by the run yet; they wait for it."] if pending else [])]
+
+
+def _flips(flips: Mapping[str, Any], rows: int) -> list[str]:
+    if not flips["rows"]:
+        return [f"No outcome of the {rows:,} rows is different."]
+    lines = [f"{flips['rows']:,} of {rows:,} rows have another outcome:"]
+    lines += [f"  {move['before']:>10} -> {move['after']:<10} {move['rows']:>8,}" for move in flips["moves"]]
+    for example in flips["examples"][:EXAMPLES]:
+        before, after = example["before"], example["after"]
+        lines += [
+            f"  {example['completion'][:12]}  {before['outcome']} by {before['rule']} ({before['extracted']}), now "
+            f"{after['outcome']} by {after['rule']} ({after['extracted']}); reference {_short(example['reference'])}",
+            f"    ...{_short(example['text'][-80:])}",
+        ]
+    return lines
+
+
+def _rates(report: Mapping[str, Any]) -> list[str]:
+    rates = report["rates"]
+    rows = [[level, *_paired(row), row["kept_before"], row["kept_after"]] for level, row in rates["levels"].items()]
+    rows.append(["all", *_paired(rates["overall"]), report["decisions"]["kept_before"], report["decisions"]["kept_after"]])
+    what = "all completions" if report["prefix"] is None else f"the first {report['prefix']} completions"
+    return [
+        columns(["level", "before", "after", "difference", "95% interval", "kept", "now"], rows),
+        f"Pass rates over {what} of each problem; differences are paired, intervals over templates.",
+    ]
+
+
+def _metrics(metrics: Mapping[str, Any]) -> list[str]:
+    rows = [[name, *_paired(row)] for name, row in metrics.items()]
+    return [columns(["metric", "before", "after", "difference", "95% interval"], rows)] if rows else []
+
+
+def _paired(row: Mapping[str, Any]) -> list[str]:
+    if row["difference"] is None:
+        return ["-", "-", "-", "-"]
+    return [
+        f"{row['before']:.3f}",
+        f"{row['after']:.3f}",
+        f"{row['difference']:+.3f}",
+        f"[{row['low']:+.3f}, {row['high']:+.3f}]",
+    ]
+
+
+def _decisions(decisions: Mapping[str, Any]) -> list[str]:
+    lines = [f"Kept: {decisions['kept_before']:,}, now {decisions['kept_after']:,}."]
+    moves: Sequence[Mapping[str, Any]] = decisions["moves"]
+    return [*lines, *(f"  {move['before']} -> {move['after']}  {move['rows']:,}" for move in moves)]
+
+
+def _ending(report: Mapping[str, Any]) -> list[str]:
+    if report["accepted"]:
+        return [f"Accepted: run {report['run_after']} goes on under the new versions. Next: {report['next']}"]
+    if "rates" not in report:
+        return [f"Nothing was judged. Next: {report['next']}"]
+    return [f"Nothing of the run has changed. To accept this: {report['next']}"]
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:80]

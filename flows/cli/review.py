@@ -1,0 +1,177 @@
+"""`rollmill review`: a person judges rollouts one by one. What the verifier said stays hidden, so that it cannot anchor.
+
+Every judgement is stored as it is given: q, Ctrl-C and a closed terminal lose nothing, and the next call goes on.
+"""
+
+import getpass
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, line, note
+from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from storage.audits import Judgement
+    from storage.queries import Reader
+    from storage.queries.review import Queue, ReviewItem
+
+KEYS: dict[str, "Judgement"] = {"c": "correct", "i": "incorrect", "u": "unparsed", "?": "unsure"}
+HELP = "c correct  i incorrect  u gives no answer  ? cannot tell  t whole text  s skip  q quit"
+LINE = "-" * 78
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("review")(review)
+
+
+def review(  # noqa: PLR0913 (options, all by name)
+    audit: Annotated[str | None, typer.Argument(metavar="AUDIT", help="An audit's id; the newest if left out.")] = None,
+    *,
+    undecided: Annotated[str | None, typer.Option(metavar="RUN", help="Instead: what no verifier could decide.")] = None,
+    judge: Annotated[str | None, typer.Option(help="Who judges; your login if left out.")] = None,
+    show_outcome: Annotated[
+        bool, typer.Option("--show-outcome", help="Show what the verifier said (it anchors; for --undecided).")
+    ] = False,
+    read: Annotated[Path | None, typer.Option("--from", help="Read judgements from a CSV file instead of asking.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Write the rollouts as a CSV file for another tool.")] = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Judge the rollouts that an audit drew, or those that no verifier could decide.
+
+    Example: rollmill review --judge ann
+    """
+    from storage.queries import Reader
+    from storage.queries.review import audit_queue, undecided_queue
+
+    who = (judge or getpass.getuser()).strip()
+    if not who:
+        raise SetupError("a reviewer has a name.", next_command="rollmill review --judge ann")
+    if audit is not None and undecided is not None:
+        raise SetupError("name an audit or --undecided RUN, not both.")
+    with Reader.open() as reader:
+        queue = audit_queue(reader, audit) if undecided is None else undecided_queue(reader, undecided)
+        if export is not None:
+            return _export(reader, queue, export, who, dry_run=dry_run, json=json)
+        if read is not None:
+            return _import(reader, queue, read, who, dry_run=dry_run, json=json)
+        if json or dry_run:
+            return _state(reader, queue, who, json=json)
+        return _ask(reader, queue, who, show_outcome=show_outcome)
+
+
+def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:
+    from storage.faults import explained
+    from storage.queries.review import export_csv
+
+    if not dry_run:
+        with explained(path):
+            export_csv(reader, queue, path, who)
+    row = {"path": str(path), "rows": len(queue.pairs), "dry_run": dry_run}
+    return (
+        as_json(row) if json else line(f"{'Would write' if dry_run else 'Wrote'} {len(queue.pairs):,} rollouts to {path}.")
+    )
+
+
+def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:
+    from storage.queries.review import judge, read_csv
+
+    said = read_csv(queue, path, who)
+    if not dry_run:
+        judge(reader, queue, said)
+    row = {**_counts(reader, queue, who), "read": len(said), "dry_run": dry_run}
+    return as_json(row) if json else line(f"{'Would read' if dry_run else 'Read'} {len(said):,} judgements from {path}.")
+
+
+def _counts(reader: "Reader", queue: "Queue", who: str) -> dict[str, Any]:
+    from storage.queries.review import waiting
+
+    left = len(waiting(reader, queue, who))
+    audit = None if queue.audit is None else queue.audit.id
+    return {"audit": audit, "judge": who, "items": len(queue.pairs), "judged": len(queue.pairs) - left, "left": left}
+
+
+def _state(reader: "Reader", queue: "Queue", who: str, *, json: bool) -> None:
+    from storage.queries.review import review_items, waiting
+
+    counts = _counts(reader, queue, who)
+    if not json:
+        return line(f"{queue.title}: {counts['judged']:,} of {counts['items']:,} judged by {who}.")
+    items = review_items(reader, queue, waiting(reader, queue, who))
+    shown = [{key: value for key, value in asdict(item).items() if key not in ("verdicts", "said")} for item in items]
+    return as_json({**counts, "waiting": shown})
+
+
+def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> None:
+    from storage.audits import Said
+    from storage.queries.review import judge, review_item, waiting
+
+    left = waiting(reader, queue, who)
+    line(f"{queue.title}: {len(left):,} of {len(queue.pairs):,} wait for {who}.")
+    keys = _keys()
+    done = 0
+    try:
+        for position in left:
+            item = review_item(reader, queue, position)
+            line(_page(item, len(queue.pairs), show_outcome=show_outcome))
+            key = _key(keys, item)
+            if key == "q":
+                break
+            if key in KEYS:
+                judge(reader, queue, [Said(item.completion_id, item.problem_id, who, KEYS[key])])
+                done += 1
+    finally:  # Ctrl-C too: what was judged is stored, and the person is told so
+        note(f"{done:,} judged now, {len(waiting(reader, queue, who)):,} left. {_next(queue)}")
+
+
+def _key(keys: Iterator[str], item: "ReviewItem") -> str:
+    """The next key that means something; t shows the whole text and asks again, the end of the input quits."""
+    while True:
+        key = next(keys, "q")
+        if key == "t":
+            line(_inert(item.text))
+        elif key in KEYS or key in ("s", "q"):
+            return key
+        else:
+            line(HELP)
+
+
+def _keys() -> Iterator[str]:
+    """Single key presses of a terminal; lines of a pipe, their first character."""
+    if sys.stdin.isatty():
+        while True:
+            yield typer.getchar().lower()[:1]
+    for text in sys.stdin:
+        yield text.strip().lower()[:1]
+
+
+def _page(item: "ReviewItem", total: int, *, show_outcome: bool) -> str:
+    parts = [
+        f"\n{LINE}\n{item.position + 1} of {total}  {item.completion_id[:12]}",
+        f"PROBLEM\n{_inert(item.prompt)}",
+        f"REFERENCE  {_inert(item.reference)}" if item.reference else "",
+        "TESTS\n" + "\n".join(_inert(test) for test in item.tests) if item.tests else "",
+        f"ANSWER (the completion's end)\n{_inert(item.ending)}",
+        f"EXTRACTED  {_inert(item.extracted)}" if item.extracted is not None else "EXTRACTED  nothing",
+    ]
+    if show_outcome:
+        parts += [f"VERDICT  {one.outcome} by {one.verifier}, rule {one.rule}, cause {one.cause}" for one in item.verdicts]
+    return "\n\n".join(part for part in parts if part) + f"\n\n{HELP}"
+
+
+def _next(queue: "Queue") -> str:
+    if queue.audit is None:
+        return "Next: the same command goes on."
+    return f"Next: rollmill audit show {queue.audit.id}"
+
+
+def _inert(text: str) -> str:
+    """Model text without control characters, which a terminal would obey."""
+    lines = text.replace("\r\n", "\n").replace("\t", "    ")
+    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in lines)

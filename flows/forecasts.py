@@ -1,0 +1,207 @@
+"""Forecasts of a recipe's run, and their scores once it has ended. Knows recipes, pilots, past runs and the ledger.
+
+A forecast is scored on draws that it did not see: the pilot has a stream of its own, and past runs give no problem of the
+recipe itself. One made after the run began is not scored.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.evidence import evidence_of, past_runs, tokens_per_second
+from flows.pilot import Pilot, run_pilot, subject_of
+from pipelines.budget.forecast import Asked, Ended, Observed, Question, forecast, totals_of
+from pipelines.stats.forecast_score import Predicted, scored
+from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from flows.mill import MillSpec
+    from flows.session import Session
+    from storage.forecasts import Forecast
+
+PILOT_PER_LEVEL = 8
+PILOT_DRAWS = 8
+LEAST_PROBLEMS = 8  # observed problems below which past runs are no evidence
+TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "units", "seconds", "kept", "solved")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How to forecast. `pilot` None: from past runs where there are some, else from a pilot of the default size."""
+
+    pilot: int | None = None
+    draws: int = PILOT_DRAWS
+    simulations: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a forecast rests on. `rate`: tokens out per second; `tokens_in`: of observed problems' prompts."""
+
+    source: str
+    runs: tuple[str, ...]
+    observed: Sequence[Observed]
+    rate: float | None
+    tokens_in: Mapping[str, int]
+    spent: int = 0
+
+
+def plan_run(opened: "Session", wish: Wish) -> "Forecast":
+    """Forecast the run of this session's recipe and keep it in the ledger."""
+    spec = opened.spec_without_run()
+    _check(spec)
+    found = _evidence(opened, spec, wish)
+    prices = opened.profile.prices
+    units = None if prices is None else prices.exact().units
+    asked = _asked(spec, found)
+    question = Question(spec.budget, asked, kept_rule(spec.selector), units, wish.simulations, opened.loaded.recipe.seed)
+    quantities = {name: asdict(one) for name, one in forecast(question, found.observed).items()}
+    if found.rate is not None:
+        quantities["seconds"] = {name: value / found.rate for name, value in quantities["tokens_out"].items()}
+    row = {
+        "quantities": quantities,
+        "evidence": _told(found),
+        "simulations": wish.simulations,
+        "rate": found.rate,
+        "currency": None if prices is None else prices.currency,
+        "budget": spec.budget.name,
+        "problems": dict(sorted(Counter(str(one.subject.level) for one in asked).items())),
+    }
+    return opened.workspace.forecasts.add(opened.loaded.recipe_hash, opened.loaded.recipe.name, found.source, row)
+
+
+def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
+    """How many of so many correct and distinct answers of a problem this selector keeps; None where it cannot be told."""
+    rules: dict[str, Callable[[int, int], int]] = {
+        "all_correct": lambda correct, _: correct,
+        "distinct": lambda _, distinct: distinct,
+        "quota": lambda _, distinct: min(distinct, selector.per_problem),
+    }
+    return rules.get(selector.name)
+
+
+def score_run(opened: "Session") -> dict[str, Any] | None:
+    """Score the latest forecast that was made before this ended run began, keep it, and give what to show of it."""
+    run = opened.workspace.runs.get(opened.run)
+    before = [one for one in opened.workspace.forecasts.list() if one.recipe_hash == opened.loaded.recipe_hash]
+    made = next((one for one in before if one.run == run.id or (one.score is None and one.made_at <= run.started_at)), None)
+    if made is None:
+        return None
+    if made.score is None:
+        made = opened.workspace.forecasts.score(made.id, run.id, scores_of(made.forecast, actual_totals(opened)))
+    return shown(made)
+
+
+def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, Any]:
+    """Every quantity of a forecast beside what came, and how many intervals held."""
+    pairs = {name: Predicted(**one) for name, one in row["quantities"].items() if name in actual}
+    found = {name: asdict(scored(one, actual[name])) for name, one in pairs.items()}
+    return {"quantities": found, **coverage(found)}
+
+
+def coverage(found: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """How many intervals there are and how many held what came. Quantities of one run are not independent of each other."""
+    inside = {name: sum(bool(one[name]) for one in found.values()) for name in ("inside80", "inside95")}
+    return {"n": len(found), **inside}
+
+
+def shown(made: "Forecast") -> dict[str, Any]:
+    """A scored forecast as JSON values, totals only: median, 95% interval, actual, error, whether it held."""
+    score = made.score or {"quantities": {}, "n": 0, "inside80": 0, "inside95": 0}
+    rows = {
+        name: {**made.forecast["quantities"][name], **score["quantities"][name]}
+        for name in TOTALS
+        if name in score["quantities"]
+    }
+    told = {key: score[key] for key in ("n", "inside80", "inside95")}
+    return {"id": made.id, "source": made.source, "evidence": made.forecast["evidence"], "totals": rows, **told}
+
+
+def actual_totals(opened: "Session") -> dict[str, float]:
+    """The same quantities of the run as it came, by its own completions, whoever drew them."""
+    from flows.mill.gather import tallies_of
+
+    spec, workspace = opened.spec, opened.workspace
+    rows = [row for plan in workspace.runs.plans(spec.run) for row in plan]
+    stops = {stop.problem_id: stop.reason for stop in workspace.runs.stops(spec.run)}
+    kept = Counter(one.problem_id for one in opened.decided.decisions if one.kept)
+    sent = workspace.segments.column("completions", "tokens_in", [row.completion_id for row in rows])
+    tokens_in: Counter[str] = Counter()
+    for row in rows:
+        tokens_in[row.problem_id] += sent.get(row.completion_id) or 0
+    ended = [
+        Ended(
+            spec.problem(one.problem_id).level,
+            one.drawn,
+            one.correct,
+            one.distinct_correct,
+            tokens_in[one.problem_id],
+            one.tokens,
+            one.prefix_judged,
+            one.prefix_correct,
+            stops.get(one.problem_id),
+            kept[one.problem_id],
+        )
+        for one in tallies_of(workspace, spec, rows)
+    ]
+    prices = opened.profile.prices
+    found = totals_of(ended, None if prices is None else prices.exact().units)
+    drawing = next((one for one in workspace.runs.progress_of(spec.run) if one.stage == "draw"), None)
+    whole = drawing is not None and drawing.tokens >= found["tokens_out"]  # else others drew a part, in their own time
+    return {**found, "seconds": drawing.seconds} if drawing is not None and whole else found
+
+
+def _check(spec: "MillSpec") -> None:
+    if spec.generator is None:
+        raise SetupError(
+            "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
+        )
+    if spec.arms:
+        raise SetupError("recipes with arms cannot be forecast yet.", next_command="rollmill plan on a recipe of one arm")
+
+
+def _evidence(opened: "Session", spec: "MillSpec", wish: Wish) -> Evidence:
+    if wish.pilot is None:
+        past = _past(opened, spec)
+        if past is not None:
+            return past
+    levels = len({problem.level for problem in spec.problems})
+    count = min(len(spec.problems), wish.pilot or PILOT_PER_LEVEL * levels)
+    pilot: Pilot = run_pilot(opened, spec, count, wish.draws)
+    return Evidence("pilot", (pilot.run,), pilot.observed, pilot.rate, pilot.tokens_in, pilot.tokens)
+
+
+def _past(opened: "Session", spec: "MillSpec") -> Evidence | None:
+    mine = {problem.id for problem in spec.problems}
+    observed: dict[str, Observed] = {}
+    used: list[str] = []
+    for run in past_runs(opened, spec):
+        found = [one for one in evidence_of(opened, run, mine) if one.subject.problem_id not in observed]
+        observed |= {one.subject.problem_id: one for one in found}
+        used += [run.id] if found else []
+    levels = {problem.level for problem in spec.problems}
+    if len(observed) < LEAST_PROBLEMS or not levels <= {one.subject.level for one in observed.values()}:
+        return None
+    rate = next((speed for run in used if (speed := tokens_per_second(opened, run)) is not None), None)
+    return Evidence("past runs", tuple(used), list(observed.values()), rate, {})
+
+
+def _asked(spec: "MillSpec", found: Evidence) -> list[Asked]:
+    """The problems with the tokens of their prompts: counted, or by their bytes as those of the observed ones."""
+    engine = spec.engine()
+    rendered = {problem.id: engine.render(problem.prompt) for problem in spec.problems}
+    count: Callable[[str], int] | None = getattr(engine, "prompt_tokens", None)
+    if count is not None:
+        sizes = {key: count(text) for key, text in rendered.items()}
+    else:
+        known = {key: tokens for key, tokens in found.tokens_in.items() if key in rendered and tokens}
+        per_byte = sum(known.values()) / max(1, sum(len(rendered[key].encode()) for key in known)) if known else 0.25
+        sizes = {key: round(len(text.encode()) * per_byte) for key, text in rendered.items()} | known
+    return [Asked(subject_of(problem), sizes[problem.id]) for problem in spec.problems]
+
+
+def _told(found: Evidence) -> dict[str, Any]:
+    samples = sum(len(one.samples) for one in found.observed)
+    told = {"source": found.source, "runs": list(found.runs), "problems": len(found.observed), "samples": samples}
+    return {**told, "tokens_spent": found.spent}

@@ -1,0 +1,72 @@
+"""What a run may spend at most: the command's limit, else the profile's; and what is said when it is reached. No draws.
+
+A limit cannot change a row: it only ends a command early, and the same command with a higher one goes on.
+"""
+
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from storage.errors import FoundWanting, SetupError
+from storage.money import UNITS, shown
+from storage.spending import Limit
+
+if TYPE_CHECKING:
+    from flows.job import Job
+    from flows.mill import RoundResult
+    from flows.recipe import Profile
+    from flows.session import Session
+
+
+class LimitReached(FoundWanting):
+    """Drawing ended at a limit; everything drawn is kept. `reason`: `token limit` or `cost limit`."""
+
+    def __init__(self, message: str, *, reason: str, next_command: str) -> None:
+        self.reason = reason
+        super().__init__(message, next_command=next_command)
+
+
+def limit_of(job: "Job", profile: "Profile") -> Limit:
+    """The limit of a job; SetupError for one on money where nothing has a price."""
+    tokens = profile.limits.tokens if job.max_tokens is None else job.max_tokens
+    money = profile.limits.money if job.max_cost is None else _decimal(job.max_cost)
+    if money is not None and profile.prices is None:
+        raise SetupError(
+            f"a limit of {money} on money, but the profile gives no prices.",
+            next_command="write `prices: {input: 0.15, output: 0.60, currency: USD}` into the profile, or --max-tokens N",
+        )
+    return Limit(tokens, None if money is None else int(money * UNITS))
+
+
+def limit_reached(opened: "Session", result: "RoundResult") -> LimitReached:
+    """What to say of a round that a limit ended, and how to go on."""
+    limit, run = opened.spec.most, opened.run
+    paid = opened.workspace.spending.paid(run)
+    currency = None if opened.profile.prices is None else opened.profile.prices.currency
+    if result.stopped == "cost limit":
+        most, spent = shown(limit.units or 0, currency), shown(paid.units, currency)
+        job = replace(opened.job, max_cost=f"{_higher(limit.units or 0, paid.units) / UNITS:g}")
+    else:
+        most, spent = f"{limit.tokens or 0:,} tokens", f"{paid.tokens:,}"
+        job = replace(opened.job, max_tokens=_higher(limit.tokens or 0, paid.tokens))
+    return LimitReached(
+        f"the {result.stopped} of {most} leaves no room for another completion: run {run} has spent {spent}; what was "
+        f"drawn is kept. Round {result.round} drew {result.drawn:,} here.",
+        reason=str(result.stopped),
+        next_command=job.command,
+    )
+
+
+def _higher(limit: int, spent: int) -> int:
+    """Twice the limit, or of what was spent where that is more: something to begin with."""
+    return 2 * max(limit, spent, 1)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        money = Decimal(text)
+        if not (money.is_finite() and money >= 0):
+            raise InvalidOperation
+    except InvalidOperation:
+        raise SetupError(f"--max-cost {text!r} is no amount of money.", choices=("--max-cost 2.50",)) from None
+    return money

@@ -1,0 +1,114 @@
+"""A run's limit on tokens and money while it is drawn: nothing is asked for that its worst case would not leave room for.
+
+What fits is drawn; when nothing more does and nothing is under way, drawing ends, in the middle of a batch where need be.
+Knows what requests can take and what the ledger says was spent; draws and commits nothing. Without a limit it is silent.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from flows.mill.batches import Batch, Lack, OpenBatch
+from flows.mill.charges import Bounds
+from flows.mill.line import Line
+from flows.mill.plan import request_of
+from flows.mill.spec import MillSpec
+from storage.records import Request
+from storage.spending import Amount
+from storage.workspace import Workspace
+
+
+class Purse:
+    """The limit of one run during one round; its lanes share it, and other commands through the ledger."""
+
+    def __init__(self, ws: Workspace, spec: MillSpec, line: Line) -> None:
+        self._ws, self._spec, self._line = ws, spec, line
+        self._bounds = Bounds(spec)
+        self._under_way: set[str] = set()
+        self._held: dict[str, tuple[Batch, Lack]] = {}
+        self._changed = threading.Condition()
+        self.reason: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether a request was refused: drawing is over."""
+        return self.reason is not None
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return self._spec.most.tokens is not None or self._spec.most.units is not None
+
+    def open(self, todo: Sequence[tuple[Batch, Lack]]) -> None:
+        """Count what a killed command left in spools: it is paid for and no segment yet."""
+        if not self.limited:
+            return
+        for batch, lack in todo:
+            if lack.missing and (held := self._spooled(batch, lack)) != Amount():
+                self._ws.spending.hold(self._spec.run, batch.id, held)
+
+    def close(self) -> None:
+        """Give back what a failure left reserved, less what is in spools."""
+        for batch, lack in self._held.values():
+            self._ws.spending.hold(self._spec.run, batch.id, self._spooled(batch, lack))
+        self._held.clear()
+
+    def parts(self, opened: OpenBatch, requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+        """The requests in parts that may be asked for one after another; what is left over at the end may not."""
+        if not self.limited:
+            yield requests
+            return
+        asked = {request.completion_id: request for request in requests}
+        drawn = self._amount(opened, self._missing_before(opened, asked))
+        while requests and (granted := self._granted(opened, drawn, requests)):
+            yield requests[:granted]
+            drawn = self._amount(opened, self._missing_before(opened, asked))
+            requests = requests[granted:]
+        if requests:
+            wanted = self._bounds.of(requests[0], opened.batch.arm)
+            self.reason = self._spec.most.reached_by(self._ws.spending.counted(self._spec.run) + wanted) or "token limit"
+
+    def committed(self, opened: OpenBatch) -> None:
+        """A batch is a segment: what was reserved beyond its cost is free again."""
+        self._held.pop(opened.batch.id, None)
+        self._settle(opened.batch.id)
+
+    def _granted(self, opened: OpenBatch, drawn: Amount, requests: Sequence[Request]) -> int:
+        """How many of the requests may be asked for now; waits while something under way may leave room."""
+        self._held[opened.batch.id] = opened.batch, replace(opened.lack)
+        batch, wanted = opened.batch, [self._bounds.of(request, opened.batch.arm) for request in requests]
+        self._settle(batch.id)
+        while True:
+            with self._changed:
+                found = self._ws.spending.reserve(self._spec.run, batch.id, drawn, wanted, self._spec.most)
+                if found:
+                    self._under_way.add(batch.id)
+                    return found
+                if not self._under_way:
+                    return 0
+                self._changed.wait(0.1)
+            self._line.check()
+
+    def _settle(self, batch_id: str) -> None:
+        with self._changed:
+            self._under_way.discard(batch_id)
+            self._changed.notify_all()
+
+    def _missing_before(self, opened: OpenBatch, asked: dict[str, Request]) -> dict[str, Request]:
+        """The requests of everything the batch lacked that is drawn by now, from a spool or by us."""
+        rows = {row.completion_id: row for row in opened.batch.rows}
+        drawn = [cid for cid in opened.lack.missing if cid in opened.completions]
+        return {cid: asked.get(cid) or request_of(self._spec, rows[cid]) for cid in drawn}
+
+    def _amount(self, opened: OpenBatch, requests: dict[str, Request]) -> Amount:
+        amounts = (
+            self._bounds.amount(opened.completions[cid], request, opened.batch.arm) for cid, request in requests.items()
+        )
+        return sum(amounts, Amount())
+
+    def _spooled(self, batch: Batch, lack: Lack) -> Amount:
+        missing = set(lack.missing)
+        rows = {row.completion_id: row for row in batch.rows}
+        found = [record for record in self._ws.spool(batch.id).read() if record.id in missing]
+        amounts = (self._bounds.amount(one, request_of(self._spec, rows[one.id]), batch.arm) for one in found)
+        return sum(amounts, Amount())

@@ -1,0 +1,30 @@
+"""A run's draws as a record that budgets are replayed on (pipelines.budget.replay). Draws and judges nothing."""
+
+from collections.abc import Sequence
+
+from flows.mill.gather import rollouts_by_problem
+from flows.mill.spec import MillSpec
+from pipelines.budget.replay import Recorded
+from pipelines.budget.simulate import Sample, Subject
+from pipelines.select.distinct import key_of_completion
+from storage.records import PlanRow, Rollout
+from storage.workspace import Workspace
+
+
+def record_of(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> list[Recorded]:
+    """What these rows of a run drew, by problem and in order of sample index; Incomplete where one is not drawn and judged.
+
+    The verdict that counts is that of the run's policy; a solution counts as the selector and the tallies count it.
+    """
+    ordered = sorted(rows, key=lambda row: row.sample_index)
+    return [_recorded(rollouts) for _, rollouts in rollouts_by_problem(ws, spec, ordered)]
+
+
+def _recorded(rollouts: Sequence[Rollout]) -> Recorded:
+    problem = rollouts[0].problem
+    return Recorded(Subject(problem.id, problem.level, problem.template), tuple(map(_sample, rollouts)))
+
+
+def _sample(rollout: Rollout) -> Sample:
+    completion = rollout.completion
+    return Sample(rollout.verdict.outcome, key_of_completion(completion), completion.tokens_out or 0)

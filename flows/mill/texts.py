@@ -1,0 +1,67 @@
+"""The stored completions that a round has still to judge, read once in the order of its batches. Draws and judges nothing.
+
+Imported rollouts, and those of a resumed or re-verified run, lie in segments in another order than the plan's: looking up
+each batch by itself would read all of them for every batch.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from flows.mill.batches import Batch, Lack
+from flows.mill.gather import completions_by_id
+from storage.records import Completion
+from storage.workspace import Workspace
+
+Placed = tuple[int, Completion]
+
+
+class Texts:
+    """Completions by batch, from one pass over the store. For one thread; close it."""
+
+    def __init__(self, ws: Workspace, todo: Sequence[tuple[Batch, Lack]]) -> None:
+        self._ws = ws
+        self._order: list[str] = []
+        self._spans: dict[str, tuple[int, int]] = {}
+        for batch, lack in todo:
+            start = len(self._order)
+            self._order += _stored(lack)
+            self._spans[batch.id] = start, len(self._order)
+        self._rows: Iterator[Placed] | None = None
+        self._next: Placed | None = None
+        self._passed = 0
+
+    def of(self, batch: Batch, lack: Lack) -> dict[str, Completion]:
+        """The stored completions of the rows of a batch that are not judged.
+
+        A batch that comes out of its turn (another command held it) is looked up by itself.
+        """
+        wanted = _stored(lack)
+        found = self._ahead(*self._spans[batch.id]) if wanted else {}
+        return found | completions_by_id(self._ws, set(wanted) - found.keys())
+
+    def _ahead(self, start: int, end: int) -> dict[str, Completion]:
+        """What lies from `start` to `end` of the order; nothing where that was passed before."""
+        found: dict[str, Completion] = {}
+        if start < self._passed:
+            return found
+        if self._rows is None:
+            self._rows = self._ws.segments.fetch_in_order("completions", self._order)
+            self._next = next(self._rows, None)
+        while self._next is not None and self._next[0] < end:
+            place, completion = self._next
+            if place >= start:
+                found[completion.id] = completion
+            self._next = next(self._rows, None)
+        self._passed = end
+        return found
+
+    def close(self) -> None:
+        """Let go of what was read ahead."""
+        close = getattr(self._rows, "close", None)
+        if close is not None:
+            close()
+
+
+def _stored(lack: Lack) -> list[str]:
+    """The completions of unjudged rows that are in the store, in plan order."""
+    missing = set(lack.missing)
+    return list(dict.fromkeys(row.completion_id for row in lack.unjudged if row.completion_id not in missing))

@@ -1,0 +1,134 @@
+"""Recipes with arms from file to published version, with the toy engine as a user's file and with the shipped model."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from flows.recipe import load_recipe
+from storage.errors import SetupError
+from tests.flows.conftest import RECIPE, ROOT, Run
+
+ARMS = """\
+arms:
+  - {name: weak, options: {chance: 0.3}}
+  - {name: strong, model: toy-2, options: {chance: 0.9}, form: "Think.\\n{prompt}"}
+"""
+PROP2DIFF = "method: prop2diff\n  options: {initial: 4, target: 3, cap: 16}"
+ROUTER = "method: router\n  options: {initial: 4, target: 2, cap: 12, pilot: 2}"
+AGREEMENT = "method: router\n  options: {rule: agreement, initial: 3}"
+ROUTED = RECIPE.replace("name: toy", "name: routed", 1).replace(PROP2DIFF, ROUTER).replace("verify:", f"{ARMS}verify:")
+
+
+def loaded(path: Path, text: str) -> Any:
+    path.write_text(text)
+    return load_recipe(path)
+
+
+def test_a_recipe_without_arms_has_the_hash_it_always_had() -> None:
+    found = load_recipe(ROOT / "recipes" / "arithmetic.yaml")
+    assert found.recipe_hash == "7477db07291cb38cb7ed0e03c869af301e83e44f1432090eb9bd0fb268367a54"
+    assert "arms" not in found.canonical()
+    assert "arms" not in found.shown()
+
+
+def test_what_is_shown_of_a_recipe_with_arms_has_the_same_hash(tmp_path: Path) -> None:
+    found = load_recipe(ROOT / "recipes" / "routed.yaml")
+    shown = found.shown()
+    assert [(arm["name"], arm["temperature"], arm["max_tokens"], arm["form"]) for arm in shown["arms"]] == [
+        ("short", 0.3, 80, "{prompt}"),
+        ("long", 1.0, 200, "{prompt}"),
+    ]
+    assert shown["arms"][1]["batch_size"] == 128
+    again = loaded(tmp_path / "again.yaml", json.dumps(shown))
+    assert again.recipe_hash == found.recipe_hash
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("name: strong,", "name: weak,"), "two arms are named 'weak'"),
+        (('form: "Think.\\n{prompt}"', "form: Think"), "a form needs {prompt} where the problem's text goes"),
+        (("model: toy-2, ", "modle: toy-2, "), "unknown key 'arms.1.modle'. Did you mean 'model'?"),
+        (("model: toy-2, ", "engine: openai, "), "arm 'strong' names engine 'openai' and no model"),
+        (("model: toy-2, ", "engine: imported, model: x, "), "engine imported draws nothing"),
+        (("model: toy-2, ", "redraw: 1, "), "'redraw' belongs to generate, for the whole recipe"),
+        (
+            ("method: router\n  options: {initial: 4, target: 2, cap: 12, pilot: 2}", "method: fixed"),
+            "does not choose between arms",
+        ),
+        ((ARMS, ""), "chooses between arms, and the recipe has none"),
+        (
+            ('model: toy-2, options: {chance: 0.9}, form: "Think.\\n{prompt}"', "max_tokens: 9, options: {chance: 0.3}"),
+            "arms 'weak' and 'strong' differ in max_tokens and stop at most",
+        ),
+    ],
+)
+def test_mistakes_in_arms_are_named(toy: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in ROUTED
+    with pytest.raises(SetupError) as error:
+        loaded(toy / "routed.yaml", ROUTED.replace(*change))
+    assert message in str(error.value)
+
+
+def test_a_routed_run_is_published_with_the_arm_of_every_rollout(toy: Path, rollmill: Run) -> None:
+    (toy / "routed.yaml").write_text(ROUTED)
+    said = rollmill("curate", "routed.yaml", "--direct", "--json")
+    assert said.status == 0, said.err
+    outcome = json.loads(said.out)
+    folder = Path(outcome["path"])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    weak, strong = manifest["arms"]
+    assert (weak["name"], weak["problems"], weak["rates"]["prefix"]) == ("weak", 12, 4)
+    assert (strong["name"], strong["model"], strong["form"]) == ("strong", "toy-2", "Think.\n{prompt}")
+    assert weak["drawn"] + strong["drawn"] == outcome["funnel"]["drawn"]
+    assert weak["kept"] + strong["kept"] == outcome["funnel"]["kept"]
+    assert outcome["metrics"]["overall"]["pass_rate"] == weak["rates"]["pass_rate"]  # arms are never pooled
+    assert strong["rates"]["estimand"] == "mean pass rate of the problems routed to arm strong"
+    with duckdb.connect(str(folder / "dataset.duckdb"), read_only=True) as connection:
+        rows = dict(connection.execute("SELECT arm, count(*) FROM joined GROUP BY arm").fetchall())
+        [(cid,)] = connection.execute("SELECT completion_id FROM kept WHERE arm = 'strong' LIMIT 1").fetchall()
+    assert rows == {"weak": weak["drawn"], "strong": strong["drawn"]}
+    assert "arm strong, sample " in rollmill("dataset", "why", "routed", cid).out
+    assert "arm strong, sample " in rollmill("dataset", "why", outcome["run"], cid).out
+    shown = json.loads(rollmill("runs", "show", "--json").out)["arms"]
+    assert [(one["arm"], one["rollouts"], one["kept"]) for one in shown] == [
+        ("weak", weak["drawn"], weak["kept"]),
+        ("strong", strong["drawn"], strong["kept"]),
+    ]
+    assert rollmill("dataset", "verify", "routed").status == 0
+    again = json.loads(rollmill("curate", "routed.yaml", "--direct", "--json").out)
+    assert (again["created"], again["content_hash"], again["spent"]["drawn"]) == (False, outcome["content_hash"], 0)
+
+
+def test_agreement_reports_the_vote_and_what_weights_would_have_said(toy: Path, rollmill: Run) -> None:
+    text = ROUTED.replace(ROUTER, AGREEMENT).replace("min_kept: 10", "min_kept: 1")
+    (toy / "routed.yaml").write_text(text)
+    said = rollmill("curate", "routed.yaml", "--direct", "--json")
+    assert said.status == 0, said.err
+    manifest = json.loads((Path(json.loads(said.out)["path"]) / "manifest.json").read_text())
+    vote = manifest["vote"]
+    assert (vote["problems"], vote["voters"]) == (12, manifest["funnel"]["drawn"])
+    assert set(manifest["funnel"]["stops"]) <= {"agreed", "trial_cap"}
+    assert vote["plain"]["share"] == pytest.approx(vote["plain"]["correct"] / 12)
+    assert vote["weighted"]["correct"] <= 12
+
+
+def test_the_shipped_model_is_asked_in_two_ways(tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert rollmill("init").status == 0
+    shutil.copy(ROOT / "recipes" / "routed.yaml", tmp_path)
+    sets = ["--set", "problems.count=18", "--set", "problems.options.levels=[1,4,6]", "--set", "gate.min_kept=5"]
+    said = rollmill("curate", "routed.yaml", *sets, "--direct", "--json")
+    assert said.status == 0, said.err
+    outcome = json.loads(said.out)
+    manifest = json.loads((Path(outcome["path"]) / "manifest.json").read_text())
+    short, long = manifest["arms"]
+    assert (short["temperature"], short["max_tokens"], long["temperature"], long["max_tokens"]) == (0.3, 80, 1.0, 200)
+    assert short["drawn"] >= 72
+    assert 0 < long["problems"] < 18
+    assert short["tokens_out"] + long["tokens_out"] == outcome["funnel"]["tokens_out"]
+    assert rollmill("dataset", "verify", "routed").status == 0

@@ -1,0 +1,80 @@
+"""A gate that says no: what to type next, and the rows that stand in the way opened without a published version."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import Run
+
+# Leaves every third completion undecided, as a verifier does that lacks a tool.
+UNSURE = """\
+from pipelines.verify.number import NumberVerifier
+from dataclasses import replace
+
+
+class Unsure(NumberVerifier):
+    name = "unsure"
+
+    def verify(self, problem, completion):
+        found = super().verify(problem, completion)
+        if completion.sample_index % 3:
+            return found
+        return replace(found, outcome="undecided", cause="the tool is not here", rule="no-tool")
+"""
+
+
+@pytest.fixture
+def held_back(toy: Path, rollmill: Run) -> Path:
+    """A workspace whose only run stopped at its gate."""
+    (toy / "unsure.py").write_text(UNSURE)
+    recipe = (toy / "toy.yaml").read_text().replace("method: number", "method: unsure.py:Unsure")
+    (toy / "toy.yaml").write_text(recipe)
+    said = rollmill("curate", "toy.yaml", "--direct")
+    assert said.status == 1
+    (toy / "said").write_text(said.err)
+    return toy
+
+
+def test_the_next_command_opens_a_row_that_stands_in_the_way(held_back: Path, rollmill: Run) -> None:
+    said = (held_back / "said").read_text()
+    assert "the gate did not pass; nothing is published." in said
+    after = said.strip().splitlines()[-1]
+    assert after.startswith("Next: rollmill dataset why toy-")
+    assert after.endswith("then change the recipe (what was drawn and judged is kept) and rollmill curate toy.yaml")
+    run, row = after.split(", then")[0].split()[-2:]
+    why = rollmill("dataset", "why", run, row)
+    assert why.status == 0, why.err
+    assert "undecided by unsure" in why.out
+    assert "cause the tool is not here" in why.out
+    assert "decision dropped: undecided" in why.out
+    assert why.out.rstrip().endswith("in no published version")
+    found = json.loads(rollmill("dataset", "why", "toy", row, "--json").out)  # by the name of the dataset to be
+    assert (found["version"], found["kind"], len(found["rollouts"])) == (f"run {run}", "completion", 1)
+    problem = json.loads(rollmill("dataset", "why", run, found["problems"][0]["id"], "--json").out)
+    assert problem["kind"] == "problem"
+    assert len(problem["rollouts"]) == len(problem["decisions"]) >= 4
+
+
+def test_runs_show_says_the_same_and_not_to_resume(held_back: Path, rollmill: Run) -> None:
+    said = rollmill("runs", "show").out
+    assert said.count("Next:") == 1
+    assert said.strip().splitlines()[-1] == (held_back / "said").read_text().strip().splitlines()[-1]
+    assert "undecided: expected at most 1.00% of rollouts" in said
+
+
+def test_an_id_that_the_run_has_not(held_back: Path, rollmill: Run) -> None:
+    run = json.loads(rollmill("runs", "list", "--json").out)[0]["run"]
+    said = rollmill("dataset", "why", run, "0000000000")
+    assert said.status == 2
+    assert said.err.endswith(f"id begins with '0000000000'. Next: rollmill runs show {run}\n")
+    assert "too short" in rollmill("dataset", "why", run, "000").err
+    assert "no dataset 'nothing': none is published yet" in rollmill("dataset", "why", "nothing", "0000").err
+
+
+def test_a_mended_recipe_publishes_and_draws_nothing(held_back: Path, rollmill: Run) -> None:
+    said = rollmill("curate", "toy.yaml", "--direct", "--json", "--set", "gate.max_undecided=0.5")
+    assert said.status == 0, said.err
+    assert json.loads(said.out)["spent"]["drawn"] == 0
+    row = json.loads(rollmill("runs", "list", "--json").out)[0]
+    assert (row["status"], row["next"]) == ("done", None)

@@ -1,0 +1,83 @@
+"""`runs queue` and what adaptive budgets say of themselves on the command line, run for run through the real commands."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import RECIPE, Run
+
+BUDGET = "  method: prop2diff\n  options: {initial: 4, target: 3, cap: 16}\n"
+
+
+def recipe(toy: Path, name: str, budget: str, **changes: str) -> None:
+    text = RECIPE.replace("name: toy", f"name: {name}").replace(BUDGET, budget)
+    for old, new in changes.items():
+        text = text.replace({"chance": "chance: 0.5", "kept": "min_kept: 10"}[old], new)
+    (toy / f"{name}.yaml").write_text(text)
+
+
+@pytest.fixture
+def hopeless(toy: Path, rollmill: Run) -> Path:
+    """A run of a model that solves one completion in twenty, and is asked for three solutions within 16."""
+    options = "{initial: 4, target: 3, cap: 16, hopeless: 0.3, explore: 0.4}"
+    recipe(toy, "weak", f"  method: sequential\n  options: {options}\n", chance="chance: 0.05", kept="min_kept: 0")
+    said = rollmill("curate", "weak.yaml", "--direct")
+    assert said.status == 0, said.err + said.out
+    assert "hopeless" in said.out
+    assert re.search(r"given up 12 problems; \d+ of them, at random, went on: 0 of \d+ that have ended met", said.out)
+    return toy
+
+
+def test_the_queue_says_who_was_given_up_and_why(hopeless: Path, rollmill: Run) -> None:
+    said = rollmill("runs", "queue", "--json")
+    found = json.loads(said.out)
+    assert said.status == 0
+    assert len(found["problems"]) == 12
+    assert found["rule"]["stopped"] + found["rule"]["continued"] == 12
+    row = next(row for row in found["problems"] if not row["continued"])
+    assert (row["reason"], row["upper_by"]) == ("hopeless", "posterior")
+    assert 0 < row["upper"] < 1
+    shown = rollmill("runs", "queue", "--most", "2").out
+    assert "12 hopeless problems" in shown
+    assert "... and 10 more" in shown
+    assert "given up 12 problems" in rollmill("runs", "show").out
+
+
+def test_a_stronger_model_takes_the_queue(hopeless: Path, rollmill: Run) -> None:
+    said = rollmill("runs", "queue", "--out", "hard.jsonl")
+    assert "Next: rollmill import problems hard.jsonl --name hard" in said.out
+    assert rollmill("import", "problems", "hard.jsonl", "--name", "hard").status == 0
+    synthesized = "problems:\n  synthesize: toys.py:ToyProblems\n  count: 12\n"
+    text = (hopeless / "toy.yaml").read_text().replace(synthesized, "problems: {imported: hard}\n")
+    (hopeless / "strong.yaml").write_text(text.replace("name: toy", "name: strong").replace("chance: 0.5", "chance: 0.95"))
+    outcome = json.loads(rollmill("curate", "strong.yaml", "--direct", "--json").out)
+    assert outcome["funnel"]["problems"] == outcome["funnel"]["problems_solved"] == 12
+
+
+def test_the_card_tells_how_the_rule_was_measured(hopeless: Path) -> None:
+    [card] = (hopeless / "datasets" / "weak").glob("v1-*/README.md")
+    assert "## Problems given up" in card.read_text()
+
+
+def test_rates_of_a_stopped_run_are_counted_by_paths(toy: Path, rollmill: Run) -> None:
+    recipe(toy, "paths", "  method: passuntil\n  options: {initial: 2, passes: 2, cap: 32}\n", kept="min_kept: 0")
+    said = rollmill("curate", "paths.yaml", "--direct", "--json")
+    assert said.status == 0, said.err
+    metrics = json.loads(said.out)["metrics"]
+    assert metrics["prefix"] == 2
+    counted = metrics["path_counting"]
+    assert counted["overall"]["problems"] == 12
+    assert counted["overall"]["low"] < 0.5 < counted["overall"]["high"]
+    assert set(counted["levels"]) == set(metrics["levels"])
+    assert "By path counting over all draws" in rollmill("curate", "paths.yaml", "--direct").out
+
+
+def test_the_frontier_is_in_the_summary(toy: Path, rollmill: Run) -> None:
+    options = "{value: 0.5, confidence: 0.8, probe: 4, cap: 8}"
+    recipe(toy, "search", f"  method: frontier\n  options: {options}\n", chance="chance: 0.95", kept="min_kept: 0")
+    said = rollmill("curate", "search.yaml", "--direct")
+    assert said.status == 0, said.err
+    assert "frontier     pass rate at least 0.5 up to level 3 (80% interval 3 to 3)" in said.out
+    assert "the first 1 completions" in said.out

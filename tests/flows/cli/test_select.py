@@ -1,0 +1,194 @@
+"""`rollmill select`: other policies on the verdicts of a run, what they lack, and a version that judges nothing again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.workspace import Workspace
+from tests.flows.conftest import RECIPE, Run
+
+# A second opinion that is right about nothing else: answers of an odd number of words pass.
+OPINION = '''"""A second opinion of the user's."""
+from pipelines.verify.number import NumberVerifier
+from storage.records import Verdict
+
+
+class Opinion(NumberVerifier):
+    name = "opinion"
+    version = "1"
+    rules = ()
+
+    def verify(self, problem, completion):
+        words = len(completion.text.split())
+        outcome = "undecided" if words == 5 else "correct" if words % 2 else "incorrect"
+        return Verdict(completion.id, problem.id, self.name, self.version, outcome, "words", "five" if words == 5 else None)
+'''
+TWO = RECIPE.replace("  - method: number\n", "  - method: number\n  - method: opinion.py:Opinion\n")
+SIDE_BY_SIDE = TWO.replace("gate:\n", "accept: {method: prefer, options: {order: [number]}}\ngate:\n")
+
+LAX = ("--set", "gate.max_undecided=1.0", "--set", "gate.min_kept=1")
+
+
+@pytest.fixture
+def two(toy: Path) -> Path:
+    (toy / "opinion.py").write_text(OPINION)
+    (toy / "toy.yaml").write_text(SIDE_BY_SIDE)
+    return toy
+
+
+def said(rollmill: Run, *arguments: str) -> dict[str, Any]:
+    found = rollmill(*arguments, "--json")
+    assert found.status == 0, found.err
+    row: dict[str, Any] = json.loads(found.out)
+    return row
+
+
+def verdicts() -> dict[tuple[str, str], dict[str, str]]:
+    """Outcomes by row and verifier."""
+    with Workspace.open() as workspace:
+        table = workspace.segments.read("verdicts", columns=("completion_id", "problem_id", "verifier", "outcome"))
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in table.to_pylist():
+        found.setdefault((row["completion_id"], row["problem_id"]), {})[row["verifier"]] = row["outcome"]
+    return found
+
+
+def test_side_by_side_every_verifier_judges_every_row(two: Path, rollmill: Run) -> None:
+    outcome = said(rollmill, "curate", "toy.yaml", "--direct")
+    every = verdicts()
+    assert {tuple(sorted(row)) for row in every.values()} == {("number", "opinion")}
+    assert outcome["funnel"]["correct"] == sum(row["number"] == "correct" for row in every.values())
+    manifest = json.loads((Path(outcome["path"]) / "manifest.json").read_text())
+    assert manifest["policy"] == {"name": "prefer", "version": "1 order=number"}
+    assert manifest["recipe"]["accept"] == {"method": "prefer", "options": {"order": ["number"], "over": []}}
+    assert said(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
+
+
+def test_a_policy_is_tried_on_a_run_without_judging(two: Path, rollmill: Run) -> None:
+    run = said(rollmill, "curate", "toy.yaml", "--direct")["run"]
+    every = verdicts()
+    row = said(rollmill, "select", run, "--policy", "all_of")
+    both = sum(set(said.values()) == {"correct"} for said in every.values())
+    assert row["policy"] == ["all_of", "1"]
+    assert row["before"]["policy"] == ["prefer", "1 order=number"]
+    assert row["kept"] + row["dropped"].get("over_quota", 0) + row["dropped"].get("duplicate_solution", 0) == both
+    assert row["kept"] + sum(row["dropped"].values()) == row["rollouts"] == len(every)
+    assert sum(move["rows"] for move in row["moves"]) > 0
+    assert sum(row["levels"].values()) == row["kept"] < row["before"]["kept"] == sum(row["before"]["levels"].values())
+    assert said(rollmill, "select", "toy.yaml", "--policy", "all_of") == row
+    assert verdicts() == every
+    assert len(said(rollmill, "runs", "show", run)) > 0
+    narrow = said(rollmill, "select", run, "--policy", "all_of", "--policy-option", "over=number")
+    assert (narrow["policy"], narrow["kept"]) == (["all_of", "1 over=number"], narrow["before"]["kept"])
+    page = rollmill("select", run, "--policy", "all_of").out
+    assert "quota 1 after all_of 1 on the " in page
+    assert "--set accept.method=all_of --set 'accept.options={}' --set accept.planned_under.method=prefer " in page
+
+
+@pytest.mark.parametrize("target", ["run", "recipe"])
+def test_published_nothing_is_drawn_or_judged_and_the_version_verifies(two: Path, rollmill: Run, target: str) -> None:
+    first = said(rollmill, "curate", "toy.yaml", "--direct")
+    name = first["run"] if target == "run" else "toy.yaml"
+    preview = said(rollmill, "select", name, "--policy", "all_of")
+    second = said(rollmill, "select", name, "--policy", "all_of", "--publish", *LAX)
+    assert (second["version"], second["parent"]) == (2, first["content_hash"])
+    assert (second["spent"]["drawn"], second["spent"]["judged"]) == (0, 0)
+    assert second["funnel"]["drawn"] == first["funnel"]["drawn"]
+    assert (second["funnel"]["kept"], second["funnel"]["dropped"]) == (preview["kept"], preview["dropped"])
+    checked = said(rollmill, "dataset", "verify", "toy@v2", "--base", ".")
+    assert checked["passed"] is True
+    assert checked["checked"]["rejudged"] == second["funnel"]["kept"]
+    why = json.loads(rollmill("dataset", "diff", "toy@v1", "toy@v2", "--json").out)
+    assert why["same_content"] is False
+
+
+def test_missing_verdicts_are_named_with_the_command_that_makes_them(two: Path, rollmill: Run) -> None:
+    (two / "toy.yaml").write_text(TWO)
+    outcome = said(rollmill, "curate", "toy.yaml", "--direct")
+    rows = outcome["funnel"]["drawn"]
+    refused = rollmill("select", outcome["run"], "--policy", "majority")
+    assert refused.status == 2
+    assert f"policy 'majority' needs verdicts that run {outcome['run']} does not have: opinion on {rows} of " in refused.err
+    command = "rollmill curate toy.yaml --set accept.method=majority --set accept.planned_under.method=first_decided"
+    assert f"Next: {command} (judges what is missing and draws nothing)" in refused.err
+    sets = [word for word in command.split() if "=" in word]
+    judged = said(
+        rollmill, "curate", "toy.yaml", "--direct", *(part for word in sets for part in ("--set", word)), *LAX
+    )  # fmt: skip
+    assert (judged["spent"]["drawn"], judged["funnel"]["drawn"]) == (0, rows)
+    assert said(rollmill, "select", judged["run"], "--policy", "any_of")["rollouts"] == rows
+
+
+def test_the_plain_chain_is_no_recipe_of_its_own(toy: Path, rollmill: Run) -> None:
+    first = said(rollmill, "curate", "toy.yaml", "--direct")
+    again = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "accept.method=first_decided")
+    assert (again["run"], again["created"]) == (first["run"], False)
+    manifest = json.loads((Path(first["path"]) / "manifest.json").read_text())
+    assert "accept" not in manifest["recipe"]
+    assert manifest["policy"] == {"name": "first_decided", "version": "1"}
+
+
+TRUST = '''"""A policy of the user's: the second opinion counts where the first one says no."""
+from dataclasses import replace
+
+
+class Trust:
+    name = "trust"
+    version = "7"
+    lazy = False
+    over = ()
+
+    def decide(self, verdicts):
+        found = next((v for v in verdicts if v.outcome == "correct"), verdicts[-1])
+        return replace(found, verifier="policy:trust", version=self.version)
+'''
+
+
+def test_a_policy_of_the_users_own(two: Path, rollmill: Run) -> None:
+    (two / "trust.py").write_text(TRUST)
+    (two / "toy.yaml").write_text(
+        SIDE_BY_SIDE.replace("{method: prefer, options: {order: [number]}}", "{method: trust.py:Trust}")
+    )
+    outcome = said(rollmill, "curate", "toy.yaml", "--direct", *LAX)
+    every = verdicts()
+    assert outcome["funnel"]["correct"] == sum("correct" in said.values() for said in every.values())
+    manifest = json.loads((Path(outcome["path"]) / "manifest.json").read_text())
+    assert manifest["policy"] == {"name": "trust", "version": "7"}
+    assert len(manifest["recipe"]["accept"]["source_sha256"]) == 64
+    assert said(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
+    (two / "trust.py").write_text(TRUST.replace("    lazy = False\n", ""))
+    assert "policy 'trust.py:Trust' has no 'lazy'." in rollmill("curate", "toy.yaml", "--direct").err
+    assert rollmill("dataset", "verify", "toy", "--base", ".").status == 1
+
+
+def test_verdicts_made_for_another_run_are_no_part_of_a_version(two: Path, rollmill: Run) -> None:
+    said(rollmill, "curate", "toy.yaml", "--direct")
+    (two / "toy.yaml").write_text(TWO)
+    later = said(rollmill, "curate", "toy.yaml", "--direct")
+    other = two.parent / "other"
+    Workspace.init(other).close()
+    for name in ("toys.py", "toy.yaml", "opinion.py"):
+        (other / name).write_text((two / name).read_text())
+    alone = said(rollmill, "-C", str(other), "curate", "toy.yaml", "--direct")
+    assert later["content_hash"] == alone["content_hash"]
+
+
+def test_mistakes(two: Path, rollmill: Run) -> None:
+    run = said(rollmill, "curate", "toy.yaml", "--direct")["run"]
+    for arguments, told in (
+        (["select", run, "--policy", "al_of"], "unknown policy 'al_of'. Did you mean 'all_of'?"),
+        (["select", run, "--policy", "min_value"], "policy 'min_value' needs the option 'least'"),
+        (
+            ["select", run, "--policy", "min_value", "--policy-option", "least=2"],
+            "'least' is 2, and must be a share in (0, 1]",
+        ),
+        (["select", run, "--policy", "any_of", "--policy-option", "over=[nmber]"], "'any_of' counts on verifier 'nmber'"),
+        (["select", run, "--policy-option", "least=2"], "--policy-option needs a --policy"),
+        (["select", run, "--policy", "all_of", "--policy-option", "over"], "--policy-option 'over' is not KEY=VALUE."),
+        (["select", f"{run}x"], f"unknown run '{run}x'"),
+    ):
+        refused = rollmill(*arguments)
+        assert (refused.status, told in refused.err) == (2, True), (arguments, refused.err)
+        assert refused.err.count("\n") == 1

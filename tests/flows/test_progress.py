@@ -1,0 +1,40 @@
+"""Progress: what a stage says of speed and acceptance is what this command did, not what was there."""
+
+from flows.cli.live import describe
+from flows.mill.spec import Event
+from flows.progress import Progress, Stage
+
+
+def seen(*events: Event) -> dict[str, Stage]:
+    progress = Progress()
+    for event in events:
+        progress(event)
+    return progress.stages
+
+
+def test_rows_that_were_there_are_no_speed() -> None:
+    stages = seen(
+        Event("planned", 0, 0, 1000, 0, 0.0),
+        Event("drawn", 0, 900, 1000, 0, 0.5, here=0),
+        Event("drawn", 0, 1000, 1000, 5000, 2.0, here=100),
+    )
+    assert (stages["draw"].done, stages["draw"].here, stages["draw"].rate) == (1000, 100, 50.0)
+
+
+def test_a_round_with_nothing_to_do_has_no_rate() -> None:
+    stages = seen(Event("planned", 0, 0, 1000, 0, 0.0), Event("done", 0, 1000, 1000, 0, 0.01))
+    assert {name: stage.rate for name, stage in stages.items()} == {"draw": 0.0, "verify": 0.0}
+
+
+def test_acceptance_is_over_the_rows_judged_here_in_all_rounds() -> None:
+    stages = seen(
+        Event("verified", 0, 60, 100, 0, 1.0, here=20, correct=5),
+        Event("done", 0, 100, 100, 0, 1.5),
+        Event("verified", 1, 20, 20, 0, 0.5, here=20, correct=15),
+    )
+    assert (stages["verify"].here, stages["verify"].correct) == (40, 20)
+    assert "correct=0.500" in describe(stages["verify"])
+
+
+def test_a_stage_told_as_a_whole_counts_all_its_rows() -> None:
+    assert Stage("decide", 50, 50, seconds=2.0).rate == 25.0
