@@ -1,1 +1,1 @@
-"""Streamlit pages over storage.queries and pipelines.stats. They read; they never write or judge."""
+"""Streamlit pages over storage.queries and pipelines.stats. They read; the one thing they write is what a person judged."""

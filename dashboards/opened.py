@@ -9,7 +9,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from storage.errors import RollmillError
-from storage.queries import Reader, Scope, dataset_scope, datasets, run_scope, runs, versions_of
+from storage.queries import Reader, RunSummary, Scope, dataset_scope, datasets, run_scope, runs, versions_of
 
 WORKSPACE = "ROLLMILL_WORKSPACE"
 
@@ -45,13 +45,27 @@ def choose_scope(key: str) -> Scope | None:
         f"version {version.ref}" for row in datasets(source) for version in versions_of(source, row.name) if version.fetched
     ]
     options += [f"run {run.id}" for run in runs(source)]
+    chosen = _chosen(options, key, "This workspace has no run and no dataset version yet.")
+    if chosen is None:
+        return None
+    kind, name = chosen.split(" ", 1)
+    return run_scope(source, name) if kind == "run" else dataset_scope(source, name)
+
+
+def choose_run(key: str) -> RunSummary | None:
+    """Let the person choose a run in the sidebar; None where there is none."""
+    found = {f"run {run.id}": run for run in runs(reader())}
+    chosen = _chosen(list(found), key, "This workspace has no run yet.")
+    return None if chosen is None else found[chosen]
+
+
+def _chosen(options: list[str], key: str, nothing: str) -> str | None:
     if not options:
-        st.info("This workspace has no run and no dataset version yet.")
+        st.info(nothing)
         st.code("rollmill curate recipes/arithmetic.yaml", language=None)
         return None
     wanted = st.query_params.get("of")
     start = options.index(wanted) if wanted in options else 0
-    chosen = st.sidebar.selectbox("Look at", options, index=start, key=f"{key}-of")
+    chosen = str(st.sidebar.selectbox("Look at", options, index=start, key=f"{key}-of"))
     st.query_params["of"] = chosen
-    kind, name = chosen.split(" ", 1)
-    return run_scope(source, name) if kind == "run" else dataset_scope(source, name)
+    return chosen

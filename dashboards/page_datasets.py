@@ -55,7 +55,7 @@ def _table(versions: Sequence[VersionRow]) -> pd.DataFrame:
         {
             "version": [version.ref for version in versions],
             "content": [version.content_hash[:12] for version in versions],
-            "parent": [version.parent or "" for version in versions],
+            "parent": [(version.parent or "")[:12] for version in versions],
             "created": [version.created_at for version in versions],
             "problems": [version.problems for version in versions],
             "rollouts": [version.rollouts for version in versions],

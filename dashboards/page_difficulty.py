@@ -5,7 +5,8 @@ import streamlit as st
 
 from dashboards.drawing import band_chart, rate_chart, share_chart
 from dashboards.opened import choose_scope
-from storage.queries import GroupRate, pass_rate_bands, pass_rates, selection_shares
+from dashboards.verifier_rates import show_rates
+from storage.queries import GroupRate, pass_rate_bands, pass_rates, scope_rates, selection_shares
 
 
 def show() -> None:
@@ -32,6 +33,8 @@ def show() -> None:
         st.info("Nothing is selected yet: the run has not come to its decisions.")
     st.subheader("Problems by pass rate")
     st.altair_chart(band_chart(pass_rate_bands(scope)), width="stretch")
+    st.subheader("How often the verifiers err")
+    show_rates(scope_rates(scope))
 
 
 def _numbers(rates: list[GroupRate], by: str) -> pd.DataFrame:

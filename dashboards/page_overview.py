@@ -6,6 +6,7 @@ import streamlit as st
 from dashboards.drawing import funnel_chart
 from dashboards.opened import reader
 from dashboards.plain_text import inert
+from dashboards.run_cost import show_cost
 from storage.queries import Funnel, RunSummary, StageProgress, funnel, run_progress, run_scope, runs
 
 REFRESH_LIVE = "2s"
@@ -73,6 +74,7 @@ def _one(run: RunSummary) -> None:
             st.progress(min(1.0, stage.share or 0.0), text=_line(stage))
         st.markdown("**Next command**")
         st.code(run.next_command, language=None)
+    show_cost(run)
 
 
 def _numbers(counts: Funnel) -> None:

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from dashboards.hopeless_section import hopeless_section
 from dashboards.opened import choose_scope
 from dashboards.plain_text import inert
 from pipelines.stats import pass_rate_interval
@@ -17,6 +18,7 @@ from storage.queries import (
     problem_detail,
     search_problems,
 )
+from storage.queries.evidence import brief, evidence_lines
 from storage.records import JUDGED, OUTCOMES, Message, Prompt
 
 SIZE = 25
@@ -24,6 +26,11 @@ ROW_HEIGHT = 35
 COLUMNS = {
     "problem": st.column_config.TextColumn(width=420),
     "pass rate": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.2f", width="small"),
+    "shrunken": st.column_config.NumberColumn(
+        format="%.2f",
+        width="small",
+        help="The pass rate drawn towards those of the other problems (empirical Bayes). 0 of 8 does not mean never.",
+    ),
     "reference": st.column_config.TextColumn(width="small"),
 }
 ANY = "any"
@@ -44,6 +51,7 @@ def show() -> None:
     filters = _filters(scope)
     page = search_problems(scope, filters, page=int(st.session_state.get("problems-page", 1)), size=SIZE)
     chosen = _list(page)
+    hopeless_section(scope)
     wanted = chosen or st.query_params.get("problem")
     if wanted:
         st.query_params["problem"] = wanted
@@ -87,8 +95,18 @@ def _list(page: ProblemPage) -> str | None:
         selection_mode="single-row",
         key="problems-table",
     )
+    st.caption(_shrinkage(page))
     selected = event["selection"]["rows"]
     return page.rows[selected[0]].id if selected and selected[0] < len(page.rows) else None
+
+
+def _shrinkage(page: ProblemPage) -> str:
+    prior = page.prior
+    return (
+        f"Shrunken: posterior mean of each problem's pass rate under Beta({prior.a:.2f}, {prior.b:.2f}), fitted by maximum "
+        f"likelihood to the {page.fitted:,} judged problems here (empirical Bayes). For reading single problems; to claim "
+        "that selected problems are hard, use completions drawn after the selection."
+    )
 
 
 def _table(rows: tuple[ProblemRow, ...]) -> pd.DataFrame:
@@ -97,6 +115,7 @@ def _table(rows: tuple[ProblemRow, ...]) -> pd.DataFrame:
             "problem": [" ".join(row.prompt.split())[:160] for row in rows],
             "reference": [row.reference for row in rows],
             "pass rate": [row.rate for row in rows],
+            "shrunken": [row.shrunken for row in rows],
             "judged": [row.judged for row in rows],
             "rollouts": [row.rollouts for row in rows],
             "kept": [row.kept for row in rows],
@@ -124,20 +143,21 @@ def _detail(scope: Scope, problem_id: str) -> None:
         "id": problem.id,
     }
     st.code("\n".join(f"{name:<10}{value}" for name, value in facts.items() if value not in (None, "")), language=None)
-    st.code(_rate(detail, scope.prefix), language=None)
+    st.code(_rate(detail, scope), language=None)
     st.subheader("1 rollout" if len(detail.rollouts) == 1 else f"{len(detail.rollouts)} rollouts")
     for rollout in detail.rollouts:
         _rollout(rollout)
 
 
-def _rate(detail: ProblemDetail, prefix: int | None) -> str:
-    """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew."""
-    measured = [one.outcome for one in detail.rollouts if prefix is None or one.sample_index < prefix]
+def _rate(detail: ProblemDetail, scope: Scope) -> str:
+    """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew, or two arms."""
+    measured = [one.outcome for one in detail.rollouts if scope.is_measured(one.sample_index, one.arm)]
     correct, judged = measured.count("correct"), sum(outcome in JUDGED for outcome in measured)
     estimate = pass_rate_interval(correct, judged)
     if estimate is None:
         return "pass rate  not judged yet"
-    over = "all completions" if prefix is None else f"the first {prefix} completions"
+    over = "all completions" if scope.prefix is None else f"the first {scope.prefix} completions"
+    over += f" of arm {inert(scope.arm)}" if scope.arm else ""
     value = f"{correct} of {judged} = {estimate.value:.3f}"
     return f"pass rate  {value}, 95% interval [{estimate.low:.3f}, {estimate.high:.3f}] (Jeffreys), over {over}"
 
@@ -159,7 +179,8 @@ def _rollout(rollout: RolloutDetail) -> None:
     decided = (
         "not decided yet" if rollout.reason is None else f"{'kept' if rollout.kept else 'dropped'}: {inert(rollout.reason)}"
     )
-    with st.expander(f"sample {rollout.sample_index} · {MARKS.get(rollout.outcome, inert(rollout.outcome))} · {decided}"):
+    named = f"{inert(rollout.arm)} · sample" if rollout.arm else "sample"
+    with st.expander(f"{named} {rollout.sample_index} · {MARKS.get(rollout.outcome, inert(rollout.outcome))} · {decided}"):
         completion = rollout.completion
         if completion is None:
             st.caption("The completion is not here yet.")
@@ -187,9 +208,12 @@ def _facts(rollout: RolloutDetail) -> str:
         mark = "*" if verdict == rollout.deciding else " "
         lines.append(
             f"verdict   {mark} {verdict.outcome} by {verdict.verifier} {verdict.version}, rule {verdict.rule}, "
-            f"extracted {verdict.extracted!r} against {verdict.reference_form!r}"
+            f"extracted {brief(verdict.extracted)} against {brief(verdict.reference_form)}"
             + (f", cause {verdict.cause}" if verdict.cause else "")
         )
+        lines += [f"              {told}" for told in evidence_lines(verdict.evidence)]
+    if rollout.deciding is None and rollout.accepted_by is not None:
+        lines.append(f"accepted    {rollout.outcome} by {rollout.accepted_by}")
     lines.append(
         f"decision    {'none yet' if rollout.kept is None else 'kept' if rollout.kept else 'dropped'}: {rollout.reason}"
     )

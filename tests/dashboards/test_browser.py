@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from storage.queries import Reader
 from tests.flows.conftest import ROOT, finish, start
 
 pytestmark = pytest.mark.browser
@@ -95,7 +96,7 @@ def shoot(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png")
 
 
-def test_walk(browser: Page, served: str) -> None:
+def test_walk(browser: Page, served: str, milled: Path) -> None:
     visit(browser, served, "Overview")
     expect(browser.get_by_text("Next command")).to_be_visible()
     expect(browser.locator("canvas, svg.marks, .vega-embed").first).to_be_visible()
@@ -112,6 +113,14 @@ def test_walk(browser: Page, served: str) -> None:
     visit(browser, f"{served}/difficulty?of=version+toy%40v1", "Difficulty")
     expect(browser.get_by_text("Pass rate by level")).to_be_visible()
     shoot(browser, "difficulty")
+
+    with Reader.open(milled) as reader:
+        run = next(one.id for one in reader.runs.list() if one.name == "toy")
+    visit(browser, f"{served}/budgets?of=run+{run}", "Budgets")
+    expect(browser.get_by_text("Coverage against tokens")).to_be_visible()
+    expect(browser.get_by_text("Why it stopped")).to_be_visible()
+    expect(browser.locator("canvas, svg.marks, .vega-embed").nth(2)).to_be_visible()
+    shoot(browser, "budgets")
 
 
 def test_a_problem_opens_and_its_text_is_inert(browser: Page, served: str) -> None:
@@ -142,3 +151,29 @@ def test_overview_is_live_while_a_run_writes(browser: Page, served: str, milled:
     finally:
         said = finish(process)
     assert said.status == 0, said.err
+
+
+def test_a_review_is_judged_in_the_browser(browser: Page, served: str, milled: Path) -> None:
+    with Reader.open(milled) as reader:
+        run = next(one.id for one in reader.runs.list() if one.name == "toy")
+    drawn = finish(start("audit", "verifier", "number", "--run", run, "--n", "20", cwd=milled))
+    assert drawn.status == 0, drawn.err
+    visit(browser, f"{served}/review", "Review")
+    browser.get_by_label("Your name").fill("ann")
+    browser.get_by_label("Your name").press("Enter")
+    expect(browser.get_by_text("0 of 20 judged by ann", exact=False)).to_be_visible(timeout=PATIENCE)
+    for count in range(1, 21):
+        browser.get_by_role("button", name="Correct" if count % 5 else "Incorrect", exact=True).click()
+        expect(browser.get_by_text(f"{count} of 20 judged by ann", exact=False)).to_be_visible(timeout=PATIENCE)
+        if count == 10:
+            shoot(browser, "review")
+    expect(browser.get_by_text("Nothing is left here.")).to_be_visible()
+    shoot(browser, "reviewed")
+    visit(browser, f"{served}/difficulty?of=run+{run}", "Difficulty")
+    errors = browser.get_by_text("How often the verifiers err")
+    expect(errors).to_be_visible()
+    errors.scroll_into_view_if_needed()
+    shoot(browser, "errors")
+    visit(browser, f"{served}/problems?of=version+toy%40v1", "Problems")
+    expect(browser.get_by_text("empirical Bayes", exact=False).first).to_be_visible()
+    shoot(browser, "problems")

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards.plain_text import inert
-from storage.queries import Reader, funnel, run_scope, runs
+from storage.queries import Reader, budget_spend, funnel, run_scope, runs
 from tests.dashboards.conftest import HOSTILE
 
 Page = Callable[[str], AppTest]
@@ -22,7 +22,7 @@ def metrics(page: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in page.metric}
 
 
-@pytest.mark.parametrize("name", ["overview", "datasets", "problems", "difficulty"])
+@pytest.mark.parametrize("name", ["overview", "datasets", "problems", "difficulty", "budgets", "review"])
 def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
     shown = page(name)
     assert not shown.exception
@@ -51,7 +51,7 @@ def test_overview_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkey
 
     Workspace.init(tmp_path).close()
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
-    for name in ("overview", "datasets", "problems", "difficulty"):
+    for name in ("overview", "datasets", "problems", "difficulty", "budgets", "review"):
         shown = AppTest.from_string(f"from dashboards.page_{name} import show\nshow()\n", default_timeout=60).run()
         assert not shown.exception
         assert shown.code[0].value == "rollmill curate recipes/arithmetic.yaml"
@@ -64,6 +64,9 @@ def test_datasets_compares_two_versions(page: Page) -> None:
     frames = [frame.value.astype(str).to_csv() for frame in shown.dataframe]
     assert any("select.options.per_problem" in frame for frame in frames)
     assert any("over_quota" in frame for frame in frames)
+    versions = shown.dataframe[0].value
+    assert [len(parent) for parent in versions["parent"]] == [12, 0]  # a hash shortened, as that of the content
+    assert versions["parent"][0] == versions["content"][1]
 
 
 def test_problems_filter_by_text_and_open_one(page: Page, milled: Path) -> None:
@@ -118,3 +121,29 @@ def test_difficulty_names_prefix_and_estimator(page: Page) -> None:
     assert list(numbers["level"]) == ["1", "2", "3"]
     assert set(numbers["judged"]) == {16}
     assert numbers["method"].notna().all()
+
+
+def test_budgets_shows_spend_by_round_and_why_it_stopped(page: Page, milled: Path) -> None:
+    shown = page("budgets")
+    with Reader.open(milled) as reader:
+        run = next(one for one in runs(reader) if one.name == "toy")
+        spend = budget_spend(run_scope(reader, run.id), 3)
+    shown.selectbox(key="budgets-of").set_value(f"run {run.id}").run()
+    assert not shown.exception
+    assert shown.number_input[0].value == 3  # the recipe's target
+    assert metrics(shown)["Tokens"] == f"{6 * sum(one.draws for one in spend.rounds):,}"
+    rounds, levels = (frame.value for frame in shown.dataframe[:2])
+    assert rounds["draws"].iloc[0] == 12 * 4
+    assert list(rounds["covered so far"]) == sorted(rounds["covered so far"])
+    assert list(levels["level"]) == ["1", "2", "3"]
+    assert sum(levels["covered"]) == list(rounds["covered so far"])[-1] == spend.rounds[-1].covered
+    assert any("gave no problem up" in block.value for block in shown.caption)
+    shown.number_input[0].set_value(1).run()
+    assert int(metrics(shown)["Covered"]) >= spend.rounds[-1].covered
+
+
+def test_budgets_of_imported_rollouts_count_draws_instead_of_tokens(page: Page) -> None:
+    shown = page("budgets")  # the latest run is the imported one
+    assert not shown.exception
+    assert (metrics(shown)["Draws"], metrics(shown)["Tokens"]) == ("3", "not counted")
+    assert "imported" in shown.info[0].value

@@ -1,0 +1,117 @@
+"""Budgets: what a run's draws cost and reached, round by round and level by level, and why problems were drawn no more."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.budget_charts import coverage_chart, level_chart, stop_chart
+from dashboards.opened import choose_run, reader
+from dashboards.plain_text import inert
+from storage.queries import CONTINUED, BudgetSpend, RunSummary, StopEvidence, budget_spend, run_scope
+
+GIVEN_UP = ("hopeless", CONTINUED)
+MOST_K = 8
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Budgets")
+    run = choose_run("budgets")
+    if run is None:
+        return
+    budget = run.recipe.get("budget") or {}
+    options = budget.get("options") or {}
+    wanted = options.get("target", 1)
+    start = min(MOST_K, max(1, wanted)) if isinstance(wanted, int) else 1
+    k = int(st.sidebar.number_input("Distinct correct solutions", 1, MOST_K, start, key=f"budgets-k-{run.id}"))
+    spend = budget_spend(run_scope(reader(), run.id), k)
+    said = " · ".join(f"{name} {value}" for name, value in options.items()) or "its defaults"
+    st.caption(inert(f"Budget {budget.get('method', 'fixed')}: {said}"))
+    _numbers(spend)
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Coverage against tokens")
+        st.caption(f"Share of the problems with at least {k} distinct correct solutions; a point is a committed round.")
+        st.altair_chart(coverage_chart(spend), width="stretch")
+    with right:
+        st.subheader("By level")
+        st.caption("Where the tokens went, and what they reached.")
+        st.altair_chart(level_chart(spend), width="stretch")
+    with st.expander("The numbers by round and level"):
+        st.dataframe(_rounds(spend), hide_index=True, width="stretch")
+        st.dataframe(_levels(spend), hide_index=True, width="stretch")
+    _stops(spend, run)
+
+
+def _numbers(spend: BudgetSpend) -> None:
+    draws, tokens = sum(level.draws for level in spend.levels), sum(level.tokens for level in spend.levels)
+    covered = sum(level.covered for level in spend.levels)
+    columns = st.columns(5)
+    columns[0].metric("Problems", f"{spend.problems:,}")
+    columns[1].metric("Draws", f"{draws:,}")
+    columns[2].metric(
+        "Tokens", f"{tokens:,}" if tokens else "not counted", help="of this run's completions, whoever drew them"
+    )
+    columns[3].metric("Covered", f"{covered:,}", help=f"problems with at least {spend.k} distinct correct solutions")
+    columns[4].metric("Tokens per covered problem", f"{tokens / covered:,.0f}" if covered and tokens else "none")
+
+
+def _rounds(spend: BudgetSpend) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "round": [one.round for one in spend.rounds],
+            "problems drawn": [one.problems for one in spend.rounds],
+            "draws": [one.draws for one in spend.rounds],
+            "tokens so far": [one.tokens for one in spend.rounds],
+            "covered so far": [one.covered for one in spend.rounds],
+        }
+    )
+
+
+def _levels(spend: BudgetSpend) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "level": ["none" if one.level is None else str(one.level) for one in spend.levels],
+            "problems": [one.problems for one in spend.levels],
+            "draws": [one.draws for one in spend.levels],
+            "tokens": [one.tokens for one in spend.levels],
+            "covered": [one.covered for one in spend.levels],
+        }
+    )
+
+
+def _stops(spend: BudgetSpend, run: RunSummary) -> None:
+    st.subheader("Why it stopped")
+    if not spend.stops:
+        st.info("No problem has stopped yet, or nothing was drawn (imported rollouts).")
+        return
+    st.altair_chart(stop_chart(spend.stop_counts()), width="stretch")
+    given_up = [stop for stop in spend.stops if stop.reason in GIVEN_UP]
+    st.subheader("Given up")
+    if not given_up:
+        st.caption("This budget gave no problem up before its cap.")
+        return
+    st.caption(
+        "Problems that the rule gave up, with the numbers it rests on: read them before you drop or mend such problems. "
+        f"Those marked {CONTINUED} go on at random all the same; how many of them are solved measures the rule's error."
+    )
+    st.dataframe(_evidence(given_up), hide_index=True, width="stretch")
+    st.caption("The whole queue, with those never solved at their cap, and as problems for a stronger model:")
+    st.code(f"rollmill runs queue {run.id} --out hopeless.jsonl", language=None)
+
+
+def _evidence(stops: Sequence[StopEvidence]) -> pd.DataFrame:
+    """One row a problem; the evidence as columns, in the order in which the budget gave it."""
+    rows: list[Mapping[str, Any]] = [
+        {
+            "problem": stop.problem_id,
+            "level": "none" if stop.level is None else str(stop.level),
+            "after round": stop.round - 1,
+            "reason": stop.reason,
+            **stop.evidence,
+        }
+        for stop in stops
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,78 @@
+"""The table of how often verifiers err, overall and by difficulty band: with n, interval, estimand and method."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.plain_text import inert
+from storage.queries import KnownRates
+
+RATES = (
+    ("false_accept_rate", "false accepts"),
+    ("false_reject_rate", "false rejects"),
+    ("precision_kept", "precision, kept"),
+    ("precision_accepted", "precision, accepted"),
+)
+COLUMNS = {
+    "pass rate of problem": st.column_config.TextColumn(
+        "band", width=60, help="of the problem's pass rate as the verifier sees it"
+    ),
+    "verifier": st.column_config.TextColumn(width=60),
+    **{name: st.column_config.NumberColumn(width=55) for name in ("rollouts", "accepted", "audited")},
+    **{label: st.column_config.TextColumn(width=140) for _, label in RATES},
+}
+
+
+def show_rates(known: Sequence[KnownRates]) -> None:
+    """One table over every audited verifier, and a line for each that nobody audited."""
+    rows = rate_rows(known)
+    if rows:
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=COLUMNS)
+    for one in known:
+        if one.report is None:
+            st.caption(f"{inert(one.verifier)} {inert(one.version)}: not audited, its errors are not measured.")
+        else:
+            st.caption(_method(one))
+        if one.planted is not None:
+            st.caption(_stress(one.planted))
+
+
+def rate_rows(known: Sequence[KnownRates]) -> list[dict[str, Any]]:
+    """A row per verifier and band, `all` first."""
+    return [
+        _row(one, band, row)
+        for one in known
+        if one.report is not None
+        for band, row in [("all", one.report["overall"]), *one.report["bands"].items()]
+    ]
+
+
+def _row(known: KnownRates, band: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    rates = {label: _text(row[key]) for key, label in RATES}
+    sizes = {"rollouts": row["rollouts"], "accepted": row["accepted"], "audited": row["audited"]}
+    return {"verifier": known.verifier, "pass rate of problem": band, **sizes, **rates}
+
+
+def _text(rate: Mapping[str, Any] | None) -> str:
+    return "-" if rate is None else f"{rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
+
+
+def _stress(planted: Mapping[str, Any]) -> str:
+    """A stress test in a sentence, under its label."""
+    kinds = [f"{kind} {row['as_expected']:,} of {row['n']:,} {row['expected']}" for kind, row in planted["kinds"].items()]
+    return inert(f"{planted['label']}: {'; '.join(kinds)} (audit {planted['audit']}).", longest=1_000)
+
+
+def _method(known: KnownRates) -> str:
+    """Where the numbers of one verifier come from, in a sentence."""
+    report: Mapping[str, Any] = known.report or {}
+    rates = [rate for key, _ in RATES if (rate := report["overall"][key]) is not None]
+    estimands = "; ".join(dict.fromkeys(f"{rate['estimand']} ({rate['method']})" for rate in rates))
+    unsure = f", {report['unsure']:,} could not be told" if report["unsure"] else ""
+    said = (
+        f"{known.verifier} {known.version}: {report['n']:,} random rollouts of {known.source} judged by people{unsure} "
+        f"(audit {known.audit}). 95% intervals. {estimands}."
+    )
+    return inert(said, longest=1_000)

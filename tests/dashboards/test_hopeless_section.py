@@ -1,0 +1,39 @@
+"""The hopeless queue on the problems page, over a real run of the mill."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flows.mill import decide, run_all
+from pipelines.budget import Sequential
+from storage.queries import Reader, run_scope
+from storage.queries.queue import hopeless_queue
+from storage.segments.keys import SegmentKey
+from tests.flows.mill.toy import problems, spec, workspace
+
+SCRIPT = "from dashboards.page_problems import show\nshow()\n"
+
+
+def test_the_queue_is_a_section_with_its_evidence_and_the_measured_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = problems(24, (100, 0))
+    with workspace(tmp_path) as ws:
+        ws.segments.commit(SegmentKey("problems", "templates", "1", "all"), made)
+        budget = Sequential(initial=4, target=2, cap=16, hopeless=0.2, explore=0.5)
+        with spec(problems=made, budget=budget) as part:
+            run_all(ws, part)
+            decide(ws, part)
+    with Reader.open(tmp_path) as reader:
+        queue = hopeless_queue(run_scope(reader, "toy-run"))
+    assert len(queue.problems) >= 12
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
+    shown = AppTest.from_string(SCRIPT, default_timeout=60).run()
+    assert not shown.exception
+    [section] = [one for one in shown.expander if one.label.startswith("Hopeless queue")]
+    assert section.label == f"Hopeless queue: {len(queue.problems)} problems, {queue.tokens:,} tokens spent on them"
+    table = section.dataframe[0].value
+    assert table["id"].tolist() == [one.problem.id for one in queue.problems]
+    assert f"Of {queue.rule.ended} problems given up that went on at random" in section.caption[0].value
+    assert section.code[0].value == "rollmill runs queue toy-run --out hopeless.jsonl"

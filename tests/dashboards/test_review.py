@@ -1,0 +1,111 @@
+"""The review page: it hides the verdict, stores what a person judged, goes on where they stopped, and shows the rates."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flows import cli
+from storage.audits import Audit, Said
+from storage.queries import Reader
+
+Open = Callable[[str], AppTest]
+
+
+@pytest.fixture
+def audited(milled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the workspace with an audit of twelve rollouts: the shared one is only read."""
+    folder = tmp_path / "ws"
+    shutil.copytree(milled, folder)
+    with Reader.open(folder) as reader:
+        run = next(one.id for one in reader.runs.list() if one.name == "toy")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        assert cli.run(["audit", "verifier", "number", "--run", run, "--n", "12"]) == 0
+        assert cli.run(["audit", "verifier", "number", "--run", run, "--n", "5", "--planted"]) == 0
+    finally:
+        os.chdir(before)
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
+    return folder
+
+
+def opened(name: str) -> AppTest:
+    script = f"import dashboards.page_{name} as page\nfrom dashboards.opened import guarded\nguarded(page.show)()\n"
+    return AppTest.from_string(script, default_timeout=60).run()
+
+
+def natural(reader: Reader) -> Audit:
+    return next(one for one in reader.audits.list() if one.kind == "natural")
+
+
+def judged(folder: Path) -> list[str]:
+    with Reader.open(folder) as reader:
+        return sorted(one.judgement for said in reader.audits.judgements().values() for one in said)
+
+
+def test_a_person_judges_and_the_page_goes_on(audited: Path) -> None:
+    page = opened("review")
+    assert not page.exception
+    assert page.info[0].value.startswith("Enter your name")
+    page.text_input(key="review-judge").set_value("ann").run()
+    first = page.code[0].value
+    assert first.startswith("What is ")
+    page.button(key="review-correct").click().run()
+    assert judged(audited) == ["correct"]
+    assert page.code[0].value != first
+    page.button(key="review-skip").click().run()
+    page.button(key="review-unsure").click().run()
+    assert judged(audited) == ["correct", "unsure"]
+    again = opened("review")
+    again.text_input(key="review-judge").set_value("ann").run()
+    with Reader.open(audited) as reader:
+        assert reader.audits.judges() == {"ann": 2}
+        assert natural(reader).report["n"] == 1  # the ledger's report follows the judgements
+
+
+def test_the_verdict_is_hidden_until_asked_for(audited: Path) -> None:
+    page = opened("review")
+    page.text_input(key="review-judge").set_value("ann").run()
+    shown = "\n".join(frame.value.to_csv() for frame in page.dataframe)
+    assert "outcome" not in shown
+    page.toggle(key="review-hint").set_value(True).run()
+    assert "outcome" in page.dataframe[0].value.columns
+
+
+def test_rates_stand_on_review_and_difficulty(audited: Path) -> None:
+    with Reader.open(audited) as reader:
+        audit = natural(reader)
+        run = audit.source
+        reader.audits.judge(
+            Said(one.completion_id, one.problem_id, "ann", "correct" if one.outcome == "correct" else "incorrect")
+            for one in reader.audits.items(audit.id)
+        )
+    page = opened("review")
+    page.text_input(key="review-judge").set_value("ann").run()
+    assert page.success[0].value == "Nothing is left here."
+    table = page.dataframe[0].value
+    assert table["pass rate of problem"][0] == "all"
+    assert "[" in table["precision, kept"][0]
+    shown = opened("difficulty")
+    shown.selectbox(key="difficulty-of").set_value(f"run {run}").run()
+    assert not shown.exception
+    assert any("false accepts" in frame.value.columns for frame in shown.dataframe)
+    assert any("stress test" in block.value for block in shown.caption)
+
+
+def test_without_an_audit_the_pages_say_so(page: Open) -> None:
+    shown = page("review")
+    assert "rollmill audit verifier" in shown.code[0].value
+    difficulty = page("difficulty")
+    assert any("not audited" in block.value for block in difficulty.caption)
+
+
+def test_problems_show_shrunken_rates_with_their_label(page: Open) -> None:
+    shown = page("problems")
+    table = shown.dataframe[0].value
+    assert all(0.0 < rate < 1.0 for rate in table["shrunken"])
+    assert any("empirical Bayes" in block.value for block in shown.caption)
