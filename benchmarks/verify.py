@@ -1,29 +1,36 @@
-"""Verification speed: our verifiers beside math-verify called directly, on the same pairs in the same run.
+"""Verification speed: our verifiers beside math-verify called directly, on the same items in the same run.
 
     python benchmarks/verify.py                  # real rollouts where they lie beside the checkout, else written pairs
-    python benchmarks/verify.py --pairs 500
+    python benchmarks/verify.py --pairs 500 --rollouts 500
 
-`number` judges 7,000 short completions; `math` and math-verify judge the same distinct (reference, answer) pairs, which
-differ in spelling: all of them, and those with a formula. "cold" knows no answer and includes starting and ending the
-worker processes; "warm" repeats the run. CPU seconds count the workers' too.
+`golds and pairs`: every distinct reference against itself and every distinct (reference, answer) pair that differs in
+spelling. `pairs with a formula`: those of them that no plain number decides. `whole rollouts`: completions as they came,
+drawn at random, each with its problem. "cold" starts with empty memories and includes starting and ending the worker
+processes; "warm" repeats the run. CPU seconds count the workers' too: on a busy machine they are the fair measure.
+Verdict objects are included everywhere.
 """
 
 import argparse
+import gc
 import json
 import logging
+import random
 import re
 import resource
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import _lru_cache_wrapper
 from pathlib import Path
 from typing import Any
 
-from pipelines.verify.answers.reading import read
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.number import NumberVerifier
-from storage.records import Completion, Problem
+from storage.records import Completion, Message, Problem
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "mathcoder_rollouts.parquet"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROLLOUTS = DATA / "mathcoder_rollouts.parquet"
 WRITTEN = [
     (r"\frac{\sqrt{2}}{2}", r"\frac{1}{\sqrt2}"),
     ("12 3 0", "12, 3, 0"),
@@ -33,46 +40,68 @@ WRITTEN = [
     ("x=3", "3"),
     (r"(-\infty,2)\cup(2,\infty)", r"x \ne 2"),
 ]
-_FORMULA = re.compile(r"\\[a-z]|[(\[^]|\d[a-z]|,")
+_PLAIN = re.compile(r"[-+]?[\d,]*\.?\d+\Z")
+REPEATS = 5
 Items = list[tuple[Problem, Completion]]
 
 
 def main() -> None:
-    """Measure and print one table and one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=2_000)
+    """Measure and print one table and one JSON line per kind of item."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=4_000)
+    parser.add_argument("--rollouts", type=int, default=2_000)
     options = parser.parse_args()
-    pairs = real_pairs() if DATA.exists() else written_pairs(options.pairs)
-    formulas = [pair for pair in pairs if any(map(_FORMULA.search, pair))]
     short = short_completions()
     with NumberVerifier() as number:
-        rate = best(lambda: list(number.verify_many(short)), len(short))
-    report("7,000 short completions", {"number": rate})
-    for name, chosen in (("pairs", pairs), ("pairs with a formula", formulas)):
-        items = as_items(chosen[: options.pairs])
+        report("7,000 short completions", {"number": median(lambda: list(number.verify_many(short)), len(short))})
+    if not ROLLOUTS.exists():
+        written = as_items(written_pairs(options.pairs))
+        return report(f"{len(written)} written pairs", compared(written))
+    pairs, rows = real_pairs(), rollouts()
+    golds = [(reference, reference) for reference in sorted({problem.reference for problem, _ in rows})]
+    formulas = [pair for pair in pairs if not all(_PLAIN.match(side) for side in pair)]
+    drawn = random.Random(7).sample(rows, min(options.rollouts, len(rows)))
+    for name, items in (
+        ("golds and pairs", as_items((golds + pairs)[: options.pairs])),
+        ("pairs with a formula", as_items(formulas[: options.pairs])),
+        ("whole rollouts", drawn),
+    ):
         report(f"{len(items)} {name}", compared(items))
+    report(f"all {len(rows)} rollouts", {"math, cold": cold(rows)})
+    return None
 
 
 def compared(items: Items) -> dict[str, dict[str, float]]:
     """Our `math`, cold and warm, and the library on the same items."""
-    read.cache_clear()
-    rates = {"math, cold": measured(lambda: run_and_close(items), len(items))}
+    rates = {"math, cold": cold(items)}
     with MathVerifier() as ours:
         list(ours.verify_many(items))
-        rates["math, warm"] = best(lambda: list(ours.verify_many(items)), len(items))
+        rates["math, warm"] = median(lambda: list(ours.verify_many(items)), len(items))
     rates["math-verify directly"] = measured(lambda: directly(items), len(items))
     return rates
 
 
-def run_and_close(items: Items) -> None:
-    """One run of a new verifier, its workers' start and end included."""
-    with MathVerifier() as ours:
-        list(ours.verify_many(items))
+def cold(items: Items) -> dict[str, float]:
+    """The median of runs that start with nothing remembered and no process, their start and end included."""
+
+    def once() -> None:
+        with MathVerifier() as ours:
+            for _ in ours.verify_many(items):
+                pass
+
+    return median(once, len(items), before=forget_everything)
 
 
-def completion(name: str, text: str) -> Completion:
+def forget_everything() -> None:
+    """Empty every memory that our modules keep."""
+    for kept in gc.get_objects():
+        if isinstance(kept, _lru_cache_wrapper) and getattr(kept, "__module__", "").startswith("pipelines.verify"):
+            kept.cache_clear()
+
+
+def completion(name: str, text: str, messages: tuple[Message, ...] | None = None) -> Completion:
     """A completion that is nothing but its text."""
-    return Completion(name, "p", "benchmark", "m", "", "curate", 0, None, text, "stop")
+    return Completion(name, "p", "benchmark", "m", "", "curate", 0, None, text, "stop", messages=messages)
 
 
 def short_completions() -> Items:
@@ -86,12 +115,28 @@ def real_pairs() -> list[tuple[str, str]]:
     import pyarrow.parquet as pq
 
     pairs: dict[tuple[str, str], None] = {}
-    for row in pq.read_table(DATA, columns=["reference", "messages"]).to_pylist():
+    for row in pq.read_table(ROLLOUTS, columns=["reference", "messages"]).to_pylist():
         last = json.loads(row["messages"])[-1]
         answer = last["content"].strip()
         if last["role"] == "text" and len(answer) < 60 and answer != row["reference"]:
             pairs.setdefault((row["reference"], answer))
     return list(pairs)
+
+
+def rollouts() -> Items:
+    """Every real rollout: MathCoder's with their turns, those of GSM8K and MATH as whole solutions."""
+    import pyarrow.parquet as pq
+
+    found: Items = []
+    for index, row in enumerate(pq.read_table(ROLLOUTS).to_pylist()):
+        turns = tuple(Message("assistant", turn["content"], turn["role"]) for turn in json.loads(row["messages"]))
+        found.append((Problem(row["prompt"], row["reference"]), completion(str(index), turns[-1].content, turns)))
+    for name in ("gsm8k", "math"):
+        lines = map(json.loads, (DATA / f"{name}_problems.jsonl").read_text().splitlines())
+        problems = {row["id"]: Problem(row["prompt"], row["reference"]) for row in lines}
+        for row in map(json.loads, (DATA / f"{name}_rollouts.jsonl").read_text().splitlines()):
+            found.append((problems[row["problem_id"]], completion(f"{name}{len(found)}", row["text"])))
+    return found
 
 
 def written_pairs(count: int) -> list[tuple[str, str]]:
@@ -112,20 +157,34 @@ def directly(items: Items) -> list[bool]:
     def judge(problem: Problem, given: Completion) -> bool:
         return bool(verify(parse(f"${problem.reference}$"), parse(given.text)))
 
+    judge(*items[0])
     return [judge(problem, given) for problem, given in items]
 
 
 def measured(work: Callable[[], Any], count: int) -> dict[str, float]:
-    """Pairs a second by the clock and by CPU time, ours and our children's."""
+    """Items a second by the clock and by CPU time, ours and our children's."""
+    with timed() as spent:
+        work()
+    return {"per_second": count / spent["wall"], "per_cpu_second": count / spent["cpu"]}
+
+
+@contextmanager
+def timed() -> Iterator[dict[str, float]]:
+    """Wall and CPU seconds of a block, this process and the children it has collected, into the dict it yields."""
+    spent: dict[str, float] = {}
+    gc.collect()
     cpu, wall = cpu_seconds(), time.perf_counter()
-    work()
-    wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-    return {"per_second": count / wall, "per_cpu_second": count / cpu if cpu else float("inf")}
+    yield spent
+    spent["wall"], spent["cpu"] = time.perf_counter() - wall, max(cpu_seconds() - cpu, 1e-6)
 
 
-def best(work: Callable[[], Any], count: int) -> dict[str, float]:
-    """The best of three."""
-    return max((measured(work, count) for _ in range(3)), key=lambda rate: rate["per_cpu_second"])
+def median(work: Callable[[], Any], count: int, *, before: Callable[[], None] = lambda: None) -> dict[str, float]:
+    """The median of five runs, each rate on its own."""
+    rates = []
+    for _ in range(REPEATS):
+        before()
+        rates.append(measured(work, count))
+    return {key: statistics.median(rate[key] for rate in rates) for key in rates[0]}
 
 
 def cpu_seconds() -> float:
@@ -141,9 +200,8 @@ def report(title: str, rates: dict[str, dict[str, float]]) -> None:
     for name, rate in rates.items():
         ratio = f"{rate['per_cpu_second'] / base['per_cpu_second']:>10.1f}x" if base else ""
         print(f"  {name:28}{rate['per_second']:>12,.0f}{rate['per_cpu_second']:>14,.0f}{ratio}")
-    print(
-        json.dumps({title: {name: {key: round(value, 1) for key, value in rate.items()} for name, rate in rates.items()}})
-    )
+    rounded = {name: {key: round(value, 1) for key, value in rate.items()} for name, rate in rates.items()}
+    print(json.dumps({title: rounded}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,112 @@
+"""The recorded pool on which budgets are compared: real draws of the shipped model on templated problems, judged.
+
+    python benchmarks/budget_pool.py --workspace FOLDER                  # 320 problems x 64 draws x 5 sampling seeds
+    python benchmarks/budget_pool.py --workspace FOLDER --draws 128      # only what is not stored yet
+
+It draws the first `draws` completions of every problem under every sampling seed as runs of the mill, so it may be killed
+and started again, and grown. The problems are the same under every seed. A completion's seed follows from its sample index,
+so what any budget would have drawn of a problem is a prefix of what is stored here.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.mill import Event, MillSpec, run_all
+from flows.mill.plan import read_plans
+from flows.mill.recorded import record_of
+from pipelines.budget.fixed import Fixed
+from pipelines.budget.replay import Recorded
+from pipelines.generate import Embedded
+from pipelines.select import Quota
+from pipelines.synthesize.templates import Templates
+from pipelines.verify import VERIFIERS
+from storage.records import Problem, Sampling
+from storage.workspace import Workspace
+
+PROBLEM_SEED = 7
+SAMPLING = Sampling(temperature=1.0, max_tokens=200)
+SPLIT = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """How many problems (over all eight levels), draws of each, and sampling seeds 1 .. seeds."""
+
+    problems: int = 320
+    draws: int = 64
+    seeds: int = 5
+
+
+def problems_of(size: PoolSize) -> list[Problem]:
+    """The same problems for every sampling seed; fewer are a prefix of more."""
+    return list(Templates(split=SPLIT).synthesize(size.problems, PROBLEM_SEED))
+
+
+def pool_spec(size: PoolSize, problems: Sequence[Problem], seed: int, threads: int = 0) -> MillSpec:
+    """The run of one sampling seed: `draws` completions of every problem."""
+    return MillSpec(
+        run=f"pool-{size.problems}x{size.draws}-seed{seed}",
+        problems=problems,
+        generator=lambda: Embedded(threads=threads),
+        verifiers=[VERIFIERS["number"]],
+        budget=Fixed(initial=size.draws),
+        selector=Quota(),
+        recipe_seed=seed,
+        sampling=SAMPLING,
+    )
+
+
+def draw(ws: Workspace, size: PoolSize, threads: int = 0) -> None:
+    """Draw and judge what the pool lacks, one line a seed."""
+    problems = problems_of(size)
+    for seed in range(1, size.seeds + 1):
+        began = time.monotonic()
+        with pool_spec(size, problems, seed, threads) as spec:
+            spec.on_event = _show
+            ws.runs.open(spec.run, name="pool", recipe={}, recipe_hash=spec.run)
+            results = run_all(ws, spec)
+            ws.runs.finish(spec.run, "done", {})
+        drawn, tokens = sum(one.drawn for one in results), sum(one.tokens for one in results)
+        seconds = time.monotonic() - began
+        print(f"\nseed {seed}: {drawn:,} completions and {tokens:,} tokens drawn in {seconds:,.0f} s", flush=True)
+
+
+def records(ws: Workspace, size: PoolSize) -> dict[int, list[Recorded]]:
+    """The record of each sampling seed whose draws are complete."""
+    problems = problems_of(size)
+    found = {}
+    for seed in range(1, size.seeds + 1):
+        with pool_spec(size, problems, seed) as spec:
+            if ws.runs.rounds(spec.run) > 1:  # the round without draws is committed when all of them are stored and judged
+                found[seed] = record_of(ws, spec, [row for plan in read_plans(ws, spec.run) for row in plan])
+    return found
+
+
+def _show(event: Event) -> None:
+    if event.kind == "verified":
+        print(f"\r{event.done:,} of {event.total:,} judged, {event.seconds:,.0f} s", end="", flush=True)
+
+
+def size_from(parser: argparse.ArgumentParser) -> None:
+    """The options that say how large the pool is."""
+    parser.add_argument("--workspace", type=Path, required=True, help="the folder of the pool; made where there is none")
+    parser.add_argument("--problems", type=int, default=320)
+    parser.add_argument("--draws", type=int, default=64)
+    parser.add_argument("--seeds", type=int, default=5)
+
+
+def main() -> None:
+    """Draw the pool."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    size_from(parser)
+    parser.add_argument("--threads", type=int, default=0)
+    options = parser.parse_args()
+    with Workspace.init(options.workspace) as ws:
+        draw(ws, PoolSize(options.problems, options.draws, options.seeds), options.threads)
+
+
+if __name__ == "__main__":
+    main()

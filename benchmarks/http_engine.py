@@ -1,0 +1,221 @@
+"""What HTTP costs: durable rows per second against a server that costs nothing, and what a kill -9 repays.
+
+    python benchmarks/http_engine.py --rows 20000        # rates; peers beside it where they are installed
+    python benchmarks/http_engine.py --kill              # 1,000 rows at 0.25 s a reply, killed near 500, started again
+
+bare: aiohttp, 64 in flight, replies parsed and dropped. engine: the engine `openai` with every reply in a spool, fsynced,
+in batches of 256, two side by side. mill: that and plan, segments, verifier `number`, verdicts. Peers run in environments
+of their own, as their pins agree with nobody's; `make bench-http` builds both and runs this. ROLLMILL_CURATOR and
+ROLLMILL_DESIGNER name other Pythons that have them. Each peer's first run of 2,000 rows (Data Designer: 500) counts: later
+ones would read its cache.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import aiohttp
+
+from flows.mill import Limits, MillSpec, plan_round, run_all
+from flows.mill.batches import Batch, batches_of
+from flows.mill.plan import request_of
+from pipelines.budget import Fixed
+from pipelines.generate import OpenAI
+from pipelines.generate.http.settings import HttpSettings, Server
+from pipelines.select import Quota
+from pipelines.verify import VERIFIERS
+from storage.records import Problem, Sampling
+from storage.workspace import Workspace
+
+PEERS = Path(__file__).resolve().parent / "peers"
+SAMPLES, BATCH, LANES, TURNS = 8, 256, 2, 3
+PEER_ROWS = {"curator": 2000, "designer": 500}
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--kill", action="store_true", help="the kill test instead of the rates")
+    parser.add_argument("--child", nargs=2, metavar=("FOLDER", "URL"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        with Workspace.init(Path(options.child[0])) as ws, opened(ws, options.child[1], 1000, options.in_flight) as spec:
+            run_all(ws, spec)
+        return
+    found = killed(options.in_flight) if options.kill else rates(options.rows, options.in_flight)
+    print(json.dumps(found, indent=2))
+
+
+def rates(rows: int, in_flight: int) -> dict[str, object]:
+    """Rows per second of each client, each against a fresh server, the best of three turns as machines are shared."""
+    rows -= rows % SAMPLES
+    clients = {"bare": bare, "engine": engine, "mill": mill}
+    turns = [{name: timed(client, rows, in_flight) for name, client in clients.items()} for _ in range(TURNS)]
+    rate = {name: rows / min(turn[name] for turn in turns) for name in clients}
+    theirs = {name: best for name, size in PEER_ROWS.items() if (best := max(peer(name, size) for _ in range(TURNS)))}
+    found = {name: round(value, 1) for name, value in {**rate, **theirs}.items()}
+    ratios = {
+        f"{ours}_to_{other}": round(rate[ours] / value, 3)
+        for ours in ("engine", "mill")
+        for other, value in {"bare": rate["bare"], **theirs}.items()
+    }
+    return {"rows": rows, "in_flight": in_flight, "rows_per_second": found, "ratios": ratios}
+
+
+def timed(client: "object", rows: int, in_flight: int) -> float:
+    """Seconds of a client against its own server."""
+    with serving() as url, tempfile.TemporaryDirectory() as folder:
+        return client(url, rows, in_flight, Path(folder))  # type: ignore[operator, no-any-return]
+
+
+@contextmanager
+def serving(delay: float = 0.0) -> Iterator[str]:
+    """The zero-cost server as a process; its URL."""
+    command = [sys.executable, str(PEERS / "zero_server.py"), str(delay)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def bare(url: str, rows: int, in_flight: int, _: Path) -> float:
+    """aiohttp and json, nothing else."""
+    body = json.dumps({"model": "toy", "messages": [{"role": "user", "content": "What is 2 + 2?"}], "seed": 1}).encode()
+
+    async def work() -> float:
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector, headers={"Content-Type": "application/json"}) as session:
+            left = iter(range(rows))
+
+            async def one() -> None:
+                for _ in left:
+                    async with session.post(f"{url}/chat/completions", data=body) as response:
+                        json.loads(await response.read())
+
+            began = time.perf_counter()
+            await asyncio.gather(*(one() for _ in range(in_flight)))
+            return time.perf_counter() - began
+
+    return asyncio.run(work())
+
+
+def engine(url: str, rows: int, in_flight: int, folder: Path) -> float:
+    """The engine with every reply durable in a spool before the next group is asked for."""
+    with Workspace.init(folder) as ws, opened(ws, url, rows, in_flight) as spec:
+        batches = batches_of(plan_round(ws, spec, 0) or [])
+        began = time.perf_counter()
+        lanes = [threading.Thread(target=_lane, args=(ws, spec, batches[lane::LANES])) for lane in range(LANES)]
+        for lane in lanes:
+            lane.start()
+        for lane in lanes:
+            lane.join()
+        seconds = time.perf_counter() - began
+        assert sum(len(ws.spool(batch.id).read()) for batch in batches) == rows
+        return seconds
+
+
+def _lane(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> None:
+    made: OpenAI = spec.engine()  # type: ignore[assignment]
+    for batch in batches:
+        spool = ws.spool(batch.id)
+        for group in made.groups([request_of(spec, row) for row in batch.rows]):
+            spool.append(group)
+        spool.close()
+
+
+def mill(url: str, rows: int, in_flight: int, folder: Path) -> float:
+    """Plan, draw, commit, judge, commit."""
+    with Workspace.init(folder) as ws, opened(ws, url, rows, in_flight) as spec:
+        began = time.perf_counter()
+        run_all(ws, spec)
+        return time.perf_counter() - began
+
+
+@contextmanager
+def opened(ws: Workspace, url: str, rows: int, in_flight: int) -> Iterator[MillSpec]:
+    """A run of `rows` rows, eight samples a problem."""
+    ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
+    settings = HttpSettings((Server(url, concurrency=in_flight),))
+    spec = MillSpec(
+        run="bench",
+        problems=[Problem(f"What is {number} + 2?", "4") for number in range(rows // SAMPLES)],
+        generator=lambda: OpenAI("toy", http=settings),
+        verifiers=(VERIFIERS["number"],),
+        budget=Fixed(initial=SAMPLES),
+        selector=Quota(),
+        sampling=Sampling(max_tokens=64),
+        batch_size=BATCH,
+        limits=Limits(lanes=LANES, uncommitted=LANES + 1, unjudged=LANES + 3),
+    )
+    spec.engine()
+    with spec:
+        yield spec
+
+
+def peer(name: str, rows: int) -> float:
+    """A peer's rows per second; 0, loudly, where it is not installed or fails."""
+    built = PEERS.parents[1] / f".venv-{name}" / "bin" / "python"
+    python = os.environ.get(f"ROLLMILL_{name.upper()}") or str(built)
+    if not Path(python).exists():
+        sys.stderr.write(f"no {name}: make peers-http, or set ROLLMILL_{name.upper()} to a Python that has it\n")
+        return 0.0
+    with serving() as url, tempfile.TemporaryDirectory() as folder:
+        command = [python, str(PEERS / "http_clients.py"), name, url, str(rows), folder]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=os.environ | {"HOME": folder})
+        if done.returncode:
+            sys.stderr.write(f"{name} failed: {done.stderr[-500:]}\n")
+            return 0.0
+        return rows / float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+
+
+def killed(in_flight: int) -> dict[str, object]:
+    """Requests paid for 1,000 rows by a run that is killed near its middle and started again."""
+    with serving(0.25) as url, tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, __file__, "--in-flight", str(in_flight), "--child", folder, url]
+        process = subprocess.Popen(command)
+        while count(url) < 500 and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        before, began = count(url), time.perf_counter()
+        again = subprocess.Popen(command)
+        while count(url) == before and again.poll() is None:
+            time.sleep(0.01)
+        first = time.perf_counter() - began
+        status = again.wait()
+        return {
+            "rows": 1000,
+            "in_flight": in_flight,
+            "killed_at": before,
+            "paid": count(url),
+            "status": status,
+            "seconds_to_first_new_request": round(first, 2),
+        }
+
+
+def count(url: str) -> int:
+    """Completions that the server was asked for."""
+    with urllib.request.urlopen(url.replace("/v1", "/count"), timeout=10) as reply:
+        return int(reply.read())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""What the engine `vllm` costs over the bare vLLM: tokens per second of the same prompts, seeds and sampling, in turns.
+
+    python benchmarks/vllm_engine.py [--problems 64] [--samples 16] [--turns 3] [--python .venv-vllm/bin/python]
+
+bare: vllm.LLM.generate, one call for all. engine: the engine with its child, answers dropped. mill: all that `curate` does
+after the start: plan, draw, every answer durable, segments, verifier `number`, verdicts. Both engines are loaded once and
+stay; loading counts for nobody. Ratios are of turns next to each other, as machines are shared; one engine works at a time.
+Beside each rate stand the processor seconds of the host, our engine and the bare one, which know no neighbours.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import psutil
+
+from flows.mill import Limits, MillSpec, run_all
+from flows.recipe.vllm import VllmPart
+from pipelines.budget import Fixed
+from pipelines.generate import Vllm
+from pipelines.select import Quota
+from pipelines.synthesize.templates import Templates
+from pipelines.verify import VERIFIERS
+from storage.records import Origin, Problem, Sampling, request_for
+from storage.workspace import Workspace
+
+BARE = Path(__file__).resolve().parent / "peers" / "bare_vllm.py"
+MODEL = str(Path(__file__).resolve().parents[1] / "models" / "rollmill-tiny")
+ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+SAMPLING = Sampling(max_tokens=200)
+BATCH = 256
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problems", type=int, default=64)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--python", default=None)
+    options = parser.parse_args()
+    part = VllmPart(python=options.python, enforce_eager=True, env=ENV)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        settings = part.settings(place / "vllm.log")
+        engine = Vllm(MODEL, dtype="float32", vllm=settings)
+        turns = [problems(options.problems, turn) for turn in range(options.turns + 1)]  # the first one warms up
+        bare = Bare(engine, place, turns, options.samples, settings.interpreter())
+        rows = [one_turn(engine, bare, place, at, turns[at], options.samples) for at in range(len(turns))][1:]
+        bare.close()
+        engine.close()
+    print(json.dumps(summary(rows), indent=2))
+
+
+def problems(count: int, seed: int) -> list[Problem]:
+    """Other ones in each turn, so that nothing is drawn before."""
+    return list(Templates(split="heldout").synthesize(count, 1000 + seed))
+
+
+def one_turn(engine: Vllm, bare: "Bare", place: Path, at: int, asked: Sequence[Problem], samples: int) -> dict[str, float]:
+    """Tokens per second of each, one after another, the order by turns."""
+    ways = {
+        "bare": lambda: bare.run(at),
+        "engine": lambda: engine_alone(engine, asked, samples, at),
+        "mill": lambda: mill(engine, place / f"ws{at}", asked, samples),
+    }
+    found: dict[str, float] = {}
+    for name in list(ways)[at % 3 :] + list(ways)[: at % 3]:
+        before = processor_seconds(bare.pid)
+        found[name] = ways[name]()
+        after = processor_seconds(bare.pid)
+        found |= {f"{name}_{whose}_seconds": round(after[whose] - before[whose], 2) for whose in after}
+    sys.stderr.write(json.dumps(found) + "\n")
+    return found
+
+
+def processor_seconds(bare: int) -> dict[str, float]:
+    """Processor time so far of this process, of the engine behind it, and of the bare engine: it knows no neighbours."""
+    mine = psutil.Process()
+    theirs = [psutil.Process(bare), *psutil.Process(bare).children(recursive=True)]
+    apart = {mine.pid, *(process.pid for process in theirs)}
+    engine = [process for process in mine.children(recursive=True) if process.pid not in apart]
+    groups = {"host": [mine], "engine": engine, "bare": theirs}
+    return {name: sum(sum(process.cpu_times()[:2]) for process in group) for name, group in groups.items()}
+
+
+def engine_alone(engine: Vllm, asked: Sequence[Problem], samples: int, seed: int) -> float:
+    """The engine's own iterator."""
+    origin = Origin(engine.engine, engine.model_digest, "pilot", seed)
+    began = time.perf_counter()
+    rendered = [(problem, engine.render(problem.prompt)) for problem in asked]
+    requests = [request_for(one, text, SAMPLING, origin, at) for one, text in rendered for at in range(samples)]
+    tokens = sum(answer.tokens_out or 0 for answer in engine.generate(requests))
+    return tokens / (time.perf_counter() - began)
+
+
+def mill(engine: Vllm, folder: Path, asked: Sequence[Problem], samples: int) -> float:
+    """A whole run in a workspace of its own."""
+    lanes = VllmPart().lanes(BATCH)
+    with Workspace.init(folder) as ws:
+        ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
+        spec = MillSpec(
+            run="bench",
+            problems=asked,
+            generator=lambda: engine,
+            verifiers=(VERIFIERS["number"],),
+            budget=Fixed(initial=samples),
+            selector=Quota(),
+            sampling=SAMPLING,
+            batch_size=BATCH,
+            limits=Limits(lanes=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+        )
+        began = time.perf_counter()
+        run_all(ws, spec)
+        seconds = time.perf_counter() - began
+        with ws.segments.connect() as database:
+            (tokens,) = database.execute("SELECT sum(tokens_out) FROM completions").fetchone() or (0,)
+        return float(tokens) / seconds
+
+
+class Bare:
+    """vllm.LLM in a process of its own, loaded once."""
+
+    def __init__(self, engine: Vllm, place: Path, turns: Sequence[Sequence[Problem]], samples: int, python: str):
+        origin = Origin(engine.engine, engine.model_digest, "pilot", 0)
+        asked = [[_pair(engine, one, origin, at) for one in turn for at in range(samples)] for turn in turns]
+        arguments = {"model": MODEL, "dtype": "float32", "enforce_eager": True, "seed": 0, "enable_prefix_caching": True}
+        arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": 4096, "max_num_seqs": 256}
+        file = place / "asked.json"
+        file.write_text(json.dumps({"arguments": arguments, "max_tokens": SAMPLING.max_tokens, "turns": asked}))
+        with (place / "bare.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [python, str(BARE), str(file)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **ENV},
+            )
+        if not self._line().get("ready"):
+            raise SystemExit("the bare engine did not start")
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def run(self, turn: int) -> float:
+        """Tokens per second of a turn."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{turn}\n")
+        self._process.stdin.flush()
+        said = self._line()
+        return float(said["tokens"]) / float(said["seconds"])
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()
+
+    def _line(self) -> dict[str, float]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("the bare engine ended")
+        found: dict[str, float] = json.loads(line)
+        return found
+
+
+def _pair(engine: Vllm, problem: Problem, origin: Origin, index: int) -> tuple[str, int]:
+    """What the bare engine is given: the text and the seed."""
+    rendered = engine.render(problem.prompt)
+    return rendered, request_for(problem, rendered, SAMPLING, origin, index).seed
+
+
+def summary(rows: Sequence[dict[str, float]]) -> dict[str, object]:
+    """Medians, and the medians of the ratios to the bare engine of the same turn."""
+    rates = {name: round(statistics.median(row[name] for row in rows)) for name in ("bare", "engine", "mill")}
+    ratios = {name: round(statistics.median(row[name] / row["bare"] for row in rows), 3) for name in ("engine", "mill")}
+    return {"turns": len(rows), "tokens_per_second": rates, "of_bare": ratios, "all": rows}
+
+
+if __name__ == "__main__":
+    main()
