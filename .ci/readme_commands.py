@@ -1,7 +1,7 @@
 """Runs the README: every shell line and every Python block, in order, in this checkout. Expects no particular output.
 
 Left out by name: `make` lines (the caller runs those), `rollmill dashboard` and `rollmill up`, which serve until somebody
-ends them and have tests of their own. The files a user would bring are made here.
+ends them, and what needs vLLM; these have tests of their own. The files a user would bring are made here.
 """
 
 import json
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 SERVES = ("rollmill dashboard", "rollmill up")
+NEEDS_VLLM = "recipes/served.yaml", "profiles/serve.yaml"  # run by tests/test_readme_vllm.py
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -24,7 +25,11 @@ def blocks(text: str) -> list[tuple[str, str]]:
 def shell_lines(body: str) -> list[str]:
     """The commands of a shell block, without comments, `make` and what serves."""
     lines = [re.sub(r"\s+#.*$", "", line).strip() for line in body.splitlines()]
-    return [line for line in lines if line and not line.startswith("make ") and not any(name in line for name in SERVES)]
+    return [
+        line
+        for line in lines
+        if line and not line.startswith("make ") and not any(name in line for name in (*SERVES, *NEEDS_VLLM))
+    ]
 
 
 def bring_files() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PINS = sorted(ROOT.glob("requirements*.txt"))
+PINS = sorted([*ROOT.glob("requirements*.txt"), *ROOT.glob("benchmarks/requirements*.txt")])
 
 
 @pytest.mark.parametrize("name", ["dashboards", "flows", "pipelines", "storage"])
