@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := $(BIN)/python -m pytest
+SPREAD := -n logical --maxprocesses 4 --dist loadfile
 SLOW := services or sandbox or chaos or browser or train or data or vllm
 RECIPE ?= recipes/arithmetic.yaml
 
@@ -16,7 +17,7 @@ run: $(VENV)/.run ## set up and run the main job: problems to a dataset version
 	$(BIN)/rollmill curate $(RECIPE)
 
 test: $(VENV)/.dev ## the core tests
-	$(PYTEST) -m "not ($(SLOW))"
+	$(PYTEST) -m "not ($(SLOW))" $(SPREAD)
 
 check: $(VENV)/.dev ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """One replica and the thread that keeps it: started, watched, started again on its port when it dies, at last ended.
 
-What dies before it ever answered is a mistake in the profile, told with the last lines of its log; what dies later is
-started again, a bounded number of times for all replicas. Knows no requests.
+What dies before it ever answered is a mistake in the profile, told with the last lines of its log; what dies later,
+be it while it starts again, is started again, a bounded number of times for all replicas. Knows no requests.
 """
 
 import secrets
@@ -96,10 +96,13 @@ class Kept:
             self._tell(News(self.name, "lost" if self.error else "ended", said=str(self.error or "")))
 
     def _begun(self, state: State) -> Child:
-        """A server that answers, or one that nobody wants any more; SetupError where it never answered."""
+        """A server that answers, that nobody wants any more, or whose restart failed; SetupError where it never answered.
+
+        Requests reach a restarted server before our first look at it does, and may be what ends it: a death as any other.
+        """
         for _ in range(PORT_TRIES):
             self._child = child = Child(self.model, self._port, self._key, self._log)
-            if self._wait(child, state):
+            if self._wait(child, state) or state == "restarting":
                 return child
             if self.model.port or self.listeners or not _port_was_taken(child):
                 break

@@ -159,7 +159,22 @@ def test_the_last_replica_is_lost_when_none_comes_back(tmp_path: Path) -> None:
         assert lost == []
         os.kill(other.server, signal.SIGKILL)
         wait_for(lambda: lost)
-        assert "ended with status 4 while it was starting" in lost[0].message
+        assert "ended once more after 5 restarts" in lost[0].message
+
+
+def test_a_restart_that_fails_is_one_of_those_that_are_allowed(tmp_path: Path) -> None:
+    """As when the requests that wait for it end it before it was ever seen to answer."""
+    lost: list[SetupError] = []
+    stop = tmp_path / "stop"
+    with servers(toy_model(tmp_path, {"TOY_FAILS_WHEN": str(stop)}, restarts=500)) as (local, news):
+        (server,) = local.serving("toy", lost.append)
+        stop.touch()
+        os.kill(born(tmp_path)[0].server, signal.SIGKILL)
+        wait_for(lambda: [part.said for part in news].count("ended with status 4") >= 2)
+        stop.unlink()
+        wait_for(lambda: [part.state for part in news].count("up") == 2)
+        assert status(server.url, server.key) == 200
+        assert lost == []
 
 
 def test_what_dies_at_its_start_is_told_with_its_last_lines_and_without_secrets(tmp_path: Path) -> None:
