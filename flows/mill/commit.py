@@ -110,14 +110,14 @@ class Committer:
             made = [next(commits) for _ in parts]
             redundant = any(commit.redundant for commit in made)
             if isinstance(item, Drawn):
-                self._after_drawn(item, redundant=redundant)
+                self._after_drawn(item, _completions(parts[0]), redundant=redundant)
             else:
                 self._after_judged(item, redundant=redundant)
         if work:
             self._progress()
 
     def _charge(self, item: Drawn | Judged, part: Segment) -> Charge | None:
-        return charge_of(self._spec, item.open, cast("Sequence[Completion]", part[1])) if isinstance(item, Drawn) else None
+        return charge_of(self._spec, item.open, _completions(part)) if isinstance(item, Drawn) else None
 
     def _segments(self, item: Drawn | Judged) -> list[Segment]:
         if isinstance(item, Judged):
@@ -126,10 +126,9 @@ class Committer:
         records = priced(self._spec.prices, found)
         return [(completions_key(self._spec, item.open.batch.arm, [record.id for record in records]), records)]
 
-    def _after_drawn(self, item: Drawn, *, redundant: bool) -> None:
+    def _after_drawn(self, item: Drawn, records: Sequence[Completion], *, redundant: bool) -> None:
         opened = item.open
         missing = opened.lack.missing
-        records = [opened.completions[cid] for cid in missing if cid in opened.completions]
         self._drawer.in_flight.difference_update(missing)
         self._drawer.purse.committed(opened)
         if item.whole and self._spec.engine(opened.batch.arm).spooled:
@@ -145,7 +144,7 @@ class Committer:
         self.counts.drawn += 0 if redundant else len(records)
         self.counts.redundant += len(records) if redundant else 0
         self.counts.tokens += sum(record.tokens_out or 0 for record in records)
-        self.counts.units += sums_of(priced(self._spec.prices, records)).units
+        self.counts.units += sums_of(records).units
         self._drawn += len(records)
         self._tell("drawn", self._drawn, self._drawn - self._scope.drawn_before)
 
@@ -201,6 +200,11 @@ class Committer:
                 seconds=self._clock.seconds + (before.seconds if before else 0.0),
                 detail={"round": scope.round, "made": made[stage] + (before.detail.get("made", 0) if before else 0)},
             )
+
+
+def _completions(segment: Segment) -> Sequence[Completion]:
+    """The rows of a segment of drawn completions, priced."""
+    return cast("Sequence[Completion]", segment[1])
 
 
 def verdict_segments(verdicts: Sequence[Verdict]) -> list[Segment]:

@@ -86,6 +86,24 @@ def test_a_limit_that_nothing_fits_draws_nothing(tmp_path: Path) -> None:
     assert paid(tmp_path).completions == 1
 
 
+class Asked(Prices):
+    """Prices that say how often they were asked."""
+
+    times = 0
+
+    def cost(self, tokens_in: int | None, tokens_out: int | None, cached: int = 0) -> float | None:
+        Asked.times += 1
+        return super().cost(tokens_in, tokens_out, cached)
+
+
+def test_a_completion_is_priced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Asked, "times", 0)
+    with workspace(tmp_path) as ws, limited(Limit(), prices=Asked(1.0, 3.0, per=1)) as made:
+        results = run_all(ws, made)
+    assert Asked.times == paid(tmp_path).completions == sum(result.drawn for result in results) > 0
+    assert sum(result.units for result in results) == paid(tmp_path).units > 0
+
+
 def test_money_is_limited_to_the_unit(tmp_path: Path, whole: Any) -> None:
     assert run(tmp_path, Limit(units=500 * UNITS)) == "cost limit"
     spent = paid(tmp_path)
