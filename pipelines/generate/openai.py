@@ -10,9 +10,9 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from pipelines.generate.calls import Call, Heard, ignore
 from pipelines.generate.embedded import check_sampling
 from pipelines.generate.http.ask import ENGINE, Asker
-from pipelines.generate.http.call import Call, Heard, ignore
 from pipelines.generate.http.complaints import Complaints
 from pipelines.generate.http.dispatch import Dispatcher
 from pipelines.generate.http.exchange import Exchange

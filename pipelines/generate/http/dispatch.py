@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
+from pipelines.generate.calls import Call, Interrupted, Job
 from pipelines.generate.http.backoff import pause
-from pipelines.generate.http.call import Call, Job
 from pipelines.generate.http.complaints import Complaints
 from pipelines.generate.http.failures import Failure
 from pipelines.generate.http.replicas import FAILURES, Replica, choose
@@ -20,10 +20,6 @@ from storage.records import Completion, Request
 Ask = Callable[[Replica, Request], Awaitable[Completion]]
 Probe = Callable[[Replica], Awaitable[None]]
 PROBE_MOST = 30.0
-
-
-class Interrupted(Exception):  # noqa: N818 - somebody asked for it
-    """What was under way was given up on request."""
 
 
 @dataclass(slots=True)

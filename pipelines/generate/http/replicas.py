@@ -15,7 +15,7 @@ from pipelines.generate.http.limit import Limit
 from pipelines.generate.http.settings import Server
 
 if TYPE_CHECKING:
-    from pipelines.generate.http.call import Job
+    from pipelines.generate.calls import Job
 
 State = Literal["unknown", "up", "down"]
 SLACK = 1.25  # how far above its limit a replica may be asked for, waiting ones included

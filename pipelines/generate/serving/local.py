@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from pipelines.generate.http.dispatch import Interrupted
+from pipelines.generate.calls import Interrupted
 from pipelines.generate.http.settings import Lost, Server
 from pipelines.generate.serving.child import check_port
 from pipelines.generate.serving.keep import POLL, Kept, Restarts, Tell

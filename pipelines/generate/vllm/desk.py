@@ -11,8 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from pipelines.generate.http.call import Call
-from pipelines.generate.http.dispatch import Interrupted
+from pipelines.generate.calls import Call, Interrupted
 from pipelines.generate.vllm.child import Child
 from pipelines.generate.vllm.guest.frames import Message
 from storage.records import Completion, Request, Sampling

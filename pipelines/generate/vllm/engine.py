@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from pipelines.generate.calls import Call, Heard, Interrupted, ignore
 from pipelines.generate.cpu import cpu_level
 from pipelines.generate.embedded import check_sampling
-from pipelines.generate.http.call import Call, Heard, ignore
-from pipelines.generate.http.dispatch import Interrupted
 from pipelines.generate.http.wire import messages_of, plain_text
 from pipelines.generate.vllm.child import Child, close_all
 from pipelines.generate.vllm.desk import Desk

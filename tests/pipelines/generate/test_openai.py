@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.generate import GENERATORS, OpenAI
-from pipelines.generate.http.dispatch import Interrupted
+from pipelines.generate.calls import Interrupted
 from pipelines.generate.http.settings import HttpSettings, Prices, Server
 from storage.errors import SetupError
 from storage.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for

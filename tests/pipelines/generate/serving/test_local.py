@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.http.dispatch import Interrupted
+from pipelines.generate.calls import Interrupted
 from pipelines.generate.serving import LocalModel, LocalServers
 from pipelines.generate.serving.keep import News
 from storage.errors import SetupError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.http.dispatch import Interrupted
+from pipelines.generate.calls import Interrupted
 from pipelines.generate.vllm.engine import Vllm
 from storage.errors import SetupError
 from storage.records import Completion

@@ -1,6 +1,7 @@
 """One call of `groups`: its requests on the way out and its replies on the way back, between two threads.
 
-The loop's thread takes jobs and puts completions; the caller's thread takes whatever has arrived. Knows no sockets.
+One thread of the engine takes jobs and puts completions; the caller's thread takes whatever has arrived. Knows neither
+sockets nor processes.
 """
 
 import threading
@@ -11,6 +12,10 @@ from dataclasses import dataclass
 from storage.records import Attempt, Completion, Request
 
 Heard = Callable[[Sequence[Attempt]], None]
+
+
+class Interrupted(Exception):  # noqa: N818 - somebody asked for it
+    """What was under way was given up on request."""
 
 
 def ignore(attempts: Sequence[Attempt]) -> None:
@@ -46,7 +51,7 @@ class Call:
         self._changed = threading.Condition()
         self._attempts: dict[tuple[str, str], _Sum] = {}
 
-    # The loop's side.
+    # The engine's side.
 
     def put(self, completion: Completion) -> None:
         """A reply has come."""
