@@ -23,11 +23,12 @@ def show() -> None:
         return
     budget = run.recipe.get("budget") or {}
     options = budget.get("options") or {}
-    wanted = options.get("target", 1)
+    varies = budget.get("method") == "prop2diff"  # its target is that of the hardest problem; the easiest have 1
+    wanted = 1 if varies else options.get("target", 1)
     start = min(MOST_K, max(1, wanted)) if isinstance(wanted, int) else 1
     k = int(st.sidebar.number_input("Distinct correct solutions", 1, MOST_K, start, key=f"budgets-k-{run.id}"))
     spend = budget_spend(run_scope(reader(), run.id), k)
-    said = " · ".join(f"{name} {value}" for name, value in options.items()) or "its defaults"
+    said = " · ".join(f"{name} {value}" for name, value in options.items() if value is not None) or "its defaults"
     st.caption(inert(f"Budget {budget.get('method', 'fixed')}: {said}"))
     _numbers(spend)
     left, right = st.columns(2)

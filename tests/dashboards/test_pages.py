@@ -130,7 +130,9 @@ def test_budgets_shows_spend_by_round_and_why_it_stopped(page: Page, milled: Pat
         spend = budget_spend(run_scope(reader, run.id), 3)
     shown.selectbox(key="budgets-of").set_value(f"run {run.id}").run()
     assert not shown.exception
-    assert shown.number_input[0].value == 3  # the recipe's target
+    assert shown.number_input[0].value == 1  # the recipe's target of 3 is that of its hardest problem
+    most = int(metrics(shown)["Covered"])
+    shown.number_input[0].set_value(3).run()
     assert metrics(shown)["Tokens"] == f"{6 * sum(one.draws for one in spend.rounds):,}"
     rounds, levels = (frame.value for frame in shown.dataframe[:2])
     assert rounds["draws"].iloc[0] == 12 * 4
@@ -138,8 +140,7 @@ def test_budgets_shows_spend_by_round_and_why_it_stopped(page: Page, milled: Pat
     assert list(levels["level"]) == ["1", "2", "3"]
     assert sum(levels["covered"]) == list(rounds["covered so far"])[-1] == spend.rounds[-1].covered
     assert any("gave no problem up" in block.value for block in shown.caption)
-    shown.number_input[0].set_value(1).run()
-    assert int(metrics(shown)["Covered"]) >= spend.rounds[-1].covered
+    assert most > spend.rounds[-1].covered
 
 
 def test_budgets_of_imported_rollouts_count_draws_instead_of_tokens(page: Page) -> None:
