@@ -12,6 +12,7 @@ import pytest
 
 from flows import cli
 from storage.workspace import Workspace
+from tests.tied import tied
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = """\
@@ -82,9 +83,9 @@ def rollmill(capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 def start(*arguments: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
-    """The command line as a process of its own."""
+    """The command line as a process of its own, which ends with the tests at the latest."""
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *arguments],
+        tied(sys.executable, "-m", "flows.cli", *arguments),
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         stdout=subprocess.PIPE,

@@ -13,6 +13,7 @@ import pytest
 
 from storage.queries import open_workspace
 from storage.workspace import Workspace
+from tests.tied import tied
 
 pytestmark = [pytest.mark.vllm, pytest.mark.long]
 ROOT = Path(__file__).resolve().parents[3]
@@ -81,7 +82,7 @@ def told(folder: Path, words: str) -> int:
 
 
 def curating(folder: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "flows.cli", "curate", "r.yaml", "--direct", "--profile", "p.yaml"]
+    command = tied(sys.executable, "-m", "flows.cli", "curate", "r.yaml", "--direct", "--profile", "p.yaml")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     log = (folder / "said.txt").open("ab")
     with log:

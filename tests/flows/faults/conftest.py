@@ -15,6 +15,7 @@ import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Said, finish, start
+from tests.tied import tied
 
 CONCURRENCY = 8
 BATCH = 16
@@ -61,7 +62,7 @@ class Server:
     def start(self, trick: str = "") -> None:
         """Start it, on the port it had before; `trick`: FIRST:LAST:TRICK[:ARGUMENT]."""
         arguments = [str(self.port), str(self.log), str(self.delay), *([trick] if trick else [])]
-        command = [sys.executable, "-m", "tests.pipelines.generate.http.serving", *arguments]
+        command = tied(sys.executable, "-m", "tests.pipelines.generate.http.serving", *arguments)
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())

@@ -23,6 +23,7 @@ from tests.flows.faults.conftest import (
     until,
     workspace_at,
 )
+from tests.tied import tied
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
@@ -83,7 +84,9 @@ time.sleep(float(sys.argv[2]))
 def locked(place: Place, seconds: int) -> "subprocess.Popen[str]":
     """Another process that has the ledger to itself for so long."""
     ledger = place.folder / ".rollmill" / "ledger.sqlite"
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(ledger), str(seconds)], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        tied(sys.executable, "-c", HOLD, str(ledger), str(seconds)), stdout=subprocess.PIPE, text=True
+    )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     return holder
@@ -125,7 +128,7 @@ def test_a_clock_that_is_set_in_the_middle(place: Place, undisturbed: Outcome, s
     place.server.start()
     place.write_profile()
     clock = place.folder / "clock"
-    jumping = [sys.executable, "-m", "tests.flows.faults.jumping", str(clock), *COMMAND]
+    jumping = tied(sys.executable, "-m", "tests.flows.faults.jumping", str(clock), *COMMAND)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
 
     def begin() -> "subprocess.Popen[str]":

@@ -26,6 +26,7 @@ from storage.segments.schema import to_table
 from storage.versions.hashing import content_hash
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.tied import tied
 
 Break = tuple[Literal["engine", "point"], int]
 SAMPLING = Sampling(max_tokens=60)
@@ -175,7 +176,7 @@ def main() -> None:
 
 def arguments(folder: Path, life: Life) -> list[str]:
     """The command line of `main`."""
-    return [sys.executable, "-m", "tests.flows.mill.invariance", str(folder), json.dumps(asdict(life))]
+    return tied(sys.executable, "-m", "tests.flows.mill.invariance", str(folder), json.dumps(asdict(life)))
 
 
 if __name__ == "__main__":

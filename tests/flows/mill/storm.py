@@ -38,6 +38,7 @@ from storage.records import Attempt, Completion, Request
 from storage.segments.schema import Kind
 from storage.workspace import Workspace
 from tests.flows.mill.toy import ToyEngine, ToyVerifier, calls, content, problems, spec, workspace
+from tests.tied import die_with
 
 PRELOADED = (alembic.command, alembic.script, duckdb, pandas, psutil, pyarrow.parquet, sqlalchemy.dialects.sqlite)
 POINTS = [name for name in failpoints.NAMES if not name.startswith(("publish.", "compact."))]
@@ -169,12 +170,13 @@ def end(life: Life, kills: int, expected: Path) -> None:
 
 
 def forked(do: Callable[[], None]) -> int:
-    """Do this in a fork of this process; its process id."""
-    pid = os.fork()
+    """Do this in a fork of this process, which it does not outlive; its process id."""
+    parent, pid = os.getpid(), os.fork()
     if pid:
         return pid
     status = 1
     try:
+        die_with(parent)
         do()
         status = 0
     except BaseException:

@@ -23,6 +23,7 @@ from storage.records import Problem, Sampling
 from tests.flows.mill.arms_child import BATCH, routed, two_models
 from tests.flows.mill.toy import ToyEngine, calls, content, problems, spec, workspace
 from tests.pipelines.generate.http.serving import Serving
+from tests.tied import tied
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -107,7 +108,7 @@ def test_a_killed_run_goes_on_to_the_same_rows(
     tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]], moment: str
 ) -> None:
     log = tmp_path / "log"
-    command = [sys.executable, "-m", "tests.flows.mill.arms_child", str(tmp_path / "ws"), str(log)]
+    command = tied(sys.executable, "-m", "tests.flows.mill.arms_child", str(tmp_path / "ws"), str(log))
     killed = subprocess.run(command, cwd=CHECKOUT, env=os.environ | {"ROLLMILL_FAILPOINT": moment}, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert subprocess.run(command, cwd=CHECKOUT, check=False).returncode == 0

@@ -18,13 +18,14 @@ from storage.workspace import Workspace
 from tests.flows.mill.http_child import CONCURRENCY, http_spec
 from tests.flows.mill.toy import content, workspace
 from tests.pipelines.generate.http.serving import Serving, reply_to, status
+from tests.tied import tied
 
 CHECKOUT = Path(__file__).parents[3]
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
 def start(path: Path, rows: int, *servers: Serving) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.flows.mill.http_child", str(path), str(rows), *(one.url for one in servers)]
+    command = tied(sys.executable, "-m", "tests.flows.mill.http_child", str(path), str(rows), *(one.url for one in servers))
     return subprocess.Popen(command, cwd=CHECKOUT)
 
 

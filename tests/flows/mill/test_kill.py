@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.flows.mill.toy import calls, content, workspace
+from tests.tied import tied
 
 CHECKOUT = Path(__file__).parents[3]
 BATCH = 16
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.timeout(300)  # a few whole processes, some on a busy m
 
 def start(path: Path, **environment: str) -> subprocess.Popen[bytes]:
     path.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "tests.flows.mill.child", str(path / "ws"), str(path / "calls"), "--problems", "6"]
+    command = tied(sys.executable, "-m", "tests.flows.mill.child", str(path / "ws"), str(path / "calls"), "--problems", "6")
     return subprocess.Popen(command, cwd=CHECKOUT, env=os.environ | environment)
 
 

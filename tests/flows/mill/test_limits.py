@@ -23,6 +23,7 @@ from storage.workspace import Workspace
 from tests.flows.mill.http_child import http_spec
 from tests.flows.mill.toy import ToyEngine, content, spec, workspace
 from tests.pipelines.generate.http.serving import Serving
+from tests.tied import tied
 
 CHECKOUT = Path(__file__).parents[3]
 SHORT = Sampling(max_tokens=12)
@@ -227,7 +228,7 @@ def test_killed_near_the_limit_what_came_is_counted(tmp_path: Path, when: float)
     most, rows = 2_000, 300
     with Serving(delay=0.02) as server:
         place = [str(tmp_path / "killed"), str(rows), str(most), server.url]
-        command = [sys.executable, "-m", "tests.flows.mill.limit_child", *place]
+        command = tied(sys.executable, "-m", "tests.flows.mill.limit_child", *place)
         first = subprocess.Popen(command, cwd=CHECKOUT)
         while len(server.bodies) < 200 * when and first.poll() is None:
             time.sleep(0.001)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tied import tied
+
 CHECKOUT = Path(__file__).parents[3]
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
@@ -23,10 +25,10 @@ def folder() -> Iterator[Path]:
 
 
 def storm(folder: Path, seed: int, kills: int, how: str, *served: str) -> subprocess.Popen[str]:
-    """A storm as a process; it prints what it did, or the seed that failed."""
+    """A storm as a process, which ends with this one; it prints what it did, or the seed that failed."""
     place = folder / f"{how}-{seed}"
     place.mkdir()
-    command = [sys.executable, "-m", "tests.flows.mill.storm", str(place), str(seed), str(kills), how, *served]
+    command = tied(sys.executable, "-m", "tests.flows.mill.storm", str(place), str(seed), str(kills), how, *served)
     single = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     return subprocess.Popen(command, cwd=CHECKOUT, env=single, stdout=subprocess.PIPE, text=True)
 
@@ -50,7 +52,7 @@ def test_a_thousand_kills_at_random_failpoints(folder: Path) -> None:
 def test_fifty_kills_at_random_moments(folder: Path) -> None:
     """Half of them while a server of ours on loopback answers, a process that counts what it was asked."""
     calls = folder / "calls"
-    server = [sys.executable, "-m", "tests.pipelines.generate.http.serving", "0", str(calls), "0.01"]
+    server = tied(sys.executable, "-m", "tests.pipelines.generate.http.serving", "0", str(calls), "0.01")
     with subprocess.Popen(server, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{int(process.stdout.readline())}/v1"

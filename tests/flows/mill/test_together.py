@@ -12,6 +12,7 @@ from flows.mill import Event, Limits, decide, plan_round, run_all, run_round
 from flows.mill.batches import batches_of
 from pipelines.budget import Fixed
 from tests.flows.mill.toy import ToyEngine, calls, content, spec, workspace
+from tests.tied import tied
 
 CHECKOUT = Path(__file__).parents[3]
 FIXED = {"budget": Fixed(initial=4)}
@@ -50,7 +51,7 @@ def test_two_runs_at_once_share_the_work(tmp_path: Path) -> None:
 
 def test_two_processes_share_the_work(tmp_path: Path) -> None:
     log, ws = tmp_path / "log", tmp_path / "ws"
-    command = [sys.executable, "-m", "tests.flows.mill.child", str(ws), str(log), "--delay", "0.005", "--problems", "8"]
+    command = tied(sys.executable, "-m", "tests.flows.mill.child", str(ws), str(log), "--delay", "0.005", "--problems", "8")
     both = [subprocess.Popen(command, cwd=CHECKOUT) for _ in range(2)]
     assert [process.wait(100) for process in both] == [0, 0]
     with workspace(ws) as shared:
@@ -97,6 +98,7 @@ LEASE_AND_DIE = """
 import os, sys
 from pathlib import Path
 from storage.workspace import Workspace
+from tests.tied import tied
 assert Workspace.open(Path(sys.argv[1])).ledger.leases.acquire(sys.argv[2], 3600)
 os._exit(0)
 """
