@@ -1,9 +1,10 @@
 """A pool of worker processes with hard limits, usable from any thread. Knows processes and pipes, nothing of mathematics.
 
 Waiting for a free worker is never counted: limits are CPU seconds of one question, enforced inside the worker by the
-kernel. A worker that dies is replaced; its question is asked once more with no other question running, and only if that
-fails too is the failure reported. Workers are fresh interpreters (nothing is forked) and end when their input closes, so
-none outlives its parent, however that ends.
+kernel. A worker that dies is replaced; its question is asked once more, of a fresh worker and with no other question
+running, and only if that fails too is the failure reported. One that died while it had no question costs nothing.
+Workers are fresh interpreters (nothing is forked) and end when their input closes, so none outlives its parent, however
+that ends.
 """
 
 import contextlib
@@ -149,7 +150,7 @@ class WorkerPool:
             for _ in range(self.workers):
                 self._slots.acquire()
             try:
-                return self._ask_once(question)
+                return self._ask_once(question, fresh=True)
             finally:
                 self._slots.release(self.workers)
 
@@ -160,8 +161,8 @@ class WorkerPool:
             self._idle.clear()
         _kill_all(self._alive)
 
-    def _ask_once(self, question: dict[str, Any]) -> dict[str, Any]:
-        worker = self._borrow()
+    def _ask_once(self, question: dict[str, Any], *, fresh: bool = False) -> dict[str, Any]:
+        worker = self._borrow(fresh=fresh)
         try:
             reply = worker.ask(question)
         except WorkerDied as death:
@@ -177,12 +178,17 @@ class WorkerPool:
                 self._idle.append(worker)
         return reply
 
-    def _borrow(self) -> Worker:
+    def _borrow(self, *, fresh: bool) -> Worker:
+        """An idle worker that lives, else a new one. `fresh`: a new one, in the place of an idle one where need be."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("this verifier is closed")
-            if self._idle:
-                return self._idle.pop()
+            while self._idle and not (fresh and len(self._alive) < self.workers):
+                worker = self._idle.pop()
+                if worker.process.poll() is None and not fresh:
+                    return worker
+                self._alive.discard(worker)
+                worker.kill()
             worker = Worker(self.job, self.limits, self.path)
             self._alive.add(worker)
             return worker

@@ -55,9 +55,11 @@ def print_noise(question: Question) -> Question:
 
 
 def die_once(question: Question) -> Question:
-    """Dies on the first question, answers once a marker file exists."""
+    """Dies on the first question with a marker file, answers once that exists."""
+    if "marker" not in question:
+        return nap(question)
     marker = Path(question["marker"])
     if marker.exists():
-        return {"outcome": "correct", "rule": "second"}
+        return {"outcome": "correct", "rule": "second", "pid": os.getpid()}
     marker.touch()
     os._exit(4)

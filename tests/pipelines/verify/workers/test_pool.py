@@ -64,6 +64,43 @@ def test_a_failed_question_is_asked_once_more(tmp_path: Path) -> None:
     workers.close()
 
 
+def idle(workers: WorkerPool, count: int) -> list[int]:
+    """The process ids of so many workers that have answered and wait."""
+    with ThreadPoolExecutor(count) as threads:
+        list(threads.map(lambda i: workers.ask({"text": str(i)}), range(2 * count)))
+    pids = [child.pid for child in psutil.Process().children() if workers.job in child.cmdline()]
+    assert len(pids) == count
+    return pids
+
+
+def killed(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.001)
+
+
+def test_workers_killed_while_they_wait_cost_no_question() -> None:
+    workers = pool("nap", workers=3)
+    for pid in idle(workers, 3):
+        killed(pid)
+    assert workers.ask({"text": "x"})["echo"] == "x"
+    assert len(idle(workers, 3)) == 3
+    workers.close()
+
+
+def test_the_second_asking_is_of_a_fresh_worker_and_the_others_stay(tmp_path: Path) -> None:
+    before = children()
+    workers = pool("die_once", workers=2)
+    pids = idle(workers, 2)
+    reply = workers.ask({"marker": str(tmp_path / "died")})
+    assert reply["rule"] == "second"
+    assert reply["pid"] not in pids
+    assert sum(map(psutil.pid_exists, pids)) == 1
+    assert children() == before + 2
+    workers.close()
+    assert children() == before
+
+
 def test_waiting_in_the_queue_is_no_timeout() -> None:
     workers = pool("nap", limits=Limits(cpu_seconds=0.2))
     with ThreadPoolExecutor(8) as threads:
