@@ -12,9 +12,11 @@ import pyarrow as pa
 from flows.arm_report import arms_of, fingerprint_of
 from flows.cost_report import cost_of
 from flows.metrics import Withheld, funnel, metrics
+from flows.mill.groups import together
 from flows.stopped_rates import path_counted
 from pipelines.verify.acceptance import asks
 from storage.records import PlanRow
+from storage.segments.rows import Rows
 from storage.segments.schema import SCHEMAS, Kind, to_table
 
 if TYPE_CHECKING:
@@ -37,12 +39,11 @@ _QUERIES: dict[Kind, str] = {
 
 def take_snapshot(opened: "Session") -> "Snapshot":
     """Everything the run planned, with verdicts, scores and decisions; the caller has run every round and decided."""
-    plan = [row for rows in opened.workspace.runs.plans(opened.run) for row in rows]
-    bare = _tables(opened, plan)
+    bare = _tables(opened, together(opened.workspace.runs.plans(opened.run)))
     return replace(bare, manifest=_manifest(opened, bare))
 
 
-def _tables(opened: "Session", plan: list[PlanRow]) -> "Snapshot":
+def _tables(opened: "Session", plan: Rows[PlanRow]) -> "Snapshot":
     from storage.versions import Snapshot
 
     connection = opened.workspace.segments.connect()
@@ -59,15 +60,15 @@ def _tables(opened: "Session", plan: list[PlanRow]) -> "Snapshot":
         completions=completions,
         verdicts=verdicts,
         scores=to_table("scores", opened.decided.scores),
-        decisions=to_table("decisions", opened.decided.decisions),
+        decisions=Rows.of("decisions", opened.decided.decisions).plain(),
     )
 
 
-def _completions(connection: "duckdb.DuckDBPyConnection", plan: list[PlanRow]) -> pa.Table:
+def _completions(connection: "duckdb.DuckDBPyConnection", plan: Rows[PlanRow]) -> pa.Table:
     """In key order from the start: whoever hashes and writes them then copies nothing."""
     from storage.segments.ordered import tables_in_order
 
-    ids = sorted({row.completion_id for row in plan})
+    ids = pa.chunked_array([plan.column("completion_id").unique().sort()])
     parts = [_conform("completions", part) for part in tables_in_order(connection, "SELECT * FROM completions", ids)]
     return pa.concat_tables(parts) if parts else SCHEMAS["completions"].empty_table()
 
@@ -77,13 +78,8 @@ def _conform(kind: Kind, table: Any) -> pa.Table:
     return rows
 
 
-def _pairs(plan: list[PlanRow]) -> pa.Table:
-    return pa.table(
-        {
-            "completion_id": pa.array([row.completion_id for row in plan], pa.string()),
-            "problem_id": pa.array([row.problem_id for row in plan], pa.string()),
-        }
-    )
+def _pairs(plan: Rows[PlanRow]) -> pa.Table:
+    return pa.table({name: plan.column(name) for name in ("completion_id", "problem_id")})
 
 
 def _parts(spec: "MillSpec") -> pa.Table:

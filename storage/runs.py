@@ -17,6 +17,7 @@ from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, ProgressRow, RunBatchRow, RunRow
 from storage.records import PlanRow, StopRow
 from storage.segments.keys import SegmentKey
+from storage.segments.rows import Rows
 from storage.segments.schema import Kind, from_table
 from storage.segments.store import SegmentStore
 from storage.segments.writing import Item
@@ -58,7 +59,7 @@ class Progress:
 
 
 # Names for the lists that methods return: inside Runs, `list` is a method.
-Plans = list[list[PlanRow]]
+Plans = list[Sequence[PlanRow]]
 Stops = list[StopRow]
 Items = list[Item]
 Keys = list[SegmentKey]
@@ -111,13 +112,11 @@ class Runs:
     def plans(self, run_id: str, since: int = 0) -> Plans:
         """The committed plans from round `since` on, up to the first round that is not (or no longer) committed."""
         # Counted before the rows are read: a round committed in between must not look like an empty one, the end.
-        rounds: list[list[PlanRow]] = [[] for _ in range(self.rounds(run_id) - since)]
-        stored = self._segments.read("plan", producer=run_id, version=PLAN_VERSION, where=f"round >= {since}")
-        rows: list[PlanRow] = from_table("plan", stored)
-        for row in rows:
-            if row.round - since < len(rounds):
-                rounds[row.round - since].append(row)
-        return [sorted(plan, key=lambda row: (row.batch, row.ordinal)) for plan in rounds]
+        rounds = self.rounds(run_id)
+        stored: Rows[PlanRow] = self._segments.rows(
+            "plan", producer=run_id, version=PLAN_VERSION, where=f"round >= {since}"
+        )
+        return [stored.where("round", number).sorted_by("batch", "ordinal") for number in range(since, rounds)]
 
     def stops(self, run_id: str) -> Stops:
         """Why the run's budget stopped drawing, problem by problem, in the order of the rounds."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+
+import numpy as np
 
 from flows.mill.gather import CHUNK, Pair, pair_of, verdicts_by_pair
 from flows.mill.spec import MillSpec
@@ -10,6 +11,7 @@ from pipelines.verify.acceptance import lacking
 from storage.ids import digest128
 from storage.ledger.leases import Lease
 from storage.records import Completion, PlanRow, Verdict
+from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
 Known = Mapping[tuple[str, str], Verdict]
@@ -21,7 +23,7 @@ class Batch:
 
     round: int
     number: int
-    rows: tuple[PlanRow, ...]
+    rows: Rows[PlanRow]
     id: str
 
     @property
@@ -32,7 +34,7 @@ class Batch:
     @property
     def completion_ids(self) -> list[str]:
         """The distinct completions of the batch, in plan order."""
-        return list(dict.fromkeys(row.completion_id for row in self.rows))
+        return list(dict.fromkeys(self.rows.column("completion_id").to_pylist()))
 
 
 @dataclass(slots=True)
@@ -40,13 +42,49 @@ class Lack:
     """What a batch still lacks: completions to draw, pairs to judge, and the verdicts that are there."""
 
     missing: tuple[str, ...] = ()
-    unjudged: tuple[PlanRow, ...] = ()
+    unjudged: Sequence[PlanRow] = ()
     known: dict[Pair, Known] = field(default_factory=dict)
 
     @property
     def nothing(self) -> bool:
         """Whether the batch is done."""
         return not self.missing and not self.unjudged
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A lack as it is kept until its batch has its turn, two bytes a row: which are to be drawn, and which judged.
+
+    `known`: whether some of the latter have verdicts, which are read when the batch has its turn.
+    """
+
+    missing: bytes
+    unjudged: bytes
+    known: bool
+
+    @classmethod
+    def of(cls, batch: Batch, lack: Lack) -> "Look":
+        """What was seen of a batch."""
+        missing, unjudged = set(lack.missing), {pair_of(row) for row in lack.unjudged}
+        rows = list(batch.rows)
+        drawn = bytes(row.completion_id in missing for row in rows)
+        return cls(drawn, bytes(pair_of(row) in unjudged for row in rows), bool(lack.known))
+
+    @property
+    def draws(self) -> bool:
+        """Whether something is to be drawn."""
+        return any(self.missing)
+
+    @property
+    def judges_stored(self) -> bool:
+        """Whether rows are to be judged whose completions are stored."""
+        return any(todo and not gone for todo, gone in zip(self.unjudged, self.missing, strict=True))
+
+    def lack(self, batch: Batch) -> Lack:
+        """What the batch lacked, without the known verdicts."""
+        rows = list(batch.rows)
+        missing = dict.fromkeys(row.completion_id for row, gone in zip(rows, self.missing, strict=True) if gone)
+        return Lack(tuple(missing), tuple(row for row, todo in zip(rows, self.unjudged, strict=True) if todo))
 
 
 @dataclass(slots=True)
@@ -61,12 +99,15 @@ class OpenBatch:
 
 def batches_of(rows: Sequence[PlanRow]) -> list[Batch]:
     """The rows of one round as its batches, in order."""
-    ordered = sorted(rows, key=lambda row: row.ordinal)
-    return [_batch(number, tuple(members)) for number, members in groupby(ordered, key=lambda row: row.batch)]
+    plan = Rows.of("plan", rows).sorted_by("ordinal")
+    numbers = plan.column("batch").to_numpy()
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
+    return [_batch(plan[start:end]) for start, end in zip(starts, [*starts[1:], len(plan)], strict=False)]
 
 
-def _batch(number: int, rows: tuple[PlanRow, ...]) -> Batch:
-    return Batch(rows[0].round, number, rows, digest128(["batch", [pair_of(row) for row in rows]]))
+def _batch(rows: Rows[PlanRow]) -> Batch:
+    pairs = zip(*(rows.column(name).to_pylist() for name in ("completion_id", "problem_id")), strict=True)
+    return Batch(rows[0].round, rows[0].batch, rows, digest128(["batch", [list(pair) for pair in pairs]]))
 
 
 def survey(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> Iterator[Lack]:
@@ -77,7 +118,8 @@ def survey(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> Iterator[
 
 
 def _lacks(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> Iterator[Lack]:
-    rows = [row for batch in batches for row in batch.rows]
+    members = [list(batch.rows) for batch in batches]
+    rows = [row for part in members for row in part]
     present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
     verdicts = verdicts_by_pair(ws, spec, [pair_of(row) for row in rows])
     chain, policies = spec.chain(), spec.policies()
@@ -86,8 +128,8 @@ def _lacks(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> Iterator[
         said = verdicts.get(pair_of(row), {})
         return not any(lacking(policy, chain, said) for policy in policies)
 
-    for batch in batches:
-        unjudged = tuple(row for row in batch.rows if not judged(row))
+    for batch, part in zip(batches, members, strict=True):
+        unjudged = tuple(row for row in part if not judged(row))
         yield Lack(
             missing=tuple(cid for cid in batch.completion_ids if cid not in present),
             unjudged=unjudged,

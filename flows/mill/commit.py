@@ -19,7 +19,7 @@ from flows.mill.remembering import remember
 from flows.mill.spec import Event, EventKind, MillSpec
 from pipelines.verify.acceptance import accepted
 from storage.ids import digest128
-from storage.records import Completion, Outcome, PlanRow, Verdict
+from storage.records import Completion, Outcome, Verdict
 from storage.segments.keys import SegmentKey
 from storage.segments.schema import Record
 from storage.spending import Charge, sums_of
@@ -155,7 +155,7 @@ class Committer:
         outcomes = self._outcomes(item)
         self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
         if not redundant:  # another command's verdicts are the ones that count: they are read when they are needed
-            remember(self._spec, item.open.completions, outcomes)
+            remember(self._spec, item.open.completions, item.open.lack.unjudged, outcomes)
         self._tell("verified", self._judged, self._judged - self._scope.judged_before)
 
     def _close(self, opened: OpenBatch) -> None:
@@ -220,9 +220,3 @@ def verdict_segments(verdicts: Sequence[Verdict]) -> list[Segment]:
 
 def _pairs_digest(verdicts: Sequence[Verdict]) -> str:
     return digest128(["verdicts", sorted([verdict.completion_id, verdict.problem_id] for verdict in verdicts)])
-
-
-def scope_of(rows: Sequence[PlanRow], before: int, undrawn: int, unjudged: int) -> Scope:
-    """The scope of a round of which `undrawn` completions and `unjudged` rows are missing."""
-    drawn = len({row.completion_id for row in rows}) - undrawn
-    return Scope(rows[0].round, before, len(rows), drawn, len(rows) - unjudged)

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
+from flows.mill.columns import repeated
 from flows.mill.funnel import Counts, Funnel, funnel_of
 from flows.mill.gather import rollouts_by_problem
+from flows.mill.groups import together
 from flows.mill.plan import read_plans
 from flows.mill.spec import MillSpec
 from storage.ids import ListDigest, digest128
 from storage.records import Decision, PlanRow, Rollout, Score
 from storage.segments.keys import SegmentKey
+from storage.segments.rows import Packer
 from storage.segments.schema import Record
 from storage.workspace import Workspace
 
@@ -33,23 +36,24 @@ class DecisionReport:
 
 def decide(ws: Workspace, spec: MillSpec) -> DecisionReport:
     """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
-    rows = [row for plan in _plans(ws, spec) for row in plan]
-    made, counts = _Made(), Counts()
+    rows = together(_plans(ws, spec))
+    made, counts = _Made(), Counts(shared=repeated(rows.column("completion_id")))
     for problem_id, judged in rollouts_by_problem(ws, spec, rows):
         rollouts = made.scored(spec, judged)
         decisions = _select(spec, rollouts)
-        made.decisions += decisions
+        made.decisions.add(decisions)
         for r in rollouts:
             made.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
         counts.add(rollouts, decisions)
     batch_id = made.deciding.end(spec.selector.name, options_of(spec.selector))
     key = SegmentKey("decisions", spec.run, spec.selector.version, batch_id)
-    items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, made.decisions), *_score_segments(made.scores)]
-    commits = ws.segments.commit_many(items, run=spec.run) if made.decisions else []
+    decided = made.decisions.rows()
+    items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, decided), *_score_segments(made.scores)]
+    commits = ws.segments.commit_many(items, run=spec.run) if decided else []
     created = bool(commits) and not commits[0].redundant
     funnel = funnel_of(ws, spec, counts)
     scores = [score for members in made.scores for score in members]
-    return DecisionReport(spec.run, batch_id, created, made.decisions, scores, funnel)
+    return DecisionReport(spec.run, batch_id, created, decided, scores, funnel)
 
 
 def _plans(ws: Workspace, spec: MillSpec) -> Sequence[Sequence[PlanRow]]:
@@ -61,7 +65,7 @@ def _plans(ws: Workspace, spec: MillSpec) -> Sequence[Sequence[PlanRow]]:
 class _Made:
     """What is kept of each problem: decisions, what they rest on, and the scores of each scorer; no text."""
 
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: Packer[Decision] = field(default_factory=lambda: Packer("decisions"))
     deciding: ListDigest = field(default_factory=lambda: ListDigest("decisions"))
     scores: list[list[Score]] = field(default_factory=list)
 

@@ -10,7 +10,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from flows.mill.batches import Batch, Lack, OpenBatch, survey
+import pyarrow as pa
+
+from flows.mill.batches import Batch, Lack, Look, OpenBatch, survey
+from flows.mill.columns import repeated
 from flows.mill.hearing import Hearing
 from flows.mill.keeper import Keeper
 from flows.mill.line import DrawingOver, Drawn, Judged, Line, Stopped
@@ -38,15 +41,17 @@ class Drawer:
         self.purse = Purse(ws, spec, line)
         self._texts = Texts(ws, ())
         self.in_flight: set[str] = set()
+        self._shared: frozenset[str] = frozenset()
         self._asked: set[str] = set()
         self._opening = threading.Lock()
         self._in_process = threading.Lock()
 
-    def run(self, todo: Sequence[tuple[Batch, Lack]]) -> None:
+    def run(self, todo: Sequence[tuple[Batch, Look]]) -> None:
         """The body of the first generator thread, which starts and joins the other lanes."""
-        self.purse.open(todo)
-        self._texts = Texts(self._ws, todo)
-        waiting: deque[tuple[Batch, Lack | None]] = deque(todo)
+        self.purse.open((batch, look.lack(batch)) for batch, look in todo if look.draws)
+        self._texts = Texts(self._ws, ((batch, look.lack(batch)) for batch, look in todo if look.judges_stored))
+        self._shared = repeated(pa.chunked_array([c for b, _ in todo for c in b.rows.column("completion_id").chunks]))
+        waiting: deque[tuple[Batch, Look | None]] = deque(todo)
         others = [self._line.thread(f"draw-{n}", lambda: self._lane(waiting)) for n in range(1, self._lanes(todo))]
         try:
             self._lane(waiting)
@@ -74,14 +79,14 @@ class Drawer:
             if do is not None:
                 do()
 
-    def _lanes(self, todo: Sequence[tuple[Batch, Lack]]) -> int:
+    def _lanes(self, todo: Sequence[tuple[Batch, Look]]) -> int:
         """How many batches are drawn side by side: those of engines that are spooled; others draw one after another."""
         if self._spec.generator is None:
             return 1
-        engines = [self._spec.engine(arm) for arm in sorted({batch.arm for batch, lack in todo if lack.missing})]
+        engines = [self._spec.engine(arm) for arm in sorted({batch.arm for batch, look in todo if look.draws})]
         return min(self._line.limits.lanes, len(todo)) if any(engine.spooled for engine in engines) else 1
 
-    def _lane(self, waiting: deque[tuple[Batch, Lack | None]]) -> None:
+    def _lane(self, waiting: deque[tuple[Batch, Look | None]]) -> None:
         """One batch after another until none is left."""
         while True:
             with self._opening:
@@ -94,12 +99,12 @@ class Drawer:
                 self._line.check()  # what an engine raises because it was interrupted is no failure
                 raise
 
-    def _next(self, waiting: deque[tuple[Batch, Lack | None]]) -> OpenBatch | None:
+    def _next(self, waiting: deque[tuple[Batch, Look | None]]) -> OpenBatch | None:
         """The next leased batch of which something is to be drawn; batches that lack less go on their way at once."""
         refused = 0
         while waiting and not self.purse.empty:
-            batch, lack = waiting.popleft()
-            opened = self._open(batch, lack)
+            batch, look = waiting.popleft()
+            opened = self._open(batch, look)
             if opened is None:
                 waiting.append((batch, None))  # whoever holds it may change what it lacks: look again
                 refused += 1
@@ -113,7 +118,7 @@ class Drawer:
                 return opened
         return None
 
-    def _open(self, batch: Batch, lack: Lack | None) -> OpenBatch | None:
+    def _open(self, batch: Batch, look: Look | None) -> OpenBatch | None:
         """Lease a batch; None where another command holds it."""
         line = self._line
         line.permit(line.unjudged)
@@ -122,7 +127,7 @@ class Drawer:
             line.unjudged.release()
             return None
         self._keeper.hold(lease)
-        lack = self._current(batch, lack)
+        lack = self._current(batch, look)
         line.opened += 1
         return OpenBatch(batch, lease, lack, self._texts.of(batch, lack))
 
@@ -137,7 +142,7 @@ class Drawer:
         if lack.missing:
             line.permit(line.uncommitted)
             self.in_flight.update(lack.missing)
-            self._asked.update(lack.missing)
+            self._asked.update(self._shared.intersection(lack.missing))
             return True
         self._pass_on(opened)
         return False
@@ -149,15 +154,15 @@ class Drawer:
         else:
             self._line.inbox.put(Judged(opened, ()))
 
-    def _current(self, batch: Batch, lack: Lack | None) -> Lack:
+    def _current(self, batch: Batch, look: Look | None) -> Lack:
         """What the batch lacks now that it is ours; an older look stands unless another command has finished it since."""
         ids = batch.completion_ids
         while self.in_flight.intersection(ids):
             self._line.pause(0.01)  # two problems with one prompt share completions: wait until those are committed
-        stale = not (lack and lack.missing and self._spec.generator) or bool(self._asked.intersection(ids))
-        key = None if lack is None or stale else completions_key(self._spec, batch.arm, lack.missing)
-        if lack is not None and key is not None and not self._ws.segments.has(key):
-            return lack
+        if look and look.draws and not look.known and self._spec.generator and self._asked.isdisjoint(ids):
+            lack = look.lack(batch)
+            if not self._ws.segments.has(completions_key(self._spec, batch.arm, lack.missing)):
+                return lack
         return next(survey(self._ws, self._spec, [batch]))
 
     def _draw(self, opened: OpenBatch) -> None:

@@ -5,7 +5,7 @@ completion for two problems (same prompt, other reference), so `planned` can exc
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -55,15 +55,20 @@ class Funnel:
 
 @dataclass(slots=True)
 class Counts:
-    """What is counted of the rollouts, problem by problem. `completions`: their ids; `truncated`, `tokens`: each once."""
+    """What is counted of the rollouts, problem by problem; `completions`, `truncated` and `tokens`: each completion once.
+
+    `shared`: the completions that stand in several rollouts.
+    """
 
     planned: int = 0
     kept: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
-    completions: set[str] = field(default_factory=set)
+    completions: int = 0
     truncated: int = 0
     tokens: int = 0
+    shared: Set[str] = frozenset()
+    counted: set[str] = field(default_factory=set)
 
     def add(self, rollouts: Sequence[Rollout], decisions: Sequence[Decision]) -> None:
         """Count the rollouts of one problem and what was decided on them."""
@@ -72,8 +77,10 @@ class Counts:
         self.outcomes.update(rollout.verdict.outcome for rollout in rollouts)
         self.dropped.update(decision.reason for decision in decisions if not decision.kept)
         for completion in (rollout.completion for rollout in rollouts):
-            if completion.id not in self.completions:
-                self.completions.add(completion.id)
+            if completion.id not in self.counted:
+                if completion.id in self.shared:
+                    self.counted.add(completion.id)
+                self.completions += 1
                 self.truncated += completion.finish_reason == "length"
                 self.tokens += completion.tokens_out or 0
 
@@ -86,13 +93,13 @@ def stop_reasons(stops: Iterable[StopRow]) -> Counter[str]:
 def funnel_of(ws: Workspace, spec: MillSpec, counts: Counts) -> Funnel:
     """The funnel of a run whose rollouts are all judged and decided; it reconciles or raises."""
     drawn, redrawn = drawn_by(ws, spec.run)
-    drawn = min(drawn, len(counts.completions))  # what two commands drew twice is one completion
+    drawn = min(drawn, counts.completions)  # what two commands drew twice is one completion
     funnel = Funnel(
         problems=len(spec.problems),
         planned=counts.planned,
-        completions=len(counts.completions),
+        completions=counts.completions,
         drawn=drawn,
-        reused=len(counts.completions) - drawn,
+        reused=counts.completions - drawn,
         redrawn=min(redrawn, drawn),
         correct=counts.outcomes["correct"],
         incorrect=counts.outcomes["incorrect"],

@@ -5,16 +5,21 @@ everything after it (pipelines.verify.acceptance).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+import pyarrow.compute as pc
+
 from flows.mill.arm_tallies import Known, answer_key, arm_tallies
+from flows.mill.groups import whole_problems
+from flows.mill.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
 from flows.mill.spec import MillSpec
 from pipelines.budget.tallies import PrefixTally
 from pipelines.select.distinct import key_of_completion
 from pipelines.verify.acceptance import Policy, accepted
-from storage.records import CONTINUED, Completion, Outcome, PlanRow, Problem, Rollout, Verdict
+from storage.records import CONTINUED, Completion, PlanRow, Problem, Rollout, Verdict
+from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
 Pair = tuple[str, str]
@@ -46,16 +51,16 @@ def rollouts_of(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> dict[
 
 def rollouts_by_problem(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
     """The same, problem by problem in order of problem id, with no more than a few thousand rows in memory."""
-    ordered = sorted(rows, key=lambda row: row.problem_id)
-    for problem_id, members in groupby(_in_order(ws, spec, ordered), key=lambda rollout: rollout.problem.id):
+    plan: Rows[PlanRow] = Rows.of("plan", rows)
+    rollouts = _in_order(ws, spec, plan.sorted_by("problem_id"))
+    for problem_id, members in groupby(rollouts, key=lambda rollout: rollout.problem.id):
         yield problem_id, list(members)
 
 
-def _in_order(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> Iterator[Rollout]:
+def _in_order(ws: Workspace, spec: MillSpec, rows: Rows[PlanRow]) -> Iterator[Rollout]:
     """One rollout per row; verdicts are looked up a chunk at a time, texts are read in one pass."""
-    texts = ws.segments.fetch_in_order("completions", [row.completion_id for row in rows])
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
+    texts = ws.segments.fetch_in_order("completions", rows.column("completion_id"))
+    for start, part in _chunks(rows):
         verdicts = _decided(ws, spec, spec.accept, part)
         for place, row in enumerate(part, start):
             found, completion = next(texts, (-1, None))
@@ -68,8 +73,8 @@ def _in_order(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> Iterato
 def accepted_verdicts(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> dict[Pair, Verdict]:
     """The verdict that counts on each of these rows, a chunk read at a time; RuntimeError where one is missing."""
     found: dict[Pair, Verdict] = {}
-    for start in range(0, len(rows), CHUNK):
-        found |= _decided(ws, spec, spec.accept, rows[start : start + CHUNK])
+    for _, part in _chunks(rows):
+        found |= _decided(ws, spec, spec.accept, part)
     return found
 
 
@@ -85,16 +90,21 @@ def completions_by_id(ws: Workspace, ids: Iterable[str]) -> dict[str, Completion
 
 def tallies_of(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> list[PrefixTally]:
     """One tally per problem of the recipe over the rows of all committed rounds, in order of problem id."""
-    outcomes = _outcomes(ws, spec, rows)
-    keys = _solution_keys(ws, spec, [row for row in rows if outcomes[pair_of(row)] == "correct"])
-    known = Known(outcomes, spec.answer_keys, keys, _tokens_by_arm(ws, spec, rows))
-    by_problem: dict[str, list[PlanRow]] = {problem.id: [] for problem in spec.problems}
-    for row in rows:
-        by_problem[row.problem_id].append(row)
+    plan: Rows[PlanRow] = Rows.of("plan", rows)
+    _learn(ws, spec, plan)
+    tokens = _tokens_by_arm(ws, spec, plan)
+    found: dict[str, PrefixTally] = {}
+    for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
+        outcomes = {pair_of(row): outcome for row in group if (outcome := outcome_of(spec, row)) is not None}
+        keys = {row.completion_id: key for row in group if (key := key_of(spec, row)) is not None}
+        known = Known(outcomes, spec.answer_keys, keys, tokens)
+        for problem_id, members in groupby(group, key=lambda row: row.problem_id):
+            found[problem_id] = _tally(spec, problem_id, list(members), known)
     stopped = {stop.problem_id: stop.reason for stop in ws.runs.stops(spec.run) if stop.reason != CONTINUED}
+    nothing = Known({}, {}, {}, {})
     return [
-        replace(_tally(spec, problem_id, by_problem[problem_id], known), stopped=stopped.get(problem_id))
-        for problem_id in sorted(by_problem)
+        replace(found.get(problem_id) or _tally(spec, problem_id, (), nothing), stopped=stopped.get(problem_id))
+        for problem_id in sorted({problem.id for problem in spec.problems})
     ]
 
 
@@ -131,49 +141,44 @@ def _measured(spec: MillSpec, problem: Problem) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _outcomes(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
-    """The outcome of every row as the budget counts it; verdicts are read once per run of the mill, a chunk at a time."""
-    new = [row for row in rows if pair_of(row) not in spec.outcomes]
-    for start in range(0, len(new), CHUNK):
-        decided = _decided(ws, spec, spec.planning, new[start : start + CHUNK])
-        spec.outcomes.update({pair: verdict.outcome for pair, verdict in decided.items()})
-        if spec.arms:
-            spec.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
-    return spec.outcomes
+def _learn(ws: Workspace, spec: MillSpec, rows: Rows[PlanRow]) -> None:
+    """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run of the mill."""
+    for _, part in _chunks(rows):
+        new = [row for row in part if outcome_of(spec, row) is None]
+        if new:
+            decided = _decided(ws, spec, spec.planning, new)
+            for row in new:
+                note_outcome(spec, row, decided[pair_of(row)].outcome)
+            if spec.arms:
+                spec.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
+        unread = [row for row in part if lacks_key(spec, row)]
+        texts = completions_by_id(ws, {row.completion_id for row in unread})
+        for row in unread:
+            note_key(spec, row, key_of_completion(texts[row.completion_id]))
 
 
-def _tokens_by_arm(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> Counter[Pair]:
+def _tokens_by_arm(ws: Workspace, spec: MillSpec, rows: Rows[PlanRow]) -> Counter[Pair]:
     """The tokens drawn by (problem, arm); sums are kept per round, which is complete and never changes."""
-    new: dict[int, list[PlanRow]] = {}
-    for row in rows:
-        if row.round not in spec.tokens:
-            new.setdefault(row.round, []).append(row)
-    for index, members in new.items():
-        spec.tokens[index] = _tokens_of(ws, members)
     total: Counter[Pair] = Counter()
-    for index in sorted({row.round for row in rows}):
+    for index in sorted(pc.unique(rows.column("round")).to_pylist()):
+        if index not in spec.tokens:
+            spec.tokens[index] = _tokens_of(ws, rows.where("round", index))
         total.update(spec.tokens[index])
     return total
 
 
-def _tokens_of(ws: Workspace, rows: Sequence[PlanRow]) -> dict[Pair, int]:
+def _tokens_of(ws: Workspace, rows: Rows[PlanRow]) -> dict[Pair, int]:
     total: Counter[Pair] = Counter()
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
+    for _, part in _chunks(rows):
         of = ws.segments.column("completions", "tokens_out", [row.completion_id for row in part])
         for row in part:
             total[row.problem_id, row.arm] += of.get(row.completion_id) or 0
     return dict(total)
 
 
-def _solution_keys(ws: Workspace, spec: MillSpec, correct: Sequence[PlanRow]) -> dict[str, str]:
-    """Keys of the completions that count as solutions; texts are read once per run of the mill."""
-    cache = spec.solution_keys
-    new = sorted({row.completion_id for row in correct} - cache.keys())
-    for start in range(0, len(new), CHUNK):
-        for completion in completions_by_id(ws, new[start : start + CHUNK]).values():
-            cache[completion.id] = key_of_completion(completion)
-    return {row.completion_id: key for row in correct if (key := cache[row.completion_id]) is not None}
+def _chunks(rows: Sequence[PlanRow]) -> Iterator[tuple[int, list[PlanRow]]]:
+    """Some thousand rows at a time, each with the place of the first."""
+    return ((start, list(rows[start : start + CHUNK])) for start in range(0, len(rows), CHUNK))
 
 
 def _decided(ws: Workspace, spec: MillSpec, policy: Policy, rows: Sequence[PlanRow]) -> dict[Pair, Verdict]:

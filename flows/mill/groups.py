@@ -1,17 +1,27 @@
 """Planned rows in groups of whole problems, so that a run of any size is gone through in bounded memory. Reads nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from storage.records import PlanRow
+from storage.segments.rows import Rows
 
 
 def by_problems(plans: Sequence[Sequence[PlanRow]], at_least: int) -> Iterator[list[PlanRow]]:
     """The rows of all rounds by problem and sample index, each (completion, problem) once, groups of `at_least` rows."""
-    rows = {(row.completion_id, row.problem_id): row for plan in plans for row in plan}
-    ordered = sorted(rows.values(), key=lambda row: (row.problem_id, row.sample_index, row.completion_id))
+    for group in whole_problems(together(plans).sorted_by("problem_id", "sample_index", "completion_id"), at_least):
+        yield list({(row.completion_id, row.problem_id): row for row in group}.values())
+
+
+def together(plans: Sequence[Sequence[PlanRow]]) -> Rows[PlanRow]:
+    """The rows of all rounds, one after another."""
+    return Rows.joined("plan", [Rows.of("plan", plan).table for plan in plans if plan])
+
+
+def whole_problems(rows: Iterable[PlanRow], at_least: int) -> Iterator[list[PlanRow]]:
+    """Rows that are in order of their problems, in groups of whole problems of `at_least` rows."""
     group: list[PlanRow] = []
-    for _, members in groupby(ordered, key=lambda row: row.problem_id):
+    for _, members in groupby(rows, key=lambda row: row.problem_id):
         group += members
         if len(group) >= at_least:
             yield group

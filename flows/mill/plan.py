@@ -18,15 +18,17 @@ import pyarrow as pa
 
 from flows.mill.arms import Arm
 from flows.mill.gather import tallies_of
+from flows.mill.groups import together
 from flows.mill.spec import Event, MillSpec
 from pipelines.protocols import Draw, RoundPlan, Stop
 from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.records import CONTINUED, PlanRow, Request, StopRow, completion_id, requests_for
+from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
 
-def plan_round(ws: Workspace, spec: MillSpec, r: int) -> list[PlanRow] | None:
+def plan_round(ws: Workspace, spec: MillSpec, r: int) -> Sequence[PlanRow] | None:
     """The rows of round r, planning and committing it if it is not yet; None when drawing is over.
 
     RuntimeError where an earlier round was not planned or judged to its end (run_round does that).
@@ -41,14 +43,14 @@ def plan_round(ws: Workspace, spec: MillSpec, r: int) -> list[PlanRow] | None:
     return (plans[r] or None) if r < len(plans) else None
 
 
-def committed_plans(ws: Workspace, spec: MillSpec, r: int) -> list[list[PlanRow]]:
+def committed_plans(ws: Workspace, spec: MillSpec, r: int) -> list[Sequence[PlanRow]]:
     """The plans committed so far, read again only where round r is not among those read before."""
     if len(spec.plans) <= r:
         spec.plans = spec.plans + read_plans(ws, spec.run, len(spec.plans))
     return spec.plans
 
 
-def read_plans(ws: Workspace, run: str, since: int = 0) -> list[list[PlanRow]]:
+def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow]]:
     """The committed plans from round `since` on; a last one without rows is looked at twice.
 
     Rows and rounds are read one after the other: a round that another command commits in between looks empty, and an empty
@@ -82,13 +84,13 @@ def _one_planner(ws: Workspace, spec: MillSpec, r: int) -> Iterator[None]:
 
 def _next_plan(
     ws: Workspace, spec: MillSpec, r: int, plans: Sequence[Sequence[PlanRow]]
-) -> tuple[list[PlanRow], list[StopRow]]:
+) -> tuple[Sequence[PlanRow], list[StopRow]]:
     spec.check_arms()
-    tallies = tallies_of(ws, spec, [row for plan in plans for row in plan])
+    tallies = tallies_of(ws, spec, together(plans))
     plan = spec.budget.plan(r, tallies)
     drawn = Counter((row.problem_id, row.arm) for plan in plans for row in plan)
     _check_continues(spec, plan, drawn)
-    return list(_rows(spec, r, plan.draws)), _new_stops(ws, spec, r, plan)
+    return Rows.of("plan", _rows(spec, r, plan.draws)), _new_stops(ws, spec, r, plan)
 
 
 def _new_stops(ws: Workspace, spec: MillSpec, r: int, plan: RoundPlan) -> list[StopRow]:

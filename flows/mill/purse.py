@@ -5,7 +5,7 @@ Knows what requests can take and what the ledger says was spent; draws and commi
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from flows.mill.batches import Batch, Lack, OpenBatch
@@ -39,7 +39,7 @@ class Purse:
         """Whether there is a limit at all."""
         return self._spec.most.tokens is not None or self._spec.most.units is not None
 
-    def open(self, todo: Sequence[tuple[Batch, Lack]]) -> None:
+    def open(self, todo: Iterable[tuple[Batch, Lack]]) -> None:
         """Count what a killed command left in spools: it is paid for and no segment yet."""
         if not self.limited:
             return

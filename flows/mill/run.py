@@ -4,11 +4,14 @@ Resuming is asking the store what is missing: a round may be run again at any ti
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flows.mill.batches import Batch, Lack, batches_of, survey
-from flows.mill.commit import Committer, scope_of
+import pyarrow as pa
+
+from flows.mill.batches import Batch, Lack, Look, batches_of, survey
+from flows.mill.columns import distinct
+from flows.mill.commit import Committer, Scope
 from flows.mill.draw import Drawer
 from flows.mill.keeper import Keeper
 from flows.mill.line import Clock, Line
@@ -16,6 +19,7 @@ from flows.mill.plan import committed_plans, plan_round
 from flows.mill.spec import Event, MillSpec
 from flows.mill.verify import Judge
 from storage.records import PlanRow
+from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
 JOIN_SECONDS = 30.0
@@ -47,11 +51,11 @@ def run_round(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> RoundRe
     Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; what was committed stays.
     """
     clock = Clock()
-    batches = batches_of(rows)
-    todo = [(batch, lack) for batch, lack in zip(batches, survey(ws, spec, batches), strict=True) if not lack.nothing]
+    plan: Rows[PlanRow] = Rows.of("plan", rows)
+    batches = batches_of(plan)
+    todo, undrawn, unjudged = _looked(batches, survey(ws, spec, batches))
     before = sum(len(plan) for plan in committed_plans(ws, spec, rows[0].round)[: rows[0].round])
-    undrawn = len({cid for _, lack in todo for cid in lack.missing})
-    scope = scope_of(rows, before, undrawn, sum(len(lack.unjudged) for _, lack in todo))
+    scope = Scope(rows[0].round, before, len(plan), distinct(plan.column("completion_id")) - undrawn, len(plan) - unjudged)
     line = Line(spec.limits)
     keeper = Keeper(line)
     drawer = Drawer(ws, spec, line, keeper)
@@ -76,6 +80,18 @@ def run_round(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> RoundRe
     )
 
 
+def _looked(batches: Sequence[Batch], lacks: Iterable[Lack]) -> tuple[list[tuple[Batch, Look]], int, int]:
+    """The batches that lack something, how many completions are missing in all, and how many rows are not judged."""
+    todo: list[tuple[Batch, Look]] = []
+    missing, unjudged = [pa.array([], pa.string())], 0
+    for batch, lack in zip(batches, lacks, strict=True):
+        if not lack.nothing:
+            todo.append((batch, Look.of(batch, lack)))
+            missing.append(pa.array(lack.missing, pa.string()))
+            unjudged += len(lack.unjudged)
+    return todo, distinct(pa.chunked_array(missing)), unjudged
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     ws: Workspace
@@ -86,7 +102,7 @@ class _Parts:
     committer: Committer
 
 
-def _run(parts: _Parts, todo: Sequence[tuple[Batch, Lack]]) -> None:
+def _run(parts: _Parts, todo: Sequence[tuple[Batch, Look]]) -> None:
     """Start the threads, commit in this one, and leave none behind, whatever happens."""
     line, keeper = parts.line, parts.keeper
     keeping = line.thread("keeper", keeper.run)

@@ -17,7 +17,7 @@ from pipelines.generate.prices import Prices
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
 from pipelines.verify.acceptance import PLAIN, Policy, check_names
 from storage.errors import SetupError
-from storage.records import STREAMS, Origin, Outcome, PlanRow, Problem, Sampling, Stream, is_stream
+from storage.records import STREAMS, Origin, PlanRow, Problem, Sampling, Stream, is_stream
 from storage.spending import Limit
 
 EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
@@ -77,8 +77,8 @@ class MillSpec:
     `arms`: the ways of generating that a routing budget chooses from, in its order; then `generator` and `sampling` are
     those of the first.
     `most`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
-    `plans`, `outcomes`, `solution_keys` (None: cut off) and `tokens` (by round, problem and arm) remember what was read of
-    committed rows, so that no round reads it again.
+    `plans`, `outcomes` and `solution_keys` (by round, see `remembering`), `answer_keys` and `tokens` (by round, problem and
+    arm) remember what was read of committed rows, so that no round reads it again.
     """
 
     run: str
@@ -102,9 +102,9 @@ class MillSpec:
     prices: Prices | None = None
     most: Limit = field(default_factory=Limit)
     on_event: Callable[[Event], None] = ignore
-    plans: list[list[PlanRow]] = field(default_factory=list, repr=False)
-    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict, repr=False)
-    solution_keys: dict[str, str | None] = field(default_factory=dict, repr=False)
+    plans: list[Sequence[PlanRow]] = field(default_factory=list, repr=False)
+    outcomes: dict[int, bytearray] = field(default_factory=dict, repr=False)
+    solution_keys: dict[int, bytearray] = field(default_factory=dict, repr=False)
     tokens: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict, repr=False)
     answer_keys: dict[tuple[str, str], str | None] = field(default_factory=dict, repr=False)
     _engines: Engines = field(default_factory=Engines, repr=False)

@@ -4,7 +4,9 @@ Imported rollouts, and those of a resumed or re-verified run, lie in segments in
 each batch by itself would read all of them for every batch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
 
 from flows.mill.batches import Batch, Lack
 from flows.mill.gather import completions_by_id
@@ -17,14 +19,15 @@ Placed = tuple[int, Completion]
 class Texts:
     """Completions by batch, from one pass over the store. For one thread; close it."""
 
-    def __init__(self, ws: Workspace, todo: Sequence[tuple[Batch, Lack]]) -> None:
+    def __init__(self, ws: Workspace, todo: Iterable[tuple[Batch, Lack]]) -> None:
         self._ws = ws
-        self._order: list[str] = []
         self._spans: dict[str, tuple[int, int]] = {}
+        parts, start = [pa.array([], pa.string())], 0
         for batch, lack in todo:
-            start = len(self._order)
-            self._order += _stored(lack)
-            self._spans[batch.id] = start, len(self._order)
+            parts.append(pa.array(_stored(lack), pa.string()))
+            self._spans[batch.id] = start, start + len(parts[-1])
+            start += len(parts[-1])
+        self._order = pa.chunked_array(parts)
         self._rows: Iterator[Placed] | None = None
         self._next: Placed | None = None
         self._passed = 0
@@ -35,7 +38,8 @@ class Texts:
         A batch that comes out of its turn (another command held it) is looked up by itself.
         """
         wanted = _stored(lack)
-        found = self._ahead(*self._spans[batch.id]) if wanted else {}
+        span = self._spans.get(batch.id) if wanted else None
+        found = {} if span is None else self._ahead(*span)
         return found | completions_by_id(self._ws, set(wanted) - found.keys())
 
     def _ahead(self, start: int, end: int) -> dict[str, Completion]:

@@ -2,8 +2,8 @@
 
 Rows lie in segments in the order of their import or drawing; a plan asks for them in another. Looking up each batch of a
 plan by itself reads every segment again for each of them. Here the rows are dealt out once into one unnamed temporary file
-per window of the wanted order (nothing is left behind by a kill), and each window is then small enough to sort in memory.
-Knows segments and Arrow; knows no plan.
+per window of the wanted order (nothing is left behind by a kill). A window whose rows are too many bytes to sort in memory
+is dealt out again into smaller ones. Knows segments and Arrow; knows no plan.
 """
 
 import tempfile
@@ -19,37 +19,54 @@ from storage.segments.schema import Kind, from_table
 if TYPE_CHECKING:
     import duckdb
 
-WINDOW = 8_192  # rows of one window, held as records
+WINDOW = 8_192  # rows of one window, and
+WINDOW_BYTES = 1 << 25  # bytes of its columns, from which it is dealt out again
 WINDOWS = 128  # open files at most; more rows make larger windows
-READ = 4_096  # rows dealt out at a time
+READ = 2_048  # rows dealt out at a time
+RECORDS = 512  # rows that are made records at a time
 
 
 def in_order(
-    connection: "duckdb.DuckDBPyConnection", kind: Kind, rows: str, ids: Sequence[str], *, window: int = WINDOW
+    connection: "duckdb.DuckDBPyConnection",
+    kind: Kind,
+    rows: str,
+    ids: Sequence[str] | pa.ChunkedArray,
+    *,
+    window: int = WINDOW,
 ) -> Iterator[tuple[int, Any]]:
     """(position in `ids`, record) of `rows` (a SELECT of a kind with ids) in that order, an id as often as it is named.
 
     Unknown ids are left out. The connection is the caller's to close, after the last record.
     """
     for table in tables_in_order(connection, rows, ids, window=window):
-        yield from zip(table["position"].to_pylist(), from_table(kind, table), strict=True)
+        for start in range(0, table.num_rows, RECORDS):
+            part = table.slice(start, RECORDS)
+            yield from zip(part["position"].to_pylist(), from_table(kind, part), strict=True)
+            del part
+        del table
 
 
 def tables_in_order(
-    connection: "duckdb.DuckDBPyConnection", rows: str, ids: Sequence[str], *, window: int = WINDOW
+    connection: "duckdb.DuckDBPyConnection", rows: str, ids: Sequence[str] | pa.ChunkedArray, *, window: int = WINDOW
 ) -> Iterator[pa.Table]:
     """The same as tables, one per window, with the column `position` behind the columns of `rows`."""
     size = max(window, -(-len(ids) // WINDOWS))
-    wanted = pa.table({"id": pa.array(ids, pa.string()), "position": pa.array(np.arange(len(ids)))})
-    connection.register("wanted_in_order", wanted)
+    texts = ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string())
+    connection.register("wanted_in_order", pa.table({"id": texts, "position": np.arange(len(ids))}))
     connection.execute("SET threads = 1")  # each further one decodes row groups of its own: 150 MB more, hardly faster
+    connection.execute("SET enable_external_file_cache = false")  # what is read once need not be kept
+    # The hash table is of the ids, whatever is guessed of the numbers of rows: one of the texts would hold all of them.
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     found = connection.sql(f"SELECT c.*, position FROM ({rows}) c JOIN wanted_in_order USING (id)")  # noqa: S608 - our own names
     with ExitStack() as open_files:
         dealt = _Dealt(open_files, size)
         for batch in found.to_arrow_reader(READ):
             dealt.add(pa.Table.from_batches([batch]))
         for table in dealt.windows():
-            yield table.sort_by("position")
+            ordered = table.sort_by("position")
+            del table  # two windows are not held at once
+            yield ordered
+            del ordered
 
 
 class _Dealt:
@@ -58,6 +75,7 @@ class _Dealt:
     def __init__(self, open_files: ExitStack, size: int) -> None:
         self._open_files, self._size = open_files, size
         self._files: dict[int, tuple[IO[bytes], Any]] = {}
+        self._bytes: dict[int, int] = {}
 
     def add(self, table: pa.Table) -> None:
         """Deal out some rows."""
@@ -66,7 +84,9 @@ class _Dealt:
         starts = np.flatnonzero(np.diff(windows[order], prepend=-1)).tolist()
         sorted_rows = table.take(order).combine_chunks()
         for start, end in zip(starts, [*starts[1:], table.num_rows], strict=True):
-            self._writer(int(windows[order[start]]), table.schema).write_table(sorted_rows.slice(start, end - start))
+            window, rows = int(windows[order[start]]), sorted_rows.slice(start, end - start)
+            self._writer(window, table.schema).write_table(rows)
+            self._bytes[window] = self._bytes.get(window, 0) + rows.nbytes
 
     def _writer(self, window: int, schema: pa.Schema) -> Any:
         if window not in self._files:
@@ -77,10 +97,22 @@ class _Dealt:
         return self._files[window][1]
 
     def windows(self) -> Iterator[pa.Table]:
-        """The rows of each window, window by window; its file is emptied when it was read."""
+        """The rows of each window, window by window; its file is gone when it was read."""
         for window in sorted(self._files):
-            file, writer = self._files[window]
+            file, writer = self._files.pop(window)
             writer.close()
             file.seek(0)
-            yield pa.ipc.open_stream(file).read_all()
-            file.truncate(0)
+            finer = min(WINDOWS, -(-self._bytes[window] // WINDOW_BYTES))
+            if finer > 1 < self._size:
+                again = _Dealt(self._open_files, -(-self._size // finer))
+                for batch in pa.ipc.open_stream(file):
+                    again.add(pa.Table.from_batches([batch]))
+                file.close()
+                yield from again.windows()
+            else:
+                yield _read_up(file)
+
+
+def _read_up(file: IO[bytes]) -> pa.Table:
+    with file:
+        return pa.ipc.open_stream(file).read_all()

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from storage.errors import CorruptSegment, SetupError
@@ -20,12 +22,16 @@ from storage.segments.index import IdentityIndex
 from storage.segments.keys import Commit, CompactReport, LostSegment, Segment, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import Registry
-from storage.segments.schema import KINDS, SCHEMAS, Kind, Record, from_table
+from storage.segments.rows import Rows, packed
+from storage.segments.schema import CHUNK, KINDS, SCHEMAS, Kind, Record, from_table
 from storage.segments.views import IDENTITY, SEPARATOR, select
 from storage.segments.writing import Also, Item, Writer
 
 if TYPE_CHECKING:
     import duckdb
+
+Positions = npt.NDArray[np.int64]
+LOOK = 50_000  # identities that are looked up at a time
 
 
 class SegmentStore:
@@ -62,43 +68,44 @@ class SegmentStore:
     def present(self, kind: Kind, ids: Sequence[str]) -> set[str]:
         """Which of these problem or completion ids are stored."""
         stored, _ = self._find(kind, ids)
-        return {ids[position] for position in stored}
+        return {ids[position] for position in stored.tolist()}
 
     def judged(self, verifier: str, version: str, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         """Which of these (completion id, problem id) pairs this verifier has a verdict on."""
         stored, _ = self._find("verdicts", [SEPARATOR.join((*pair, verifier, version)) for pair in pairs])
-        return {pairs[position] for position in stored}
+        return {pairs[position] for position in stored.tolist()}
 
     def fetch(self, kind: Kind, ids: Sequence[str]) -> list[Any]:
         """The stored problems or completions with these ids, in the order of `ids`; unknown ids are left out."""
         stored, segments = self._find(kind, ids)
-        rows = self._rows(kind, segments, [(ids[position],) for position in sorted(stored)])
+        rows = self._rows(kind, segments, [(ids[position],) for position in stored.tolist()])
         found = {record.id: record for record in rows}
         return [found[wanted] for wanted in dict.fromkeys(ids) if wanted in found]
 
-    def fetch_in_order(self, kind: Kind, ids: Sequence[str]) -> Iterator[tuple[int, Any]]:
+    def fetch_in_order(self, kind: Kind, ids: Sequence[str] | pa.ChunkedArray) -> Iterator[tuple[int, Any]]:
         """As `fetch`, for many ids in bounded memory: (position in `ids`, record), an id as often as it is named."""
         from storage.segments.ordered import in_order
 
-        stored, segments = self._find(kind, ids)
-        places = sorted(stored)
-        if places:
+        wanted = ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([pa.array(ids, pa.string())])
+        places, segments = self._find(kind, wanted)
+        if len(places):
+            stored = wanted if len(places) == len(wanted) else wanted.take(places)
             with self._named(), self.connection() as connection:
                 rows = select(kind, segments, self.path)
-                for position, record in in_order(connection, kind, rows, [ids[place] for place in places]):
-                    yield places[position], record
+                for position, record in in_order(connection, kind, rows, stored):
+                    yield int(places[position]), record
 
     def column(self, kind: Kind, name: str, ids: Sequence[str]) -> dict[str, Any]:
         """One column of the stored rows with these ids, by id; no other column is read, unknown ids are left out."""
         stored, segments = self._find(kind, ids)
-        found = self._table(kind, segments, [(ids[position],) for position in sorted(stored)], f"id, {name}")
+        found = self._table(kind, segments, [(ids[position],) for position in stored.tolist()], f"id, {name}")
         return dict(zip(found["id"].to_pylist(), found[name].to_pylist(), strict=True))
 
     def fetch_verdicts(self, verifiers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """The stored verdicts of these (verifier, version) on these (completion id, problem id), pair by pair."""
         wanted = [(*pair, *verifier) for pair in dict.fromkeys(pairs) for verifier in verifiers]
         stored, segments = self._find("verdicts", [SEPARATOR.join(identity) for identity in wanted])
-        rows = self._rows("verdicts", segments, [wanted[position] for position in sorted(stored)])
+        rows = self._rows("verdicts", segments, [wanted[position] for position in stored.tolist()])
         found = {(row.completion_id, row.problem_id, row.verifier, row.version): row for row in rows}
         return [found[identity] for identity in wanted if identity in found]
 
@@ -115,17 +122,27 @@ class SegmentStore:
 
         `columns`: only those; `where`: only rows of which this SQL is true.
         """
+        with self._named(), self._cursor() as connection:
+            schema = pa.schema([SCHEMAS[kind].field(name) for name in columns or SCHEMAS[kind].names])
+            found = connection.sql(self._reading(kind, (producer, version), schema.names, where))
+            rows: pa.Table = found.to_arrow_table()
+            return rows.cast(schema)
+
+    def rows(self, kind: Kind, *, producer: str, version: str, where: str = "true") -> Rows[Any]:
+        """As `read`, for many rows: packed as they come."""
+        with self._named(), self._cursor() as connection:
+            found = connection.sql(self._reading(kind, (producer, version), SCHEMAS[kind].names, where))
+            batches = found.to_arrow_reader(CHUNK)
+            return Rows.joined(kind, [packed(kind, pa.Table.from_batches([batch])) for batch in batches])
+
+    def _reading(self, kind: Kind, maker: tuple[str | None, str | None], columns: Sequence[str], where: str) -> str:
+        """The SELECT of what `read` gives, of one producer and version (`maker`)."""
         segments = [
             segment
             for segment in self.readable(self.registry.segments(kind))
-            if producer in (None, segment.producer) and version in (None, segment.version)
+            if maker[0] in (None, segment.producer) and maker[1] in (None, segment.version)
         ]
-        with self._named(), self._cursor() as connection:
-            schema = SCHEMAS[kind]
-            names = ", ".join(columns or schema.names)
-            found = connection.sql(f"SELECT {names} FROM ({select(kind, segments, self.path)}) WHERE {where}")  # noqa: S608
-            rows: pa.Table = found.to_arrow_table()
-            return rows.cast(pa.schema([schema.field(name) for name in columns or schema.names]))
+        return f"SELECT {', '.join(columns)} FROM ({select(kind, segments, self.path)}) WHERE {where}"  # noqa: S608
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """An in-memory DuckDB with a view per kind over the files registered now; the caller closes it."""
@@ -195,19 +212,25 @@ class SegmentStore:
                 self._opened = IdentityIndex(self._cursor, self.path, self.readable)
             return self._opened
 
-    def _find(self, kind: Kind, identities: Sequence[str]) -> tuple[set[int], list[Segment]]:
-        """Positions of the stored identities, and the segments that hold them."""
+    def _find(self, kind: Kind, identities: Sequence[str] | pa.ChunkedArray) -> tuple[Positions, list[Segment]]:
+        """Positions of the stored identities, ascending, and the segments that hold them."""
         if kind not in IDENTITY:
             raise SetupError(f"{kind} have no ids to look up.", choices=tuple(IDENTITY))
         index = self._index()
+        holders: dict[str, int] = {}
+        found = [np.empty((2, 0), np.int64)]
         with self._named(), index.lock:
             segments = self.registry.segments(kind)
             index.update(kind, segments)
-            found = index.find(kind, identities)
-        holders = {segment_id for _, segment_id in found}
+            for start in range(0, len(identities), LOOK):
+                part = identities[start : start + LOOK]
+                pairs = index.find(kind, part.to_pylist() if isinstance(part, pa.ChunkedArray) else part)
+                numbers = [(start + position, holders.setdefault(name, len(holders))) for position, name in pairs]
+                found.append(np.array(numbers, np.int64).reshape(-1, 2).T)
         sound = self.readable([segment for segment in segments if segment.id in holders])
-        names = {segment.id for segment in sound}
-        return {position for position, segment_id in found if segment_id in names}, sound
+        positions, holder = np.concatenate(found, axis=1)
+        good = np.isin(holder, [holders[segment.id] for segment in sound])
+        return np.unique(positions[good]), sound
 
     def _rows(self, kind: Kind, segments: Sequence[Segment], identities: Sequence[tuple[str, ...]]) -> list[Any]:
         """The records with these identities, read from these segments only."""

@@ -17,9 +17,9 @@ from storage.segments.index import IdentityIndex
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import Registry
-from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record, to_table
+from storage.segments.rows import Rows, storable
+from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record
 from storage.segments.views import IDENTITY, SEPARATOR
-from storage.segments.wellformed import wellformed
 
 Item = tuple[SegmentKey, Sequence[Record]]
 Also = Callable[[Session, Sequence[Commit]], None]
@@ -139,12 +139,11 @@ class _Overlap:
 
 def _batches(kind: Kind, records: Sequence[Record]) -> Iterator[pa.RecordBatch]:
     """Records as Arrow batches, a few thousand at a time; text that no file can hold is made storable."""
-    for start in range(0, len(records), CHUNK):
-        part = records[start : start + CHUNK]
-        try:
-            table = to_table(kind, part)
-        except UnicodeEncodeError:  # rare, so looked for only when it has happened
-            table = to_table(kind, map(wellformed, part))
+    if isinstance(records, Rows):
+        tables = records.plain_parts()
+    else:
+        tables = (storable(kind, records[start : start + CHUNK]) for start in range(0, len(records), CHUNK))
+    for table in tables:
         yield from table.to_batches()
 
 

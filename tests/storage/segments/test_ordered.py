@@ -10,6 +10,7 @@ import pytest
 
 from storage.records import Completion, Message
 from storage.segments import ordered
+from storage.segments import store as store_module
 from storage.segments.keys import SegmentKey
 from storage.segments.store import SegmentStore
 from storage.workspace import Workspace
@@ -49,6 +50,28 @@ def test_windows_and_reads_smaller_than_the_rows(store: SegmentStore, monkeypatc
         with store.connect() as connection:
             rows = list(ordered.in_order(connection, "completions", "SELECT * FROM completions", wanted, window=window))
         assert [(place, record.id) for place, record in rows] == list(enumerate(wanted))
+
+
+@pytest.mark.parametrize("bound", [1, 2_000, 20_000])
+def test_a_window_of_too_many_bytes_is_dealt_out_again(
+    store: SegmentStore, monkeypatch: pytest.MonkeyPatch, bound: int
+) -> None:
+    long = [replace(row, id=f"long{number}", text="x" * 1_000) for number, row in enumerate(ROWS)]
+    store.commit(SegmentKey("completions", "toy", "d", "long"), long)
+    monkeypatch.setattr(ordered, "WINDOW_BYTES", bound)
+    wanted = random.Random(bound).sample([row.id for row in [*ROWS, *long]], 120)
+    with store.connect() as connection:
+        tables = list(ordered.tables_in_order(connection, "SELECT * FROM completions", wanted))
+    assert [name for table in tables for name in table["id"].to_pylist()] == wanted
+    assert [place for table in tables for place in table["position"].to_pylist()] == list(range(120))
+    assert all(table.nbytes <= 2 * bound or table.num_rows == 1 for table in tables)
+
+
+def test_ids_may_be_looked_up_part_by_part(store: SegmentStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "LOOK", 7)
+    wanted = ["nobody", *random.Random(2).sample([row.id for row in ROWS], 50), "c1"]
+    assert [wanted[place] for place, _ in store.fetch_in_order("completions", wanted)] == wanted[1:]
+    assert store.present("completions", wanted) == set(wanted) - {"nobody"}
 
 
 def test_a_row_stored_twice_comes_once(store: SegmentStore) -> None:

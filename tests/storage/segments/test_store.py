@@ -290,7 +290,7 @@ def test_rows_of_an_older_schema_are_read_by_name(store: SegmentStore, monkeypat
 
     old = pa.schema(list(SCHEMAS["completions"])[:15])
     with monkeypatch.context() as earlier:
-        earlier.setattr(writing, "to_table", lambda kind, records: to_table(kind, records).select(old.names))
+        earlier.setattr(writing, "storable", lambda kind, records: to_table(kind, records).select(old.names))
         earlier.setattr(files_module, "CURRENT", {"completions": columns_name(old)})
         store.commit(completions("old"), [ONE])
     store.commit(completions("new"), [TWO])

@@ -1,0 +1,142 @@
+"""Many records of one kind held as Arrow columns, and given as records when they are asked for. Knows schemas; no file.
+
+A row of a plan is some 270 bytes as a record and 90 here: texts that repeat (runs, problems, reasons) are kept once per
+chunk. It is a sequence like any other; who goes through it holds a chunk of records at a time.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar, overload
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.segments.schema import CHUNK, SCHEMAS, Kind, from_table, to_table
+from storage.segments.wellformed import wellformed
+
+R = TypeVar("R")
+_ONCE = frozenset({"completion_id"})  # texts that do not repeat
+
+
+class Rows(Sequence[R], Generic[R]):
+    """Immutable records of one kind, in order; equal to any sequence of equal records."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, kind: Kind, table: pa.Table) -> None:
+        self.kind = kind
+        self.table = table
+
+    @classmethod
+    def of(cls, kind: Kind, records: Iterable[R]) -> "Rows[R]":
+        """These records as columns; itself where it is that already."""
+        if isinstance(records, Rows):
+            return records
+        packer: Packer[R] = Packer(kind)
+        packer.add(records)
+        return packer.rows()
+
+    @classmethod
+    def joined(cls, kind: Kind, tables: Sequence[pa.Table]) -> "Rows[R]":
+        """Packed tables one after another; nothing is copied."""
+        return cls(kind, pa.concat_tables(tables) if tables else packed(kind, SCHEMAS[kind].empty_table()))
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @overload
+    def __getitem__(self, place: int) -> R: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Rows[R]": ...
+
+    def __getitem__(self, place: int | slice) -> "R | Rows[R]":
+        if isinstance(place, int):
+            at = range(len(self))[place]
+            found: R = from_table(self.kind, _plain(self.kind, self.table.slice(at, 1)))[0]
+            return found
+        start, stop, step = place.indices(len(self))
+        if step != 1:
+            raise ValueError("rows are sliced without a step")
+        return Rows(self.kind, self.table.slice(start, max(0, stop - start)))
+
+    def __iter__(self) -> Iterator[R]:
+        for part in self.plain_parts():
+            yield from from_table(self.kind, part)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(self) != len(other):
+            return False
+        return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column, its texts plain."""
+        return self.table[name].cast(SCHEMAS[self.kind].field(name).type)
+
+    def plain(self) -> pa.Table:
+        """All rows with the schema of the kind."""
+        return _plain(self.kind, self.table)
+
+    def plain_parts(self) -> Iterator[pa.Table]:
+        """The same, some thousand rows at a time."""
+        for start in range(0, len(self), CHUNK):
+            yield _plain(self.kind, self.table.slice(start, CHUNK)).combine_chunks()
+
+    def where(self, name: str, value: Any) -> "Rows[R]":
+        """The rows with this value in a column; itself where all have it."""
+        chosen = pc.equal(self.table[name], value)
+        return self if pc.all(chosen).as_py() else Rows(self.kind, self.table.filter(chosen))
+
+    def sorted_by(self, *names: str) -> "Rows[R]":
+        """The rows in order of these columns, equal ones as they stood; itself where they are in that order."""
+        keys = pa.table({name: self.column(name) for name in names})
+        order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in names])
+        if (order.to_numpy() == np.arange(len(self))).all():
+            return self
+        return Rows(self.kind, self.table.unify_dictionaries().take(order))
+
+
+class Packer(Generic[R]):
+    """Takes records one after another and holds them as Rows."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._loose: list[R] = []
+        self._packed: list[pa.Table] = []
+
+    def add(self, records: Iterable[R]) -> None:
+        """Take these."""
+        for record in records:
+            self._loose.append(record)
+            if len(self._loose) >= CHUNK:
+                self._pack()
+
+    def rows(self) -> Rows[R]:
+        """Everything taken so far."""
+        self._pack()
+        return Rows.joined(self._kind, self._packed)
+
+    def _pack(self) -> None:
+        if self._loose:
+            self._packed.append(packed(self._kind, storable(self._kind, self._loose)))
+            self._loose = []
+
+
+def storable(kind: Kind, records: Sequence[Any]) -> pa.Table:
+    """Records as a table; text that no file can hold is made storable."""
+    try:
+        return to_table(kind, records)
+    except UnicodeEncodeError:  # rare, so looked for only when it has happened
+        return to_table(kind, map(wellformed, records))
+
+
+def packed(kind: Kind, table: pa.Table) -> pa.Table:
+    """A table of a kind with each repeated text once."""
+    plain = table.cast(SCHEMAS[kind]).combine_chunks()
+    once = [field.name in _ONCE or field.type != pa.string() for field in SCHEMAS[kind]]
+    columns = [column if alone else column.dictionary_encode() for column, alone in zip(plain.columns, once, strict=True)]
+    return pa.table(columns, names=plain.column_names)
+
+
+def _plain(kind: Kind, table: pa.Table) -> pa.Table:
+    return table.cast(SCHEMAS[kind])
