@@ -1,5 +1,6 @@
 """The real vLLM on the shipped model, beside the embedded engine: the same prompts, texts, logs, certainties."""
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -90,8 +91,6 @@ def test_log_probabilities_and_certainty_are_those_of_the_graphs_own_logits(gree
 
 
 def test_the_likeliest_tokens_come_with_their_log_probabilities(greedy: Answers) -> None:
-    import json
-
     answer = next(iter(greedy.values()))
     assert answer.top_logprobs is not None
     assert answer.logprobs is not None
@@ -152,12 +151,36 @@ def test_roles_and_markers_in_texts_are_encoded_as_the_embedded_engine_does(engi
     assert answer[key].token_ids == other[key].token_ids
 
 
+SUM = {
+    "type": "object",
+    "properties": {"sum": {"type": "integer", "minimum": 0, "maximum": 99}, "sure": {"type": "boolean"}},
+    "required": ["sum", "sure"],
+    "additionalProperties": False,
+}
+GRAMMAR = """root ::= "The answer is " number (" or " number)?
+number ::= [1-9] [0-9] | [0-9]
+"""
+
+
+def no_blanks() -> dict[str, Any]:
+    """A JSON guide leaves blanks between fields free, and a model that saw no JSON writes them until it is cut."""
+    tokens = json.loads((Path(SHIPPED) / "tokenizer.json").read_text())["model"]["vocab"]
+    return {"allowed_token_ids": [at for token, at in tokens.items() if token not in {"Ġ", "Ċ", "ĉ", "č"}]}
+
+
 @pytest.mark.parametrize(
     ("guided", "shape"),
-    [({"regex": "#### [0-9]{3}7"}, "#### [0-9]{3}7"), ({"choice": ["yes", "perhaps not"]}, "yes|perhaps not")],
+    [
+        ({"regex": "#### [0-9]{3}7"}, "#### [0-9]{3}7"),
+        ({"choice": ["yes", "perhaps not"]}, "yes|perhaps not"),
+        ({"json": SUM}, r'\{"sum": ?[0-9]{1,2},"sure": ?(true|false)\}'),
+        ({"grammar": GRAMMAR}, "The answer is [0-9]{1,2}( or [0-9]{1,2})?"),
+    ],
+    ids=["regex", "choice", "json", "grammar"],
 )
 def test_guides_constrain(tmp_path: Path, guided: dict[str, Any], shape: str) -> None:
-    engine = real(tmp_path, guided=guided, logprobs=0, self_certainty=True)
+    extra = no_blanks() if "json" in guided else {}
+    engine = real(tmp_path, guided=guided, extra=extra, logprobs=0, self_certainty=True)
     answers = drawn(engine, PROBLEMS, 2)
     engine.close()
     assert len(answers) == 48
