@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pipelines.protocols import Tally
 from pipelines.stats import fit_prior
-from pipelines.stats.outlook import Outlook, Prior, Seen, outlook
+from pipelines.stats.outlook import Ahead, Outlook, Prior, Seen, outlooks
 from pipelines.stats.variety import fit_variety
 
 PRIORS = ("template", "level", "pool", "jeffreys")
@@ -44,11 +44,15 @@ class Beliefs:
 
     def outlook(self, tally: Tally, missing: int, most: int) -> Outlook:
         """What up to `most` more draws bring; problems with equal counts in one group share it."""
-        group = self._group(tally)
-        key = (group, seen(tally), missing, most)
-        if key not in self._outlooks:
-            self._outlooks[key] = outlook(seen(tally), missing, most, self._prior(group))
-        return self._outlooks[key]
+        return self.outlooks([(tally, missing, most)])[0]
+
+    def outlooks(self, asked: Sequence[tuple[Tally, int, int]]) -> list[Outlook]:
+        """The outlook of every (tally, missing, most), which is sooner done together."""
+        keys = [(self._group(tally), seen(tally), missing, most) for tally, missing, most in asked]
+        new = [key for key in dict.fromkeys(keys) if key not in self._outlooks]
+        ahead = [Ahead(counts, missing, most, self._prior(group)) for group, counts, missing, most in new]
+        self._outlooks |= zip(new, outlooks(ahead), strict=True)
+        return [self._outlooks[key] for key in keys]
 
     def tokens_per_draw(self, tally: Tally) -> float:
         """Mean tokens of a draw of this problem; 1 where nothing was counted, so that draws are the cost."""

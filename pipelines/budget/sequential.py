@@ -85,7 +85,7 @@ class Sequential:
         going = [tally for tally in ordered if tally.stopped is None]
         stops = {t.problem_id: Stop(t.problem_id, why) for t in going if (why := stop_reason(limits, self.target, t))}
         stops |= {stop.problem_id: stop for t in going if t.problem_id not in stops and (stop := self._known(beliefs, t))}
-        cases = [self._case(beliefs, tally) for tally in going if tally.problem_id not in stops]
+        cases = self._cases(beliefs, [tally for tally in going if tally.problem_id not in stops])
         given_up = [stop for case in cases if (stop := self._hopeless(beliefs, case))]
         continued = tuple(stop for stop in given_up if drawn_by_lot(stop.problem_id, self.salt, self.explore))
         stops |= {stop.problem_id: stop for stop in given_up if stop not in continued}
@@ -97,9 +97,10 @@ class Sequential:
         said = tuple(stops[key] for key in sorted(stops))
         return RoundPlan(draws_of(ordered, counts or {}), said, continued)
 
-    def _case(self, beliefs: Beliefs, tally: Tally) -> _Case:
-        ahead = beliefs.outlook(tally, self.target - tally.distinct_correct, self.cap - tally.drawn)
-        return _Case(tally, ahead, beliefs.tokens_per_draw(tally))
+    def _cases(self, beliefs: Beliefs, going: Sequence[Tally]) -> list[_Case]:
+        asked = [(tally, self.target - tally.distinct_correct, self.cap - tally.drawn) for tally in going]
+        ahead = beliefs.outlooks(asked)
+        return [_Case(tally, one, beliefs.tokens_per_draw(tally)) for tally, one in zip(going, ahead, strict=True)]
 
     def _known(self, beliefs: Beliefs, tally: Tally) -> Stop | None:
         if self.width is None:

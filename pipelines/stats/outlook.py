@@ -5,13 +5,17 @@ The pass rate has a beta prior (fitted to the problems by empirical Bayes, or Je
 hold follows the urn. Posteriors steer; no number of a report comes from here (statistics.md, point 5).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from pipelines.stats.shrinkage import JEFFREYS, BetaPrior
 from pipelines.stats.special import beta_quantile
 from pipelines.stats.variety import Array, flat, new_solutions, variety_after
+
+TOGETHER = 512  # problems whose tables are made side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +70,55 @@ class Outlook:
         return float((self.gain[1:] / spent).max()) if len(spent) else 0.0
 
 
+class Ahead(NamedTuple):
+    """A problem that misses `missing` >= 1 different solutions and may be drawn `most` times more."""
+
+    seen: Seen
+    missing: int
+    most: int
+    prior: Prior
+
+
 def outlook(seen: Seen, missing: int, most: int, prior: Prior) -> Outlook:
     """What up to `most` further draws bring to a problem that misses `missing` >= 1 different solutions."""
-    found = new_solutions(seen.correct, missing, most, variety_after(seen.distinct, seen.correct, prior.variety))
-    met, news = found[:, missing], found @ np.arange(missing + 1.0)
-    a, b = prior.after(seen)
-    reach, gain = np.zeros(most + 1), np.zeros(most + 1)
-    hits = np.ones(1)  # the chance of j correct among the further draws so far
+    return outlooks([Ahead(seen, missing, most, prior)])[0]
+
+
+def outlooks(asked: Sequence[Ahead]) -> list[Outlook]:
+    """The outlook of each problem, which is that of `outlook`; many at once take a fraction of the time."""
+    alike: dict[int, list[int]] = {}
+    for place, one in enumerate(asked):
+        alike.setdefault(one.missing, []).append(place)
+    found: dict[int, Outlook] = {}
+    for places in alike.values():
+        places.sort(key=lambda place: asked[place].most)
+        for start in range(0, len(places), TOGETHER):
+            part = places[start : start + TOGETHER]
+            found |= zip(part, _together([asked[place] for place in part]), strict=True)
+    return [found[place] for place in range(len(asked))]
+
+
+def _together(asked: Sequence[Ahead]) -> list[Outlook]:
+    """Problems that miss as many solutions. A shorter horizon is the beginning of a longer one."""
+    missing, most = asked[0].missing, max(one.most for one in asked)
+    weights = np.stack([variety_after(one.seen.distinct, one.seen.correct, one.prior.variety) for one in asked])
+    found = new_solutions([one.seen.correct for one in asked], missing, most, weights)
+    met = found[:, :, missing, None]  # a view: in a copy the products would be added in another order
+    news = np.zeros((len(asked), most + 1, 1))
+    for at, one in enumerate(asked):
+        news[at, : one.most + 1, 0] = found[at, : one.most + 1] @ np.arange(missing + 1.0)
+    a, b = np.array([one.prior.after(one.seen) for one in asked]).T[:, :, None]
+    reach, gain = np.zeros((2, len(asked), most + 1))
+    hits = np.ones((len(asked), 1))  # the chance of j correct among the further draws so far
     for m in range(most):
         right = (a + np.arange(m + 1)) / (a + b + m)
-        grown = np.zeros(m + 2)
-        grown[:-1] = hits * (1.0 - right)
-        grown[1:] += hits * right
+        grown = np.zeros((len(asked), m + 2))
+        grown[:, :-1] = hits * (1.0 - right)
+        grown[:, 1:] += hits * right
         hits = grown
-        reach[m + 1], gain[m + 1] = hits @ met[: m + 2], hits @ news[: m + 2]
-    return Outlook(reach, gain)
+        row = hits[:, None, :]
+        reach[:, m + 1], gain[:, m + 1] = (row @ met[:, : m + 2])[:, 0, 0], (row @ news[:, : m + 2])[:, 0, 0]
+    return [Outlook(reach[at, : one.most + 1], gain[at, : one.most + 1]) for at, one in enumerate(asked)]
 
 
 def rate_bounds(seen: Seen, prior: Prior, *, confidence: float = 0.95) -> tuple[float, float]:

@@ -5,14 +5,19 @@ After 0 of 8 the mean pass rate is not 0. For display and forecasts, never for s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.stats.jeffreys import check_counts
 
+Array = npt.NDArray[np.float64]
+
 _STARTS = 41
 _ROUNDS = 6
+_FACTORS = 48  # of one product, each below 1000 + 1000 + draws: it stays below 1e308 up to a million draws
+_TERMS = 1 << 20  # at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +52,77 @@ def fit_prior(correct: Sequence[int], judged: Sequence[int]) -> BetaPrior:
         return JEFFREYS
     if sum(c for c, _ in pairs) in (0, sum(n for _, n in pairs)):
         pairs.append((1, 2))
-    unique, weights = np.unique(np.array(pairs, dtype=np.int64), axis=0, return_counts=True)
+    counts = _Tallied.of(pairs)
     centre, width = np.array([0.0, 0.0]), np.log(1000.0)
     for _ in range(_ROUNDS):
         grid = np.linspace(-width, width, _STARTS)
         logs_a = np.clip(centre[0] + grid, np.log(0.05), np.log(1000.0))
         logs_b = np.clip(centre[1] + grid, np.log(0.05), np.log(1000.0))
-        likelihood = _log_likelihood(np.exp(logs_a)[:, None], np.exp(logs_b)[None, :], unique, weights)
-        best = np.unravel_index(int(np.argmax(likelihood)), likelihood.shape)
+        best = _likeliest(np.exp(logs_a), np.exp(logs_b), counts)
         centre, width = np.array([logs_a[best[0]], logs_b[best[1]]]), width / 6
     return BetaPrior(float(np.exp(centre[0])), float(np.exp(centre[1])))
 
 
-def _log_likelihood(
-    a: npt.NDArray[np.float64],
-    b: npt.NDArray[np.float64],
-    pairs: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    """Weighted sum of log B(c + a, n - c + b) - log B(a, b) on a grid of (a, b), by rising factorials (no log-gamma)."""
-    top = int(pairs[:, 1].max())
-    total = np.zeros(np.broadcast(a, b).shape)
-    wins, losses, draws = (np.zeros(top + 1) for _ in range(3))
-    for (c, n), weight in zip(pairs, weights, strict=True):
-        wins[:c] += weight
-        losses[: n - c] += weight
-        draws[:n] += weight
-    for i in range(top):
-        total = total + wins[i] * np.log(a + i) + losses[i] * np.log(b + i) - draws[i] * np.log(a + b + i)
-    return np.asarray(total, dtype=np.float64)
+@dataclass(frozen=True, slots=True)
+class _Tallied:
+    """How many problems have more than i right answers, wrong answers, draws, for i = 0, 1, ... below the most draws."""
+
+    wins: Array
+    losses: Array
+    draws: Array
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[int, int]]) -> "_Tallied":
+        """Of (correct, judged) pairs."""
+        counts = np.array(pairs, dtype=np.int64)
+        top = int(counts[:, 1].max())
+        return cls(*(_more_than(kind, top) for kind in (counts[:, 0], counts[:, 1] - counts[:, 0], counts[:, 1])))
+
+
+def _more_than(counts: npt.NDArray[np.int64], top: int) -> Array:
+    return (len(counts) - np.bincount(counts, minlength=top + 1).cumsum()[:top]).astype(np.float64)
+
+
+def _likeliest(a: Array, b: Array, counts: _Tallied) -> tuple[int, int]:
+    """The first cell of the grid a x b with the greatest likelihood as `_log_likelihood` gives it.
+
+    It would be dear to ask it of every cell. A cheaper sum, some 1e-12 beside it, leaves a few cells that can be the one.
+    """
+    steps = np.arange(len(counts.draws))[:, None]
+    right, wrong = counts.wins @ np.log(a + steps), counts.losses @ np.log(b + steps)
+    both = _sum_of_logs(a[:, None] + b[None, :], counts.draws)
+    about = right[:, None] + wrong[None, :] - both
+    size = max(abs(right).max() + abs(wrong).max() + abs(both).max(), counts.draws.sum())
+    slack = size * np.finfo(np.float64).eps * 2 * (3 * len(steps) + 100)  # what the roundings of both sums come to at most
+    rows, columns = np.nonzero(about >= about.max() - slack)
+    if len(rows) > 1:
+        first = int(np.argmax(_log_likelihood(a[rows], b[columns], counts)))
+        return int(rows[first]), int(columns[first])
+    return int(rows[0]), int(columns[0])
+
+
+def _sum_of_logs(s: Array, weights: Array) -> Array:
+    """The sum of weights[i] log(s + i), one logarithm for a run of equal weights: of the product."""
+    total, at = np.zeros_like(s), s.copy()
+    ends = [*(np.flatnonzero(np.diff(weights)) + 1).tolist(), len(weights)]
+    for start, end in pairwise([0, *ends]):
+        for first in range(start, end, _FACTORS):
+            product = np.ones_like(s)
+            for _ in range(first, min(end, first + _FACTORS)):
+                product *= at
+                at += 1.0
+            total += weights[start] * np.log(product)
+    return total
+
+
+def _log_likelihood(a: Array, b: Array, counts: _Tallied) -> Array:
+    """Sum of log B(c + a, n - c + b) - log B(a, b) over the problems at pairs (a, b), by rising factorials."""
+    half = len(a) // 2
+    if half and 3 * len(counts.draws) * len(a) > _TERMS:
+        return np.concatenate([_log_likelihood(a[:half], b[:half], counts), _log_likelihood(a[half:], b[half:], counts)])
+    steps = np.arange(len(counts.draws))[:, None]
+    terms = np.empty((3 * len(steps), len(a)))
+    terms[0::3] = counts.wins[:, None] * np.log(a + steps)
+    terms[1::3] = counts.losses[:, None] * np.log(b + steps)
+    terms[2::3] = -counts.draws[:, None] * np.log(a + b + steps)
+    return np.asarray(np.add.accumulate(terms)[-1], dtype=np.float64)  # one after another, as a plain loop adds them

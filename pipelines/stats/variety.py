@@ -11,6 +11,7 @@ prior is a mixture over a grid of thetas, fitted to the problems by EM: no shape
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -39,15 +40,18 @@ def fit_variety(distinct: Sequence[int], correct: Sequence[int], weight: Sequenc
     known = sorted((d, c, float(w)) for d, c, w in zip(distinct, correct, each, strict=True) if c >= 2)
     if not known:
         return flat()
-    unique, place = np.unique(np.array([pair[:2] for pair in known], dtype=np.int64), axis=0, return_inverse=True)
-    counts = np.bincount(place.ravel(), weights=[pair[2] for pair in known])
+    counted: dict[tuple[int, int], float] = {}
+    for d, c, one in known:
+        counted[d, c] = counted.get((d, c), 0.0) + one
+    counts = np.array(list(counted.values()))
     pull = _TOWARDS_FLAT if weight is None else _TOWARDS_FLAT / 4
-    likelihood = np.stack([_likelihood(int(d), int(c)) for d, c in unique])
+    likelihood = np.stack([_likelihood(int(d), int(c)) for d, c in counted])
+    towards, whole = pull * flat(), counts.sum() + pull
     weights = flat()
     for _ in range(_ROUNDS):
         shares = likelihood * weights
         shares /= shares.sum(axis=1, keepdims=True)
-        weights = (counts @ shares + pull * flat()) / (counts.sum() + pull)
+        weights = (counts @ shares + towards) / whole
     return np.asarray(weights, dtype=np.float64)
 
 
@@ -57,24 +61,30 @@ def variety_after(distinct: int, correct: int, prior: Array) -> Array:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def new_solutions(correct: int, missing: int, most: int, weights: Array) -> Array:
-    """A table (most + 1, missing + 1): the chance of e new solutions among j further correct answers, e = missing or more.
+def new_solutions(correct: Sequence[int], missing: int, most: int, weights: Array) -> Array:
+    """A table (problems, most + 1, missing + 1): the chance of e new solutions among j further correct answers.
 
-    `correct` answers are there already; `weights` are those of THETAS.
+    e = missing stands for missing or more. Of each problem `correct` answers are there already, and a row of `weights` is
+    that of THETAS. The problems side by side, as each by itself is small.
     """
-    states = np.zeros((len(THETAS), missing + 1))
-    states[:, 0] = weights
-    table = np.zeros((most + 1, missing + 1))
-    table[0] = states.sum(axis=0)
+    states = np.zeros((len(THETAS), len(correct), missing + 1))
+    states[:, :, 0] = weights.T
+    table = np.zeros((len(correct), most + 1, missing + 1))
+    table[:, 0] = states.sum(axis=0)
+    thetas = THETAS[:, None]
+    urns = thetas + np.array(correct, dtype=np.int64)
     for j in range(most):
-        moved = states[:, :-1] * (THETAS / (THETAS + correct + j))[:, None]
-        states[:, :-1] -= moved
-        states[:, 1:] += moved
-        table[j + 1] = states.sum(axis=0)
+        moved = states[:, :, :-1] * (thetas / (urns + j))[:, :, None]
+        states[:, :, :-1] -= moved
+        states[:, :, 1:] += moved
+        table[:, j + 1] = states.sum(axis=0)
     return table
 
 
+@lru_cache(maxsize=4096)
 def _likelihood(distinct: int, correct: int) -> Array:
     """Of each theta, the greatest being 1."""
     logs = distinct * np.log(THETAS) - np.log(THETAS[:, None] + np.arange(correct)).sum(axis=1)
-    return np.asarray(np.exp(logs - logs.max()), dtype=np.float64)
+    found = np.asarray(np.exp(logs - logs.max()), dtype=np.float64)
+    found.flags.writeable = False
+    return found

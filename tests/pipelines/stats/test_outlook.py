@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from pipelines.stats import BetaPrior
-from pipelines.stats.outlook import Prior, Seen, outlook, rate_bounds, rate_ceiling
+from pipelines.stats.outlook import Ahead, Prior, Seen, outlook, outlooks, rate_bounds, rate_ceiling
 from pipelines.stats.variety import THETAS, flat, variety_after
 
 EVERY_NEW = np.eye(len(THETAS))[-1]
@@ -41,6 +41,21 @@ def test_reach_gain_and_cost_are_those_of_a_simulation() -> None:
     assert ahead.chance == pytest.approx(met / runs, abs=0.015)
     assert ahead.gain[-1] == pytest.approx(gained / runs, abs=0.02)
     assert ahead.cost == pytest.approx(spent / runs, abs=0.1)
+
+
+def test_problems_beside_each_other_change_no_digit() -> None:
+    rng = random.Random(3)
+    asked = []
+    for _ in range(60):
+        correct = rng.randrange(20)
+        seen = Seen(correct + rng.randrange(20), correct, rng.randint(min(1, correct), correct))
+        prior = Prior(BetaPrior(rng.uniform(0.1, 4.0), rng.uniform(0.1, 4.0)), flat())
+        asked.append(Ahead(seen, rng.randint(1, 5), rng.choice([0, 1, 9, 30, 60]), prior))
+    for one, together in zip(asked, outlooks(asked), strict=True):
+        alone = outlook(*one)
+        assert len(together.reach) == one.most + 1
+        assert np.array_equal(together.reach, alone.reach)
+        assert np.array_equal(together.gain, alone.gain)
 
 
 def test_a_problem_that_never_repeats_and_never_fails_needs_what_is_missing() -> None:
