@@ -32,7 +32,7 @@ def in_order(
     rows: str,
     ids: Sequence[str] | pa.ChunkedArray,
     *,
-    window: int = WINDOW,
+    window: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
     """(position in `ids`, record) of `rows` (a SELECT of a kind with ids) in that order, an id as often as it is named.
 
@@ -47,10 +47,10 @@ def in_order(
 
 
 def tables_in_order(
-    connection: "duckdb.DuckDBPyConnection", rows: str, ids: Sequence[str] | pa.ChunkedArray, *, window: int = WINDOW
+    connection: "duckdb.DuckDBPyConnection", rows: str, ids: Sequence[str] | pa.ChunkedArray, *, window: int | None = None
 ) -> Iterator[pa.Table]:
     """The same as tables, one per window, with the column `position` behind the columns of `rows`."""
-    size = max(window, -(-len(ids) // WINDOWS))
+    size = max(window or WINDOW, -(-len(ids) // WINDOWS))
     texts = ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string())
     connection.register("wanted_in_order", pa.table({"id": texts, "position": np.arange(len(ids))}))
     connection.execute("SET threads = 1")  # each further one decodes row groups of its own: 150 MB more, hardly faster
