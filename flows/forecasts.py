@@ -50,7 +50,7 @@ class Evidence:
 def plan_run(opened: "Session", wish: Wish) -> "Forecast":
     """Forecast the run of this session's recipe and keep it in the ledger."""
     spec = opened.spec_without_run()
-    _check(spec)
+    _check(opened, spec)
     found = _evidence(opened, spec, wish)
     prices = opened.profile.prices
     units = None if prices is None else prices.exact().units
@@ -152,13 +152,21 @@ def actual_totals(opened: "Session") -> dict[str, float]:
     return {**found, "seconds": drawing.seconds} if drawing is not None and whole else found
 
 
-def _check(spec: "MillSpec") -> None:
+def _check(opened: "Session", spec: "MillSpec") -> None:
     if spec.generator is None:
         raise SetupError(
             "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
         )
     if spec.arms:
-        raise SetupError("recipes with arms cannot be forecast yet.", next_command="rollmill plan on a recipe of one arm")
+        levels = len({problem.level for problem in spec.problems})
+        few = min(len(spec.problems), PILOT_PER_LEVEL * levels)
+        small = f"--set name={opened.loaded.recipe.name}-small --set problems.count={few}"
+        raise SetupError(
+            "a recipe with arms is not forecast: no pilot of an arm shows how the problems that another leaves over fare. "
+            "A run of few problems does, and the whole run takes over what it drew.",
+            next_command=f"{opened.job.command} {small}, then rollmill runs cost --by level "
+            "(--max-tokens and --max-cost bound a run)",
+        )
 
 
 def _evidence(opened: "Session", spec: "MillSpec", wish: Wish) -> Evidence:

@@ -132,3 +132,18 @@ def test_the_shipped_model_is_asked_in_two_ways(tmp_path: Path, rollmill: Run, m
     assert 0 < long["problems"] < 18
     assert short["tokens_out"] + long["tokens_out"] == outcome["funnel"]["tokens_out"]
     assert rollmill("dataset", "verify", "routed").status == 0
+
+
+def test_a_plan_is_refused_and_names_a_small_run_that_the_whole_one_takes_over(toy: Path, rollmill: Run) -> None:
+    (toy / "routed.yaml").write_text(ROUTED.replace("count: 12", "count: 30", 1))
+    said = rollmill("plan", "routed.yaml")
+    assert said.status == 2
+    assert "a recipe with arms is not forecast" in said.err
+    small = "rollmill curate routed.yaml --set name=routed-small --set problems.count=24"
+    assert f"Next: {small}, then rollmill runs cost --by level" in said.err
+    few = rollmill(*small.split()[1:], "--direct", "--json")
+    assert few.status == 0, few.err
+    drawn = json.loads(few.out)["spent"]["drawn"]
+    whole = json.loads(rollmill("curate", "routed.yaml", "--direct", "--json").out)
+    assert 0.95 * drawn <= whole["spent"]["reused"] <= drawn  # what more problems teach the router moves a few
+    assert whole["funnel"]["drawn"] == whole["spent"]["reused"] + whole["spent"]["drawn"]
