@@ -62,11 +62,21 @@ def in_key_order(
     """
     order = _order(kind, table)
     narrow = table.select(list(columns)) if columns else table
-    if ids is not None:
-        order = order[pc.is_in(table["id"], value_set=pc.unique(ids)).to_numpy()[order]]
-    elif _is_sorted(order):
-        return (narrow.slice(start, rows) for start in range(0, narrow.num_rows, rows))
+    chosen = None if ids is None else pc.is_in(table["id"], value_set=pc.unique(ids))
+    if _is_sorted(order):
+        return _slices(narrow, rows, chosen)
+    if chosen is not None:
+        order = order[chosen.to_numpy()[order]]
     return (narrow.take(order[start : start + rows]) for start in range(0, len(order), rows))
+
+
+def _slices(table: pa.Table, rows: int, chosen: pa.ChunkedArray | None) -> Iterator[pa.Table]:
+    """So many rows at a time, of them the chosen ones; taking those by number would copy every text for each part."""
+    for start in range(0, table.num_rows, rows):
+        part = table.slice(start, rows)
+        part = part if chosen is None else part.filter(chosen.slice(start, rows))
+        if part.num_rows:
+            yield part
 
 
 def sorted_by_key(kind: Kind, table: pa.Table) -> pa.Table:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from storage.ids import canonical_json
 from storage.records import Completion, Problem, Score
 from storage.segments.schema import SCHEMAS, to_table
+from storage.versions import hashing
 from storage.versions.hashing import CONTENT_COLUMNS, content_hash, kept_hash, scores_hash
-from storage.versions.snapshot import KEYS, TABLES, Snapshot
+from storage.versions.snapshot import KEYS, TABLES, Snapshot, sorted_by_key
 
 Build = Callable[..., Snapshot]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -32,6 +33,20 @@ def test_the_hashes_of_a_known_dataset_never_change(snapshot: Build) -> None:
     assert content_hash(toy) == "ab183de1d735992806f12f79908d45d562da815e6adc6284cfa2298cba9492f0"
     assert kept_hash(toy) == "ba60b9e754414f7dcc585c78a591732e4a8833f4f6075703b9a123b4cf02dab5"
     assert scores_hash(toy) == "8320202f6e50a76434a12a65d42ebe55b04f3bfc6b369e9f61252334653b1834"
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_the_parts_in_which_rows_are_read_change_no_hash(
+    snapshot: Build, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    toy = snapshot()
+    whole = content_hash(toy), kept_hash(toy)
+    in_order = sorted_by_key("completions", toy.completions)
+    backwards = in_order.take(np.arange(in_order.num_rows)[::-1])
+    monkeypatch.setattr(hashing, "_CHUNK", rows)
+    for completions in (in_order, backwards):
+        same = replace(toy, completions=completions)
+        assert (content_hash(same), kept_hash(same)) == whole
 
 
 def test_a_row_is_hashed_as_canonical_json() -> None:
