@@ -1,15 +1,18 @@
 """Completions with long texts through the real mill under a hard limit of data: python -m tests.flows.mill.memory_child ...
 
-`--broken permits` lets as many batches be under way as there are; `--broken windows` sorts all texts in one window: each
-must exceed the limit that the mill itself keeps. Prints how many rows were planned, drawn and decided.
+`--broken permits` lets as many batches be under way as there are and judges nothing before all are drawn; `--broken
+windows` sorts all texts in one window: each must exceed the limit that the mill itself keeps. Prints how many rows were
+planned, drawn and decided.
 """
 
 import argparse
 import resource
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from flows.mill import Limits, MillSpec, decide, run_all
@@ -22,13 +25,17 @@ from tests.flows.mill.toy import ToyVerifier, workspace
 SAMPLES, BATCH = 8, 512
 LETTERS = 6_000
 EVERYTHING = 1 << 40
+PATIENCE = 300.0  # seconds
+
+drawn_out = threading.Event()
 
 
 @dataclass
 class Writer:
-    """Answers at once, at length, rightly two times of five."""
+    """Answers at once, at length, rightly two times of five; after so many `rows` it says that it is done."""
 
     engine, model, model_digest, spooled = "writer", "none", "0", False
+    rows: int = 0
 
     def fingerprint(self) -> Mapping[str, str]:
         return {}
@@ -42,9 +49,17 @@ class Writer:
             text = f"{argument} answer: {request.seed % 5 // 2}"
             own = (request.prompt_id, self.engine, self.model, self.model_digest, request.stream)
             yield Completion(request.completion_id, *own, request.sample_index, request.seed, text, "stop")
+        self.rows -= len(requests)
+        if self.rows == 0:
+            drawn_out.set()
 
     def close(self) -> None:
         pass
+
+
+def wait_for_all(_: str) -> None:
+    """Until everything is drawn, or for minutes."""
+    drawn_out.wait(PATIENCE)
 
 
 def main() -> None:
@@ -65,11 +80,12 @@ def main() -> None:
 
 def spec_of(options: argparse.Namespace) -> MillSpec:
     """One answer to half of the problems is right; permits for all batches where they are to be broken."""
+    judge = partial(ToyVerifier, seen=wait_for_all) if options.broken == "permits" else ToyVerifier
     return MillSpec(
         run="toy-run",
         problems=[Problem(f"Say {number}.", str(number % 2)) for number in range(options.rows // SAMPLES)],
-        generator=Writer,
-        verifiers=(ToyVerifier,),
+        generator=partial(Writer, options.rows),
+        verifiers=(judge,),
         budget=Fixed(initial=SAMPLES),
         selector=Quota(),
         batch_size=BATCH,
