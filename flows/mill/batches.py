@@ -23,13 +23,9 @@ class Batch:
 
     round: int
     number: int
+    arm: str
     rows: Rows[PlanRow]
     id: str
-
-    @property
-    def arm(self) -> str:
-        """The arm that draws it."""
-        return self.rows[0].arm
 
     @property
     def completion_ids(self) -> list[str]:
@@ -107,7 +103,8 @@ def batches_of(rows: Sequence[PlanRow]) -> list[Batch]:
 
 def _batch(rows: Rows[PlanRow]) -> Batch:
     pairs = zip(*(rows.column(name).to_pylist() for name in ("completion_id", "problem_id")), strict=True)
-    return Batch(rows[0].round, rows[0].batch, rows, digest128(["batch", [list(pair) for pair in pairs]]))
+    first = rows[0]  # a row is made of its columns each time that it is asked for
+    return Batch(first.round, first.batch, first.arm, rows, digest128(["batch", [list(pair) for pair in pairs]]))
 
 
 def survey(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> Iterator[Lack]:

@@ -82,6 +82,8 @@ def members_of(batch: Batch, ids: set[str]) -> str:
 
 
 def _bound(spec: MillSpec, batch: Batch, uncounted: set[str]) -> Amount:
+    if not uncounted:
+        return Amount()
     bounds = Bounds(spec)
     rows = {row.completion_id: row for row in batch.rows if row.completion_id in uncounted}
     return sum((bounds.of(request_of(spec, row), batch.arm) for row in rows.values()), Amount())

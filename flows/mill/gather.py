@@ -12,7 +12,7 @@ from itertools import groupby
 import pyarrow.compute as pc
 
 from flows.mill.arm_tallies import Known, answer_key, arm_tallies
-from flows.mill.groups import whole_problems
+from flows.mill.groups import problems_and_arms, whole_problems
 from flows.mill.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
 from flows.mill.spec import MillSpec
 from pipelines.budget.tallies import PrefixTally
@@ -169,10 +169,12 @@ def _tokens_by_arm(ws: Workspace, spec: MillSpec, rows: Rows[PlanRow]) -> Counte
 
 def _tokens_of(ws: Workspace, rows: Rows[PlanRow]) -> dict[Pair, int]:
     total: Counter[Pair] = Counter()
-    for _, part in _chunks(rows):
-        of = ws.segments.column("completions", "tokens_out", [row.completion_id for row in part])
-        for row in part:
-            total[row.problem_id, row.arm] += of.get(row.completion_id) or 0
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        ids = part.column("completion_id").to_pylist()
+        of = ws.segments.column("completions", "tokens_out", ids)
+        for owner, cid in zip(problems_and_arms(part), ids, strict=True):
+            total[owner] += of.get(cid) or 0
     return dict(total)
 
 

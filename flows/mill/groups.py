@@ -5,6 +5,7 @@ from itertools import groupby
 
 from storage.records import PlanRow
 from storage.segments.rows import Rows
+from storage.segments.schema import CHUNK
 
 
 def by_problems(plans: Sequence[Sequence[PlanRow]], at_least: int) -> Iterator[list[PlanRow]]:
@@ -16,6 +17,14 @@ def by_problems(plans: Sequence[Sequence[PlanRow]], at_least: int) -> Iterator[l
 def together(plans: Sequence[Sequence[PlanRow]]) -> Rows[PlanRow]:
     """The rows of all rounds, one after another."""
     return Rows.joined("plan", [Rows.of("plan", plan).table for plan in plans if plan])
+
+
+def problems_and_arms(rows: Rows[PlanRow]) -> Iterator[tuple[str, str]]:
+    """(problem id, arm) of each row, without making a record of it."""
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        arms = (arm or "" for arm in part.column("arm").to_pylist())
+        yield from zip(part.column("problem_id").to_pylist(), arms, strict=True)
 
 
 def whole_problems(rows: Iterable[PlanRow], at_least: int) -> Iterator[list[PlanRow]]:

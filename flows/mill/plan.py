@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 
 from flows.mill.arms import Arm
 from flows.mill.gather import tallies_of
-from flows.mill.groups import together
+from flows.mill.groups import problems_and_arms, together
 from flows.mill.spec import Event, MillSpec
 from pipelines.protocols import Draw, RoundPlan, Stop
 from storage.errors import SetupError
@@ -88,7 +89,7 @@ def _next_plan(
     spec.check_arms()
     tallies = tallies_of(ws, spec, together(plans))
     plan = spec.budget.plan(r, tallies)
-    drawn = Counter((row.problem_id, row.arm) for plan in plans for row in plan)
+    drawn = Counter(chain.from_iterable(problems_and_arms(Rows.of("plan", rows)) for rows in plans))
     _check_continues(spec, plan, drawn)
     return Rows.of("plan", _rows(spec, r, plan.draws)), _new_stops(ws, spec, r, plan)
 
