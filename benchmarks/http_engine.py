@@ -4,10 +4,10 @@
     python benchmarks/http_engine.py --kill              # 1,000 rows at 0.25 s a reply, killed near 500, started again
 
 bare: aiohttp, 64 in flight, replies parsed and dropped. engine: the engine `openai` with every reply in a spool, fsynced,
-in batches of 256, two side by side. mill: that and plan, segments, verifier `number`, verdicts. Peers run in environments
-of their own, as their pins agree with nobody's; `make bench-http` builds both and runs this. ROLLMILL_CURATOR and
-ROLLMILL_DESIGNER name other Pythons that have them. Each peer's first run of 2,000 rows (Data Designer: 500) counts: later
-ones would read its cache.
+in batches of 256, two side by side. mill: that and plan, segments, verifier `number`, verdicts; also in batches of 1,024,
+as against such a server what a batch costs besides its rows counts. Peers run in environments of their own, as their pins
+agree with nobody's; `make bench-http` builds both and runs this. ROLLMILL_CURATOR and ROLLMILL_DESIGNER name other Pythons
+that have them. Each peer's first run of 2,000 rows (Data Designer: 500) counts: later ones would read its cache.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -41,7 +42,8 @@ from storage.records import Problem, Sampling
 from storage.workspace import Workspace
 
 PEERS = Path(__file__).resolve().parent / "peers"
-SAMPLES, BATCH, LANES, TURNS = 8, 256, 2, 3
+SAMPLES, LANES, TURNS = 8, 2, 3
+BATCHES = (256, 1024)  # of the mill; a recipe's default, and one for a server as fast as this
 PEER_ROWS = {"curator": 2000, "designer": 500}
 
 
@@ -64,14 +66,15 @@ def main() -> None:
 def rates(rows: int, in_flight: int) -> dict[str, object]:
     """Rows per second of each client, each against a fresh server, the best of three turns as machines are shared."""
     rows -= rows % SAMPLES
-    clients = {"bare": bare, "engine": engine, "mill": mill}
+    large = f"mill, batch {BATCHES[1]}"
+    clients = {"bare": bare, "engine": engine, "mill": mill, large: partial(mill, batch=BATCHES[1])}
     turns = [{name: timed(client, rows, in_flight) for name, client in clients.items()} for _ in range(TURNS)]
     rate = {name: rows / min(turn[name] for turn in turns) for name in clients}
     theirs = {name: best for name, size in PEER_ROWS.items() if (best := max(peer(name, size) for _ in range(TURNS)))}
     found = {name: round(value, 1) for name, value in {**rate, **theirs}.items()}
     ratios = {
         f"{ours}_to_{other}": round(rate[ours] / value, 3)
-        for ours in ("engine", "mill")
+        for ours in ("engine", "mill", large)
         for other, value in {"bare": rate["bare"], **theirs}.items()
     }
     return {"rows": rows, "in_flight": in_flight, "rows_per_second": found, "ratios": ratios}
@@ -141,16 +144,16 @@ def _lane(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> None:
         spool.close()
 
 
-def mill(url: str, rows: int, in_flight: int, folder: Path) -> float:
+def mill(url: str, rows: int, in_flight: int, folder: Path, batch: int = BATCHES[0]) -> float:
     """Plan, draw, commit, judge, commit."""
-    with Workspace.init(folder) as ws, opened(ws, url, rows, in_flight) as spec:
+    with Workspace.init(folder) as ws, opened(ws, url, rows, in_flight, batch) as spec:
         began = time.perf_counter()
         run_all(ws, spec)
         return time.perf_counter() - began
 
 
 @contextmanager
-def opened(ws: Workspace, url: str, rows: int, in_flight: int) -> Iterator[MillSpec]:
+def opened(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATCHES[0]) -> Iterator[MillSpec]:
     """A run of `rows` rows, eight samples a problem."""
     ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
     settings = HttpSettings((Server(url, concurrency=in_flight),))
@@ -162,7 +165,7 @@ def opened(ws: Workspace, url: str, rows: int, in_flight: int) -> Iterator[MillS
         budget=Fixed(initial=SAMPLES),
         selector=Quota(),
         sampling=Sampling(max_tokens=64),
-        batch_size=BATCH,
+        batch_size=batch,
         limits=Limits(lanes=LANES, uncommitted=LANES + 1, unjudged=LANES + 3),
     )
     spec.engine()
