@@ -62,9 +62,9 @@ class Look:
     def of(cls, batch: Batch, lack: Lack) -> "Look":
         """What was seen of a batch."""
         missing, unjudged = set(lack.missing), {pair_of(row) for row in lack.unjudged}
-        rows = list(batch.rows)
-        drawn = bytes(row.completion_id in missing for row in rows)
-        return cls(drawn, bytes(pair_of(row) in unjudged for row in rows), bool(lack.known))
+        pairs = _pairs(batch.rows)
+        drawn = bytes(completion_id in missing for completion_id, _ in pairs)
+        return cls(drawn, bytes(pair in unjudged for pair in pairs), bool(lack.known))
 
     @property
     def draws(self) -> bool:
@@ -102,9 +102,13 @@ def batches_of(rows: Sequence[PlanRow]) -> list[Batch]:
 
 
 def _batch(rows: Rows[PlanRow]) -> Batch:
-    pairs = zip(*(rows.column(name).to_pylist() for name in ("completion_id", "problem_id")), strict=True)
     first = rows[0]  # a row is made of its columns each time that it is asked for
-    return Batch(first.round, first.batch, first.arm, rows, digest128(["batch", [list(pair) for pair in pairs]]))
+    return Batch(first.round, first.batch, first.arm, rows, digest128(["batch", _pairs(rows)]))
+
+
+def _pairs(rows: Rows[PlanRow]) -> list[Pair]:
+    """What `pair_of` says of each row, from the columns alone."""
+    return list(zip(*(rows.column(name).to_pylist() for name in ("completion_id", "problem_id")), strict=True))
 
 
 def survey(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> Iterator[Lack]:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -87,9 +86,10 @@ def _next_plan(
     ws: Workspace, spec: MillSpec, r: int, plans: Sequence[Sequence[PlanRow]]
 ) -> tuple[Sequence[PlanRow], list[StopRow]]:
     spec.check_arms()
-    tallies = tallies_of(ws, spec, together(plans))
+    planned = together(plans)
+    tallies = tallies_of(ws, spec, planned)
     plan = spec.budget.plan(r, tallies)
-    drawn = Counter(chain.from_iterable(problems_and_arms(Rows.of("plan", rows)) for rows in plans))
+    drawn = Counter(problems_and_arms(planned))
     _check_continues(spec, plan, drawn)
     return Rows.of("plan", _rows(spec, r, plan.draws)), _new_stops(ws, spec, r, plan)
 
