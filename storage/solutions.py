@@ -5,18 +5,19 @@ and none around the operators + * / = < > where a space cannot be part of a numb
 `1 .5` and `1.5`, or `3 -2` and `3-2`, need not be the same numbers. Nothing else is normalised: no digit, no Unicode form.
 """
 
-import re
-
 from storage.ids import digest128
 from storage.records import Completion
 
-_SPACES = re.compile(r"\s+")
-_OPERATOR = re.compile(r" ?([+*/=<>×÷]) ?")
+_OPERATORS = "+*/=<>×÷"
 
 
 def normal_form(text: str) -> str:
     """The text as far as sameness goes."""
-    return _OPERATOR.sub(r"\1", _SPACES.sub(" ", text).strip().casefold())
+    form = " ".join(text.split()).casefold()
+    for operator in _OPERATORS:
+        if operator in form:
+            form = form.replace(f" {operator}", operator).replace(f"{operator} ", operator)
+    return form
 
 
 def solution_key(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
+from flows.mill.collecting import rare_collections
 from flows.mill.columns import repeated
 from flows.mill.funnel import Counts, Funnel, funnel_of
 from flows.mill.gather import rollouts_by_problem
@@ -34,6 +35,7 @@ class DecisionReport:
     funnel: Funnel
 
 
+@rare_collections()
 def decide(ws: Workspace, spec: MillSpec) -> DecisionReport:
     """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
     rows = together(_plans(ws, spec))

@@ -91,10 +91,10 @@ def completions_by_id(ws: Workspace, ids: Iterable[str]) -> dict[str, Completion
 def tallies_of(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> list[PrefixTally]:
     """One tally per problem of the recipe over the rows of all committed rounds, in order of problem id."""
     plan: Rows[PlanRow] = Rows.of("plan", rows)
-    _learn(ws, spec, plan)
     tokens = _tokens_by_arm(ws, spec, plan)
     found: dict[str, PrefixTally] = {}
     for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
+        _learn(ws, spec, group)
         outcomes = {pair_of(row): outcome for row in group if (outcome := outcome_of(spec, row)) is not None}
         keys = {row.completion_id: key for row in group if (key := key_of(spec, row)) is not None}
         known = Known(outcomes, spec.answer_keys, keys, tokens)
@@ -141,17 +141,17 @@ def _measured(spec: MillSpec, problem: Problem) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _learn(ws: Workspace, spec: MillSpec, rows: Rows[PlanRow]) -> None:
+def _learn(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> None:
     """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run of the mill."""
-    for _, part in _chunks(rows):
-        new = [row for row in part if outcome_of(spec, row) is None]
-        if new:
-            decided = _decided(ws, spec, spec.planning, new)
-            for row in new:
-                note_outcome(spec, row, decided[pair_of(row)].outcome)
-            if spec.arms:
-                spec.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
-        unread = [row for row in part if lacks_key(spec, row)]
+    new = [row for row in rows if outcome_of(spec, row) is None]
+    if new:
+        decided = _decided(ws, spec, spec.planning, new)
+        for row in new:
+            note_outcome(spec, row, decided[pair_of(row)].outcome)
+        if spec.arms:
+            spec.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
+    unread = [row for row in rows if lacks_key(spec, row)]
+    if unread:
         texts = completions_by_id(ws, {row.completion_id for row in unread})
         for row in unread:
             note_key(spec, row, key_of_completion(texts[row.completion_id]))

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from flows.mill.arms import Arm
+from flows.mill.collecting import rare_collections
 from flows.mill.gather import tallies_of
 from flows.mill.groups import problems_and_arms, together
 from flows.mill.spec import Event, MillSpec
@@ -28,6 +29,7 @@ from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
 
+@rare_collections()
 def plan_round(ws: Workspace, spec: MillSpec, r: int) -> Sequence[PlanRow] | None:
     """The rows of round r, planning and committing it if it is not yet; None when drawing is over.
 

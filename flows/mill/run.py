@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from flows.mill.batches import Batch, Lack, Look, batches_of, survey
+from flows.mill.collecting import rare_collections
 from flows.mill.columns import distinct
 from flows.mill.commit import Committer, Scope
 from flows.mill.draw import Drawer
@@ -45,6 +46,7 @@ class RoundResult:
     stopped: str | None = None
 
 
+@rare_collections()
 def run_round(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> RoundResult:
     """Draw and judge what these rows of one round lack, durably. Nothing to do is done at once and builds no engine.
 

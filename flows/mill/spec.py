@@ -112,6 +112,7 @@ class MillSpec:
     _idle: list[list[Verifier]] = field(default_factory=list, repr=False)
     _busy: list[list[Verifier]] = field(default_factory=list, repr=False)
     _chain: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
+    _ways: dict[str, Arm] | None = field(default=None, repr=False)
     _problems_by_id: dict[str, Problem] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -137,14 +138,13 @@ class MillSpec:
 
     def way(self, name: str = "") -> Arm:
         """The arm of this name, or the only way; SetupError where the committed plan names one that the recipe lacks."""
-        found = next((arm for arm in self.ways() if arm.name == name), None)
-        if found is None:
-            raise SetupError(
-                f"run {self.run} has no arm {name!r}.",
-                choices=[arm.name for arm in self.ways()],
-                next_command="give the changed recipe another name",
-            )
-        return found
+        if self._ways is None:
+            self._ways = {arm.name: arm for arm in self.ways()}
+        try:
+            return self._ways[name]
+        except KeyError:
+            choices, advice = list(self._ways), "give the changed recipe another name"
+            raise SetupError(f"run {self.run} has no arm {name!r}.", choices=choices, next_command=advice) from None
 
     def place(self, name: str) -> int:
         """Which of the arms this is, from 0."""

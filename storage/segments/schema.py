@@ -6,7 +6,7 @@ Every column a later reader may want exists from the first schema on, null where
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any, Literal
@@ -69,24 +69,29 @@ CHUNK = 16_384  # rows that are converted at a time
 
 def to_table(kind: Kind, records: Iterable[Record]) -> pa.Table:
     """Records of one kind as an Arrow table with that kind's schema."""
-    schema = SCHEMAS[kind]
-    encode = _ENCODE.get(kind, _plain_row)
-    rows = [encode(record) for record in records]
-    return pa.table({name: [row[name] for row in rows] for name in schema.names}, schema=schema)
+    schema, encode = SCHEMAS[kind], _ENCODE.get(kind, {})
+    columns = list(zip(*map(attrgetter(*schema.names), records), strict=True))
+    if not columns:
+        return schema.empty_table()
+    made = [
+        pa.array([encode[name](value) for value in values] if name in encode else values, schema.field(name).type)
+        for name, values in zip(schema.names, columns, strict=True)
+    ]
+    return pa.table(made, schema=schema)
 
 
 def from_table(kind: Kind, table: pa.Table) -> list[Any]:
     """The records of a table; columns that the table lacks take the record's default."""
     known = SCHEMAS[kind].names
     names = [name for name in known if name in table.column_names]
+    record = _MADE.get(kind, RECORDS[kind])
     made: list[Any] = []
     for batch in table.select(names).to_batches(max_chunksize=CHUNK):  # a value of its own is many times one in a column
-        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        if names == known and kind in _IN_ORDER:
-            made += [_IN_ORDER[kind](*row) for row in rows]
+        rows = zip(*(_values(kind, name, batch.column(name)) for name in names), strict=True)
+        if names == known and kind not in _MADE:  # in the order of the fields: half the time of making it by names
+            made += [record(*row) for row in rows]
         else:
-            decode = _DECODE.get(kind, RECORDS[kind])
-            made += [decode(**dict(zip(names, row, strict=True))) for row in rows]
+            made += [record(**dict(zip(names, row, strict=True))) for row in rows]
     return made
 
 
@@ -96,96 +101,69 @@ def prompt_from_json(text: str) -> str | tuple[Message, ...]:
     return value if isinstance(value, str) else tuple(Message(**item) for item in value)
 
 
-def _plain_row(record: Any) -> dict[str, Any]:
-    names, values = _FIELDS[type(record)]
-    return dict(zip(names, values(record), strict=True))
+def _values(kind: Kind, name: str, column: pa.Array) -> Sequence[Any]:
+    """A column's values as a record holds them."""
+    if pa.types.is_list(column.type):
+        return _tuples(column)
+    decode = _DECODE.get(kind, {}).get(name)
+    values: list[Any] = column.to_pylist()
+    return values if decode is None else [decode(value) for value in values]
 
 
-def _reading(record: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """The names of a record's fields and what reads them all at once; looked up per row they took a third of writing."""
-    names = tuple(field.name for field in fields(record))
-    return names, attrgetter(*names)
+def _tuples(column: pa.ListArray) -> list[tuple[Any, ...] | None]:
+    """Lists as tuples, cut from all their values at once: made one value at a time they are most of reading a row."""
+    offsets = column.offsets.to_numpy()
+    first, ends = int(offsets[0]), (offsets - offsets[0]).tolist()
+    flat = column.values.slice(first, ends[-1]).to_numpy(zero_copy_only=False).tolist()
+    there = column.is_valid().to_pylist()
+    return [tuple(flat[ends[at] : ends[at + 1]]) if valid else None for at, valid in enumerate(there)]
 
 
-_FIELDS = {record: _reading(record) for record in RECORDS.values()}
+def _messages_text(messages: Sequence[Message] | None) -> str | None:
+    return None if messages is None else canonical_json([asdict(message) for message in messages])
 
 
-def _problem_row(problem: Any) -> dict[str, Any]:
-    row = _plain_row(problem)
-    row["prompt"] = canonical_json(prompt_json(problem.prompt))
-    row["tests"] = canonical_json(list(problem.tests))
-    row["meta"] = canonical_json(dict(problem.meta))
-    return row
+def _messages(text: str | None) -> tuple[Message, ...] | None:
+    return None if text is None else tuple(Message(**item) for item in json.loads(text))
 
 
-def _completion_row(completion: Any) -> dict[str, Any]:
-    row = _plain_row(completion)
-    messages = completion.messages
-    row["messages"] = None if messages is None else canonical_json([asdict(message) for message in messages])
-    row["meta"] = canonical_json(dict(completion.meta)) if completion.meta else "{}"
-    for name in (*_INT_LISTS, *_FLOAT_LISTS):
-        row[name] = None if row[name] is None else list(row[name])
-    return row
+def _meta_text(meta: Mapping[str, Any]) -> str:
+    return canonical_json(dict(meta)) if meta else "{}"
+
+
+def _meta(text: str | None) -> dict[str, Any]:
+    return {} if text in (None, "", "{}") else json.loads(text)
+
+
+def _no_arm(arm: str) -> str | None:
+    """No arm is null, as in rows older than arms: equal rows stay equal, and shards shared."""
+    return arm or None
+
+
+def _arm(arm: str | None) -> str:
+    return sys.intern(arm) if arm else ""
 
 
 def _problem(**row: Any) -> Problem:
-    row.pop("id", None)
-    row.pop("prompt_id", None)
-    row["prompt"] = prompt_from_json(row["prompt"])
-    row["tests"] = tuple(json.loads(row.get("tests") or "[]"))
-    row["meta"] = json.loads(row.get("meta") or "{}")
-    return Problem(**row)
+    """A problem makes its ids itself."""
+    return Problem(**{name: value for name, value in row.items() if name not in ("id", "prompt_id")})
 
 
-def _completion(**row: Any) -> Completion:
-    messages = row.get("messages")
-    row["messages"] = None if messages is None else tuple(Message(**item) for item in json.loads(messages))
-    meta = row.get("meta")
-    row["meta"] = {} if meta in (None, "", "{}") else json.loads(meta)
-    for name in (*_INT_LISTS, *_FLOAT_LISTS):
-        row[name] = None if row.get(name) is None else tuple(row[name])
-    return Completion(**row)
-
-
-def _arm_row(record: Any) -> dict[str, Any]:
-    """No arm is null, as in rows older than arms: equal rows stay equal, and shards shared."""
-    return {**_plain_row(record), "arm": record.arm or None}
-
-
-def _with_arm(record: type[Any]) -> Callable[..., Any]:
-    return lambda **row: record(**{**row, "arm": row.get("arm") or ""})
-
-
-_ENCODE: Mapping[Kind, Callable[[Any], dict[str, Any]]] = {
-    "problems": _problem_row,
-    "completions": _completion_row,
-    "plan": _arm_row,
-    "decisions": _arm_row,
+_ENCODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
+    "problems": {
+        "prompt": lambda prompt: canonical_json(prompt_json(prompt)),
+        "tests": lambda tests: canonical_json(list(tests)),
+        "meta": _meta_text,
+    },
+    "completions": {"messages": _messages_text, "meta": _meta_text},
+    "plan": {"arm": _no_arm},
+    "decisions": {"arm": _no_arm},
 }
-_DECODE: Mapping[Kind, Callable[..., Any]] = {
-    "problems": _problem,
-    "completions": _completion,
-    "plan": _with_arm(PlanRow),
-    "decisions": _with_arm(Decision),
+_DECODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
+    "problems": {"prompt": prompt_from_json, "tests": lambda text: tuple(json.loads(text or "[]")), "meta": _meta},
+    "completions": {"messages": _messages, "meta": _meta},
+    # A plan of a million rows names one run and few problems: each name is kept once.
+    "plan": {"run": sys.intern, "problem_id": sys.intern, "prompt_id": sys.intern, "arm": _arm},
+    "decisions": {"arm": _arm},
 }
-
-
-def _with_plain_arm(record: type[Any]) -> Callable[..., Any]:
-    """A row's values in the order of the fields; the arm is the last of them."""
-    return lambda *values: record(*values) if values[-1] is not None else record(*values[:-1])
-
-
-def _plan_row(*values: Any) -> PlanRow:
-    """A plan of a million rows names one run and few problems: each name is kept once."""
-    run, number, batch, ordinal, problem, prompt, completion, index, seed, arm = values
-    once = sys.intern
-    names = once(problem), once(prompt), completion
-    return PlanRow(once(run), number, batch, ordinal, *names, index, seed, once(arm or ""))
-
-
-# What is read most, by rounds and resumes, is made of its values in order: half the time of making it by names.
-_IN_ORDER: Mapping[Kind, Callable[..., Any]] = {
-    "plan": _plan_row,
-    "decisions": _with_plain_arm(Decision),
-    "verdicts": RECORDS["verdicts"],
-}
+_MADE: Mapping[Kind, Callable[..., Any]] = {"problems": _problem}
