@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,23 @@ class Row:
     text: str | None = None
     finish: str = ""
     seconds: float = 0.0
+
+
+class Drawn(NamedTuple):
+    """What a lane drew for one request; `seconds` is its share of the lane's time."""
+
+    text: str
+    finish: str
+    tokens: Sequence[int]
+    logprob: float
+    certainty: float
+    seconds: float
+
+    @classmethod
+    def of(cls, row: Row, vocabulary: Vocabulary) -> "Drawn":
+        """A finished row, its tokens as text."""
+        text = vocabulary.decode(row.tokens) if row.text is None else row.text
+        return cls(text, row.finish, row.tokens, row.logprob, row.certainty, row.seconds)
 
 
 @dataclass(frozen=True, slots=True)

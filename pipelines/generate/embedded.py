@@ -6,16 +6,18 @@ threads. It knows no problems and no verdicts.
 
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pipelines.generate.calls import Call
 from pipelines.generate.chat import render_chat
 from pipelines.generate.cpu import cpu_level
-from pipelines.generate.decode import Group, Row
-from pipelines.generate.lanes import run_lanes
+from pipelines.generate.decode import Drawn, Group, Lane
+from pipelines.generate.lanes.crew import Crew
 from pipelines.generate.model_files import ModelFiles
 from pipelines.generate.session import SIZES, Session
 from pipelines.generate.vocabulary import Vocabulary
@@ -24,6 +26,7 @@ from storage.records import Completion, Prompt, Request, Sampling
 
 SHIPPED = "models/rollmill-tiny"
 GROUP = 8
+CREW_FROM = 128  # requests in one call: fewer are drawn before a process has loaded the model
 MAX_THREADS = 16
 
 
@@ -42,7 +45,13 @@ class Embedded:
         self._threads = threads or min(MAX_THREADS, _cores())
         self._vocabulary: Vocabulary | None = None
         self._session: Session | None = None
+        self._crew: Crew | None = None
         self._loading = threading.Lock()
+
+    @property
+    def calls(self) -> int:
+        """How many calls of `generate` to make at once: lanes go on with the second when the first runs dry."""
+        return 2 if self._threads > 1 else 1
 
     def fingerprint(self) -> Mapping[str, str]:
         """What equality of texts rests on; `rows` names the row counts whose bits agree on this machine."""
@@ -71,18 +80,56 @@ class Embedded:
         """One completion per request, as they finish. A prompt too long for the context gives an empty text, cut short."""
         for sampling in {request.sampling for request in requests}:
             check_sampling(sampling)
-        session, vocabulary = self._loaded()
-        groups: deque[Group] = deque()
-        for ids, same in _by_prompt(vocabulary, requests):
-            if len(ids) >= session.files.context:
-                yield from (self._too_long(request, len(ids)) for request in same)
-            else:
-                groups.extend(Group(ids, same[at : at + GROUP]) for at in range(0, len(same), GROUP))
-        yield from map(self._completion, run_lanes(session, vocabulary, groups, self._threads))
+        groups, too_long = self._grouped(requests)
+        yield from too_long
+        yield from self._drawn(groups, self._crew_for(sum(len(group.requests) for group in groups)))
 
     def close(self) -> None:
-        """Drop the session; a later call loads it again."""
-        self._session = self._vocabulary = None
+        """Drop the session and end the lanes; a later call loads them again."""
+        with self._loading:
+            crew, self._crew = self._crew, None
+            self._session = self._vocabulary = None
+        if crew is not None:
+            crew.close()
+
+    def _grouped(self, requests: Sequence[Request]) -> tuple[deque[Group], list[Completion]]:
+        """What lanes take at a time, and the answers to prompts that the context has no room for."""
+        session, vocabulary = self._loaded()
+        groups, too_long = deque[Group](), list[Completion]()
+        for ids, same in _by_prompt(vocabulary, requests):
+            if len(ids) >= session.files.context:
+                too_long += [self._too_long(request, len(ids)) for request in same]
+            else:
+                groups.extend(Group(ids, same[at : at + GROUP]) for at in range(0, len(same), GROUP))
+        return groups, too_long
+
+    def _drawn(self, groups: deque[Group], crew: Crew | None) -> Iterator[Completion]:
+        """By the crew, and until its first lane has loaded on the caller's thread; a few are not worth a crew."""
+        session, vocabulary = self._loaded()
+        handed: list[Call] = []
+
+        def next_group() -> Group | None:
+            if crew is not None and crew.ready and not handed:
+                handed.append(crew.submit(groups))
+                groups.clear()
+            return groups.popleft() if groups else None
+
+        for row in Lane(session, vocabulary, next_group).run():
+            yield self._completion(row.request, row.prompt, Drawn.of(row, vocabulary))
+        if crew is not None and handed:
+            yield from crew.collect(handed[0])
+
+    def _crew_for(self, requests: int) -> Crew | None:
+        """The lanes in processes of their own, started where there is enough for them to do."""
+        session, _ = self._loaded()
+        with self._loading:
+            if self._crew is not None and self._crew.failure is not None:
+                self._crew.close()
+                self._crew = None
+            if self._crew is None and self._threads > 1 and requests >= CREW_FROM:
+                self._crew = Crew(self._files.folder, session.sizes, self._threads, self._completion)
+                weakref.finalize(self, self._crew.close)
+            return self._crew
 
     def _loaded(self) -> tuple[Session, Vocabulary]:
         with self._loading:
@@ -91,20 +138,19 @@ class Embedded:
                 self._session = Session(self._files)
             return self._session, self._vocabulary
 
-    def _completion(self, row: Row) -> Completion:
-        _, vocabulary = self._loaded()
-        drawn = len(row.tokens)
+    def _completion(self, request: Request, prompt: Sequence[int], drawn: Drawn) -> Completion:
+        tokens = len(drawn.tokens)
         return self._answer(
-            row.request,
-            text=vocabulary.decode(row.tokens) if row.text is None else row.text,
-            finish_reason="stop" if row.finish == "stop" else "length",
-            tokens_in=len(row.prompt),
-            tokens_out=drawn,
-            logprob_sum=row.logprob,
-            self_certainty=row.certainty / drawn,
-            seconds=row.seconds,
-            prompt_token_ids=row.prompt,
-            token_ids=tuple(row.tokens),
+            request,
+            text=drawn.text,
+            finish_reason="stop" if drawn.finish == "stop" else "length",
+            tokens_in=len(prompt),
+            tokens_out=tokens,
+            logprob_sum=drawn.logprob,
+            self_certainty=drawn.certainty / tokens,
+            seconds=drawn.seconds,
+            prompt_token_ids=tuple(prompt),
+            token_ids=tuple(drawn.tokens),
         )
 
     def _too_long(self, request: Request, length: int) -> Completion:

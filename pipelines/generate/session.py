@@ -36,11 +36,12 @@ class Prefix:
 class Session:
     """One loaded graph; safe to use from several threads, each with a tile of its own."""
 
-    def __init__(self, files: ModelFiles) -> None:
+    def __init__(self, files: ModelFiles, sizes: tuple[int, ...] | None = None) -> None:
+        """`sizes`: the row counts that agree, where another process of this machine has found them."""
         self.files = files
         self.run = _loaded(files)
         self._idle: list[Tile] = []
-        self.sizes = agreeing_sizes(self)
+        self.sizes = sizes or agreeing_sizes(self)
 
     def prefill(self, ids: list[int]) -> Prefix:
         """The state after a prompt of one token or more, computed alone."""

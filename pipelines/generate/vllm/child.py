@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.generate.vllm.guest.frames import Message, receive, send
+from pipelines.generate.frames import Message, receive, send
 from pipelines.generate.vllm.settings import CHECKOUT, MAKE, VllmSettings
 from storage.errors import SetupError
 

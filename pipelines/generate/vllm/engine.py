@@ -12,11 +12,11 @@ from typing import Any
 from pipelines.generate.calls import Call, Heard, Interrupted, ignore
 from pipelines.generate.cpu import cpu_level
 from pipelines.generate.embedded import check_sampling
+from pipelines.generate.frames import Message
 from pipelines.generate.http.wire import messages_of, plain_text
 from pipelines.generate.vllm.child import Child, close_all
 from pipelines.generate.vllm.desk import Desk
 from pipelines.generate.vllm.folder import find_folder, find_lora, folder_digest
-from pipelines.generate.vllm.guest.frames import Message
 from pipelines.generate.vllm.options import Options
 from pipelines.generate.vllm.reply import Maker
 from pipelines.generate.vllm.settings import VllmSettings

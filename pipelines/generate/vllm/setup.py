@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pipelines.generate.vllm.guest.frames import Message
+from pipelines.generate.frames import Message
 from pipelines.generate.vllm.options import Options
 from pipelines.generate.vllm.settings import VllmSettings
 from storage.errors import SetupError

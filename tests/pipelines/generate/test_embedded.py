@@ -210,13 +210,6 @@ def test_no_requests_give_no_completions(engine):
     assert list(engine.generate([])) == []
 
 
-def test_a_caller_who_leaves_early_leaves_no_thread(engine):
-    stream = engine.generate(many(engine, 100))
-    next(stream)
-    stream.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("embedded-")]
-
-
 def test_closing_twice_is_safe_and_a_later_call_loads_again():
     engine = Embedded()
     engine.close()

@@ -10,8 +10,8 @@ import threading
 import traceback
 from typing import BinaryIO
 
+from pipelines.generate.frames import Message, receive, send
 from pipelines.generate.vllm.guest.drawing import Drawing
-from pipelines.generate.vllm.guest.frames import Message, receive, send
 from pipelines.generate.vllm.guest.starting import Cannot, start
 
 

@@ -1,0 +1,130 @@
+"""A lane in a process of its own: groups of requests on standard input, what was drawn on standard output, as frames.
+
+Started as `python -m pipelines.generate.lanes.child FOLDER SIZES`. A host's group is `{"work", "ids", "requests"}`, each
+request `[place, seed, sampling]`; an answer is `{"rows"}`, each row `[work, place, *Drawn]`. It ends when its input does,
+so none outlives its host; Ctrl-C is the host's to act on. Knows no completions and no other lane.
+"""
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import BinaryIO
+
+from pipelines.generate.decode import Drawn, Group, Lane, Row
+from pipelines.generate.frames import Message, receive, send
+from pipelines.generate.model_files import ModelFiles
+from pipelines.generate.session import Session
+from pipelines.generate.vocabulary import Vocabulary
+from storage.records import Request, Sampling
+
+ROWS, SECONDS = 8, 0.03  # a message holds so many rows, or what has come in so long
+
+
+class Inbox:
+    """Groups as they come. A thread takes them from the pipe, so that the host never waits; its end is ours."""
+
+    def __init__(self, stream: BinaryIO, outbox: "Outbox") -> None:
+        self._stream, self._outbox = stream, outbox
+        self._groups: queue.SimpleQueue[Group] = queue.SimpleQueue()
+        self._first: Group | None = None
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def wait(self) -> None:
+        """Until there is a group, however long it takes."""
+        self._outbox.send()
+        self._first = self._groups.get()
+
+    def next_group(self) -> Group | None:
+        """A group that is there already; between two steps of rows under way."""
+        self._outbox.send_old()
+        first, self._first = self._first, None
+        if first is not None:
+            return first
+        try:
+            return self._groups.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _listen(self) -> None:
+        while (message := receive(self._stream)) is not None:
+            self._groups.put(_group(message))
+        os._exit(0)  # whatever is being drawn, nobody will read it
+
+
+class Outbox:
+    """Rows on their way to the host, some at a time: each message takes its interpreter from the host's other threads."""
+
+    def __init__(self, stream: BinaryIO, vocabulary: Vocabulary) -> None:
+        self._stream, self._vocabulary = stream, vocabulary
+        self._rows: list[list[object]] = []
+        self._since = 0.0
+
+    def add(self, row: Row) -> None:
+        """Take a finished row."""
+        if not self._rows:
+            self._since = time.monotonic()
+        self._rows.append([int(row.request.prompt_id), row.request.sample_index, *Drawn.of(row, self._vocabulary)])
+        if len(self._rows) >= ROWS:
+            self.send()
+
+    def send_old(self) -> None:
+        """Send what has waited long enough."""
+        if self._rows and time.monotonic() - self._since >= SECONDS:
+            self.send()
+
+    def send(self) -> None:
+        """Send what there is."""
+        if self._rows:
+            rows, self._rows = self._rows, []
+            send(self._stream, {"rows": rows})
+
+
+def main(folder: str, sizes: str) -> None:
+    """Serve until the host is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # nothing that a library prints may reach the replies
+    try:
+        files = ModelFiles.open(folder)
+        vocabulary, session = Vocabulary(files.folder / "tokenizer.json"), Session(files, _numbers(sizes))
+        send(replies, {"ready": True})
+        serve(session, vocabulary, sys.stdin.buffer, replies)
+    except BrokenPipeError:
+        pass
+    except Exception as error:
+        send(replies, {"failed": f"{type(error).__name__}: {error}"[:500]})
+
+
+def serve(session: Session, vocabulary: Vocabulary, requests: BinaryIO, replies: BinaryIO) -> None:
+    """One lane after another, each for as long as there is something to draw."""
+    outbox = Outbox(replies, vocabulary)
+    inbox = Inbox(requests, outbox)
+    while True:
+        inbox.wait()
+        for row in Lane(session, vocabulary, inbox.next_group).run():
+            outbox.add(row)
+
+
+def _group(message: Message) -> Group:
+    work = str(message["work"])
+    requests = [
+        Request(work, work, "", "", _sampling(sampling), int(seed), "curate", place)
+        for place, seed, sampling in message["requests"]
+    ]
+    return Group(tuple(message["ids"]), requests)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(",")))
+
+
+def _sampling(fields: list[object]) -> Sampling:
+    temperature, top_p, top_k, max_tokens, stop = fields
+    return Sampling(temperature, top_p, top_k, max_tokens, tuple(stop))  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,206 @@
+"""Several lanes at once, each in a process of its own, so that none waits for an interpreter that others use.
+
+A lane has no more than a window of requests, and gets the next group when rows come back. One that dies is started again
+and its unfinished rows are drawn again, which gives the same texts. Knows no completions: `made` turns rows into them.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pipelines.generate.calls import Call
+from pipelines.generate.decode import Drawn, Group
+from pipelines.generate.frames import Message, receive, send
+from pipelines.generate.model_files import CHECKOUT
+from storage.errors import SetupError
+from storage.records import Completion, Request
+
+WINDOW = 64  # requests: a tile, as much again that waits beside it, and what is on its way
+DEATHS = 3  # of lanes in a row, without one row between them
+
+Made = Callable[[Request, Sequence[int], Drawn], Completion]
+
+
+@dataclass(slots=True)
+class Work:
+    """A group with its caller and the places of it that are not drawn yet."""
+
+    call: Call
+    group: Group
+    left: set[int] = field(default_factory=set)
+
+
+@dataclass(eq=False, slots=True)
+class Lane:
+    """One process and what it was given, by number."""
+
+    process: "subprocess.Popen[bytes]"
+    under_way: dict[int, Work] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> BinaryIO:
+        """Where its groups go."""
+        return cast("BinaryIO", self.process.stdin)
+
+    @property
+    def replies(self) -> BinaryIO:
+        """Where its rows come from."""
+        return cast("BinaryIO", self.process.stdout)
+
+    @property
+    def room(self) -> int:
+        """How many more requests it may be given."""
+        return WINDOW - sum(len(work.left) for work in self.under_way.values())
+
+
+class Crew:
+    """Lanes of one model; usable from any thread."""
+
+    def __init__(self, folder: Path, sizes: tuple[int, ...], lanes: int, made: Made) -> None:
+        self._command = [sys.executable, "-P", "-m", "pipelines.generate.lanes.child", str(folder)]
+        self._command.append(",".join(map(str, sizes)))
+        self._made = made
+        self._lock = threading.Lock()
+        self._waiting: deque[Work] = deque()
+        self._calls: set[Call] = set()
+        self._lanes: list[Lane] = []
+        self._number = self._deaths = 0
+        self._closing = False
+        self.ready = False
+        self.failure: Exception | None = None
+        self._threads = [threading.Thread(target=self._live, name=f"embedded-{n}", daemon=True) for n in range(lanes)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, groups: Sequence[Group]) -> Call:
+        """Take work; its completions arrive in the call."""
+        call = Call([request for group in groups for request in group.requests])
+        call.waiting.clear()
+        with self._lock:
+            if self.failure is not None:
+                call.error = self.failure
+                call.end()
+            self._calls.add(call)
+            self._waiting.extend(Work(call, group, set(range(len(group.requests)))) for group in groups)
+            for lane in self._lanes:
+                self._pump(lane)
+        return call
+
+    def collect(self, call: Call) -> Iterator[Completion]:
+        """A call's completions as they come. Where the caller leaves, what no lane has yet is not drawn."""
+        try:
+            while arrived := call.take():
+                yield from arrived
+            if call.error is not None:
+                raise call.error
+        finally:
+            with self._lock:
+                self._calls.discard(call)
+                self._waiting = deque(work for work in self._waiting if work.call is not call)
+
+    def pids(self) -> list[int]:
+        """The processes that run."""
+        with self._lock:
+            return [lane.process.pid for lane in self._lanes]
+
+    def close(self) -> None:
+        """End every lane; calls under way end with what has come. Safe to call twice."""
+        with self._lock:
+            self._closing = True
+            for call in self._calls:
+                call.end()
+            for lane in self._lanes:
+                lane.process.kill()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def _live(self) -> None:
+        """A thread for one lane: start it, hear it, start it again."""
+        while (lane := self._started()) is not None:
+            said: Message | None = None
+            with contextlib.suppress(OSError), lane.replies as replies:
+                while (message := receive(replies)) is not None:
+                    said = message
+                    self._hear(lane, message)
+            self._bury(lane, None if said is None else said.get("failed"))
+
+    def _started(self) -> Lane | None:
+        with self._lock:
+            if self._closing or self.failure is not None:
+                return None
+            environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "OPENBLAS_NUM_THREADS": "1"}
+            lane = Lane(subprocess.Popen(self._command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            self._lanes.append(lane)
+            self._pump(lane)
+            return lane
+
+    def _hear(self, lane: Lane, message: Message) -> None:
+        self.ready = True
+        with self._lock:
+            for number, place, *drawn in message.get("rows", ()):
+                self._deaths = 0
+                work = lane.under_way[number]
+                work.left.discard(place)
+                if not work.left:
+                    del lane.under_way[number]
+                if work.call in self._calls:
+                    work.call.put(self._made(work.group.requests[place], work.group.ids, Drawn(*drawn)))
+            self._pump(lane)
+
+    def _bury(self, lane: Lane, failed: str | None) -> None:
+        """A lane has ended: its unfinished work goes to the next one, unless lanes do nothing but die."""
+        with contextlib.suppress(OSError):
+            lane.asked.close()
+        lane.process.kill()
+        status = lane.process.wait()
+        with self._lock:
+            self._lanes.remove(lane)
+            self._deaths += 1
+            self._waiting.extendleft(reversed(lane.under_way.values()))
+            if self._closing or (failed is None and self._deaths < DEATHS):
+                return
+            self.failure = self.failure or _failure(failed, status)
+            for call in self._calls:
+                call.error = call.error or self.failure
+                call.end()
+
+    def _pump(self, lane: Lane) -> None:
+        """Give a lane what it has room for, under the lock."""
+        while self._waiting and lane.room >= len(self._waiting[0].left):
+            work = self._waiting.popleft()
+            self._number += 1
+            lane.under_way[self._number] = work
+            with contextlib.suppress(OSError):  # its end tells
+                send(lane.asked, _message(self._number, work))
+
+
+def _message(number: int, work: Work) -> Message:
+    asked = [(place, work.group.requests[place]) for place in sorted(work.left)]
+    return {
+        "work": number,
+        "ids": work.group.ids,
+        "requests": [[place, str(request.seed), _fields(request)] for place, request in asked],
+    }
+
+
+def _fields(request: Request) -> list[object]:
+    sampling = request.sampling
+    return [sampling.temperature, sampling.top_p, sampling.top_k, sampling.max_tokens, sampling.stop]
+
+
+def _failure(failed: str | None, status: int) -> Exception:
+    if failed is not None:
+        return RuntimeError(f"a lane of engine embedded failed: {failed}")
+    how = f"signal {-status}" if status < 0 else f"exit status {status}"
+    return SetupError(
+        f"the processes of engine embedded died {DEATHS} times in a row, the last one of {how}.",
+        next_command="the same command again, which asks only for what is missing; threads: 1 in the profile needs none",
+    )

@@ -1,0 +1,182 @@
+"""Lanes in processes of their own: the same bits, whatever dies, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines.generate import Embedded
+from pipelines.generate.lanes.crew import DEATHS, Crew
+from storage.errors import SetupError
+from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
+from tests.tied import tied
+
+CUTS = (
+    Sampling(max_tokens=40),
+    Sampling(0.7, 0.9, 0, 30),
+    Sampling(0.0, max_tokens=11),
+    Sampling(stop=(".",), max_tokens=50),
+)
+HOST = """
+import sys, time
+from pipelines.generate import Embedded
+engine = Embedded(threads=2)
+crew = engine._crew_for(1000)
+while len(crew.pids()) < 2 or not crew.ready:
+    time.sleep(0.02)
+print(*crew.pids(), flush=True)
+time.sleep(60)
+"""
+
+
+def requests(engine: Embedded, count: int) -> list[Request]:
+    """Requests of a dozen prompts, their sampling mixed."""
+    origin = Origin(engine.engine, engine.model_digest, "curate", 3)
+    texts = [f"Tom has {n} apples and buys {n + 2} apples. How many apples does Tom have now?" for n in range(12)]
+    problems = [Problem(text, "0") for text in texts]
+    chosen = [(problems[at % 12], CUTS[at % 4], at // 12) for at in range(count)]
+    return [request_for(one, engine.render(one.prompt), cut, origin, index) for one, cut, index in chosen]
+
+
+def drawn(engine: Embedded, asked: list[Request]) -> dict[str, Completion]:
+    return {one.id: replace(one, seconds=None) for one in engine.generate(asked)}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    ended = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ended, "it never came to be"
+        time.sleep(0.01)
+
+
+def ready(engine: Embedded) -> Crew:
+    """The engine's crew, all of its lanes loaded: what is drawn from here on is drawn by them."""
+    crew = engine._crew_for(1000)
+    assert crew is not None
+    wait_for(lambda: crew.ready)
+    return crew
+
+
+def gone(pid: int) -> bool:
+    """Whether no such process runs; one that nobody has waited for yet has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Completion]:
+    """What one lane draws on the caller's thread, without a process."""
+    engine = Embedded(threads=1)
+    found = drawn(engine, requests(engine, 300))
+    assert engine._crew is None
+    assert len(found) == 300
+    return found
+
+
+@pytest.fixture
+def engine() -> Iterator[Embedded]:
+    made = Embedded(threads=2)
+    yield made
+    made.close()
+
+
+def test_processes_change_no_bit(engine: Embedded, alone: dict[str, Completion]) -> None:
+    ready(engine)
+    assert drawn(engine, requests(engine, 300)) == alone
+
+
+def test_the_caller_draws_until_the_first_lane_is_there(engine: Embedded, alone: dict[str, Completion]) -> None:
+    assert drawn(engine, requests(engine, 300)) == alone
+    assert engine._crew is not None
+
+
+def test_a_few_requests_start_no_process(engine: Embedded) -> None:
+    list(engine.generate(requests(engine, 16)))
+    assert engine._crew is None
+
+
+def test_calls_at_once_get_their_own_answers(engine: Embedded, alone: dict[str, Completion]) -> None:
+    ready(engine)
+    asked = requests(engine, 300)
+    parts, found = [asked[:100], asked[100:250], asked[250:]], [dict[str, Completion]() for _ in range(3)]
+    threads = [
+        threading.Thread(target=lambda out=out, part=part: out.update(drawn(engine, part)))
+        for out, part in zip(found, parts, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [set(out) for out in found] == [{one.completion_id for one in part} for part in parts]
+    assert {key: value for out in found for key, value in out.items()} == alone
+
+
+def test_a_killed_lane_costs_time_and_nothing_else(engine: Embedded, alone: dict[str, Completion]) -> None:
+    crew = ready(engine)
+    stream, found = engine.generate(requests(engine, 300)), list[Completion]()
+    for kills in range(3):
+        found += [next(stream) for _ in range(20)]
+        before = crew.pids()
+        os.kill(before[kills % len(before)], signal.SIGKILL)
+        wait_for(lambda before=before: len(crew.pids()) == 2 and crew.pids() != before)
+    found += stream
+    assert len(found) == 300
+    assert {one.id: replace(one, seconds=None) for one in found} == alone
+
+
+def test_lanes_that_do_nothing_but_die_are_a_setup_error(
+    engine: Embedded, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew = ready(engine)
+    monkeypatch.setattr(crew, "_command", ["false"])
+    stream = engine.generate(requests(engine, 300))
+    next(stream)
+    for pid in crew.pids():
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(SetupError, match=f"died {DEATHS} times in a row"):
+        list(stream)
+    assert drawn(engine, requests(engine, 300)) == alone, "another call starts a crew of its own"
+
+
+def test_what_a_lane_says_of_its_failure_is_raised(engine: Embedded, tmp_path: Path) -> None:
+    session, _ = engine._loaded()
+    crew = Crew(tmp_path / "nothing", session.sizes, 1, engine._completion)
+    groups, _ = engine._grouped(requests(engine, 8))
+    with pytest.raises(RuntimeError, match=r"a lane of engine embedded failed: SetupError"):
+        list(crew.collect(crew.submit(groups)))
+    crew.close()
+
+
+def test_a_caller_who_leaves_takes_his_work_with_him(engine: Embedded, alone: dict[str, Completion]) -> None:
+    crew = ready(engine)
+    stream = engine.generate(requests(engine, 300))
+    next(stream)
+    stream.close()
+    assert not crew._waiting
+    assert drawn(engine, requests(engine, 300)) == alone
+
+
+def test_closing_ends_every_process_and_thread(engine: Embedded) -> None:
+    pids = ready(engine).pids()
+    engine.close()
+    assert all(gone(pid) for pid in pids)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("embedded-")]
+    assert len(list(engine.generate(requests(engine, 4)))) == 4
+
+
+def test_no_lane_outlives_its_killed_host() -> None:
+    with subprocess.Popen(tied(sys.executable, "-c", HOST), stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdout is not None
+        pids = [int(pid) for pid in host.stdout.readline().split()]
+        assert len(pids) == 2
+        host.kill()
+    wait_for(lambda: all(gone(pid) for pid in pids))
