@@ -26,7 +26,7 @@ from storage.spending import Charge, sums_of
 from storage.workspace import Workspace
 
 Segment = tuple[SegmentKey, Sequence[Record]]
-PROGRESS_SECONDS = 0.5
+PROGRESS_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -91,6 +91,7 @@ class Committer:
                 return [self._line.inbox.get(timeout=0.5), *self._waiting()]
             except queue.Empty:
                 self._progress()
+                self._tell_drawn()
 
     def _waiting(self) -> list[Item]:
         found: list[Item] = []
@@ -130,6 +131,7 @@ class Committer:
         opened = item.open
         missing = opened.lack.missing
         self._drawer.in_flight.difference_update(missing)
+        self._drawer.arrived.pop(opened.batch.id, None)
         self._drawer.purse.committed(opened)
         if item.whole and self._spec.engine(opened.batch.arm).spooled:
             self._ws.spool(opened.batch.id).discard()
@@ -146,7 +148,7 @@ class Committer:
         self.counts.tokens += sum(record.tokens_out or 0 for record in records)
         self.counts.units += sums_of(records).units
         self._drawn += len(records)
-        self._tell("drawn", self._drawn, self._drawn - self._scope.drawn_before)
+        self._tell_drawn()
 
     def _after_judged(self, item: Judged, *, redundant: bool) -> None:
         self.counts.judged += len({(verdict.completion_id, verdict.problem_id) for verdict in item.verdicts})
@@ -156,7 +158,7 @@ class Committer:
         self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
         if not redundant:  # another command's verdicts are the ones that count: they are read when they are needed
             remember(self._spec, item.open.completions, item.open.lack.unjudged, outcomes)
-        self._tell("verified", self._judged, self._judged - self._scope.judged_before)
+        self._tell("verified", self._judged, self._judged - self._scope.judged_before, self.counts.tokens)
 
     def _close(self, opened: OpenBatch) -> None:
         self._keeper.release(opened.lease)
@@ -173,16 +175,23 @@ class Committer:
         found = {pair: accepted(policy, chain, verdicts) for pair, verdicts in said.items()}
         return {pair: verdict.outcome for pair, verdict in found.items() if verdict is not None}
 
-    def _tell(self, kind: EventKind, done: int, here: int) -> None:
-        scope, counts, seconds = self._scope, self.counts, self._clock.seconds
-        self._spec.tell(Event(kind, scope.round, done, scope.planned, counts.tokens, seconds, here, counts.correct))
+    def _tell_drawn(self) -> None:
+        """What is committed and what has come of the open batches: a batch may take a slow engine minutes."""
+        open_batches = list(self._drawer.arrived.values())
+        done = self._drawn + sum(arrived.rows for arrived in open_batches)
+        tokens = self.counts.tokens + sum(arrived.tokens for arrived in open_batches)
+        self._tell("drawn", done, done - self._scope.drawn_before, tokens)
+
+    def _tell(self, kind: EventKind, done: int, here: int, tokens: int) -> None:
+        scope, seconds = self._scope, self._clock.seconds
+        self._spec.tell(Event(kind, scope.round, done, scope.planned, tokens, seconds, here, self.counts.correct))
 
     def _progress(self) -> None:
         if self._clock.seconds - self._last_progress >= PROGRESS_SECONDS:
             self.report()
 
     def report(self) -> None:
-        """Rows for whoever watches the run, at most two a second, as each is a transaction.
+        """Rows for whoever watches the run, at most once a second, as each is a transaction.
 
         Tokens and seconds go on from what earlier rounds and earlier commands of this run reported.
         """

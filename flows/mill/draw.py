@@ -9,6 +9,8 @@ batches of them. A failure half-way hands on what was drawn before it is raised.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -33,14 +35,28 @@ from storage.workspace import Workspace
 Groups = Callable[[Sequence[Request], Callable[[Sequence[Attempt]], None]], Iterator[Sequence[Completion]]]
 
 
+@dataclass(slots=True)
+class Arrived:
+    """What has come of a batch that is not committed yet: news for who watches, durable or not."""
+
+    rows: int = 0
+    tokens: int = 0
+
+    def add(self, completion: Completion) -> None:
+        """Count one."""
+        self.rows += 1
+        self.tokens += completion.tokens_out or 0
+
+
 class Drawer:
-    """Draws the batches of one round, one after another."""
+    """Draws the batches of one round. `arrived`: counts by batch id, until the committer takes them away."""
 
     def __init__(self, ws: Workspace, spec: MillSpec, line: Line, keeper: Keeper) -> None:
         self._ws, self._spec, self._line, self._keeper = ws, spec, line, keeper
         self.purse = Purse(ws, spec, line)
         self._texts = Texts(ws, ())
         self.in_flight: set[str] = set()
+        self.arrived: dict[str, Arrived] = {}
         self._shared: frozenset[str] = frozenset()
         self._asked: set[str] = set()
         self._opening = threading.Lock()
@@ -80,11 +96,12 @@ class Drawer:
                 do()
 
     def _lanes(self, todo: Sequence[tuple[Batch, Look]]) -> int:
-        """How many batches are drawn side by side: those of engines that are spooled; others draw one after another."""
+        """How many batches are drawn side by side: as many as the most capable engine takes at once."""
         if self._spec.generator is None:
             return 1
         engines = [self._spec.engine(arm) for arm in sorted({batch.arm for batch, look in todo if look.draws})]
-        return min(self._line.limits.lanes, len(todo)) if any(engine.spooled for engine in engines) else 1
+        most = max((self._line.limits.lanes if engine.spooled else calls_of(engine) for engine in engines), default=1)
+        return min(most, len(todo))
 
     def _lane(self, waiting: deque[tuple[Batch, Look | None]]) -> None:
         """One batch after another until none is left."""
@@ -174,7 +191,7 @@ class Drawer:
             if engine.spooled:
                 self._draw_spooled(engine, opened, requests)
             else:
-                with self._in_process:  # beside the lanes of another arm's server
+                with self._in_process if calls_of(engine) == 1 else nullcontext():
                     for part in self.purse.parts(opened, requests):
                         self._draw_all(engine, opened, part)
         except BaseException:
@@ -221,12 +238,13 @@ class Drawer:
     def _draw_groups(self, groups: Groups, opened: OpenBatch, requests: Sequence[Request], spool: Spool) -> None:
         """Each group of replies in one write; the engine sends no more than it may lose until it is asked for the next."""
         wanted = {request.completion_id: request for request in requests}
-        hearing = Hearing(self._ws, self._spec.run, opened.batch.id)
+        hearing, arrived = Hearing(self._ws, self._spec.run, opened.batch.id), self._arrived(opened)
         try:
             for group in groups(requests, hearing):
                 for completion in group:
                     _check_answers(wanted.pop(completion.id, None), completion)
                     opened.completions[completion.id] = completion
+                    arrived.add(completion)
                 self._save(spool, group)
                 hearing.write()
                 if self._line.stopping:
@@ -247,14 +265,23 @@ class Drawer:
     def _draw_all(
         self, engine: Generator, opened: OpenBatch, requests: Sequence[Request], writer: SpoolWriter | None = None
     ) -> None:
-        wanted = {request.completion_id: request for request in requests}
+        wanted, arrived = {request.completion_id: request for request in requests}, self._arrived(opened)
         for completion in engine.generate(requests) if requests else ():
             _check_answers(wanted.pop(completion.id, None), completion)
             opened.completions[completion.id] = completion
+            arrived.add(completion)
             if writer is not None:
                 writer.add(completion)
             self._line.check()
         _check_all_answered(engine, opened, requests)
+
+    def _arrived(self, opened: OpenBatch) -> Arrived:
+        return self.arrived.setdefault(opened.batch.id, Arrived())
+
+
+def calls_of(engine: Generator) -> int:
+    """How many calls of `generate` an engine in this process takes at once; one that does not say so takes one."""
+    return int(getattr(engine, "calls", 1))
 
 
 def completions_key(spec: MillSpec, arm: str, ids: Sequence[str]) -> SegmentKey:

@@ -38,7 +38,7 @@ def merged(generate: Generate, arm: Arm) -> Generate:
     for key in _OF_THE_RUN:
         if changed.get(key, getattr(generate, key)) != getattr(generate, key):
             raise SetupError(f"arm {arm.name!r}: {key!r} belongs to generate, for the whole recipe.")
-    base = generate.model_dump()
+    base = generate.model_dump(exclude=set() if "batch_size" in generate.model_fields_set else {"batch_size"})
     if changed.get("engine", generate.engine) != generate.engine:
         base["options"] = {}
         if "model" not in changed:

@@ -54,6 +54,18 @@ class Problems(Part):
         return self
 
 
+BATCH_TOKENS = 262_144
+FEWEST, MOST = 256, 1024
+
+
+def rows_a_batch(max_tokens: int) -> int:
+    """The size of a batch where the recipe gives none: a quarter of a million tokens at most, 256 to 1,024 completions.
+
+    A batch costs two commits whatever its size, and its texts are in memory until it is judged.
+    """
+    return min(MOST, max(FEWEST, BATCH_TOKENS // max(1, max_tokens)))
+
+
 class Generate(Part):
     """How completions are drawn; engine `imported` draws nothing and uses the rollouts imported before.
 
@@ -68,7 +80,7 @@ class Generate(Part):
     top_k: int = Field(default=0, ge=0)
     max_tokens: int = Field(default=256, ge=1)
     stop: tuple[str, ...] = ()
-    batch_size: int = Field(default=256, ge=1)
+    batch_size: int = Field(default_factory=lambda given: rows_a_batch(given.get("max_tokens", 256)), ge=1)
     imports: tuple[str, ...] = ()
     redraw: int = Field(default=0, ge=0)
     options: dict[str, Any] = {}

@@ -109,8 +109,18 @@ def test_the_hash_of_a_fixed_recipe_stays_what_it_is() -> None:
     )
     assert (
         resolve_recipe(recipe, base=Path()).recipe_hash
-        == "4b9699d314a480fec13d87e75c0f33f8953a5b177f253e6ed56e4abf359b3f94"
+        == "cc7158aa51c36e8bc95087a5502794dfac0df3cdda3d6fa721ffacba17f49251"
     )
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "rows"), [(1, 1024), (256, 1024), (512, 512), (700, 374), (1024, 256), (32_768, 256)]
+)
+def test_a_batch_without_a_size_holds_some_quarter_of_a_million_tokens(tmp_path: Path, max_tokens: int, rows: int) -> None:
+    path = write(tmp_path, MINIMAL)
+    assert load_recipe(path, sets=[f"generate.max_tokens={max_tokens}"]).recipe.generate.batch_size == rows
+    sets = [f"generate.max_tokens={max_tokens}", "generate.batch_size=7"]
+    assert load_recipe(path, sets=sets).recipe.generate.batch_size == 7
 
 
 def test_overrides_are_part_of_the_recipe(tmp_path: Path) -> None:
