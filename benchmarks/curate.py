@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.timing import Speed, timed
 from flows.mill import MillSpec, decide, run_all
+from flows.recipe.schema import rows_a_batch
 from pipelines.budget import Fixed
 from pipelines.generate import Embedded
 from pipelines.select import Quota
@@ -38,10 +39,10 @@ AIM = 0.95
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", type=int, default=128)
+    parser.add_argument("--problems", type=int, default=512)
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=rows_a_batch(SAMPLING.max_tokens))
     options = parser.parse_args()
     engine = Embedded()
     engine.fingerprint()

@@ -4,7 +4,7 @@
     python benchmarks/http_engine.py --kill              # 1,000 rows at 0.25 s a reply, killed near 500, started again
 
 bare: aiohttp, 64 in flight, replies parsed and dropped. engine: the engine `openai` with every reply in a spool, fsynced,
-in batches of 256, two side by side. mill: that and plan, segments, verifier `number`, verdicts; also in batches of 1,024,
+two batches side by side. mill: that and plan, segments, verifier `number`, verdicts, in batches of the usual size and of 256,
 as against such a server what a batch costs besides its rows counts. Peers run in environments of their own, as their pins
 agree with nobody's; `make bench-http` builds both and runs this. ROLLMILL_CURATOR and ROLLMILL_DESIGNER name other Pythons
 that have them. Each peer's first run of 2,000 rows (Data Designer: 500) counts: later ones would read its cache.
@@ -33,6 +33,7 @@ import aiohttp
 from flows.mill import Limits, MillSpec, plan_round, run_all
 from flows.mill.batches import Batch, batches_of
 from flows.mill.plan import request_of
+from flows.recipe.schema import rows_a_batch
 from pipelines.budget import Fixed
 from pipelines.generate import OpenAI
 from pipelines.generate.http.settings import HttpSettings, Server
@@ -43,7 +44,8 @@ from storage.workspace import Workspace
 
 PEERS = Path(__file__).resolve().parent / "peers"
 SAMPLES, LANES, TURNS = 8, 2, 3
-BATCHES = (256, 1024)  # of the mill; a recipe's default, and one for a server as fast as this
+SAMPLING = Sampling(max_tokens=64)
+BATCHES = (rows_a_batch(SAMPLING.max_tokens), 256)  # a recipe's default, and what larger texts have
 PEER_ROWS = {"curator": 2000, "designer": 500}
 
 
@@ -66,15 +68,15 @@ def main() -> None:
 def rates(rows: int, in_flight: int) -> dict[str, object]:
     """Rows per second of each client, each against a fresh server, the best of three turns as machines are shared."""
     rows -= rows % SAMPLES
-    large = f"mill, batch {BATCHES[1]}"
-    clients = {"bare": bare, "engine": engine, "mill": mill, large: partial(mill, batch=BATCHES[1])}
+    small = f"mill, batch {BATCHES[1]}"
+    clients = {"bare": bare, "engine": engine, "mill": mill, small: partial(mill, batch=BATCHES[1])}
     turns = [{name: timed(client, rows, in_flight) for name, client in clients.items()} for _ in range(TURNS)]
     rate = {name: rows / min(turn[name] for turn in turns) for name in clients}
     theirs = {name: best for name, size in PEER_ROWS.items() if (best := max(peer(name, size) for _ in range(TURNS)))}
     found = {name: round(value, 1) for name, value in {**rate, **theirs}.items()}
     ratios = {
         f"{ours}_to_{other}": round(rate[ours] / value, 3)
-        for ours in ("engine", "mill", large)
+        for ours in ("engine", "mill", small)
         for other, value in {"bare": rate["bare"], **theirs}.items()
     }
     return {"rows": rows, "in_flight": in_flight, "rows_per_second": found, "ratios": ratios}
@@ -164,7 +166,7 @@ def opened(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATC
         verifiers=(VERIFIERS["number"],),
         budget=Fixed(initial=SAMPLES),
         selector=Quota(),
-        sampling=Sampling(max_tokens=64),
+        sampling=SAMPLING,
         batch_size=batch,
         limits=Limits(lanes=LANES, uncommitted=LANES + 1, unjudged=LANES + 3),
     )

@@ -53,11 +53,11 @@ class Call:
 
     # The engine's side.
 
-    def put(self, completion: Completion) -> None:
-        """A reply has come."""
+    def put(self, *completions: Completion) -> None:
+        """Replies have come; several at once wake the caller once."""
         with self._changed:
-            self._arrived.append(completion)
-            self.left -= 1
+            self._arrived += completions
+            self.left -= len(completions)
             if self.left == 0:
                 self._over = True
             self._changed.notify()

@@ -144,6 +144,7 @@ class Crew:
 
     def _hear(self, lane: Lane, message: Message) -> None:
         self.ready = True
+        made: dict[Call, list[Completion]] = {}
         with self._lock:
             for number, place, *drawn in message.get("rows", ()):
                 self._deaths = 0
@@ -151,9 +152,10 @@ class Crew:
                 work.left.discard(place)
                 if not work.left:
                     del lane.under_way[number]
-                if work.call in self._calls:
-                    work.call.put(self._made(work.group.requests[place], work.group.ids, Drawn(*drawn)))
+                made.setdefault(work.call, []).append(self._made(work.group.requests[place], work.group.ids, Drawn(*drawn)))
             self._pump(lane)
+        for call, completions in made.items():
+            call.put(*completions)
 
     def _bury(self, lane: Lane, failed: str | None) -> None:
         """A lane has ended: its unfinished work goes to the next one, unless lanes do nothing but die."""
