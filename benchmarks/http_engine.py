@@ -4,10 +4,10 @@
     python benchmarks/http_engine.py --kill              # 1,000 rows at 0.25 s a reply, killed near 500, started again
 
 bare: aiohttp, 64 in flight, replies parsed and dropped. engine: the engine `openai` with every reply in a spool, fsynced,
-two batches side by side. mill: that and plan, segments, verifier `number`, verdicts, in batches of the usual size and of 256,
-as against such a server what a batch costs besides its rows counts. Peers run in environments of their own, as their pins
-agree with nobody's; `make bench-http` builds both and runs this. ROLLMILL_CURATOR and ROLLMILL_DESIGNER name other Pythons
-that have them. Each peer's first run of 2,000 rows (Data Designer: 500) counts: later ones would read its cache.
+two batches side by side. mill: that and plan, segments, verifier `number`, verdicts, in batches of the usual size and in
+batches of 256: against such a server what a batch costs besides its rows counts. Peers run in environments of their own, as
+their pins agree with nobody's; `make bench-http` builds both and runs this. ROLLMILL_CURATOR and ROLLMILL_DESIGNER name
+other Pythons that have them. Each peer's first run of 2,000 rows (Data Designer: 500) counts: later ones read its cache.
 """
 
 import argparse

@@ -7,8 +7,8 @@ its completions would be reused, and a forecast of what is known already would s
 from typing import TYPE_CHECKING, Any
 
 from flows.identity import resolved_parts
-from pipelines.budget.forecast import Observed
 from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.worlds import Observed
 from pipelines.select.distinct import key_of_completion
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.evidence import evidence_of, past_runs, tokens_per_second
-from flows.pilot import Pilot, run_pilot, subject_of
-from pipelines.budget.forecast import Asked, Ended, Observed, Question, forecast, totals_of
+from flows.pilot import Pilot, run_pilots, subject_of
+from pipelines.budget.forecast import Asked, Ended, Question, forecast, totals_of
+from pipelines.budget.worlds import Observed
 from pipelines.stats.forecast_score import Predicted, scored
 from storage.errors import SetupError
 
@@ -37,33 +38,45 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a forecast rests on. `rate`: tokens out per second; `tokens_in`: of observed problems' prompts."""
+    """What a forecast rests on, by arm; "" where the recipe has none.
+
+    `rates`: tokens out per second, of the arms where they are known; `tokens_in`: of observed problems' prompts.
+    """
 
     source: str
     runs: tuple[str, ...]
-    observed: Sequence[Observed]
-    rate: float | None
-    tokens_in: Mapping[str, int]
+    observed: Mapping[str, Sequence[Observed]]
+    rates: Mapping[str, float]
+    tokens_in: Mapping[str, Mapping[str, int]]
     spent: int = 0
 
 
 def plan_run(opened: "Session", wish: Wish) -> "Forecast":
     """Forecast the run of this session's recipe and keep it in the ledger."""
     spec = opened.spec_without_run()
-    _check(opened, spec)
+    _check(spec)
     found = _evidence(opened, spec, wish)
     prices = opened.profile.prices
     units = None if prices is None else prices.exact().units
     asked = _asked(spec, found)
-    question = Question(spec.budget, asked, kept_rule(spec.selector), units, wish.simulations, opened.loaded.recipe.seed)
-    quantities = {name: asdict(one) for name, one in forecast(question, found.observed).items()}
-    if found.rate is not None:
-        quantities["seconds"] = {name: value / found.rate for name, value in quantities["tokens_out"].items()}
+    question = Question(
+        spec.budget,
+        asked,
+        kept_rule(spec.selector),
+        units,
+        wish.simulations,
+        opened.loaded.recipe.seed,
+        [arm.name for arm in spec.arms],
+        found.rates,
+    )
+    observed = found.observed if spec.arms else found.observed[""]
+    quantities = {name: asdict(one) for name, one in forecast(question, observed).items()}
     row = {
         "quantities": quantities,
         "evidence": _told(found),
         "simulations": wish.simulations,
-        "rate": found.rate,
+        "rate": found.rates.get(""),
+        "rates": dict(found.rates) if spec.arms else {},
         "currency": None if prices is None else prices.currency,
         "budget": spec.budget.name,
         "problems": dict(sorted(Counter(str(one.subject.level) for one in asked).items())),
@@ -152,32 +165,29 @@ def actual_totals(opened: "Session") -> dict[str, float]:
     return {**found, "seconds": drawing.seconds} if drawing is not None and whole else found
 
 
-def _check(opened: "Session", spec: "MillSpec") -> None:
+def _check(spec: "MillSpec") -> None:
     if spec.generator is None:
         raise SetupError(
             "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
         )
-    if spec.arms:
-        levels = len({problem.level for problem in spec.problems})
-        few = min(len(spec.problems), PILOT_PER_LEVEL * levels)
-        small = f"--set name={opened.loaded.recipe.name}-small --set problems.count={few}"
-        raise SetupError(
-            "a recipe with arms is not forecast: no pilot of an arm shows how the problems that another leaves over fare. "
-            "A run of few problems does, and the whole run takes over what it drew.",
-            next_command=f"{opened.job.command} {small}, then rollmill runs cost --by level "
-            "(--max-tokens and --max-cost bound a run)",
-        )
 
 
 def _evidence(opened: "Session", spec: "MillSpec", wish: Wish) -> Evidence:
-    if wish.pilot is None:
+    if wish.pilot is None and not spec.arms:
         past = _past(opened, spec)
         if past is not None:
             return past
     levels = len({problem.level for problem in spec.problems})
     count = min(len(spec.problems), wish.pilot or PILOT_PER_LEVEL * levels)
-    pilot: Pilot = run_pilot(opened, spec, count, wish.draws)
-    return Evidence("pilot", (pilot.run,), pilot.observed, pilot.rate, pilot.tokens_in, pilot.tokens)
+    pilots: dict[str, Pilot] = run_pilots(opened, spec, count, wish.draws)
+    return Evidence(
+        "pilot",
+        tuple(pilot.run for pilot in pilots.values()),
+        {arm: pilot.observed for arm, pilot in pilots.items()},
+        {arm: pilot.rate for arm, pilot in pilots.items() if pilot.rate is not None},
+        {arm: pilot.tokens_in for arm, pilot in pilots.items()},
+        sum(pilot.tokens for pilot in pilots.values()),
+    )
 
 
 def _past(opened: "Session", spec: "MillSpec") -> Evidence | None:
@@ -192,24 +202,30 @@ def _past(opened: "Session", spec: "MillSpec") -> Evidence | None:
     if len(observed) < LEAST_PROBLEMS or not levels <= {one.subject.level for one in observed.values()}:
         return None
     rate = next((speed for run in used if (speed := tokens_per_second(opened, run)) is not None), None)
-    return Evidence("past runs", tuple(used), list(observed.values()), rate, {})
+    rates = {} if rate is None else {"": rate}
+    return Evidence("past runs", tuple(used), {"": list(observed.values())}, rates, {"": {}})
 
 
 def _asked(spec: "MillSpec", found: Evidence) -> list[Asked]:
-    """The problems with the tokens of their prompts: counted, or by their bytes as those of the observed ones."""
-    engine = spec.engine()
-    rendered = {problem.id: engine.render(problem.prompt) for problem in spec.problems}
+    """The problems with the tokens of their prompts on every arm."""
+    sizes = {arm: _sizes(spec, arm, known) for arm, known in found.tokens_in.items()}
+    return [Asked(subject_of(problem), {arm: size[problem.id] for arm, size in sizes.items()}) for problem in spec.problems]
+
+
+def _sizes(spec: "MillSpec", arm: str, known: Mapping[str, int]) -> dict[str, int]:
+    """The tokens of each problem's prompt: counted, or by their bytes as those of the observed ones."""
+    engine, way = spec.engine(arm), spec.way(arm)
+    rendered = {problem.id: engine.render(way.asked(problem.prompt)) for problem in spec.problems}
     count: Callable[[str], int] | None = getattr(engine, "prompt_tokens", None)
     if count is not None:
-        sizes = {key: count(text) for key, text in rendered.items()}
-    else:
-        known = {key: tokens for key, tokens in found.tokens_in.items() if key in rendered and tokens}
-        per_byte = sum(known.values()) / max(1, sum(len(rendered[key].encode()) for key in known)) if known else 0.25
-        sizes = {key: round(len(text.encode()) * per_byte) for key, text in rendered.items()} | known
-    return [Asked(subject_of(problem), sizes[problem.id]) for problem in spec.problems]
+        return {key: count(text) for key, text in rendered.items()}
+    seen = {key: tokens for key, tokens in known.items() if key in rendered and tokens}
+    per_byte = sum(seen.values()) / max(1, sum(len(rendered[key].encode()) for key in seen)) if seen else 0.25
+    return {key: round(len(text.encode()) * per_byte) for key, text in rendered.items()} | seen
 
 
 def _told(found: Evidence) -> dict[str, Any]:
-    samples = sum(len(one.samples) for one in found.observed)
-    told = {"source": found.source, "runs": list(found.runs), "problems": len(found.observed), "samples": samples}
+    every = list(found.observed.values())
+    samples = sum(len(one.samples) for members in every for one in members)
+    told = {"source": found.source, "runs": list(found.runs), "problems": len(every[0]), "samples": samples}
     return {**told, "tokens_spent": found.spent}

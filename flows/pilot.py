@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.identity import resolved_parts
 from pipelines.budget import Fixed
-from pipelines.budget.forecast import Observed
 from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.worlds import Observed
+from pipelines.protocols import RoundPlan, Tally
 from pipelines.select.distinct import key_of_completion
 from storage.errors import FoundWanting
 from storage.ids import digest128
@@ -21,6 +22,7 @@ from storage.records import Problem, Rollout
 
 if TYPE_CHECKING:
     from flows.mill import MillSpec
+    from flows.mill.arms import Arm
     from flows.session import Session
 
 T = TypeVar("T")
@@ -46,12 +48,16 @@ def chosen(problems: Sequence[Problem], count: int) -> list[Problem]:
     return list(_in_turn(by_level))[:count]
 
 
-def run_pilot(opened: "Session", spec: "MillSpec", count: int, draws: int) -> Pilot:
-    """Draw and judge `draws` completions of each of `count` problems; what a former pilot drew is not drawn again."""
+def run_pilots(opened: "Session", spec: "MillSpec", count: int, draws: int) -> dict[str, Pilot]:
+    """A pilot on each arm, of the same problems; one, named "", where the recipe has no arms."""
+    return {arm.name: _run_pilot(opened, pilot_spec(opened, spec, arm, (count, draws))) for arm in spec.ways()}
+
+
+def _run_pilot(opened: "Session", pilot: "MillSpec") -> Pilot:
+    """Draw and judge what a former pilot did not."""
     from flows.mill import run_all
     from flows.mill.gather import rollouts_by_problem
 
-    pilot = pilot_spec(opened, spec, count, draws)
     began = time.monotonic()
     results = run_all(opened.workspace, pilot)
     seconds = time.monotonic() - began
@@ -62,9 +68,8 @@ def run_pilot(opened: "Session", spec: "MillSpec", count: int, draws: int) -> Pi
     rows = [row for plan in opened.workspace.runs.plans(pilot.run) for row in plan]
     rollouts = dict(rollouts_by_problem(opened.workspace, pilot, rows))
     tokens = sum(result.tokens for result in results)
-    opened.workspace.runs.finish(
-        pilot.run, "done", {"pilot": {"problems": count, "draws": draws}, "next": "rollmill plan RECIPE"}
-    )
+    size = {"problems": len(pilot.problems), "draws": len(rows) // len(pilot.problems)}
+    opened.workspace.runs.finish(pilot.run, "done", {"pilot": size, "next": "rollmill plan RECIPE"})
     return Pilot(
         pilot.run,
         [observed(subject_of(members[0].problem), members) for members in rollouts.values()],
@@ -75,26 +80,58 @@ def run_pilot(opened: "Session", spec: "MillSpec", count: int, draws: int) -> Pi
     )
 
 
-def pilot_spec(opened: "Session", spec: "MillSpec", count: int, draws: int) -> "MillSpec":
-    """The mill's specification of a pilot, its run opened in the ledger."""
+@dataclass(frozen=True, slots=True)
+class OnArm:
+    """The budget `fixed` on one arm: as many draws of every problem."""
+
+    arm: str
+    initial: int
+    name = Fixed.name
+    version = Fixed.version
+
+    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:
+        """What `fixed` plans, for this arm."""
+        plan = Fixed(initial=self.initial).plan(round_index, tallies)
+        return replace(plan, draws=tuple(replace(draw, arm=self.arm) for draw in plan.draws))
+
+
+def pilot_spec(opened: "Session", spec: "MillSpec", arm: "Arm", size: tuple[int, int]) -> "MillSpec":
+    """The mill's specification of a pilot on an arm, its run opened in the ledger; `size`: problems, and draws of each."""
+    count, draws = size
     problems = chosen(spec.problems, count)
     parts = resolved_parts(opened, spec)
-    identity = digest128([[one.id for one in problems], draws, opened.loaded.recipe_hash, parts])
+    named = [arm.name] if arm.name else []
+    identity = digest128([[one.id for one in problems], draws, opened.loaded.recipe_hash, parts, *named])
     run = f"{opened.loaded.recipe.name}-pilot-{identity[:8]}"
     recipe = {**opened.loaded.canonical(), "resolved": parts, "job": opened.job.data(), "pilot": {"draws": draws}}
     opened.workspace.runs.open(run, name=run, recipe=recipe, recipe_hash=opened.loaded.recipe_hash)
     fresh: dict[str, Any] = {"plans": [], "outcomes": {}, "solution_keys": {}, "tokens": {}, "answer_keys": {}}
     return replace(
-        spec, run=run, problems=problems, budget=Fixed(initial=draws), stream="pilot", _problems_by_id=None, **fresh
+        spec,
+        run=run,
+        problems=problems,
+        arms=[arm] if arm.name else (),
+        budget=OnArm(arm.name, draws),
+        stream="pilot",
+        _problems_by_id=None,
+        _ways=None,
+        **fresh,
     )
 
 
 def observed(subject: Subject, rollouts: Iterable[Rollout]) -> Observed:
     """Rollouts of a problem as evidence."""
+    from flows.mill.arm_tallies import answer_key
+
     return Observed(
         subject,
         [
-            Sample(one.verdict.outcome, key_of_completion(one.completion), one.completion.tokens_out or 0)
+            Sample(
+                one.verdict.outcome,
+                key_of_completion(one.completion),
+                one.completion.tokens_out or 0,
+                answer_key(one.verdict),
+            )
             for one in rollouts
         ],
     )

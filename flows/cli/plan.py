@@ -45,7 +45,8 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     """Forecast a recipe's completions, tokens, time, money and difficulty by level, with intervals, and keep the forecast.
 
     It rests on past runs of the same model and sampling on other problems, or on a pilot: a few completions in a stream of
-    their own, which are kept, shown by runs list, and never mixed with the run's. The run that follows scores it.
+    their own, which are kept, shown by runs list, and never mixed with the run's. The run that follows scores it. With arms
+    there is a pilot on each, of the same problems.
 
     Example: rollmill plan recipes/arithmetic.yaml --pilot 64
     """
@@ -87,9 +88,10 @@ def forecast_text(made: "Forecast") -> str:
         "",
         "Pass rates are of the first completions of each problem; met, capped and hopeless are shares of problems.",
     ]
-    if row["rate"] is not None:
-        speed = f"the {row['rate']:,.0f} tokens out a second of the {told['source']}"
-        lines.append(f"Seconds are at {speed}; their interval is that of the tokens.")
+    rates = row.get("rates") or ({} if row["rate"] is None else {"": row["rate"]})
+    if "seconds" in found:
+        speed = ", ".join(f"{rate:,.0f} tokens out a second" + (f" of {arm}" if arm else "") for arm, rate in rates.items())
+        lines.append(f"Seconds are at the {speed} in the {told['source']}; their interval is that of the tokens.")
     return "\n".join(lines)
 
 
@@ -139,11 +141,12 @@ def _preview(job: Any, wish: Any, *, json: bool) -> None:
     with read_session(job) as opened:
         made = preview_problems(opened.workspace, opened.loaded)
         levels = len({problem.level for problem in made.problems})
+        arms = max(1, len(opened.loaded.arms))
     count = min(len(made.problems), wish.pilot or PILOT_PER_LEVEL * levels)
-    row = {"problems": len(made.problems), "pilot_problems": count, "pilot_completions": count * wish.draws}
+    row = {"problems": len(made.problems), "pilot_problems": count, "pilot_completions": count * wish.draws * arms}
     if json:
         return as_json(row)
-    always = "" if wish.pilot else ", unless past runs on other problems tell enough"
+    always = "" if wish.pilot or arms > 1 else ", unless past runs on other problems tell enough"
     what = f"{row['pilot_completions']:,} completions on {count} of {row['problems']:,} problems"
     return line(
         f"Would draw a pilot of {what}{always}, then simulate the budget {wish.simulations} times. Nothing was written. "

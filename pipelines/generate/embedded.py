@@ -26,7 +26,7 @@ from storage.records import Completion, Prompt, Request, Sampling
 
 SHIPPED = "models/rollmill-tiny"
 GROUP = 8
-CREW_FROM = 128  # requests in one call: fewer are drawn before a process has loaded the model
+CREW_FROM = 128  # requests since the engine was made: fewer are drawn before a process has loaded the model
 MAX_THREADS = 16
 
 
@@ -46,6 +46,7 @@ class Embedded:
         self._vocabulary: Vocabulary | None = None
         self._session: Session | None = None
         self._crew: Crew | None = None
+        self._asked = 0
         self._loading = threading.Lock()
 
     @property
@@ -82,7 +83,7 @@ class Embedded:
             check_sampling(sampling)
         groups, too_long = self._grouped(requests)
         yield from too_long
-        yield from self._drawn(groups, self._crew_for(sum(len(group.requests) for group in groups)))
+        yield from self._drawn(groups, self._crew_for(groups))
 
     def close(self) -> None:
         """Drop the session and end the lanes; a later call loads them again."""
@@ -119,14 +120,17 @@ class Embedded:
         if crew is not None and handed:
             yield from crew.collect(handed[0])
 
-    def _crew_for(self, requests: int) -> Crew | None:
-        """The lanes in processes of their own, started where there is enough for them to do."""
+    def _crew_for(self, groups: Sequence[Group]) -> Crew | None:
+        """The lanes in processes of their own, started where there is enough for them to do; none for a single group."""
         session, _ = self._loaded()
+        if self._threads == 1 or len(groups) < 2:
+            return None
         with self._loading:
+            self._asked += sum(len(group.requests) for group in groups)
             if self._crew is not None and self._crew.failure is not None:
                 self._crew.close()
                 self._crew = None
-            if self._crew is None and self._threads > 1 and requests >= CREW_FROM:
+            if self._crew is None and self._asked >= CREW_FROM:
                 self._crew = Crew(self._files.folder, session.sizes, self._threads, self._completion)
                 weakref.finalize(self, self._crew.close)
             return self._crew

@@ -5,6 +5,7 @@ request `[place, seed, sampling]`; an answer is `{"rows"}`, each row `[work, pla
 so none outlives its host; Ctrl-C is the host's to act on. Knows no completions and no other lane.
 """
 
+import contextlib
 import os
 import queue
 import signal
@@ -95,7 +96,9 @@ def main(folder: str, sizes: str) -> None:
     except BrokenPipeError:
         pass
     except Exception as error:
-        send(replies, {"failed": f"{type(error).__name__}: {error}"[:500]})
+        with contextlib.suppress(OSError):
+            send(replies, {"failed": f"{type(error).__name__}: {error}"[:500]})
+    os._exit(0)  # the thread that listens holds standard input, which an orderly end would wait for
 
 
 def serve(session: Session, vocabulary: Vocabulary, requests: BinaryIO, replies: BinaryIO) -> None:

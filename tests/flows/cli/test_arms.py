@@ -134,16 +134,19 @@ def test_the_shipped_model_is_asked_in_two_ways(tmp_path: Path, rollmill: Run, m
     assert rollmill("dataset", "verify", "routed").status == 0
 
 
-def test_a_plan_is_refused_and_names_a_small_run_that_the_whole_one_takes_over(toy: Path, rollmill: Run) -> None:
+def test_a_plan_draws_a_pilot_on_every_arm_and_the_run_scores_it(toy: Path, rollmill: Run) -> None:
     (toy / "routed.yaml").write_text(ROUTED.replace("count: 12", "count: 30", 1))
-    said = rollmill("plan", "routed.yaml")
-    assert said.status == 2
-    assert "a recipe with arms is not forecast" in said.err
-    small = "rollmill curate routed.yaml --set name=routed-small --set problems.count=24"
-    assert f"Next: {small}, then rollmill runs cost --by level" in said.err
-    few = rollmill(*small.split()[1:], "--direct", "--json")
-    assert few.status == 0, few.err
-    drawn = json.loads(few.out)["spent"]["drawn"]
-    whole = json.loads(rollmill("curate", "routed.yaml", "--direct", "--json").out)
-    assert 0.95 * drawn <= whole["spent"]["reused"] <= drawn  # what more problems teach the router moves a few
-    assert whole["funnel"]["drawn"] == whole["spent"]["reused"] + whole["spent"]["drawn"]
+    said = rollmill("plan", "routed.yaml", "--dry-run", "--json")
+    assert json.loads(said.out)["pilot_completions"] == 2 * 8 * json.loads(said.out)["pilot_problems"]
+    made = json.loads(rollmill("plan", "routed.yaml", "--json").out)
+    assert (made["source"], made["budget"], len(made["evidence"]["runs"])) == ("pilot", "router", 2)
+    assert made["evidence"]["samples"] == 2 * 8 * made["evidence"]["problems"]
+    assert set(made["rates"]) == {"weak", "strong"}
+    shown = rollmill("plan", "routed.yaml")
+    assert "tokens out a second" not in shown.out, "nothing was drawn the second time, so no speed is known"
+    outcome = json.loads(rollmill("curate", "routed.yaml", "--direct", "--json").out)
+    scored = outcome["forecast"]
+    assert scored["source"] == "pilot"
+    assert scored["totals"]["draws"]["actual"] == outcome["funnel"]["drawn"]
+    assert scored["inside95"] >= 0.7 * scored["n"]
+    assert outcome["funnel"]["reused"] == 0, "a pilot's stream is its own"

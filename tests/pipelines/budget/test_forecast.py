@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pipelines.budget import BUDGETS, DarsUniform, Fixed
-from pipelines.budget.forecast import Asked, Observed, Question, Worlds, forecast, simulated, totals_of
+from pipelines.budget.forecast import Asked, Question, forecast, simulated, totals_of
 from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.worlds import Observed, Worlds
 from pipelines.protocols import Draw, RoundPlan, Stop, Tally
 
 RIGHT, WRONG = "correct", "incorrect"
@@ -29,7 +30,7 @@ def answers(rng: np.random.Generator, rate: float, draws: int) -> list[Sample]:
 
 
 def question(some: Sequence[Subject], budget: object, **more: object) -> Question:
-    return Question(budget, [Asked(one, 10) for one in some], **({"simulations": 30} | more))  # type: ignore[arg-type]
+    return Question(budget, [Asked(one, {"": 10}) for one in some], **({"simulations": 30} | more))  # type: ignore[arg-type]
 
 
 def test_a_fixed_budget_is_forecast_exactly_in_what_chance_does_not_touch() -> None:
@@ -68,7 +69,7 @@ def test_the_same_seed_gives_the_same_forecast() -> None:
 @pytest.mark.parametrize("name", sorted(BUDGETS))
 def test_every_budget_of_the_registry_can_be_forecast(name: str) -> None:
     if name == "router":
-        return  # it needs arms, which a forecast refuses
+        return  # it needs arms: test_joint_worlds.py
     some = subjects(6)
     evidence = observe(np.random.default_rng(0), some, dict.fromkeys((one.problem_id for one in some), 0.5), 4)
     found = forecast(question(some, BUDGETS[name](), simulations=3), evidence)
@@ -103,7 +104,7 @@ def test_undecided_answers_are_expected_as_often_as_they_came() -> None:
     some = subjects(10, levels=1)
     evidence = [Observed(one, [Sample("undecided", None, 5), Sample(WRONG, None, 5)] * 4) for one in some]
     ask = question(some, Fixed(initial=40))
-    ended = simulated(ask, Worlds(ask, evidence).draw(np.random.default_rng(0)))
+    ended = simulated(ask, Worlds([one.subject for one in ask.problems], evidence).draw(np.random.default_rng(0)))
     assert 140 <= sum(one.prefix_judged for one in ended) <= 260  # of 400
 
 

@@ -27,8 +27,9 @@ CUTS = (
 HOST = """
 import sys, time
 from pipelines.generate import Embedded
+from pipelines.generate.decode import Group
 engine = Embedded(threads=2)
-crew = engine._crew_for(1000)
+crew = engine._crew_for([Group((1,), [None] * 200)] * 2)
 while len(crew.pids()) < 2 or not crew.ready:
     time.sleep(0.02)
 print(*crew.pids(), flush=True)
@@ -58,10 +59,15 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
 
 def ready(engine: Embedded) -> Crew:
     """The engine's crew, all of its lanes loaded: what is drawn from here on is drawn by them."""
-    crew = engine._crew_for(1000)
+    crew = crew_of(engine)
     assert crew is not None
     wait_for(lambda: crew.ready)
     return crew
+
+
+def crew_of(engine: Embedded) -> Crew | None:
+    groups, _ = engine._grouped(requests(engine, 200))
+    return engine._crew_for(groups)
 
 
 def gone(pid: int) -> bool:
@@ -100,8 +106,13 @@ def test_the_caller_draws_until_the_first_lane_is_there(engine: Embedded, alone:
 
 
 def test_a_few_requests_start_no_process(engine: Embedded) -> None:
-    list(engine.generate(requests(engine, 16)))
+    for one in requests(engine, 200):
+        list(engine.generate([one]))
     assert engine._crew is None
+    list(engine.generate(requests(engine, 100)))
+    assert engine._crew is None
+    list(engine.generate(requests(engine, 100)))
+    assert engine._crew is not None
 
 
 def test_calls_at_once_get_their_own_answers(engine: Embedded, alone: dict[str, Completion]) -> None:
