@@ -149,4 +149,4 @@ def test_a_plan_draws_a_pilot_on_every_arm_and_the_run_scores_it(toy: Path, roll
     assert scored["source"] == "pilot"
     assert scored["totals"]["draws"]["actual"] == outcome["funnel"]["drawn"]
     assert scored["inside95"] >= 0.7 * scored["n"]
-    assert outcome["funnel"]["reused"] == 0, "a pilot's stream is its own"
+    assert outcome["spent"]["reused"] == 0, "a pilot has a stream of its own"
