@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ class Embedded:
         self._files = ModelFiles.open(model)
         self.model = self._files.name
         self.model_digest = self._files.digest
+        self._make = Maker(self.model, self.model_digest, self._files.context)
         self._threads = threads or min(MAX_THREADS, _cores())
         self._vocabulary: Vocabulary | None = None
         self._session: Session | None = None
@@ -99,7 +101,7 @@ class Embedded:
         groups, too_long = deque[Group](), list[Completion]()
         for ids, same in _by_prompt(vocabulary, requests):
             if len(ids) >= session.files.context:
-                too_long += [self._too_long(request, len(ids)) for request in same]
+                too_long += [self._make.too_long(request, len(ids)) for request in same]
             else:
                 groups.extend(Group(ids, same[at : at + GROUP]) for at in range(0, len(same), GROUP))
         return groups, too_long
@@ -115,10 +117,15 @@ class Embedded:
                 groups.clear()
             return groups.popleft() if groups else None
 
-        for row in Lane(session, vocabulary, next_group).run():
-            yield self._completion(row.request, row.prompt, Drawn.of(row, vocabulary))
-        if crew is not None and handed:
-            yield from crew.collect(handed[0])
+        try:
+            for row in Lane(session, vocabulary, next_group).run():
+                yield self._make.drawn(row.request, row.prompt, Drawn.of(row, vocabulary))
+            for call in handed:
+                yield from crew.collect(call) if crew is not None else ()
+        finally:
+            for call in handed:
+                if crew is not None:
+                    crew.forget(call)
 
     def _crew_for(self, groups: Sequence[Group]) -> Crew | None:
         """The lanes in processes of their own, started where there is enough for them to do; none for a single group."""
@@ -131,7 +138,7 @@ class Embedded:
                 self._crew.close()
                 self._crew = None
             if self._crew is None and self._asked >= CREW_FROM:
-                self._crew = Crew(self._files.folder, session.sizes, self._threads, self._completion)
+                self._crew = Crew(self._files.folder, session.sizes, self._threads, self._make.drawn)
                 weakref.finalize(self, self._crew.close)
             return self._crew
 
@@ -142,9 +149,19 @@ class Embedded:
                 self._session = Session(self._files)
             return self._session, self._vocabulary
 
-    def _completion(self, request: Request, prompt: Sequence[int], drawn: Drawn) -> Completion:
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Completions of one model. It holds no engine, so that one nobody uses any more is let go of with its lanes."""
+
+    model: str
+    digest: str
+    context: int
+
+    def drawn(self, request: Request, prompt: Sequence[int], drawn: Drawn) -> Completion:
+        """What a lane drew."""
         tokens = len(drawn.tokens)
-        return self._answer(
+        return self._of(
             request,
             text=drawn.text,
             finish_reason="stop" if drawn.finish == "stop" else "length",
@@ -157,24 +174,24 @@ class Embedded:
             token_ids=tuple(drawn.tokens),
         )
 
-    def _too_long(self, request: Request, length: int) -> Completion:
-        return self._answer(
+    def too_long(self, request: Request, length: int) -> Completion:
+        """The answer to a prompt that leaves no room for one."""
+        return self._of(
             request,
             text="",
             finish_reason="length",
             tokens_in=length,
             tokens_out=0,
-            meta={"cause": f"prompt of {length} tokens, context of {self._files.context}"},
+            meta={"cause": f"prompt of {length} tokens, context of {self.context}"},
         )
 
-    def _answer(self, request: Request, **found: Any) -> Completion:
-        """A completion of this request by this model; `found` is what the draw gave."""
+    def _of(self, request: Request, **found: Any) -> Completion:
         return Completion(
             id=request.completion_id,
             prompt_id=request.prompt_id,
-            engine=self.engine,
+            engine=Embedded.engine,
             model=self.model,
-            model_digest=self.model_digest,
+            model_digest=self.digest,
             stream=request.stream,
             sample_index=request.sample_index,
             seed=request.seed,

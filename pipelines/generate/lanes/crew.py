@@ -23,7 +23,7 @@ from storage.errors import SetupError
 from storage.records import Completion, Request
 
 WINDOW = 64  # requests: a tile, as much again that waits beside it, and what is on its way
-DEATHS = 3  # of lanes in a row, without one row between them
+DEATHS = 3  # of one lane in a row, without a row between them
 
 Made = Callable[[Request, Sequence[int], Drawn], Completion]
 
@@ -67,11 +67,11 @@ class Crew:
         self._command = [sys.executable, "-P", "-m", "pipelines.generate.lanes.child", str(folder)]
         self._command.append(",".join(map(str, sizes)))
         self._made = made
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the collector may close us in the middle of anything
         self._waiting: deque[Work] = deque()
         self._calls: set[Call] = set()
         self._lanes: list[Lane] = []
-        self._number = self._deaths = 0
+        self._number = 0
         self._closing = False
         self.ready = False
         self.failure: Exception | None = None
@@ -94,16 +94,17 @@ class Crew:
         return call
 
     def collect(self, call: Call) -> Iterator[Completion]:
-        """A call's completions as they come. Where the caller leaves, what no lane has yet is not drawn."""
-        try:
-            while arrived := call.take():
-                yield from arrived
-            if call.error is not None:
-                raise call.error
-        finally:
-            with self._lock:
-                self._calls.discard(call)
-                self._waiting = deque(work for work in self._waiting if work.call is not call)
+        """A call's completions as they come; its failure is raised. Whoever leaves says so (`forget`)."""
+        while arrived := call.take():
+            yield from arrived
+        if call.error is not None:
+            raise call.error
+
+    def forget(self, call: Call) -> None:
+        """Nobody waits for this call any more: what no lane has yet is not drawn."""
+        with self._lock:
+            self._calls.discard(call)
+            self._waiting = deque(work for work in self._waiting if work.call is not call)
 
     def pids(self) -> list[int]:
         """The processes that run."""
@@ -124,13 +125,27 @@ class Crew:
 
     def _live(self) -> None:
         """A thread for one lane: start it, hear it, start it again."""
-        while (lane := self._started()) is not None:
-            said: Message | None = None
-            with contextlib.suppress(OSError), lane.replies as replies:
-                while (message := receive(replies)) is not None:
-                    said = message
-                    self._hear(lane, message)
-            self._bury(lane, None if said is None else said.get("failed"))
+        deaths = 0
+        try:
+            while (lane := self._started()) is not None:
+                rows, failed = self._listen(lane)
+                deaths = 1 if rows else deaths + 1
+                status = self._bury(lane)
+                if failed is not None:
+                    self._fail(RuntimeError(f"a lane of engine embedded failed: {failed}"))
+                elif deaths >= DEATHS:
+                    self._fail(_died(status))
+        except Exception as error:  # no process could be started, or it spoke in tongues: nobody else would hear of it
+            self._fail(error)
+
+    def _listen(self, lane: Lane) -> tuple[bool, str | None]:
+        """Hear a lane until its end: whether it drew anything, and what it said of its failure."""
+        rows, failed = False, None
+        with contextlib.suppress(OSError), lane.replies as replies:
+            while (message := receive(replies)) is not None:
+                rows, failed = rows or "rows" in message, message.get("failed")
+                self._hear(lane, message)
+        return rows, failed
 
     def _started(self) -> Lane | None:
         with self._lock:
@@ -143,36 +158,38 @@ class Crew:
             return lane
 
     def _hear(self, lane: Lane, message: Message) -> None:
-        self.ready = True
         made: dict[Call, list[Completion]] = {}
         with self._lock:
             for number, place, *drawn in message.get("rows", ()):
-                self._deaths = 0
                 work = lane.under_way[number]
                 work.left.discard(place)
                 if not work.left:
                     del lane.under_way[number]
                 made.setdefault(work.call, []).append(self._made(work.group.requests[place], work.group.ids, Drawn(*drawn)))
             self._pump(lane)
+            self.ready = True
         for call, completions in made.items():
             call.put(*completions)
 
-    def _bury(self, lane: Lane, failed: str | None) -> None:
-        """A lane has ended: its unfinished work goes to the next one, unless lanes do nothing but die."""
+    def _bury(self, lane: Lane) -> int:
+        """A lane has ended: its unfinished work waits for the next one. Its exit status."""
         with contextlib.suppress(OSError):
             lane.asked.close()
         lane.process.kill()
         status = lane.process.wait()
         with self._lock:
             self._lanes.remove(lane)
-            self._deaths += 1
             self._waiting.extendleft(reversed(lane.under_way.values()))
-            if self._closing or (failed is None and self._deaths < DEATHS):
-                return
-            self.failure = self.failure or _failure(failed, status)
-            for call in self._calls:
-                call.error = call.error or self.failure
-                call.end()
+        return status
+
+    def _fail(self, error: Exception) -> None:
+        """Every call ends with this, those to come too; unless we close."""
+        with self._lock:
+            if not self._closing:
+                self.failure = self.failure or error
+                for call in self._calls:
+                    call.error = call.error or self.failure
+                    call.end()
 
     def _pump(self, lane: Lane) -> None:
         """Give a lane what it has room for, under the lock."""
@@ -198,11 +215,9 @@ def _fields(request: Request) -> list[object]:
     return [sampling.temperature, sampling.top_p, sampling.top_k, sampling.max_tokens, sampling.stop]
 
 
-def _failure(failed: str | None, status: int) -> Exception:
-    if failed is not None:
-        return RuntimeError(f"a lane of engine embedded failed: {failed}")
+def _died(status: int) -> SetupError:
     how = f"signal {-status}" if status < 0 else f"exit status {status}"
     return SetupError(
-        f"the processes of engine embedded died {DEATHS} times in a row, the last one of {how}.",
+        f"a process of engine embedded died {DEATHS} times in a row, of {how}.",
         next_command="the same command again, which asks only for what is missing; threads: 1 in the profile needs none",
     )

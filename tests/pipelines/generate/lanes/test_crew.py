@@ -1,5 +1,6 @@
 """Lanes in processes of their own: the same bits, whatever dies, and nothing left behind."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -160,7 +161,7 @@ def test_lanes_that_do_nothing_but_die_are_a_setup_error(
 
 def test_what_a_lane_says_of_its_failure_is_raised(engine: Embedded, tmp_path: Path) -> None:
     session, _ = engine._loaded()
-    crew = Crew(tmp_path / "nothing", session.sizes, 1, engine._completion)
+    crew = Crew(tmp_path / "nothing", session.sizes, 1, engine._make.drawn)
     groups, _ = engine._grouped(requests(engine, 8))
     with pytest.raises(RuntimeError, match=r"a lane of engine embedded failed: SetupError"):
         list(crew.collect(crew.submit(groups)))
@@ -173,7 +174,27 @@ def test_a_caller_who_leaves_takes_his_work_with_him(engine: Embedded, alone: di
     next(stream)
     stream.close()
     assert not crew._waiting
+    assert not crew._calls
     assert drawn(engine, requests(engine, 300)) == alone
+
+
+def test_a_lane_that_cannot_be_started_is_said(engine: Embedded, tmp_path: Path) -> None:
+    crew = ready(engine)
+    crew._command[0] = str(tmp_path / "no-python")
+    stream = engine.generate(requests(engine, 300))
+    next(stream)
+    for pid in crew.pids():
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(FileNotFoundError, match="no-python"):
+        list(stream)
+
+
+def test_an_engine_that_nobody_holds_takes_its_lanes_along() -> None:
+    engine = Embedded(threads=2)
+    pids = ready(engine).pids()
+    del engine
+    gc.collect()
+    wait_for(lambda: all(gone(pid) for pid in pids))
 
 
 def test_closing_ends_every_process_and_thread(engine: Embedded) -> None:
