@@ -39,9 +39,10 @@ class Work:
 
 @dataclass(eq=False, slots=True)
 class Lane:
-    """One process and what it was given, by number."""
+    """One process, what it was given, by number, and how many more requests it may be given."""
 
     process: "subprocess.Popen[bytes]"
+    room: int = WINDOW
     under_way: dict[int, Work] = field(default_factory=dict)
 
     @property
@@ -53,11 +54,6 @@ class Lane:
     def replies(self) -> BinaryIO:
         """Where its rows come from."""
         return cast("BinaryIO", self.process.stdout)
-
-    @property
-    def room(self) -> int:
-        """How many more requests it may be given."""
-        return WINDOW - sum(len(work.left) for work in self.under_way.values())
 
 
 class Crew:
@@ -89,8 +85,7 @@ class Crew:
                 call.end()
             self._calls.add(call)
             self._waiting.extend(Work(call, group, set(range(len(group.requests)))) for group in groups)
-            for lane in self._lanes:
-                self._pump(lane)
+            self._deal()
         return call
 
     def collect(self, call: Call) -> Iterator[Completion]:
@@ -154,7 +149,7 @@ class Crew:
             environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "OPENBLAS_NUM_THREADS": "1"}
             lane = Lane(subprocess.Popen(self._command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
             self._lanes.append(lane)
-            self._pump(lane)
+            self._deal()
             return lane
 
     def _hear(self, lane: Lane, message: Message) -> None:
@@ -163,10 +158,11 @@ class Crew:
             for number, place, *drawn in message.get("rows", ()):
                 work = lane.under_way[number]
                 work.left.discard(place)
+                lane.room += 1
                 if not work.left:
                     del lane.under_way[number]
                 made.setdefault(work.call, []).append(self._made(work.group.requests[place], work.group.ids, Drawn(*drawn)))
-            self._pump(lane)
+            self._deal()
             self.ready = True
         for call, completions in made.items():
             call.put(*completions)
@@ -191,12 +187,16 @@ class Crew:
                     call.error = call.error or self.failure
                     call.end()
 
-    def _pump(self, lane: Lane) -> None:
-        """Give a lane what it has room for, under the lock."""
-        while self._waiting and lane.room >= len(self._waiting[0].left):
+    def _deal(self) -> None:
+        """Give out what there is room for, each group to the lane that has the most of it; under the lock."""
+        while self._waiting and self._lanes:
+            lane = max(self._lanes, key=lambda one: one.room)
+            if lane.room < len(self._waiting[0].left):
+                return
             work = self._waiting.popleft()
             self._number += 1
             lane.under_way[self._number] = work
+            lane.room -= len(work.left)
             with contextlib.suppress(OSError):  # its end tells
                 send(lane.asked, _message(self._number, work))
 
