@@ -107,9 +107,11 @@ class Synthesizer(Protocol):
 class Generator(Protocol):
     """An engine with one model. `spooled` engines get each reply made durable as it comes.
 
-    A spooled engine may have two methods more. `groups(requests, heard)` is `generate` in groups of what has come
-    meanwhile, so that each is made durable in one write; asking for the next one says that it is. From another thread,
-    `interrupt()` makes calls under way raise at once, and `wind_down()` once what is under way has arrived.
+    One in this process may say in `calls` how many calls of `generate` it takes at once, to go on with the next when one
+    runs dry; 1 where it does not. A spooled engine may have two methods more: `groups(requests, heard)` is `generate` in
+    groups of what has come meanwhile, so that each is made durable in one write; asking for the next one says that it is.
+    From another thread, `interrupt()` makes calls under way raise at once, and `wind_down()` once what is under way has
+    arrived.
     """
 
     engine: str

@@ -1,4 +1,4 @@
-"""Runs a round, or all rounds of a run: one generator thread, verifier threads, one committer. Free of Prefect.
+"""Runs a round, or all rounds of a run: generator threads, verifier threads, one committer. Free of Prefect.
 
 Resuming is asking the store what is missing: a round may be run again at any time and by several commands at once.
 """

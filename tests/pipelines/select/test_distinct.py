@@ -57,6 +57,14 @@ def test_the_normal_form_is_its_own_normal_form(text: str) -> None:
     assert normal_form(normal_form(text)) == normal_form(text)
 
 
+@given(st.text(st.sampled_from(list("0a.+*/=<>×÷-ßİ \n\t\u00a0\u2003\x1c")), max_size=30))
+@settings(deadline=None)
+def test_the_normal_form_is_the_one_that_stored_keys_were_made_of(text: str) -> None:
+    """The rule as it was first written down, by regular expressions; its spelling here is ten times as fast."""
+    folded = re.sub(r"\s+", " ", text).strip().casefold()
+    assert normal_form(text) == re.sub(r" ?([+*/=<>×÷]) ?", r"\1", folded)
+
+
 def test_lone_surrogates_have_a_key() -> None:
     assert len(solution_key("\ud800 4")) == 32
 

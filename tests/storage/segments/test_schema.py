@@ -1,0 +1,85 @@
+"""Records as tables and back: every field as it was, in whatever slice, with or without lists."""
+
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from storage.records import Completion, Decision, Message, PlanRow, Problem, Verdict
+from storage.segments.schema import SCHEMAS, Kind, from_table, to_table
+
+PLAIN = Completion("c0", "q", "toy", "toy", "d", "curate", 0, 1, "text", "stop")
+COMPLETIONS = [
+    replace(PLAIN, id=f"c{n}", token_ids=ids, prompt_token_ids=(7,) * n, logprobs=logs, meta=meta, messages=messages)
+    for n, (ids, logs, meta, messages) in enumerate(
+        [
+            ((1, 2, 3), (-0.5, -1.0, -0.25), {}, None),
+            (None, None, {"b": 1, "a": [None, "é"]}, (Message("user", "x"), Message("assistant", "y"))),
+            ((), (), {}, ()),
+            ((2**31 - 1,), (0.0,), {"nan": "NaN"}, None),
+            (None, (-3.0, -4.0), {}, None),
+        ]
+    )
+]
+RECORDS: dict[Kind, list[Any]] = {
+    "completions": COMPLETIONS,
+    "problems": [Problem("x", "1"), Problem((Message("user", "y"),), "2", tests=("assert 1",), meta={"k": [1]})],
+    "plan": [PlanRow("r", 0, 0, n, "p", "q", f"c{n}", n, n, arm) for n, arm in enumerate(["", "weak"])],
+    "verdicts": [
+        Verdict("c", "p", "number", "1", "correct", "equal"),
+        Verdict("c", "p", "math", "2", "undecided", "none", cause="x"),
+    ],
+    "decisions": [
+        Decision(
+            "r",
+            "p",
+            f"c{n}",
+            "quota",
+            "1",
+            kept=True,
+            reason="k",
+            outcome="correct",
+            verifier="v",
+            verifier_version="1",
+            arm=arm,
+        )
+        for n, arm in enumerate(["", "weak"])
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", sorted(RECORDS))
+def test_a_table_gives_back_its_records(kind: Kind) -> None:
+    table = to_table(kind, iter(RECORDS[kind]))
+    assert table.schema == SCHEMAS[kind]
+    assert from_table(kind, table) == RECORDS[kind]
+    assert to_table(kind, from_table(kind, table)) == table
+    assert from_table(kind, to_table(kind, [])) == []
+
+
+@pytest.mark.parametrize("start", range(6))
+def test_slices_cut_lists_where_they_are(start: int) -> None:
+    table = to_table("completions", COMPLETIONS)
+    for length in range(6 - start):
+        assert from_table("completions", table.slice(start, length)) == COMPLETIONS[start : start + length]
+    pieces = pa.concat_tables([table.slice(start), table.slice(0, start)])
+    assert from_table("completions", pieces) == COMPLETIONS[start:] + COMPLETIONS[:start]
+
+
+def test_no_arm_is_null() -> None:
+    assert to_table("plan", RECORDS["plan"])["arm"].to_pylist() == [None, "weak"]
+
+
+def test_a_column_that_an_older_file_lacks_takes_the_default() -> None:
+    older = to_table("plan", RECORDS["plan"]).drop_columns(["arm"])
+    assert [row.arm for row in from_table("plan", older)] == ["", ""]
+    older = to_table("completions", COMPLETIONS).drop_columns(["logprobs", "meta"])
+    assert from_table("completions", older) == [replace(one, logprobs=None, meta={}) for one in COMPLETIONS]
+
+
+def test_a_null_in_a_list_stays_one() -> None:
+    table = to_table("completions", COMPLETIONS)
+    lists = pa.array([[1.0, None], None, [], [2.0], [3.0]], pa.list_(pa.float32()))
+    altered = table.set_column(table.column_names.index("logprobs"), "logprobs", lists)
+    assert [one.logprobs for one in from_table("completions", altered)] == [(1.0, None), None, (), (2.0,), (3.0,)]
