@@ -57,13 +57,12 @@ def plan_run(opened: "Session", wish: Wish) -> "Forecast":
     _check(spec)
     found = _evidence(opened, spec, wish)
     prices = opened.profile.prices
-    units = None if prices is None else prices.exact().units
     asked = _asked(spec, found)
     question = Question(
         spec.budget,
         asked,
         kept_rule(spec.selector),
-        units,
+        _units(spec),
         wish.simulations,
         opened.loaded.recipe.seed,
         [arm.name for arm in spec.arms],
@@ -140,29 +139,39 @@ def actual_totals(opened: "Session") -> dict[str, float]:
     stops = {stop.problem_id: stop.reason for stop in workspace.runs.stops(spec.run)}
     kept = Counter(one.problem_id for one in opened.decided.decisions if one.kept)
     sent = workspace.segments.column("completions", "tokens_in", [row.completion_id for row in rows])
-    tokens_in: Counter[str] = Counter()
+    tokens_in: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        tokens_in[row.problem_id] += sent.get(row.completion_id) or 0
-    ended = [
-        Ended(
-            spec.problem(one.problem_id).level,
-            one.drawn,
-            one.correct,
-            one.distinct_correct,
-            tokens_in[one.problem_id],
-            one.tokens,
-            one.prefix_judged,
-            one.prefix_correct,
-            stops.get(one.problem_id),
-            kept[one.problem_id],
+        tokens_in[row.problem_id, row.arm] += sent.get(row.completion_id) or 0
+    units = _units(spec)
+    ended: list[Ended] = []
+    for one in tallies_of(workspace, spec, rows):
+        ways = [(arm.name, arm.tokens) for arm in one.arms] or [("", one.tokens)]
+        into = {arm: tokens_in[one.problem_id, arm] for arm, _ in ways}
+        ended.append(
+            Ended(
+                spec.problem(one.problem_id).level,
+                one.drawn,
+                one.correct,
+                one.distinct_correct,
+                sum(into.values()),
+                one.tokens,
+                one.prefix_judged,
+                one.prefix_correct,
+                stops.get(one.problem_id),
+                kept[one.problem_id],
+                units=sum(units[arm](into[arm], tokens) for arm, tokens in ways) if units else None,
+            )
         )
-        for one in tallies_of(workspace, spec, rows)
-    ]
-    prices = opened.profile.prices
-    found = totals_of(ended, None if prices is None else prices.exact().units)
+    found = totals_of(ended)
     drawing = next((one for one in workspace.runs.progress_of(spec.run) if one.stage == "draw"), None)
     whole = drawing is not None and drawing.tokens >= found["tokens_out"]  # else others drew a part, in their own time
     return {**found, "seconds": drawing.seconds} if drawing is not None and whole else found
+
+
+def _units(spec: "MillSpec") -> dict[str, Callable[[int, int], int]]:
+    """What tokens cost on every arm; nothing without prices."""
+    prices = spec.prices
+    return {} if prices is None else {arm.name: prices.of(spec.engine(arm.name).model).units for arm in spec.ways()}
 
 
 def _check(spec: "MillSpec") -> None:

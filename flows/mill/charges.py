@@ -27,7 +27,7 @@ def priced(prices: Prices | None, completions: Sequence[Completion]) -> list[Com
 
 
 def _priced(prices: Prices, one: Completion) -> Completion:
-    return one if one.cost is not None else replace(one, cost=prices.cost(one.tokens_in, one.tokens_out))
+    return one if one.cost is not None else replace(one, cost=prices.of(one.model).cost(one.tokens_in, one.tokens_out))
 
 
 class Bounds:
@@ -44,8 +44,10 @@ class Bounds:
     def of(self, request: Request, arm: str = "") -> Amount:
         """Tokens in and out, and their price."""
         tokens_in, tokens_out = self._prompt(request, arm), request.sampling.max_tokens
-        prices = self._spec.prices
-        return Amount(tokens_in + tokens_out, 0 if prices is None else prices.most(tokens_in, tokens_out))
+        if self._spec.prices is None:
+            return Amount(tokens_in + tokens_out)
+        prices = self._spec.prices.of(self._spec.engine(arm).model)
+        return Amount(tokens_in + tokens_out, prices.most(tokens_in, tokens_out))
 
     def amount(self, completion: Completion, request: Request, arm: str = "") -> Amount:
         """What a completion counts as: what it took, or its bound where that is not known."""

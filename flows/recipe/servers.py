@@ -49,18 +49,25 @@ class Server(Part):
         return self
 
 
-class Prices(Part):
-    """Money per `per` tokens."""
+class ModelPrices(Part):
+    """Money per `per` tokens of one model."""
 
     input: float = Field(ge=0.0)
     output: float = Field(ge=0.0)
     cached_input: float | None = Field(default=None, ge=0.0)
+
+
+class Prices(ModelPrices):
+    """Money per `per` tokens; `models`: by name, those that cost something else, in the same currency."""
+
     per: int = Field(default=1_000_000, ge=1)
     currency: str = "USD"
+    models: dict[str, ModelPrices] = Field(default_factory=dict)
 
     def exact(self) -> exact.Prices:
         """What engines and the mill are given."""
-        return exact.Prices(**self.model_dump(exclude={"currency"}))
+        others = {name: exact.Prices(**one.model_dump(), per=self.per) for name, one in self.models.items()}
+        return exact.Prices(self.input, self.output, self.cached_input, self.per, others)
 
 
 class Http(Part):

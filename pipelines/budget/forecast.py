@@ -27,7 +27,7 @@ class Asked(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """What became of one problem, simulated or real. `kept`, `seconds` None: not known."""
+    """What became of one problem, simulated or real. `kept`, `seconds`, `units` (money) None: not known."""
 
     level: Level
     drawn: int
@@ -40,19 +40,20 @@ class Ended(NamedTuple):
     stop: str | None
     kept: int | None
     seconds: float | None = None
+    units: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked: a budget over these problems. `kept`: of (correct, distinct) answers, how many a selector keeps;
-    `units`: of (tokens in, tokens out), their price; None where it is not known. `arms`: their names, in order, where the
-    recipe has some; `rates`: tokens out per second, by arm, of those that are known.
+    `units`: by arm, of (tokens in, tokens out) their price; none where it is not known. `arms`: their names, in order,
+    where the recipe has some; `rates`: tokens out per second, by arm, of those that are known.
     """
 
     budget: Budget
     problems: Sequence[Asked]
     kept: Callable[[int, int], int] | None = None
-    units: Callable[[int, int], int] | None = None
+    units: Mapping[str, Callable[[int, int], int]] = field(default_factory=dict)
     simulations: int = 200
     seed: int = 0
     arms: Sequence[str] = ()
@@ -66,7 +67,7 @@ def forecast(question: Question, evidence: Sequence[Observed] | Mapping[str, Seq
     worlds = JointWorlds(subjects, evidence) if isinstance(evidence, Mapping) else Worlds(subjects, evidence)
     for number in range(question.simulations):
         ended = simulated(question, worlds.draw(np.random.default_rng([question.seed, number])))
-        for name, value in totals_of(ended, question.units).items():
+        for name, value in totals_of(ended).items():
             found.setdefault(name, []).append(value)
     return {name: predicted(values) for name, values in found.items() if len(values) == question.simulations}
 
@@ -84,6 +85,7 @@ def simulated(question: Question, source: Source) -> list[Ended]:
 
 def _ended(question: Question, tally: PrefixTally, tokens_in: Mapping[str, int], stop: str | None) -> Ended:
     ways = [(arm.name, arm.drawn, arm.tokens) for arm in tally.arms] or [("", tally.drawn, tally.tokens)]
+    prices = question.units
     known = all(name in question.rates for name, _, tokens in ways if tokens)
     return Ended(
         tally.level,
@@ -97,10 +99,11 @@ def _ended(question: Question, tally: PrefixTally, tokens_in: Mapping[str, int],
         stop,
         None if question.kept is None else question.kept(tally.correct, tally.distinct_correct),
         sum(tokens / question.rates[name] for name, _, tokens in ways if tokens) if known else None,
+        sum(prices[name](drawn * tokens_in[name], tokens) for name, drawn, tokens in ways) if prices else None,
     )
 
 
-def totals_of(problems: Sequence[Ended], units: Callable[[int, int], int] | None = None) -> dict[str, float]:
+def totals_of(problems: Sequence[Ended]) -> dict[str, float]:
     """The quantities that are forecast and scored: totals, and by level `level.3.pass_rate`, `level.3.met` and so on.
 
     `pass_rate`: mean over problems of correct/judged in the fixed prefix. `met`, `capped`, `hopeless`: shares of problems
@@ -110,8 +113,9 @@ def totals_of(problems: Sequence[Ended], units: Callable[[int, int], int] | None
     seconds = [one.seconds for one in problems if one.seconds is not None]
     if len(seconds) == len(problems):
         found["seconds"] = sum(seconds)
-    if units is not None:
-        found["units"] = units(int(found["tokens_in"]), int(found["tokens_out"]))
+    units = [one.units for one in problems if one.units is not None]
+    if len(units) == len(problems):
+        found["units"] = sum(units)
     for level in sorted({one.level for one in problems}, key=lambda level: (level is None, level)):
         members = [one for one in problems if one.level == level]
         found |= {f"level.{level}.{name}": value for name, value in {**_sums(members), **_shares(members)}.items()}

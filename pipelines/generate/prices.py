@@ -3,7 +3,8 @@
 Knows no server and no profile. The unit is storage.money's, a millionth of a millionth of the profile's currency.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
@@ -12,12 +13,20 @@ from storage.money import UNITS
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Money per `per` tokens; `cached_input` where the server says how much of a prompt it had cached."""
+    """Money per `per` tokens; `cached_input` where the server says how much of a prompt it had cached.
+
+    `models`: the prices of models that cost something else, by name.
+    """
 
     input: float
     output: float
     cached_input: float | None = None
     per: int = 1_000_000
+    models: Mapping[str, "Prices"] = field(default_factory=dict)
+
+    def of(self, model: str) -> "Prices":
+        """What this model's tokens cost."""
+        return self.models.get(model, self)
 
     def units(self, tokens_in: int, tokens_out: int, cached: int = 0) -> int:
         """The price in units, halves rounded up."""

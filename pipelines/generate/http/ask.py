@@ -71,7 +71,7 @@ class Asker:
         return self._fixed[sampling]
 
     def _completion(self, request: Request, answer: Answer, seconds: float) -> Completion:
-        prices = self._settings.prices
+        prices = None if self._settings.prices is None else self._settings.prices.of(self._wire.model)
         logprobs = answer.logprobs
         return Completion(
             id=request.completion_id,

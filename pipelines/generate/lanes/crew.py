@@ -168,15 +168,15 @@ class Crew:
             call.put(*completions)
 
     def _bury(self, lane: Lane) -> int:
-        """A lane has ended: its unfinished work waits for the next one. Its exit status."""
+        """A lane has ended: its unfinished work goes to the others, or waits for the next one. Its exit status."""
+        with self._lock:  # nobody writes to it from here on
+            self._lanes.remove(lane)
+            self._waiting.extendleft(reversed(lane.under_way.values()))
+            self._deal()
         with contextlib.suppress(OSError):
             lane.asked.close()
         lane.process.kill()
-        status = lane.process.wait()
-        with self._lock:
-            self._lanes.remove(lane)
-            self._waiting.extendleft(reversed(lane.under_way.values()))
-        return status
+        return lane.process.wait()
 
     def _fail(self, error: Exception) -> None:
         """Every call ends with this, those to come too; unless we close."""

@@ -150,3 +150,23 @@ def test_a_plan_draws_a_pilot_on_every_arm_and_the_run_scores_it(toy: Path, roll
     assert scored["totals"]["draws"]["actual"] == outcome["funnel"]["drawn"]
     assert scored["inside95"] >= 0.7 * scored["n"]
     assert outcome["spent"]["reused"] == 0, "a pilot has a stream of its own"
+
+
+def test_every_model_has_its_own_price(toy: Path, rollmill: Run) -> None:
+    """The toy's answers are a known number of tokens; nothing else in the workspace costs anything."""
+    (toy / "routed.yaml").write_text(ROUTED)
+    (toy / "prices.yaml").write_text(
+        "profile_schema: 1\nprices: {input: 1, output: 2, per: 1, models: {toy-2: {input: 10, output: 30}}}\n"
+    )
+    profile = ("--profile", "prices.yaml")
+    made = json.loads(rollmill("plan", "routed.yaml", *profile, "--json").out)
+    assert made["quantities"]["units"]["low95"] > 0
+    outcome = json.loads(rollmill("curate", "routed.yaml", *profile, "--direct", "--json").out)
+    rows = json.loads(rollmill("runs", "cost", "--by", "arm", "--json").out)["groups"]
+    found = {row["group"]: row["represented"] for row in rows}
+    assert set(found) == {"weak", "strong"}
+    for arm, (into, out) in {"weak": (1, 2), "strong": (10, 30)}.items():
+        assert int(found[arm]["money"]) == into * found[arm]["tokens_in"] + out * found[arm]["tokens_out"]
+    scored = outcome["forecast"]["totals"]["units"]
+    assert scored["actual"] == sum(int(one["money"]) for one in found.values()) * 10**12
+    assert scored["inside95"]

@@ -37,7 +37,7 @@ def test_a_fixed_budget_is_forecast_exactly_in_what_chance_does_not_touch() -> N
     some = subjects(12)
     rng = np.random.default_rng(0)
     evidence = observe(rng, some[:6], dict.fromkeys((one.problem_id for one in some), 0.5))
-    found = forecast(question(some, Fixed(initial=4), units=lambda tokens_in, _: tokens_in), evidence)
+    found = forecast(question(some, Fixed(initial=4), units={"": lambda tokens_in, _: tokens_in}), evidence)
     assert found["draws"].low95 == found["draws"].high95 == 48
     assert found["tokens_in"].median == found["units"].median == 480
     assert found["tokens_out"].low95 < found["tokens_out"].median < found["tokens_out"].high95

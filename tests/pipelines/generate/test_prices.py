@@ -16,6 +16,12 @@ def test_a_price_is_what_a_person_wrote() -> None:
     assert Prices(0.1, 0.2).units(1, 1) == 300_000
 
 
+def test_models_may_have_prices_of_their_own() -> None:
+    both = Prices(1.0, 2.0, models={"large": Prices(10.0, 20.0)})
+    assert (both.of("large").units(1, 1), both.of("small").units(1, 1)) == (30_000_000, 3_000_000)
+    assert both.of("small") is both
+
+
 def test_half_a_unit_is_rounded_up_and_only_once() -> None:
     thirds = Prices(1.0, 0.0, per=3 * 10**12)
     assert [thirds.units(tokens, 0) for tokens in (1, 2, 3, 4, 5)] == [0, 1, 1, 1, 2]
