@@ -4,14 +4,14 @@ A forecast is scored on draws that it did not see: the pilot has a stream of its
 recipe itself. One made after the run began is not scored.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.evidence import evidence_of, past_runs, tokens_per_second
 from flows.pilot import Pilot, run_pilots, subject_of
-from pipelines.budget.forecast import Asked, Ended, Question, forecast, totals_of
+from pipelines.budget.forecast import Asked, Question, ended_of, forecast, totals_of
 from pipelines.budget.worlds import Observed
 from pipelines.stats.forecast_score import Predicted, scored
 from storage.errors import SetupError
@@ -139,29 +139,14 @@ def actual_totals(opened: "Session") -> dict[str, float]:
     stops = {stop.problem_id: stop.reason for stop in workspace.runs.stops(spec.run)}
     kept = Counter(one.problem_id for one in opened.decided.decisions if one.kept)
     sent = workspace.segments.column("completions", "tokens_in", [row.completion_id for row in rows])
-    tokens_in: Counter[tuple[str, str]] = Counter()
+    tokens_in: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        tokens_in[row.problem_id, row.arm] += sent.get(row.completion_id) or 0
+        tokens_in[row.problem_id][row.arm] += sent.get(row.completion_id) or 0
     units = _units(spec)
-    ended: list[Ended] = []
-    for one in tallies_of(workspace, spec, rows):
-        ways = [(arm.name, arm.tokens) for arm in one.arms] or [("", one.tokens)]
-        into = {arm: tokens_in[one.problem_id, arm] for arm, _ in ways}
-        ended.append(
-            Ended(
-                spec.problem(one.problem_id).level,
-                one.drawn,
-                one.correct,
-                one.distinct_correct,
-                sum(into.values()),
-                one.tokens,
-                one.prefix_judged,
-                one.prefix_correct,
-                stops.get(one.problem_id),
-                kept[one.problem_id],
-                units=sum(units[arm](into[arm], tokens) for arm, tokens in ways) if units else None,
-            )
-        )
+    ended = [
+        ended_of(one, tokens_in[one.problem_id], stops.get(one.problem_id), kept[one.problem_id], units)
+        for one in tallies_of(workspace, spec, rows)
+    ]
     found = totals_of(ended)
     drawing = next((one for one in workspace.runs.progress_of(spec.run) if one.stage == "draw"), None)
     whole = drawing is not None and drawing.tokens >= found["tokens_out"]  # else others drew a part, in their own time

@@ -88,8 +88,8 @@ def forecast_text(made: "Forecast") -> str:
         "",
         "Pass rates are of the first completions of each problem; met, capped and hopeless are shares of problems.",
     ]
-    rates = row.get("rates") or ({} if row["rate"] is None else {"": row["rate"]})
     if "seconds" in found:
+        rates = row["rates"] or {"": row["rate"]}
         speed = ", ".join(f"{rate:,.0f} tokens out a second" + (f" of {arm}" if arm else "") for arm, rate in rates.items())
         lines.append(f"Seconds are at the {speed} in the {told['source']}; their interval is that of the tokens.")
     return "\n".join(lines)

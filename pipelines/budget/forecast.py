@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.budget.joint_worlds import JointWorlds
-from pipelines.budget.simulate import Round, Subject, run_budget
+from pipelines.budget.simulate import Round, Source, Subject, run_budget
 from pipelines.budget.tallies import PrefixTally
-from pipelines.budget.worlds import Level, Observed, Source, Worlds
+from pipelines.budget.worlds import Level, Observed, Worlds
 from pipelines.protocols import Budget
 from pipelines.stats.forecast_score import Predicted, predicted
 
@@ -79,28 +79,48 @@ def simulated(question: Question, source: Source) -> list[Ended]:
     for last in run_budget(question.budget, [one.subject for one in question.problems], source, question.arms):
         stops.update((stop.problem_id, stop.reason) for stop in last.plan.stops)
     assert last is not None
-    tokens_in = {one.subject.problem_id: one.tokens_in for one in question.problems}
-    return [_ended(question, tally, tokens_in[tally.problem_id], stops.get(tally.problem_id)) for tally in last.tallies]
+    sizes = {one.subject.problem_id: one.tokens_in for one in question.problems}
+    return [_ended(question, tally, sizes[tally.problem_id], stops.get(tally.problem_id)) for tally in last.tallies]
 
 
-def _ended(question: Question, tally: PrefixTally, tokens_in: Mapping[str, int], stop: str | None) -> Ended:
-    ways = [(arm.name, arm.drawn, arm.tokens) for arm in tally.arms] or [("", tally.drawn, tally.tokens)]
-    prices = question.units
-    known = all(name in question.rates for name, _, tokens in ways if tokens)
+def _ended(question: Question, tally: PrefixTally, sizes: Mapping[str, int], stop: str | None) -> Ended:
+    drawn = {arm.name: arm.drawn for arm in tally.arms} or {"": tally.drawn}
+    kept = None if question.kept is None else question.kept(tally.correct, tally.distinct_correct)
+    tokens_in = {arm: count * sizes[arm] for arm, count in drawn.items()}
+    ended = ended_of(tally, tokens_in, stop, kept, question.units)
+    tokens = {arm: count for arm, count in tokens_out_of(tally).items() if count}
+    if not tokens.keys() <= question.rates.keys():
+        return ended
+    return ended._replace(seconds=sum(count / question.rates[arm] for arm, count in tokens.items()))
+
+
+def ended_of(
+    tally: PrefixTally,
+    tokens_in: Mapping[str, int],
+    stop: str | None,
+    kept: int | None,
+    units: Mapping[str, Callable[[int, int], int]],
+) -> Ended:
+    """What a last tally says; `tokens_in`: sent in all, by arm. Seconds are not known."""
+    out = tokens_out_of(tally)
     return Ended(
         tally.level,
         tally.drawn,
         tally.correct,
         tally.distinct_correct,
-        sum(drawn * tokens_in[name] for name, drawn, _ in ways),
+        sum(tokens_in[arm] for arm in out),
         tally.tokens,
         tally.prefix_judged,
         tally.prefix_correct,
         stop,
-        None if question.kept is None else question.kept(tally.correct, tally.distinct_correct),
-        sum(tokens / question.rates[name] for name, _, tokens in ways if tokens) if known else None,
-        sum(prices[name](drawn * tokens_in[name], tokens) for name, drawn, tokens in ways) if prices else None,
+        kept,
+        units=sum(units[arm](tokens_in[arm], tokens) for arm, tokens in out.items()) if units else None,
     )
+
+
+def tokens_out_of(tally: PrefixTally) -> dict[str, int]:
+    """Tokens drawn by arm; "" where the recipe has none."""
+    return {arm.name: arm.tokens for arm in tally.arms} or {"": tally.tokens}
 
 
 def totals_of(problems: Sequence[Ended]) -> dict[str, float]:

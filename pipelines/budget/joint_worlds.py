@@ -12,24 +12,23 @@ from itertools import chain
 
 import numpy as np
 
-from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.simulate import Sample, Source, Subject
 from pipelines.budget.worlds import (
-    RESAMPLED,
     Answers,
     Array,
     Chance,
     Observed,
-    Source,
     Tokens,
     Urn,
     by_level,
     counts_of,
+    drawn_theta,
     priors_of_variety,
     undecided_share,
 )
 from pipelines.protocols import Draw
 from pipelines.stats.hierarchy import Counts, Hierarchy
-from pipelines.stats.variety import THETAS, fit_variety, variety_after
+from pipelines.stats.variety import fit_variety, variety_after
 
 
 class JointWorlds:
@@ -80,13 +79,13 @@ class _Group:
         """The problems of one world on every arm."""
         rates = {arm: hierarchy.draw(rng) for arm, hierarchy in self._rates.items()}
         lengths = {arm: {good: one.draw(rng) for good, one in kinds.items()} for arm, kinds in self._tokens.items()}
-        variety = self._variety[int(rng.integers(RESAMPLED))]
+        variety = self._variety[int(rng.integers(len(self._variety)))]
         ends = self._weights(rng).cumsum()
         found: dict[tuple[str, str], Answers] = {}
         for one in self._asked:
             place = self._own.get(one.problem_id)
             donor = int(ends.searchsorted(rng.random() * ends[-1])) if place is None else place
-            right, wrong = Urn(_theta(rng, variety[donor])), Urn(_theta(rng, self._wrong))
+            right, wrong = Urn(drawn_theta(rng, variety[donor])), Urn(drawn_theta(rng, self._wrong))
             for arm in self._arms:
                 rate, undecided = float(rates[arm][donor]), self._undecided[arm]
                 found[one.problem_id, arm] = Answers(rate, right, undecided, lengths[arm], chance, wrong)
@@ -96,10 +95,6 @@ class _Group:
         clusters = rng.exponential(size=int(self._clusters.max()) + 1)[self._clusters]
         weights: Array = clusters * rng.exponential(size=len(self._clusters))
         return weights
-
-
-def _theta(rng: np.random.Generator, ends: Array) -> float:
-    return float(THETAS[min(len(THETAS) - 1, int((rng.random() > ends).sum()))])
 
 
 def _pooled(evidence: Mapping[str, Sequence[Observed]]) -> list[Observed]:

@@ -6,21 +6,19 @@ Rubin 1981, Ann. Stat. 9). Rates are thereby shrunken: problems that looked hope
 as such problems do, not as they did. Knows no budget and no workspace.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.budget.simulate import Sample, Subject
-from pipelines.protocols import Draw
+from pipelines.budget.simulate import Sample, Source, Subject
 from pipelines.stats.hierarchy import Counts, Hierarchy
 from pipelines.stats.variety import THETAS, fit_variety, variety_after
 
 Level = int | None
 Array = npt.NDArray[np.float64]
-Source = Callable[[Draw], Sequence[Sample]]
 BLOCK = 1024  # uniform numbers drawn at once
 RESAMPLED = 8  # priors of variety
 LENGTHS = 64  # lengths of answers drawn at once
@@ -80,9 +78,9 @@ class _Group:
         rates = self._rates.draw(rng)
         lengths = {right: tokens.draw(rng) for right, tokens in self._tokens.items()}
         variety = self._variety[int(rng.integers(len(self._variety)))]
-        thetas = [THETAS[min(len(THETAS) - 1, int((rng.random() > ends).sum()))] for ends in variety]
+        thetas = [drawn_theta(rng, ends) for ends in variety]
         return {
-            one.problem_id: Answers(float(rate), Urn(float(theta)), self._undecided, lengths, chance)
+            one.problem_id: Answers(float(rate), Urn(theta), self._undecided, lengths, chance)
             for one, rate, theta in zip(self._asked, rates, thetas, strict=False)
         }
 
@@ -160,6 +158,11 @@ class Answers:
             return Sample("incorrect", None, next(self.lengths[False]), answer)
         solution = self.right.name(self.chance())
         return Sample("correct", solution, next(self.lengths[True]), None if self.wrong is None else RIGHT)
+
+
+def drawn_theta(rng: np.random.Generator, ends: Array) -> float:
+    """One of THETAS, by its cumulative weights."""
+    return float(THETAS[min(len(THETAS) - 1, int((rng.random() > ends).sum()))])
 
 
 def counts_of(samples: Sequence[Sample]) -> tuple[int, int, int]:

@@ -108,24 +108,23 @@ class Embedded:
 
     def _drawn(self, groups: deque[Group], crew: Crew | None) -> Iterator[Completion]:
         """By the crew, and until its first lane has loaded on the caller's thread; a few are not worth a crew."""
-        session, vocabulary = self._loaded()
-        handed: list[Call] = []
+        handed: list[tuple[Crew, Call]] = []
 
         def next_group() -> Group | None:
             if crew is not None and crew.ready and not handed:
-                handed.append(crew.submit(groups))
+                handed.append((crew, crew.submit(groups)))
                 groups.clear()
             return groups.popleft() if groups else None
 
+        session, vocabulary = self._loaded()
         try:
             for row in Lane(session, vocabulary, next_group).run():
                 yield self._make.drawn(row.request, row.prompt, Drawn.of(row, vocabulary))
-            for call in handed:
-                yield from crew.collect(call) if crew is not None else ()
+            for owner, call in handed:
+                yield from owner.collect(call)
         finally:
-            for call in handed:
-                if crew is not None:
-                    crew.forget(call)
+            for owner, call in handed:
+                owner.forget(call)
 
     def _crew_for(self, groups: Sequence[Group]) -> Crew | None:
         """The lanes in processes of their own, started where there is enough for them to do; none for a single group."""

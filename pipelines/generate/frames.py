@@ -15,20 +15,10 @@ def send(stream: BinaryIO, message: Message) -> None:
 
 def receive(stream: BinaryIO) -> Message | None:
     """The next message; None at the end of the stream, and where it ends in the middle of a message."""
-    head = _exactly(stream, 4)
-    body = None if head is None else _exactly(stream, int.from_bytes(head, "little"))
-    if body is None:
+    head = stream.read(4)
+    size = int.from_bytes(head, "little")
+    body = stream.read(size) if len(head) == 4 else b""
+    if len(head) < 4 or len(body) < size:
         return None
     message: Message = json.loads(body)
     return message
-
-
-def _exactly(stream: BinaryIO, size: int) -> bytes | None:
-    """So many bytes, also of a stream that gives what there is; None where it ends before."""
-    found = b""
-    while len(found) < size:
-        part = stream.read(size - len(found))
-        if not part:
-            return None
-        found += part
-    return found

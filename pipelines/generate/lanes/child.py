@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pipelines.generate.decode import Drawn, Group, Lane, Row
 from pipelines.generate.frames import Message, receive, send
@@ -124,9 +124,10 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(",")))
 
 
-def _sampling(fields: list[object]) -> Sampling:
-    temperature, top_p, top_k, max_tokens, stop = fields
-    return Sampling(temperature, top_p, top_k, max_tokens, tuple(stop))  # type: ignore[arg-type]
+def _sampling(values: list[Any]) -> Sampling:
+    """Of its fields in order; JSON knows no tuples."""
+    plain: list[Any] = [tuple(value) if isinstance(value, list) else value for value in values]
+    return Sampling(*plain)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -20,10 +21,12 @@ from pipelines.generate.decode import Drawn, Group
 from pipelines.generate.frames import Message, receive, send
 from pipelines.generate.model_files import CHECKOUT
 from storage.errors import SetupError
-from storage.records import Completion, Request
+from storage.records import Completion, Request, Sampling
 
 WINDOW = 64  # requests: a tile, as much again that waits beside it, and what is on its way
 DEATHS = 3  # of one lane in a row, without a row between them
+
+FIELDS = attrgetter(*(one.name for one in fields(Sampling)))  # as the child makes a Sampling of them
 
 Made = Callable[[Request, Sequence[int], Drawn], Completion]
 
@@ -206,13 +209,8 @@ def _message(number: int, work: Work) -> Message:
     return {
         "work": number,
         "ids": work.group.ids,
-        "requests": [[place, str(request.seed), _fields(request)] for place, request in asked],
+        "requests": [[place, str(request.seed), FIELDS(request.sampling)] for place, request in asked],
     }
-
-
-def _fields(request: Request) -> list[object]:
-    sampling = request.sampling
-    return [sampling.temperature, sampling.top_p, sampling.top_k, sampling.max_tokens, sampling.stop]
 
 
 def _died(status: int) -> SetupError:

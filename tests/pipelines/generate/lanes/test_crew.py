@@ -17,6 +17,7 @@ from pipelines.generate import Embedded
 from pipelines.generate.lanes.crew import DEATHS, Crew
 from storage.errors import SetupError
 from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
+from tests.pipelines.generate.serving.toy_model import alive
 from tests.tied import tied
 
 CUTS = (
@@ -69,14 +70,6 @@ def ready(engine: Embedded) -> Crew:
 def crew_of(engine: Embedded) -> Crew | None:
     groups, _ = engine._grouped(requests(engine, 200))
     return engine._crew_for(groups)
-
-
-def gone(pid: int) -> bool:
-    """Whether no such process runs; one that nobody has waited for yet has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 @pytest.fixture(scope="module")
@@ -194,13 +187,13 @@ def test_an_engine_that_nobody_holds_takes_its_lanes_along() -> None:
     pids = ready(engine).pids()
     del engine
     gc.collect()
-    wait_for(lambda: all(gone(pid) for pid in pids))
+    wait_for(lambda: not any(map(alive, pids)))
 
 
 def test_closing_ends_every_process_and_thread(engine: Embedded) -> None:
     pids = ready(engine).pids()
     engine.close()
-    assert all(gone(pid) for pid in pids)
+    assert not any(map(alive, pids))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("embedded-")]
     assert len(list(engine.generate(requests(engine, 4)))) == 4
 
@@ -211,4 +204,4 @@ def test_no_lane_outlives_its_killed_host() -> None:
         pids = [int(pid) for pid in host.stdout.readline().split()]
         assert len(pids) == 2
         host.kill()
-    wait_for(lambda: all(gone(pid) for pid in pids))
+    wait_for(lambda: not any(map(alive, pids)))
