@@ -57,7 +57,7 @@ def mill_round(job: dict[str, Any], number: int) -> bool:
     return stages.mill_round(Job.of(job), number)
 
 
-@_stage("decide", "decide")
+@_stage("select", "select")
 def decide(job: dict[str, Any]) -> dict[str, Any]:
     """Select."""
     return stages.decide(Job.of(job))

@@ -54,7 +54,7 @@ def decide(job: Job) -> Result:
     with session(job) as opened:
         started = time.monotonic()
         rows = len(opened.decided.decisions)
-        opened.report(Stage("decide", rows, rows, seconds=time.monotonic() - started))
+        opened.report(Stage("select", rows, rows, seconds=time.monotonic() - started))
         return dict(opened.snapshot.manifest["funnel"])
 
 

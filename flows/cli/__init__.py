@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.output import note
+from flows.cli.program import group, version_line
 from storage.errors import FoundWanting, RollmillError, SetupError, interrupted
 
 VERBS = {
@@ -42,7 +43,7 @@ VERBS = {
 
 def build(verb: str | None = None) -> typer.Typer:
     """The program with every verb registered, or with the one that is asked for: a verb's module costs its imports."""
-    app = typer.Typer(name="rollmill", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    app = group("rollmill", "", completion=True)
     app.callback()(_everywhere)
     for module in [VERBS[verb]] if verb in VERBS else VERBS.values():
         importlib.import_module(f"flows.cli.{module}").register(app)
@@ -60,10 +61,19 @@ def _verb(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version_line())
+        raise typer.Exit
+
+
 def _everywhere(
     folder: Annotated[Path | None, typer.Option("--directory", "-C", help="Work as if started in this folder.")] = None,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print version and commit, and exit.")
+    ] = False,
 ) -> None:
-    """Mills model rollouts into versioned datasets: synthesis, generation, verification, selection, publication."""
+    """Model rollouts into versioned datasets: synthesis, generation, verification, selection, publication."""
     if folder is not None:
         if not folder.is_dir():
             raise SetupError(f"no folder {folder}.", next_command=f"rollmill init {folder}")

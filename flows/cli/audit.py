@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.program import group
 from storage.errors import SetupError
 
 Wrong = Annotated[float, typer.Option("--wrong", help="Worth of returning a wrong completion, where a right one is 1.")]
@@ -18,11 +19,11 @@ Cap = Annotated[int, typer.Option(help="Draw at most so often (precision of the 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    group = typer.Typer(name="audit", help="Measure how often a verifier errs.", no_args_is_help=True)
-    group.command("verifier")(verifier)
-    group.command("list")(list_)
-    group.command("show")(show)
-    app.add_typer(group)
+    verbs = group("audit", "Measure how often a verifier errs.")
+    verbs.command("verifier")(verifier)
+    verbs.command("list")(list_)
+    verbs.command("show")(show)
+    app.add_typer(verbs)
 
 
 def verifier(  # noqa: PLR0913 (options, all by name)

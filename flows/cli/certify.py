@@ -27,7 +27,9 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     verifier: Annotated[str, typer.Argument(help="A name, path/to/file.py:Class, or package.module:Class.")],
     *,
     suite: Annotated[str | None, typer.Option("--suite", help="Which suite; without it the verifier's own.")] = None,
-    section: Annotated[list[str] | None, typer.Option("--section", help="Only these sections; may be repeated.")] = None,
+    section: Annotated[
+        list[str] | None, typer.Option("--section", metavar="NAME", help="Only these sections; may be repeated.")
+    ] = None,
     options: Annotated[str, typer.Option("--options", help="Options of the verifier as JSON.")] = "{}",
     seconds: Annotated[float, typer.Option("--seconds", help="CPU seconds one row may take before it hangs.")] = 30.0,
     python: Annotated[str, typer.Option("--python", help="The interpreter that runs the verifier.")] = sys.executable,

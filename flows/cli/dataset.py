@@ -7,6 +7,7 @@ import typer
 
 from flows.cli import dataset_marks
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.program import group
 from storage.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ SHOWN = 10
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    group = typer.Typer(
-        no_args_is_help=True, help="See, compare, check and export dataset versions.", rich_markup_mode=None
-    )
+    verbs = group("dataset", "See, compare, check and export dataset versions.")
     for name, verb in (
         ("list", list_),
         ("show", show),
@@ -30,9 +29,9 @@ def register(app: typer.Typer) -> None:
         ("export", export),
         ("why", why),
     ):
-        group.command(name)(verb)
-    dataset_marks.register(group)
-    app.add_typer(group, name="dataset")
+        verbs.command(name)(verb)
+    dataset_marks.register(verbs)
+    app.add_typer(verbs)
 
 
 def list_(*, json: AsJson = False) -> None:
@@ -63,20 +62,28 @@ def list_(*, json: AsJson = False) -> None:
         raise FoundWanting("\n".join(broken))
 
 
-def show(reference: Ref, *, json: AsJson = False) -> None:
-    """One version: its card with counts, recipe and hashes.
+def show(
+    reference: Ref,
+    *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Print the whole card instead: every metric, recipe, hashes.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """One version: what it holds, how it was made, pass rates by level; --full prints its card.
 
     Example: rollmill dataset show arithmetic@v1
     """
+    from flows.cli.dataset_page import version_page
     from storage.versions import load_manifest, resolve
+    from storage.versions.card import card
+    from storage.versions.read import is_here
 
     info = resolve(_datasets(), reference)
+    manifest = load_manifest(info)
     if json:
-        return as_json({**_row(info), "path": str(info.path), "manifest": load_manifest(info)})
-    card = info.path / "README.md"
-    text = card.read_text(encoding="utf-8") if card.exists() else f"{info.ref}: rows not in this clone."
-    line(text.rstrip())
-    return line(f"\nFolder: {info.path}\nNext: rollmill dataset verify {info.ref}")
+        return as_json({**_row(info), "path": str(info.path), "manifest": manifest})
+    return typer.echo(card(manifest), nl=False) if full else line(version_page(info, manifest, here=is_here(info)))
 
 
 def diff(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.program import group
 from storage.errors import SetupError
 from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
 from storage.versions import finish_interrupted
@@ -28,8 +29,16 @@ Example: rollmill import rollouts answers.parquet --name gpt3 --problems gsm8k
 """
 _File = Annotated[Path, typer.Argument(help="The file; its suffix names the format.", show_default=False)]
 _Name = Annotated[str, typer.Option("--name", help="The name of this import; recipes refer to it.", show_default=False)]
-_Map = Annotated[list[str] | None, typer.Option("--map", help="FIELD=COLUMN, once per field.", show_default=False)]
-_Set = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE for every row without one.", show_default=False)]
+_Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="FIELD=COLUMN", help="Which column feeds a field; may be repeated.", show_default=False),
+]
+_Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="FIELD=VALUE", help="The value of every row without one; may be repeated.", show_default=False
+    ),
+]
 _Problems = Annotated[str | None, typer.Option("--problems", help="The imported problem set that the rollouts answer.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and check everything, show the mapping, store nothing.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
@@ -37,9 +46,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")
 
 def register(app: typer.Typer) -> None:
     """Add the verb `import` with its two nouns."""
-    verb = typer.Typer(
-        name="import", help="Bring problems and rollouts made elsewhere into the workspace.", no_args_is_help=True
-    )
+    verb = group("import", "Bring problems and rollouts made elsewhere into the workspace.")
     verb.command("problems", help=_PROBLEMS_HELP)(problems)
     verb.command("rollouts", help=_ROLLOUTS_HELP)(rollouts)
     app.add_typer(verb)

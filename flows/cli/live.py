@@ -13,15 +13,6 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 LINE_SECONDS = 10.0
-SHOWN = {
-    "synthesize": "problems",
-    "serve": "server",
-    "draw": "draw",
-    "verify": "judge",
-    "decide": "select",
-    "gate": "gate",
-    "publish": "publish",
-}
 
 
 @contextmanager
@@ -74,14 +65,17 @@ class Bars:
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
+        console = Console(stderr=True)
         self.shown: Progress = Progress(
-            TextColumn("{task.description:<9}"),
-            BarColumn(bar_width=32),
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=min(32, max(8, console.width - 72))),  # what the other columns leave
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}", style="dim"),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[note]}", style="dim", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            console=console,
+            expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -89,20 +83,20 @@ class Bars:
         """Move the stage's bar."""
         values: dict[str, Any] = {"completed": stage.done, "total": stage.total, "note": _note(stage)}
         if stage.name not in self._tasks:
-            self._tasks[stage.name] = self.shown.add_task(SHOWN[stage.name], note="")
+            self._tasks[stage.name] = self.shown.add_task(stage.name, note="")
         self.shown.update(self._tasks[stage.name], **values)
 
 
 def _note(stage: Stage) -> str:
-    """Round, rate, tokens a second and seconds left, as far as they say something."""
-    parts = [f"round {stage.detail['round']}"] if "round" in stage.detail else []
-    parts += [f"{stage.detail[key]}" for key in ("state", "said") if key in stage.detail]
+    """Seconds left, rates and the round, as far as they say something; a narrow terminal cuts the last ones."""
+    parts = [f"{stage.detail[key]}" for key in ("state", "said") if key in stage.detail]
     if stage.detail.get("waiting"):
         parts.append("waiting for another command's batch")
     if stage.name in ("draw", "verify") and stage.rate > 0:
-        parts.append(f"{stage.rate:,.0f}/s")
         left = (stage.total - stage.done) / stage.rate
+        parts += [f"{left:.0f} s left"] if left >= 1 else []
+        parts.append(f"{stage.rate:,.0f}/s")
         parts += [f"{stage.tokens / stage.seconds:,.0f} tokens/s"] if stage.tokens else []
         parts += [f"{stage.correct / stage.here:.0%} correct"] if stage.name == "verify" and stage.here else []
-        parts += [f"{left:.0f} s left"] if left >= 1 else []
+    parts += [f"round {stage.detail['round']}"] if "round" in stage.detail else []
     return " · ".join(parts)

@@ -1,17 +1,22 @@
 """What verbs print: JSON for programs, aligned text for people. Knows nothing of what is printed."""
 
 import json
+import os
 import re
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text.")]
+_COMMAND = re.compile(r"\s*(\S*rollmill|git|dvc|pip|make|python) ")
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_LEAST_WIDTH = 12  # a text column is not cut below this
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and write nothing.")]
 
 
@@ -22,12 +27,45 @@ def as_json(value: Any) -> None:
 
 def line(text: str = "") -> None:
     """A line for a person on standard output."""
-    typer.echo(typeable(text))
+    typer.echo(fitted(typeable(text), width()))
 
 
 def note(text: str) -> None:
     """A line beside the result, on standard error."""
-    typer.echo(typeable(text), err=True)
+    typer.echo(fitted(typeable(text), width(sys.stderr)), err=True)
+
+
+def width(stream: TextIO | None = None) -> int | None:
+    """The columns of the terminal behind a stream, standard output by default; None for a pipe, which gets lines whole."""
+    terminal = (stream or sys.stdout).isatty() or "COLUMNS" in os.environ
+    return shutil.get_terminal_size().columns if terminal else None
+
+
+def fitted(text: str, columns: int | None) -> str:
+    """The text with lines that are too long folded under the column at which their last aligned part begins.
+
+    Lines that hold a command stay whole, so that they can be copied.
+    """
+    if columns is None:
+        return text
+    return "\n".join(_folded(line, columns) for line in text.split("\n"))
+
+
+def _folded(text: str, columns: int) -> str:
+    if len(_STYLE.sub("", text)) <= columns or _COMMAND.match(text):
+        return text
+    gaps = [gap.end() for gap in re.finditer(r"^ +| {2,}", text) if gap.end() <= columns // 2]
+    indent = " " * (gaps[-1] if gaps else 0)
+    start = len(indent)
+    folded = textwrap.wrap(
+        text[start:],
+        columns,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join([text[:start] + folded[0][start:], *folded[1:]])
 
 
 def typeable(text: str) -> str:
@@ -45,9 +83,16 @@ def _program() -> str | None:
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Rows under their heads, numbers to the right, two spaces between."""
+    """Rows under their heads, numbers to the right, two spaces between; on a terminal the longest texts are cut to fit."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(head, *cells, strict=True)]
+    room = width()
+    while room is not None and sum(widths) + 2 * len(widths) - 2 > room and max(widths) > _LEAST_WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    cells = [
+        [text if len(text) <= most else f"{text[: most - 1]}…" for text, most in zip(row, widths, strict=True)]
+        for row in cells
+    ]
     right = [bool(rows) and all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(head))]
     lines = [_aligned(head, widths, right), *(_aligned(row, widths, right) for row in cells)]
     return "\n".join(text.rstrip() for text in lines)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from storage.forecasts import Forecast
 
 LEVEL_HEAD = ["level", "problems", "pass rate", "95%", "met", "capped", "hopeless", "kept", "95%"]
-RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="[RECIPE]", help="The recipe's YAML file.")]
+RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 PilotSize = Annotated[
     int | None,
     typer.Option("--pilot", metavar="N", min=1, help="Draw a pilot on N problems, whatever past runs there are."),

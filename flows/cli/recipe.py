@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.output import AsJson, as_json, line, note
+from flows.cli.program import group
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 Sets = Annotated[
@@ -16,10 +17,10 @@ Sets = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    group = typer.Typer(no_args_is_help=True, help="Check a recipe, or show it with every default.", rich_markup_mode=None)
-    group.command("check")(check)
-    group.command("show")(show)
-    app.add_typer(group, name="recipe")
+    verbs = group("recipe", "Check a recipe, or show it with every default.")
+    verbs.command("check")(check)
+    verbs.command("show")(show)
+    app.add_typer(verbs)
 
 
 def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:

@@ -8,7 +8,7 @@ import typer
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import Sets
 
-RunName = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; the latest by default.")]
+RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
 Verifier = Annotated[str | None, typer.Option("--verifier", metavar="NAME", help="Look at the change of this one only.")]
 Accept = Annotated[
     bool, typer.Option("--accept", help="Let the run go on under the new versions; without it nothing changes.")

@@ -11,6 +11,7 @@ import typer
 from flows.cli.curate import MaxCost, MaxTokens
 from flows.cli.forecast_lines import forecast_lines
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.program import group
 from flows.cli.runs_cost import cost
 from flows.cli.runs_queue import queue, rule_lines
 from storage.errors import SetupError
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from storage.runs import Run
     from storage.workspace import Workspace
 
-RunName = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; the latest by default.")]
+RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
 WATCH_SECONDS = 0.5
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    group = typer.Typer(no_args_is_help=True, help="See, resume and cancel runs.", rich_markup_mode=None)
+    commands = group("runs", "See, resume and cancel runs.")
     verbs: dict[str, Callable[..., None]] = {
         "list": list_,
         "show": show,
@@ -36,8 +37,8 @@ def register(app: typer.Typer) -> None:
         "cancel": cancel,
     }
     for name, verb in verbs.items():
-        group.command(name)(verb)
-    app.add_typer(group, name="runs")
+        commands.command(name)(verb)
+    app.add_typer(commands)
 
 
 def list_(*, json: AsJson = False) -> None:

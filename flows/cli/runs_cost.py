@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from storage.queries.cost import Group, RunCost
     from storage.spending import Sums
 
-RunId = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; the latest by default.")]
+RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
 GroupBy = Annotated[
     str | None,
     typer.Option("--by", metavar="GROUP", help="batch, problem, level, arm, round, engine, or command (one process)."),

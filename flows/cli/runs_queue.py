@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipelines.stats.rule_error import GivenUp
     from storage.queries.queue import HopelessQueue
 
-RunId = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; the latest by default.")]
+RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Write them as a JSONL file of problems that `import problems` takes."),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.program import group
 from flows.cli.recipe import RecipePath, Sets
 from storage.errors import SetupError
 
@@ -17,14 +18,12 @@ Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill sc
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    group = typer.Typer(
-        no_args_is_help=True, help="Curate recipes on cron lines while `rollmill up` runs.", rich_markup_mode=None
-    )
+    verbs = group("schedule", "Curate recipes on cron lines while `rollmill up` runs.")
     for name, verb in (("add", add), ("list", list_), ("pause", pause), ("resume", resume)):
-        group.command(name)(verb)
-    group.command("run-now")(run_now)
-    group.command("remove")(remove)
-    app.add_typer(group, name="schedule")
+        verbs.command(name)(verb)
+    verbs.command("run-now")(run_now)
+    verbs.command("remove")(remove)
+    app.add_typer(verbs)
 
 
 def add(  # noqa: PLR0913 (a verb's parameters are its options)

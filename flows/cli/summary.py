@@ -10,7 +10,7 @@ import typer
 from flows.cli.forecast_lines import forecast_lines
 from flows.cli.runs_queue import rule_lines
 
-BAR = 20
+BAR = 14
 OUTCOMES = ("correct", "incorrect", "unparsed", "undecided")
 
 
@@ -19,7 +19,7 @@ def summary(outcome: Mapping[str, Any], root: Path) -> str:
     parts = [
         _title(outcome),
         _funnel(outcome["funnel"], outcome["spent"], outcome.get("imports"), outcome.get("reused", 0)),
-        _levels(outcome["metrics"]),
+        level_table(outcome["metrics"]),
         _arms(outcome.get("arms", [])),
         forecast_lines(outcome["forecast"]) if outcome.get("forecast") else [],
         _ending(outcome, root),
@@ -43,17 +43,16 @@ def _funnel(funnel: Mapping[str, Any], spent: Mapping[str, Any], imports: Sequen
     drawn = funnel["drawn"]
     others = f", {reused:,} of them drawn by other runs" if reused and imports is None else ""
     made = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
-    dropped = " · ".join(f"{reason} {count:,}" for reason, count in _largest_first(funnel["dropped"]))
     lines = [
         f"  problems     {funnel['problems']:>9,}{made}",
         f"  completions  {drawn:>9,}   in {_plural(spent['rounds'], 'round')}: {spent['drawn']:,} drawn now, "
         f"{drawn - spent['drawn']:,} there before{others}",
         *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
         f"  kept         {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}",
-        f"  dropped      {drawn - funnel['kept']:>9,}   {dropped}",
+        f"  dropped      {drawn - funnel['kept']:>9,}   {counted(funnel['dropped'])}",
     ]
     lines += [f"  taken        {taken(imports)}"] if imports is not None else []
-    stops = " · ".join(f"{reason} {count:,}" for reason, count in _largest_first(funnel["stops"]))
+    stops = counted(funnel["stops"])
     solved = f"  solved       {funnel['problems_solved']:>9,}   of {funnel['problems']:,} problems"
     lines.append(f"{solved}; drawing stopped by {stops}" if stops else solved)
     rule = rule_lines(funnel["given_up"]) if "given_up" in funnel else []
@@ -77,7 +76,8 @@ def taken(imports: Sequence[str]) -> str:
     return "every imported rollout of these problems; generate.imports: [NAME] takes only those imported as NAME"
 
 
-def _levels(metrics: Mapping[str, Any]) -> list[str]:
+def level_table(metrics: Mapping[str, Any]) -> list[str]:
+    """Pass rate, interval and counts of every level and over all, with the sentence that says over what."""
     rows = {**metrics["levels"], "all": metrics["overall"]}
     lines = ["  level  pass rate  95% interval      problems  unsolved   kept"]
     for level, row in rows.items():
@@ -130,8 +130,14 @@ def _ending(outcome: Mapping[str, Any], root: Path) -> list[str]:
 
 def dropped_problems(dropped: Mapping[str, int]) -> str:
     """`dropped: held_out 7 · near_duplicate 2`, or that none was."""
-    found = " · ".join(f"{reason} {count:,}" for reason, count in _largest_first(dropped) if count)
-    return f"dropped: {found}" if found else "none dropped"
+    counts = counted(dropped)
+    return f"dropped: {counts}" if counts else "none dropped"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """`incorrect 8,135 · unparsed 1`: what was counted, the largest first, without zeros."""
+    largest_first = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return " · ".join(f"{name} {count:,}" for name, count in largest_first if count)
 
 
 def _relative(text: str, root: Path) -> str:
@@ -140,10 +146,6 @@ def _relative(text: str, root: Path) -> str:
 
 def _shown(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _share(part: int, whole: int) -> str:

@@ -37,4 +37,4 @@ def test_acceptance_is_over_the_rows_judged_here_in_all_rounds() -> None:
 
 
 def test_a_stage_told_as_a_whole_counts_all_its_rows() -> None:
-    assert Stage("decide", 50, 50, seconds=2.0).rate == 25.0
+    assert Stage("select", 50, 50, seconds=2.0).rate == 25.0

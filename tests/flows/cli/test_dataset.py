@@ -20,7 +20,11 @@ def version(toy: Path, rollmill: Run) -> Path:
 def test_list_show_and_tag(version: Path, rollmill: Run) -> None:
     row = json.loads(rollmill("dataset", "list", "--json").out)[0]
     assert (row["version"], row["problems"], row["content"]) == ("toy@v1", 12, version.name[3:])
-    assert "# toy @" in rollmill("dataset", "show", "toy").out
+    page = rollmill("dataset", "show", "toy").out
+    assert page.startswith(f"toy@v1 ({version.name[3:]})\n")
+    assert "  level  pass rate  95% interval" in page
+    assert f"  folder     {version.relative_to(Path.cwd())}\n" in page
+    assert rollmill("dataset", "show", "toy", "--full").out == (version / "README.md").read_text()
     assert rollmill("dataset", "tag", "toy@v1", "release").status == 0
     assert rollmill("dataset", "show", "toy@release").status == 0
     said = rollmill("dataset", "show", "toy@v7")

@@ -1,5 +1,6 @@
 """The program itself: help of every verb, exit statuses, and mistakes in one line without a traceback."""
 
+import os
 import re
 import subprocess
 import sys
@@ -33,6 +34,29 @@ def test_every_verb_has_help_with_an_example(path: list[str], rollmill: Run) -> 
     said = rollmill(*path, "--help")
     assert said.status == 0
     assert re.search(rf"Example: rollmill {' '.join(path)}\b", said.out)
+    assert not re.search(r"\[\[|list\[", said.out)
+    assert max(map(len, said.out.splitlines())) <= 80
+
+
+def test_lists_of_commands_give_whole_sentences(rollmill: Run) -> None:
+    for group in ([], *([name] for name in sorted({path[0] for path in verbs() if len(path) > 1}))):
+        said = rollmill(*group, "-h")
+        assert said.status == 0
+        assert "..." not in said.out.partition("Commands:")[2]
+        assert max(map(len, said.out.splitlines())) <= 80
+
+
+def test_the_version_names_its_commit(rollmill: Run) -> None:
+    said = rollmill("--version")
+    assert said.status == 0
+    assert re.fullmatch(r"rollmill \d+\.\d+\.\d+ \([0-9a-f]{7,}(\+changes)?\)\n", said.out)
+
+
+def test_a_shell_can_complete_the_verbs() -> None:
+    environment = {**os.environ, "_ROLLMILL_COMPLETE": "complete_bash", "COMP_WORDS": "rollmill da", "COMP_CWORD": "1"}
+    code = "from flows import cli; cli.run([])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["dashboard", "dataset"]
 
 
 def test_the_verbs_of_the_design_are_there() -> None:
