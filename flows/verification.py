@@ -60,14 +60,15 @@ def verify_version(info: "VersionInfo", *, base: Path) -> Verification:
 
 def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
     from storage.versions import content_hash, kept_hash, scores_hash
+    from storage.versions.agreement import changed_files, disagreements
 
+    yield from changed_files(info, snapshot)
     recorded = snapshot.manifest["hashes"]
     for name, compute in (("content", content_hash), ("kept", kept_hash), ("scores", scores_hash)):
         found = compute(snapshot)
         if found != recorded[name]:
             yield f"{name}_hash is {found[:16]}, the manifest says {recorded[name][:16]}"
-    if recorded["content"] != info.content_hash:
-        yield f"the index says content_hash {info.content_hash[:16]}, the manifest {recorded['content'][:16]}"
+    yield from disagreements(info, snapshot)
 
 
 def _policy(snapshot: "Snapshot", base: Path) -> tuple[Policy, str | None]:

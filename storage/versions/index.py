@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import SetupError
+from storage.json_files import parse_object, read_utf8
 from storage.versions.durable import write_text
 
 INDEX_SCHEMA = 1
@@ -95,7 +96,7 @@ def load_index(datasets: Path, name: str) -> Index:
     path = index_path(datasets, name)
     if not path.exists():
         return Index(name)
-    return parse_index(path.read_text(encoding="utf-8"), path)
+    return parse_index(read_utf8(path, next_command=restoring(path)), path)
 
 
 def save_index(datasets: Path, index: Index) -> None:
@@ -128,7 +129,7 @@ def parse_index(text: str, path: Path) -> Index:
     except (KeyError, TypeError) as error:
         raise SetupError(
             f"{path} is not an index of versions ({type(error).__name__}: {error}).",
-            next_command=f"git checkout -- {path}",
+            next_command=restoring(path),
         ) from error
 
 
@@ -138,12 +139,9 @@ def _json_object(text: str, path: Path) -> dict[str, Any]:
             f"{path} holds a git conflict: two clones made a version of the same number.",
             next_command=f"rollmill dataset rebase {path.parent.name}",
         )
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SetupError(
-            f"{path} is not valid JSON (line {error.lineno}: {error.msg}).", next_command=f"git checkout -- {path}"
-        ) from error
-    if not isinstance(value, dict):
-        raise SetupError(f"{path} holds no JSON object.", next_command=f"git checkout -- {path}")
-    return value
+    return parse_object(text, path, next_command=restoring(path))
+
+
+def restoring(path: Path) -> str:
+    """The commands that bring back a damaged index or manifest copy: git's, or making it again from the versions."""
+    return f"git checkout -- {path}, or remove it and rollmill dataset rebuild-index {path.parent.name}"

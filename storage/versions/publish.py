@@ -5,7 +5,6 @@ step is idempotent and driven by the intent alone: rename, ledger, index, `dvc a
 writing command through `finish_interrupted`) finishes an intent that a killed process left. Never commits to git.
 """
 
-import json
 import re
 import shutil
 from dataclasses import asdict, dataclass
@@ -19,12 +18,15 @@ from storage import dvc
 from storage.errors import SetupError
 from storage.failpoints import hit
 from storage.faults import explained, full_disk
+from storage.ids import sha256_text
+from storage.json_files import read_object
+from storage.versions.card import card
 from storage.versions.durable import locked, sync, write_text
 from storage.versions.folder import LARGE, Draft, json_text, write_folder
-from storage.versions.index import Entry, index_path, load_index, manifest_copy, save_index
+from storage.versions.index import Entry, Index, index_path, load_index, manifest_copy, save_index
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
-from storage.versions.read import fetching
+from storage.versions.read import fetching, is_whole, pointer
 from storage.versions.remains import refuse_lost_index
 from storage.versions.resolve import VersionInfo, version_info
 from storage.versions.snapshot import Snapshot, checked
@@ -66,6 +68,8 @@ def publish(
             entry, manifest = newest, {**manifest, "parent": newest.parent}
         else:
             entry = _entry(newest.number + 1 if newest else 1, manifest)
+        texts = {"README.md": card(manifest), "report.html": report_html, "report.json": json_text(report_json)}
+        manifest["files"] = {name: sha256_text(text) for name, text in texts.items()}
         parent = ws.datasets / snapshot.name / newest.folder if newest else None
         _write(ws, Draft(snapshot, manifest, entry, report_html, report_json, parent, large))
         messages += _finish(ws, snapshot.name)
@@ -92,9 +96,9 @@ def _finish(ws: Workspace, name: str) -> list[str]:
         for leftover in folder.glob(f"{_PARTIAL}*"):
             shutil.rmtree(leftover)
         return []
-    entry = Entry(**json.loads(intent.read_text(encoding="utf-8")))
+    entry = Entry(**read_object(intent, next_command=f"rm {intent} and run the recipe again"))
     final = folder / entry.folder
-    _rename(folder / (_PARTIAL + entry.folder), final)
+    _rename(folder / (_PARTIAL + entry.folder), version_info(ws.datasets, Index(name), entry))
     if not final.exists():
         intent.unlink()
         return [f"{name}@v{entry.number} was never finished and its files are gone; run its recipe again."]
@@ -127,9 +131,9 @@ def _advice(ws: Workspace, name: str, entry: Entry, tracked: dvc.Tracked) -> lis
 
 
 def _is_kept(ws: Workspace, name: str, entry: Entry) -> bool:
-    """Whether the files of a version are here, or a DVC pointer says where to get them."""
-    folder = ws.datasets / name / entry.folder
-    return folder.exists() or folder.with_name(f"{entry.folder}.dvc").exists()
+    """Whether the files of a version are here and whole, or a DVC pointer says where to get them."""
+    info = _info(ws, name, entry)
+    return is_whole(info) if info.path.exists() else pointer(info).exists()
 
 
 def _info(ws: Workspace, name: str, entry: Entry) -> VersionInfo:
@@ -141,7 +145,9 @@ def _unchanged(info: VersionInfo, manifest: dict[str, Any]) -> list[str]:
     if info.scores_hash != manifest["hashes"]["scores"]:
         lines.append(f"the scores differ from those of {info.ref}; scores alone make no version and were not stored.")
     if not info.path.exists():
-        lines.append(f"its rows are not in this clone: {fetching(info)}")
+        lines.append(
+            f"its rows are not in this clone: {fetching(info)} (if no remote has them: rm {pointer(info)}, and again)"
+        )
     return lines
 
 
@@ -179,12 +185,14 @@ def _write(ws: Workspace, draft: Draft) -> None:
     hit("publish.folder_written")
 
 
-def _rename(partial: Path, final: Path) -> None:
-    if partial.exists() and final.exists():
+def _rename(partial: Path, info: VersionInfo) -> None:
+    if partial.exists() and info.path.exists() and is_whole(info):
         shutil.rmtree(partial)  # an equal folder lies there already, left by another branch of the repository
     elif partial.exists():
-        partial.rename(final)
-        sync(final.parent)
+        if info.path.exists():  # files of it were deleted or damaged: this is the same content, written again
+            shutil.rmtree(info.path)
+        partial.rename(info.path)
+        sync(info.path.parent)
 
 
 def _intent(ws: Workspace, name: str) -> Path:

@@ -3,7 +3,6 @@
 The rows of a version that was cloned but not fetched are absent; then the error names the DVC command that brings them.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +10,16 @@ from typing import Any
 
 import duckdb
 
-from storage.errors import FoundWanting, SetupError
+from storage.errors import FoundWanting, RollmillError, SetupError
 from storage.faults import explained
-from storage.versions.database import read_table, write_database
+from storage.json_files import read_object
+from storage.versions.database import TABLE_NAMES, read_table, write_database
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
 from storage.versions.shards import connect_shards, read_listing
 from storage.versions.snapshot import TABLES, Snapshot
 
+TEXTS = ("README.md", "report.html", "report.json")
 # What DuckDB calls a file that is not whole; a version's schema is ours, so other errors are too.
 _DAMAGED = (
     "Corrupt",
@@ -41,6 +42,19 @@ def is_here(info: VersionInfo) -> bool:
     return (info.path / "dataset.duckdb").exists() or read_listing(info.path) is not None
 
 
+def is_whole(info: VersionInfo) -> bool:
+    """Whether the files of a version are all there and hold as many rows as its manifest says; checksums are not read."""
+    if not all((info.path / name).is_file() for name in ("manifest.json", *TEXTS)):
+        return False
+    try:
+        counts = load_manifest(info)["counts"]
+        with open_version(info) as connection:
+            rows = {name: connection.table(name).shape[0] for name in TABLE_NAMES.values()}
+    except (RollmillError, duckdb.Error, OSError, LookupError):
+        return False
+    return all(counts[name] == count for name, count in rows.items())
+
+
 def fetching(info: VersionInfo) -> str:
     """What brings the rows of a version that are not here: DVC if it has them, else making them again."""
     if pointer(info).exists():
@@ -59,11 +73,15 @@ def reading(info: VersionInfo) -> Iterator[None]:
             raise SetupError(f"another process has {info.ref} open for writing.", next_command="close it") from error
         if not any(words in said for words in _DAMAGED):
             raise
-        raise FoundWanting(
-            f"the rows of {info.ref} are damaged ({said}). "
-            f"Next: {f'dvc checkout --force {pointer(info)}, or ' if pointer(info).exists() else ''}"
-            f"remove {info.path} and run its recipe again"
-        ) from error
+        raise FoundWanting(f"the rows of {info.ref} are damaged ({said}). Next: {_mending(info)}") from error
+
+
+def _mending(info: VersionInfo) -> str:
+    """What replaces damaged rows: DVC's copy of them; without one, the recipe, which draws nothing that is still stored."""
+    if not pointer(info).exists():
+        return f"rm -r {info.path} and run its recipe again"
+    again = f"rm -r {info.path} {pointer(info)} and run its recipe again"
+    return f"dvc checkout --force {pointer(info)}; if DVC has no copy, {again}"
 
 
 def open_version(info: VersionInfo) -> duckdb.DuckDBPyConnection:
@@ -87,8 +105,15 @@ def load_manifest(info: VersionInfo) -> dict[str, Any]:
     path = inside if inside.exists() else manifest_copy(info.path.parent.parent, info.name, info.folder)
     if not path.exists():
         raise SetupError(f"{info.ref} has no manifest here ({path}).", next_command=fetching(info))
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+    return read_object(path, next_command=restoring_manifest(info, path))
+
+
+def restoring_manifest(info: VersionInfo, damaged: Path) -> str:
+    """The command that brings back a damaged manifest of a version: from its other copy, from DVC, or from git."""
+    copy = manifest_copy(info.path.parent.parent, info.name, info.folder)
+    if damaged == copy:
+        return f"git checkout -- {copy}"
+    return f"dvc checkout --force {pointer(info)}" if pointer(info).exists() else f"cp {copy} {damaged}"
 
 
 def load_snapshot(info: VersionInfo) -> Snapshot:

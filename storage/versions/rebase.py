@@ -12,8 +12,9 @@ from typing import Literal
 
 from storage import dvc
 from storage.errors import SetupError
+from storage.json_files import read_utf8
 from storage.versions.durable import locked, write_text
-from storage.versions.index import Entry, Index, index_path, manifest_copy, parse_index, save_index
+from storage.versions.index import Entry, Index, index_path, manifest_copy, parse_index, restoring, save_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import lock_path
 from storage.workspace import Workspace
@@ -36,7 +37,7 @@ def rebase(ws: Workspace, name: str, *, keep: Side = "theirs") -> Rebased:
     if not path.exists():
         raise SetupError(f"no dataset {name!r} here ({path} is missing).", next_command="rollmill dataset list")
     with locked(lock_path(ws, name)):
-        ours, theirs = (parse_index(text, path) for text in sides(path.read_text(encoding="utf-8")))
+        ours, theirs = (parse_index(text, path) for text in sides(read_utf8(path, next_command=restoring(path))))
         kept, moved = (theirs, ours) if keep == "theirs" else (ours, theirs)
         merged, renamed = merge(kept, moved)
         for old, new in renamed.items():

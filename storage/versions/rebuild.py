@@ -4,7 +4,7 @@ Numbers and hashes are the manifests' own. Times, tags and withdrawals are the l
 workspace; sign-offs are in neither and are lost. Never runs git.
 """
 
-import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from storage.errors import SetupError
+from storage.json_files import read_object
 from storage.ledger.models import DatasetRow
 from storage.versions.durable import locked, write_text
 from storage.versions.index import Entry, Index, index_path, manifest_copy, save_index
@@ -39,9 +40,9 @@ def rebuild_index(ws: Workspace, name: str, *, dry_run: bool = False) -> Rebuilt
     if not found:
         raise SetupError(f"nothing is left of a dataset {name!r} in {ws.datasets}.", next_command="rollmill dataset list")
     known = _known(ws, name)
-    manifests = {folder: text for folder in found if (text := _manifest(ws.datasets, name, folder)) is not None}
+    manifests = {folder: path for folder in found if (path := _manifest(ws.datasets, name, folder)) is not None}
     place = ws.datasets / name
-    entries = (_entry(folder, json.loads(text), known.get(folder), place) for folder, text in manifests.items())
+    entries = (_entry(folder, _read(path), known.get(folder), place) for folder, path in manifests.items())
     index = Index(
         name,
         tuple(entries),
@@ -50,8 +51,8 @@ def rebuild_index(ws: Workspace, name: str, *, dry_run: bool = False) -> Rebuilt
     )
     if not dry_run:
         with locked(lock_path(ws, name)):
-            for folder, text in manifests.items():
-                write_text(manifest_copy(ws.datasets, name, folder), text)
+            for folder, path in manifests.items():
+                write_text(manifest_copy(ws.datasets, name, folder), path.read_text(encoding="utf-8"))
             save_index(ws.datasets, index)
         reindex(ws)
     return Rebuilt(index, tuple(folder for folder in found if folder not in manifests))
@@ -64,11 +65,19 @@ def _known(ws: Workspace, name: str) -> dict[str, DatasetRow]:
     return {Path(row.path).name: row for row in rows}
 
 
-def _manifest(datasets: Path, name: str, folder: str) -> str | None:
-    for path in (manifest_copy(datasets, name, folder), datasets / name / folder / "manifest.json"):
-        if path.exists():
-            return path.read_text(encoding="utf-8")
-    return None
+def _manifest(datasets: Path, name: str, folder: str) -> Path | None:
+    """The manifest of a version, the git-tracked copy or the one in its folder: the first that is there and can be read."""
+    both = (manifest_copy(datasets, name, folder), datasets / name / folder / "manifest.json")
+    paths = [path for path in both if path.exists()]
+    for path in paths[:-1]:
+        with suppress(SetupError):
+            _read(path)
+            return path
+    return paths[-1] if paths else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return read_object(path, next_command=f"git checkout -- {path}, or dvc checkout --force")
 
 
 def _entry(folder: str, manifest: dict[str, Any], known: DatasetRow | None, place: Path) -> Entry:

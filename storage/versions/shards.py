@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import SetupError
+from storage.json_files import read_object
 from storage.segments.schema import SCHEMAS, Kind
 from storage.versions.database import TABLE_NAMES, add_manifest_and_views
 from storage.versions.snapshot import KEYS, TABLES, Snapshot, in_key_order
@@ -50,7 +51,8 @@ def read_listing(folder: Path) -> Listing | None:
     path = folder / LISTING
     if not path.exists():
         return None
-    listing: Listing = json.loads(path.read_text(encoding="utf-8"))
+    again = f"dvc checkout --force {folder}.dvc, or remove {folder} and run its recipe again"
+    listing: Listing = read_object(path, next_command=again)
     return listing
 
 

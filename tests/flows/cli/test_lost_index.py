@@ -46,7 +46,7 @@ def test_a_broken_index_does_not_hide_the_others(version: Path, rollmill: Run) -
     assert "toy@v1" in said.out
     assert said.err.endswith(
         f"is not valid JSON (line 1: Expecting property name enclosed in double quotes). "
-        f"Next: git checkout -- {other / 'index.json'}\n"
+        f"Next: git checkout -- {other / 'index.json'}, or remove it and rollmill dataset rebuild-index another\n"
     )
     listed = rollmill("dataset", "list", "--json")
     assert [row["version"] for row in json.loads(listed.out)] == ["toy@v1"]

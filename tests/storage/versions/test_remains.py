@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import SetupError
-from storage.versions.index import index_path, load_index, parse_index
+from storage.versions.index import index_path, load_index, parse_index, restoring
 from storage.versions.marks import tag, yank
 from storage.versions.publish import finish_interrupted, publish
 from storage.versions.read import fetching, is_here, open_version
@@ -105,7 +105,7 @@ def test_an_index_of_another_shape_is_one_line(tmp_path: Path) -> None:
     for text in ('{"index_schema": 1, "name": "toy"}', '{"index_schema": 1, "name": "t", "versions": [{"number": 1}]}'):
         with pytest.raises(SetupError, match=r"is not an index of versions \((KeyError|TypeError)") as caught:
             parse_index(text, path)
-        assert caught.value.text().endswith(f"Next: git checkout -- {path}")
+        assert caught.value.text().endswith(f"Next: {restoring(path)}")
 
 
 def test_dvc_is_advised_only_where_it_has_the_rows(two: Workspace) -> None:

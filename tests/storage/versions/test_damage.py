@@ -1,0 +1,112 @@
+"""Files of a dataset that were damaged or altered: one line that names the file and mends, found by verify, made again."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.errors import SetupError
+from storage.versions import load_manifest, load_snapshot, publish, resolve, versions
+from storage.versions.agreement import changed_files, disagreements
+from storage.versions.index import index_path, manifest_copy
+from storage.versions.read import is_whole
+from storage.versions.resolve import VersionInfo
+from storage.workspace import Workspace
+from tests.storage.versions.conftest import build
+
+DAMAGE: dict[str, tuple[bytes, str]] = {
+    "no UTF-8": (b'{"name": "to\xffy"}', r"not UTF-8 text \(byte 0xff at position 12\)"),
+    "empty": (b"", "it is empty"),
+    "cut off": (b'{"name": "toy", "vers', r"not valid JSON \(line 1: Unterminated string"),
+    "no object": (b"[1, 2]", "holds no JSON object"),
+    "too deep": (b"[" * 200_000, "nested too deeply"),
+}
+
+
+@pytest.fixture
+def info(ws: Workspace) -> VersionInfo:
+    """toy@v1."""
+    return _publish(ws)
+
+
+def _publish(ws: Workspace) -> VersionInfo:
+    return publish(ws, build(), report_html="<p>fine</p>", report_json={"passed": True}).version
+
+
+def _alter(path: Path, change: Callable[[Any], None]) -> None:
+    value = json.loads(path.read_text())
+    change(value)
+    path.write_text(json.dumps(value))
+
+
+@pytest.mark.parametrize(("content", "said"), DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_index_or_manifest_is_one_line(info: VersionInfo, ws: Workspace, content: bytes, said: str) -> None:
+    (info.path / "manifest.json").write_bytes(content)
+    with pytest.raises(SetupError, match=said) as caught:
+        load_manifest(info)
+    copy = manifest_copy(ws.datasets, "toy", info.folder)
+    assert caught.value.next_command == f"cp {copy} {info.path / 'manifest.json'}"
+    path = index_path(ws.datasets, "toy")
+    path.write_bytes(content)
+    with pytest.raises(SetupError, match=said) as caught:
+        versions(ws.datasets, "toy")
+    assert caught.value.next_command == f"git checkout -- {path}, or remove it and rollmill dataset rebuild-index toy"
+
+
+def test_a_sound_version_agrees_with_itself(info: VersionInfo) -> None:
+    snapshot = load_snapshot(info)
+    assert [*disagreements(info, snapshot), *changed_files(info, snapshot)] == []
+    assert is_whole(info)
+
+
+def test_altered_counts_copies_cards_and_reports_are_found(info: VersionInfo, ws: Workspace) -> None:
+    _alter(index_path(ws.datasets, "toy"), lambda value: value["versions"][0].update(kept=6, recipe_hash="other"))
+    _alter(manifest_copy(ws.datasets, "toy", info.folder), lambda value: value["metrics"].update(pass_rate=1.0))
+    _alter(info.path / "manifest.json", lambda value: value["counts"]["levels"]["1"].update(correct=3))
+    (info.path / "README.md").write_text("# another card")
+    (info.path / "report.html").unlink()
+    (info.path / "report.json").write_text('{"passed": false}')
+    altered = resolve(ws.datasets, "toy")
+    snapshot = load_snapshot(altered)
+    copy = manifest_copy(ws.datasets, "toy", info.folder)
+    found = [*disagreements(altered, snapshot), *changed_files(altered, snapshot)]
+    assert found[:2] == [
+        "the index says recipe_hash other, the manifest rrrrrrrr",
+        "the index says kept 6, the manifest 2",
+    ]
+    assert found[2].startswith("the manifest counts levels ")
+    assert found[3:] == [
+        f"{copy} differs from the manifest in the version's folder",
+        "README.md is not the one that was published",
+        "report.html is missing",
+        "report.json is not the one that was published",
+    ]
+
+
+@pytest.mark.parametrize("name", ["dataset.duckdb", "manifest.json", "README.md", "report.html"])
+def test_the_same_content_mends_a_version_that_lost_a_file(info: VersionInfo, ws: Workspace, name: str) -> None:
+    (info.path / name).unlink()
+    assert not is_whole(info)
+    mended = _publish(ws)
+    assert (mended.ref, mended.content_hash, is_whole(mended)) == ("toy@v1", info.content_hash, True)
+    snapshot = load_snapshot(mended)
+    assert [*disagreements(mended, snapshot), *changed_files(mended, snapshot)] == []
+
+
+def test_the_same_content_mends_a_version_whose_rows_cannot_be_read(info: VersionInfo, ws: Workspace) -> None:
+    for damage in (b"", b"not a database", (info.path / "dataset.duckdb").read_bytes()[:5_000]):
+        (info.path / "dataset.duckdb").unlink()
+        (info.path / "dataset.duckdb").write_bytes(damage)
+        assert not is_whole(info)
+        assert is_whole(_publish(ws))
+
+
+def test_rows_that_only_dvc_has_are_not_written_again(info: VersionInfo, ws: Workspace) -> None:
+    info.path.with_name(f"{info.folder}.dvc").write_text("outs: []\n")
+    shutil.rmtree(info.path)
+    done = publish(ws, build(), report_html="", report_json={})
+    assert (done.created, info.path.exists()) == (False, False)
+    assert f"dvc pull {info.path}.dvc (if no remote has them: rm {info.path}.dvc, and again)" in done.messages[-1]
