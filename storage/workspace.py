@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from storage.attempts import Attempts
     from storage.audits import Audits
     from storage.forecasts import Forecasts
+    from storage.imported import Imports
     from storage.ledger.engine import Ledger
     from storage.runs import Runs
     from storage.segments.store import SegmentStore
@@ -122,6 +123,13 @@ class Workspace:
         return Attempts(self.ledger)
 
     @cached_property
+    def imports(self) -> "Imports":
+        """What was imported under which name."""
+        from storage.imported import Imports
+
+        return Imports(self.ledger)
+
+    @cached_property
     def forecasts(self) -> "Forecasts":
         """Forecasts of runs, and their scores."""
         from storage.forecasts import Forecasts
@@ -166,7 +174,7 @@ class Workspace:
 
     def close(self) -> None:
         """Release connections; safe to call twice."""
-        for name in ("runs", "verifiers", "attempts", "spending", "forecasts"):
+        for name in ("runs", "verifiers", "attempts", "spending", "forecasts", "imports"):
             self.__dict__.pop(name, None)
         for name in ("segments", "ledger"):
             part = self.__dict__.pop(name, None)

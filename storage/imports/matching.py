@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from storage.errors import SetupError
+from storage.imported import producer_of
 from storage.imports import cells
 from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, require
 from storage.imports.problem_rows import ProblemRows
 from storage.imports.readers import Row
 from storage.imports.scan import listed
-from storage.imports.spec import ImportSpec, producer_of
+from storage.imports.spec import ImportSpec
 from storage.imports.stored import StoredProblem, stored_problems
 from storage.records import Problem
 from storage.segments.store import SegmentStore

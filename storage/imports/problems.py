@@ -39,24 +39,27 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     require(columns, ("prompt",), PROBLEM_ALIASES, path=spec.path, verb="problems")
     if not columns.has("tests"):
         require(columns, ("reference",), PROBLEM_ALIASES, path=spec.path, verb="problems")
+    writer = Writer(ws, spec, dry_run=dry_run)  # notes what the import holds before anything of it is read
     stored = stored_problems(ws.segments, spec.producer)
     sanitiser, rows = Sanitiser(), ProblemRows(spec.path, columns, source=spec.producer)
     survey = _survey(spec, rows, sanitiser, stored)
     unchanged(spec.path, before)
-    writer = Writer(ws.segments, spec.producer, batch_rows=spec.batch_rows, dry_run=dry_run)
-    writer.know("problems", [problem.id for problem in stored.values()])
-    _store(spec, columns, survey, writer)
-    return ImportReport(
-        name=spec.name,
-        file=str(spec.path),
-        rows=survey.rows,
-        problems=writer.count("problems"),
-        mapping=columns.shown(),
-        columns=columns.found,
-        notes=tuple(_notes(survey, rows, sanitiser)),
-        samples=tuple(survey.samples),
-        dry_run=dry_run,
-    )
+    with writer:
+        writer.know("problems", [problem.id for problem in stored.values()])
+        _store(spec, columns, survey, writer)
+        report = ImportReport(
+            name=spec.name,
+            file=str(spec.path),
+            rows=survey.rows,
+            problems=writer.count("problems"),
+            mapping=columns.shown(),
+            columns=columns.found,
+            notes=tuple(_notes(survey, rows, sanitiser)),
+            samples=tuple(survey.samples),
+            dry_run=dry_run,
+        )
+        writer.register(report)
+    return report
 
 
 def mark_of(spec: ImportSpec) -> tuple[int, int]:
@@ -97,7 +100,6 @@ def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: Writer) 
         if problem.id not in done:
             done.add(problem.id)
             writer.add("problems", _with_aliases(problem, survey.repeats.get(problem.id, [])))
-    writer.flush()
 
 
 def _with_aliases(problem: Problem, others: list[str]) -> Problem:

@@ -48,31 +48,47 @@ class _Pass:
 
 def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
     """Import a file of rollouts under a name. Raises SetupError, with nothing stored, for any mistake in the file."""
-    before = mark_of(spec)
+    before, of = mark_of(spec), _answered(ws, spec)
     aliases = _WITH_PROBLEMS if spec.problems is None else _OF_A_SET
     columns = detect(spec, aliases)
     if not columns.has("messages"):
         require(columns, ("text",), aliases, path=spec.path, verb="rollouts")
+    writer = Writer(ws, spec, dry_run=dry_run)  # notes what the imports hold before anything of it is read
     held = stored_completions(ws.segments, spec.producer)
     first = _Pass(spec, columns, matcher(ws.segments, spec, columns))
     samples = _survey(first, held)
     unchanged(spec.path, before)
-    writer = Writer(ws.segments, spec.producer, batch_rows=spec.batch_rows, dry_run=dry_run)
-    writer.know("completions", list(held.values()))
-    _store(_Pass(spec, columns, matcher(ws.segments, spec, columns)), writer)
-    return ImportReport(
-        name=spec.name,
-        file=str(spec.path),
-        rows=first.rows,
-        of=spec.problems,
-        problems=writer.count("problems"),
-        completions=writer.count("completions"),
-        mapping=columns.shown(),
-        columns=columns.found,
-        notes=tuple(first.notes),
-        samples=tuple(samples),
-        dry_run=dry_run,
-    )
+    with writer:
+        writer.know("completions", list(held.values()))
+        _store(_Pass(spec, columns, matcher(ws.segments, spec, columns)), writer)
+        report = ImportReport(
+            name=spec.name,
+            file=str(spec.path),
+            rows=first.rows,
+            of=of,
+            problems=writer.count("problems"),
+            completions=writer.count("completions"),
+            mapping=columns.shown(),
+            columns=columns.found,
+            notes=tuple(first.notes),
+            samples=tuple(samples),
+            dry_run=dry_run,
+        )
+        writer.register(report)
+    return report
+
+
+def _answered(ws: Workspace, spec: ImportSpec) -> str:
+    """The problem set that the rollouts answer; SetupError where those imported under this name before answer another."""
+    of = spec.problems or spec.name
+    others = [one.of for one in ws.imports.list() if one.name == spec.name and one.of not in (None, of)]
+    if others:
+        raise SetupError(
+            f"the import {spec.name!r} holds rollouts of the problem set {others[0]!r}, not of {of!r}: an import answers "
+            "one problem set; nothing was stored.",
+            next_command=f"rollmill import rollouts {spec.path} --name {spec.name}-2",
+        )
+    return of
 
 
 def _survey(rows: _Pass, held: dict[tuple[str, str, int], str]) -> list[dict[str, Any]]:
@@ -109,4 +125,3 @@ def _store(rows: _Pass, writer: Writer) -> None:
             made.add(problem.id)
             writer.add("problems", problem)
         writer.add("completions", drawn.completion)
-    writer.flush()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.errors import SetupError
+from storage.imported import producer_of
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -31,11 +32,11 @@ class ImportSpec:
                 raise SetupError(f"{name!r} cannot name an import: use at most 64 letters, digits, '.', '_' or '-'.")
 
     @property
+    def sets(self) -> tuple[str, ...]:
+        """The names of the imports whose rows this one relies on."""
+        return (self.name,) if self.problems in (None, self.name) else (self.name, str(self.problems))
+
+    @property
     def producer(self) -> str:
         """The producer under which the rows are stored."""
         return producer_of(self.name)
-
-
-def producer_of(name: str) -> str:
-    """The segment producer of an import's rows."""
-    return f"import:{name}"

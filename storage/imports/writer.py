@@ -1,32 +1,43 @@
-"""Imported records to segments, in batches of bounded size. Knows no files and no columns.
+"""Imported records to segments, in batches of bounded size that are registered together. Knows no files and no columns.
 
-A batch is one segment per kind, registered together. Its id hashes the ids in it, so storing the same rows again finds the
-same key and adds nothing.
+A batch is one segment per kind. Its id hashes the ids in it, so storing the same rows again finds the same key and adds
+nothing. An import that is interrupted registers nothing: what it wrote is no import, and the next command removes it.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
 
+from sqlalchemy.orm import Session
+
+from storage.errors import SetupError
 from storage.ids import digest128
-from storage.imports.report import Count
-from storage.segments.keys import SegmentKey
+from storage.imported import ImportRecord
+from storage.imports.report import Count, ImportReport
+from storage.imports.spec import ImportSpec
+from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Kind
-from storage.segments.store import SegmentStore
+from storage.workspace import Workspace
 
 FORMAT = "1"
+LARGEST = 1 << 26  # characters of text that are held before a batch is written
 
 
 class Writer:
-    """Collects new records and commits them; counts those that the import already holds."""
+    """Writes new records and counts those that the import already holds. A context manager: without `register`, nothing
+    of it stays.
+    """
 
-    def __init__(self, store: SegmentStore, producer: str, *, batch_rows: int, dry_run: bool) -> None:
-        self._store = store
-        self._producer = producer
-        self._batch_rows = batch_rows
+    def __init__(self, ws: Workspace, spec: ImportSpec, *, dry_run: bool) -> None:
+        self._ws = ws
+        self._spec = spec
         self._dry_run = dry_run
+        self._before = ws.imports.mark(spec.sets)
         self._known: dict[Kind, set[str]] = {}
         self._held: dict[Kind, list[Any]] = {}
         self._counts: dict[Kind, Count] = {}
+        self._size = 0
+        self._opened = ExitStack()
 
     def know(self, kind: Kind, ids: Sequence[str]) -> None:
         """Ids of a kind that the import already holds."""
@@ -43,19 +54,58 @@ class Writer:
             return
         held = self._held.setdefault(kind, [])
         held.append(record)
-        if len(held) >= self._batch_rows:
-            self.flush()
-
-    def flush(self) -> None:
-        """Commit everything held, all kinds in one ledger transaction."""
-        items = [(self._key(kind, records), records) for kind, records in self._held.items() if records]
-        if items:
-            self._store.commit_many(items)
-        self._held = {}
+        self._size += len(record.text if kind == "completions" else record.prompt)
+        if len(held) >= self._spec.batch_rows or self._size >= LARGEST:
+            self._write(kind)
 
     def count(self, kind: Kind) -> Count:
         """How many records of a kind were new, and how many already there."""
         return self._counts.get(kind, Count())
 
-    def _key(self, kind: Kind, records: Sequence[Any]) -> SegmentKey:
-        return SegmentKey(kind, self._producer, FORMAT, digest128([record.id for record in records]))
+    def register(self, report: ImportReport) -> None:
+        """Let everything written exist, and the record of the import with it, in one ledger transaction."""
+        if self._dry_run:
+            return
+        for kind in list(self._held):
+            self._write(kind)
+        with self._nothing_stored():
+            self._bulk.register(lambda session, commits: self._record(session, commits, report))
+
+    def __enter__(self) -> Self:
+        self._bulk = self._opened.enter_context(self._ws.segments.bulk())
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._opened.__exit__(*raised)
+
+    def _write(self, kind: Kind) -> None:
+        records = self._held.pop(kind, [])
+        if records:
+            self._size = 0
+            key = SegmentKey(kind, self._spec.producer, FORMAT, digest128([record.id for record in records]))
+            with self._nothing_stored():
+                self._bulk.write(key, records)
+
+    @contextmanager
+    def _nothing_stored(self) -> Iterator[None]:
+        """A full disk, or another command that was faster, in the words of an import."""
+        try:
+            yield
+        except SetupError as error:
+            said = f"{error.message} Nothing of {self._spec.path} was stored."
+            raise SetupError(said, choices=error.choices, next_command=error.next_command) from error
+
+    def _record(self, session: Session, commits: Sequence[Commit], report: ImportReport) -> None:
+        record = ImportRecord(
+            name=report.name,
+            kind="rollouts" if report.of is not None else "problems",
+            of=report.of,
+            file=report.file,
+            rows=report.rows,
+            problems=report.problems.new,
+            completions=report.completions.new,
+            mapping=report.mapping,
+            notes=list(report.notes),
+        )
+        new = sum(not commit.redundant for commit in commits)
+        self._ws.imports.add(session, record, self._spec.sets, self._before, new=new)

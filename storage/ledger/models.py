@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 
 
 class Base(DeclarativeBase):
@@ -261,6 +261,24 @@ class ReservedRow(Base):
     started: Mapped[float] = mapped_column(Float)
     tokens: Mapped[int] = mapped_column(BigInteger)
     units: Mapped[int] = mapped_column(BigInteger)
+
+
+class ImportRow(Base):
+    """One import of one file, recorded with its rows. `of`: the problem set that its rollouts answer."""
+
+    __tablename__ = "imports"
+    __table_args__ = (Index("ix_imports_name", "name"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String)
+    kind: Mapped[str] = mapped_column(String)
+    of: Mapped[str | None] = mapped_column(String)
+    file: Mapped[str] = mapped_column(String)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    problems: Mapped[int] = mapped_column(BigInteger)
+    completions: Mapped[int] = mapped_column(BigInteger)
+    mapping: Mapped[dict[str, str]] = mapped_column(JSON)
+    notes: Mapped[list[str]] = mapped_column(JSON)
+    imported_at: Mapped[float] = mapped_column(Float)
 
 
 class ForecastRow(Base):

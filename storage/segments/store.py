@@ -25,7 +25,7 @@ from storage.segments.registry import Registry
 from storage.segments.rows import Rows, packed
 from storage.segments.schema import CHUNK, KINDS, SCHEMAS, Kind, Record, from_table
 from storage.segments.views import IDENTITY, SEPARATOR, select
-from storage.segments.writing import Also, Item, Writer
+from storage.segments.writing import Also, Bulk, Item, Writer
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,6 +52,12 @@ class SegmentStore:
         """Store several batches, registered in one transaction: all or none; `also` adds to that transaction."""
         with self._named():
             return Writer(self.registry, self.place, self._index()).commit(items, run, also)
+
+    @contextmanager
+    def bulk(self) -> Iterator[Bulk]:
+        """Batches that are written as they come and registered together at the end; what is not registered is removed."""
+        with self._named(), Bulk(Writer(self.registry, self.place, self._index())) as bulk:
+            yield bulk
 
     def has(self, key: SegmentKey) -> bool:
         """Whether this batch is registered."""

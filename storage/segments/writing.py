@@ -1,11 +1,14 @@
 """The commit protocol: write, fsync, rename, register in one transaction. What is not registered does not exist.
 
 Knows the order of the steps and which of two racing commits wins; knows nothing of what the rows mean. A kill anywhere
-leaves at most a file that nobody counts and whose name says that its maker is dead.
+leaves at most files that nobody counts and whose names say that their maker is dead. `Bulk` is for more rows than memory
+holds: their files are written one by one and registered together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
+from typing import Self
 
 import pyarrow as pa
 from sqlalchemy.orm import Session
@@ -26,6 +29,16 @@ Also = Callable[[Session, Sequence[Commit]], None]
 """What else belongs into the transaction that registers some items; it is given what became of each."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One batch on its way. No `file`: it was there already. `identities`: of rows that were let go once written."""
+
+    key: SegmentKey
+    file: Written | None
+    records: Sequence[Record] = ()
+    identities: Sequence[str] | None = None
+
+
 class Writer:
     """Commits batches to one place and one ledger; used from any thread."""
 
@@ -37,18 +50,22 @@ class Writer:
     def commit(self, items: Sequence[Item], run: str | None, also: Also | None = None) -> list[Commit]:
         """Commit all items in one transaction. A batch that is there already is redundant, whoever made it."""
         known = self._known([key for key, _ in items])
-        written: list[Written | None] = []
+        work: list[Pending] = []
         try:
             for key, records in items:
-                written.append(None if key in known else self._write(key, records))
-            for kind in {key.kind for key, _ in items} & IDENTITY.keys():
-                self._load(kind)
-            commits = self._register(items, written, run, also)
+                work.append(Pending(key, None if key in known else self.write(key, records), records))
+            return self.register(work, run, also)
         except BaseException:
-            self._discard_unregistered(written)
+            self.discard_unregistered(work)
             raise
+
+    def register(self, work: Sequence[Pending], run: str | None = None, also: Also | None = None) -> list[Commit]:
+        """Register what was written, in one transaction, and remove the files of batches that are there already."""
+        for kind in {pending.key.kind for pending in work} & IDENTITY.keys():
+            self._load(kind)
+        commits = self._register(work, run, also)
         kept = {commit.segment_id for commit in commits}
-        self._discard([file for file in written if file is not None and file.id not in kept])
+        self._discard([one.file for one in work if one.file is not None and one.file.id not in kept])
         failpoints.hit("segment.registered")
         return commits
 
@@ -56,7 +73,8 @@ class Writer:
         with self._registry.ledger.read() as session:
             return set(self._registry.batches(session, keys))
 
-    def _write(self, key: SegmentKey, records: Sequence[Record]) -> Written:
+    def write(self, key: SegmentKey, records: Sequence[Record]) -> Written:
+        """Make the file of one batch durable; nothing counts it before it is registered."""
         _check(key, records)
         batches = _batches(key.kind, records)
         first = next(batches, None)
@@ -69,31 +87,30 @@ class Writer:
         with self._index.lock:
             self._index.update(kind, self._registry.segments(kind))
 
-    def _register(
-        self, items: Sequence[Item], written: Sequence[Written | None], run: str | None, also: Also | None
-    ) -> list[Commit]:
+    def _register(self, work: Sequence[Pending], run: str | None, also: Also | None) -> list[Commit]:
         with self._index.lock:
             with self._registry.ledger.write() as session:
                 overlap = _Overlap(self._registry, self._index, session)
-                commits = self._register_all(session, overlap, list(zip(items, written, strict=True)), run)
+                commits = self._register_all(session, overlap, work, run)
                 if also is not None:
                     also(session, commits)
-            for (key, _), commit in zip(items, commits, strict=True):
+            for pending, commit in zip(work, commits, strict=True):
                 if commit.segment_id in overlap.identities:
-                    self._index.add(key.kind, commit.segment_id, overlap.identities[commit.segment_id])
+                    self._index.add(pending.key.kind, commit.segment_id, overlap.identities[commit.segment_id])
         return commits
 
     def _register_all(
-        self, session: Session, overlap: "_Overlap", work: Sequence[tuple[Item, Written | None]], run: str | None
+        self, session: Session, overlap: "_Overlap", work: Sequence[Pending], run: str | None
     ) -> list[Commit]:
-        known = self._registry.batches(session, [key for (key, _), _ in work])
+        known = self._registry.batches(session, [pending.key for pending in work])
         now, commits, used = self._registry.ledger.now(session), [], []
-        for (key, records), file in work:
+        for pending in work:
+            key = pending.key
             batch = known.get(key)
             redundant = batch is not None
-            if batch is None:
-                new = file or self._write(key, records)  # no file: it was there a moment ago and was found lost meanwhile
-                overlaps = overlap.of(key.kind, records, new.id)
+            if batch is None:  # no file: it was there a moment ago and was found lost meanwhile
+                new = pending.file or self.write(key, pending.records)
+                overlaps = overlap.of(pending, new.id)
                 batch = known[key] = self._registry.register(session, key, new, overlaps=overlaps, now=now)
             used.append(batch.id)
             commits.append(Commit(batch.segment_id, batch.rows, redundant=redundant))
@@ -101,9 +118,9 @@ class Writer:
             self._registry.link(session, run, used)
         return commits
 
-    def _discard_unregistered(self, written: Sequence[Written | None]) -> None:
-        """An interrupt may come after the transaction committed: ask before removing."""
-        files = [file for file in written if file is not None]
+    def discard_unregistered(self, work: Sequence[Pending]) -> None:
+        """Remove the files that nobody registered; an interrupt may come after the transaction committed, so ask first."""
+        files = [pending.file for pending in work if pending.file is not None]
         if files:
             known = self._registry.known_ids()
             self._discard([file for file in files if file.id not in known])
@@ -111,6 +128,32 @@ class Writer:
     def _discard(self, files: Sequence[Written]) -> None:
         for file in files:
             self._place.remove(file.kind, file.id)
+
+
+class Bulk:
+    """Batches that are written one by one, each let go of at once, and registered together or not at all.
+
+    A context manager: files that are not registered when it ends are removed.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._work: list[Pending] = []
+
+    def write(self, key: SegmentKey, records: Sequence[Record]) -> None:
+        """Make one batch durable without registering it."""
+        identities = [identity_of(key.kind, record) for record in records] if key.kind in IDENTITY else []
+        self._work.append(Pending(key, self._writer.write(key, records), identities=identities))
+
+    def register(self, also: Also | None = None) -> list[Commit]:
+        """Register everything written, in one transaction; `also` adds to it."""
+        return self._writer.register(self._work, None, also)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.discard_unregistered(self._work)
 
 
 class _Overlap:
@@ -122,15 +165,19 @@ class _Overlap:
         self._session = session
         self._complete: dict[Kind, bool] = {}
         self._seen: dict[Kind, set[str]] = {}
-        self.identities: dict[str, list[str]] = {}
+        self.identities: dict[str, Sequence[str]] = {}
 
-    def of(self, kind: Kind, records: Sequence[Record], segment_id: str) -> bool:
+    def of(self, pending: Pending, segment_id: str) -> bool:
         """True where a row may be there already: doubt costs reading time, a missed repetition would count twice."""
+        kind = pending.key.kind
         if kind not in IDENTITY:
             return False
         if kind not in self._complete:
             self._complete[kind] = self._index.update(kind, self._registry.segments_now(kind, self._session))
-        identities = self.identities[segment_id] = [identity_of(kind, record) for record in records]
+        identities = pending.identities
+        if identities is None:
+            identities = [identity_of(kind, record) for record in pending.records]
+        self.identities[segment_id] = identities
         seen = self._seen.setdefault(kind, set())
         repeated = len(set(identities)) < len(identities) or not seen.isdisjoint(identities)
         seen.update(identities)

@@ -1,16 +1,22 @@
-"""An import that is killed between its batches: what it committed stays, and the next import adds the rest."""
+"""An import that is killed, interrupted or out of disk is no import: nothing of it is read, and nothing of it stays."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from storage.imports import ImportSpec, import_rollouts
+from storage.errors import SetupError
+from storage.imports import ImportSpec, import_problems, import_rollouts
 from storage.imports.report import Count
+from storage.segments.keys import SegmentKey
+from storage.segments.writing import Bulk
 from storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]
@@ -24,32 +30,98 @@ import_rollouts(Workspace.open(Path(sys.argv[1])), ImportSpec(Path(sys.argv[2]),
 """
 
 
+def rows(count: int, length: int = 1) -> list[dict[str, Any]]:
+    return [
+        {"problem_id": f"p{n // 2}", "prompt": f"{n // 2}+1?", "reference": "1", "model": "m", "text": f"{n:0{length}}"}
+        for n in range(count)
+    ]
+
+
+def held(ws: Workspace) -> tuple[int, int, int, int]:
+    """Problems, completions, records of imports, segment files."""
+    with closing(ws.segments.connect()) as connection:
+        query = "SELECT (SELECT count(*) FROM problems), (SELECT count(*) FROM completions)"
+        [(problems, completions)] = connection.sql(query).fetchall()
+    return problems, completions, len(ws.imports.list()), len(list(ws.state.rglob("*.parquet")))
+
+
 @pytest.mark.parametrize(
-    ("failpoint", "there"),
-    [
-        ("segment.temp_written:1", (0, 0)),
-        ("segment.registered:1", (2, 4)),
-        ("segment.renamed:3", (2, 4)),
-        ("segment.registered:2", (4, 8)),
-    ],
+    ("failpoint", "files"),
+    [("segment.temp_written:1", 1), ("segment.renamed:4", 4), ("ledger.written:1", 5)],
 )
-def test_a_killed_import_is_finished_by_the_next(
-    ws: Workspace, jsonl: WriteLines, failpoint: str, there: tuple[int, int]
+def test_a_killed_import_is_no_import_and_its_files_are_swept(
+    ws: Workspace, jsonl: WriteLines, failpoint: str, files: int
 ) -> None:
-    path = jsonl(
-        *(
-            {"problem_id": f"p{n // 2}", "prompt": f"{n // 2}+1?", "reference": "1", "model": "m", "text": str(n)}
-            for n in range(10)
-        )
-    )
+    path = jsonl(*rows(10))
+    assert ws.imports.list() == []  # makes the ledger
     environment = {**os.environ, "ROLLMILL_FAILPOINT": failpoint}
     command = [sys.executable, "-c", SCRIPT, str(ws.root), str(path)]
     assert subprocess.run(command, cwd=ROOT, env=environment).returncode == -signal.SIGKILL
-    ws.recover()
+    assert held(ws) == (0, 0, 0, files)
+    assert ws.recover() == []
+    assert held(ws) == (0, 0, 0, 0)
     report = import_rollouts(ws, ImportSpec(path, "r", batch_rows=4))
-    problems, completions = there
-    assert report.problems == Count(new=5 - problems, already=problems)
-    assert report.completions == Count(new=10 - completions, already=completions)
-    with ws.segments.connect() as connection:
-        counted = "SELECT (SELECT count(*) FROM problems), (SELECT count(*) FROM completions)"
-        assert connection.sql(counted).fetchall() == [(5, 10)]
+    assert (report.problems, report.completions) == (Count(new=5), Count(new=10))
+    assert held(ws) == (5, 10, 1, 5)
+
+
+def test_an_import_killed_after_its_registration_is_whole(ws: Workspace, jsonl: WriteLines) -> None:
+    path = jsonl(*rows(10))
+    environment = {**os.environ, "ROLLMILL_FAILPOINT": "segment.registered:1"}
+    command = [sys.executable, "-c", SCRIPT, str(ws.root), str(path)]
+    assert subprocess.run(command, cwd=ROOT, env=environment).returncode == -signal.SIGKILL
+    assert held(ws) == (5, 10, 1, 5)
+    report = import_rollouts(ws, ImportSpec(path, "r", batch_rows=4))
+    assert (report.problems, report.completions) == (Count(already=5), Count(already=10))
+
+
+def test_an_interrupted_import_removes_what_it_wrote(
+    ws: Workspace, jsonl: WriteLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[SegmentKey] = []
+    write = Bulk.write
+
+    def interrupted(bulk: Bulk, key: SegmentKey, records: Any) -> None:
+        write(bulk, key, records)
+        written.append(key)
+        if len(written) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Bulk, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        import_rollouts(ws, ImportSpec(jsonl(*rows(10)), "r", batch_rows=4))
+    assert held(ws) == (0, 0, 0, 0)
+
+
+def test_a_full_disk_leaves_nothing_of_the_import_and_says_so(ws: Workspace, jsonl: WriteLines) -> None:
+    path = jsonl(*rows(8), *({**row, "text": os.urandom(4_000).hex(), "problem_id": "q"} for row in rows(4)))
+    spec = ImportSpec(path, "r", problems="sums", batch_rows=4)
+    problems = [{"id": f"p{n}", "prompt": f"{n}+1?", "reference": "1"} for n in range(4)]
+    import_problems(ws, ImportSpec(jsonl(*problems, {"id": "q", "prompt": "q", "reference": "1"}, name="p.jsonl"), "sums"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, before[1]))  # a file of long texts grows beyond it
+    try:
+        with pytest.raises(SetupError, match=r"no space left to write .* safe\. Nothing of .*rows\.jsonl was"):
+            import_rollouts(ws, spec)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert held(ws) == (5, 0, 1, 1)
+    assert import_rollouts(ws, spec).completions == Count(new=12)
+
+
+def test_a_second_import_under_the_name_meanwhile_is_noticed(
+    ws: Workspace, jsonl: WriteLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = ImportSpec(jsonl({**rows(1)[0], "text": "another"}, name="other.jsonl"), "r")
+    register = Bulk.register
+
+    def overtaken(bulk: Bulk, also: Any = None) -> Any:
+        monkeypatch.setattr(Bulk, "register", register)
+        with Workspace.open(ws.root) as second:
+            import_rollouts(second, other)
+        return register(bulk, also)
+
+    monkeypatch.setattr(Bulk, "register", overtaken)
+    with pytest.raises(SetupError, match=r"another command changed the imports called 'r' meanwhile\. Nothing of .*rows"):
+        import_rollouts(ws, ImportSpec(jsonl(*rows(4)), "r"))
+    assert held(ws) == (1, 1, 1, 2)

@@ -191,3 +191,16 @@ def test_a_column_that_only_late_lines_have_is_read(sums: Workspace, jsonl: Writ
     assert report.mapping["messages"] == "messages"
     late = [record for record in completions(sums) if record.messages]
     assert [(record.text, len(record.messages or ())) for record in late] == [("I add.\n\nIt is 4.", 2)]
+
+
+def test_an_import_answers_one_problem_set(sums: Workspace, jsonl: WriteLines) -> None:
+    import_rollouts(sums, ImportSpec(jsonl(OK), "r", problems="sums"))
+    path = jsonl({**OK, "prompt": "2+2?", "reference": "4"})
+    with pytest.raises(SetupError, match=r"holds rollouts of the problem set 'sums', not of 'r': .* nothing was stored"):
+        import_rollouts(sums, ImportSpec(path, "r"))
+    import_rollouts(sums, ImportSpec(path, "r-2"))
+    assert [(one.name, one.kind, one.of, one.completions) for one in sums.imports.list()] == [
+        ("sums", "problems", None, 0),
+        ("r", "rollouts", "sums", 1),
+        ("r-2", "rollouts", "r-2", 1),
+    ]

@@ -1,0 +1,96 @@
+"""What was imported: a record per import of a file, made in the transaction that makes its rows visible.
+
+It says which problem set the rollouts of an import answer. Imports older than these records have rows and no record; see
+storage.imports.answering. Knows neither files nor columns.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from storage.errors import SetupError
+from storage.ledger.engine import Ledger
+from storage.ledger.models import BatchRow, ImportRow
+
+PREFIX = "import:"
+Mark = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRecord:
+    """One import of one file. `of`: the problem set its rollouts answer, None for problems alone. `problems` and
+    `completions` count what was new then; `mapping` names the column of each field.
+    """
+
+    name: str
+    kind: Literal["problems", "rollouts"]
+    of: str | None
+    file: str
+    rows: int
+    problems: int
+    completions: int
+    mapping: Mapping[str, str]
+    notes: Sequence[str]
+    imported_at: float = 0.0
+
+
+_FIELDS = tuple(ImportRecord.__dataclass_fields__)
+
+
+class Imports:
+    """The imports of one workspace."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def list(self) -> list[ImportRecord]:
+        """Every record, the oldest first."""
+        columns = [getattr(ImportRow, name) for name in _FIELDS]
+        with self._ledger.read() as session:
+            return [ImportRecord(*row) for row in session.execute(select(*columns).order_by(ImportRow.id))]
+
+    def mark(self, names: Collection[str]) -> Mark:
+        """Changes with every batch that comes to these imports or goes from them."""
+        with self._ledger.read() as session:
+            return _mark(session, names)
+
+    def add(self, session: Session, record: ImportRecord, sets: Collection[str], before: Mark, *, new: int) -> None:
+        """Record an import in the caller's transaction, which has registered `new` batches; SetupError where other
+        batches of these `sets` came or went since `before`: what was checked would not be what is stored.
+        """
+        if _since(session, sets, before) != (before[0], new):
+            raise SetupError(
+                f"another command changed the imports called {' and '.join(map(repr, sorted(sets)))} meanwhile.",
+                next_command="run the same import again",
+            )
+        values = {name: getattr(record, name) for name in _FIELDS if name != "imported_at"}
+        session.add(ImportRow(**values, imported_at=self._ledger.now(session)))
+
+    def forget(self, session: Session, name: str) -> None:
+        """Remove the records of a name in the caller's transaction."""
+        session.execute(delete(ImportRow).where(ImportRow.name == name))
+
+
+def producer_of(name: str) -> str:
+    """The segment producer of an import's rows."""
+    return f"{PREFIX}{name}"
+
+
+def _mark(session: Session, names: Collection[str]) -> Mark:
+    """(how many batches, the highest number), as no number is used again."""
+    count, highest = session.execute(_counted(names, func.coalesce(func.max(BatchRow.id), 0))).one()
+    return int(count), int(highest)
+
+
+def _since(session: Session, names: Collection[str], before: Mark) -> tuple[int, int]:
+    """How many batches of then are still there, and how many came since."""
+    count, kept = session.execute(_counted(names, func.count().filter(BatchRow.id <= before[1]))).one()
+    return int(kept), int(count) - int(kept)
+
+
+def _counted(names: Collection[str], more: Any) -> Select[Any]:
+    mine = BatchRow.producer.in_([producer_of(name) for name in names]), BatchRow.kind.in_(["problems", "completions"])
+    return select(func.count(), more).where(*mine)
