@@ -40,7 +40,7 @@ def rebuild_index(ws: Workspace, name: str, *, dry_run: bool = False) -> Rebuilt
     if not found:
         raise SetupError(f"nothing is left of a dataset {name!r} in {ws.datasets}.", next_command="rollmill dataset list")
     known = _known(ws, name)
-    manifests = {folder: path for folder in found if (path := _manifest(ws.datasets, name, folder)) is not None}
+    manifests = {folder: text for folder in found if (text := _manifest(ws.datasets, name, folder)) is not None}
     place = ws.datasets / name
     entries = (_entry(folder, _read(path), known.get(folder), place) for folder, path in manifests.items())
     index = Index(
