@@ -53,15 +53,30 @@ def _bad(area: str, name: str, detail: str) -> Finding:
 
 
 def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | None" = None) -> Iterator[Finding]:
-    """Every finding in order; deep reads all segments and versions against their checksums; the profile's servers last."""
+    """Every finding in order; deep reads all segments and versions against their checksums; the profile's servers last.
+
+    Deep, it also unregisters the segments that are lost, as every writing command does; otherwise it changes nothing.
+    """
     yield from _environment()
     yield from _places(workspace)
-    yield from _segments(workspace, deep=deep)
+    if workspace.unused:
+        yield _sound("workspace", "ledger", "none yet; the first command that stores something makes it")
+    else:
+        yield from _answering("workspace", "ledger", _ledger(workspace))
+        yield from _answering("segments", "all", _segments(workspace, deep=deep))
     yield from _versions(workspace, deep=deep)
     yield from _services(workspace)
     yield from _servers(profile) if profile is not None else ()
     yield from _served(workspace, profile) if profile is not None else ()
     yield from _vllm(profile) if profile is not None and "vllm" in profile.model_fields_set else ()
+
+
+def _answering(area: str, name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings; what stands in their way (a database or a place of segments that refuses) as one more."""
+    try:
+        yield from findings
+    except RollmillError as error:
+        yield _bad(area, name, str(error))
 
 
 def _environment() -> Iterator[Finding]:
@@ -84,15 +99,23 @@ def _places(workspace: "Workspace") -> Iterator[Finding]:
     yield Finding("workspace", "writable", writable, str(workspace.root))
     model = CHECKOUT / "models" / "rollmill-tiny" / "model.onnx"
     yield Finding("workspace", "model", model.is_file(), f"{model.parent.relative_to(CHECKOUT)}, the embedded engine's")
-    runs = workspace.runs.list()
-    yield _sound("workspace", "ledger", f"{workspace.ledger.where}: {len(runs)} runs")
+
+
+def _ledger(workspace: "Workspace") -> Iterator[Finding]:
+    yield _sound("workspace", "ledger", f"{workspace.ledger.where}: {len(workspace.runs.list())} runs")
 
 
 def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
+    from storage.segments.checking import untrusted
     from storage.segments.schema import KINDS
 
-    for lost in workspace.segments.check(deep=deep):
-        yield _bad("segments", lost.segment_id[:16], f"{lost.line()}; the next run makes them again")
+    if deep:
+        for lost in workspace.segments.check(deep=True):
+            yield _bad("segments", lost.segment_id[:16], f"{lost.line()}; the next run makes them again")
+    else:
+        for segment, problem in untrusted(workspace.segments.registry, workspace.segments.place):
+            detail = f"{problem}; the next run makes its {segment.rows:,} {segment.kind} again"
+            yield _bad("segments", segment.id[:16], detail)
     registry = workspace.segments.registry
     files = [segment for kind in KINDS for segment in registry.segments(kind)]
     rows, size = sum(segment.rows for segment in files), sum(segment.bytes for segment in files)

@@ -58,6 +58,14 @@ def ledger_error(message: str, where: str) -> SetupError | None:
         return SetupError(
             f"the ledger {where} is damaged.", next_command="restore it from a copy; the segments are untouched"
         )
+    if "fatal:" in text or "permission denied" in text:
+        lines = [
+            line.partition("FATAL:")[2] or line for line in message.splitlines() if "FATAL:" in line or "denied" in line
+        ]
+        said = (lines or [message])[-1].strip()
+        return SetupError(
+            f"the database at {where} refuses: {said}.", next_command="correct [ledger] url, the user's password or rights"
+        )
     if "connection refused" in text or "could not translate host" in text or "connection failed" in text:
         return SetupError(f"no database answers at {where}.", next_command="start it or correct the ledger url")
     return None

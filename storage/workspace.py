@@ -39,13 +39,16 @@ _TEMPLATE = """\
 class Workspace:
     """One workspace; a context manager that closes what it opened."""
 
-    def __init__(self, root: Path, *, ledger_url: str | None = None, segments_url: str | None = None) -> None:
+    def __init__(
+        self, root: Path, *, ledger_url: str | None = None, segments_url: str | None = None, read_only: bool = False
+    ) -> None:
         settings = _settings(root / MARKER)
         self.root = root
         self.state = root / STATE
         self.datasets = root / "datasets"
         self._ledger_url = ledger_url or settings["ledger"]
         self._segments_url = segments_url or settings["segments"]
+        self._read_only = read_only
 
     @classmethod
     def init(cls, path: Path) -> "Workspace":
@@ -61,14 +64,28 @@ class Workspace:
 
     @classmethod
     def open(
-        cls, path: Path | None = None, *, ledger_url: str | None = None, segments_url: str | None = None
+        cls,
+        path: Path | None = None,
+        *,
+        ledger_url: str | None = None,
+        segments_url: str | None = None,
+        read_only: bool = False,
     ) -> "Workspace":
-        """The workspace of the nearest folder upwards that has a rollmill.toml; URLs given here come before its own."""
+        """The workspace of the nearest folder upwards that has a rollmill.toml; URLs given here come before its own.
+
+        `read_only` writes nothing, not even a ledger that is missing or has an older schema: SetupError instead.
+        """
         start = (path or Path.cwd()).resolve()
         for folder in (start, *start.parents):
             if (folder / MARKER).is_file():
-                return cls(folder, ledger_url=ledger_url, segments_url=segments_url)
+                return cls(folder, ledger_url=ledger_url, segments_url=segments_url, read_only=read_only)
         raise SetupError(f"{start} is in no Rollmill workspace: no {MARKER} here or above.", next_command="rollmill init")
+
+    @property
+    def unused(self) -> bool:
+        """Whether nothing was stored here yet: no ledger of its own, and no segment beside where it would lie."""
+        own = self._ledger_url is None and self._segments_url is None
+        return own and not (self.state / "ledger.sqlite").exists() and not any((self.state / "segments").rglob("*.parquet"))
 
     @cached_property
     def ledger(self) -> "Ledger":
@@ -76,10 +93,11 @@ class Workspace:
         from storage.ledger.engine import Ledger
 
         if self._ledger_url is None:
-            with explained(self.state):
-                self.state.mkdir(exist_ok=True)
-            return Ledger(f"sqlite:///{self.state / 'ledger.sqlite'}")
-        return Ledger(_absolute(self._ledger_url, self.root))
+            if not self._read_only:
+                with explained(self.state):
+                    self.state.mkdir(exist_ok=True)
+            return Ledger(f"sqlite:///{self.state / 'ledger.sqlite'}", read_only=self._read_only)
+        return Ledger(_absolute(self._ledger_url, self.root), read_only=self._read_only)
 
     @cached_property
     def segments(self) -> "SegmentStore":

@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Read sizes only, no checksums and no content hashes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Read sizes only, no checksums, no content hashes; change nothing.")
+    ] = False,
     profile: Annotated[Path | None, typer.Option("--profile", help="Look at this profile's servers too.")] = None,
     json: AsJson = False,
 ) -> None:
@@ -29,7 +31,7 @@ def doctor(
     from flows.recipe import load_profile
     from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
+    with Workspace.open(read_only=quick) as workspace:
         findings = list(examine(workspace, deep=not quick, profile=load_profile(profile)))
     bad = [finding for finding in findings if not finding.ok]
     if json:

@@ -36,10 +36,10 @@ _NOW = {
 class Ledger:
     """One ledger, usable from several threads, and by several processes that each open their own."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = _driver_url(url)
         self.path = _sqlite_path(self.url)
-        self.read_only = self.path is not None and not _writable(self.path)
+        self.read_only = read_only or (self.path is not None and not _writable(self.path))
         self._engine = _engine(self.url, self.path, read_only=self.read_only)
         snapshot = {} if self.path else {"isolation_level": "REPEATABLE READ"}
         self._reading = self._engine.execution_options(**snapshot)

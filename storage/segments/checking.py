@@ -6,6 +6,7 @@ read: a process that was dead then cannot register afterwards.
 
 import hashlib
 import time
+from collections.abc import Iterator
 
 from storage.ledger.owners import Owner, maker_of
 from storage.segments.binding import bind
@@ -22,15 +23,7 @@ FOREIGN_SECONDS = 86_400.0
 
 def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostSegment]:
     """Unregister every segment whose file cannot be trusted; deep reads all bytes against their checksum."""
-    bind(registry, place)  # a disk that was unmounted meanwhile is not the loss of every segment
-    suspects = []
-    for kind in KINDS:
-        segments = registry.segments(kind)
-        sizes = place.sizes(((segment.kind, segment.id) for segment in segments), fresh=True)
-        for segment in segments:
-            problem = _problem(place, segment, sizes.get(segment.id), deep=deep)
-            if problem:
-                suspects.append((segment, problem))
+    suspects = list(untrusted(registry, place, deep=deep))
     if not suspects:
         return []
     with registry.ledger.write() as session:
@@ -40,6 +33,18 @@ def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostS
             for segment, problem in suspects
             if segment.id in still
         ]
+
+
+def untrusted(registry: Registry, place: Place, *, deep: bool = False) -> Iterator[tuple[Segment, str]]:
+    """Every segment whose file cannot be trusted, and what is wrong with it. Changes nothing."""
+    bind(registry, place)  # a disk that was unmounted meanwhile is not the loss of every segment
+    for kind in KINDS:
+        segments = registry.segments(kind)
+        sizes = place.sizes(((segment.kind, segment.id) for segment in segments), fresh=True)
+        for segment in segments:
+            problem = _problem(place, segment, sizes.get(segment.id), deep=deep)
+            if problem:
+                yield segment, problem
 
 
 def sweep(registry: Registry, place: Place, *, grace: float = GRACE_SECONDS) -> int:

@@ -5,6 +5,7 @@ Object stores have no rename; an object is whole or absent, so a put needs no te
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from storage.segments.place import OWNER, SUFFIX, TEMPORARY, file_id_of, sync
 
 # A listing of thousands of objects takes seconds, and objects do not vanish by the minute.
 LISTING_SECONDS = 60.0
+_SAID = 200  # characters of a driver's message
 
 
 class RemotePlace:
@@ -33,18 +35,19 @@ class RemotePlace:
 
     def put(self, kind: str, segment_id: str, write: Callable[[Path], None]) -> None:
         temporary = self.scratch / f"{TEMPORARY}{segment_id}{SUFFIX}"
-        with explained(self.scratch):
-            self.scratch.mkdir(parents=True, exist_ok=True)
-            try:
+        try:
+            with explained(self.scratch):
+                self.scratch.mkdir(parents=True, exist_ok=True)
                 write(temporary)
                 failpoints.hit("segment.temp_written")
                 sync(temporary)
                 failpoints.hit("segment.fsynced")
-                target = self._target(kind, segment_id)
+            target = self._target(kind, segment_id)
+            with self._answering():
                 self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
                 self._fs.put_file(str(temporary), target)
-            finally:
-                temporary.unlink(missing_ok=True)
+        finally:
+            temporary.unlink(missing_ok=True)
         failpoints.hit("segment.renamed")
 
     def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:
@@ -59,8 +62,9 @@ class RemotePlace:
 
     def remove(self, kind: str, segment_id: str) -> None:
         target = self._target(kind, segment_id)
-        if self._fs.exists(target):
-            self._fs.rm_file(target)
+        with self._answering():
+            if self._fs.exists(target):
+                self._fs.rm_file(target)
 
     def files(self) -> Iterator[tuple[str, str]]:
         for path in [*self._listed(), *map(str, self.scratch.glob(f"{TEMPORARY}*"))]:
@@ -71,32 +75,52 @@ class RemotePlace:
     def modified(self, path: str) -> float:
         if Path(path).parent == self.scratch:
             return Path(path).stat().st_mtime
-        return float(self._fs.modified(path).timestamp())
+        with self._answering():
+            return float(self._fs.modified(path).timestamp())
 
     def open(self, kind: str, segment_id: str) -> Any:
-        return self._fs.open(self._target(kind, segment_id), "rb")
+        with self._answering():
+            return self._fs.open(self._target(kind, segment_id), "rb")
 
     def discard(self, path: str) -> None:
         if Path(path).parent == self.scratch:
             Path(path).unlink(missing_ok=True)
         else:
-            self._fs.rm_file(path)
+            with self._answering():
+                self._fs.rm_file(path)
 
     def owner(self) -> str | None:
         target = f"{self._root}/{OWNER}"
-        return str(self._fs.cat_file(target).decode("ascii")).strip() if self._fs.exists(target) else None
+        with self._answering():
+            return str(self._fs.cat_file(target).decode("ascii")).strip() if self._fs.exists(target) else None
 
     def own(self, ledger: str) -> None:
-        self._fs.makedirs(self._root, exist_ok=True)
-        self._fs.pipe_file(f"{self._root}/{OWNER}", f"{ledger}\n".encode("ascii"))
+        with self._answering():
+            self._fs.makedirs(self._root, exist_ok=True)
+            self._fs.pipe_file(f"{self._root}/{OWNER}", f"{ledger}\n".encode("ascii"))
 
     def filesystem(self) -> Any:
         return self._fs
 
     def _listed(self) -> dict[str, Any]:
         """Every object, with its size: one listing costs less than a question per object."""
-        self._fs.invalidate_cache()
-        return dict(self._fs.find(self._root, detail=True)) if self._fs.exists(self._root) else {}
+        with self._answering():
+            self._fs.invalidate_cache()
+            return dict(self._fs.find(self._root, detail=True)) if self._fs.exists(self._root) else {}
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turns what a driver raises (no credentials, no bucket, nobody there) into one line; each has its own types."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise  # an object that is gone is an answer
+        except Exception as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise SetupError(
+                f"the place of segments {self.url} does not answer: {said[:_SAID]} ({type(error).__name__}).",
+                next_command="check [segments] url in rollmill.toml, its credentials and the network",
+            ) from error
 
     def _target(self, kind: str, segment_id: str) -> str:
         return f"{self._root}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"

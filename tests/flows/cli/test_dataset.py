@@ -59,6 +59,37 @@ def test_a_damaged_version_is_a_finding(version: Path, rollmill: Run) -> None:
     assert (said.status, "BAD  versions     toy@v1" in said.out) == (1, True)
 
 
+def test_doctor_quick_changes_nothing(version: Path, rollmill: Run) -> None:
+    files = sorted(Path(".rollmill/segments").rglob("*.parquet"))
+    files[0].unlink()
+    ledger = Path(".rollmill/ledger.sqlite").read_bytes()
+    for _ in range(2):
+        said = rollmill("doctor", "--quick")
+        assert said.status == 1
+        assert f"BAD  segments     {files[0].stem[:16]}" in said.out
+        assert "missing; the next run makes its " in said.out
+    assert Path(".rollmill/ledger.sqlite").read_bytes() == ledger
+
+
+def test_doctor_in_a_fresh_workspace_makes_no_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert rollmill("init", "--bare").status == 0
+    for arguments in (["doctor", "--quick"], ["doctor"]):
+        said = rollmill(*arguments)
+        assert (said.status, "ledger               none yet" in said.out) == (0, True)
+    assert list((tmp_path / ".rollmill").iterdir()) == []
+
+
+def test_doctor_names_a_database_that_refuses(toy: Path, rollmill: Run) -> None:
+    Path("rollmill.toml").write_text('[ledger]\nurl = "postgresql://ann:secret@127.0.0.1:1/none"\n')
+    said = rollmill("doctor", "--quick")
+    assert said.status == 1
+    assert "BAD  workspace    ledger               no database answers at " in said.out
+    assert "secret" not in said.out + said.err
+
+
 def test_schedule_names_are_plain_and_replacing_is_said(toy: Path, rollmill: Run) -> None:
     said = rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "../x")
     assert (said.status, "'../x' cannot name a schedule" in said.err) == (2, True)

@@ -140,6 +140,22 @@ def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("rollmill@", "nobody:secret@"), 'role "nobody" does not exist'),
+        (("/postgres", "/elsewhere"), 'database "elsewhere" does not exist'),
+    ],
+)
+def test_a_wrong_user_or_database_is_one_line(server: str, tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    Workspace.init(tmp_path).close()
+    with pytest.raises(SetupError, match=r"the database at .* refuses: ") as caught:
+        _ = Workspace.open(tmp_path, ledger_url=server.replace(*change)).ledger
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 if __name__ == "__main__":
     with Workspace.open(Path(sys.argv[1]), ledger_url=sys.argv[2]) as opened:
         for number in range(10):
