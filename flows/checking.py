@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.imported import imports_taken
 from flows.recipe import LoadedRecipe, Resolved
 from flows.session import find_model, placed
 from pipelines.verify.acceptance import check_names
 from storage.errors import SetupError, unknown_name
+from storage.imports.answering import names_of
 
 if TYPE_CHECKING:
     from storage.segments.schema import Kind
@@ -33,6 +35,7 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
         _check_model(loaded, workspace.root)
         for kind, names in _imports(loaded):
             _check_imported(workspace, kind, names)
+        imports_taken(workspace, loaded)
     return []
 
 
@@ -72,8 +75,7 @@ def _imports(loaded: LoadedRecipe) -> "list[tuple[Kind, Sequence[str]]]":
 
 
 def _check_imported(workspace: "Workspace", kind: "Kind", names: Iterable[str]) -> None:
-    producers = {segment.producer for segment in workspace.segments.registry.segments(kind)}
-    known = sorted(name.removeprefix("import:") for name in producers if name.startswith("import:"))
+    known = names_of(workspace.segments, kind)
     what = "problems" if kind == "problems" else "rollouts"
     for name in names:
         if name not in known:

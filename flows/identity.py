@@ -30,7 +30,7 @@ def resolved_parts(opened: "Session", spec: "MillSpec") -> dict[str, Any]:
     return {
         "problems": opened.problems.digest,
         "model_digest": None if spec.generator is None else spec.engine().model_digest,
-        "imported": _imported_digest(opened) if spec.generator is None else None,
+        "imported": imported_digest(opened, spec) if spec.generator is None else None,
         "verifiers": [list(part) for part in spec.chain()],
         "budget": [budget.name, budget.version],
         "selector": [selector.name, selector.version],
@@ -126,10 +126,10 @@ def _short(value: Any) -> str:
     return str(value)[:24]
 
 
-def _imported_digest(opened: "Session") -> str:
-    """Identity of the completions that the run takes (of the imports it names): importing more of them is another run."""
+def imported_digest(opened: "Session", spec: "MillSpec") -> str:
+    """Identity of the completions that the run takes (of its imports): importing more of them is another run."""
     from flows.mill.plan import imported_rows
 
     prompts = sorted({problem.prompt_id for problem in opened.problems.problems})
-    rows = imported_rows(opened.workspace, opened.loaded.recipe.generate.imports, prompts)
+    rows = imported_rows(opened.workspace, spec.imports, prompts)
     return digest128(["imported", sorted(row[0] for row in rows)])

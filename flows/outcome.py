@@ -34,7 +34,7 @@ def outcome_of(opened: "Session", published: "Published") -> dict[str, Any]:
         "spent": opened.spent.row(),
         "reused": opened.decided.funnel.reused,
         "currency": opened.profile.prices.currency if opened.profile.prices is not None else None,
-        "imports": list(opened.loaded.recipe.generate.imports) if opened.spec.generator is None else None,
+        "imports": None if opened.taken is None else opened.taken.rows(),
         "messages": [*opened.messages, *(_with_reports(text, opened.loaded) for text in published.messages)],
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from flows.identity import run_name
+from flows.imported import counted
 from flows.job import Job
 from flows.problems import MadeProblems, preview_problems
 from flows.session import build_spec, read_session
@@ -20,6 +21,7 @@ def preview(job: Job) -> dict[str, Any]:
         runs, run = opened.workspace.runs, run_name(opened)
         plans = runs.plans(run)
         with build_spec(opened) as spec:
+            taken = counted(opened.workspace, spec.imports, problems.problems) if spec.generator is None else None
             planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(spec))
         stored = opened.workspace.segments.present("completions", sorted(planned))
         return {
@@ -29,6 +31,7 @@ def preview(job: Job) -> dict[str, Any]:
             "rounds_committed": len(plans),
             "planned": len(planned),
             "to_draw": len(planned) - len(stored),
+            **({} if taken is None else {"imports": taken.rows(), "taken": taken.lines()}),
         }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flows.recipe import LoadedRecipe
 from storage.errors import SetupError
 from storage.ids import digest128
+from storage.imported import producer_of
 from storage.records import Problem, Prompt
 from storage.segments.schema import from_table, to_table
 
@@ -90,8 +91,7 @@ def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
 
 def _imported(workspace: "Workspace", name: str, count: int | None) -> list[Problem]:
     """Sorted by id, so that the order of importing changes nothing; the first `count` are then a random sample."""
-    producer = f"import:{name}"
-    rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer))
+    rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer_of(name)))
     if not rows:
         raise SetupError(
             f"no problems were imported as {name!r}.", next_command=f"rollmill import problems FILE --name {name}"

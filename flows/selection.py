@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.identity import imported_digest
 from flows.job import Job
 from flows.mill.groups import by_problems
 from flows.problems import preview_problems
@@ -86,6 +87,7 @@ def selection_of(wanted: Wanted) -> tuple[dict[str, Any], Job]:
         opened.problems = preview_problems(opened.workspace, opened.loaded)
         with build_spec(opened) as spec:
             spec.run = run.id
+            _check_imports(opened, spec, run)
             row = _compared(opened, spec, run)
             return {**row, "up_to_date": [list(key) for key in spec.chain()] == run.recipe["resolved"]["verifiers"]}, job
 
@@ -121,6 +123,14 @@ def _run(opened: "Session", wanted: Wanted) -> "Run":
         f"no finished run drew rollouts for {opened.loaded.recipe.name!r} with this generation and budget.",
         next_command=opened.job.command,
     )
+
+
+def _check_imports(opened: "Session", spec: "MillSpec", run: "Run") -> None:
+    """A run of the same recipe may have taken other imported rollouts, before more were imported or by an older default."""
+    if spec.generator is None and imported_digest(opened, spec) != run.recipe["resolved"]["imported"]:
+        raise SetupError(
+            f"the imported rollouts that the recipe takes are not those of run {run.id}.", next_command=opened.job.command
+        )
 
 
 def _rows_decided_by(recipe: Mapping[str, Any]) -> dict[str, Any]:

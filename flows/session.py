@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.imported import Taken, counted, imports_taken
 from flows.job import Job
 from flows.limits import limit_of
 from flows.problems import MadeProblems, make_problems
@@ -65,6 +66,13 @@ class Session:
     def spec_without_run(self) -> "MillSpec":
         """What the mill would need; no run of the recipe is opened. The caller closes it."""
         return build_spec(self)
+
+    @cached_property
+    def taken(self) -> Taken | None:
+        """The imported rollouts that the run takes, counted; None where it draws."""
+        if self.spec.generator is not None:
+            return None
+        return counted(self.workspace, self.spec.imports, self.problems.problems)
 
     @cached_property
     def decided(self) -> "DecisionReport":
@@ -212,7 +220,7 @@ def build_spec(opened: Session) -> "MillSpec":
         stream=redrawn("curate", generate.redraw),
         sampling=sampling_of(generate),
         batch_size=generate.batch_size,
-        imports=generate.imports,
+        imports=imports_taken(opened.workspace, opened.loaded),
         scorers=[method.build() for method in opened.loaded.scorers],
         accept=opened.loaded.accept.build(),
         planned_under=None if opened.loaded.planned_under is None else opened.loaded.planned_under.build(),

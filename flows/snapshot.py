@@ -121,6 +121,7 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
         "metrics": metrics(bare, prefix=prefix_of(opened), withheld=withheld, arm=first) | path_counted(opened, bare),
         **arms_of(opened, bare, withheld),
         "cost": cost_of(bare),
+        **({} if opened.taken is None else {"imports": opened.taken.rows()}),
         "verifier_rates": [one.row() for one in known],
     }
 

@@ -30,7 +30,8 @@ def synthesize(job: Job) -> Result:
         problems = opened.problems
         run = opened.run
         size = len(problems.problems)
-        opened.report(Stage("synthesize", size, size, seconds=time.monotonic() - started))
+        taken = {} if opened.taken is None else {"taken": opened.taken.lines()}
+        opened.report(Stage("synthesize", size, size, seconds=time.monotonic() - started, detail=taken))
         return {"run": run, "made": problems.made, "problems": size}
 
 

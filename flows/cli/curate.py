@@ -126,6 +126,7 @@ def _previewed(row: dict[str, Any]) -> str:
     lines = [
         f"{row['run']}: {row['problems']:,} problems; {committed}, {row['planned']:,} completions planned, "
         f"{row['to_draw']:,} to draw; later rounds depend on the verdicts.",
+        *(f"  {text}" for text in row.get("taken", ())),
         "Nothing was written. Next: the same command without --dry-run",
     ]
     return "\n".join(lines)

@@ -130,5 +130,5 @@ def _next(report: ImportReport) -> str:
     return (
         "Next: rollmill curate RECIPE, where the recipe has "
         f"problems: {{imported: {problems}}} and generate: {{engine: imported, imports: [{report.name}]}} "
-        "(without imports it takes every imported rollout of these problems)"
+        f"(without imports it takes all rollouts imported for {problems})"
     )

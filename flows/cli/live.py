@@ -43,6 +43,8 @@ class Lines:
         self._last[stage.name], self._said[stage.name] = now, (stage.done, stage.total)
         with suppress(OSError):  # a reader that left, `2>&1 | head` for one, must not end the run
             note(describe(stage))
+            for text in stage.detail.get("taken", ()):
+                note(text)
 
 
 def describe(stage: Stage) -> str:
@@ -85,6 +87,8 @@ class Bars:
         if stage.name not in self._tasks:
             self._tasks[stage.name] = self.shown.add_task(stage.name, note="")
         self.shown.update(self._tasks[stage.name], **values)
+        for text in stage.detail.get("taken", ()):
+            self.shown.console.print(text, markup=False, highlight=False)
 
 
 def _note(stage: Stage) -> str:

@@ -39,7 +39,7 @@ def _title(outcome: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _funnel(funnel: Mapping[str, Any], spent: Mapping[str, Any], imports: Sequence[str] | None, reused: int) -> list[str]:
+def _funnel(funnel: Mapping[str, Any], spent: Mapping[str, Any], imports: Sequence[Any] | None, reused: int) -> list[str]:
     drawn = funnel["drawn"]
     others = f", {reused:,} of them drawn by other runs" if reused and imports is None else ""
     made = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
@@ -51,7 +51,7 @@ def _funnel(funnel: Mapping[str, Any], spent: Mapping[str, Any], imports: Sequen
         f"  kept         {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}",
         f"  dropped      {drawn - funnel['kept']:>9,}   {counted(funnel['dropped'])}",
     ]
-    lines += [f"  taken        {taken(imports)}"] if imports is not None else []
+    lines += [f"  taken        {text}" for text in taken_lines(imports or ())]
     stops = counted(funnel["stops"])
     solved = f"  solved       {funnel['problems_solved']:>9,}   of {funnel['problems']:,} problems"
     lines.append(f"{solved}; drawing stopped by {stops}" if stops else solved)
@@ -69,11 +69,12 @@ def _frontier(found: Mapping[str, Any]) -> str:
     )
 
 
-def taken(imports: Sequence[str]) -> str:
-    """Which imported rollouts an imported recipe takes."""
-    if imports:
-        return f"the rollouts imported as {', '.join(imports)}"
-    return "every imported rollout of these problems; generate.imports: [NAME] takes only those imported as NAME"
+def taken_lines(imports: Sequence[Mapping[str, Any] | str]) -> list[str]:
+    """How many rollouts of which import and model were taken; nothing for outcomes older than these counts."""
+    counts = [one for one in imports if not isinstance(one, str)]
+    return [
+        f"{one['rollouts']:>9,}   of {one['prompts']:,} problems by {one['model']} (import {one['name']})" for one in counts
+    ]
 
 
 def level_table(metrics: Mapping[str, Any]) -> list[str]:

@@ -24,6 +24,7 @@ from flows.mill.spec import Event, MillSpec
 from pipelines.protocols import Draw, RoundPlan, Stop
 from storage.errors import SetupError
 from storage.ids import canonical_json
+from storage.imported import producer_of
 from storage.records import CONTINUED, PlanRow, Request, StopRow, completion_id, requests_for
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
@@ -211,7 +212,9 @@ _ROW = ("id", "prompt_id", "model", "sample_index", "seed", "meta")
 
 
 def imported_rows(ws: Workspace, imports: Sequence[str], prompt_ids: Sequence[str]) -> list[Any]:
-    """(id, prompt id, model, sample index, seed, meta) of the completions of these prompts in these imports, or in all."""
+    """(id, prompt id, model, sample index, seed, meta) of the completions of these prompts in these imports; where none is
+    named, in all.
+    """
     connection = ws.segments.connect()
     try:
         connection.register("wanted", pa.table({"prompt_id": pa.array(prompt_ids, pa.string())}))
@@ -227,7 +230,7 @@ def imported_rows(ws: Workspace, imports: Sequence[str], prompt_ids: Sequence[st
 
 def _imported_as(ws: Workspace, name: str) -> pa.Table:
     """What was imported under one name, though the same rows may be stored under another as well."""
-    rows = ws.segments.read("completions", producer=f"import:{name}", columns=_ROW)
+    rows = ws.segments.read("completions", producer=producer_of(name), columns=_ROW)
     if rows.num_rows == 0:
         again = f"rollmill import rollouts FILE --name {name}"
         raise SetupError(f"no rollouts were imported as {name!r}.", next_command=again)

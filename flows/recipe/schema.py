@@ -69,7 +69,7 @@ def rows_a_batch(max_tokens: int) -> int:
 class Generate(Part):
     """How completions are drawn; engine `imported` draws nothing and uses the rollouts imported before.
 
-    `imports`: the names of the rollout imports to use; none named: every imported rollout of these problems.
+    `imports`: the names of the rollout imports to use; none named: those that were imported for the recipe's problem set.
     `redraw`: 0 uses stored completions, N draws anew in the stream `curate-N`; what is stored stays.
     """
 

@@ -34,7 +34,7 @@ def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> Non
     assert said.out.splitlines()[-2:] == [
         "  nothing new: everything was already there",
         "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and "
-        "generate: {engine: imported, imports: [m]} (without imports it takes every imported rollout of these problems)",
+        "generate: {engine: imported, imports: [m]} (without imports it takes all rollouts imported for sums)",
     ]
     with open_workspace(tmp_path) as ws:
         assert ws.rollouts().select("external_id, label").fetchall() == [("a", True), ("b", False)]

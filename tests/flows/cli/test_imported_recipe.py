@@ -40,20 +40,30 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> Path
         assert said.out.splitlines()[-1] == (
             "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and "
             f"generate: {{engine: imported, imports: [{name}]}} "
-            "(without imports it takes every imported rollout of these problems)"
+            "(without imports it takes all rollouts imported for sums)"
         )
     return folder
 
 
+def import_own(folder: Path, rollmill: Run) -> None:
+    """Three rollouts that bring their problem along, which is the first of `sums` again."""
+    prompt, reference = PROBLEMS[0]["prompt"], PROBLEMS[0]["reference"]
+    rows = [{"prompt": prompt, "reference": reference, "model": "z", "text": f"#### {number}"} for number in range(3)]
+    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert rollmill("import", "rollouts", "own.jsonl", "--name", "own").status == 0
+
+
 def test_the_summary_says_which_imports_were_taken(mine: Path, rollmill: Run) -> None:
     said = rollmill("curate", "mine.yaml", "--direct")
-    assert "  taken        the rollouts imported as good\n" in said.out
+    assert "  taken                4   of 4 problems by good (import good)\n" in said.out
+    assert "taken: 4 rollouts of 4 problems by good (import good)\n" in said.err
+    assert "left out: 4 rollouts of 4 problems by bad (import bad)" in said.err
     assert "    correct            4   100.0%" in said.out
     (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", "").replace("name: mine", "name: all"))
     said = rollmill("curate", "mine.yaml", "--direct")
     assert (
-        "  taken        every imported rollout of these problems; "
-        "generate.imports: [NAME] takes only those imported as NAME\n" in said.out
+        "  taken                4   of 4 problems by bad (import bad)\n"
+        "  taken                4   of 4 problems by good (import good)\n" in said.out
     )
     assert "    incorrect          4    50.0%" in said.out
 
@@ -68,6 +78,55 @@ def test_another_import_of_the_problems_is_no_other_run_unless_it_is_taken(mine:
     third = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
     assert third["run"] == f"{first['run']}-2"
     assert (third["funnel"]["drawn"], third["spent"]["judged"]) == (8, 4)
+
+
+def test_rollouts_imported_for_another_set_with_the_same_problems_stay_out(mine: Path, rollmill: Run) -> None:
+    import_own(mine, rollmill)
+    (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", ""))
+    planned = json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)
+    assert [(one["name"], one["model"], one["rollouts"]) for one in planned["imports"]] == [
+        ("bad", "bad", 4),
+        ("good", "good", 4),
+    ]
+    first = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
+    assert first["funnel"]["drawn"] == 8
+    assert [(one["name"], one["rollouts"]) for one in first["imports"]] == [("bad", 4), ("good", 4)]
+    assert load_manifest(resolve(mine / "datasets", "mine"))["imports"] == first["imports"]
+    wider = json.loads(
+        rollmill("curate", "mine.yaml", "--direct", "--json", "--set", "generate.imports=[good, bad, own]").out
+    )
+    assert [(one["name"], one["rollouts"]) for one in wider["imports"]] == [("good", 4), ("bad", 4), ("own", 3)]
+    (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", "").replace("imported: sums", "imported: own"))
+    own = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
+    assert (own["funnel"]["problems"], own["funnel"]["drawn"]) == (1, 3)
+
+
+def test_a_wider_plan_of_the_same_recipe_is_not_gone_on_with(
+    mine: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The default was every imported rollout of the problems once; the patch stands for that program."""
+    import_own(mine, rollmill)
+    (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", ""))
+    with monkeypatch.context() as before:
+        before.setattr("flows.session.imports_taken", lambda *_: ())
+        wide = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
+    assert wide["funnel"]["drawn"] == 11
+    said = rollmill("select", "mine.yaml", "--policy", "all_of")
+    assert (said.status, f"are not those of run {wide['run']}" in said.err) == (2, True)
+    narrow = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
+    assert (narrow["run"], narrow["funnel"]["drawn"], narrow["spent"]["judged"]) == (f"{wide['run']}-2", 8, 0)
+    assert (narrow["version"], narrow["parent"]) == (2, wide["content_hash"])
+
+
+def test_a_problem_set_without_rollouts_says_what_to_do(mine: Path, rollmill: Run) -> None:
+    assert rollmill("import", "problems", "sums.jsonl", "--name", "repaired").status == 0
+    (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", "").replace("imported: sums", "imported: repaired"))
+    said = rollmill("curate", "mine.yaml", "--direct")
+    assert said.status == 2
+    assert "no rollouts were imported for the problem set 'repaired'" in said.err
+    assert "Valid: bad, good." in said.err
+    said = rollmill("curate", "mine.yaml", "--direct", "--set", "generate.imports=[good]")
+    assert "    correct            4   100.0%" in said.out
 
 
 def test_the_estimand_names_no_templates_where_there_are_none(mine: Path, rollmill: Run) -> None:

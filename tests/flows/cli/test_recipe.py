@@ -49,6 +49,10 @@ def test_what_would_stop_a_run_is_one_line(toy: Path, rollmill: Run, text: str, 
 def test_an_imported_set_is_known_by_its_name(toy: Path, rollmill: Run) -> None:
     (toy / "p.jsonl").write_text(json.dumps({"prompt": "What is 1 + 1?", "reference": "2", "id": "p"}) + "\n")
     assert rollmill("import", "problems", "p.jsonl", "--name", "mine").status == 0
+    status, err = checked(rollmill, toy, IMPORTED)
+    assert (status, "no rollouts were imported for the problem set 'mine'" in err) == (2, True)
+    (toy / "r.jsonl").write_text(json.dumps({"problem_id": "p", "text": "2"}) + "\n")
+    assert rollmill("import", "rollouts", "r.jsonl", "--name", "gpt", "--problems", "mine").status == 0
     assert checked(rollmill, toy, IMPORTED) == (0, "")
     status, err = checked(rollmill, toy, IMPORTED.replace("imported: mine", "imported: mien"))
     assert (status, "unknown imported set of problems 'mien'. Did you mean 'mine'?" in err) == (2, True)

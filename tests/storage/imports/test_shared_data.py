@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from storage.imports import ImportSpec, import_problems, import_rollouts
+from storage.imports.answering import answering, model_counts
 from storage.imports.report import Count
 from storage.workspace import Workspace
 
@@ -85,3 +86,18 @@ LABELS: dict[str, list[tuple[object, ...]]] = {
     "math": [("false", 49), ("true", 351)],
     "mathcoder": [("false", 3429), ("true", 9319)],
 }
+
+
+def test_a_problem_set_has_its_own_rollouts_and_no_others(ws: Workspace) -> None:
+    """Each file holds rollouts of the other's problems; a plan without this scope took those along."""
+    import_problems(ws, ImportSpec(file("gsm8k_problems.jsonl"), "gsm8k"))
+    import_rollouts(ws, ImportSpec(file("gsm8k_rollouts.jsonl"), "gpt3", problems="gsm8k"))
+    import_rollouts(ws, ImportSpec(file("mathcoder_rollouts.parquet"), "mathcoder"))
+
+    def taken(problem_set: str, names: tuple[str, ...]) -> int:
+        table = ws.segments.read("problems", producer=f"import:{problem_set}", columns=("prompt_id",))
+        return sum(one.rollouts for one in model_counts(ws.segments, names, set(table["prompt_id"].to_pylist())))
+
+    assert (answering(ws, "gsm8k"), answering(ws, "mathcoder")) == (("gpt3",), ("mathcoder",))
+    assert (taken("gsm8k", ("gpt3",)), taken("mathcoder", ("mathcoder",))) == (2640, 12748)
+    assert (taken("gsm8k", ("gpt3", "mathcoder")), taken("mathcoder", ("gpt3", "mathcoder"))) == (5407, 14100)

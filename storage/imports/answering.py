@@ -1,0 +1,89 @@
+"""Which imported rollouts answer which problem set, and how many there are of each model. Reads ids and labels, no texts.
+
+Rollouts of another import may answer the same prompts: they were imported for other problems and count only where a recipe
+names their import.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from storage.imported import PREFIX, producer_of
+from storage.segments.schema import Kind
+from storage.segments.store import SegmentStore
+from storage.segments.views import select
+
+if TYPE_CHECKING:
+    from storage.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCount:
+    """Rollouts of one import by one model, and how many problems (prompts) they are of."""
+
+    name: str
+    model: str
+    rollouts: int
+    prompts: int
+
+
+def names_of(store: SegmentStore, kind: Kind) -> list[str]:
+    """The names under which rows of a kind were imported."""
+    producers = {segment.producer for segment in store.registry.segments(kind)}
+    return sorted(producer[len(PREFIX) :] for producer in producers if producer.startswith(PREFIX))
+
+
+def answering(ws: "Workspace", problem_set: str) -> tuple[str, ...]:
+    """The rollout imports that were made for a problem set.
+
+    An import older than the ledger's records counts where every problem that its rollouts name is of the set, and it
+    brought none of its own.
+    """
+    sets = {record.name: record.of for record in ws.imports.list() if record.of is not None}
+    owners = set(names_of(ws.segments, "problems"))
+    found = []
+    for name in names_of(ws.segments, "completions"):
+        of = sets.get(name) or (name if name in owners else None)
+        if of == problem_set or (of is None and _all_within(ws.segments, name, problem_set)):
+            found.append(name)
+    return tuple(found)
+
+
+def model_counts(store: SegmentStore, names: Sequence[str], prompt_ids: Collection[str]) -> list[ModelCount]:
+    """Rollouts of these prompts by import and model, in the order of `names`; one that several imports hold counts with
+    the first of them.
+    """
+    if not names:
+        return []
+    parts = (
+        f"SELECT {place} AS place, id, model, prompt_id FROM ({rows_of(store, 'completions', name)})"  # noqa: S608
+        for place, name in enumerate(names)
+    )
+    query = (
+        "SELECT place, model, count(*), count(DISTINCT prompt_id) FROM (SELECT id, min(place) AS place, "  # noqa: S608
+        f"any_value(model) AS model, any_value(prompt_id) AS prompt_id FROM ({' UNION ALL '.join(parts)}) "
+        "SEMI JOIN wanted USING (prompt_id) GROUP BY id) GROUP BY place, model ORDER BY place, model"
+    )
+    with store.connection() as connection:
+        connection.register("wanted", pa.table({"prompt_id": pa.array(sorted(prompt_ids), pa.string())}))
+        return [ModelCount(names[place], *counts) for place, *counts in connection.execute(query).fetchall()]
+
+
+def rows_of(store: SegmentStore, kind: Kind, name: str) -> str:
+    """The SELECT of everything imported under a name, also where the same rows are stored under another as well."""
+    mine = [one for one in store.readable(store.registry.segments(kind)) if one.producer == producer_of(name)]
+    return select(kind, mine, store.path)
+
+
+def _all_within(store: SegmentStore, name: str, problem_set: str) -> bool:
+    """Whether every problem that an import's rollouts name is one of the set."""
+    problem = "json_extract_string(meta, '$.problem_id')"
+    query = (
+        f"SELECT count(*) FROM ({rows_of(store, 'completions', name)}) WHERE {problem} IS NULL OR {problem} NOT IN "  # noqa: S608
+        f"(SELECT id FROM ({rows_of(store, 'problems', problem_set)}))"
+    )
+    with store.connection() as connection:
+        [(outside,)] = connection.execute(query).fetchall()
+    return not outside
