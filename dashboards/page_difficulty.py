@@ -1,12 +1,13 @@
-"""Difficulty: pass rates by level, skill or template over the fixed prefix, and what selection did to the mixture."""
+"""Difficulty: pass rates by level, skill, template or model, and what selection did to the mixture."""
 
 import pandas as pd
 import streamlit as st
 
 from dashboards.drawing import band_chart, rate_chart, share_chart
 from dashboards.opened import choose_scope
+from dashboards.plain_text import inert
 from dashboards.verifier_rates import show_rates
-from storage.queries import GroupRate, pass_rate_bands, pass_rates, scope_rates, selection_shares
+from storage.queries import GroupRate, models_of, pass_rate_bands, pass_rates, scope_rates, selection_shares
 
 
 def show() -> None:
@@ -15,7 +16,9 @@ def show() -> None:
     scope = choose_scope("difficulty")
     if scope is None:
         return
-    by = str(st.segmented_control("By", ["level", "skill", "template"], default="level", key="difficulty-by") or "level")
+    by = str(
+        st.segmented_control("By", ["level", "skill", "template", "model"], default="level", key="difficulty-by") or "level"
+    )
     rates = pass_rates(scope, by)
     st.subheader(f"Pass rate by {by}")
     st.caption(
@@ -23,6 +26,11 @@ def show() -> None:
         if scope.prefix is None
         else f"Over the first {scope.prefix} completions of each problem, fixed before any verdict. Bars are 95% intervals."
     )
+    models = models_of(scope)
+    if by != "model" and len(models) > 1:
+        st.caption(
+            f"Each rate pools the rollouts of {len(models)} models: {inert(', '.join(models))}. By model shows each alone."
+        )
     st.altair_chart(rate_chart(rates, by), width="stretch")
     with st.expander("The numbers, with n, clusters and method"):
         st.dataframe(_numbers(rates, by), hide_index=True, width="stretch")

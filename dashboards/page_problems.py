@@ -15,6 +15,7 @@ from storage.queries import (
     RolloutDetail,
     Scope,
     choices,
+    models_of,
     problem_detail,
     search_problems,
 )
@@ -50,7 +51,7 @@ def show() -> None:
         return
     filters = _filters(scope)
     page = search_problems(scope, filters, page=int(st.session_state.get("problems-page", 1)), size=SIZE)
-    chosen = _list(page)
+    chosen = _list(page, scope)
     hopeless_section(scope)
     wanted = chosen or st.query_params.get("problem")
     if wanted:
@@ -77,7 +78,7 @@ def _filters(scope: Scope) -> Filters:
     )
 
 
-def _list(page: ProblemPage) -> str | None:
+def _list(page: ProblemPage, scope: Scope) -> str | None:
     """The page of matches; the id of the row that the person selected."""
     if not page.rows:
         st.info("No problem matches. Widen the filters in the sidebar.")
@@ -95,9 +96,15 @@ def _list(page: ProblemPage) -> str | None:
         selection_mode="single-row",
         key="problems-table",
     )
-    st.caption(_shrinkage(page))
+    st.caption(_shrinkage(page) + _pooled(scope))
     selected = event["selection"]["rows"]
     return page.rows[selected[0]].id if selected and selected[0] < len(page.rows) else None
+
+
+def _pooled(scope: Scope) -> str:
+    """That a rate is over several models, where it is."""
+    models = models_of(scope)
+    return f" Rates pool the rollouts of {len(models)} models; Difficulty shows them by model." if len(models) > 1 else ""
 
 
 def _shrinkage(page: ProblemPage) -> str:
@@ -159,6 +166,8 @@ def _rate(detail: ProblemDetail, scope: Scope) -> str:
     over = "all completions" if scope.prefix is None else f"the first {scope.prefix} completions"
     over += f" of arm {inert(scope.arm)}" if scope.arm else ""
     value = f"{correct} of {judged} = {estimate.value:.3f}"
+    models = {one.completion.model for one in detail.rollouts if one.completion is not None}
+    over += f" of {len(models)} models together" if scope.prefix is None and len(models) > 1 else ""
     return f"pass rate  {value}, 95% interval [{estimate.low:.3f}, {estimate.high:.3f}] (Jeffreys), over {over}"
 
 
@@ -180,7 +189,10 @@ def _rollout(rollout: RolloutDetail) -> None:
         "not decided yet" if rollout.reason is None else f"{'kept' if rollout.kept else 'dropped'}: {inert(rollout.reason)}"
     )
     named = f"{inert(rollout.arm)} · sample" if rollout.arm else "sample"
-    with st.expander(f"{named} {rollout.sample_index} · {MARKS.get(rollout.outcome, inert(rollout.outcome))} · {decided}"):
+    model = "" if rollout.completion is None else f" · {inert(rollout.completion.model)}"
+    with st.expander(
+        f"{named} {rollout.sample_index} · {MARKS.get(rollout.outcome, inert(rollout.outcome))} · {decided}{model}"
+    ):
         completion = rollout.completion
         if completion is None:
             st.caption("The completion is not here yet.")

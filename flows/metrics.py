@@ -8,8 +8,10 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from flows.mill.funnel import stop_reasons
 from pipelines.stats import (
@@ -133,6 +135,23 @@ def arm_rates(snapshot: "Snapshot", *, prefix: int | None, arm: str, withheld: W
     counts = [one for one in prefix_counts_of(snapshot, prefix, arm) if one.counts.judged + one.counts.undecided]
     estimand = f"mean pass rate of the problems routed to arm {arm}"
     return {"prefix": prefix, **_rates(counts, withheld.most), "estimand": estimand}
+
+
+def model_rates(snapshot: "Snapshot", withheld: Withheld) -> dict[str, Any]:
+    """Rates of each model's rollouts over the problems it answered; nothing where there is one model."""
+    completions, decisions = snapshot.completions, snapshot.decisions
+    model_of = dict(zip(completions["id"].to_pylist(), completions["model"].to_pylist(), strict=True))
+    models = [model_of[cid] for cid in decisions["completion_id"].to_pylist()]
+    names = sorted(set(models))
+    if len(names) <= 1:
+        return {}
+    found = {}
+    for name in names:
+        mine = decisions.filter(pa.array([model == name for model in models]))
+        counts = prefix_counts_of(replace(snapshot, decisions=mine), None)
+        rates = _rates([one for one in counts if one.counts.judged + one.counts.undecided], withheld.most)
+        found[name] = {**rates, "rollouts": mine.num_rows, "kept": sum(mine["kept"].to_pylist())}
+    return {"models": found}
 
 
 def prefix_counts_of(snapshot: "Snapshot", prefix: int | None, arm: str | None = None) -> list[Counted]:

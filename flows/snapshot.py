@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from flows.arm_report import arms_of, fingerprint_of
 from flows.cost_report import cost_of
-from flows.metrics import Withheld, funnel, metrics
+from flows.metrics import Withheld, funnel, metrics, model_rates
 from flows.mill.groups import together
 from flows.stopped_rates import path_counted
 from pipelines.verify.acceptance import asks
@@ -106,6 +106,7 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
     known = known_error_rates(opened)
     withheld = Withheld(false_accept_bound(known))
     first = spec.arms[0].name if spec.arms else None
+    by_model = model_rates(bare, withheld) if prefix_of(opened) is None else {}
     return {
         "recipe": loaded.canonical(),
         "recipe_hash": loaded.recipe_hash,
@@ -118,7 +119,9 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
         "funnel": funnel(bare, opened.problems, stops=runs.stops(spec.run), rounds=rounds),
-        "metrics": metrics(bare, prefix=prefix_of(opened), withheld=withheld, arm=first) | path_counted(opened, bare),
+        "metrics": metrics(bare, prefix=prefix_of(opened), withheld=withheld, arm=first)
+        | path_counted(opened, bare)
+        | by_model,
         **arms_of(opened, bare, withheld),
         "cost": cost_of(bare),
         **({} if opened.taken is None else {"imports": opened.taken.rows()}),

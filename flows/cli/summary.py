@@ -91,6 +91,9 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
     lines.append(
         f"  Rates: {what} of each problem, fixed before any verdict; intervals over templates, or problems without one."
     )
+    if "models" in metrics:
+        lines.append(f"  These rates pool {len(metrics['models'])} models. Each alone, over the problems that it answered:")
+        lines += [f"  {_rate(row)}  {row['problems']:>8,}  {model}" for model, row in metrics["models"].items()]
     if "path_counting" in metrics:
         counted = {**metrics["path_counting"]["levels"], "all": metrics["path_counting"]["overall"]}
         lines.append("  By path counting over all draws, which the stopping rule does not bias:")

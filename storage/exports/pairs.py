@@ -27,6 +27,8 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("chosen_outcome", pa.string()),
     ("rejected_outcome", pa.string()),
     ("chosen_kept", pa.bool_()),
+    ("chosen_model", pa.string()),
+    ("rejected_model", pa.string()),
     ("verifier", pa.string()),
     ("level", pa.int64()),
     ("skill", pa.string()),
@@ -87,6 +89,8 @@ class Pairs:
             "chosen_outcome": chosen["outcome"],
             "rejected_outcome": rejected["outcome"],
             "chosen_kept": chosen["kept"],
+            "chosen_model": chosen["model"],
+            "rejected_model": rejected["model"],
             "verifier": f"{chosen['verifier']} {chosen['verifier_version']}",
         }
 

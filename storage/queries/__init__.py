@@ -18,7 +18,7 @@ from storage.queries.datasets import (
 from storage.queries.detail import ProblemDetail, RolloutDetail, problem_detail
 from storage.queries.funnel import Funnel, funnel
 from storage.queries.notebook import WorkspaceView, open_workspace
-from storage.queries.rates import GroupRate, overall_rate, pass_rates
+from storage.queries.rates import GroupRate, models_of, overall_rate, pass_rates
 from storage.queries.reader import Reader
 from storage.queries.review import (
     Queue,
@@ -72,6 +72,7 @@ __all__ = [
     "funnel",
     "judge_one",
     "known_rates",
+    "models_of",
     "open_workspace",
     "overall_rate",
     "pass_rate_bands",

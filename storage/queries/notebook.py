@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 
 from storage.errors import SetupError
-from storage.queries.rates import pass_rates
+from storage.queries.rates import models_of, pass_rates
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope, dataset_scope, run_scope
 from storage.segments.schema import KINDS
@@ -71,10 +71,11 @@ class WorkspaceView:
         return self._keep(self._scope(run, dataset)).sql(_OF_SCOPE)
 
     def pass_rates(self, by: str = "level", *, run: str | None = None, dataset: str | None = None) -> pd.DataFrame:
-        """Pass rates with 95% intervals by level, skill, template or source, over the fixed prefix; the latest run's where
-        neither a run nor a dataset is named.
+        """Pass rates with 95% intervals by level, skill, template, source or model, over the fixed prefix; the latest run's
+        where neither a run nor a dataset is named. `models`: how many models a rate pools, where none was fixed (imports).
         """
         scope = self._scope(run or (None if dataset else self._latest_run()), dataset)
+        pooled = {"models": len(found)} if by != "model" and len(found := models_of(scope)) > 1 else {}
         rows = [
             {
                 by: rate.group,
@@ -86,6 +87,7 @@ class WorkspaceView:
                 "judged": rate.judged,
                 "undecided": rate.undecided,
                 "kept": rate.kept,
+                **pooled,
             }
             for rate in pass_rates(scope, by)
         ]

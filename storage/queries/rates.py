@@ -1,4 +1,4 @@
-"""Pass rates by level, skill or template over the fixed prefix, with intervals. Counts here, estimates in pipelines.stats.
+"""Pass rates by level, skill, template or model over the prefix, with intervals. Counts here, estimates in pipelines.stats.
 
 Each problem weighs the same: the rate of a group is the mean over its problems. The interval is for the population that the
 problems come from, with templates as clusters; what was drawn beyond the prefix depends on earlier outcomes and stays out.
@@ -11,9 +11,11 @@ from typing import Literal
 from pipelines.stats import Estimate, population_mean, undecided_bounds
 from storage.errors import unknown_name
 from storage.queries.scope import Scope
+from storage.queries.views import View
 
-By = Literal["level", "skill", "template", "source"]
-GROUPS: tuple[By, ...] = ("level", "skill", "template", "source")
+By = Literal["level", "skill", "template", "source", "model"]
+_VIEWS: tuple[View, ...] = ("rollouts", "outcomes", "problems", "completions")
+GROUPS: tuple[By, ...] = ("level", "skill", "template", "source", "model")
 
 _COUNTS = """
 SELECT p.id, p.{by} AS grp, p.template, m.correct, m.judged, m.undecided, r.rollouts, r.kept
@@ -27,6 +29,19 @@ LEFT JOIN (
     FROM rollouts WHERE {measured} GROUP BY 1
 ) m ON m.problem_id = p.id
 ORDER BY grp NULLS LAST, p.id
+"""
+# A problem is in the group of every model that answered it, with that model's rollouts only.
+_BY_MODEL = """
+SELECT p.id, m.model AS grp, p.template, m.correct, m.judged, m.undecided, m.rollouts, m.kept
+FROM (SELECT id, template FROM problems) p
+JOIN (
+    SELECT r.problem_id, c.model, count(*) AS rollouts, count(*) FILTER (r.kept) AS kept,
+           count(*) FILTER (outcome = 'correct' AND {measured}) AS correct,
+           count(*) FILTER (outcome IN ('correct', 'incorrect', 'unparsed') AND {measured}) AS judged,
+           count(*) FILTER (outcome = 'undecided' AND {measured}) AS undecided
+    FROM rollouts r JOIN (SELECT id, model FROM completions) c ON c.id = r.completion_id GROUP BY ALL
+) m ON m.problem_id = p.id
+ORDER BY grp, p.id
 """
 
 
@@ -68,14 +83,24 @@ def pass_rates(scope: Scope, by: str = "level") -> list[GroupRate]:
     return [_rate(group, members) for group, members in groups.items()]
 
 
+def models_of(scope: Scope) -> list[str]:
+    """The models whose rollouts the scope's rates pool; empty where a prefix is fixed, which one engine draws."""
+    if scope.prefix is not None:
+        return []
+    query = "SELECT DISTINCT model FROM completions WHERE id IN (SELECT completion_id FROM outcomes) ORDER BY model"
+    with scope.connection("rollouts", "outcomes", "completions") as connection:
+        return [str(model) for (model,) in connection.execute(query).fetchall()]
+
+
 def overall_rate(scope: Scope) -> GroupRate:
     """The pass rate over all problems, as one group."""
     return _rate(None, _problems(scope, "level"))
 
 
 def _problems(scope: Scope, by: str) -> list[_Problem]:
-    with scope.connection("rollouts", "outcomes", "problems") as connection:
-        rows = connection.execute(_COUNTS.format(by=by, measured=scope.measured())).fetchall()
+    query, views = (_BY_MODEL, _VIEWS) if by == "model" else (_COUNTS, _VIEWS[:3])
+    with scope.connection(*views) as connection:
+        rows = connection.execute(query.format(by=by, measured=scope.measured())).fetchall()
     return [
         _Problem(group, template, correct or 0, judged or 0, undecided or 0, rollouts, kept)
         for _, group, template, correct, judged, undecided, rollouts, kept in rows

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.queries import open_workspace
 from storage.versions import load_manifest, resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
@@ -66,6 +67,15 @@ def test_the_summary_says_which_imports_were_taken(mine: Path, rollmill: Run) ->
         "  taken                4   of 4 problems by good (import good)\n" in said.out
     )
     assert "    incorrect          4    50.0%" in said.out
+    pooled = "  These rates pool 2 models. Each alone, over the problems that it answered:"
+    assert pooled in said.out
+    after = said.out.splitlines()[said.out.splitlines().index(pooled) + 1 :]
+    assert [line.split()[0 :: len(line.split()) - 1] for line in after[:2]] == [["0.000", "bad"], ["1.000", "good"]]
+    assert pooled in rollmill("dataset", "show", "all").out
+    with open_workspace(mine) as ws:
+        rates = ws.pass_rates(by="model", dataset="all")
+        assert rates[["model", "pass_rate", "problems"]].values.tolist() == [["bad", 0.0, 4], ["good", 1.0, 4]]
+        assert ws.pass_rates(dataset="all")["models"].tolist() == [2]
 
 
 def test_another_import_of_the_problems_is_no_other_run_unless_it_is_taken(mine: Path, rollmill: Run) -> None:

@@ -76,6 +76,7 @@ def test_sft_puts_a_system_turn_first_when_asked(version: VersionInfo, tmp_path:
 
 def test_pairs_are_correct_against_incorrect_of_one_problem(version: VersionInfo, tmp_path: Path) -> None:
     rows = lines(export(version, "pairs", tmp_path / "pairs.jsonl").path)
+    assert {(row["chosen_model"], row["rejected_model"]) for row in rows} == {("tiny", "tiny")}
     assert [(row["chosen_id"], row["rejected_id"], row["chosen_kept"]) for row in rows] == [
         (CID[0], CID[1], True),  # kept completions come first
         (CID[2], CID[1], False),

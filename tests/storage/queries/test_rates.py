@@ -1,11 +1,14 @@
 """Pass rates and shares: over the prefix, problem by problem, with intervals that cannot be mistaken for certainty."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from storage.errors import SetupError
-from storage.queries import Band, Share, overall_rate, pass_rate_bands, pass_rates, run_scope, selection_shares
+from storage.queries import Band, Share, models_of, overall_rate, pass_rate_bands, pass_rates, run_scope, selection_shares
+from storage.segments.keys import SegmentKey
+from tests.storage.queries.conftest import _verdict, completion, plan
 
 DONE = "toy-aaaaaaaa"
 
@@ -67,3 +70,27 @@ def test_rates_of_a_run_under_way(milled: Any, live_run: Any) -> None:
     live_run(milled)
     rates = pass_rates(run_scope(milled.reader, "toy-bbbbbbbb"))
     assert [(rate.group, rate.judged, rate.correct, rate.kept) for rate in rates] == [(1, 12, 6, 0), (2, 12, 8, 0)]
+
+
+def test_rates_by_model_hold_each_models_own_rollouts(milled: Any) -> None:
+    """The run is drawn again as an import of two models: the even sample indices are n's, the odd ones o's."""
+    run = milled.ws.runs.get(DONE)
+    recipe = {**run.recipe, "generate": {"engine": "imported"}}
+    milled.ws.runs.open("two", name="toy", recipe=recipe, recipe_hash="c" * 64)
+    named = [completion(owner, index) for owner in milled.problems for index in range(8)]
+    renamed = [replace(one, id=f"i{one.id}", model="on"[one.sample_index % 2 == 0]) for one in named]
+    milled.ws.segments.commit(SegmentKey("completions", "import:x", "1", "all"), renamed)
+    rows = [
+        replace(row, run="two", completion_id=f"i{row.completion_id}") for row in plan("two", milled.problems, 0, range(8))
+    ]
+    milled.ws.runs.commit_plan("two", 0, rows, [])
+    verdicts = [replace(_verdict(owner, completion(owner, index)), completion_id=f"i{completion(owner, index).id}")
+                for owner in milled.problems for index in range(8)]  # fmt: skip
+    milled.ws.segments.commit(SegmentKey("verdicts", "number", "1", "two"), verdicts)
+    scope = run_scope(milled.reader, "two")
+    assert models_of(scope) == ["n", "o"]
+    assert [(one.group, one.problems, one.rollouts, one.judged, one.correct) for one in pass_rates(scope, "model")] == [
+        ("n", 6, 24, 24, 9),
+        ("o", 6, 24, 24, 6),
+    ]
+    assert models_of(run_scope(milled.reader, DONE)) == []
