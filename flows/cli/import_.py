@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli import import_held
 from flows.cli.program import group
 from storage.errors import SetupError
 from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
@@ -49,6 +50,7 @@ def register(app: typer.Typer) -> None:
     verb = group("import", "Bring problems and rollouts made elsewhere into the workspace.")
     verb.command("problems", help=_PROBLEMS_HELP)(problems)
     verb.command("rollouts", help=_ROLLOUTS_HELP)(rollouts)
+    import_held.register(verb)
     app.add_typer(verb)
 
 

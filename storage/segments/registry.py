@@ -135,6 +135,18 @@ class Registry:
         session.execute(insert(RetiredSegmentRow), retired)
         return True
 
+    def retire(self, session: Session, producer: str) -> None:
+        """Unregister everything of a producer; its files are kept a while for readers that listed them before."""
+        segments = session.execute(select(SegmentRow.id, SegmentRow.kind).where(SegmentRow.producer == producer)).all()
+        mine = select(BatchRow.id).where(BatchRow.producer == producer)
+        session.execute(delete(RunBatchRow).where(RunBatchRow.batch.in_(mine)))
+        session.execute(delete(BatchRow).where(BatchRow.producer == producer))
+        session.execute(delete(SegmentRow).where(SegmentRow.producer == producer))
+        if segments:
+            now = self.ledger.now(session)
+            retired = [{"id": segment_id, "kind": kind, "retired_at": now} for segment_id, kind in segments]
+            session.execute(insert(RetiredSegmentRow), retired)
+
     def lose(self, session: Session, segment: Segment, problem: str, path: str) -> LostSegment:
         """Unregister a segment whose file cannot be trusted, and record that."""
         batches = session.scalars(select(BatchRow).where(BatchRow.segment_id == segment.id)).all()

@@ -150,3 +150,27 @@ def test_more_problems_than_memory_holds_are_refused(mine: Path, rollmill: Run, 
     said = rollmill("curate", "mine.yaml", "--set", f"problems.count={count}")
     assert said.status == 2
     assert "problems.count: input should be less than or equal to 1000000" in said.err
+
+
+def test_imports_are_listed_shown_and_removed(mine: Path, rollmill: Run) -> None:
+    said = rollmill("import", "list")
+    assert [line.split() for line in said.out.splitlines()] == [
+        ["name", "problems", "rollouts", "answers", "models"],
+        ["bad", "0", "4", "sums", "bad"],
+        ["good", "0", "4", "sums", "good"],
+        ["sums", "4", "0", "-", "-"],
+    ]
+    assert rollmill("curate", "mine.yaml", "--direct").status == 0
+    shown = json.loads(rollmill("import", "show", "good", "--json").out)
+    run = json.loads(rollmill("runs", "list", "--json").out)[0]["run"]
+    assert (shown["models"], shown["used_by"]) == ({"good": 4}, [f"run {run}", "dataset mine@v1"])
+    assert "  model                4   good\n" in rollmill("import", "show", "good").out
+    refused = rollmill("import", "remove", "good")
+    assert (refused.status, f"is used by run {run}, dataset mine@v1; nothing was removed." in refused.err) == (2, True)
+    assert rollmill("import", "remove", "bad", "--dry-run").out.splitlines() == [
+        "Would remove bad: 0 problems, 4 rollouts.",
+        "Nothing was removed (--dry-run).",
+    ]
+    assert rollmill("import", "remove", "bad").out == "Removed bad: 0 problems, 4 rollouts.\n"
+    assert [row["name"] for row in json.loads(rollmill("import", "list", "--json").out)] == ["good", "sums"]
+    assert rollmill("dataset", "verify", "mine").status == 0

@@ -1,0 +1,178 @@
+"""Imports as a person sees them, who uses them, and their removal. Removes no row that another import also holds.
+
+What a run planned or a dataset version was made of could not be judged again or explained without its import, so such an
+import stays.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from storage.errors import SetupError, unknown_name
+from storage.imported import PREFIX, ImportRecord, producer_of
+from storage.imports.answering import answering, names_of, rows_of
+from storage.ledger.models import BatchRow, ImportRow, RunRow
+
+if TYPE_CHECKING:
+    from storage.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is stored under one name. `of`: the problem set that its rollouts answer, None where it has none or where
+    nothing says so; `models`: rollouts by model; `records`: the files it came from, none for imports older than records.
+    """
+
+    name: str
+    problems: int
+    rollouts: int
+    of: str | None
+    models: Mapping[str, int]
+    records: tuple[ImportRecord, ...]
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values."""
+        records = [{**asdict(one), "imported_at": _time(one.imported_at)} for one in self.records]
+        return {**asdict(self), "models": dict(self.models), "records": records}
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What removing an import takes away, what stays because another import holds it too, and who needs it."""
+
+    name: str
+    problems: int
+    rollouts: int
+    shared: int
+    used_by: tuple[str, ...]
+
+
+def imports_held(ws: "Workspace") -> list[Held]:
+    """Every import, by name."""
+    return [held(ws, name) for name in _names(ws)]
+
+
+def held(ws: "Workspace", name: str) -> Held:
+    """One import; SetupError where there is none of this name."""
+    known = _names(ws)
+    if name not in known:
+        raise unknown_name("import", name, known, next_command="rollmill import list")
+    records = tuple(one for one in ws.imports.list() if one.name == name)
+    with ws.segments.connection() as connection:
+        counted = f"SELECT model, count(*) FROM ({rows_of(ws.segments, 'completions', name)}) GROUP BY 1 ORDER BY 1"  # noqa: S608
+        models = dict(connection.execute(counted).fetchall())
+        [(problems,)] = connection.execute(f"SELECT count(*) FROM ({rows_of(ws.segments, 'problems', name)})").fetchall()  # noqa: S608
+    of = next((one.of for one in records if one.of is not None), None)
+    return Held(name, problems, sum(models.values()), of, models, records)
+
+
+def plan_removal(ws: "Workspace", name: str) -> Removal:
+    """What `remove` would do; SetupError where there is no import of this name."""
+    found = held(ws, name)
+    alone = {kind: _alone(ws, kind, name) for kind in ("problems", "completions")}
+    shared = found.problems + found.rollouts - sum(map(len, alone.values()))
+    return Removal(name, found.problems, found.rollouts, shared, tuple(_users(ws, name, alone)))
+
+
+def remove(ws: "Workspace", name: str) -> Removal:
+    """Remove an import; SetupError, with nothing removed, where a run, a version or another import needs it."""
+    before = _state(ws)
+    removal = plan_removal(ws, name)
+    if removal.used_by:
+        raise SetupError(
+            f"the import {name!r} is used by {', '.join(removal.used_by)}; nothing was removed.",
+            next_command=f"rollmill import show {name}",
+        )
+    with ws.ledger.write() as session:
+        if _state_now(session) != before:
+            raise SetupError(
+                "another command wrote to this workspace meanwhile; nothing was removed.",
+                next_command=f"rollmill import remove {name}",
+            )
+        ws.segments.registry.retire(session, producer_of(name))
+        ws.imports.forget(session, name)
+    return removal
+
+
+def named_by(ws: "Workspace", recipe: Mapping[str, Any]) -> set[str]:
+    """The imports that a canonical recipe takes rows of: those it names, and those for its problem set by default."""
+    problem_set = recipe.get("problems", {}).get("imported")
+    generate = recipe.get("generate", {})
+    taken = generate.get("imports") or ()
+    if generate.get("engine") == "imported" and not taken and problem_set is not None:
+        taken = answering(ws, problem_set)
+    held_out = {part.get("imported") for part in recipe.get("evaluation", ())}
+    return {name for name in (problem_set, *taken, *held_out) if name is not None}
+
+
+def _names(ws: "Workspace") -> list[str]:
+    recorded = {one.name for one in ws.imports.list()}
+    return sorted(recorded.union(names_of(ws.segments, "problems"), names_of(ws.segments, "completions")))
+
+
+def _users(ws: "Workspace", name: str, alone: Mapping[str, Collection[str]]) -> list[str]:
+    """Other imports, runs and versions in words."""
+    others = [f"the rollouts imported as {one.name}" for one in ws.imports.list() if one.of == name != one.name]
+    planned = _planning(ws, alone)
+    runs = {run.id for run in ws.runs.list() if run.id in planned or name in named_by(ws, run.recipe)}
+    return [*dict.fromkeys(others), *(f"run {run}" for run in sorted(runs)), *_versions(ws, name, runs)]
+
+
+def _versions(ws: "Workspace", name: str, runs: Collection[str]) -> list[str]:
+    from storage.versions import dataset_names, load_manifest, versions
+
+    found = []
+    for dataset in dataset_names(ws.datasets):
+        for info in versions(ws.datasets, dataset):
+            manifest = load_manifest(info)
+            taken = {one["name"] for one in manifest.get("imports", ())}
+            if manifest.get("run") in runs or name in taken | named_by(ws, manifest.get("recipe", {})):
+                found.append(f"dataset {info.ref}")
+    return found
+
+
+def _alone(ws: "Workspace", kind: Any, name: str) -> set[str]:
+    """The ids that are stored under this import only."""
+    from storage.segments.views import select as rows
+
+    others = [one for one in ws.segments.registry.segments(kind) if one.producer != producer_of(name)]
+    elsewhere = rows(kind, ws.segments.readable(others), ws.segments.path)
+    query = f"SELECT id FROM ({rows_of(ws.segments, kind, name)}) ANTI JOIN (SELECT id FROM ({elsewhere})) USING (id)"  # noqa: S608
+    with ws.segments.connection() as connection:
+        return {key for (key,) in connection.execute(query).fetchall()}
+
+
+def _planning(ws: "Workspace", alone: Mapping[str, Collection[str]]) -> set[str]:
+    """The runs whose plans name rows that only this import holds."""
+    import pyarrow as pa
+
+    with ws.segments.connect() as connection:
+        for kind, ids in alone.items():
+            connection.register(f"lone_{kind}", pa.table({"id": pa.array(sorted(ids), pa.string())}))
+        query = (
+            "SELECT DISTINCT run FROM plan WHERE completion_id IN (SELECT id FROM lone_completions) "
+            "OR problem_id IN (SELECT id FROM lone_problems)"
+        )
+        return {run for (run,) in connection.execute(query).fetchall()}
+
+
+def _state(ws: "Workspace") -> tuple[int, ...]:
+    with ws.ledger.read() as session:
+        return _state_now(session)
+
+
+def _state_now(session: Session) -> tuple[int, ...]:
+    """Changes with every plan, run and import."""
+    batches = select(func.coalesce(func.max(BatchRow.id), 0)).where(
+        (BatchRow.kind == "plan") | BatchRow.producer.startswith(PREFIX)
+    )
+    counts = (select(func.count()).select_from(row) for row in (RunRow, ImportRow))
+    return tuple(int(session.scalar(one) or 0) for one in (batches, *counts))
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(sep=" ", timespec="seconds")
