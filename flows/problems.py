@@ -3,11 +3,12 @@
 A pure function of the recipe and of what was imported. Knows no run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe import LoadedRecipe
+from flows.recipe.evaluation import LoadedEvaluation
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.imported import producer_of
@@ -40,7 +41,7 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProblems:
     """The problems of the recipe, stored as one segment when they are made and new; SetupError when there are none."""
     found = preview_problems(workspace, loaded)
     if loaded.synthesizer is not None:
-        key = problems_key(loaded)
+        key = problems_key(loaded, found.evaluation)
         if not workspace.segments.has(key):
             workspace.segments.commit(key, found.problems)
     return found
@@ -50,7 +51,7 @@ def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProble
     """The problems of the recipe, without storing any."""
     part = loaded.recipe.problems
     made = _imported(workspace, part.imported, part.count) if part.imported is not None else _synthesized(loaded)
-    evaluation = held_out(loaded)
+    evaluation = held_out(workspace, loaded)
     apart = _without_held_out(made, evaluation)
     kept = _without_near_duplicates(apart, part.near_duplicates)
     if not kept:
@@ -59,20 +60,34 @@ def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProble
     return MadeProblems(tuple(kept), len(made), dropped, tuple(evaluation))
 
 
-def held_out(loaded: LoadedRecipe) -> list[Problem]:
-    """The evaluation problems, regenerated from their seed and templates; empty where the recipe names none."""
-    parts = zip(loaded.evaluation, loaded.recipe.evaluation, strict=True)
-    return [problem for method, part in parts for problem in method.build().synthesize(part.count, part.seed)]
+def held_out(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
+    """The evaluation problems, regenerated, imported or read from their file; empty where the recipe names none."""
+    return [problem for part in loaded.evaluation for problem in _evaluation_part(workspace, part)]
 
 
-def problems_key(loaded: LoadedRecipe) -> Any:
-    """The segment key of a recipe's synthesized problems."""
+def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation) -> Iterable[Problem]:
+    part = loaded.part
+    if loaded.method is not None:
+        made: Iterable[Problem] = loaded.method.build().synthesize(part.count, part.seed)
+        return made
+    if part.imported is not None:
+        return _imported(workspace, part.imported, None)
+    from storage.imports import read_prompts
+
+    assert loaded.path is not None
+    return read_prompts(loaded.path, part.map)
+
+
+def problems_key(loaded: LoadedRecipe, evaluation: Sequence[Problem] = ()) -> Any:
+    """The segment key of a recipe's synthesized problems, kept apart from these evaluation problems."""
     from storage.segments.keys import SegmentKey
 
     assert loaded.synthesizer is not None
     maker = loaded.synthesizer.build()
     canonical = loaded.canonical()
     identity = [canonical["problems"], canonical["evaluation"], loaded.recipe.seed]
+    if any(part.part.imported is not None for part in loaded.evaluation):  # what a name stands for may grow
+        identity.append(sorted(problem.id for problem in evaluation))
     return SegmentKey("problems", maker.name, maker.version, digest128(identity))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.recipe.arms import LoadedArm, check_arms, merged
+from flows.recipe.evaluation import LoadedEvaluation, load_evaluation
 from flows.recipe.methods import Resolved, parameters, registry, resolve
 from flows.recipe.parse import parse
 from flows.recipe.schema import Accept, Arm, Generate, Method, Recipe
@@ -32,7 +33,7 @@ class LoadedRecipe:
     scorers: tuple[Resolved, ...]
     budget: Resolved
     selector: Resolved
-    evaluation: tuple[Resolved, ...]
+    evaluation: tuple[LoadedEvaluation, ...]
     accept: Resolved
     planned_under: Resolved | None = None
     arms: tuple[LoadedArm, ...] = ()
@@ -53,7 +54,7 @@ class LoadedRecipe:
         data |= self._accept()
         data["score"] = [method.canonical() for method in self.scorers]
         data["budget"], data["select"] = self.budget.canonical(), self.selector.canonical()
-        data["evaluation"] = [_with(*pair) for pair in zip(data["evaluation"], self.evaluation, strict=True)]
+        data["evaluation"] = [part.canonical() for part in self.evaluation]
         return data
 
     def shown(self) -> dict[str, Any]:
@@ -101,12 +102,13 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         scorers=_all("scorer", recipe.score, base),
         budget=resolve("budget", recipe.budget.method, recipe.budget.options, base=base),
         selector=resolve("selector", recipe.select.method, recipe.select.options, base=base),
-        evaluation=tuple(resolve("synthesizer", part.synthesize, part.options, base=base) for part in recipe.evaluation),
+        evaluation=tuple(load_evaluation(part, base) for part in recipe.evaluation),
         accept=_policy(recipe.accept, base),
         planned_under=_planned_under(recipe.accept, base),
         arms=tuple(_arm(generate, arm, base) for arm in recipe.arms),
     )
-    cheap = (loaded.synthesizer, *loaded.evaluation, loaded.budget, loaded.selector, *loaded.scorers)
+    held_out = (part.method for part in loaded.evaluation)
+    cheap = (loaded.synthesizer, *held_out, loaded.budget, loaded.selector, *loaded.scorers)
     for method in (*cheap, loaded.accept, loaded.planned_under):
         if method is not None:
             method.build()

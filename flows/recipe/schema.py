@@ -119,12 +119,34 @@ class Gate(Part):
 
 
 class Evaluation(Part):
-    """A set of held-out problems, regenerated from its seed to prove that none of them is inside the dataset."""
+    """Held-out problems, to prove that none of them is inside the dataset: regenerated from their seed, imported before
+    under a name, or read from a file (`map` names its columns, `sha256` what it must be).
+    """
 
-    synthesize: str = "templates"
+    synthesize: str | None = None
+    imported: str | None = None
+    file: str | None = None
+    map: dict[str, str] = {}
+    sha256: str | None = None
     options: dict[str, Any] = {"split": "evaluation"}
     count: int = Field(default=400, ge=1, le=MOST_PROBLEMS)
     seed: int = Field(default=1, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _templates_unless_another(cls, data: Any) -> Any:
+        named = isinstance(data, dict) and {"synthesize", "imported", "file"} & data.keys()
+        return data if named or not isinstance(data, dict) else {"synthesize": "templates", **data}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Evaluation":
+        if sum(source is not None for source in (self.synthesize, self.imported, self.file)) != 1:
+            raise ValueError("give exactly one of synthesize, imported, file")
+        if self.synthesize is None and {"options", "count", "seed"} & self.model_fields_set:
+            raise ValueError("options, count and seed belong to a synthesizer")
+        if self.file is None and {"map", "sha256"} & self.model_fields_set:
+            raise ValueError("map and sha256 belong to a file")
+        return self
 
 
 class Recipe(Part):

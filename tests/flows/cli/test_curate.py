@@ -259,3 +259,17 @@ def test_an_interrupted_query_ends_the_run_as_interrupted(
     assert rollmill("curate", "toy.yaml", "--direct").status == 130
     with Workspace.open(counted) as workspace:
         assert workspace.runs.list()[0].status == "interrupted"
+
+
+def test_made_problems_are_kept_apart_from_a_test_set_that_grows(counted: Path, rollmill: Run) -> None:
+    """What is dropped depends on the imported set, so the stored problems do too."""
+    text = RECIPE.partition("evaluation:")[0] + "evaluation: [{imported: test}]\n"
+    (counted / "toy.yaml").write_text(text)
+    dropped = []
+    for rows in (range(3, 5), range(3, 6)):
+        file = counted / "test.jsonl"
+        file.write_text("".join(f'{{"prompt": "What is {n} + {n + 997}?", "reference": "0"}}\n' for n in rows))
+        assert rollmill("import", "problems", "test.jsonl", "--name", "test").status == 0
+        dropped.append(outcome(rollmill)["funnel"]["problems_dropped"]["held_out"])
+    assert dropped == [2, 3]
+    assert rollmill("dataset", "verify", "toy", "--base", ".").status == 0

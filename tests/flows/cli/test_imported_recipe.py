@@ -174,3 +174,27 @@ def test_imports_are_listed_shown_and_removed(mine: Path, rollmill: Run) -> None
     assert rollmill("import", "remove", "bad").out == "Removed bad: 0 problems, 4 rollouts.\n"
     assert [row["name"] for row in json.loads(rollmill("import", "list", "--json").out)] == ["good", "sums"]
     assert rollmill("dataset", "verify", "mine").status == 0
+
+
+TEST_SET = [PROBLEMS[1]["prompt"], "Is there a number that is its own double, and is it the only one that is so? Say 3."]
+
+
+def test_nothing_of_an_imported_test_set_or_a_test_file_is_inside(mine: Path, rollmill: Run) -> None:
+    """One problem of the recipe is in the test set; a kept answer repeats another problem of it, which the gate finds."""
+    (mine / "test.csv").write_text("question\n" + "".join(f'"{prompt}"\n' for prompt in TEST_SET))
+    (mine / "test.jsonl").write_text("".join(json.dumps({"prompt": p, "reference": "0"}) + "\n" for p in TEST_SET))
+    assert rollmill("import", "problems", "test.jsonl", "--name", "test").status == 0
+    leaked = {"problem_id": "2", "model": "m", "text": f"{TEST_SET[1]} Now the answer. #### 3"}
+    (mine / "leaked.jsonl").write_text(json.dumps(leaked) + "\n")
+    for source in ("imported: test", "file: test.csv"):
+        (mine / "mine.yaml").write_text(f"{RECIPE}evaluation: [{{{source}}}]\n")
+        found = json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)
+        assert (found["made"], found["problems"], found["imports"][0]["rollouts"]) == (4, 3, 3)
+    assert rollmill("import", "rollouts", "leaked.jsonl", "--name", "leaked", "--problems", "sums").status == 0
+    (mine / "mine.yaml").write_text(f"{RECIPE}evaluation: [{{imported: test}}]\n".replace("[good]", "[good, leaked]"))
+    said = rollmill("curate", "mine.yaml", "--direct")
+    assert (said.status, "FAILED  evaluation, edited: expected none of 2 evaluation problems" in said.err) == (1, True)
+    (mine / "mine.yaml").write_text(f"{RECIPE}evaluation: [{{imported: tset}}]\n")
+    said = rollmill("recipe", "check", "mine.yaml")
+    assert (said.status, "unknown imported set of problems 'tset'. Did you mean 'test'?" in said.err) == (2, True)
+    assert "run mine-" in rollmill("import", "remove", "test").err
