@@ -1,7 +1,6 @@
 """What verbs print: JSON for programs, aligned text for people. Knows nothing of what is printed."""
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -37,8 +36,7 @@ def note(text: str) -> None:
 
 def width(stream: TextIO | None = None) -> int | None:
     """The columns of the terminal behind a stream, standard output by default; None for a pipe, which gets lines whole."""
-    terminal = (stream or sys.stdout).isatty() or "COLUMNS" in os.environ
-    return shutil.get_terminal_size().columns if terminal else None
+    return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
 
 
 def fitted(text: str, columns: int | None) -> str:

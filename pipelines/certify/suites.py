@@ -17,7 +17,7 @@ from pipelines.certify.form_rows import (
     text_probes,
 )
 from pipelines.certify.rows import Row, Section, Suite
-from pipelines.certify.text_rows import hostile_text, math_pairs, number_pairs
+from pipelines.certify.text_rows import hostile_text, math_pairs, number_pairs, sentences
 from storage.errors import SetupError, unknown_name
 
 _PROBES = (
@@ -28,12 +28,12 @@ _PROBES = (
 
 def math_suite() -> Suite:
     """Equal and different answers of every form, and all hostile texts."""
-    return Suite("math", (*math_pairs(), *hostile_text()), _PROBES)
+    return Suite("math", (*math_pairs(), *sentences(), *hostile_text()), _PROBES)
 
 
 def number_suite() -> Suite:
     """The part of `math` whose pairs are plain numbers, and all hostile texts."""
-    return Suite("number", (*number_pairs(), *hostile_text()), _PROBES)
+    return Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _PROBES)
 
 
 def code_suite() -> Suite:

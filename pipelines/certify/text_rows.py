@@ -9,7 +9,10 @@ from pipelines.certify.tables.imitation import RIGHT, UNCLEAR, WRONG
 from pipelines.certify.tables.math_alike import Pairs
 from pipelines.certify.tables.math_different import DIFFERENT, POLICY
 from pipelines.certify.tables.math_equal import EQUAL, SELF
-from pipelines.certify.tables.payloads import FORMS, PAYLOADS
+from pipelines.certify.tables.payloads import FORMS as PAYLOAD_FORMS
+from pipelines.certify.tables.payloads import PAYLOADS
+from pipelines.certify.tables.sentences import ANSWER as SAID
+from pipelines.certify.tables.sentences import CHANGED, FORMS, PLAIN
 
 ANSWER = "7"
 """What every hostile text is asked for and does not give."""
@@ -32,12 +35,22 @@ def number_pairs() -> Iterator[Row]:
             yield row
 
 
+def sentences() -> Iterator[Row]:
+    """Sentences about a number that do not give it, in every form, and some that do."""
+    for name, texts in CHANGED.items():
+        for form in FORMS:
+            yield from (Row("non_equivalence", f"sentence: {name}", SAID, form.format(text), "wrong") for text in texts)
+    yield from (
+        Row("equivalence", "sentence: plain", SAID, form.format(text), "correct") for form in FORMS[:2] for text in PLAIN
+    )
+
+
 def hostile_text() -> Iterator[Row]:
     """Everything that nobody who wants to know the answer would write."""
     yield from _denial_of_service()
     for name, payloads in PAYLOADS.items():
         for payload in payloads:
-            for form, pattern in FORMS:
+            for form, pattern in PAYLOAD_FORMS:
                 yield _hostile("code_execution", f"{name}, {form}", pattern.replace("%s", payload))
     for name, texts in WRONG.items():
         section: Section = "always_equal" if name == _ALWAYS_EQUAL else "tampering"

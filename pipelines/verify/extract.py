@@ -7,7 +7,8 @@ The order, first that applies:
 4. the last "answer is", "answer:", or a line that begins with "A:": the rest of that line, or the next line if it is empty;
 5. bare: the whole text, when it is one short line that is no sentence;
 6. tail: the last non-empty line (or the last displayed formula), from which each verifier takes what it may.
-What stands before the last `</think>` is thought, not answer.
+What stands before the last `</think>` is thought, not answer; so is what stands behind a `<think>` that was never closed.
+Emoji at the end of an answer are no part of it.
 A box that was never closed, or is empty, is no answer.
 A text that was cut off (finish reason `length`) has no bare or tail answer, and none that touches its end unclosed.
 A box or `####` that lies before the last WINDOW characters is no answer, but then an unmarked last line is none either.
@@ -22,19 +23,21 @@ from storage.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "1"), ("boxed", "1"), ("tag", "1"), ("phrase", "1"), ("bare", "1"), ("tail", "3"),
+    ("hash", "2"), ("boxed", "2"), ("tag", "2"), ("phrase", "2"), ("bare", "2"), ("tail", "4"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
 
 WINDOW = 20_000
 """Marks are looked for in this many last characters; a final answer further from the end is none."""
+THOUGHT_BEGIN, THOUGHT_END = "<think>", "</think>"
 BARE_LENGTH = 200
 _BARE_WORDS = 6
 _GAP = 40
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
 _JOINED = re.compile(
-    r"(?:[\s$]|\\[()\[\]])*(?:,|;|and|or|,\s*and|\\text\{\s*(?:and|or)\s*\}|\\quad)(?:[\s$]|\\[()\[\]])*"
+    r"(?:[\s$]|\\[()\[\],;]|\\q?quad)*(?:,|;|and|or|,\s*and|\\text\{\s*,?\s*(?:and|or)\s*\}|\\q?quad)"
+    r"(?:[\s$]|\\[()\[\],;]|\\q?quad)*"
     r"(?:[A-Za-z](?:_\d)?\s*=\s*)?\Z"
 )
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -43,6 +46,7 @@ _LOWER_ANSWER = re.compile(r"(?i)answer")
 _LINE_A = re.compile(r"(?:\A|\n)[ \t]*A[ \t]*:\s*")
 _DISPLAYS = {"\\]": "\\[", "$$": "$$", "\\)": "\\("}
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*\Z)|(?i:\s*I hope)")
+_EMOJI = re.compile("[\\s\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d\u20e3]+\\Z")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
 
@@ -64,17 +68,27 @@ def judged_text(completion: Completion) -> str:
 
 def final_answer(text: str, *, cut: bool = False) -> Extracted | None:
     """The final answer of a text, or None when it gives none. `cut` says that generation stopped at its length limit."""
+    opened = text.rfind(THOUGHT_BEGIN)
+    if opened > text.rfind(THOUGHT_END):
+        text = text[:opened]
     before, text = text[:-WINDOW], text[-WINDOW:].rstrip()
-    thought = text.rfind("</think>")
+    thought = text.rfind(THOUGHT_END)
     if thought >= 0:
         before, text = "", text[thought + 8 :].lstrip()
     if not text:
         return None
     found = _hash(text, cut) or _boxed(text) or _tagged(text) or _phrase(text, cut)
-    found = found or (None if cut or "####" in before or "boxed{" in before else _unmarked(text))
+    found = found or (None if cut or "####" in before or "boxed{" in before else _unmarked(_undecorated(text)))
+    if found is not None and not found.text[-1].isascii():
+        found = Extracted(_undecorated(found.text), found.rule)
     if found is not None and found.rule in ("phrase", "bare", "tail") and _BOX.search(found.text):
         return _mended(found.text)
     return found
+
+
+def _undecorated(text: str) -> str:
+    """The text without emoji at its end, unless it holds nothing else."""
+    return text if text.isascii() else _EMOJI.sub("", text) or text
 
 
 def _hash(text: str, cut: bool) -> Extracted | None:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Self
 
-from pipelines.verify.extract import judged_text
+from pipelines.verify.extract import THOUGHT_BEGIN, THOUGHT_END, judged_text
 from storage.ids import canonical_json
 from storage.records import Completion, Outcome, Problem, Verdict
 
 SHOWN = 1_000
 """Characters of an extracted answer or a normal form that a verdict keeps."""
 EVIDENCE_BYTES = 65_536
-THOUGHT_BEGIN, THOUGHT_END = "<think>", "</think>"
 Item = tuple[Problem, Completion]
 Rules = tuple[tuple[str, str], ...]
 

@@ -17,12 +17,14 @@ from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
 
+from pipelines.verify.answers.conclusion import UNFINISHED
+from pipelines.verify.answers.meaning import Assignments, Collection, Value
 from pipelines.verify.answers.policy import Asked, asked, order_named, policy_named, same_quantity, versioned
-from pipelines.verify.answers.reading import Reading, normal_spelling, read
+from pipelines.verify.answers.reading import Reading, is_spaced_list, normal_spelling, read
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import Extracted, final_answer, judged_text
-from pipelines.verify.number import UNFINISHED, plain_text, prompt_text
+from pipelines.verify.number import plain_text, prompt_text
 from pipelines.verify.workers.pool import Limits, WorkerPool
 from storage.records import Completion, Outcome, Problem, Verdict
 
@@ -38,20 +40,22 @@ _SPACED_MARK = re.compile(r"[\s$]*\(?[A-Ja-j][).]\s+\S")
 _LONGEST_ANSWER = 2_000
 _LONGEST_REFERENCE = 8_000
 _AFTER_SPAN = 40
+_MOST_PARTS = 4
 _REMEMBERED = 50_000
 _WINDOW = 512
 JOB = "pipelines.verify.workers.judgement:decide"
 RULES = (
     *EXTRACTION,
-    ("no-answer", "2"),
-    ("identical", "2"),
+    ("no-answer", "3"),
+    ("identical", "3"),
     ("too-long", "2"),
-    ("number", "2"),
+    ("number", "3"),
     ("choice", "2"),
-    ("exact", "2"),
+    ("exact", "3"),
+    ("incomplete", "1"),
     ("worker", "2"),
-    ("numbers", "2"),
-    ("unreadable", "2"),
+    ("numbers", "3"),
+    ("unreadable", "3"),
     ("library", "1"),
     ("library-unfaithful", "1"),
     ("library-refuted", "1"),
@@ -261,7 +265,18 @@ def _by_value(reference: Reading, answer: Reading, question: Question) -> Decisi
         return _decision(same_quantity(reference.quantity, answer.quantity, question.asks), f"{question.rule}:number")
     if reference.value is None or answer.value is None:
         return _unreadable(reference, answer, question.rule)
-    return _decision(_same_values(reference, answer, question), f"{question.rule}:exact")
+    same = _same_values(reference, answer, question)
+    if same is False and question.asks.policy.parts_accepted and _is_part(reference.value, answer.value, question.asks):
+        return Decision("correct", f"{question.rule}:incomplete")
+    return _decision(same, f"{question.rule}:exact")
+
+
+def _is_part(reference: Value, answer: Value, asks: Asked) -> bool:
+    """Whether the reference is exactly one of the few values that the answer gives: 20 of `20, 35`."""
+    given = answer.values if isinstance(answer, Assignments) else answer.items if isinstance(answer, Collection) else ()
+    if isinstance(reference, (Assignments, Collection)) or not 2 <= len(given) <= _MOST_PARTS:
+        return False
+    return [Judge(asks).same(reference, value) for value in given].count(True) == 1
 
 
 def _by_choice(reference: Reading, answer: Reading, question: Question) -> Decision | None:
@@ -309,6 +324,11 @@ def _same_values(reference: Reading, answer: Reading, question: Question) -> boo
     assert answer.value is not None
     judge = Judge(question.asks)
     same = judge.same(reference.value, answer.value)
+    if same is False and isinstance(reference.value, Collection) and isinstance(answer.value, Collection):
+        if is_spaced_list(reference.text):  # numbers side by side are a vector, whichever brackets the other side has
+            return judge.same(replace(reference.value, kind=answer.value.kind), answer.value)
+        if is_spaced_list(answer.text):
+            return judge.same(reference.value, replace(answer.value, kind=reference.value.kind))
     if same is False and "," in question.answer and "," in question.reference:
         left, right = read(question.reference, grouping=False).value, read(question.answer, grouping=False).value
         for one, other in ((left, answer.value), (reference.value, right)):

@@ -8,23 +8,14 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from time import perf_counter
 
+from pipelines.verify.answers.conclusion import NUMBER, concluding_number
 from pipelines.verify.answers.policy import STRICT, Asked, asked, policy_named, same_quantity, versioned
-from pipelines.verify.answers.quantity import CHANGING, Quantity, parse_quantity
+from pipelines.verify.answers.quantity import Quantity, parse_quantity
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import Extracted, final_answer, judged_text
 from storage.records import Completion, Outcome, Problem, Prompt, Verdict
 
-_TOKEN = re.compile(
-    r"(?<![\w.\\^_])[-+−]?\s?[$€£]?\s?-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
-)
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
-_AFTER = re.compile(r"[*)$°%]*+[A-Za-z'’-]*+(?:[\s,]++[A-Za-z'’-]++){0,6}+[\s,.!*)$]*+\Z")
-UNFINISHED = re.compile(
-    r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|wrong|incorrect)\b"
-)
-_UNKNOWNS = re.compile(r"\d\s*[A-Za-z]\b|\b[A-Za-z]\s*[-+*/^]|[\\^]")
-_JOINING = re.compile(r"\b(?:and|or)\b")
-_NEXT_WORD = re.compile(r"(\s*)([A-Za-z'’-]+|[%°])")
 _FORMULA = re.compile(r"[\d\\^∞√π]")
 
 
@@ -32,7 +23,7 @@ class NumberVerifier:
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
-    rules = (*EXTRACTION, ("no-answer", "1"), ("no-number", "1"), ("equal", "2"), ("unequal", "2"))
+    rules = (*EXTRACTION, ("no-answer", "2"), ("no-number", "2"), ("equal", "3"), ("unequal", "3"))
     version = versioned("2", rules, STRICT.label)
 
     def __init__(self, *, policy: str = "strict") -> None:
@@ -91,35 +82,12 @@ def plain_text(found: Extracted) -> str | None:
     name, equals, value = found.text.rpartition("=")
     if equals and _NAME.match(name) and parse_quantity(value) is not None:
         return value.strip()
-    if found.rule in ("phrase", "bare") and not _UNKNOWNS.search(name) and len(_TOKEN.findall(value)) == 1:
-        return concluding_number(value)
-    return None
+    return concluding_number(found.text) if found.rule in ("phrase", "bare") and len(NUMBER.findall(value)) == 1 else None
 
 
 def prompt_text(prompt: Prompt) -> str:
     """The words of a prompt, whichever form it has."""
     return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
-
-
-def concluding_number(line: str) -> str | None:
-    """The last number of a concluding sentence with the word behind it, when it is the only candidate.
-
-    None where the sentence concludes nothing, where more than a few words follow, where "and" or "or" joins the last two
-    numbers, and where the word behind changes the number (5 hundredths, 5x).
-    """
-    matches = list(_TOKEN.finditer(line))
-    if not matches or UNFINISHED.search(line):
-        return None
-    start, end = matches[-1].span()
-    if not _AFTER.match(line, end) or (len(matches) > 1 and _JOINING.search(line, matches[-2].end(), start)):
-        return None
-    word = _NEXT_WORD.match(line, end)
-    with_word = line[start:end] if word is None else line[start : word.end()]
-    if parse_quantity(with_word) is not None:
-        return with_word
-    if word is not None and (not word[1] or word[2].lower() in CHANGING):
-        return None
-    return line[start:end]
 
 
 @lru_cache(maxsize=65_536)

@@ -106,6 +106,9 @@ class Words:
 Value = Scalar | Collection | Interval | Union | Named | Assignments | Relation | Matrix | Words
 
 
+_SCALING = frozenset(["*", "/", "neg", "group"])
+
+
 def words(text: str) -> Value:
     """What words say: the real numbers, or themselves."""
     if "".join(text.split()) in _ALL_REALS:
@@ -121,6 +124,8 @@ def meaning(node: Node) -> Value:
         return Words("-∞")
     if node.op == "_" and node.args[0].op == "number":
         return _based(node)
+    if node.op in _SCALING and _contains(node, ("matrix",)):
+        return meaning(_entrywise(node))
     if _contains(node, ("±", "∓")):
         return Collection("either", (_scalar(_signed(node, "+")), _scalar(_signed(node, "-"))))
     return _measured(node)
@@ -220,6 +225,22 @@ def _infinite(node: Node) -> str:
     if node.op == "∞":
         return "+"
     return "-" if node.op == "neg" and node.args[0].op == "∞" else ""
+
+
+def _entrywise(node: Node) -> Node:
+    """A matrix with a factor, a divisor or a minus sign as the matrix of its entries with it."""
+    if node.op == "matrix":
+        return node
+    places = [place for place, arg in enumerate(node.args) if _contains(arg, ("matrix",))]
+    if node.op not in _SCALING or len(places) != 1 or (node.op == "/" and places == [1]):
+        raise Unsupported("matrix inside a formula")
+    place = places[0]
+    inner = _entrywise(node.args[place])
+
+    def entry(cell: Node) -> Node:
+        return Node(node.op, (*node.args[:place], cell, *node.args[place + 1 :]))
+
+    return Node("matrix", tuple(Node("row", tuple(entry(cell) for cell in row.args)) for row in inner.args))
 
 
 def _matrix(node: Node) -> Matrix:

@@ -63,7 +63,9 @@ _DROPPED = re.compile(
     r"|\\[,;:> ]|~|\$|(?:\bm)?\\(?:measured)?angle(?![A-Za-z])"
 )
 _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?")
-_TEXT = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|mathbf|mathit|mathbb|operatorname\*?|rm|bf|it)\s*(?=\{)")
+_TEXT = re.compile(
+    r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|bb|sf|tt)|operatorname\*?|rm|bf|it)\s*(?=\{)"
+)
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
@@ -94,7 +96,8 @@ def tokens(text: str, *, grouping: bool = True) -> list[Token]:
 def clean(text: str) -> str:
     """Spelling without layout: sizes, spaces, dollar signs and escapes that mean nothing are gone."""
     text = text.replace("\\$", "").replace("{,}", "\ue000").replace("\\\\", "\ue001")
-    text = re.sub(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))", "", text.replace("\\!", ""))
+    text = re.sub(r"(?<=\d,)\\!\s*(?=\d{3}(?!\d))", "", text).replace("\\!", "")
+    text = re.sub(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))", "", text)
     if not text.isascii():
         text = plain_numerals(text)
     if "\\over" in text:

@@ -12,7 +12,8 @@ from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
-from pipelines.verify.answers.formulas import PRODUCTS, SUMS, symbol_name
+from pipelines.verify.answers.algebra import Unsupported
+from pipelines.verify.answers.formulas import PRODUCTS, SUMS, formula, symbol_name
 from pipelines.verify.answers.grammar import Node
 from pipelines.verify.answers.quantity import NO_SLACK
 
@@ -153,6 +154,11 @@ def _evaluate(node: Node, env: Mapping[str, Any]) -> Any:
     if node.op in SUMS or node.op in PRODUCTS:
         return _chain(node, env)
     args = [_evaluate(arg, env) for arg in node.args]
+    if node.op == "^" and mpmath.im(args[0]) == 0 and mpmath.re(args[0]) < 0:
+        exponent = _odd_root(node.args[1])
+        if exponent is not None:
+            power = _power(-args[0], args[1])
+            return -power if exponent.numerator % 2 else power
     if node.op in ("call", "apply"):
         return _function(node.text, args)
     return _operation(node.op, args)
@@ -187,6 +193,15 @@ def _operation(op: str, args: list[Any]) -> Any:
     if op not in table:
         raise Undefined(op)
     return table[op]()
+
+
+def _odd_root(exponent: Node) -> Fraction | None:
+    """An exponent such as 2/3, which of a negative number is a real number: the square of its cube root."""
+    try:
+        value = formula(exponent).rational()
+    except Unsupported:
+        return None
+    return value if value is not None and value.denominator > 1 and value.denominator % 2 else None
 
 
 def _bounded(value: Any) -> Any:

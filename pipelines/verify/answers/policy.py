@@ -4,7 +4,8 @@ Named and versioned; the name and version of the chosen policy, and of the order
 notation alone cannot tell, the problem's text decides. No policy cares which side is the reference.
 
 strict (the default)
-- percent (and dozen, thousand, million ...): 50% is 1/2; it also equals 50 where the problem asks in percent.
+- percent (and dozen, thousand, million ...): 50% is 1/2. Where the problem asks in percent it also equals 50, and a plain
+  number above 1 is in percent: 12 is not 1200%.
 - units: a unit behind the answer is dropped; where both sides name a unit we know, they must be the same unit.
 - brackets: part of the answer; (1, 2) never equals [1, 2], {1, 2} or 1, 2.
 - decimals: exact; 0.333 is not 1/3. A decimal of 15 or more significant digits is a floating-point print and equals what
@@ -17,13 +18,16 @@ lenient (also accepts)
 - units and currency: never compared. Words that turn an answer round (loss, below, south) still count.
 - brackets: around the whole of one side only they are layout: 1, 2 equals (1, 2). Two kinds of brackets still differ.
 - options: a letter equals its option's value in the problem's text.
+incomplete (as strict; for references known to hold one of several quantities that are asked for; of `math` only)
+- an answer of two to four values of which exactly one is the reference is correct, by the rule `incomplete`, under which
+  such verdicts can be counted. It accepts a list whose other values are wrong.
 Order of a bare list: `by_problem` (unordered where the problem asks for roots, solutions, all values), `ordered` or
 `unordered`. (a, b) is ordered and {a, b} is not under every one of them.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -50,6 +54,7 @@ class Policy:
     units_ignored: bool = False
     brackets_loose: bool = False
     options_resolved: bool = False
+    parts_accepted: bool = False
 
     @property
     def label(self) -> str:
@@ -57,10 +62,10 @@ class Policy:
         return f"{self.name}.{self.version}+{self.summary}"
 
 
-STRICT = Policy("strict", "2", "percent.asked-units.known-brackets.kept-decimals.exact")
+STRICT = Policy("strict", "3", "percent.asked-units.known-brackets.kept-decimals.exact")
 LENIENT = Policy(
     "lenient",
-    "1",
+    "2",
     "percent.either-units.ignored-brackets.loose-decimals.rounded-options.resolved",
     rounded=True,
     scales_either=True,
@@ -68,7 +73,10 @@ LENIENT = Policy(
     brackets_loose=True,
     options_resolved=True,
 )
-POLICIES: Mapping[str, Policy] = {policy.name: policy for policy in (STRICT, LENIENT)}
+INCOMPLETE = replace(
+    STRICT, name="incomplete", version="1", summary=f"{STRICT.summary}-references.incomplete", parts_accepted=True
+)
+POLICIES: Mapping[str, Policy] = {policy.name: policy for policy in (STRICT, LENIENT, INCOMPLETE)}
 """The policies by name; raise a policy's version with any change of its rules."""
 
 _ORDERED = re.compile(
@@ -184,9 +192,20 @@ def same_quantity(left: Quantity, right: Quantity, asks: Asked) -> bool:
     if left.scale == right.scale:
         return same_number(left.value, right.value, max(near))
     factors = (SCALES.get(left.scale, _ONE), SCALES.get(right.scale, _ONE))
-    if same_number(left.value * factors[0], right.value * factors[1], max(near[0] * factors[0], near[1] * factors[1])):
+    if multiplied_out(left.scale, right.scale, right.value if left.scale else left.value, asks) and same_number(
+        left.value * factors[0], right.value * factors[1], max(near[0] * factors[0], near[1] * factors[1])
+    ):
         return True
     return as_written(left.scale, right.scale, left.value, asks) and same_number(left.value, right.value, max(near))
+
+
+def multiplied_out(left: str, right: str, plain: Fraction | None, asks: Asked) -> bool:
+    """Whether numbers of which one alone has a percent sign or scale word may be compared with it multiplied out.
+
+    Where the problem asks in percent a plain number above 1 is in percent too: 12 is then 12%, and never 1200%.
+    """
+    percent = (left or right) == "%" and not (left and right) and "%" in asks.scales
+    return not percent or plain is None or abs(plain) <= 1
 
 
 def as_written(left: str, right: str, value: Fraction | None, asks: Asked) -> bool:

@@ -31,7 +31,7 @@ SCALES = {
     "hundredths": Fraction(1, 100),
     "thousandths": Fraction(1, 1_000),
 }
-_ONE_OF = {"tenth": "tenths", "hundredth": "hundredths", "thousandth": "thousandths", "percent": "%"}
+_ONE_OF = {"tenth": "tenths", "hundredth": "hundredths", "thousandth": "thousandths", "percent": "%", "pct": "%"}
 _PLURAL = {f"{word}s": word for word in ("dozen", "hundred", "thousand", "million", "billion", "trillion")}
 CHANGING = frozenset(
     re.findall(
@@ -45,9 +45,11 @@ _MONEY = {"$": "dollar", "USD": "dollar", "€": "euro", "EUR": "euro"}
 
 _PLAIN = re.compile(r"([-+]?)(\d*)(?:\.(\d+))?\Z", re.ASCII)
 _SPACING = re.compile(r"\\[,!;:> ]|\\q?quad|~|\\left|\\right|\\displaystyle|\s+")
-_WRAPPED = re.compile(r"\\(?:text|mbox|textbf|textrm|mathrm|mathbf|mathit|textit|rm|operatorname)\s*\{([^{}]*)\}")
+_WRAPPED = re.compile(r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|rm|operatorname)\s*\{([^{}]*)\}")
 _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{\s*([-+]?[\d.,]+)\s*\}|(\d))\s*(?:\{\s*([\d.,]+)\s*\}|(\d))")
 _TIMES = re.compile(r"(?<=[\w})])\s*\\(?:cdot|times)(?![A-Za-z])\s*(?=[\w\\{(])")
+# 2:00 pm is 2 pm; 2:30 pm is no plain number
+_FULL_HOUR = re.compile(r"\A(\d{1,2}):00(?=\W{0,3}(?:text)?\W{0,2}[ap]\.?m\b)")
 _DEGREE = re.compile(r"\^?\s*\{?\s*\\circ\s*\}?|\\degree")
 _UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?![\d])|\d+)(?:\.\d*)?|\.\d+"
 _NUMBER = re.compile(
@@ -64,7 +66,7 @@ _FRACTION_SIGNS = {
 }  # fmt: skip
 _FRACTION_SIGN = re.compile("[" + "".join(_FRACTION_SIGNS) + "]")
 _SPACED_THOUSANDS = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
-_THIN = re.compile(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))")
+_THIN = re.compile(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))|(?<=\d,)\\!\s*(?=\d{3}(?!\d))")
 _UNIT_WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*\.?(?:\^\{?-?\d\}?|[²³])?\Z")
 _SHORT_UNITS = frozenset(
     re.findall(r"\S+", "a m g s h l L cm mm km kg mg ml mL ft in yd mi lb oz hr pm am sq cu J N W V A K C F Hz Pa USD EUR")
@@ -72,8 +74,9 @@ _SHORT_UNITS = frozenset(
 _NOT_UNITS = frozenset(
     re.findall(
         r"\S+",
-        "pi sqrt sin cos tan log ln exp or and to over plus minus times mod not no than root power squared cubed less more "
-        "factorial infinity infty half third quarter thirds quarters fourths fifths tenths hundredths cdot e i j n x y z",
+        "least most minimum maximum except excluded excluding pi sqrt sin cos tan log ln exp or and to over plus "
+        "minus times mod not no than root power squared cubed less more factorial infinity infty half third quarter "
+        "thirds quarters fourths fifths tenths hundredths cdot e i j n x y z",
     )
 )
 _MAX_UNIT_WORDS = 5
@@ -144,7 +147,7 @@ def _simplified(text: str) -> str:
         text = plain_numerals(text).translate(_TRANSLATE)
     text = text.replace("{,}", ",").replace("\\$", "$").replace("\\%", "%")
     text = _TIMES.sub("*", _THIN.sub("", text))
-    text = _strip_math(_DEGREE.sub("°", text))
+    text = _FULL_HOUR.sub(r"\1 ", _strip_math(_DEGREE.sub("°", text)))
     for _ in range(3):
         new = _WRAPPED.sub(r" \1 ", text)
         if new == text:
@@ -204,7 +207,7 @@ def _tail(rest: str) -> tuple[str, str] | None:
         return ("", "")
     spaced = rest[0].isspace() or rest[0] in "%°{"
     words = rest.replace("%", " % ").replace("°", " ° ").replace("{", " ").replace("}", " ").replace("/", " per ").split()
-    if len(words) > _MAX_UNIT_WORDS or not (spaced or words[0] in _SHORT_UNITS):
+    if len(words) > _MAX_UNIT_WORDS or not (spaced or (words and words[0] in _SHORT_UNITS)):
         return None
     scale = ""
     if words and scale_word(words[0]):

@@ -24,7 +24,9 @@ from pipelines.verify.answers.notation import clean, tokens
 from pipelines.verify.answers.quantity import Quantity, parse_quantity
 from pipelines.verify.answers.units import turning_words
 
-_WRAPPER = re.compile(r"\\(?:text|mbox|textbf|textrm|textit|mathrm|mathbf|mathit|operatorname|boxed|fbox)\s*\{([^{}]*)\}")
+_WRAPPER = re.compile(
+    r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
+)
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _SPACED_LIST = re.compile(r"-?\d+(?:\.\d+)?(?:\s+-?\d+(?:\.\d+)?)+\Z")
 _CHOICE = re.compile(r"\(?([A-Ja-j])\s*[).:]\s*(.*)\Z|\(?([A-Ja-j])\)?\.?\Z", re.DOTALL)
@@ -181,6 +183,11 @@ def _value(text: str, grouping: bool) -> Value:
     if _SPACED_LIST.match(text):
         text = ", ".join(text.split())
     return meaning(parse(tokens(text.rstrip(".;, \n"), grouping=grouping)))
+
+
+def is_spaced_list(text: str) -> bool:
+    """Whether a text is numbers side by side with blanks between, 6 4 0."""
+    return bool(_SPACED_LIST.match(_strip_dollars(text.strip())))
 
 
 def _strip_dollars(text: str) -> str:

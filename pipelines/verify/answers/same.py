@@ -23,7 +23,7 @@ from pipelines.verify.answers.meaning import (
     Value,
     Words,
 )
-from pipelines.verify.answers.policy import Asked, as_written, compatible, same_number, spread
+from pipelines.verify.answers.policy import Asked, as_written, compatible, multiplied_out, same_number, spread
 from pipelines.verify.answers.quantity import SCALES
 
 Oracle = Callable[[Node, Node, Fraction], bool | None]
@@ -113,8 +113,10 @@ class Judge:
         if left.scale == right.scale:
             return self._formulas(left, right, near)
         scaled = max(wide * SCALES.get(side.scale, 1) for wide, side in zip(spreads, (left, right), strict=True))
-        results = [self._formulas(_scaled(left), _scaled(right), scaled)]
         value = None if left.formula is None else left.formula.rational()
+        plain = value if not left.scale else None if right.formula is None else right.formula.rational()
+        apart = not multiplied_out(left.scale, right.scale, plain, self.asks)
+        results = [False if apart else self._formulas(_scaled(left), _scaled(right), scaled)]
         if results[0] is not True and as_written(left.scale, right.scale, value, self.asks):
             results.append(self._formulas(left, right, near))
         return True if True in results else None if None in results else False

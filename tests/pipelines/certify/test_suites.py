@@ -33,7 +33,7 @@ def test_no_row_twice_and_no_pair_in_two_tables() -> None:
 def test_plain_numbers_are_filed_right_by_exact_arithmetic() -> None:
     checked = 0
     for row in number_suite().rows:
-        if row.section in ("equivalence", "non_equivalence"):
+        if row.section in ("equivalence", "non_equivalence") and row.text.startswith("\\boxed{"):
             try:
                 sides = [Fraction(text.replace(",", "").replace("−", "-")) for text in (row.reference, row.text[7:-1])]
             except ValueError:

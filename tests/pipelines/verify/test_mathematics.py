@@ -86,7 +86,7 @@ def test_turns_are_judged_by_the_last(verifier: MathVerifier) -> None:
 
 
 def test_the_version_names_policy_and_libraries(verifier: MathVerifier) -> None:
-    policy = ("strict.2", "order.by_problem", "percent.asked", "brackets.kept", "units.known")
+    policy = ("strict.3", "order.by_problem", "percent.asked", "brackets.kept", "units.known")
     for part in (*policy, "math-verify-", "sympy-", "latex2sympy2-"):
         assert part in verifier.version
 
@@ -111,7 +111,7 @@ def test_options_are_checked() -> None:
         MathVerifier(policy="lenent")
     with pytest.raises(SetupError, match="by_problem, ordered, unordered"):
         MathVerifier(order="sorted")
-    with pytest.raises(SetupError, match="Valid: lenient, strict"):
+    with pytest.raises(SetupError, match="Valid: incomplete, lenient, strict"):
         NumberVerifier(policy="loose")
 
 
