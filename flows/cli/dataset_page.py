@@ -28,6 +28,7 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
         "recipe": _recipe(manifest),
         "verifiers": _verifiers(manifest),
         "cost": _cost(manifest.get("cost")),
+        "models": counted(counts.get("models", {})),
         "sources": counted(counts["sources"]),
         "licences": counted(counts["licences"]),
         "folder": _shown(info.path) if here else "its rows are not in this clone",
@@ -54,7 +55,8 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
 def _recipe(manifest: Mapping[str, Any]) -> str:
     recipe = manifest["recipe"]
     generate = recipe.get("generate", {})
-    method = " ".join(str(generate[key]) for key in ("engine", "model") if generate.get(key))
+    named = ("engine",) if generate.get("engine") == "imported" else ("engine", "model")
+    method = " ".join(str(generate[key]) for key in named if generate.get(key))
     chosen = [
         f"{role} {manifest[key]['name']}" for role, key in (("budget", "budget"), ("select", "selector")) if key in manifest
     ]

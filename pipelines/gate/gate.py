@@ -86,6 +86,7 @@ class Gate:
             "levels": levels,
             "prefix": expected.prefix,
             "verifiers": [list(pair) for pair in expected.verifiers],
+            "models": sorted(tables["completions"]["model"].unique().to_pylist()),
             "evaluation": _overlap(hits, len(evaluation)),
         }
         return found, told

@@ -89,6 +89,8 @@ def _figures(result: GateResult) -> list[str]:
         return []
     prefix = facts["prefix"]
     over = f"the first {prefix} completions of each problem" if prefix else "all completions (none was fixed beforehand)"
+    models = facts.get("models", [])
+    over += f", {len(models)} models together ({', '.join(map(_text, models))})" if not prefix and len(models) > 1 else ""
     rates = (
         f"<p>Over {over}. Bars: mean over problems; whiskers: 95% interval for the population the problems come from, "
         "templates as clusters. Undecided rollouts count in no rate.</p>"

@@ -109,6 +109,7 @@ def _metric_table(metrics: Mapping[str, Any]) -> str:
 def _identity(manifest: Mapping[str, Any]) -> str:
     rows = [(f"{kind} hash", f"`{digest}`") for kind, digest in sorted(manifest["hashes"].items())]
     rows += [("recipe hash", f"`{manifest['recipe_hash']}`"), ("parent", f"`{manifest['parent'] or 'none'}`")]
+    rows += [("models", ", ".join(f"{model} ({count})" for model, count in manifest["counts"].get("models", {}).items()))]
     rows += [("licences", ", ".join(manifest["counts"]["licences"])), ("sources", ", ".join(manifest["counts"]["sources"]))]
     rows += _attempts(manifest)
     rows += [(f"fingerprint {key}", str(value)) for key, value in sorted(flatten(manifest["fingerprint"]).items()) if key]

@@ -38,7 +38,7 @@ def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
 
 
 def counts(snapshot: Snapshot) -> dict[str, Any]:
-    """Rows by kind, rollouts by outcome and by decision reason, and the same by difficulty level."""
+    """Rows by kind, rollouts by outcome, by decision reason and by model, and outcomes by difficulty level."""
     decisions = snapshot.decisions
     kept: list[Any] = decisions["kept"].to_pylist()
     outcomes: list[Any] = decisions["outcome"].to_pylist()
@@ -55,6 +55,7 @@ def counts(snapshot: Snapshot) -> dict[str, Any]:
         "kept_by_reason": _sorted_counts(reason for reason, keep in zip(reasons, kept, strict=True) if keep),
         "dropped_by_reason": _sorted_counts(reason for reason, keep in zip(reasons, kept, strict=True) if not keep),
         "levels": _levels(snapshot, outcomes, kept),
+        "models": _sorted_counts(snapshot.completions["model"].to_pylist()),
         "licences": _sorted_counts(value or "unknown" for value in snapshot.problems["licence"].to_pylist()),
         "sources": _sorted_counts(value or "unknown" for value in snapshot.problems["source"].to_pylist()),
     }

@@ -71,7 +71,12 @@ def test_the_summary_says_which_imports_were_taken(mine: Path, rollmill: Run) ->
     assert pooled in said.out
     after = said.out.splitlines()[said.out.splitlines().index(pooled) + 1 :]
     assert [line.split()[0 :: len(line.split()) - 1] for line in after[:2]] == [["0.000", "bad"], ["1.000", "good"]]
-    assert pooled in rollmill("dataset", "show", "all").out
+    page = rollmill("dataset", "show", "all").out
+    assert pooled in page
+    assert "  models     bad 4 · good 4\n" in page
+    assert "; imported; budget fixed" in page  # engine imported has no model of its own
+    report = next((mine / "datasets" / "all").glob("v1-*/report.html")).read_text()
+    assert "all completions (none was fixed beforehand), 2 models together (bad, good)." in report
     with open_workspace(mine) as ws:
         rates = ws.pass_rates(by="model", dataset="all")
         assert rates[["model", "pass_rate", "problems"]].values.tolist() == [["bad", 0.0, 4], ["good", 1.0, 4]]
