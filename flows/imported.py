@@ -45,10 +45,13 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
     rollout of them is taken.
     """
     generate, problem_set = loaded.recipe.generate, loaded.recipe.problems.imported
-    if loaded.engines() or generate.imports or problem_set is None:
-        return tuple(generate.imports)
-    found = answering(workspace, problem_set)
-    if not found:
+    if loaded.engines():
+        return ()
+    named = bool(generate.imports) or problem_set is None
+    found = tuple(generate.imports) if named else answering(workspace, str(problem_set))
+    for name in found:
+        workspace.imports.require_whole(name)
+    if not found and not named:
         raise SetupError(
             f"no rollouts were imported for the problem set {problem_set!r}; generate.imports takes others.",
             choices=names_of(workspace.segments, "completions"),

@@ -106,6 +106,7 @@ def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
 
 def _imported(workspace: "Workspace", name: str, count: int | None) -> list[Problem]:
     """Sorted by id, so that the order of importing changes nothing; the first `count` are then a random sample."""
+    workspace.imports.require_whole(name)
     rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer_of(name)))
     if not rows:
         raise SetupError(

@@ -6,6 +6,7 @@ storage.imports.answering. Knows neither files nor columns.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Select, delete, func, select
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from storage.errors import SetupError
 from storage.ledger.engine import Ledger
-from storage.ledger.models import BatchRow, ImportRow
+from storage.ledger.models import BatchRow, ImportRow, LostSegmentRow
 
 PREFIX = "import:"
 Mark = tuple[int, int]
@@ -36,6 +37,11 @@ class ImportRecord:
     notes: Sequence[str]
     imported_at: float = 0.0
 
+    def same_file(self, other: "ImportRecord") -> bool:
+        """Whether both are imports of one file, which may have been moved since."""
+        moved = (Path(self.file).name, self.rows) == (Path(other.file).name, other.rows)
+        return self.file == other.file or moved
+
 
 _FIELDS = tuple(ImportRecord.__dataclass_fields__)
 
@@ -51,6 +57,23 @@ class Imports:
         columns = [getattr(ImportRow, name) for name in _FIELDS]
         with self._ledger.read() as session:
             return [ImportRecord(*row) for row in session.execute(select(*columns).order_by(ImportRow.id))]
+
+    def require_whole(self, name: str) -> None:
+        """SetupError where segments of this import were lost or altered and a file of it was not imported again since."""
+        lost = select(func.max(LostSegmentRow.found_at), func.sum(LostSegmentRow.rows))
+        with self._ledger.read() as session:
+            lost_at, rows = session.execute(lost.where(LostSegmentRow.producer == producer_of(name))).one()
+        if lost_at is None:
+            return
+        records = [one for one in self.list() if one.name == name]
+        again = [one for one in records if one.imported_at > lost_at]
+        stale = [one.file for one in records if not any(map(one.same_file, again))]
+        if stale or not records:
+            raise SetupError(
+                f"the import {name!r} is not whole: segments with {rows:,} rows of it were lost or damaged; import "
+                f"{', '.join(dict.fromkeys(stale)) or 'its file'} again as {name}.",
+                next_command=f"rollmill import show {name}",
+            )
 
     def mark(self, names: Collection[str]) -> Mark:
         """Changes with every batch that comes to these imports or goes from them."""

@@ -100,7 +100,7 @@ class Writer:
             name=report.name,
             kind="rollouts" if report.of is not None else "problems",
             of=report.of,
-            file=report.file,
+            file=str(self._spec.path.resolve()),
             rows=report.rows,
             problems=report.problems.new,
             completions=report.completions.new,

@@ -54,7 +54,8 @@ class LostSegment:
 
     def line(self) -> str:
         """One line for a person."""
-        return f"segment {self.path} is {self.problem}: its {self.rows} {self.kind} are no longer counted as stored"
+        again = "; import its file again" if self.producer.startswith("import:") else ""
+        return f"segment {self.path} is {self.problem}: its {self.rows} {self.kind} are no longer counted as stored{again}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,3 +203,18 @@ def test_nothing_of_an_imported_test_set_or_a_test_file_is_inside(mine: Path, ro
     said = rollmill("recipe", "check", "mine.yaml")
     assert (said.status, "unknown imported set of problems 'tset'. Did you mean 'test'?" in said.err) == (2, True)
     assert "run mine-" in rollmill("import", "remove", "test").err
+
+
+def test_an_import_that_lost_rows_is_not_taken_until_it_is_whole_again(mine: Path, rollmill: Run) -> None:
+    with Workspace.open() as workspace:
+        [lost] = [one for one in workspace.segments.registry.segments("completions") if one.producer == "import:good"]
+        Path(workspace.segments.path(lost)).unlink()
+    said = rollmill("curate", "mine.yaml", "--direct")
+    assert said.status == 2
+    assert "the import 'good' is not whole: segments with 4 rows of it were lost or damaged; import " in said.err
+    assert "good.jsonl again as good. Next: rollmill import show good" in said.err
+    file = rollouts(mine / "more.jsonl", "more", 0)  # another file under the name does not make it whole
+    assert rollmill("import", "rollouts", file, "--name", "good", "--problems", "sums").status == 0
+    assert rollmill("curate", "mine.yaml", "--dry-run").status == 2
+    assert rollmill("import", "rollouts", str(mine / "good.jsonl"), "--name", "good", "--problems", "sums").status == 0
+    assert json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)["imports"][0]["rollouts"] == 4
