@@ -10,9 +10,6 @@ from typing import Any, NamedTuple
 _AROUND = frozenset(("abs", "round", "sorted", "list", "set", "tuple", "len", "sum"))
 
 
-_AROUND = frozenset(("abs", "round", "sorted", "list", "set", "tuple", "len", "sum"))
-
-
 class Foreseen(NamedTuple):
     """One call: the function's name as the tests write it, and its arguments."""
 

@@ -27,6 +27,7 @@ def main(channel: int) -> None:
     if raw is None:
         os._exit(0)
     kind, source, extra = marshal.loads(raw)  # noqa: S302 - from the keeper, which has it from the host
+    wire.keep_iterables()
     gc.enable()
     status = 70
     try:

@@ -52,6 +52,19 @@ def mount_scratch(settings: Settings) -> None:
     system.mount("scratch", SCRATCH, "tmpfs", system.NOSUID | system.NODEV | system.NOEXEC, options)
 
 
+def scratch_state() -> tuple[object, ...]:
+    """What differs once a program has changed the scratch folder: its names, rights, owner, attributes, or its change time.
+
+    The change time alone would do, but it moves in ticks of milliseconds, and a program may be quicker.
+    """
+    try:
+        stat = os.stat(SCRATCH)  # noqa: PTH116 - pathlib is not loaded here
+        names = (*os.listdir(SCRATCH), *os.listxattr(SCRATCH))  # noqa: PTH208
+    except OSError:
+        return ()
+    return (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_nlink, stat.st_ctime_ns, names)
+
+
 def limit(settings: Settings) -> None:
     """The rlimits that every program inherits. The memory of a tree is a kernel bound: each process has its even share."""
     values = {

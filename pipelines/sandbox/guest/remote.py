@@ -20,6 +20,10 @@ _REQUEST_LIMIT = 64 << 20
 _MOST_AHEAD = 1 << 16
 
 
+_ENDS_ITERATION = frozenset(("StopIteration", "StopAsyncIteration", "GeneratorExit"))
+"""Raised inside `all(map(f, xs))` of the tests these would end it as if all were well: they arrive as a RuntimeError."""
+
+
 class Gone(BaseException):
     """The program's process does not answer any more, or answered with what no message is."""
 
@@ -72,6 +76,9 @@ class Remote:
             raise
         except OpaqueArgument:
             raise
+        except MemoryError:  # the replies of the program fill this process: its doing, not the tests'
+            self.lost = Gone("oversized")
+            raise self.lost from None
         except BaseException as error:
             self.lost = Unsupported(f"{type(error).__name__} between the processes: {error}")
             raise self.lost from error
@@ -149,10 +156,13 @@ class Remote:
     def exception(self, names: Iterable[Any], text: str) -> BaseException:
         """The nearest builtin exception among the names, marked as the program's."""
         for name in names:
+            if name in _ENDS_ITERATION:
+                error: BaseException = RuntimeError(f"{name}: {text}")
+                break
             kind = getattr(builtins, name, None) if type(name) is str else None
             if isinstance(kind, type) and issubclass(kind, BaseException) and not issubclass(kind, BaseExceptionGroup):
                 try:
-                    error: BaseException = kind(text)
+                    error = kind(text)
                 except TypeError:  # UnicodeDecodeError and its like want more
                     error = RaisedByProgram(f"{name}: {text}")
                 break
@@ -196,5 +206,7 @@ def _check_plain(value: Any, depth: int = 0) -> None:
             _check_plain(item, depth + 1)
     elif isinstance(value, wire.Opaque):
         raise OpaqueArgument(f"an argument is a {value.kind} of the program, which is not plain data")
-    elif not isinstance(value, int | float | str | bytes | bytearray | complex | type(None)):
+    elif type(value) not in wire.ITERABLES and not isinstance(
+        value, int | float | str | bytes | bytearray | complex | type(None)
+    ):
         raise Unsupported(f"an argument of type {type(value).__name__} cannot cross to another process")

@@ -11,7 +11,7 @@ from pipelines.sandbox.guest import frames, isolation, system, wire
 from pipelines.sandbox.guest.settings import Settings
 from pipelines.sandbox.guest.testing import Testing
 from pipelines.sandbox.guest.watch import Watch
-from pipelines.sandbox.guest.zygote import PROGRAM, Zygote
+from pipelines.sandbox.guest.zygote import PROGRAM, READY, Zygote
 
 _JOB_LIMIT = 256 << 20
 _ANSWER_LIMIT = 64 << 20
@@ -32,6 +32,11 @@ class Cell:
         for fd in (channel, stdout, stderr):
             os.close(fd)
 
+    def require_ready(self) -> None:
+        """OSError if the process ended before it was confined; the box then ends, and the job is tried in another one."""
+        if os.read(self.channel, 1) != READY:
+            raise OSError("the process for a program ended before there was a program in it")
+
     def close(self) -> None:
         """Close what is still open."""
         for fd in (self.channel, self.stdout, self.stderr):
@@ -48,6 +53,7 @@ class Keeper:
         self.testing = Testing(self.zygote)
         self.tested = False
         self.dying: list[int] = []
+        self.untouched = isolation.scratch_state() if settings.mode == "shared" else ()
 
     def serve(self) -> None:
         """Until the host hangs up. A cell is made before its job is there, so the host does not wait for it."""
@@ -67,12 +73,15 @@ class Keeper:
 
     def run(self, cell: Cell, kind: str, source: str, extra: Any) -> bytes:
         """Run one job to its end; the answer for the host."""
+        cell.require_ready()
+        self.tested = kind == "tested"
+        if self.tested:
+            self.testing.require_ready()  # before the program runs, which could stand in its way
         watch = Watch(self.settings, self.host.fd, cell.pid, (cell.stdout, cell.stderr))
         job = marshal.dumps((kind, source, None if kind == "tested" else extra))
         with contextlib.suppress(OSError):  # it died before its job: its exit status tells
             frames.send(cell.channel, job)
         tests_status = None
-        self.tested = kind == "tested"
         if self.tested:
             tests, report = self.testing.start(cell.channel, *extra)
             watch.until_tests_end(tests, report)
@@ -87,10 +96,11 @@ class Keeper:
         return wire.encode((*seen, tests_status), _ANSWER_LIMIT)
 
     def clean(self) -> None:
-        """Leave no file to the next program (mode shared)."""
-        if self.settings.mode == "shared" and os.listdir(isolation.SCRATCH):  # noqa: PTH208 - one name is enough
+        """Leave nothing to the next program (mode shared): a new scratch folder, unless nothing has touched this one."""
+        if self.settings.mode == "shared" and isolation.scratch_state() != self.untouched:
             system.unmount(isolation.SCRATCH)
             isolation.mount_scratch(self.settings)
+            self.untouched = isolation.scratch_state()
 
     def bury(self, *, everybody: bool) -> None:
         """Reap killed processes: those that are gone, or all when there is time or there are too many."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.sandbox.guest import frames
 from pipelines.sandbox.guest.tester import AS_BEFORE, CHANGED
-from pipelines.sandbox.guest.zygote import TESTS, Zygote
+from pipelines.sandbox.guest.zygote import READY, TESTS, Zygote
 
 _MOST_PROGRAMS = 1000
 
@@ -25,6 +25,7 @@ class Testing:
         self.pid = 0
         self.control: socket | None = None
         self.served = 0
+        self.ready = False
 
     def prepare(self) -> socket:
         """See to it that there is a process that waits for a job."""
@@ -33,7 +34,15 @@ class Testing:
             self.pid = self.zygote.fork(TESTS, theirs.fileno())
             theirs.close()
             self.served = 0
+            self.ready = False
         return self.control
+
+    def require_ready(self) -> None:
+        """OSError if the process ended before it was confined; the box then ends, and the job is tried in another one."""
+        control = self.prepare()
+        if not self.ready and control.recv(1) != READY:
+            raise OSError("the process for tests ended before there were tests in it")
+        self.ready = True
 
     def start(self, channel: int, tests: str, entry_point: str | None) -> tuple[int, int]:
         """Begin the tests of the program at `channel`: the pid, and the descriptor of the report."""

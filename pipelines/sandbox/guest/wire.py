@@ -1,9 +1,9 @@
 """Plain data as bytes and back, both bounded. Decoding trusts nothing: exact types, no code, no names. Knows no process.
 
 One tag byte, then a fixed or a counted body. Ranges, views of dicts and iterators go as their items; only who has called
-`keep_iterables` (the dataset's tests, which may write `list(f(x))`) gets them back as such, everybody else as opaque.
- What is not plain data is encoded as OPAQUE and comes back as a token that
-equals nothing. Instances of subclasses are encoded as the data of their base, so a method of theirs is never asked.
+`keep_iterables` (the dataset's tests, which may write `list(f(x))` or `f(g(x))`, and the program) gets them back as such,
+everybody else as opaque. What is not plain data is encoded as OPAQUE and comes back as a token that equals nothing.
+Instances of subclasses are encoded as the data of their base, so a method of theirs is never asked.
 """
 
 import struct
@@ -124,7 +124,7 @@ def _put_dict(out: bytearray, value: dict[Any, Any], limit: int, depth: int) -> 
 
 def _put_base(out: bytearray, value: Any, limit: int, depth: int) -> None:
     """An iterable as its items, a subclass as its base; all else is opaque. Only methods of the base are called."""
-    iterable = _ITERABLES.get(type(value))
+    iterable = ITERABLES.get(type(value))
     if iterable is not None:
         name, items = iterable
         found = list(islice(items(value), _MOST_ITEMS))
@@ -143,7 +143,7 @@ def keep_iterables() -> None:
     _CONTAINERS.update(_REVIVED)
 
 
-_ITERABLES: dict[type, tuple[bytes, Callable[[Any], Any]]] = {
+ITERABLES: dict[type, tuple[bytes, Callable[[Any], Any]]] = {
     range: (b"r", lambda value: (value.start, value.stop, value.step)),
     type({}.keys()): (b"k", iter),
     type({}.values()): (b"v", iter),

@@ -14,6 +14,8 @@ from pipelines.sandbox.guest import candidate, isolation, system, tester
 from pipelines.sandbox.guest.settings import Settings
 
 PROGRAM, TESTS = b"P", b"T"
+READY = b"!"
+"""The first byte that a forked process says, once it is confined: what ends before it was our failure, not a program's."""
 _PID = struct.Struct("<i")
 _RIGHTS = 64
 _REQUESTS = 10
@@ -87,6 +89,7 @@ def _serve(settings: Settings, requests: socket) -> None:
         if pid == 0:
             os.close(_REQUESTS)
             isolation.confine(settings, fresh=fresh, program=kind == PROGRAM)
+            os.write(CHANNEL, READY)
             if kind == PROGRAM:
                 candidate.main(CHANNEL)
             else:

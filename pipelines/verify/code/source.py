@@ -46,18 +46,19 @@ def defined(tree: ast.Module) -> set[str]:
 
 def bound_by(statement: ast.stmt) -> Iterator[str]:
     """The names that one statement binds; those inside an `if` or `try` count."""
-    if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
-        yield statement.name
-    elif isinstance(statement, ast.Import | ast.ImportFrom):
-        yield from (alias.asname or alias.name.split(".")[0] for alias in statement.names)
-    elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        for target in targets:
-            yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
-    elif isinstance(statement, ast.If | ast.Try | ast.With | ast.For | ast.While):
-        for child in ast.iter_child_nodes(statement):
-            if isinstance(child, ast.stmt):
-                yield from bound_by(child)
+    waiting = [statement]  # not by recursion: how deep an `elif` lies is the model's to choose
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, (*_FUNCTIONS, ast.ClassDef)):
+            yield part.name
+        elif isinstance(part, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name.split(".")[0] for alias in part.names)
+        elif isinstance(part, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = part.targets if isinstance(part, ast.Assign) else [part.target]
+            for target in targets:
+                yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+        elif isinstance(part, ast.If | ast.Try | ast.With | ast.For | ast.While):
+            waiting += [child for child in ast.iter_child_nodes(part) if isinstance(child, ast.stmt)]
 
 
 def has_body(tree: ast.Module, name: str) -> bool:

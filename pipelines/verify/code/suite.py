@@ -7,12 +7,13 @@ asserts (MBPP), after `meta.test_setup_code` and `meta.test_imports`. `meta.entr
 
 import ast
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from pipelines.verify.code.source import UnreadableError, parsed
+from pipelines.verify.code.source import UnreadableError, has_body, parsed, parses
 from pipelines.verify.code.values import BadValueError, decode
 from storage.records import Problem
 
@@ -74,6 +75,27 @@ class Suite:
     def size(self) -> int:
         """How many results a full run gives."""
         return sum(bool(name) for part in self.asserts for name in part.names) + len(self.calls) + len(self.runs)
+
+
+def with_helpers(suite: Suite, prelude: str) -> Suite:
+    """The suite with the prompt's helpers before the tests that call them: there no answer can replace them.
+
+    `prelude` is what the prompt's code defines beside the function under test; a stub in it is the answer's to write.
+    """
+    names = _helpers(prelude)
+    if not names:
+        return suite
+    used = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b")
+    bound = [replace(part, text=prelude + part.text) if used.search(part.text) else part for part in suite.asserts]
+    return replace(suite, asserts=tuple(bound))
+
+
+@lru_cache(maxsize=1_024)
+def _helpers(prelude: str) -> frozenset[str]:
+    """The functions and classes with a body that a prelude defines."""
+    tree = parses(prelude)
+    parts = [] if tree is None else [part for part in tree.body if isinstance(part, ast.FunctionDef | ast.ClassDef)]
+    return frozenset(part.name for part in parts if tree is not None and has_body(tree, part.name))
 
 
 def suite_of(problem: Problem) -> Suite:

@@ -14,12 +14,12 @@ from pipelines.verify.code.output import SPACINGS, Spacing
 from pipelines.verify.code.program import EXTRACTION, Program, program_of, prompt_text, task_of
 from pipelines.verify.code.results import all_passed, evidence, gravest, passed
 from pipelines.verify.code.running import Ran, run_suite
-from pipelines.verify.code.suite import BadTestsError, Suite, suite_of
+from pipelines.verify.code.suite import BadTestsError, Suite, suite_of, with_helpers
 from pipelines.verify.finding import spoken
 from storage.errors import SetupError
 from storage.records import Completion, Outcome, Problem, Verdict
 
-_FORMS = (("asserts", "1"), ("calls", "1"), ("stdio", "1"), ("mixed", "1"), ("sandbox", "1"))
+_FORMS = (("asserts", "2"), ("calls", "1"), ("stdio", "1"), ("mixed", "1"), ("sandbox", "1"))
 _EXTRACTED = 2_000
 
 
@@ -58,7 +58,9 @@ class CodeVerifier(BoxedVerifier):
             return self._verdict(problem, completion, "undecided", "tests", cause=f"tests: {error}"[:500])
         if not suite.size:
             return self._verdict(problem, completion, "undecided", "tests", cause="tests: the problem has none")
-        program = program_of(code_text(completion), task_of(prompt_text(problem.prompt), suite.entry_point))
+        task = task_of(prompt_text(problem.prompt), suite.entry_point)
+        suite = with_helpers(suite, task.prelude)
+        program = program_of(code_text(completion), task)
         if program is None:
             cause, seconds = "no program in the text", perf_counter() - started
             return self._verdict(problem, completion, "unparsed", "no-program", cause=cause, seconds=seconds)

@@ -251,3 +251,76 @@ def test_the_other_modes_judge_alike(mode: Any) -> None:
         for cause in ("wrong_answer", "runtime_error", "compile_error", "timeout"):
             assert short(verifier.verify(problem(*ASSERTS), fenced(CAUSES[cause]))) == ("incorrect", cause, 0.0)
         assert verifier.verify(problem(*ASSERTS), fenced("def add(a, b): return a + b")).outcome == "correct"
+
+
+HELPED = "import math\n\ndef poly(xs, x):\n    return sum(c * x**i for i, c in enumerate(xs))\n\ndef zero(xs):\n"
+WITH_HELPER = (
+    "def check(candidate):\n"
+    "    assert abs(poly([-2, 1], candidate([-2, 1]))) < 1e-4\n"
+    "    assert abs(poly([-6, 2], candidate([-6, 2]))) < 1e-4"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("return -xs[0] / xs[1]", "correct"),
+        ("return 0\ndef poly(*a):\n    return 0", "incorrect"),
+        ("global poly\n    poly = lambda *a: 0\n    return 0", "incorrect"),
+        ("return range(3)", "incorrect"),
+        ("return map(float, xs)", "incorrect"),
+        ("return (x for x in xs)", "incorrect"),
+        ("return object()", "incorrect"),
+        ("return {}.items()", "incorrect"),
+        ("return 'x' * (4_000_000)", "incorrect"),
+        ("return ['x' * 100] * 30_000", "incorrect"),
+        ("raise StopIteration", "incorrect"),
+        ("raise GeneratorExit", "incorrect"),
+        ("return 10 ** 10_000", "incorrect"),
+    ],
+)
+def test_helpers_of_the_prompt_are_bound_and_what_an_answer_returns_is_its_own_doing(
+    code: CodeVerifier, body: str, outcome: str
+) -> None:
+    task = Problem(HELPED, "", kind="code", tests=(WITH_HELPER,), meta={"entry_point": "zero"})
+    assert code.verify(task, fenced(f"def zero(xs):\n    {body}\n")).outcome == outcome
+
+
+def test_a_stub_in_the_prompt_is_the_answers_to_write(code: CodeVerifier) -> None:
+    prompt = "def twice(x):\n    pass\n\ndef four(x):\n"
+    task = Problem(
+        prompt, "", kind="code", tests=("assert twice(2) == 4\nassert four(1) == 4",), meta={"entry_point": "four"}
+    )
+    answer = "def twice(x):\n    return 2 * x\ndef four(x):\n    return twice(twice(x))"
+    assert code.verify(task, fenced(answer)).outcome == "correct"
+
+
+def test_an_exception_that_ends_iterations_ends_none_of_the_tests(code: CodeVerifier) -> None:
+    for name in ("StopIteration", "StopAsyncIteration", "GeneratorExit"):
+        tests = ("assert all(map(lambda i: add(i, 0) == i, [1, 2]))", "assert [add(i, 0) for i in [1]] == [1]")
+        assert code.verify(problem(*tests), fenced(f"def add(a, b):\n    raise {name}")).outcome == "incorrect"
+
+
+def test_what_a_program_returned_may_go_back_to_it(code: CodeVerifier) -> None:
+    tests = "assert add(add([1], [2]), iter([3])) == [1, 2, 3]\nassert add(range(2), range(0)) == [0, 1]"
+    assert short(code.verify(problem(tests), fenced("def add(a, b):\n    return [*a, *b]"))) == ("correct", None, 1.0)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if 0: y = 0\n" + "".join(f"elif 1 == {i}: y = {i}\n" for i in range(2, 1_600)) + "def add(a, b): return a + b",
+        "(" * 100_000,
+        "[" * 5_000,
+        "-" * 50_000 + "1",
+        "a\x00b",
+        "x = '\ud800'",
+        "lambda " * 5_000,
+        "9" * 90_000,
+        "def add(a, b):\n return " + "1+" * 20_000 + "1",
+    ],
+    ids=["elif", "parentheses", "brackets", "signs", "a zero byte", "a surrogate", "lambdas", "digits", "a sum"],
+)
+def test_no_text_is_too_deep_to_be_judged(code: CodeVerifier, source: str) -> None:
+    expected = "correct" if source.endswith("return a + b") else "incorrect"
+    assert code.verify(problem("assert add(1, 2) == 3"), fenced(source)).outcome == expected
