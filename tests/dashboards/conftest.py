@@ -38,7 +38,8 @@ def milled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"id": f"h{n}", "prompt": f"{HOSTILE} What is {n} + 1?", "reference": str(n + 1), "skill": HOSTILE[:40]}
         for n in range(3)
     ]
-    answers = [{"problem_id": f"h{n}", "model": HOSTILE, "text": f"{HOSTILE} #### {n + 1}"} for n in range(3)]
+    models = (HOSTILE, HOSTILE, "second")
+    answers = [{"problem_id": f"h{n}", "model": models[n], "text": f"{HOSTILE} #### {n + 1}"} for n in range(3)]
     (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, answers)))
     before = Path.cwd()

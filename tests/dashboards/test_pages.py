@@ -123,6 +123,24 @@ def test_difficulty_names_prefix_and_estimator(page: Page) -> None:
     assert numbers["method"].notna().all()
 
 
+def test_rates_of_several_models_say_so_and_are_shown_alone(page: Page) -> None:
+    shown = page("difficulty")
+    shown.selectbox(key="difficulty-of").set_value("version hostile@v1").run()
+    assert "Each rate pools the rollouts of 2 models: " in texts(shown)
+    assert "![pixel]" not in texts(shown)
+    shown.button_group(key="difficulty-by").set_value("model").run()
+    assert not shown.exception
+    assert "Each rate pools" not in texts(shown)
+    numbers = shown.dataframe[0].value
+    assert list(zip(numbers["model"], numbers["problems"], numbers["rollouts"], strict=True)) == [
+        (HOSTILE, 2, 2),
+        ("second", 1, 1),
+    ]
+    problems = page("problems")
+    problems.selectbox(key="problems-of").set_value("version hostile@v1").run()
+    assert "Rates pool the rollouts of 2 models; Difficulty shows them by model." in texts(problems)
+
+
 def test_budgets_shows_spend_by_round_and_why_it_stopped(page: Page, milled: Path) -> None:
     shown = page("budgets")
     with Reader.open(milled) as reader:
