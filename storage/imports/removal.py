@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Held:
     """What is stored under one name. `of`: the problem set that its rollouts answer, None where it has none or where
-    nothing says so; `models`: rollouts by model; `records`: the files it came from, none for imports older than records.
+    nothing says so; `models`: rollouts by model; `records`: the files it came from, none for imports older than records;
+    `lost`: what is missing of it and how to mend that, None where it is whole.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Held:
     of: str | None
     models: Mapping[str, int]
     records: tuple[ImportRecord, ...]
+    lost: str | None = None
 
     def row(self) -> dict[str, Any]:
         """As JSON values."""
@@ -67,6 +69,10 @@ def held(ws: "Workspace", name: str) -> Held:
         models = dict(connection.execute(counted).fetchall())
         [(problems,)] = connection.execute(f"SELECT count(*) FROM ({rows_of(ws.segments, 'problems', name)})").fetchall()  # noqa: S608
     of = next((one.of for one in records if one.of is not None), None)
+    try:
+        ws.imports.require_whole(name)
+    except SetupError as error:
+        return Held(name, problems, sum(models.values()), of, models, records, error.message)
     return Held(name, problems, sum(models.values()), of, models, records)
 
 

@@ -30,6 +30,14 @@ mount -o remount,size=256m .rollmill/segments
 {command} --json > second.out 2> second.err
 """
 
+IN_BATCHES_OF_FOUR = """
+import sys
+from pathlib import Path
+from storage.imports import ImportSpec, import_rollouts
+from storage.workspace import Workspace
+import_rollouts(Workspace.open(Path(sys.argv[1])), ImportSpec(Path(sys.argv[2]), "r", batch_rows=4))
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -86,3 +94,28 @@ def test_a_full_disk_leaves_nothing_of_an_import(folder: Path) -> None:
     assert (folder / "first.files").read_text().strip() == "0"
     assert done.returncode == 0, (folder / "second.err").read_text()
     assert json.loads((folder / "second.out").read_text())["completions"] == {"new": ROWS, "already": 0}
+
+
+def test_a_kill_at_any_point_of_an_import_leaves_all_of_it_or_nothing(tmp_path: Path) -> None:
+    """Every failpoint in turn, until the import gets through: files, fsyncs, renames, the transaction, what follows it."""
+    rows = [{"prompt": f"{n}+1?", "reference": "1", "model": "m", "text": "1"} for n in range(10)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = []
+    for number in range(1, 100):
+        root = tmp_path / str(number)
+        Workspace.init(root).close()
+        with Workspace.open(root) as workspace:
+            assert workspace.imports.list() == []  # makes the ledger
+        environment = {**os.environ, "ROLLMILL_FAILPOINT": f"*:{number}", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", IN_BATCHES_OF_FOUR, str(root), str(tmp_path / "rows.jsonl")]
+        status = subprocess.run(command, env=environment, check=False).returncode
+        assert status in (0, -9)
+        with Workspace.open(root) as workspace:
+            workspace.recover()
+            found.append((*stored(root), len(workspace.imports.list()), len(segment_files(root))))
+        if status == 0:
+            break
+    whole = found.index((10, 10, 1, 6))
+    assert whole > 15
+    assert set(found[:whole]) == {(0, 0, 0, 0)}
+    assert set(found[whole:]) == {(10, 10, 1, 6)}

@@ -160,10 +160,10 @@ def test_more_problems_than_memory_holds_are_refused(mine: Path, rollmill: Run, 
 def test_imports_are_listed_shown_and_removed(mine: Path, rollmill: Run) -> None:
     said = rollmill("import", "list")
     assert [line.split() for line in said.out.splitlines()] == [
-        ["name", "problems", "rollouts", "answers", "models"],
-        ["bad", "0", "4", "sums", "bad"],
-        ["good", "0", "4", "sums", "good"],
-        ["sums", "4", "0", "-", "-"],
+        ["name", "problems", "rollouts", "whole", "answers", "models"],
+        ["bad", "0", "4", "yes", "sums", "bad"],
+        ["good", "0", "4", "yes", "sums", "good"],
+        ["sums", "4", "0", "yes", "-", "-"],
     ]
     assert rollmill("curate", "mine.yaml", "--direct").status == 0
     shown = json.loads(rollmill("import", "show", "good", "--json").out)
@@ -213,6 +213,7 @@ def test_an_import_that_lost_rows_is_not_taken_until_it_is_whole_again(mine: Pat
     assert said.status == 2
     assert "the import 'good' is not whole: segments with 4 rows of it were lost or damaged; import " in said.err
     assert "good.jsonl again as good. Next: rollmill import show good" in said.err
+    assert "  lost         the import 'good' is not whole: segments with 4 rows" in rollmill("import", "show", "good").out
     file = rollouts(mine / "more.jsonl", "more", 0)  # another file under the name does not make it whole
     assert rollmill("import", "rollouts", file, "--name", "good", "--problems", "sums").status == 0
     assert rollmill("curate", "mine.yaml", "--dry-run").status == 2

@@ -59,6 +59,17 @@ def run(folder: Path, name: str, *options: str) -> None:
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
 
 
+def database(server: str, name: str) -> str:
+    """The URL of a new database of the cluster."""
+    from sqlalchemy import create_engine, text
+
+    maker = create_engine(server.replace("postgresql", "postgresql+psycopg", 1), isolation_level="AUTOCOMMIT")
+    with maker.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    maker.dispose()
+    return server.replace("/postgres", f"/{name}")
+
+
 def reply(name: str, text: str) -> Completion:
     return Completion(name, "q", "toy", "m", "d", "curate", 0, 7, text, "stop")
 
@@ -100,13 +111,8 @@ def test_a_ledger_of_the_third_schema_is_upgraded_and_limits_hold(server: str, t
     from alembic.config import Config
     from sqlalchemy import create_engine, text
 
-    url = server.replace("/postgres", "/third")
-    driver = server.replace("postgresql", "postgresql+psycopg", 1)
-    maker = create_engine(driver, isolation_level="AUTOCOMMIT")
-    with maker.connect() as connection:
-        connection.execute(text("CREATE DATABASE third"))
-    maker.dispose()
-    engine = create_engine(driver.replace("/postgres", "/third"))
+    url = database(server, "third")
+    engine = create_engine(url.replace("postgresql", "postgresql+psycopg", 1))
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(SCRIPTS))
@@ -127,6 +133,30 @@ def test_a_ledger_of_the_third_schema_is_upgraded_and_limits_hold(server: str, t
         made = workspace.forecasts.add("hash", "toy", "pilot", {"quantities": {}})
         assert workspace.forecasts.score(made.id, "r", {"n": 0}).score == {"n": 0}
         assert workspace.forecasts.of_run("r") is not None
+
+
+def test_imports_are_recorded_refused_and_removed(server: str, tmp_path: Path) -> None:
+    from storage.imports import ImportSpec, import_rollouts
+    from storage.imports.removal import imports_held, remove
+
+    Workspace.init(tmp_path).close()
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "1+1?", "reference": "2", "model": "m", "text": "2"}\n')
+    with Workspace.open(tmp_path, ledger_url=database(server, "imports")) as workspace:
+        spec = ImportSpec(tmp_path / "rows.jsonl", "postgres")
+        assert import_rollouts(workspace, spec).completions.new == 1
+        assert import_rollouts(workspace, spec).completions.already == 1
+        assert [(one.name, one.rollouts, len(one.records)) for one in imports_held(workspace)] == [("postgres", 1, 2)]
+        [segment] = [
+            one for one in workspace.segments.registry.segments("completions") if one.producer == "import:postgres"
+        ]
+        Path(workspace.segments.path(segment)).unlink()
+        assert [line.endswith("import its file again") for line in workspace.recover() if segment.id in line] == [True]
+        with pytest.raises(SetupError, match="the import 'postgres' is not whole: segments with 1 rows of it were lost"):
+            workspace.imports.require_whole("postgres")
+        assert import_rollouts(workspace, spec).completions.new == 1
+        workspace.imports.require_whole("postgres")
+        assert remove(workspace, "postgres").used_by == ()
+        assert imports_held(workspace) == []
 
 
 def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
