@@ -131,5 +131,5 @@ def imported_digest(opened: "Session", spec: "MillSpec") -> str:
     from flows.mill.plan import imported_rows
 
     prompts = sorted({problem.prompt_id for problem in opened.problems.problems})
-    rows = imported_rows(opened.workspace, spec.imports, prompts)
+    rows = imported_rows(opened.workspace, spec.imports, prompts, spec.left_out)
     return digest128(["imported", sorted(row[0] for row in rows)])

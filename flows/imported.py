@@ -12,7 +12,7 @@ from storage.errors import SetupError
 from storage.imports.answering import ModelCount, answering, model_counts, names_of
 
 if TYPE_CHECKING:
-    from storage.records import Problem
+    from flows.problems import MadeProblems
     from storage.workspace import Workspace
 
 
@@ -60,12 +60,12 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
     return found
 
 
-def counted(workspace: "Workspace", names: Sequence[str], problems: "Sequence[Problem]") -> Taken:
+def counted(workspace: "Workspace", names: Sequence[str], problems: "MadeProblems") -> Taken:
     """The rollouts of these problems in the imports that are taken (all, where none is named), and in the others."""
     every = names_of(workspace.segments, "completions")
     chosen = list(names) or every
     ordered = [*chosen, *(name for name in every if name not in chosen)]
-    counts = model_counts(workspace.segments, ordered, {problem.prompt_id for problem in problems})
+    counts = model_counts(workspace.segments, ordered, {one.prompt_id for one in problems.problems}, problems.left_out)
     taken = tuple(one for one in counts if one.name in chosen)
     return Taken(taken, tuple(one for one in counts if one.name not in chosen))
 

@@ -21,7 +21,7 @@ def preview(job: Job) -> dict[str, Any]:
         runs, run = opened.workspace.runs, run_name(opened)
         plans = runs.plans(run)
         with build_spec(opened) as spec:
-            taken = counted(opened.workspace, spec.imports, problems.problems) if spec.generator is None else None
+            taken = counted(opened.workspace, spec.imports, problems) if spec.generator is None else None
             planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(spec))
         stored = opened.workspace.segments.present("completions", sorted(planned))
         return {

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 class MadeProblems:
     """The problems of a run in a fixed order, how many there were before, how many were dropped for which reason.
 
-    `evaluation` are the held-out problems that they were kept apart from.
+    `evaluation` are the held-out problems that they were kept apart from, `left_out` the ids of the set's other problems.
     """
 
     problems: tuple[Problem, ...]
     made: int
     dropped: Mapping[str, int]
     evaluation: tuple[Problem, ...] = ()
+    left_out: frozenset[str] = frozenset()
 
     @property
     def digest(self) -> str:
@@ -50,14 +51,16 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProblems:
 def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProblems:
     """The problems of the recipe, without storing any."""
     part = loaded.recipe.problems
-    made = _imported(workspace, part.imported, part.count) if part.imported is not None else _synthesized(loaded)
+    every = _imported(workspace, part.imported) if part.imported is not None else _synthesized(loaded)
+    made = every[: part.count]
     evaluation = held_out(workspace, loaded)
     apart = _without_held_out(made, evaluation)
     kept = _without_near_duplicates(apart, part.near_duplicates)
     if not kept:
         raise SetupError("every problem is one of the evaluation problems.", next_command="rollmill recipe show RECIPE")
     dropped = {"held_out": len(made) - len(apart), "near_duplicate": len(apart) - len(kept)}
-    return MadeProblems(tuple(kept), len(made), dropped, tuple(evaluation))
+    left_out = {problem.id for problem in every} - {problem.id for problem in kept}
+    return MadeProblems(tuple(kept), len(made), dropped, tuple(evaluation), frozenset(left_out))
 
 
 def held_out(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
@@ -71,7 +74,7 @@ def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation) -> Iterab
         made: Iterable[Problem] = loaded.method.build().synthesize(part.count, part.seed)
         return made
     if part.imported is not None:
-        return _imported(workspace, part.imported, None)
+        return _imported(workspace, part.imported)
     from storage.imports import read_prompts
 
     assert loaded.path is not None
@@ -104,8 +107,8 @@ def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
     return made
 
 
-def _imported(workspace: "Workspace", name: str, count: int | None) -> list[Problem]:
-    """Sorted by id, so that the order of importing changes nothing; the first `count` are then a random sample."""
+def _imported(workspace: "Workspace", name: str) -> list[Problem]:
+    """Sorted by id, so that the order of importing changes nothing; the first ones are then a random sample."""
     workspace.imports.require_whole(name)
     rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer_of(name)))
     if not rows:
@@ -113,7 +116,7 @@ def _imported(workspace: "Workspace", name: str, count: int | None) -> list[Prob
             f"no problems were imported as {name!r}.", next_command=f"rollmill import problems FILE --name {name}"
         )
     unique = {problem.id: problem for problem in rows}
-    return [unique[key] for key in sorted(unique)][:count]
+    return [unique[key] for key in sorted(unique)]
 
 
 def _without_held_out(problems: list[Problem], evaluation: list[Problem]) -> list[Problem]:

@@ -72,7 +72,7 @@ class Session:
         """The imported rollouts that the run takes, counted; None where it draws."""
         if self.spec.generator is not None:
             return None
-        return counted(self.workspace, self.spec.imports, self.problems.problems)
+        return counted(self.workspace, self.spec.imports, self.problems)
 
     @cached_property
     def decided(self) -> "DecisionReport":
@@ -221,6 +221,7 @@ def build_spec(opened: Session) -> "MillSpec":
         sampling=sampling_of(generate),
         batch_size=generate.batch_size,
         imports=imports_taken(opened.workspace, opened.loaded),
+        left_out=opened.problems.left_out,
         scorers=[method.build() for method in opened.loaded.scorers],
         accept=opened.loaded.accept.build(),
         planned_under=None if opened.loaded.planned_under is None else opened.loaded.planned_under.build(),

@@ -9,7 +9,7 @@ over.
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -194,12 +194,12 @@ def _imported(ws: Workspace, spec: MillSpec) -> Iterator[tuple[str, str, int, in
     """(problem, completion, sample index, seed) of imported completions.
 
     One that names its problem belongs to that problem; where it names none of this recipe's (its reference was repaired
-    since), to every problem with the same prompt.
+    since), to every problem with the same prompt; where it names one that the recipe left out, to none.
     """
     by_prompt: dict[str, list[str]] = {}
     for problem in spec.problems:
         by_prompt.setdefault(problem.prompt_id, []).append(problem.id)
-    for cid, prompt_id, model, index, seed, meta in imported_rows(ws, spec.imports, sorted(by_prompt)):
+    for cid, prompt_id, model, index, seed, meta in imported_rows(ws, spec.imports, sorted(by_prompt), spec.left_out):
         if spec.imported_models is not None and model not in spec.imported_models:
             continue
         candidates = by_prompt[prompt_id]
@@ -211,18 +211,22 @@ def _imported(ws: Workspace, spec: MillSpec) -> Iterator[tuple[str, str, int, in
 _ROW = ("id", "prompt_id", "model", "sample_index", "seed", "meta")
 
 
-def imported_rows(ws: Workspace, imports: Sequence[str], prompt_ids: Sequence[str]) -> list[Any]:
-    """(id, prompt id, model, sample index, seed, meta) of the completions of these prompts in these imports; where none is
-    named, in all.
+def imported_rows(
+    ws: Workspace, imports: Sequence[str], prompt_ids: Sequence[str], left_out: Collection[str] = ()
+) -> list[Any]:
+    """(id, prompt id, model, sample index, seed, meta) of the completions of these prompts in these imports (where none is
+    named, in all), but of those that name a problem `left_out`.
     """
     connection = ws.segments.connect()
     try:
         connection.register("wanted", pa.table({"prompt_id": pa.array(prompt_ids, pa.string())}))
+        connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
         if imports:
             connection.register("chosen", pa.concat_tables([_imported_as(ws, name) for name in imports]))
         source = "chosen" if imports else "(SELECT * FROM completions WHERE engine = 'imported')"
         return connection.execute(
-            f"SELECT DISTINCT ON (id) {', '.join(_ROW)} FROM {source} WHERE prompt_id IN (SELECT prompt_id FROM wanted)"  # noqa: S608
+            f"SELECT DISTINCT ON (id) {', '.join(_ROW)} FROM {source} WHERE prompt_id IN (SELECT prompt_id FROM wanted) "  # noqa: S608
+            "AND coalesce(meta ->> '$.problem_id', '') NOT IN (SELECT id FROM others)"
         ).fetchall()
     finally:
         connection.close()

@@ -5,7 +5,7 @@ selector, scorers); the rest (threads, queue sizes, lease times, the event callb
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -72,8 +72,9 @@ class MillSpec:
 
     `accept` says which of the verifiers' verdicts counts, by default a chain: what one leaves undecided goes to the next.
     `planned_under` is the policy by which the budget counts, where it is another one. `imported_models` limits an imported
-    run to completions of these model labels, `imports` to the rollout imports of these names. Close it, or use it as a
-    context manager: it holds the engines and the verifiers once they are built.
+    run to completions of these model labels, `imports` to the rollout imports of these names; completions that name one of
+    the problems `left_out` are not taken for another with the same prompt. Close it, or use it as a context manager: it
+    holds the engines and the verifiers once they are built.
     `arms`: the ways of generating that a routing budget chooses from, in its order; then `generator` and `sampling` are
     those of the first.
     `most`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
@@ -97,6 +98,7 @@ class MillSpec:
     planned_under: Policy | None = None
     imported_models: Sequence[str] | None = None
     imports: Sequence[str] = ()
+    left_out: Collection[str] = ()
     lookahead: int = 0
     limits: Limits = field(default_factory=Limits)
     prices: Prices | None = None

@@ -44,30 +44,38 @@ def answering(ws: "Workspace", problem_set: str) -> tuple[str, ...]:
     sets = {record.name: record.of for record in ws.imports.list() if record.of is not None}
     owners = set(names_of(ws.segments, "problems"))
     found = []
-    for name in names_of(ws.segments, "completions"):
+    for name in sorted({*names_of(ws.segments, "completions"), *sets}):  # one that lost all of its rows is still one
         of = sets.get(name) or (name if name in owners else None)
         if of == problem_set or (of is None and _all_within(ws.segments, name, problem_set)):
             found.append(name)
     return tuple(found)
 
 
-def model_counts(store: SegmentStore, names: Sequence[str], prompt_ids: Collection[str]) -> list[ModelCount]:
+def model_counts(
+    store: SegmentStore, names: Sequence[str], prompt_ids: Collection[str], left_out: Collection[str] = ()
+) -> list[ModelCount]:
     """Rollouts of these prompts by import and model, in the order of `names`; one that several imports hold counts with
-    the first of them.
+    the first of them, and one that names a problem `left_out` with none.
     """
     if not names:
         return []
+    columns = "id, model, prompt_id, coalesce(meta ->> '$.problem_id', '') AS problem"
     parts = (
-        f"SELECT {place} AS place, id, model, prompt_id FROM ({rows_of(store, 'completions', name)})"  # noqa: S608
+        f"SELECT {place} AS place, {columns} FROM ({rows_of(store, 'completions', name)})"  # noqa: S608
         for place, name in enumerate(names)
     )
+    once = (
+        "SELECT id, min(place) AS place, any_value(model) AS model, any_value(prompt_id) AS prompt_id "  # noqa: S608
+        f"FROM ({' UNION ALL '.join(parts)}) SEMI JOIN wanted USING (prompt_id) "
+        "WHERE problem NOT IN (SELECT id FROM others) GROUP BY id"
+    )
     query = (
-        "SELECT place, model, count(*), count(DISTINCT prompt_id) FROM (SELECT id, min(place) AS place, "  # noqa: S608
-        f"any_value(model) AS model, any_value(prompt_id) AS prompt_id FROM ({' UNION ALL '.join(parts)}) "
-        "SEMI JOIN wanted USING (prompt_id) GROUP BY id) GROUP BY place, model ORDER BY place, model"
+        "SELECT place, model, count(*), count(DISTINCT prompt_id) "  # noqa: S608
+        f"FROM ({once}) GROUP BY place, model ORDER BY place, model"
     )
     with store.connection() as connection:
         connection.register("wanted", pa.table({"prompt_id": pa.array(sorted(prompt_ids), pa.string())}))
+        connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
         return [ModelCount(names[place], *counts) for place, *counts in connection.execute(query).fetchall()]
 
 

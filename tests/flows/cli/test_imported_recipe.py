@@ -213,9 +213,28 @@ def test_an_import_that_lost_rows_is_not_taken_until_it_is_whole_again(mine: Pat
     assert said.status == 2
     assert "the import 'good' is not whole: segments with 4 rows of it were lost or damaged; import " in said.err
     assert "good.jsonl again as good. Next: rollmill import show good" in said.err
+    said = rollmill("curate", "mine.yaml", "--dry-run", "--set", "generate.imports=[]")
+    assert (said.status, "the import 'good' is not whole" in said.err) == (2, True)
     assert "  lost         the import 'good' is not whole: segments with 4 rows" in rollmill("import", "show", "good").out
     file = rollouts(mine / "more.jsonl", "more", 0)  # another file under the name does not make it whole
     assert rollmill("import", "rollouts", file, "--name", "good", "--problems", "sums").status == 0
     assert rollmill("curate", "mine.yaml", "--dry-run").status == 2
     assert rollmill("import", "rollouts", str(mine / "good.jsonl"), "--name", "good", "--problems", "sums").status == 0
     assert json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)["imports"][0]["rollouts"] == 4
+
+
+def test_rollouts_of_a_problem_that_is_left_out_are_not_judged_as_its_twin(mine: Path, rollmill: Run) -> None:
+    """Two problems with one prompt and two references: the second is a near duplicate, and its rollouts go with it."""
+    twins = [{"id": f"t{n}", "prompt": "How many are there?", "reference": str(n)} for n in (1, 2)]
+    said = [{"problem_id": f"t{n}", "model": "m", "text": f"#### {n}"} for n in (1, 2)]
+    (mine / "twins.jsonl").write_text("".join(json.dumps(row) + "\n" for row in twins))
+    (mine / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
+    assert rollmill("import", "problems", "twins.jsonl", "--name", "twins").status == 0
+    assert rollmill("import", "rollouts", "said.jsonl", "--name", "said", "--problems", "twins").status == 0
+    for part in ("near_duplicates: 0.9", "count: 1"):
+        text = RECIPE.replace("imported: sums", f"imported: twins, {part}").replace(", imports: [good]", "")
+        (mine / "mine.yaml").write_text(text)
+        found = json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)
+        assert (found["problems"], [one["rollouts"] for one in found["imports"]]) == (1, [1])
+    made = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
+    assert (made["funnel"]["problems"], made["funnel"]["drawn"], made["funnel"]["correct"]) == (1, 1, 1)
