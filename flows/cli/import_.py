@@ -111,6 +111,7 @@ def described(report: ImportReport) -> list[str]:
         if count.new or count.already:
             lines.append(f"  {noun:<12} {count.new:>9,} {would}new  {count.already:>9,} already there")
     mapping = ", ".join(f"{name} <- {column}" for name, column in sorted(report.mapping.items()))
+    lines += [f"  format       {report.format}"] if report.format else []
     lines.append(f"  columns      {mapping}")
     lines.extend(f"  note         {note}" for note in report.notes)
     for number, values in enumerate(report.samples if report.dry_run else (), start=1):

@@ -19,15 +19,21 @@ class CellError(ValueError):
 
 
 def text(value: Any) -> str | None:
-    """A cell as text; numbers in their shortest spelling, lists and objects as JSON. NaN is no value, as in pandas."""
+    """A cell as text; numbers in their shortest spelling. NaN is no value, as in pandas. A list or an object is no text."""
+    if isinstance(value, list | tuple | dict):
+        kind = "an object" if isinstance(value, dict) else "a list"
+        raise CellError(f"{_short(value)} is {kind}, not a text: say --map FIELD=COLUMN[0] or COLUMN.KEY for what is in it")
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list | tuple | dict):
-        return json.dumps(plain(value), ensure_ascii=False)
     value = plain(value)
     return None if value is None else str(value)
+
+
+def json_text(value: Any) -> str | None:
+    """A cell as text, lists and objects as JSON: for what describes a row and for tests, which may be objects."""
+    return json.dumps(plain(value), ensure_ascii=False) if isinstance(value, list | tuple | dict) else text(value)
 
 
 def whole(value: Any) -> int | None:
@@ -83,7 +89,7 @@ def texts(value: Any) -> tuple[str, ...]:
         except ValueError:
             return (value,)
     items = value if isinstance(value, list | tuple) else [value]
-    return tuple(text(item) or "" for item in items if item is not None)
+    return tuple(json_text(item) or "" for item in items if item is not None)
 
 
 def plain(value: Any) -> Any:
@@ -100,10 +106,11 @@ def plain(value: Any) -> Any:
 
 
 class Sanitiser:
-    """Replaces lone surrogates, which no UTF-8 file can hold, by U+FFFD and counts them."""
+    """Replaces lone surrogates, which no UTF-8 file can hold, by U+FFFD; counts them and the rows without an answer."""
 
     def __init__(self) -> None:
         self.characters = 0
+        self.empty = 0
         self.rows = 0
 
     def row(self, values: dict[str, Any]) -> dict[str, Any]:

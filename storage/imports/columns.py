@@ -3,14 +3,16 @@
 The aliases are the column names that the published sets of this field use; the first one present wins, whatever its case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from storage.errors import SetupError, unknown_name
+from storage.imports.paths import root
 
 Aliases = Mapping[str, tuple[str, ...]]
+_SHOWN = 5
 
 PROBLEM_ALIASES: Aliases = {
     "prompt": ("prompt", "question", "problem", "instruction", "input", "query", "messages", "conversations", "text"),
@@ -39,7 +41,20 @@ PROBLEM_ALIASES: Aliases = {
 }
 ROLLOUT_ALIASES: Aliases = {
     "problem_id": ("problem_id", "task_id", "question_id", "unique_id"),
-    "text": ("text", "completion", "response", "output", "generation", "generated_text", "prediction", "model_output"),
+    "text": (
+        "text",
+        "completion",
+        "response",
+        "output",
+        "generation",
+        "generated_text",
+        "prediction",
+        "model_output",
+        "responses",
+        "completions",
+        "generations",
+        "samples",
+    ),
     "messages": ("messages", "conversation", "conversations", "turns", "trajectory"),
     "model": ("model", "model_name", "model_id", "generator", "engine"),
     "sample_index": ("sample_index", "sample_id", "sample", "attempt", "rollout_index"),
@@ -64,11 +79,12 @@ EMBEDDED_ALIASES: Aliases = {
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The resolved mapping of one file: field to column, field to constant."""
+    """The resolved mapping of one file: field to column, field to constant; `format` names the tool that wrote it."""
 
     fields: Mapping[str, str]
     constants: Mapping[str, str]
     found: tuple[str, ...]
+    format: str = ""
 
     def has(self, name: str) -> bool:
         """Whether the field has a column or a constant."""
@@ -98,7 +114,7 @@ def resolve(
         if name not in aliases:
             raise unknown_name("field to map", name, aliases)
     for name, given in maps.items():
-        if given not in found:
+        if given not in found and not (given != root(given) and root(given) in found):
             raise unknown_name(f"column of {path.name} for {name}:", given, found)
     fields = dict(maps)
     taken = set(maps.values())
@@ -126,3 +142,10 @@ def require(columns: Columns, names: tuple[str, ...], aliases: Aliases, *, path:
         f"{path} has no column for {', '.join(missing)}. {found} Known names: {known}.",
         next_command=f"rollmill import {verb} {path} --name NAME --map {missing[0]}=COLUMN",
     )
+
+
+def listed(items: Iterable[str]) -> str:
+    """The first few items, and how many more there are."""
+    every = list(items)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more

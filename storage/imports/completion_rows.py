@@ -11,11 +11,11 @@ from typing import Any
 from storage.errors import SetupError
 from storage.imports import cells
 from storage.imports.cells import CellError
-from storage.imports.columns import EMBEDDED_ALIASES, Columns
+from storage.imports.columns import EMBEDDED_ALIASES, Columns, listed
 from storage.imports.readers import Row
 from storage.imports.stored import StoredProblem
-from storage.imports.turns import messages, rendered
-from storage.records import Completion, FinishReason, imported_completion_id
+from storage.imports.turns import asked_and_answered, is_conversation, messages, rendered
+from storage.records import Completion, FinishReason, Message, imported_completion_id
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -27,6 +27,16 @@ _REASONS: dict[str, FinishReason] = {
 }
 ENGINE = "imported"  # the engine of every completion that nobody here drew
 _NO_MODEL = "unknown"
+
+
+def _answered(turns: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
+    """The turns of the answer alone. CellError for a conversation that ends with a question."""
+    if turns is None:
+        return None
+    _, answer = asked_and_answered(turns)
+    if turns and not answer:
+        raise CellError("the conversation ends without an answer")
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,8 @@ class CompletionRows:
         self._ordinals: Counter[tuple[str, str]] = Counter()
         self._unused = {columns.fields[name] for name in EMBEDDED_ALIASES if name in columns.fields}
         self.textless = 0
+        self.count = 0
+        self.reasons: Counter[str] = Counter()
 
     def completion(self, row: Row, problem: StoredProblem) -> Drawn:
         """The row's completion; raises SetupError with its place."""
@@ -60,13 +72,17 @@ class CompletionRows:
     def _completion(self, values: dict[str, Any], problem: StoredProblem) -> Drawn:
         get = self._columns.get
         model = cells.text(get(values, "model")) or _NO_MODEL
-        turns = messages(get(values, "messages"))
-        text = cells.text(get(values, "text"))
+        cell = get(values, "text")
+        turns = _answered(messages(cell if is_conversation(cell) else get(values, "messages")))
+        text = None if is_conversation(cell) else cells.text(cell)
+        if text is None and turns is not None and [turn.kind for turn in turns] == ["text"]:
+            text, turns = turns[0].content, None
         if text is None:
             self.textless += turns is None
             text = rendered(turns or ())
         index = self._index(get(values, "sample_index"), problem, model)
         external_id = cells.text(get(values, "external_id"))
+        self.count += 1
         completion = Completion(
             id=imported_completion_id(problem.id, model, index, text),
             prompt_id=problem.prompt_id,
@@ -77,7 +93,7 @@ class CompletionRows:
             sample_index=index,
             seed=None,
             text=text,
-            finish_reason=_REASONS.get(str(get(values, "finish_reason")).lower(), "imported"),
+            finish_reason=self._reason(cells.text(get(values, "finish_reason"))),
             tokens_in=cells.whole(get(values, "tokens_in")),
             tokens_out=cells.whole(get(values, "tokens_out")),
             logprob_sum=cells.number(get(values, "logprob_sum")),
@@ -86,6 +102,11 @@ class CompletionRows:
             meta=self._meta(values, problem, external_id),
         )
         return Drawn(cells.text(get(values, "problem_id")) or problem.id, problem, completion, external_id)
+
+    def _reason(self, given: str | None) -> FinishReason:
+        if given is not None and given.lower() not in _REASONS:
+            self.reasons[given] += 1
+        return _REASONS.get((given or "").lower(), "imported")
 
     def _index(self, value: Any, problem: StoredProblem, model: str) -> int:
         given = cells.whole(value)
@@ -111,6 +132,9 @@ class CompletionRows:
         notes = []
         if not self._columns.has("model"):
             notes.append(f"no column names the model: the label is {_NO_MODEL!r} (say --set model=NAME)")
+        if self.reasons:
+            named = listed(f"{reason!r} {count:,}" for reason, count in self.reasons.most_common())
+            notes.append(f"{self.reasons.total():,} finish reasons are none that is known here and were left out: {named}")
         if self.textless:
             notes.append(f"{self.textless} rows without text are stored as empty completions")
         return notes

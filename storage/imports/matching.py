@@ -5,16 +5,17 @@ The lookup uses the problem id column where there is one and the prompt otherwis
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from storage.errors import SetupError
 from storage.imported import producer_of
 from storage.imports import cells
-from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, require
-from storage.imports.problem_rows import ProblemRows
+from storage.imports.columns import ROLLOUT_ALIASES, Columns, listed, require
+from storage.imports.problem_rows import ProblemRows, prompt_cell
 from storage.imports.readers import Row
-from storage.imports.scan import listed
 from storage.imports.spec import ImportSpec
 from storage.imports.stored import StoredProblem, stored_problems
+from storage.imports.turns import asked_and_answered, is_conversation, messages
 from storage.records import Problem
 from storage.segments.store import SegmentStore
 
@@ -31,12 +32,12 @@ class Lookup:
     def problem(self, row: Row) -> tuple[StoredProblem | None, Problem | None]:
         """The stored problem of a row; nothing is made."""
         name = cells.text(self.columns.get(row.values, "problem_id"))
-        prompt = cells.text(self.columns.get(row.values, "prompt"))
+        cell = prompt_cell(self.columns, row.values)
         if name is not None:
             found = self.known.get(name)
-        elif prompt is not None:
-            name = prompt[:60]
-            found = self.known.get(Problem(prompt, "").prompt_id)
+        elif cell is not None:
+            name, ids = _asked_as(cell)
+            found = next((self.known[key] for key in ids if key in self.known), None)
         else:
             raise SetupError(f"{self.spec.path}, {row.where} names no problem; nothing was stored.")
         if found is None:
@@ -92,6 +93,16 @@ class Embedded:
         return [f"problems were made from the rollouts' own columns under the name {self.spec.name!r}", *self.rows.notes()]
 
 
+def _asked_as(cell: Any) -> tuple[str, list[str]]:
+    """The beginning of a prompt, and the prompt ids that it may be stored under: a lone user's turn also as its text."""
+    if not is_conversation(cell):
+        prompt = cells.text(cell) or ""
+        return prompt[:60], [Problem(prompt, "").prompt_id]
+    asked, _ = asked_and_answered(messages(cell) or ())
+    alone = [Problem(asked[0].content, "").prompt_id] if len(asked) == 1 else []
+    return asked[-1].content[:60] if asked else "", [Problem(asked, "").prompt_id, *alone]
+
+
 def matcher(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Lookup | Embedded:
     """The way this import finds the problem of a row."""
     if spec.problems is None:
@@ -102,19 +113,19 @@ def matcher(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Lookup |
             f"there are no problems called {spec.problems!r} in this workspace.",
             next_command=f"rollmill import problems FILE --name {spec.problems}",
         )
-    if not columns.has("prompt"):
+    if not (columns.has("prompt") or columns.has("messages")):
         require(columns, ("problem_id",), ROLLOUT_ALIASES, path=spec.path, verb="rollouts")
     return Lookup(spec, columns, known)
 
 
 def _embedded(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Embedded:
-    needed = ("prompt",) if columns.has("tests") else ("prompt", "reference")
+    asking = "prompt" if columns.has("prompt") or not columns.has("messages") else "messages"
+    needed = (asking,) if columns.has("tests") else (asking, "reference")
     if not all(columns.has(name) for name in needed):
         raise SetupError(
             f"{spec.path} does not carry its problems (it would need {' and '.join(needed)}; columns found: "
             f"{', '.join(columns.found)}): say with --problems which imported problems the rollouts belong to.",
             next_command=f"rollmill import rollouts {spec.path} --name {spec.name} --problems NAME",
         )
-    require(columns, needed, EMBEDDED_ALIASES, path=spec.path, verb="rollouts")
     rows = ProblemRows(spec.path, columns, source=spec.producer, id_field="problem_id")
     return Embedded(spec, columns, rows, stored_problems(store, spec.producer))

@@ -7,15 +7,16 @@ from typing import Any
 from storage.errors import SetupError
 from storage.imports import cells
 from storage.imports.cells import CellError
-from storage.imports.columns import Columns
+from storage.imports.columns import Columns, listed
+from storage.imports.paths import opened
 from storage.imports.readers import Row
 from storage.imports.references import answer_in
-from storage.imports.turns import messages
+from storage.imports.turns import asked_and_answered, is_conversation, messages
 from storage.records import Message, Problem
 
 
 class ProblemRows:
-    """Turns rows of one file into problems; counts which references were cut out of a solution."""
+    """Turns rows of one file into problems; counts what was cut out, left out or kept elsewhere."""
 
     def __init__(self, path: Path, columns: Columns, *, source: str, id_field: str = "external_id") -> None:
         self._path = path
@@ -23,6 +24,8 @@ class ProblemRows:
         self._source = source
         self._id_field = id_field
         self.rules: Counter[str] = Counter()
+        self.levels: Counter[str] = Counter()
+        self.answered = 0
 
     def problem(self, row: Row, *, meta: bool = True) -> Problem:
         """The row's problem; raises SetupError with its place. `meta` keeps the columns that feed no field."""
@@ -38,33 +41,44 @@ class ProblemRows:
         raw_level = get(values, "level")
         if raw_level is not None and cells.level(raw_level) is None:
             extra["level"] = cells.plain(raw_level)
+            self.levels[str(raw_level)] += 1
         return Problem(
-            prompt=self._prompt(get(values, "prompt")),
+            prompt=self._prompt(values),
             reference=self._reference(values, extra, optional=bool(tests)),
             kind=cells.text(get(values, "kind")) or ("code" if tests else "math"),
             tests=tests,
-            source=cells.text(get(values, "source")) or self._source,
-            licence=cells.text(get(values, "licence")),
+            source=cells.json_text(get(values, "source")) or self._source,
+            licence=cells.json_text(get(values, "licence")),
             split=cells.text(get(values, "split")) or "train",
             level=cells.level(raw_level),
-            skill=cells.text(get(values, "skill")),
-            template=cells.text(get(values, "template")),
+            skill=cells.json_text(get(values, "skill")),
+            template=cells.json_text(get(values, "template")),
             meta=extra,
             external_id=cells.text(get(values, self._id_field)),
         )
 
-    def _prompt(self, value: Any) -> str | tuple[Message, ...]:
-        if isinstance(value, list):
-            turns = messages(value)
-            if turns:
-                return turns
-        prompt = cells.text(value)
-        if prompt is None or not prompt.strip() or value == []:
-            raise CellError("there is no prompt")
-        return prompt
+    def _prompt(self, values: dict[str, Any]) -> str | tuple[Message, ...]:
+        value = prompt_cell(self._columns, values)
+        if not is_conversation(value):
+            prompt = cells.text(value)
+            if prompt is None or not prompt.strip():
+                raise CellError("there is no prompt")
+            return prompt
+        asked, answered = asked_and_answered(messages(value) or ())
+        if not asked:
+            raise CellError("the conversation asks nothing: no turn of it is the user's")
+        self.answered += bool(answered)
+        return asked
 
     def _reference(self, values: dict[str, Any], extra: dict[str, Any], *, optional: bool) -> str:
-        given = cells.text(self._columns.get(values, "reference"))
+        cell = self._columns.get(values, "reference")
+        if isinstance(cell, list):
+            if len(cell) != 1:
+                raise CellError(
+                    f"the reference is a list of {len(cell)}, and a problem has one: say --map reference=COLUMN[0]"
+                )
+            cell = cell[0]
+        given = cells.text(cell)
         if given is None and not optional:
             raise CellError("there is no reference answer (and no tests)")
         column = self._columns.fields.get("reference", "")
@@ -77,7 +91,28 @@ class ProblemRows:
         return answer
 
     def notes(self) -> list[str]:
-        """What a person should know about how the references were read."""
-        return [
+        """What a person should know about how the rows were read."""
+        notes = [
             f"{count} references are {rule}; the whole cell is kept as meta.solution" for rule, count in self.rules.items()
         ]
+        if self.levels:
+            named = listed(f"{level!r} {count:,}" for level, count in self.levels.most_common())
+            notes.append(f"{self.levels.total():,} levels are no number and are kept as meta.level: {named}")
+        if self.answered and not self._columns.has("text") and not self._columns.has("messages"):
+            notes.append(
+                f"{self.answered:,} conversations end with an answer, which is no part of the problem and was left out: "
+                "rollmill import rollouts takes it"
+            )
+        return notes
+
+
+def prompt_cell(columns: Columns, values: dict[str, Any]) -> Any:
+    """The cell that asks: the prompt, else the conversation that the answer stands in."""
+    value = opened_conversation(columns.get(values, "prompt"))
+    return columns.get(values, "messages") if value is None and columns.has("messages") else value
+
+
+def opened_conversation(value: Any) -> Any:
+    """A JSON text of turns as turns; everything else as it is."""
+    inside = opened(value)
+    return inside if is_conversation(inside) else value

@@ -7,11 +7,11 @@ from typing import Any
 
 from storage.errors import SetupError
 from storage.imports.cells import Sanitiser
-from storage.imports.columns import PROBLEM_ALIASES, Columns, require
+from storage.imports.columns import PROBLEM_ALIASES, Columns, listed, require
 from storage.imports.problem_rows import ProblemRows
 from storage.imports.report import ImportReport
 from storage.imports.samples import sample
-from storage.imports.scan import Places, clean_rows, detect, listed, mark, unchanged
+from storage.imports.scan import Places, clean_rows, detect, mark, unchanged
 from storage.imports.spec import ImportSpec
 from storage.imports.stored import StoredProblem, stored_problems
 from storage.imports.writer import Writer
@@ -32,6 +32,8 @@ class _Survey:
     repeated: list[str] = field(default_factory=list)
     clashes: list[str] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
+    answers: dict[str, set[str]] = field(default_factory=dict)
+    stripped: dict[str, set[str]] = field(default_factory=dict)
 
 
 def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
@@ -59,6 +61,7 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
             notes=tuple(_notes(survey, rows, sanitiser)),
             samples=tuple(survey.samples),
             dry_run=dry_run,
+            format=columns.format,
         )
         writer.register(report)
     return report
@@ -71,7 +74,7 @@ def read_prompts(path: Path, maps: Mapping[str, str]) -> list[Problem]:
     columns = detect(spec, aliases)
     require(columns, ("prompt",), aliases, path=path, verb="problems")
     rows = ProblemRows(path, columns, source=spec.producer)
-    problems = (rows.problem(row) for row in clean_rows(path, Sanitiser()))
+    problems = (rows.problem(row) for row in clean_rows(spec, Sanitiser()))
     return list({problem.prompt_id: problem for problem in problems}.values())
 
 
@@ -82,10 +85,12 @@ def mark_of(spec: ImportSpec) -> tuple[int, int]:
 
 def _survey(spec: ImportSpec, rows: ProblemRows, sanitiser: Sanitiser, stored: dict[str, StoredProblem]) -> _Survey:
     survey = _Survey()
-    for row in clean_rows(spec.path, sanitiser):
+    for row in clean_rows(spec, sanitiser):
         problem = rows.problem(row)
         survey.rows += 1
+        survey.answers.setdefault(problem.prompt_id, set()).add(problem.reference)
         if problem.external_id is not None:
+            survey.stripped.setdefault(problem.external_id.strip(), set()).add(problem.external_id)
             survey.places.add(problem.external_id, row.where)
             known = stored.get(problem.external_id)
             if known is not None and known.id != problem.id:
@@ -108,7 +113,7 @@ def _survey(spec: ImportSpec, rows: ProblemRows, sanitiser: Sanitiser, stored: d
 def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: Writer) -> None:
     rows = ProblemRows(spec.path, columns, source=spec.producer)
     done: set[str] = set()
-    for row in clean_rows(spec.path, Sanitiser()):
+    for row in clean_rows(spec, Sanitiser()):
         problem = rows.problem(row)
         if problem.id not in done:
             done.add(problem.id)
@@ -127,11 +132,20 @@ def _notes(survey: _Survey, rows: ProblemRows, sanitiser: Sanitiser) -> list[str
         notes.append(
             f"{len(survey.repeated)} rows repeat an earlier problem and are stored once: {listed(survey.repeated)}"
         )
+    apart = sum(len(references) > 1 for references in survey.answers.values())
+    if apart:
+        notes.append(f"{apart:,} prompts have several references: each pair is a problem of its own")
+    spaced = sorted(min(ids) for ids in survey.stripped.values() if len(ids) > 1)
+    if spaced:
+        notes.append(f"{len(spaced):,} ids differ from another one in spaces only: {listed(map(repr, spaced))}")
     return notes + sanitised_notes(sanitiser)
 
 
 def sanitised_notes(sanitiser: Sanitiser) -> list[str]:
-    """The note on replaced characters, if there were any."""
-    if not sanitiser.characters:
-        return []
-    return [f"{sanitiser.characters} lone surrogates in {sanitiser.rows} rows were replaced by U+FFFD"]
+    """The notes on replaced characters and on rows without an answer, if there were any."""
+    notes = []
+    if sanitiser.characters:
+        notes.append(f"{sanitiser.characters} lone surrogates in {sanitiser.rows} rows were replaced by U+FFFD")
+    if sanitiser.empty:
+        notes.append(f"{sanitiser.empty:,} rows hold no answer (their request failed) and were left out")
+    return notes

@@ -6,6 +6,7 @@ Every row carries the place it came from, and everything that is wrong with a fi
 import csv
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,16 +18,22 @@ from typing import IO, Any
 from storage.errors import SetupError
 
 _MAX_FIELD = 2**31 - 1
+MAX_LINE = 64 << 20
+"""Bytes of one line, unfolded: a small gzip file can hold a line that fills the memory."""
+MAX_JSON = 512 << 20
+"""Bytes of a JSON file that is read whole, unfolded."""
 _PARQUET_ROWS = 2_000
+_LOG = re.compile(rb'\{\s*"(?:version|status|eval)"')  # Inspect's logs begin so and hold everything in one object
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its place in the file ("line 12", "row 12") and its columns."""
+    """One row: its place in the file ("line 12", "row 12"), its columns, and the tool whose form it had."""
 
     where: str
     values: dict[str, Any]
+    format: str = ""
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -44,16 +51,18 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def _reader_of(path: Path) -> Callable[[Path], Iterator[Row]]:
+    if path.is_dir():
+        return _folder
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
     reader = READERS.get(suffixes[-1] if suffixes else "")
+    if suffixes and suffixes[-1] == ".eval":
+        raise SetupError(f"{path.name} is a packed Inspect log.", next_command=f"inspect log convert --to json {path}")
     if reader is None:
         raise SetupError(
             f"cannot tell the format of {path.name!r} from its suffix.", choices=(*READERS, "each also with .gz")
         )
-    if path.is_dir():
-        raise SetupError(f"{path} is a folder; name one file.")
     if not path.exists():
         raise SetupError(f"there is no file {path}.")
     return reader
@@ -73,16 +82,17 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Numbered raw lines; a gzip stream that ends early or is damaged is named with the line it reached."""
     number = 0
     with _opened(path) as stream:
-        lines = iter(stream)
         while True:
             try:
-                line = next(lines)
-            except StopIteration:
-                return
+                line = stream.readline(MAX_LINE + 1)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 message = f"{path} is not a whole gzip file: {error} (after line {number}); nothing was stored."
                 raise SetupError(message) from error
+            if not line:
+                return
             number += 1
+            if len(line) > MAX_LINE:
+                raise SetupError(f"{path}, line {number} is longer than {MAX_LINE >> 20} MiB; nothing was stored.")
             if number == 1 and line.startswith(_WIDE_MARKS):
                 raise SetupError(f"{path} is UTF-16; save it as UTF-8. Nothing was stored.")
             yield number, line
@@ -107,15 +117,21 @@ def _jsonl(path: Path) -> Iterator[Row]:
 
 
 def _json_array(path: Path) -> Iterator[Row]:
-    """A .json file: one array of objects, or one object per line like any other JSONL."""
-    with path.open("rb") as stream:
-        if not stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-            yield from _jsonl(path)
-            return
+    """A .json file: an array of objects, a log with its samples, or one object per line like any other JSONL."""
+    with _opened(path) as stream:
+        begin = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+        content = begin + stream.read(MAX_JSON) if begin[:1] == b"[" or _LOG.match(begin) else b""
+    if not content:
+        yield from _jsonl(path)
+        return
+    if len(content) > MAX_JSON:
+        raise SetupError(f"{path} is larger than {MAX_JSON >> 20} MiB of JSON; write it as JSONL. Nothing was stored.")
     try:
-        items = json.loads(path.read_bytes().decode("utf-8-sig"))
+        items = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise SetupError(f"{path} is not whole JSON ({error}); nothing was stored.") from error
+    if isinstance(items, dict):
+        items = items.get("samples") or []
     for position, item in enumerate(items, start=1):
         if not isinstance(item, dict):
             raise SetupError(f"{path}, item {position} is not an object with named columns; nothing was stored.")
@@ -196,11 +212,39 @@ def _parquet(path: Path) -> Iterator[Row]:
         raise SetupError(message) from error
 
 
+def _folder(path: Path) -> Iterator[Row]:
+    """A folder of Parquet or Arrow files as Hugging Face `datasets` writes them, its files in the order of their names."""
+    files = sorted(
+        file for file in path.rglob("*") if file.suffix in (".parquet", ".arrow") and not file.name.startswith("cache-")
+    )
+    if not files:
+        raise SetupError(
+            f"{path} is a folder without .parquet and .arrow files.", next_command=f"name one file in it: ls {path}"
+        )
+    for file in files:
+        for row in _parquet(file) if file.suffix == ".parquet" else _arrow(file):
+            yield Row(f"{file.relative_to(path)}, {row.where}", row.values, "folder of datasets")
+
+
+def _arrow(path: Path) -> Iterator[Row]:
+    import pyarrow as pa
+
+    numbers = count(1)
+    try:
+        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
+            for batch in stream:
+                for values in batch.to_pylist():
+                    yield Row(f"row {next(numbers)}", values)
+    except pa.ArrowInvalid as error:
+        raise SetupError(f"{path} is not a readable Arrow stream: {str(error).splitlines()[0]}") from error
+
+
 READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
     ".json": _json_array,
     ".parquet": _parquet,
+    ".arrow": _arrow,
     ".csv": _csv,
     ".tsv": _tsv,
 }

@@ -30,6 +30,7 @@ class ImportReport:
     notes: tuple[str, ...] = ()
     samples: tuple[dict[str, Any], ...] = ()
     dry_run: bool = False
+    format: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""

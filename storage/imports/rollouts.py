@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.errors import SetupError
-from storage.imports.cells import Sanitiser
-from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, require
+from storage.imports.answers import each_answer
+from storage.imports.cells import CellError, Sanitiser
+from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, listed, require
 from storage.imports.completion_rows import CompletionRows, Drawn
 from storage.imports.matching import Embedded, Lookup, matcher
 from storage.imports.problems import mark_of, sanitised_notes
+from storage.imports.readers import Row
 from storage.imports.report import ImportReport
 from storage.imports.samples import sample
-from storage.imports.scan import Places, clean_rows, detect, listed, unchanged
+from storage.imports.scan import Places, clean_rows, detect, unchanged
 from storage.imports.spec import ImportSpec
 from storage.imports.stored import stored_completions
 from storage.imports.writer import Writer
@@ -33,17 +35,27 @@ class _Pass:
     problems: Lookup | Embedded
     sanitiser: Sanitiser = field(default_factory=Sanitiser)
     rows: int = 0
+    answers: int = 0
     notes: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[str, Problem | None, Drawn]]:
         completions = CompletionRows(self.spec.path, self.columns, name=self.spec.name)
-        for row in clean_rows(self.spec.path, self.sanitiser):
+        for row in clean_rows(self.spec, self.sanitiser):
             self.rows += 1
-            stored, problem = self.problems.problem(row)
-            if stored is not None:
-                yield row.where, problem, completions.completion(row, stored)
+            for answer in self._answers(row):
+                stored, problem = self.problems.problem(answer)
+                if stored is not None:
+                    yield row.where, problem, completions.completion(answer, stored)
         self.problems.finish()
-        self.notes = self.problems.notes() + completions.notes() + sanitised_notes(self.sanitiser)
+        self.answers = completions.count
+        several = [f"{self.rows:,} rows hold {self.answers:,} answers"] if self.answers != self.rows else []
+        self.notes = several + self.problems.notes() + completions.notes() + sanitised_notes(self.sanitiser)
+
+    def _answers(self, row: Row) -> list[Row]:
+        try:
+            return list(each_answer(row, self.columns))
+        except CellError as error:
+            raise SetupError(f"{self.spec.path}, {row.where}: {error}; nothing was stored.") from error
 
 
 def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
@@ -73,6 +85,7 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
             notes=tuple(first.notes),
             samples=tuple(samples),
             dry_run=dry_run,
+            format=columns.format,
         )
         writer.register(report)
     return report

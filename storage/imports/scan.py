@@ -3,34 +3,46 @@
 An import goes through its file twice: once to find every mistake, once to store. Both ways use this module.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from storage.errors import SetupError
-from storage.imports.cells import Sanitiser
-from storage.imports.columns import Aliases, Columns, resolve
+from storage.imports.cells import CellError, Sanitiser
+from storage.imports.columns import Aliases, Columns, listed, resolve
+from storage.imports.formats import rewritten
+from storage.imports.paths import root, value_at
 from storage.imports.readers import Row, read_rows
 from storage.imports.spec import ImportSpec
 
 _DETECT_ROWS = 200
-_SHOWN = 5
 
 
 def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
     """The column mapping of a file, from the columns of its first rows; of JSON lines all, as each may bring others."""
     found: dict[str, None] = {}
+    formats: dict[str, None] = {}
     fixed = {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
-    for row in clean_rows(spec.path, Sanitiser(), limit=_DETECT_ROWS if fixed else None):
+    for row in clean_rows(spec, Sanitiser(), limit=_DETECT_ROWS if fixed else None):
         found.update(dict.fromkeys(row.values))
-    return resolve(tuple(found), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
+        formats.update(dict.fromkeys([row.format] if row.format else []))
+    columns = resolve(tuple(found), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
+    return replace(columns, format=", ".join(formats))
 
 
-def clean_rows(path: Path, sanitiser: Sanitiser, *, limit: int | None = None) -> Iterator[Row]:
-    """The rows of a file with every text storable; the sanitiser counts what it replaced."""
-    for row in islice(read_rows(path), limit):
-        yield Row(row.where, sanitiser.row(row.values))
+def clean_rows(spec: ImportSpec, sanitiser: Sanitiser, *, limit: int | None = None) -> Iterator[Row]:
+    """The rows of a file in the form that an import knows, every text storable; the sanitiser counts what it replaced."""
+    for row in islice(read_rows(spec.path), limit):
+        paths = [path for path in spec.maps.values() if path not in row.values and root(path) in row.values]
+        try:
+            name, rows = ("", [row.values]) if paths else rewritten(row.values)
+        except CellError as error:
+            raise SetupError(f"{spec.path}, {row.where}: {error}; nothing was stored.") from error
+        sanitiser.empty += not rows
+        for values in rows:
+            mapped = {path: value_at(values, path) for path in paths}
+            yield Row(row.where, sanitiser.row({**values, **mapped}), row.format or name)
 
 
 def mark(path: Path) -> tuple[int, int]:
@@ -63,10 +75,3 @@ class Places:
         if self.again:
             named = listed(f"{key!r} ({before} and {where})" for key, before, where in self.again)
             raise SetupError(f"{path} gives the same {what} more than once: {named}; nothing was stored.")
-
-
-def listed(items: Iterable[str]) -> str:
-    """The first few items, and how many more there are."""
-    every = list(items)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return ", ".join(every[:_SHOWN]) + more

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from storage.imports.cells import CellError, text
+from storage.imports.cells import CellError, json_text, text
 from storage.records import Message
 
 Kind = Literal["text", "code", "execution", "tool_call", "tool_result"]
@@ -19,6 +19,7 @@ _TURNS: dict[str, tuple[str, Kind]] = {
     "code": ("assistant", "code"),
     "execution": ("tool", "execution"),
 }
+_ASKING = frozenset({"system", "developer", "user"})
 _FENCES = {"code": "python", "execution": "output", "tool_call": "tool_call", "tool_result": "output"}
 
 
@@ -26,6 +27,8 @@ def messages(value: Any) -> tuple[Message, ...] | None:
     """A cell as messages: a list of turns or JSON text of one. Raises CellError for anything else."""
     if value is None:
         return None
+    if isinstance(value, dict):
+        value = value.get("messages", [value])
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -36,9 +39,28 @@ def messages(value: Any) -> tuple[Message, ...] | None:
     return tuple(message for turn in value for message in _turn(turn))
 
 
+def is_turn(value: Any) -> bool:
+    """Whether a value has the form of one turn."""
+    return isinstance(value, dict) and isinstance(value.get("role", value.get("from")), str)
+
+
+def is_conversation(value: Any) -> bool:
+    """Whether a cell holds turns: a list of them, one of them, or an object with `messages`."""
+    if isinstance(value, dict):
+        return is_turn(value) or isinstance(value.get("messages"), list)
+    return isinstance(value, list) and bool(value) and all(map(is_turn, value))
+
+
+def asked_and_answered(turns: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """The turns up to the last that asks (user, system), and those behind it: the prompt and the answer."""
+    asking = [place for place, turn in enumerate(turns) if turn.role in _ASKING]
+    end = asking[-1] + 1 if asking else 0
+    return turns[:end], turns[end:]
+
+
 def rendered(turns: Sequence[Message]) -> str:
     """The turns of an answer as one text: code, its output and tool traffic fenced, in order."""
-    return "\n\n".join(_block(turn) for turn in turns if turn.role not in {"system", "user"})
+    return "\n\n".join(_block(turn) for turn in turns if turn.role not in _ASKING)
 
 
 def _block(turn: Message) -> str:
@@ -64,10 +86,16 @@ def _turn(turn: dict[str, Any]) -> Iterator[Message]:
         yield Message(role, _content(content), kind, turn.get("name"))
     for call in calls if isinstance(calls, list) else ():
         function = call.get("function", call) if isinstance(call, dict) else {}
-        yield Message(role, text(function.get("arguments")) or "", "tool_call", function.get("name"))
+        yield Message(role, json_text(function.get("arguments")) or "", "tool_call", function.get("name"))
 
 
 def _content(content: Any) -> str:
     if isinstance(content, list):
-        return "".join(text(part.get("text")) or "" if isinstance(part, dict) else str(part) for part in content)
+        return "".join(_part(part) for part in content)
     return text(content) or ""
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, dict) and not isinstance(part.get("text"), str):
+        raise CellError(f"a turn holds a part of type {part.get('type', 'unknown')!r}, which is no text")
+    return str(part["text"]) if isinstance(part, dict) else str(part)

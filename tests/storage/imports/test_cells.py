@@ -1,5 +1,6 @@
 """Cells to values, literally."""
 
+import json
 import math
 from datetime import date
 from decimal import Decimal
@@ -13,10 +14,17 @@ from storage.imports.cells import CellError, Sanitiser
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, None), ("", ""), (18, "18"), (1.5, "1.5"), (True, "true"), (["a", 1], '["a", 1]'), (Decimal("2.50"), "2.50")],
+    [(None, None), ("", ""), (18, "18"), (1.5, "1.5"), (True, "true"), (Decimal("2.50"), "2.50")],
 )
 def test_text(value: Any, text: str | None) -> None:
     assert cells.text(value) == text
+
+
+def test_a_list_or_an_object_is_no_text() -> None:
+    for value, kind in ((["a", 1], "a list"), ({"a": 1}, "an object"), ((), "a list")):
+        with pytest.raises(CellError, match=rf"is {kind}, not a text: say --map FIELD=COLUMN\[0\] or COLUMN.KEY"):
+            cells.text(value)
+        assert cells.json_text(value) == json.dumps(value)
 
 
 @pytest.mark.parametrize(("value", "number"), [(None, None), (3, 3), ("3", 3), (3.0, 3), (" 7 ", 7)])

@@ -99,8 +99,8 @@ def test_empty_csv_cells_are_missing_values(tmp_path: Path) -> None:
         (
             "a.txt",
             "x",
-            "cannot tell the format of 'a.txt' from its suffix. Valid: .jsonl, .ndjson, .json, .parquet, .csv, .tsv, "
-            "each also with .gz.",
+            "cannot tell the format of 'a.txt' from its suffix. Valid: .jsonl, .ndjson, .json, .parquet, .arrow, .csv, "
+            ".tsv, each also with .gz.",
         ),
     ],
 )
@@ -118,7 +118,10 @@ def test_a_file_that_is_no_parquet_and_a_missing_one_are_named(tmp_path: Path) -
     assert message(write(tmp_path, "a.parquet", "PAR1 but not really")).startswith("FILE is not a readable Parquet file:")
     assert message(tmp_path / "none.jsonl") == "there is no file FILE."
     (tmp_path / "folder.csv").mkdir()
-    assert message(tmp_path / "folder.csv") == "FILE is a folder; name one file."
+    assert (
+        message(tmp_path / "folder.csv")
+        == "FILE is a folder without .parquet and .arrow files. Next: name one file in it: ls FILE"
+    )
 
 
 def test_a_truncated_parquet_file_is_named(tmp_path: Path) -> None:
