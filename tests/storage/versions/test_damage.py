@@ -62,6 +62,15 @@ def test_a_sound_version_agrees_with_itself(info: VersionInfo) -> None:
     assert is_whole(info)
 
 
+def test_a_version_from_before_models_were_counted_agrees_too(info: VersionInfo, ws: Workspace) -> None:
+    for path in (info.path / "manifest.json", manifest_copy(ws.datasets, "toy", info.folder)):
+        _alter(path, lambda value: value["counts"].pop("models"))
+    assert [*disagreements(info, load_snapshot(info))] == []
+    for path in (info.path / "manifest.json", manifest_copy(ws.datasets, "toy", info.folder)):
+        _alter(path, lambda value: value["counts"].update(models={"other": 5}))
+    assert [text.split(" {")[0] for text in disagreements(info, load_snapshot(info))] == ["the manifest counts models"]
+
+
 def test_altered_counts_copies_cards_and_reports_are_found(info: VersionInfo, ws: Workspace) -> None:
     _alter(index_path(ws.datasets, "toy"), lambda value: value["versions"][0].update(kept=6, recipe_hash="other"))
     _alter(manifest_copy(ws.datasets, "toy", info.folder), lambda value: value["metrics"].update(pass_rate=1.0))
