@@ -1,6 +1,6 @@
 """A new user with files of his own: each goes by documented commands from import to a published dataset and an SFT export.
 
-Called by `.ci/as-a-user` with the names of the files to try, in a fresh folder made by `rollmill init`. Every count
+Called by `.ci/as-a-user` in a fresh folder made by `rollmill init`; names on the command line choose files. Every count
 is checked: no row is lost or doubled without being said. The files:
 
 - `questions`: a CSV of questions and answers, for which the shipped model draws

@@ -159,8 +159,11 @@ def grams(words: Sequence[str]) -> set[Gram]:
 
 
 def prompt_text(prompt: Any) -> str:
-    """A prompt's JSON form as one text."""
-    return prompt if isinstance(prompt, str) else "\n".join(turn["content"] for turn in prompt)
+    """What a prompt's JSON form asks, as one text: a system turn is an instruction, and no part of the problem."""
+    if isinstance(prompt, str):
+        return prompt
+    asked = [turn["content"] for turn in prompt if turn["role"] not in ("system", "developer")]
+    return "\n".join(asked or [turn["content"] for turn in prompt])
 
 
 def _sequence(words: Iterable[str]) -> Gram:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.gate.overlap import LEAKS, EvaluationSet, Hit, grams, numbers, tokens
-from storage.records import Problem
+from pipelines.gate.overlap import LEAKS, EvaluationSet, Hit, grams, numbers, problem_hits, tokens
+from storage.records import Message, Problem
+from storage.segments.schema import to_table
 
 TRAIN = "A train runs 120 km in 2 hours and then 90 km in 1 hour. How far does it run in all?"
 HELD_OUT = Problem(TRAIN, "210", meta={"graph": "+(n,n)"})
@@ -87,3 +88,12 @@ def test_among_instances_of_the_same_templates_no_copy_is_missed_and_few_others_
     # The flagged rest has the same solution graph and numbers in another story: flagged on purpose, and rare.
     clean = [leaked for problem, leaked in leaks if key(problem) not in held]
     assert sum(clean) / len(clean) < 0.05
+
+
+def test_a_system_turn_hides_no_leak() -> None:
+    """A test set of chats and a plain problem of the dataset: the instruction's own numbers are no part of the problem."""
+    chat = Problem((Message("system", "Give 3 digits after 4 signs."), Message("user", TRAIN)), "210")
+    hit = EvaluationSet([chat]).problem("row", Problem(TRAIN, "").prompt_id, TRAIN)
+    assert hit == Hit("row", "same problem", chat.id, 1.0)
+    table = to_table("problems", [chat])
+    assert problem_hits(EvaluationSet([HELD_OUT]), table) == [Hit(chat.id, "same problem", HELD_OUT.id, 1.0)]
