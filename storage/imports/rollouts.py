@@ -87,6 +87,7 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
             dry_run=dry_run,
             format=columns.format,
         )
+        unchanged(spec.path, before)
         writer.register(report)
     return report
 

@@ -125,3 +125,19 @@ def test_a_second_import_under_the_name_meanwhile_is_noticed(
     with pytest.raises(SetupError, match=r"another command changed the imports called 'r' meanwhile\. Nothing of .*rows"):
         import_rollouts(ws, ImportSpec(jsonl(*rows(4)), "r"))
     assert held(ws) == (1, 1, 1, 2)
+
+
+def test_a_file_that_changes_while_it_is_stored_is_no_import(
+    ws: Workspace, jsonl: WriteLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = jsonl(*rows(10))
+    write = Bulk.write
+
+    def changing(bulk: Bulk, key: SegmentKey, records: Any) -> None:
+        write(bulk, key, records)
+        path.write_text(path.read_text() + "\n")
+
+    monkeypatch.setattr(Bulk, "write", changing)
+    with pytest.raises(SetupError, match="changed while it was read; nothing was stored"):
+        import_rollouts(ws, ImportSpec(path, "r", batch_rows=4))
+    assert held(ws) == (0, 0, 0, 0)
