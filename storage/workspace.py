@@ -174,7 +174,7 @@ class Workspace:
         from storage.segments.checking import sweep
 
         self.ledger.must_write()
-        lines = [lost.line() for lost in self.segments.check()]
+        lines = [lost.line() for lost in self.segments.check_at_start()]
         sweep(self.segments.registry, self.segments.place)
         self._drop_spools()
         return lines

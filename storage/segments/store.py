@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Positions = npt.NDArray[np.int64]
 LOOK = 50_000  # identities that are looked up at a time
+DEEP_BYTES = 256 << 20  # a store up to this size is read whole against its checksums when a writing command starts
 
 
 class SegmentStore:
@@ -41,6 +42,7 @@ class SegmentStore:
         self.registry = registry
         self.place = place
         self._lock = threading.Lock()
+        self._verified: set[str] = set()  # files whose content this process has compared with their checksum
         self._opened: IdentityIndex | None = None
         self._kept: tuple[int, duckdb.DuckDBPyConnection] | None = None
 
@@ -184,9 +186,37 @@ class SegmentStore:
             return self._kept[1].cursor()
 
     def readable(self, segments: Sequence[Segment]) -> list[Segment]:
-        """Those whose file is there with its full length; a reader does not stumble over the others."""
+        """Those whose file is there with its full length; a reader does not stumble over the others.
+
+        Nothing is read that was not compared with its registered checksum, once per file and process: a flipped byte in a
+        Parquet page is another value to its reader. CorruptSegment where one differs; it is unregistered first.
+        """
+        from storage.segments.checking import digest
+
         sizes = self.place.sizes((segment.kind, segment.id) for segment in segments)
-        return [segment for segment in segments if sizes.get(segment.id) == segment.bytes]
+        whole = [segment for segment in segments if sizes.get(segment.id) == segment.bytes]
+        altered = []
+        for segment in whole:
+            if segment.id not in self._verified:
+                if digest(self.place, segment) == segment.checksum:
+                    self._verified.add(segment.id)
+                else:
+                    altered.append(segment)
+        if altered:
+            raise self._corrupt(altered)
+        return whole
+
+    def _corrupt(self, altered: Sequence[Segment]) -> CorruptSegment:
+        """Unregister these segments, where the ledger may be written; the error that names the first."""
+        problem = "altered (its checksum differs)"
+        if not self.registry.ledger.read_only:
+            with self.registry.ledger.write() as session:
+                for segment in altered:
+                    self.registry.lose(session, segment, problem, self.path(segment))
+        more = f", like {len(altered) - 1} more" if len(altered) > 1 else ""
+        return CorruptSegment(
+            self.path(altered[0]), f"{problem}{more}; it is unregistered, the same command again makes its rows again"
+        )
 
     def path(self, segment: Segment) -> str:
         """The path or URL of a segment's file."""
@@ -196,7 +226,15 @@ class SegmentStore:
         """Find missing and short files (deep: also altered ones), unregister them and say which."""
         from storage.segments.checking import check
 
-        return check(self.registry, self.place, deep=deep)
+        before = [segment for kind in KINDS for segment in self.registry.segments(kind)] if deep else []
+        lost = check(self.registry, self.place, deep=deep)
+        self._verified.update({segment.id for segment in before} - {segment.segment_id for segment in lost})
+        return lost
+
+    def check_at_start(self) -> list[LostSegment]:
+        """As `check`, deep where that costs a fraction of a second; files of larger stores when they are read."""
+        size = sum(segment.bytes for kind in KINDS for segment in self.registry.segments(kind))
+        return self.check(deep=size <= DEEP_BYTES)
 
     def compact(self, kind: Kind, *, target_rows: int = 1_000_000) -> CompactReport:
         """Merge small files of a kind into few, each swap one transaction; rows stay, repeated rows go."""

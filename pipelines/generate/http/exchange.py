@@ -3,6 +3,7 @@
 Knows no retries and no replicas beyond the one it is given.
 """
 
+import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MOST_BODY = 64 << 20  # bytes of one reply
 MOST_ERROR = 64 << 10
 PROBE_SECONDS = 10.0
+_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
 class Exchange:
@@ -33,7 +35,8 @@ class Exchange:
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
             timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Content-Type": "application/json", "User-Agent": "rollmill"},
+            headers={"Content-Type": "application/json", "User-Agent": "rollmill", "Accept-Encoding": "gzip, deflate"},
+            auto_decompress=False,  # by ourselves, within a bound
         )
         self._targets: dict[tuple[str, str], tuple[URL, Mapping[str, Any]]] = {}
         self._proxies = settings.proxies
@@ -96,9 +99,10 @@ async def _body(response: "ClientResponse") -> bytes:
 
 
 async def _read(response: "ClientResponse", most: int) -> bytes:
-    """The whole body; Failure where it is larger than any answer."""
+    """The whole body, unfolded; Failure where it is larger than any answer."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if response.content_length is not None and response.content_length <= most:
-        return await response.read()
+        return unfolded(await response.read(), encoding, most)
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
@@ -107,4 +111,24 @@ async def _read(response: "ClientResponse", most: int) -> bytes:
             response.close()
             raise Failure("too_large", f"a body of more than {most >> 20 or 1} MiB")
         parts.append(part)
-    return b"".join(parts)
+    return unfolded(b"".join(parts), encoding, most)
+
+
+def unfolded(data: bytes, encoding: str, most: int) -> bytes:
+    """A body without its compression; Failure where it unfolds to more than `most` bytes (2 MB can hold 2 GB)."""
+    if encoding in ("identity", "") or not data:
+        return data
+    if encoding not in _WINDOW_BITS:
+        raise Failure("broken_reply", f"the body has the encoding {encoding[:40]!r}, which was not asked for")
+    # What servers call deflate is zlib's format or, from some, the bare stream: its first byte tells.
+    bits = -zlib.MAX_WBITS if encoding == "deflate" and data[0] & 0x0F != zlib.DEFLATED else _WINDOW_BITS[encoding]
+    reader = zlib.decompressobj(bits)
+    try:
+        whole = reader.decompress(data, most + 1)
+    except zlib.error as error:
+        raise Failure("broken_reply", f"the compressed body is damaged: {error}") from None
+    if len(whole) > most:
+        raise Failure("too_large", f"a body that unfolds to more than {most >> 20 or 1} MiB")
+    if not reader.eof:
+        raise Failure("cut_off", "the compressed body is not whole")
+    return whole

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 MOST_DETAIL = 300
+MOST_AFTER = 86_400.0  # seconds; a server that asks for more is not waited for anyway
 AGAIN = frozenset({408, 409, 425, 429})
 CONGESTED = frozenset({429, 503, 529})
 # Spent money comes back with status 429 too, and waiting does not mend it.
@@ -85,7 +86,7 @@ def error_of(body: bytes) -> tuple[str | None, str]:
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for, given as seconds or as an HTTP date; None where it says nothing."""
+    """Seconds that a Retry-After header asks for, as seconds or an HTTP date, a day at most; None if it says nothing."""
     if value is None:
         return None
     try:
@@ -95,4 +96,4 @@ def retry_after(value: str | None, now: float) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - now
         except (ValueError, TypeError, OverflowError):
             return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), MOST_AFTER) if math.isfinite(seconds) else None

@@ -48,7 +48,10 @@ def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
     choice = _choice(data, body)
     said = choice.get("message")
     message: Mapping[str, Any] = said if isinstance(said, dict) else {}
-    text = _text(message.get("content") if message else choice.get("text"))
+    content = message.get("content") if message else choice.get("text")
+    text = _text(content)
+    if text is None and content is not None:
+        raise Failure("no_choices", f"the content is a JSON {type(content).__name__}: {str(content)[:60]}")
     if text is None and not message:
         raise Failure("no_choices", "a choice has neither message nor text")
     answer = Answer(text or "", "stop")
@@ -76,12 +79,13 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 
 def _choice(data: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
-    """The first choice. Some servers send their errors with status 200."""
-    choices = data.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+    """The choice of index 0, wherever it stands; the first where none says so. Some servers send errors with status 200."""
+    found = data.get("choices")
+    choices = [choice for choice in found if isinstance(choice, dict)] if isinstance(found, list) else []
+    if not choices:
         said = error_of(body)[1] if data.get("error") else f"keys {sorted(data)[:8]}"
         raise Failure("error_in_reply" if data.get("error") else "no_choices", said)
-    return choices[0]
+    return next((choice for choice in choices if choice.get("index") == 0), choices[0])
 
 
 def _text(content: Any) -> str | None:
@@ -135,13 +139,13 @@ def _id_list(value: Any) -> tuple[int, ...] | None:
 
 def _finish(answer: Answer, said: Any, max_tokens: int) -> None:
     """Why it ended; where the server does not say, by the count."""
+    said = said if isinstance(said, str) else None
     if said in UNFINISHED:
         raise Failure("aborted", f"finish_reason {said}")
-    known = isinstance(said, str) and said in FINISHED
     full = answer.tokens_out is not None and answer.tokens_out >= max_tokens
-    answer.finish = FINISHED[said] if known else "length" if full else "stop"
+    answer.finish = FINISHED.get(said or "", "length" if full else "stop")
     if said not in PLAIN:
-        answer.notes["finish_reason"] = said[:MOST_NOTE] if isinstance(said, str) else None
+        answer.notes["finish_reason"] = None if said is None else said[:MOST_NOTE]
     if said == "length" and answer.tokens_out is not None and answer.tokens_out < max_tokens:
         answer.notes["cause"] = f"the context was full after {answer.tokens_out} of {max_tokens} tokens"
 

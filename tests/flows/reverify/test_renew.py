@@ -106,7 +106,7 @@ def test_the_real_verifiers_with_a_rule_of_another_version() -> None:
     with NumberVerifier() as number_verifier, MathVerifier(workers=1) as math_verifier:
         old: list[Any] = [number_verifier, math_verifier]
         stored = everything(old, rows, (PLAIN,))
-        for bumped, share in (("unequal", 0.5), ("library-confirmed", 0.7), ("tail", 0.5), ("hash", 0.0)):
+        for bumped, share in (("unequal", 0.5), ("library-confirmed", 0.7), ("tail", 0.35), ("hash", 0.0)):
             new = [_bumped(part, bumped) for part in old]
             seats = [seat(*pair, stored) for pair in zip(old, new, strict=True)]
             made = renew(seats, (PLAIN,), rows, stored, {one.new: Counts() for one in seats})

@@ -1,9 +1,12 @@
 """Replies of every server's form are read; what is impossible is noted and left out; what is no answer is a failure."""
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.generate.http.failures import Failure
 from pipelines.generate.http.reply import Answer, read_answer
@@ -144,3 +147,51 @@ def test_what_is_no_answer_is_a_failure_that_may_pass(body: bytes, kind: str) ->
     with pytest.raises(Failure) as caught:
         read_answer(body, model="m", max_tokens=4)
     assert (caught.value.kind, caught.value.again) == (kind, True)
+
+
+def test_the_choice_of_index_0_is_the_answer_wherever_it_stands() -> None:
+    choices = [{"index": 1, **said(content="second")}, {"index": 0, **said(content="first")}]
+    body = json.dumps({"model": "m", "choices": choices}).encode()
+    assert read_answer(body, model="m", max_tokens=16).text == "first"
+
+
+@pytest.mark.parametrize("content", [42, 1.5, True, {"text": "x"}])
+def test_a_content_that_is_no_text_is_no_empty_answer(content: Any) -> None:
+    for choice in (said(content=content), {"text": content, "finish_reason": "stop"}):
+        with pytest.raises(Failure, match="no_choices: the content is a JSON "):
+            read(choice)
+
+
+@pytest.mark.parametrize("reason", [{"type": "stop"}, ["stop"], 3, True])
+def test_a_finish_reason_that_is_no_text_says_nothing(reason: Any) -> None:
+    answer = read({**said(content="x"), "finish_reason": reason})
+    assert (answer.finish, answer.notes["finish_reason"]) == ("stop", None)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+_KEYS = ("model", "choices", "usage", "error", "system_fingerprint", "prompt_token_ids")
+_CHOICE_KEYS = ("index", "message", "text", "finish_reason", "logprobs", "token_ids", "reasoning")
+_MESSAGE_KEYS = ("content", "role", "tool_calls", "function_call", "refusal", "reasoning_content")
+_MESSAGE = st.fixed_dictionaries({}, optional=dict.fromkeys(_MESSAGE_KEYS, _JSON))
+_CHOICE = st.fixed_dictionaries({"message": _MESSAGE}, optional=dict.fromkeys(_CHOICE_KEYS[2:], _JSON))
+_REPLY = st.fixed_dictionaries(
+    {"choices": st.lists(_CHOICE | _JSON, max_size=2)}, optional=dict.fromkeys(sorted({*_KEYS} - {"choices"}), _JSON)
+)
+
+
+@given(_REPLY | _JSON)
+def test_json_of_any_shape_is_an_answer_or_an_attempt(value: Any) -> None:
+    with contextlib.suppress(Failure):
+        answer = read_answer(json.dumps(value).encode(), model="m", max_tokens=16)
+        assert isinstance(answer.text, str)
+        json.dumps(answer.notes)
+
+
+@given(st.binary(max_size=40))
+def test_bytes_of_any_kind_are_an_attempt(body: bytes) -> None:
+    with contextlib.suppress(Failure):
+        read_answer(body, model="m", max_tokens=16)
