@@ -26,7 +26,11 @@ def add(path: Path) -> Tracked:
     """Run `dvc add` on a folder; again on a tracked one changes nothing. Never raises for want of git or DVC."""
     root = repository(path, ".dvc")
     if root is None:
-        return Tracked((), f"warning: {path.name} is not tracked: no DVC repository here (git init && dvc init).")
+        return Tracked(
+            (),
+            f"warning: {path.name} is not tracked: no DVC repository here. "
+            f"Next: git init && dvc init, then the same command again: it tracks the version",
+        )
     done = _patient(["add", str(path.resolve().relative_to(root))], root)
     if done.returncode:
         return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {_first_line(done.stderr)}")
@@ -39,7 +43,12 @@ def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     # CI silences the update check, which would ask a server and leave a daemon behind.
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "CI": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "dvc", *arguments],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -42,7 +42,15 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
         "client.toolbarMode": "minimal",
         "server.fileWatcherType": "none",
     }
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), *(f"--{key}={value}" for key, value in options.items())]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "streamlit",
+        "run",
+        str(APP),
+        *(f"--{key}={value}" for key, value in options.items()),
+    ]
     if dry_run:
         return line(" ".join(command))
     line(f"http://127.0.0.1:{port}   (Ctrl-C ends it)")

@@ -1,5 +1,6 @@
 """`rollmill dataset list|show|diff|verify|export|why` and the marks on versions. Knows printing; the work is elsewhere."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     for name, verb in (
         ("list", list_),
         ("show", show),
+        ("path", path),
         ("diff", diff),
         ("verify", verify),
         ("export", export),
@@ -84,6 +86,30 @@ def show(
     if json:
         return as_json({**_row(info), "path": str(info.path), "manifest": manifest})
     return typer.echo(card(manifest), nl=False) if full else line(version_page(info, manifest, here=is_here(info)))
+
+
+def path(
+    reference: Ref,
+    *,
+    file: Annotated[bool, typer.Option("--file", help="The database file instead of the folder.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Where the files of a version lie, for scripts; says how to get them where they are not in this clone.
+
+    Example: rollmill dataset path arithmetic --file
+    """
+    from storage.versions import resolve
+    from storage.versions.index import load_index
+    from storage.versions.latest import point_latest
+    from storage.versions.read import fetching, is_here, materialise
+
+    info = resolve(_datasets(), reference)
+    if not is_here(info):
+        raise SetupError(f"the rows of {info.ref} are not in this clone.", next_command=fetching(info))
+    point_latest(info.path.parent.parent, load_index(info.path.parent.parent, info.name))
+    whole = info.path / "dataset.duckdb"
+    found = (whole if whole.exists() else materialise(info, _materialised(info))) if file else info.path
+    return as_json({"version": info.ref, "path": str(found)}) if json else typer.echo(str(found))
 
 
 def diff(
@@ -170,6 +196,8 @@ def export(
     if dry_run:
         text = f"Would write {info.ref} as {fmt} to {out}."
         return as_json({"version": info.ref, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
+    if out.exists() and sys.stdin.isatty() and not typer.confirm(f"{out} exists. Replace it?"):
+        raise FoundWanting(f"{out} was left as it is.", next_command=f"rollmill dataset export {info.ref} --out OTHER")
     written = write(info, fmt, out, **parsed(fmt, {key: value for key, _, value in pairs}))
     if json:
         return as_json({"path": str(written.path), "rows": written.rows, "sha256": written.sha256, "version": info.ref})
@@ -215,6 +243,13 @@ def _nothing_after(newest: "VersionInfo", others: list[str]) -> SetupError:
     return SetupError(
         f"{newest.ref} is the only version: there is nothing to compare.", next_command="rollmill curate RECIPE"
     )
+
+
+def _materialised(info: "VersionInfo") -> Path:
+    """Where the database file of a version of shards is written when somebody asks for it: outside of the version."""
+    from storage.workspace import STATE
+
+    return info.path.parents[2] / STATE / "materialised" / f"{info.name}-{info.folder}.duckdb"
 
 
 def _datasets() -> Path:

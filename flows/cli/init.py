@@ -1,12 +1,13 @@
 """`rollmill init`: a folder becomes a workspace, with the shipped recipe to start from. Knows no run."""
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, line
+from flows.cli.output import AsJson, DryRun, as_json, line, program_in
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHIPPED = ("recipes/arithmetic.yaml", "recipes/imported.yaml", "recipes/code.yaml", "profiles/local.yaml")
@@ -39,4 +40,6 @@ def init(
     if json:
         return as_json({"workspace": str(folder.resolve()), "copied": copies, "dry_run": dry_run})
     line(f"{'Would make' if dry_run else 'Workspace in'} {folder.resolve()}{''.join(f', with {name}' for name in copies)}.")
-    return line("Next: rollmill curate recipes/arithmetic.yaml")
+    there = folder.resolve() == Path.cwd()
+    enter = "" if there else f"cd {shlex.quote(str(folder))} && "
+    return line(f"Next: {enter}{program_in(folder)} curate recipes/arithmetic.yaml")

@@ -72,7 +72,20 @@ def typeable(text: str) -> str:
     return text if program is None else re.sub(r"(?m)(^ *|Next: |&& )rollmill (?=[a-z])", rf"\1{program} ", text)
 
 
+def program_in(folder: Path) -> str:
+    """How this shell finds the program from a folder that may be another one than this."""
+    found = _program()
+    return (
+        found
+        if found and folder.resolve() == Path.cwd()
+        else shlex.quote(str(Path(sys.argv[0]).absolute()))
+        if found
+        else "rollmill"
+    )
+
+
 def _program() -> str | None:
+    """How this shell finds the program from here; None where it is on the PATH, or this is no shell's."""
     called = Path(sys.argv[0])
     if called.name != "rollmill" or shutil.which("rollmill"):
         return None

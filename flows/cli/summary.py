@@ -87,10 +87,10 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
         bar = "█" * round((row["pass_rate"] or 0) * BAR)
         lines.append(f"  {level:>5}  {rate}  {row['problems']:>8,}  {unsolved:>8,} {kept}  {bar}".rstrip())
     what = "all completions" if metrics["prefix"] is None else f"the first {metrics['prefix']} completions"
+    # How many were drawn elsewhere, and whether that depended on verdicts, an import cannot know.
+    chosen = "as many as were imported" if metrics["prefix"] is None else "fixed before any verdict"
     what += f" on arm {metrics['arm']}" if "arm" in metrics else ""
-    lines.append(
-        f"  Rates: {what} of each problem, fixed before any verdict; intervals over templates, or problems without one."
-    )
+    lines.append(f"  Rates: {what} of each problem, {chosen}; intervals over templates, or problems without one.")
     if "models" in metrics:
         lines.append(f"  These rates pool {len(metrics['models'])} models. Each alone, over the problems that it answered:")
         lines += [f"  {_rate(row)}  {row['problems']:>8,}  {model}" for model, row in metrics["models"].items()]

@@ -54,7 +54,7 @@ def _start(state: Path) -> Any:
 
     log, temporary = state / "logs" / "up.log", state / "tmp"
     temporary.mkdir(exist_ok=True)  # what a killed runner leaves stays inside the workspace
-    command = [sys.executable, "-m", "flows.prefect.standing", str(state)]
+    command = [sys.executable, "-P", "-m", "flows.prefect.standing", str(state)]
     child = spawn(command, {**os.environ, "TMPDIR": str(temporary)}, log)
     deadline = time.monotonic() + PATIENCE
     while child.poll() is None and time.monotonic() < deadline:

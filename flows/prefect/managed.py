@@ -166,7 +166,7 @@ class ManagedServer:
         self.port = listener.getsockname()[1]
         settings = environment(home, self.port)
         flags = ["--services"] if services else []
-        command = [sys.executable, "-m", "flows.prefect.server", "--fd", str(listener.fileno())]
+        command = [sys.executable, "-P", "-m", "flows.prefect.server", "--fd", str(listener.fileno())]
         command += ["--parent", str(os.getpid()), *flags]
         self._child = spawn(command, child_environment(settings), self._log, keep=[listener.fileno()])
         listener.close()

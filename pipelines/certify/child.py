@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TextIO
@@ -31,6 +32,7 @@ def main() -> None:
     hello = json.loads(questions.readline())
     memory = int(hello["memory_bytes"])
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    sys.path.append(hello["folder"])
     try:
         verifier = load(hello["verifier"], hello["options"])
         suite = getattr(verifier, "suite", None)

@@ -112,7 +112,7 @@ class Trial:
     def _start(self) -> dict[str, Any]:
         """Start the child; its introduction (name, version, suite)."""
         inherited = os.environ.get("PYTHONPATH", "")
-        path = os.pathsep.join(part for part in (str(_ROOT), inherited, str(Path.cwd())) if part)
+        path = os.pathsep.join(part for part in (str(_ROOT), inherited) if part)
         self._process = subprocess.Popen(
             [_interpreter(self.subject.python), "-P", "-m", "pipelines.certify.child"],
             stdin=subprocess.PIPE,
@@ -123,7 +123,8 @@ class Trial:
             bufsize=0,
             start_new_session=True,
         )
-        hello = {"verifier": self.subject.place, "options": dict(self.subject.options)}
+        # The folder that the command was called in comes last: a verifier may lie in it, but no module of it hides another.
+        hello = {"verifier": self.subject.place, "options": dict(self.subject.options), "folder": str(Path.cwd())}
         self._nonce = 0
         sent = self._send({**hello, "memory_bytes": self.limits.memory_bytes})
         reply = self._reply(self.limits.start_seconds, self.limits.start_seconds) if sent else None

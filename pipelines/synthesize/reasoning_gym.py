@@ -14,7 +14,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 from storage.errors import SetupError, unknown_name
@@ -139,10 +138,10 @@ def _library_version() -> str:
 
 def _rows_of_worker(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The worker's rows as they come; it is ended when the reader stops early."""
-    paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    paths = os.pathsep.join(filter(None, sys.path))  # without the folder that the command was called in
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": paths}
     worker = subprocess.Popen(
-        [sys.executable, "-m", "pipelines.synthesize.gym_worker", canonical_json(dict(request))],
+        [sys.executable, "-P", "-m", "pipelines.synthesize.gym_worker", canonical_json(dict(request))],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -86,7 +86,7 @@ def _same_elsewhere(template: Template, reference: str, placed: str) -> None:
     hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths}
-    command = [sys.executable, "-c", code, placed, str(CPU_LIMIT_S)]
+    command = [sys.executable, "-P", "-c", code, placed, str(CPU_LIMIT_S)]
     too_slow = SetupError(f"template {reference!r} does not finish: no samples after {CPU_LIMIT_S} CPU seconds.")
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_WALL_LIMIT_S)

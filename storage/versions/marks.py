@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from storage.errors import SetupError
 from storage.versions.durable import locked
 from storage.versions.index import Index, SignOff, load_index, save_index
+from storage.versions.latest import point_latest
 from storage.versions.ledger import record_version
 from storage.versions.publish import lock_path
 from storage.versions.resolve import VersionInfo, resolve
@@ -94,7 +95,9 @@ def _change(ws: Workspace, reference: str, edit: Callable[[Index, VersionInfo], 
     name = resolve(datasets, reference).name
     with locked(lock_path(ws, name)):
         info = resolve(datasets, reference)
-        save_index(datasets, edit(load_index(datasets, name), info))
+        changed = edit(load_index(datasets, name), info)
+        save_index(datasets, changed)
+        point_latest(datasets, changed)
         changed = resolve(datasets, f"{name}@{info.folder}")
         record_version(ws, changed)
     return changed

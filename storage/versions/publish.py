@@ -24,6 +24,7 @@ from storage.versions.card import card
 from storage.versions.durable import locked, sync, write_text
 from storage.versions.folder import LARGE, Draft, json_text, write_folder
 from storage.versions.index import Entry, Index, index_path, load_index, manifest_copy, save_index
+from storage.versions.latest import point_latest
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
 from storage.versions.read import fetching, is_whole, pointer
@@ -63,7 +64,8 @@ def publish(
         same = newest is not None and newest.content_hash == manifest["hashes"]["content"]
         if newest and same and _is_kept(ws, snapshot.name, newest):
             info = _info(ws, snapshot.name, newest)
-            return Published(info, created=False, messages=[*messages, *_unchanged(info, manifest)])
+            late = _track_late(ws, info)
+            return Published(info, created=False, messages=[*messages, *_unchanged(info, manifest), *late])
         if newest and same:  # its files were deleted here and nobody else has them: write them again
             entry, manifest = newest, {**manifest, "parent": newest.parent}
         else:
@@ -73,6 +75,11 @@ def publish(
         parent = ws.datasets / snapshot.name / newest.folder if newest else None
         _write(ws, Draft(snapshot, manifest, entry, report_html, report_json, parent, large))
         messages += _finish(ws, snapshot.name)
+        before = _earlier(load_index(ws.datasets, snapshot.name), entry)
+        if before is not None:
+            messages.append(
+                f"{snapshot.name}@v{entry.number} has the content of v{before.number}, published again after others."
+            )
         return Published(_info(ws, snapshot.name, entry), created=not same, messages=messages)
 
 
@@ -120,6 +127,7 @@ def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
     manifest = (datasets / name / entry.folder / "manifest.json").read_text(encoding="utf-8")
     write_text(manifest_copy(datasets, name, entry.folder), manifest)
     save_index(datasets, index)
+    point_latest(datasets, index)
     hit("publish.index")
     return [f"published {name}@v{entry.number} ({entry.content_hash[:8]}): {entry.kept} of {entry.rows} rollouts kept."]
 
@@ -134,6 +142,22 @@ def _is_kept(ws: Workspace, name: str, entry: Entry) -> bool:
     """Whether the files of a version are here and whole, or a DVC pointer says where to get them."""
     info = _info(ws, name, entry)
     return is_whole(info) if info.path.exists() else pointer(info).exists()
+
+
+def _earlier(index: Index, entry: Entry) -> Entry | None:
+    """The first version of the same content that has another number."""
+    same = (known for known in index.versions if known.content_hash == entry.content_hash and known.number != entry.number)
+    return next(same, None)
+
+
+def _track_late(ws: Workspace, info: VersionInfo) -> list[str]:
+    """Track a version that was published before there was a DVC repository; nothing where it is tracked already."""
+    if pointer(info).exists() or not info.path.exists() or dvc.repository(info.path, ".dvc") is None:
+        return []
+    tracked = dvc.add(info.path)
+    point_latest(ws.datasets, load_index(ws.datasets, info.name))
+    line = dvc.git_add_line([index_path(ws.datasets, info.name), *tracked.files])
+    return [text for text in (tracked.warning, f"{info.ref} is tracked by DVC now.", line) if text]
 
 
 def _info(ws: Workspace, name: str, entry: Entry) -> VersionInfo:

@@ -15,6 +15,7 @@ from storage.errors import SetupError
 from storage.json_files import read_utf8
 from storage.versions.durable import locked, write_text
 from storage.versions.index import Entry, Index, index_path, manifest_copy, parse_index, restoring, save_index
+from storage.versions.latest import point_latest
 from storage.versions.ledger import reindex
 from storage.versions.publish import lock_path
 from storage.workspace import Workspace
@@ -44,6 +45,7 @@ def rebase(ws: Workspace, name: str, *, keep: Side = "theirs") -> Rebased:
             _rename(ws.datasets, name, old, new)
         _settle_gitignore(ws.datasets / name / ".gitignore", renamed)
         save_index(ws.datasets, merged)
+        point_latest(ws.datasets, merged)
     reindex(ws)
     return Rebased(renamed, dvc.git_add_line(_to_add(path.parent)))
 

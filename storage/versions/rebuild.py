@@ -17,6 +17,7 @@ from storage.json_files import read_object
 from storage.ledger.models import DatasetRow
 from storage.versions.durable import locked, write_text
 from storage.versions.index import Entry, Index, index_path, manifest_copy, save_index
+from storage.versions.latest import point_latest
 from storage.versions.ledger import reindex
 from storage.versions.publish import lock_path
 from storage.versions.remains import remains
@@ -54,6 +55,7 @@ def rebuild_index(ws: Workspace, name: str, *, dry_run: bool = False) -> Rebuilt
             for folder, path in manifests.items():
                 write_text(manifest_copy(ws.datasets, name, folder), path.read_text(encoding="utf-8"))
             save_index(ws.datasets, index)
+            point_latest(ws.datasets, index)
         reindex(ws)
     return Rebuilt(index, tuple(folder for folder in found if folder not in manifests))
 

@@ -76,7 +76,9 @@ def put(ws: Workspace, snapshot: Snapshot) -> list[str]:
 def test_without_a_repository_a_folder_stays_untracked(tmp_path: Path) -> None:
     (tmp_path / "v1").mkdir()
     assert dvc.add(tmp_path / "v1") == dvc.Tracked(
-        (), "warning: v1 is not tracked: no DVC repository here (git init && dvc init)."
+        (),
+        "warning: v1 is not tracked: no DVC repository here. "
+        "Next: git init && dvc init, then the same command again: it tracks the version",
     )
     assert dvc.git_add_line([tmp_path / "v1"]) is None
     assert dvc.git_add_line([]) is None
@@ -157,7 +159,7 @@ def test_two_clones_settle_their_versions_with_dvc_pointers(
     git(repository.root, "add", "datasets")
     git(repository.root, "commit", "-q", "-m", "merged")
     assert git(repository.root, "status", "--porcelain") == ""
-    assert (repository.datasets / "toy/.gitignore").read_text() == "/v1-ab183de1\n/v3-3c475e33\n/v2-1762fa78\n"
+    assert (repository.datasets / "toy/.gitignore").read_text() == "/latest\n/v1-ab183de1\n/v3-3c475e33\n/v2-1762fa78\n"
     run_dvc(repository.root, "pull", "--quiet")
     assert run_dvc(repository.root, "status") == "Data and pipelines are up to date.\n"
     assert [
@@ -180,7 +182,7 @@ def test_a_publisher_killed_around_dvc_leaves_a_tracked_version(repository: Work
     assert child.returncode == -signal.SIGKILL, child.stderr
     messages = finish_interrupted(repository)
     assert [line.split()[0] for line in messages] == ["published", "git"]
-    assert (repository.datasets / "toy/.gitignore").read_text() == "/v1-ab183de1\n"
+    assert (repository.datasets / "toy/.gitignore").read_text() == "/latest\n/v1-ab183de1\n"
     assert run_dvc(repository.root, "status") == "Data and pipelines are up to date.\n"
     assert [info.folder for info in versions(repository.datasets, "toy")] == ["v1-ab183de1"]
 

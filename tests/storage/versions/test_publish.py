@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ import duckdb
 import pytest
 from sqlalchemy import select
 
+from storage import dvc
 from storage.errors import SetupError
 from storage.failpoints import NAMES
 from storage.ledger.models import DatasetRow
 from storage.segments.schema import SCHEMAS
+from storage.versions import marks
 from storage.versions.durable import locked
 from storage.versions.hashing import content_hash
 from storage.versions.index import load_index
@@ -25,6 +28,7 @@ from storage.versions.read import load_manifest, load_snapshot, open_version
 from storage.versions.resolve import resolve
 from storage.versions.snapshot import TABLES, Snapshot
 from storage.workspace import Workspace
+from tests.storage.versions.conftest import build
 
 Build = Callable[..., Snapshot]
 POINTS = [name for name in NAMES if name.startswith("publish.")]
@@ -89,7 +93,8 @@ def test_a_version_lies_where_it_should(ws: Workspace, snapshot: Build) -> None:
 def test_without_dvc_there_is_exactly_one_warning(ws: Workspace, snapshot: Build) -> None:
     _, _, messages = put(ws, snapshot())
     assert [line for line in messages if line.startswith("warning")] == [
-        "warning: v1-ab183de1 is not tracked: no DVC repository here (git init && dvc init)."
+        "warning: v1-ab183de1 is not tracked: no DVC repository here. "
+        "Next: git init && dvc init, then the same command again: it tracks the version"
     ]
 
 
@@ -317,3 +322,37 @@ def test_a_version_published_before_a_column_existed_reads_as_null_there(ws: Wor
     assert back.verdicts.schema == SCHEMAS["verdicts"]
     assert back.verdicts["evidence"].null_count == 6
     assert content_hash(back) == published.content_hash
+
+
+def test_the_same_content_after_another_version_is_said(ws: Workspace) -> None:
+    first = publish(ws, build(), report_html="", report_json={})
+    publish(ws, build(kept=(False,) * 6), report_html="", report_json={})
+    third = publish(ws, build(), report_html="", report_json={})
+    assert (third.version.ref, third.version.content_hash) == ("toy@v3", first.version.content_hash)
+    assert third.messages[-1] == "toy@v3 has the content of v1, published again after others."
+
+
+def test_latest_follows_the_newest_version_that_is_not_yanked(ws: Workspace) -> None:
+    link = ws.datasets / "toy" / "latest"
+    one = publish(ws, build(), report_html="", report_json={}).version
+    assert (link.is_symlink(), link.resolve()) == (True, one.path)
+    two = publish(ws, build(kept=(False,) * 6), report_html="", report_json={}).version
+    assert link.resolve() == two.path
+    marks.yank(ws, "toy@v2", "wrong")
+    assert link.resolve() == one.path
+    shutil.rmtree(one.path)
+    marks.tag(ws, "toy@v2", "old")
+    assert not link.is_symlink()
+
+
+def test_a_version_from_before_dvc_is_tracked_by_the_next_run(ws: Workspace) -> None:
+    publish(ws, build(), report_html="", report_json={})
+    subprocess.run(["git", "init", "-q"], cwd=ws.root, check=True)
+    assert dvc.run(["init", "-q"], ws.root).returncode == 0
+    again = publish(ws, build(), report_html="", report_json={})
+    assert not again.created
+    assert again.version.path.with_name(f"{again.version.folder}.dvc").exists()
+    assert "toy@v1 is tracked by DVC now." in again.messages
+    assert "/latest" not in subprocess.run(
+        ["git", "status", "--short", "-uall"], cwd=ws.root, check=True, capture_output=True, text=True
+    ).stdout.replace("latest.", "")
