@@ -95,9 +95,9 @@ def _change(ws: Workspace, reference: str, edit: Callable[[Index, VersionInfo], 
     name = resolve(datasets, reference).name
     with locked(lock_path(ws, name)):
         info = resolve(datasets, reference)
-        changed = edit(load_index(datasets, name), info)
-        save_index(datasets, changed)
-        point_latest(datasets, changed)
+        edited = edit(load_index(datasets, name), info)
+        save_index(datasets, edited)
+        point_latest(datasets, edited)
         changed = resolve(datasets, f"{name}@{info.folder}")
         record_version(ws, changed)
     return changed
