@@ -79,7 +79,7 @@ def _policy(snapshot: "Snapshot", base: Path) -> tuple[Policy, str | None]:
     if isinstance(method, str):
         return PLAIN, f"policy {recorded['name']} {recorded['version']} cannot be applied again: {method}"
     policy: Policy = method.build()
-    if policy.version != recorded["version"]:
+    if not method.built_as(policy, recorded["version"]):
         return PLAIN, f"policy {recorded['name']} {recorded['version']}: installed is {policy.version}"
     return policy, None
 
@@ -130,7 +130,7 @@ def _decisions(
     recorded = snapshot.manifest["selector"]
     method = _resolved("selector", snapshot.manifest["recipe"]["select"], base)
     selector = method.build() if isinstance(method, Resolved) else None
-    if selector is None or selector.version != recorded["version"]:
+    if selector is None or not isinstance(method, Resolved) or not method.built_as(selector, recorded["version"]):
         installed = method if selector is None else f"installed is {selector.version}"
         yield f"selector {recorded['name']} {recorded['version']} cannot be run again: {installed}"
         return
@@ -168,7 +168,7 @@ def _verdicts(snapshot: "Snapshot", kept: Mapping[Key, Sequence[Rollout]], base:
             continue
         method = _resolved("verifier", part, base)
         verifier = method.build() if isinstance(method, Resolved) else None
-        if verifier is None or verifier.version != recorded["version"]:
+        if verifier is None or not isinstance(method, Resolved) or not method.built_as(verifier, recorded["version"]):
             installed = method if verifier is None else f"installed is {verifier.version}"
             yield f"verifier {recorded['name']} {recorded['version']} cannot judge again: {installed}"
             continue

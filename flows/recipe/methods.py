@@ -60,13 +60,35 @@ class Resolved:
         for needed in () if self.role == "engine" else ("name", "version"):
             if not isinstance(getattr(built, needed, None), str):
                 raise SetupError(f"{self.role} {self.name!r} has no {needed!r}; give the class a {needed} string.")
+        if self.source_sha256 is not None:
+            _sign(built, "model_digest" if self.role == "engine" else "version", file_mark(self.source_sha256))
         return built
+
+    def built_as(self, built: Any, recorded: str) -> bool:
+        """Whether an instance has the version that was recorded, maybe before versions carried a mark of their file."""
+        mark = "" if self.source_sha256 is None else file_mark(self.source_sha256)
+        return recorded in (built.version, str(built.version).removesuffix(mark))
 
     def canonical(self) -> dict[str, Any]:
         """What of this method is part of the recipe's identity: a user's file counts with its content."""
         inside = {key: [part.canonical() for part in parts] for key, parts in self.parts.items()}
         row: dict[str, Any] = {"method": self.name, "options": {**self.options, **inside}}
         return row if self.source_sha256 is None else {**row, "source_sha256": self.source_sha256}
+
+
+def file_mark(sha256: str) -> str:
+    """What the version of a method in a user's own file ends with: an edited file is another method."""
+    return f"+file.{sha256[:8]}"
+
+
+def _sign(built: Any, attribute: str, mark: str) -> None:
+    """Put the mark behind a text of an instance, also where its class computes it or has no place to keep another."""
+    signed = f"{getattr(built, attribute, '')}{mark}"
+    try:
+        object.__setattr__(built, attribute, signed)  # frozen dataclasses too
+    except AttributeError:
+        cls = type(built)
+        built.__class__ = type(cls.__name__, (cls,), {"__slots__": (), attribute: signed, "__module__": cls.__module__})
 
 
 def registry(role: str) -> Mapping[str, type[Any]]:
@@ -144,7 +166,7 @@ def _plain(value: Any) -> Any:
 
 def _users_own(role: str, name: str, base: Path) -> tuple[type[Any], str | None]:
     place, _, attribute = name.rpartition(":")
-    module, sha = _from_file(base / place) if place.endswith(".py") else (_from_dotted(role, name, place, base), None)
+    module, sha = _from_file(base / place) if place.endswith(".py") else _from_dotted(role, name, place, base)
     cls = getattr(module, attribute, None)
     if not isinstance(cls, type):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
@@ -167,14 +189,18 @@ def _from_file(path: Path) -> tuple[ModuleType, str]:
     return sys.modules[key], sha
 
 
-def _from_dotted(role: str, name: str, place: str, base: Path) -> ModuleType:
+def _from_dotted(role: str, name: str, place: str, base: Path) -> tuple[ModuleType, str | None]:
     folder = str(base.resolve())
     if folder not in sys.path:
         sys.path.append(folder)
     try:
-        return importlib.import_module(place)
+        module = importlib.import_module(place)
     except ImportError as error:
         raise SetupError(f"{role} {name!r}: cannot import {place!r}: {error}.") from None
+    except Exception as error:
+        raise SetupError(f"{role} {name!r}: {place} cannot be loaded: {type(error).__name__}: {error}.") from error
+    source = Path(module.__file__ or "")
+    return module, sha256_text(source.read_text(encoding="utf-8")) if source.suffix == ".py" else None
 
 
 def _run_users_code(loader: Loader, module: ModuleType, name: str) -> None:

@@ -254,3 +254,35 @@ def test_a_users_own_verifier_that_was_edited(toy: Path, rollmill: Run) -> None:
     second = said(rollmill, "curate", "toy.yaml", "--direct")
     assert second["run"] == report["run_after"]
     assert second["spent"]["judged"] == second["spent"]["drawn"]
+
+
+OWN_VERIFIER = """
+from storage.records import Verdict
+
+class Own:
+    name, version = "own", "1"
+
+    def verify(self, problem, completion):
+        outcome = "correct" if completion.text.strip().endswith(problem.reference) else "OTHERWISE"
+        return Verdict(completion.id, problem.id, "own", self.version, outcome, "end")
+
+    def verify_many(self, items):
+        return (self.verify(*item) for item in items)
+
+    def close(self):
+        pass
+"""
+
+
+def test_an_edited_verifier_file_is_judged_again_and_named(toy: Path, rollmill: Run) -> None:
+    """Before, the version stayed, and with it every old verdict."""
+    Path("own.py").write_text(OWN_VERIFIER.replace("OTHERWISE", "incorrect"))
+    recipe = Path("toy.yaml").read_text().replace("method: number", "method: own.py:Own")
+    Path("own.yaml").write_text(recipe.replace("name: toy", "name: own").replace("min_kept: 10", "min_kept: 0"))
+    first = json.loads(rollmill("curate", "own.yaml", "--direct", "--json").out)
+    assert first["funnel"]["incorrect"] > 0
+    Path("own.py").write_text(OWN_VERIFIER.replace("OTHERWISE", "unparsed"))
+    named = rollmill("reverify", "--dry-run", "--json")
+    assert "+file." in named.out
+    second = json.loads(rollmill("curate", "own.yaml", "--direct", "--json").out)
+    assert (second["funnel"]["incorrect"], second["funnel"]["unparsed"] > 0) == (0, True)
