@@ -89,7 +89,7 @@ def run_of(reader: Reader, ask: Ask) -> "Run":
     """The named run, or the newest finished one whose chain has this verifier."""
     if ask.run is not None:
         return reader.runs.get(ask.run)
-    every = [run for run in reader.runs.list() if run.status == "done" and "pilot" not in run.recipe]
+    every = [run for run in reader.runs.list() if run.status == "done" and not run.is_pilot]
     names = [[name for name, _ in run.recipe.get("resolved", {}).get("verifiers", [])] for run in every]
     for run, mine in zip(every, names, strict=True):
         if ask.verifier in (*mine, CHAIN):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flows.mill import MillSpec
     from flows.session import Session
     from storage.forecasts import Forecast
+    from storage.records import Problem
 
 PILOT_PER_LEVEL = 8
 PILOT_DRAWS = 8
@@ -171,9 +172,8 @@ def _evidence(opened: "Session", spec: "MillSpec", wish: Wish) -> Evidence:
         past = _past(opened, spec)
         if past is not None:
             return past
-    levels = len({problem.level for problem in spec.problems})
-    count = min(len(spec.problems), wish.pilot or PILOT_PER_LEVEL * levels)
-    pilots: dict[str, Pilot] = run_pilots(opened, spec, count, wish.draws)
+    count, draws = pilot_size(spec.problems, getattr(spec.budget, "initial", None), wish)
+    pilots: dict[str, Pilot] = run_pilots(opened, spec, count, draws)
     return Evidence(
         "pilot",
         tuple(pilot.run for pilot in pilots.values()),
@@ -182,6 +182,22 @@ def _evidence(opened: "Session", spec: "MillSpec", wish: Wish) -> Evidence:
         {arm: pilot.tokens_in for arm, pilot in pilots.items()},
         sum(pilot.tokens for pilot in pilots.values()),
     )
+
+
+def pilot_size(problems: Sequence["Problem"], initial: int | None, wish: Wish) -> tuple[int, int]:
+    """How many problems a pilot draws, and how often each: never more completions than the run draws at the least."""
+    levels = len({problem.level for problem in problems})
+    count, draws = min(len(problems), wish.pilot or PILOT_PER_LEVEL * levels), wish.draws
+    if initial:
+        count = max(1, min(count, len(problems) * initial // draws))
+    return count, draws
+
+
+def done_run(opened: "Session") -> str | None:
+    """The run of this very recipe that is done: there is nothing left to forecast."""
+    runs = opened.workspace.runs.list()
+    mine = (run for run in runs if run.recipe_hash == opened.loaded.recipe_hash and not run.is_pilot)
+    return next((run.id for run in mine if run.status == "done"), None)
 
 
 def _past(opened: "Session", spec: "MillSpec") -> Evidence | None:

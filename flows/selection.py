@@ -117,7 +117,7 @@ def _run(opened: "Session", wanted: Wanted) -> "Run":
             )
         return named
     for run in runs:
-        if run.status == "done" and _rows_decided_by(run.recipe) == rows:
+        if run.status == "done" and not run.is_pilot and _rows_decided_by(run.recipe) == rows:
             return run
     raise SetupError(
         f"no finished run drew rollouts for {opened.loaded.recipe.name!r} with this generation and budget.",

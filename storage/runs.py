@@ -44,6 +44,11 @@ class Run:
         """The status for people: a stopped run says at which limit."""
         return f"stopped: {self.summary.get('stopped', 'limit')}" if self.status == "stopped" else self.status
 
+    @property
+    def is_pilot(self) -> bool:
+        """Whether it is a pilot of `plan`, which nobody means who names no run."""
+        return "pilot" in self.recipe
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -102,6 +107,15 @@ class Runs:
         """All runs, the latest first."""
         with self._ledger.read() as session:
             return [_run(row) for row in session.scalars(select(RunRow).order_by(RunRow.started_at.desc(), RunRow.id))]
+
+    def chosen(self, run_id: str | None) -> Run:
+        """The run of that id; without one the newest that is no pilot, of running ones first. SetupError without any."""
+        if run_id is not None:
+            return self.get(run_id)
+        known = sorted(self.list(), key=lambda run: (run.is_pilot, run.status != "running"))
+        if not known:
+            raise SetupError("there are no runs here.", next_command="rollmill curate recipes/arithmetic.yaml")
+        return known[0]
 
     def commit_plan(self, run_id: str, round_index: int, rows: Sequence[PlanRow], stops: Sequence[StopRow]) -> None:
         """Commit what a round asks for, plan and stops together; of two commits of one round the first stands."""

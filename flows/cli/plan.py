@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.curate import ProfilePath
+from flows.cli.curate import MaxTokens, ProfilePath
 from flows.cli.forecast_lines import NAMES, number
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import Sets
@@ -38,6 +38,7 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     pilot: PilotSize = None,
     pilot_draws: PilotDraws = 8,
     simulations: Simulations = 100,
+    max_tokens: MaxTokens = None,
     scores: Scores = False,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -46,7 +47,8 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
 
     It rests on past runs of the same model and sampling on other problems, or on a pilot: a few completions in a stream of
     their own, which are kept, shown by runs list, and never mixed with the run's. The run that follows scores it. With arms
-    there is a pilot on each, of the same problems.
+    there is a pilot on each, of the same problems. A pilot draws no more than the run surely would, and within
+    --max-tokens; a run that is done needs none.
 
     Example: rollmill plan recipes/arithmetic.yaml --pilot 64
     """
@@ -54,18 +56,23 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
         return _show_scores(json=json)
     if recipe is None:
         raise SetupError("plan needs a recipe.", next_command="rollmill plan recipes/arithmetic.yaml, or --scores")
-    from flows.forecasts import Wish, plan_run
+    from flows.forecasts import Wish, done_run, plan_run
     from flows.job import Job
     from flows.session import hold
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         root = workspace.root
-    job = Job(str(root), str(recipe.resolve()), tuple(sets or ()), str(profile.resolve()) if profile else None)
+    place = str(profile.resolve()) if profile else None
+    job = Job(str(root), str(recipe.resolve()), tuple(sets or ()), place, max_tokens=max_tokens)
     wish = Wish(pilot, pilot_draws, simulations)
     if dry_run:
         return _preview(job, wish, json=json)
     with hold(job) as opened:
+        done = None if pilot else done_run(opened)
+        if done is not None:
+            text = f"Run {done} of this recipe is done: curate would draw nothing. Next: rollmill runs show {done}"
+            return as_json({"done": done}) if json else line(text)
         made = plan_run(opened, wish)
     if json:
         return as_json({"id": made.id, "recipe_hash": made.recipe_hash, "source": made.source, **made.forecast})
@@ -134,16 +141,15 @@ def _show_scores(*, json: bool) -> None:
 
 
 def _preview(job: Any, wish: Any, *, json: bool) -> None:
-    from flows.forecasts import PILOT_PER_LEVEL
+    from flows.forecasts import pilot_size
     from flows.problems import preview_problems
     from flows.session import read_session
 
     with read_session(job) as opened:
         made = preview_problems(opened.workspace, opened.loaded)
-        levels = len({problem.level for problem in made.problems})
         arms = max(1, len(opened.loaded.arms))
-    count = min(len(made.problems), wish.pilot or PILOT_PER_LEVEL * levels)
-    row = {"problems": len(made.problems), "pilot_problems": count, "pilot_completions": count * wish.draws * arms}
+        count, draws = pilot_size(made.problems, opened.loaded.recipe.budget.options.get("initial"), wish)
+    row = {"problems": len(made.problems), "pilot_problems": count, "pilot_completions": count * draws * arms}
     if json:
         return as_json(row)
     always = "" if wish.pilot or arms > 1 else ", unless past runs on other problems tell enough"

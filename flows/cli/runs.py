@@ -68,7 +68,7 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        found = _find(workspace, run)
+        found = workspace.runs.chosen(run)
         row = {**_row(workspace, found), "stages": _stages(workspace, found.id), "summary": found.summary}
         plans = workspace.runs.plans(found.id)
         row["rounds"] = sum(map(bool, plans))
@@ -108,7 +108,7 @@ def watch(run: RunName = None) -> None:
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        found = _find(workspace, run)
+        found = workspace.runs.chosen(run)
         with watching() as watcher:
             while True:
                 row = _row(workspace, workspace.runs.get(found.id))
@@ -139,7 +139,7 @@ def resume(
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        found, root = _find(workspace, run), workspace.root
+        found, root = workspace.runs.chosen(run), workspace.root
     job = Job.of(found.recipe["job"])
     if "pilot" in found.recipe:
         raise SetupError(f"{found.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
@@ -165,7 +165,7 @@ def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        found = _find(workspace, run)
+        found = workspace.runs.chosen(run)
         working = len(workers_of(workspace.state).get(found.id, []))
         if not dry_run and working:
             cancel_workers(workspace.state, found.id)
@@ -179,15 +179,6 @@ def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False
         return line(f"{found.id} has ended ({found.status}): there is nothing to stop. Next: rollmill runs show {found.id}")
     asked = "Would ask" if dry_run else "Asked"
     return line(f"{asked} {working} processes of {found.id} to stop. Next: rollmill runs resume {found.id}")
-
-
-def _find(workspace: "Workspace", run: str | None) -> "Run":
-    if run is not None:
-        return workspace.runs.get(run)
-    known = workspace.runs.list()
-    if not known:
-        raise SetupError("there are no runs here.", next_command="rollmill curate recipes/arithmetic.yaml")
-    return next((item for item in known if item.status == "running"), known[0])
 
 
 def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:

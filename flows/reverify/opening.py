@@ -67,7 +67,7 @@ def opening(
     from storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:
-        run = _find(workspace, run_id)
+        run = workspace.runs.chosen(run_id)
     job = Job.of(run.recipe["job"])
     job = replace(job, workspace=str(root), sets=(*job.sets, *sets))
     with read_session(job) if looking else closing(open_session(job)) as session:
@@ -85,15 +85,6 @@ def opening(
                     raise unknown_name("verifier", verifier, [seat.new[0] for seat in seats])
                 left = tuple(change.name for change in found if change and verifier not in (None, change.name))
                 yield Opened(session, spec, run, tuple(seats), left)
-
-
-def _find(workspace: "Workspace", run_id: str | None) -> "Run":
-    if run_id is not None:
-        return workspace.runs.get(run_id)
-    known = workspace.runs.list()
-    if not known:
-        raise SetupError("there are no runs here.", next_command="rollmill curate recipes/arithmetic.yaml")
-    return known[0]
 
 
 def _check_same(session: "Session", run: "Run") -> None:

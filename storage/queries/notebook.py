@@ -74,7 +74,7 @@ class WorkspaceView:
         """Pass rates with 95% intervals by level, skill, template, source or model, over the fixed prefix; the latest run's
         where neither a run nor a dataset is named. `models`: how many models a rate pools, where none was fixed (imports).
         """
-        scope = self._scope(run or (None if dataset else self._latest_run()), dataset)
+        scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
         pooled = {"models": len(found)} if by != "model" and len(found := models_of(scope)) > 1 else {}
         rows = [
             {
@@ -97,7 +97,7 @@ class WorkspaceView:
         """What a run (the latest by default) took by group: tokens, calls, engine seconds, money in units, rows kept."""
         from storage.queries.cost import cost_frame, run_cost
 
-        return cost_frame(run_cost(self.reader, run or self._latest_run()).by(by))
+        return cost_frame(run_cost(self.reader, run or self.reader.runs.chosen(None).id).by(by))
 
     def sql(self, query: str) -> "duckdb.DuckDBPyRelation":
         """Any query over the views problems, completions, verdicts, scores, decisions, plan and stops."""
@@ -115,12 +115,6 @@ class WorkspaceView:
         if run is not None and dataset is not None:
             raise SetupError("name a run or a dataset, not both.")
         return dataset_scope(self.reader, dataset) if dataset is not None else run_scope(self.reader, str(run))
-
-    def _latest_run(self) -> str:
-        every = self.reader.runs.list()
-        if not every:
-            raise SetupError("this workspace has no run yet.", next_command="rollmill curate RECIPE")
-        return every[0].id
 
     def _keep(self, scope: Scope) -> "duckdb.DuckDBPyConnection":
         connection = scope.open("rollouts", "problems", "completions")

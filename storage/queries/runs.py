@@ -53,8 +53,8 @@ class StageProgress:
 
 
 def runs(reader: Reader) -> list[RunSummary]:
-    """All runs, the latest first."""
-    return [_summary(run) for run in reader.runs.list()]
+    """All runs, the latest first; pilots behind the others."""
+    return [_summary(run) for run in sorted(reader.runs.list(), key=lambda run: run.is_pilot)]
 
 
 def run_progress(reader: Reader, run_id: str) -> list[StageProgress]:

@@ -26,7 +26,7 @@ _MINE = "(completion_id, problem_id) IN (SELECT (completion_id, problem_id) FROM
 
 def run_of(reader: Reader, reference: str) -> str | None:
     """The run that a person names: its id, or the dataset it would publish (then the latest such run); None if neither."""
-    runs = reader.runs.list()
+    runs = sorted(reader.runs.list(), key=lambda run: run.is_pilot)
     named = [run.id for run in runs if run.id == reference]
     return next(iter([*named, *(run.id for run in runs if run.recipe.get("dataset", run.name) == reference)]), None)
 

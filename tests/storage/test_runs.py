@@ -113,3 +113,13 @@ def test_a_link_says_that_a_run_used_a_batch(workspace: Workspace, runs: Runs) -
     workspace.segments.link("toy-01234567", key)
     workspace.segments.link("toy-01234567", key)
     assert runs.batches("toy-01234567") == [key]
+
+
+def test_who_names_no_run_means_no_pilot(runs: Runs) -> None:
+    runs.open("later", name="later", recipe={"pilot": {"draws": 8}}, recipe_hash="1")
+    assert [runs.list()[0].is_pilot, runs.chosen(None).id, runs.chosen("later").id] == [True, "toy-01234567", "later"]
+    runs.open("last", name="last", recipe={}, recipe_hash="2")
+    runs.finish("last", "done", {})
+    assert runs.chosen(None).id == "toy-01234567"  # it is running
+    runs.finish("toy-01234567", "done", {})
+    assert runs.chosen(None).id == "last"

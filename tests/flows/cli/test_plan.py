@@ -92,7 +92,7 @@ def test_past_runs_on_other_problems_are_evidence_and_late_forecasts_are_not_sco
 
 def test_a_dry_run_writes_nothing(toy: Path, rollmill: Run) -> None:
     said = rollmill("plan", "toy.yaml", "--dry-run", "--json")
-    assert document(said.out) == {"problems": 12, "pilot_problems": 12, "pilot_completions": 96}
+    assert document(said.out) == {"problems": 12, "pilot_problems": 6, "pilot_completions": 48}
     with Workspace.open(toy) as ws:
         assert (ws.runs.list(), ws.forecasts.list()) == ([], [])
 
@@ -157,3 +157,16 @@ def test_limits_that_make_no_sense_are_named(toy: Path, rollmill: Run, options: 
     said = rollmill("curate", "toy.yaml", "--direct", *options)
     assert said.status == 2
     assert message in said.err
+
+
+def test_a_pilot_draws_no_more_than_the_run_and_a_done_run_needs_none(toy: Path, rollmill: Run) -> None:
+    """The toy recipe draws 4 of each of 12 problems at the least; a pilot would draw 8 of each."""
+    preview = document(rollmill("plan", "toy.yaml", "--dry-run", "--json").out)
+    assert preview["pilot_completions"] == 48
+    made = document(rollmill("plan", "toy.yaml", "--simulations", "20", "--json").out)
+    assert made["evidence"]["samples"] == 48
+    said = rollmill("plan", "toy.yaml", "--pilot", "12", "--simulations", "20", "--max-tokens", "40", "--set", "seed=5")
+    assert (said.status, "the pilot reached the token limit" in said.err) == (1, True)
+    run = document(rollmill("curate", "toy.yaml", "--direct", "--json").out)["run"]
+    said = rollmill("plan", "toy.yaml")
+    assert said.out == f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}\n"
