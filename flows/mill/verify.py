@@ -2,7 +2,8 @@
 
 Which verifiers judge a row is the policies' to say: the plain chain asks the next where one is undecided, most others ask
 all. A verdict that is undecided for want of resources (its cause says so) is retried once, alone. A verifier that raises
-has crashed: the item is `undecided` with that cause, never `incorrect`.
+has crashed: the item is `undecided` with that cause, never `incorrect`. One that raises on every row of a batch is broken,
+which is a person's to mend: the run stops.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from storage.records import Completion, Problem, Verdict
 from storage.workspace import Workspace
 
 Item = tuple[Problem, Completion]
+RAISED = "verifier_raised"
+BROKEN_ROWS = 8  # a verifier that raises on so many rows, and on each, is broken: one odd text is data, all are not
 RESOURCE_CAUSES = frozenset(("cpu_limit", "memory_limit", "time_limit", "timeout", "crash", "killed"))
 
 
@@ -84,7 +87,14 @@ def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
     except SetupError:  # a missing sandbox is a person's to mend, and no verdict on a thousand rows
         raise
     except Exception:
-        return [_one(verifier, item) for item in items]
+        one_by_one = [_one(verifier, item) for item in items]
+        if len(one_by_one) >= BROKEN_ROWS and all(verdict.rule == RAISED for verdict in one_by_one):
+            raise SetupError(
+                f"verifier {verifier.name!r} {verifier.version} raised on every one of {len(items):,} rows "
+                f"({one_by_one[0].cause}): it is broken, and no verdict of it was stored.",
+                next_command="mend it and run the same command again; what was drawn is kept",
+            ) from None
+        return one_by_one
     if len(verdicts) != len(items):
         raise RuntimeError(f"verifier {verifier.name} gave {len(verdicts)} verdicts for {len(items)} items")
     return verdicts
@@ -102,7 +112,7 @@ def _one(verifier: Verifier, item: Item) -> Verdict:
             verifier=verifier.name,
             version=verifier.version,
             outcome="undecided",
-            rule="verifier_raised",
+            rule=RAISED,
             cause=f"verifier crash: {type(error).__name__}: {error}"[:500],
         )
 

@@ -20,6 +20,7 @@ from storage.records import Completion, Request
 Ask = Callable[[Replica, Request], Awaitable[Completion]]
 Probe = Callable[[Replica], Awaitable[None]]
 PROBE_MOST = 30.0
+FIRST_PATIENCE = 10.0  # seconds after which a server that never answered, and where nothing listens, is given up
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Dispatcher:
         self._rng = random.Random()
         self._loop = asyncio.get_running_loop()
         self._dark_since: float | None = self._loop.time()
+        self._answered = False
         self.ask: Ask
         self.probe: Probe
 
@@ -58,6 +60,7 @@ class Dispatcher:
         if self._dark_since is not None:
             self._dark_since = self._dark_since if len(self._calls) > 1 else self._loop.time()
             self._loop.call_later(self._settings.patience, self._give_up)
+            self._loop.call_later(FIRST_PATIENCE, self._give_up_early)
         for replica in self._replicas:
             if replica.state == "unknown" and not replica.probing:
                 self._begin_probe(replica)
@@ -274,11 +277,12 @@ class Dispatcher:
         try:
             await self.probe(replica)
         except Failure as failure:
-            replica.why = str(failure)
+            replica.why, replica.absent = str(failure), failure.down
             if not failure.again:
                 self._end_all(self._complaints.about(replica, failure, 1))
             return
         replica.state, replica.failures, self._dark_since = "up", 0, None
+        replica.absent, self._answered = False, True
         self._pump()
 
     def _give_up(self) -> None:
@@ -286,6 +290,11 @@ class Dispatcher:
         dark, patience = self._dark_since, self._settings.patience
         if dark is not None and self._calls and self._loop.time() - dark >= patience - 0.01:
             self._end_all(self._complaints.dark(self._replicas, patience))
+
+    def _give_up_early(self) -> None:
+        """Nothing listens at any address, and nothing ever did: a wrong address or a forgotten server is said at once."""
+        if self._calls and not self._answered and all(replica.absent for replica in self._replicas):
+            self._end_all(self._complaints.dark(self._replicas, min(FIRST_PATIENCE, self._settings.patience)))
 
     def _end_all(self, error: BaseException) -> None:
         for call in list(self._calls):

@@ -24,7 +24,10 @@ FAILURES = 3  # in a row, after which a replica is taken out and probed
 
 @dataclass
 class Replica:
-    """State of one server: whether it is in use, what is under way there, what waits for it. `name`: as it may be shown."""
+    """State of one server: whether it is in use, what is under way there, what waits for it. `name`: as it may be shown.
+
+    `absent`: at the last look nothing listened there.
+    """
 
     server: Server
     key: str | None = None
@@ -36,6 +39,7 @@ class Replica:
     paused_until: float = 0.0
     probing: bool = False
     why: str = ""
+    absent: bool = False
     name: str = field(init=False)
 
     def __post_init__(self) -> None:

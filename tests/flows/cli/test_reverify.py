@@ -286,3 +286,18 @@ def test_an_edited_verifier_file_is_judged_again_and_named(toy: Path, rollmill: 
     assert "+file." in named.out
     second = json.loads(rollmill("curate", "own.yaml", "--direct", "--json").out)
     assert (second["funnel"]["incorrect"], second["funnel"]["unparsed"] > 0) == (0, True)
+
+
+def test_a_verifier_that_raises_on_every_row_stops_the_run_and_keeps_what_was_drawn(toy: Path, rollmill: Run) -> None:
+    Path("own.py").write_text(OWN_VERIFIER.replace('outcome = "correct"', 'outcome = 1 / 0 if True else "correct"'))
+    recipe = Path("toy.yaml").read_text().replace("method: number", "method: own.py:Own")
+    Path("own.yaml").write_text(recipe.replace("name: toy", "name: own").replace("min_kept: 10", "min_kept: 0"))
+    said = rollmill("curate", "own.yaml", "--direct")
+    assert said.status == 2
+    assert "verifier 'own' 1+file." in said.err
+    assert "raised on every one of 16 rows (verifier crash: ZeroDivisionError: division by zero)" in said.err
+    assert "Traceback" not in said.err
+    Path("own.py").write_text(OWN_VERIFIER.replace("OTHERWISE", "incorrect"))
+    outcome = json.loads(rollmill("curate", "own.yaml", "--direct", "--keep-going", "--json").out)
+    assert outcome["funnel"]["undecided"] == 0
+    assert outcome["spent"]["drawn"] < outcome["funnel"]["drawn"]  # the first round was drawn before

@@ -248,6 +248,20 @@ def test_where_no_server_answers_it_says_so() -> None:
         list(made.generate(requests(made)))
 
 
+def test_a_server_that_was_forgotten_is_said_long_before_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Serving() as server:
+        pass
+    monkeypatch.setattr("pipelines.generate.http.dispatch.FIRST_PATIENCE", 0.3)
+    began = time.monotonic()
+    with (
+        engine(server, patience=60.0) as made,
+        pytest.raises(SetupError, match=rf":{server.port}.*no_connection") as caught,
+    ):
+        list(made.generate(requests(made)))
+    assert time.monotonic() - began < 10.0
+    assert caught.value.next_command == "start it, then the same command again, which asks only for what is missing"
+
+
 def test_no_more_is_under_way_or_untaken_than_the_profile_says() -> None:
     with Serving() as server, engine(server, server={"concurrency": 10}) as made:
         groups = made.groups(requests(made, 50))
