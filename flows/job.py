@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,18 @@ class Job:
     def of(cls, data: Mapping[str, Any]) -> "Job":
         """The job that `data` made these parameters."""
         return cls(**{**data, "sets": tuple(data["sets"])})
+
+    @classmethod
+    def of_run(cls, data: Mapping[str, Any], root: Path) -> "Job":
+        """The job that a run was begun with, in the workspace where it is found now: a copy reads its own files."""
+        job = cls.of(data)
+
+        def here(path: str) -> str:
+            inside = Path(path).is_relative_to(job.workspace)
+            return str(root / Path(path).relative_to(job.workspace)) if inside else path
+
+        profile = None if job.profile is None else here(job.profile)
+        return replace(job, workspace=str(root), recipe=here(job.recipe), profile=profile)
 
     @property
     def command(self) -> str:

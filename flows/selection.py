@@ -99,8 +99,8 @@ def _job(wanted: Wanted) -> Job:
     from storage.workspace import Workspace
 
     with Workspace.open(wanted.root) as workspace:
-        made = Job.of(workspace.runs.get(wanted.target).recipe["job"])
-    return replace(made, workspace=str(wanted.root), sets=(*made.sets, *wanted.sets), keep_going=False)
+        made = Job.of_run(workspace.runs.get(wanted.target).recipe["job"], wanted.root)
+    return replace(made, sets=(*made.sets, *wanted.sets), keep_going=False)
 
 
 def _run(opened: "Session", wanted: Wanted) -> "Run":

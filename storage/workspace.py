@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MARKER = "rollmill.toml"
 STATE = ".rollmill"
+_NO_DATABASE = "?\\"  # DuckDB takes what follows a ? for options, and a backslash for a folder's end
 _TEMPLATE = """\
 # This folder is a Rollmill workspace. Everything below is optional.
 
@@ -42,6 +43,7 @@ class Workspace:
     def __init__(
         self, root: Path, *, ledger_url: str | None = None, segments_url: str | None = None, read_only: bool = False
     ) -> None:
+        _refuse_odd_path(root)
         settings = _settings(root / MARKER)
         self.root = root
         self.state = root / STATE
@@ -54,6 +56,7 @@ class Workspace:
     def init(cls, path: Path) -> "Workspace":
         """Make `path` a workspace; nothing is overwritten, so twice is once."""
         root = path.resolve()
+        _refuse_odd_path(root)
         with explained(root):
             (root / STATE).mkdir(parents=True, exist_ok=True)
             if not (root / MARKER).exists():
@@ -204,6 +207,16 @@ class Workspace:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _refuse_odd_path(root: Path) -> None:
+    """SetupError for a place in which no dataset could be published: better before anything is drawn than after."""
+    odd = sorted({character for character in _NO_DATABASE if character in str(root)})
+    if odd:
+        raise SetupError(
+            f"the path {str(root)!r} holds {' and '.join(map(repr, odd))}, and DuckDB can write no database there.",
+            next_command="move or rename the folder",
+        )
 
 
 def _settings(marker: Path) -> dict[str, str | None]:

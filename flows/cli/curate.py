@@ -54,7 +54,7 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
 
     What is there already is not made again: run it twice and nothing is drawn; kill it and run it again, and it goes on.
     Completions that another recipe drew are used as they are; --redraw 1 draws another set of its own beside them.
-    A limit (--max-tokens, --max-cost, `limits` in a profile) is never exceeded: drawing ends there with exit status 1, and
+    A limit (--max-tokens, --max-cost, `limits` in a profile) is not exceeded: drawing ends there with exit status 1, and
     the same command with a higher one goes on to the same dataset.
 
     Example: rollmill curate recipes/arithmetic.yaml --set budget.options.cap=32

@@ -140,7 +140,7 @@ def resume(
 
     with Workspace.open() as workspace:
         found, root = workspace.runs.chosen(run), workspace.root
-    job = Job.of(found.recipe["job"])
+    job = Job.of_run(found.recipe["job"], root)
     if "pilot" in found.recipe:
         raise SetupError(f"{found.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
     tokens, money = max_tokens if max_tokens is not None else job.max_tokens, max_cost or job.max_cost

@@ -68,8 +68,8 @@ def opening(
 
     with Workspace.open(root) as workspace:
         run = workspace.runs.chosen(run_id)
-    job = Job.of(run.recipe["job"])
-    job = replace(job, workspace=str(root), sets=(*job.sets, *sets))
+    job = Job.of_run(run.recipe["job"], root)
+    job = replace(job, sets=(*job.sets, *sets))
     with read_session(job) if looking else closing(open_session(job)) as session:
         _check_same(session, run)
         session.problems = preview_problems(session.workspace, session.loaded)

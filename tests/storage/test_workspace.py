@@ -11,7 +11,9 @@ import pytest
 from storage.errors import SetupError
 from storage.records import Problem
 from storage.segments.keys import SegmentKey
+from storage.versions.database import write_database
 from storage.workspace import Workspace
+from tests.storage.versions.conftest import build
 
 KEY = SegmentKey("problems", "toy", "1", "b")
 
@@ -161,3 +163,23 @@ def _permit(root: Path, folder: int, file: int) -> None:
 
 def _env() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+@pytest.mark.parametrize("name", ["a?b", "a\\b"])
+def test_a_place_in_which_nothing_could_be_published_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SetupError, match="DuckDB can write no database there"):
+        Workspace.init(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "rollmill.toml").write_text("")
+    with pytest.raises(SetupError, match="move or rename the folder"):
+        Workspace.open(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a*b", "a[b]c", "a#b", "a%20b", "a b", "a'b", 'a"b', "a\nb", "é中", "a;b", "a$b"])
+def test_other_odd_names_do(tmp_path: Path, name: str) -> None:
+    with Workspace.init(tmp_path / name) as workspace:
+        key = SegmentKey("problems", "toy", "1", "b0")
+        workspace.segments.commit(key, [Problem("What is 2 + 2?", "4")])
+        assert workspace.segments.read("problems").num_rows == 1
+        write_database(tmp_path / name / "x.duckdb", build(), {"name": "x"})
