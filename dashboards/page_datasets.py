@@ -41,8 +41,7 @@ def show() -> None:
 
 def _body(card: str) -> str:
     """A card without its front matter, which is for machines."""
-    parts = card.split("---\n", 2)
-    return parts[2] if card.startswith("---\n") and len(parts) == 3 else card
+    return card.partition("\n---\n")[2] if card.startswith("---\n") else card
 
 
 def _isolated(page: str) -> str:

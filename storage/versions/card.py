@@ -49,7 +49,7 @@ def _front_matter(manifest: Mapping[str, Any]) -> str:
     kept = manifest["counts"]["kept"]
     licences = sorted(manifest["counts"]["licences"])
     value = {
-        "license": licences[0].lower() if len(licences) == 1 else "other",
+        "license": " ".join(licences[0].lower().split()) if len(licences) == 1 else "other",
         "pretty_name": manifest["name"],
         "size_categories": [next((name for limit, name in _SIZES if kept < limit), "n>1M")],
         "tags": ["rollouts", "verified"],
@@ -124,7 +124,9 @@ def _table(header: tuple[str, ...], rows: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    """A value as one cell. Names of models, sources and licences are a user's data: no link, image or tag comes of them."""
+    text = " ".join(str(value).splitlines()).replace("|", "\\|")
+    return text.replace("](", "]\\(").replace("<", "&lt;")
 
 
 _READING = """```python

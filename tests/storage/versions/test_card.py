@@ -7,6 +7,7 @@ import yaml
 from storage.versions.card import card, flatten
 from storage.versions.manifest import full_manifest, twelve_digits
 from storage.versions.snapshot import Snapshot
+from tests.storage.versions.conftest import build
 
 Build = Callable[..., Snapshot]
 
@@ -55,3 +56,12 @@ def test_numbers_have_twelve_digits_and_undefined_stays_undefined() -> None:
         "c": None,
         "d": True,
     }
+
+
+def test_names_of_a_users_data_are_inert_in_the_card() -> None:
+    hostile = "![pixel](http://127.0.0.1:9/pixel.png) <img src=x> a|b\nc"
+    manifest = full_manifest(build(), None)
+    manifest["counts"] |= {"models": {hostile: 2}, "licences": {hostile: 1, "b": 1}, "sources": {hostile: 2}}
+    text = card(manifest)
+    assert text.count("![pixel]\\(http://127.0.0.1:9/pixel.png) &lt;img src=x> a\\|b c") == 3
+    assert "](http" not in text
