@@ -292,8 +292,12 @@ class Dispatcher:
             self._end_all(self._complaints.dark(self._replicas, patience))
 
     def _give_up_early(self) -> None:
-        """Nothing listens at any address, and nothing ever did: a wrong address or a forgotten server is said at once."""
-        if self._calls and not self._answered and all(replica.absent for replica in self._replicas):
+        """Nothing listens at any address, and nothing ever did: a wrong address or a forgotten server is said at once.
+
+        Not of servers that were started for us: one that died may be starting again.
+        """
+        ours = self._settings.local is not None
+        if self._calls and not ours and not self._answered and all(replica.absent for replica in self._replicas):
             self._end_all(self._complaints.dark(self._replicas, min(FIRST_PATIENCE, self._settings.patience)))
 
     def _end_all(self, error: BaseException) -> None:
