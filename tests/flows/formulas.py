@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pipelines.verify.mathematics import MathVerifier
+from pipelines.verify.mathematics import Limits, MathVerifier
 from storage.records import Completion, Request
 from tests.flows.toys import ToyEngine
 
@@ -15,4 +15,4 @@ class Formulas(ToyEngine):
 
 class Judged(MathVerifier):
     def __init__(self) -> None:
-        super().__init__(workers=2, job="tests.flows.killing:decide")
+        super().__init__(workers=2, limits=Limits(kill_pauses=(0.01,)), job="tests.flows.killing:decide")

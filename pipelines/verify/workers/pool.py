@@ -2,7 +2,9 @@
 
 Waiting for a free worker is never counted: limits are CPU seconds of one question, enforced inside the worker by the
 kernel. A worker that dies is replaced; its question is asked once more, of a fresh worker and with no other question
-running, and only if that fails too is the failure reported. One that died while it had no question costs nothing.
+running, and only if that fails too is the failure reported. One that died while it had no question costs nothing, and one
+that somebody else killed says nothing of its question: another is asked, after longer and longer pauses.
+A question that ended in a limit is not asked again, and copies of one that is under way wait for its reply (`once`).
 Workers are fresh interpreters (nothing is forked) and end when their input closes, so none outlives its parent, however
 that ends.
 """
@@ -21,23 +23,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.verify.workers.once import shared
 from pipelines.verify.workers.worker import read_message, write_message
 
 _ROOT = Path(__file__).resolve().parents[3]
 _WATCH_SECONDS = 5.0
+_ITS_OWN = frozenset(
+    (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGPROF, signal.SIGXCPU)
+)
+"""Signals that a process gets for what it does itself; any other was sent by somebody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one question: CPU seconds and bytes of address space; of a worker: seconds without any CPU progress."""
+    """Of one question: CPU seconds and bytes of address space; of a worker: seconds without any CPU progress.
+
+    `kill_pauses`: seconds to wait after each worker that somebody killed under one question, before the next is asked.
+    """
 
     cpu_seconds: float = 5.0
     memory_bytes: int = 1 << 30
     stall_seconds: float = 60.0
+    kill_pauses: tuple[float, ...] = (0.05, 0.2, 0.8, 2.0)
 
 
 class WorkerDied(Exception):  # noqa: N818 - internal: always caught by the pool
     """The worker ended before it answered; the message is the cause."""
+
+
+class WorkerKilled(WorkerDied):
+    """Somebody else ended it (a person, the system when memory is short): its question may have had no part in that."""
 
 
 class Worker:
@@ -71,10 +86,10 @@ class Worker:
             write_message(self.process.stdin.write, question)
             self._wait_for_reply()
             reply = read_message(self.process.stdout.read)
-        except (BrokenPipeError, ConnectionError):
+        except (BrokenPipeError, ConnectionError, ValueError):  # the last: closed under our hands
             reply = None
         if reply is None:
-            raise WorkerDied(self._cause_of_death())
+            raise self._death()
         return reply
 
     def kill(self) -> None:
@@ -108,17 +123,17 @@ class Worker:
             return 0
         return int(fields[11]) + int(fields[12])
 
-    def _cause_of_death(self) -> str:
+    def _death(self) -> WorkerDied:
         try:
             status = self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return "crash: closed its output"
+            return WorkerDied("crash: closed its output")
         if status == -signal.SIGPROF:
-            return "cpu_limit"
+            return WorkerDied("cpu_limit")
         if status < 0:
-            return f"crash: signal {-status}"
-        return f"crash: exit status {status}"
+            return (WorkerDied if -status in _ITS_OWN else WorkerKilled)(f"crash: signal {-status}")
+        return WorkerDied(f"crash: exit status {status}")
 
 
 class WorkerPool:
@@ -135,36 +150,55 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
         self._alive: set[Worker] = set()
-        self._closed = False
+        self._closed = threading.Event()
+        self._once = shared(self.job, self.limits, self.path)
         self._finalizer = weakref.finalize(self, _kill_all, self._alive)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """The reply to a question, `{"failed": cause}` when two workers failed on it. Thread-safe; blocks."""
         if os.getpid() != self._pid:
             self._start()  # a forked child: the parent's workers are not ours
+        return self._once.reply(question, self._asked_twice)
+
+    def _asked_twice(self, question: dict[str, Any]) -> dict[str, Any]:
         with self._slots:
-            reply = self._ask_once(question)
+            reply = self._asked(question)
         if "failed" not in reply:
             return reply
         with self._alone:
             for _ in range(self.workers):
                 self._slots.acquire()
             try:
-                return self._ask_once(question, fresh=True)
+                return self._asked(question, fresh=True)
             finally:
                 self._slots.release(self.workers)
 
     def close(self) -> None:
         """Kill all workers; questions in flight fail. Safe to call twice."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             self._idle.clear()
         _kill_all(self._alive)
 
-    def _ask_once(self, question: dict[str, Any], *, fresh: bool = False) -> dict[str, Any]:
+    def _asked(self, question: dict[str, Any], *, fresh: bool = False) -> dict[str, Any]:
+        """One asking: of another worker as long as somebody kills them, until there are no more pauses."""
+        for pause in self.limits.kill_pauses:
+            try:
+                return self._asked_of_one(question, fresh=fresh)
+            except WorkerKilled:
+                self._closed.wait(pause)
+        try:
+            return self._asked_of_one(question, fresh=fresh)
+        except WorkerKilled as death:
+            return {"failed": str(death), "killed": True}
+
+    def _asked_of_one(self, question: dict[str, Any], *, fresh: bool) -> dict[str, Any]:
         worker = self._borrow(fresh=fresh)
         try:
             reply = worker.ask(question)
+        except WorkerKilled:
+            self._drop(worker)
+            raise
         except WorkerDied as death:
             self._drop(worker)
             return {"failed": str(death)}
@@ -181,7 +215,7 @@ class WorkerPool:
     def _borrow(self, *, fresh: bool) -> Worker:
         """An idle worker that lives, else a new one. `fresh`: a new one, in the place of an idle one where need be."""
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 raise RuntimeError("this verifier is closed")
             while self._idle and not (fresh and len(self._alive) < self.workers):
                 worker = self._idle.pop()

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -63,3 +64,30 @@ def die_once(question: Question) -> Question:
         return {"outcome": "correct", "rule": "second", "pid": os.getpid()}
     marker.touch()
     os._exit(4)
+
+
+def burn_and_tell(question: Question) -> Question:
+    _tell(question)
+    return burn(question)
+
+
+def nap_and_tell(question: Question) -> Question:
+    _tell(question)
+    time.sleep(question.get("seconds", 0))
+    return {"echo": "slept"}
+
+
+def nap_long(question: Question) -> Question:
+    time.sleep(0.3)
+    return {"echo": question["text"]}
+
+
+def kill_itself(question: Question) -> Question:
+    _tell(question)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def _tell(question: Question) -> None:
+    with Path(question["log"]).open("a") as log:
+        log.write("asked\n")

@@ -1,10 +1,12 @@
 """The worker pool: limits, crashes, retries, threads, and that no process is left behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -127,6 +129,88 @@ def test_the_size_of_the_parent_retires_no_worker() -> None:
     workers.close()
     del ballast
     assert len(pids) == 1
+
+
+def test_a_question_that_met_a_limit_is_asked_once_whoever_asks_again(tmp_path: Path) -> None:
+    """Copies side by side and one after the other, in two pools of one run; another limit is another matter."""
+    asked = {"log": str(tmp_path / "asked")}
+    with ThreadPoolExecutor(4) as threads:
+        one, other = pool("burn_and_tell", workers=2), pool("burn_and_tell")
+        replies = list(threads.map(lambda which: which.ask(asked), [one, other, one, other]))
+    replies += [one.ask(asked), other.ask(asked)]
+    assert [reply["failed"] for reply in replies] == ["cpu_limit"] * 6
+    assert Path(asked["log"]).read_text() == "asked\n" * 2  # the second time alone
+    one.close()
+    other.close()
+    del one, other
+    later = pool("burn_and_tell")
+    assert later.ask(asked)["failed"] == "cpu_limit"
+    assert Path(asked["log"]).read_text() == "asked\n" * 4
+    later.close()
+
+
+def test_what_no_limit_ended_is_asked_again(tmp_path: Path) -> None:
+    workers = pool("nap_and_tell")
+    asked = {"log": str(tmp_path / "asked")}
+    assert [workers.ask(asked)["echo"] for _ in range(3)] == ["slept"] * 3
+    assert Path(asked["log"]).read_text() == "asked\n" * 3
+    workers.close()
+
+
+def test_copies_side_by_side_wait_for_one_reply(tmp_path: Path) -> None:
+    workers = pool("nap_and_tell", workers=4)
+    asked = {"log": str(tmp_path / "asked"), "seconds": 0.3}
+    with ThreadPoolExecutor(4) as threads:
+        assert [reply["echo"] for reply in threads.map(workers.ask, [asked] * 4)] == ["slept"] * 4
+    assert Path(asked["log"]).read_text().count("asked") < 4
+    workers.close()
+
+
+def test_a_copy_does_not_fail_with_the_pool_that_was_closed_under_its_question(tmp_path: Path) -> None:
+    closing, staying = pool("nap_and_tell"), pool("nap_and_tell")
+    asked = {"log": str(tmp_path / "asked"), "seconds": 0.5}
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(closing.ask, asked)
+        while not Path(asked["log"]).exists():
+            time.sleep(0.01)
+        second = threads.submit(staying.ask, asked)
+        closing.close()
+        assert second.result()["echo"] == "slept"
+        with pytest.raises(RuntimeError, match="closed"):
+            first.result()
+    staying.close()
+
+
+def shoot(pids: Callable[[], list[int]], seconds: float) -> int:
+    """Kill one of these processes every tenth of a second; how many were killed."""
+    until, shots = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        for pid in pids()[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                shots += 1
+        time.sleep(0.1)
+    return shots
+
+
+def test_killed_workers_cost_no_question_its_reply() -> None:
+    """A worker is killed every tenth of a second, faster than a question takes, for as long as it would be asked twice."""
+    workers = pool("nap_long", workers=2, limits=Limits(cpu_seconds=5, kill_pauses=(0.05, 0.1, 0.2, 0.4, 0.8)))
+    with ThreadPoolExecutor(5) as threads:
+        shooting = threads.submit(shoot, lambda: [worker.process.pid for worker in list(workers._alive)], 1.2)
+        replies = list(threads.map(lambda i: workers.ask({"text": str(i)}), range(4)))
+        assert shooting.result() >= 4
+    assert [reply.get("echo") for reply in replies] == ["0", "1", "2", "3"]
+    workers.close()
+
+
+def test_a_question_under_which_every_worker_is_killed_ends_and_is_then_not_asked_again(tmp_path: Path) -> None:
+    workers = pool("kill_itself", limits=Limits(cpu_seconds=5, kill_pauses=(0.0,)))
+    asked = {"log": str(tmp_path / "asked")}
+    for times in (4, 8, 8):  # twice in each of two rounds, of two workers each time
+        assert workers.ask(asked)["failed"] == "crash: signal 9"
+        assert Path(asked["log"]).read_text() == "asked\n" * times
+    workers.close()
 
 
 def test_what_a_job_prints_never_reaches_the_replies() -> None:
