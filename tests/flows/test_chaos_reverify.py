@@ -63,7 +63,8 @@ def judged_again(log: Path) -> list[str]:
 
 def stored(folder: Path) -> int:
     with Workspace.open(folder) as workspace:
-        return workspace.segments.read("verdicts", producer="slow", version="slow-2", columns=("completion_id",)).num_rows
+        rows = workspace.segments.read("verdicts", producer="slow", columns=("version",)).to_pylist()
+        return sum(row["version"].startswith("slow-2+file.") for row in rows)
 
 
 def report(folder: Path, log: Path, *arguments: str) -> dict[str, Any]:
