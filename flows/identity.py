@@ -63,9 +63,12 @@ def open_run(opened: "Session", spec: "MillSpec") -> str:
     name = next((run.id for run in generations if run.recipe["resolved"] == parts), None)
     if name is None:
         last = generations[-1] if generations else None
-        if last is not None and last.status != "done" and runs.rounds(last.id) and not opened.job.keep_going:
-            raise _changed(opened, last.id, last.recipe["resolved"], parts)
         name = _name(run_name(opened), len(generations) + 1)
+        if last is not None and last.status != "done" and runs.rounds(last.id) and not opened.job.keep_going:
+            changed = [key for key in parts if last.recipe["resolved"].get(key) != parts[key]]
+            if changed != ["imported"]:  # other rollouts were imported since: nothing is paid twice, verdicts are kept
+                raise _changed(opened, last.id, last.recipe["resolved"], parts)
+            opened.messages.append(f"its imports changed since run {last.id} ({last.status}): this is run {name}")
     _open(opened, spec, name, parts)
     return name
 

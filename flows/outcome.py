@@ -18,16 +18,25 @@ if TYPE_CHECKING:
 
 def outcome_of(opened: "Session", published: "Published") -> dict[str, Any]:
     """Everything the summary shows, as JSON values."""
-    version, manifest = published.version, opened.snapshot.manifest
+    version = published.version
     return {
-        "run": opened.run,
-        "recipe": opened.loaded.recipe.name,
+        **counts_of(opened),
         "dataset": version.name,
         "version": version.number,
         "parent": version.parent,
         "created": published.created,
         "content_hash": version.content_hash,
         "path": str(version.path),
+        "messages": [*opened.messages, *(_with_reports(text, opened.loaded) for text in published.messages)],
+    }
+
+
+def counts_of(opened: "Session") -> dict[str, Any]:
+    """What is there before a version is: funnel, rates, arms and spend of a run whose decisions are made."""
+    manifest = opened.snapshot.manifest
+    return {
+        "run": opened.run,
+        "recipe": opened.loaded.recipe.name,
         "funnel": manifest["funnel"],
         "metrics": manifest["metrics"],
         "arms": manifest.get("arms", []),
@@ -35,7 +44,7 @@ def outcome_of(opened: "Session", published: "Published") -> dict[str, Any]:
         "reused": opened.decided.funnel.reused,
         "currency": opened.profile.prices.currency if opened.profile.prices is not None else None,
         "imports": None if opened.taken is None else opened.taken.rows(),
-        "messages": [*opened.messages, *(_with_reports(text, opened.loaded) for text in published.messages)],
+        "messages": list(opened.messages),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.attempts import attempts, with_attempt
 from flows.commands import working_on
-from flows.gating import after_gate, check_gate
+from flows.gating import GateFailed, check_gate, gate_failed
 from flows.job import Job
 from flows.limits import LimitReached, limit_reached
 from flows.outcome import outcome_of, write_reports
@@ -68,9 +68,7 @@ def gate(job: Job) -> Result:
         detail = with_attempt(opened, passed=result.passed)
         opened.report(Stage("gate", passed, len(result.checks), seconds=time.monotonic() - started, detail=detail))
         if not result.passed:
-            lines = "\n".join(f"  {line}" for line in result.lines())
-            after = after_gate(opened, result)
-            raise FoundWanting(f"the gate did not pass; nothing is published.\n{lines}", next_command=after)
+            raise gate_failed(opened, result)
         return {"checks": len(result.checks)}
 
 
@@ -166,6 +164,8 @@ def _status(error: BaseException) -> str:
 def _said(error: BaseException) -> Result:
     if isinstance(error, LimitReached):
         return {"stopped": error.reason, "said": error.message, "next": error.next_command}
+    if isinstance(error, GateFailed):
+        return {**error.counts, "error": error.message, "next": error.next_command}
     if isinstance(error, FoundWanting) and error.next_command is not None:
         return {"error": error.message, "next": error.next_command}
     return {"error": str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"}

@@ -81,8 +81,14 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
 
 def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
     """Run a job with its progress shown, directly or under Prefect, and give its outcome; Ctrl-C says how to go on."""
+    from flows.cli.summary import before_a_version
+    from flows.gating import GateFailed
+
     try:
         return _in_process(job) if direct else _under_prefect(job)
+    except GateFailed as failed:
+        note(before_a_version(failed.counts))
+        raise
     except (KeyboardInterrupt, RuntimeError) as error:
         if not interrupted(error):
             raise

@@ -63,6 +63,7 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
 
     Example: rollmill runs show arithmetic-3f9a0c1d
     """
+    from flows.cli.summary import before_a_version
     from flows.mill.funnel import origins_of
     from pipelines.stats.rule_error import given_up
     from storage.workspace import Workspace
@@ -94,6 +95,8 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
         line("\n" + "\n".join(forecast_lines(row["forecast"])))
     if "said" in found.summary and found.status == "stopped":
         line(f"\n{found.summary['said']}")
+    if "error" in found.summary and "funnel" in found.summary:
+        line(f"\n{before_a_version(found.summary)}")
     if "error" in found.summary:
         line(f"\n{found.summary['error']}")
     return line(f"\nNext: {_next(row)}")

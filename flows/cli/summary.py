@@ -18,7 +18,7 @@ def summary(outcome: Mapping[str, Any], root: Path) -> str:
     """The whole page; paths are relative to the workspace where they lie in it."""
     parts = [
         _title(outcome),
-        _funnel(outcome["funnel"], outcome["spent"], outcome.get("imports"), outcome.get("reused", 0)),
+        _funnel(outcome),
         level_table(outcome["metrics"]),
         _arms(outcome.get("arms", [])),
         forecast_lines(outcome["forecast"]) if outcome.get("forecast") else [],
@@ -39,8 +39,15 @@ def _title(outcome: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _funnel(funnel: Mapping[str, Any], spent: Mapping[str, Any], imports: Sequence[Any] | None, reused: int) -> list[str]:
-    drawn = funnel["drawn"]
+def before_a_version(counts: Mapping[str, Any]) -> str:
+    """What a run came to whose gate did not pass: its funnel and its rates."""
+    parts = [_funnel(counts), level_table(counts["metrics"]), [f"  {text}" for text in counts["messages"]]]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _funnel(outcome: Mapping[str, Any]) -> list[str]:
+    funnel, spent, imports = outcome["funnel"], outcome["spent"], outcome.get("imports")
+    drawn, reused = funnel["drawn"], outcome.get("reused", 0)
     others = f", {reused:,} of them drawn by other runs" if reused and imports is None else ""
     made = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
     lines = [

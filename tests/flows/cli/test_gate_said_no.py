@@ -1,6 +1,7 @@
 """A gate that says no: what to type next, and the rows that stand in the way opened without a published version."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,24 @@ class Unsure(NumberVerifier):
         if completion.sample_index % 3:
             return found
         return replace(found, outcome="undecided", cause="the tool is not here", rule="no-tool")
+"""
+
+IMPORTED = """\
+recipe_schema: 1
+name: mine
+problems:
+  imported: mine
+generate:
+  engine: imported
+verify:
+  - method: number
+budget:
+  method: fixed
+select:
+  method: quota
+  options: {per_problem: 4}
+gate:
+  min_kept: 7
 """
 
 
@@ -78,3 +97,41 @@ def test_a_mended_recipe_publishes_and_draws_nothing(held_back: Path, rollmill: 
     assert json.loads(said.out)["spent"]["drawn"] == 0
     row = json.loads(rollmill("runs", "list", "--json").out)[0]
     assert (row["status"], row["next"]) == ("done", None)
+
+
+def test_funnel_rates_and_report_are_there_before_a_version(held_back: Path, rollmill: Run) -> None:
+    for page in ((held_back / "said").read_text(), rollmill("runs", "show").out):
+        assert "  problems            12   of 12 made; none dropped\n" in page
+        assert re.search(r"\n    undecided +\d+ +\d+\.\d%\n  kept ", page)
+        assert re.search(r"\n    all      \d\.\d{3}  \[", page)
+    path = re.search(r"every check with its rows: (\S+\.html)", (held_back / "said").read_text())
+    assert path is not None
+    report = (held_back / path[1]).read_text()
+    row = (held_back / "said").read_text().split(", then")[-2].split()[-1]
+    assert "not published" in report
+    assert f"<code>{row}" in report
+
+
+def test_where_no_row_is_named_one_that_was_dropped_can_be_opened(toy: Path, rollmill: Run) -> None:
+    said = rollmill("curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1000")
+    assert said.status == 1
+    run, row = said.err.strip().splitlines()[-1].split(", then")[0].split()[-2:]
+    assert "decision dropped: incorrect" in rollmill("dataset", "why", run, row).out
+
+
+def test_rollouts_imported_after_a_failed_gate_are_taken_by_the_same_command(toy: Path, rollmill: Run) -> None:
+    rows = [{"question": f"What is {n} + {n}?", "answer": str(2 * n), "response": f"{2 * n}"} for n in range(8)]
+    lines = [json.dumps(row) for row in rows]
+    (toy / "a.jsonl").write_text("\n".join(lines[:5]))
+    (toy / "b.jsonl").write_text("\n".join(lines))
+    (toy / "mine.yaml").write_text(IMPORTED)
+    assert rollmill("import", "problems", "b.jsonl", "--name", "mine").status == 0
+    assert rollmill("import", "rollouts", "a.jsonl", "--name", "a", "--problems", "mine").status == 0
+    assert rollmill("curate", "mine.yaml", "--direct").status == 1
+    assert rollmill("import", "rollouts", "b.jsonl", "--name", "b", "--problems", "mine").status == 0
+    said = rollmill("curate", "mine.yaml", "--direct", "--json")
+    assert said.status == 0, said.err
+    outcome = json.loads(said.out)
+    first, second = [row["run"] for row in reversed(json.loads(rollmill("runs", "list", "--json").out))]
+    assert (outcome["run"], outcome["funnel"]["kept"]) == (second, 8)
+    assert f"its imports changed since run {first} (failed): this is run {second}" in outcome["messages"]
