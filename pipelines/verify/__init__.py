@@ -3,10 +3,13 @@
 From a notebook, without Prefect and without torch:
 
     from pipelines.verify import verify
-    verify([("What is 1/4 + 1/4?", "1/2", "The answer is 0.5.")])[0].outcome    # 'correct'
+    verify([{"prompt": "What is 1/4 + 1/4?", "reference": "1/2", "answer": "The answer is 0.5."}])[0].outcome    # 'correct'
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any, overload
 
 from pipelines.protocols import Verifier
 from pipelines.verify.choice import ChoiceVerifier
@@ -15,6 +18,7 @@ from pipelines.verify.composite import AllOf, AnyOf
 from pipelines.verify.constraints import ConstraintsVerifier
 from pipelines.verify.counterexample import CounterexampleVerifier
 from pipelines.verify.exact import ExactVerifier
+from pipelines.verify.frames import frame_of
 from pipelines.verify.json_schema import JsonSchemaVerifier
 from pipelines.verify.judge import JudgeVerifier
 from pipelines.verify.mathematics import MathVerifier
@@ -22,10 +26,14 @@ from pipelines.verify.number import NumberVerifier
 from pipelines.verify.optimization import OptimizationVerifier
 from pipelines.verify.regex import RegexVerifier
 from pipelines.verify.roundtrip import RoundtripVerifier
+from pipelines.verify.rows import Names, pairs_of
 from pipelines.verify.state_prefix import StatePrefixVerifier
-from storage.errors import unknown_name
-from storage.ids import digest128
-from storage.records import Completion, Problem, Prompt, Verdict
+from storage.errors import SetupError, unknown_name
+from storage.records import Verdict
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
 
 VERIFIERS: Mapping[str, Callable[..., Verifier]] = {
     "all_of": AllOf,
@@ -46,21 +54,81 @@ VERIFIERS: Mapping[str, Callable[..., Verifier]] = {
 }
 
 
-def verify(rows: Iterable[tuple[Prompt, str, str]], verifier: str = "math") -> list[Verdict]:
-    """Verdicts on (prompt, reference, answer) rows, in their order; the answer is a completion's whole text."""
+@overload
+def verify(
+    rows: "pd.DataFrame",
+    verifier: str | Verifier = ...,
+    *,
+    prompt: str | None = ...,
+    reference: str | None = ...,
+    answer: str | None = ...,
+) -> "pd.DataFrame": ...
+
+
+@overload
+def verify(
+    rows: "duckdb.DuckDBPyRelation",
+    verifier: str | Verifier = ...,
+    *,
+    prompt: str | None = ...,
+    reference: str | None = ...,
+    answer: str | None = ...,
+) -> "duckdb.DuckDBPyRelation": ...
+
+
+@overload
+def verify(
+    rows: Iterable[Any],
+    verifier: str | Verifier = ...,
+    *,
+    prompt: str | None = ...,
+    reference: str | None = ...,
+    answer: str | None = ...,
+) -> list[Verdict]: ...
+
+
+def verify(
+    rows: Any,
+    verifier: str | Verifier = "math",
+    *,
+    prompt: str | None = None,
+    reference: str | None = None,
+    answer: str | None = None,
+) -> Any:
+    """Verdicts on rows, in their order; a frame for a frame (pandas, Arrow, DuckDB), with the verdicts as columns.
+
+    A row is a dict, a dataclass or what else names its values, or a tuple (prompt, reference, answer); `prompt`,
+    `reference` and `answer` say what these are called where they have other names than usual (`rows.NAMES`). An answer is a
+    completion's whole text. A reference may be a number, or a list of alternatives, of which one that is met suffices.
+    `tests` and what else a row holds go to the verifier too. One that is given ready made, with its options, stays open.
+    """
+    frame = frame_of(rows)
+    asked = list(pairs_of(rows if frame is None else frame.rows(), Names(prompt, reference, answer)))
+    with _opened(verifier) as chosen:
+        found = iter(list(chosen.verify_many(pair for alternatives in asked for pair in alternatives)))
+        verdicts = [min(islice(found, len(alternatives)), key=_preferred) for alternatives in asked]
+    return verdicts if frame is None else frame.judged(verdicts)
+
+
+@contextmanager
+def _opened(verifier: str | Verifier) -> Iterator[Verifier]:
+    """The verifier: one that is given, or a new one of a name, which is closed at the end."""
+    if not isinstance(verifier, str):
+        if isinstance(verifier, type) or not hasattr(verifier, "verify_many"):
+            raise SetupError(
+                f"{verifier!r} is no verifier.", choices=("a name", "an instance"), next_command="verify(rows, 'math')"
+            )
+        yield verifier
+        return
     if verifier not in VERIFIERS:
         raise unknown_name("verifier", verifier, VERIFIERS)
-    chosen = VERIFIERS[verifier]()
-    try:
-        return list(chosen.verify_many(_pair(*row) for row in rows))
-    finally:
-        chosen.close()
+    with closing(VERIFIERS[verifier]()) as made:
+        yield made
 
 
-def _pair(prompt: Prompt, reference: str, answer: str) -> tuple[Problem, Completion]:
-    problem = Problem(prompt, reference)
-    identity = digest128(["notebook", problem.id, answer])
-    return problem, Completion(identity, problem.prompt_id, "notebook", "", "", "evaluate", 0, None, answer, "imported")
+def _preferred(verdict: Verdict) -> int:
+    """Of the verdicts by alternative references: a match, then doubt, which might have been one."""
+    return ("correct", "undecided", "incorrect", "unparsed").index(verdict.outcome)
 
 
 __all__ = ["VERIFIERS", "verify"]
