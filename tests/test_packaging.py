@@ -54,3 +54,27 @@ def test_every_module_says_what_it_is() -> None:
             if not first.startswith(('"""', 'r"""', "#!")):
                 silent.append(str(path.relative_to(ROOT)))
     assert silent == []
+
+
+@pytest.mark.services
+def test_the_wheels_command_says_how_to_install(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "wheel", ROOT, "--no-deps", "--no-build-isolation", "-w", tmp_path], check=True)
+    [wheel] = tmp_path.glob("rollmill-*.whl")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    bare = tmp_path / "bare" / "bin" / "python"
+    subprocess.run([*pip, "--python", bare, "install", "--no-deps", "--no-index", wheel], check=True)
+    for command in ([bare.with_name("rollmill"), "--help"], [bare, "-P", "-m", "rollmill", "curate"]):
+        said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert (said.returncode, said.stdout) == (2, "")
+        assert said.stderr == (
+            "rollmill: the wheel holds no program; Rollmill runs from its checkout. "
+            "Next: clone its repository, run `make run` there, then .venv/bin/rollmill\n"
+        )
+    packages = (bare.parents[1] / "lib").glob("python*/site-packages/*")
+    assert {path.name for path in packages if not path.name.startswith("rollmill-")} == {"rollmill.py", "__pycache__"}
+
+
+def test_the_command_is_the_checkouts_command_line() -> None:
+    said = subprocess.run([sys.executable, ROOT / "rollmill.py", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("rollmill 0.1.0")

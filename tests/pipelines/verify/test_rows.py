@@ -1,4 +1,4 @@
-"""`verify` on what people have in a notebook: dicts, dataclasses, tuples, frames; every type of reference with a meaning."""
+"""`verify` on what people have in a notebook: dicts, dataclasses, tuples, frames; references of every sensible type."""
 
 import math
 import re
