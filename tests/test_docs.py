@@ -1,0 +1,191 @@
+"""Every command that a page of docs/ shows is run, in order, in a workspace with the files that the page names.
+
+RUN and the ids that the pages give as examples stand for those of the workspace; `curate` runs without Prefect.
+"""
+
+import csv
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from flows import cli
+from pipelines.synthesize import SYNTHESIZERS
+from tests.pipelines.generate.http.serving import Serving, Trick, body, reply_to
+from tests.pipelines.generate.vllm.toys import TOY
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
+SMALL = """\
+recipe_schema: 1
+name: arithmetic
+seed: 7
+problems: {synthesize: templates, count: 16, options: {levels: [1, 2, 7, 8], split: train}}
+generate: {engine: embedded, model: models/rollmill-tiny, max_tokens: 60}
+verify: [{method: number}, {method: math}]
+budget: {method: sequential, options: {initial: 4, target: 2, cap: 8}}
+accept: {method: all_of}
+select: {method: all_correct}
+gate: {min_kept: 1, max_undecided: 1.0}
+"""
+DRAWN_BY_VLLM = """\
+recipe_schema: 1
+name: drawn
+problems: {synthesize: templates, count: 4}
+budget: {method: fixed, options: {initial: 1}}
+gate: {min_kept: 0, max_undecided: 1.0}
+"""
+PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
+pytestmark = pytest.mark.timeout(300)
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """(language, body) of every fenced block of a page."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    """The commands of a page's shell blocks without their comments; `make` is tried by the tiers themselves."""
+    lines = [
+        re.sub(r"\s+#.*$", "", line) for language, body in blocks(page) if language == "sh" for line in body.splitlines()
+    ]
+    return [line for line in lines if not line.startswith("make ")]
+
+
+def run(command: str, folder: Path, **places: str) -> str:
+    """Run a command with the workspace's own ids in their places, and give what it printed."""
+    for shown, real in places.items():
+        command = re.sub(shown.replace("_", "-"), real, command)
+    words = shlex.split(command)[1:]
+    words += ["--direct"] if words[0] == "curate" else []
+    out, err = StringIO(), StringIO()
+    with chdir(folder), redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", StringIO("q\n"))
+        status = cli.run(words)
+    assert status == 0, f"{command}\n{out.getvalue()[-2000:]}\n{err.getvalue()[-2000:]}"
+    return out.getvalue()
+
+
+def initialised(folder: Path, *, recipe: str = "", name: str = "arithmetic") -> Path:
+    """A new workspace with one recipe under recipes/, as the pages name it."""
+    run(f"rollmill init {folder} --bare", folder.parent)
+    for made in ("recipes", "profiles"):
+        (folder / made).mkdir(exist_ok=True)
+    (folder / "recipes" / f"{name}.yaml").write_text(recipe)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def milled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A workspace where recipes/arithmetic.yaml, a small one, has been run once, and that run's id."""
+    folder = initialised(tmp_path_factory.mktemp("docs") / "ws", recipe=SMALL)
+    run("rollmill curate recipes/arithmetic.yaml", folder)
+    [listed] = json.loads(run("rollmill runs list --json", folder))
+    return folder, listed["run"]
+
+
+def test_every_block_with_commands_is_marked_as_shell() -> None:
+    for page in PAGES:
+        for language, block in blocks(page):
+            said = re.search(r"^(\$ )?(rollmill|make) ", block, flags=re.MULTILINE)
+            assert language == "sh" or not said, (page, block)
+    shown = {page for page in PAGES if commands(page)}
+    assert shown == {"audit.md", "budgets.md", "certify.md", "cost.md", "engines.md", "imports.md", "policies.md"}
+
+
+def test_commands_named_in_the_text_exist() -> None:
+    program = get_command(cli.build())
+    for page, text in PAGES.items():
+        for words in (shlex.split(named) for named in re.findall(r"`rollmill ([^`]+)`", text)):
+            command = program
+            while words and hasattr(command, "commands"):
+                assert words[0] in command.commands, (page, words)
+                command = command.commands[words.pop(0)]
+            options = {name for parameter in command.params for name in parameter.opts}
+            assert {word for word in words if word.startswith("-")} <= options, (page, words)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("page", ["cost.md", "policies.md", "budgets.md"])
+def test_pages_about_a_run(page: str, milled: tuple[Path, str]) -> None:
+    folder, known = milled
+    for command in commands(page):
+        run(command, folder, RUN=known, arithmetic_3f9a0c1d=known)
+
+
+@pytest.mark.services
+def test_the_page_about_audits(milled: tuple[Path, str]) -> None:
+    (folder, known), audit = milled, ""
+    for command in commands("audit.md"):
+        said = run(command, folder, RUN=known, natural_3f9a0c1d20=audit)
+        audit = audit or re.findall(r"natural-[0-9a-f]{10}", said)[0]
+
+
+@pytest.mark.services
+def test_the_page_about_imports(tmp_path: Path) -> None:
+    folder = initialised(tmp_path / "ws", recipe=(ROOT / "recipes/imported.yaml").read_text(), name="imported")
+    rows = [
+        {
+            "doc": {"question": f"What is {n} + 5?"},
+            "metadata": {"ground_truth": str(n + 5)},
+            "responses": [{"text": f"#### {n + 5}"}, {"text": "#### 1"}],
+        }
+        for n in range(4)
+    ]
+    (folder / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with (folder / "test.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("question", "answer"), ("What is 9 + 9?", "18")])
+    said = [run(command, folder) for command in commands("imports.md")]
+    assert "completions          8 would be new" in said[0]
+    assert json.loads(run("rollmill import show mine --json", folder))["models"] == {"NAME": 8}
+    assert "4 kept" in said[5]
+    assert run("rollmill import list", folder) == said[3]
+
+
+@pytest.mark.sandbox
+def test_the_page_about_certifying(tmp_path: Path) -> None:
+    folder = initialised(tmp_path / "ws")
+    (folder / "my_verifier.py").write_text("from pipelines.verify import MathVerifier as MyVerifier\n")
+    for command in commands("certify.md"):
+        run(command, folder)
+
+
+@pytest.fixture
+def knowing() -> Iterator[Serving]:
+    """A server of the page's model that knows the answers to the page's problems."""
+    problems = SYNTHESIZERS["templates"]().synthesize(400, 0)
+    answers = {str(problem.prompt): problem.reference for problem in problems}
+
+    def script(number: int, asked: dict[str, object]) -> Trick | None:
+        reply = reply_to(asked)
+        prompt = asked["messages"][-1]["content"]  # type: ignore[index]
+        reply["choices"][0]["message"]["content"] = f"By way {number}. The answer is {answers.get(prompt, 'unknown')}."
+        return body(reply)
+
+    with Serving(script, models=[MODEL]) as server:
+        yield server
+
+
+@pytest.mark.services
+def test_the_page_about_engines(tmp_path: Path, knowing: Serving) -> None:
+    folder = initialised(tmp_path / "ws")
+    shown = [block for language, block in blocks("engines.md") if language == "yaml"]
+    named = {block.splitlines()[0].removeprefix("# "): block for block in reversed(shown)}
+    (folder / "recipes/mine.yaml").write_text(named["recipes/mine.yaml"])
+    (folder / "profiles/server.yaml").write_text(
+        named["profiles/server.yaml"].replace("http://127.0.0.1:8000/v1", knowing.url)
+    )
+    *with_server, with_vllm = commands("engines.md")
+    for command in with_server:
+        run(command, folder)
+    [fragment] = [block for block in shown if "engine: vllm" in block]
+    fragment = fragment.replace("self_certainty: true", "self_certainty: false")  # the toy vLLM has no sampler
+    (folder / "recipes/mine.yaml").write_text(DRAWN_BY_VLLM + fragment)
+    (folder / "profiles/vllm.yaml").write_text(f"vllm: {{python: {sys.executable}, env: {{PYTHONPATH: {TOY}}}}}\n")
+    run(with_vllm, folder)
