@@ -14,6 +14,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from flows import cli
 from pipelines.synthesize import SYNTHESIZERS
