@@ -1,6 +1,7 @@
 """The Prefect flow: the stages as tasks, a round of drawing and judging as one task each; a retry is a resume.
 
-Parameters are data. Import this module only after the managed server has set Prefect's environment.
+Parameters are data. Prefect records what the stages do and decides nothing: a run ends as the ledger says. Import this
+module only after the managed server has set Prefect's environment.
 """
 
 from collections.abc import Callable
@@ -8,14 +9,19 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task, flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.events.clients import PrefectEventsClient
+from prefect.events.worker import EventsWorker
 
 from flows import stages
 from flows.job import Job
-from flows.session import hold
+from flows.prefect.managed import ManagedServer
+from flows.session import Session, hold
 from flows.supervision import end_with_supervisor
 from storage.errors import RollmillError
 
 RETRIES = 2
+RECONNECTIONS = 2  # of a command's own stream of events: more of them sleep a second each, event by event
+LOST = "The Prefect server was lost; its pages do not show all of this run. The ledger does: rollmill runs show"
 
 
 def _is_ours_to_retry(_task: Any, _run: Any, state: Any) -> bool:
@@ -99,3 +105,23 @@ def curate(  # noqa: PLR0913 (a job's fields, all plain data)
     job = Job(workspace, recipe, tuple(sets or ()), profile, keep_going, max_tokens, max_cost)
     with hold(job):
         return stages.drive(job, TASKS)
+
+
+def run(opened: Session, server: ManagedServer) -> dict[str, Any]:
+    """The flow of a held session in this process; it ends as its stages did, whatever becomes of Prefect's server.
+
+    Where Prefect fails before they begin they are driven without it.
+    """
+    EventsWorker.set_client_override(PrefectEventsClient, reconnection_attempts=RECONNECTIONS)
+    try:
+        server.wait()
+        outcome: dict[str, Any] = curate(**opened.job.data())
+    except BaseException as error:
+        if isinstance(opened.ended, BaseException):
+            raise opened.ended from None
+        if not isinstance(error, Exception):
+            raise
+        outcome = stages.drive(opened.job, stages.Stages()) if opened.ended is None else opened.ended
+        lost = f"Without Prefect, because {error}" if isinstance(error, RollmillError) else LOST
+        return {**outcome, "messages": [*outcome["messages"], lost]}
+    return outcome

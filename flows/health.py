@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -66,6 +67,7 @@ def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | No
         yield from _answering("segments", "all", _segments(workspace, deep=deep))
     yield from _versions(workspace, deep=deep)
     yield from _services(workspace)
+    yield from _prefect_database(workspace)
     yield from _servers(profile) if profile is not None else ()
     yield from _served(workspace, profile) if profile is not None else ()
     yield from _vllm(profile) if profile is not None and "vllm" in profile.model_fields_set else ()
@@ -166,6 +168,22 @@ def _services(workspace: "Workspace") -> Iterator[Finding]:
     well = healthy(standing.port)
     detail = f"Prefect at http://127.0.0.1:{standing.port} (pid {standing.process.pid})"
     yield Finding("services", "up", well, detail if well else f"{detail} does not answer; rollmill down && rollmill up")
+
+
+def _prefect_database(workspace: "Workspace") -> Iterator[Finding]:
+    """Whether SQLite finds Prefect's own database sound; there is none before the first run."""
+    import sqlite3
+
+    path = workspace.state / "prefect" / "prefect.db"
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            said = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        said = str(error)
+    way_out = f"it holds no run and no dataset; mv {path.parent} {path.parent}.damaged"
+    yield Finding("services", path.name, said == "ok", "sound" if said == "ok" else f"{said}; {way_out}")
 
 
 def _servers(profile: "Profile") -> Iterator[Finding]:

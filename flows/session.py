@@ -48,6 +48,7 @@ class Session:
     spent: Spent = field(default_factory=Spent)
     messages: list[str] = field(default_factory=list)
     gate_result: "GateResult | None" = None
+    ended: dict[str, Any] | BaseException | None = None  # the outcome of the stages or what ended them, as in the ledger
 
     @cached_property
     def problems(self) -> MadeProblems:

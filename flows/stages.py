@@ -119,8 +119,10 @@ def drive(job: Job, stages: Stages) -> Result:
             outcome = {**_mended(opened, stages, working), "seconds": round(time.monotonic() - began, 1)}
         except BaseException as error:
             _end(opened, _status(error), _said(error))
+            opened.ended = error
             raise
         _end(opened, "done", outcome)
+        opened.ended = outcome
         return outcome
 
 

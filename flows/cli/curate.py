@@ -1,6 +1,5 @@
 """`rollmill curate`: a recipe to a dataset version, resumable at any moment. Knows how to run and show a job only."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -116,15 +115,12 @@ def _under_prefect(job: "Job") -> dict[str, Any]:
     from storage.workspace import STATE
 
     load_recipe(Path(job.recipe), sets=job.sets)
-    with ManagedServer(Path(job.workspace) / STATE).start() as server:
-        os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"  # what fails is raised here; its log line would say it twice
-        with watching() as watcher, hold(job, Progress(watcher)) as opened:
-            from flows.curate import curate as flow
+    server = ManagedServer(Path(job.workspace) / STATE)
+    with server.start(), watching() as watcher, hold(job, Progress(watcher)) as opened:
+        from flows.curate import run
 
-            opened.prepare()
-            server.wait()
-            outcome: dict[str, Any] = flow(**job.data())
-            return outcome
+        opened.prepare()
+        return run(opened, server)
 
 
 def _previewed(row: dict[str, Any]) -> str:

@@ -15,6 +15,16 @@ QUIET = {
     "PREFECT_CLI_PROMPT": "false",
 }
 
+# For a command whose stages run in its own process. The server is on the loopback and ours: one that does not answer is
+# dead or stuck, and what it would have written down is in the ledger. What fails is raised; logs would say it twice.
+ONE_SHOT = {
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_CLIENT_MAX_RETRIES": "0",
+    "PREFECT_API_REQUEST_TIMEOUT": "10",
+}
+
 
 def environment(home: Path, port: int, **extra: str) -> dict[str, str]:
     """The variables that point Prefect at our home and our server on `port` of the loopback."""

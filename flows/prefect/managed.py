@@ -6,6 +6,7 @@ A listening socket is made first and handed to the child, so no port is raced fo
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,10 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from flows.prefect.environment import apply, child_environment, environment
+from flows.prefect.environment import ONE_SHOT, apply, child_environment, environment
 from flows.prefect.process import Process, process, spawn
 from storage.errors import RollmillError, SetupError
 
+_ERROR = re.compile(r"(?m)^[\w.]*(?:Error|Exception): .*$")  # the last line of a traceback
 PATIENCE = 300.0  # seconds a new server may take: eight of work to migrate a fresh home, many times that on a busy machine
 
 
@@ -76,13 +78,14 @@ class ManagedServer:
         self._child: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
         self._private: Path | None = None
+        self._logged = 0  # bytes of the log that were there before this server
 
     def start(self, *, services: bool = False) -> "ManagedServer":
         """Find the standing server or start a child; call from the main thread, whose death the child follows."""
         standing = None if services else find_standing(self.state)
         if standing is not None and healthy(standing.port):
             self.port = standing.port
-            apply(environment(standing.home, self.port, PREFECT_LOGGING_TO_API_ENABLED="false"))
+            apply(environment(standing.home, self.port, **ONE_SHOT))
             return self
         self._start_child(self._home(wait=services), services)
         return self
@@ -98,14 +101,27 @@ class ManagedServer:
         return Path(os.environ["PREFECT_HOME"])
 
     def wait(self) -> None:
-        """Return when the server answers; RollmillError with the log's place when its process ended instead."""
+        """Return when the server answers; SetupError with what it said and a way out when its process ended instead."""
         deadline = time.monotonic() + PATIENCE
         while not healthy(self.port, timeout=min(30.0, PATIENCE)):
             if self._child is not None and self._child.poll() is not None:
-                raise RollmillError(f"the Prefect server ended with status {self._child.returncode}; see {self._log}.")
+                raise self._ended(self._child.returncode)
+            if self.reused:
+                raise RollmillError(f"the standing Prefect server at port {self.port} does not answer any more.")
             if time.monotonic() > deadline:
                 raise RollmillError(f"the Prefect server did not answer within {PATIENCE:.0f} s; see {self._log}.")
             time.sleep(0.1)
+
+    def _ended(self, status: int) -> SetupError:
+        with self._log.open("rb") as log:
+            log.seek(self._logged)
+            errors = _ERROR.findall(log.read().decode(errors="replace"))
+        if not errors:
+            return SetupError(f"the Prefect server ended with status {status}.", next_command=f"see {self._log}")
+        return SetupError(
+            f"the Prefect server ended with status {status}: {errors[-1]}. Its home holds no run and no dataset of yours.",
+            next_command=f"mv {self.home} {self.home}.damaged, and a new one is made",
+        )
 
     def close(self) -> None:
         """End the child, if it is ours; a standing server stays."""
@@ -137,10 +153,10 @@ class ManagedServer:
         """The workspace's Prefect home; while another command's server is using that, wait or take a throw-away one."""
         home = self.state / "prefect"
         try:
-            self.state.mkdir(parents=True, exist_ok=True)
+            home.mkdir(parents=True, exist_ok=True)
             lock = (self.state / "prefect.lock").open("w")
         except OSError as error:
-            raise SetupError(f"cannot write in {self.state}: {error.strerror}.") from None
+            raise SetupError(f"cannot write in {error.filename}: {error.strerror}.") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -165,9 +181,10 @@ class ManagedServer:
         listener.listen(128)
         self.port = listener.getsockname()[1]
         settings = environment(home, self.port)
+        self._logged = self._log.stat().st_size if self._log.exists() else 0
         flags = ["--services"] if services else []
         command = [sys.executable, "-P", "-m", "flows.prefect.server", "--fd", str(listener.fileno())]
         command += ["--parent", str(os.getpid()), *flags]
         self._child = spawn(command, child_environment(settings), self._log, keep=[listener.fileno()])
         listener.close()
-        apply({**settings, "PREFECT_LOGGING_TO_API_ENABLED": "false"})
+        apply(settings if services else {**settings, **ONE_SHOT})
