@@ -5,7 +5,8 @@
 
 The bare engine answers the same requests in the same batches and throws its answers away. The mill plans, draws, commits,
 judges with verifier `number`, commits, decides and commits. A second mill run over the finished workspace shows what a
-resume costs that has nothing to do.
+resume costs that has nothing to do. `leases` is what one lease per batch costs, `leases_with_claims` the same with
+claims on the completions, which make two recipes at once draw none twice; in the mill they are let go of within a commit.
 """
 
 import argparse
@@ -107,6 +108,7 @@ def measure(ws: Workspace, spec: MillSpec) -> dict[str, Any]:
     bare, tokens = _timed(lambda: _bare(spec, rows))
     milling, _ = _timed(lambda: run_all(ws, spec))
     deciding, _ = _timed(lambda: decide(ws, spec))
+    leasing, claiming = (_timed(lambda: _lease(ws, rows, claim=claim))[0] for claim in (False, True))  # noqa: B023
     resuming, _ = _timed(lambda: (run_all(ws, spec), decide(ws, spec)))
     whole = planning + milling + deciding
     return {
@@ -115,6 +117,9 @@ def measure(ws: Workspace, spec: MillSpec) -> dict[str, Any]:
         "plan": planning.row(),
         "bare_engine": bare.row(),
         "draw_and_judge": milling.row(),
+        "leases": leasing.row(),
+        "leases_with_claims": claiming.row(),
+        "claims_share_of_cpu": round((claiming.cpu - leasing.cpu) / milling.cpu, 4),
         "decide": deciding.row(),
         "resume_with_nothing_to_do": resuming.row(),
         "rows_per_second_end_to_end": round(len(rows) / whole.seconds, 1),
@@ -131,6 +136,17 @@ def _bare(spec: MillSpec, rows: Sequence[Any]) -> int:
         for completion in engine.generate([request_of(spec, row) for row in batch.rows]):
             tokens += completion.tokens_out or 0
     return tokens
+
+
+def _lease(ws: Workspace, rows: Sequence[Any], *, claim: bool) -> None:
+    """The lease of each batch, with or without a claim on its completions."""
+    for batch in batches_of(rows):
+        ids = batch.completion_ids if claim else ()
+        with ws.ledger.leases.acquire(f"claim/{batch.id}", claim=ids) as lease:
+            assert len(lease.claimed) == len(ids)
+            if claim:
+                with ws.ledger.write(durable=False) as session:
+                    ws.ledger.leases.unclaim(session, lease)
 
 
 def _problems(engine: str, count: int) -> list[Problem]:

@@ -46,10 +46,13 @@ def cost_row(found: "RunCost", groups: "list[Group]", currency: str | None) -> d
     """Everything as JSON values."""
     from storage.queries.cost import sums_row
 
-    again = {"completions": found.again.completions, "tokens": found.again.tokens, "units": found.again.units}
+    again, twice = (
+        {"completions": sums.completions, "tokens": sums.tokens, "units": sums.units} for sums in (found.again, found.twice)
+    )
     whole = {key: value for key, value in found.whole.row().items() if key != "group"}
     head = {"run": found.run, "currency": currency, "recorded": found.recorded}
-    return {**head, **whole, "again": again, "paid": sums_row(found.paid), "groups": [group.row() for group in groups]}
+    sums = {"again": again, "paid_twice": twice, "paid": sums_row(found.paid)}
+    return {**head, **whole, **sums, "groups": [group.row() for group in groups]}
 
 
 def cost_text(found: "RunCost", currency: str | None) -> str:
@@ -66,6 +69,9 @@ def cost_text(found: "RunCost", currency: str | None) -> str:
     if found.again.completions:
         rows.append(_row("paid in all", found.paid, None, currency))
     lines = [f"{found.run}", columns(HEAD, rows)]
+    if found.twice.completions:
+        again = f"{found.twice.completions:,} completions ({found.twice.tokens:,} tokens)"
+        lines.append(f"{again} were paid twice: another command had stored them first, and its texts are used.")
     if whole.failed:
         lines.append(f"{whole.failed:,} calls failed; what a server bills for them is not known and in no total.")
     if whole.represented.uncounted:

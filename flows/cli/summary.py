@@ -58,6 +58,8 @@ def _funnel(outcome: Mapping[str, Any]) -> list[str]:
         f"  kept         {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}",
         f"  dropped      {drawn - funnel['kept']:>9,}   {counted(funnel['dropped'])}",
     ]
+    if spent.get("redundant"):
+        lines.append(f"  paid twice   {spent['redundant']:>9,}   another command had stored them first; theirs are used")
     lines += [f"  taken        {text}" for text in taken_lines(imports or ())]
     stops = counted(funnel["stops"])
     solved = f"  solved       {funnel['problems_solved']:>9,}   of {funnel['problems']:,} problems"

@@ -1,6 +1,6 @@
 """The batches of a round and what each still lacks. Knows ids and the store; draws and judges nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,6 +45,20 @@ class Lack:
     def nothing(self) -> bool:
         """Whether the batch is done."""
         return not self.missing and not self.unjudged
+
+    def parted(self, without: Collection[str]) -> tuple["Lack", "Lack"]:
+        """What is left of it without these of the missing completions, and what is to be done once they are there."""
+        later = frozenset(without).intersection(self.missing)
+        if not later:
+            return self, Lack()
+        return self._only(lambda cid: cid not in later), self._only(lambda cid: cid in later)
+
+    def _only(self, mine: Callable[[str], bool]) -> "Lack":
+        return Lack(
+            tuple(filter(mine, self.missing)),
+            tuple(row for row in self.unjudged if mine(row.completion_id)),
+            {pair: said for pair, said in self.known.items() if mine(pair[0])},
+        )
 
 
 @dataclass(frozen=True, slots=True)

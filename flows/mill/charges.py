@@ -91,12 +91,30 @@ def _bound(spec: MillSpec, batch: Batch, uncounted: set[str]) -> Amount:
     return sum((bounds.of(request_of(spec, row), batch.arm) for row in rows.values()), Amount())
 
 
-def paying(ws: Workspace, run: str, charges: Sequence[Charge | None]) -> Callable[[Session, Sequence[Commit]], None]:
-    """What adds these payments to the transaction of their commits; None: a commit that nothing was paid for."""
+Drawing = tuple[OpenBatch, Sequence[Completion]]
+
+
+def paying(
+    ws: Workspace, spec: MillSpec, drawings: Sequence[Drawing | None]
+) -> Callable[[Session, Sequence[Commit]], None]:
+    """What adds the payments for these to the transaction of their commits; None: a commit that nothing was paid for.
+
+    Completions that another command had stored by then are a payment of their own, as they are paid for twice. In the same
+    transaction each batch lets go of its claims.
+    """
+    charges = [None if one is None else charge_of(spec, *one) for one in drawings]
 
     def pay(session: Session, commits: Sequence[Commit]) -> None:
-        for charge, commit in zip(charges, commits, strict=True):
-            if charge is not None:
-                ws.spending.pay(session, run, charge, redundant=commit.redundant)
+        for drawing, charge, commit in zip(drawings, charges, commits, strict=True):
+            if drawing is None or charge is None:
+                continue
+            ws.ledger.leases.unclaim(session, drawing[0].lease)
+            if not commit.repeated:
+                ws.spending.pay(session, spec.run, charge, redundant=commit.redundant)
+                continue
+            for twice in (False, True):
+                part = [one for one in drawing[1] if (one.id in commit.repeated) is twice]
+                if part:
+                    ws.spending.pay(session, spec.run, charge_of(spec, drawing[0], part), redundant=twice)
 
     return pay

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from flows.mill.batches import OpenBatch
-from flows.mill.charges import charge_of, paying, priced
+from flows.mill.charges import Drawing, paying, priced
 from flows.mill.draw import Drawer, completions_key
 from flows.mill.gather import Pair, completions_by_id, pair_of
 from flows.mill.keeper import Keeper
@@ -20,9 +20,9 @@ from flows.mill.spec import Event, EventKind, MillSpec
 from pipelines.verify.acceptance import accepted
 from storage.ids import digest128
 from storage.records import Completion, Outcome, Verdict
-from storage.segments.keys import SegmentKey
+from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Record
-from storage.spending import Charge, sums_of
+from storage.spending import sums_of
 from storage.workspace import Workspace
 
 Segment = tuple[SegmentKey, Sequence[Record]]
@@ -31,7 +31,7 @@ PROGRESS_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Counts:
-    """What one call of run_round did itself. `redundant`: drawn here and found committed by another command."""
+    """What one call of run_round did itself. `redundant`: drawn here too, and committed by another command before."""
 
     drawn: int = 0
     redundant: int = 0
@@ -48,6 +48,7 @@ class Scope:
     round: int
     before: int
     planned: int
+    to_draw: int
     drawn_before: int
     judged_before: int
 
@@ -77,6 +78,8 @@ class Committer:
             over = over or any(isinstance(item, DrawingOver) for item in self._at_hand)
             self._commit(self._at_hand)
             self._at_hand = []
+        if not self._drawer.purse.empty:  # what other commands drew and judged meanwhile is done as well
+            self._drawn, self._judged = self._scope.drawn_before + self._scope.to_draw, self._scope.planned
         self.report()
 
     def rescue(self) -> None:
@@ -105,20 +108,16 @@ class Committer:
         """Commit everything that is at hand in one transaction, then send each batch on its way."""
         work = [(item, self._segments(item)) for item in items if isinstance(item, Drawn | Judged)]
         segments = [segment for _, parts in work for segment in parts]
-        also = paying(self._ws, self._spec.run, [self._charge(item, part) for item, parts in work for part in parts])
+        also = paying(self._ws, self._spec, [_drawing(item, part) for item, parts in work for part in parts])
         commits = iter(self._ws.segments.commit_many(segments, run=self._spec.run, also=also) if segments else [])
         for item, parts in work:
             made = [next(commits) for _ in parts]
-            redundant = any(commit.redundant for commit in made)
             if isinstance(item, Drawn):
-                self._after_drawn(item, _completions(parts[0]), redundant=redundant)
+                self._after_drawn(item, _completions(parts[0]), made[0])
             else:
-                self._after_judged(item, redundant=redundant)
+                self._after_judged(item, redundant=any(commit.redundant or commit.repeated for commit in made))
         if work:
             self._progress()
-
-    def _charge(self, item: Drawn | Judged, part: Segment) -> Charge | None:
-        return charge_of(self._spec, item.open, _completions(part)) if isinstance(item, Drawn) else None
 
     def _segments(self, item: Drawn | Judged) -> list[Segment]:
         if isinstance(item, Judged):
@@ -127,7 +126,7 @@ class Committer:
         records = priced(self._spec.prices, found)
         return [(completions_key(self._spec, item.open.batch.arm, [record.id for record in records]), records)]
 
-    def _after_drawn(self, item: Drawn, records: Sequence[Completion], *, redundant: bool) -> None:
+    def _after_drawn(self, item: Drawn, records: Sequence[Completion], commit: Commit) -> None:
         opened = item.open
         missing = opened.lack.missing
         self._drawer.in_flight.difference_update(missing)
@@ -135,16 +134,17 @@ class Committer:
         self._drawer.purse.committed(opened)
         if item.whole and self._spec.engine(opened.batch.arm).spooled:
             self._ws.spool(opened.batch.id).discard()
-        if redundant:  # another command was first, and its texts are the ones that exist
-            opened.completions = completions_by_id(self._ws, missing)
-        self._count_drawn(records, redundant=redundant)
+        theirs = {record.id for record in records if commit.redundant or record.id in commit.repeated}
+        if theirs:  # another command was first, and its texts are the ones that exist
+            opened.completions |= completions_by_id(self._ws, theirs)
+        self._count_drawn(records, len(theirs))
         if item.whole:
             self._line.uncommitted.release()
             self._line.to_judge.put(opened)
 
-    def _count_drawn(self, records: Sequence[Completion], *, redundant: bool) -> None:
-        self.counts.drawn += 0 if redundant else len(records)
-        self.counts.redundant += len(records) if redundant else 0
+    def _count_drawn(self, records: Sequence[Completion], redundant: int) -> None:
+        self.counts.drawn += len(records) - redundant
+        self.counts.redundant += redundant
         self.counts.tokens += sum(record.tokens_out or 0 for record in records)
         self.counts.units += sums_of(records).units
         self._drawn += len(records)
@@ -209,6 +209,10 @@ class Committer:
                 seconds=self._clock.seconds + (before.seconds if before else 0.0),
                 detail={"round": scope.round, "made": made[stage] + (before.detail.get("made", 0) if before else 0)},
             )
+
+
+def _drawing(item: Drawn | Judged, part: Segment) -> Drawing | None:
+    return (item.open, _completions(part)) if isinstance(item, Drawn) else None
 
 
 def _completions(segment: Segment) -> Sequence[Completion]:

@@ -1,9 +1,10 @@
-"""The generator threads: lease a batch, draw what it lacks, hand it on. Know engines and the spool; commit nothing.
+"""The generator threads: lease a batch, claim and draw what it lacks, hand it on. Know engines and spools; commit nothing.
 
 There is one, or several lanes for a spooled engine, whose servers would else be idle at the end of each batch. A batch that
-another command holds is left for later and looked at again until it is done or its lease ends. Replies of a spooled engine
-are durable before the batch is; those of an in-process engine live in memory until then, and no more than `uncommitted`
-batches of them. A failure half-way hands on what was drawn before it is raised.
+another command holds is left for later and looked at again until it is done or its lease ends; so is the part of a batch
+that another command draws within a batch of its own (of a recipe that shares completions with this one). Replies of a
+spooled engine are durable before the batch is; those of an in-process engine live in memory until then, and no more than
+`uncommitted` batches of them. A failure half-way hands on what was drawn before it is raised.
 """
 
 import threading
@@ -27,11 +28,13 @@ from flows.mill.texts import Texts
 from pipelines.protocols import Generator
 from storage.errors import SetupError
 from storage.ids import digest128
+from storage.ledger.leases import Lease
 from storage.records import Attempt, Completion, PlanRow, Request
 from storage.segments.keys import SegmentKey
 from storage.spool import Spool
 from storage.workspace import Workspace
 
+Waiting = deque[tuple[Batch, Look]]
 Groups = Callable[[Sequence[Request], Callable[[Sequence[Attempt]], None]], Iterator[Sequence[Completion]]]
 
 
@@ -49,16 +52,18 @@ class Arrived:
 
 
 class Drawer:
-    """Draws the batches of one round. `arrived`: counts by batch id, until the committer takes them away."""
+    """Draws the batches of one round. `arrived`: counts by batch id, until the committer takes them away.
 
-    def __init__(self, ws: Workspace, spec: MillSpec, line: Line, keeper: Keeper) -> None:
-        self._ws, self._spec, self._line, self._keeper = ws, spec, line, keeper
+    `foreign`: what the store said of other commands' segments before it was asked what the batches lack.
+    """
+
+    def __init__(self, ws: Workspace, spec: MillSpec, line: Line, keeper: Keeper, foreign: int) -> None:
+        self._ws, self._spec, self._line, self._keeper, self._foreign = ws, spec, line, keeper, foreign
         self.purse = Purse(ws, spec, line)
         self._texts = Texts(ws, ())
         self.in_flight: set[str] = set()
         self.arrived: dict[str, Arrived] = {}
         self._shared: frozenset[str] = frozenset()
-        self._asked: set[str] = set()
         self._opening = threading.Lock()
         self._in_process = threading.Lock()
 
@@ -67,7 +72,7 @@ class Drawer:
         self.purse.open((batch, look.lack(batch)) for batch, look in todo if look.draws)
         self._texts = Texts(self._ws, ((batch, look.lack(batch)) for batch, look in todo if look.judges_stored))
         self._shared = repeated(pa.chunked_array([c for b, _ in todo for c in b.rows.column("completion_id").chunks]))
-        waiting: deque[tuple[Batch, Look | None]] = deque(todo)
+        waiting = deque(todo)
         others = [self._line.thread(f"draw-{n}", lambda: self._lane(waiting)) for n in range(1, self._lanes(todo))]
         try:
             self._lane(waiting)
@@ -103,7 +108,7 @@ class Drawer:
         most = max((self._line.limits.lanes if engine.spooled else calls_of(engine) for engine in engines), default=1)
         return min(most, len(todo))
 
-    def _lane(self, waiting: deque[tuple[Batch, Look | None]]) -> None:
+    def _lane(self, waiting: Waiting) -> None:
         """One batch after another until none is left."""
         while True:
             with self._opening:
@@ -116,14 +121,15 @@ class Drawer:
                 self._line.check()  # what an engine raises because it was interrupted is no failure
                 raise
 
-    def _next(self, waiting: deque[tuple[Batch, Look | None]]) -> OpenBatch | None:
+    def _next(self, waiting: Waiting) -> OpenBatch | None:
         """The next leased batch of which something is to be drawn; batches that lack less go on their way at once."""
         refused = 0
         while waiting and not self.purse.empty:
             batch, look = waiting.popleft()
-            opened = self._open(batch, look)
+            opened, later = self._open(batch, look)
+            if later is not None:
+                waiting.append((batch, later))
             if opened is None:
-                waiting.append((batch, None))  # whoever holds it may change what it lacks: look again
                 refused += 1
                 if refused >= len(waiting):
                     self._spec.tell(Event("waiting", batch.round, 0, len(waiting), 0, 0.0))
@@ -135,18 +141,52 @@ class Drawer:
                 return opened
         return None
 
-    def _open(self, batch: Batch, look: Look | None) -> OpenBatch | None:
-        """Lease a batch; None where another command holds it."""
-        line = self._line
+    def _open(self, batch: Batch, look: Look) -> tuple[OpenBatch | None, Look | None]:
+        """Lease a batch and claim what it lacks; what of it another command has under way is left for later."""
+        line, lack = self._line, look.lack(batch)
         line.permit(line.unjudged)
-        lease = self._ws.ledger.leases.acquire(f"batch/{batch.id}", line.limits.lease_seconds)
+        while self.in_flight.intersection(batch.completion_ids):
+            line.pause(0.01)  # two problems with one prompt share completions: wait until those are committed
+        lease = self._ws.ledger.leases.acquire(f"batch/{batch.id}", line.limits.lease_seconds, lack.missing)
         if lease is None:
             line.unjudged.release()
-            return None
+            return None, look
         self._keeper.hold(lease)
-        lack = self._current(batch, look)
-        line.opened += 1
-        return OpenBatch(batch, lease, lack, self._texts.of(batch, lack))
+        opened, later = self._claimed(batch, look, lack, lease)
+        if opened is None:
+            self._keeper.release(lease)
+            line.unjudged.release()
+        else:
+            line.opened += 1
+        return opened, later
+
+    def _claimed(self, batch: Batch, look: Look, lack: Lack, lease: Lease) -> tuple[OpenBatch | None, Look | None]:
+        """The batch with what it lacks and no other command draws now, and what others do.
+
+        An older look stands unless something of it was stored since. That is asked after the claim: what is neither stored
+        then nor claimed by others, nobody else begins to draw. Replies that a killed command left are at hand.
+        """
+        if not lack.missing or self._spec.generator is None:
+            lack = next(survey(self._ws, self._spec, [batch]))
+            return OpenBatch(batch, lease, lack, self._texts.of(batch, lack)), None
+        left = self._ws.spool(batch.id).read() if self._spec.engine(batch.arm).spooled else []
+        held = set(lack.missing) - lease.claimed - {record.id for record in left}
+        if held == set(lack.missing):
+            return None, look
+        if look.known or self._stored_since(lack):
+            lack = next(survey(self._ws, self._spec, [batch]))
+        lack, later = lack.parted(held)
+        found = self._texts.of(batch, lack) | {record.id: record for record in left if record.id in lack.missing}
+        return (
+            None if lack.nothing and not later.nothing else OpenBatch(batch, lease, lack, found),
+            None if later.nothing else Look.of(batch, later),
+        )
+
+    def _stored_since(self, lack: Lack) -> bool:
+        """Whether something that was missing when the round began is stored by now."""
+        if self._ws.segments.foreign("completions") == self._foreign and self._shared.isdisjoint(lack.missing):
+            return False
+        return bool(self._ws.segments.present("completions", lack.missing))
 
     def _begin(self, opened: OpenBatch) -> bool:
         """Whether something of it is to be drawn; what is drawn by now is sent on to be judged."""
@@ -159,7 +199,6 @@ class Drawer:
         if lack.missing:
             line.permit(line.uncommitted)
             self.in_flight.update(lack.missing)
-            self._asked.update(self._shared.intersection(lack.missing))
             return True
         self._pass_on(opened)
         return False
@@ -170,17 +209,6 @@ class Drawer:
             self._line.to_judge.put(opened)
         else:
             self._line.inbox.put(Judged(opened, ()))
-
-    def _current(self, batch: Batch, look: Look | None) -> Lack:
-        """What the batch lacks now that it is ours; an older look stands unless another command has finished it since."""
-        ids = batch.completion_ids
-        while self.in_flight.intersection(ids):
-            self._line.pause(0.01)  # two problems with one prompt share completions: wait until those are committed
-        if look and look.draws and not look.known and self._spec.generator and self._asked.isdisjoint(ids):
-            lack = look.lack(batch)
-            if not self._ws.segments.has(completions_key(self._spec, batch.arm, lack.missing)):
-                return lack
-        return next(survey(self._ws, self._spec, [batch]))
 
     def _draw(self, opened: OpenBatch) -> None:
         """Draw what is missing and hand it on; what an in-process engine gave before it failed is handed on as well."""
@@ -202,13 +230,10 @@ class Drawer:
 
     def _hand_on(self, opened: OpenBatch) -> None:
         """Send a batch on its way; one that a limit cut short goes on with what was drawn of it."""
-        lack = opened.lack
-        left = {cid for cid in lack.missing if cid not in opened.completions}
-        if left:
-            self.in_flight.difference_update(left)
-            lack.missing = tuple(cid for cid in lack.missing if cid not in left)
-            lack.unjudged = tuple(row for row in lack.unjudged if row.completion_id not in left)
-        if lack.missing:
+        left = [cid for cid in opened.lack.missing if cid not in opened.completions]
+        self.in_flight.difference_update(left)
+        opened.lack, _ = opened.lack.parted(left)
+        if opened.lack.missing:
             self._line.inbox.put(Drawn(opened, whole=True))
         else:
             self._line.uncommitted.release()
@@ -217,8 +242,6 @@ class Drawer:
     def _draw_spooled(self, engine: Generator, opened: OpenBatch, requests: Sequence[Request]) -> None:
         """Draw what the spool does not hold from before, each reply into the spool as it comes."""
         spool = self._ws.spool(opened.batch.id)
-        wanted = set(opened.lack.missing)
-        opened.completions.update({record.id: record for record in spool.read() if record.id in wanted})
         missing = [request for request in requests if request.completion_id not in opened.completions]
         groups = getattr(engine, "groups", None)
         if groups is not None:

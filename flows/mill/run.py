@@ -31,6 +31,7 @@ LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not k
 class RoundResult:
     """What one call of run_round did. `reused`: completions that were stored when it began; `tokens`: drawn here.
 
+    `redundant`: paid for here though another command stored them first, which claims prevent as long as it lives.
     `units`: their cost (storage.money); `stopped`: the limit that ended it before the round was done.
     """
 
@@ -54,13 +55,14 @@ def run_round(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> RoundRe
     """
     clock = Clock()
     plan: Rows[PlanRow] = Rows.of("plan", rows)
-    batches = batches_of(plan)
+    batches, foreign = batches_of(plan), ws.segments.foreign("completions")
     todo, undrawn, unjudged = _looked(batches, survey(ws, spec, batches))
     before = sum(len(plan) for plan in committed_plans(ws, spec, rows[0].round)[: rows[0].round])
-    scope = Scope(rows[0].round, before, len(plan), distinct(plan.column("completion_id")) - undrawn, len(plan) - unjudged)
+    stored = distinct(plan.column("completion_id")) - undrawn
+    scope = Scope(rows[0].round, before, len(plan), undrawn, stored, len(plan) - unjudged)
     line = Line(spec.limits)
     keeper = Keeper(line)
-    drawer = Drawer(ws, spec, line, keeper)
+    drawer = Drawer(ws, spec, line, keeper, foreign)
     committer = Committer(ws, spec, line, keeper, drawer, scope)
     if not todo:
         committer.report()

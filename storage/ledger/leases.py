@@ -1,10 +1,11 @@
-"""Leases: who works on a key, until when. They save work and never decide what is true; unique keys of batches do.
+"""Leases: who works on a key, until when, and what it draws. They save work; what is true is the unique keys' to say.
 
 A lease ends by the database's clock, or earlier when its process is seen to be gone; a process of another host is believed
 until its lease ends.
 """
 
 import secrets
+from collections.abc import Collection, Set
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import CursorResult, delete, select, update
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 
 
 class Lease:
-    """A held lease; a context manager that releases it."""
+    """A held lease; a context manager that releases it. `claimed`: the completions that are its holder's to draw."""
 
-    def __init__(self, leases: "Leases", key: str, token: str, ttl: float) -> None:
+    def __init__(self, leases: "Leases", key: str, token: str, ttl: float, claimed: Set[str] = frozenset()) -> None:
         self.key = key
         self.token = token
         self.ttl = ttl
+        self.claimed = claimed
         self._leases = leases
 
     def renew(self) -> bool:
@@ -47,8 +49,12 @@ class Leases:
     def __init__(self, ledger: "Ledger") -> None:
         self._ledger = ledger
 
-    def acquire(self, key: str, ttl: float = 60) -> Lease | None:
-        """The lease, or None while another holder is alive and in time."""
+    def acquire(self, key: str, ttl: float = 60, claim: Collection[str] = ()) -> Lease | None:
+        """The lease, or None while another holder is alive and in time.
+
+        With it comes the claim on those of the completions `claim` that no other lease claims; it ends with the lease, or
+        with `unclaim`.
+        """
         owner, token = this_process(), secrets.token_hex(8)
         with self._ledger.write(durable=False) as session:
             now = self._ledger.now(session)
@@ -58,10 +64,12 @@ class Leases:
             if held is not None:
                 session.delete(held)
                 session.flush()
+            free = _unclaimed(session, claim, now)
+            place = {"host": owner.host, "pid": owner.pid, "started": owner.started}
             session.add(
-                LeaseRow(key=key, token=token, host=owner.host, pid=owner.pid, started=owner.started, expires_at=now + ttl)
+                LeaseRow(key=key, token=token, **place, expires_at=now + ttl, claims=" ".join(sorted(free)) or None)
             )
-        return Lease(self, key, token, ttl)
+        return Lease(self, key, token, ttl, free)
 
     def renew(self, lease: Lease) -> bool:
         """See Lease.renew."""
@@ -75,6 +83,10 @@ class Leases:
         with self._ledger.write(durable=False) as session:
             _execute(session, delete(LeaseRow).where(*_mine(lease)))
 
+    def unclaim(self, session: Session, lease: Lease) -> None:
+        """Let go of what a lease claims, in the caller's transaction: that which registers it."""
+        _execute(session, update(LeaseRow).where(*_mine(lease)).values(claims=None))
+
     def held(self) -> dict[str, Owner]:
         """Keys that a live process holds in time, with their owners."""
         with self._ledger.read() as session:
@@ -85,6 +97,18 @@ class Leases:
 
 def _holds(row: LeaseRow, now: float) -> bool:
     return row.expires_at > now and Owner(row.host, row.pid, row.started).alive() is not False
+
+
+def _unclaimed(session: Session, ids: Collection[str], now: float) -> set[str]:
+    """Those of these completions that no living process claims."""
+    free = set(ids)
+    if free:
+        who = (LeaseRow.host, LeaseRow.pid, LeaseRow.started, LeaseRow.expires_at, LeaseRow.claims)
+        for *owner, expires_at, claims in session.execute(select(*who).where(LeaseRow.claims.is_not(None))):
+            theirs = free.intersection(claims.split())
+            if theirs and expires_at > now and Owner(*owner).alive() is not False:
+                free -= theirs
+    return free
 
 
 def _mine(lease: Lease) -> tuple[Any, Any]:

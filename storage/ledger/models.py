@@ -6,10 +6,10 @@ points to the segment that holds its rows, so that compaction can move rows with
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0006"
 
 
 class Base(DeclarativeBase):
@@ -120,7 +120,10 @@ class RetiredSegmentRow(Base):
 
 
 class LeaseRow(Base):
-    """Who works on what, until when. Saves work; safety is the unique key of batches."""
+    """Who works on what, until when. Saves work; safety is the unique key of batches.
+
+    `claims`: ids, with spaces between them, of the completions that its holder draws, whatever other batches hold them.
+    """
 
     __tablename__ = "leases"
     key: Mapped[str] = mapped_column(String, primary_key=True)
@@ -129,6 +132,7 @@ class LeaseRow(Base):
     pid: Mapped[int] = mapped_column(Integer)
     started: Mapped[float] = mapped_column(Float)
     expires_at: Mapped[float] = mapped_column(Float)
+    claims: Mapped[str | None] = mapped_column(Text, deferred=True)
 
 
 class DatasetRow(Base):

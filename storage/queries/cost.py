@@ -109,6 +109,11 @@ class RunCost:
     failed: Mapping[str, int]
 
     @property
+    def twice(self) -> Sums:
+        """Of what was paid: completions that another command, of this run or another, had stored before."""
+        return sum((payment.charge.sums for payment in self.payments if payment.redundant), Sums())
+
+    @property
     def paid(self) -> Sums:
         """What the ledger holds: everything the run paid for."""
         return self.whole.spent + self.again
@@ -175,12 +180,12 @@ def money_text(sums: Sums, currency: str | None) -> str:
 
 
 def _members(payments: "Sequence[Payment]") -> "pa.Table":
-    """(round, batch, place) of every completion that was paid for."""
+    """(round, batch, place) of every completion that was paid for and that no other command had stored before."""
     import pyarrow as pa
 
     places = [
         (charge.round, charge.batch, place)
-        for charge in (payment.charge for payment in payments)
+        for charge in (payment.charge for payment in payments if not payment.redundant)
         for place in _bits(int(charge.members, 16))
     ]
     columns = zip(*places, strict=True) if places else ((), (), ())

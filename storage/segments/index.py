@@ -25,7 +25,10 @@ _CHUNK = 1000
 
 
 class IdentityIndex:
-    """Answers where identities are stored. Hold `lock` from listing the segments to the answer."""
+    """Answers where identities are stored. Hold `lock` from listing the segments to the answer.
+
+    `met`: how many segments of a kind it was told of that this process did not commit through it.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class IdentityIndex:
         self._tables = {kind: KeyTable() for kind in IDENTITY}
         self._loaded: dict[Kind, dict[str, int]] = {kind: {} for kind in IDENTITY}
         self._names: dict[int, str] = {}
+        self.met: dict[Kind, int] = dict.fromkeys(IDENTITY, 0)
 
     def update(self, kind: Kind, segments: Sequence[Segment]) -> bool:
         """Load the segments that are new here, forget those not in the list; False where a file cannot be read now."""
@@ -51,6 +55,7 @@ class IdentityIndex:
         new = [segment for segment in segments if segment.id not in loaded]
         if not new:
             return True
+        self.met[kind] += len(new)
         sound = self._readable(new)
         for start in range(0, len(sound), _CHUNK):
             self._load(kind, sound[start : start + _CHUNK])

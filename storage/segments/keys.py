@@ -17,11 +17,15 @@ class SegmentKey:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What became of a commit. `redundant`: the batch was there already, and these rows were thrown away."""
+    """What became of a commit. `redundant`: the batch was there already, and these rows were thrown away.
+
+    `repeated`: identities of rows that other batches had stored before; those are the rows that exist.
+    """
 
     segment_id: str
     rows: int
     redundant: bool
+    repeated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,13 @@ class SegmentStore:
         stored, _ = self._find(kind, ids)
         return {ids[position] for position in stored.tolist()}
 
+    def foreign(self, kind: Kind) -> int:
+        """A number that grows with what others store: files that this store met and did not commit itself."""
+        index = self._index()
+        with self._named(), index.lock:
+            index.update(kind, self.registry.segments(kind))
+            return index.met[kind]
+
     def judged(self, verifier: str, version: str, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         """Which of these (completion id, problem id) pairs this verifier has a verdict on."""
         stored, _ = self._find("verdicts", [SEPARATOR.join((*pair, verifier, version)) for pair in pairs])

@@ -107,13 +107,13 @@ class Writer:
         for pending in work:
             key = pending.key
             batch = known.get(key)
-            redundant = batch is not None
+            redundant, repeated = batch is not None, frozenset[str]()
             if batch is None:  # no file: it was there a moment ago and was found lost meanwhile
                 new = pending.file or self.write(key, pending.records)
-                overlaps = overlap.of(pending, new.id)
+                overlaps, repeated = overlap.of(pending, new.id)
                 batch = known[key] = self._registry.register(session, key, new, overlaps=overlaps, now=now)
             used.append(batch.id)
-            commits.append(Commit(batch.segment_id, batch.rows, redundant=redundant))
+            commits.append(Commit(batch.segment_id, batch.rows, redundant=redundant, repeated=repeated))
         if run is not None:
             self._registry.link(session, run, used)
         return commits
@@ -167,11 +167,14 @@ class _Overlap:
         self._seen: dict[Kind, set[str]] = {}
         self.identities: dict[str, Sequence[str]] = {}
 
-    def of(self, pending: Pending, segment_id: str) -> bool:
-        """True where a row may be there already: doubt costs reading time, a missed repetition would count twice."""
+    def of(self, pending: Pending, segment_id: str) -> tuple[bool, frozenset[str]]:
+        """Whether a row may be there already, and which surely are.
+
+        Doubt costs reading time; a missed repetition would count twice.
+        """
         kind = pending.key.kind
         if kind not in IDENTITY:
-            return False
+            return False, frozenset()
         if kind not in self._complete:
             self._complete[kind] = self._index.update(kind, self._registry.segments_now(kind, self._session))
         identities = pending.identities
@@ -179,9 +182,10 @@ class _Overlap:
             identities = [identity_of(kind, record) for record in pending.records]
         self.identities[segment_id] = identities
         seen = self._seen.setdefault(kind, set())
-        repeated = len(set(identities)) < len(identities) or not seen.isdisjoint(identities)
+        repeated = seen.intersection(identities) | {identities[at] for at, _ in self._index.find(kind, identities)}
         seen.update(identities)
-        return repeated or not self._complete[kind] or bool(self._index.find(kind, identities))
+        twice = len(set(identities)) < len(identities)
+        return twice or bool(repeated) or not self._complete[kind], frozenset(repeated)
 
 
 def _batches(kind: Kind, records: Sequence[Record]) -> Iterator[pa.RecordBatch]:

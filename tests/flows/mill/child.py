@@ -1,6 +1,7 @@
 """A whole run of the mill in a process to be killed: python -m tests.flows.mill.child WORKSPACE LOG [options]."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,14 +20,18 @@ def main() -> None:
     parser.add_argument("--verify-delay", type=float, default=0.0)
     parser.add_argument("--problems", type=int, default=40)
     parser.add_argument("--spooled", action="store_true")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--run", default="toy-run")
     options = parser.parse_args()
-    ws = workspace(options.workspace)
+    ws = workspace(options.workspace, options.run)
     ws.recover()
     engine = partial(ToyEngine, log=options.log, delay=options.delay, spooled=options.spooled)
     verifier = partial(ToyVerifier, delay=options.verify_delay)
     with chaos_spec(engine, verifier, options.problems) as run:
-        run_all(ws, run)
+        run.run, run.batch_size = options.run, options.batch
+        results = run_all(ws, run)
         decide(ws, run)
+    sys.stdout.write(f"{sum(result.drawn for result in results)} {sum(result.redundant for result in results)}\n")
     ws.close()
 
 

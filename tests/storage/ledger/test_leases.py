@@ -72,6 +72,27 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert ledger.leases.acquire("batch") is not None
 
 
+def test_a_completion_is_claimed_by_one_lease_at_a_time(ledger: Ledger) -> None:
+    first = ledger.leases.acquire("first", claim=["a", "b"])
+    second = ledger.leases.acquire("second", claim=["b", "c"])
+    assert first is not None
+    assert second is not None
+    assert (first.claimed, second.claimed) == ({"a", "b"}, {"c"})
+    with ledger.write() as session:
+        ledger.leases.unclaim(session, first)  # they are stored: nobody asks for them any more
+    assert ledger.leases.acquire("third", claim=["a", "b", "c"]).claimed == {"a", "b"}
+    second.release()
+    assert ledger.leases.acquire("fourth", claim=["b", "c"]).claimed == {"c"}
+
+
+@pytest.mark.parametrize("end", [{"expires_at": 0.0}, {"pid": 2**22 + 1}])
+def test_a_claim_ends_with_its_lease_or_its_process(ledger: Ledger, end: dict[str, object]) -> None:
+    assert ledger.leases.acquire("batch", ttl=3600, claim=["a"])
+    assert ledger.leases.acquire("other", claim=["a"]).claimed == set()
+    change(ledger, **end)
+    assert ledger.leases.acquire("another", claim=["a"]).claimed == {"a"}
+
+
 def test_a_later_process_with_the_same_number_is_another(ledger: Ledger) -> None:
     assert ledger.leases.acquire("batch", ttl=3600)
     change(ledger, started=this_process().started - 1000)
