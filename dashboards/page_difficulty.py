@@ -24,6 +24,8 @@ def show() -> None:
     st.caption(
         "Over all rollouts: nothing fixed a prefix, so read these as descriptions of the pool, not as measurements."
         if scope.prefix is None
+        else "No rates: which problems were drawn, and how often, followed from verdicts on them."
+        if scope.prefix == 0
         else f"Over the first {scope.prefix} completions of each problem, fixed before any verdict. Bars are 95% intervals."
     )
     models = models_of(scope)

@@ -158,6 +158,8 @@ def _detail(scope: Scope, problem_id: str) -> None:
 
 def _rate(detail: ProblemDetail, scope: Scope) -> str:
     """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew, or two arms."""
+    if scope.prefix == 0:
+        return "pass rate  none: how often this problem was drawn followed from verdicts"
     measured = [one.outcome for one in detail.rollouts if scope.is_measured(one.sample_index, one.arm)]
     correct, judged = measured.count("correct"), sum(outcome in JUDGED for outcome in measured)
     estimate = pass_rate_interval(correct, judged)

@@ -66,9 +66,8 @@ def _arm(spec: "MillSpec", arm: "Arm", snapshot: "Snapshot", withheld: Withheld)
 
 def _prefix(spec: "MillSpec", arm: "Arm") -> int | None:
     """The completions of a problem on this arm that no verdict on it decided."""
-    initial = getattr(spec.budget, "initial", None)
     entry = getattr(spec.budget, "entry", None)
-    return initial if entry is None or spec.place(arm.name) == 0 else entry
+    return spec.prefix if entry is None or spec.place(arm.name) == 0 else entry
 
 
 def _voted(opened: "Session") -> dict[str, Any]:

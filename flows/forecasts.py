@@ -172,7 +172,7 @@ def _evidence(opened: "Session", spec: "MillSpec", wish: Wish) -> Evidence:
         past = _past(opened, spec)
         if past is not None:
             return past
-    count, draws = pilot_size(spec.problems, getattr(spec.budget, "initial", None), wish)
+    count, draws = pilot_size(spec.problems, spec.budget.prefix, wish)
     pilots: dict[str, Pilot] = run_pilots(opened, spec, count, draws)
     return Evidence(
         "pilot",
@@ -184,12 +184,12 @@ def _evidence(opened: "Session", spec: "MillSpec", wish: Wish) -> Evidence:
     )
 
 
-def pilot_size(problems: Sequence["Problem"], initial: int | None, wish: Wish) -> tuple[int, int]:
+def pilot_size(problems: Sequence["Problem"], prefix: int, wish: Wish) -> tuple[int, int]:
     """How many problems a pilot draws, and how often each: never more completions than the run draws at the least."""
     levels = len({problem.level for problem in problems})
     count, draws = min(len(problems), wish.pilot or PILOT_PER_LEVEL * levels), wish.draws
-    if initial:
-        count = max(1, min(count, len(problems) * initial // draws))
+    if prefix:
+        count = max(1, min(count, len(problems) * prefix // draws))
     return count, draws
 
 

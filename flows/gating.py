@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flows.outcome import counts_of
-from flows.snapshot import prefix_of
 from storage.errors import FoundWanting
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def _check(opened: "Session") -> "GateResult":
     expected = Expected(
         verifiers=tuple(opened.spec.chain()),
         drawn=sum(len(rows) for rows in opened.workspace.runs.plans(opened.run)),
-        prefix=prefix_of(opened),
+        prefix=opened.spec.prefix,
         arm=opened.spec.arms[0].name if opened.spec.arms else "",
         evaluation=opened.problems.evaluation,
         policy=opened.spec.accept,

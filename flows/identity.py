@@ -93,7 +93,7 @@ def _open(opened: "Session", spec: "MillSpec", name: str, parts: dict[str, Any])
     opened.workspace.runs.open(
         name,
         name=opened.loaded.recipe.name,
-        recipe={**opened.loaded.canonical(), "resolved": parts, "job": opened.job.data()},
+        recipe={**opened.loaded.canonical(), "resolved": parts, "prefix": spec.prefix, "job": opened.job.data()},
         recipe_hash=opened.loaded.recipe_hash,
     )
 

@@ -155,7 +155,10 @@ def model_rates(snapshot: "Snapshot", withheld: Withheld) -> dict[str, Any]:
 
 
 def prefix_counts_of(snapshot: "Snapshot", prefix: int | None, arm: str | None = None) -> list[Counted]:
-    """One tally per problem over its prefix (on one arm). Without a prefix every completion counts, under its own index."""
+    """One tally per problem over its prefix (on one arm); empty ones for 0, where the budget allows no rate.
+
+    Without a prefix (None) every completion counts, under its own index.
+    """
     problems = snapshot.problems
     completions = snapshot.completions
     index: dict[Any, Any] = dict(zip(completions["id"].to_pylist(), completions["sample_index"].to_pylist(), strict=True))
@@ -168,6 +171,8 @@ def prefix_counts_of(snapshot: "Snapshot", prefix: int | None, arm: str | None =
         mine = seen.setdefault(problem, [])
         mine.append((len(mine) if prefix is None else index[completion], outcome))
     rows = zip(*(problems[name].to_pylist() for name in ("id", "level", "template")), strict=True)
+    if prefix == 0:
+        return [Counted(level, template, PrefixCounts(0, 0, 0, 0)) for _, level, template in rows]
     return [
         Counted(level, template, prefix_counts(seen.get(key, ()), prefix or max(1, len(seen.get(key, ())))))
         for key, level, template in rows

@@ -88,6 +88,12 @@ class OnArm:
     initial: int
     name = Fixed.name
     version = Fixed.version
+    estimator = Fixed.estimator
+
+    @property
+    def prefix(self) -> int:
+        """All of them."""
+        return self.initial
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:
         """What `fixed` plans, for this arm."""
@@ -103,7 +109,8 @@ def pilot_spec(opened: "Session", spec: "MillSpec", arm: "Arm", size: tuple[int,
     named = [arm.name] if arm.name else []
     identity = digest128([[one.id for one in problems], draws, opened.loaded.recipe_hash, parts, *named])
     run = f"{opened.loaded.recipe.name}-pilot-{identity[:8]}"
-    recipe = {**opened.loaded.canonical(), "resolved": parts, "job": opened.job.data(), "pilot": {"draws": draws}}
+    recipe = {**opened.loaded.canonical(), "resolved": parts, "prefix": draws, "job": opened.job.data()}
+    recipe["pilot"] = {"draws": draws}
     opened.workspace.runs.open(run, name=run, recipe=recipe, recipe_hash=opened.loaded.recipe_hash)
     fresh: dict[str, Any] = {"plans": [], "outcomes": {}, "solution_keys": {}, "tokens": {}, "answer_keys": {}}
     return replace(

@@ -46,5 +46,5 @@ def _first_round(spec: "MillSpec") -> Iterator[str]:
     engine, first = spec.engine(), spec.ways()[0]
     for problem in spec.problems:
         rendered = engine.render(first.asked(problem.prompt))
-        for index in range(getattr(spec.budget, "initial", 0)):
+        for index in range(spec.budget.prefix):
             yield request_for(problem, rendered, first.sampling, spec.origin(), index).completion_id

@@ -21,6 +21,7 @@ from flows.session import build_spec, read_session
 from pipelines.verify.acceptance import Policy, accepted, check_names, lacking
 from storage.errors import SetupError
 from storage.records import Completion, Decision, PlanRow, Rollout, Score, Verdict
+from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
     from flows.mill import MillSpec
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 # Keys of the canonical recipe that change no rollout and no verdict.
-_AFTER_JUDGING = frozenset(
-    {"name", "score", "select", "gate", "evaluation", "dataset", "resolved", "job", "accept", "recipe_schema"}
-)
+_AFTER_JUDGING = BESIDE_RECIPE | {"name", "score", "select", "gate", "evaluation", "dataset", "accept", "recipe_schema"}
 GROUP = 4_096
 
 

@@ -106,7 +106,7 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
     known = known_error_rates(opened)
     withheld = Withheld(false_accept_bound(known))
     first = spec.arms[0].name if spec.arms else None
-    by_model = model_rates(bare, withheld) if prefix_of(opened) is None else {}
+    by_model = model_rates(bare, withheld) if spec.prefix is None else {}
     return {
         "recipe": loaded.canonical(),
         "recipe_hash": loaded.recipe_hash,
@@ -119,9 +119,7 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
         "funnel": funnel(bare, opened.problems, stops=runs.stops(spec.run), rounds=rounds),
-        "metrics": metrics(bare, prefix=prefix_of(opened), withheld=withheld, arm=first)
-        | path_counted(opened, bare)
-        | by_model,
+        "metrics": metrics(bare, prefix=spec.prefix, withheld=withheld, arm=first) | path_counted(opened, bare) | by_model,
         **arms_of(opened, bare, withheld),
         "cost": cost_of(bare),
         **({} if opened.taken is None else {"imports": opened.taken.rows()}),
@@ -149,12 +147,3 @@ def false_accept_bound(known: "Sequence[KnownRates]") -> float | None:
 
     chain = [one for one in known if one.verifier == CHAIN and one.bound is not None]
     return bound_of(chain or [one for one in known if one.verifier != CHAIN])
-
-
-def prefix_of(opened: "Session") -> int | None:
-    """The completions per problem fixed before any verdict, that rates are over; None where all rows were imported.
-
-    Of a budget that draws only some of the problems (`initial` 0) it is the first completion of those.
-    """
-    initial = getattr(opened.spec.budget, "initial", None)
-    return None if opened.spec.generator is None or initial is None else max(1, int(initial))

@@ -164,10 +164,21 @@ class Scorer(Protocol):
 
 
 class Budget(Protocol):
-    """Decides how many completions each problem gets: a pure function of its options and the tallies."""
+    """Decides how many completions each problem gets: a pure function of its options and the tallies.
+
+    `prefix` (n0): the completions with sample indices 0 .. n0-1 that round 0 draws of every problem, whatever the verdicts;
+    0 where there is none. `estimator`: the valid estimate of pass rates from its draws, `prefix` (the first n0 alone),
+    `path_counting` (all draws; then it has `rule` and `cap`, see pipelines.stats.path_counting) or `none`.
+    """
 
     name: str
     version: str
+
+    @property
+    def prefix(self) -> int: ...
+
+    @property
+    def estimator(self) -> str: ...
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan: ...
 

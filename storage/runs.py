@@ -26,6 +26,10 @@ STATUSES = ("running", "done", "stopped", "failed", "interrupted")
 PLAN_VERSION = "1"
 
 
+# What a run records of itself beside its canonical recipe: the resolved parts, its fixed prefix, its command, its pilot.
+BESIDE_RECIPE = frozenset({"resolved", "prefix", "job", "pilot"})
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run as the ledger knows it."""

@@ -148,7 +148,7 @@ def _preview(job: Any, wish: Any, *, json: bool) -> None:
     with read_session(job) as opened:
         made = preview_problems(opened.workspace, opened.loaded)
         arms = max(1, len(opened.loaded.arms))
-        count, draws = pilot_size(made.problems, opened.loaded.recipe.budget.options.get("initial"), wish)
+        count, draws = pilot_size(made.problems, opened.loaded.budget.build().prefix, wish)
     row = {"problems": len(made.problems), "pilot_problems": count, "pilot_completions": count * draws * arms}
     if json:
         return as_json(row)

@@ -7,6 +7,7 @@ import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import Sets
+from flows.cli.summary import prefix_words
 
 RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
 Verifier = Annotated[str | None, typer.Option("--verifier", metavar="NAME", help="Look at the change of this one only.")]
@@ -101,7 +102,7 @@ def _rates(report: Mapping[str, Any]) -> list[str]:
     rates = report["rates"]
     rows = [[level, *_paired(row), row["kept_before"], row["kept_after"]] for level, row in rates["levels"].items()]
     rows.append(["all", *_paired(rates["overall"]), report["decisions"]["kept_before"], report["decisions"]["kept_after"]])
-    what = "all completions" if report["prefix"] is None else f"the first {report['prefix']} completions"
+    what = prefix_words(report["prefix"]) or "the first completion (none was fixed before verdicts)"
     return [
         columns(["level", "before", "after", "difference", "95% interval", "kept", "now"], rows),
         f"Pass rates over {what} of each problem; differences are paired, intervals over templates.",

@@ -111,9 +111,10 @@ def tallies_of(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> list[P
 def _tally(spec: MillSpec, problem_id: str, rows: Sequence[PlanRow], known: Known) -> PrefixTally:
     problem = spec.problem(problem_id)
     arms = [arm.name for arm in spec.arms]
-    initial = getattr(spec.budget, "initial", 0)
     outcomes = [known.outcomes[pair_of(row)] for row in rows]
-    measured = [row for row in rows if row.sample_index < initial and row.arm in ("", *arms[:1])]  # arms are never pooled
+    measured = [
+        row for row in rows if row.sample_index < spec.budget.prefix and row.arm in ("", *arms[:1])
+    ]  # arms are never pooled
     prefix = [known.outcomes[pair_of(row)] for row in measured]
     keys = known.solutions
     solved = [row for row in rows if known.outcomes[pair_of(row)] == "correct" and row.completion_id in keys]

@@ -132,6 +132,16 @@ class MillSpec:
             check_arm_names(self.arms)
             self.generator, self.sampling = self.arms[0].generator, self.arms[0].sampling
 
+    @property
+    def prefix(self) -> int | None:
+        """The completions of each problem that rates are over, fixed before any verdict: the one home of this number.
+
+        None where all rows were imported, and all count; 0 where the budget's draws allow no estimate of a rate.
+        """
+        if self.generator is None:
+            return None
+        return 0 if self.budget.estimator == "none" else self.budget.prefix
+
     def ways(self) -> tuple[Arm, ...]:
         """The arms in order; one without a name where the recipe has none."""
         if self.generator is None:

@@ -26,6 +26,7 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
     "budget": ("pipelines.budget", "BUDGETS"),
     "selector": ("pipelines.select", "SELECTORS"),
 }
+ESTIMATORS = ("prefix", "path_counting", "none")
 # What a profile decides, though a constructor takes it: these cannot change a row.
 PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm"})
 # What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
@@ -57,9 +58,7 @@ class Resolved:
             built = self.cls(**{**self.options, **inside}, **taken)
         except (ValueError, TypeError) as error:
             raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
-        for needed in () if self.role == "engine" else ("name", "version"):
-            if not isinstance(getattr(built, needed, None), str):
-                raise SetupError(f"{self.role} {self.name!r} has no {needed!r}; give the class a {needed} string.")
+        _check_stated(self.role, self.name, built)
         if self.source_sha256 is not None:
             _sign(built, "model_digest" if self.role == "engine" else "version", file_mark(self.source_sha256))
         return built
@@ -79,6 +78,27 @@ class Resolved:
 def file_mark(sha256: str) -> str:
     """What the version of a method in a user's own file ends with: an edited file is another method."""
     return f"+file.{sha256[:8]}"
+
+
+def _check_stated(role: str, name: str, built: Any) -> None:
+    """SetupError where an instance does not say of itself what its Protocol in pipelines.protocols asks."""
+    for needed in () if role == "engine" else ("name", "version"):
+        if not isinstance(getattr(built, needed, None), str):
+            raise SetupError(f"{role} {name!r} has no {needed!r}; give the class a {needed} string.")
+    if role == "budget":
+        prefix, estimator = getattr(built, "prefix", None), getattr(built, "estimator", None)
+        if not isinstance(prefix, int) or prefix < 0:
+            raise SetupError(
+                f"budget {name!r} has no 'prefix': the completions that round 0 draws of every problem, whatever the "
+                "verdicts; rates are over these alone.",
+                choices=("prefix = 4, say", "prefix = 0 where it draws no such completions"),
+            )
+        if estimator not in ESTIMATORS or (estimator != "none" and not prefix):
+            raise SetupError(
+                f"budget {name!r} has estimator {estimator!r} and prefix {prefix}: say which estimate of pass rates its "
+                "draws allow; without a prefix, none.",
+                choices=ESTIMATORS,
+            )
 
 
 def _sign(built: Any, attribute: str, mark: str) -> None:

@@ -44,7 +44,11 @@ class Compared:
 
 @dataclass
 class Flips:
-    """The report under way. `prefix`: completions per problem that rates are over, None for all."""
+    """The report under way. `prefix`: completions per problem that rates are over, None for all.
+
+    Where none was fixed (0) the first completion of each problem is compared: a pair of verdicts on the same completion
+    needs no prefix, the two rates themselves are no measurement.
+    """
 
     prefix: int | None
     rows: int = 0
@@ -58,9 +62,10 @@ class Flips:
         """All judged rollouts of one problem under the old and under the new verdicts, in the same order."""
         problem = before[0].problem
         compared = Compared(problem.level, problem.template)
+        paired = math.inf if self.prefix is None else max(1, self.prefix)
         for old, new in zip(before, after, strict=True):
             self.rows += 1
-            if self.prefix is None or (old.completion.sample_index < self.prefix and old.place == 0):
+            if self.prefix is None or (old.completion.sample_index < paired and old.place == 0):
                 compared.before.count(old.verdict)
                 compared.after.count(new.verdict)
             if old.verdict.outcome != new.verdict.outcome:

@@ -13,6 +13,7 @@ from flows.reverify.rules import Change
 from flows.session import build_spec, open_session, read_session
 from pipelines.verify.extract import RULES as EXTRACTION
 from storage.errors import SetupError, unknown_name
+from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from storage.runs import Run
     from storage.workspace import Workspace
 
-_NOT_COMPARED = frozenset({"verify", "resolved", "job"})
+_NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def _judge_all(opened: Opened, lease: "Lease", watcher: Callable[[Stage], None] 
     """Carry over or judge every row that the run has judged; commit what was judged; count what is different."""
     spec = opened.spec
     counts = {key: Counts() for key in opened.after}
-    flips = Flips(None if spec.generator is None else getattr(spec.budget, "initial", None))
+    flips = Flips(spec.prefix)
     groups = list(_groups(opened))
     total, pending, done, began = sum(map(len, groups)), 0, 0, time.monotonic()
     for rows in groups:

@@ -1,8 +1,6 @@
 """How many completions each problem gets: pure planners over tallies. Deliberately know no text, model or workspace.
 
-Every budget has `initial` (n0): the completions with sample indices 0 .. n0-1 that round 0 draws for every problem (0: no
-prefix); and `estimator`, the valid estimate of pass rates from its draws: `prefix` (the first n0 alone),
-`path_counting`, or `none`.
+What a budget states of its draws (`prefix`, `estimator`) is said in pipelines.protocols.
 """
 
 from collections.abc import Mapping

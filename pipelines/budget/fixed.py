@@ -19,6 +19,11 @@ class Fixed:
     estimator = "prefix"
     initial: int = 8
 
+    @property
+    def prefix(self) -> int:
+        """Round 0 draws `initial` of every problem."""
+        return self.initial
+
     def __post_init__(self) -> None:
         checked_count("fixed", "initial", self.initial)
 

@@ -29,7 +29,7 @@ class Frontier:
     name = "frontier"
     version = "1"
     estimator = "none"
-    initial = 0
+    prefix = 0
     value: float = 0.5
     confidence: float = 0.9
     probe: int = 8

@@ -51,6 +51,11 @@ class Gvm:
     floor: int = 1
     norms: str = "constant"
 
+    @property
+    def prefix(self) -> int:
+        """Round 0 draws `initial` of every problem."""
+        return self.initial
+
     def __post_init__(self) -> None:
         limits = self.limits()
         for option in ("main", "floor"):

@@ -25,6 +25,11 @@ class PassUntil:
     passes: int = 4
     cap: int = 64
 
+    @property
+    def prefix(self) -> int:
+        """Round 0 draws `initial` of every problem."""
+        return self.initial
+
     def __post_init__(self) -> None:
         self.limits()
 

@@ -55,6 +55,11 @@ class Router:
     token_cost: Mapping[str, float] | None = None
     salt: str = ""
 
+    @property
+    def prefix(self) -> int:
+        """Round 0 draws `initial` of every problem."""
+        return self.initial
+
     def __post_init__(self) -> None:
         checked_choice(self.name, "rule", self.rule, RULES)
         self._check_only_this_rules()

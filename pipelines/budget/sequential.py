@@ -63,6 +63,11 @@ class Sequential:
     explore: float = 0.05
     salt: str = ""
 
+    @property
+    def prefix(self) -> int:
+        """Round 0 draws `initial` of every problem."""
+        return self.initial
+
     def __post_init__(self) -> None:
         self.limits()
         checked_choice(self.name, "prior", self.prior, PRIORS)

@@ -56,9 +56,8 @@ def run_budget(budget: Budget, problems: Sequence[Subject], outcomes: Source, ar
     A later round may not be asked for while an earlier one is unread: it is an iterator, so stop reading to stop drawing.
     `arms`: the names of the recipe's arms, in order, where it has some.
     """
-    initial = getattr(budget, "initial", 0)
     ways, ordered = tuple(arms) or ("",), sorted(problems, key=lambda one: one.problem_id)
-    accounts = {one.problem_id: _Account(one, initial, {arm: _OnArm() for arm in ways}) for one in ordered}
+    accounts = {one.problem_id: _Account(one, budget.prefix, {arm: _OnArm() for arm in ways}) for one in ordered}
     for index in range(MOST_ROUNDS):
         plan = _only_new_stops(budget.plan(index, [account.tally() for account in accounts.values()]), accounts)
         samples = tuple(_drawn(accounts[draw.problem_id], draw, outcomes) for draw in plan.draws)
@@ -131,7 +130,7 @@ class _Account:
     """What was drawn of one problem so far. The tally is made anew only after a draw."""
 
     subject: Subject
-    initial: int
+    prefix: int
     ways: dict[str, _OnArm]
     prefix_judged: int = 0
     prefix_correct: int = 0
@@ -143,7 +142,7 @@ class _Account:
         """Count the samples of one draw."""
         self.ways[arm].add(samples)
         if arm == next(iter(self.ways)):
-            prefix = [sample.outcome for sample in samples[: max(0, self.initial - first_index)]]
+            prefix = [sample.outcome for sample in samples[: max(0, self.prefix - first_index)]]
             self.prefix_judged += len(prefix) - prefix.count("undecided")
             self.prefix_correct += prefix.count("correct")
         self.made = None

@@ -22,6 +22,11 @@ class DarsUniform:
     cap: int = 64
     total: int | None = None
 
+    @property
+    def prefix(self) -> int:
+        """Round 0 draws `initial` of every problem."""
+        return self.initial
+
     def __post_init__(self) -> None:
         self.limits()
 

@@ -89,6 +89,7 @@ def _figures(result: GateResult) -> list[str]:
         return []
     prefix = facts["prefix"]
     over = f"the first {prefix} completions of each problem" if prefix else "all completions (none was fixed beforehand)"
+    over = "nothing: which problems were drawn followed from verdicts on them" if prefix == 0 else over
     models = facts.get("models", [])
     over += f", {len(models)} models together ({', '.join(map(_text, models))})" if not prefix and len(models) > 1 else ""
     rates = (

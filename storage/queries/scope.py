@@ -26,7 +26,8 @@ IMPORTED = "imported"
 class Scope:
     """One run, dataset version or (with neither) the workspace to ask about.
 
-    `prefix`: completions per problem fixed beforehand, which rates are over; None where nothing was fixed (imports).
+    `prefix`: completions per problem fixed beforehand, which rates are over; None where all count (imports), 0 where the
+    budget's draws allow no rate.
     `decided`: whether kept and reason are known. `arm`: the first of several arms, which alone rates are over; "" where the
     recipe has none.
     """
@@ -73,10 +74,8 @@ class Scope:
 def run_scope(reader: Reader, run_id: str) -> Scope:
     """The scope of a run; SetupError where there is no such run."""
     run = reader.runs.get(run_id)
-    imported = run.recipe.get("generate", {}).get("engine") == IMPORTED
     planned, decided = reader.count("plan", run.id), reader.count("decisions", run.id)
-    prefix = None if imported else _first_round(reader, run)
-    return Scope(reader, run.id, prefix, decided=0 < planned <= decided, run=run, arm=first_arm(run.recipe))
+    return Scope(reader, run.id, _prefix(run), decided=0 < planned <= decided, run=run, arm=first_arm(run.recipe))
 
 
 def dataset_scope(reader: Reader, reference: str) -> Scope:
@@ -110,10 +109,11 @@ def _version_connection(info: "VersionInfo") -> "duckdb.DuckDBPyConnection":
     return connection
 
 
-def _first_round(reader: Reader, run: Run) -> int | None:
-    """Round 0 draws the same number for every problem; the least is what all of them have."""
-    rows = reader.rows("plan", run.id)
-    query = f"SELECT min(n) FROM (SELECT count(*) AS n FROM ({rows}) WHERE round = 0 GROUP BY problem_id)"  # noqa: S608
-    with reader.connection() as connection:
-        least: int | None = connection.execute(query).fetchall()[0][0]
-    return least
+def _prefix(run: Run) -> int | None:
+    """What the run recorded; of one older than that, what its budget's options say: 0 where they say nothing."""
+    if "prefix" in run.recipe:
+        recorded: int | None = run.recipe["prefix"]
+        return recorded
+    if run.recipe.get("generate", {}).get("engine") == IMPORTED:
+        return None
+    return int(run.recipe.get("budget", {}).get("options", {}).get("initial", 0))

@@ -80,4 +80,4 @@ def test_the_frontier_is_in_the_summary(toy: Path, rollmill: Run) -> None:
     said = rollmill("curate", "search.yaml", "--direct")
     assert said.status == 0, said.err
     assert "frontier     pass rate at least 0.5 up to level 3 (80% interval 3 to 3)" in said.out
-    assert "the first 1 completions" in said.out
+    assert "No rates: which problems were drawn, and how often, followed from verdicts on them." in said.out

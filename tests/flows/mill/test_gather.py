@@ -19,12 +19,13 @@ class Telling:
 
     name = "fixed"
     version = "1"
-    initial: int = 4
+    estimator = "prefix"
+    prefix: int = 4
     shown: list[Sequence[Tally]] = field(default_factory=list)
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:
         self.shown.append(tallies)
-        plan = Fixed(initial=self.initial).plan(round_index, tallies)
+        plan = Fixed(initial=self.prefix).plan(round_index, tallies)
         told: dict[str, dict[str, int | float | str]] = {
             tally.problem_id: {"drawn": tally.drawn, "why": "enough"} for tally in tallies
         }

@@ -50,7 +50,7 @@ def test_every_problem_ends_with_one_known_reason_within_its_cap(name: str, rate
     result = simulate(budget, {f"p{number:02}": rate for number, rate in enumerate(rates)}, seed, subjects=LEVELS)
     assert set(result.reasons) == set(result.drawn)
     assert set(result.reasons.values()) <= set(STOP_REASONS)
-    assert all(budget.initial <= n <= getattr(budget, "cap", budget.initial) for n in result.drawn.values())
+    assert all(budget.prefix <= n <= getattr(budget, "cap", budget.prefix) for n in result.drawn.values())
 
 
 @pytest.mark.parametrize("name", NAMES)

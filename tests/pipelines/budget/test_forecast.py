@@ -73,12 +73,12 @@ def test_every_budget_of_the_registry_can_be_forecast(name: str) -> None:
     some = subjects(6)
     evidence = observe(np.random.default_rng(0), some, dict.fromkeys((one.problem_id for one in some), 0.5), 4)
     found = forecast(question(some, BUDGETS[name](), simulations=3), evidence)
-    assert found["draws"].median >= 6 * BUDGETS[name]().initial
+    assert found["draws"].median >= 6 * BUDGETS[name]().prefix
 
 
 def test_a_user_s_own_budget_can_be_forecast() -> None:
     class UntilOneIsRight:
-        name, version = "until-one", "1"
+        name, version, prefix, estimator = "until-one", "1", 1, "path_counting"
 
         def plan(self, _round: int, tallies: Sequence[Tally]) -> RoundPlan:
             wanting = [one for one in tallies if not one.correct and one.drawn < 5]

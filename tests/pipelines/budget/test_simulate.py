@@ -52,7 +52,7 @@ def test_tallies_count_every_outcome_and_the_prefix_apart() -> None:
         return mixed[draw.first_index : draw.first_index + draw.count]
 
     class TwoThenThree:
-        name, version, initial = "two-then-three", "1", 3
+        name, version, prefix, estimator = "two-then-three", "1", 3, "prefix"
 
         def plan(self, _round: int, tallies: Sequence[Tally]) -> RoundPlan:
             drawn = tallies[0].drawn
@@ -78,7 +78,7 @@ def test_every_budget_of_the_registry_runs_and_ends(name: str) -> None:
     subjects = [Subject(f"p{number}", level=number, template="t") for number in range(6)]
     rounds = list(run_budget(BUDGETS[name](), subjects, lambda draw: [Sample(WRONG, None, 7)] * draw.count))
     assert not rounds[-1].plan.draws
-    assert all(tally.drawn >= BUDGETS[name]().initial for tally in rounds[-1].tallies)
+    assert all(tally.drawn >= BUDGETS[name]().prefix for tally in rounds[-1].tallies)
 
 
 def test_it_draws_no_further_than_it_is_read() -> None:
@@ -99,7 +99,7 @@ def test_a_source_that_gives_too_few_is_broken() -> None:
 
 def test_a_budget_that_skips_an_index_is_broken() -> None:
     class Skips:
-        name, version = "skips", "1"
+        name, version, prefix, estimator = "skips", "1", 0, "none"
 
         def plan(self, _round: int, _tallies: Sequence[Tally]) -> RoundPlan:
             return RoundPlan((Draw("p", 1, 1),))
@@ -110,7 +110,7 @@ def test_a_budget_that_skips_an_index_is_broken() -> None:
 
 def test_a_budget_that_never_ends_is_broken() -> None:
     class Endless:
-        name, version = "endless", "1"
+        name, version, prefix, estimator = "endless", "1", 0, "none"
 
         def plan(self, _round: int, tallies: Sequence[Tally]) -> RoundPlan:
             return RoundPlan((Draw("p", tallies[0].drawn, 1),))

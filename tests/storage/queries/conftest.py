@@ -20,6 +20,7 @@ RECIPE = {
     "dataset": "apples",
     "generate": {"engine": "embedded"},
     "resolved": {"verifiers": CHAIN},
+    "prefix": 4,
 }
 DONE, LIVE = "toy-aaaaaaaa", "toy-bbbbbbbb"
 

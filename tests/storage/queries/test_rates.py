@@ -75,7 +75,7 @@ def test_rates_of_a_run_under_way(milled: Any, live_run: Any) -> None:
 def test_rates_by_model_hold_each_models_own_rollouts(milled: Any) -> None:
     """The run is drawn again as an import of two models: the even sample indices are n's, the odd ones o's."""
     run = milled.ws.runs.get(DONE)
-    recipe = {**run.recipe, "generate": {"engine": "imported"}}
+    recipe = {**run.recipe, "generate": {"engine": "imported"}, "prefix": None}
     milled.ws.runs.open("two", name="toy", recipe=recipe, recipe_hash="c" * 64)
     named = [completion(owner, index) for owner in milled.problems for index in range(8)]
     renamed = [replace(one, id=f"i{one.id}", model="on"[one.sample_index % 2 == 0]) for one in named]

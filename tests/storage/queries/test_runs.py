@@ -102,5 +102,5 @@ def test_the_workspace_as_a_whole(milled: Any) -> None:
 def test_a_run_without_a_plan_is_empty(milled: Any) -> None:
     milled.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
     scope = run_scope(milled.reader, LIVE)
-    assert (scope.prefix, scope.decided) == (None, False)
+    assert (scope.prefix, scope.decided) == (0, False)
     assert funnel(scope).planned == 0

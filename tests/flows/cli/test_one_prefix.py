@@ -1,0 +1,121 @@
+"""The fixed prefix has one home: manifest, gate, dashboard and re-verification speak of the same completions."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.queries import Reader, pass_rates
+from storage.queries.scope import dataset_scope, run_scope
+from storage.workspace import Workspace
+from tests.flows.conftest import RECIPE, Run
+
+# Draws two of each problem, then four more of those that it has not seen solved: adaptive, and no option `initial`.
+OWN = """\
+from pipelines.protocols import Draw, RoundPlan, Stop
+
+
+class Again:
+    name = "again"
+    version = "1"
+{stated}
+
+    def plan(self, round_index, tallies):
+        ordered = sorted(tallies, key=lambda tally: tally.problem_id)
+        wished = {{t.problem_id: 2 if not t.drawn else 4 if t.drawn == 2 and not t.correct else 0 for t in ordered}}
+        draws = [Draw(t.problem_id, t.drawn, wished[t.problem_id]) for t in ordered if wished[t.problem_id]]
+        stops = [Stop(t.problem_id, "trial_cap") for t in ordered if not wished[t.problem_id]]
+        return RoundPlan(tuple(draws), tuple(stops))
+"""
+BUDGETS = {
+    "fixed": ("{initial: 3}", 3),
+    "uniform": ("{initial: 3, target: 2, cap: 8}", 3),
+    "prop2diff": ("{initial: 3, target: 2, cap: 8}", 3),
+    "gvm": ("{initial: 3, main: 4, cap: 16}", 3),
+    "sequential": ("{initial: 3, target: 2, cap: 8}", 3),
+    "passuntil": ("{initial: 3, passes: 2, cap: 8}", 3),
+    "own.py:Again": ("{}", 2),
+    "frontier": ("{probe: 4, cap: 4}", 0),
+}
+
+
+def recipe(folder: Path, method: str, options: str) -> None:
+    text = RECIPE.replace("min_kept: 10", "min_kept: 0").replace("method: prop2diff", f"method: {method}")
+    (folder / "toy.yaml").write_text(text.replace("options: {initial: 4, target: 3, cap: 16}", f"options: {options}"))
+
+
+def stated(prefix: Any, estimator: str) -> str:
+    return OWN.format(stated=f"    prefix = {prefix}\n    estimator = {estimator!r}")
+
+
+@pytest.mark.parametrize("method", BUDGETS)
+def test_every_budget_has_one_number_everywhere(toy: Path, rollmill: Run, method: str) -> None:
+    options, prefix = BUDGETS[method]
+    (toy / "own.py").write_text(stated(2, "prefix"))
+    recipe(toy, method, options)
+    said = rollmill("curate", "toy.yaml", "--direct", "--json")
+    assert said.status == 0, said.err
+    outcome = json.loads(said.out)
+    metrics = outcome["metrics"]
+    told = {int(level): (row["judged"], row["pass_rate"]) for level, row in metrics["levels"].items()}
+    assert metrics["prefix"] == prefix
+    assert sum(judged for judged, _ in told.values()) == prefix * 12 < outcome["funnel"]["drawn"] + (method == "fixed")
+    report = json.loads((Path(outcome["path"]) / "report.json").read_text())
+    assert {row["level"]: (row["measured"], row["rate"]) for row in report["facts"]["levels"]} == told
+    with Workspace.open(toy) as workspace:
+        reader = Reader(workspace)
+        for scope in (run_scope(reader, outcome["run"]), dataset_scope(reader, "toy@v1")):
+            assert scope.prefix == prefix
+            for row in pass_rates(scope):  # levels that were drawn
+                rate = None if row.estimate is None else row.estimate.value
+                assert (row.judged, rate) == pytest.approx(told[int(str(row.group))])
+    page = rollmill("curate", "toy.yaml", "--direct").out
+    assert ("No rates: which problems were drawn" in page) == (prefix == 0)
+
+
+def test_a_search_over_levels_is_compared_on_first_completions(toy: Path, rollmill: Run) -> None:
+    (toy / "sly.py").write_text(SLY.format(right="'correct'"))
+    recipe(toy, "frontier", "{probe: 4, cap: 4}")
+    (toy / "toy.yaml").write_text((toy / "toy.yaml").read_text().replace("method: number", "method: sly.py:Sly"))
+    assert rollmill("curate", "toy.yaml", "--direct").status == 0
+    (toy / "sly.py").write_text(SLY.format(right="'incorrect'"))
+    said = rollmill("reverify", "--json")
+    assert said.status == 0, said.err
+    report = json.loads(said.out)
+    assert report["prefix"] == 0
+    overall = report["rates"]["overall"]
+    assert (overall["before"], overall["after"]) == (1.0, 0.0)
+    assert "the first completion (none was fixed before verdicts)" in rollmill("reverify").out
+
+
+SLY = """\
+from dataclasses import replace
+
+from pipelines.verify.number import NumberVerifier
+
+
+class Sly(NumberVerifier):
+    name = "sly"
+
+    def verify(self, problem, completion):
+        return replace(super().verify(problem, completion), outcome={right})
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("    pass", "budget 'own.py:Again' has no 'prefix': the completions that round 0 draws of every problem"),
+        ("    prefix = -1", "has no 'prefix'"),
+        ("    prefix = 2", "has estimator None and prefix 2"),
+        ("    prefix = 0\n    estimator = 'prefix'", "without a prefix, none. Valid: prefix, path_counting, none."),
+    ],
+)
+def test_a_budget_that_does_not_say_what_it_fixes_draws_nothing(toy: Path, rollmill: Run, body: str, words: str) -> None:
+    (toy / "own.py").write_text(OWN.format(stated=body))
+    recipe(toy, "own.py:Again", "{}")
+    said = rollmill("curate", "toy.yaml", "--direct")
+    assert said.status == 2
+    assert words in said.err
+    assert said.out == ""
