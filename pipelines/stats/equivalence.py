@@ -11,10 +11,11 @@ from typing import Literal
 
 from pipelines.stats.estimate import Estimate
 from pipelines.stats.paired import paired_difference
-from pipelines.stats.population import cluster_error, cluster_sums
-from pipelines.stats.special import beta_cdf
+from pipelines.stats.population import cluster_sums
+from pipelines.stats.special import beta_cdf, t_quantile
 
 Conclusion = Literal["equivalent", "different", "undecided"]
+_NO_SPREAD = 1e-14  # what rounding leaves of clusters that differ by the same
 ESTIMAND = "mean difference over the population of problems"
 
 
@@ -50,8 +51,10 @@ def equivalence(
     """TOST of mean(after - before), one value in [0, 1] per problem and side, clusters as in `paired_difference`.
 
     Rejecting both "difference <= -margin" and "difference >= margin" at level alpha is the same as the 1 - 2 alpha interval
-    lying within the margin, which is how it is decided; t with G - 1 degrees of freedom over G clusters. None without
-    problems; ValueError unless 0 < margin <= 1 and 0 < alpha < 0.5.
+    lying within the margin, which is how it is decided; t with G - 1 degrees of freedom over G clusters: two engines differ
+    by sampling, to both sides, and the wider interval of `paired_difference`, made for few changes to one side, would ask
+    for several times the draws. Where no error can be estimated it is that of `paired_difference`. None without problems;
+    ValueError unless 0 < margin <= 1 and 0 < alpha < 0.5.
     """
     if not 0.0 < margin <= 1.0 or not 0.0 < alpha < 0.5:
         raise ValueError(f"margin {margin} is not in (0, 1], or alpha {alpha} not in (0, 0.5)")
@@ -60,21 +63,20 @@ def equivalence(
         return None
     values = [late - early for early, late in zip(before, after, strict=True)]
     sums = cluster_sums(values, clusters)
-    error = cluster_error(sums, found.value) if len(sums) > 1 else 0.0
-    if error <= 0.0:
-        return Equivalence(_without_spread(found, sums, alpha), margin, alpha, None)
-    worse = (margin - abs(found.value)) / error
-    return Equivalence(found, margin, alpha, _t_tail(worse, len(sums) - 1))
-
-
-def _without_spread(found: Estimate, sums: Sequence[tuple[float, int]], alpha: float) -> Estimate:
-    """Every cluster differs by the same: no spread was seen, which is not that there is none (Hoeffding 1963, th. 2)."""
-    if found.low < found.high:
-        return found  # nothing changed, or one cluster: paired_difference has a bound for these
-    shares = math.fsum((size / found.n) ** 2 for _, size in sums)
-    half = 2.0 * math.sqrt(math.log(1.0 / alpha) / 2.0 * shares)  # differences lie in [-1, 1]
+    error = _cluster_error(sums, found.value) if len(sums) > 1 else 0.0
+    if error <= _NO_SPREAD:
+        return Equivalence(found, margin, alpha, None)
+    half = t_quantile(1.0 - alpha, len(sums) - 1) * error
     low, high = max(-1.0, found.value - half), min(1.0, found.value + half)
-    return Estimate(found.value, low, high, found.n, found.clusters, "Hoeffding over clusters that tie", found.estimand)
+    difference = Estimate(found.value, low, high, found.n, found.clusters, "paired cluster t", found.estimand)
+    return Equivalence(difference, margin, alpha, _t_tail((margin - abs(found.value)) / error, len(sums) - 1))
+
+
+def _cluster_error(sums: Sequence[tuple[float, int]], mean: float) -> float:
+    """Standard error of a mean over problems when clusters are what was sampled: the linearised ratio's, with G/(G-1)."""
+    groups, count = len(sums), sum(size for _, size in sums)
+    residual = math.fsum((total - mean * size) ** 2 for total, size in sums)
+    return math.sqrt(groups / (groups - 1) * residual) / count
 
 
 def _t_tail(value: float, degrees: int) -> float:

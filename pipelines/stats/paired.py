@@ -8,8 +8,7 @@ from collections.abc import Hashable, Sequence
 
 from pipelines.stats.clopper_pearson import clopper_pearson
 from pipelines.stats.estimate import Estimate
-from pipelines.stats.population import cluster_error, cluster_sums
-from pipelines.stats.special import t_quantile
+from pipelines.stats.population import cluster_sums, mean_bounds
 
 
 def paired_difference(
@@ -20,11 +19,11 @@ def paired_difference(
     confidence: float = 0.95,
     estimand: str = "mean difference over the population of problems",
 ) -> Estimate | None:
-    """Mean of after - before, one value in [0, 1] per problem and side, cluster-robust t interval cut to [-1, 1].
+    """Mean of after - before, one value in [0, 1] per problem and side; None without problems.
 
-    Clusters as in `population_mean` (Miller 2024, arXiv:2411.00640, section 4: paired differences). No problem changed: at
-    most the Clopper-Pearson upper bound of the share of clusters that change can be hidden, to either side. One cluster:
-    [-1, 1]. None without problems.
+    The interval is that of `mean_bounds` for (1 + difference) / 2, which lies in [0, 1]: most differences are often 0, and
+    few clusters hold all that changed. No problem changed: at most the Clopper-Pearson upper bound of the share of clusters
+    that change can be hidden, to either side. One cluster: [-1, 1].
     """
     values = [late - early for early, late in zip(before, after, strict=True)]
     if not values:
@@ -36,7 +35,7 @@ def paired_difference(
         none = clopper_pearson(0, groups, confidence=confidence)
         assert none is not None
         return Estimate(0.0, -none.high, none.high, count, groups, "no change, Clopper-Pearson over clusters", estimand)
-    if groups < 2:
-        return Estimate(mean, -1.0, 1.0, count, groups, "one cluster: no interval", estimand)
-    half = t_quantile((1.0 + confidence) / 2.0, groups - 1) * cluster_error(sums, mean)
-    return Estimate(mean, max(-1.0, mean - half), min(1.0, mean + half), count, groups, "paired cluster t", estimand)
+    halves = [((size + total) / 2.0, size) for total, size in sums]
+    low, high, method = mean_bounds(halves, (1.0 + mean) / 2.0, confidence)
+    low, high = min(mean, 2.0 * low - 1.0), max(mean, 2.0 * high - 1.0)
+    return Estimate(mean, low, high, count, groups, f"paired, {method}", estimand)

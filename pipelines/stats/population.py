@@ -1,18 +1,30 @@
 """The mean over problems with an interval for the population they come from. Knows only values and cluster names.
 
 Problems of one template resemble one another; their clusters are what was sampled (16 templates of 60 problems: the naive
-interval covers .54, this one .95). Completions inside a problem are not resampled: their noise is already in the spread
-of the values.
+interval covers .54). Completions inside a problem are not resampled: their noise is already in the spread of the values.
 """
 
 import math
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 from pipelines.stats.clopper_pearson import clopper_pearson
 from pipelines.stats.estimate import Estimate
 from pipelines.stats.special import t_quantile
 
 _TIE = 1e-12  # means of counts that are equal differ by rounding
+_UNSEEN = 0.2  # clusters of the other extreme that are taken to have been missed; see docs/statistics.md
+
+Sums = Sequence[tuple[float, int]]
+"""(sum of values, number of problems) of each cluster."""
+
+
+class Bounds(NamedTuple):
+    """An interval and how it was made."""
+
+    low: float
+    high: float
+    method: str
 
 
 def population_mean(
@@ -22,29 +34,57 @@ def population_mean(
     confidence: float = 0.95,
     estimand: str = "mean pass rate of the population of problems",
 ) -> Estimate | None:
-    """Mean of one value in [0, 1] per problem (pass rate, pass@k ...), cluster-robust t interval; None without values.
+    """Mean of one value in [0, 1] per problem (pass rate, pass@k ...) with the interval of `mean_bounds`; None without
+    values.
 
-    `clusters[i]` names the cluster of problem i, by default its template; None is a cluster of its own. The interval is the
-    linearised ratio estimator's with G - 1 degrees of freedom, cut to [0, 1] (Miller 2024, arXiv:2411.00640, eq. 4, with
-    the factor G/(G-1)). One cluster says nothing of others: [0, 1]. Values all 1 or all 0: Clopper-Pearson over clusters,
-    never an interval without width. Every cluster's mean the same: no spread was seen, which is not that there is none, so
-    Hoeffding's bound for means in [0, 1], which needs no estimate of it.
+    `clusters[i]` names the cluster of problem i, by default its template; None is a cluster of its own.
     """
     if not values:
         return None
     sums = cluster_sums(values, clusters)
-    count, groups = len(values), len(sums)
-    mean = math.fsum(values) / count
+    mean = math.fsum(values) / len(values)
+    low, high, method = mean_bounds(sums, mean, confidence)
+    return Estimate(mean, low, high, len(values), len(sums), method, estimand)
+
+
+def mean_bounds(sums: Sums, mean: float, confidence: float = 0.95) -> Bounds:
+    """The interval of a mean over problems with values in [0, 1] when whole clusters were sampled.
+
+    A t interval on the logit scale. Few clusters or a rate near 0 or 1 hide that clusters of another kind exist, so before
+    each end is computed a part of a cluster is added that is all right (for the upper end) or all wrong (for the lower): of
+    weight .2 times the distance of the mean from that extreme. Standard error: the linearised ratio's over clusters (Miller
+    2024, arXiv:2411.00640, eq. 4); degrees of freedom: the effective number of clusters, N^2 / sum n_c^2 (Kish 1965).
+
+    One cluster says nothing of others: [0, 1]. Values all 1 or all 0: Clopper-Pearson over clusters, never an interval
+    without width. Every cluster's mean the same: no spread was seen, which is not that there is none, so Hoeffding's bound
+    for means in [0, 1], which needs no estimate of it.
+    """
+    groups, count = len(sums), sum(size for _, size in sums)
     if mean in (0.0, 1.0):
-        return _unanimous(mean, count, groups, confidence, estimand)
+        exact = clopper_pearson(groups if mean == 1.0 else 0, groups, confidence=confidence)
+        assert exact is not None
+        return Bounds(exact.low, exact.high, "Clopper-Pearson over clusters")
     if groups < 2:
-        return Estimate(mean, 0.0, 1.0, count, groups, "one cluster: no interval", estimand)
+        return Bounds(0.0, 1.0, "one cluster: no interval")
     if all(abs(total - mean * size) <= _TIE * size for total, size in sums):
         half = _hoeffding([size / count for _, size in sums], confidence)
-        low, high = max(0.0, mean - half), min(1.0, mean + half)
-        return Estimate(mean, low, high, count, groups, "Hoeffding over clusters that tie", estimand)
-    half = t_quantile((1.0 + confidence) / 2.0, groups - 1) * cluster_error(sums, mean)
-    return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), count, groups, "cluster t", estimand)
+        return Bounds(max(0.0, mean - half), min(1.0, mean + half), "Hoeffding over clusters that tie")
+    effective = count**2 / math.fsum(size**2 for _, size in sums)
+    t = t_quantile((1.0 + confidence) / 2.0, effective)
+    high = _upper(sums, mean, count / effective, t)
+    low = 1.0 - _upper([(size - total, size) for total, size in sums], 1.0 - mean, count / effective, t)
+    return Bounds(min(low, mean), max(high, mean), "cluster t on the logit scale")
+
+
+def _upper(sums: Sums, mean: float, unit: float, t: float) -> float:
+    """The upper end, `unit` being the size of a typical cluster."""
+    unseen = _UNSEEN * (1.0 - mean) * unit
+    whole = math.fsum(size for _, size in sums) + unseen
+    centre = (math.fsum(total for total, _ in sums) + unseen) / whole
+    squares = math.fsum((total - centre * size) ** 2 for total, size in sums) + unseen * unit * (1.0 - centre) ** 2
+    spread = centre * (1.0 - centre)
+    logit = math.log(centre / (1.0 - centre)) + t * math.sqrt(squares) / whole / spread
+    return 0.5 * (1.0 + math.tanh(logit / 2.0))
 
 
 def _hoeffding(shares: Sequence[float], confidence: float) -> float:
@@ -63,16 +103,3 @@ def cluster_sums(values: Sequence[float], clusters: Sequence[Hashable | None] | 
         key: Hashable = ("named", cluster) if cluster is not None else ("own", index)
         members.setdefault(key, []).append(value)
     return [(math.fsum(group), len(group)) for group in members.values()]
-
-
-def cluster_error(sums: Sequence[tuple[float, int]], mean: float) -> float:
-    """Standard error of a mean over problems when clusters are what was sampled: the linearised ratio's, with G/(G-1)."""
-    groups, count = len(sums), sum(size for _, size in sums)
-    residual = math.fsum((total - mean * size) ** 2 for total, size in sums)
-    return math.sqrt(groups / (groups - 1) * residual) / count
-
-
-def _unanimous(mean: float, count: int, groups: int, confidence: float, estimand: str) -> Estimate:
-    exact = clopper_pearson(groups if mean == 1.0 else 0, groups, confidence=confidence)
-    assert exact is not None
-    return Estimate(mean, exact.low, exact.high, count, groups, "Clopper-Pearson over clusters", estimand)

@@ -109,7 +109,7 @@ def _scores(scores: Mapping[str, Any]) -> str:
         f"""
         {scores["samples"]} samples of each problem at temperature {scores["temperature"]:g}, at most
         {scores["max_tokens"]} tokens, judged by the verifier {scores["verifier"]}. Brackets are 95% intervals over
-        problems (cluster t): they hold for unseen instances of these very templates. `cut` is the share of completions
+        problems: they hold for unseen instances of these very templates. `cut` is the share of completions
         that reached the token limit; they count as not passed unless their answer was already there.
         """
     )

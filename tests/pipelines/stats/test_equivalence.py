@@ -65,7 +65,7 @@ def test_no_spread_is_not_certainty() -> None:
     assert many.conclusion == "equivalent"
     shifted = equivalence([0.5] * 20, [0.625] * 20, margin=0.2)
     assert shifted is not None
-    assert (shifted.conclusion, shifted.difference.method) == ("undecided", "Hoeffding over clusters that tie")
+    assert (shifted.conclusion, shifted.difference.method) == ("undecided", "paired, Hoeffding over clusters that tie")
     cancelling = equivalence([0.5, 0.5] * 3, [0.75, 0.25] * 3, ["a", "a", "b", "b", "c", "c"], margin=0.05)
     assert cancelling is not None
     assert cancelling.conclusion == "undecided"

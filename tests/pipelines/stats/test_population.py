@@ -1,22 +1,49 @@
 """Means over problems: literal intervals, and coverage by seeded simulation for both estimands."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from pipelines.stats import population_mean, these_problems_mean
+from pipelines.stats.population import mean_bounds
 
 
-def test_one_problem_a_cluster_is_the_classical_t_interval() -> None:
-    values = [0.0, 0.25, 0.5, 1.0]
+def test_by_hand() -> None:
+    """Rates 0, .25, .5 and 1. Above: .2 (1 - .4375) = .1125 of a cluster all right; t(4) at .975 is 2.7764."""
+    estimate = population_mean([0.0, 0.25, 0.5, 1.0])
+    assert estimate is not None
+    centre = (1.75 + 0.1125) / 4.1125
+    squares = sum((value - centre) ** 2 for value in (0.0, 0.25, 0.5, 1.0)) + 0.1125 * (1 - centre) ** 2
+    logit = math.log(centre / (1 - centre)) + 2.776445 * math.sqrt(squares) / 4.1125 / (centre * (1 - centre))
+    assert estimate.high == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-6)
+    assert (estimate.value, round(estimate.low, 4), round(estimate.high, 4)) == (0.4375, 0.0854, 0.8686)
+    assert estimate.method == "cluster t on the logit scale"
+
+
+def test_right_and_wrong_are_mirror_images() -> None:
+    values, names = [0.9, 1.0, 0.7, 1.0, 0.95], list("aabcc")
+    one, other = population_mean(values, names), population_mean([1 - value for value in values], names)
+    assert one is not None
+    assert other is not None
+    assert (one.low, one.high) == (pytest.approx(1 - other.high), pytest.approx(1 - other.low))
+
+
+def test_with_many_clusters_it_is_the_classical_interval() -> None:
+    values = np.random.default_rng(1).beta(3, 3, 2000).tolist()
     estimate = population_mean(values)
     assert estimate is not None
-    low, high = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
-    assert estimate.value == 0.4375
-    assert (estimate.low, estimate.high) == (max(0.0, low), min(1.0, high))
-    assert population_mean([0.4, 0.5, 0.6]).low == pytest.approx(
-        stats.t.interval(0.95, 2, loc=0.5, scale=stats.sem([0.4, 0.5, 0.6]))[0]
-    )
+    low, high = stats.t.interval(0.95, 1999, loc=np.mean(values), scale=stats.sem(values))
+    assert (estimate.low, estimate.high) == (pytest.approx(low, abs=5e-4), pytest.approx(high, abs=5e-4))
+
+
+def test_one_large_cluster_beside_small_ones_counts_as_few() -> None:
+    """60 problems in one cluster and 1 in each of five others are hardly more than one cluster."""
+    rates = [0.5] * 60 + [0.4, 0.45, 0.55, 0.6, 0.5]
+    uneven = population_mean(rates, [0] * 60 + [1, 2, 3, 4, 5])
+    assert uneven is not None
+    assert uneven.high - uneven.low > 0.15
 
 
 def test_equal_clusters_reduce_to_their_means() -> None:
@@ -72,6 +99,33 @@ def test_ties_are_covered(chance: float, clusters: int) -> None:
         assert found is not None
         held += found.low <= chance * 0.5 <= found.high
     assert held / 1000 >= 0.95
+
+
+def _law(name: str, rate: float, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Means of clusters about `rate`: a narrow beta, a wide one, or a few clusters of another kind."""
+    if name == "few of another kind":
+        near, far = (0.99, 0.4) if rate > 0.5 else (0.01, 0.9)
+        return np.where(rng.random(shape) < (rate - near) / (far - near), far, near)
+    strength = 15.0 if name == "narrow" else 2.0
+    return rng.beta(strength * rate, strength * (1 - rate), shape)
+
+
+@pytest.mark.parametrize("law", ["narrow", "wide", "few of another kind"])
+@pytest.mark.parametrize("rate", [0.06, 0.3, 0.92])
+@pytest.mark.parametrize(("clusters", "sizes"), [(3, "even"), (8, "even"), (8, "uneven"), (40, "uneven")])
+def test_skewed_rates_are_covered(law: str, rate: float, clusters: int, sizes: str) -> None:
+    """A plain cluster t covers .74 to .90 here and misses to one side; benchmarks/coverage.py has the whole grid."""
+    rng, repeats = np.random.default_rng([clusters, int(rate * 100)]), 400
+    count = np.full(clusters, 20) if sizes == "even" else np.maximum(1, 60 // np.arange(1, clusters + 1))
+    means = np.repeat(_law(law, rate, rng, (repeats, clusters)), count, axis=1)
+    correct = rng.binomial(8, rng.beta(4 * means + 1e-9, 4 * (1 - means) + 1e-9)) / 8
+    totals = np.add.reduceat(correct, np.r_[0, count.cumsum()[:-1]], axis=1)
+    held = 0
+    for row in totals:
+        found = mean_bounds(list(zip(row.tolist(), count.tolist(), strict=True)), row.sum() / count.sum())
+        held += found.low <= rate <= found.high
+    assert held / repeats >= 0.92  # .93 less a deviation of the count
+    assert clusters < 40 or held / repeats <= 0.995
 
 
 def test_template_clusters_cover_where_single_problems_do_not() -> None:
