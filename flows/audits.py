@@ -5,11 +5,12 @@ Knows no terminal. Drawing is a pure function of the run's verdicts, the size an
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.audit.drawing import Row, describe, draw, strata_of
-from pipelines.stats import Estimate, band_of, fit_prior, population_mean
+from pipelines.stats import band_of, fit_prior, population_mean
+from pipelines.stats.population import cluster_sums
 from pipelines.stats.special import beta_quantile
 from storage.audits import Audit, AuditItem, audit_id
 from storage.errors import SetupError, unknown_name
@@ -58,6 +59,7 @@ def natural_audit(reader: Reader, ask: Ask, *, dry_run: bool = False) -> Audit:
         )
     items = draw(strata, ask.n, ask.seed)
     full = {"run": run.id, "seed": ask.seed, "n": len(items), "strata": described, **design}
+    full["clusters"] = _of_drawn(design["clusters"], {item.row.problem_id for item in items})
     audit = Audit(identity, name, version, "natural", run.id, full)
     if dry_run:
         return audit
@@ -79,10 +81,23 @@ def natural_audit(reader: Reader, ask: Ask, *, dry_run: bool = False) -> Audit:
 
 def refreshed(reader: Reader, audit: Audit) -> dict[str, Any]:
     """The report of an audit from the judgements there are now, kept in the ledger."""
+    audit = with_clusters(reader, audit)
     report = rates_of_audit(reader.audits, audit)
     if report != audit.report:
         reader.audits.record(audit.id, report)
     return report
+
+
+def with_clusters(reader: Reader, audit: Audit) -> Audit:
+    """An audit that was drawn before clusters were kept, with those that the run's rollouts have still."""
+    if audit.kind != "natural" or "clusters" in audit.design:
+        return audit
+    rows, design = population(run_scope(reader, audit.source), audit.verifier, audit.version)
+    if [asdict(one) for one in describe(strata_of(rows))] != audit.design["strata"]:
+        return audit  # other verdicts or decisions by now: its clusters would not be those of its strata
+    items = reader.audits.items(audit.id)
+    clusters = _of_drawn(design["clusters"], {item.problem_id for item in items})
+    return reader.audits.save(replace(audit, design={**audit.design, "clusters": clusters}), items)
 
 
 def run_of(reader: Reader, ask: Ask) -> "Run":
@@ -124,7 +139,7 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict
         "undecided": len(seen) - len(judged),
         "outcomes": dict(sorted(outcomes.items())),
         "prefix": scope.prefix,
-        "raw": None if (raw := _pass_rate(prefix)) is None else asdict(raw),
+        **_pass_rate(prefix),
         "kinds": _kinds(prefix),
     }
     return rows, design
@@ -136,13 +151,27 @@ def _bands(rows: Sequence[AuditedRow]) -> dict[str, str]:
     return {problem: band_of(correct[problem] / count) for problem, count in judged.items()}
 
 
-def _pass_rate(prefix: Sequence[AuditedRow]) -> Estimate | None:
-    """The verifier's own mean over problems; the interval is for the templates' population."""
+def _pass_rate(prefix: Sequence[AuditedRow]) -> dict[str, Any]:
+    """The verifier's own mean over problems with its interval for the templates' population, and what it says of each.
+
+    `clusters`: the sum of the problems' rates and their number by template, and of each problem the place of its template.
+    """
     judged = Counter(row.problem_id for row in prefix)
     correct = Counter(row.problem_id for row in prefix if row.outcome == "correct")
     template = {row.problem_id: row.template for row in prefix}
     order = sorted(judged)
-    return population_mean([correct[one] / judged[one] for one in order], [template[one] for one in order])
+    rates, names = [correct[one] / judged[one] for one in order], [template[one] for one in order]
+    raw = population_mean(rates, names)
+    sums = cluster_sums(rates, names)
+    keys = {name if name is not None else (one,): None for one, name in zip(order, names, strict=True)}
+    places = {key: place for place, key in enumerate(keys)}
+    place = {one: places[name if name is not None else (one,)] for one, name in zip(order, names, strict=True)}
+    return {"raw": None if raw is None else asdict(raw), "clusters": {"sums": sums, "place": place}}
+
+
+def _of_drawn(clusters: dict[str, Any], problems: set[str]) -> dict[str, Any]:
+    place = {problem: clusters["place"][problem] for problem in sorted(problems) if problem in clusters["place"]}
+    return {"sums": [list(one) for one in clusters["sums"]], "place": place}
 
 
 def _kinds(prefix: Sequence[AuditedRow]) -> list[tuple[float, float]]:

@@ -100,11 +100,12 @@ def list_(*, json: AsJson = False) -> None:
 
 
 def _row(reader: Any, audit: Any, *, costs: Any = None, dry_run: bool = False) -> dict[str, Any]:
-    from flows.audits import refreshed
+    from flows.audits import refreshed, with_clusters
     from storage.queries.audits import rates_of_audit
 
     report = audit.report
     if audit.kind == "natural" and not dry_run:
+        audit = with_clusters(reader, audit)
         report = refreshed(reader, audit) if costs is None else rates_of_audit(reader.audits, audit, costs)
     return {
         "audit": audit.id,

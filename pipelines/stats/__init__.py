@@ -7,6 +7,7 @@ from pipelines.stats.audit_report import (
     BAND_NAMES,
     Costs,
     Judged,
+    Measured,
     Stratum,
     audit_rates,
     band_of,
@@ -41,6 +42,7 @@ from pipelines.stats.these_problems import these_problems_mean
 from pipelines.stats.undecided import undecided_bounds
 from pipelines.stats.verifier_error import (
     Cell,
+    corrected_mean,
     corrected_rate,
     false_accept_rate,
     false_reject_rate,
@@ -58,6 +60,7 @@ __all__ = [
     "Fallible",
     "GivenUp",
     "Judged",
+    "Measured",
     "PrefixCounts",
     "Sampled",
     "Stratum",
@@ -67,6 +70,7 @@ __all__ = [
     "best_draws",
     "clopper_pearson",
     "consequences",
+    "corrected_mean",
     "corrected_rate",
     "equally",
     "equivalence",

@@ -13,6 +13,7 @@ from pipelines.stats.resampling import Fallible, accuracy_ceiling, best_draws, k
 from pipelines.stats.sampled import METHOD, Sampled, sampled_share
 from pipelines.stats.verifier_error import (
     Cell,
+    corrected_mean,
     corrected_rate,
     false_accept_rate,
     false_reject_rate,
@@ -45,11 +46,26 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One audited rollout; `right` says whether the verdict agrees with the person, None where the person cannot tell."""
+    """One audited rollout; `right` says whether the verdict agrees with the person, None where the person cannot tell.
+
+    `cluster`: the place of its problem's cluster among `Measured.sums`; not needed of rollouts that weigh nothing.
+    """
 
     stratum: str
     weight: float
     right: bool | None
+    cluster: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The verifier's own mean pass rate over the fixed prefix, and by cluster the sum of its problems' rates, their number.
+
+    `sums` None: drawn before they were kept, so the corrected rate has no interval and is not shown.
+    """
+
+    raw: Estimate
+    sums: Sequence[tuple[float, int]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +83,8 @@ def band_of(rate: float) -> str:
     return BAND_NAMES[sum(rate >= edge for edge in BANDS)]
 
 
-def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judged], raw: Estimate | None = None) -> Row:
-    """All rates overall and by difficulty band, as JSON values; null where a stratum has no judgement yet.
-
-    `raw` is the verifier's own mean pass rate over the fixed prefix; the corrected one follows from it and the weights.
-    """
+def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judged], measured: Measured | None = None) -> Row:
+    """All rates overall and by difficulty band, as JSON values; null where a stratum has no judgement yet."""
     known = [one for one in judged if one.right is not None]
     unsure = len(judged) - len(known)
     waiting = sorted({s.name for s in strata if s.size} - {one.stratum for one in known})
@@ -83,8 +96,9 @@ def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judged], raw: Estima
         "overall": _rates(strata, known),
         "bands": {name: _rates(mine, known) for name in BAND_NAMES if (mine := [s for s in strata if s.band == name])},
     }
-    if raw is not None:
-        rows["pass_rate"] = {"verifier": _json(raw), "corrected": _json(_pass_rate(strata, known, raw))}
+    if measured is not None:
+        corrected = None if measured.sums is None else _pass_rate(strata, known, measured.sums)
+        rows["pass_rate"] = {"verifier": _json(measured.raw), "corrected": _json(corrected)}
     if unsure:
         worst = [Judged(one.stratum, one.weight, bool(one.right)) for one in judged]
         rows["overall_if_unsure_are_errors"] = _rates(strata, worst)
@@ -193,13 +207,19 @@ def _cell(stratum: Stratum, judged: Sequence[Judged]) -> Cell:
     return Cell(stratum.accepted, stratum.size, right)
 
 
-def _pass_rate(strata: Sequence[Stratum], judged: Sequence[Judged], raw: Estimate) -> Estimate | None:
-    cells = []
+def _pass_rate(strata: Sequence[Stratum], judged: Sequence[Judged], sums: Sequence[tuple[float, int]]) -> Estimate | None:
+    cells, corrected = [], [total for total, _ in sums]
+    problems = sum(size for _, size in sums)
     for stratum in strata:
         mine = [one for one in judged if one.stratum == stratum.name]
         right, weights = [bool(one.right) for one in mine], [one.weight for one in mine]
         cells.append(Cell(stratum.accepted, stratum.size, right, weights, stratum.weight, stratum.unit))
-    return corrected_rate(cells, raw=raw, estimand=PROBLEMS)
+        for one in mine:
+            if not one.right and one.weight and one.cluster is not None:
+                change = problems * one.weight * stratum.size / len(mine)
+                corrected[one.cluster] += -change if stratum.accepted else change
+    by_cluster = [(total, size) for total, (_, size) in zip(corrected, sums, strict=True)]
+    return corrected_mean(cells, by_cluster, estimand=PROBLEMS)
 
 
 def _json(estimate: Estimate | None) -> Row | None:

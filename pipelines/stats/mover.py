@@ -7,15 +7,8 @@ one-sided room and never gives an interval without width.
 import math
 from collections.abc import Sequence
 
-from pipelines.stats.estimate import Estimate
-
 Interval = tuple[float, float, float]
 """(value, low, high)."""
-
-
-def interval_of(estimate: Estimate) -> Interval:
-    """The three numbers of an estimate."""
-    return estimate.value, estimate.low, estimate.high
 
 
 def mover_sum(terms: Sequence[tuple[float, Interval]]) -> Interval:

@@ -58,7 +58,7 @@ def sampled_share(
     filled = [stratum for stratum in strata if stratum.size]
     share = min(1.0, math.fsum(stratum.total for stratum in filled) / whole)
     alone = len(filled) == 1  # then the beta below is exact with the sample's own spread
-    variance = math.fsum(_variance(stratum, 0 if alone else 1) for stratum in filled) / whole**2
+    variance = math.fsum(sampling_variance(stratum, 0 if alone else 1) for stratum in filled) / whole**2
     weight = max((_expanded(stratum) for stratum in filled), default=0.0) / whole
     tail = (1.0 - confidence) / 2.0
     low = 1.0 - _upper(1.0 - share, variance, weight, tail)
@@ -67,7 +67,7 @@ def sampled_share(
     return Estimate(share, max(0.0, min(low, share)), min(1.0, max(high, share)), n, n, METHOD, estimand)
 
 
-def _variance(stratum: Sampled, lost: int) -> float:
+def sampling_variance(stratum: Sampled, lost: int = 1) -> float:
     """Variance of the stratum's estimated total under sampling without replacement (Cochran 1977, eq. 5.6).
 
     `lost` degrees of freedom are taken for the mean.

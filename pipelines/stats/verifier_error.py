@@ -6,13 +6,16 @@ difference estimator (Cassel, Sarndal & Wretman 1976), also known as prediction-
 2023, arXiv:2301.09633) with the whole population predicted. Planted errors have no place here: they are not a sample.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from pipelines.stats.clopper_pearson import clopper_pearson
 from pipelines.stats.estimate import Estimate
-from pipelines.stats.mover import Interval, interval_of, mover_ratio, mover_sum
-from pipelines.stats.sampled import METHOD, Sampled, sampled_share
+from pipelines.stats.mover import Interval, mover_ratio, mover_sum
+from pipelines.stats.population import Sums, mean_bounds
+from pipelines.stats.sampled import METHOD, Sampled, sampled_share, sampling_variance
 
 CORRECTED = "difference estimator, MOVER of weighted Clopper-Pearson"
 
@@ -67,30 +70,55 @@ def false_reject_rate(cells: Sequence[Cell], *, confidence: float = 0.95) -> Est
 
 
 def corrected_rate(
-    cells: Sequence[Cell],
-    *,
-    raw: Estimate | None = None,
-    estimand: str = "share right of these rollouts",
-    confidence: float = 0.95,
+    cells: Sequence[Cell], *, estimand: str = "share right of these rollouts", confidence: float = 0.95
 ) -> Estimate | None:
-    """What the verifier says, less its false accepts, plus its false rejects, as a share of all weight.
-
-    `raw` is the verifier's own rate with the sampling error that the estimand has beyond these rollouts (problems from
-    their templates, say); left out, it is a plain number and the estimand these rollouts.
-    """
+    """What the verifier says, less its false accepts, plus its false rejects, as a share of all weight."""
     whole = sum(cell.mass for cell in cells)
     if whole <= 0:
         return None
     accepted = sum(cell.mass for cell in cells if cell.accepted) / whole
-    base: Interval = (accepted, accepted, accepted) if raw is None else interval_of(raw)
     lost, won = (_mass(cells, whole, accepted=side, confidence=confidence) for side in (True, False))
     if lost is None or won is None:
         return None
-    value, low, high = mover_sum([(1.0, base), (-1.0, lost), (1.0, won)])
+    value, low, high = mover_sum([(1.0, (accepted, accepted, accepted)), (-1.0, lost), (1.0, won)])
     n = sum(len(cell.right) for cell in cells)
-    method = CORRECTED if raw is None else f"{CORRECTED} and {raw.method}"
-    clusters = n if raw is None else raw.clusters
-    return Estimate(_cut(value), _cut(low), _cut(high), n, clusters, method, estimand)
+    return Estimate(_cut(value), _cut(low), _cut(high), n, n, CORRECTED, estimand)
+
+
+def corrected_mean(cells: Sequence[Cell], sums: Sums, *, estimand: str, confidence: float = 0.95) -> Estimate | None:
+    """The corrected mean over problems for the population that clusters of them were sampled from.
+
+    `sums`: of each cluster what the verifier says, summed over its problems, corrected by the errors found in it with
+    their inverse probabilities (the difference estimator, cluster by cluster). The spread of these sums holds both phases:
+    which problems were sampled, with the true rates that they have, and which of their rollouts were audited (Sarndal,
+    Swensson & Wretman 1992, section 9.4; the ultimate cluster's variance). The verifier's own spread would not do: a
+    verifier that accepts everything has none. What no spread shows, errors that no audit met, is added by MOVER: what the
+    weighted Clopper-Pearson intervals of both kinds of error have beyond the variance of the errors found.
+    """
+    whole = sum(cell.mass for cell in cells)
+    unseen = [_unseen(cells, whole, accepted=side, confidence=confidence) for side in (True, False)]
+    if whole <= 0 or unseen[0] is None or unseen[1] is None:
+        return None
+    mean = _cut(math.fsum(total for total, _ in sums) / sum(size for _, size in sums))
+    low, high, method = mean_bounds(sums, mean, confidence)
+    value, low, high = mover_sum([(1.0, (mean, low, high)), (-1.0, unseen[0]), (1.0, unseen[1])])
+    n = sum(len(cell.right) for cell in cells)
+    return Estimate(value, _cut(low), _cut(high), n, len(sums), f"{CORRECTED} and {method}", estimand)
+
+
+def _unseen(cells: Sequence[Cell], whole: float, *, accepted: bool, confidence: float) -> Interval | None:
+    """How far the weight of wrong verdicts on one side may lie from its estimate, beyond what the errors found tell."""
+    found = _mass(cells, whole, accepted=accepted, confidence=confidence)
+    if found is None:
+        return None
+    samples = [cell.wrong() for cell in cells if cell.accepted == accepted and cell.size]
+    known = math.fsum(sampling_variance(sample) for sample in samples) * (_normal(confidence) / whole) ** 2
+    value, low, high = found
+    return 0.0, -math.sqrt(max(0.0, (value - low) ** 2 - known)), math.sqrt(max(0.0, (high - value) ** 2 - known))
+
+
+def _normal(confidence: float) -> float:
+    return NormalDist().inv_cdf((1.0 + confidence) / 2.0)
 
 
 def _error_rate(cells: Sequence[Cell], *, accepted: bool, estimand: str, confidence: float) -> Estimate | None:

@@ -9,7 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.stats import Costs, Estimate, Judged, Stratum, audit_rates, consequences, population_mean, precision_within
+from pipelines.stats import (
+    Costs,
+    Estimate,
+    Judged,
+    Measured,
+    Stratum,
+    audit_rates,
+    consequences,
+    population_mean,
+    precision_within,
+)
 from storage.audits import Audit, AuditItem, Audits, Pair, Said
 from storage.queries.audited import CHAIN, chain_of, chain_version
 from storage.queries.kept_set import KeptSet, kept_set_of
@@ -64,12 +74,12 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
     pooled = [one for one in audits.list(audit.verifier, audit.version, audit.source) if _same_strata(one, audit)]
     items = {item.pair: item for one in pooled for item in audits.items(one.id)}
     said = audits.judgements(list(items))
-    judged = [_judged(item, said[pair]) for pair, item in items.items() if pair in said]
-    raw = audit.design.get("raw")
+    measured, place = _measured(audit, pooled)
+    judged = [_judged(item, said[pair], place) for pair, item in items.items() if pair in said]
     strata = [Stratum(**row) for row in audit.design["strata"]]
-    rates = audit_rates(strata, judged, None if raw is None else Estimate(**raw))
+    rates = audit_rates(strata, judged, measured)
     if kept is not None:
-        inside = [(_judged(item, said[pair]), pair in kept.kept) for pair, item in items.items() if pair in said]
+        inside = [(_judged(item, said[pair], place), pair in kept.kept) for pair, item in items.items() if pair in said]
         rates["overall"]["precision_kept"] = precision_within(strata, inside, kept.size())
         for band, row in rates["bands"].items():
             mine = [stratum for stratum in strata if stratum.band == band]
@@ -167,9 +177,22 @@ def _same_strata(one: Audit, other: Audit) -> bool:
     return one.kind == other.kind == "natural" and sizes[0] == sizes[1]
 
 
-def _judged(item: AuditItem, said: Sequence[Said]) -> Judged:
+def _measured(audit: Audit, pooled: Sequence[Audit]) -> tuple[Measured | None, Mapping[str, int]]:
+    """What the verifier says of every cluster, and of each drawn problem the place of its cluster."""
+    raw = audit.design.get("raw")
+    if raw is None:
+        return None, {}
+    clusters = [one.design.get("clusters") for one in pooled]
+    if not all(clusters):
+        return Measured(Estimate(**raw), None), {}
+    place = {problem: at for one in clusters if one for problem, at in one["place"].items()}
+    return Measured(Estimate(**raw), [(total, size) for total, size in audit.design["clusters"]["sums"]]), place
+
+
+def _judged(item: AuditItem, said: Sequence[Said], place: Mapping[str, int]) -> Judged:
     truth = truth_of(said)
-    return Judged(item.stratum, item.weight, None if truth is None else truth == (item.outcome == "correct"))
+    right = None if truth is None else truth == (item.outcome == "correct")
+    return Judged(item.stratum, item.weight, right, place.get(item.problem_id))
 
 
 def _reviewers(said: Mapping[Pair, Sequence[Said]]) -> Row:

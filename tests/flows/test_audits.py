@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from flows.audits_planted import planted_audit
 from storage.audits import Judgement, Said
 from storage.errors import SetupError
 from storage.queries import Reader, run_scope, scope_rates, version_card, version_manifest
-from storage.queries.audits import all_known_rates, bound_of, known_rates
+from storage.queries.audits import all_known_rates, bound_of, known_rates, rates_of_audit
 from storage.queries.kept_set import kept_set_of
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
@@ -97,6 +98,30 @@ def test_everything_judged_gives_the_true_rates_without_width(reader: Reader) ->
     assert overall["share_right"]["value"] == pytest.approx((accepted - false + len(wrong) - false) / len(items))
     assert overall["share_right"]["high"] == pytest.approx(overall["share_right"]["low"], abs=1e-6)
     assert overall["false_accepts_seen"] == false
+
+
+def test_the_corrected_pass_rate_of_everything_judged_is_that_of_the_people(reader: Reader) -> None:
+    audit = natural_audit(reader, Ask("chain", n=10_000))
+    judge_all(reader, audit.id)
+    items = reader.audits.items(audit.id)
+    right = {item.pair: (item.outcome == "correct") != (item.ordinal % 7 == 6) for item in items}
+    found = refreshed(reader, audit)["pass_rate"]
+    sums = audit.design["clusters"]["sums"]
+    assert sum(size for _, size in sums) == 12
+    assert found["verifier"]["value"] == pytest.approx(sum(total for total, _ in sums) / 12)
+    assert found["corrected"]["value"] == pytest.approx(sum(item.weight * right[item.pair] for item in items))
+    assert found["corrected"]["clusters"] == found["verifier"]["clusters"] == len(sums)
+
+
+def test_an_audit_from_before_clusters_were_kept_gets_them(reader: Reader) -> None:
+    audit = natural_audit(reader, Ask("number", n=60))
+    judge_all(reader, audit.id)
+    whole = refreshed(reader, audit)
+    old = {key: value for key, value in audit.design.items() if key != "clusters"}
+    stripped = reader.audits.save(replace(audit, design=old), reader.audits.items(audit.id))
+    assert rates_of_audit(reader.audits, stripped)["pass_rate"]["corrected"] is None
+    assert refreshed(reader, stripped) == whole
+    assert reader.audits.get(audit.id).design == audit.design
 
 
 def test_rates_are_found_under_the_verifier_and_its_version(reader: Reader) -> None:

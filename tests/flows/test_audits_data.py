@@ -12,7 +12,7 @@ import pytest
 from flows import cli
 from flows.audits import Ask, population, run_of
 from pipelines.audit.drawing import Row, describe, draw, strata_of
-from pipelines.stats import Estimate, Judged, audit_rates
+from pipelines.stats import Estimate, Judged, Measured, audit_rates
 from storage.queries import Reader, run_scope
 from storage.queries.audited import audited_as
 from storage.workspace import Workspace
@@ -56,8 +56,16 @@ def test_rates_of_real_rollouts_are_covered(mathcoder: Path) -> None:
     errors: dict[str, list[float]] = {name: [] for name in truth}
     for seed in range(SEEDS):
         items = draw(strata, 300, seed)
-        judged = [Judged(i.stratum, i.row.weight, i.row.accepted == label[i.row.completion_id]) for i in items]
-        rates = audit_rates(describe(strata), judged, Estimate(**design["raw"]))
+        judged = [
+            Judged(
+                i.stratum,
+                i.row.weight,
+                i.row.accepted == label[i.row.completion_id],
+                design["clusters"]["place"].get(i.row.problem_id),
+            )
+            for i in items
+        ]
+        rates = audit_rates(describe(strata), judged, Measured(Estimate(**design["raw"]), design["clusters"]["sums"]))
         found = {**rates["overall"], "pass_rate": rates["pass_rate"]["corrected"]}
         for name, right in truth.items():
             held[name] += found[name]["low"] <= right <= found[name]["high"]

@@ -9,6 +9,7 @@ import pytest
 from pipelines.stats import (
     Cell,
     Estimate,
+    corrected_mean,
     corrected_rate,
     false_accept_rate,
     false_reject_rate,
@@ -74,14 +75,27 @@ def test_weights_make_the_rate_a_mean_over_problems() -> None:
     assert found.value == pytest.approx((3 / 4 + 1 / 8) / 2)
 
 
-def test_sampling_of_the_problems_widens_the_interval() -> None:
-    cells = [Cell(True, 500, [True] * 40), Cell(False, 500, [True] * 40)]
-    raw = population_mean([0.2, 0.8, 0.5, 0.5])
-    wide, narrow = corrected_rate(cells, raw=raw, estimand="population"), corrected_rate(cells)
-    assert wide is not None
-    assert narrow is not None
-    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
-    assert (wide.estimand, wide.clusters) == ("population", 4)
+def test_the_corrected_mean_has_the_spread_of_the_corrected_clusters() -> None:
+    """Everything accepted and audited: the verifier says 1 of every problem, and only the truth has a spread."""
+    cells = [Cell(True, 40, [True] * 20 + [False] * 20, [1 / 40] * 40, 1.0, 1 / 40)]
+    truth = [(2.0, 10), (8.0, 10), (5.0, 10), (5.0, 10)]
+    found, whole = corrected_mean(cells, truth, estimand="population"), population_mean([0.2, 0.8, 0.5, 0.5])
+    assert found is not None
+    assert whole is not None
+    assert (found.value, found.clusters, found.estimand) == (0.5, 4, "population")
+    assert (found.low, found.high) == (pytest.approx(whole.low), pytest.approx(whole.high))
+
+
+def test_errors_that_no_audit_met_widen_the_corrected_mean() -> None:
+    seen = [Cell(True, 500, [True] * 500, [1e-3] * 500, 0.5, 1e-3), Cell(False, 500, [True] * 500, [1e-3] * 500, 0.5, 1e-3)]
+    few = [Cell(side.accepted, 500, [True] * 20, [1e-3] * 20, 0.5, 1e-3) for side in seen]
+    sums = [(4.0, 10), (6.0, 10), (5.0, 10), (5.0, 10), (4.5, 10), (5.5, 10)]
+    every, some = (corrected_mean(cells, sums, estimand="population") for cells in (seen, few))
+    assert every is not None
+    assert some is not None
+    assert some.low < every.low - 0.01
+    assert some.high > every.high + 0.01
+    assert corrected_mean([Cell(True, 10, [])], sums, estimand="population") is None
 
 
 RATES: dict[str, Callable[..., Estimate | None]] = {
