@@ -11,7 +11,7 @@ from math import ceil, inf
 from statistics import fmean
 from typing import Any
 
-from pipelines.budget.oracle import Oracle, law_of, oracle, price_grid
+from benchmarks.oracle import Oracle, law_of, oracle, price_grid
 from pipelines.budget.replay import Record, Spent, replay, solutions, solvable
 from pipelines.budget.simulate import Sample, Subject
 

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.recorded import record_of
 from flows.mill import Event, MillSpec, run_all
 from flows.mill.plan import read_plans
-from flows.mill.recorded import record_of
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.replay import Recorded
 from pipelines.generate import Embedded

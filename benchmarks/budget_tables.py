@@ -27,8 +27,8 @@ from benchmarks.budget_curves import (
     regret,
     solvable_by_seed,
 )
+from benchmarks.oracle import Oracle
 from pipelines.budget import BUDGETS
-from pipelines.budget.oracle import Oracle
 from pipelines.budget.replay import Record
 from pipelines.stats import Estimate, paired_difference, ratio_of_sums
 from pipelines.stats.special import t_quantile

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.recorded import record_of
 from flows.mill import run_all
 from flows.mill.gather import Incomplete
 from flows.mill.plan import plan_round, read_plans
-from flows.mill.recorded import record_of
 from pipelines.budget import BUDGETS
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.replay import Recorded, Replayed, replay

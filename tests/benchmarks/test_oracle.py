@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.oracle import Law, law_of, oracle, price_grid
 from pipelines.budget import BUDGETS
-from pipelines.budget.oracle import Law, law_of, oracle, price_grid
 from pipelines.budget.replay import Recorded, replay, solutions
 from pipelines.budget.simulate import Sample, Subject
 

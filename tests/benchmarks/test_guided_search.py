@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.stats.guided_search import SearchWorld, guided_search
+from benchmarks.guided_search import SearchWorld, guided_search
 
 MANY = SearchWorld(problems=4000)
 
