@@ -49,9 +49,11 @@ def limit_reached(opened: "Session", result: "RoundResult") -> LimitReached:
     else:
         most, spent = f"{limit.tokens or 0:,} tokens", f"{paid.tokens:,}"
         job = replace(opened.job, max_tokens=_higher(limit.tokens or 0, paid.tokens))
+    given_up = opened.workspace.spending.given_up(run)
+    lost = f" and up to {given_up.tokens:,} tokens under way when it was killed or interrupted" if given_up.tokens else ""
     return LimitReached(
-        f"the {result.stopped} of {most} leaves no room for another completion: run {run} has spent {spent}; what was "
-        f"drawn is kept. Round {result.round} drew {result.drawn:,} here.",
+        f"the {result.stopped} of {most} leaves no room for another completion: run {run} has spent {spent}{lost}; "
+        f"what was drawn is kept. Round {result.round} drew {result.drawn:,} here.",
         reason=str(result.stopped),
         next_command=job.command,
     )

@@ -110,6 +110,7 @@ class Generator(Protocol):
     One in this process may say in `calls` how many calls of `generate` it takes at once, to go on with the next when one
     runs dry; 1 where it does not. A spooled engine may have two methods more: `groups(requests, heard)` is `generate` in
     groups of what has come meanwhile, so that each is made durable in one write; asking for the next one says that it is.
+    `under_way`, where it has it, says how many requests a kill can cost at most: asked of others and not durable.
     From another thread, `interrupt()` makes calls under way raise at once, and `wind_down()` once what is under way has
     arrived.
     """

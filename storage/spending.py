@@ -1,7 +1,8 @@
 """What runs paid for completions, and what commands reserve under a limit. Sums of whole numbers only; knows no engine.
 
-A payment is written in the transaction that registers its completions, so the two can never disagree. A reservation is a
-promise of a living process: drawn and not committed yet, plus what is under way at its worst case.
+A payment is written in the transaction that registers its completions, so the two can never disagree. A reservation is what
+a process has drawn and not committed yet, plus what is under way at its worst case. That of a killed process counts until
+what was under way is paid for at its bound, as nobody but the server knows what came of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -93,6 +94,16 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a process has reserved for a batch. `under_way`: requests at servers at most; None: all it reserved for."""
+
+    batch_id: str
+    owner: Owner
+    amount: Amount
+    under_way: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
     """One payment as the ledger holds it. `command`: the process that made it."""
 
@@ -129,7 +140,10 @@ class Spending:
 
     def pay(self, session: Session, run_id: str, charge: Charge, *, redundant: bool) -> None:
         """Write a payment within a transaction and give back what was reserved for its batch."""
-        owner = this_process()
+        self._pay(session, run_id, charge, this_process(), redundant=redundant)
+        session.execute(delete(ReservedRow).where(ReservedRow.run_id == run_id, ReservedRow.batch_id == charge.batch_id))
+
+    def _pay(self, session: Session, run_id: str, charge: Charge, owner: Owner, *, redundant: bool = False) -> None:
         sums = {name: getattr(charge.sums, name) for name in SUMMED}
         session.add(
             SpendRow(
@@ -146,7 +160,32 @@ class Spending:
                 **sums,
             )
         )
-        session.execute(delete(ReservedRow).where(ReservedRow.run_id == run_id, ReservedRow.batch_id == charge.batch_id))
+
+    def reserved(self, run_id: str) -> list[Reservation]:
+        """What processes have reserved for batches of a run."""
+        with self._ledger.read() as session:
+            rows = session.scalars(select(ReservedRow).where(ReservedRow.run_id == run_id)).all()
+            return [_reservation(row) for row in rows]
+
+    def killed(self, run_id: str) -> list[Reservation]:
+        """Reservations of killed processes, which count until they are settled."""
+        return [found for found in self.reserved(run_id) if found.under_way != 0 and found.owner.alive() is False]
+
+    def settle(self, run_id: str, owner: Owner, batch_ids: Sequence[str], charge: Charge) -> None:
+        """Put a payment in the place of what a process had reserved for these batches, unless another command has."""
+        mine = (ReservedRow.run_id == run_id, ReservedRow.batch_id.in_(batch_ids))
+        whose = (ReservedRow.host == owner.host, ReservedRow.pid == owner.pid, ReservedRow.started == owner.started)
+        with self._ledger.write() as session:
+            found = session.scalars(select(ReservedRow).where(*mine, *whose)).all()
+            for row in found:
+                session.delete(row)
+            if found and charge.bound != Amount():
+                self._pay(session, run_id, charge, owner)
+
+    def given_up(self, run_id: str) -> Amount:
+        """What may have been under way when commands of a run were killed or interrupted: a bound, settled or not."""
+        amounts = [one.charge.bound for one in self.payments(run_id) if not one.charge.sums.completions]
+        return sum((*amounts, *(found.amount for found in self.killed(run_id))), Amount())
 
     def payments(self, run_id: str) -> list[Payment]:
         """Every payment of a run in order."""
@@ -158,11 +197,19 @@ class Spending:
         """What a run paid over all its commands."""
         return sum((payment.charge.sums for payment in self.payments(run_id)), Sums())
 
-    def reserve(self, run_id: str, batch_id: str, held: Amount, wanted: Sequence[Amount], limit: Limit) -> int:
+    def reserve(
+        self,
+        run_id: str,
+        batch_id: str,
+        held: Amount,
+        wanted: Sequence[Amount],
+        limit: Limit,
+        under_way: int | None = None,
+    ) -> int:
         """Reserve for as many of `wanted`, from the first on, as the limit allows beside everything paid and reserved.
 
-        `held`: what the batch has drawn and not committed. Its reservation becomes that plus what is granted; reservations
-        of dead processes are void. All in one transaction, so that commands on one run share its limit.
+        `held`: what the batch has drawn and not committed. Its reservation becomes that plus what is granted. All in one
+        transaction, so that commands on one run share its limit.
         """
         with self._ledger.write() as session:
             spent = self._spent(session, run_id, except_for=batch_id) + held
@@ -173,16 +220,16 @@ class Spending:
                 spent += amount
                 held += amount
                 granted += 1
-            self._hold(session, run_id, batch_id, held)
+            self._hold(session, run_id, batch_id, held, under_way if granted else 0)
         return granted
 
     def hold(self, run_id: str, batch_id: str, held: Amount) -> None:
         """Say that a batch has drawn so much that is not committed; nothing gives its reservation back."""
         with self._ledger.write() as session:
-            self._hold(session, run_id, batch_id, held)
+            self._hold(session, run_id, batch_id, held, 0)
 
     def counted(self, run_id: str) -> Amount:
-        """What counts against a run's limit now: paid, bounds of what is not known, reservations of living processes."""
+        """What counts against a run's limit now: paid, bounds of what is not known, reservations that are not void."""
         with self._ledger.write() as session:
             return self._spent(session, run_id)
 
@@ -191,20 +238,26 @@ class Spending:
         for row in session.scalars(select(SpendRow).where(SpendRow.run_id == run_id)):
             total += Amount(row.tokens_in + row.tokens_out + row.bound_tokens, row.units + row.bound_units)
         for reserved in session.scalars(select(ReservedRow).where(ReservedRow.run_id == run_id)).all():
-            if Owner(reserved.host, reserved.pid, reserved.started).alive() is False:
+            found = _reservation(reserved)
+            if found.under_way == 0 and found.owner.alive() is False:  # its spools are counted by who goes on
                 session.delete(reserved)
             elif reserved.batch_id != except_for:
-                total += Amount(reserved.tokens, reserved.units)
+                total += found.amount
         session.flush()
         return total
 
-    def _hold(self, session: Session, run_id: str, batch_id: str, held: Amount) -> None:
+    def _hold(self, session: Session, run_id: str, batch_id: str, held: Amount, under_way: int | None) -> None:
         if held == Amount():
             session.execute(delete(ReservedRow).where(ReservedRow.run_id == run_id, ReservedRow.batch_id == batch_id))
             return
         me = this_process()
-        place: dict[str, Any] = {"host": me.host, "pid": me.pid, "started": me.started}
+        place: dict[str, Any] = {"host": me.host, "pid": me.pid, "started": me.started, "under_way": under_way}
         session.merge(ReservedRow(run_id=run_id, batch_id=batch_id, tokens=held.tokens, units=held.units, **place))
+
+
+def _reservation(row: ReservedRow) -> Reservation:
+    owner = Owner(row.host, row.pid, row.started)
+    return Reservation(row.batch_id, owner, Amount(row.tokens, row.units), row.under_way)
 
 
 def _charge(row: SpendRow) -> Charge:

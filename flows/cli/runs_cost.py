@@ -51,12 +51,15 @@ def cost_row(found: "RunCost", groups: "list[Group]", currency: str | None) -> d
     )
     whole = {key: value for key, value in found.whole.row().items() if key != "group"}
     head = {"run": found.run, "currency": currency, "recorded": found.recorded}
-    sums = {"again": again, "paid_twice": twice, "paid": sums_row(found.paid)}
+    given_up = {"tokens": found.given_up.tokens, "units": found.given_up.units}
+    sums = {"given_up": given_up, "again": again, "paid_twice": twice, "paid": sums_row(found.paid)}
     return {**head, **whole, **sums, "groups": [group.row() for group in groups]}
 
 
 def cost_text(found: "RunCost", currency: str | None) -> str:
     """The accounts of a run for people."""
+    from storage.money import shown
+
     whole = found.whole
     reused = whole.represented - whole.spent
     rows = [
@@ -72,6 +75,12 @@ def cost_text(found: "RunCost", currency: str | None) -> str:
     if found.twice.completions:
         again = f"{found.twice.completions:,} completions ({found.twice.tokens:,} tokens)"
         lines.append(f"{again} were paid twice: another command had stored them first, and its texts are used.")
+    if found.given_up.tokens:
+        money = f" ({shown(found.given_up.units, currency)})" if found.given_up.units else ""
+        lines.append(
+            f"Up to {found.given_up.tokens:,} tokens{money} were under way when a command was killed or interrupted: they "
+            "count against a limit, and are in no total."
+        )
     if whole.failed:
         lines.append(f"{whole.failed:,} calls failed; what a server bills for them is not known and in no total.")
     if whole.represented.uncounted:

@@ -69,7 +69,7 @@ class Drawer:
 
     def run(self, todo: Sequence[tuple[Batch, Look]]) -> None:
         """The body of the first generator thread, which starts and joins the other lanes."""
-        self.purse.open((batch, look.lack(batch)) for batch, look in todo if look.draws)
+        self.purse.open(todo)
         self._texts = Texts(self._ws, ((batch, look.lack(batch)) for batch, look in todo if look.judges_stored))
         self._shared = repeated(pa.chunked_array([c for b, _ in todo for c in b.rows.column("completion_id").chunks]))
         waiting = deque(todo)

@@ -5,16 +5,18 @@ Knows what requests can take and what the ledger says was spent; draws and commi
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from heapq import nlargest
 
-from flows.mill.batches import Batch, Lack, OpenBatch
+from flows.mill.batches import Batch, Lack, Look, OpenBatch
 from flows.mill.charges import Bounds
 from flows.mill.line import Line
 from flows.mill.plan import request_of
 from flows.mill.spec import MillSpec
+from pipelines.protocols import Generator
 from storage.records import Request
-from storage.spending import Amount
+from storage.spending import Amount, Charge, Reservation, Sums
 from storage.workspace import Workspace
 
 
@@ -26,6 +28,7 @@ class Purse:
         self._bounds = Bounds(spec)
         self._under_way: set[str] = set()
         self._held: dict[str, tuple[Batch, Lack]] = {}
+        self._todo: Mapping[str, tuple[Batch, Look]] = {}
         self._changed = threading.Condition()
         self.reason: str | None = None
 
@@ -39,16 +42,20 @@ class Purse:
         """Whether there is a limit at all."""
         return self._spec.most.tokens is not None or self._spec.most.units is not None
 
-    def open(self, todo: Iterable[tuple[Batch, Lack]]) -> None:
-        """Count what a killed command left in spools: it is paid for and no segment yet."""
-        if not self.limited:
-            return
-        for batch, lack in todo:
-            if lack.missing and (held := self._spooled(batch, lack)) != Amount():
-                self._ws.spending.hold(self._spec.run, batch.id, held)
+    def open(self, todo: Sequence[tuple[Batch, Look]]) -> None:
+        """Count what killed commands had under way, and what they left in spools: it is paid for and no segment yet."""
+        self._todo = {batch.id: (batch, look) for batch, look in todo if look.draws}
+        self._settle_killed()
+        if self.limited:
+            for batch, look in self._todo.values():
+                if (held := self._spooled(batch, look.lack(batch))) != Amount():
+                    self._ws.spending.hold(self._spec.run, batch.id, held)
 
-    def close(self) -> None:
-        """Give back what a failure left reserved, less what is in spools."""
+    def close(self, *, interrupted: bool) -> None:
+        """Give back what a failure left reserved, less what is in spools, and what an interrupt gave up under way."""
+        if interrupted and self._held:
+            mine = [found for found in self._ws.spending.reserved(self._spec.run) if found.batch_id in self._held]
+            self._pay_lost(mine)
         for batch, lack in self._held.values():
             self._ws.spending.hold(self._spec.run, batch.id, self._spooled(batch, lack))
         self._held.clear()
@@ -58,6 +65,7 @@ class Purse:
         if not self.limited:
             yield requests
             return
+        self._settle_killed()
         asked = {request.completion_id: request for request in requests}
         drawn = self._amount(opened, self._missing_before(opened, asked))
         while requests and (granted := self._granted(opened, drawn, requests)):
@@ -80,7 +88,8 @@ class Purse:
         self._settle(batch.id)
         while True:
             with self._changed:
-                found = self._ws.spending.reserve(self._spec.run, batch.id, drawn, wanted, self._spec.most)
+                most, under_way = self._spec.most, _under_way(self._spec.engine(batch.arm))
+                found = self._ws.spending.reserve(self._spec.run, batch.id, drawn, wanted, most, under_way)
                 if found:
                     self._under_way.add(batch.id)
                     return found
@@ -106,9 +115,51 @@ class Purse:
         )
         return sum(amounts, Amount())
 
+    def _settle_killed(self) -> None:
+        """Pay for what killed commands of this run had under way."""
+        killed = self._ws.spending.killed(self._spec.run)
+        for owner in {found.owner for found in killed}:
+            self._pay_lost([found for found in killed if found.owner == owner])
+
+    def _pay_lost(self, mine: Sequence[Reservation]) -> None:
+        """Pay for what one process had under way, at its bound: the most that so many of its open requests can take."""
+        if not mine:
+            return
+        bounds, reserved, unknown = [], Amount(), Amount()
+        for found in mine:
+            if found.batch_id in self._todo:
+                batch, look = self._todo[found.batch_id]
+                bounds += self._unanswered(batch, look.lack(batch))
+                reserved += found.amount
+            else:  # another run has drawn what it lacked
+                unknown += found.amount
+        most = None if any(found.under_way is None for found in mine) else max(found.under_way or 0 for found in mine)
+        tokens, units = (
+            sum(nlargest(len(bounds) if most is None else most, (getattr(bound, name) for bound in bounds)))
+            for name in ("tokens", "units")
+        )
+        lost = unknown + Amount(min(tokens, reserved.tokens), min(units, reserved.units))
+        first = self._todo[mine[0].batch_id][0] if mine[0].batch_id in self._todo else None
+        place = (0, 0) if first is None else (first.round, first.number)
+        charge = Charge(mine[0].batch_id, *place, members="0", sums=Sums(), bound=lost)
+        self._ws.spending.settle(self._spec.run, mine[0].owner, [found.batch_id for found in mine], charge)
+
+    def _unanswered(self, batch: Batch, lack: Lack) -> list[Amount]:
+        """The bounds of what a batch lacked and no spool holds."""
+        rows = {row.completion_id: row for row in batch.rows}
+        for record in self._ws.spool(batch.id).read():
+            rows.pop(record.id, None)
+        return [self._bounds.of(request_of(self._spec, rows[cid]), batch.arm) for cid in lack.missing if cid in rows]
+
     def _spooled(self, batch: Batch, lack: Lack) -> Amount:
         missing = set(lack.missing)
         rows = {row.completion_id: row for row in batch.rows}
         found = [record for record in self._ws.spool(batch.id).read() if record.id in missing]
         amounts = (self._bounds.amount(one, request_of(self._spec, rows[one.id]), batch.arm) for one in found)
         return sum(amounts, Amount())
+
+
+def _under_way(engine: Generator) -> int | None:
+    """How many requests a kill can cost: what the engine says; else none of one in this process, all of others."""
+    said: int | None = getattr(engine, "under_way", None if engine.spooled else 0)
+    return said

@@ -131,7 +131,7 @@ def _run(parts: _Parts, todo: Sequence[tuple[Batch, Look]]) -> None:
         parts.drawer.wind_down()
         _join([drawing])
         _join(judging, patience)
-        parts.drawer.purse.close()
+        parts.drawer.purse.close(interrupted=patience == LEAVE_SECONDS)
         keeper.finish()
         _join([keeping])
         keeper.release_all()

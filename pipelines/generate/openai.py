@@ -54,6 +54,15 @@ class OpenAI:
         self._running: _Loop | None = None
         self._lock = threading.Lock()
 
+    @property
+    def under_way(self) -> int | None:
+        """How many requests are at servers at most, or have come and are not safe; None until servers of ours are up."""
+        if self._running is not None:
+            return self._running.dispatcher.window
+        if self._settings.starts(self.model):
+            return None
+        return sum(server.concurrency for server in self._settings.serving(self.model))
+
     def fingerprint(self) -> Mapping[str, str]:
         """What is known of the model: names and what the recipe declares. No promise that the weights stayed the same."""
         wire = self._wire

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0007"
 
 
 class Base(DeclarativeBase):
@@ -230,6 +230,7 @@ class SpendRow(Base):
     `members`: which of the batch's distinct completions, a bit each in hexadecimal, the first the lowest. `units`: money,
     see storage.money; `micros`: engine seconds. `uncounted`: completions without token counts, `unpriced`: without a cost.
     `bound_*`: what those may have taken at most, which counts against a limit. `redundant`: another command was first.
+    Without completions: what was under way when a command was killed.
     """
 
     __tablename__ = "spend"
@@ -255,7 +256,10 @@ class SpendRow(Base):
 
 
 class ReservedRow(Base):
-    """What a command may yet spend on a batch under a limit: drawn and not committed, and under way at its worst case."""
+    """What a command may yet spend on a batch under a limit: drawn and not committed, and under way at its worst case.
+
+    `under_way`: how many requests are at servers at most, all that a kill can cost; none says that all of them may be.
+    """
 
     __tablename__ = "reserved"
     run_id: Mapped[str] = mapped_column(String, primary_key=True)
@@ -265,6 +269,7 @@ class ReservedRow(Base):
     started: Mapped[float] = mapped_column(Float)
     tokens: Mapped[int] = mapped_column(BigInteger)
     units: Mapped[int] = mapped_column(BigInteger)
+    under_way: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ImportRow(Base):

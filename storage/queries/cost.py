@@ -19,7 +19,7 @@ from storage.money import MICROS, UNITS, amount, shown
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.segments.schema import SCHEMAS
-from storage.spending import SUMMED, Sums
+from storage.spending import SUMMED, Amount, Sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +97,7 @@ class Group:
 class RunCost:
     """The accounts of one run. `again`: paid for and not represented once more: drawn twice, or second to another command.
 
+    `given_up`: what may have been under way when commands were killed or interrupted, a bound and in no total.
     `recorded`: whether the ledger has its payments; runs older than they are represented only.
     """
 
@@ -105,6 +106,7 @@ class RunCost:
     again: Sums
     recorded: bool
     payments: "Sequence[Payment]"
+    given_up: Amount
     rows: "pa.Table"
     failed: Mapping[str, int]
 
@@ -135,7 +137,7 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
         rows = connection.sql(_ROWS.format(arm=arm, units=UNITS, micros=MICROS)).to_arrow_table()
     whole = _group("all", _columns(rows), sum(failed.values()))
     again = sum((payment.charge.sums for payment in payments), Sums()) - whole.spent
-    return RunCost(run_id, whole, again, bool(payments), payments, rows, failed)
+    return RunCost(run_id, whole, again, bool(payments), payments, reader.given_up(run_id), rows, failed)
 
 
 def sums_row(sums: Sums) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from storage.forecasts import Forecast
     from storage.records import Verdict
     from storage.runs import Runs
-    from storage.spending import Payment
+    from storage.spending import Amount, Payment
 
 
 class Reader:
@@ -55,6 +55,10 @@ class Reader:
     def payments(self, run_id: str) -> "list[Payment]":
         """What a run paid, payment by payment."""
         return self._workspace.spending.payments(run_id)
+
+    def given_up(self, run_id: str) -> "Amount":
+        """What may have been under way when commands of a run were killed or interrupted."""
+        return self._workspace.spending.given_up(run_id)
 
     def forecast(self, run_id: str) -> "Forecast | None":
         """The scored forecast of a run."""

@@ -88,18 +88,33 @@ def test_money_is_a_limit_of_its_own(tmp_path: Path) -> None:
     assert Limit(units=100).reached_by(Amount(10**9, 100)) is None
 
 
-def test_a_dead_command_s_reservation_is_void(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("under_way", "left"), [(None, 0), (3, 0), (0, 1)])
+def test_a_killed_command_s_reservation_counts_until_it_is_settled(
+    tmp_path: Path, under_way: int | None, left: int
+) -> None:
+    """One of an engine in the same process, which nobody bills, is void."""
     code = (
         "import sys; from pathlib import Path; from storage.workspace import Workspace; from storage.spending import *\n"
         "ws = Workspace.open(Path(sys.argv[1]))\n"
-        "print(ws.spending.reserve('run', 'b1', Amount(), [Amount(900)], Limit(1000)))"
+        "print(ws.spending.reserve('run', 'b1', Amount(), [Amount(900)], Limit(1000), eval(sys.argv[2])))"
     )
     with Workspace.init(tmp_path) as ws:
-        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path), str(under_way)], capture_output=True, text=True, check=True
+        )
         assert done.stdout == "1\n"
         with ws.ledger.read() as session:
             assert session.query(ReservedRow).count() == 1
-        assert ws.spending.reserve("run", "b2", Amount(), [Amount(900)], TOKENS) == 1
+        assert ws.spending.reserve("run", "b2", Amount(), [Amount(900)], TOKENS) == left
+        if under_way == 0:
+            return
+        assert ws.spending.given_up("run") == Amount(900)
+        (killed,) = ws.spending.killed("run")
+        for _ in range(2):  # two commands that go on: one of them pays
+            ws.spending.settle("run", killed.owner, ["b1"], charge("b1", Sums(), Amount(300)))
+        assert ws.spending.counted("run") == ws.spending.given_up("run") == Amount(300)
+        assert ws.spending.paid("run") == Sums()
+        assert ws.spending.reserve("run", "b2", Amount(), [Amount(700)], TOKENS) == 1
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ class Dispatcher:
 
     def __init__(self, replicas: Sequence[Replica], settings: HttpSettings, complaints: Complaints) -> None:
         self._replicas, self._settings, self._complaints = replicas, settings, complaints
-        self._window = sum(replica.server.concurrency for replica in replicas)
+        self.window = sum(replica.server.concurrency for replica in replicas)
         self._unsaved = 0
         self._calls: list[Call] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -107,7 +107,7 @@ class Dispatcher:
 
     def _pump(self) -> None:
         """Send while there is a place, a job and a replica for it."""
-        while self._unsaved < self._window and (found := self._next()) is not None:
+        while self._unsaved < self.window and (found := self._next()) is not None:
             replica, job = found
             replica.in_flight += 1
             self._unsaved += 1

@@ -34,6 +34,7 @@ class Vllm:
 
     engine = ENGINE
     spooled = True
+    under_way = 0  # it is nobody's bill: what a kill costs is drawn again by the same machine
 
     def __init__(  # noqa: PLR0913 (a recipe's options, all by name)
         self,

@@ -236,14 +236,36 @@ def test_killed_near_the_limit_what_came_is_counted(tmp_path: Path, when: float)
         first.wait()
         assert subprocess.run(command, cwd=CHECKOUT, timeout=120).returncode == 1
         with Workspace.open(tmp_path / "killed") as ws:
-            assert ws.spending.counted("toy-run").tokens <= most
-            assert ws.spending.paid("toy-run").tokens == ws.spending.counted("toy-run").tokens
+            assert 9 * len(server.bodies) <= ws.spending.counted("toy-run").tokens <= most
         place[2] = str(10**9)
         command = tied(sys.executable, "-m", "tests.flows.mill.limit_child", *place)
         assert subprocess.run(command, cwd=CHECKOUT, timeout=120).returncode == 0
         with workspace(tmp_path / "whole") as ws, http([server.url], Limit()) as made:
             run_all(ws, made)
             assert content(ws)["completions"] == rows_in(tmp_path / "killed")
+
+
+@pytest.mark.chaos
+def test_what_was_under_way_at_kills_and_interrupts_counts_as_spent(tmp_path: Path) -> None:
+    """The server gives 9 tokens a reply; a request may take some 300, and 32 are under way at once."""
+    most, rows = 70_000, 300
+    with Serving(delay=0.05) as server:
+        place = [str(tmp_path), str(rows), str(most), server.url]
+        command = tied(sys.executable, "-m", "tests.flows.mill.limit_child", *place)
+        for ending in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGKILL):
+            one, asked = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.DEVNULL), len(server.bodies)
+            while len(server.bodies) < asked + 40 and one.poll() is None:
+                time.sleep(0.001)
+            one.send_signal(ending)
+            one.wait()
+            with Workspace.open(tmp_path) as ws:
+                assert 9 * len(server.bodies) <= ws.spending.counted("toy-run").tokens <= most
+        assert subprocess.run(command, cwd=CHECKOUT, timeout=120).returncode in (0, 1)
+        with Workspace.open(tmp_path) as ws:
+            given, paid = 9 * len(server.bodies), ws.spending.paid("toy-run").tokens
+            assert paid < given <= ws.spending.counted("toy-run").tokens <= most
+            assert ws.spending.counted("toy-run").tokens == paid + ws.spending.given_up("toy-run").tokens
+            assert ws.spending.given_up("toy-run").tokens <= 4 * 32 * 350
 
 
 def rows_in(path: Path) -> list[tuple[Any, ...]]:
