@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.imported import imports_taken
+from flows.problems import held_out
 from flows.recipe import LoadedRecipe, Resolved
 from flows.session import find_model, placed
 from pipelines.verify.acceptance import check_names
@@ -36,6 +37,7 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
         for kind, names in _imports(loaded):
             _check_imported(workspace, kind, names)
         imports_taken(workspace, loaded)
+        held_out(workspace, loaded)
     return []
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.recipe import LoadedRecipe
 from flows.recipe.evaluation import LoadedEvaluation
-from storage.errors import SetupError
+from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.imported import producer_of
 from storage.records import Problem, Prompt
@@ -101,7 +101,9 @@ def prompt_text(prompt: Prompt) -> str:
 
 def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
     assert loaded.synthesizer is not None
-    made = list(loaded.synthesizer.build().synthesize(loaded.recipe.problems.count, loaded.recipe.seed))
+    made = list(loaded.synthesizer.build().synthesize(loaded.recipe.problems.count, loaded.recipe.seed) or ())
+    if odd := [one for one in made if not isinstance(one, Problem)]:
+        raise broken(f"synthesizer {loaded.synthesizer.name!r} made {odd[0]!r:.60}, which is no Problem")
     if not made:
         raise SetupError(f"synthesizer {loaded.synthesizer.name!r} made no problems with these options.")
     return made

@@ -51,6 +51,11 @@ class CorruptSegment(RollmillError):  # noqa: N818 - names what was found
         super().__init__(f"segment {path} is {problem}")
 
 
+def broken(what: str) -> SetupError:
+    """A method, maybe a user's own, that does not give what its role owes (pipelines/protocols.py)."""
+    return SetupError(f"{what}.", next_command="mend it and run the same command again; what was drawn is kept")
+
+
 def unknown_name(what: str, name: str, known: Iterable[str], *, next_command: str | None = None) -> SetupError:
     """A SetupError for a misspelt name that suggests the nearest known one."""
     choices = sorted(known)

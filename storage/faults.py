@@ -5,6 +5,7 @@ passes unchanged, because it is a bug of ours.
 """
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,11 @@ def read_only(where: str) -> SetupError:
     )
 
 
+def no_right(where: str) -> SetupError:
+    """The error for a place that may not be read."""
+    return SetupError(f"{where} may not be read by this user.", next_command="change its owner or its rights")
+
+
 @contextmanager
 def explained(where: Path | str) -> Iterator[None]:
     """Turns an OSError about space or permission into a SetupError that names `where`."""
@@ -39,7 +45,8 @@ def explained(where: Path | str) -> Iterator[None]:
         if error.errno in _FULL:
             raise full_disk(str(where)) from error
         if error.errno in _REFUSED:
-            raise read_only(str(where)) from error
+            hidden = Path(where).exists() and not os.access(where, os.R_OK)
+            raise (no_right if hidden else read_only)(str(where)) from error
         raise
 
 

@@ -51,6 +51,11 @@ class Workspace:
         self._ledger_url = ledger_url or settings["ledger"]
         self._segments_url = segments_url or settings["segments"]
         self._read_only = read_only
+        for place in (self.state, self.datasets):
+            if place.exists() and not place.is_dir():
+                raise SetupError(
+                    f"{place} is no folder, and the workspace needs one there.", next_command=f"mv {place} {place}.was"
+                )
 
     @classmethod
     def init(cls, path: Path) -> "Workspace":

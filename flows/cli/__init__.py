@@ -3,13 +3,15 @@
 A verb is one module here with `register(app)`; heavy imports happen inside the verbs so that --help is quick.
 """
 
+import errno
 import importlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,6 +63,16 @@ def _verb(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def _typed(program: Any, arguments: Sequence[str]) -> str:
+    """The command that was called, `rollmill runs show` for one, without its arguments."""
+    named = ["rollmill"]
+    for word in arguments:
+        if word in getattr(program, "commands", {}):
+            program = program.commands[word]
+            named.append(word)
+    return " ".join(named)
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(version_line())
@@ -88,12 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the program and give its exit status; only a bug of ours raises."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same orderly end as Ctrl-C
+    program = typer.main.get_command(build(_verb(arguments)))
     try:
         # A verb that has nothing to say returns None.
-        program = typer.main.get_command(build(_verb(arguments)))
         return int(program.main(list(arguments), "rollmill", standalone_mode=False) or 0)
     except SetupError as error:
-        return _say(error, 2)
+        next_command = error.next_command or f"{_typed(program, arguments)} --help"
+        return _say(SetupError(error.message, choices=error.choices, next_command=next_command), 2)
     except FoundWanting as error:
         return _say(error, 1)
     except RollmillError as error:
@@ -102,13 +115,30 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left, `| head` for one
         return 1
     except OSError as error:
-        return _refused(error)
+        return _refused(error, arguments)
     except Exception as error:
         if interrupted(error):
             return 130
-        if not hasattr(error, "format_message"):
+        if hasattr(error, "format_message"):
+            return _misuse(error)
+        raised = _in_users_file(error)
+        if raised is None:
             raise
-        return _misuse(error)
+        return _say(raised, 2)
+
+
+def _in_users_file(error: Exception) -> SetupError | None:
+    """The mistake of a method in a user's own file, where the error comes from there: its line says more than ours."""
+    from flows.recipe.methods import USERS_MODULE
+
+    frames = traceback.walk_tb(error.__traceback__)
+    own = [(frame, line) for frame, line in frames if str(frame.f_globals.get("__name__")).startswith(USERS_MODULE)]
+    if not own:
+        return None
+    frame, number = own[-1]
+    where = f"{Path(frame.f_code.co_filename).name}, line {number}, in {frame.f_code.co_name}"
+    said = f"{where}: {type(error).__name__}: {error}"[:500]
+    return SetupError(f"{said}.", next_command="mend it and run the same command again; what was drawn is kept")
 
 
 def _say(error: Exception, status: int) -> int:
@@ -124,12 +154,13 @@ def _misuse(error: Exception) -> int:
         typer.echo(text)
         return 2
     path = context.command_path if context is not None else "rollmill"
-    typer.echo(f"rollmill: {text} Next: {path} --help", err=True)
+    stop = "" if text.endswith((".", "?")) else "."
+    typer.echo(f"rollmill: {text}{stop} Next: {path} --help", err=True)
     return 2
 
 
-def _refused(error: OSError) -> int:
-    """A full disk or a read-only place in one line; any other refusal of the system is a bug of ours."""
+def _refused(error: OSError, arguments: Sequence[str]) -> int:
+    """A full disk, a read-only place or a path of the call's own in one line; any other refusal is a bug of ours."""
     from storage.faults import explained
 
     try:
@@ -137,3 +168,18 @@ def _refused(error: OSError) -> int:
             raise error
     except SetupError as mended:
         return _say(mended, 2)
+    except OSError:
+        if not _named(error, arguments):
+            raise
+        refused = f"cannot use {error.filename}: {str(error.strerror).lower()}."
+        return _say(SetupError(refused, next_command="name another path"), 2)
+
+
+def _named(error: OSError, arguments: Sequence[str]) -> bool:
+    """Whether a refusal is about a path that the call names: itself, one that leads to it, or what cannot be in it."""
+    if not isinstance(error.filename, str | os.PathLike):
+        return False
+    named = [Path(word).absolute() for word in arguments if "\0" not in word]
+    found = Path(error.filename).absolute()
+    inside = error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG) and any(one in found.parents for one in named)
+    return inside or any(found == one or found in one.parents[:-1] for one in named)

@@ -3,6 +3,7 @@
 What it prints carries n, interval, estimand and method; what is not measured is said to be so.
 """
 
+import math
 from typing import Annotated, Any
 
 import typer
@@ -30,8 +31,8 @@ def verifier(  # noqa: PLR0913 (options, all by name)
     name: Annotated[str, typer.Argument(metavar="NAME", help="A verifier of the run, or chain: all with their policy.")],
     *,
     run: Annotated[str | None, typer.Option(help="The run; if left out the newest finished one.")] = None,
-    n: Annotated[int, typer.Option("--n", help="How many rollouts to draw for people, or to plant errors into.")] = 300,
-    seed: Annotated[int, typer.Option(help="Another seed draws another sample; both count.")] = 1,
+    n: Annotated[int, typer.Option("--n", min=1, help="Rollouts to draw for people, or to plant errors into.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed draws another sample; both count.")] = 1,
     planted: Annotated[bool, typer.Option("--planted", help="Plant errors instead: a stress test, no correction.")] = False,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -71,8 +72,12 @@ def show(
     from pipelines.stats import Costs
     from storage.queries import Reader
 
-    if target < 1 or cap < 1:
-        raise SetupError("--target and --cap are at least 1.")
+    if not 1 <= target <= cap:
+        raise SetupError(f"--target {target} and --cap {cap}: 1 at least, and the target within the cap.")
+    if not (math.isfinite(wrong) and wrong < 1):
+        raise SetupError(f"--wrong {wrong} is no worth below that of a right one, which is 1.", next_command="--wrong -1")
+    if not (math.isfinite(draw) and draw >= 0):
+        raise SetupError(f"--draw {draw} is no cost.", next_command="--draw 0.001")
     with Reader.open() as reader:
         row = _row(reader, reader.audits.get(audit), costs=Costs(wrong, draw, target, cap))
     return as_json(row) if json else line(described(row))

@@ -3,6 +3,7 @@
 Knows printing only. The verifier lives in a process of its own; needs no workspace.
 """
 
+import math
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +48,8 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
 
     _known(verifier)
     sections = _sections(section or [])
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise SetupError(f"--seconds {seconds} is no time.", next_command="--seconds 30")
     limits = Limits(cpu_seconds=seconds, wall_seconds=max(120.0, 4 * seconds))
     found = run(
         Subject(verifier, _parsed(options), python),

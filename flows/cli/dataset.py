@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 SHOWN = 10
+_RECIPES = Path("recipes")
 
 
 def register(app: typer.Typer) -> None:
@@ -137,7 +138,7 @@ def diff(
 def verify(
     reference: Ref,
     *,
-    base: Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")] = Path("recipes"),
+    base: Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")] = _RECIPES,
     json: AsJson = False,
 ) -> None:
     """Check a version: recompute its hashes, derive every decision again, judge every kept rollout again.
@@ -149,6 +150,8 @@ def verify(
     from flows.verification import verify_version
     from storage.versions import resolve
 
+    if base != _RECIPES and not base.is_dir():
+        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
     found = verify_version(resolve(_datasets(), reference), base=base)
     if json:
         as_json(found.json())

@@ -1,9 +1,8 @@
 """`rollmill import problems|rollouts`: bring a file of one's own into the workspace. Knows options and printing only."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -64,7 +63,7 @@ def problems(
 ) -> None:
     """Import problems."""
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"))
-    _run(import_problems, spec, dry_run=dry_run, as_json=as_json)
+    _run("problems", spec, dry_run=dry_run, as_json=as_json)
 
 
 def rollouts(  # noqa: PLR0913 - one parameter per option of the command
@@ -78,13 +77,18 @@ def rollouts(  # noqa: PLR0913 - one parameter per option of the command
 ) -> None:
     """Import rollouts."""
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), problems)
-    _run(import_rollouts, spec, dry_run=dry_run, as_json=as_json)
+    _run("rollouts", spec, dry_run=dry_run, as_json=as_json)
 
 
-def _run(load: Callable[..., ImportReport], spec: ImportSpec, *, dry_run: bool, as_json: bool) -> None:
+def _run(kind: Literal["problems", "rollouts"], spec: ImportSpec, *, dry_run: bool, as_json: bool) -> None:
+    load = import_problems if kind == "problems" else import_rollouts
     with Workspace.open() as ws:
         recovered = [] if dry_run else [*ws.recover(), *finish_interrupted(ws)]
-        report = load(ws, spec, dry_run=dry_run)
+        try:
+            report = load(ws, spec, dry_run=dry_run)
+        except SetupError as error:
+            again = f"mend it, then rollmill import {kind} {spec.path} --name {spec.name} --dry-run"
+            raise SetupError(error.message, choices=error.choices, next_command=error.next_command or again) from error
     for line in recovered:
         typer.echo(line, err=True)
     lines = [json.dumps(report.to_json(), ensure_ascii=False, indent=2)] if as_json else described(report)

@@ -42,4 +42,5 @@ def init(
     line(f"{'Would make' if dry_run else 'Workspace in'} {folder.resolve()}{''.join(f', with {name}' for name in copies)}.")
     there = folder.resolve() == Path.cwd()
     enter = "" if there else f"cd {shlex.quote(str(folder))} && "
-    return line(f"Next: {enter}{program_in(folder)} curate recipes/arithmetic.yaml")
+    recipe = "RECIPE" if bare and not (folder / SHIPPED[0]).exists() else "recipes/arithmetic.yaml"
+    return line(f"Next: {enter}{program_in(folder)} curate {recipe}")

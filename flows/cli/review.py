@@ -50,8 +50,10 @@ def review(  # noqa: PLR0913 (options, all by name)
     from storage.queries import Reader
     from storage.queries.review import audit_queue, undecided_queue
 
-    who = (judge or getpass.getuser()).strip()
-    if not who:
+    if read is not None and export is not None:
+        raise SetupError("--from reads judgements and --export writes rollouts; one at a time.")
+    who = (getpass.getuser() if judge is None else judge).strip()
+    if not who or not who.isprintable():
         raise SetupError("a reviewer has a name.", next_command="rollmill review --judge ann")
     if audit is not None and undecided is not None:
         raise SetupError("name an audit or --undecided RUN, not both.")

@@ -18,7 +18,7 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Write them as a JSONL file of problems that `import problems` takes."),
 ]
-Most = Annotated[int, typer.Option("--most", metavar="N", help="Rows to print.")]
+Most = Annotated[int, typer.Option("--most", metavar="N", min=0, help="Rows to print.")]
 HEAD = ["problem", "level", "drawn", "correct", "p below", "tokens", "reason", "went on"]
 MOST = 40
 

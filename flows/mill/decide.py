@@ -15,6 +15,7 @@ from flows.mill.gather import rollouts_by_problem
 from flows.mill.groups import together
 from flows.mill.plan import read_plans
 from flows.mill.spec import MillSpec
+from storage.errors import broken
 from storage.ids import ListDigest, digest128
 from storage.records import Decision, PlanRow, Rollout, Score
 from storage.segments.keys import SegmentKey
@@ -87,9 +88,9 @@ class _Made:
 
 def _select(spec: MillSpec, rollouts: Sequence[Rollout]) -> list[Decision]:
     """The selector's decisions on one problem; one that skips or repeats a rollout is broken."""
-    decisions = list(spec.selector.select(spec.run, rollouts))
-    if [d.completion_id for d in decisions] != [rollout.completion.id for rollout in rollouts]:
-        raise RuntimeError(f"selector {spec.selector.name} did not give one decision per rollout in order")
+    decisions = list(spec.selector.select(spec.run, rollouts) or ())
+    if [getattr(d, "completion_id", None) for d in decisions] != [rollout.completion.id for rollout in rollouts]:
+        raise broken(f"selector {spec.selector.name!r} did not give one decision per rollout, in their order")
     if not spec.arms:
         return decisions
     return [replace(made, arm=rollout.arm) for made, rollout in zip(decisions, rollouts, strict=True)]

@@ -26,7 +26,7 @@ from flows.mill.spec import Event, MillSpec
 from flows.mill.spooling import SpoolWriter
 from flows.mill.texts import Texts
 from pipelines.protocols import Generator
-from storage.errors import SetupError
+from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.ledger.leases import Lease
 from storage.records import Attempt, Completion, PlanRow, Request
@@ -289,7 +289,7 @@ class Drawer:
         self, engine: Generator, opened: OpenBatch, requests: Sequence[Request], writer: SpoolWriter | None = None
     ) -> None:
         wanted, arrived = {request.completion_id: request for request in requests}, self._arrived(opened)
-        for completion in engine.generate(requests) if requests else ():
+        for completion in (engine.generate(requests) or ()) if requests else ():
             _check_answers(wanted.pop(completion.id, None), completion)
             opened.completions[completion.id] = completion
             arrived.add(completion)
@@ -343,14 +343,14 @@ def _check_model(spec: MillSpec, row: PlanRow) -> None:
 def _check_all_answered(engine: Generator, opened: OpenBatch, requests: Sequence[Request]) -> None:
     missing = sum(request.completion_id not in opened.completions for request in requests)
     if missing:
-        raise RuntimeError(f"engine {engine.engine} left {missing} of {len(requests)} requests without a completion")
+        raise broken(f"engine {engine.engine!r} left {missing} of {len(requests)} requests without a completion")
 
 
 def _check_answers(request: Request | None, completion: Completion) -> None:
     """What an engine yields must be what was asked, once; anything else is its bug and must not reach a segment."""
     if request is None:
-        raise RuntimeError(f"the engine gave completion {completion.id}, which was not asked for, or gave it twice")
+        raise broken(f"the engine gave completion {completion.id}, which was not asked for, or gave it twice")
     if (completion.sample_index, completion.stream) != (request.sample_index, request.stream):
-        raise RuntimeError(f"completion {completion.id} carries another sample index or stream than its request")
+        raise broken(f"completion {completion.id} carries another sample index or stream than its request")
     if completion.finish_reason == "error":
-        raise RuntimeError(f"completion {completion.id} is an error; failed attempts are the engine's to retry, not rows")
+        raise broken(f"completion {completion.id} is an error; failed attempts are the engine's to retry, not rows")

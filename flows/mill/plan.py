@@ -22,7 +22,7 @@ from flows.mill.gather import tallies_of
 from flows.mill.groups import problems_and_arms, together
 from flows.mill.spec import Event, MillSpec
 from pipelines.protocols import Draw, RoundPlan, Stop
-from storage.errors import SetupError
+from storage.errors import SetupError, broken
 from storage.ids import canonical_json
 from storage.imported import producer_of
 from storage.records import CONTINUED, PlanRow, Request, StopRow, completion_id, requests_for
@@ -44,6 +44,9 @@ def plan_round(ws: Workspace, spec: MillSpec, r: int) -> Sequence[PlanRow] | Non
                 _commit_next(ws, spec, r, plans)
         plans = committed_plans(ws, spec, r)
     return (plans[r] or None) if r < len(plans) else None
+
+
+MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes each
 
 
 def committed_plans(ws: Workspace, spec: MillSpec, r: int) -> list[Sequence[PlanRow]]:
@@ -111,7 +114,12 @@ def _check_continues(spec: MillSpec, plan: RoundPlan, drawn: Mapping[tuple[str, 
     for draw in plan.draws:
         before = drawn.get((draw.problem_id, draw.arm), 0)
         if draw.count < 1 or draw.first_index != before or draw.arm not in names:
-            raise RuntimeError(f"the budget planned {draw}, but {before} are drawn so far; arms: {sorted(names)}")
+            raise broken(f"the budget planned {draw}, but {before} are drawn so far; arms: {sorted(names)}")
+    if (asked := sum(draw.count for draw in plan.draws)) > MOST_OF_A_ROUND:
+        raise SetupError(
+            f"the budget asks for {asked:,} completions in one round; {MOST_OF_A_ROUND:,} is the most.",
+            next_command="--set budget.options.initial=8, or fewer problems",
+        )
 
 
 def _rows(spec: MillSpec, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:

@@ -14,7 +14,7 @@ from flows.mill.line import Judged, Line
 from flows.mill.spec import MillSpec
 from pipelines.protocols import Verifier
 from pipelines.verify.acceptance import PLAIN, Policy, asks
-from storage.errors import SetupError
+from storage.errors import SetupError, broken
 from storage.records import Completion, Problem, Verdict
 from storage.workspace import Workspace
 
@@ -70,8 +70,8 @@ def judge(
 def verdicts_of(verifier: Verifier, items: Sequence[Item]) -> Iterator[Verdict]:
     """One verdict per item, in order; what lacked resources was retried once, alone."""
     for item, verdict in zip(items, _first_verdicts(verifier, items), strict=True):
-        if (verdict.completion_id, verdict.problem_id) != _pair(item):
-            raise RuntimeError(f"verifier {verifier.name} gave its verdicts out of order")
+        if not isinstance(verdict, Verdict) or (verdict.completion_id, verdict.problem_id) != _pair(item):
+            raise broken(f"verifier {verifier.name!r} did not give the verdicts on its items, in their order")
         yield _one(verifier, item) if lacked_resources(verdict) else verdict
 
 
@@ -83,7 +83,7 @@ def lacked_resources(verdict: Verdict) -> bool:
 def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
     """All verdicts at once; a verifier that raises on the whole is asked item by item, so that one text spoils no batch."""
     try:
-        verdicts = list(verifier.verify_many(items))
+        verdicts = list(verifier.verify_many(items) or ())
     except SetupError:  # a missing sandbox is a person's to mend, and no verdict on a thousand rows
         raise
     except Exception:
@@ -96,7 +96,7 @@ def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
             ) from None
         return one_by_one
     if len(verdicts) != len(items):
-        raise RuntimeError(f"verifier {verifier.name} gave {len(verdicts)} verdicts for {len(items)} items")
+        raise broken(f"verifier {verifier.name!r} gave {len(verdicts)} verdicts for {len(items)} items")
     return verdicts
 
 

@@ -29,6 +29,7 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
 ESTIMATORS = ("prefix", "path_counting", "none")
 # What a profile decides, though a constructor takes it: these cannot change a row.
 PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm"})
+USERS_MODULE = "rollmill_user_"  # begins the names of modules that are files of a user's own
 # What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
 INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "recipe_folder"})
 
@@ -198,7 +199,7 @@ def _from_file(path: Path) -> tuple[ModuleType, str]:
     if not path.is_file():
         raise SetupError(f"no file {path} (looked for beside the recipe).")
     sha = sha256_text(path.read_text(encoding="utf-8"))
-    key = f"rollmill_user_{sha[:16]}"
+    key = f"{USERS_MODULE}{sha[:16]}"
     if key not in sys.modules:
         spec = importlib.util.spec_from_file_location(key, path)
         if spec is None or spec.loader is None:

@@ -16,12 +16,26 @@ from storage.errors import SetupError
 Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[str | int, ...]
 
+_SHOW = "rollmill recipe show RECIPE"
+_WORDS = {
+    "tuple": "list",
+    "Tuple": "list",
+    "a valid dictionary": "a mapping",
+    "list should have at least 1 item after validation, not 0": "one at least is needed",
+    "string should have at least 1 character": "it is empty",
+    "string should match pattern '^[a-z0-9][a-z0-9._-]{0,62}$'": "a name holds a-z, 0-9, '.', '_' and '-', 63 at most",
+}
+"""How pydantic speaks of Python, and how we speak of YAML."""
+
 
 def parse(
     path: Path, model: type[Model], defaults: Mapping[str, Any], *, sets: Sequence[str] = (), folder: str = "recipes"
 ) -> Model:
     """The checked model of a YAML file, after `key.sub=value` overrides; SetupError otherwise."""
-    data, lines = read_yaml(path, folder)
+    try:
+        data, lines = read_yaml(path, folder)
+    except SetupError as error:
+        raise SetupError(error.message, next_command=error.next_command or look_again(path, folder)) from None
     for text in sets:
         where = override(data, text)
         lines[where] = 0
@@ -30,12 +44,20 @@ def parse(
     try:
         return model.model_validate({**defaults, **data})
     except ValidationError as error:
-        raise SetupError(explain(error, model, path, lines)) from None
+        raise SetupError(explain(error, model, path, lines), next_command=look_again(path, folder)) from None
+
+
+def look_again(path: Path, folder: str) -> str:
+    """What to do about a mistake in a file: mend it, and the command that looks at such a file alone."""
+    command = "rollmill recipe check" if folder == "recipes" else "rollmill doctor --quick --profile"
+    return f"mend it, then {command} {path}"
 
 
 def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]]:
     """The mapping in a YAML file and the line of each of its keys; `folder` is where others of its kind lie."""
     try:
+        if path.exists() and not path.is_file():
+            raise SetupError(f"{path} is no file.", next_command=f"ls {folder}")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SetupError(f"cannot read {path}: {error.strerror}.", next_command=f"ls {folder}") from None
@@ -49,13 +71,15 @@ def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise SetupError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or error}.") from None
+    except RecursionError:
+        raise SetupError(f"{path} is nested too deeply, or holds itself by an alias.") from None
     if not isinstance(data, dict):
         raise SetupError(f"{path}:1: expected a mapping of keys to values, found {_found(data)}.")
     return data, lines
 
 
 def _found(data: Any) -> str:
-    return "nothing" if data is None else f"a {type(data).__name__}"
+    return {list: "a list", str: "a text", bool: "a truth value", type(None): "nothing"}.get(type(data), "a value")
 
 
 def _lines(node: yaml.Node, where: Where, path: Path) -> Iterator[tuple[Where, int]]:
@@ -84,10 +108,10 @@ def override(data: dict[str, Any], text: str) -> Where:
         here = _descend(here, step, text)
     try:
         _assign(here, steps[-1], yaml.safe_load(value))
-    except yaml.YAMLError:
-        raise SetupError(f"--set {text!r}: {value!r} is not a YAML value.") from None
+    except (yaml.YAMLError, RecursionError):
+        raise SetupError(f"--set {text!r}: {value!r} is not a YAML value.", next_command="--set 'KEY=VALUE'") from None
     except (IndexError, TypeError):
-        raise SetupError(f"--set {text!r}: there is nothing at {key.strip()!r} to set.") from None
+        raise SetupError(f"--set {text!r}: there is nothing at {key.strip()!r} to set.", next_command=_SHOW) from None
     return tuple(steps)
 
 
@@ -98,7 +122,7 @@ def _descend(here: Any, step: str | int, text: str) -> Any:
         return here[step]
     if isinstance(here, list) and isinstance(step, int) and step < len(here):
         return here[step]
-    raise SetupError(f"--set {text!r}: {step!r} is not a key there.")
+    raise SetupError(f"--set {text!r}: {step!r} is not a key there.", next_command=_SHOW)
 
 
 def _assign(here: Any, step: str | int, value: Any) -> None:
@@ -115,10 +139,18 @@ def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: M
         return f"{place}: unknown key {dotted!r}.{_nearest(str(where[-1]), _keys(model, where[:-1]))}"
     if first["type"] == "missing":
         return f"{place}: key {dotted!r} is missing."
-    message = first["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "list")
+    message = first["msg"].removeprefix("Value error, ").partition(" or instance of")[0]
+    message = message[0].lower() + message[1:]
+    for python, yaml_s in _WORDS.items():
+        message = message.replace(python, yaml_s)
     shown = f"{dotted}: " if dotted else ""
-    value = "" if isinstance(first["input"], dict) else f", found {first['input']!r}"
-    return f"{place}: {shown}{message[0].lower()}{message[1:]}{value}."
+    value = "" if isinstance(first["input"], dict) else f", found {_short(first['input'])}"
+    return f"{place}: {shown}{message}{value}."
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
 def _line(where: Where, lines: Mapping[Where, int]) -> str:

@@ -6,22 +6,23 @@ workspace in two, of which every other verb sees the wrong half.
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator
 
 from flows.recipe.parse import parse
-from flows.recipe.schema import Part
+from flows.recipe.schema import Part, SchemaOne
 from flows.recipe.serve import Serve
 from flows.recipe.servers import Http, Prices, Server
 from flows.recipe.vllm import VllmPart
 from storage.errors import SetupError
 
+MOST_AT_ONCE = 4096  # processes or threads of one machine
+
 
 class Limits(Part):
     """The most that one run may spend over all its commands: tokens in and out, money in the currency of the prices."""
 
-    tokens: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0, strict=True)
     money: Decimal | None = Field(default=None, ge=0)
 
 
@@ -31,9 +32,9 @@ class Profile(Part):
     `ledger` and `segments` are here only to be refused by name.
     """
 
-    profile_schema: Literal[1] = 1
-    workers: int = Field(default=0, ge=0)
-    threads: int = Field(default=0, ge=0)
+    profile_schema: SchemaOne = 1
+    workers: int = Field(default=0, ge=0, le=MOST_AT_ONCE, strict=True)
+    threads: int = Field(default=0, ge=0, le=MOST_AT_ONCE, strict=True)
     servers: tuple[Server, ...] = ()
     serve: tuple[Serve, ...] = ()
     http: Http = Http()

@@ -6,11 +6,22 @@ Counts are plain integers, temperatures are in softmax units, shares lie in [0, 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 MOST_PROBLEMS = 1_000_000  # of one recipe; they are held in memory, about 2 KB each
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("input should be 1")
+    return value
+
+
+SchemaOne = Annotated[Literal[1], BeforeValidator(_no_boolean)]
+"""Version 1 of a file; `true` is equal to it in Python only."""
 
 
 class Part(BaseModel):
@@ -22,7 +33,7 @@ class Part(BaseModel):
 class Method(Part):
     """One method of a registry (or `path/to/file.py:Class`, `package.module:Class`) with its options."""
 
-    method: str
+    method: Text
     options: dict[str, Any] = {}
 
 
@@ -40,7 +51,7 @@ class Problems(Part):
     synthesize: str | None = None
     imported: str | None = None
     options: dict[str, Any] = {}
-    count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS)
+    count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS, strict=True)
     near_duplicates: Share | None = None
 
     @model_validator(mode="after")
@@ -73,16 +84,18 @@ class Generate(Part):
     `redraw`: 0 uses stored completions, N draws anew in the stream `curate-N`; what is stored stays.
     """
 
-    engine: str = "embedded"
-    model: str = "models/rollmill-tiny"
-    temperature: float = Field(default=1.0, ge=0.0)
-    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
-    top_k: int = Field(default=0, ge=0)
-    max_tokens: int = Field(default=256, ge=1)
-    stop: tuple[str, ...] = ()
-    batch_size: int = Field(default_factory=lambda given: rows_a_batch(given.get("max_tokens", 256)), ge=1)
-    imports: tuple[str, ...] = ()
-    redraw: int = Field(default=0, ge=0)
+    engine: Text = "embedded"
+    model: Text = "models/rollmill-tiny"
+    temperature: float = Field(default=1.0, ge=0.0, allow_inf_nan=False, strict=True)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0, strict=True)
+    top_k: int = Field(default=0, ge=0, lt=2**31, strict=True)
+    max_tokens: int = Field(default=256, ge=1, lt=2**31, strict=True)
+    stop: tuple[Text, ...] = ()
+    batch_size: int = Field(
+        default_factory=lambda given: rows_a_batch(given.get("max_tokens", 256)), ge=1, lt=2**31, strict=True
+    )
+    imports: tuple[Text, ...] = ()
+    redraw: int = Field(default=0, ge=0, lt=2**31, strict=True)
     options: dict[str, Any] = {}
 
     @model_validator(mode="after")
@@ -114,8 +127,15 @@ class Gate(Part):
     """What a dataset must satisfy before it is published."""
 
     max_undecided: Share = 0.01
-    min_kept: int = Field(default=1, ge=0)
+    min_kept: int = Field(default=1, ge=0, strict=True)
     level_shares: dict[int, tuple[Share, Share]] = {}
+
+    @model_validator(mode="after")
+    def _least_before_most(self) -> "Gate":
+        for level, (least, most) in self.level_shares.items():
+            if least > most:
+                raise ValueError(f"level_shares of level {level}: at least {least} and at most {most} cannot both hold")
+        return self
 
 
 class Evaluation(Part):
@@ -129,8 +149,8 @@ class Evaluation(Part):
     map: dict[str, str] = {}
     sha256: str | None = None
     options: dict[str, Any] = {"split": "evaluation"}
-    count: int = Field(default=400, ge=1, le=MOST_PROBLEMS)
-    seed: int = Field(default=1, ge=0)
+    count: int = Field(default=400, ge=1, le=MOST_PROBLEMS, strict=True)
+    seed: int = Field(default=1, ge=0, lt=2**63, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -152,9 +172,9 @@ class Evaluation(Part):
 class Recipe(Part):
     """A whole recipe. `dataset` defaults to the recipe's name. `arms`: ways of generating that the budget chooses from."""
 
-    recipe_schema: Literal[1]
+    recipe_schema: SchemaOne
     name: Slug
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     problems: Problems
     generate: Generate = Generate()
     arms: tuple[Arm, ...] = ()

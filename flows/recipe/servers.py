@@ -25,7 +25,7 @@ class Server(Part):
 
     url: str
     key_env: Variable | None = None
-    concurrency: int = Field(default=64, ge=1, le=4096)
+    concurrency: int = Field(default=64, ge=1, le=4096, strict=True)
     models: tuple[str, ...] = ()
     listed: bool = True
     ca_file: str | None = None
@@ -36,6 +36,7 @@ class Server(Part):
         try:
             parts = urlsplit(url)
             good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+            good = good and url.isprintable() and not any(map(str.isspace, url))
         except ValueError:
             good = False
         if not good:
@@ -52,15 +53,15 @@ class Server(Part):
 class ModelPrices(Part):
     """Money per `per` tokens of one model."""
 
-    input: float = Field(ge=0.0)
-    output: float = Field(ge=0.0)
-    cached_input: float | None = Field(default=None, ge=0.0)
+    input: float = Field(ge=0.0, allow_inf_nan=False, strict=True)
+    output: float = Field(ge=0.0, allow_inf_nan=False, strict=True)
+    cached_input: float | None = Field(default=None, ge=0.0, allow_inf_nan=False, strict=True)
 
 
 class Prices(ModelPrices):
     """Money per `per` tokens; `models`: by name, those that cost something else, in the same currency."""
 
-    per: int = Field(default=1_000_000, ge=1)
+    per: int = Field(default=1_000_000, ge=1, strict=True)
     currency: str = "USD"
     models: dict[str, ModelPrices] = Field(default_factory=dict)
 

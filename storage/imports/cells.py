@@ -50,6 +50,14 @@ def whole(value: Any) -> int | None:
     return number
 
 
+def tally(value: Any) -> int | None:
+    """A cell as a count or index."""
+    found = whole(value)
+    if found is not None and found < 0:
+        raise CellError(f"{found} is negative, and counts are not")
+    return found
+
+
 def number(value: Any) -> float | None:
     """A cell as a finite number."""
     if value is None:
@@ -61,6 +69,14 @@ def number(value: Any) -> float | None:
     if not math.isfinite(result):
         raise CellError(f"{_short(value)} is not a number")
     return result
+
+
+def log_probability(value: Any) -> float | None:
+    """A cell as the logarithm of a probability; a rounding error above 0 is let through."""
+    found = number(value)
+    if found is not None and found > 1e-3:
+        raise CellError(f"{found} is above 0, and the logarithm of a probability is not")
+    return found
 
 
 def yes_or_no(value: Any) -> bool | None:

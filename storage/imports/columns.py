@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import SetupError, unknown_name
+from storage.imports.cells import level
 from storage.imports.paths import root
 
 Aliases = Mapping[str, tuple[str, ...]]
@@ -116,6 +117,7 @@ def resolve(
     for name, given in maps.items():
         if given not in found and not (given != root(given) and root(given) in found):
             raise unknown_name(f"column of {path.name} for {name}:", given, found)
+    _check_given(maps, constants)
     fields = dict(maps)
     taken = set(maps.values())
     lower = {column.lower(): column for column in reversed(found)}
@@ -128,6 +130,16 @@ def resolve(
             fields[name] = column
             taken.add(column)
     return Columns(fields, dict(constants), found)
+
+
+def _check_given(maps: Mapping[str, str], constants: Mapping[str, str]) -> None:
+    """Refuse what makes no sense whatever the rows hold: one text as question and answer, a level that is none."""
+    apart = [maps[name] for name in ("prompt", "reference", "text") if name in maps]
+    if len(set(apart)) < len(apart):
+        twice = next(path for path in apart if apart.count(path) > 1)
+        raise SetupError(f"--map gives {twice!r} to two of prompt, reference and text; each needs a column of its own.")
+    if "level" in constants and level(constants["level"]) is None:
+        raise SetupError(f"--set level={constants['level']!r} is no level.", next_command="--set level=3")
 
 
 def require(columns: Columns, names: tuple[str, ...], aliases: Aliases, *, path: Path, verb: str) -> None:

@@ -94,9 +94,9 @@ class CompletionRows:
             seed=None,
             text=text,
             finish_reason=self._reason(cells.text(get(values, "finish_reason"))),
-            tokens_in=cells.whole(get(values, "tokens_in")),
-            tokens_out=cells.whole(get(values, "tokens_out")),
-            logprob_sum=cells.number(get(values, "logprob_sum")),
+            tokens_in=cells.tally(get(values, "tokens_in")),
+            tokens_out=cells.tally(get(values, "tokens_out")),
+            logprob_sum=cells.log_probability(get(values, "logprob_sum")),
             reasoning=cells.text(get(values, "reasoning")),
             messages=turns,
             meta=self._meta(values, problem, external_id),
@@ -109,11 +109,9 @@ class CompletionRows:
         return _REASONS.get((given or "").lower(), "imported")
 
     def _index(self, value: Any, problem: StoredProblem, model: str) -> int:
-        given = cells.whole(value)
+        given = cells.tally(value)
         if given is None and "sample_index" in self._columns.fields:
             raise CellError("the sample index is missing")
-        if given is not None and given < 0:
-            raise CellError(f"the sample index {given} is negative")
         if given is not None:
             return given
         ordinal = self._ordinals[problem.id, model]

@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -63,8 +63,9 @@ def _reader_of(path: Path) -> Callable[[Path], Iterator[Row]]:
         raise SetupError(
             f"cannot tell the format of {path.name!r} from its suffix.", choices=(*READERS, "each also with .gz")
         )
-    if not path.exists():
-        raise SetupError(f"there is no file {path}.")
+    if not path.is_file():
+        found = "is no file: an import reads its file twice" if path.exists() else "does not exist"
+        raise SetupError(f"{path} {found}.", next_command=f"ls {path.parent}")
     return reader
 
 
@@ -127,7 +128,7 @@ def _json_array(path: Path) -> Iterator[Row]:
     if len(content) > MAX_JSON:
         raise SetupError(f"{path} is larger than {MAX_JSON >> 20} MiB of JSON; write it as JSONL. Nothing was stored.")
     try:
-        items = json.loads(content.decode("utf-8-sig"))
+        items = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         raise SetupError(f"{path} is not whole JSON ({error}); nothing was stored.") from error
     if isinstance(items, dict):
@@ -140,7 +141,7 @@ def _json_array(path: Path) -> Iterator[Row]:
 
 def _json_object(path: Path, number: int, text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_each_once)
     except RecursionError as error:
         raise SetupError(f"{path}, line {number} is nested too deeply; nothing was stored.") from error
     except ValueError as error:
@@ -149,9 +150,20 @@ def _json_object(path: Path, number: int, text: str) -> dict[str, Any]:
         column = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise SetupError(f"{path}, line {number} {what} ({detail}{column}); nothing was stored.") from error
     if not isinstance(value, dict):
-        kind = "null" if value is None else f"a {type(value).__name__}"
+        kind = {list: "a list", str: "a text", bool: "a truth value"}.get(
+            type(value), "null" if value is None else "a number"
+        )
         raise SetupError(f"{path}, line {number} holds {kind}, not an object with named columns; nothing was stored.")
     return value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; one that gives a name twice is refused, for the first value would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is given twice")
+    return found
 
 
 def _csv(path: Path) -> Iterator[Row]:
@@ -184,7 +196,7 @@ def _delimited(path: Path, delimiter: str) -> Iterator[Row]:
         csv.field_size_limit(before)
 
 
-def _header(path: Path, cells: list[str]) -> list[str]:
+def _header(path: Path, cells: Iterable[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -201,6 +213,7 @@ def _parquet(path: Path) -> Iterator[Row]:
     numbers = count(1)
     try:
         with pq.ParquetFile(path) as file:
+            _header(path, file.schema_arrow.names)
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 for values in batch.to_pylist():
                     yield Row(f"row {next(numbers)}", values)
@@ -215,7 +228,11 @@ def _parquet(path: Path) -> Iterator[Row]:
 def _folder(path: Path) -> Iterator[Row]:
     """A folder of Parquet or Arrow files as Hugging Face `datasets` writes them, its files in the order of their names."""
     files = sorted(
-        file for file in path.rglob("*") if file.suffix in (".parquet", ".arrow") and not file.name.startswith("cache-")
+        file
+        for file in path.rglob("[!.]*")
+        if file.suffix in (".parquet", ".arrow")
+        and not file.name.startswith("cache-")
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)  # a workspace's own .rollmill, for one
     )
     if not files:
         raise SetupError(
@@ -232,6 +249,7 @@ def _arrow(path: Path) -> Iterator[Row]:
     numbers = count(1)
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
+            _header(path, stream.schema.names)
             for batch in stream:
                 for values in batch.to_pylist():
                     yield Row(f"row {next(numbers)}", values)

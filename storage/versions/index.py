@@ -6,12 +6,14 @@ work in a clone that has not fetched the rows.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from storage.errors import SetupError
+from storage.faults import no_right
 from storage.json_files import parse_object, read_utf8
 from storage.versions.durable import write_text
 
@@ -88,6 +90,8 @@ def manifest_copy(datasets: Path, name: str, folder: str) -> Path:
 
 def dataset_names(datasets: Path) -> list[str]:
     """The datasets that have an index, sorted."""
+    if datasets.is_dir() and not os.access(datasets, os.R_OK | os.X_OK):
+        raise no_right(str(datasets))  # a glob would find nothing
     return sorted(path.parent.name for path in datasets.glob("*/index.json"))
 
 
@@ -115,10 +119,14 @@ def parse_index(text: str, path: Path) -> Index:
     value = _json_object(text, path)
     if value.get("index_schema") != INDEX_SCHEMA:
         found = value.get("index_schema")
+        if found is None:
+            raise SetupError(f"{path} is not an index of versions.", next_command=restoring(path))
         raise SetupError(
             f"{path} has index_schema {found!r}; this Rollmill reads {INDEX_SCHEMA}.", next_command="update the checkout"
         )
     try:
+        if not (isinstance(value["tags"], dict) and isinstance(value["yanked"], dict)):
+            raise TypeError("tags and yanked are no objects")
         return Index(
             name=value["name"],
             versions=tuple(Entry(**entry) for entry in value["versions"]),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from storage.errors import SetupError
 from storage.versions.durable import locked
 from storage.versions.index import Index, SignOff, load_index, save_index
-from storage.versions.latest import point_latest
+from storage.versions.latest import LINK, point_latest
 from storage.versions.ledger import record_version
 from storage.versions.publish import lock_path
 from storage.versions.resolve import VersionInfo, resolve
@@ -26,6 +26,8 @@ def tag(ws: Workspace, reference: str, name: str, *, move: bool = False) -> Vers
     """Point a tag at a version. An existing tag is moved only when asked."""
     if not _TAG.match(name) or _LIKE_A_VERSION.match(name):
         raise SetupError(f"{name!r} is no tag name: begin with a letter, and not like a version (v2) or a hash (3f9a).")
+    if name == LINK:
+        raise SetupError(f"{name!r} always means the newest version; use another name.")
 
     def point(index: Index, info: VersionInfo) -> Index:
         held = index.tags.get(name, info.folder)

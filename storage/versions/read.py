@@ -105,7 +105,12 @@ def load_manifest(info: VersionInfo) -> dict[str, Any]:
     path = inside if inside.exists() else manifest_copy(info.path.parent.parent, info.name, info.folder)
     if not path.exists():
         raise SetupError(f"{info.ref} has no manifest here ({path}).", next_command=fetching(info))
-    return read_object(path, next_command=restoring_manifest(info, path))
+    manifest = read_object(path, next_command=restoring_manifest(info, path))
+    if odd := [key for key in ("recipe", "counts", "hashes") if not isinstance(manifest.get(key), dict)]:
+        raise SetupError(
+            f"{path} is damaged: it is no manifest (no {', '.join(odd)}).", next_command=restoring_manifest(info, path)
+        )
+    return manifest
 
 
 def restoring_manifest(info: VersionInfo, damaged: Path) -> str:

@@ -1,6 +1,6 @@
 """From what a person types (`arithmetic`, `arithmetic@v2`, `@3f9a0c1d`, `@tag`) to one version. Reads the index only.
 
-A bare name means the newest version that is not yanked; a yanked one can still be named outright.
+A bare name (or NAME@latest) means the newest version that is not yanked; a yanked one can still be named outright.
 """
 
 import re
@@ -9,9 +9,10 @@ from pathlib import Path
 
 from storage.errors import SetupError, unknown_name
 from storage.versions.index import Entry, Index, dataset_names, load_index
+from storage.versions.latest import LINK
 from storage.versions.remains import refuse_lost_index
 
-_NUMBER = re.compile(r"v(\d+)(?:-([0-9a-f]{8}))?$")
+_NUMBER = re.compile(r"v(\d{1,9})(?:-([0-9a-f]{8}))?$")
 _HASH = re.compile(r"[0-9a-f]{4,64}$")
 
 
@@ -73,9 +74,10 @@ def versions(datasets: Path, name: str) -> list[VersionInfo]:
 
 def resolve(datasets: Path, reference: str) -> VersionInfo:
     """The one version that a reference names; SetupError with the choices if there is none or more than one."""
-    name, _, wanted = reference.partition("@")
+    name, at, wanted = reference.partition("@")
     index = _known_index(datasets, name)
-    entry = _find(index, wanted) if wanted else _newest_usable(index)
+    newest = not at or (wanted == LINK and wanted not in index.tags)
+    entry = _newest_usable(index) if newest else _find(index, wanted)
     return version_info(datasets, index, entry)
 
 

@@ -296,7 +296,7 @@ class Dispatcher:
 
         Not of servers that were started for us: one that died may be starting again.
         """
-        ours = self._settings.local is not None
+        ours = self._settings.local is not None and bool(self._settings.local.names)
         if self._calls and not ours and not self._answered and all(replica.absent for replica in self._replicas):
             self._end_all(self._complaints.dark(self._replicas, min(FIRST_PATIENCE, self._settings.patience)))
 

@@ -55,7 +55,10 @@ def test_a_dry_run_shows_mapping_and_samples_and_stores_nothing(tmp_path: Path, 
 def test_mistakes_are_one_line_and_status_two(tmp_path: Path, rollmill: Run) -> None:
     at = ("-C", str(workspace(tmp_path, rollmill)), "import")
     said = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--map", "prompt")
-    assert (said.status, said.err) == (2, "rollmill: --map 'prompt' is not of the form FIELD=VALUE.\n")
+    assert (said.status, said.err) == (
+        2,
+        "rollmill: --map 'prompt' is not of the form FIELD=VALUE. Next: rollmill import problems --help\n",
+    )
     said = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m")
     assert said.status == 2
     assert said.err.count("\n") == 1

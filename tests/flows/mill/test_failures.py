@@ -11,6 +11,7 @@ import pytest
 
 from flows.mill import Event, Limits, decide, plan_round, run_all, run_round
 from pipelines.budget import Fixed
+from storage.errors import SetupError
 from storage.records import Completion, Request
 from storage.segments.schema import from_table
 from tests.flows.mill.toy import ToyEngine, ToyVerifier, calls, content, spec, workspace
@@ -73,7 +74,7 @@ class Liar(ToyEngine):
 @pytest.mark.parametrize(
     ("lie", "message"),
     [
-        ("fewer", "engine toy left 1 of 8 requests without a completion"),
+        ("fewer", "engine 'toy' left 1 of 8 requests without a completion"),
         ("twice", "was not asked for, or gave it twice"),
         ("stranger", "was not asked for, or gave it twice"),
         ("index", "another sample index or stream"),
@@ -81,7 +82,7 @@ class Liar(ToyEngine):
     ],
 )
 def test_an_engine_that_breaks_its_contract_is_a_bug(tmp_path: Path, lie: str, message: str) -> None:
-    with pytest.raises(RuntimeError, match=message):
+    with pytest.raises(SetupError, match=message):
         finish(tmp_path, engine=partial(Liar, lie=lie))
     assert no_thread_of_ours()
 
@@ -155,7 +156,7 @@ class Swapper(ToyVerifier):
 
 
 def test_a_verifier_out_of_order_is_a_bug(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="verifier toy gave its verdicts out of order"):
+    with pytest.raises(SetupError, match="verifier 'toy' did not give the verdicts on its items, in their order"):
         finish(tmp_path, verifiers=(Swapper,))
     assert no_thread_of_ours()
 
@@ -179,7 +180,6 @@ def test_an_interrupt_keeps_what_is_committed_and_ends_every_thread(tmp_path: Pa
 
 
 def test_a_full_disk_surfaces_and_what_was_committed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.errors import SetupError
     from storage.faults import full_disk
     from storage.segments.store import SegmentStore
 

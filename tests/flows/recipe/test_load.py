@@ -34,10 +34,10 @@ def write(folder: Path, text: str) -> Path:
         ("templates", "temlpates", "unknown synthesizer 'temlpates'. Did you mean 'templates'?"),
         ("recipe_schema: 1", "recipe_schema: 2", "r.yaml:1: recipe_schema: input should be 1, found 2."),
         ("recipe_schema: 1\n", "", "r.yaml: key 'recipe_schema' is missing."),
-        ("name: tiny", "name: Not A Name", "r.yaml:2: name: string should match pattern"),
+        ("name: tiny", "name: Not A Name", "r.yaml:2: name: a name holds a-z, 0-9"),
         ("name: tiny", "name: tiny\nname: tiny", "r.yaml:3: key 'name' is given twice."),
         ("name: tiny", "name: [tiny", "r.yaml:3: not valid YAML"),
-        ("recipe_schema: 1", "recipe_schema: 1\nverify: []", "r.yaml:2: verify: list should have at least 1 item"),
+        ("recipe_schema: 1", "recipe_schema: 1\nverify: []", "r.yaml:2: verify: one at least is needed"),
         (
             "recipe_schema: 1",
             "recipe_schema: 1\nbudget: {method: prop2dif}",

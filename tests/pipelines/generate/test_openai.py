@@ -12,6 +12,7 @@ import pytest
 from pipelines.generate import GENERATORS, OpenAI
 from pipelines.generate.calls import Interrupted
 from pipelines.generate.http.settings import HttpSettings, Prices, Server
+from pipelines.generate.serving.local import LocalServers
 from storage.errors import SetupError
 from storage.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.http.serving import Script, Serving, body, cut, half, hang, reply_to, status, text_for
@@ -248,13 +249,16 @@ def test_where_no_server_answers_it_says_so() -> None:
         list(made.generate(requests(made)))
 
 
-def test_a_server_that_was_forgotten_is_said_long_before_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("local", [None, LocalServers([])], ids=["a library's", "a command's"])
+def test_a_server_that_was_forgotten_is_said_long_before_patience_ends(
+    local: LocalServers | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Serving() as server:
         pass
     monkeypatch.setattr("pipelines.generate.http.dispatch.FIRST_PATIENCE", 0.3)
     began = time.monotonic()
     with (
-        engine(server, patience=60.0) as made,
+        engine(server, patience=60.0, local=local) as made,
         pytest.raises(SetupError, match=rf":{server.port}.*no_connection") as caught,
     ):
         list(made.generate(requests(made)))

@@ -116,7 +116,7 @@ def test_a_gzip_file_cut_short_is_named_with_the_line_it_reached(tmp_path: Path)
 
 def test_a_file_that_is_no_parquet_and_a_missing_one_are_named(tmp_path: Path) -> None:
     assert message(write(tmp_path, "a.parquet", "PAR1 but not really")).startswith("FILE is not a readable Parquet file:")
-    assert message(tmp_path / "none.jsonl") == "there is no file FILE."
+    assert message(tmp_path / "none.jsonl").startswith("FILE does not exist. Next: ls ")
     (tmp_path / "folder.csv").mkdir()
     assert (
         message(tmp_path / "folder.csv")

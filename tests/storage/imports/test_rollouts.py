@@ -148,7 +148,7 @@ OK = {"problem_id": "a", "model": "m", "text": "4"}
             "line 2: 'x' is not a whole number; nothing was stored.",
         ),
         ([{**OK, "sample_index": 0}, OK], "line 2: the sample index is missing; nothing was stored."),
-        ([{**OK, "sample_index": -1}], "line 1: the sample index -1 is negative; nothing was stored."),
+        ([{**OK, "sample_index": -1}], "line 1: -1 is negative, and counts are not; nothing was stored."),
         ([{**OK, "is_correct": "perhaps"}], "line 1: 'perhaps' is neither true nor false; nothing was stored."),
         ([{**OK, "messages": "[1"}], "line 1: messages are not JSON; nothing was stored."),
     ],
