@@ -17,7 +17,7 @@ from pipelines.certify.form_rows import (
     text_probes,
 )
 from pipelines.certify.rows import Row, Section, Suite
-from pipelines.certify.text_rows import hostile_text, math_pairs, number_pairs, sentences
+from pipelines.certify.text_rows import hostile_text, math_pairs, number_pairs, read_texts, sentences
 from storage.errors import SetupError, unknown_name
 
 _PROBES = (
@@ -28,7 +28,7 @@ _PROBES = (
 
 def math_suite() -> Suite:
     """Equal and different answers of every form, and all hostile texts."""
-    return Suite("math", (*math_pairs(), *sentences(), *hostile_text()), _PROBES)
+    return Suite("math", (*math_pairs(), *sentences(), *read_texts(), *hostile_text()), _PROBES)
 
 
 def number_suite() -> Suite:

@@ -12,7 +12,7 @@ from pipelines.certify.tables.math_equal import EQUAL, SELF
 from pipelines.certify.tables.payloads import FORMS as PAYLOAD_FORMS
 from pipelines.certify.tables.payloads import PAYLOADS
 from pipelines.certify.tables.sentences import ANSWER as SAID
-from pipelines.certify.tables.sentences import CHANGED, FORMS, PLAIN
+from pipelines.certify.tables.sentences import BOXES, CHANGED, FORMS, PLAIN, READ
 
 ANSWER = "7"
 """What every hostile text is asked for and does not give."""
@@ -43,6 +43,12 @@ def sentences() -> Iterator[Row]:
     yield from (
         Row("equivalence", "sentence: plain", SAID, form.format(text), "correct") for form in FORMS[:2] for text in PLAIN
     )
+    yield from (Row("non_equivalence", "boxes", reference, text, "wrong") for reference, text in BOXES)
+
+
+def read_texts() -> Iterator[Row]:
+    """Texts that say their reference, which only a reader of formulas may know."""
+    yield from (Row("equivalence", "boxes", reference, text, "correct") for reference, text in READ)
 
 
 def hostile_text() -> Iterator[Row]:

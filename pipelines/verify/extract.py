@@ -23,7 +23,7 @@ from storage.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "2"), ("boxed", "2"), ("tag", "2"), ("phrase", "2"), ("bare", "2"), ("tail", "4"),
+    ("hash", "3"), ("boxed", "3"), ("tag", "3"), ("phrase", "3"), ("bare", "3"), ("tail", "5"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
 
@@ -34,20 +34,46 @@ BARE_LENGTH = 200
 _BARE_WORDS = 6
 _GAP = 40
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
-_JOINED = re.compile(
-    r"(?:[\s$]|\\[()\[\],;]|\\q?quad)*(?:,|;|and|or|,\s*and|\\text\{\s*,?\s*(?:and|or)\s*\}|\\q?quad)"
-    r"(?:[\s$]|\\[()\[\],;]|\\q?quad)*"
-    r"(?:[A-Za-z](?:_\d)?\s*=\s*)?\Z"
+_CALCULATION = re.compile(r"<<[^<>\n]{0,200}>>")
+_NEXT_TURN = re.compile(r"<\|(?:im_start|start_header_id)\|>\s*(?:user|system)\b|<\|user\|>|<start_of_turn>\s*user\b")
+_MARKS_AT_END = re.compile(r"(?:\s|<\|[a-z_]{2,24}\|>|</s>|<eos>|<end_of_turn>|<｜[^<>｜]{2,30}｜>){1,50}\Z")
+_COMMANDS = (
+    r"(?:left|right|[dtc]?frac|sqrt|boxed|text|mathrm|mathbf|mathbb|begin|end|pi|le|ge|leq|geq|lt|gt|ne|neq|infty|cup|cap|in|cdot|times"
+    r"|pm|circ|theta|alpha|beta|quad|sin|cos|tan|log|ln|angle|pmod|binom)(?![A-Za-z])"
 )
+_DOUBLED = re.compile(rf"(?<!\\)\\\\(?={_COMMANDS})")
+_COMMAND = re.compile(rf"(?<!\\)\\(?={_COMMANDS})")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
+_LAYOUT = re.compile(r"(?:[\s$~{}]|\\[()\[\],;: !]|\\q?quad|\\text)+")
+_JOINED = re.compile(
+    r"(?:(?:[A-Za-z().]+ ?){0,4}?(?:[,;，、；和或]|,? ?\b(?:and|or|as well as)|\\l(?:or|and)))?(?: ?[A-Za-z](?:_\d)? ?=)?\Z"
+)
+_MOST_JOINED = 20
+_LAST_BLANK = re.compile(r"(?<!\\)\\\Z")
+_ANEW = re.compile(
+    r"(?i)[.!?](?:\s|\Z)|\\\\|&|\n\s*\n|\A\s*\n\s*\Z|⇒|→|=>|\\(?:implies|Rightarrow|to|rightarrow|approx|therefore)(?![A-Za-z])"
+    r"|\b(?:so|then|thus|hence|therefore|gives?|giving|means|i\.e|is|are|was|that|which|where|when|if|but|wait|actually|rather|not"
+    r"|no|sorry|oops|correction|answer|because|since|simplif\w+|finally|instead|get|have|yields?|becomes?|equals?)\b"
+)
+_SCALED = re.compile(
+    r"(?i)(?:[ $]|\\[)\], ]|\\text\s*\{)*"
+    r"(\\?%|(?:per\s?cent|pct|dozen|hundred|thousand|million|billion|trillion)\b)(?!-)"
+)
+_RAISED = re.compile(r"\^(?:\{[^{}]{1,20}\}|\w)|_(?:\{\d{1,2}\}|\d)|!(?=\s*[$\\])")
+_SIGNED = re.compile(r"(?:\A|[=(:,$\n]\s*|[A-Za-z]{2}\s+\$?|\\[(\[]\s*)([-−]|\\pm)\$?\Z")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _PHRASE = re.compile(r"(?i)answers?\s*+(?:(?:is|are|was|equals?|would be|will be)\b\s*:?|[:=]|\*\*\s*:?|:\s*\*\*)\s*")
 _LOWER_ANSWER = re.compile(r"(?i)answer")
 _LINE_A = re.compile(r"(?:\A|\n)[ \t]*A[ \t]*:\s*")
 _DISPLAYS = {"\\]": "\\[", "$$": "$$", "\\)": "\\("}
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*\Z)|(?i:\s*I hope)")
+_SENTENCE_START = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\\*])")
+_BOLD = re.compile(r"\A\*\*([^*]+)\*\*\Z")
+_TORN = re.compile(r"(?i)\b(?:and|or)[\s$*]*\Z")
 _EMOJI = re.compile("[\\s\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d\u20e3]+\\Z")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_WORD = re.compile(
+    r"(?<![\\A-Za-z])[A-Za-z]{2,}|[\u0370-\u05ff]{2,}|[\u0600-\u06ff]{2,}|[\u0900-\u0e7f]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +94,7 @@ def judged_text(completion: Completion) -> str:
 
 def final_answer(text: str, *, cut: bool = False) -> Extracted | None:
     """The final answer of a text, or None when it gives none. `cut` says that generation stopped at its length limit."""
+    text = undoubled(_answering(text))
     opened = text.rfind(THOUGHT_BEGIN)
     if opened > text.rfind(THOUGHT_END):
         text = text[:opened]
@@ -79,11 +106,29 @@ def final_answer(text: str, *, cut: bool = False) -> Extracted | None:
         return None
     found = _hash(text, cut) or _boxed(text) or _tagged(text) or _phrase(text, cut)
     found = found or (None if cut or "####" in before or "boxed{" in before else _unmarked(_undecorated(text)))
+    if found is not None and found.rule in ("phrase", "bare", "tail") and _TORN.search(found.text):
+        return None
     if found is not None and not found.text[-1].isascii():
         found = Extracted(_undecorated(found.text), found.rule)
     if found is not None and found.rule in ("phrase", "bare", "tail") and _BOX.search(found.text):
         return _mended(found.text)
     return found
+
+
+def _answering(text: str) -> str:
+    """The text up to where a chat template begins another turn, without its marks at the end and GSM8K's <<1+2=3>>."""
+    if "<" not in text:
+        return text
+    text = _CALCULATION.sub("", text)
+    turn = _NEXT_TURN.search(text)
+    return _MARKS_AT_END.sub("", text if turn is None else text[: turn.start()])
+
+
+def undoubled(text: str) -> str:
+    """The text with single backslashes where they were escaped twice (`\\\\frac`), as a file's reader leaves them."""
+    if "\\\\" not in text or not _DOUBLED.search(text):
+        return text
+    return _DOUBLED.sub("\\\\", text) if _COMMAND.search(text) else text.replace("\\\\", "\\")
 
 
 def _undecorated(text: str) -> str:
@@ -100,38 +145,59 @@ def _hash(text: str, cut: bool) -> Extracted | None:
 
 
 def _boxed(text: str) -> Extracted | None:
-    """The last closed box, with the boxes joined to it on its left."""
+    """The last closed box that lies in no other, with those joined to it on its left and what right outside changes it."""
     first = text.find("box")
     if first < 0:
         return None
     opened = {match.end(): match.start() for match in _BOX.finditer(text, max(0, first - 2))}
     if not opened:
         return None
-    closed = _closed(text, min(opened))
-    found = [(opened[brace], end, text[brace + 1 : end - 1].strip()) for brace, end in closed if brace in opened]
-    found.sort()
-    if not found:
+    spans = sorted((opened[brace], end, brace) for brace, end in _closed(text, min(opened)) if brace in opened)
+    boxes: list[tuple[int, int, str]] = []
+    for start, end, brace in spans:
+        if not boxes or start >= boxes[-1][1]:
+            boxes.append((start, end, _LAST_BLANK.sub("", text[brace + 1 : end - 1].strip())))
+    if not boxes:
         return None
-    start, _, last = found[-1]
+    start, stop, last = boxes[-1]
     joined = last
-    for left, end, content in reversed(found[:-1]):
+    for left, end, content in reversed(boxes[-_MOST_JOINED:-1]):
         gap = text[end:start]
-        if end > start or len(gap) > _GAP or not gap.strip() or not _JOINED.match(gap) or content == last:
+        if len(gap) > _GAP or content == last or _ANEW.search(gap):
             break
-        joined = f"{content} {'or' if 'or' in gap else ','} {joined}"
+        if not _JOINED.match(_LAYOUT.sub(" ", gap).strip()):
+            if "\n" in gap:
+                break
+            joined = text[left:stop]  # 2 + 6, 2 feet 6 inches: one answer, as it is written
+            break
+        joined = f"{content} {'or' if 'or' in gap or '或' in gap else ','} {joined}"
         start = left
+    joined = _around(text, start, stop, joined)
     return Extracted(joined, "boxed") if joined.strip() else None
+
+
+def _around(text: str, start: int, stop: int, content: str) -> str:
+    """The content of a box with the sign, exponent, base, percent sign or scale word that stands right outside of it."""
+    behind = _SCALED.match(text, stop)
+    if behind is not None:
+        content = f"{content} {behind[1]}" if content else content
+    raised = _RAISED.match(text, stop)
+    if raised is not None and content:
+        content = f"{{{content}}}{raised[0]}" if raised[0][0] == "^" else content + raised[0]
+    sign = _SIGNED.search(text, max(0, start - 12), start)
+    return content if sign is None or not content else f"{sign[1]}({content})"
 
 
 def _mended(text: str) -> Extracted | None:
     """A text with a box left open is no answer, unless it is the inside of two boxes, torn at its ends."""
     whole = f"\\boxed{{{text}}}"
-    depth = 0
+    depth, closed = 0, 0
     for match in _BRACES.finditer(whole):
         depth += {"{": 1, "}": -1}.get(match[0], 0)
+        closed += depth == 0 and match[0] == "}"
         if depth < 0:
             return None
-    return _boxed(whole) if depth == 0 else None
+    return _boxed(whole) if depth == 0 and closed > 1 else None
 
 
 def _closed(text: str, start: int) -> Iterator[tuple[int, int]]:
@@ -186,11 +252,11 @@ def _last_line_a(text: str) -> int:
 
 def _unmarked(text: str) -> Extracted | None:
     if "\n" not in text.strip() and len(text) <= BARE_LENGTH and len(_WORD.findall(text)) <= _BARE_WORDS:
-        return Extracted(text.strip(), "bare")
+        return Extracted(_BOLD.sub(r"\1", text.strip()), "bare")
     last = text[text.rfind("\n") + 1 :].strip()
     opening = _DISPLAYS.get(last)
     if opening is not None:
         start = text.rfind(opening, 0, len(text) - len(last))
         if start >= 0 and len(text) - start <= BARE_LENGTH:
             return Extracted(" ".join(text[start:].split()), "tail")
-    return Extracted(last, "tail")
+    return Extracted(_SENTENCE_START.split(last)[-1], "tail")

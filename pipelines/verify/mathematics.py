@@ -17,49 +17,48 @@ from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
 
-from pipelines.verify.answers.conclusion import UNFINISHED
-from pipelines.verify.answers.meaning import Assignments, Collection, Value
+from pipelines.verify.answers.conclusion import concluding_formula
 from pipelines.verify.answers.policy import Asked, asked, order_named, policy_named, same_quantity, versioned
-from pipelines.verify.answers.reading import Reading, is_spaced_list, normal_spelling, read
+from pipelines.verify.answers.reading import Reading, is_spaced_list, normal_spelling, read, strip_dollars, ungrouped
 from pipelines.verify.answers.same import Judge
+from pipelines.verify.answers.values import Assignments, Collection, Value
 from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import Extracted, final_answer, judged_text
+from pipelines.verify.extract import Extracted, final_answer, judged_text, undoubled
 from pipelines.verify.number import plain_text, prompt_text
 from pipelines.verify.workers.pool import Limits, WorkerPool
 from storage.records import Completion, Outcome, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
-_MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$|\$([^$]+)\$")
 _LIBRARY_READS = re.compile(
     r"\\(?:sum|int|iint|oint|prod|lim|log|partial|nabla|begin|cap|cup|setminus|subset|in|notin|mathbb|overline|vec|hat|bmod|pmod|mod"
     r"|operatorname|limits|det|binom|dbinom|tbinom|choose|to|infty|left|times|cdot|frac|sqrt)(?![A-Za-z])"
 )
 _LIBRARY_LOSES = re.compile(r"\\(?:text|mathrm|mbox|[lc]?dots)|\.\.\.|(?<![A-Za-z\\])[A-Za-z]{4,}(?![A-Za-z}])")
 _MARKED_AS_TEXT = re.compile(r"[\s$]*\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{\s*\(?[A-Ja-j][).:]")
+_NAMED = re.compile(r"[A-Za-z]{3,}(?![A-Za-z(=])")
 _SPACED_MARK = re.compile(r"[\s$]*\(?[A-Ja-j][).]\s+\S")
 _LONGEST_ANSWER = 2_000
 _LONGEST_REFERENCE = 8_000
-_AFTER_SPAN = 40
 _MOST_PARTS = 4
 _REMEMBERED = 50_000
 _WINDOW = 512
 JOB = "pipelines.verify.workers.judgement:decide"
 RULES = (
     *EXTRACTION,
-    ("no-answer", "3"),
-    ("identical", "3"),
+    ("no-answer", "4"),
+    ("identical", "4"),
     ("too-long", "2"),
-    ("number", "3"),
-    ("choice", "2"),
-    ("exact", "3"),
+    ("number", "4"),
+    ("choice", "3"),
+    ("exact", "4"),
     ("incomplete", "1"),
     ("worker", "2"),
-    ("numbers", "3"),
-    ("unreadable", "3"),
-    ("library", "1"),
-    ("library-unfaithful", "1"),
+    ("numbers", "4"),
+    ("unreadable", "4"),
+    ("library", "2"),
+    ("library-unfaithful", "2"),
     ("library-refuted", "1"),
-    ("library-confirmed", "1"),
+    ("library-confirmed", "2"),
 )
 """Extraction, then comparison, each in the order in which they are tried; raise a rule's version with any change of it."""
 
@@ -153,11 +152,12 @@ class MathVerifier:
     def _quick(self, problem: Problem, completion: Completion) -> tuple[Question | None, Decision | None]:
         """The question with the decision that needs no worker, or with None."""
         found = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
-        answer = answer_text(found) if found else None
+        reference = reference_text(problem.reference)
+        answer = None if found is None else found.text if _as_written(found, reference) else answer_text(found)
         if found is None or answer is None:
             return None, Decision("unparsed", "no-answer", "no final answer found")
         asks = asked(prompt_text(problem.prompt), self.policy, self.order)
-        question = Question(reference_text(problem.reference), answer, found.rule, asks)
+        question = Question(reference, answer, found.rule, asks)
         decision = decide_exactly(question)
         if decision is None and self._memory:
             with self._lock:
@@ -213,7 +213,12 @@ def math_version(policy: str = "strict", order: str = "by_problem") -> str:
 def reference_text(reference: str) -> str:
     """The answer inside a reference: after `####`, or inside its last box, or the whole."""
     found = final_answer(reference)
-    return found.text if found is not None and found.rule in ("hash", "boxed") else reference.strip()
+    return found.text if found is not None and found.rule in ("hash", "boxed") else undoubled(reference.strip())
+
+
+def _as_written(found: Extracted, reference: str) -> bool:
+    """Whether the whole of an unmarked answer is the reference, so that no part of it (17 of March 17) is taken."""
+    return found.rule in ("phrase", "bare") and read(found.text).normal == read(reference).normal != ""
 
 
 def answer_text(found: Extracted) -> str | None:
@@ -228,19 +233,10 @@ def answer_text(found: Extracted) -> str | None:
     number = plain_text(found)
     if number is not None:
         return number
-    return _span(found) or (None if found.rule == "tail" else found.text)
-
-
-def _span(found: Extracted) -> str | None:
-    """The formula a sentence concludes with: of an answer phrase the first, of an unmarked line the last, near its end."""
-    text = found.text[-_LONGEST_ANSWER:]
-    spans = list(_MATH_SPAN.finditer(text))
-    if not spans or UNFINISHED.search(text):
-        return None
-    span = spans[0] if found.rule == "phrase" else spans[-1]
-    if found.rule == "tail" and len(text) - span.end() > _AFTER_SPAN:
-        return None
-    return next(group for group in span.groups() if group).strip()
+    formula = concluding_formula(found.text[-_LONGEST_ANSWER:], after_phrase=found.rule == "phrase")
+    if found.rule == "tail":
+        return formula
+    return formula or found.text
 
 
 def decide_exactly(question: Question) -> Decision | None:
@@ -253,6 +249,8 @@ def decide_exactly(question: Question) -> Decision | None:
     if len(question.reference) > _LONGEST_REFERENCE:
         return Decision("undecided", f"{rule}:too-long", "the reference is too long")
     reference, answer = read(question.reference), read(question.answer)
+    if (reference.quantity is None) != (answer.quantity is None):
+        reference, answer = ungrouped(reference), ungrouped(answer)
     if reference.quantity is not None and answer.quantity is not None:
         return _decision(same_quantity(reference.quantity, answer.quantity, question.asks), f"{rule}:number")
     if reference.normal == answer.normal and answer.normal:
@@ -301,8 +299,8 @@ def _option(side: Reading, asks: Asked) -> tuple[str, str] | None:
     found = side.choice
     if found is None or not found[1] or asks.options or _MARKED_AS_TEXT.match(side.text):
         return found
-    number = found[1][0].isdigit() and read(found[1]).quantity is not None
-    return found if number and _SPACED_MARK.match(side.text) else None
+    named = _NAMED.match(found[1]) or (found[1][0].isdigit() and read(found[1]).quantity is not None)
+    return found if named and _SPACED_MARK.match(side.text) else None
 
 
 def _both_lettered(
@@ -310,7 +308,7 @@ def _both_lettered(
 ) -> Decision | None:
     """Two letters name options where the problem lists some, or one is marked; `b` beside `B` are two variables."""
     rule, listed = f"{question.rule}:choice", bool(question.asks.options)
-    if not listed and all(len(side.text.strip(" $.")) == 1 for side in sides):
+    if not listed and all(len(strip_dollars(side.text).strip(" .")) == 1 for side in sides):
         return None
     if wanted[0] != chosen[0] or listed or not (wanted[1] and chosen[1]):
         return _decision(wanted[0] == chosen[0], rule)
@@ -324,15 +322,21 @@ def _same_values(reference: Reading, answer: Reading, question: Question) -> boo
     assert answer.value is not None
     judge = Judge(question.asks)
     same = judge.same(reference.value, answer.value)
-    if same is False and isinstance(reference.value, Collection) and isinstance(answer.value, Collection):
+    one, other = reference.value, answer.value
+    if (
+        same is False
+        and isinstance(one, Collection)
+        and isinstance(other, Collection)
+        and "ratio" not in (one.kind, other.kind)
+    ):
         if is_spaced_list(reference.text):  # numbers side by side are a vector, whichever brackets the other side has
-            return judge.same(replace(reference.value, kind=answer.value.kind), answer.value)
+            return judge.same(replace(one, kind=other.kind), other)
         if is_spaced_list(answer.text):
-            return judge.same(reference.value, replace(answer.value, kind=reference.value.kind))
+            return judge.same(one, replace(other, kind=one.kind))
     if same is False and "," in question.answer and "," in question.reference:
         left, right = read(question.reference, grouping=False).value, read(question.answer, grouping=False).value
-        for one, other in ((left, answer.value), (reference.value, right)):
-            if one is not None and other is not None and judge.same(one, other):
+        for first, second in ((left, other), (one, right)):
+            if first is not None and second is not None and judge.same(first, second):
                 return True
     return same
 

@@ -8,22 +8,26 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from time import perf_counter
 
-from pipelines.verify.answers.conclusion import NUMBER, concluding_number
+from pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
 from pipelines.verify.answers.policy import STRICT, Asked, asked, policy_named, same_quantity, versioned
 from pipelines.verify.answers.quantity import Quantity, parse_quantity
 from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import Extracted, final_answer, judged_text
+from pipelines.verify.extract import Extracted, final_answer, judged_text, undoubled
 from storage.records import Completion, Outcome, Problem, Prompt, Verdict
 
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
 _FORMULA = re.compile(r"[\d\\^∞√π]")
+_SENTENCE = re.compile(
+    r"\b[A-Za-z]{2,}[^A-Za-z]+[A-Za-z]{2,}\b.*\b(?:is|are|was|equals?|has|have|gets?|gives?|leaves?|reads?|[a-z]{3,}s)\b[^=<>]*\Z"
+)
+_MARKED = re.compile(r"\$|\\[(\[]")
 
 
 class NumberVerifier:
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
-    rules = (*EXTRACTION, ("no-answer", "2"), ("no-number", "2"), ("equal", "3"), ("unequal", "3"))
+    rules = (*EXTRACTION, ("no-answer", "3"), ("no-number", "3"), ("equal", "4"), ("unequal", "4"))
     version = versioned("2", rules, STRICT.label)
 
     def __init__(self, *, policy: str = "strict") -> None:
@@ -80,9 +84,11 @@ def plain_text(found: Extracted) -> str | None:
     if parse_quantity(found.text) is not None:
         return found.text
     name, equals, value = found.text.rpartition("=")
-    if equals and _NAME.match(name) and parse_quantity(value) is not None:
+    if equals and _NAME.match(name) and equates(name) and parse_quantity(value) is not None:
         return value.strip()
-    return concluding_number(found.text) if found.rule in ("phrase", "bare") and len(NUMBER.findall(value)) == 1 else None
+    if found.rule in ("phrase", "bare") and (len(NUMBER.findall(value)) == 1 or _SENTENCE.search(found.text)):
+        return concluding_number(found.text)
+    return None
 
 
 def prompt_text(prompt: Prompt) -> str:
@@ -92,6 +98,7 @@ def prompt_text(prompt: Prompt) -> str:
 
 @lru_cache(maxsize=65_536)
 def _reference(text: str) -> Quantity | None:
+    text = undoubled(text)
     return parse_quantity(text) or (parse_quantity(text.rsplit("####", 1)[1]) if "####" in text else None)
 
 
@@ -104,7 +111,7 @@ def _decide(
     if reference is None:
         return "undecided", "no-number", "the reference is not a plain number"
     if answer is None:
-        if _FORMULA.search(found.text) and (found.rule != "tail" or "$" in found.text or "\\(" in found.text):
+        if _FORMULA.search(found.text) and (found.rule != "tail" or _MARKED.search(found.text)):
             return "undecided", "no-number", "the answer is not a plain number"
         if found.rule in ("bare", "tail"):
             return "unparsed", "no-answer", "no number in the answer"

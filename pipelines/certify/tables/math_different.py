@@ -130,6 +130,9 @@ DIFFERENT: dict[str, Pairs] = {
         (r"5\text{ m}", r"5\text{ cm}"), ("5 km", "5 miles"), ("5 dollars", "5 cents"), ("90", "9"),
         (r"3\text{ hours}", r"3\text{ minutes}"),
         (r"5\text{ cm}^2", r"5\text{ cm}^3"), ("18", r"\$1.8"), ("5 kg", "5 g"),
+        (r"\$5", "£5"), (r"\$5", "¥5"), ("28 dollars", "$28$ euros"),
+        ("1000", "1 thousand thousand"), ("17", "17 per thousand"), ("3:30", "3 30"), ("AB = 4", "AB = 5"), ("xy = 4", "4"),
+        (r"\overline{A}", "A"), ("12 345", "(12, 346)"), ("0.12", r"12\%\%"),
     ),
     "percent": (
         ("0.5", r"0.5\%"), (r"50\%", r"5\%"), (r"12\%", r"1.2\%"), ("1/2", r"5\%"), (r"100\%", r"10\%"),
@@ -243,7 +246,7 @@ POLICY: dict[str, Pairs] = {
     ),
     "repeated elements": ((r"\{1,1,2\}", r"\{1,2\}"),),
     "spaces as separators": (
-        ("1000", "1 000"),
+        ("1000", "1 000"), ("12 345 678", "12345678"),
     ),
 }  # fmt: skip
 """Pairs on which published graders contradict one another: shown, and in no rate."""

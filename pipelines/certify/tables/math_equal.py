@@ -80,16 +80,22 @@ EQUAL: dict[str, Pairs] = {
         (r"\begin{bmatrix}1&2\\3&4\end{bmatrix}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"),
         (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"),
         (r"\begin{pmatrix}-1&\frac{1}{2}\end{pmatrix}", r"\begin{pmatrix}-1&1/2\end{pmatrix}"),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1\\0\end{pmatrix}+\begin{pmatrix}0\\2\end{pmatrix}"),
+        (r"\begin{pmatrix}3\\4\end{pmatrix}", r"\begin{pmatrix}3&0\\0&2\end{pmatrix}\begin{pmatrix}1\\2\end{pmatrix}"),
     ),
     "equation": (
         ("x=3", "3"), ("x = 3", "x=3"), ("y=2x+1", "y = 1 + 2x"), ("2x+4y=6", "x+2y=3"), ("x=1,y=2", "x = 1, y = 2"),
-        ("2x+4y-3=0", "y = -1/2*x + 3/4"), (r"x = \frac12", "0.5"), ("a = b + c", "b + c = a"), ("y=2x+1", "2x-y+1=0"),
+        ("2x+4y-3=0", "y = -1/2*x + 3/4"), (r"x = \frac12", "0.5"), ("a = b + c", "b + c = a"), ("AB = 4", "4"),
+        ("|AB| = 4", "4"), (r"\overline{AB} = 4", "4"), (r"V_1:V_2 = 11:21", "11:21"),
+        (r"x = \frac13 \approx 0.33", r"\frac13"),
+        ("y=2x+1", "2x-y+1=0"),
     ),
     "unit": (
         ("18", r"\$18"), ("18", "$18"), ("18", r"18\text{ dollars}"), ("5", r"5\text{ cm}"), ("90", r"90^\circ"),
         ("12", "12 apples"),
         (r"36\pi", r"36\pi\text{ cm}^2"), (r"5\text{ cm}", r"5\,\mathrm{cm}"), (r"5 \text{ hours}", "5 h"),
-        ("1,250", r"\$1,250.00"),
+        ("1,250", r"\$1,250.00"), (r"28\%", "28 per cent"),
+        ("14 {, }916", "14916"),
     ),
     "word": (
         ("Monday", r"\text{Monday}"), ("yes", "Yes"), (r"\text{even}", "even"),
@@ -107,7 +113,7 @@ EQUAL: dict[str, Pairs] = {
     "unicode": (
         ("½", "1/2"), ("√2", r"\sqrt{2}"), ("π", r"\pi"), ("3×4", "12"), ("−1", "-1"), ("x²", "x^2"), ("∞", r"\infty"),
         ("45°", r"45^\circ"), ("2·3", "6"), ("π/2", r"\frac{\pi}{2}"), ("6÷2", "3"), ("7", "7\u00a0"),
-        ("1\u202f000", "1000"), ("–5", "-5"),
+        ("1\u202f000", "1000"), ("–5", "-5"), ("－5", "-5"), ("１７", "17"),
     ),
     "value": (
         ("|-3|", "3"), (r"\lfloor 2.7\rfloor", "2"), (r"\lceil 2.1\rceil", "3"), ("1+2+3", "6"),

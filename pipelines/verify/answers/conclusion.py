@@ -7,35 +7,80 @@ behind it (17 or more). `negative` and `minus` are its sign. Doubt gives None: a
 
 import re
 
-from pipelines.verify.answers.quantity import CHANGING, parse_quantity
+from pipelines.verify.answers.quantity import CHANGING, PER_CENT, SHORT_UNITS, parse_quantity, scale_word
+from pipelines.verify.answers.units import turning_words
 
 UNFINISHED = re.compile(
-    r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|wrong|incorrect)\b"
+    r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|\w+n['’]t|wrong"
+    r"|incorrect|false|unknown|undefined|impossible)\b|(?<!差)不(?!同)"
 )
 """Words of a line that goes on, or takes back what it says."""
+_DASHES = "−–—‐‑﹣－-"
 NUMBER = re.compile(
-    r"(?<![\w.\\^_])[-+−]?\s?[$€£]?\s?-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
+    rf"(?<![\w.\\^_])[+{_DASHES}]?\s?(?:\\?[$€£])?\s?-?(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
 )
-_AFTER = re.compile(r"[*)$°%]*+[A-Za-z'’-]*+(?:[\s,]++[A-Za-z'’-]++){0,6}+[\s,.!*)$]*+\Z")
-_JOINING = re.compile(r"\b(?:and|or)\b")
-_NEXT_WORD = re.compile(r"(\s*)([A-Za-z'’-]+|[%°])")
-_OR_OTHERS = re.compile(
+_IN_DOLLARS = re.compile(
+    rf"(?<!\\)\$\$?\s*([+{_DASHES}]?[\d.,/]*\d(?:\s*\\?%)?)\s*(?<!\\)\$\$?|\\\(\s*([+{_DASHES}]?[\d.,/]*\d(?:\s*\\?%)?)\s*\\\)"
+)
+_SPAN = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$|(?<!\\)\$((?:\\.|[^$\\])+)\$")
+_AND = re.compile(r"[\s*]*(?:,|;|,?\s*(?:and|or))[\s*]*\Z")
+_AFTER_SPAN, _BEFORE = 40, 400
+_STAND_IN = "123454321"
+_FIRST_WORDS = re.compile(r"(?:[^\s.,;:(]*\s*){0,5}")
+_GOES_ON = re.compile(
+    r"[\W\s]*(?:\d|\\overline|(?:or|and|base|mod|possibly|maybe|perhaps|remainder)\b)|[.,;:(\s]*(?:\$|\\\()"
+)
+_AFTER = re.compile(
+    r"[*)$°%]*+(?:[A-Za-z][A-Za-z'’-]*+(?:[²³]|\^\{?\d\}?)?)?+(?:[\s,]++[A-Za-z][A-Za-z'’-]*+(?:[²³]|\^\{?\d\}?)?){0,6}+[\s,.!*)$]*+\Z"
+)
+_JOINED = re.compile(
+    r"\b(?:and|or|as\s+well\s+as)\b|\A\W*(?:\\text\W*)?(?!(?:is|are|was|has|have|had|gives?|gets?|leaves?|leaving|makes?|making|equals?|total|left)\b)"
+    r"[A-Za-z]*\W*\Z(?<![=:])|\A(?:[\s*$,;:…]|\.{2,}|\\[lc]?dots)+\Z"
+)
+_NEXT_WORD = re.compile(r"(\s*)([A-Za-z][A-Za-z'’-]*(?:[²³]|\^\{?\d\}?)?|[%°])")
+_LETTER_BEHIND = re.compile(r"\s*([A-Za-z])(?![A-Za-z'’])(?:\W*\Z)?")
+_CHANGED_BEHIND = re.compile(
     r"(?i)\b(?:(?:or|and)\s+(?:more|less|fewer|greater|larger|smaller|above|below|higher|lower|up|over|under|so)"
-    r"|at\s+(?:least|most)|at\s+(?:a\s+)?(?:minimum|maximum)|never|no|nor|except|excluded|excluding)\b|n['’]t\b"
+    r"|and\s+(?:an?|one|two|three|four|five|seven)\s+(?:half|halves|thirds?|quarters?|fourths?|\w+ths?)"
+    r"|at\s+(?:least|most)|at\s+(?:a\s+)?(?:minimum|maximum)|never|no|nor|except|excluded|excluding"
+    r"|to\s+the\s+\w+|in\s+(?:base|binary|octal|hex\w*)|base|per\s+(?:hundred|thousand|mille?|million)"
+    r"|(?:when|for|where|with|per)\s+\$?[b-hj-z])\b|n['’]t\b|\A(?:\.\.|…)|\A![\s.]*(?:\$|\\[)\]])"
 )
+_BELOW_ZERO = re.compile(r"(?i)\b(?:below\s+(?:zero|freezing|sea|the)|in\s+(?:debt|the\s+red))\b")
+_MARKUP = re.compile(r"\A(?:[*$)]|\\[)\]])+")
 _LAYOUT = re.compile(r"(?:[\s*_\"“‘]|\\[(\[,;:! ]|\\q?quad|\\displaystyle|\\\$|\$)+\Z")
+_ATTACHED_LETTER = re.compile(r"(?:\A|[^A-Za-z])[A-Za-z](?:\$|\\[($])\Z|\.\.\W*\Z")
+_ATTACHED_DASH = re.compile(rf"(?:\A|[\s$(:,])([{_DASHES}])(?:[*_$]|\\[($])+\Z")
 _SIGN = re.compile(r"(?i)\b(?:negative|minus)\Z")
 _NEAR = r"(?:\s+(?:of|the|an?|number|numbers|value|values|from|for|to|by|about|exactly|all|any|every|integers?))*"
-_CHANGED = re.compile(
-    r"(?i)\b(?:half|halves|thirds?|quarters?|fourths?|fifths?|tenths?|twice|thrice|double|doubled|triple|tripled|quadruple|times|plus"
-    r"|minus|negative|opposite|inverse|reciprocal|conjugate|negation|square|squared|cube|cubed|roots?|sqrt|cbrt|powers?|exponent"
-    r"|exponential|exp|log|logarithm|ln|lg|a?(?:rc)?(?:sin|cos|tan|cot|sec|csc)h?|sine|cosine|tangent|absolute|modulus|modulo|mod"
-    r"|factorial|floor|ceil|ceiling|sign|sgn|gcd|lcm|gcf|hcf|max|min|det|multiples?|factors?|divisors?|divisible|divides"
-    r"|remainder|quotient|product|difference|fractions?|percentage|over|under|above|below|beyond|exceeds?|exceeding|between"
-    r"|within|except|excepting|excluding|exclude|excludes|but|besides|without|unless|never|neither|nor|no|other|near|least|most"
-    r"|minimum\s+of|maximum\s+of|upto|until|till|before|after|\w+n['’]t)" + _NEAR + r"\Z"
+_CHANGING_WORDS = (
+    r"half|halves|thirds?|quarters?|fourths?|fifths?|tenths?|twice|thrice|double|doubled|triple|tripled|quadruple|times|plus"
+    r"|minus|neg|negative|opposite|inverse|reciprocal|conjugate|negation|square|squared|cube|cubed|roots?|sqrt|cbrt|powers?"
+    r"|exponent|exponential|exp|log|logarithm|ln|lg|a?(?:rc)?(?:sin|cos|tan|cot|sec|csc|cosec)h?|sine|cosine|tangent|absolute"
+    r"|modulus|modulo|mod|base|erf|gamma|factorial|floor|ceil|ceiling|sign|sgn|gcd|lcm|gcf|hcf|max|min|det"
 )
-_UP_TO = re.compile(r"(?i)\b(?:up|equal|close|closer|next|added|raised|opposed|relative|proportional|congruent)\s+to\Z")
+_CHANGED = re.compile(
+    rf"(?i)\b(?:{_CHANGING_WORDS}|multiples?|factors?|divisors?|divisible|divides|remainder|quotient|product|difference|fractions?"
+    r"|percentage|over|under|above|below|beyond|exceeds?|exceeding|between|within|except|excepting|excluding|exclude|excludes"
+    r"|including|but|besides|without|unless|never|neither|nor|no|other|near|least|most|minimum\s+of|maximum\s+of|upto|until|till"
+    r"|before|after|as\s+(?:many|much|few|little|high|low|long)\s+as|solution|solutions|option|question|problem|equation|eq"
+    r"|exercise|example|theorem|lemma|figure|section|chapter|case"
+    r"|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+    r"|(?:hundred|thousand|million|billion|trillion|dozen)(?:\s+and)?)" + _NEAR + r"\Z"
+)
+_TO = re.compile(r"(?i)\bto(?:\s+(?:about|exactly|only|just|approximately|around|roughly|the))?\Z")
+_LEADS_TO = re.compile(
+    r"(?i)(?<!not )(?<!\w\wn.t )\b(?:equals?|equivalent|amount\w*|comes?|coming|came|adds?|sums?|summing|totals?|totall?ing"
+    r"|simplif\w+|reduc\w+|evaluat\w+|rounds?|rounded|boils|corresponds?|works?|leads?|leading|increas\w+|decreas\w+|gr[eo]ws?|ris(?:es|ing)|rose"
+    r"|falls?|fell|drop\w*|goes|changes?|changed|brings?|bringing|brought|takes?|taking|due)(?:\s+\w+){0,3}\s+to(?:\s+\w+)?\Z"
+)
+_BY = re.compile(r"(?i)\bby(?:\s+(?:about|exactly|only|just|approximately|around|a\s+total\s+of))?\Z")
+_LEADS_BY = re.compile(
+    r"(?i)\b(?:increas|decreas|gr[eo]w|ris|rose|fall|fell|drop|chang|differ|reduc|exceed|lower|older|younger|taller|shorter|longer"
+    r"|bigger|larger|smaller|more|less|fewer|ahead|w[io]n|lost|beat)\w*(?:\s+\w+){0,4}\s+by(?:\s+\w+)*\Z"
+)
+_FROM = re.compile(r"(?i)\b(?:from|versus|vs)(?:\s+(?:the|about|exactly))?\Z")
+_SHARE = re.compile(r"(?i)[\d%]\s*(?:of|in|out\s+of|by|per|at|to|x)(?:\s+the)?\Z")
 _OF = re.compile(r"(?i)\b(\w+)\s+of(?:\s+(?:the|an?|about|exactly|only|just))?\Z")
 _COUNTED = frozenset(
     re.findall(
@@ -44,49 +89,129 @@ _COUNTED = frozenset(
         "height depth area volume perimeter circumference radius diameter weight mass age profit loss gain income salary "
         "revenue budget balance bill fee tax discount score count population temperature probability chance percentage "
         "time duration savings change payment debt earnings expense interest maximum minimum limit size capacity out all "
-        "consists made makes grand whole combined instead set",
+        "consists made makes grand whole combined set",
     )
 )
 """Nouns whose `of` names the number itself: a total of 17."""
 _ARITHMETIC = re.compile(
     r"\\(?:times|cdot|div|[dt]?frac|left|right|[,;! ]|%|\$)|\\text\s*\{[^{}]*\}|(?<=\d)\s*x\s*(?=[\d$(])"
 )
-_UNKNOWN = re.compile(r"\d\s*[A-Za-z]\b|\b[A-Za-z]\s*[-+*/^!(]|[-+*/^√|({]\s*[A-Za-z]\b(?!\s+[a-z]{2})|[\\√|]")
-_ASSIGNED = re.compile(r"(?<![A-Za-z\\])([A-Za-z](?:_\w)?)\s*=(?!=)")
-_OPENED = re.compile(r"(?<!\\)\(")
+_UNKNOWN = re.compile(
+    r"\d\s*[A-Za-z]\b|\b[A-Za-z]\s*[-+*/^!(]|[-+*/^√|({]\s*[A-Za-z]\b(?!\s+[a-z]{2})|[\\√|]|\b[A-Za-z]\s*:\s*[A-Za-z]\s*\Z"
+)
+_CHANGED_UNKNOWN = re.compile(rf"(?i)(?<![A-Za-z])(?:{_CHANGING_WORDS})(?![a-z])(?:.*[^A-Za-z])?[A-Za-z]\s*\Z")
+_RAISED_UNKNOWN = re.compile(r"(?i)(?<![A-Za-z'’])[a-z]\s+(?:squared|cubed|plus|minus|times|over|divided\s+by)\b")
+_SUBJECT = re.compile(r"(?i)\s(?:is|equals?|was|are)(?:\s+(?:then|exactly|just|only|equal\s+to))?\Z")
+_SUBJECT_CLAUSE = re.compile(r"(?i)[,;:]|\.\s|\b(?:so|thus|hence|therefore|then|that|and|gives?|get|have|is|are)\b")
+_NO_QUANTITY = frozenset(("the", "this", "its", "answer", "squared", "cubed", "divided", "text", "frac"))
+_PRODUCT = re.compile(r"(?<![A-Za-z\\])(?!(?:it|us|me|he|is|be|cm|km|kg|mm|ft|in|hr|oz|lb|mg|ml|mi|yd)\b)[a-z]{2}\s*\Z")
+_SPELLED = str.maketrans(
+    {**dict.fromkeys(_DASHES, "-"), "·": "*", "⋅": "*", "×": "*", "÷": "/", **dict.fromkeys("²³⁴⁵⁶⁷⁸⁹ⁿ", "^")}
+)
+_ASSIGNED = re.compile(r"(?<![A-Za-z\\\d)^+*/-])([A-Za-z](?:_\w)?)\s*=(?!=)")
+_CONCLUDES = re.compile(
+    r"(?i)\b(?:so|thus|hence|therefore|then|gives?|giving|get|implies|means|which|finally|yields?|we)\b|(?<!\.)\.\s|[⇒→]|[=-]>"
+    r"|\\(?:implies|Rightarrow|to|rightarrow|therefore)(?![A-Za-z])"
+)
+_OPENED, _CLOSED = re.compile(r"(?<!\\)[(\[{]|\\\{"), re.compile(r"(?<!\\)[)\]}]|\\\}")
 _CLAUSE = re.compile(r"[,;:]|\.\s|\b(?:so|thus|hence|therefore|then|that|is|are|and|gives?|get|have)\b", re.IGNORECASE)
+_TENDS = re.compile(r"(?:^|[^A-Za-z\\])[A-Za-z]\s*(?:→|⟶|->|\\(?:to|rightarrow|longrightarrow))\Z")
+_CHINESE = re.compile(r"(?:是|为|為|有|得|共|剩|了|(?<![大小])(?<!大于)(?<!小于)(?<!不)等于)\Z")
+_PICTURE = re.compile("[\u2600-\u2714\u2717-\u2794\u2798-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f]\\Z")
 
 
 def concluding_number(line: str) -> str | None:
     """The last number of a concluding sentence with its sign and the word behind it, when it is the only candidate.
 
-    None where the sentence concludes nothing, where more than a few words follow, where "and" or "or" joins the last two
-    numbers, and where what stands before or behind makes another number, or a set of numbers, of it.
+    None where the sentence concludes nothing, where more than a few words follow, where "and", "or", a comma or a range
+    joins the last two numbers, and where what stands before or behind makes another number, or a set of numbers, of it.
     """
+    line = PER_CENT.sub("percent", _IN_DOLLARS.sub(lambda match: match[1] or match[2], line))
     matches = list(NUMBER.finditer(line))
     if not matches or UNFINISHED.search(line):
         return None
     start, end = matches[-1].span()
-    if not _AFTER.match(line, end) or _OR_OTHERS.search(line, end):
+    if not _AFTER.match(line, end) or _CHANGED_BEHIND.search(line[end:]):
         return None
-    if len(matches) > 1 and _JOINING.search(line, matches[-2].end(), start):
+    if len(matches) > 1 and _JOINED.search(line[matches[-2].end() : start]):
         return None
-    sign = _sign_before(line[:start], line[start:end])
+    sign = sign_before(line[:start], line[start:end])
     if sign is None:
         return None
-    word = _NEXT_WORD.match(line, end)
-    with_word = line[start:end] if word is None else line[start : word.end()]
-    if parse_quantity(with_word) is not None:
-        return sign + with_word.lstrip() if sign else with_word
-    if word is not None and (not word[1] or word[2].lower() in CHANGING):
+    number = _with_words(line[start:end], line[end:])
+    return sign + number.lstrip() if sign and number else number
+
+
+def concluding_formula(line: str, *, after_phrase: bool) -> str | None:
+    """The formula between dollars or brackets that a sentence concludes with, and those that "and" or "or" joins to it.
+
+    It is the last one, near the end of the line, or the one right behind "the answer is" (`after_phrase`). What stands
+    around it is read as around a number: a number stands in for it.
+    """
+    spans = list(_SPAN.finditer(line))
+    if not spans:
         return None
-    return sign + line[start:end].lstrip() if sign else line[start:end]
+    at_once = after_phrase and not _LAYOUT.sub("", line[: spans[0].start()])
+    first = last = 0 if at_once else len(spans) - 1
+    while at_once and last + 1 < len(spans) and _AND.match(line[spans[last].end() : spans[last + 1].start()]):
+        last += 1
+    while first and _AND.match(line[spans[first - 1].end() : spans[first].start()]):
+        first -= 1
+    behind = line[spans[last].end() :]
+    if after_phrase:
+        said = _FIRST_WORDS.match(behind)
+        assert said is not None
+        if _GOES_ON.match(behind, said.end()):
+            return None  # $17$ (or 18)
+        behind = said[0]
+    elif len(behind) > _AFTER_SPAN:
+        return None
+    found = concluding_number(f"{line[: spans[first].start()]}${_STAND_IN}${behind}")
+    sign, stand_in, words = (found or "").partition(_STAND_IN)
+    if not stand_in or (words and not _NEXT_WORD.match(words)):
+        return None
+    joiner = " or " if "or" in line[spans[first].end() : spans[last].start()] else ", "
+    formula = joiner.join(next(group for group in span.groups() if group).strip() for span in spans[first : last + 1])
+    kept = words if turning_words(words) or scale_word(words.strip()) else ""
+    return f"-({formula}){kept}" if sign.strip() else formula + kept
 
 
-def _sign_before(before: str, number: str) -> str | None:
-    """The sign that words give the number ("" or "-"), or None where what stands before it changes it."""
-    before = _LAYOUT.sub("", before)
-    signed = number.lstrip()[:1] in ("-", "+", "−")
+def _with_words(number: str, behind: str) -> str | None:
+    """The number with the word behind it where that is its unit; None where the words make another number of it."""
+    behind = _MARKUP.sub("", behind.rstrip(" \n.,!*$)"))
+    if any(len(word) == 1 and word not in SHORT_UNITS | {"I"} for word in behind.split()[1:]):
+        return None
+    if _BELOW_ZERO.search(behind):
+        whole = number + behind
+        return whole if parse_quantity(whole) is not None else None  # 17 degrees below zero
+    word = _NEXT_WORD.match(behind)
+    if word is None:
+        return number
+    if any(map(scale_word, behind[word.end() :].split())):
+        return None  # a thousand thousand
+    with_word = number + word[0]
+    if parse_quantity(with_word) is not None and not (word[2] in ("a", "A") and len(behind.split()) < 2):
+        return with_word
+    if (
+        not word[1]
+        or CHANGING.intersection(word[2].lower().split("-"))
+        or any(map(scale_word, word[2].split("-")))
+        or (len(word[2]) == 1 and word[2] not in SHORT_UNITS - {"a", "A"})
+    ):
+        return number if word[1] and word[2] == "a" and len(behind.split()) > 1 else None
+    return number
+
+
+def sign_before(before: str, number: str = "") -> str | None:
+    """The sign that words give what stands behind them ("" or "-"), or None where they change it or lead up to nothing."""
+    before = before[-_BEFORE:]
+    if _ATTACHED_LETTER.search(before):
+        return None
+    attached = _ATTACHED_DASH.search(before)
+    before = _LAYOUT.sub("", before if attached is None else before[: attached.start(1)])
+    if attached is not None:
+        return None if number.lstrip()[:1] in tuple(f"+{_DASHES}") or not _leads_up(before) else "-"
+    signed = number.lstrip()[:1] in tuple(f"+{_DASHES}")
     sign = _SIGN.search(before)
     if sign is not None:
         before = _LAYOUT.sub("", before[: sign.start()])
@@ -101,29 +226,57 @@ def _leads_up(before: str) -> bool:
     """Whether a number may follow these words and stay the number it is."""
     if not before:
         return True
-    if len(_OPENED.findall(before)) > before.count(")"):
+    if len(_OPENED.findall(before)) > len(_CLOSED.findall(before)):
         return False  # (6, 17
     last = before[-1]
     if last == "=":
-        return _equated(before[:-1])
+        return equates(before[:-1])
+    if last in "→⟶>" or before.endswith(("\\to", "rightarrow")):
+        return not _TENDS.search(before) and (last != ">" or before.endswith(("->", "=>")))
+    if last in _DASHES:
+        return last != "−" and not re.search(r"[\d)}]\s*\Z|(?:^|[^A-Za-z])[A-Za-z]\s*\Z", before[:-1])  # 3–17 is a range
     if last.isalpha():
-        word = re.search(r"\\?[A-Za-z'’]+\Z", before)
-        if word is not None and word[0].startswith("\\"):
-            return word[0] in (r"\approx", r"\therefore", r"\implies", r"\Rightarrow", r"\rightarrow", r"\to")
-        of = _OF.search(before)
-        if of is not None and of[1].lower() not in _COUNTED:
-            return False
-        return not (
-            _CHANGED.search(before) or _UP_TO.search(before) or re.search(r"(?:^|[^A-Za-z'’])[B-HJ-Zb-z]\Z", before)
-        )
-    return last in ",.:;!?)]}'’”\"—–→⇒≈#" or ord(last) > 0x2600
+        return _leads_in_words(before) if last.isascii() else bool(_CHINESE.search(before))
+    return last in ",.:;!?)]}'’”\"⇒≈#。：，；、）" or bool(_PICTURE.search(before))
 
 
-def _equated(left: str) -> bool:
+def _leads_in_words(before: str) -> bool:
+    word = re.search(r"\\?[A-Za-z'’]+\Z", before)
+    if word is not None and word[0].startswith("\\"):
+        return word[0] in (r"\approx", r"\therefore", r"\implies", r"\Rightarrow")
+    of = _OF.search(before)
+    if of is not None and of[1].lower() not in _COUNTED:
+        return False
+    if _SHARE.search(before) or _FROM.search(before):
+        return False
+    if (_TO.search(before) and not _LEADS_TO.search(before)) or (_BY.search(before) and not _LEADS_BY.search(before)):
+        return False
+    subject = _SUBJECT.search(before)
+    if subject is not None and _of_an_unknown(before[: subject.start()]):
+        return False
+    return not (_CHANGED.search(before) or re.search(r"(?:^|[^A-Za-z'’])[B-HJ-Zb-z]\Z", before))
+
+
+def _of_an_unknown(subject: str) -> bool:
+    """Whether a subject (x + 1, twice x, x squared) is an unknown's, and names no quantity (the value of x + 1)."""
+    clause = _SUBJECT_CLAUSE.split(subject)[-1].replace("$", "")
+    named = [word for word in re.findall(r"(?<!\\)[A-Za-z]{3,}", clause) if not _CHANGED.search(word)]
+    return not set(map(str.lower, named)) - _NO_QUANTITY and bool(
+        _UNKNOWN.search(clause) or _CHANGED_UNKNOWN.search(clause) or _RAISED_UNKNOWN.search(clause)
+    )
+
+
+def equates(left: str) -> bool:
     """Whether `left = number` says what the number is: a name, or arithmetic with numbers only; never a relation."""
+    left = left.replace("**", " ").translate(_SPELLED).rstrip(" $")
     if left[-1:] in tuple("!<>≤≥≠~:=/\\"):
         return left[-1:] == ":"
-    if len(set(_ASSIGNED.findall(f"{left}="))) > 1:
+    assigned = list(_ASSIGNED.finditer(f"{left}="))
+    if len({match[1] for match in assigned}) > 1:
         return False  # x = 3, y = 17
-    clause = _CLAUSE.split(left)[-1]
-    return not _UNKNOWN.search(_ARITHMETIC.sub(" ", clause.rpartition("=")[2]))
+    if len(assigned) > 1 and not _CONCLUDES.search(left, assigned[-2].end(), assigned[-1].start()):
+        return False  # x = 3, x = 17
+    if _UNKNOWN.search(_ARITHMETIC.sub(" ", left.rpartition("=")[2])) and ":" in left:
+        return False
+    clause = _CLAUSE.split(left)[-1].rpartition("=")[2]
+    return not (_UNKNOWN.search(_ARITHMETIC.sub(" ", clause)) or _CHANGED_UNKNOWN.search(clause) or _PRODUCT.search(clause))

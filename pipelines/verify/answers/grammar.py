@@ -121,6 +121,12 @@ class _Parser:
         items = [self.relation()]
         while self.take(":"):
             items.append(self.relation())
+        equations = [place for place, item in enumerate(items) if item.op == "relation"]
+        if len(items) > 1 and len(equations) == 1 and items[equations[0]].text == "=":  # a : b = 1 : 2
+            place = equations[0]
+            left, right = items[place].args
+            sides = ((*items[:place], left), (right, *items[place + 1 :]))
+            return Node("relation", tuple(side[0] if len(side) == 1 else Node("ratio", side) for side in sides), "=")
         return items[0] if len(items) == 1 else Node("ratio", tuple(items))
 
     def relation(self) -> Node:
@@ -210,6 +216,8 @@ class _Parser:
             if self.take("!"):
                 node = self.double_factorial(node) if self.take("!") else Node("!", (node,))
             elif self.take("%"):
+                if node.op == "%":
+                    raise Unsupported("percent of a percentage")
                 node = Node("%", (node,))
             elif self.take("°"):
                 node = Node("°", (node,))

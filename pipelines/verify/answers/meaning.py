@@ -2,20 +2,32 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import Literal
+from dataclasses import replace
 
 from pipelines.verify.answers import algebra
 from pipelines.verify.answers.algebra import Formula, Unsupported
 from pipelines.verify.answers.formulas import formula, symbol_name
 from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.quantity import CHANGING, NO_SLACK, print_slack, scale_word
+from pipelines.verify.answers.matrices import multiplied_out
+from pipelines.verify.answers.quantity import CHANGING, print_slack, scale_word
 from pipelines.verify.answers.units import known_unit
+from pipelines.verify.answers.values import (
+    Assignments,
+    Collection,
+    Interval,
+    Kind,
+    Matrix,
+    Named,
+    Relation,
+    Scalar,
+    Union,
+    Value,
+    Words,
+)
 
-Kind = Literal["list", "either", "()", "[]", "set", "ratio"]
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])
 _CONSTANTS = frozenset(["pi", "e", "i"])
+_NO_UNITS = frozenset(["so", "is", "we", "he", "if"])
 _ENCLOSING = frozenset(["call", "apply"])
 _NO_NUMBER = frozenset(
     ["list", "either", "bracket", "union", "relation", "ratio", "matrix", "word", "∞", "∅", "ℝ", "…", "±", "∓"]
@@ -24,89 +36,7 @@ _ALL_REALS = frozenset(["allrealnumbers", "allreals", "realnumbers", "allrealval
 _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{..}": "set"}
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """One value. `formula` is None where exact arithmetic gives up; `slack` and `places` are those of a plain decimal."""
-
-    node: Node
-    formula: Formula | None
-    scale: str = ""
-    unit: str = ""
-    slack: Fraction = NO_SLACK
-    places: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """Several values: in brackets, bare (`list`), joined by or (`either`), or 1:2 (`ratio`, never reduced; 12:00 too)."""
-
-    kind: Kind
-    items: tuple["Value", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """From low to high; None is infinite. `closed` says which ends belong to it."""
-
-    low: Scalar | None
-    high: Scalar | None
-    closed: tuple[bool, bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Union:
-    """A union of intervals and sets."""
-
-    parts: tuple["Value", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """`name = value` or `name in value`."""
-
-    name: str
-    value: "Value"
-
-
-@dataclass(frozen=True, slots=True)
-class Assignments:
-    """Several names with their values, in the order of the tuple they make: as written in (y, x) = (1, 2), else by name.
-
-    `as_written` says that they were written in that order.
-    """
-
-    names: tuple[str, ...]
-    values: tuple["Value", ...]
-    as_written: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """left sign right, where the sign is = or < or ≤, and neither side is a bare name."""
-
-    sign: str
-    left: Scalar
-    right: Scalar
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """Rows of equal length."""
-
-    rows: tuple[tuple["Value", ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Text that is no mathematics, in its normal spelling."""
-
-    text: str
-
-
-Value = Scalar | Collection | Interval | Union | Named | Assignments | Relation | Matrix | Words
-
-
-_SCALING = frozenset(["*", "/", "neg", "group"])
+_ARITHMETIC = frozenset(["+", "-", "*", "/", "neg", "group"])
 
 
 def words(text: str) -> Value:
@@ -124,8 +54,8 @@ def meaning(node: Node) -> Value:
         return Words("-∞")
     if node.op == "_" and node.args[0].op == "number":
         return _based(node)
-    if node.op in _SCALING and _contains(node, ("matrix",)):
-        return meaning(_entrywise(node))
+    if node.op in _ARITHMETIC and _contains(node, ("matrix",)):
+        return meaning(multiplied_out(node))
     if _contains(node, ("±", "∓")):
         return Collection("either", (_scalar(_signed(node, "+")), _scalar(_signed(node, "-"))))
     return _measured(node)
@@ -155,11 +85,12 @@ def _measured(node: Node) -> Scalar:
 
 def _with_unit(node: Node, unit: str) -> Scalar:
     plain = _measured(node)
+    first, _, rest = unit.strip().partition(" ")
+    later = unit.split() if plain.unit or plain.scale else rest.split()
+    if (CHANGING | _NO_UNITS).intersection(unit.lower().split()) or any(map(scale_word, later)):
+        raise Unsupported(f"{unit!r} changes the number")
     if plain.unit:
         return replace(plain, unit=f"{plain.unit} {unit}")
-    first, _, rest = unit.strip().partition(" ")
-    if first.lower() in CHANGING:
-        raise Unsupported(f"{first!r} changes the number")
     if scale_word(first) and not plain.scale:
         return replace(plain, scale=scale_word(first), unit=rest)
     if known_unit(unit) is None and any(part.op == "name" and part.text not in _CONSTANTS for part in node.walk()):
@@ -227,22 +158,6 @@ def _infinite(node: Node) -> str:
     return "-" if node.op == "neg" and node.args[0].op == "∞" else ""
 
 
-def _entrywise(node: Node) -> Node:
-    """A matrix with a factor, a divisor or a minus sign as the matrix of its entries with it."""
-    if node.op == "matrix":
-        return node
-    places = [place for place, arg in enumerate(node.args) if _contains(arg, ("matrix",))]
-    if node.op not in _SCALING or len(places) != 1 or (node.op == "/" and places == [1]):
-        raise Unsupported("matrix inside a formula")
-    place = places[0]
-    inner = _entrywise(node.args[place])
-
-    def entry(cell: Node) -> Node:
-        return Node(node.op, (*node.args[:place], cell, *node.args[place + 1 :]))
-
-    return Node("matrix", tuple(Node("row", tuple(entry(cell) for cell in row.args)) for row in inner.args))
-
-
 def _matrix(node: Node) -> Matrix:
     rows = tuple(tuple(meaning(item) for item in row.args) for row in node.args)
     if len({len(row) for row in rows}) != 1:
@@ -256,6 +171,8 @@ def _relation(node: Node) -> Value:
         return _equation(sides)
     if signs in ("≈",):
         return meaning(sides[1] if _left_name(sides[0]) is not None else sides[0])
+    if set(signs) == {"=", "≈"} and signs.rstrip("≈").count("≈") == 0:
+        return _equation(sides[: signs.index("≈") + 1])  # x = 1/3 ≈ 0.33 is 1/3
     if signs == "∈":
         name = _left_name(sides[0])
         if name is None:
@@ -299,12 +216,27 @@ def _left_name(node: Node) -> str | None:
     if name is not None:
         return None if name in ("pi", "e", "i") else name
     if node.op == "apply" or (node.op == "*" and symbol_name(node.args[0]) and node.args[1].op == "group"):
-        inner = symbol_name(node.args[1].args[0]) if node.args[1].args else None
+        argument = node.args[1].args[0] if node.args[1].args else node
+        inner = argument.text if argument.op == "number" else symbol_name(argument)
         return None if inner is None else f"{symbol_name(node.args[0])}({inner})"
     if node.op == "bracket":
         names = [symbol_name(item) for item in node.args]
         return f"({','.join(str(n) for n in names)})" if all(names) else None
-    return None
+    if node.op in ("ratio", "/"):
+        sizes = [_size_name(item) for item in node.args]
+        return (":" if node.op == "ratio" else "/").join(map(str, sizes)) if all(sizes) else None
+    return _size_name(node.args[0] if node.op == "abs" else node) if node.op in ("*", "abs") else None
+
+
+def _size_name(node: Node) -> str | None:
+    """The name of a size in a figure: AB, S_{ABC}, V_1; capitals, for xy is a product of unknowns."""
+    if node.op == "group":
+        return _size_name(node.args[0])
+    name = symbol_name(node)
+    if node.op == "*":
+        parts = [_size_name(part) for part in node.args]
+        name = "".join(map(str, parts)) if all(parts) else None
+    return name if name is not None and name[0].isupper() and name[0].isascii() else None
 
 
 _FLIP = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}

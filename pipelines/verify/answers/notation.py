@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from pipelines.verify.answers.algebra import Unsupported
-from pipelines.verify.answers.quantity import plain_numerals
+from pipelines.verify.answers.quantity import GROUPED, PER_CENT, plain_numerals
 
 MAX_LENGTH = 2_000
 MAX_TOKENS = 2_000
@@ -66,6 +66,7 @@ _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?")
 _TEXT = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|bb|sf|tt)|operatorname\*?|rm|bf|it)\s*(?=\{)"
 )
+_FIGURES = re.compile(r"\\overline\s*\{\s*([A-Z]{2,3})\s*\}|\\triangle(?![A-Za-z])")
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
@@ -79,7 +80,9 @@ _MATRIX = re.compile(r"\{(?:[pbB]?matrix|array)\}(?:\s*\{[lcr| ]*\})?")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _SUPER = re.compile(r"[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-_SHORT_WORDS = frozenset(["no", "on", "am", "pm", "up", "cm", "mm", "km", "kg", "mg", "ml", "ft", "lb", "oz", "hr"])
+_SHORT_WORDS = frozenset(
+    ["no", "on", "so", "is", "we", "he", "if", "am", "pm", "up", "cm", "mm", "km", "kg", "mg", "ml", "ft", "lb", "oz", "hr"]
+)
 _SIMPLE = frozenset("+-*/^_!()[]{}|,;:<>=%&")
 
 
@@ -95,9 +98,9 @@ def tokens(text: str, *, grouping: bool = True) -> list[Token]:
 
 def clean(text: str) -> str:
     """Spelling without layout: sizes, spaces, dollar signs and escapes that mean nothing are gone."""
-    text = text.replace("\\$", "").replace("{,}", "\ue000").replace("\\\\", "\ue001")
+    text = GROUPED.sub("\ue000", text.replace("\\$", "")).replace("\\\\", "\ue001")
     text = re.sub(r"(?<=\d,)\\!\s*(?=\d{3}(?!\d))", "", text).replace("\\!", "")
-    text = re.sub(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))", "", text)
+    text = re.sub(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))", "", PER_CENT.sub("percent", text))
     if not text.isascii():
         text = plain_numerals(text)
     if "\\over" in text:
@@ -108,6 +111,7 @@ def clean(text: str) -> str:
         text = _CASES.sub(_listed, text)
     text = _REPEATING.sub(_repeating, text)
     text = _REALS.sub("ℝ", _DROPPED.sub(" ", text))
+    text = _FIGURES.sub(r"\1", text)
     text = _FRACTIONS.sub(r"\\frac", text)
     return re.sub(r"\^\s*\{?\s*\\circ\s*\}?", "°", text).strip()
 

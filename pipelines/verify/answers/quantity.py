@@ -31,17 +31,25 @@ SCALES = {
     "hundredths": Fraction(1, 100),
     "thousandths": Fraction(1, 1_000),
 }
-_ONE_OF = {"tenth": "tenths", "hundredth": "hundredths", "thousandth": "thousandths", "percent": "%", "pct": "%"}
+_ONE_OF = {
+    "tenth": "tenths", "hundredth": "hundredths", "thousandth": "thousandths",
+    "percent": "%", "percents": "%", "percentage": "%", "pct": "%",
+}  # fmt: skip
 _PLURAL = {f"{word}s": word for word in ("dozen", "hundred", "thousand", "million", "billion", "trillion")}
 CHANGING = frozenset(
     re.findall(
         r"\S+",
         "pi half halves third thirds quarter quarters fourth fourths fifths sixths eighths times plus minus root power "
-        "squared cubed factorial sqrt over less more",
+        "squared cubed factorial sqrt over less more doubled tripled quadrupled halved negated inverted reversed backwards "
+        "fold ths tens permille bps basis lakh lakhs crore crores quadrillion quintillion zillion millionths billionths "
+        "mille kilo mega giga binary octal hex hexadecimal",
     )
 )
 """Words that make another number of the number before them, and that no rule multiplies out."""
-_MONEY = {"$": "dollar", "USD": "dollar", "€": "euro", "EUR": "euro"}
+_MONEY = {
+    "$": "dollar", "USD": "dollar", "€": "euro", "EUR": "euro", "£": "pound", "GBP": "pound", "¥": "yen",
+    "₹": "rupee", "Rs": "rupee", "Rs.": "rupee",
+}  # fmt: skip
 
 _PLAIN = re.compile(r"([-+]?)(\d*)(?:\.(\d+))?\Z", re.ASCII)
 _SPACING = re.compile(r"\\[,!;:> ]|\\q?quad|~|\\left|\\right|\\displaystyle|\s+")
@@ -59,18 +67,21 @@ _NUMBER = re.compile(
     r"(?P<rest>.*)\Z",
     re.DOTALL,
 )
-_TRANSLATE = str.maketrans({"−": "-", "–": "-", "—": "-", "×": "*", "·": "*", "\u00a0": " ", "\u202f": " ", "％": "%"})
+_TRANSLATE = str.maketrans({**dict.fromkeys("−–—‐‑﹣－", "-"), "×": "*", "·": "*", "\u00a0": " ", "\u202f": " ", "％": "%"})
 _FRACTION_SIGNS = {
     "½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅖": "2/5", "⅗": "3/5", "⅘": "4/5", "⅙": "1/6",
     "⅚": "5/6", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8",
 }  # fmt: skip
 _FRACTION_SIGN = re.compile("[" + "".join(_FRACTION_SIGNS) + "]")
 _SPACED_THOUSANDS = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
+GROUPED = re.compile(r"\s{0,3}\{\s{0,3},\s{0,3}\}\s{0,3}")
 _THIN = re.compile(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))|(?<=\d,)\\!\s*(?=\d{3}(?!\d))")
+PER_CENT = re.compile(r"\bper\s+cent\b", re.IGNORECASE)
 _UNIT_WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*\.?(?:\^\{?-?\d\}?|[²³])?\Z")
-_SHORT_UNITS = frozenset(
+SHORT_UNITS = frozenset(
     re.findall(r"\S+", "a m g s h l L cm mm km kg mg ml mL ft in yd mi lb oz hr pm am sq cu J N W V A K C F Hz Pa USD EUR")
 )
+_SPACED_UNITS = frozenset("aK")  # 17a is a product, 17K are thousands
 _NOT_UNITS = frozenset(
     re.findall(
         r"\S+",
@@ -145,7 +156,7 @@ def _simplified(text: str) -> str:
     """LaTeX wrappers and typographic signs away; fractions in the form a/b; nothing that changes a value."""
     if not text.isascii():
         text = plain_numerals(text).translate(_TRANSLATE)
-    text = text.replace("{,}", ",").replace("\\$", "$").replace("\\%", "%")
+    text = PER_CENT.sub("percent", GROUPED.sub(",", text)).replace("\\$", "$").replace("\\%", "%")
     text = _TIMES.sub("*", _THIN.sub("", text))
     text = _FULL_HOUR.sub(r"\1 ", _strip_math(_DEGREE.sub("°", text)))
     for _ in range(3):
@@ -207,9 +218,11 @@ def _tail(rest: str) -> tuple[str, str] | None:
         return ("", "")
     spaced = rest[0].isspace() or rest[0] in "%°{"
     words = rest.replace("%", " % ").replace("°", " ° ").replace("{", " ").replace("}", " ").replace("/", " per ").split()
-    if len(words) > _MAX_UNIT_WORDS or not (spaced or (words and words[0] in _SHORT_UNITS)):
+    if len(words) > _MAX_UNIT_WORDS or not (spaced or (words and words[0] in SHORT_UNITS - _SPACED_UNITS)):
         return None
     scale = ""
+    if words == ["a"]:
+        return None
     if words and scale_word(words[0]):
         scale = scale_word(words[0])
         words = words[1:]
@@ -227,10 +240,11 @@ def _is_unit(word: str) -> bool:
     if word in ("°", "$", "€", "£"):
         return True
     bare = word.rstrip(".").lower()
-    if not _UNIT_WORD.match(word) or bare in _NOT_UNITS or bare in CHANGING or scale_word(bare):
+    parts = {bare, *bare.split("-")}
+    if not _UNIT_WORD.match(word) or parts & _NOT_UNITS or parts & CHANGING or any(map(scale_word, parts)):
         return False
     stem = re.split(r"[\^²³]", word)[0]
-    return len(stem) > 2 or stem in _SHORT_UNITS or bare in ("of", "in", "per", "at", "an")
+    return len(stem) > 2 or stem in SHORT_UNITS or bare in ("of", "in", "per", "at", "an")
 
 
 def print_slack(text: str) -> Fraction:

@@ -6,7 +6,11 @@ from typing import Literal
 
 from pipelines.verify.answers.algebra import Unsupported, fresh_budget
 from pipelines.verify.answers.grammar import parse
-from pipelines.verify.answers.meaning import (
+from pipelines.verify.answers.meaning import meaning, words
+from pipelines.verify.answers.notation import clean, tokens
+from pipelines.verify.answers.quantity import Quantity, parse_quantity
+from pipelines.verify.answers.units import turning_words
+from pipelines.verify.answers.values import (
     Assignments,
     Collection,
     Interval,
@@ -17,18 +21,14 @@ from pipelines.verify.answers.meaning import (
     Union,
     Value,
     Words,
-    meaning,
-    words,
 )
-from pipelines.verify.answers.notation import clean, tokens
-from pipelines.verify.answers.quantity import Quantity, parse_quantity
-from pipelines.verify.answers.units import turning_words
 
 _WRAPPER = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
 )
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _SPACED_LIST = re.compile(r"-?\d+(?:\.\d+)?(?:\s+-?\d+(?:\.\d+)?)+\Z")
+_BLANK_THOUSANDS = re.compile(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?\Z")
 _CHOICE = re.compile(r"\(?([A-Ja-j])\s*[).:]\s*(.*)\Z|\(?([A-Ja-j])\)?\.?\Z", re.DOTALL)
 _ANOTHER = re.compile(r"(?:and|or|,|;|/|&)\s*\(?[A-Ja-j]\b")
 _SET_BUILDER = re.compile(
@@ -128,7 +128,7 @@ def _lettered(normal: str) -> tuple[str, str] | None:
 
 def normal_spelling(text: str) -> str:
     """The text without layout: identical normal spellings are identical answers."""
-    text = _strip_dollars(text[:8_000].strip()).replace("...", "…")
+    text = strip_dollars(text[:8_000].strip()).replace("...", "…")
     for _ in range(4):
         new = _WRAPPER.sub(r"{\1}", text)
         if new == text:
@@ -176,7 +176,7 @@ def _key_of_rest(value: Named | Assignments | Relation | Matrix | Words) -> str:
 
 
 def _value(text: str, grouping: bool) -> Value:
-    text = _strip_dollars(text.strip()).replace("...", "…")
+    text = strip_dollars(text.strip()).replace("...", "…")
     built = _SET_BUILDER.match(text)
     if built is not None and re.search(rf"(?<![A-Za-z\\]){built[1]}(?![A-Za-z])", built[2]):
         text = built[2]  # { x : x > 3 } is x > 3
@@ -187,10 +187,17 @@ def _value(text: str, grouping: bool) -> Value:
 
 def is_spaced_list(text: str) -> bool:
     """Whether a text is numbers side by side with blanks between, 6 4 0."""
-    return bool(_SPACED_LIST.match(_strip_dollars(text.strip())))
+    return bool(_SPACED_LIST.match(strip_dollars(text.strip())))
 
 
-def _strip_dollars(text: str) -> str:
+def ungrouped(reading: Reading) -> Reading:
+    """The reading of 1 234 567 as one number, for use beside a plain number; beside anything else it is a list."""
+    text = strip_dollars(reading.text.strip())
+    return read(text.replace(" ", "")) if _BLANK_THOUSANDS.match(text) else reading
+
+
+def strip_dollars(text: str) -> str:
+    """The text without the dollars or brackets that mark the whole of it as a formula."""
     for opening, closing in (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$")):
         if text.startswith(opening) and text.endswith(closing) and len(text) > len(opening) + len(closing):
             inner = text[len(opening) : -len(closing)]

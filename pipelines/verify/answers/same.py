@@ -11,7 +11,9 @@ from fractions import Fraction
 from pipelines.verify.answers import algebra, intervals, radicals
 from pipelines.verify.answers.algebra import UNIT, Formula, Unsupported
 from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.meaning import (
+from pipelines.verify.answers.policy import Asked, as_written, compatible, multiplied_out, same_number, spread
+from pipelines.verify.answers.quantity import SCALES
+from pipelines.verify.answers.values import (
     Assignments,
     Collection,
     Interval,
@@ -23,8 +25,6 @@ from pipelines.verify.answers.meaning import (
     Value,
     Words,
 )
-from pipelines.verify.answers.policy import Asked, as_written, compatible, multiplied_out, same_number, spread
-from pipelines.verify.answers.quantity import SCALES
 
 Oracle = Callable[[Node, Node, Fraction], bool | None]
 _MAX_UNORDERED = 40

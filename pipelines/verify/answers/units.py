@@ -31,6 +31,8 @@ _UNIT_NAMES = {
     "cent": "cents",
     "dollar": "dollars $ usd bucks",
     "euro": "euros € eur",
+    "yen": "¥ jpy",
+    "rupee": "rupees ₹ inr",
 }
 _UNITS = {alias: unit for unit, aliases in _UNIT_NAMES.items() for alias in (unit, *aliases.split())}
 _ALONE = frozenset(

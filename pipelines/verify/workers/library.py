@@ -19,6 +19,8 @@ _LOST = re.compile(
     r"|\\[lc]?dots|\.\.\.|…|(?<!\\):|'|\\prime|\\text|\\mathrm|\\mbox|\\operatorname|[^\x00-\x7f]"
 )
 _WORDS = re.compile(r"(?:\A|(?<=\s))(?!(?:sin|cos|tan|log|ln|exp|max|min)\b)[A-Za-z]{2,}(?=\s|\Z)")
+_ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{[A-Za-z*]+\}")
+_LONG_NAME = re.compile(r"(?<![A-Za-z\\])(?!(?:sin|cos|tan|cot|sec|csc|log|exp|max|min|gcd|lcm)(?![A-Za-z]))[A-Za-z]{3,}")
 _NESTED_POWER = re.compile(r"\^\s*\{?[^{}]*\^|\d{5,}\s*!|\^\s*\{?\s*\d{5,}")
 _DIGITS = 330
 _HUGE = 30
@@ -53,6 +55,8 @@ def _parse(text: str) -> Any:
     if _NESTED_POWER.search(text):
         return None
     text = text.strip().strip("$")
+    if "$" in text or "\\(" in text:
+        return None  # the library would read the part between them
     try:
         found = parse(f"${text}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None)
     except RecursionError:
@@ -63,7 +67,7 @@ def _parse(text: str) -> Any:
 def _faithful(text: str, expression: Any) -> bool:
     """Whether all numbers and letters of a text survived its parsing."""
     spelled = clean(text)
-    if _LOST.search(spelled) or _WORDS.search(text):
+    if _LOST.search(spelled) or _WORDS.search(text) or _LONG_NAME.search(_ENVIRONMENT.sub(" ", text)):
         return False
     numbers = {Fraction(int(n)) for n in _integers(expression)}
     for numeral in _NUMERAL.findall(spelled.replace(",", " ")):

@@ -13,11 +13,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-_LIMITS = frozenset(("cpu_limit", "memory_limit", "recursion_limit", "crash: signal 11"))
-"""Failures that a question meets again; the signal is that of a stack that is too small."""
+_LIMITS = frozenset(("cpu_limit", "memory_limit", "recursion_limit", "crash: signal 6", "crash: signal 11"))
+"""Failures that a question meets again; the signals: a C library without memory, and a stack that is too small."""
 _REMEMBERED = 10_000
 _shared: "weakref.WeakValueDictionary[tuple[object, ...], Once]" = weakref.WeakValueDictionary()
-
 Message = dict[str, Any]
 
 
@@ -52,7 +51,7 @@ class Once:
                 if reply is None or not self._lasts(key, reply):
                     self._replies.pop(key, None)
                 elif len(self._replies) > _REMEMBERED:
-                    self._replies.pop(next(iter(self._replies)))
+                    self._replies.pop(next((past for past, under_way in self._replies.items() if under_way.done()), key))
             future.set_result(reply)
 
     def _lasts(self, key: bytes, reply: Message) -> bool:

@@ -10,6 +10,7 @@ that ends.
 """
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -32,6 +33,8 @@ _ITS_OWN = frozenset(
     (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGPROF, signal.SIGXCPU)
 )
 """Signals that a process gets for what it does itself; any other was sent by somebody."""
+_SHORT_OF = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
+"""What a system says that has no process, memory or file to give just now; the question had no part in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class WorkerDied(Exception):  # noqa: N818 - internal: always caught by the pool
 
 
 class WorkerKilled(WorkerDied):
-    """Somebody else ended it (a person, the system when memory is short): its question may have had no part in that."""
+    """Somebody else ended it (a person, a system without memory), or it could not start: its question had no part in it."""
 
 
 class Worker:
@@ -166,12 +169,14 @@ class WorkerPool:
         if "failed" not in reply:
             return reply
         with self._alone:
-            for _ in range(self.workers):
-                self._slots.acquire()
+            held = 0
             try:
+                while held < self.workers:
+                    held += self._slots.acquire()
                 return self._asked(question, fresh=True)
             finally:
-                self._slots.release(self.workers)
+                for _ in range(held):
+                    self._slots.release()
 
     def close(self) -> None:
         """Kill all workers; questions in flight fail. Safe to call twice."""
@@ -183,10 +188,9 @@ class WorkerPool:
     def _asked(self, question: dict[str, Any], *, fresh: bool = False) -> dict[str, Any]:
         """One asking: of another worker as long as somebody kills them, until there are no more pauses."""
         for pause in self.limits.kill_pauses:
-            try:
+            with contextlib.suppress(WorkerKilled):
                 return self._asked_of_one(question, fresh=fresh)
-            except WorkerKilled:
-                self._closed.wait(pause)
+            self._closed.wait(pause)
         try:
             return self._asked_of_one(question, fresh=fresh)
         except WorkerKilled as death:
@@ -223,7 +227,12 @@ class WorkerPool:
                     return worker
                 self._alive.discard(worker)
                 worker.kill()
-            worker = Worker(self.job, self.limits, self.path)
+            try:
+                worker = Worker(self.job, self.limits, self.path)
+            except OSError as error:
+                if error.errno not in _SHORT_OF:
+                    raise
+                raise WorkerKilled(f"crash: no worker: {error.strerror}") from error
             self._alive.add(worker)
             return worker
 

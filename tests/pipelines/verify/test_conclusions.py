@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from pipelines.certify.tables.sentences import CHANGED, FORMS, PLAIN
+from pipelines.certify.tables.sentences import BOXES, CHANGED, FORMS, PLAIN, READ
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.number import NumberVerifier
 from storage.records import Completion, Problem
@@ -42,6 +42,42 @@ def test_plain_conclusions_stay_answers(math: MathVerifier) -> None:
         if (found := outcomes(math, "17", form.format(word)))[1] != "correct" or found[0] not in ("correct", "undecided")
     ]
     assert refused == []
+
+
+def test_boxes_and_what_stands_at_them_are_one_answer(math: MathVerifier) -> None:
+    assert [pair for pair in BOXES if "correct" in outcomes(math, *pair)] == []
+    assert [pair for pair in READ if (found := outcomes(math, *pair))[1] != "correct" or found[0] == "incorrect"] == []
+
+
+def test_other_languages_are_no_short_answers(math: MathVerifier) -> None:
+    """A sentence that is not read is no wrong answer."""
+    assert outcomes(math, "13", "所以篱笆上总共有十只鸟，后来又飞来了三只，一共有13只鸟和鹳鸟，答案就是这样。") == (
+        "unparsed",
+        "unparsed",
+    )
+    assert outcomes(math, "17", "答案是 17") == ("correct", "correct")
+    assert "correct" not in outcomes(math, "17", "不是 17") + outcomes(math, "17", "大于等于 17")
+
+
+@pytest.mark.parametrize(
+    ("reference", "text", "outcome"),
+    [
+        ("1000", "\\boxed{1 000}", "correct"),
+        ("28 dollars", "The answer is $28$ euros.", "incorrect"),
+        ("28 dollars", "The answer is $28$.", "correct"),
+        ("(D) Alina", "\\boxed{D}", "correct"),
+        ("(A) Cecile", "\\boxed{C}", "incorrect"),
+        ("2\\sqrt{3}", "So $x = 2\\sqrt{3} \\approx 3.46$.", "correct"),
+        ("3.46", "So $x = 2\\sqrt{3} \\approx 3.46$.", "incorrect"),
+        ("17", "Let's add the apples, 3 and 14. Then we have 17 of them.", "correct"),
+        ("17", "It is 17. But let's see if that is so.", "unparsed"),
+        ("17", "\\log_{$$17$$}", "incorrect"),
+    ],
+)
+def test_what_a_second_look_found(math: MathVerifier, reference: str, text: str, outcome: str) -> None:
+    number, found = outcomes(math, reference, text)
+    assert found == outcome
+    assert number in (outcome, "undecided")
 
 
 def test_words_can_be_the_sign(math: MathVerifier) -> None:

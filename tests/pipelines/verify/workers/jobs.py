@@ -71,6 +71,11 @@ def burn_and_tell(question: Question) -> Question:
     return burn(question)
 
 
+def burn_or_nap(question: Question) -> Question:
+    time.sleep(question.get("seconds", 0))
+    return {"echo": "slept"} if "seconds" in question else burn(question)
+
+
 def nap_and_tell(question: Question) -> Question:
     _tell(question)
     time.sleep(question.get("seconds", 0))

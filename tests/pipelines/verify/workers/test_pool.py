@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -266,3 +268,43 @@ def test_workers_do_not_outlive_a_killed_parent() -> None:
     while psutil.pid_exists(worker) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not psutil.pid_exists(worker)
+
+
+def test_a_system_that_is_short_of_files_costs_no_question_its_reply() -> None:
+    """No worker can start for a while: that is as if somebody killed it, no crash and no verdict."""
+    workers = pool("echo", limits=Limits(cpu_seconds=5, kill_pauses=(0.1, 0.2, 0.4, 0.8)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    relieved = threading.Timer(0.3, resource.setrlimit, (resource.RLIMIT_NOFILE, (soft, hard)))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    relieved.start()
+    try:
+        assert workers.ask({"text": "x"})["echo"] == "x"
+    finally:
+        relieved.join()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    workers.close()
+
+
+def test_an_interpreter_that_is_missing_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    workers = pool("echo")
+    with pytest.raises(FileNotFoundError):
+        workers.ask({"text": "x"})
+    workers.close()
+
+
+def test_an_interrupt_while_others_still_run_takes_no_worker_away() -> None:
+    """Ctrl-C comes while a failed question waits to be alone; the next failed question can be alone all the same."""
+    workers = pool("burn_or_nap", workers=2)
+    with ThreadPoolExecutor(1) as threads:
+        napping = threads.submit(workers.ask, {"seconds": 1.4})
+        previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.9)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                workers.ask({})
+        finally:
+            signal.signal(signal.SIGALRM, previous)
+        assert napping.result()["echo"] == "slept"
+        assert threads.submit(workers.ask, {"again": True}).result(timeout=20)["failed"] == "cpu_limit"
+    workers.close()
