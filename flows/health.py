@@ -146,11 +146,13 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
 
 def _version(info: "VersionInfo", *, deep: bool) -> Finding:
     from storage.versions import content_hash, load_snapshot
-    from storage.versions.read import fetching, is_here, pointer
+    from storage.versions.read import fetching, is_here, load_manifest, open_version, pointer
 
     if not is_here(info):
         return Finding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetching(info)}")
     try:
+        load_manifest(info)
+        open_version(info).close()
         same = not deep or content_hash(load_snapshot(info)) == info.content_hash
     except RollmillError as error:
         return _bad("versions", info.ref, str(error))

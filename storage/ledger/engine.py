@@ -133,7 +133,7 @@ def _driver_url(url: str) -> str:
 def _sqlite_path(url: str) -> Path | None:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # a port that is no number
         raise SetupError(
             f"ledger url {url!r} is not a database URL.", choices=("sqlite:///path", "postgresql://...")
         ) from error

@@ -194,6 +194,25 @@ def test_a_manifest_that_is_none(published: Path, rollmill: Run, text: str, verb
         path.write_text(before)
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "dataset.duckdb"])
+def test_a_damaged_version_is_a_finding_of_the_quick_doctor(published: Path, rollmill: Run, name: str) -> None:
+    [path] = (published / "datasets" / "mine").glob(f"v1-*/{name}")
+    before = path.read_bytes()
+    path.write_text("hello")
+    try:
+        said = rollmill("-C", str(published), "doctor", "--quick")
+        assert (said.status, "mine@v1" in said.err) == (1, True)
+    finally:
+        path.write_bytes(before)
+    assert rollmill("-C", str(published), "doctor", "--quick").status == 0
+
+
+def test_a_ledger_address_with_a_port_that_is_none(tmp_path: Path, rollmill: Run) -> None:
+    Workspace.init(tmp_path).close()
+    (tmp_path / "rollmill.toml").write_text("[ledger]\nurl = 'postgresql://me@host:abc/x'\n")
+    refused(rollmill("-C", str(tmp_path), "runs", "list"), "host:abc/x' is not a database URL")
+
+
 @pytest.mark.parametrize("text", ['{"versions": "x"}', '{"index_schema": 1, "name": "mine", "versions": [3]}'])
 def test_an_index_that_is_none(published: Path, rollmill: Run, text: str) -> None:
     path = published / "datasets" / "mine" / "index.json"
