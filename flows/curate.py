@@ -13,6 +13,7 @@ from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
 
 from flows import stages
+from flows.firing import fire
 from flows.job import Job
 from flows.prefect.managed import ManagedServer
 from flows.session import Session, hold
@@ -99,10 +100,16 @@ def curate(  # noqa: PLR0913 (a job's fields, all plain data)
     keep_going: bool = False,
     max_tokens: int | None = None,
     max_cost: str | None = None,
+    schedule: str | None = None,
+    fresh: str | None = None,
 ) -> dict[str, Any]:
-    """Curate a recipe into a dataset version."""
+    """Curate a recipe into a dataset version; as the firing of a schedule where one is named."""
     end_with_supervisor()
     job = Job(workspace, recipe, tuple(sets or ()), profile, keep_going, max_tokens, max_cost)
+    return _driven(job) if schedule is None else fire(schedule, fresh, job, _driven)
+
+
+def _driven(job: Job) -> dict[str, Any]:
     with hold(job):
         return stages.drive(job, TASKS)
 
@@ -117,8 +124,8 @@ def run(opened: Session, server: ManagedServer) -> dict[str, Any]:
         server.wait()
         outcome: dict[str, Any] = curate(**opened.job.data())
     except BaseException as error:
-        if isinstance(opened.ended, BaseException):
-            raise opened.ended from None
+        if isinstance(opened.ended, BaseException):  # Prefect has an interrupt of its own
+            raise (opened.ended if isinstance(opened.ended, Exception) else KeyboardInterrupt) from None
         if not isinstance(error, Exception):
             raise
         outcome = stages.drive(opened.job, stages.Stages()) if opened.ended is None else opened.ended

@@ -66,7 +66,7 @@ def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | No
         yield from _answering("workspace", "ledger", _ledger(workspace))
         yield from _answering("segments", "all", _segments(workspace, deep=deep))
     yield from _versions(workspace, deep=deep)
-    yield from _services(workspace)
+    yield from _answering("services", "up", _services(workspace))
     yield from _prefect_database(workspace)
     yield from _servers(profile) if profile is not None else ()
     yield from _served(workspace, profile) if profile is not None else ()
@@ -161,15 +161,13 @@ def _version(info: "VersionInfo", *, deep: bool) -> Finding:
 
 
 def _services(workspace: "Workspace") -> Iterator[Finding]:
-    from flows.prefect.managed import find_standing, healthy
+    from flows.prefect.schedules import Schedules
+    from flows.prefect.service import look
 
-    standing = find_standing(workspace.state)
-    if standing is None:
-        yield _sound("services", "up", "not up; schedules need `rollmill up`")
-        return
-    well = healthy(standing.port)
-    detail = f"Prefect at http://127.0.0.1:{standing.port} (pid {standing.process.pid})"
-    yield Finding("services", "up", well, detail if well else f"{detail} does not answer; rollmill down && rollmill up")
+    service = look(workspace.state)
+    active = sum(not item.paused for item in Schedules(workspace.state).all())
+    waiting = f" {active} schedules wait for it." if active and not service.alive else ""
+    yield Finding("services", "up", service.sound, f"{service.line()}{waiting}")
 
 
 def _prefect_database(workspace: "Workspace") -> Iterator[Finding]:

@@ -29,9 +29,8 @@ def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
 
 
 def _leftovers(workspace: "Workspace") -> list[str]:
-    """Prefect homes of killed commands and word of dead ones."""
+    """Prefect homes of killed commands, and word of those."""
     from flows.commands import workers_of
-    from flows.prefect.managed import find_standing, standing_file
     from flows.prefect.process import process
 
     workers_of(workspace.state)
@@ -41,7 +40,4 @@ def _leftovers(workspace: "Workspace") -> list[str]:
         if number.isdigit() and not process(int(number)).alive():
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder.name)
-    if find_standing(workspace.state) is None and standing_file(workspace.state).exists():
-        standing_file(workspace.state).unlink()
-        removed.append(standing_file(workspace.state).name)
     return removed

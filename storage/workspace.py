@@ -15,6 +15,7 @@ from storage.spool import Spool
 if TYPE_CHECKING:
     from storage.attempts import Attempts
     from storage.audits import Audits
+    from storage.firings import Firings
     from storage.forecasts import Forecasts
     from storage.imported import Imports
     from storage.ledger.engine import Ledger
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MARKER = "rollmill.toml"
 STATE = ".rollmill"
+_SETTINGS = ("[ledger] url", "[segments] url", "[up] port")
 _NO_DATABASE = "?\\"  # DuckDB takes what follows a ? for options, and a backslash for a folder's end
 _TEMPLATE = """\
 # This folder is a Rollmill workspace. Everything below is optional.
@@ -34,7 +36,11 @@ _TEMPLATE = """\
 
 # [segments]
 # url = "s3://bucket/prefix"              # default: .rollmill/segments
+
+# [up]
+# port = 4200                             # of Prefect's pages while `rollmill up` runs; 0 is any that is free
 """
+UP_PORT = 4200
 
 
 class Workspace:
@@ -50,6 +56,7 @@ class Workspace:
         self.datasets = root / "datasets"
         self._ledger_url = ledger_url or settings["ledger"]
         self._segments_url = segments_url or settings["segments"]
+        self.up_port: int = settings["up"]
         self._read_only = read_only
         for place in (self.state, self.datasets):
             if place.exists() and not place.is_dir():
@@ -156,6 +163,13 @@ class Workspace:
         return Imports(self.ledger)
 
     @cached_property
+    def firings(self) -> "Firings":
+        """The firings of its schedules."""
+        from storage.firings import Firings
+
+        return Firings(self.ledger)
+
+    @cached_property
     def forecasts(self) -> "Forecasts":
         """Forecasts of runs, and their scores."""
         from storage.forecasts import Forecasts
@@ -200,7 +214,7 @@ class Workspace:
 
     def close(self) -> None:
         """Release connections; safe to call twice."""
-        for name in ("runs", "verifiers", "attempts", "spending", "forecasts", "imports"):
+        for name in ("runs", "verifiers", "attempts", "spending", "forecasts", "imports", "firings"):
             self.__dict__.pop(name, None)
         for name in ("segments", "ledger"):
             part = self.__dict__.pop(name, None)
@@ -224,19 +238,22 @@ def _refuse_odd_path(root: Path) -> None:
         )
 
 
-def _settings(marker: Path) -> dict[str, str | None]:
+def _settings(marker: Path) -> dict[str, Any]:
+    """What rollmill.toml says: the URLs of ledger and segments, None by default, and the port of `up`."""
     try:
         content: dict[str, Any] = tomllib.loads(marker.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(f"{marker} cannot be read: {error}.") from error
-    found: dict[str, str | None] = {"ledger": None, "segments": None}
+    found: dict[str, Any] = {"ledger": None, "segments": None, "up": UP_PORT}
     for section, values in content.items():
-        if section not in found or not isinstance(values, dict) or set(values) - {"url"}:
-            raise SetupError(f"{marker}: {section!r} is not known here.", choices=("[ledger] url", "[segments] url"))
-        url = values.get("url")
-        if url is not None and not isinstance(url, str):
+        key = "port" if section == "up" else "url"
+        if section not in found or not isinstance(values, dict) or set(values) - {key}:
+            raise SetupError(f"{marker}: {section!r} is not known here.", choices=_SETTINGS)
+        found[section] = values.get(key, found[section])
+        if key == "url" and not isinstance(found[section], str | None):
             raise SetupError(f"{marker}: [{section}] url must be a text.")
-        found[section] = url
+    if type(found["up"]) is not int or not 0 <= found["up"] < 1 << 16:
+        raise SetupError(f"{marker}: [up] port {found['up']!r} is no port.", choices=("0 (any)", "1024 to 65535"))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import note
+from flows.cli.output import never_silent, note
 from flows.cli.program import group, version_line
 from storage.errors import FoundWanting, RollmillError, SetupError, interrupted
 
@@ -100,10 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the program and give its exit status; only a bug of ours raises."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same orderly end as Ctrl-C
-    program = typer.main.get_command(build(_verb(arguments)))
+    verb = _verb(arguments)
+    program = typer.main.get_command(build(verb))
     try:
-        # A verb that has nothing to say returns None.
-        return int(program.main(list(arguments), "rollmill", standalone_mode=False) or 0)
+        with never_silent(f"rollmill {verb or ''}: loading what it needs"):
+            # A verb that has nothing to say returns None.
+            return int(program.main(list(arguments), "rollmill", standalone_mode=False) or 0)
     except SetupError as error:
         next_command = error.next_command or f"{_typed(program, arguments)} --help"
         return _say(SetupError(error.message, choices=error.choices, next_command=next_command), 2)

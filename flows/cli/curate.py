@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, line, note
+from flows.cli.output import AsJson, DryRun, as_json, doing, line, note
 from flows.cli.recipe import RecipePath, Sets
 from storage.errors import interrupted
 
@@ -83,6 +83,7 @@ def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
     from flows.cli.summary import before_a_version
     from flows.gating import GateFailed
 
+    doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
     try:
         return _in_process(job) if direct else _under_prefect(job)
     except GateFailed as failed:
@@ -120,6 +121,8 @@ def _under_prefect(job: "Job") -> dict[str, Any]:
         from flows.curate import run
 
         opened.prepare()
+        if not server.answers:
+            doing("waiting for Prefect's server")
         return run(opened, server)
 
 

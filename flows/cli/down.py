@@ -15,15 +15,16 @@ def down(*, dry_run: DryRun = False, json: AsJson = False) -> None:
 
     Example: rollmill down
     """
-    from flows.prefect.managed import find_standing, standing_file
+    from flows.prefect.service import find_standing, standing_file
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         state = workspace.state
     found = find_standing(state)
-    if found is not None and not dry_run:
-        found.process.end(patience=15)
-        standing_file(state).unlink(missing_ok=True)
+    if not dry_run:
+        if found is not None:
+            found.process.end(patience=15)
+        standing_file(state).unlink(missing_ok=True)  # also that of one that was killed or gave up
     if json:
         return as_json({"ended": found.process.pid if found and not dry_run else None})
     if found is None:

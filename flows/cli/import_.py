@@ -2,16 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from flows.cli import import_held
 from flows.cli.program import group
 from storage.errors import SetupError
-from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
-from storage.versions import finish_interrupted
-from storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from storage.imports import ImportReport, ImportSpec
 
 _PROBLEMS_HELP = """Import a file of problems (JSONL, Parquet, CSV; also .gz): all rows, or none.
 
@@ -62,6 +62,8 @@ def problems(
     as_json: _Json = False,
 ) -> None:
     """Import problems."""
+    from storage.imports import ImportSpec
+
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"))
     _run("problems", spec, dry_run=dry_run, as_json=as_json)
 
@@ -76,11 +78,17 @@ def rollouts(  # noqa: PLR0913 - one parameter per option of the command
     as_json: _Json = False,
 ) -> None:
     """Import rollouts."""
+    from storage.imports import ImportSpec
+
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), problems)
     _run("rollouts", spec, dry_run=dry_run, as_json=as_json)
 
 
-def _run(kind: Literal["problems", "rollouts"], spec: ImportSpec, *, dry_run: bool, as_json: bool) -> None:
+def _run(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_run: bool, as_json: bool) -> None:
+    from storage.imports import import_problems, import_rollouts
+    from storage.versions import finish_interrupted
+    from storage.workspace import Workspace
+
     load = import_problems if kind == "problems" else import_rollouts
     with Workspace.open() as ws:
         recovered = [] if dry_run else [*ws.recover(), *finish_interrupted(ws)]
@@ -107,7 +115,7 @@ def _pairs(items: list[str] | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def described(report: ImportReport) -> list[str]:
+def described(report: "ImportReport") -> list[str]:
     """The report as a person reads it."""
     would = "would be " if report.dry_run else ""
     lines = [f"{report.file}: {report.rows:,} rows"]
@@ -128,7 +136,7 @@ def described(report: ImportReport) -> list[str]:
     return [*lines, _next(report)]
 
 
-def _next(report: ImportReport) -> str:
+def _next(report: "ImportReport") -> str:
     """What to do with what was imported."""
     rollouts = report.completions.new or report.completions.already
     if not rollouts:

@@ -1,4 +1,7 @@
-"""What verbs print: JSON for programs, aligned text for people. Knows nothing of what is printed."""
+"""What verbs print: JSON for programs, aligned text for people, and what is being done before there is something to show.
+
+Knows nothing of what is printed.
+"""
 
 import json
 import re
@@ -6,7 +9,9 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -16,22 +21,46 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program i
 _COMMAND = re.compile(r"\s*(\S*rollmill|git|dvc|pip|make|python) ")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _LEAST_WIDTH = 12  # a text column is not cut below this
+_SILENT_SECONDS = 0.7  # after which a command that printed nothing says what it does
+_printed = threading.Event()
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and write nothing.")]
 
 
 def as_json(value: Any) -> None:
     """One JSON document on standard output."""
+    _printed.set()
     typer.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str))
 
 
 def line(text: str = "") -> None:
     """A line for a person on standard output."""
+    _printed.set()
     typer.echo(fitted(typeable(text), width()))
 
 
 def note(text: str) -> None:
     """A line beside the result, on standard error."""
+    _printed.set()
     typer.echo(fitted(typeable(text), width(sys.stderr)), err=True)
+
+
+def doing(text: str) -> None:
+    """What is begun now and takes a while, for who watches a terminal."""
+    if sys.stderr.isatty():
+        note(typer.style(f"{text} ...", dim=True))
+
+
+@contextmanager
+def never_silent(text: str) -> Iterator[None]:
+    """Say on a terminal what is being done, as soon as the block has printed nothing for a while."""
+    _printed.clear()
+    timer = threading.Timer(_SILENT_SECONDS, lambda: None if _printed.is_set() else doing(text))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def width(stream: TextIO | None = None) -> int | None:

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.program import group
 from flows.cli.recipe import RecipePath, Sets
 from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from flows.prefect.service import Service
+    from storage.workspace import Workspace
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
@@ -34,13 +38,23 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     name: Annotated[str | None, typer.Option(help="Its name; the recipe's name by default.")] = None,
     timezone: Annotated[str, typer.Option(help="The time zone of the cron line.")] = "UTC",
     profile: Annotated[Path | None, typer.Option(help="The profile to run under.")] = None,
+    fresh: Annotated[
+        str | None,
+        typer.Option(
+            metavar="redraw|seed", help="Draw anew at each firing, under the next redraw number or the next seed."
+        ),
+    ] = None,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Curate a recipe whenever a cron line says so.
+    """Curate a recipe whenever a cron line says so: the same one, which makes what is missing, or a fresh one each time.
+
+    --fresh redraw draws new completions of the same problems, --fresh seed makes new problems too. The number of each
+    firing is in the ledger and among the overrides of its run.
 
     Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
     """
+    from flows.firing import check_fresh, meaning
     from flows.prefect.schedules import Scheduled, checked_cron
     from flows.recipe import load_profile, load_recipe
 
@@ -48,40 +62,51 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     if name and not NAME.fullmatch(name):
         raise SetupError(f"{name!r} cannot name a schedule: use at most 64 letters, digits, '.', '_' or '-'.")
     load_profile(profile)
+    if fresh is not None:
+        check_fresh(fresh, loaded)
     checked_cron(cron, timezone)
     place = str(profile.resolve()) if profile else None
-    item = Scheduled(name or loaded.recipe.name, cron, str(recipe.resolve()), timezone, tuple(sets or ()), place)
+    chosen = name or loaded.recipe.name
+    item = Scheduled(chosen, cron, str(recipe.resolve()), timezone, tuple(sets or ()), place, fresh=fresh)
     schedules = _schedules()
     before = next((f"; replaces {old.cron} {old.timezone}" for old in schedules.all() if old.name == item.name), "")
     if not dry_run:
         schedules.add(item)
-    up = _is_up()
+    service = _service()
     if json:
-        return as_json({**_row(item), "up": up, "dry_run": dry_run})
+        return as_json({**_row(item), "up": service.status == "up", "service": service.status, "dry_run": dry_run})
     line(
         f"{'Would schedule' if dry_run else 'Scheduled'} {item.name}: {cron} {timezone}, next {_row(item)['next']}{before}."
     )
-    return line(_served(up))
+    line(meaning(fresh))
+    return line(service.line())
 
 
 def list_(*, json: AsJson = False) -> None:
-    """The schedules, and when each fires next.
+    """The schedules: when each fires next, and what became of its last firing.
 
     Example: rollmill schedule list
     """
-    rows = [_row(item) for item in _schedules().all()]
-    up = _is_up()
+    from storage.workspace import Workspace
+
+    items, service = _schedules().all(), _service()
+    with Workspace.open() as workspace:
+        rows = [{**_row(item), "last": _last(workspace, item.name)} for item in items]
     if json:
-        return as_json({"up": up, "schedules": rows})
+        return as_json({"up": service.status == "up", "service": service.status, "schedules": rows})
     if not rows:
+        if not service.sound:
+            line(service.line())
         return line('No schedules. Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"')
     line(
         columns(
-            ["name", "cron", "zone", "next", "recipe"],
-            [[r["name"], r["cron"], r["timezone"], r["next"], r["recipe"]] for r in rows],
+            ["name", "cron", "zone", "next", "fresh", "recipe"],
+            [[r["name"], r["cron"], r["timezone"], r["next"], r["fresh"] or "no", r["recipe"]] for r in rows],
         )
     )
-    return line(_served(up))
+    for row in rows:
+        line(f"{row['name']}: {_shown(row['last'])}")
+    return line(service.line())
 
 
 def pause(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
@@ -119,17 +144,12 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
 
     Example: rollmill schedule run-now arithmetic
     """
-    from flows.prefect.managed import find_standing, healthy
-    from storage.workspace import Workspace
-
-    item = _schedules().get(name)
-    with Workspace.open() as workspace:
-        standing = find_standing(workspace.state)
-    if standing is None or not healthy(standing.port):
+    item, service = _schedules().get(name), _service()
+    if service.status != "up":
         raise SetupError(
-            f"schedule {name!r} needs a standing server.", next_command=f"rollmill up, or rollmill curate {item.recipe}"
+            f"schedule {name!r} needs a standing server. {service.line()}", next_command=f"rollmill curate {item.recipe}"
         )
-    run = None if dry_run else _submit(name, standing)
+    run = None if dry_run else _submit(name, service.standing)
     if json:
         return as_json({"schedule": name, "flow_run": run})
     return line(f"{'Would start' if dry_run else 'Started'} {name}. Next: rollmill runs watch")
@@ -172,23 +192,40 @@ def _schedules() -> Any:
         return Schedules(workspace.state)
 
 
-def _is_up() -> bool:
-    from flows.prefect.managed import find_standing
+def _service() -> "Service":
+    from flows.prefect.service import look
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        return find_standing(workspace.state) is not None
+        return look(workspace.state)
 
 
-def _served(up: bool) -> str:
-    return (
-        "Served: this workspace is up."
-        if up
-        else "Not served: schedules fire only while `rollmill up` runs. Next: rollmill up"
-    )
+def _last(workspace: "Workspace", name: str) -> dict[str, Any] | None:
+    """The last firing of a schedule as the ledger has it; None where it never fired."""
+    found = None if workspace.unused else workspace.firings.last(name)
+    if found is None:
+        return None
+    fired = found.fired_at.isoformat(timespec="seconds")
+    row = {"fired": fired, "status": found.status, "said": found.said, "run": found.run}
+    return {**row, "number": found.number} if found.fresh else row
+
+
+def _shown(last: dict[str, Any] | None) -> str:
+    if last is None:
+        return "has not fired yet"
+    number = f" under number {last['number']}" if "number" in last else ""
+    ending = ": ".join(filter(None, (last["status"], last["said"])))
+    return f"fired {last['fired'][:16].replace('T', ' ')} UTC{number}, {ending}"
 
 
 def _row(item: Any) -> dict[str, Any]:
     fires = item.next_time(datetime.now(UTC))
     when = "paused" if fires is None else fires.isoformat(timespec="minutes")
-    return {"name": item.name, "cron": item.cron, "timezone": item.timezone, "recipe": item.recipe, "next": when}
+    return {
+        "name": item.name,
+        "cron": item.cron,
+        "timezone": item.timezone,
+        "recipe": item.recipe,
+        "next": when,
+        "fresh": item.fresh,
+    }

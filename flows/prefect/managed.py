@@ -1,10 +1,10 @@
 """Which Prefect server a command uses: the standing one of `rollmill up`, or a child of its own for as long as it runs.
 
-A listening socket is made first and handed to the child, so no port is raced for and early requests queue. Knows no flow.
+A listening socket is made first and handed to the child, so no port is raced for and early requests queue; that of a
+standing server stays open, so that they also queue while its child is started again. Knows no flow.
 """
 
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -12,61 +12,17 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from flows.prefect.environment import ONE_SHOT, apply, child_environment, environment
-from flows.prefect.process import Process, process, spawn
+from flows.prefect.process import process, spawn
+from flows.prefect.service import find_standing, healthy, write_standing
 from storage.errors import RollmillError, SetupError
 
 _ERROR = re.compile(r"(?m)^[\w.]*(?:Error|Exception): .*$")  # the last line of a traceback
 PATIENCE = 300.0  # seconds a new server may take: eight of work to migrate a fresh home, many times that on a busy machine
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What `rollmill up` wrote about itself: its process, its server's port and home."""
-
-    process: Process
-    port: int
-    home: Path
-
-
-def standing_file(state: Path) -> Path:
-    """Where `up` leaves word of itself."""
-    return state / "up.json"
-
-
-def find_standing(state: Path) -> Standing | None:
-    """The standing server of this workspace when its process lives, whatever its health."""
-    try:
-        row = json.loads(standing_file(state).read_text())
-        found = Standing(Process(row["pid"], row["started"]), row["port"], Path(row["home"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found if found.process.alive() else None
-
-
-def write_standing(state: Path, port: int, home: Path) -> None:
-    """Leave word of this process as the standing one, whole or not at all."""
-    me = process(os.getpid())
-    path = standing_file(state)
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps({"pid": me.pid, "started": me.started, "port": port, "home": str(home)}))
-    draft.replace(path)
-
-
-def healthy(port: int, timeout: float = 2.0) -> bool:
-    """Whether a Prefect server answers on the loopback port."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=timeout) as reply:
-            return bool(reply.read() == b"true")
-    except (OSError, urllib.error.URLError, ValueError):
-        return False
 
 
 class ManagedServer:
@@ -76,19 +32,46 @@ class ManagedServer:
         self.state = state
         self.port = 0
         self._child: subprocess.Popen[bytes] | None = None
+        self._listener: socket.socket | None = None
         self._lock: IO[str] | None = None
         self._private: Path | None = None
         self._logged = 0  # bytes of the log that were there before this server
 
-    def start(self, *, services: bool = False) -> "ManagedServer":
+    def start(self) -> "ManagedServer":
         """Find the standing server or start a child; call from the main thread, whose death the child follows."""
-        standing = None if services else find_standing(self.state)
+        standing = find_standing(self.state)
         if standing is not None and healthy(standing.port):
             self.port = standing.port
             apply(environment(standing.home, self.port, **ONE_SHOT))
             return self
-        self._start_child(self._home(wait=services), services)
+        self._listen(0)
+        settings = environment(self._home(wait=False), self.port)
+        self._spawn(settings)
+        self._close_listener()  # who connects after the child's death is refused at once
+        apply({**settings, **ONE_SHOT})
         return self
+
+    def start_standing(self, port: int) -> "ManagedServer":
+        """Start a child with its background services on this port (0: any that is free); from the main thread.
+
+        Its home is the workspace's, for which it waits while another command's server uses that.
+        """
+        self._listen(port)
+        write_standing(self.state, self.port, self.state / "prefect", "starting")
+        settings = environment(self._home(wait=True), self.port)
+        apply(settings)
+        self._spawn(settings, "--services")
+        return self
+
+    def start_again(self) -> None:
+        """Start the child of a standing server anew on its port; what is left of the old one is ended."""
+        self._end_child()
+        self._spawn(environment(self.home, self.port), "--services")
+
+    def ended(self) -> SetupError | None:
+        """Why the child is no more; None while it runs."""
+        status = None if self._child is None else self._child.poll()
+        return None if status is None else self._reason(status)
 
     @property
     def reused(self) -> bool:
@@ -100,19 +83,25 @@ class ManagedServer:
         """The Prefect home in use."""
         return Path(os.environ["PREFECT_HOME"])
 
+    @property
+    def answers(self) -> bool:
+        """Whether it does now."""
+        return healthy(self.port)
+
     def wait(self) -> None:
         """Return when the server answers; SetupError with what it said and a way out when its process ended instead."""
         deadline = time.monotonic() + PATIENCE
         while not healthy(self.port, timeout=min(30.0, PATIENCE)):
-            if self._child is not None and self._child.poll() is not None:
-                raise self._ended(self._child.returncode)
+            ended = self.ended()
+            if ended is not None:
+                raise ended
             if self.reused:
                 raise RollmillError(f"the standing Prefect server at port {self.port} does not answer any more.")
             if time.monotonic() > deadline:
                 raise RollmillError(f"the Prefect server did not answer within {PATIENCE:.0f} s; see {self._log}.")
             time.sleep(0.1)
 
-    def _ended(self, status: int) -> SetupError:
+    def _reason(self, status: int) -> SetupError:
         with self._log.open("rb") as log:
             log.seek(self._logged)
             errors = _ERROR.findall(log.read().decode(errors="replace"))
@@ -125,14 +114,8 @@ class ManagedServer:
 
     def close(self) -> None:
         """End the child, if it is ours; a standing server stays."""
-        if self._child is not None:
-            self._child.terminate()
-            try:
-                self._child.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
-            self._child = None
+        self._end_child()
+        self._close_listener()
         if self._private is not None:
             shutil.rmtree(self._private, ignore_errors=True)
         if self._lock is not None:
@@ -158,13 +141,17 @@ class ManagedServer:
         except OSError as error:
             raise SetupError(f"cannot write in {error.filename}: {error.strerror}.") from None
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            lock.close()
-            self._sweep()
-            self._private = home = self.state / f"prefect-{os.getpid()}"
-        else:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._lock = lock
+        except BlockingIOError:
+            if wait:
+                write_standing(self.state, self.port, home, "starting", "it waits for a command that uses Prefect's home")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._lock = lock
+            else:
+                lock.close()
+                self._sweep()
+                self._private = home = self.state / f"prefect-{os.getpid()}"
         home.mkdir(parents=True, exist_ok=True)
         return home
 
@@ -175,16 +162,39 @@ class ManagedServer:
             if number.isdigit() and not process(int(number)).alive():
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _start_child(self, home: Path, services: bool) -> None:
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
-        self.port = listener.getsockname()[1]
-        settings = environment(home, self.port)
+    def _listen(self, port: int) -> None:
+        """Listen on a port of the loopback; SetupError where it is taken."""
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._listener.bind(("127.0.0.1", port))
+            self._listener.listen(128)
+        except OSError as error:
+            self._close_listener()
+            raise SetupError(
+                f"port {port} of 127.0.0.1 is not free: {error.strerror}.",
+                next_command=f"rollmill up --port {port + 1}, or [up] port = {port + 1} in rollmill.toml",
+            ) from None
+        self.port = self._listener.getsockname()[1]
+
+    def _spawn(self, settings: dict[str, str], *flags: str) -> None:
+        assert self._listener is not None
         self._logged = self._log.stat().st_size if self._log.exists() else 0
-        flags = ["--services"] if services else []
-        command = [sys.executable, "-P", "-m", "flows.prefect.server", "--fd", str(listener.fileno())]
-        command += ["--parent", str(os.getpid()), *flags]
-        self._child = spawn(command, child_environment(settings), self._log, keep=[listener.fileno()])
-        listener.close()
-        apply(settings if services else {**settings, **ONE_SHOT})
+        number = self._listener.fileno()
+        command = [sys.executable, "-P", "-m", "flows.prefect.server", "--fd", str(number), "--parent", str(os.getpid())]
+        self._child = spawn([*command, *flags], child_environment(settings), self._log, keep=[number])
+
+    def _end_child(self) -> None:
+        if self._child is not None:
+            self._child.terminate()
+            try:
+                self._child.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+            self._child = None
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None

@@ -16,7 +16,10 @@ from storage.errors import SetupError, unknown_name
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A recipe curated on a cron line, in a time zone; paths are absolute, everything is data."""
+    """A recipe curated on a cron line, in a time zone; paths are absolute, everything is data.
+
+    `fresh`: what gets a new number at each firing (`redraw`, `seed`), None for the recipe as it is.
+    """
 
     name: str
     cron: str
@@ -25,6 +28,7 @@ class Scheduled:
     sets: tuple[str, ...] = ()
     profile: str | None = None
     paused: bool = False
+    fresh: str | None = None
 
     def next_time(self, after: datetime) -> datetime | None:
         """When it fires next, by its own time zone; None while it is paused."""
@@ -63,9 +67,14 @@ class Schedules:
         """Every schedule, by name."""
         try:
             rows = json.loads(self.path.read_text(encoding="utf-8"))
+            return [Scheduled(**{**row, "sets": tuple(row["sets"])}) for row in rows]
         except FileNotFoundError:
             return []
-        return [Scheduled(**{**row, "sets": tuple(row["sets"])}) for row in rows]
+        except (ValueError, TypeError, KeyError) as error:
+            raise SetupError(
+                f"{self.path} cannot be read: {error}.",
+                next_command=f"mv {self.path} {self.path}.damaged, then schedule add",
+            ) from None
 
     def get(self, name: str) -> Scheduled:
         """One schedule; SetupError with the nearest name otherwise."""

@@ -1,6 +1,6 @@
-"""The standing process of `rollmill up`: Prefect's server as its child, and a runner that serves the schedules.
+"""The standing process of `rollmill up`: Prefect's server as its supervised child, and a runner that serves the schedules.
 
-Run as `python -m flows.prefect.standing STATE`. Knows the schedule file and the flow's name, not what it does.
+Run as `python -m flows.prefect.standing STATE PORT`. Knows the schedule file and the flow's name, not what it does.
 """
 
 import asyncio
@@ -9,40 +9,54 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flows.job import Job
-from flows.prefect.managed import ManagedServer, standing_file, write_standing
+from flows.prefect.managed import PATIENCE, ManagedServer
 from flows.prefect.schedules import Scheduled, Schedules
-from storage.errors import SetupError
+from flows.prefect.service import Status, healthy, standing_file, write_standing
+from storage.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
     from prefect.runner import Runner
 
 POLL_SECONDS = 2.0
+TICK_SECONDS = 1.0
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each start of a server that ended, of those in a row
+STEADY = 120.0  # seconds after its start at which an end is no longer one in a row
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until SIGTERM; a second standing process of the workspace refuses to start."""
-    state = Path(arguments[0])
+    """Serve until SIGTERM; a second standing process of the workspace refuses to start.
+
+    What it leaves in its file says how it ended: nothing after an orderly end, the reason where it gave up.
+    """
+    state, port = Path(arguments[0]), int(arguments[1])
     with (state / "up.lock").open("w") as only_one:
         try:
             fcntl.flock(only_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SetupError("this workspace is up already.", next_command="rollmill down") from None
-        with ManagedServer(state).start(services=True) as server:
-            server.wait()
-            write_standing(state, server.port, server.home)
+        with ManagedServer(state) as server:
             try:
-                asyncio.run(_serve(state))
-            finally:
+                server.start_standing(port).wait()
+                asyncio.run(_serve(server, state))
+            except Exception as error:
+                said = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
+                write_standing(state, server.port or port, state / "prefect", "gave up", said)
+                raise
+            except BaseException:
                 standing_file(state).unlink(missing_ok=True)
+                raise
+            standing_file(state).unlink(missing_ok=True)
 
 
-async def _serve(state: Path) -> None:
+async def _serve(server: ManagedServer, state: Path) -> None:
+    """Schedules and server until a signal; an error where the server cannot be kept up, or the runner ends by itself."""
     from prefect.runner import Runner
 
     os.environ["ROLLMILL_PARENT"] = str(os.getpid())  # the scheduled runs end with us
@@ -54,14 +68,58 @@ async def _serve(state: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    served: dict[str, Scheduled] = {}
-    while not stop.is_set() and not running.done():
-        served = await _reconcile(runner, state, served)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), POLL_SECONDS)
-    if not running.done():
+    serving = asyncio.create_task(_reconcile_always(runner, state))
+    supervised = asyncio.create_task(keep_up(server, state))
+    stopped = asyncio.create_task(stop.wait())
+    tasks: list[asyncio.Task[Any]] = [running, serving, supervised, stopped]
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks[1:]:
+        task.cancel()
+    if not running.done() and supervised not in ended:
         await runner.astop()
-    await running
+        await running
+    for task in ended:
+        task.result()
+    if stopped not in ended:
+        raise RollmillError("what serves the schedules ended by itself.")
+
+
+async def keep_up(server: ManagedServer, state: Path) -> NoReturn:
+    """Start the server again when it ends or is stuck, after growing pauses; RollmillError when it will not stay up."""
+    failures, begun, up = 0, time.monotonic(), False
+    answered = begun
+    while True:
+        ended = server.ended()
+        now = time.monotonic()
+        if ended is None and await asyncio.to_thread(healthy, server.port):
+            answered = now
+            if not up:
+                up = _tell(server, state, "up")
+        elif ended is not None or now - answered > PATIENCE:
+            why = ended.message if ended else f"the Prefect server did not answer for {PATIENCE:.0f} s."
+            failures = 1 if now - begun > STEADY else failures + 1
+            if failures > len(PAUSES):
+                raise ended or RollmillError(why)
+            up = _tell(server, state, "restarting", f"{why} It is started again ({failures} of {len(PAUSES)}).")
+            await asyncio.sleep(PAUSES[failures - 1])
+            server.start_again()
+            begun = answered = time.monotonic()
+        await asyncio.sleep(TICK_SECONDS)
+
+
+def _tell(server: ManagedServer, state: Path, status: Status, said: str = "") -> bool:
+    """Leave word of how the server is, in the file and in the log; whether it is up."""
+    write_standing(state, server.port, server.home, status, said)
+    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {status} {said}\n")
+    sys.stderr.flush()
+    return status == "up"
+
+
+async def _reconcile_always(runner: "Runner", state: Path) -> NoReturn:
+    served: dict[str, Scheduled] = {}
+    while True:
+        served = await _reconcile(runner, state, served)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _reconcile(runner: "Runner", state: Path, served: dict[str, Scheduled]) -> dict[str, Scheduled]:
@@ -95,12 +153,13 @@ def _deployment(item: Scheduled, workspace: Path) -> "RunnerDeployment":
 
     from flows.curate import curate
 
+    job = Job(str(workspace), item.recipe, item.sets, item.profile)
     return RunnerDeployment.from_flow(
         curate,
         item.name,
         schedule=Cron(item.cron, timezone=item.timezone),
         paused=item.paused,
-        parameters=Job(str(workspace), item.recipe, item.sets, item.profile).data(),
+        parameters={**job.data(), "schedule": item.name, "fresh": item.fresh},
         concurrency_limit=1,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
@@ -116,3 +175,5 @@ if __name__ == "__main__":
         main(sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(0)
+    except RollmillError as error:
+        sys.exit(f"rollmill: {error}")

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0007"
+SCHEMA_REVISION = "0008"
 
 
 class Base(DeclarativeBase):
@@ -288,6 +288,26 @@ class ImportRow(Base):
     mapping: Mapped[dict[str, str]] = mapped_column(JSON)
     notes: Mapped[list[str]] = mapped_column(JSON)
     imported_at: Mapped[float] = mapped_column(Float)
+
+
+class FiringRow(Base):
+    """One start of a schedule, by which process. `fresh`: the key of the recipe that got `number`."""
+
+    __tablename__ = "firings"
+    __table_args__ = (Index("ix_firings_schedule", "schedule"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    schedule: Mapped[str] = mapped_column(String)
+    recipe: Mapped[str] = mapped_column(String)
+    fresh: Mapped[str | None] = mapped_column(String)
+    number: Mapped[int | None] = mapped_column(BigInteger)
+    run_id: Mapped[str | None] = mapped_column(String)
+    status: Mapped[str] = mapped_column(String)
+    said: Mapped[str] = mapped_column(String)
+    host: Mapped[str] = mapped_column(String)
+    pid: Mapped[int] = mapped_column(Integer)
+    started: Mapped[float] = mapped_column(Float)
+    fired_at: Mapped[float] = mapped_column(Float)
+    ended_at: Mapped[float | None] = mapped_column(Float)
 
 
 class ForecastRow(Base):

@@ -71,7 +71,7 @@ def test_nothing_of_the_folder_is_imported_by_any_process(folder: Path) -> None:
     assert "all the same" in run(folder, "dataset", "verify", "small")
     assert "suite number" in run(folder, "certify", "number")
     run(folder, "dataset", "export", "small", "--out", "small.jsonl")
-    run(folder, "up")
+    run(folder, "up", "--port", "0")
     try:
         assert "127.0.0.1" in run(folder, "doctor", "--quick")
     finally:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from flows.prefect.managed import find_standing
+from flows.prefect.service import Standing, find_standing, look
 from storage.workspace import Workspace
 from tests.flows.conftest import Said, finish, start
 from tests.flows.prefect.test_managed import until
@@ -103,6 +104,7 @@ def test_two_commands_at_once_share_the_work(toy: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def up(toy: Path) -> Any:
+    (toy / "rollmill.toml").write_text("[up]\nport = 0\n")
     said = run(toy, "up")
     assert said.status == 0, said.err
     yield toy
@@ -116,7 +118,7 @@ def test_up_serves_schedules_and_down_ends_only_that(up: Path) -> None:
     standing = find_standing(up / ".rollmill")
     assert standing is not None
     assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
-    assert "Served: this workspace is up." in run(up, "schedule", "list").out
+    assert "Served: this workspace is up, Prefect at http://127.0.0.1:" in run(up, "schedule", "list").out
     assert until(lambda: run(up, "schedule", "run-now", "toy").status == 0)
     assert until(lambda: '"status": "done"' in run(up, "runs", "list", "--json").out, 120)
     assert json.loads(run(up, "dataset", "list", "--json").out)[0]["version"] == "toy@v1"
@@ -161,3 +163,47 @@ def test_a_scheduled_run_ends_with_a_killed_standing_process(up: Path) -> None:
     standing.process.signal(signal.SIGKILL)
     assert until(lambda: left_behind(up) == []), left_behind(up)
     assert json.loads(run(up, "runs", "list", "--json").out)[0]["status"] in ("interrupted", "killed")
+
+
+def standing_of(folder: Path) -> Standing:
+    found = find_standing(folder / ".rollmill")
+    assert found is not None
+    return found
+
+
+def server_of(standing: Standing) -> psutil.Process:
+    """The Prefect server under a standing process."""
+    children = psutil.Process(standing.process.pid).children()
+    return next(child for child in children if "flows.prefect.server" in child.cmdline())
+
+
+def test_a_server_that_dies_under_up_is_started_again_and_given_up_where_it_cannot(up: Path) -> None:
+    state, before = up / ".rollmill", standing_of(up)
+    assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
+    server_of(before).kill()
+    assert until(lambda: look(state).status == "restarting", 20)
+    assert "Prefect server ended with status -9" in run(up, "schedule", "list").out
+    assert until(lambda: look(state).status == "up", 120)
+    after = standing_of(up)
+    assert (after.process, after.port) == (before.process, before.port)
+    assert until(lambda: run(up, "schedule", "run-now", "toy").status == 0)
+    assert until(lambda: "done: toy@v1 published" in run(up, "schedule", "list").out, 120)
+    for path in (state / "prefect").glob("prefect.db*"):
+        path.write_bytes(b"x" * 5000)
+    server_of(after).kill()
+    assert until(lambda: look(state).status == "gave up", 240)
+    listed = run(up, "schedule", "list").out
+    assert "NOT SERVED: `rollmill up` gave up: the Prefect server ended with status 3: " in listed
+    assert "file is not a database" in listed
+    assert run(up, "doctor", "--quick").status == 1
+
+
+def test_a_port_that_is_taken_is_said_at_once(toy: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = run(toy, "up", "--port", str(port))
+    assert said.status == 1
+    assert f"port {port} of 127.0.0.1 is not free: Address already in use." in said.err
+    assert f"Next: rollmill up --port {port + 1}, or [up] port = {port + 1} in rollmill.toml" in said.err

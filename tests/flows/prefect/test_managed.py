@@ -1,6 +1,5 @@
 """The managed Prefect server with real processes: it answers, ends with its parent, and never takes another's home."""
 
-import json
 import os
 import shutil
 import signal
@@ -13,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from flows.prefect.environment import child_environment, environment
-from flows.prefect.managed import Standing, find_standing, healthy, standing_file, write_standing
 from flows.prefect.process import Process, process
+from flows.prefect.service import healthy
 from tests.flows.conftest import ROOT
 
 HOLDER = """
@@ -102,16 +101,6 @@ def test_a_users_own_prefect_settings_do_not_reach_the_server(monkeypatch: pytes
     assert made["PREFECT_API_URL"] == "http://127.0.0.1:1234/api"
     assert made["PREFECT_HOME"] == str(tmp_path)
     assert (made["DO_NOT_TRACK"], made["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
-
-
-def test_a_pid_that_was_reused_is_not_our_standing_server(tmp_path: Path) -> None:
-    write_standing(tmp_path, 1, tmp_path / "prefect")
-    assert find_standing(tmp_path) == Standing(process(os.getpid()), 1, tmp_path / "prefect")
-    row = json.loads(standing_file(tmp_path).read_text())
-    standing_file(tmp_path).write_text(json.dumps({**row, "started": row["started"] - 1}))
-    assert find_standing(tmp_path) is None
-    standing_file(tmp_path).write_text("{half")
-    assert find_standing(tmp_path) is None
 
 
 def test_a_process_is_told_by_its_start_time() -> None:

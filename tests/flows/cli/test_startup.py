@@ -1,0 +1,62 @@
+"""A command begins at once: no help loads a library that is not needed, and on a terminal nobody waits in silence."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flows.cli import output
+from flows.cli.output import doing, line, never_silent
+from tests.flows.conftest import ROOT
+
+HEAVY = ("sqlalchemy", "duckdb", "pyarrow", "numpy", "pandas", "prefect", "sympy", "aiohttp", "storage.ledger")
+
+
+def loaded_by(*arguments: str) -> list[str]:
+    """The heavy modules that a command loads."""
+    code = f"import sys; from flows import cli; cli.run({list(arguments)}); print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    found: list[str] = eval(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["import", "--help"], ["dataset", "why", "--help"]], ids=" ".join)
+def test_help_loads_no_library_that_it_does_not_need(arguments: list[str]) -> None:
+    assert loaded_by(*arguments) == []
+
+
+def on_a_terminal(patch: pytest.MonkeyPatch) -> None:
+    """Standard error is one from here on; called in a test, whose stream is not that of its fixtures."""
+    patch.setattr(output, "_SILENT_SECONDS", 0.05)
+    patch.setattr("sys.stderr.isatty", lambda: True)
+
+
+def test_a_command_that_prints_nothing_for_a_while_says_what_it_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_terminal(monkeypatch)
+    with never_silent("rollmill plan: loading what it needs"):
+        time.sleep(0.2)
+    assert "rollmill plan: loading what it needs ..." in capsys.readouterr().err
+
+
+def test_one_that_printed_or_ended_by_then_does_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_terminal(monkeypatch)
+    with never_silent("rollmill plan: loading what it needs"):
+        line("No runs.")
+        time.sleep(0.2)
+    with never_silent("rollmill plan: loading what it needs"):
+        pass
+    time.sleep(0.1)
+    assert capsys.readouterr() == ("No runs.\n", "")
+
+
+def test_a_pipe_gets_results_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_SILENT_SECONDS", 0.01)
+    with never_silent("rollmill plan: loading what it needs"):
+        doing("checking it")
+        time.sleep(0.1)
+    assert capsys.readouterr() == ("", "")
