@@ -18,7 +18,7 @@ from pipelines.budget.allocation import checked_count, checked_share
 from pipelines.budget.lottery import lot
 from pipelines.budget.rounds import draws_of, in_order
 from pipelines.protocols import RoundPlan, Stop, Tally
-from pipelines.stats.frontier import LevelCounts, credible_set, frontier_posterior, next_level, violation
+from pipelines.stats.frontier import LevelCounts, credible_set, effective_counts, frontier_posterior, next_level, violation
 from storage.errors import SetupError
 
 
@@ -27,7 +27,7 @@ class Frontier:
     """Noisy binary search over levels; every problem stops with `frontier`. There is no prefix of every problem."""
 
     name = "frontier"
-    version = "1"
+    version = "2"
     estimator = "none"
     prefix = 0
     value: float = 0.5
@@ -58,7 +58,7 @@ class Frontier:
             raise SetupError("budget 'frontier' searches over levels, and no problem of the recipe has one.")
         levels = sorted(of_level)
         counts = [_counts(of_level[level]) for level in levels]
-        posterior = frontier_posterior(counts, self.value)
+        posterior = frontier_posterior(effective_counts([_pairs(of_level[level]) for level in levels]), self.value)
         available = max(0, self.total - sum(t.drawn for t in ordered)) if self.total is not None else self.probe
         open_levels = [n for n, level in enumerate(levels) if any(t.drawn < self.cap for t in of_level[level])]
         if max(posterior) >= self.confidence or not available or not open_levels:
@@ -94,9 +94,13 @@ class Frontier:
             "chance": round(posterior[likeliest], 6),
             "confidence": self.confidence,
             "value": self.value,
-            "drawn": sum(level.judged for level in counts),
+            "drawn": int(sum(level.judged for level in counts)),
             "violation": round(violation(counts), 6),
         }
+
+
+def _pairs(members: Sequence[Tally]) -> list[tuple[int, int]]:
+    return [(tally.judged, tally.correct) for tally in members]
 
 
 def _counts(members: Sequence[Tally]) -> LevelCounts:

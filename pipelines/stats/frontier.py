@@ -1,40 +1,79 @@
 """Where a model's pass rate falls below a value as levels rise: the posterior of the last level it passes. Knows counts.
 
 Levels are in order of difficulty; the frontier K is the number of them whose rate is at least `value`, all below and none
-above: monotone in this sense only, no curve is assumed. A priori every K is equally likely, and a rate is uniform on its
-side of the value. Draws of a level then have the marginal likelihood
+above. A priori every K is equally likely. How near to the value the rates about K lie decides how many draws it takes to
+tell, so it is unknown: with a slope h, a level d steps from the frontier has a rate within min(1, h d) of the way from the
+value v to 1 or to 0, uniformly. Given h its draws have the marginal likelihood
 
-    (1 / (1 - v)) int_v^1 p^c (1-p)^(n-c) dp  where it passes,   (1 / v) int_0^v p^c (1-p)^(n-c) dp  where it does not,
+    (1 / (u - v)) int_v^u p^c (1-p)^(n-c) dp,  u = v + min(1, h d) (1 - v),   where it passes at distance d,
 
-and P(K) is proportional to the product: probabilistic bisection (Horstein 1963, IEEE Trans. Inf. Theory 9) with the noise
-that the draws have. Draws should come from different problems of a level: of one problem they are not independent.
+and likewise below v where it does not. P(K) is proportional to the product over the levels, summed over the slopes:
+probabilistic bisection (Horstein 1963, IEEE Trans. Inf. Theory 9) with the noise that the draws have. With h = 1 alone it
+was sure too early wherever rates fall slowly.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from pipelines.stats.special import beta_cdf
+import numpy as np
+import numpy.typing as npt
 
-_LEAST = 1e-300
+Array = npt.NDArray[np.float64]
+
+SLOPES: Array = 0.5 ** np.arange(6, dtype=np.float64)
+_EDGES: Array = np.linspace(0.0, 1.0, 4097, dtype=np.float64)
+_MIDDLES: Array = (_EDGES[1:] + _EDGES[:-1]) / 2.0
+_LEAST = 1e-16  # of a level's likelihood; less is rounding
+_ALIKE = 0.1  # intraclass correlation of a problem's draws before any is seen twice, and what that weighs
+_WEIGHT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class LevelCounts:
-    """Judged and correct draws of one level."""
+    """Judged and correct draws of one level; effective ones need not be whole."""
 
-    judged: int
-    correct: int
+    judged: float
+    correct: float
+
+
+def effective_counts(levels: Sequence[Sequence[tuple[int, int]]]) -> list[LevelCounts]:
+    """What (judged, correct) of the problems of each level are worth in independent draws of the level.
+
+    Draws of one problem resemble one another. Their intraclass correlation rho is estimated by moments over all problems
+    with two draws or more, shrunken to .1; a level's n draws are then worth n / (1 + (sum n_i^2 / n - 1) rho), Kish's
+    design effect (1965, section 5.4).
+    """
+    totals = [(sum(n for n, _ in level), sum(c for _, c in level)) for level in levels]
+    excess, pairs = _ALIKE * _WEIGHT, _WEIGHT
+    for level, (judged, correct) in zip(levels, totals, strict=True):
+        p = (correct + 0.5) / (judged + 1.0)
+        for n, c in level:
+            if n > 1:
+                excess += (c - n * p) ** 2 - n * p * (1.0 - p)
+                pairs += n * (n - 1) * p * (1.0 - p)
+    rho = min(0.9, max(0.0, excess / pairs))
+    sizes = [
+        sum(n * n for n, _ in level) / judged if judged else 1.0 for level, (judged, _) in zip(levels, totals, strict=True)
+    ]
+    effects = [1.0 + (size - 1.0) * rho for size in sizes]
+    return [LevelCounts(n / effect, c / effect) for (n, c), effect in zip(totals, effects, strict=True)]
 
 
 def frontier_posterior(levels: Sequence[LevelCounts], value: float) -> list[float]:
     """P(K = 0), ..., P(K = number of levels), easiest level first."""
-    passes = [_log_passes(level, value) for level in levels]
-    fails = [_log_fails(level, value) for level in levels]
-    logs = [math.fsum(passes[:k]) + math.fsum(fails[k:]) for k in range(len(levels) + 1)]
-    weights = [math.exp(log - max(logs)) for log in logs]
-    total = math.fsum(weights)
-    return [weight / total for weight in weights]
+    count = len(levels)
+    passes, fails = np.stack([_log_likelihoods(one.judged, one.correct, value, count) for one in levels], axis=1)
+    place = np.arange(count)
+    logs = np.stack(
+        [
+            passes[place[:k], :, k - 1 - place[:k]].sum(axis=0) + fails[place[k:], :, place[k:] - k].sum(axis=0)
+            for k in range(count + 1)
+        ]
+    )
+    weights = np.exp(logs - logs.max()).sum(axis=1)
+    return [float(weight) for weight in weights / weights.sum()]
 
 
 def credible_set(posterior: Sequence[float], confidence: float) -> tuple[int, int]:
@@ -57,7 +96,7 @@ def next_level(posterior: Sequence[float], open_levels: Sequence[int]) -> int:
 
 def isotonic(levels: Sequence[LevelCounts]) -> list[float | None]:
     """The non-increasing rates of greatest likelihood (pool adjacent violators); None for a level without draws."""
-    blocks: list[tuple[float, int, int]] = []  # rate, judged, levels
+    blocks: list[tuple[float, float, int]] = []  # rate, judged, levels
     for level in levels:
         if not level.judged:
             continue
@@ -75,11 +114,12 @@ def violation(levels: Sequence[LevelCounts]) -> float:
     return max((abs(level.correct / level.judged - rate) for level, rate in pairs if rate is not None), default=0.0)
 
 
-def _log_passes(level: LevelCounts, value: float) -> float:
-    a, b = level.correct + 1.0, level.judged - level.correct + 1.0
-    return math.log(max(beta_cdf(1.0 - value, b, a), _LEAST)) - math.log(1.0 - value)
-
-
-def _log_fails(level: LevelCounts, value: float) -> float:
-    a, b = level.correct + 1.0, level.judged - level.correct + 1.0
-    return math.log(max(beta_cdf(value, a, b), _LEAST)) - math.log(value)
+@lru_cache(maxsize=4096)
+def _log_likelihoods(judged: float, correct: float, value: float, levels: int) -> Array:
+    """(2, slopes, distances 1, 2, ...): the log marginal likelihood of a level that passes, and of one that fails."""
+    logs = correct * np.log(_MIDDLES) + (judged - correct) * np.log1p(-_MIDDLES)
+    below = np.concatenate([[0.0], np.exp(logs - logs.max()).cumsum()])
+    ends = np.array([1.0, 0.0])[:, None, None]
+    reach = value + np.minimum(1.0, SLOPES[:, None] * np.arange(1, levels + 1)) * (ends - value)
+    mass = np.abs(np.interp(reach, _EDGES, below) - np.interp(value, _EDGES, below))
+    return np.asarray(np.log(np.maximum(mass, below[-1] * _LEAST) / np.abs(reach - value)), dtype=np.float64)

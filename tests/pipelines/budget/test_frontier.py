@@ -3,7 +3,9 @@
 import math
 import random
 
+import numpy as np
 import pytest
+from scipy import integrate
 
 from pipelines.budget.frontier import Frontier
 from pipelines.budget.simulate import Subject
@@ -11,6 +13,7 @@ from pipelines.protocols import Tally
 from pipelines.stats.frontier import (
     LevelCounts,
     credible_set,
+    effective_counts,
     frontier_posterior,
     isotonic,
     next_level,
@@ -47,7 +50,7 @@ def sweep(rate_of: dict[int, float], seed: int, most: int = 256) -> int:
 
 
 def test_the_frontier_lies_in_its_interval_as_often_as_is_said_with_fewer_draws_than_a_sweep() -> None:
-    runs, inside, exact, drawn, swept = 27, 0, 0, 0, 0
+    runs, inside, exact, drawn, swept = 18, 0, 0, 0, 0
     for seed in range(runs):
         truth = seed % (LEVELS - 1) + 1
         result = searched(Frontier(confidence=0.9), falling(truth + 0.5), seed)
@@ -59,7 +62,7 @@ def test_the_frontier_lies_in_its_interval_as_often_as_is_said_with_fewer_draws_
         swept += sweep(falling(truth + 0.5), seed)
     assert inside >= 0.9 * runs
     assert exact >= 0.8 * runs
-    assert drawn < 0.5 * swept
+    assert drawn < 0.6 * swept
 
 
 def test_only_levels_that_were_probed_are_drawn_and_every_problem_is_told_the_result() -> None:
@@ -91,12 +94,38 @@ def test_rates_that_rise_with_the_level_are_reported() -> None:
     assert violation([LevelCounts(10, 9), LevelCounts(10, 2)]) == 0.0
 
 
-def test_the_posterior_of_one_probe_is_the_integral() -> None:
-    """8 of 8 correct, value 1/2: passing has 2 int_.5^1 p^8 dp, failing 2 int_0^.5 p^8 dp."""
-    passes, fails = 2 * (1 - 0.5**9) / 9, 2 * 0.5**9 / 9
-    assert frontier_posterior([LevelCounts(8, 8)], 0.5) == pytest.approx(
-        [fails / (passes + fails), passes / (passes + fails)]
-    )
+def test_the_posterior_of_one_probe_is_the_mean_of_its_integrals() -> None:
+    """8 of 8 correct, value 1/2, one level: uniform on the nearest 1, 1/2, ... 1/32 of the way to 1, or to 0."""
+    ways = [0.5**n / 2 for n in range(6)]
+    passes = sum(integrate.quad(lambda p: p**8, 0.5, 0.5 + way)[0] / way for way in ways)
+    fails = sum(integrate.quad(lambda p: p**8, 0.5 - way, 0.5)[0] / way for way in ways)
+    found = frontier_posterior([LevelCounts(8, 8)], 0.5)
+    assert found == pytest.approx([fails / (passes + fails), passes / (passes + fails)], abs=1e-6)
+    assert frontier_posterior([LevelCounts(0, 0)] * 3, 0.5) == pytest.approx([0.25] * 4)
+
+
+def test_draws_of_the_same_problems_are_worth_less() -> None:
+    once = [[(1, n % 2) for n in range(16)], [(0, 0)] * 16]
+    assert effective_counts(once) == [LevelCounts(16, 8), LevelCounts(0, 0)]
+    alike, mixed = [[(8, 8 * (n % 2)) for n in range(4)]], [[(8, 4)] * 4]
+    assert effective_counts(alike)[0].judged < 6 < 25 < effective_counts(mixed)[0].judged
+    assert effective_counts(alike)[0].correct == pytest.approx(effective_counts(alike)[0].judged / 2)
+
+
+@pytest.mark.parametrize(("slope", "strength"), [(0.25, 20), (0.25, 4), (0.12, 20), (0.12, 4)])
+def test_rates_that_fall_slowly_leave_the_frontier_open(slope: float, strength: float) -> None:
+    """10 levels of 16 problems, 2 to 8 draws each: certainty would be too early. benchmarks/frontier.py searches whole."""
+    rng, held, repeats = np.random.default_rng(2), 0, 200
+    levels = np.arange(1, 11)
+    for number in range(repeats):
+        truth = number % 9 + 1
+        means = 1 / (1 + np.exp(slope * (levels - truth - 0.5)))[:, None]
+        draws = [2, 4, 8][number % 3]
+        correct = rng.binomial(draws, rng.beta(strength * means, strength * (1 - means), (10, 16)))
+        counts = effective_counts([[(draws, int(c)) for c in level] for level in correct])
+        low, high = credible_set(frontier_posterior(counts, 0.5), 0.9)
+        held += low <= truth <= high
+    assert held / repeats >= 0.86  # .9 less two deviations of the count
 
 
 def test_the_next_probe_halves_the_posterior() -> None:
