@@ -1,19 +1,34 @@
 """The project as an installed application: its names stay its own, its pins name no index, its extras stay extras."""
 
+import json
+import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
+import rollmill
+
 ROOT = Path(__file__).resolve().parent.parent
+SMALL = """\
+recipe_schema: 1
+name: small
+problems: {synthesize: templates, count: 16}
+generate: {engine: embedded, model: models/rollmill-tiny}
+verify: [{method: number}, {method: math}]
+budget: {method: fixed, options: {initial: 4}}
+select: {method: all_correct}
+gate: {min_kept: 1, max_undecided: 1.0}
+"""
 PINS = sorted([*ROOT.glob("requirements*.txt"), *ROOT.glob("benchmarks/requirements*.txt")])
 
 
-@pytest.mark.parametrize("name", ["dashboards", "flows", "pipelines", "storage"])
+@pytest.mark.parametrize("name", ["dashboards", "flows", "pipelines", "rollmill", "storage"])
 def test_no_dependency_claims_our_import_names(name: str) -> None:
     assert set(packages_distributions().get(name, [])) <= {"rollmill"}
 
@@ -56,25 +71,54 @@ def test_every_module_says_what_it_is() -> None:
     assert silent == []
 
 
+def test_importing_the_package_loads_nothing() -> None:
+    code = "import sys, rollmill; print(sorted({'flows', 'pipelines', 'storage', 'duckdb', 'pandas'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    assert {name: bool(getattr(rollmill, name).__doc__) for name in rollmill.__all__} == dict.fromkeys(
+        rollmill.__all__, True
+    )
+    assert set(dir(rollmill)) == {*rollmill.__all__, "__doc__"}
+    with pytest.raises(AttributeError, match="has no attribute 'verfy'; it has Completion"):
+        rollmill.verfy  # noqa: B018
+
+
 @pytest.mark.services
-def test_the_wheels_command_says_how_to_install(tmp_path: Path) -> None:
+def test_an_installed_wheel_runs_outside_of_a_checkout(tmp_path: Path) -> None:
+    """The dependencies are those of this environment; `.ci/as-a-wheel` installs them anew."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     subprocess.run([*pip, "wheel", ROOT, "--no-deps", "--no-build-isolation", "-w", tmp_path], check=True)
     [wheel] = tmp_path.glob("rollmill-*.whl")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     bare = tmp_path / "bare" / "bin" / "python"
     subprocess.run([*pip, "--python", bare, "install", "--no-deps", "--no-index", wheel], check=True)
-    for command in ([bare.with_name("rollmill"), "--help"], [bare, "-P", "-m", "rollmill", "curate"]):
-        said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-        assert (said.returncode, said.stdout) == (2, "")
-        assert said.stderr == (
-            "rollmill: the wheel holds no program; Rollmill runs from its checkout. "
-            "Next: clone its repository, run `make run` there, then .venv/bin/rollmill\n"
-        )
-    packages = (bare.parents[1] / "lib").glob("python*/site-packages/*")
-    assert {path.name for path in packages if not path.name.startswith("rollmill-")} == {"rollmill.py", "__pycache__"}
+    [packages] = (bare.parents[1] / "lib").glob("python*/site-packages")
+    assert {path.name for path in packages.iterdir() if not path.name.startswith("rollmill-")} == {"rollmill"}
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
 
+    def run(*command: str | Path, cwd: Path = tmp_path) -> str:
+        said = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, "PATH": path})
+        assert said.returncode == 0, said.stderr
+        return said.stdout
 
-def test_the_command_is_the_checkouts_command_line() -> None:
-    said = subprocess.run([sys.executable, ROOT / "rollmill.py", "--version"], capture_output=True, text=True, check=True)
-    assert said.stdout.startswith("rollmill 0.1.0")
+    path = os.pathsep.join([str(bare.parent), os.environ["PATH"]])
+    assert re.fullmatch(r"rollmill 0\.1\.0( \([0-9a-f]{7,}(\+changes)?\))?\n", run("rollmill", "--version"))
+    (tmp_path / "flows").mkdir()  # a user's own folder of that name
+    (tmp_path / "flows" / "__init__.py").write_text("raise ImportError('not this one')")
+    assert "Under git and dvc." in run("rollmill", "init", "ws")
+    ws = tmp_path / "ws"
+    (ws / "small.yaml").write_text(SMALL)
+    outcome = json.loads(run("rollmill", "curate", "small.yaml", "--json", cwd=ws))  # with its Prefect server
+    assert (outcome["created"], outcome["spent"]["drawn"]) == (True, 64)
+    assert [message for message in outcome["messages"] if message.startswith("git add datasets/small")]
+    again = "import rollmill; print(rollmill.curate('small.yaml')['content_hash'])"
+    assert run(bare, "-c", again, cwd=ws).strip() == outcome["content_hash"]
+    shown = "import rollmill; print(len(rollmill.open().rollouts(dataset='small').df()))"
+    assert run(bare, "-c", shown, cwd=ws).strip() == "64"
+    judged = "import rollmill; print(rollmill.verify([('1/2 + 1/4?', '3/4', '#### 0.75')])[0].outcome)"
+    assert run(bare, "-c", judged).strip() == "correct"  # beside that folder
+    assert "verdicts   all the same" in run("rollmill", "dataset", "verify", "small", cwd=ws)
+    assert "Running stage 'curate'" in run(bare, "-m", "dvc", "repro", "--dry", cwd=ws)

@@ -85,7 +85,7 @@ def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
 
     doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
     try:
-        return _in_process(job) if direct else _under_prefect(job)
+        return in_process(job) if direct else _under_prefect(job)
     except GateFailed as failed:
         note(before_a_version(failed.counts))
         raise
@@ -96,7 +96,8 @@ def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
         raise typer.Exit(130) from None
 
 
-def _in_process(job: "Job") -> dict[str, Any]:
+def in_process(job: "Job") -> dict[str, Any]:
+    """Run a job without Prefect, with its progress shown."""
     from flows.cli.live import watching
     from flows.progress import Progress
     from flows.session import hold

@@ -56,4 +56,5 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
     line(f"http://127.0.0.1:{port}   (Ctrl-C ends it)")
     sys.stdout.flush()
     os.environ["ROLLMILL_WORKSPACE"] = str(root)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(APP.parents[1]), os.environ.get("PYTHONPATH", "")]))
     os.execv(sys.executable, command)  # noqa: S606 - this very interpreter, arguments of our own

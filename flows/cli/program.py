@@ -35,12 +35,16 @@ def group(name: str, help_text: str, *, completion: bool = False) -> typer.Typer
 
 
 def version_line() -> str:
-    """`rollmill 0.1.0 (4a98cfe)`: the version and, in a checkout, its commit; `+changes` where files differ from that."""
-    described = subprocess.run(
-        ["git", "-C", str(CHECKOUT), "describe", "--always", "--exclude=*", "--dirty=+changes"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    commit = described.stdout.strip() if (CHECKOUT / ".git").exists() and not described.returncode else ""
+    """`rollmill 0.1.0 (4a98cfe)`: the version and the commit; `+changes` where files differ from that."""
+    commit = _commit()
     return f"rollmill {version('rollmill')}" + (f" ({commit})" if commit else "")
+
+
+def _commit() -> str:
+    """What git says in a checkout, what was written into the wheel where this is one, else nothing."""
+    if not (CHECKOUT / ".git").exists():
+        written = CHECKOUT / "COMMIT"
+        return written.read_text(encoding="utf-8") if written.is_file() else ""
+    describe = ["git", "-C", str(CHECKOUT), "describe", "--always", "--exclude=*", "--dirty=+changes"]
+    described = subprocess.run(describe, capture_output=True, text=True, check=False)
+    return described.stdout.strip() if not described.returncode else ""

@@ -119,7 +119,7 @@ def test_agreement_reports_the_vote_and_what_weights_would_have_said(toy: Path, 
 
 def test_the_shipped_model_is_asked_in_two_ways(tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert rollmill("init").status == 0
+    assert rollmill("init", "--bare").status == 0
     shutil.copy(ROOT / "recipes" / "routed.yaml", tmp_path)
     sets = ["--set", "problems.count=18", "--set", "problems.options.levels=[1,4,6]", "--set", "gate.min_kept=5"]
     said = rollmill("curate", "routed.yaml", *sets, "--direct", "--json")

@@ -116,7 +116,11 @@ def test_init_makes_a_workspace_with_a_recipe_and_is_idempotent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert rollmill("init", "ws").status == 0
+    (tmp_path / ".git").mkdir()  # a user's own repository: nothing is begun in it
+    said = rollmill("init", "ws")
+    assert said.status == 0
+    assert "Under git" not in said.out
+    assert not (tmp_path / "ws" / ".dvc").exists()
     recipe = tmp_path / "ws" / "recipes" / "arithmetic.yaml"
     assert (tmp_path / "ws" / "recipes" / "imported.yaml").exists()
     assert (tmp_path / "ws" / "recipes" / "code.yaml").exists()
