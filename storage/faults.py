@@ -58,12 +58,17 @@ def ledger_error(message: str, where: str) -> SetupError | None:
     if "readonly" in text or "read-only" in text:
         return read_only(f"the ledger {where}")
     if "unable to open" in text:
-        return SetupError(f"the ledger {where} cannot be opened.", next_command="check its folder and permissions")
+        return SetupError(
+            f"the ledger {where} cannot be opened.",
+            next_command="check its folder and permissions; where it is lost: rollmill doctor --rebuild",
+        )
     if "database is locked" in text:
         return SetupError(f"another process has locked the ledger {where} for over a minute.", next_command="run it again")
     if "not a database" in text or "malformed" in text:
         return SetupError(
-            f"the ledger {where} is damaged.", next_command="restore it from a copy; the segments are untouched"
+            f"the ledger {where} is damaged.",
+            next_command="restore it from a copy, or move it away and register the "
+            "segments, which are untouched, anew: rollmill doctor --rebuild",
         )
     if "fatal:" in text or "permission denied" in text:
         lines = [

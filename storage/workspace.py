@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from storage.imported import Imports
     from storage.ledger.engine import Ledger
     from storage.runs import Runs
+    from storage.segments.rebuild import Rebuilt
     from storage.segments.store import SegmentStore
     from storage.spending import Spending
     from storage.verifiers import Verifiers
@@ -118,14 +119,25 @@ class Workspace:
     def segments(self) -> "SegmentStore":
         """The segment store."""
         from storage.segments.binding import bind
+
+        store = self._unbound()
+        bind(store.registry, store.place)
+        return store
+
+    def _unbound(self) -> "SegmentStore":
         from storage.segments.place import place_for
         from storage.segments.registry import Registry
         from storage.segments.store import SegmentStore
 
-        registry = Registry(self.ledger)
-        place = place_for(self._segments_url, self.state, self.root)
-        bind(registry, place)
-        return SegmentStore(registry, place)
+        return SegmentStore(Registry(self.ledger), place_for(self._segments_url, self.state, self.root))
+
+    def rebuild(self) -> "Rebuilt":
+        """Register what lies in the place of the segments anew, for a ledger that was lost; SetupError where none was."""
+        from storage.segments.rebuild import rebuild
+
+        store = self._unbound()
+        with store.connection() as connection:
+            return rebuild(store.registry, store.place, connection)
 
     @cached_property
     def runs(self) -> "Runs":

@@ -18,6 +18,11 @@ def bind(registry: Registry, place: Place) -> None:
     if owner == registry.identity():
         return
     ledger = registry.ledger.where
+    if owner is not None and registry.is_empty():
+        raise SetupError(
+            f"the ledger of the segments in {place.where} is missing: {ledger} holds nothing.",
+            next_command="restore it or correct [ledger] url in rollmill.toml; where it is lost: rollmill doctor --rebuild",
+        )
     if owner is not None:
         raise SetupError(
             f"the segments in {place.where} belong to another ledger than {ledger}.",

@@ -53,7 +53,7 @@ class Writer:
         work: list[Pending] = []
         try:
             for key, records in items:
-                work.append(Pending(key, None if key in known else self.write(key, records), records))
+                work.append(Pending(key, None if key in known else self.write(key, records, run), records))
             return self.register(work, run, also)
         except BaseException:
             self.discard_unregistered(work)
@@ -73,14 +73,14 @@ class Writer:
         with self._registry.ledger.read() as session:
             return set(self._registry.batches(session, keys))
 
-    def write(self, key: SegmentKey, records: Sequence[Record]) -> Written:
-        """Make the file of one batch durable; nothing counts it before it is registered."""
+    def write(self, key: SegmentKey, records: Sequence[Record], run: str | None = None) -> Written:
+        """Make the file of one batch of a run durable; nothing counts it before it is registered."""
         _check(key, records)
         batches = _batches(key.kind, records)
         first = next(batches, None)
         if first is None:
-            return write_batches(self._place, key, SCHEMAS[key.kind], [])
-        return write_batches(self._place, key, first.schema, chain([first], batches))
+            return write_batches(self._place, key, SCHEMAS[key.kind], [], run=run)
+        return write_batches(self._place, key, first.schema, chain([first], batches), run=run)
 
     def _load(self, kind: Kind) -> None:
         """Fill the index before the write lock is taken; under the lock only the newest segments are left."""
@@ -109,7 +109,7 @@ class Writer:
             batch = known.get(key)
             redundant, repeated = batch is not None, frozenset[str]()
             if batch is None:  # no file: it was there a moment ago and was found lost meanwhile
-                new = pending.file or self.write(key, pending.records)
+                new = pending.file or self.write(key, pending.records, run)
                 overlaps, repeated = overlap.of(pending, new.id)
                 batch = known[key] = self._registry.register(session, key, new, overlaps=overlaps, now=now)
             used.append(batch.id)

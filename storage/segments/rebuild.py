@@ -1,0 +1,237 @@
+"""Registers again the segment files of a ledger that was lost. Makes no row, and removes no file.
+
+A file says in its footer which batches it holds, of which producer and run. Of files older than that it is read from the
+rows; what these do not tell is kept under the producer `recovered`, found by its ids and by no name. An import is
+registered and marked as not whole, as only the ledger knew whether it had come to its end.
+"""
+
+# ruff: noqa: S608 (the SQL is made of our own column names and of quoted paths)
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import pyarrow as pa
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
+from storage.ledger.owners import maker_of, this_process
+from storage.segments.files import Held, Written, facts_of, is_whole
+from storage.segments.keys import Segment
+from storage.segments.place import TEMPORARY, Place
+from storage.segments.registry import Registry
+from storage.segments.schema import KINDS, Kind
+from storage.segments.views import IDENTITY, PathOf, columns_name, keys
+from storage.segments.views import files as files_sql
+
+UNKNOWN = "recovered"
+IMPORTED = "import:"
+_MAKERS = {"completions": ("engine", "model_digest"), "verdicts": ("verifier", "version"), "scores": ("scorer", "version")}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One readable segment file, and the batches in it."""
+
+    written: Written
+    held: tuple[Held, ...]
+    at: float
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a rebuild did: files and rows by kind that are registered again; files left aside, with the reason."""
+
+    files: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    left: list[tuple[str, str]] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
+
+
+def rebuild(registry: Registry, place: Place, connection: Any) -> Rebuilt:
+    """Register every sound file of the place in one transaction, then make the place this ledger's own.
+
+    In that order: a kill between the two leaves a place of the lost ledger, and the same command goes on. SetupError where
+    nothing was lost, or a command of the lost ledger is still at work.
+    """
+    _refuse(registry, place)
+    done = Rebuilt()
+    files = sorted(_files(place, done), key=lambda file: (file.at, file.written.id))
+    files = _judged_as_stored(list(_without_copies(files, done)), place, connection, done)
+    numbered = [_segment(number, file) for number, file in enumerate(files, 1)]
+    repeating = _repeating(numbered, lambda segment: place.path(segment.kind, segment.id), connection)
+    with registry.ledger.write() as session:
+        known = set(session.scalars(select(SegmentRow.id)))
+        for number, file in enumerate(files, 1):
+            if file.written.id not in known:
+                _register(session, file, overlaps=number in repeating)
+            done.files[file.written.kind] += 1
+            done.rows[file.written.kind] += file.written.rows
+        done.imports = sorted({file.written.producer for file in files if file.written.producer.startswith(IMPORTED)})
+        for producer in done.imports:
+            rows = sum(file.written.rows for file in files if file.written.producer == producer)
+            _mark(session, producer, rows, registry.ledger.now(session))
+    place.own(registry.identity())
+    return done
+
+
+def _refuse(registry: Registry, place: Place) -> None:
+    owner = place.owner()
+    if owner in (None, registry.identity()):
+        raise SetupError(
+            f"the ledger {registry.ledger.where} is the one of the segments in {place.where}: there is nothing to rebuild.",
+            next_command="rollmill doctor",
+        )
+    mine = [segment for kind in KINDS for segment in registry.segments(kind)]
+    if len(place.sizes([(segment.kind, segment.id) for segment in mine], fresh=True)) < len(mine):
+        raise SetupError(
+            f"the ledger {registry.ledger.where} has segments of its own, and those in {place.where} are another's.",
+            next_command="correct [ledger] or [segments] in rollmill.toml or in the profile",
+        )
+    makers = {maker for _, file_id in place.files() if (maker := maker_of(file_id)) is not None}
+    living = sorted(maker.pid for maker in makers if maker.alive() and maker.pid != this_process().pid)
+    if living:
+        raise SetupError(
+            f"process {living[0]} still writes into {place.where} for the ledger that is lost.",
+            next_command=f"end it (kill {living[0]}), then rollmill doctor --rebuild",
+        )
+
+
+def _files(place: Place, done: Rebuilt) -> Iterator[File]:
+    for path, file_id in place.files():
+        name, kind = path.rsplit("/", 1)[-1], cast("Kind", path.split("/")[-3])
+        if name.startswith(TEMPORARY) or kind not in KINDS:
+            continue
+        try:
+            yield _file(place, kind, file_id, path)
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+            done.left.append((path, f"cannot be used ({str(error).splitlines()[0][:120]})"))
+
+
+def _file(place: Place, kind: Kind, file_id: str, path: str) -> File:
+    """What one file says of itself; ValueError where it is not as it was written."""
+    import pyarrow.parquet as pq
+
+    with place.open(kind, file_id) as raw:
+        checksum = hashlib.file_digest(raw, "sha256").hexdigest()
+        size = raw.tell()
+        raw.seek(0)
+        parquet = pq.ParquetFile(raw)
+        rows, schema, facts = parquet.metadata.num_rows, parquet.schema_arrow, facts_of(parquet)
+        if facts is not None:
+            if not is_whole(raw, facts[-1]):
+                raise ValueError("altered: its seal differs")
+            producer, version, held, at = facts[:-1]
+        else:
+            told = parquet.read([name for name in schema.names if name in ("id", *_MAKERS.get(kind, ()))])
+            producer, version, held = _inferred(kind, file_id, rows, told.to_pylist())
+            at = place.modified(path)
+    columns = columns_name(pa.schema([(one.name, _plain(one.type)) for one in schema]))
+    return File(Written(file_id, kind, producer, version, rows, size, checksum, columns), held, at)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type with the name that Arrow gives the values of lists; Parquet has its own."""
+    return pa.list_(kind.value_type) if pa.types.is_list(kind) else kind
+
+
+def _inferred(kind: Kind, file_id: str, rows: int, told: Sequence[dict[str, Any]]) -> tuple[str, str, tuple[Held, ...]]:
+    """Producer, version and batch of a file without a footer of ours, as its rows tell them."""
+    makers = {tuple(row[name] for name in _MAKERS[kind]) for row in told} if kind in _MAKERS else set()
+    if len(makers) != 1 or "imported" in (maker := makers.pop()):
+        return UNKNOWN, "1", (Held(file_id, rows, None),)
+    ids = sorted(row["id"] for row in told) if kind == "completions" else [file_id]
+    return maker[0], maker[1], (Held(digest128([kind, ids]), rows, None),)
+
+
+def _without_copies(files: Sequence[File], done: Rebuilt) -> Iterator[File]:
+    """Each batch once: of the copies that compaction and races left, the file that holds most batches, then the first."""
+    taken: dict[tuple[str, ...], str] = {}
+    for file in sorted(files, key=lambda file: -len(file.held)):
+        for held in file.held:
+            taken.setdefault(_key(file, held), file.written.id)
+    for file in files:
+        mine = tuple(held for held in file.held if taken[_key(file, held)] == file.written.id)
+        if mine:
+            yield replace(file, held=mine)
+        else:
+            done.left.append((file.written.id, "its batches are in another file"))
+
+
+def _key(file: File, held: Held) -> tuple[str, ...]:
+    return file.written.kind, file.written.producer, file.written.version, held.batch_id
+
+
+def _judged_as_stored(files: list[File], place: Place, connection: Any, done: Rebuilt) -> list[File]:
+    """Without the verdicts of completions that lie there with two texts: which was judged nobody knows any more."""
+    paths: dict[str, list[str]] = {
+        kind: [place.path(kind, f.written.id) for f in files if f.written.kind == kind] for kind in KINDS
+    }
+    if not paths["completions"] or not paths["verdicts"]:
+        return files
+    completions, verdicts = (files_sql(paths[kind]) for kind in ("completions", "verdicts"))
+    several = f"SELECT id FROM read_parquet({completions}) GROUP BY id HAVING count(DISTINCT text) > 1"
+    doubtful = connection.execute(
+        f"SELECT DISTINCT filename FROM read_parquet({verdicts}, filename=true) WHERE completion_id IN ({several})"
+    ).fetchall()
+    names = {name for (name,) in doubtful}
+    done.left += [(name, "verdicts on completions that lie there with two texts") for name in sorted(names)]
+    return [file for file in files if place.path(file.written.kind, file.written.id) not in names]
+
+
+def _segment(number: int, file: File) -> Segment:
+    one = file.written
+    facts = (one.id, one.kind, one.producer, one.version, one.rows, one.bytes, one.checksum, one.columns)
+    return Segment(number, *facts, overlaps=False)
+
+
+def _repeating(segments: Sequence[Segment], path_of: PathOf, connection: Any) -> set[int]:
+    """Numbers of the segments that repeat a row of an earlier one, or of their own."""
+    found: set[int] = set()
+    for kind in IDENTITY:
+        mine = [segment for segment in segments if segment.kind == kind]
+        if mine:
+            rows = connection.execute(
+                "SELECT DISTINCT seq FROM (SELECT seq, row_number() OVER (PARTITION BY key ORDER BY seq) AS place "
+                f"FROM ({keys(kind, mine, path_of)})) WHERE place > 1"
+            ).fetchall()
+            found |= {seq for (seq,) in rows}
+    return found
+
+
+def _register(session: Session, file: File, *, overlaps: bool) -> None:
+    one = file.written
+    names = ("id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns")
+    session.add(SegmentRow(**{name: getattr(one, name) for name in names}, overlaps=overlaps, created_at=file.at))
+    session.flush()
+    maker = {"kind": one.kind, "producer": one.producer, "version": one.version, "segment_id": one.id}
+    for held in file.held:
+        batch = BatchRow(**maker, batch_id=held.batch_id, rows=held.rows, created_at=file.at)
+        session.add(batch)
+        session.flush()
+        if held.run is not None:
+            session.add(RunBatchRow(run_id=held.run, batch=batch.id))
+
+
+def _mark(session: Session, producer: str, rows: int, now: float) -> None:
+    """Say that rows of an import may be missing."""
+    facts = {"kind": "completions", "producer": producer, "version": "1", "rows": rows, "batches": list[str]()}
+    session.merge(
+        LostSegmentRow(id=f"ledger:{producer}", **facts, problem="registered again without its record", found_at=now)
+    )
+
+
+def lines_of(done: Rebuilt) -> Iterable[str]:
+    """What was done, for people."""
+    for kind in KINDS:
+        if done.files[kind]:
+            yield f"registered again: {done.files[kind]:,} files with {done.rows[kind]:,} {kind}"
+    for producer in done.imports:
+        yield f"import {producer.removeprefix(IMPORTED)}: its rows are here; whether all of them only the ledger knew"
+    for path, why in done.left:
+        yield f"left aside: {path}: {why}"

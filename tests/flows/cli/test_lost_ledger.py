@@ -1,0 +1,42 @@
+"""A workspace whose ledger was deleted, as typed: told as missing, registered again, and nothing is paid for twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import Run
+
+
+@pytest.fixture
+def lost(toy: Path, rollmill: Run) -> Path:
+    """toy@v1, and no ledger any more."""
+    assert rollmill("curate", "toy.yaml", "--direct").status == 0
+    for file in (toy / ".rollmill").glob("ledger.sqlite*"):
+        file.unlink()
+    return toy
+
+
+def test_a_deleted_ledger_is_told_and_registered_again(lost: Path, rollmill: Run) -> None:
+    quick = rollmill("doctor", "--quick")
+    assert quick.status == 1
+    assert "BAD  workspace    ledger" in quick.out
+    assert "rollmill doctor --rebuild" in quick.out
+    refused = rollmill("curate", "toy.yaml", "--direct")
+    assert refused.status == 2
+    assert f"the ledger of the segments in {lost}/.rollmill/segments is missing" in refused.err
+    assert refused.err.endswith("where it is lost: rollmill doctor --rebuild\n")
+    said = rollmill("doctor", "--rebuild")
+    assert said.status == 0, said.err
+    assert "registered again: " in said.out
+    assert "Lost with the ledger: what runs paid, forecasts, people's judgements, records of imports." in said.out
+    assert rollmill("doctor").status == 0
+    again = json.loads(rollmill("curate", "toy.yaml", "--direct", "--json").out)
+    assert (again["spent"]["drawn"], again["spent"]["judged"], again["version"], again["created"]) == (0, 0, 1, False)
+    assert rollmill("dataset", "verify", "toy").status == 0
+
+
+def test_a_rebuild_with_nothing_lost_changes_nothing(toy: Path, rollmill: Run) -> None:
+    said = rollmill("doctor", "--rebuild")
+    assert said.status == 2
+    assert "there is nothing to rebuild. Next: rollmill doctor" in said.err
