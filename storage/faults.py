@@ -45,9 +45,13 @@ def explained(where: Path | str) -> Iterator[None]:
         if error.errno in _FULL:
             raise full_disk(str(where)) from error
         if error.errno in _REFUSED:
-            hidden = Path(where).exists() and not os.access(where, os.R_OK)
-            raise (no_right if hidden else read_only)(str(where)) from error
+            raise (read_only if _readable(where) else no_right)(str(where)) from error
         raise
+
+
+def _readable(where: Path | str) -> bool:
+    """Whether reading is not what was refused: the folder lets one in, and the place can be read if it is there."""
+    return os.access(Path(where).parent, os.X_OK) and (os.access(where, os.R_OK) or not os.path.lexists(where))
 
 
 def ledger_error(message: str, where: str) -> SetupError | None:

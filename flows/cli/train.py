@@ -84,6 +84,8 @@ def _check_extra() -> None:
 
 
 def _check_folder(out: Path, *, resume: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise SetupError(f"{out} is no folder.", next_command="name another --out")
     from pipelines.train.run import checkpoint_folder
 
     begun = (checkpoint_folder(out) / "checkpoint.pt").is_file()

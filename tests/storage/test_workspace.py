@@ -165,6 +165,55 @@ def _env() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
+HIDDEN = """
+import os, sys
+from storage.errors import SetupError
+from storage.versions.index import dataset_names
+from storage.faults import explained
+from pathlib import Path
+
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+root = Path(sys.argv[1])
+for act in (lambda: dataset_names(root / "shut"), lambda: open(root / "shut" / "x"), lambda: open(root / "file"),
+            lambda: open(root / "open" / "new", "w")):
+    try:
+        with explained("?"):
+            try:
+                act()
+            except OSError as error:
+                with explained(error.filename):
+                    raise
+    except SetupError as error:
+        print(error.message.replace(str(root), "."))
+"""
+
+
+def test_what_may_not_be_read_is_not_said_to_be_read_only() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name, rights in (("shut", 0o000), ("open", 0o555)):
+            (root / name).mkdir()
+            (root / name).chmod(rights)
+        (root / "file").write_text("")
+        (root / "file").chmod(0o000)
+        root.chmod(0o755)
+        command = [sys.executable, "-c", HIDDEN, str(root)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_env())
+        for name in ("shut", "open"):
+            (root / name).chmod(0o755)
+    assert (done.stderr, done.stdout.splitlines()) == (
+        "",
+        [
+            "./shut may not be read by this user.",
+            "./shut/x may not be read by this user.",
+            "./file may not be read by this user.",
+            "./open/new is read-only for this user.",
+        ],
+    )
+
+
 @pytest.mark.parametrize("name", ["a?b", "a\\b"])
 def test_a_place_in_which_nothing_could_be_published_is_refused_at_once(tmp_path: Path, name: str) -> None:
     with pytest.raises(SetupError, match="DuckDB can write no database there"):

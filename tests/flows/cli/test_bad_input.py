@@ -165,6 +165,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("certify number --seconds nan", "--seconds nan is no time"),
         ("certify number --seconds 0", "--seconds 0.0 is no time"),
         ("review --from a.csv --export b.csv", "one at a time"),
+        ("train --out mine.yaml --dry-run", "mine.yaml is no folder"),
         ("init mine.yaml", "cannot use "),
         ("init " + "x" * 300, "file name too long"),
     ],
