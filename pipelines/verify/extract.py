@@ -117,11 +117,12 @@ def final_answer(text: str, *, cut: bool = False) -> Extracted | None:
 
 def _answering(text: str) -> str:
     """The text up to where a chat template begins another turn, without its marks at the end and GSM8K's <<1+2=3>>."""
-    if "<" not in text:
-        return text
-    text = _CALCULATION.sub("", text)
-    turn = _NEXT_TURN.search(text)
-    return _MARKS_AT_END.sub("", text if turn is None else text[: turn.start()])
+    if "<<" in text:
+        text = _CALCULATION.sub("", text)
+    if "<|" in text or "<start_of_turn>" in text:
+        turn = _NEXT_TURN.search(text)
+        text = text if turn is None else text[: turn.start()]
+    return _MARKS_AT_END.sub("", text) if text[-20:].rstrip().endswith(">") else text
 
 
 def undoubled(text: str) -> str:

@@ -154,6 +154,8 @@ class MathVerifier:
         found = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
         reference = reference_text(problem.reference)
         answer = None if found is None else found.text if _as_written(found, reference) else answer_text(found)
+        if found is not None and answer is not None and "=" in reference and answer is not found.text:
+            answer = _with_name(answer, found)
         if found is None or answer is None:
             return None, Decision("unparsed", "no-answer", "no final answer found")
         asks = asked(prompt_text(problem.prompt), self.policy, self.order)
@@ -219,6 +221,12 @@ def reference_text(reference: str) -> str:
 def _as_written(found: Extracted, reference: str) -> bool:
     """Whether the whole of an unmarked answer is the reference, so that no part of it (17 of March 17) is taken."""
     return found.rule in ("phrase", "bare") and read(found.text).normal == read(reference).normal != ""
+
+
+def _with_name(answer: str, found: Extracted) -> str:
+    """The number of a sentence with the unknown that it is given to: beside x = 2 the 2 of y = 2 is another answer."""
+    name = re.search(rf"(?<![A-Za-z\\])([A-Za-z])\s*=\s*[$*]*{re.escape(answer.strip())}", found.text)
+    return answer if name is None else f"{name[1]} = {answer.strip()}"
 
 
 def answer_text(found: Extracted) -> str | None:

@@ -131,7 +131,8 @@ DIFFERENT: dict[str, Pairs] = {
         (r"3\text{ hours}", r"3\text{ minutes}"),
         (r"5\text{ cm}^2", r"5\text{ cm}^3"), ("18", r"\$1.8"), ("5 kg", "5 g"),
         (r"\$5", "£5"), (r"\$5", "¥5"), ("28 dollars", "$28$ euros"),
-        ("1000", "1 thousand thousand"), ("17", "17 per thousand"), ("3:30", "3 30"), ("AB = 4", "AB = 5"), ("xy = 4", "4"),
+        ("1000", "1 thousand thousand"), ("17", "17 per thousand"), ("3:30", "3 30"),
+        ("AB = 4", "AB = 5"), ("xy = 4", "4"), ("2024-03-17", "2024-17-03"),
         (r"\overline{A}", "A"), ("12 345", "(12, 346)"), ("0.12", r"12\%\%"),
     ),
     "percent": (

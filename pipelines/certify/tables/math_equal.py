@@ -95,7 +95,7 @@ EQUAL: dict[str, Pairs] = {
         ("12", "12 apples"),
         (r"36\pi", r"36\pi\text{ cm}^2"), (r"5\text{ cm}", r"5\,\mathrm{cm}"), (r"5 \text{ hours}", "5 h"),
         ("1,250", r"\$1,250.00"), (r"28\%", "28 per cent"),
-        ("14 {, }916", "14916"),
+        ("14 {, }916", "14916"), ("3:45 pm", "3:45 p.m."), ("3 1/2", "3 + 1/2"),
     ),
     "word": (
         ("Monday", r"\text{Monday}"), ("yes", "Yes"), (r"\text{even}", "even"),

@@ -66,6 +66,7 @@ _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?")
 _TEXT = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|bb|sf|tt)|operatorname\*?|rm|bf|it)\s*(?=\{)"
 )
+_HALF_DAY = re.compile(r"(?<=\d)\s?([AaPp])(?:\.\s?[Mm]\.|[Mm](?![A-Za-z]))")
 _FIGURES = re.compile(r"\\overline\s*\{\s*([A-Z]{2,3})\s*\}|\\triangle(?![A-Za-z])")
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
@@ -100,6 +101,7 @@ def clean(text: str) -> str:
     """Spelling without layout: sizes, spaces, dollar signs and escapes that mean nothing are gone."""
     text = GROUPED.sub("\ue000", text.replace("\\$", "")).replace("\\\\", "\ue001")
     text = re.sub(r"(?<=\d,)\\!\s*(?=\d{3}(?!\d))", "", text).replace("\\!", "")
+    text = _HALF_DAY.sub(lambda match: f" {match[1].lower()}m", text)
     text = re.sub(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))", "", PER_CENT.sub("percent", text))
     if not text.isascii():
         text = plain_numerals(text)

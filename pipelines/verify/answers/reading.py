@@ -4,8 +4,8 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from pipelines.verify.answers.algebra import Unsupported, fresh_budget
-from pipelines.verify.answers.grammar import parse
+from pipelines.verify.answers.algebra import Unsupported, constant, fresh_budget
+from pipelines.verify.answers.grammar import Node, parse
 from pipelines.verify.answers.meaning import meaning, words
 from pipelines.verify.answers.notation import clean, tokens
 from pipelines.verify.answers.quantity import Quantity, parse_quantity
@@ -27,6 +27,7 @@ _WRAPPER = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
 )
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
+_DATE = re.compile(r"(?:1\d|20)\d\d-[01]\d-[0-3]\d\Z")
 _SPACED_LIST = re.compile(r"-?\d+(?:\.\d+)?(?:\s+-?\d+(?:\.\d+)?)+\Z")
 _BLANK_THOUSANDS = re.compile(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?\Z")
 _CHOICE = re.compile(r"\(?([A-Ja-j])\s*[).:]\s*(.*)\Z|\(?([A-Ja-j])\)?\.?\Z", re.DOTALL)
@@ -95,6 +96,8 @@ class Reading:
     def _read(self) -> tuple[Value | None, str]:
         if self._parsed is None:
             self._parsed = _parsed(self.text, grouping=self._grouping)
+            if self._parsed[0] is None and self.quantity is not None:
+                self._parsed = _number(self.quantity), ""  # 3 1/2 is one number to the reader of numbers only
         return self._parsed
 
 
@@ -117,6 +120,11 @@ def _parsed(text: str, *, grouping: bool) -> tuple[Value | None, str]:
         return (None if only is None else words(only)), str(error)
     except RecursionError:
         return None, "too deep"
+
+
+def _number(plain: Quantity) -> Scalar:
+    node = Node("number", (), str(plain.value), plain.value)
+    return Scalar(node, constant(plain.value), plain.scale, plain.unit, plain.slack, plain.places)
 
 
 def _lettered(normal: str) -> tuple[str, str] | None:
@@ -180,6 +188,8 @@ def _value(text: str, grouping: bool) -> Value:
     built = _SET_BUILDER.match(text)
     if built is not None and re.search(rf"(?<![A-Za-z\\]){built[1]}(?![A-Za-z])", built[2]):
         text = built[2]  # { x : x > 3 } is x > 3
+    if _DATE.match(text):
+        return Words(text)  # no difference
     if _SPACED_LIST.match(text):
         text = ", ".join(text.split())
     return meaning(parse(tokens(text.rstrip(".;, \n"), grouping=grouping)))

@@ -71,6 +71,10 @@ def test_other_languages_are_no_short_answers(math: MathVerifier) -> None:
         ("3.46", "So $x = 2\\sqrt{3} \\approx 3.46$.", "incorrect"),
         ("17", "Let's add the apples, 3 and 14. Then we have 17 of them.", "correct"),
         ("17", "It is 17. But let's see if that is so.", "unparsed"),
+        ("x = 2", "We add.\nSo it is y = 2.", "incorrect"),
+        ("x = 2", "We add.\nSo it is x = 2.", "correct"),
+        ("3:45 pm", "\\boxed{\\text{3:45 PM}}", "correct"),
+        ("2024-03-17", "\\boxed{2024-17-03}", "incorrect"),
         ("17", "\\log_{$$17$$}", "incorrect"),
     ],
 )
