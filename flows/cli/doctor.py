@@ -37,13 +37,14 @@ def doctor(
     if rebuild:
         return _rebuild(json=json)
     with Workspace.open(read_only=quick) as workspace:
-        findings = list(examine(workspace, deep=not quick, profile=load_profile(profile)))
+        findings = []
+        for finding in examine(workspace, deep=not quick, profile=load_profile(profile)):
+            findings.append(finding)
+            if not json:  # each as it is found: the deep ones take long
+                line(f"{'ok ' if finding.ok else 'BAD'}  {finding.area:<12} {finding.name:<20} {finding.detail}")
     bad = [finding for finding in findings if not finding.ok]
     if json:
         as_json({"ok": not bad, "findings": [asdict(finding) for finding in findings]})
-    else:
-        for finding in findings:
-            line(f"{'ok ' if finding.ok else 'BAD'}  {finding.area:<12} {finding.name:<20} {finding.detail}")
     if bad:
         raise FoundWanting(f"{len(bad)} findings are not sound: {', '.join(finding.name for finding in bad)}.")
     return None

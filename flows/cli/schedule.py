@@ -10,7 +10,7 @@ import typer
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.program import group
 from flows.cli.recipe import RecipePath, Sets
-from storage.errors import SetupError
+from storage.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
     from flows.prefect.service import Service
@@ -156,9 +156,11 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
 
 
 def _submit(name: str, standing: Any) -> str:
-    from flows.prefect.environment import apply, environment
+    import httpx
 
-    apply(environment(standing.home, standing.port))
+    from flows.prefect.environment import ONE_SHOT, apply, environment
+
+    apply(environment(standing.home, standing.port, **ONE_SHOT))
     from prefect.deployments import run_deployment
     from prefect.exceptions import ObjectNotFound
 
@@ -168,6 +170,8 @@ def _submit(name: str, standing: Any) -> str:
         run = run_deployment(deployment_name(name), timeout=0, as_subflow=False)
     except ObjectNotFound:
         raise SetupError(f"the standing server does not know {name!r} yet.", next_command="wait three seconds") from None
+    except httpx.HTTPError as error:
+        raise RollmillError(f"the standing server did not take it: {error!r}. Next: rollmill schedule list") from None
     return str(getattr(run, "id", run))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, line, note
+from flows.cli.output import AsJson, DryRun, as_json, doing, line, note
 from storage.errors import RollmillError
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def up(
         return main([str(state), str(chosen)])
     if before.status in ("gave up", "killed"):
         note(before.line())
+    doing("waiting for Prefect's server")
     found = _awaited(state, None if before.alive else _start(state, chosen))
     row = _row(found)
     if json:

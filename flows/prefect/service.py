@@ -57,7 +57,7 @@ class Service:
             "down": "Not served: schedules fire only while `rollmill up` runs. Next: rollmill up",
             "starting": f"Starting: {said or 'the Prefect server does not answer yet'} (pid {pid}).",
             "up": f"Served: this workspace is up, Prefect at {self.url} (pid {pid}).",
-            "restarting": f"NOT SERVED now: {said} (pid {pid}).",
+            "restarting": f"NOT SERVED now: {said}",
             "silent": f"NOT SERVED: {self.url} does not answer (pid {pid}). Next: rollmill down && rollmill up",
             "gave up": f"NOT SERVED: `rollmill up` gave up: {said} Next: rollmill up",
             "killed": f"NOT SERVED: `rollmill up` was killed (pid {pid} is gone). Next: rollmill up",

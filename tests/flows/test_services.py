@@ -183,6 +183,7 @@ def test_a_server_that_dies_under_up_is_started_again_and_given_up_where_it_cann
     server_of(before).kill()
     assert until(lambda: look(state).status == "restarting", 20)
     assert "Prefect server ended with status -9" in run(up, "schedule", "list").out
+    assert "needs a standing server. NOT SERVED now: " in run(up, "schedule", "run-now", "toy").err
     assert until(lambda: look(state).status == "up", 120)
     after = standing_of(up)
     assert (after.process, after.port) == (before.process, before.port)
