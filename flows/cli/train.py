@@ -84,10 +84,10 @@ def _check_extra() -> None:
 
 
 def _check_folder(out: Path, *, resume: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise SetupError(f"{out} is no folder.", next_command="name another --out")
     from pipelines.train.run import checkpoint_folder
 
+    if out.exists() and not out.is_dir():
+        raise SetupError(f"{out} is no folder.", next_command="name another --out")
     begun = (checkpoint_folder(out) / "checkpoint.pt").is_file()
     if begun and not resume:
         raise SetupError(
