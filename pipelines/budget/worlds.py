@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.budget.simulate import Sample, Source, Subject
-from pipelines.stats.hierarchy import Counts, Hierarchy
+from pipelines.stats.hierarchy import Counts, Hierarchy, Luck
 from pipelines.stats.variety import THETAS, fit_variety, variety_after
 
 Level = int | None
 Array = npt.NDArray[np.float64]
 BLOCK = 1024  # uniform numbers drawn at once
 RESAMPLED = 8  # priors of variety
+ALIKE = 0.7  # correlation over levels of what is not known of a template: one that is hard at a level is hard at the next
 LENGTHS = 64  # lengths of answers drawn at once
 RIGHT = "right"  # what every correct answer agrees on
 
@@ -39,13 +40,15 @@ class Worlds:
         self._groups: list[_Group] = []
         for level, asked, alike in by_level(problems, evidence):
             self._groups.append(_Group(asked, alike, priors_of_variety(level, evidence)))
+        for group in self._groups:
+            group.borrow(self._groups)
 
     def draw(self, rng: np.random.Generator) -> Source:
         """One world, as a source of outcomes."""
         problems: dict[str, Answers] = {}
-        chance = Chance(rng)
+        chance, luck, prior = Chance(rng), Luck(ALIKE), int(rng.integers(RESAMPLED))
         for group in self._groups:
-            problems |= group.draw(rng, chance)
+            problems |= group.draw(rng, chance, luck, prior)
         return lambda draw: problems[draw.problem_id].samples(draw.count)
 
 
@@ -73,12 +76,16 @@ class _Group:
         self._undecided = undecided_share(evidence)
         self._tokens = {right: Tokens(evidence, right=right) for right in (True, False)}
 
-    def draw(self, rng: np.random.Generator, chance: "Chance") -> "dict[str, Answers]":
-        """The problems of one world."""
-        rates = self._rates.draw(rng)
+    def borrow(self, groups: Sequence["_Group"]) -> None:
+        """How alike problems are is seen best over all levels: neighbouring ones count half, the next ones a quarter."""
+        level = self._asked[0].level
+        self._rates.borrow([(0.5 ** _apart(level, one._asked[0].level), one._rates) for one in groups if one is not self])
+
+    def draw(self, rng: np.random.Generator, chance: "Chance", luck: Luck, prior: int) -> "dict[str, Answers]":
+        """The problems of one world; `luck` and the prior of variety are that world's, the same at all levels."""
+        rates = self._rates.draw(rng, luck)
         lengths = {right: tokens.draw(rng) for right, tokens in self._tokens.items()}
-        variety = self._variety[int(rng.integers(len(self._variety)))]
-        thetas = [drawn_theta(rng, ends) for ends in variety]
+        thetas = [drawn_theta(rng, ends) for ends in self._variety[prior]]
         return {
             one.problem_id: Answers(float(rate), Urn(theta), self._undecided, lengths, chance)
             for one, rate, theta in zip(self._asked, rates, thetas, strict=False)

@@ -10,6 +10,7 @@ must be. A problem that was never drawn, and a template that was never seen, hav
 must not depend on the outcomes: use a fixed prefix or a pilot.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,20 +41,32 @@ class Hierarchy:
     def __init__(self, problems: Sequence[Counts]) -> None:
         names = sorted({one.template for one in problems})
         place = {name: at for at, name in enumerate(names)}
+        self._names = names
         self._template: Count = np.array([place[one.template] for one in problems], dtype=np.int64)
         self._correct: Count = np.array([one.correct for one in problems], dtype=np.int64)
         self._judged: Count = np.array([one.judged for one in problems], dtype=np.int64)
         self._likelihood = self._of_templates(len(names))
         self._prior = _prior_of_means()
-        self._chances = self._of_hyperparameters()
+        self._logs = self._of_hyperparameters()
+        self._chances = _normalised(self._logs)
 
-    def draw(self, rng: np.random.Generator) -> Array:
-        """One joint draw of all problems' rates."""
-        at = int(rng.choice(self._chances.size, p=self._chances.ravel()))
+    def borrow(self, others: Sequence[tuple[float, "Hierarchy"]]) -> None:
+        """Let other groups, each with a weight, speak of how alike templates and their problems are, not of their means."""
+        strengths = self._logs.reshape(len(_TOP), len(BETWEEN), len(WITHIN))
+        for weight, other in others:
+            theirs = other._logs.reshape(strengths.shape)
+            strengths = strengths + weight * np.logaddexp.reduce(theirs, axis=0)
+        self._chances = _normalised(strengths.reshape(self._logs.shape))
+
+    def draw(self, rng: np.random.Generator, luck: "Luck | None" = None) -> Array:
+        """One joint draw of all problems' rates; `luck`: what templates have in common with themselves in other groups."""
+        luck = luck or Luck(0.0)
+        at = min(self._chances.size - 1, int(self._chances.ravel().cumsum().searchsorted(luck.uniform("", rng))))
         top, within = divmod(at, len(WITHIN))
         weights = self._prior[top] * self._likelihood[:, within]
         weights /= weights.sum(axis=1, keepdims=True)
-        chosen = (weights.cumsum(axis=1) < rng.random((len(weights), 1))).sum(axis=1).clip(max=len(MEANS) - 1)
+        own = np.array([[luck.uniform(f"template {name}", rng)] for name in self._names])
+        chosen = (weights.cumsum(axis=1) < own).sum(axis=1).clip(max=len(MEANS) - 1)
         # within a cell of the grid any mean is as good as its middle
         means = (chosen + rng.random(len(chosen))) / len(MEANS)
         a = means[self._template] * WITHIN[within] + self._correct
@@ -72,11 +85,27 @@ class Hierarchy:
         return np.asarray(np.exp(logs - logs.max(axis=(1, 2), keepdims=True)), dtype=np.float64)
 
     def _of_hyperparameters(self) -> Array:
-        """(_TOP x BETWEEN, WITHIN): their posterior chances; flat priors in M, log F and log f."""
+        """(_TOP x BETWEEN, WITHIN): the logarithm of their likelihood; priors are flat in M, log F and log f."""
         marginal = np.einsum("hm,twm->htw", self._prior, self._likelihood)
-        logs = np.log(np.maximum(marginal, 1e-300)).sum(axis=1)
-        chances = np.exp(logs - logs.max())
-        return np.asarray(chances / chances.sum(), dtype=np.float64)
+        return np.asarray(np.log(np.maximum(marginal, 1e-300)).sum(axis=1), dtype=np.float64)
+
+
+class Luck:
+    """Uniform numbers by name, those of one name correlated (Gaussian copula) over the groups that ask for them."""
+
+    def __init__(self, correlation: float) -> None:
+        self._shared, self._own = math.sqrt(correlation), math.sqrt(1.0 - correlation)
+        self._scores: dict[str, float] = {}
+
+    def uniform(self, name: str, rng: np.random.Generator) -> float:
+        """The next number of this name."""
+        score = self._scores.setdefault(name, rng.standard_normal())
+        return 0.5 * math.erfc(-(self._shared * score + self._own * rng.standard_normal()) / math.sqrt(2.0))
+
+
+def _normalised(logs: Array) -> Array:
+    chances = np.exp(logs - logs.max())
+    return np.asarray(chances / chances.sum(), dtype=np.float64)
 
 
 def _prior_of_means() -> Array:

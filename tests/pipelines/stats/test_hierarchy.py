@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.stats.hierarchy import Counts, Hierarchy
+from pipelines.stats.hierarchy import Counts, Hierarchy, Luck
 
 TEMPLATES, EACH, PILOT, LATER, DRAWS = 6, 8, 8, 16, 80
 
@@ -35,6 +35,29 @@ def test_an_unseen_template_is_less_sure_than_an_unseen_problem_of_a_seen_one() 
     rates = np.array([hierarchy.draw(rng) for _ in range(600)])
     assert rates[:, -2].mean() > 0.7
     assert rates[:, -1].std() > 1.3 * rates[:, -2].std()
+
+
+def test_other_groups_say_how_alike_problems_are() -> None:
+    """Three problems at 4 of 8 may hide extremes; many at middling rates elsewhere say that there are none."""
+    few, many = [Counts("t", 4, 8)] * 3 + [Counts("t")], [Counts(f"t{n % 4}", 3 + n % 3, 8) for n in range(60)]
+    alone, told = Hierarchy(few), Hierarchy(few)
+    told.borrow([(0.5, Hierarchy(many))])
+    unseen = [[one.draw(np.random.default_rng(n))[-1] for n in range(300)] for one in (alone, told)]
+    assert np.std(unseen[1]) < 0.8 * np.std(unseen[0])
+
+
+def test_a_template_that_is_hard_in_one_group_is_hard_in_the_next() -> None:
+    problems = [Counts("seen", 4, 8), Counts("other", 5, 8), *[Counts("unseen")] * 12]
+    pair = [Hierarchy(problems), Hierarchy(problems)]
+    means = []
+    for number in range(300):
+        rng, luck = np.random.default_rng(number), Luck(0.7)
+        means.append([one.draw(rng, luck)[2:].mean() for one in pair])
+    apart = [
+        [one.draw(np.random.default_rng([number, k]))[2:].mean() for k, one in enumerate(pair)] for number in range(300)
+    ]
+    assert np.corrcoef(np.array(means).T)[0, 1] > 0.4
+    assert abs(np.corrcoef(np.array(apart).T)[0, 1]) < 0.2
 
 
 def test_the_same_generator_gives_the_same_draw() -> None:

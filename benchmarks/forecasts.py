@@ -1,0 +1,96 @@
+"""How often the intervals of a forecast hold what a run then draws and keeps, over families of problems.
+
+    python benchmarks/forecasts.py --repeats 100
+
+Problems of 6 templates at 4 levels, half of them in a pilot of 6 draws; `uniform` or `sequential`, selector `quota` of 3.
+The families differ in what the forecast cannot know: whether a template is as hard at all its levels, and by which law
+new solutions come. `half, few ways` was looked at when the correlation over levels was chosen, the others were not.
+"""
+
+import argparse
+import math
+from collections.abc import Mapping
+from statistics import fmean
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.budget import BUDGETS
+from pipelines.budget.forecast import Asked, Question, forecast, simulated, totals_of
+from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.worlds import Observed
+
+FAMILIES = ("half, few ways", "shared, all new", "shared, Zipf")
+QUANTITIES = ("draws", "tokens_out", "solved", "kept")
+LEVELS, TEMPLATES, PROBLEMS, PILOT, DRAWS = 4, 6, 40, 20, 6
+Ways = npt.NDArray[np.float64]
+
+
+def main() -> None:
+    """Print one row for each family and quantity."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--simulations", type=int, default=39)
+    parser.add_argument("--budget", default="uniform", choices=["uniform", "sequential"])
+    args = parser.parse_args()
+    print("| family | quantity | 95% held | 80% held |\n|---|---|---|---|")
+    for family in FAMILIES:
+        runs = [held(family, args.budget, args.simulations, seed) for seed in range(args.repeats)]
+        for name in QUANTITIES:
+            shares = [fmean(run[name][place] for run in runs) for place in (0, 1)]
+            print(f"| {family} | {name} | {shares[0]:.3f} | {shares[1]:.3f} |", flush=True)
+
+
+def held(family: str, budget: str, simulations: int, seed: int) -> Mapping[str, tuple[bool, bool]]:
+    """Whether the 95% and the 80% interval of each quantity held in one simulated run."""
+    rng = np.random.default_rng(seed)
+    subjects = [Subject(f"p{n:03}", n % LEVELS + 1, f"t{rng.integers(TEMPLATES)}") for n in range(PROBLEMS)]
+    rates, ways = drawn_family(family, subjects, rng)
+
+    def answers(one: str, count: int) -> list[Sample]:
+        right, solution = rng.random(count) < rates[one], rng.choice(len(ways[one]), count, p=ways[one])
+        tokens = rng.poisson(30, count) + 1
+        kinds = zip(right, solution, tokens.tolist(), strict=True)
+        return [Sample("correct", int(way), n) if ok else Sample("incorrect", None, n + 10) for ok, way, n in kinds]
+
+    pilot = [Observed(subjects[n], answers(subjects[n].problem_id, DRAWS)) for n in rng.permutation(PROBLEMS)[:PILOT]]
+    question = Question(
+        BUDGETS[budget](initial=4, target=3, cap=16),  # type: ignore[call-arg]
+        [Asked(one, {"": 10}) for one in subjects],
+        lambda _, distinct: min(distinct, 3),
+        simulations=simulations,
+        seed=seed,
+    )
+    found = forecast(question, pilot)
+    actual = totals_of(simulated(question, lambda draw: answers(draw.problem_id, draw.count)))
+    ends = {name: (found[name], actual[name]) for name in QUANTITIES}
+    return {name: (f.low95 <= x <= f.high95, f.low80 <= x <= f.high80) for name, (f, x) in ends.items()}
+
+
+def drawn_family(
+    family: str, subjects: list[Subject], rng: np.random.Generator
+) -> tuple[dict[str, float], dict[str, Ways]]:
+    """The pass rate of each problem, and how likely each of its ways of solving it is."""
+    easy, slope, spread = rng.uniform(-0.5, 3.0), rng.uniform(0.3, 1.2), rng.uniform(0.5, 3.0)
+    shared = rng.normal(0.0, 1.2, TEMPLATES)
+    own = rng.normal(0.0, 1.2, (TEMPLATES, LEVELS))
+    rates, ways = {}, {}
+    for one in subjects:
+        template, level = int((one.template or "t0")[1:]), (one.level or 1) - 1
+        effect = 0.7 * (shared[template] + own[template, level]) if family.startswith("half") else shared[template]
+        rates[one.problem_id] = 1.0 / (1.0 + math.exp(slope * level - easy - effect - rng.normal(0.0, 0.8)))
+        ways[one.problem_id] = _ways(family, spread, rng)
+    return rates, ways
+
+
+def _ways(family: str, spread: float, rng: np.random.Generator) -> Ways:
+    if family.endswith("few ways"):
+        return rng.dirichlet(np.full(1 + rng.poisson(spread), 0.5))
+    if family.endswith("all new"):
+        return np.full(400, 1 / 400)
+    weights = 1.0 / np.arange(1, rng.integers(2, 30)) ** rng.uniform(0.5, 2.0)
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+if __name__ == "__main__":
+    main()
