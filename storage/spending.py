@@ -64,6 +64,10 @@ class Amount:
     def __add__(self, other: "Amount") -> "Amount":
         return Amount(self.tokens + other.tokens, self.units + other.units)
 
+    def less(self, other: "Amount") -> "Amount":
+        """What is left of it without another; nothing below 0."""
+        return Amount(max(0, self.tokens - other.tokens), max(0, self.units - other.units))
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:

@@ -122,7 +122,10 @@ class Purse:
             self._pay_lost([found for found in killed if found.owner == owner])
 
     def _pay_lost(self, mine: Sequence[Reservation]) -> None:
-        """Pay for what one process had under way, at its bound: the most that so many of its open requests can take."""
+        """Pay for what one process had under way, at its bound: the most that so many of its open requests can take.
+
+        What came and is in spools is no part of it, so with what is paid for that it stays within the limit.
+        """
         if not mine:
             return
         bounds, reserved, unknown = [], Amount(), Amount()
@@ -130,7 +133,7 @@ class Purse:
             if found.batch_id in self._todo:
                 batch, look = self._todo[found.batch_id]
                 bounds += self._unanswered(batch, look.lack(batch))
-                reserved += found.amount
+                reserved += found.amount.less(self._spooled(batch, look.lack(batch)))
             else:  # another run has drawn what it lacked
                 unknown += found.amount
         most = None if any(found.under_way is None for found in mine) else max(found.under_way or 0 for found in mine)
