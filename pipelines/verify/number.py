@@ -11,8 +11,8 @@ from time import perf_counter
 from pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
 from pipelines.verify.answers.policy import STRICT, Asked, asked, policy_named, same_quantity, versioned
 from pipelines.verify.answers.quantity import Quantity, parse_quantity
+from pipelines.verify.extract import BARE_LENGTH, Extracted, final_answer, judged_text, undoubled
 from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import Extracted, final_answer, judged_text, undoubled
 from storage.records import Completion, Outcome, Problem, Prompt, Verdict
 
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
@@ -86,9 +86,14 @@ def plain_text(found: Extracted) -> str | None:
     name, equals, value = found.text.rpartition("=")
     if equals and _NAME.match(name) and equates(name) and parse_quantity(value) is not None:
         return value.strip()
-    if found.rule in ("phrase", "bare") and (len(NUMBER.findall(value)) == 1 or _SENTENCE.search(found.text)):
+    if found.rule in ("phrase", "bare") and (len(NUMBER.findall(value)) == 1 or _is_sentence(found.text)):
         return concluding_number(found.text)
     return None
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a short text has words and a verb before its last number, so that it may name other numbers too."""
+    return len(text) <= BARE_LENGTH and _SENTENCE.search(text) is not None
 
 
 def prompt_text(prompt: Prompt) -> str:

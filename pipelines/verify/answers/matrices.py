@@ -5,7 +5,7 @@ from functools import reduce
 from pipelines.verify.answers.algebra import Unsupported
 from pipelines.verify.answers.grammar import Node
 
-_MOST_PRODUCTS = 216
+_MOST_PRODUCTS, _MOST_NODES = 216, 500  # a product of products doubles with each factor
 
 
 def multiplied_out(node: Node) -> Node:
@@ -47,7 +47,8 @@ def _product(left: Node, right: Node) -> Node:
     inner = len(right.args)
     if any(len(row.args) != inner for row in left.args) or len({len(row.args) for row in right.args}) != 1:
         raise Unsupported("product of matrices that do not fit")
-    if len(left.args) * inner * len(right.args[0].args) > _MOST_PRODUCTS:
+    size = sum(1 for matrix in (left, right) for _ in matrix.walk())
+    if size > _MOST_NODES or len(left.args) * inner * len(right.args[0].args) > _MOST_PRODUCTS:
         raise Unsupported("large product of matrices")
     columns = [[row.args[place] for row in right.args] for place in range(len(right.args[0].args))]
     return Node("matrix", tuple(Node("row", tuple(_dot(row.args, column) for column in columns)) for row in left.args))

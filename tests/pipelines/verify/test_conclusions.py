@@ -5,6 +5,7 @@ The classes are those of `certify`: every word and sign of a class in each form 
 
 from collections.abc import Iterator
 from itertools import product
+from time import process_time
 
 import pytest
 
@@ -82,6 +83,17 @@ def test_what_a_second_look_found(math: MathVerifier, reference: str, text: str,
     number, found = outcomes(math, reference, text)
     assert found == outcome
     assert number in (outcome, "undecided")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The answer is " + "$1$, " * 5000, "\\boxed{" + "\\begin{pmatrix}1&1\\\\1&1\\end{pmatrix}" * 40 + "}"],
+    ids=["many formulas", "many matrices"],
+)
+def test_long_answers_take_no_time(math: MathVerifier, text: str) -> None:
+    before = process_time()
+    assert "correct" not in outcomes(math, "17", text)
+    assert process_time() - before < 1
 
 
 def test_words_can_be_the_sign(math: MathVerifier) -> None:
