@@ -4,7 +4,8 @@
 
 Problems of 6 templates at 4 levels, half of them in a pilot of 6 draws; `uniform` or `sequential`, selector `quota` of 3.
 The families differ in what the forecast cannot know: whether a template is as hard at all its levels, and by which law
-new solutions come. `half, few ways` was looked at when the correlation over levels was chosen, the others were not.
+new solutions come. `half, few ways` was looked at when the correlation over levels and the laws of new solutions were
+chosen, the others were not.
 """
 
 import argparse
@@ -20,7 +21,14 @@ from pipelines.budget.forecast import Asked, Question, forecast, simulated, tota
 from pipelines.budget.simulate import Sample, Subject
 from pipelines.budget.worlds import Observed
 
-FAMILIES = ("half, few ways", "shared, all new", "shared, Zipf")
+FAMILIES = (
+    "half, few ways",
+    "shared, all new",
+    "shared, Zipf",
+    "half, equal ways",
+    "half, geometric",
+    "half, one or all new",
+)
 QUANTITIES = ("draws", "tokens_out", "solved", "kept")
 LEVELS, TEMPLATES, PROBLEMS, PILOT, DRAWS = 4, 6, 40, 20, 6
 Ways = npt.NDArray[np.float64]
@@ -88,6 +96,13 @@ def _ways(family: str, spread: float, rng: np.random.Generator) -> Ways:
         return rng.dirichlet(np.full(1 + rng.poisson(spread), 0.5))
     if family.endswith("all new"):
         return np.full(400, 1 / 400)
+    if family.endswith("equal ways"):
+        return np.full(count := int(rng.integers(1, 8)), 1 / count)
+    if family.endswith("geometric"):
+        geometric = rng.uniform(0.2, 0.9) ** np.arange(40)
+        return np.asarray(geometric / geometric.sum(), dtype=np.float64)
+    if family.endswith("one or all new"):
+        return np.full(300, 1 / 300) if rng.random() < 0.5 else np.array([1.0])
     weights = 1.0 / np.arange(1, rng.integers(2, 30)) ** rng.uniform(0.5, 2.0)
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 

@@ -121,4 +121,4 @@ def test_an_installed_wheel_runs_outside_of_a_checkout(tmp_path: Path) -> None:
     judged = "import rollmill; print(rollmill.verify([('1/2 + 1/4?', '3/4', '#### 0.75')])[0].outcome)"
     assert run(bare, "-c", judged).strip() == "correct"  # beside that folder
     assert "verdicts   all the same" in run("rollmill", "dataset", "verify", "small", cwd=ws)
-    assert "Running stage 'curate'" in run(bare, "-m", "dvc", "repro", "--dry", cwd=ws)
+    assert "Running stage 'synthesize'" in run(bare, "-m", "dvc", "repro", "--dry", "synthesize", cwd=ws)

@@ -19,16 +19,15 @@ from pipelines.budget.worlds import (
     Chance,
     Observed,
     Tokens,
-    Urn,
     by_level,
     counts_of,
-    drawn_theta,
+    drawn_urn,
     priors_of_variety,
     undecided_share,
 )
 from pipelines.protocols import Draw
 from pipelines.stats.hierarchy import Counts, Hierarchy
-from pipelines.stats.variety import fit_variety, variety_after
+from pipelines.stats.species import fit_laws, laws_after
 
 
 class JointWorlds:
@@ -70,8 +69,8 @@ class _Group:
             for arm, every in evidence.items()
         }
         counts = [counts_of(one.samples) for one in pooled]
-        self._variety = [[variety_after(d, c, p).cumsum() for c, _, d in counts] for p in priors]
-        self._wrong = fit_variety(*_wrong_counts(pooled)).cumsum()
+        self._variety = [[laws_after(d, c, p).cumsum() for c, _, d in counts] for p in priors]
+        self._wrong = fit_laws(*_wrong_counts(pooled), [1.0] * len(pooled)).cumsum()
         self._undecided = {arm: undecided_share(every) for arm, every in evidence.items()}
         self._tokens = {arm: {good: Tokens(every, right=good) for good in (True, False)} for arm, every in evidence.items()}
 
@@ -85,7 +84,7 @@ class _Group:
         for one in self._asked:
             place = self._own.get(one.problem_id)
             donor = int(ends.searchsorted(rng.random() * ends[-1])) if place is None else place
-            right, wrong = Urn(drawn_theta(rng, variety[donor])), Urn(drawn_theta(rng, self._wrong))
+            right, wrong = drawn_urn(rng, variety[donor]), drawn_urn(rng, self._wrong)
             for arm in self._arms:
                 rate, undecided = float(rates[arm][donor]), self._undecided[arm]
                 found[one.problem_id, arm] = Answers(rate, right, undecided, lengths[arm], chance, wrong)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipelines.budget.simulate import Sample, Source, Subject
 from pipelines.stats.hierarchy import Counts, Hierarchy, Luck
-from pipelines.stats.variety import THETAS, fit_variety, variety_after
+from pipelines.stats.species import LAWS, fit_laws, laws_after
 
 Level = int | None
 Array = npt.NDArray[np.float64]
@@ -72,7 +72,7 @@ class _Group:
         subjects = [*asked, *others]
         counts = [seen.get(one.problem_id, (0, 0, 0)) for one in subjects]
         self._rates = Hierarchy([Counts(one.template or "", c, n) for one, (c, n, _) in zip(subjects, counts, strict=True)])
-        self._variety = [[variety_after(d, c, p).cumsum() for c, _, d in counts[: len(asked)]] for p in priors]
+        self._variety = [[laws_after(d, c, p).cumsum() for c, _, d in counts[: len(asked)]] for p in priors]
         self._undecided = undecided_share(evidence)
         self._tokens = {right: Tokens(evidence, right=right) for right in (True, False)}
 
@@ -85,10 +85,10 @@ class _Group:
         """The problems of one world; `luck` and the prior of variety are that world's, the same at all levels."""
         rates = self._rates.draw(rng, luck)
         lengths = {right: tokens.draw(rng) for right, tokens in self._tokens.items()}
-        thetas = [drawn_theta(rng, ends) for ends in self._variety[prior]]
+        urns = [drawn_urn(rng, ends) for ends in self._variety[prior]]
         return {
-            one.problem_id: Answers(float(rate), Urn(theta), self._undecided, lengths, chance)
-            for one, rate, theta in zip(self._asked, rates, thetas, strict=False)
+            one.problem_id: Answers(float(rate), urn, self._undecided, lengths, chance)
+            for one, rate, urn in zip(self._asked, rates, urns, strict=False)
         }
 
 
@@ -128,15 +128,16 @@ class Chance:
 
 @dataclass(slots=True)
 class Urn:
-    """Which of a problem's answers of one kind are new, by the urn of pipelines.stats.variety."""
+    """Which of a problem's answers of one kind are new, by a law of pipelines.stats.species."""
 
+    alpha: float
     theta: float
     drawn: int = 0
     distinct: int = 0
 
     def name(self, chance: float) -> int:
         """The number of the next one: a new number, or 1 for one that was there before."""
-        new = chance * (self.theta + self.drawn) < self.theta
+        new = chance * (self.theta + self.drawn) < self.theta + self.alpha * self.distinct
         self.drawn += 1
         self.distinct += new
         return self.distinct if new else 1
@@ -167,9 +168,10 @@ class Answers:
         return Sample("correct", solution, next(self.lengths[True]), None if self.wrong is None else RIGHT)
 
 
-def drawn_theta(rng: np.random.Generator, ends: Array) -> float:
-    """One of THETAS, by its cumulative weights."""
-    return float(THETAS[min(len(THETAS) - 1, int((rng.random() > ends).sum()))])
+def drawn_urn(rng: np.random.Generator, ends: Array) -> Urn:
+    """An urn of one of LAWS, by their cumulative weights."""
+    alpha, theta = LAWS[min(len(LAWS) - 1, int((rng.random() > ends).sum()))].tolist()
+    return Urn(alpha, theta)
 
 
 def counts_of(samples: Sequence[Sample]) -> tuple[int, int, int]:
@@ -189,7 +191,7 @@ def priors_of_variety(level: Level, evidence: Sequence[Observed]) -> list[Array]
     near = np.array([0.5 ** _apart(level, other) for other, *_ in counts])
     rng = np.random.default_rng(0)
     return [
-        fit_variety([d for *_, d in counts], [c for _, c, *_ in counts], near * rng.exponential(size=len(counts)))
+        fit_laws([d for *_, d in counts], [c for _, c, *_ in counts], near * rng.exponential(size=len(counts)))
         for _ in range(RESAMPLED)
     ]
 
