@@ -7,18 +7,18 @@ resumed and made again like any other.
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from flows.job import Job
 from flows.limits import LimitReached
 from flows.session import hold
-from storage.errors import FoundWanting, RollmillError, SetupError, interrupted
+from flows.stages import status_of
+from storage.errors import FoundWanting, RollmillError, SetupError
 
 if TYPE_CHECKING:
     from flows.recipe import LoadedRecipe
     from storage.workspace import Workspace
 
-Fresh = Literal["redraw", "seed"]
 KEYS = {"redraw": "generate.redraw", "seed": "seed"}
 
 
@@ -96,11 +96,8 @@ def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
 
 
 def _status(error: BaseException) -> str:
-    if isinstance(error, LimitReached):
-        return "stopped"
-    if isinstance(error, FoundWanting):
-        return "refused"
-    return "failed" if isinstance(error, Exception) and not interrupted(error) else "interrupted"
+    said_no = isinstance(error, FoundWanting) and not isinstance(error, LimitReached)
+    return "refused" if said_no else status_of(error)
 
 
 def _said(error: BaseException) -> str:

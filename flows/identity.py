@@ -67,7 +67,7 @@ def open_run(opened: "Session", spec: "MillSpec") -> str:
         if last is not None and last.status != "done" and runs.rounds(last.id) and not opened.job.keep_going:
             changed = [key for key in parts if last.recipe["resolved"].get(key) != parts[key]]
             if changed != ["imported"]:  # other rollouts were imported since: nothing is paid twice, verdicts are kept
-                raise _changed(opened, last.id, last.recipe["resolved"], parts)
+                raise _changed(opened, last, parts, changed)
             opened.messages.append(f"its imports changed since run {last.id} ({last.status}): this is run {name}")
     _open(opened, spec, name, parts)
     return name
@@ -112,8 +112,8 @@ def _name(base: str, generation: int) -> str:
     return base if generation == 1 else f"{base}-{generation}"
 
 
-def _changed(opened: "Session", run: str, before: dict[str, Any], now: dict[str, Any]) -> SetupError:
-    names = [key for key in now if before.get(key) != now[key]]
+def _changed(opened: "Session", last: "Run", now: dict[str, Any], names: list[str]) -> SetupError:
+    run, before = last.id, last.recipe["resolved"]
     detail = "; ".join(f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in names)
     anew = f"{opened.job.command} --keep-going to begin it anew (drawn completions are reused)"
     again = f"rollmill reverify {run} to see first what the new verifiers change, " if names == ["verifiers"] else ""

@@ -1,7 +1,7 @@
-"""What one command was asked to do, as plain data: a workspace, a recipe, overrides, a profile. Opens nothing."""
+"""What one command was asked to do, as plain data: a workspace, a recipe, overrides, a profile."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,16 @@ class Job:
             "max_tokens": self.max_tokens,
             "max_cost": self.max_cost,
         }
+
+    @classmethod
+    def here(cls, recipe: str | Path, sets: Sequence[str], profile: str | Path | None, **more: Any) -> "Job":
+        """The job of a recipe and a profile, as somebody names them, in the workspace here or above."""
+        from storage.workspace import Workspace
+
+        with Workspace.open() as workspace:
+            root = workspace.root
+        place = None if profile is None else str(Path(profile).resolve())
+        return cls(str(root), str(Path(recipe).resolve()), tuple(sets), place, **more)
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Job":

@@ -24,9 +24,6 @@ def curate(
     """
     from flows.cli.curate import in_process
     from flows.job import Job
-    from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
-        root = workspace.root
-    place = None if profile is None else str(Path(profile).resolve())
-    return in_process(Job(str(root), str(Path(recipe).resolve()), tuple(sets), place, keep_going, max_tokens, max_cost))
+    limits = {"max_tokens": max_tokens, "max_cost": max_cost}
+    return in_process(Job.here(recipe, sets, profile, keep_going=keep_going, **limits))

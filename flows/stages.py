@@ -118,7 +118,7 @@ def drive(job: Job, stages: Stages) -> Result:
         try:
             outcome = {**_mended(opened, stages, working), "seconds": round(time.monotonic() - began, 1)}
         except BaseException as error:
-            _end(opened, _status(error), _said(error))
+            _end(opened, status_of(error), _said(error))
             opened.ended = error
             raise
         _end(opened, "done", outcome)
@@ -157,7 +157,8 @@ def _end(opened: Session, status: str, summary: Mapping[str, Any]) -> None:
         opened.workspace.runs.finish(opened.run, status, {**summary, **currency, "spent": opened.spent.row()})
 
 
-def _status(error: BaseException) -> str:
+def status_of(error: BaseException) -> str:
+    """How what ended in this way is called in the ledger."""
     if isinstance(error, LimitReached):
         return "stopped"
     return "failed" if isinstance(error, Exception) and not interrupted(error) else "interrupted"

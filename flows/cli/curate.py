@@ -59,13 +59,9 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill curate recipes/arithmetic.yaml --set budget.options.cap=32
     """
     from flows.job import Job
-    from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
-        root = workspace.root
-    place = str(profile.resolve()) if profile else None
     chosen = (*(sets or ()), *(() if redraw is None else (f"generate.redraw={redraw}",)))
-    job = Job(str(root), str(recipe.resolve()), chosen, place, keep_going, max_tokens, max_cost)
+    job = Job.here(recipe, chosen, profile, keep_going=keep_going, max_tokens=max_tokens, max_cost=max_cost)
     if dry_run:
         from flows.preview import preview
 
@@ -75,7 +71,7 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
         return as_json(outcome)
     from flows.cli.summary import summary
 
-    return line(summary(outcome, root))
+    return line(summary(outcome, Path(job.workspace)))
 
 
 def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:

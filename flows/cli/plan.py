@@ -59,12 +59,8 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.forecasts import Wish, done_run, plan_run
     from flows.job import Job
     from flows.session import hold
-    from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
-        root = workspace.root
-    place = str(profile.resolve()) if profile else None
-    job = Job(str(root), str(recipe.resolve()), tuple(sets or ()), place, max_tokens=max_tokens)
+    job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens)
     wish = Wish(pilot, pilot_draws, simulations)
     if dry_run:
         return _preview(job, wish, json=json)

@@ -29,6 +29,8 @@ from storage.records import CONTINUED, PlanRow, Request, StopRow, completion_id,
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
+MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes each
+
 
 @rare_collections()
 def plan_round(ws: Workspace, spec: MillSpec, r: int) -> Sequence[PlanRow] | None:
@@ -44,9 +46,6 @@ def plan_round(ws: Workspace, spec: MillSpec, r: int) -> Sequence[PlanRow] | Non
                 _commit_next(ws, spec, r, plans)
         plans = committed_plans(ws, spec, r)
     return (plans[r] or None) if r < len(plans) else None
-
-
-MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes each
 
 
 def committed_plans(ws: Workspace, spec: MillSpec, r: int) -> list[Sequence[PlanRow]]:
