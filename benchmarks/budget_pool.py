@@ -3,7 +3,7 @@
     python benchmarks/budget_pool.py --workspace FOLDER                  # 320 problems x 64 draws x 5 sampling seeds
     python benchmarks/budget_pool.py --workspace FOLDER --draws 128      # only what is not stored yet
 
-It draws the first `draws` completions of every problem under every sampling seed as runs of the mill, so it may be killed
+It draws the first `draws` completions of every problem under every sampling seed as runs, so it may be killed
 and started again, and grown. The problems are the same under every seed. A completion's seed follows from its sample index,
 so what any budget would have drawn of a problem is a prefix of what is stored here.
 """
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.recorded import record_of
-from flows.mill import Event, MillSpec, run_all
-from flows.mill.plan import read_plans
+from flows.rounds import Event, RunSpec, run_all
+from flows.rounds.plan import read_plans
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.replay import Recorded
 from pipelines.generate import Embedded
@@ -45,9 +45,9 @@ def problems_of(size: PoolSize) -> list[Problem]:
     return list(Templates(split=SPLIT).synthesize(size.problems, PROBLEM_SEED))
 
 
-def pool_spec(size: PoolSize, problems: Sequence[Problem], seed: int, threads: int = 0) -> MillSpec:
+def pool_spec(size: PoolSize, problems: Sequence[Problem], seed: int, threads: int = 0) -> RunSpec:
     """The run of one sampling seed: `draws` completions of every problem."""
-    return MillSpec(
+    return RunSpec(
         run=f"pool-{size.problems}x{size.draws}-seed{seed}",
         problems=problems,
         generator=lambda: Embedded(threads=threads),

@@ -7,7 +7,7 @@ durable, verifier `number`, every verdict durable, decisions durable. Each turn 
 two changes from turn to turn, and ratios are of the two in one turn, as machines are shared. The engine is loaded before.
 
 `tokens/s` is by the clock, `tokens/cpu s` by the processor time of this process and its children: on a machine that does
-other work as well the second is the one to compare. The engine uses every core, so what the mill does besides drawing costs
+other work as well the second is the one to compare. The engine uses every core, so what a run does besides drawing costs
 wall time wherever the engine has no idle moment. benchmarks/vllm_engine.py measures the same for vLLM.
 """
 
@@ -22,8 +22,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.timing import Speed, timed
-from flows.mill import MillSpec, decide, run_all
 from flows.recipe.schema import rows_a_batch
+from flows.rounds import RunSpec, decide, run_all
 from pipelines.budget import Fixed
 from pipelines.generate import Embedded
 from pipelines.select import Quota
@@ -71,7 +71,7 @@ def bare(engine: Embedded, asked: Sequence[Problem], samples: int) -> int:
 def curate(engine: Embedded, ws: Workspace, asked: Sequence[Problem], options: argparse.Namespace) -> int:
     """A whole run in a workspace of its own: the tokens that it drew."""
     ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-    spec = MillSpec(
+    spec = RunSpec(
         run="bench",
         problems=asked,
         generator=lambda: engine,

@@ -4,7 +4,7 @@
     python benchmarks/http_engine.py --kill              # 1,000 rows at 0.25 s a reply, killed near 500, started again
 
 bare: aiohttp, 64 in flight, replies parsed and dropped. engine: the engine `openai` with every reply in a spool, fsynced,
-two batches side by side. mill: that and plan, segments, verifier `number`, verdicts, in batches of the usual size and in
+two batches side by side. run: that and plan, segments, verifier `number`, verdicts, in batches of the usual size and in
 batches of 256: against such a server what a batch costs besides its rows counts. Peers run in environments of their own, as
 their pins agree with nobody's; `make bench-http` builds both and runs this. ROLLMILL_CURATOR and ROLLMILL_DESIGNER name
 other Pythons that have them. Each peer's first run of 2,000 rows (Data Designer: 500) counts: later ones read its cache.
@@ -30,10 +30,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import aiohttp
 
-from flows.mill import Limits, MillSpec, plan_round, run_all
-from flows.mill.batches import Batch, batches_of
-from flows.mill.plan import request_of
 from flows.recipe.schema import rows_a_batch
+from flows.rounds import Limits, RunSpec, plan_round, run_all
+from flows.rounds.plan import request_of
+from flows.sampling.batches import Batch, batches_of
 from pipelines.budget import Fixed
 from pipelines.generate import OpenAI
 from pipelines.generate.http.settings import HttpSettings, Server
@@ -68,15 +68,15 @@ def main() -> None:
 def rates(rows: int, in_flight: int) -> dict[str, object]:
     """Rows per second of each client, each against a fresh server, the best of three turns as machines are shared."""
     rows -= rows % SAMPLES
-    small = f"mill, batch {BATCHES[1]}"
-    clients = {"bare": bare, "engine": engine, "mill": mill, small: partial(mill, batch=BATCHES[1])}
+    small = f"run, batch {BATCHES[1]}"
+    clients = {"bare": bare, "engine": engine, "run": run, small: partial(run, batch=BATCHES[1])}
     turns = [{name: timed(client, rows, in_flight) for name, client in clients.items()} for _ in range(TURNS)]
     rate = {name: rows / min(turn[name] for turn in turns) for name in clients}
     theirs = {name: best for name, size in PEER_ROWS.items() if (best := max(peer(name, size) for _ in range(TURNS)))}
     found = {name: round(value, 1) for name, value in {**rate, **theirs}.items()}
     ratios = {
         f"{ours}_to_{other}": round(rate[ours] / value, 3)
-        for ours in ("engine", "mill", small)
+        for ours in ("engine", "run", small)
         for other, value in {"bare": rate["bare"], **theirs}.items()
     }
     return {"rows": rows, "in_flight": in_flight, "rows_per_second": found, "ratios": ratios}
@@ -137,7 +137,7 @@ def engine(url: str, rows: int, in_flight: int, folder: Path) -> float:
         return seconds
 
 
-def _lane(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> None:
+def _lane(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> None:
     made: OpenAI = spec.engine()  # type: ignore[assignment]
     for batch in batches:
         spool = ws.spool(batch.id)
@@ -146,7 +146,7 @@ def _lane(ws: Workspace, spec: MillSpec, batches: Sequence[Batch]) -> None:
         spool.close()
 
 
-def mill(url: str, rows: int, in_flight: int, folder: Path, batch: int = BATCHES[0]) -> float:
+def run(url: str, rows: int, in_flight: int, folder: Path, batch: int = BATCHES[0]) -> float:
     """Plan, draw, commit, judge, commit."""
     with Workspace.init(folder) as ws, opened(ws, url, rows, in_flight, batch) as spec:
         began = time.perf_counter()
@@ -155,11 +155,11 @@ def mill(url: str, rows: int, in_flight: int, folder: Path, batch: int = BATCHES
 
 
 @contextmanager
-def opened(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATCHES[0]) -> Iterator[MillSpec]:
+def opened(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATCHES[0]) -> Iterator[RunSpec]:
     """A run of `rows` rows, eight samples a problem."""
     ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
     settings = HttpSettings((Server(url, concurrency=in_flight),))
-    spec = MillSpec(
+    spec = RunSpec(
         run="bench",
         problems=[Problem(f"What is {number} + 2?", "4") for number in range(rows // SAMPLES)],
         generator=lambda: OpenAI("toy", http=settings),

@@ -103,7 +103,7 @@ def _by_stage(
 def bare(recipe: Path, workspace: Path) -> dict[str, float]:
     """Draw the run's completions again with the engine alone: rows, tokens, seconds."""
     from flows.job import Job
-    from flows.mill.plan import request_of
+    from flows.rounds.plan import request_of
     from flows.session import hold
 
     with hold(Job(str(workspace), str(recipe))) as opened, opened.spec as spec:

@@ -1,4 +1,4 @@
-"""What the mill holds in memory: peak resident memory of one process through which completions pass, by their number.
+"""What a run holds in memory: peak resident memory of one process through which completions pass, by their number.
 
     python benchmarks/memory.py --rows 100000 300000 1000000 --limit 2000
 
@@ -53,8 +53,8 @@ def main() -> None:
 
 def passed(rows: int, batch: int) -> dict[str, object]:
     """Let so many rows pass; peaks are megabytes, each up to the end of its part."""
-    from benchmarks.mill import SAMPLES, ZeroCost
-    from flows.mill import MillSpec, decide, plan_round, run_all
+    from benchmarks.rounds import SAMPLES, ZeroCost
+    from flows.rounds import RunSpec, decide, plan_round, run_all
     from pipelines.budget import Fixed
     from pipelines.select import Quota
     from pipelines.verify import VERIFIERS
@@ -64,7 +64,7 @@ def passed(rows: int, batch: int) -> dict[str, object]:
     peaks, began = {"start": peak()}, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, Workspace.init(Path(folder)) as ws:
         ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-        spec = MillSpec(
+        spec = RunSpec(
             run="bench",
             problems=[Problem(f"What is {number} modulo 5?", str(number % 5)) for number in range(rows // SAMPLES)],
             generator=ZeroCost,

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from flows.mill.gather import rollouts_by_problem
-from flows.mill.spec import MillSpec
+from flows.rounds.gather import rollouts_by_problem
+from flows.rounds.spec import RunSpec
 from pipelines.budget.replay import Recorded
 from pipelines.budget.simulate import Sample, Subject
 from pipelines.select.distinct import key_of_completion
@@ -11,7 +11,7 @@ from storage.records import PlanRow, Rollout
 from storage.workspace import Workspace
 
 
-def record_of(ws: Workspace, spec: MillSpec, rows: Sequence[PlanRow]) -> list[Recorded]:
+def record_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[Recorded]:
     """What these rows of a run drew, by problem and in order of sample index; Incomplete where one is not drawn and judged.
 
     The verdict that counts is that of the run's policy; a solution counts as the selector and the tallies count it.

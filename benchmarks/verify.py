@@ -105,7 +105,7 @@ def completion(name: str, text: str, messages: tuple[Message, ...] | None = None
 
 
 def short_completions() -> Items:
-    """What the mill verifies: a few step lines and `#### answer`."""
+    """What a run verifies: a few step lines and `#### answer`."""
     texts = ((i, f"{i} + 37 = {i + 37}\n{i + 37} - 12 = {i + 25}\n#### {i + 25 + i % 2}") for i in range(7_000))
     return [(Problem("How many?", str(i + 25)), completion(str(i), text)) for i, text in texts]
 

@@ -149,8 +149,8 @@ _chain: list[Any] = []
 
 
 def _judged(rows: Sequence[dict[str, Any]]) -> list[Any]:
-    """The deciding verdict of each row, in batches as the mill asks; the verifiers live as long as the process."""
-    from flows.mill.verify import judge
+    """The deciding verdict of each row, in batches as rounds ask; the verifiers live as long as the process."""
+    from flows.rounds.verify import judge
     from pipelines.verify import VERIFIERS
 
     _chain.extend([] if _chain else [VERIFIERS["number"](), VERIFIERS["math"]()])

@@ -2,7 +2,7 @@
 
     python benchmarks/vllm_engine.py [--problems 64] [--samples 16] [--turns 3] [--python .venv-vllm/bin/python]
 
-bare: vllm.LLM.generate, one call for all. engine: the engine with its child, answers dropped. mill: all that `curate` does
+bare: vllm.LLM.generate, one call for all. engine: the engine with its child, answers dropped. run: all that `curate` does
 after the start: plan, draw, every answer durable, segments, verifier `number`, verdicts. Both engines are loaded once and
 stay; loading counts for nobody. Ratios are of turns next to each other, as machines are shared; one engine works at a time.
 Beside each rate stand the processor seconds of the host, our engine and the bare one, which know no neighbours.
@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
 
-from flows.mill import Limits, MillSpec, run_all
 from flows.recipe.vllm import VllmPart
+from flows.rounds import Limits, RunSpec, run_all
 from pipelines.budget import Fixed
 from pipelines.generate import Vllm
 from pipelines.select import Quota
@@ -71,7 +71,7 @@ def one_turn(engine: Vllm, bare: "Bare", place: Path, at: int, asked: Sequence[P
     ways = {
         "bare": lambda: bare.run(at),
         "engine": lambda: engine_alone(engine, asked, samples, at),
-        "mill": lambda: mill(engine, place / f"ws{at}", asked, samples),
+        "run": lambda: curated(engine, place / f"ws{at}", asked, samples),
     }
     found: dict[str, float] = {}
     for name in list(ways)[at % 3 :] + list(ways)[: at % 3]:
@@ -103,12 +103,12 @@ def engine_alone(engine: Vllm, asked: Sequence[Problem], samples: int, seed: int
     return tokens / (time.perf_counter() - began)
 
 
-def mill(engine: Vllm, folder: Path, asked: Sequence[Problem], samples: int) -> float:
+def curated(engine: Vllm, folder: Path, asked: Sequence[Problem], samples: int) -> float:
     """A whole run in a workspace of its own."""
     lanes = VllmPart().lanes(BATCH)
     with Workspace.init(folder) as ws:
         ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-        spec = MillSpec(
+        spec = RunSpec(
             run="bench",
             problems=asked,
             generator=lambda: engine,
@@ -183,8 +183,8 @@ def _pair(engine: Vllm, problem: Problem, origin: Origin, index: int) -> tuple[s
 
 def summary(rows: Sequence[dict[str, float]]) -> dict[str, object]:
     """Medians, and the medians of the ratios to the bare engine of the same turn."""
-    rates = {name: round(statistics.median(row[name] for row in rows)) for name in ("bare", "engine", "mill")}
-    ratios = {name: round(statistics.median(row[name] / row["bare"] for row in rows), 3) for name in ("engine", "mill")}
+    rates = {name: round(statistics.median(row[name] for row in rows)) for name in ("bare", "engine", "run")}
+    ratios = {name: round(statistics.median(row[name] / row["bare"] for row in rows), 3) for name in ("engine", "run")}
     return {"turns": len(rows), "tokens_per_second": rates, "of_bare": ratios, "all": rows}
 
 

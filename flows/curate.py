@@ -12,12 +12,12 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
 
-from flows import stages
-from flows.firing import fire
+from flows.curation import stages
 from flows.job import Job
+from flows.prefect.firing import fire
 from flows.prefect.managed import ManagedServer
+from flows.prefect.supervision import end_with_supervisor
 from flows.session import Session, hold
-from flows.supervision import end_with_supervisor
 from storage.errors import RollmillError
 
 RETRIES = 2
@@ -58,10 +58,10 @@ def synthesize(job: dict[str, Any]) -> dict[str, Any]:
     return stages.synthesize(Job.of(job))
 
 
-@_stage("mill", "round-{number}")
-def mill_round(job: dict[str, Any], number: int) -> bool:
+@_stage("round", "round-{number}")
+def draw_and_grade(job: dict[str, Any], number: int) -> bool:
     """Draw and judge one round."""
-    return stages.mill_round(Job.of(job), number)
+    return stages.draw_and_grade(Job.of(job), number)
 
 
 @_stage("select", "select")
@@ -84,7 +84,7 @@ def publish(job: dict[str, Any]) -> dict[str, Any]:
 
 TASKS = stages.Stages(
     synthesize=lambda job: synthesize(job.data()),
-    mill_round=lambda job, number: mill_round(job.data(), number),
+    draw_and_grade=lambda job, number: draw_and_grade(job.data(), number),
     decide=lambda job: decide(job.data()),
     gate=lambda job: gate(job.data()),
     publish=lambda job: publish(job.data()),

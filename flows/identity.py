@@ -14,7 +14,7 @@ from storage.errors import SetupError
 from storage.ids import digest128
 
 if TYPE_CHECKING:
-    from flows.mill import MillSpec
+    from flows.rounds import RunSpec
     from flows.session import Session
     from storage.runs import Run
 
@@ -24,7 +24,7 @@ def run_name(opened: "Session") -> str:
     return f"{opened.loaded.recipe.name}-{opened.loaded.recipe_hash[:8]}"
 
 
-def resolved_parts(opened: "Session", spec: "MillSpec") -> dict[str, Any]:
+def resolved_parts(opened: "Session", spec: "RunSpec") -> dict[str, Any]:
     """What decides rows beyond the recipe's text: versions of methods, digests of model and problems."""
     budget, selector = spec.budget, spec.selector
     return {
@@ -40,7 +40,7 @@ def resolved_parts(opened: "Session", spec: "MillSpec") -> dict[str, Any]:
     }
 
 
-def _arms(spec: "MillSpec") -> dict[str, Any]:
+def _arms(spec: "RunSpec") -> dict[str, Any]:
     """Every arm with the engine and the digest of its model; nothing for recipes without arms."""
     if not spec.arms:
         return {}
@@ -48,14 +48,14 @@ def _arms(spec: "MillSpec") -> dict[str, Any]:
     return {"arms": [[name, engine.engine, engine.model_digest] for name, engine in engines]}
 
 
-def _policies(spec: "MillSpec") -> dict[str, Any]:
+def _policies(spec: "RunSpec") -> dict[str, Any]:
     """The acceptance policy with its version; nothing for the plain chain, as in runs older than policies."""
     if spec.policies() == (PLAIN,):
         return {}
     return {"policy": [spec.accept.name, spec.accept.version], "planned_under": [spec.planning.name, spec.planning.version]}
 
 
-def open_run(opened: "Session", spec: "MillSpec") -> str:
+def open_run(opened: "Session", spec: "RunSpec") -> str:
     """Open or resume the run of this job in the ledger and give its id."""
     parts = resolved_parts(opened, spec)
     runs = opened.workspace.runs
@@ -73,7 +73,7 @@ def open_run(opened: "Session", spec: "MillSpec") -> str:
     return name
 
 
-def begin_generation(opened: "Session", spec: "MillSpec", *, after: str) -> str:
+def begin_generation(opened: "Session", spec: "RunSpec", *, after: str) -> str:
     """The run of this recipe under the parts of today, opened unless it is there; it goes on when it is resumed.
 
     `after`: the run whose rows were judged again.
@@ -88,7 +88,7 @@ def begin_generation(opened: "Session", spec: "MillSpec", *, after: str) -> str:
     return name
 
 
-def _open(opened: "Session", spec: "MillSpec", name: str, parts: dict[str, Any]) -> None:
+def _open(opened: "Session", spec: "RunSpec", name: str, parts: dict[str, Any]) -> None:
     opened.workspace.verifiers.record(spec.rules())
     opened.workspace.runs.open(
         name,
@@ -129,9 +129,9 @@ def _short(value: Any) -> str:
     return str(value)[:24]
 
 
-def imported_digest(opened: "Session", spec: "MillSpec") -> str:
+def imported_digest(opened: "Session", spec: "RunSpec") -> str:
     """Identity of the completions that the run takes (of its imports): importing more of them is another run."""
-    from flows.mill.plan import imported_rows
+    from flows.rounds.plan import imported_rows
 
     prompts = sorted({problem.prompt_id for problem in opened.problems.problems})
     rows = imported_rows(opened.workspace, spec.imports, prompts, spec.left_out)

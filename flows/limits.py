@@ -13,8 +13,8 @@ from storage.spending import Limit
 
 if TYPE_CHECKING:
     from flows.job import Job
-    from flows.mill import RoundResult
     from flows.recipe import Profile
+    from flows.rounds import RoundResult
     from flows.session import Session
 
 

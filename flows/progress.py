@@ -1,4 +1,4 @@
-"""How far a job is: stages told to the ledger and to who watches here. The mill itself tells the ledger of its rounds.
+"""How far a job is: stages told to the ledger and to who watches here. Rounds tell the ledger of its rounds.
 
 Knows stages by name, not what they do. What people see comes from here or from the ledger, never from Prefect.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from storage.money import UNITS
 
 if TYPE_CHECKING:
-    from flows.mill import Event, RoundResult
+    from flows.rounds import Event, RoundResult
     from storage.runs import Runs
 
 STAGES = ("synthesize", "draw", "verify", "select", "gate", "publish")
@@ -48,7 +48,7 @@ class Stage:
 
 
 class Progress:
-    """Collects what stages and the mill report. Thread-safe."""
+    """Collects what stages and rounds report. Thread-safe."""
 
     def __init__(self, watcher: Callable[[Stage], None] | None = None) -> None:
         self.stages: dict[str, Stage] = {}
@@ -69,7 +69,7 @@ class Progress:
             self._tell(stage)
 
     def __call__(self, event: "Event") -> None:
-        """A report of the mill: rows of one round; the stages are sums over rounds."""
+        """A report of a round: rows of one round; the stages are sums over rounds."""
         with self._lock:
             for name in _OF_EVENT[event.kind]:
                 if event.kind != "waiting":

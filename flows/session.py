@@ -1,4 +1,4 @@
-"""An open job: workspace, recipe, profile, problems and the mill's specification, built on first use and shared.
+"""An open job: workspace, recipe, profile, problems and the run's specification, built on first use and shared.
 
 A stage asks `session(job)`: within `hold(job)` all stages of one process share one session (one loaded model); alone, as
 in a retry on another worker, a stage opens its own. Knows no Prefect.
@@ -24,8 +24,8 @@ from storage.ids import canonical_json
 from storage.records import Sampling, redrawn
 
 if TYPE_CHECKING:
-    from flows.mill import DecisionReport, MillSpec
-    from flows.mill.arms import Arm
+    from flows.rounds import DecisionReport, RunSpec
+    from flows.sampling.arms import Arm
     from pipelines.gate import GateResult
     from pipelines.generate.http.settings import HttpSettings
     from pipelines.generate.serving import LocalServers
@@ -56,16 +56,16 @@ class Session:
         return make_problems(self.workspace, self.loaded)
 
     @cached_property
-    def spec(self) -> "MillSpec":
-        """What the mill needs; its run is opened in the ledger when first asked for."""
+    def spec(self) -> "RunSpec":
+        """What the run is; its run is opened in the ledger when first asked for."""
         from flows.identity import open_run
 
         spec = build_spec(self)
         spec.run = open_run(self, spec)
         return spec
 
-    def spec_without_run(self) -> "MillSpec":
-        """What the mill would need; no run of the recipe is opened. The caller closes it."""
+    def spec_without_run(self) -> "RunSpec":
+        """What a run would be; no run of the recipe is opened. The caller closes it."""
         return build_spec(self)
 
     @cached_property
@@ -78,14 +78,14 @@ class Session:
     @cached_property
     def decided(self) -> "DecisionReport":
         """Every decision of the run, committed; all rounds must have been run."""
-        from flows.mill import decide
+        from flows.rounds import decide
 
         return decide(self.workspace, self.spec)
 
     @cached_property
     def snapshot(self) -> "Snapshot":
         """What would be published."""
-        from flows.snapshot import take_snapshot
+        from flows.curation.snapshot import take_snapshot
 
         return take_snapshot(self)
 
@@ -98,7 +98,7 @@ class Session:
 
     def prepare(self) -> None:
         """Do what takes long and needs no server, while one boots: problems, run, engine, the gate's library."""
-        from flows.gating import load_library
+        from flows.curation.gating import load_library
 
         if self.spec.generator is not None:
             for arm in self.spec.ways():
@@ -201,15 +201,15 @@ def _open(job: Job, progress: Progress | None) -> Session:
     return Session(job, workspace, loaded, profile, progress or Progress())
 
 
-def build_spec(opened: Session) -> "MillSpec":
-    """The mill's specification of a recipe under a profile; its run has no id yet."""
-    from flows.mill import Limits, MillSpec
+def build_spec(opened: Session) -> "RunSpec":
+    """the specification of a recipe under a profile; its run has no id yet."""
+    from flows.rounds import Limits, RunSpec
 
     recipe, generate = opened.loaded.recipe, opened.loaded.recipe.generate
     profile = opened.profile
     places = {"threads": profile.threads, "workers": profile.workers, "http": _http(opened), "vllm": _vllm(opened)}
     lanes = max((_lanes(profile, method, size) for method, size in _drawing(opened.loaded)), default=1)
-    return MillSpec(
+    return RunSpec(
         run="",
         problems=opened.problems.problems,
         generator=None if opened.loaded.arms or opened.loaded.engine is None else _engine(opened, opened.loaded.engine),
@@ -257,7 +257,7 @@ def sampling_of(generate: Generate) -> Sampling:
 
 def _arms(opened: Session) -> "list[Arm]":
     """The recipe's arms; those with one engine share it, and its memory."""
-    from flows.mill.arms import Arm
+    from flows.sampling.arms import Arm
 
     factories: dict[str, Callable[[], Any]] = {}
     for arm in opened.loaded.arms:

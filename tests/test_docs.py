@@ -83,7 +83,7 @@ def initialised(folder: Path, *, recipe: str = "", name: str = "arithmetic") -> 
 
 
 @pytest.fixture(scope="module")
-def milled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def curated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A workspace where recipes/arithmetic.yaml, a small one, has been run once, and that run's id."""
     folder = initialised(tmp_path_factory.mktemp("docs") / "ws", recipe=SMALL)
     run("rollmill curate recipes/arithmetic.yaml", folder)
@@ -114,15 +114,15 @@ def test_commands_named_in_the_text_exist() -> None:
 
 @pytest.mark.services
 @pytest.mark.parametrize("page", ["cost.md", "policies.md", "budgets.md"])
-def test_pages_about_a_run(page: str, milled: tuple[Path, str]) -> None:
-    folder, known = milled
+def test_pages_about_a_run(page: str, curated: tuple[Path, str]) -> None:
+    folder, known = curated
     for command in commands(page):
         run(command, folder, RUN=known, arithmetic_3f9a0c1d=known)
 
 
 @pytest.mark.services
-def test_the_page_about_audits(milled: tuple[Path, str]) -> None:
-    (folder, known), audit = milled, ""
+def test_the_page_about_audits(curated: tuple[Path, str]) -> None:
+    (folder, known), audit = curated, ""
     for command in commands("audit.md"):
         said = run(command, folder, RUN=known, natural_3f9a0c1d20=audit)
         audit = audit or re.findall(r"natural-[0-9a-f]{10}", said)[0]

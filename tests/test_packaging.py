@@ -53,7 +53,7 @@ def test_torch_and_vllm_are_extras_only() -> None:
     assert "\nvllm==" not in core
 
 
-@pytest.mark.parametrize("module", ["storage.queries", "pipelines.verify", "pipelines.stats", "flows.mill", "flows.cli"])
+@pytest.mark.parametrize("module", ["storage.queries", "pipelines.verify", "pipelines.stats", "flows.rounds", "flows.cli"])
 def test_importing_a_layer_loads_nothing_heavy(module: str) -> None:
     heavy = "{'prefect', 'torch', 'vllm', 'onnxruntime', 'great_expectations', 'sympy', 'streamlit', 'dvc'}"
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"

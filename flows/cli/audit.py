@@ -43,8 +43,8 @@ def verifier(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill audit verifier math --run arithmetic-3f9a0c1d --n 300 --seed 1
     """
-    from flows.audits import Ask, natural_audit
-    from flows.audits_planted import planted_audit
+    from flows.auditing.audits import Ask, natural_audit
+    from flows.auditing.planted import planted_audit
     from flows.cli.audit_page import described
     from storage.queries import Reader
 
@@ -105,7 +105,7 @@ def list_(*, json: AsJson = False) -> None:
 
 
 def _row(reader: Any, audit: Any, *, costs: Any = None, dry_run: bool = False) -> dict[str, Any]:
-    from flows.audits import refreshed, with_clusters
+    from flows.auditing.audits import refreshed, with_clusters
     from storage.queries.audits import rates_of_audit
 
     report = audit.report

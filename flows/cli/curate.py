@@ -63,7 +63,7 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
     chosen = (*(sets or ()), *(() if redraw is None else (f"generate.redraw={redraw}",)))
     job = Job.here(recipe, chosen, profile, keep_going=keep_going, max_tokens=max_tokens, max_cost=max_cost)
     if dry_run:
-        from flows.preview import preview
+        from flows.curation.preview import preview
 
         return as_json(preview(job)) if json else line(_previewed(preview(job)))
     outcome = run_job(job, direct=direct)
@@ -77,7 +77,7 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
 def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
     """Run a job with its progress shown, directly or under Prefect, and give its outcome; Ctrl-C says how to go on."""
     from flows.cli.summary import before_a_version
-    from flows.gating import GateFailed
+    from flows.curation.gating import GateFailed
 
     doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
     try:
@@ -95,9 +95,9 @@ def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
 def in_process(job: "Job") -> dict[str, Any]:
     """Run a job without Prefect, with its progress shown."""
     from flows.cli.live import watching
+    from flows.curation.stages import Stages, drive
     from flows.progress import Progress
     from flows.session import hold
-    from flows.stages import Stages, drive
 
     with watching() as watcher, hold(job, Progress(watcher)):
         return drive(job, Stages())

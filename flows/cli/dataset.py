@@ -147,7 +147,7 @@ def verify(
 
     Example: rollmill dataset verify arithmetic@v1
     """
-    from flows.verification import verify_version
+    from flows.rejudging.verification import verify_version
     from storage.versions import resolve
 
     if base != _RECIPES and not base.is_dir():

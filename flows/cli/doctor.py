@@ -30,8 +30,8 @@ def doctor(
 
     Example: rollmill doctor
     """
-    from flows.health import examine
     from flows.recipe import load_profile
+    from flows.workspace.health import examine
     from storage.workspace import Workspace
 
     if rebuild:

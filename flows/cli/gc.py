@@ -15,7 +15,7 @@ def gc(*, dry_run: DryRun = False, json: AsJson = False) -> None:
 
     Example: rollmill gc --dry-run
     """
-    from flows.housekeeping import collect
+    from flows.workspace.housekeeping import collect
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

@@ -56,7 +56,7 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
         return _show_scores(json=json)
     if recipe is None:
         raise SetupError("plan needs a recipe.", next_command="rollmill plan recipes/arithmetic.yaml, or --scores")
-    from flows.forecasts import Wish, done_run, plan_run
+    from flows.forecasting.forecasts import Wish, done_run, plan_run
     from flows.job import Job
     from flows.session import hold
 
@@ -118,7 +118,7 @@ def _level(row: dict[str, Any], level: str) -> list[Any]:
 
 
 def _show_scores(*, json: bool) -> None:
-    from flows.forecast_history import history
+    from flows.forecasting.history import history
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -137,7 +137,7 @@ def _show_scores(*, json: bool) -> None:
 
 
 def _preview(job: Any, wish: Any, *, json: bool) -> None:
-    from flows.forecasts import pilot_size
+    from flows.forecasting.forecasts import pilot_size
     from flows.problems import preview_problems
     from flows.session import read_session
 

@@ -32,7 +32,7 @@ def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> Non
 
     loaded = load_recipe(recipe, sets=sets or ())
 
-    from flows.checking import check_recipe
+    from flows.recipe_check import check_recipe
 
     notes = check_recipe(loaded)
     if json:

@@ -41,8 +41,8 @@ def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill reverify arithmetic-3f9a0c1d --verifier math
     """
     from flows.cli.live import watching
-    from flows.reverify import Asked
-    from flows.reverify import reverify as judge_again
+    from flows.rejudging import Asked
+    from flows.rejudging import reverify as judge_again
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

@@ -64,7 +64,7 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
     Example: rollmill runs show arithmetic-3f9a0c1d
     """
     from flows.cli.summary import before_a_version
-    from flows.mill.funnel import origins_of
+    from flows.rounds.funnel import origins_of
     from pipelines.stats.rule_error import given_up
     from storage.workspace import Workspace
 
@@ -163,8 +163,8 @@ def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False
 
     Example: rollmill runs cancel arithmetic-3f9a0c1d
     """
-    from flows.commands import cancel as cancel_workers
-    from flows.commands import workers_of
+    from flows.workspace.commands import cancel as cancel_workers
+    from flows.workspace.commands import workers_of
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -186,7 +186,7 @@ def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False
 
 def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     """One run for people; `killed` is one that says it runs while no process of this machine works on it."""
-    from flows.commands import workers_of
+    from flows.workspace.commands import workers_of
 
     verify = next((s for s in workspace.runs.progress_of(run.id) if s.stage == "verify"), None)
     idle = run.status == "running" and not workers_of(workspace.state).get(run.id)
@@ -223,7 +223,7 @@ def _origins(run: "Run", counts: dict[str, int]) -> str:
 
 def _forecast(workspace: "Workspace", run: str) -> dict[str, Any] | None:
     """The scored forecast of a run."""
-    from flows.forecasts import shown
+    from flows.forecasting.forecasts import shown
 
     made = workspace.forecasts.of_run(run)
     return None if made is None else shown(made)

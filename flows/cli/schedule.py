@@ -54,7 +54,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
     """
-    from flows.firing import check_fresh, meaning
+    from flows.prefect.firing import check_fresh, meaning
     from flows.prefect.schedules import Scheduled, checked_cron
     from flows.recipe import load_profile, load_recipe
 

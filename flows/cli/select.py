@@ -36,7 +36,7 @@ def select(
 
     Example: rollmill select recipes/arithmetic.yaml --policy all_of --policy-option over=[number,math]
     """
-    from flows.selection import Wanted, selection_of
+    from flows.rejudging.selection import Wanted, selection_of
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

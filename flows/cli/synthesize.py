@@ -28,7 +28,7 @@ def synthesize(
 
     Example: rollmill synthesize recipes/arithmetic.yaml --show 8
     """
-    from flows.outcome import write_problem_report
+    from flows.curation.outcome import write_problem_report
     from flows.problems import make_problems, preview_problems
     from flows.recipe import load_recipe
     from storage.workspace import Workspace

@@ -66,7 +66,7 @@ class Prices(ModelPrices):
     models: dict[str, ModelPrices] = Field(default_factory=dict)
 
     def exact(self) -> exact.Prices:
-        """What engines and the mill are given."""
+        """What engines and rounds are given."""
         others = {name: exact.Prices(**one.model_dump(), per=self.per) for name, one in self.models.items()}
         return exact.Prices(self.input, self.output, self.cached_input, self.per, others)
 

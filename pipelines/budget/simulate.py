@@ -1,6 +1,6 @@
 """Runs a budget against any source of outcomes until it stops: what forecasts, replays and tests of budgets share.
 
-It keeps what the mill keeps between rounds (a tally per problem, stops that stand once given) and checks what the mill
+It keeps what rounds keep between rounds (a tally per problem, stops that stand once given) and checks what they
 checks. Knows no workspace, no text and no randomness: where outcomes come from is the source's business.
 """
 
@@ -111,7 +111,7 @@ class _OnArm:
         self.answers.update(sample.answer for sample in samples if sample.answer is not None)
 
     def tally(self, name: str) -> ArmTally:
-        """As flows.mill.arm_tallies makes it of stored rows."""
+        """As flows.rounds.arm_tallies makes it of stored rows."""
         return ArmTally(
             name=name,
             drawn=self.drawn,
@@ -148,7 +148,7 @@ class _Account:
         self.made = None
 
     def tally(self) -> PrefixTally:
-        """As flows.mill.gather makes it of stored rows."""
+        """As flows.rounds.gather makes it of stored rows."""
         if self.made is None:
             ways = self.ways.values()
             counts = Counter[Outcome]()

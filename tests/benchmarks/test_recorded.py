@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from benchmarks.recorded import record_of
-from flows.mill import run_all
-from flows.mill.gather import Incomplete
-from flows.mill.plan import plan_round, read_plans
+from flows.rounds import run_all
+from flows.rounds.gather import IncompleteRound
+from flows.rounds.plan import plan_round, read_plans
 from pipelines.budget import BUDGETS
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.replay import Recorded, Replayed, replay
@@ -18,7 +18,7 @@ from pipelines.protocols import Budget
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS
 from storage.records import Sampling
-from tests.flows.mill.toy import problems, spec, workspace
+from tests.flows.rounds.toy import problems, spec, workspace
 
 REPLAYED = sorted(set(BUDGETS) - {"router"})  # one way of drawing; the router draws on several
 Rounds = list[list[tuple[str, int]]]
@@ -87,7 +87,7 @@ def test_a_record_of_draws_that_are_not_made_is_refused(tmp_path: Path) -> None:
     with workspace(tmp_path) as ws, spec() as part:
         rows = plan_round(ws, part, 0)
         assert rows is not None
-        with pytest.raises(Incomplete):
+        with pytest.raises(IncompleteRound):
             record_of(ws, part, rows)
 
 

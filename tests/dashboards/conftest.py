@@ -27,7 +27,7 @@ gate: {min_kept: 1}
 
 
 @pytest.fixture(scope="session")
-def milled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace; made once, because the pages only read."""
     folder = tmp_path_factory.mktemp("dashboard") / "ws"
     Workspace.init(folder).close()
@@ -59,9 +59,9 @@ def milled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(milled: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
+def page(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
     """Run one page of the dashboard on that workspace."""
-    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(milled))
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
 
     def run(name: str) -> AppTest:
         script = f"import dashboards.page_{name} as page\nfrom dashboards.opened import guarded\nguarded(page.show)()\n"

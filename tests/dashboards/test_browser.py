@@ -34,14 +34,14 @@ PATIENCE = 120_000
 
 
 @pytest.fixture(scope="module")
-def served(milled: Path) -> Iterator[str]:
+def served(curated: Path) -> Iterator[str]:
     """The dashboard as `rollmill dashboard` serves it; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "flows.cli", "dashboard", "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=milled, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=curated, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_for(f"{address}/_stcore/health")
@@ -96,7 +96,7 @@ def shoot(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png")
 
 
-def test_walk(browser: Page, served: str, milled: Path) -> None:
+def test_walk(browser: Page, served: str, curated: Path) -> None:
     visit(browser, served, "Overview")
     expect(browser.get_by_text("Next command")).to_be_visible()
     expect(browser.locator("canvas, svg.marks, .vega-embed").first).to_be_visible()
@@ -114,7 +114,7 @@ def test_walk(browser: Page, served: str, milled: Path) -> None:
     expect(browser.get_by_text("Pass rate by level")).to_be_visible()
     shoot(browser, "difficulty")
 
-    with Reader.open(milled) as reader:
+    with Reader.open(curated) as reader:
         run = next(one.id for one in reader.runs.list() if one.name == "toy")
     visit(browser, f"{served}/budgets?of=run+{run}", "Budgets")
     expect(browser.get_by_text("Coverage against tokens")).to_be_visible()
@@ -138,10 +138,10 @@ def test_a_problem_opens_and_its_text_is_inert(browser: Page, served: str) -> No
     shoot(browser, "problem")
 
 
-def test_overview_is_live_while_a_run_writes(browser: Page, served: str, milled: Path) -> None:
-    recipe = (milled / "toy.yaml").read_text().replace("name: toy", "name: live").replace("chance: 0.5", "chance: 0.31")
-    (milled / "live.yaml").write_text(recipe)
-    process = start("curate", "live.yaml", "--direct", cwd=milled, TOY_SLEEP="0.15")
+def test_overview_is_live_while_a_run_writes(browser: Page, served: str, curated: Path) -> None:
+    recipe = (curated / "toy.yaml").read_text().replace("name: toy", "name: live").replace("chance: 0.5", "chance: 0.31")
+    (curated / "live.yaml").write_text(recipe)
+    process = start("curate", "live.yaml", "--direct", cwd=curated, TOY_SLEEP="0.15")
     try:
         visit(browser, served, "Overview")
         expect(browser.get_by_role("heading", name="live-", exact=False).first).to_be_visible(timeout=PATIENCE)
@@ -153,10 +153,10 @@ def test_overview_is_live_while_a_run_writes(browser: Page, served: str, milled:
     assert said.status == 0, said.err
 
 
-def test_a_review_is_judged_in_the_browser(browser: Page, served: str, milled: Path) -> None:
-    with Reader.open(milled) as reader:
+def test_a_review_is_judged_in_the_browser(browser: Page, served: str, curated: Path) -> None:
+    with Reader.open(curated) as reader:
         run = next(one.id for one in reader.runs.list() if one.name == "toy")
-    drawn = finish(start("audit", "verifier", "number", "--run", run, "--n", "20", cwd=milled))
+    drawn = finish(start("audit", "verifier", "number", "--run", run, "--n", "20", cwd=curated))
     assert drawn.status == 0, drawn.err
     visit(browser, f"{served}/review", "Review")
     browser.get_by_label("Your name").fill("ann")

@@ -1,16 +1,16 @@
-"""The hopeless queue on the problems page, over a real run of the mill."""
+"""The hopeless queue on the problems page, over a real run."""
 
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flows.mill import decide, run_all
+from flows.rounds import decide, run_all
 from pipelines.budget import Sequential
 from storage.queries import Reader, run_scope
 from storage.queries.queue import hopeless_queue
 from storage.segments.keys import SegmentKey
-from tests.flows.mill.toy import problems, spec, workspace
+from tests.flows.rounds.toy import problems, spec, workspace
 
 SCRIPT = "from dashboards.page_problems import show\nshow()\n"
 

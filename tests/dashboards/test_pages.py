@@ -30,9 +30,9 @@ def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
     assert shown.title[0].value == name.capitalize()
 
 
-def test_overview_shows_the_funnel_of_the_ledger(page: Page, milled: Path) -> None:
+def test_overview_shows_the_funnel_of_the_ledger(page: Page, curated: Path) -> None:
     shown = page("overview")
-    with Reader.open(milled) as reader:
+    with Reader.open(curated) as reader:
         newest = runs(reader)[0]
         counts = funnel(run_scope(reader, newest.id))
     assert shown.selectbox[0].value == newest.id
@@ -69,7 +69,7 @@ def test_datasets_compares_two_versions(page: Page) -> None:
     assert versions["parent"][0] == versions["content"][1]
 
 
-def test_problems_filter_by_text_and_open_one(page: Page, milled: Path) -> None:
+def test_problems_filter_by_text_and_open_one(page: Page, curated: Path) -> None:
     shown = page("problems")
     shown.selectbox(key="problems-of").set_value("version toy@v1").run()
     table = shown.dataframe[0].value
@@ -141,9 +141,9 @@ def test_rates_of_several_models_say_so_and_are_shown_alone(page: Page) -> None:
     assert "Rates pool the rollouts of 2 models; Difficulty shows them by model." in texts(problems)
 
 
-def test_budgets_shows_spend_by_round_and_why_it_stopped(page: Page, milled: Path) -> None:
+def test_budgets_shows_spend_by_round_and_why_it_stopped(page: Page, curated: Path) -> None:
     shown = page("budgets")
-    with Reader.open(milled) as reader:
+    with Reader.open(curated) as reader:
         run = next(one for one in runs(reader) if one.name == "toy")
         spend = budget_spend(run_scope(reader, run.id), 3)
     shown.selectbox(key="budgets-of").set_value(f"run {run.id}").run()

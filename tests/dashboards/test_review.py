@@ -16,10 +16,10 @@ Open = Callable[[str], AppTest]
 
 
 @pytest.fixture
-def audited(milled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def audited(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the workspace with an audit of twelve rollouts: the shared one is only read."""
     folder = tmp_path / "ws"
-    shutil.copytree(milled, folder)
+    shutil.copytree(curated, folder)
     with Reader.open(folder) as reader:
         run = next(one.id for one in reader.runs.list() if one.name == "toy")
     before = Path.cwd()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.audits import Ask, natural_audit, refreshed
-from flows.audits_planted import planted_audit
+from flows.auditing.audits import Ask, natural_audit, refreshed
+from flows.auditing.planted import planted_audit
 from storage.audits import Judgement, Said
 from storage.errors import SetupError
 from storage.queries import Reader, run_scope, scope_rates, version_card, version_manifest

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.audits import Ask, population, run_of
+from flows.auditing.audits import Ask, population, run_of
 from pipelines.audit.drawing import Row, describe, draw, strata_of
 from pipelines.stats import Estimate, Judged, Measured, audit_rates
 from storage.queries import Reader, run_scope

@@ -68,7 +68,7 @@ def test_kill_9_while_publishing_is_finished_by_the_next_command(toy: Path, poin
     ],
 )
 def test_kill_9_between_two_steps_of_a_commit(toy: Path, uninterrupted: dict[str, Any], point: str) -> None:
-    """The first segment is the problems', the fourth a verdict's; every point of the mill is in mill/test_storm."""
+    """The first segment is the problems', the fourth a verdict's; every point of a run is in rounds/test_storm."""
     env = {"TOY_CALLS": str(toy / "calls")}
     assert finish(start("curate", "toy.yaml", "--direct", cwd=toy, ROLLMILL_FAILPOINT=point, **env)).status == -9
     assert until(lambda: left_behind(toy) == []), left_behind(toy)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from flows.firing import fire
+from flows.curation.stages import draw_and_grade, synthesize
 from flows.job import Job
+from flows.prefect.firing import fire
 from flows.session import hold
-from flows.stages import mill_round, synthesize
 from storage.errors import FoundWanting, SetupError
 from storage.firings import Firing
 from storage.ledger.models import FiringRow
@@ -29,7 +29,7 @@ def drawn(job: Job) -> Outcome:
     with hold(job) as opened:
         synthesize(job)
         number = 0
-        while mill_round(job, number):
+        while draw_and_grade(job, number):
             number += 1
         return {**DONE, "run": opened.run, "spent": opened.spent.row()}
 

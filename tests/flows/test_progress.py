@@ -1,8 +1,8 @@
 """Progress: what a stage says of speed and acceptance is what this command did, not what was there."""
 
 from flows.cli.live import describe
-from flows.mill.spec import Event
 from flows.progress import Progress, Stage
+from flows.rounds.spec import Event
 
 
 def seen(*events: Event) -> dict[str, Stage]:

@@ -77,5 +77,5 @@ def test_shot_workers_change_no_verdict_but_that_of_an_answer_that_always_kills(
     assert {verdicts[cid][0] for cid in changed} == {"correct"}
     assert {found[cid] for cid in changed} == {("undecided", "hash:worker", "crash: signal 9")}
     assert len(changed) > 2
-    assert shooting.lines("always", "asked")[ANSWERS[3]] == 8  # mill and pool ask twice each, of two workers each time
+    assert shooting.lines("always", "asked")[ANSWERS[3]] == 8  # round and pool ask twice each, of two workers each time
     assert other != content

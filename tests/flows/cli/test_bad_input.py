@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.mill import plan
+from flows.rounds import plan
 from storage.imports import ImportSpec, import_problems, import_rollouts
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run

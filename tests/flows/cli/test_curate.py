@@ -256,7 +256,7 @@ def test_an_interrupted_query_ends_the_run_as_interrupted(
     def stopped(*_: object) -> None:
         raise RuntimeError("Query interrupted")
 
-    monkeypatch.setattr("flows.stages.outcome_of", stopped)
+    monkeypatch.setattr("flows.curation.stages.outcome_of", stopped)
     assert rollmill("curate", "toy.yaml", "--direct").status == 130
     with Workspace.open(counted) as workspace:
         assert workspace.runs.list()[0].status == "interrupted"

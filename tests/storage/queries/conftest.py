@@ -59,7 +59,7 @@ class Milled:
 
 
 @pytest.fixture
-def milled(tmp_path: Path) -> Iterator[Milled]:
+def curated(tmp_path: Path) -> Iterator[Milled]:
     with Workspace.init(tmp_path / "ws") as ws, Reader.open(tmp_path / "ws") as reader:
         problems = [problem(number) for number in range(6)]
         ws.segments.commit(SegmentKey("problems", "templates", "1", "all"), problems)
@@ -110,10 +110,10 @@ def _decision(owner: Problem, index: int) -> Decision:
 def live_run() -> Callable[..., None]:
     """Open a second run that has planned round 0 only; its completions and the verdicts of `number` are there."""
 
-    def start(milled: Milled, verifiers: list[list[str]] | None = None) -> None:
+    def start(curated: Milled, verifiers: list[list[str]] | None = None) -> None:
         recipe = {**RECIPE, "resolved": {"verifiers": verifiers or CHAIN}}
-        milled.ws.runs.open(LIVE, name="toy", recipe=recipe, recipe_hash="b" * 64)
-        milled.ws.runs.commit_plan(LIVE, 0, plan(LIVE, milled.problems, 0, range(4)), [])
+        curated.ws.runs.open(LIVE, name="toy", recipe=recipe, recipe_hash="b" * 64)
+        curated.ws.runs.commit_plan(LIVE, 0, plan(LIVE, curated.problems, 0, range(4)), [])
 
     return start
 
@@ -122,8 +122,8 @@ def live_run() -> Callable[..., None]:
 def decisions() -> Callable[..., list[Decision]]:
     """The run's decisions with another say on keeping."""
 
-    def make(milled: Milled, *, kept: bool) -> list[Decision]:
-        every = [(owner, index) for owner in milled.problems for index in range(8)]
+    def make(curated: Milled, *, kept: bool) -> list[Decision]:
+        every = [(owner, index) for owner in curated.problems for index in range(8)]
         return [replace(_decision(*pair), kept=kept, reason="anew") for pair in every]
 
     return make

@@ -92,16 +92,16 @@ def test_a_policy_of_the_users_own_is_pending_until_the_run_decides(judged: Any)
         connection.close()
 
 
-def test_a_rollout_accepted_by_a_policy_names_it_and_no_verdict_as_deciding(milled: Any, decisions: Any) -> None:
+def test_a_rollout_accepted_by_a_policy_names_it_and_no_verdict_as_deciding(curated: Any, decisions: Any) -> None:
     from dataclasses import replace
 
     from storage.queries import problem_detail, run_scope
 
     named = [
         replace(one, verifier="policy:all_of", verifier_version="1 over=number,math")
-        for one in decisions(milled, kept=True)
+        for one in decisions(curated, kept=True)
     ]
-    milled.ws.segments.commit(SegmentKey("decisions", "toy-aaaaaaaa", "1", "anew"), named, run="toy-aaaaaaaa")
-    shown = problem_detail(run_scope(milled.reader, "toy-aaaaaaaa"), milled.problems[1].id).rollouts[0]
+    curated.ws.segments.commit(SegmentKey("decisions", "toy-aaaaaaaa", "1", "anew"), named, run="toy-aaaaaaaa")
+    shown = problem_detail(run_scope(curated.reader, "toy-aaaaaaaa"), curated.problems[1].id).rollouts[0]
     assert (shown.deciding, shown.accepted_by) == (None, "policy:all_of 1 over=number,math")
     assert (shown.outcome, len(shown.verdicts)) == ("correct", 1)

@@ -1,4 +1,4 @@
-"""The accounts of real runs of the mill: every grouping has the same totals, which are those of the ledger."""
+"""The accounts of real runs: every grouping has the same totals, which are those of the ledger."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.mill import decide, run_all
+from flows.rounds import decide, run_all
 from pipelines.budget import Fixed
 from pipelines.generate.prices import Prices
 from storage.errors import SetupError
@@ -17,7 +17,7 @@ from storage.queries.cost import GROUPS, RunCost, run_cost
 from storage.records import Attempt
 from storage.spending import Sums
 from storage.workspace import Workspace
-from tests.flows.mill.toy import spec, workspace
+from tests.flows.rounds.toy import spec, workspace
 
 PRICES = Prices(0.15, 0.6)
 

@@ -32,9 +32,9 @@ MANIFEST = {"recipe": {"name": "toy"}, "recipe_hash": "a" * 64, "metrics": {"pre
 
 
 @pytest.fixture
-def published(milled: Any, decisions: Any) -> Any:
+def published(curated: Any, decisions: Any) -> Any:
     """Version 1 is what the run kept, version 2 keeps nothing."""
-    read = milled.ws.segments.read
+    read = curated.ws.segments.read
     snapshot = Snapshot(
         "apples",
         problems=read("problems"),
@@ -43,10 +43,10 @@ def published(milled: Any, decisions: Any) -> Any:
         decisions=read("decisions"),
         manifest=MANIFEST,
     )
-    none_kept = replace(snapshot, decisions=to_table("decisions", decisions(milled, kept=False)))
+    none_kept = replace(snapshot, decisions=to_table("decisions", decisions(curated, kept=False)))
     for made in (snapshot, none_kept):
-        assert publish(milled.ws, made, report_html="<p>fine</p>", report_json={"passed": True}).created
-    return milled
+        assert publish(curated.ws, made, report_html="<p>fine</p>", report_json={"passed": True}).created
+    return curated
 
 
 def test_datasets_and_versions_are_listed_newest_first(published: Any) -> None:

@@ -10,14 +10,14 @@ from storage.segments.keys import SegmentKey
 DONE = "toy-aaaaaaaa"
 
 
-def test_queries_run_beside_a_writer(milled: Any) -> None:
+def test_queries_run_beside_a_writer(curated: Any) -> None:
     failures: list[BaseException] = []
     over = threading.Event()
 
     def ask() -> None:
         try:
             while not over.is_set():
-                scope = run_scope(milled.reader, DONE)
+                scope = run_scope(curated.reader, DONE)
                 assert funnel(scope).planned == 48
                 assert len(pass_rates(scope)) == 2
                 found = search_problems(scope, Filters(text="ext-2")).rows[0]
@@ -28,7 +28,7 @@ def test_queries_run_beside_a_writer(milled: Any) -> None:
     readers = [threading.Thread(target=ask) for _ in range(2)]
     for reader in readers:
         reader.start()
-    owner = milled.problems[0]
+    owner = curated.problems[0]
     for batch in range(20):
         cid = f"extra-{batch}"
         drew = Completion(cid, owner.prompt_id, "embedded", "m", "d", "curate", 100 + batch, 0, "x", "stop")
@@ -37,16 +37,16 @@ def test_queries_run_beside_a_writer(milled: Any) -> None:
             (SegmentKey("completions", "embedded", "d", cid), [drew]),
             (SegmentKey("verdicts", "number", "1", cid), [verdict]),
         ]
-        assert [commit.redundant for commit in milled.ws.segments.commit_many(items)] == [False, False]
+        assert [commit.redundant for commit in curated.ws.segments.commit_many(items)] == [False, False]
     over.set()
     for reader in readers:
         reader.join()
     assert failures == []
 
 
-def test_a_missing_file_is_passed_over(milled: Any) -> None:
-    files = sorted(milled.ws.state.glob("segments/verdicts/**/*.parquet"))
+def test_a_missing_file_is_passed_over(curated: Any) -> None:
+    files = sorted(curated.ws.state.glob("segments/verdicts/**/*.parquet"))
     assert len(files) == 2
     files[0].unlink()
-    detail = problem_detail(run_scope(milled.reader, DONE), milled.problems[1].id)
+    detail = problem_detail(run_scope(curated.reader, DONE), curated.problems[1].id)
     assert sum(len(one.verdicts) for one in detail.rollouts) == 4

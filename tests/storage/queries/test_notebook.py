@@ -13,8 +13,8 @@ from storage.queries import open_workspace
 DONE = "toy-aaaaaaaa"
 
 
-def test_rollouts_of_a_run_as_a_frame(milled: Any) -> None:
-    with open_workspace(milled.ws.root) as ws:
+def test_rollouts_of_a_run_as_a_frame(curated: Any) -> None:
+    with open_workspace(curated.ws.root) as ws:
         frame = ws.rollouts(run=DONE).df()
         assert len(frame) == 48
         kept = frame[frame["kept"]]
@@ -24,20 +24,20 @@ def test_rollouts_of_a_run_as_a_frame(milled: Any) -> None:
         assert row[2:6] == ("correct", True, "kept", 'Ann has 5 "red" apples\nand é more. How many?')
 
 
-def test_rollouts_of_the_workspace_carry_labels_and_all_verdicts(milled: Any) -> None:
-    with open_workspace(milled.ws.root) as ws:
+def test_rollouts_of_the_workspace_carry_labels_and_all_verdicts(curated: Any) -> None:
+    with open_workspace(curated.ws.root) as ws:
         rows = ws.rollouts().filter("completion_id IN ('c5-0', 'c5-1')").select("label, verdicts").fetchall()
     assert rows == [(True, {"number 1": "correct"}), (False, {"number 1": "correct"})]
 
 
-def test_problems_and_sql_as_arrow(milled: Any) -> None:
-    with open_workspace(milled.ws.root) as ws:
+def test_problems_and_sql_as_arrow(curated: Any) -> None:
+    with open_workspace(curated.ws.root) as ws:
         assert ws.problems().to_arrow_table().num_rows == 6
         assert ws.sql("SELECT kept, count(*) FROM decisions GROUP BY 1 ORDER BY 1").fetchall() == [(False, 39), (True, 9)]
 
 
-def test_pass_rates_as_a_frame_of_the_latest_run(milled: Any) -> None:
-    with open_workspace(milled.ws.root) as ws:
+def test_pass_rates_as_a_frame_of_the_latest_run(curated: Any) -> None:
+    with open_workspace(curated.ws.root) as ws:
         frame = ws.pass_rates(by="level")
     assert list(frame["level"]) == [1, 2]
     assert list(frame["pass_rate"].round(4)) == [0.5, 0.6667]
@@ -54,8 +54,8 @@ def test_pass_rates_as_a_frame_of_the_latest_run(milled: Any) -> None:
     ]
 
 
-def test_mistakes_of_a_caller(tmp_path: Path, milled: Any) -> None:
-    with open_workspace(milled.ws.root) as ws, pytest.raises(SetupError, match="name a run or a dataset, not both"):
+def test_mistakes_of_a_caller(tmp_path: Path, curated: Any) -> None:
+    with open_workspace(curated.ws.root) as ws, pytest.raises(SetupError, match="name a run or a dataset, not both"):
         ws.rollouts(run=DONE, dataset="apples")
     with pytest.raises(SetupError, match="is in no Rollmill workspace"):
         open_workspace(tmp_path)

@@ -1,4 +1,4 @@
-"""The hopeless queue of real runs of the mill, and its export back into a workspace."""
+"""The hopeless queue of real runs, and its export back into a workspace."""
 
 import json
 from dataclasses import replace
@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from flows.mill import decide, run_all
+from flows.rounds import decide, run_all
 from pipelines.budget import DarsUniform, Sequential
 from storage.imports import ImportSpec, import_problems
 from storage.queries import Reader, run_scope
 from storage.queries.queue import HopelessQueue, export_rows, hopeless_queue
 from storage.records import Message, Problem
 from storage.workspace import Workspace
-from tests.flows.mill.toy import problems, spec, workspace
+from tests.flows.rounds.toy import problems, spec, workspace
 
 RATES = (100, 60, 0)
 

@@ -13,8 +13,8 @@ from tests.storage.queries.conftest import _verdict, completion, plan
 DONE = "toy-aaaaaaaa"
 
 
-def test_rates_by_level_are_means_over_problems_of_the_prefix(milled: Any) -> None:
-    low, high = pass_rates(run_scope(milled.reader, DONE))
+def test_rates_by_level_are_means_over_problems_of_the_prefix(curated: Any) -> None:
+    low, high = pass_rates(run_scope(curated.reader, DONE))
     # Level 1 holds problems 0, 2, 4: 0, 2 and 4 of 4 right. Level 2 holds 1, 3, 5: 1, 3 and 4 of 4.
     assert (low.group, low.problems, low.judged, low.correct, low.rollouts, low.kept) == (1, 3, 12, 6, 24, 4)
     assert (high.group, high.problems, high.judged, high.correct, high.rollouts, high.kept) == (2, 3, 12, 8, 24, 5)
@@ -26,37 +26,37 @@ def test_rates_by_level_are_means_over_problems_of_the_prefix(milled: Any) -> No
     assert low.bounds == (0.5, 0.5)
 
 
-def test_a_level_where_all_succeed_is_not_certain(milled: Any) -> None:
-    always = [rate for rate in pass_rates(run_scope(milled.reader, DONE), "template") if rate.group == "template-4"]
+def test_a_level_where_all_succeed_is_not_certain(curated: Any) -> None:
+    always = [rate for rate in pass_rates(run_scope(curated.reader, DONE), "template") if rate.group == "template-4"]
     assert always[0].estimate is not None
     assert (always[0].estimate.value, always[0].estimate.method) == (1.0, "Clopper-Pearson over clusters")
     assert always[0].estimate.low < 0.03
 
 
 @pytest.mark.parametrize(("by", "groups"), [("skill", ["skill-0", "skill-1", "skill-2"]), ("source", [""])])
-def test_other_groupings(milled: Any, by: str, groups: list[str]) -> None:
-    assert [rate.group for rate in pass_rates(run_scope(milled.reader, DONE), by)] == groups
+def test_other_groupings(curated: Any, by: str, groups: list[str]) -> None:
+    assert [rate.group for rate in pass_rates(run_scope(curated.reader, DONE), by)] == groups
 
 
-def test_an_unknown_grouping_is_refused(milled: Any) -> None:
+def test_an_unknown_grouping_is_refused(curated: Any) -> None:
     with pytest.raises(SetupError, match=r"unknown grouping 'levl'\. Did you mean 'level'"):
-        pass_rates(run_scope(milled.reader, DONE), "levl")
+        pass_rates(run_scope(curated.reader, DONE), "levl")
 
 
-def test_the_overall_rate(milled: Any) -> None:
-    rate = overall_rate(run_scope(milled.reader, DONE))
+def test_the_overall_rate(curated: Any) -> None:
+    rate = overall_rate(run_scope(curated.reader, DONE))
     assert (rate.problems, rate.judged, rate.correct) == (6, 24, 14)
 
 
-def test_shares_before_and_after_selection(milled: Any) -> None:
-    assert selection_shares(run_scope(milled.reader, DONE)) == [
+def test_shares_before_and_after_selection(curated: Any) -> None:
+    assert selection_shares(run_scope(curated.reader, DONE)) == [
         Share(1, 3, 24, 4, 0.5, 4 / 9),
         Share(2, 3, 24, 5, 0.5, 5 / 9),
     ]
 
 
-def test_bands_of_pass_rate(milled: Any) -> None:
-    bands = pass_rate_bands(run_scope(milled.reader, DONE))
+def test_bands_of_pass_rate(curated: Any) -> None:
+    bands = pass_rate_bands(run_scope(curated.reader, DONE))
     assert len(bands) == 10
     assert [band for band in bands if band.problems] == [
         Band(0.0, 0.1, 1, 8, 0),
@@ -67,31 +67,31 @@ def test_bands_of_pass_rate(milled: Any) -> None:
     ]
 
 
-def test_rates_of_a_run_under_way(milled: Any, live_run: Any) -> None:
-    live_run(milled)
-    rates = pass_rates(run_scope(milled.reader, "toy-bbbbbbbb"))
+def test_rates_of_a_run_under_way(curated: Any, live_run: Any) -> None:
+    live_run(curated)
+    rates = pass_rates(run_scope(curated.reader, "toy-bbbbbbbb"))
     assert [(rate.group, rate.judged, rate.correct, rate.kept) for rate in rates] == [(1, 12, 6, 0), (2, 12, 8, 0)]
 
 
-def test_rates_by_model_hold_each_models_own_rollouts(milled: Any) -> None:
+def test_rates_by_model_hold_each_models_own_rollouts(curated: Any) -> None:
     """The run is drawn again as an import of two models: the even sample indices are n's, the odd ones o's."""
-    run = milled.ws.runs.get(DONE)
+    run = curated.ws.runs.get(DONE)
     recipe = {**run.recipe, "generate": {"engine": "imported"}, "prefix": None}
-    milled.ws.runs.open("two", name="toy", recipe=recipe, recipe_hash="c" * 64)
-    named = [completion(owner, index) for owner in milled.problems for index in range(8)]
+    curated.ws.runs.open("two", name="toy", recipe=recipe, recipe_hash="c" * 64)
+    named = [completion(owner, index) for owner in curated.problems for index in range(8)]
     renamed = [replace(one, id=f"i{one.id}", model="on"[one.sample_index % 2 == 0]) for one in named]
-    milled.ws.segments.commit(SegmentKey("completions", "import:x", "1", "all"), renamed)
+    curated.ws.segments.commit(SegmentKey("completions", "import:x", "1", "all"), renamed)
     rows = [
-        replace(row, run="two", completion_id=f"i{row.completion_id}") for row in plan("two", milled.problems, 0, range(8))
+        replace(row, run="two", completion_id=f"i{row.completion_id}") for row in plan("two", curated.problems, 0, range(8))
     ]
-    milled.ws.runs.commit_plan("two", 0, rows, [])
+    curated.ws.runs.commit_plan("two", 0, rows, [])
     verdicts = [replace(_verdict(owner, completion(owner, index)), completion_id=f"i{completion(owner, index).id}")
-                for owner in milled.problems for index in range(8)]  # fmt: skip
-    milled.ws.segments.commit(SegmentKey("verdicts", "number", "1", "two"), verdicts)
-    scope = run_scope(milled.reader, "two")
+                for owner in curated.problems for index in range(8)]  # fmt: skip
+    curated.ws.segments.commit(SegmentKey("verdicts", "number", "1", "two"), verdicts)
+    scope = run_scope(curated.reader, "two")
     assert models_of(scope) == ["n", "o"]
     assert [(one.group, one.problems, one.rollouts, one.judged, one.correct) for one in pass_rates(scope, "model")] == [
         ("n", 6, 24, 24, 9),
         ("o", 6, 24, 24, 6),
     ]
-    assert models_of(run_scope(milled.reader, DONE)) == []
+    assert models_of(run_scope(curated.reader, DONE)) == []

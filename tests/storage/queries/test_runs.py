@@ -12,43 +12,43 @@ from storage.segments.keys import SegmentKey
 DONE, LIVE = "toy-aaaaaaaa", "toy-bbbbbbbb"
 
 
-def test_runs_are_listed_with_their_next_command(milled: Any) -> None:
-    milled.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
-    found = {run.id: run for run in runs(milled.reader)}
+def test_runs_are_listed_with_their_next_command(curated: Any) -> None:
+    curated.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
+    found = {run.id: run for run in runs(curated.reader)}
     assert set(found) == {DONE, LIVE}
     assert (found[DONE].status, found[DONE].dataset) == ("done", "apples")
     assert found[DONE].next_command == "rollmill dataset show apples"
     assert found[LIVE].next_command == f"rollmill runs watch {LIVE}"
-    milled.ws.runs.finish(LIVE, "failed", {"error": "the gate did not pass"})
-    failed = next(run for run in runs(milled.reader) if run.id == LIVE)
+    curated.ws.runs.finish(LIVE, "failed", {"error": "the gate did not pass"})
+    failed = next(run for run in runs(curated.reader) if run.id == LIVE)
     assert (failed.error, failed.next_command) == ("the gate did not pass", f"rollmill runs resume {LIVE}")
 
 
-def test_stages_come_in_the_order_of_the_work(milled: Any) -> None:
-    stages = run_progress(milled.reader, DONE)
+def test_stages_come_in_the_order_of_the_work(curated: Any) -> None:
+    stages = run_progress(curated.reader, DONE)
     assert [(stage.stage, stage.done, stage.share, stage.rate, stage.tokens) for stage in stages] == [
         ("draw", 48, 1.0, 12.0, 336),
         ("verify", 48, 1.0, 24.0, 0),
     ]
 
 
-def test_what_was_stored_before_has_no_rate(milled: Any) -> None:
-    milled.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
+def test_what_was_stored_before_has_no_rate(curated: Any) -> None:
+    curated.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
     for stage, made in (("draw", 0), ("verify", 10)):
-        milled.ws.runs.progress(LIVE, stage, done=48, total=48, seconds=0.5, detail={"made": made})
-    assert [stage.rate for stage in run_progress(milled.reader, LIVE)] == [None, 20.0]
+        curated.ws.runs.progress(LIVE, stage, done=48, total=48, seconds=0.5, detail={"made": made})
+    assert [stage.rate for stage in run_progress(curated.reader, LIVE)] == [None, 20.0]
 
 
-def test_an_unknown_run_or_dataset_is_named_with_the_nearest(milled: Any) -> None:
+def test_an_unknown_run_or_dataset_is_named_with_the_nearest(curated: Any) -> None:
     for ask in (run_progress, run_scope):
         with pytest.raises(SetupError, match=f"Did you mean '{DONE}'"):
-            ask(milled.reader, "toy-aaaaaaab")
+            ask(curated.reader, "toy-aaaaaaab")
     with pytest.raises(SetupError, match="no dataset 'apples'"):
-        dataset_scope(milled.reader, "apples")
+        dataset_scope(curated.reader, "apples")
 
 
-def test_the_funnel_of_a_decided_run(milled: Any) -> None:
-    scope = run_scope(milled.reader, DONE)
+def test_the_funnel_of_a_decided_run(curated: Any) -> None:
+    scope = run_scope(curated.reader, DONE)
     assert (scope.prefix, scope.decided) == (4, True)
     assert funnel(scope) == Funnel(
         problems=6,
@@ -65,42 +65,42 @@ def test_the_funnel_of_a_decided_run(milled: Any) -> None:
     )
 
 
-def test_the_funnel_of_a_run_under_way(milled: Any, live_run: Any) -> None:
-    live_run(milled)
-    scope = run_scope(milled.reader, LIVE)
+def test_the_funnel_of_a_run_under_way(curated: Any, live_run: Any) -> None:
+    live_run(curated)
+    scope = run_scope(curated.reader, LIVE)
     assert (scope.prefix, scope.decided) == (4, False)
     found = funnel(scope)
     assert (found.planned, found.correct, found.incorrect, found.pending) == (24, 14, 10, 0)
     assert (found.kept, found.dropped, found.kept_problems, found.dropped_by_reason) == (None, None, None, {})
 
 
-def test_an_undecided_verdict_is_pending_until_the_chain_ends(milled: Any, live_run: Any) -> None:
-    live_run(milled, verifiers=[["strict", "1"], ["math", "2"]])
-    owner = milled.problems[0]
+def test_an_undecided_verdict_is_pending_until_the_chain_ends(curated: Any, live_run: Any) -> None:
+    live_run(curated, verifiers=[["strict", "1"], ["math", "2"]])
+    owner = curated.problems[0]
     first = [Verdict(f"c0-{n}", owner.id, "strict", "1", "undecided" if n else "incorrect", "none") for n in range(3)]
-    milled.ws.segments.commit(SegmentKey("verdicts", "strict", "1", "x"), first)
-    found = funnel(run_scope(milled.reader, LIVE))
+    curated.ws.segments.commit(SegmentKey("verdicts", "strict", "1", "x"), first)
+    found = funnel(run_scope(curated.reader, LIVE))
     assert (found.incorrect, found.undecided, found.pending) == (1, 0, 23)
     later: list[Any] = [("c0-1", "correct"), ("c0-2", "undecided")]
     second = [Verdict(cid, owner.id, "math", "2", outcome, "boxed") for cid, outcome in later]
-    milled.ws.segments.commit(SegmentKey("verdicts", "math", "2", "x"), second)
-    found = funnel(run_scope(milled.reader, LIVE))
+    curated.ws.segments.commit(SegmentKey("verdicts", "math", "2", "x"), second)
+    found = funnel(run_scope(curated.reader, LIVE))
     assert (found.correct, found.incorrect, found.undecided, found.pending) == (1, 1, 1, 21)
 
 
-def test_decisions_made_anew_replace_the_earlier_ones(milled: Any, decisions: Any) -> None:
-    milled.ws.segments.commit(SegmentKey("decisions", DONE, "1", "y"), decisions(milled, kept=False))
-    found = funnel(run_scope(milled.reader, DONE))
+def test_decisions_made_anew_replace_the_earlier_ones(curated: Any, decisions: Any) -> None:
+    curated.ws.segments.commit(SegmentKey("decisions", DONE, "1", "y"), decisions(curated, kept=False))
+    found = funnel(run_scope(curated.reader, DONE))
     assert (found.planned, found.kept, found.dropped) == (48, 0, 48)
 
 
-def test_the_workspace_as_a_whole(milled: Any) -> None:
-    found = funnel(workspace_scope(milled.reader))
+def test_the_workspace_as_a_whole(curated: Any) -> None:
+    found = funnel(workspace_scope(curated.reader))
     assert (found.problems, found.planned, found.correct, found.incorrect, found.unparsed) == (6, 48, 15, 32, 1)
 
 
-def test_a_run_without_a_plan_is_empty(milled: Any) -> None:
-    milled.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
-    scope = run_scope(milled.reader, LIVE)
+def test_a_run_without_a_plan_is_empty(curated: Any) -> None:
+    curated.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
+    scope = run_scope(curated.reader, LIVE)
     assert (scope.prefix, scope.decided) == (0, False)
     assert funnel(scope).planned == 0

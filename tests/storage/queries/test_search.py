@@ -30,22 +30,22 @@ DONE = "toy-aaaaaaaa"
         (Filters(lowest=1.0), [4, 5]),
     ],
 )
-def test_filters(milled: Any, filters: Filters, found: list[int]) -> None:
-    page = search_problems(run_scope(milled.reader, DONE), filters)
+def test_filters(curated: Any, filters: Filters, found: list[int]) -> None:
+    page = search_problems(run_scope(curated.reader, DONE), filters)
     assert sorted(int(row.reference) for row in page.rows) == found
     assert page.total == len(found)
 
 
-def test_a_row_has_counts_over_the_prefix_and_over_everything(milled: Any) -> None:
-    (row,) = search_problems(run_scope(milled.reader, DONE), Filters(text="ext-5")).rows
+def test_a_row_has_counts_over_the_prefix_and_over_everything(curated: Any) -> None:
+    (row,) = search_problems(run_scope(curated.reader, DONE), Filters(text="ext-5")).rows
     assert row.prompt == 'Ann has 5 "red" apples\nand é more. How many?'
     assert (row.rollouts, row.correct, row.judged, row.kept, row.rate) == (8, 4, 4, 2, 1.0)
     assert row.outcomes == ("correct", "incorrect", "unparsed")
     assert (row.level, row.skill, row.template, row.external_id) == (2, "skill-2", "template-5", "ext-5")
 
 
-def test_pages_come_by_level_and_cover_everything_once(milled: Any) -> None:
-    scope = run_scope(milled.reader, DONE)
+def test_pages_come_by_level_and_cover_everything_once(curated: Any) -> None:
+    scope = run_scope(curated.reader, DONE)
     pages = [search_problems(scope, page=number, size=4) for number in (1, 2, 9)]
     assert [(page.page, page.pages, page.total, len(page.rows)) for page in pages] == [
         (1, 2, 6, 4),
@@ -56,15 +56,15 @@ def test_pages_come_by_level_and_cover_everything_once(milled: Any) -> None:
     assert len({row.id for page in pages[:2] for row in page.rows}) == 6
 
 
-def test_choices_of_a_filter(milled: Any) -> None:
-    scope = run_scope(milled.reader, DONE)
+def test_choices_of_a_filter(curated: Any) -> None:
+    scope = run_scope(curated.reader, DONE)
     assert choices(scope, "level") == [1, 2]
     assert choices(scope, "skill") == ["skill-0", "skill-1", "skill-2"]
 
 
-def test_a_problem_opens_with_all_its_rollouts(milled: Any) -> None:
-    owner = milled.problems[3]
-    detail = problem_detail(run_scope(milled.reader, DONE), owner.id)
+def test_a_problem_opens_with_all_its_rollouts(curated: Any) -> None:
+    owner = curated.problems[3]
+    detail = problem_detail(run_scope(curated.reader, DONE), owner.id)
     assert detail.problem == owner
     assert [(one.sample_index, one.outcome, one.kept, one.reason) for one in detail.rollouts[1:5]] == [
         (1, "correct", True, "kept"),
@@ -79,25 +79,25 @@ def test_a_problem_opens_with_all_its_rollouts(milled: Any) -> None:
     assert (first.deciding.rule, first.deciding.extracted, len(first.verdicts)) == ("last number", "7", 1)
 
 
-def test_a_rollout_under_way_opens_without_a_decision(milled: Any, live_run: Any) -> None:
-    live_run(milled, verifiers=[["strict", "1"]])
-    detail = problem_detail(run_scope(milled.reader, "toy-bbbbbbbb"), milled.problems[1].id)
+def test_a_rollout_under_way_opens_without_a_decision(curated: Any, live_run: Any) -> None:
+    live_run(curated, verifiers=[["strict", "1"]])
+    detail = problem_detail(run_scope(curated.reader, "toy-bbbbbbbb"), curated.problems[1].id)
     assert [(one.outcome, one.kept, one.deciding, len(one.verdicts)) for one in detail.rollouts] == [
         ("pending", None, None, 1)
     ] * 4
 
 
-def test_an_unknown_problem_is_refused(milled: Any) -> None:
+def test_an_unknown_problem_is_refused(curated: Any) -> None:
     with pytest.raises(SetupError, match="workspace has no problem 'nobody'"):
-        problem_detail(workspace_scope(milled.reader), "nobody")
+        problem_detail(workspace_scope(curated.reader), "nobody")
 
 
-def test_rates_are_shrunken_towards_all_problems_of_the_scope(milled: Any) -> None:
-    every = search_problems(run_scope(milled.reader, DONE))
+def test_rates_are_shrunken_towards_all_problems_of_the_scope(curated: Any) -> None:
+    every = search_problems(run_scope(curated.reader, DONE))
     prior = fit_prior([0, 1, 2, 3, 4, 4], [4] * 6)  # the prefix of four
     assert (every.prior, every.fitted) == (prior, 6)
     found = {row.reference: row for row in every.rows}
     assert found["0"].rate == 0.0
     assert found["0"].shrunken == pytest.approx(prior.a / (4 + prior.a + prior.b))
     assert 0.0 < found["0"].shrunken < found["1"].shrunken < found["4"].shrunken < 1.0
-    assert search_problems(run_scope(milled.reader, DONE), Filters(highest=0.0)).rows[0] == found["0"]
+    assert search_problems(run_scope(curated.reader, DONE), Filters(highest=0.0)).rows[0] == found["0"]

@@ -13,20 +13,20 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from flows.mill import decide, run_all
+from flows.rounds import decide, run_all
 from storage.errors import SetupError
 from storage.ledger.models import BatchRow, RunBatchRow, SegmentRow
 from storage.records import Completion
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
-from tests.flows.mill.toy import calls, content, spec, workspace
+from tests.flows.rounds.toy import calls, content, spec, workspace
 from tests.tied import tied
 
 CHECKOUT = Path(__file__).parents[3]
 IMPORTED = Completion("c", "p", "imported", "m", "-", "curate", 0, 0, "4", "stop")
 
 
-def milled(path: Path) -> int:
+def curated(path: Path) -> int:
     """How many completions a whole run drew."""
     with workspace(path) as ws, spec() as made:
         drawn = sum(result.drawn for result in run_all(ws, made))
@@ -55,7 +55,7 @@ def lose(path: Path) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made")
-    assert milled(path) == 52
+    assert curated(path) == 52
     return path
 
 
@@ -82,7 +82,7 @@ def test_everything_is_registered_again_and_nothing_is_drawn_again(copy: Path) -
         assert ws.recover() == []
         with pytest.raises(SetupError, match="there is nothing to rebuild"):
             ws.rebuild()
-    assert milled(copy) == 0
+    assert curated(copy) == 0
     with Workspace.open(copy) as ws:
         assert (registered(ws), content(ws)) == (before, rows)
 
@@ -97,7 +97,7 @@ def test_after_a_compaction_each_batch_is_registered_once(copy: Path) -> None:
         assert {why for _, why in ws.rebuild().left} == {"its batches are in another file"}
     with Workspace.open(copy) as ws:
         assert (registered(ws), content(ws)) == (before, rows)
-    assert milled(copy) == 0
+    assert curated(copy) == 0
 
 
 def test_files_without_a_footer_are_known_by_their_rows(copy: Path) -> None:
@@ -113,7 +113,7 @@ def test_files_without_a_footer_are_known_by_their_rows(copy: Path) -> None:
         assert [content(ws)[kind] for kind in ("completions", "verdicts")] == [rows["completions"], rows["verdicts"]]
         makers = {(kind, producer, version) for kind, producer, version, *_ in registered(ws)["batches"]}
         assert {("completions", "toy", "toy-1"), ("verdicts", "toy", "1"), ("plan", "recovered", "1")} <= makers
-    assert milled(copy) == 0
+    assert curated(copy) == 0
 
 
 def test_an_altered_file_is_left_aside_and_only_its_rows_are_made_again(copy: Path) -> None:
@@ -127,7 +127,7 @@ def test_an_altered_file_is_left_aside_and_only_its_rows_are_made_again(copy: Pa
     with Workspace.open(copy) as ws:
         done = ws.rebuild()
     assert [(name, why.split(" (")[0]) for name, why in done.left] == [(str(path), "cannot be used")]
-    assert milled(copy) == segment.rows
+    assert curated(copy) == segment.rows
     with Workspace.open(copy) as ws:
         assert content(ws) == rows
 
@@ -170,7 +170,7 @@ def test_a_ledger_with_segments_of_its_own_takes_no_other_s(copy: Path) -> None:
 def test_killed_runs_and_killed_rebuilds_lose_no_paid_reply(tmp_path: Path, point: str) -> None:
     """A run is killed, its ledger deleted, the rebuild killed as well; what lies in segments is never asked for again."""
     ws, log = tmp_path / "ws", tmp_path / "calls"
-    run = [*tied(sys.executable, "-m", "tests.flows.mill.child", str(ws), str(log)), "--problems", "8", "--spooled"]
+    run = [*tied(sys.executable, "-m", "tests.flows.rounds.child", str(ws), str(log)), "--problems", "8", "--spooled"]
     rebuild = tied(sys.executable, "-m", "flows.cli", "doctor", "--rebuild")
     at = {"ROLLMILL_FAILPOINT": "segment.registered:8"}
     assert subprocess.run(run, cwd=CHECKOUT, env=os.environ | at).returncode == -signal.SIGKILL

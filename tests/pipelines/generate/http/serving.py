@@ -22,7 +22,7 @@ Script = Callable[[int, dict[str, Any]], Trick | None]
 
 
 def text_for(prompt: str, seed: int) -> str:
-    """What this server says: right for the sums of tests/flows/mill/toy.py in most cases."""
+    """What this server says: right for the sums of tests/flows/rounds/toy.py in most cases."""
     found = re.search(r"(\d+) \+ (\d+)", prompt)
     total = int(found[1]) + int(found[2]) if found else len(prompt)
     way = f"way {seed // 10 % 5}"

@@ -20,7 +20,7 @@ def settings(folder: Path, **given: Any) -> VllmSettings:
 
 
 def asked(engine: Vllm, prompts: Iterable[str], samples: int, **sampling: Any) -> list[Request]:
-    """Requests as the mill makes them."""
+    """Requests as rounds make them."""
     origin = Origin(engine.engine, engine.model_digest, "curate", recipe_seed=1)
     knobs = Sampling(**{"max_tokens": 40, **sampling})
     problems = [Problem(prompt, "0") for prompt in prompts]

@@ -1,0 +1,1 @@
+"""Audits of verifiers: random rollouts for people to judge, and planted errors that a verifier should reject."""

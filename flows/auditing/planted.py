@@ -1,0 +1,122 @@
+"""Planted errors as a stress test: does a verifier reject each kind of error, and accept right answers in other dress?
+
+The rates say what the verifier is blind to. They are no sample of what models get wrong and correct nothing.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.auditing.audits import Ask, run_of
+from flows.recipe import resolve
+from pipelines.audit.drawing import Row, ranking
+from pipelines.audit.planted import Planted, planted
+from pipelines.stats import population_mean
+from storage.audits import Audit, audit_id
+from storage.errors import SetupError, unknown_name
+from storage.ids import digest128
+from storage.queries import Reader, run_scope
+from storage.queries.audited import audited_as, audited_rows
+from storage.records import Completion, Problem, Verdict
+
+if TYPE_CHECKING:
+    from pipelines.protocols import Verifier
+    from storage.runs import Run
+
+LABEL = "stress test: planted errors, not a sample of natural ones; corrects nothing"
+EXAMPLES = 5
+Trial = tuple[Problem, Completion, Planted]
+
+
+def planted_audit(reader: Reader, ask: Ask, *, dry_run: bool = False) -> Audit:
+    """Plant into at most `ask.n` accepted rollouts of a run, judge each variant, and keep the rates in the ledger."""
+    run = run_of(reader, ask)
+    verifier = built(run, ask.verifier, reader.root)
+    try:
+        trials = list(_trials(reader, run, ask))
+        if not trials:
+            raise SetupError(
+                f"nothing can be planted: {ask.verifier} accepted no rollout of {run.id} whose answer is provably right.",
+                next_command=f"rollmill audit verifier {ask.verifier} --run {run.id} --n {ask.n}",
+            )
+        verdicts = list(verifier.verify_many([(problem, completion) for problem, completion, _ in trials]))
+    finally:
+        verifier.close()
+    identity = audit_id("planted", run.id, verifier.name, verifier.version, ask.seed)
+    rollouts = len({completion.meta["planted_into"] for _, completion, _ in trials})
+    design = {"run": run.id, "seed": ask.seed, "n": ask.n, "rollouts": rollouts, "variants": len(trials)}
+    report = {"label": LABEL, "kinds": rates_by_kind(trials, verdicts)}
+    audit = Audit(identity, verifier.name, verifier.version, "planted", run.id, design, report)
+    return audit if dry_run else reader.audits.save(audit)
+
+
+def built(run: "Run", name: str, root: Path) -> "Verifier":
+    """The verifier as the run's recipe configures it, in the version that is installed."""
+    parts = run.recipe.get("verify", [])
+    names = [str(one) for one, _ in run.recipe.get("resolved", {}).get("verifiers", [])]
+    for part, own in zip(parts, names, strict=True):
+        if name == own:
+            recipe = run.recipe.get("job", {}).get("recipe")
+            base = Path(recipe).parent if recipe else root / "recipes"
+            verifier: Verifier = resolve("verifier", part["method"], part.get("options", {}), base=base).build()
+            return verifier
+    raise unknown_name(f"verifier of {run.id}", name, names)
+
+
+def rates_by_kind(trials: Sequence[Trial], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """By kind: how many, the share judged as expected with its interval over problems, and what went wrong."""
+    kinds = sorted({variant.kind for _, _, variant in trials})
+    return {
+        kind: _rate(kind, [pair for pair in zip(trials, verdicts, strict=True) if pair[0][2].kind == kind])
+        for kind in kinds
+    }
+
+
+def _rate(kind: str, tried: Sequence[tuple[Trial, Verdict]]) -> dict[str, Any]:
+    decided = [(trial, verdict) for trial, verdict in tried if verdict.outcome != "undecided"]
+    expected = tried[0][0][2].expected_outcome
+    said = "accepted" if expected == "correct" else "rejected"
+    good = [(verdict.outcome == "correct") == (expected == "correct") for _, verdict in decided]
+    problems = [trial[0].id for trial, _ in decided]
+    estimand = f"share of planted {kind} variants that are {said}"
+    rate = population_mean([float(one) for one in good], problems, estimand=estimand)
+    missed = [trial for (trial, _), fine in zip(decided, good, strict=True) if not fine]
+    return {
+        "expected": said,
+        "n": len(decided),
+        "undecided": len(tried) - len(decided),
+        "as_expected": sum(good),
+        "rate": None if rate is None else asdict(rate),
+        "missed": [
+            {"completion_id": completion.meta["planted_into"], "problem_id": problem.id, "how": variant.how}
+            for problem, completion, variant in missed[:EXAMPLES]
+        ],
+    }
+
+
+def _trials(reader: Reader, run: "Run", ask: Ask) -> Iterator[Trial]:
+    """Every variant of a random choice of accepted rollouts."""
+    name, version = audited_as(run, ask.verifier)
+    seen = audited_rows(run_scope(reader, run.id), name, version)
+    rows = [Row(one.completion_id, one.problem_id, one.outcome, "", "") for one in seen if one.outcome == "correct"]
+    chosen = ranking(rows, ask.seed)[: ask.n]
+    completions = {one.id: one for one in reader.fetch("completions", [row.completion_id for row in chosen])}
+    problems = {one.id: one for one in reader.fetch("problems", sorted({row.problem_id for row in chosen}))}
+    for row in chosen:
+        problem, completion = problems[row.problem_id], completions[row.completion_id]
+        rng = random.Random(int(digest128(["planted", ask.seed, *_pair(row)]), 16))
+        for number, variant in enumerate(planted(problem, completion.text, rng)):
+            yield problem, _with(completion, variant, number), variant
+
+
+def _with(completion: Completion, variant: Planted, number: int) -> Completion:
+    """The completion with the planted text in its place, under an id of its own."""
+    meta = {**completion.meta, "planted_into": completion.id}
+    identity = digest128(["planted", completion.id, number, variant.text])
+    return replace(completion, id=identity, text=variant.text, messages=None, finish_reason="stop", meta=meta)
+
+
+def _pair(row: Row) -> tuple[str, str]:
+    return row.completion_id, row.problem_id

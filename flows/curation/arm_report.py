@@ -1,0 +1,97 @@
+"""What each arm of a run did: its model and sampling, its rollouts by outcome, what was kept of it, its tokens, its rates.
+
+Rates are over the completions that an arm drew before any verdict on that arm: the first `initial` of every problem on the
+first arm, the first `entry` on a later one of the problems that were routed to it. Arms are never pooled. Where the budget
+routes by agreement the vote over all answers is reported too; it looks at no reference, only its score does.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from flows.curation.metrics import Withheld, arm_rates
+from pipelines.stats.vote import vote, weighted_vote
+from storage.records import OUTCOMES
+
+if TYPE_CHECKING:
+    from flows.rounds import RunSpec
+    from flows.sampling.arms import Arm
+    from flows.session import Session
+    from storage.versions import Snapshot
+
+
+def fingerprint_of(spec: "RunSpec") -> dict[str, str]:
+    """What equality of texts depends on, of every engine that may draw."""
+    if spec.generator is None:
+        return {}
+    return {
+        f"{arm.name}.{key}" if arm.name else key: value
+        for arm in spec.ways()
+        for key, value in spec.engine(arm.name).fingerprint().items()
+    }
+
+
+def arms_of(opened: "Session", snapshot: "Snapshot", withheld: Withheld) -> dict[str, Any]:
+    """The manifest's part about arms; nothing for a recipe without them."""
+    if not opened.spec.arms:
+        return {}
+    rows = [_arm(opened.spec, arm, snapshot, withheld) for arm in opened.spec.arms]
+    voted = getattr(opened.spec.budget, "rule", None) == "agreement"
+    return {"arms": rows, **({"vote": _voted(opened)} if voted else {})}
+
+
+def _arm(spec: "RunSpec", arm: "Arm", snapshot: "Snapshot", withheld: Withheld) -> dict[str, Any]:
+    decisions = snapshot.decisions.filter(pc.equal(snapshot.decisions["arm"], arm.name))
+    outcomes = Counter(decisions["outcome"].to_pylist())
+    drawn = snapshot.completions.filter(pc.is_in(snapshot.completions["id"], value_set=decisions["completion_id"]))
+    engine, sampling = spec.engine(arm.name), arm.sampling
+    return {
+        "name": arm.name,
+        "engine": engine.engine,
+        "model": engine.model,
+        "model_digest": engine.model_digest,
+        "form": arm.form,
+        "temperature": sampling.temperature,
+        "max_tokens": sampling.max_tokens,
+        "problems": len(pc.unique(decisions["problem_id"])),
+        "drawn": decisions.num_rows,
+        **{outcome: outcomes[outcome] for outcome in OUTCOMES},
+        "kept": sum(decisions["kept"].to_pylist()),
+        "tokens_out": sum(value or 0 for value in drawn["tokens_out"].to_pylist()),
+        "rates": arm_rates(snapshot, prefix=_prefix(spec, arm), arm=arm.name, withheld=withheld),
+    }
+
+
+def _prefix(spec: "RunSpec", arm: "Arm") -> int | None:
+    """The completions of a problem on this arm that no verdict on it decided."""
+    entry = getattr(spec.budget, "entry", None)
+    return spec.prefix if entry is None or spec.place(arm.name) == 0 else entry
+
+
+def _voted(opened: "Session") -> dict[str, Any]:
+    """How often the answer that was voted for is a correct one; the weighted form stands beside it."""
+    from flows.rounds.arm_tallies import answer_key
+    from flows.rounds.gather import accepted_verdicts
+
+    plans = opened.workspace.runs.plans(opened.run)
+    rows = sorted((row for plan in plans for row in plan), key=lambda row: (opened.spec.place(row.arm), row.sample_index))
+    said = accepted_verdicts(opened.workspace, opened.spec, rows)
+    answers: dict[str, dict[str, list[Any]]] = {}
+    right: dict[str, set[str]] = {}
+    for row in rows:
+        verdict = said[row.completion_id, row.problem_id]
+        key = answer_key(verdict)
+        answers.setdefault(row.problem_id, {}).setdefault(row.arm, []).append(key)
+        if verdict.outcome == "correct" and key is not None:
+            right.setdefault(row.problem_id, set()).add(key)
+    elected = {name: _score(answers, right, poll) for name, poll in (("plain", vote), ("weighted", weighted_vote))}
+    return {"problems": len(answers), "voters": len(rows), **elected}
+
+
+def _score(answers: Mapping[str, Mapping[str, Any]], right: Mapping[str, set[str]], poll: Any) -> dict[str, Any]:
+    elected = {problem: poll(list(by_arm.values())).answer for problem, by_arm in answers.items()}
+    correct = sum(answer is not None and answer in right.get(problem, ()) for problem, answer in elected.items())
+    silent = sum(answer is None for answer in elected.values())
+    return {"correct": correct, "no_answer": silent, "share": correct / len(elected)}

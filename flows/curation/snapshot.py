@@ -1,0 +1,149 @@
+"""The rows of a run as the tables of a dataset version, and its manifest. Reads the workspace, decides nothing.
+
+Nothing in the manifest depends on when, where or how often the run was interrupted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from flows.curation.arm_report import arms_of, fingerprint_of
+from flows.curation.cost_report import cost_of
+from flows.curation.metrics import Withheld, funnel, metrics, model_rates
+from flows.curation.stopped_rates import path_counted
+from flows.rounds.groups import together
+from pipelines.verify.acceptance import asks
+from storage.records import PlanRow
+from storage.segments.rows import Rows
+from storage.segments.schema import SCHEMAS, Kind, to_table
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from flows.rounds import RunSpec
+    from flows.session import Session
+    from storage.queries.audits import KnownRates
+    from storage.versions import Snapshot
+
+# Rows of a kind that belong to the run: the tables `wanted` (pairs) and `chain` are registered beside the views. Verdicts
+# that the policies did not ask for, stored for another run, are left out: a version must not depend on other runs.
+_QUERIES: dict[Kind, str] = {
+    "verdicts": "SELECT v.* FROM verdicts v SEMI JOIN wanted w ON v.completion_id = w.completion_id "
+    "AND v.problem_id = w.problem_id JOIN chain c ON v.verifier = c.name AND v.version = c.version "
+    "QUALIFY c.asked OR (c.lazy AND count(*) FILTER (v.outcome <> 'undecided') OVER (PARTITION BY v.completion_id, "
+    "v.problem_id ORDER BY c.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) = 0)",
+}
+
+
+def take_snapshot(opened: "Session") -> "Snapshot":
+    """Everything the run planned, with verdicts, scores and decisions; the caller has run every round and decided."""
+    bare = _tables(opened, together(opened.workspace.runs.plans(opened.run)))
+    return replace(bare, manifest=_manifest(opened, bare))
+
+
+def _tables(opened: "Session", plan: Rows[PlanRow]) -> "Snapshot":
+    from storage.versions import Snapshot
+
+    connection = opened.workspace.segments.connect()
+    try:
+        connection.register("wanted", _pairs(plan))
+        connection.register("chain", _parts(opened.spec))
+        verdicts = _conform("verdicts", connection.sql(_QUERIES["verdicts"]).to_arrow_table())
+        completions = _completions(connection, plan)
+    finally:
+        connection.close()
+    return Snapshot(
+        opened.loaded.recipe.dataset,
+        problems=to_table("problems", opened.spec.problems),
+        completions=completions,
+        verdicts=verdicts,
+        scores=to_table("scores", opened.decided.scores),
+        decisions=Rows.of("decisions", opened.decided.decisions).plain(),
+    )
+
+
+def _completions(connection: "duckdb.DuckDBPyConnection", plan: Rows[PlanRow]) -> pa.Table:
+    """In key order from the start: whoever hashes and writes them then copies nothing."""
+    from storage.segments.ordered import tables_in_order
+
+    ids = pa.chunked_array([plan.column("completion_id").unique().sort()])
+    parts = [_conform("completions", part) for part in tables_in_order(connection, "SELECT * FROM completions", ids)]
+    return pa.concat_tables(parts) if parts else SCHEMAS["completions"].empty_table()
+
+
+def _conform(kind: Kind, table: Any) -> pa.Table:
+    rows: pa.Table = table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind])
+    return rows
+
+
+def _pairs(plan: Rows[PlanRow]) -> pa.Table:
+    return pa.table({name: plan.column(name) for name in ("completion_id", "problem_id")})
+
+
+def _parts(spec: "RunSpec") -> pa.Table:
+    """The verifiers in order; `asked`: a policy asks it of every row, `lazy`: a policy asks it where all before were
+    undecided.
+    """
+    eager = [policy for policy in spec.policies() if not policy.lazy]
+    names, versions = zip(*spec.chain(), strict=True)
+    return pa.table(
+        {
+            "name": pa.array(names, pa.string()),
+            "version": pa.array(versions, pa.string()),
+            "place": pa.array(range(len(names)), pa.int64()),
+            "asked": pa.array([any(asks(policy, name, ()) for policy in eager) for name in names], pa.bool_()),
+            "lazy": pa.array([any(policy.lazy for policy in spec.policies())] * len(names), pa.bool_()),
+        }
+    )
+
+
+def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
+    spec, loaded = opened.spec, opened.loaded
+    runs = opened.workspace.runs
+    rounds = sum(map(bool, runs.plans(spec.run)))
+    known = known_error_rates(opened)
+    withheld = Withheld(false_accept_bound(known))
+    first = spec.arms[0].name if spec.arms else None
+    by_model = model_rates(bare, withheld) if spec.prefix is None else {}
+    return {
+        "recipe": loaded.canonical(),
+        "recipe_hash": loaded.recipe_hash,
+        "run": spec.run,
+        "seed": loaded.recipe.seed,
+        "model_digest": None if spec.generator is None else spec.engine().model_digest,
+        "fingerprint": fingerprint_of(spec),
+        "verifiers": [{"name": name, "version": version} for name, version in spec.chain()],
+        "policy": {"name": spec.accept.name, "version": spec.accept.version},
+        "selector": {"name": spec.selector.name, "version": spec.selector.version},
+        "budget": {"name": spec.budget.name, "version": spec.budget.version},
+        "funnel": funnel(bare, opened.problems, stops=runs.stops(spec.run), rounds=rounds),
+        "metrics": metrics(bare, prefix=spec.prefix, withheld=withheld, arm=first) | path_counted(opened, bare) | by_model,
+        **arms_of(opened, bare, withheld),
+        "cost": cost_of(bare),
+        **({} if opened.taken is None else {"imports": opened.taken.rows()}),
+        "verifier_rates": [one.row() for one in known],
+    }
+
+
+def known_error_rates(opened: "Session") -> "list[KnownRates]":
+    """What audits say of this run's verifiers in their versions, and of the chain as a whole, from the ledger."""
+    from storage.queries.audited import CHAIN, chain_version
+    from storage.queries.audits import known_rates
+    from storage.queries.kept_set import kept_set
+
+    parts = list(opened.spec.chain())
+    whole = (CHAIN, chain_version(parts, opened.loaded.canonical().get("accept")))
+    kept = kept_set((d.problem_id, d.completion_id, d.outcome, d.kept) for d in opened.decided.decisions)
+    known = known_rates(opened.workspace.audits, [*parts, whole], opened.run, kept)
+    return [one for one in known if one.verifier != CHAIN or one.report is not None or len(parts) > 1]
+
+
+def false_accept_bound(known: "Sequence[KnownRates]") -> float | None:
+    """The upper bound of the false-accept rate of what counts: the audited chain's, else that of all its verifiers."""
+    from storage.queries.audited import CHAIN
+    from storage.queries.audits import bound_of
+
+    chain = [one for one in known if one.verifier == CHAIN and one.bound is not None]
+    return bound_of(chain or [one for one in known if one.verifier != CHAIN])

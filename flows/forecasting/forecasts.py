@@ -1,0 +1,241 @@
+"""Forecasts of a recipe's run, and their scores once it has ended. Knows recipes, pilots, past runs and the ledger.
+
+A forecast is scored on draws that it did not see: the pilot has a stream of its own, and past runs give no problem of the
+recipe itself. One made after the run began is not scored.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.forecasting.evidence import evidence_of, past_runs, tokens_per_second
+from flows.forecasting.pilot import Pilot, run_pilots, subject_of
+from pipelines.budget.forecast import Asked, Question, ended_of, forecast, totals_of
+from pipelines.budget.worlds import Observed
+from pipelines.stats.forecast_score import Predicted, scored
+from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from flows.rounds import RunSpec
+    from flows.session import Session
+    from storage.forecasts import Forecast
+    from storage.records import Problem
+
+PILOT_PER_LEVEL = 8
+PILOT_DRAWS = 8
+LEAST_PROBLEMS = 8  # observed problems below which past runs are no evidence
+TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "units", "seconds", "kept", "solved")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How to forecast. `pilot` None: from past runs where there are some, else from a pilot of the default size."""
+
+    pilot: int | None = None
+    draws: int = PILOT_DRAWS
+    simulations: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a forecast rests on, by arm; "" where the recipe has none.
+
+    `rates`: tokens out per second, of the arms where they are known; `tokens_in`: of observed problems' prompts.
+    """
+
+    source: str
+    runs: tuple[str, ...]
+    observed: Mapping[str, Sequence[Observed]]
+    rates: Mapping[str, float]
+    tokens_in: Mapping[str, Mapping[str, int]]
+    spent: int = 0
+
+
+def plan_run(opened: "Session", wish: Wish) -> "Forecast":
+    """Forecast the run of this session's recipe and keep it in the ledger."""
+    spec = opened.spec_without_run()
+    _check(spec)
+    found = _evidence(opened, spec, wish)
+    prices = opened.profile.prices
+    asked = _asked(spec, found)
+    question = Question(
+        spec.budget,
+        asked,
+        kept_rule(spec.selector),
+        _units(spec),
+        wish.simulations,
+        opened.loaded.recipe.seed,
+        [arm.name for arm in spec.arms],
+        found.rates,
+    )
+    observed = found.observed if spec.arms else found.observed[""]
+    quantities = {name: asdict(one) for name, one in forecast(question, observed).items()}
+    row = {
+        "quantities": quantities,
+        "evidence": _told(found),
+        "simulations": wish.simulations,
+        "rate": found.rates.get(""),
+        "rates": dict(found.rates) if spec.arms else {},
+        "currency": None if prices is None else prices.currency,
+        "budget": spec.budget.name,
+        "problems": dict(sorted(Counter(str(one.subject.level) for one in asked).items())),
+    }
+    return opened.workspace.forecasts.add(opened.loaded.recipe_hash, opened.loaded.recipe.name, found.source, row)
+
+
+def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
+    """How many of so many correct and distinct answers of a problem this selector keeps; None where it cannot be told."""
+    rules: dict[str, Callable[[int, int], int]] = {
+        "all_correct": lambda correct, _: correct,
+        "distinct": lambda _, distinct: distinct,
+        "quota": lambda _, distinct: min(distinct, selector.per_problem),
+    }
+    return rules.get(selector.name)
+
+
+def score_run(opened: "Session") -> dict[str, Any] | None:
+    """Score the latest forecast that was made before this ended run began, keep it, and give what to show of it."""
+    run = opened.workspace.runs.get(opened.run)
+    before = [one for one in opened.workspace.forecasts.list() if one.recipe_hash == opened.loaded.recipe_hash]
+    made = next((one for one in before if one.run == run.id or (one.score is None and one.made_at <= run.started_at)), None)
+    if made is None:
+        return None
+    if made.score is None:
+        made = opened.workspace.forecasts.score(made.id, run.id, scores_of(made.forecast, actual_totals(opened)))
+    return shown(made)
+
+
+def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, Any]:
+    """Every quantity of a forecast beside what came, and how many intervals held."""
+    pairs = {name: Predicted(**one) for name, one in row["quantities"].items() if name in actual}
+    found = {name: asdict(scored(one, actual[name])) for name, one in pairs.items()}
+    return {"quantities": found, **coverage(found)}
+
+
+def coverage(found: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """How many intervals there are and how many held what came. Quantities of one run are not independent of each other."""
+    inside = {name: sum(bool(one[name]) for one in found.values()) for name in ("inside80", "inside95")}
+    return {"n": len(found), **inside}
+
+
+def shown(made: "Forecast") -> dict[str, Any]:
+    """A scored forecast as JSON values, totals only: median, 95% interval, actual, error, whether it held."""
+    score = made.score or {"quantities": {}, "n": 0, "inside80": 0, "inside95": 0}
+    rows = {
+        name: {**made.forecast["quantities"][name], **score["quantities"][name]}
+        for name in TOTALS
+        if name in score["quantities"]
+    }
+    told = {key: score[key] for key in ("n", "inside80", "inside95")}
+    return {"id": made.id, "source": made.source, "evidence": made.forecast["evidence"], "totals": rows, **told}
+
+
+def actual_totals(opened: "Session") -> dict[str, float]:
+    """The same quantities of the run as it came, by its own completions, whoever drew them."""
+    from flows.rounds.gather import tallies_of
+
+    spec, workspace = opened.spec, opened.workspace
+    rows = [row for plan in workspace.runs.plans(spec.run) for row in plan]
+    stops = {stop.problem_id: stop.reason for stop in workspace.runs.stops(spec.run)}
+    kept = Counter(one.problem_id for one in opened.decided.decisions if one.kept)
+    sent = workspace.segments.column("completions", "tokens_in", [row.completion_id for row in rows])
+    tokens_in: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        tokens_in[row.problem_id][row.arm] += sent.get(row.completion_id) or 0
+    units = _units(spec)
+    ended = [
+        ended_of(one, tokens_in[one.problem_id], stops.get(one.problem_id), kept[one.problem_id], units)
+        for one in tallies_of(workspace, spec, rows)
+    ]
+    found = totals_of(ended)
+    drawing = next((one for one in workspace.runs.progress_of(spec.run) if one.stage == "draw"), None)
+    whole = drawing is not None and drawing.tokens >= found["tokens_out"]  # else others drew a part, in their own time
+    return {**found, "seconds": drawing.seconds} if drawing is not None and whole else found
+
+
+def _units(spec: "RunSpec") -> dict[str, Callable[[int, int], int]]:
+    """What tokens cost on every arm; nothing without prices."""
+    prices = spec.prices
+    return {} if prices is None else {arm.name: prices.of(spec.engine(arm.name).model).units for arm in spec.ways()}
+
+
+def _check(spec: "RunSpec") -> None:
+    if spec.generator is None:
+        raise SetupError(
+            "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
+        )
+
+
+def _evidence(opened: "Session", spec: "RunSpec", wish: Wish) -> Evidence:
+    if wish.pilot is None and not spec.arms:
+        past = _past(opened, spec)
+        if past is not None:
+            return past
+    count, draws = pilot_size(spec.problems, spec.budget.prefix, wish)
+    pilots: dict[str, Pilot] = run_pilots(opened, spec, count, draws)
+    return Evidence(
+        "pilot",
+        tuple(pilot.run for pilot in pilots.values()),
+        {arm: pilot.observed for arm, pilot in pilots.items()},
+        {arm: pilot.rate for arm, pilot in pilots.items() if pilot.rate is not None},
+        {arm: pilot.tokens_in for arm, pilot in pilots.items()},
+        sum(pilot.tokens for pilot in pilots.values()),
+    )
+
+
+def pilot_size(problems: Sequence["Problem"], prefix: int, wish: Wish) -> tuple[int, int]:
+    """How many problems a pilot draws, and how often each: never more completions than the run draws at the least."""
+    levels = len({problem.level for problem in problems})
+    count, draws = min(len(problems), wish.pilot or PILOT_PER_LEVEL * levels), wish.draws
+    if prefix:
+        count = max(1, min(count, len(problems) * prefix // draws))
+    return count, draws
+
+
+def done_run(opened: "Session") -> str | None:
+    """The run of this very recipe that is done: there is nothing left to forecast."""
+    runs = opened.workspace.runs.list()
+    mine = (run for run in runs if run.recipe_hash == opened.loaded.recipe_hash and not run.is_pilot)
+    return next((run.id for run in mine if run.status == "done"), None)
+
+
+def _past(opened: "Session", spec: "RunSpec") -> Evidence | None:
+    mine = {problem.id for problem in spec.problems}
+    observed: dict[str, Observed] = {}
+    used: list[str] = []
+    for run in past_runs(opened, spec):
+        found = [one for one in evidence_of(opened, run, mine) if one.subject.problem_id not in observed]
+        observed |= {one.subject.problem_id: one for one in found}
+        used += [run.id] if found else []
+    levels = {problem.level for problem in spec.problems}
+    if len(observed) < LEAST_PROBLEMS or not levels <= {one.subject.level for one in observed.values()}:
+        return None
+    rate = next((speed for run in used if (speed := tokens_per_second(opened, run)) is not None), None)
+    rates = {} if rate is None else {"": rate}
+    return Evidence("past runs", tuple(used), {"": list(observed.values())}, rates, {"": {}})
+
+
+def _asked(spec: "RunSpec", found: Evidence) -> list[Asked]:
+    """The problems with the tokens of their prompts on every arm."""
+    sizes = {arm: _sizes(spec, arm, known) for arm, known in found.tokens_in.items()}
+    return [Asked(subject_of(problem), {arm: size[problem.id] for arm, size in sizes.items()}) for problem in spec.problems]
+
+
+def _sizes(spec: "RunSpec", arm: str, known: Mapping[str, int]) -> dict[str, int]:
+    """The tokens of each problem's prompt: counted, or by their bytes as those of the observed ones."""
+    engine, way = spec.engine(arm), spec.way(arm)
+    rendered = {problem.id: engine.render(way.asked(problem.prompt)) for problem in spec.problems}
+    count: Callable[[str], int] | None = getattr(engine, "prompt_tokens", None)
+    if count is not None:
+        return {key: count(text) for key, text in rendered.items()}
+    seen = {key: tokens for key, tokens in known.items() if key in rendered and tokens}
+    per_byte = sum(seen.values()) / max(1, sum(len(rendered[key].encode()) for key in seen)) if seen else 0.25
+    return {key: round(len(text.encode()) * per_byte) for key, text in rendered.items()} | seen
+
+
+def _told(found: Evidence) -> dict[str, Any]:
+    every = list(found.observed.values())
+    samples = sum(len(one.samples) for members in every for one in members)
+    told = {"source": found.source, "runs": list(found.runs), "problems": len(every[0]), "samples": samples}
+    return {**told, "tokens_spent": found.spent}

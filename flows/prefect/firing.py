@@ -1,0 +1,110 @@
+"""One firing of a schedule: the recipe as it is, or with a number of its own, and its end in the ledger. No Prefect.
+
+A fresh firing sets one key of the recipe to a number that no run of it had: the run keeps it among its overrides, so it is
+resumed and made again like any other.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.curation.stages import status_of
+from flows.job import Job
+from flows.limits import LimitReached
+from flows.session import hold
+from storage.errors import FoundWanting, RollmillError, SetupError
+
+if TYPE_CHECKING:
+    from flows.recipe import LoadedRecipe
+    from storage.workspace import Workspace
+
+KEYS = {"redraw": "generate.redraw", "seed": "seed"}
+
+
+def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
+    """Do the work of one firing; how it begins and ends is in the ledger, whatever comes of it."""
+    from storage.workspace import Workspace
+
+    with Workspace.open(Path(job.workspace)) as workspace:
+        firings, run = workspace.firings, None
+        highest = _highest(workspace, job, fresh)
+        firing = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0)
+        if firing.number is not None:
+            job = replace(job, sets=(*job.sets, f"{KEYS[str(fresh)]}={firing.number}"))
+        try:
+            with hold(job) as opened:
+                try:
+                    outcome = work(job)
+                finally:
+                    run = opened.run if opened.has_run else None
+        except BaseException as error:
+            firings.end(firing.id, _status(error), _said(error), run)
+            raise
+        firings.end(firing.id, "done", _done(outcome), run)
+        return outcome
+
+
+def check_fresh(fresh: str, loaded: "LoadedRecipe") -> None:
+    """SetupError where a fresh firing could do nothing."""
+    if fresh not in KEYS:
+        raise SetupError(f"--fresh {fresh!r} is not known.", choices=KEYS)
+    if loaded.engine is None and not loaded.arms:
+        raise SetupError(
+            "--fresh draws new completions, and this recipe draws none: its rollouts are imported.",
+            next_command="the same command without --fresh takes what was imported by then",
+        )
+
+
+def meaning(fresh: str | None) -> str:
+    """What every firing does, for who adds a schedule."""
+    if fresh == "redraw":
+        return (
+            "Fresh: every firing draws new completions of the same problems, under the next number (generate.redraw=1, 2, "
+            "...), and costs a whole run; each is a run and a version of its own."
+        )
+    if fresh == "seed":
+        return (
+            "Fresh: every firing takes the next seed (seed=N, N+1, ...): new problems where the recipe makes them, new "
+            "completions, the cost of a whole run; each is a run and a version of its own."
+        )
+    return (
+        "Not fresh: every firing goes on with the same recipe. It makes what is missing (an edited recipe, new imports, an "
+        "interrupted run); where nothing is, it draws and publishes nothing. --fresh redraw or --fresh seed makes "
+        "something new each time."
+    )
+
+
+def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
+    """The highest number that the recipe, or a run of its name, already has; None where it needs none or cannot be read,
+    which the firing itself will say.
+    """
+    from flows.recipe import load_recipe
+
+    if fresh is None:
+        return None
+    try:
+        recipe = load_recipe(Path(job.recipe), sets=job.sets).recipe
+    except RollmillError:
+        return None
+    taken = [recipe.seed if fresh == "seed" else recipe.generate.redraw]
+    for run in workspace.runs.list():
+        if run.name == recipe.name:
+            given = run.recipe if fresh == "seed" else run.recipe.get("generate", {})
+            taken.append(int(given.get(fresh, 0)))
+    return max(taken)
+
+
+def _status(error: BaseException) -> str:
+    said_no = isinstance(error, FoundWanting) and not isinstance(error, LimitReached)
+    return "refused" if said_no else status_of(error)
+
+
+def _said(error: BaseException) -> str:
+    text = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
+    return text.partition("\n")[0]
+
+
+def _done(outcome: dict[str, Any]) -> str:
+    made = "published" if outcome["created"] else "nothing new"
+    return f"{outcome['dataset']}@v{outcome['version']} {made}, {outcome['spent']['drawn']:,} drawn"

@@ -1,0 +1,229 @@
+"""What another policy or selector would keep of rollouts that exist: judges, plans, draws and publishes nothing.
+
+The rollouts are those of a run, by name, or of a recipe's newest finished run that differs from it in nothing but
+acceptance, selection, scores and publication; the verdicts are the run's own. Beside them stands what the run itself kept.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.identity import imported_digest
+from flows.job import Job
+from flows.problems import preview_problems
+from flows.recipe import resolve
+from flows.rejudging.reselection import chosen_sets, policy_of
+from flows.rounds.groups import by_problems
+from flows.session import build_spec, read_session
+from pipelines.verify.acceptance import Policy, accepted, check_names, lacking
+from storage.errors import SetupError
+from storage.records import Completion, Decision, PlanRow, Rollout, Score, Verdict
+from storage.runs import BESIDE_RECIPE
+
+if TYPE_CHECKING:
+    from flows.rounds import RunSpec
+    from flows.session import Session
+    from pipelines.protocols import Selector
+    from storage.runs import Run
+
+Key = tuple[str, str]
+# Keys of the canonical recipe that change no rollout and no verdict.
+_AFTER_JUDGING = BESIDE_RECIPE | {"name", "score", "select", "gate", "evaluation", "dataset", "accept", "recipe_schema"}
+GROUP = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one command asks: a run's id or a recipe's path, overrides, and a policy with its options."""
+
+    root: Path
+    target: str
+    sets: tuple[str, ...] = ()
+    policy: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A policy and a selector, and what they would keep."""
+
+    policy: Policy
+    selector: "Selector"
+    kept: Counter[int | None] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def decide(self, run: str, rollouts: Sequence[Rollout]) -> list[Decision]:
+        """The decisions on one problem's rollouts, counted."""
+        decisions = list(self.selector.select(run, rollouts))
+        self.kept[rollouts[0].problem.level] += sum(decision.kept for decision in decisions)
+        self.dropped.update(decision.reason for decision in decisions if not decision.kept)
+        return decisions
+
+    def row(self, levels: Sequence[int | None]) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "policy": [self.policy.name, self.policy.version],
+            "selector": [self.selector.name, self.selector.version],
+            "kept": sum(self.kept.values()),
+            "dropped": dict(sorted(self.dropped.items())),
+            "levels": {str(level): self.kept[level] for level in levels},
+        }
+
+
+def selection_of(wanted: Wanted) -> tuple[dict[str, Any], Job]:
+    """Kept and dropped, by reason and by level, before and now, as JSON values; and the job that publishes it.
+
+    SetupError where there are no rollouts to select from, or where the policy needs verdicts that the run does not have.
+    """
+    job = _job(wanted)
+    with read_session(job) as opened:
+        run = _run(opened, wanted)
+        job = replace(job, sets=(*job.sets, *chosen_sets(run, opened.loaded, wanted.policy, wanted.options)))
+    with read_session(job) as opened:
+        opened.problems = preview_problems(opened.workspace, opened.loaded)
+        with build_spec(opened) as spec:
+            spec.run = run.id
+            _check_imports(opened, spec, run)
+            row = _compared(opened, spec, run)
+            return {**row, "up_to_date": [list(key) for key in spec.chain()] == run.recipe["resolved"]["verifiers"]}, job
+
+
+def _job(wanted: Wanted) -> Job:
+    path = Path(wanted.target)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return Job(str(wanted.root), str(path.resolve()), wanted.sets)
+    from storage.workspace import Workspace
+
+    with Workspace.open(wanted.root) as workspace:
+        made = Job.of_run(workspace.runs.get(wanted.target).recipe["job"], wanted.root)
+    return replace(made, sets=(*made.sets, *wanted.sets), keep_going=False)
+
+
+def _run(opened: "Session", wanted: Wanted) -> "Run":
+    """The named run, or the newest finished one with these rollouts."""
+    rows = _rows_decided_by(opened.loaded.canonical())
+    runs = opened.workspace.runs.list()
+    named = next((run for run in runs if run.id == wanted.target), None)
+    if named is not None:
+        now, before = rows, _rows_decided_by(named.recipe)
+        keys = sorted(key for key in {**now, **before} if now.get(key) != before.get(key))
+        if keys:
+            raise SetupError(
+                f"the recipe of run {named.id} has changed since in {', '.join(keys)}.", next_command=opened.job.command
+            )
+        return named
+    for run in runs:
+        if run.status == "done" and not run.is_pilot and _rows_decided_by(run.recipe) == rows:
+            return run
+    raise SetupError(
+        f"no finished run drew rollouts for {opened.loaded.recipe.name!r} with this generation and budget.",
+        next_command=opened.job.command,
+    )
+
+
+def _check_imports(opened: "Session", spec: "RunSpec", run: "Run") -> None:
+    """A run of the same recipe may have taken other imported rollouts, before more were imported or by an older default."""
+    if spec.generator is None and imported_digest(opened, spec) != run.recipe["resolved"]["imported"]:
+        raise SetupError(
+            f"the imported rollouts that the recipe takes are not those of run {run.id}.", next_command=opened.job.command
+        )
+
+
+def _rows_decided_by(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in recipe.items() if key not in _AFTER_JUDGING}
+
+
+def _compared(opened: "Session", spec: "RunSpec", run: "Run") -> dict[str, Any]:
+    """Both ways over every rollout of the run, a few thousand rows at a time."""
+    part = run.recipe["select"]
+    selector = resolve("selector", part["method"], part["options"], base=opened.loaded.base).build()
+    before, now = Way(policy_of(run.recipe, opened.loaded.base), selector), Way(spec.accept, spec.selector)
+    chain = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
+    check_names(now.policy, [name for name, _ in chain])
+    moves: Counter[tuple[str, str]] = Counter()
+    missing: Counter[Key] = Counter()
+    problems, rows = 0, 0
+    for group in by_problems(opened.workspace.runs.plans(run.id), GROUP):
+        said = _said(opened, chain, group)
+        for verdicts in said.values():
+            missing.update(lacking(now.policy, chain, verdicts))
+        rows += len(group)
+        if missing:
+            continue
+        arms = {(row.completion_id, row.problem_id): row.arm for row in group}
+        for _, members in groupby(_rollouts(opened, spec, run, group), key=lambda pair: pair[0].id):
+            mine = [(problem, completion, said[completion.id, problem.id]) for problem, completion in members]
+            scores = _scores(spec, mine[0][0], [completion for _, completion, _ in mine])
+            sides = [[_rollout(way, chain, *item, scores) for item in mine] for way in (before, now)]
+            if spec.arms:
+                sides = [[_on_arm(spec, rollout, arms) for rollout in side] for side in sides]
+            made = [way.decide(run.id, side) for way, side in zip((before, now), sides, strict=True)]
+            moves.update((a.reason, b.reason) for a, b in zip(*made, strict=True) if a.reason != b.reason)
+            problems += 1
+    if missing:
+        raise _missing(opened, run, now.policy, missing, rows)
+    levels = sorted({p.level for p in spec.problems}, key=lambda level: (level is None, level))
+    ordered = sorted(moves.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "run": run.id,
+        "problems": problems,
+        "rollouts": rows,
+        **now.row(levels),
+        "before": before.row(levels),
+        "moves": [{"before": old, "after": new, "rows": count} for (old, new), count in ordered],
+    }
+
+
+def _said(opened: "Session", chain: Sequence[Key], rows: Sequence[PlanRow]) -> dict[tuple[str, str], dict[Key, Verdict]]:
+    pairs = [(row.completion_id, row.problem_id) for row in rows]
+    found: dict[tuple[str, str], dict[Key, Verdict]] = {pair: {} for pair in pairs}
+    for verdict in opened.workspace.segments.fetch_verdicts(chain, pairs):
+        found[verdict.completion_id, verdict.problem_id][verdict.verifier, verdict.version] = verdict
+    return found
+
+
+def _rollouts(opened: "Session", spec: "RunSpec", run: "Run", rows: Sequence[PlanRow]) -> list[tuple[Any, Completion]]:
+    from flows.rounds.gather import IncompleteRound, completions_by_id
+
+    try:
+        texts = completions_by_id(opened.workspace, {row.completion_id for row in rows})
+    except IncompleteRound as error:
+        again = "rollmill curate RECIPE makes the lost rows again"
+        raise SetupError(f"run {run.id} is no longer whole: {error}.", next_command=again) from None
+    return [(spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
+
+
+def _rollout(
+    way: Way, chain: Sequence[Key], problem: Any, completion: Completion, said: Mapping[Key, Verdict], scores: Any
+) -> Rollout:
+    verdict = accepted(way.policy, chain, said)
+    if verdict is None:
+        raise SetupError(
+            "the run has rows that it has not judged to the end.", next_command="rollmill runs resume, then this again"
+        )
+    return Rollout(problem, completion, verdict, tuple(scores.get(completion.id, ())))
+
+
+def _on_arm(spec: "RunSpec", rollout: Rollout, arms: Mapping[tuple[str, str], str]) -> Rollout:
+    """The rollout with the arm that drew it."""
+    arm = arms[rollout.completion.id, rollout.problem.id]
+    return replace(rollout, arm=arm, place=spec.place(arm))
+
+
+def _scores(spec: "RunSpec", problem: Any, completions: Sequence[Completion]) -> dict[str, list[Score]]:
+    found: dict[str, list[Score]] = {}
+    for scorer in spec.scorers:
+        for score in scorer.score(problem, completions):
+            found.setdefault(score.completion_id, []).append(score)
+    return found
+
+
+def _missing(opened: "Session", run: "Run", policy: Policy, missing: Mapping[Key, int], rows: int) -> SetupError:
+    named = ", ".join(f"{name} on {count:,} of {rows:,} rollouts" for (name, _), count in sorted(missing.items()))
+    return SetupError(
+        f"policy {policy.name!r} needs verdicts that run {run.id} does not have: {named}.",
+        next_command=f"{opened.job.command} (judges what is missing and draws nothing)",
+    )

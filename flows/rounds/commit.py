@@ -1,0 +1,237 @@
+"""The one committer: every segment of a round is written here, completions as soon as drawn, then their verdicts.
+
+Knows the store, the order of commits and the progress rows; judges nothing and calls no engine. It runs in the caller's
+thread, so an interrupt from the keyboard arrives where nothing is half written.
+"""
+
+import queue
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from flows.rounds.gather import Pair, completions_by_id, pair_of
+from flows.rounds.remembering import remember
+from flows.rounds.spec import Event, EventKind, RunSpec
+from flows.sampling.batches import OpenBatch
+from flows.sampling.charges import Drawing, paying, priced
+from flows.sampling.draw import Drawer, completions_key
+from flows.sampling.heartbeat import LeaseHeartbeat
+from flows.sampling.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
+from pipelines.verify.acceptance import accepted
+from storage.ids import digest128
+from storage.records import Completion, Outcome, Verdict
+from storage.segments.keys import Commit, SegmentKey
+from storage.segments.schema import Record
+from storage.spending import sums_of
+from storage.workspace import Workspace
+
+Segment = tuple[SegmentKey, Sequence[Record]]
+PROGRESS_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one call of run_round did itself. `redundant`: drawn here too, and committed by another command before."""
+
+    drawn: int = 0
+    redundant: int = 0
+    judged: int = 0
+    correct: int = 0
+    tokens: int = 0
+    units: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a round stands in its run: rows planned before it, rows of it, and how much of it was there at the start."""
+
+    round: int
+    before: int
+    planned: int
+    to_draw: int
+    drawn_before: int
+    judged_before: int
+
+
+class Committer:
+    """Commits what the other threads hand over until every opened batch is judged."""
+
+    def __init__(
+        self, ws: Workspace, spec: RunSpec, line: RoundQueues, keeper: LeaseHeartbeat, drawer: Drawer, scope: Scope
+    ) -> None:
+        self._ws, self._spec, self._line, self._keeper, self._drawer = ws, spec, line, keeper, drawer
+        self._scope = scope
+        self.counts = Counts()
+        self._clock = Clock()
+        self._drawn, self._judged = scope.drawn_before, scope.judged_before
+        self._closed = 0
+        self._at_hand: list[Item] = []
+        self._last_progress = -PROGRESS_SECONDS
+        self._before = {part.stage: part for part in ws.runs.progress_of(spec.run)}
+
+    def run(self) -> None:
+        """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""
+        over = False
+        while not (over and self._closed == self._line.opened):
+            self._at_hand = self._take()
+            if self._line.failure is not None:
+                self.rescue()
+                return
+            over = over or any(isinstance(item, EndOfDrawing) for item in self._at_hand)
+            self._commit(self._at_hand)
+            self._at_hand = []
+        if not self._drawer.purse.empty:  # what other commands drew and judged meanwhile is done as well
+            self._drawn, self._judged = self._scope.drawn_before + self._scope.to_draw, self._scope.planned
+        self.report()
+
+    def rescue(self) -> None:
+        """Commit what was already drawn when something else failed: it is paid for. Committing twice is once."""
+        left = [*self._at_hand, *self._waiting()]
+        self._commit([item for item in left if isinstance(item, BatchCompletions)])
+        self.report()
+
+    def _take(self) -> list[Item]:
+        while True:
+            try:
+                return [self._line.inbox.get(timeout=0.5), *self._waiting()]
+            except queue.Empty:
+                self._progress()
+                self._tell_drawn()
+
+    def _waiting(self) -> list[Item]:
+        found: list[Item] = []
+        while True:
+            try:
+                found.append(self._line.inbox.get_nowait())
+            except queue.Empty:
+                return found
+
+    def _commit(self, items: Iterable[Item]) -> None:
+        """Commit everything that is at hand in one transaction, then send each batch on its way."""
+        work = [(item, self._segments(item)) for item in items if isinstance(item, BatchCompletions | BatchVerdicts)]
+        segments = [segment for _, parts in work for segment in parts]
+        also = paying(self._ws, self._spec, [_drawing(item, part) for item, parts in work for part in parts])
+        commits = iter(self._ws.segments.commit_many(segments, run=self._spec.run, also=also) if segments else [])
+        for item, parts in work:
+            made = [next(commits) for _ in parts]
+            if isinstance(item, BatchCompletions):
+                self._after_drawn(item, _completions(parts[0]), made[0])
+            else:
+                self._after_judged(item, redundant=any(commit.redundant or commit.repeated for commit in made))
+        if work:
+            self._progress()
+
+    def _segments(self, item: BatchCompletions | BatchVerdicts) -> list[Segment]:
+        if isinstance(item, BatchVerdicts):
+            return verdict_segments(item.verdicts)
+        found = [record for cid in item.open.lack.missing if (record := item.open.completions.get(cid)) is not None]
+        records = priced(self._spec.prices, found)
+        return [(completions_key(self._spec, item.open.batch.arm, [record.id for record in records]), records)]
+
+    def _after_drawn(self, item: BatchCompletions, records: Sequence[Completion], commit: Commit) -> None:
+        opened = item.open
+        missing = opened.lack.missing
+        self._drawer.in_flight.difference_update(missing)
+        self._drawer.arrived.pop(opened.batch.id, None)
+        self._drawer.purse.committed(opened)
+        if item.whole and self._spec.engine(opened.batch.arm).spooled:
+            self._ws.spool(opened.batch.id).discard()
+        theirs = {record.id for record in records if commit.redundant or record.id in commit.repeated}
+        if theirs:  # another command was first, and its texts are the ones that exist
+            opened.completions |= completions_by_id(self._ws, theirs)
+        self._count_drawn(records, len(theirs))
+        if item.whole:
+            self._line.uncommitted.release()
+            self._line.to_judge.put(opened)
+
+    def _count_drawn(self, records: Sequence[Completion], redundant: int) -> None:
+        self.counts.drawn += len(records) - redundant
+        self.counts.redundant += redundant
+        self.counts.tokens += sum(record.tokens_out or 0 for record in records)
+        self.counts.units += sums_of(records).units
+        self._drawn += len(records)
+        self._tell_drawn()
+
+    def _after_judged(self, item: BatchVerdicts, *, redundant: bool) -> None:
+        self.counts.judged += len({(verdict.completion_id, verdict.problem_id) for verdict in item.verdicts})
+        self._close(item.open)
+        self._judged += len({pair_of(row) for row in item.open.lack.unjudged})
+        outcomes = self._outcomes(item)
+        self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
+        if not redundant:  # another command's verdicts are the ones that count: they are read when they are needed
+            remember(self._spec, item.open.completions, item.open.lack.unjudged, outcomes)
+        self._tell("verified", self._judged, self._judged - self._scope.judged_before, self.counts.tokens)
+
+    def _close(self, opened: OpenBatch) -> None:
+        self._keeper.release(opened.lease)
+        self._closed += 1
+        self._line.unjudged.release()
+
+    def _outcomes(self, item: BatchVerdicts) -> dict[Pair, Outcome]:
+        """The outcomes of the newly judged rows, as the budget counts."""
+        said = {pair: dict(known) for pair, known in item.open.lack.known.items()}
+        for verdict in item.verdicts:
+            pair = (verdict.completion_id, verdict.problem_id)
+            said.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
+        chain, policy = self._spec.chain(), self._spec.planning
+        found = {pair: accepted(policy, chain, verdicts) for pair, verdicts in said.items()}
+        return {pair: verdict.outcome for pair, verdict in found.items() if verdict is not None}
+
+    def _tell_drawn(self) -> None:
+        """What is committed and what has come of the open batches: a batch may take a slow engine minutes."""
+        open_batches = list(self._drawer.arrived.values())
+        done = self._drawn + sum(arrived.rows for arrived in open_batches)
+        tokens = self.counts.tokens + sum(arrived.tokens for arrived in open_batches)
+        self._tell("drawn", done, done - self._scope.drawn_before, tokens)
+
+    def _tell(self, kind: EventKind, done: int, here: int, tokens: int) -> None:
+        scope, seconds = self._scope, self._clock.seconds
+        self._spec.tell(Event(kind, scope.round, done, scope.planned, tokens, seconds, here, self.counts.correct))
+
+    def _progress(self) -> None:
+        if self._clock.seconds - self._last_progress >= PROGRESS_SECONDS:
+            self.report()
+
+    def report(self) -> None:
+        """Rows for whoever watches the run, at most once a second, as each is a transaction.
+
+        Tokens and seconds go on from what earlier rounds and earlier commands of this run reported.
+        """
+        self._last_progress = self._clock.seconds
+        scope = self._scope
+        made = {"draw": self.counts.drawn, "verify": self.counts.judged}
+        for stage, done in (("draw", self._drawn), ("verify", self._judged)):
+            before = self._before.get(stage)
+            self._ws.runs.progress(
+                self._spec.run,
+                stage,
+                done=scope.before + done,
+                total=scope.before + scope.planned,
+                tokens=self.counts.tokens + (before.tokens if before else 0),
+                seconds=self._clock.seconds + (before.seconds if before else 0.0),
+                detail={"round": scope.round, "made": made[stage] + (before.detail.get("made", 0) if before else 0)},
+            )
+
+
+def _drawing(item: BatchCompletions | BatchVerdicts, part: Segment) -> Drawing | None:
+    return (item.open, _completions(part)) if isinstance(item, BatchCompletions) else None
+
+
+def _completions(segment: Segment) -> Sequence[Completion]:
+    """The rows of a segment of drawn completions, priced."""
+    return cast("Sequence[Completion]", segment[1])
+
+
+def verdict_segments(verdicts: Sequence[Verdict]) -> list[Segment]:
+    """One segment per verifier and version, its id made of what it judged."""
+    by_verifier: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        by_verifier.setdefault((verdict.verifier, verdict.version), []).append(verdict)
+    return [
+        (SegmentKey("verdicts", name, version, _pairs_digest(members)), members)
+        for (name, version), members in by_verifier.items()
+    ]
+
+
+def _pairs_digest(verdicts: Sequence[Verdict]) -> str:
+    return digest128(["verdicts", sorted([verdict.completion_id, verdict.problem_id] for verdict in verdicts)])

@@ -1,0 +1,117 @@
+"""Scores and decisions over all rollouts of a run, committed once. Knows scorers and selectors; draws nothing.
+
+The key of the decisions is a digest of the plan, the deciding verdicts and the selector with its options: deciding again
+commits nothing, and what would decide otherwise has another key.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from typing import Any
+
+from flows.rounds.collecting import rare_collections
+from flows.rounds.columns import repeated
+from flows.rounds.funnel import Counts, Funnel, funnel_of
+from flows.rounds.gather import rollouts_by_problem
+from flows.rounds.groups import together
+from flows.rounds.plan import read_plans
+from flows.rounds.spec import RunSpec
+from storage.errors import broken
+from storage.ids import ListDigest, digest128
+from storage.records import Decision, PlanRow, Rollout, Score
+from storage.segments.keys import SegmentKey
+from storage.segments.rows import Packer
+from storage.segments.schema import Record
+from storage.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionReport:
+    """All decisions of a run with the scores they rest on, by problem id and plan. `created`: none were stored before."""
+
+    run: str
+    batch_id: str
+    created: bool
+    decisions: Sequence[Decision]
+    scores: Sequence[Score]
+    funnel: Funnel
+
+
+@rare_collections()
+def decide(ws: Workspace, spec: RunSpec) -> DecisionReport:
+    """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
+    rows = together(_plans(ws, spec))
+    made, counts = _Made(), Counts(shared=repeated(rows.column("completion_id")))
+    for problem_id, judged in rollouts_by_problem(ws, spec, rows):
+        rollouts = made.scored(spec, judged)
+        decisions = _select(spec, rollouts)
+        made.decisions.add(decisions)
+        for r in rollouts:
+            made.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
+        counts.add(rollouts, decisions)
+    batch_id = made.deciding.end(spec.selector.name, options_of(spec.selector))
+    key = SegmentKey("decisions", spec.run, spec.selector.version, batch_id)
+    decided = made.decisions.rows()
+    items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, decided), *_score_segments(made.scores)]
+    commits = ws.segments.commit_many(items, run=spec.run) if decided else []
+    created = bool(commits) and not commits[0].redundant
+    funnel = funnel_of(ws, spec, counts)
+    scores = [score for members in made.scores for score in members]
+    return DecisionReport(spec.run, batch_id, created, decided, scores, funnel)
+
+
+def _plans(ws: Workspace, spec: RunSpec) -> Sequence[Sequence[PlanRow]]:
+    """The committed plans; those read before, where they come to the end of drawing."""
+    return spec.plans if spec.plans and not spec.plans[-1] else read_plans(ws, spec.run)
+
+
+@dataclass(slots=True)
+class _Made:
+    """What is kept of each problem: decisions, what they rest on, and the scores of each scorer; no text."""
+
+    decisions: Packer[Decision] = field(default_factory=lambda: Packer("decisions"))
+    deciding: ListDigest = field(default_factory=lambda: ListDigest("decisions"))
+    scores: list[list[Score]] = field(default_factory=list)
+
+    def scored(self, spec: RunSpec, rollouts: Sequence[Rollout]) -> Sequence[Rollout]:
+        """The rollouts of one problem with their scores."""
+        if not spec.scorers:
+            return rollouts
+        self.scores = self.scores or [[] for _ in spec.scorers]
+        by_completion: dict[str, list[Score]] = {}
+        for scorer, known in zip(spec.scorers, self.scores, strict=True):
+            fresh = list(scorer.score(rollouts[0].problem, [rollout.completion for rollout in rollouts]))
+            known.extend(fresh)
+            for score in fresh:
+                by_completion.setdefault(score.completion_id, []).append(score)
+        return [replace(r, scores=tuple(by_completion.get(r.completion.id, ()))) for r in rollouts]
+
+
+def _select(spec: RunSpec, rollouts: Sequence[Rollout]) -> list[Decision]:
+    """The selector's decisions on one problem; one that skips or repeats a rollout is broken."""
+    decisions = list(spec.selector.select(spec.run, rollouts) or ())
+    if [getattr(d, "completion_id", None) for d in decisions] != [rollout.completion.id for rollout in rollouts]:
+        raise broken(f"selector {spec.selector.name!r} did not give one decision per rollout, in their order")
+    if not spec.arms:
+        return decisions
+    return [replace(made, arm=rollout.arm) for made, rollout in zip(decisions, rollouts, strict=True)]
+
+
+def _score_segments(scores: Sequence[Sequence[Score]]) -> list[tuple[SegmentKey, Sequence[Record]]]:
+    by_scorer: dict[tuple[str, str], list[Score]] = {}
+    for score in (score for members in scores for score in members):
+        by_scorer.setdefault((score.scorer, score.version), []).append(score)
+    return [
+        (SegmentKey("scores", name, version, _score_digest(members)), members)
+        for (name, version), members in by_scorer.items()
+    ]
+
+
+def _score_digest(scores: Sequence[Score]) -> str:
+    return digest128(["scores", sorted([score.completion_id, score.problem_id] for score in scores)])
+
+
+def options_of(part: Any) -> dict[str, Any]:
+    """The options a part was built with, as far as it says: a dataclass's fields, else its public attributes."""
+    if is_dataclass(part) and not isinstance(part, type):
+        return asdict(part)
+    return {name: repr(value) for name, value in sorted(vars(part).items()) if not name.startswith("_")}

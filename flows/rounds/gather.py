@@ -1,0 +1,200 @@
+"""Reading a run back: its verdicts, rollouts and tallies, from what is committed. Draws and judges nothing.
+
+Which verdict counts is the policies' to say: the one that the run was planned under for the budget, the accepting one for
+everything after it (pipelines.verify.acceptance).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import pyarrow.compute as pc
+
+from flows.rounds.arm_tallies import Known, answer_key, arm_tallies
+from flows.rounds.groups import problems_and_arms, whole_problems
+from flows.rounds.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
+from flows.rounds.spec import RunSpec
+from pipelines.budget.tallies import PrefixTally
+from pipelines.select.distinct import key_of_completion
+from pipelines.verify.acceptance import Policy, accepted
+from storage.records import CONTINUED, Completion, PlanRow, Problem, Rollout, Verdict
+from storage.segments.rows import Rows
+from storage.workspace import Workspace
+
+Pair = tuple[str, str]
+CHUNK = 20_000
+
+
+def pair_of(row: PlanRow) -> Pair:
+    """(completion id, problem id): what a verdict is about."""
+    return row.completion_id, row.problem_id
+
+
+def verdicts_by_pair(ws: Workspace, spec: RunSpec, pairs: Sequence[Pair]) -> dict[Pair, dict[tuple[str, str], Verdict]]:
+    """All stored verdicts of the run's verifiers on these pairs, by pair and (verifier, version)."""
+    found: dict[Pair, dict[tuple[str, str], Verdict]] = {}
+    for verdict in ws.segments.fetch_verdicts(spec.chain(), pairs) if pairs else ():
+        pair = (verdict.completion_id, verdict.problem_id)
+        found.setdefault(pair, {})[(verdict.verifier, verdict.version)] = verdict
+    return found
+
+
+class IncompleteRound(RuntimeError):  # noqa: N818 - what a caller that draws cannot meet, and one that only reads can
+    """Rows of a plan are not drawn or not judged (or lost since): run their round."""
+
+
+def rollouts_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> dict[str, list[Rollout]]:
+    """The run's rollouts by problem, in plan order. RuntimeError where a row was not drawn or not judged: run the round."""
+    return dict(rollouts_by_problem(ws, spec, rows))
+
+
+def rollouts_by_problem(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
+    """The same, problem by problem in order of problem id, with no more than a few thousand rows in memory."""
+    plan: Rows[PlanRow] = Rows.of("plan", rows)
+    rollouts = _in_order(ws, spec, plan.sorted_by("problem_id"))
+    for problem_id, members in groupby(rollouts, key=lambda rollout: rollout.problem.id):
+        yield problem_id, list(members)
+
+
+def _in_order(ws: Workspace, spec: RunSpec, rows: Rows[PlanRow]) -> Iterator[Rollout]:
+    """One rollout per row; verdicts are looked up a chunk at a time, texts are read in one pass."""
+    texts = ws.segments.fetch_in_order("completions", rows.column("completion_id"))
+    for start, part in _chunks(rows):
+        verdicts = _decided(ws, spec, spec.accept, part)
+        for place, row in enumerate(part, start):
+            found, completion = next(texts, (-1, None))
+            if found != place or completion is None:
+                raise IncompleteRound(
+                    f"completion {row.completion_id} of run {spec.run} is not stored; run its round first"
+                )
+            problem, which = spec.problem(row.problem_id), spec.place(row.arm)
+            yield Rollout(problem, completion, verdicts[pair_of(row)], arm=row.arm, place=which)
+
+
+def accepted_verdicts(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> dict[Pair, Verdict]:
+    """The verdict that counts on each of these rows, a chunk read at a time; RuntimeError where one is missing."""
+    found: dict[Pair, Verdict] = {}
+    for _, part in _chunks(rows):
+        found |= _decided(ws, spec, spec.accept, part)
+    return found
+
+
+def completions_by_id(ws: Workspace, ids: Iterable[str]) -> dict[str, Completion]:
+    """Stored completions; RuntimeError where one is missing."""
+    wanted = sorted(ids)
+    records = ws.segments.fetch("completions", wanted) if wanted else []
+    found = {record.id: record for record in records if isinstance(record, Completion)}
+    if len(found) != len(wanted):
+        raise IncompleteRound(
+            f"{len(wanted) - len(found)} of {len(wanted)} completions are not stored; run their round first"
+        )
+    return found
+
+
+def tallies_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[PrefixTally]:
+    """One tally per problem of the recipe over the rows of all committed rounds, in order of problem id."""
+    plan: Rows[PlanRow] = Rows.of("plan", rows)
+    tokens = _tokens_by_arm(ws, spec, plan)
+    found: dict[str, PrefixTally] = {}
+    for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
+        _learn(ws, spec, group)
+        outcomes = {pair_of(row): outcome for row in group if (outcome := outcome_of(spec, row)) is not None}
+        keys = {row.completion_id: key for row in group if (key := key_of(spec, row)) is not None}
+        known = Known(outcomes, spec.answer_keys, keys, tokens)
+        for problem_id, members in groupby(group, key=lambda row: row.problem_id):
+            found[problem_id] = _tally(spec, problem_id, list(members), known)
+    stopped = {stop.problem_id: stop.reason for stop in ws.runs.stops(spec.run) if stop.reason != CONTINUED}
+    nothing = Known({}, {}, {}, {})
+    return [
+        replace(found.get(problem_id) or _tally(spec, problem_id, (), nothing), stopped=stopped.get(problem_id))
+        for problem_id in sorted({problem.id for problem in spec.problems})
+    ]
+
+
+def _tally(spec: RunSpec, problem_id: str, rows: Sequence[PlanRow], known: Known) -> PrefixTally:
+    problem = spec.problem(problem_id)
+    arms = [arm.name for arm in spec.arms]
+    outcomes = [known.outcomes[pair_of(row)] for row in rows]
+    measured = [
+        row for row in rows if row.sample_index < spec.budget.prefix and row.arm in ("", *arms[:1])
+    ]  # arms are never pooled
+    prefix = [known.outcomes[pair_of(row)] for row in measured]
+    keys = known.solutions
+    solved = [row for row in rows if known.outcomes[pair_of(row)] == "correct" and row.completion_id in keys]
+    return PrefixTally(
+        problem_id=problem_id,
+        level=problem.level,
+        template=problem.template,
+        measured=_measured(spec, problem),
+        drawn=len(rows),
+        correct=outcomes.count("correct"),
+        incorrect=outcomes.count("incorrect"),
+        unparsed=outcomes.count("unparsed"),
+        undecided=outcomes.count("undecided"),
+        distinct_correct=len({keys[row.completion_id] for row in solved}),
+        prefix_judged=len(prefix) - prefix.count("undecided"),
+        prefix_correct=prefix.count("correct"),
+        tokens=sum(known.tokens.get((problem_id, arm), 0) for arm in arms or [""]),
+        arms=arm_tallies(arms, problem_id, rows, known) if arms else (),
+    )
+
+
+def _measured(spec: RunSpec, problem: Problem) -> float | None:
+    """The number in the problem's meta that the budget asks for; None where it asks for none or there is none."""
+    value = problem.meta.get(getattr(spec.budget, "measure", None) or "")
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _learn(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> None:
+    """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run."""
+    new = [row for row in rows if outcome_of(spec, row) is None]
+    if new:
+        decided = _decided(ws, spec, spec.planning, new)
+        for row in new:
+            note_outcome(spec, row, decided[pair_of(row)].outcome)
+        if spec.arms:
+            spec.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
+    unread = [row for row in rows if lacks_key(spec, row)]
+    if unread:
+        texts = completions_by_id(ws, {row.completion_id for row in unread})
+        for row in unread:
+            note_key(spec, row, key_of_completion(texts[row.completion_id]))
+
+
+def _tokens_by_arm(ws: Workspace, spec: RunSpec, rows: Rows[PlanRow]) -> Counter[Pair]:
+    """The tokens drawn by (problem, arm); sums are kept per round, which is complete and never changes."""
+    total: Counter[Pair] = Counter()
+    for index in sorted(pc.unique(rows.column("round")).to_pylist()):
+        if index not in spec.tokens:
+            spec.tokens[index] = _tokens_of(ws, rows.where("round", index))
+        total.update(spec.tokens[index])
+    return total
+
+
+def _tokens_of(ws: Workspace, rows: Rows[PlanRow]) -> dict[Pair, int]:
+    total: Counter[Pair] = Counter()
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        ids = part.column("completion_id").to_pylist()
+        of = ws.segments.column("completions", "tokens_out", ids)
+        for owner, cid in zip(problems_and_arms(part), ids, strict=True):
+            total[owner] += of.get(cid) or 0
+    return dict(total)
+
+
+def _chunks(rows: Sequence[PlanRow]) -> Iterator[tuple[int, list[PlanRow]]]:
+    """Some thousand rows at a time, each with the place of the first."""
+    return ((start, list(rows[start : start + CHUNK])) for start in range(0, len(rows), CHUNK))
+
+
+def _decided(ws: Workspace, spec: RunSpec, policy: Policy, rows: Sequence[PlanRow]) -> dict[Pair, Verdict]:
+    chain = spec.chain()
+    stored = verdicts_by_pair(ws, spec, [pair_of(row) for row in rows])
+    found = {pair: verdict for pair, said in stored.items() if (verdict := accepted(policy, chain, said)) is not None}
+    missing = [row for row in rows if pair_of(row) not in found]
+    if missing:
+        raise IncompleteRound(
+            f"{len(missing)} of {len(rows)} planned rollouts have no verdict; run round {missing[0].round} first"
+        )
+    return found

@@ -1,0 +1,155 @@
+"""Runs a round, or all rounds of a run: generator threads, verifier threads, one committer. Free of Prefect.
+
+Resuming is asking the store what is missing: a round may be run again at any time and by several commands at once.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from flows.rounds.collecting import rare_collections
+from flows.rounds.columns import distinct
+from flows.rounds.commit import Committer, Scope
+from flows.rounds.plan import committed_plans, plan_round
+from flows.rounds.spec import Event, RunSpec
+from flows.rounds.verify import VerifierThread
+from flows.sampling.batches import Batch, MissingMask, MissingWork, batches_of, survey
+from flows.sampling.draw import Drawer
+from flows.sampling.heartbeat import LeaseHeartbeat
+from flows.sampling.queues import Clock, RoundQueues
+from storage.records import PlanRow
+from storage.segments.rows import Rows
+from storage.workspace import Workspace
+
+JOIN_SECONDS = 30.0
+LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not kept, whatever it still says
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """What one call of run_round did. `reused`: completions that were stored when it began; `tokens`: drawn here.
+
+    `redundant`: paid for here though another command stored them first, which claims prevent as long as it lives.
+    `units`: their cost (storage.money); `stopped`: the limit that ended it before the round was done.
+    """
+
+    round: int
+    planned: int
+    reused: int
+    drawn: int
+    redundant: int
+    judged: int
+    tokens: int
+    seconds: float
+    units: int = 0
+    stopped: str | None = None
+
+
+@rare_collections()
+def run_round(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> RoundResult:
+    """Draw and judge what these rows of one round lack, durably. Nothing to do is done at once and builds no engine.
+
+    Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; what was committed stays.
+    """
+    clock = Clock()
+    plan: Rows[PlanRow] = Rows.of("plan", rows)
+    batches, foreign = batches_of(plan), ws.segments.foreign("completions")
+    todo, undrawn, unjudged = _looked(batches, survey(ws, spec, batches))
+    before = sum(len(plan) for plan in committed_plans(ws, spec, rows[0].round)[: rows[0].round])
+    stored = distinct(plan.column("completion_id")) - undrawn
+    scope = Scope(rows[0].round, before, len(plan), undrawn, stored, len(plan) - unjudged)
+    line = RoundQueues(spec.limits)
+    keeper = LeaseHeartbeat(line)
+    drawer = Drawer(ws, spec, line, keeper, foreign)
+    committer = Committer(ws, spec, line, keeper, drawer, scope)
+    if not todo:
+        committer.report()
+    else:
+        _run(_Parts(ws, spec, line, keeper, drawer, committer), todo)
+    counts = committer.counts
+    spec.tell(Event("done", scope.round, scope.planned, scope.planned, counts.tokens, clock.seconds))
+    return RoundResult(
+        round=scope.round,
+        planned=scope.planned,
+        reused=scope.drawn_before,
+        drawn=counts.drawn,
+        redundant=counts.redundant,
+        judged=counts.judged,
+        tokens=counts.tokens,
+        seconds=clock.seconds,
+        units=counts.units,
+        stopped=drawer.purse.reason,
+    )
+
+
+def _looked(batches: Sequence[Batch], lacks: Iterable[MissingWork]) -> tuple[list[tuple[Batch, MissingMask]], int, int]:
+    """The batches that lack something, how many completions are missing in all, and how many rows are not judged."""
+    todo: list[tuple[Batch, MissingMask]] = []
+    missing, unjudged = [pa.array([], pa.string())], 0
+    for batch, lack in zip(batches, lacks, strict=True):
+        if not lack.nothing:
+            todo.append((batch, MissingMask.of(batch, lack)))
+            missing.append(pa.array(lack.missing, pa.string()))
+            unjudged += len(lack.unjudged)
+    return todo, distinct(pa.chunked_array(missing)), unjudged
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    ws: Workspace
+    spec: RunSpec
+    line: RoundQueues
+    keeper: LeaseHeartbeat
+    drawer: Drawer
+    committer: Committer
+
+
+def _run(parts: _Parts, todo: Sequence[tuple[Batch, MissingMask]]) -> None:
+    """Start the threads, commit in this one, and leave none behind, whatever happens."""
+    line, keeper = parts.line, parts.keeper
+    keeping = line.thread("keeper", keeper.run)
+    drawing = line.thread("draw", lambda: parts.drawer.run(todo))
+    judging = [
+        line.thread(f"verify-{number}", VerifierThread(parts.ws, parts.spec, line).run)
+        for number in range(parts.spec.limits.verify_threads)
+    ]
+    patience = JOIN_SECONDS
+    try:
+        parts.committer.run()
+    except KeyboardInterrupt:
+        patience = LEAVE_SECONDS
+        line.stop()
+        parts.drawer.interrupt()
+        parts.spec.interrupt_verifiers()
+        _join([drawing])
+        parts.committer.rescue()
+        raise
+    finally:
+        line.stop()
+        parts.drawer.wind_down()
+        _join([drawing])
+        _join(judging, patience)
+        parts.drawer.purse.close(interrupted=patience == LEAVE_SECONDS)
+        keeper.finish()
+        _join([keeping])
+        keeper.release_all()
+    if line.failure is not None:
+        raise line.failure
+
+
+def _join(threads: Sequence[threading.Thread], seconds: float = JOIN_SECONDS) -> None:
+    """Wait for threads that were told to stop; one that is held too long is left to die with the process."""
+    for thread in threads:
+        thread.join(seconds)
+
+
+def run_all(ws: Workspace, spec: RunSpec) -> list[RoundResult]:
+    """Every round of the run: plan, draw, judge, until the budget or a limit says that drawing is over."""
+    results: list[RoundResult] = []
+    while (rows := plan_round(ws, spec, len(results))) is not None:
+        results.append(run_round(ws, spec, rows))
+        if results[-1].stopped is not None:
+            break
+    return results

@@ -1,0 +1,121 @@
+"""The verifier stage: judges open batches with the recipe's verifiers. Knows verdicts; commits nothing.
+
+Which verifiers judge a row is the policies' to say: the plain chain asks the next where one is undecided, most others ask
+all. A verdict that is undecided for want of resources (its cause says so) is retried once, alone. A verifier that raises
+has crashed: the item is `undecided` with that cause, never `incorrect`. One that raises on every row of a batch is broken,
+which is a person's to mend: the run stops.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from flows.rounds.gather import Pair, completions_by_id
+from flows.rounds.spec import RunSpec
+from flows.sampling.batches import Known, OpenBatch
+from flows.sampling.queues import BatchVerdicts, RoundQueues
+from pipelines.protocols import Verifier
+from pipelines.verify.acceptance import PLAIN, Policy, asks
+from storage.errors import SetupError, broken
+from storage.records import Completion, Problem, Verdict
+from storage.workspace import Workspace
+
+Item = tuple[Problem, Completion]
+RAISED = "verifier_raised"
+BROKEN_ROWS = 8  # a verifier that raises on so many rows, and on each, is broken: one odd text is data, all are not
+RESOURCE_CAUSES = frozenset(("cpu_limit", "memory_limit", "time_limit", "timeout", "crash", "killed"))
+
+
+class VerifierThread:
+    """One verifier thread with verifiers of its own."""
+
+    def __init__(self, ws: Workspace, spec: RunSpec, line: RoundQueues) -> None:
+        self._ws, self._spec, self._line = ws, spec, line
+
+    def run(self) -> None:
+        """The body of a verifier thread: until a None arrives."""
+        with self._spec.verifying() as chain:
+            while (opened := self._line.to_judge.get()) is not None:
+                self._line.check()
+                verdicts = tuple(judge(chain, self._items(opened), opened.lack.known, self._spec.policies()))
+                self._line.inbox.put(BatchVerdicts(opened, verdicts))
+
+    def _items(self, opened: OpenBatch) -> list[Item]:
+        rows = opened.lack.unjudged
+        absent = {row.completion_id for row in rows} - opened.completions.keys()
+        texts = opened.completions | completions_by_id(self._ws, absent)
+        return [(self._spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
+
+
+def judge(
+    chain: Sequence[Verifier], items: Sequence[Item], known: Mapping[Pair, Known], policies: Sequence[Policy] = (PLAIN,)
+) -> Iterator[Verdict]:
+    """The verdicts that a policy asks for and that are not known yet, verifier by verifier."""
+    before: dict[Pair, list[Verdict]] = {_pair(item): [] for item in items}
+    for verifier in chain:
+        key = (verifier.name, verifier.version)
+        missing = []
+        for item in items:
+            said = before[_pair(item)]
+            if not any(asks(policy, verifier.name, said) for policy in policies):
+                continue
+            stored = known.get(_pair(item), {}).get(key)
+            if stored is None:
+                missing.append(item)
+            else:
+                said.append(stored)
+        for verdict in verdicts_of(verifier, missing):
+            before[verdict.completion_id, verdict.problem_id].append(verdict)
+            yield verdict
+
+
+def verdicts_of(verifier: Verifier, items: Sequence[Item]) -> Iterator[Verdict]:
+    """One verdict per item, in order; what lacked resources was retried once, alone."""
+    for item, verdict in zip(items, _first_verdicts(verifier, items), strict=True):
+        if not isinstance(verdict, Verdict) or (verdict.completion_id, verdict.problem_id) != _pair(item):
+            raise broken(f"verifier {verifier.name!r} did not give the verdicts on its items, in their order")
+        yield _one(verifier, item) if lacked_resources(verdict) else verdict
+
+
+def lacked_resources(verdict: Verdict) -> bool:
+    """Whether the cause, up to its colon, says that the verifier ran out of time, of memory or of its process."""
+    return verdict.outcome == "undecided" and (verdict.cause or "").split(":")[0] in RESOURCE_CAUSES
+
+
+def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
+    """All verdicts at once; a verifier that raises on the whole is asked item by item, so that one text spoils no batch."""
+    try:
+        verdicts = list(verifier.verify_many(items) or ())
+    except SetupError:  # a missing sandbox is a person's to mend, and no verdict on a thousand rows
+        raise
+    except Exception:
+        one_by_one = [_one(verifier, item) for item in items]
+        if len(one_by_one) >= BROKEN_ROWS and all(verdict.rule == RAISED for verdict in one_by_one):
+            raise SetupError(
+                f"verifier {verifier.name!r} {verifier.version} raised on every one of {len(items):,} rows "
+                f"({one_by_one[0].cause}): it is broken, and no verdict of it was stored.",
+                next_command="mend it and run the same command again; what was drawn is kept",
+            ) from None
+        return one_by_one
+    if len(verdicts) != len(items):
+        raise broken(f"verifier {verifier.name!r} gave {len(verdicts)} verdicts for {len(items)} items")
+    return verdicts
+
+
+def _one(verifier: Verifier, item: Item) -> Verdict:
+    try:
+        return verifier.verify(*item)
+    except SetupError:
+        raise
+    except Exception as error:
+        return Verdict(
+            completion_id=item[1].id,
+            problem_id=item[0].id,
+            verifier=verifier.name,
+            version=verifier.version,
+            outcome="undecided",
+            rule=RAISED,
+            cause=f"verifier crash: {type(error).__name__}: {error}"[:500],
+        )
+
+
+def _pair(item: Item) -> Pair:
+    return item[1].id, item[0].id

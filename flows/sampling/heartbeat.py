@@ -1,0 +1,68 @@
+"""Keeps leases alive and spools flushed while engines work. Knows nothing of what the batches hold.
+
+A lost lease is no failure: another command may then draw the same batch, and the unique key of segments keeps one of them.
+"""
+
+import threading
+
+from flows.sampling.queues import RoundQueues
+from flows.sampling.spool_writer import SpoolWriter
+from storage.ledger.leases import Lease
+
+TICK = 0.2
+
+
+class LeaseHeartbeat:
+    """Renews every held lease at a third of its life and flushes every open spool each tick."""
+
+    def __init__(self, line: RoundQueues) -> None:
+        self._line = line
+        self._leases: dict[str, Lease] = {}
+        self._writers: set[SpoolWriter] = set()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    def hold(self, lease: Lease) -> None:
+        """Renew this lease until it is released."""
+        with self._lock:
+            self._leases[lease.key] = lease
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back."""
+        with self._lock:
+            self._leases.pop(lease.key, None)
+        lease.release()
+
+    def release_all(self) -> None:
+        """Give every lease back, so that another command can go on at once."""
+        with self._lock:
+            held = list(self._leases.values())
+        for lease in held:
+            self.release(lease)
+
+    def watch(self, writer: SpoolWriter) -> None:
+        """Flush this writer each tick."""
+        with self._lock:
+            self._writers.add(writer)
+
+    def unwatch(self, writer: SpoolWriter) -> None:
+        """Its batch is drawn."""
+        with self._lock:
+            self._writers.discard(writer)
+
+    def finish(self) -> None:
+        """End `run`."""
+        self._over.set()
+
+    def run(self) -> None:
+        """The body of the keeper's thread."""
+        renew_every = max(1, int(self._line.limits.lease_seconds / 3 / TICK))
+        ticks = 0
+        while not self._over.wait(TICK):
+            ticks += 1
+            with self._lock:
+                writers, leases = list(self._writers), list(self._leases.values())
+            for writer in writers:
+                writer.flush()
+            for lease in leases if ticks % renew_every == 0 else ():
+                lease.renew()

@@ -1,0 +1,1 @@
+"""Looking after a workspace: its health, its garbage, and which processes work in it."""

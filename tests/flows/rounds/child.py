@@ -1,0 +1,53 @@
+"""A whole run in a process to be killed: python -m tests.flows.rounds.child WORKSPACE LOG [options]."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from flows.rounds import Limits, RunSpec, decide, run_all
+from pipelines.budget import DarsUniform
+from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec, workspace
+
+
+def main() -> None:
+    """Recover, run every round, decide."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("log", type=Path)
+    parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--verify-delay", type=float, default=0.0)
+    parser.add_argument("--problems", type=int, default=40)
+    parser.add_argument("--spooled", action="store_true")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--run", default="toy-run")
+    options = parser.parse_args()
+    ws = workspace(options.workspace, options.run)
+    ws.recover()
+    engine = partial(ToyEngine, log=options.log, delay=options.delay, spooled=options.spooled)
+    verifier = partial(ToyVerifier, delay=options.verify_delay)
+    with chaos_spec(engine, verifier, options.problems) as run:
+        run.run, run.batch_size = options.run, options.batch
+        results = run_all(ws, run)
+        decide(ws, run)
+    sys.stdout.write(f"{sum(result.drawn for result in results)} {sum(result.redundant for result in results)}\n")
+    ws.close()
+
+
+def chaos_spec(
+    engine: Callable[[], ToyEngine], verifier: Callable[[], ToyVerifier] = ToyVerifier, count: int = 40
+) -> RunSpec:
+    """40 sums in batches of 16: two dozen batches in a few rounds."""
+    return spec(
+        engine=engine,
+        verifiers=(verifier,),
+        problems=problems(count),
+        budget=DarsUniform(initial=4, target=2, cap=16),
+        batch_size=16,
+        limits=Limits(poll_seconds=0.02),
+    )
+
+
+if __name__ == "__main__":
+    main()

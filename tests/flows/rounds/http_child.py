@@ -1,0 +1,39 @@
+"""A run over HTTP in a process to be killed: python -m tests.flows.rounds.http_child WORKSPACE ROWS URL..."""
+
+import sys
+from pathlib import Path
+
+from flows.rounds import Limits, RunSpec, decide, run_all
+from pipelines.budget import Fixed
+from pipelines.generate import OpenAI
+from pipelines.generate.http.settings import HttpSettings, Server
+from tests.flows.rounds.toy import problems, spec, workspace
+
+SAMPLES = 10
+CONCURRENCY = 32
+
+
+def http_spec(urls: list[str], rows: int) -> RunSpec:
+    """Rows of sums, ten samples each, in batches of 50, four batches side by side."""
+    servers = tuple(Server(url, concurrency=CONCURRENCY) for url in urls)
+    return spec(
+        engine=lambda: OpenAI("toy", http=HttpSettings(servers, backoff_seconds=0.05, patience=20.0)),
+        problems=problems(rows // SAMPLES),
+        budget=Fixed(initial=SAMPLES),
+        batch_size=50,
+        limits=Limits(lanes=4, uncommitted=5, unjudged=7, poll_seconds=0.02),
+    )
+
+
+def main() -> None:
+    """Recover, run every round, decide."""
+    ws = workspace(Path(sys.argv[1]))
+    ws.recover()
+    with http_spec(sys.argv[3:], int(sys.argv[2])) as run:
+        run_all(ws, run)
+        decide(ws, run)
+    ws.close()
+
+
+if __name__ == "__main__":
+    main()

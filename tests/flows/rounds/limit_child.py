@@ -1,0 +1,27 @@
+"""A run over HTTP under a limit, to be killed: python -m tests.flows.rounds.limit_child WORKSPACE ROWS TOKENS URL...
+
+Its exit status is 1 where the limit ended it.
+"""
+
+import sys
+from pathlib import Path
+
+from flows.rounds import run_all
+from storage.records import Sampling
+from storage.spending import Limit
+from tests.flows.rounds.http_child import http_spec
+from tests.flows.rounds.toy import workspace
+
+
+def main() -> int:
+    """Recover and run as far as the limit goes."""
+    with workspace(Path(sys.argv[1])) as ws:
+        ws.recover()
+        made = http_spec(sys.argv[4:], int(sys.argv[2]))
+        made.sampling, made.most = Sampling(max_tokens=5), Limit(tokens=int(sys.argv[3]))
+        with made:
+            return 0 if run_all(ws, made)[-1].stopped is None else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Completions with long texts through real rounds under a hard limit of data: python -m tests.flows.rounds.memory_child ...
+
+`--broken permits` lets as many batches be under way as there are and judges nothing before all are drawn; `--broken
+windows` sorts all texts in one window: each must exceed the limit that rounds themselves keep. Prints how many rows were
+planned, drawn and decided.
+"""
+
+import argparse
+import resource
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from flows.rounds import Limits, RunSpec, decide, run_all
+from pipelines.budget import Fixed
+from pipelines.select import Quota
+from storage.records import Completion, Problem, Prompt, Request
+from storage.segments import ordered
+from tests.flows.rounds.toy import ToyVerifier, workspace
+
+SAMPLES, BATCH = 8, 512
+LETTERS = 6_000
+EVERYTHING = 1 << 40
+PATIENCE = 300.0  # seconds
+
+drawn_out = threading.Event()
+
+
+@dataclass
+class Writer:
+    """Answers at once, at length, rightly two times of five; after so many `rows` it says that it is done."""
+
+    engine, model, model_digest, spooled = "writer", "none", "0", False
+    rows: int = 0
+
+    def fingerprint(self) -> Mapping[str, str]:
+        return {}
+
+    def render(self, prompt: Prompt) -> str:
+        return str(prompt)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        for request in requests:
+            argument = f"{request.seed:016x}" * (LETTERS // 16)
+            text = f"{argument} answer: {request.seed % 5 // 2}"
+            own = (request.prompt_id, self.engine, self.model, self.model_digest, request.stream)
+            yield Completion(request.completion_id, *own, request.sample_index, request.seed, text, "stop")
+        self.rows -= len(requests)
+        if self.rows == 0:
+            drawn_out.set()
+
+    def close(self) -> None:
+        pass
+
+
+def wait_for_all(_: str) -> None:
+    """Until everything is drawn, or for minutes."""
+    drawn_out.wait(PATIENCE)
+
+
+def main() -> None:
+    """Plan, draw, judge and decide."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--megabytes", type=int, required=True)
+    parser.add_argument("--broken", choices=("", "permits", "windows"), default="")
+    options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_DATA, (options.megabytes << 20, options.megabytes << 20))
+    if options.broken == "windows":
+        ordered.WINDOW = ordered.WINDOW_BYTES = EVERYTHING
+    with tempfile.TemporaryDirectory() as folder, workspace(Path(folder)) as ws, spec_of(options) as spec:
+        drawn = sum(result.drawn for result in run_all(ws, spec))
+        report = decide(ws, spec)
+        sys.stdout.write(f"{report.funnel.planned} {drawn} {len(report.decisions)}\n")
+
+
+def spec_of(options: argparse.Namespace) -> RunSpec:
+    """One answer to half of the problems is right; permits for all batches where they are to be broken."""
+    judge = partial(ToyVerifier, seen=wait_for_all) if options.broken == "permits" else ToyVerifier
+    return RunSpec(
+        run="toy-run",
+        problems=[Problem(f"Say {number}.", str(number % 2)) for number in range(options.rows // SAMPLES)],
+        generator=partial(Writer, options.rows),
+        verifiers=(judge,),
+        budget=Fixed(initial=SAMPLES),
+        selector=Quota(),
+        batch_size=BATCH,
+        limits=Limits(uncommitted=EVERYTHING, unjudged=EVERYTHING) if options.broken == "permits" else Limits(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""Runs with several arms: rows by arm, reuse across recipes, kills, and that nothing but the recipe changes a row."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.rounds import RunSpec, decide, plan_round, run_all
+from flows.rounds.gather import tallies_of
+from flows.sampling.arms import Arm
+from pipelines.budget import Fixed, Router
+from pipelines.generate import OpenAI
+from pipelines.generate.http.settings import HttpSettings, Server
+from storage.errors import SetupError
+from storage.records import Problem, Sampling
+from tests.flows.rounds.arms_child import BATCH, routed, two_models
+from tests.flows.rounds.toy import ToyEngine, calls, content, problems, spec, workspace
+from tests.pipelines.generate.http.serving import Serving
+from tests.tied import tied
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+def run_toy(path: Path, run: str = "toy-run", part: RunSpec | None = None, **engine: Any) -> Any:
+    with workspace(path, run) as ws, part or routed(run, **engine) as given:
+        run_all(ws, given)
+        return decide(ws, given)
+
+
+def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with workspace(path) as ws:
+        connection = ws.segments.connect()
+        arms = connection.execute("SELECT problem_id, completion_id, arm FROM plan ORDER BY ALL").fetchall()
+        connection.close()
+        return {**content(ws), "arms": arms}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+    path = tmp_path_factory.mktemp("plain")
+    run_toy(path)
+    return rows_of(path)
+
+
+def test_easy_problems_stay_on_the_first_arm_and_hard_ones_go_on(tmp_path: Path) -> None:
+    report = run_toy(tmp_path)
+    level = {problem.id: problem.level for problem in problems(24)}
+    on_strong = Counter(level[decision.problem_id] for decision in report.decisions if decision.arm == "strong")
+    assert {decision.arm for decision in report.decisions} == {"weak", "strong"}
+    assert on_strong[0] < 8 < on_strong[3]  # of level 0 only what happened to be worded alike four times
+    assert report.funnel.planned == len(report.decisions)
+
+
+def test_indices_count_from_zero_on_each_arm_and_a_batch_is_of_one_arm(tmp_path: Path) -> None:
+    run_toy(tmp_path)
+    with workspace(tmp_path) as ws:
+        plans = ws.runs.plans("toy-run")
+    seen: dict[tuple[str, str], list[int]] = {}
+    for plan in plans:
+        for number in {row.batch for row in plan}:
+            members = [row for row in plan if row.batch == number]
+            assert len({row.arm for row in members}) == 1
+            assert len(members) <= BATCH
+        assert [row.ordinal for row in plan] == list(range(len(plan)))
+        order = [("weak", "strong").index(row.arm) for row in plan]
+        assert order == sorted(order)
+        for row in plan:
+            seen.setdefault((row.problem_id, row.arm), []).append(row.sample_index)
+    assert all(indices == list(range(len(indices))) for indices in seen.values())
+    seeds = {(row.problem_id, row.sample_index, row.seed) for plan in plans for row in plan}
+    assert len({(problem, index) for problem, index, _ in seeds}) == len(seeds)  # equal indices are a paired draw
+    ids = [row.completion_id for plan in plans for row in plan]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("changes", [{"reverse": True}, {"spooled": True}], ids=["reversed", "spooled"])
+def test_how_engines_answer_changes_no_row(
+    tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]], changes: dict[str, Any]
+) -> None:
+    run_toy(tmp_path, **changes)
+    assert rows_of(tmp_path) == plain
+
+
+def test_one_arm_may_be_spooled_and_the_other_in_process(tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]]) -> None:
+    weak, strong = two_models()
+    spooled = partial(ToyEngine, model_digest="toy-strong", model="strong", lift=60, spooled=True)
+    part = routed(arms=[weak, replace(strong, generator=spooled)])
+    part.limits = replace(part.limits, lanes=3, uncommitted=4, unjudged=6)
+    run_toy(tmp_path, part=part)
+    assert rows_of(tmp_path) == plain
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "segment.renamed:9",
+        *(pytest.param(m, marks=pytest.mark.chaos) for m in ("segment.registered:14", "plan.committed:2")),
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_rows(
+    tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]], moment: str
+) -> None:
+    log = tmp_path / "log"
+    command = tied(sys.executable, "-m", "tests.flows.rounds.arms_child", str(tmp_path / "ws"), str(log))
+    killed = subprocess.run(command, cwd=CHECKOUT, env=os.environ | {"ROLLMILL_FAILPOINT": moment}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert subprocess.run(command, cwd=CHECKOUT, check=False).returncode == 0
+    assert rows_of(tmp_path / "ws") == plain
+    drawn = len(plain["completions"])
+    assert drawn <= len(calls(log)) <= drawn + 2 * BATCH
+
+
+def test_an_arm_reuses_what_a_recipe_without_arms_drew_and_the_other_way_round(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    weak = two_models(log=log)[0]
+    alone: dict[str, Any] = {"problems": problems(24), "budget": Fixed(initial=4), "batch_size": BATCH}
+    alone |= {"engine": weak.generator, "sampling": weak.sampling}
+    run_toy(tmp_path / "ws", "alone", spec("alone", **alone))
+    assert len(calls(log)) == 96
+    first = run_toy(tmp_path / "ws", log=log)
+    assert first.funnel.reused == 96
+    assert len(calls(log)) == len(set(calls(log))) == first.funnel.completions
+    strong = Sampling(max_tokens=64)
+    asked = [Problem(prompt=f"Think.\n{one.prompt}", reference=one.reference) for one in problems(24)]
+    alone |= {"engine": two_models(log=log)[1].generator, "sampling": strong, "problems": asked}
+    again = run_toy(tmp_path / "ws", "asked", spec("asked", **alone))
+    assert again.funnel.reused == 0  # another prompt of its own, so other seeds: no row is taken for another's
+
+
+def test_a_higher_cap_draws_only_what_is_missing(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    run_toy(tmp_path / "grown", log=log)
+    small = len(calls(log))
+    part = routed("large", log=log)
+    part.budget = Router(initial=4, target=3, cap=12, pilot=2, explore=0)
+    grown = run_toy(tmp_path / "grown", "large", part)
+    assert len(calls(log)) == len(set(calls(log)))
+    assert grown.funnel.reused > 0
+    assert grown.funnel.drawn == len(calls(log)) - small
+    fresh = routed("large")
+    fresh.budget = part.budget
+    assert run_toy(tmp_path / "fresh", "large", fresh).decisions == grown.decisions
+
+
+def test_tallies_are_kept_by_arm(tmp_path: Path) -> None:
+    with workspace(tmp_path) as ws, routed() as part:
+        run_all(ws, part)
+        rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
+        tallies = tallies_of(ws, part, rows)
+        lengths = dict(ws.segments.connect().execute("SELECT id, tokens_out FROM completions").fetchall())
+    drawn = Counter((row.problem_id, row.arm) for row in rows)
+    for tally in tallies:
+        assert [arm.name for arm in tally.arms] == ["weak", "strong"]
+        for arm in tally.arms:
+            mine = [row for row in rows if (row.problem_id, row.arm) == (tally.problem_id, arm.name)]
+            assert arm.drawn == drawn[tally.problem_id, arm.name] == arm.correct + arm.incorrect + arm.unparsed
+            assert arm.tokens == sum(lengths[row.completion_id] for row in mine)
+            assert arm.agreeing >= arm.correct  # the toy has one right answer, so all correct ones agree
+        assert tally.tokens == sum(arm.tokens for arm in tally.arms)
+        assert tally.prefix_judged == 4
+        first = [row for row in rows if (row.problem_id, row.arm) == (tally.problem_id, "weak")]
+        assert tally.prefix_correct <= tally.arms[0].correct
+        assert len(first) >= 4
+
+
+def test_agreement_needs_no_reference(tmp_path: Path) -> None:
+    part = routed()
+    part.budget = Router(rule="agreement", initial=3)
+    right = run_toy(tmp_path / "right", part=part)
+    wrong = routed(arms=two_models())
+    wrong.budget = part.budget
+    wrong.problems = [replace(problem, reference="0") for problem in problems(24)]
+    other = run_toy(tmp_path / "wrong", part=wrong)
+    assert right.funnel.stops == other.funnel.stops
+    assert right.funnel.completions == other.funnel.completions
+    assert right.funnel.stops["agreed"] > 0
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (
+            Arm("long", ToyEngine, Sampling(max_tokens=99)),
+            "max_tokens and stop at most: they draw the same texts",
+        ),
+        (Arm("short", ToyEngine, Sampling(temperature=0.5)), "named twice"),
+        (Arm("", ToyEngine, Sampling(temperature=0.5)), "named by nothing"),
+    ],
+)
+def test_arms_that_repeat_one_another_are_refused(tmp_path: Path, second: Arm, message: str) -> None:
+    with workspace(tmp_path) as ws, pytest.raises(SetupError, match=message):
+        plan_round(ws, routed(arms=[Arm("short", ToyEngine), second]), 0)
+
+
+def test_an_engine_is_shared_by_arms_and_closed_once(tmp_path: Path) -> None:
+    built: list[ToyEngine] = []
+
+    def engine() -> ToyEngine:
+        built.append(ToyEngine())
+        return built[-1]
+
+    arms = [Arm("cold", engine, Sampling(temperature=0.5)), Arm("warm", engine, Sampling(temperature=1.0))]
+    run_toy(tmp_path, part=routed(arms=arms))
+    assert len(built) == 1
+    assert built[0].closed
+
+
+def test_two_models_on_two_servers_are_each_asked_for_their_own(tmp_path: Path) -> None:
+    with Serving(models=["small"]) as one, Serving(models=["large"]) as other, workspace(tmp_path) as ws:
+        servers = (Server(one.url, models=("small",)), Server(other.url, models=("large",)))
+        http = HttpSettings(servers, backoff_seconds=0.05, patience=20.0)
+        arms = [
+            Arm("small", lambda: OpenAI("small", http=http), Sampling(max_tokens=8), batch_size=BATCH),
+            Arm("large", lambda: OpenAI("large", http=http), Sampling(max_tokens=64), "Think.\n{prompt}", BATCH),
+        ]
+        with routed(arms=arms) as part:
+            part.budget = Router(rule="agreement", initial=4)
+            part.limits = replace(part.limits, lanes=3, uncommitted=4, unjudged=6)
+            results = run_all(ws, part)
+            rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
+            names = ws.segments.column("completions", "model", [row.completion_id for row in rows])
+        assert {(row.arm, names[row.completion_id]) for row in rows} == {("small", "small"), ("large", "large")}
+    assert sum(result.drawn for result in results) == len(one.bodies) + len(other.bodies) == len(rows)
+    assert {body["model"] for body in one.bodies} == {"small"}
+    assert {body["model"] for body in other.bodies} == {"large"}
+    assert all(body["messages"][-1]["content"].startswith("Think.\n") for body in other.bodies)

@@ -1,0 +1,62 @@
+"""A thousand kills at failpoints and fifty at random moments: no committed row lost, none doubled, the rows of no kill."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tied import tied
+
+CHECKOUT = Path(__file__).parents[3]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """In memory where there is room: a killed process leaves there what it leaves on a disk, and nobody waits for one."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as made:
+        yield Path(made)
+
+
+def storm(folder: Path, seed: int, kills: int, how: str, *served: str) -> subprocess.Popen[str]:
+    """A storm as a process, which ends with this one; it prints what it did, or the seed that failed."""
+    place = folder / f"{how}-{seed}"
+    place.mkdir()
+    command = tied(sys.executable, "-m", "tests.flows.rounds.storm", str(place), str(seed), str(kills), how, *served)
+    single = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=CHECKOUT, env=single, stdout=subprocess.PIPE, text=True)
+
+
+def survived(*storms: subprocess.Popen[str]) -> int:
+    """How many kills they survived in all."""
+    kills = 0
+    for one in storms:
+        said, _ = one.communicate()
+        assert one.returncode == 0
+        done: dict[str, int] = json.loads(said)
+        kills += done["kills"]
+    return kills
+
+
+def test_a_thousand_kills_at_random_failpoints(folder: Path) -> None:
+    """Two at a time, as machines have two cores at least."""
+    assert survived(storm(folder, 1, 500, "point"), storm(folder, 2, 500, "point")) >= 1000
+
+
+def test_fifty_kills_at_random_moments(folder: Path) -> None:
+    """Half of them while a server of ours on loopback answers, a process that counts what it was asked."""
+    calls = folder / "calls"
+    server = tied(sys.executable, "-m", "tests.pipelines.generate.http.serving", "0", str(calls), "0.01")
+    with subprocess.Popen(server, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        try:
+            assert survived(storm(folder, 3, 25, "moment"), storm(folder, 4, 25, "moment", url, str(calls))) >= 50
+        finally:
+            process.kill()

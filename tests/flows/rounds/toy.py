@@ -1,0 +1,197 @@
+"""A real engine and real verifiers small enough to reason about: sums, answered by arithmetic on the sampling seed.
+
+The toy answers a + b rightly with the probability written in the prompt, in one of a few wordings, sometimes with no answer
+or cut off; every completion it makes is one line of its call log, which survives a SIGKILL of the process.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.rounds import Limits, RunSpec
+from pipelines.budget import DarsUniform
+from pipelines.select import Quota
+from storage.ids import digest128
+from storage.records import Completion, Problem, Prompt, Request, Verdict
+from storage.workspace import Workspace
+
+PROMPT = re.compile(r"(\d+) \+ (\d+) = \? \(p=(\d+)%\)")
+
+
+def problems(count: int = 8, rates: Sequence[int] = (100, 80, 50, 20, 5, 0)) -> list[Problem]:
+    """Sums with a pass rate in per cent each, the rates in turn."""
+    return [
+        Problem(
+            prompt=f"{n} + {n * n} = ? (p={rates[n % len(rates)]}%)",
+            reference=str(n + n * n),
+            level=n % len(rates),
+            skill="sum",
+        )
+        for n in range(1, count + 1)
+    ]
+
+
+@dataclass
+class ToyEngine:
+    """A generator whose texts are a pure function of prompt and seed. `fail_after`: raises after that many completions.
+
+    `lift`: another, better model: so many per cent more often right, and right in its own way.
+    """
+
+    log: Path | None = None
+    delay: float = 0.0
+    spooled: bool = False
+    fail_after: int | None = None
+    reverse: bool = False
+    model_digest: str = "toy-1"
+    engine: str = "toy"
+    model: str = "sums"
+    closed: bool = False
+    made: int = 0
+    lift: int = 0
+
+    def fingerprint(self) -> Mapping[str, str]:
+        return {"toy": self.model_digest}
+
+    def render(self, prompt: Prompt) -> str:
+        assert isinstance(prompt, str)
+        return f"Q: {prompt}\nA:"
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        for request in reversed(requests) if self.reverse else requests:
+            if self.fail_after is not None and self.made >= self.fail_after:
+                raise ConnectionError("the toy is out of order")
+            if self.delay:
+                time.sleep(self.delay)
+            self.made += 1
+            self._record(request)
+            yield self._answer(request)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _record(self, request: Request) -> None:
+        if self.log is not None:
+            file = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.write(file, f"{request.completion_id}\n".encode())
+            os.close(file)
+
+    def _answer(self, request: Request) -> Completion:
+        seed = int(digest128([self.model_digest, request.seed])[:15], 16) if self.lift else request.seed
+        text, cut = toy_text(str(request.prompt), seed, self.lift)
+        return Completion(
+            id=request.completion_id,
+            prompt_id=request.prompt_id,
+            engine=self.engine,
+            model=self.model,
+            model_digest=self.model_digest,
+            stream=request.stream,
+            sample_index=request.sample_index,
+            seed=request.seed,
+            text=text,
+            finish_reason="length" if cut else "stop",
+            tokens_in=8,
+            tokens_out=len(text.split()),
+            logprob_sum=-float(request.seed % 7),
+        )
+
+
+def toy_text(prompt: str, seed: int, lift: int = 0) -> tuple[str, bool]:
+    """The text for this prompt and seed, and whether it was cut off."""
+    match = PROMPT.search(prompt)
+    assert match is not None
+    first, second, rate = (int(part) for part in match.groups())
+    if seed % 100 < (rate + lift if rate else 0):
+        way = f"{first} + {second}" if seed // 100 % 2 else f"{second} + {first}"
+        return f"{'So' if seed // 200 % 2 else 'Then'} {way} is answer: {first + second}", seed // 1000 % 50 == 0
+    return ("I do not know." if seed // 100 % 5 == 0 else f"answer: {first + second + 1 + seed % 3}"), False
+
+
+@dataclass
+class ToyVerifier:
+    """Judges by the number after `answer:`. `crash_on`: raises on such texts; `doubt`: leaves such texts undecided."""
+
+    name: str = "toy"
+    version: str = "1"
+    crash_on: str | None = None
+    doubt: str | None = None
+    doubt_cause: str = "no rule"
+    delay: float = 0.0
+    seen: Callable[[str], None] | None = None
+    closed: bool = False
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        if self.seen is not None:
+            self.seen(completion.id)
+        if self.delay:
+            time.sleep(self.delay)
+        if self.crash_on is not None and self.crash_on in completion.text:
+            raise ZeroDivisionError("a bug of the verifier")
+        doubtful = self.doubt is not None and self.doubt in completion.text
+        found = re.search(r"answer: (-?\d+)", completion.text)
+        outcome: Any = "unparsed" if found is None else "correct" if found[1] == problem.reference else "incorrect"
+        return Verdict(
+            completion_id=completion.id,
+            problem_id=problem.id,
+            verifier=self.name,
+            version=self.version,
+            outcome="undecided" if doubtful else outcome,
+            rule="number",
+            cause=self.doubt_cause if doubtful else None,
+            extracted=found[1] if found else None,
+        )
+
+    def verify_many(self, items: Iterable[tuple[Problem, Completion]]) -> Iterator[Verdict]:
+        return (self.verify(*item) for item in items)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def workspace(path: Path, run: str = "toy-run") -> Workspace:
+    """A fresh or existing workspace with this run opened in it."""
+    ws = Workspace.init(path)
+    ws.runs.open(run, name="toy", recipe={"run": run}, recipe_hash=digest128(run))
+    return ws
+
+
+def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, **changes: Any) -> RunSpec:
+    """A small run: 8 sums, DARS uniform in two rounds, quota of two, batches of 8."""
+    options: dict[str, Any] = {
+        "problems": problems(),
+        "verifiers": (ToyVerifier,),
+        "budget": DarsUniform(initial=4, target=2, cap=8),
+        "selector": Quota(per_problem=2),
+        "batch_size": 8,
+        "recipe_seed": 7,
+        "limits": Limits(poll_seconds=0.02),
+    }
+    return RunSpec(run=run, generator=engine, **(options | changes))
+
+
+def content(ws: Workspace) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row that the store shows, without what may differ between equal runs (times, tokens per second)."""
+    columns = {
+        "completions": "id, prompt_id, stream, sample_index, seed, text, finish_reason",
+        "verdicts": "completion_id, problem_id, verifier, version, outcome, rule, cause, extracted",
+        "decisions": "run, problem_id, completion_id, selector, kept, reason, outcome",
+        "plan": "run, round, problem_id, completion_id, sample_index, seed",
+        "stops": "run, round, problem_id, reason",
+    }
+    connection = ws.segments.connect()
+    try:
+        return {
+            kind: connection.execute(f"SELECT {names} FROM {kind} ORDER BY ALL").fetchall()
+            for kind, names in columns.items()
+        }
+    finally:
+        connection.close()
+
+
+def calls(log: Path) -> list[str]:
+    """The completion ids that engines were asked for, in order, over all processes."""
+    return log.read_text().split() if log.exists() else []
