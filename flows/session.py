@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows import CHECKOUT
 from flows.imported import Taken, counted, imports_taken
 from flows.job import Job
 from flows.limits import limit_of
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from pipelines.generate.vllm.settings import VllmSettings
     from storage.versions import Snapshot
     from storage.workspace import Workspace
-
-CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 @dataclass

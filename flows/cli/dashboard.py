@@ -2,15 +2,15 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from flows import CHECKOUT
 from flows.cli.output import DryRun, line
 from storage.errors import SetupError
 
-APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
+APP = CHECKOUT / "dashboards" / "app.py"
 
 
 def register(app: typer.Typer) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from flows import CHECKOUT
 from flows.cli.output import AsJson, DryRun, as_json, line, program_in
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 SHIPPED = ("recipes/arithmetic.yaml", "recipes/imported.yaml", "recipes/code.yaml", "profiles/local.yaml")
 
 # `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.

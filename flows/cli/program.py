@@ -2,13 +2,12 @@
 
 import subprocess
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from flows import CHECKOUT
 
 
 class CommandList(TyperGroup):

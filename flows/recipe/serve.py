@@ -10,12 +10,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator
 
+from flows import CHECKOUT
 from flows.recipe.schema import Part
 from flows.recipe.servers import Seconds, Server, Variable
 from pipelines.generate.serving.settings import LocalModel
 from pipelines.generate.vllm.settings import BUILT, VARIABLE
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 
 

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows import CHECKOUT
 from storage.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from storage.versions import VersionInfo
     from storage.workspace import Workspace
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "prefect",
     "duckdb",

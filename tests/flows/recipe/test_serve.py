@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from flows import CHECKOUT
 from flows.recipe import load_profile
-from flows.recipe.serve import CHECKOUT, Serve, as_servers, local_models
+from flows.recipe.serve import Serve, as_servers, local_models
 from flows.recipe.servers import Server
 from storage.errors import SetupError
 
