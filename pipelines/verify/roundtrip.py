@@ -18,8 +18,8 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 from pipelines.sandbox import Call, Calls, Mode, SandboxFailed
-from pipelines.verify.code.boxed import BoxedVerifier, limits_of
-from pipelines.verify.code.fences import blocks
+from pipelines.verify.code.program import blocks
+from pipelines.verify.code.sandbox_verifier import BoxedVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError
 from pipelines.verify.code.values import shown
 from pipelines.verify.composite import Part, part_of

@@ -1,9 +1,9 @@
-"""The verifier `code`: does a program that a model wrote pass the tests of its problem? One module per question.
+"""The verifier `code`: does a program that a model wrote pass the tests of its problem?
 
-`program` finds the program in the text, `suite` reads the tests, `values` and `output` compare on this side of the sandbox,
-`mutants` plants errors. What runs the programs is `pipelines.sandbox`.
+`program` finds the program in the text, `suite` reads the tests, `execution` runs them in `pipelines.sandbox`, `values`
+compares on this side of it. `mutants`, `inputs` and `strength` measure how strong the tests of a data set are.
 """
 
-from pipelines.verify.code.verifier import CodeVerifier
+from pipelines.verify.code.code_verifier import CodeVerifier
 
 __all__ = ["CodeVerifier"]

@@ -1,15 +1,17 @@
-"""Programs with one planted error each: operators, constants, bounds, conditions, returns, dropped steps. Runs nothing.
+"""Programs with one planted error each, by which the strength of tests is measured. Runs nothing.
 
 A mutant is the source with one node of its syntax tree replaced in place, so that everything else stays as it was written.
-Whether a mutant is really wrong is not known here: it may be equivalent (docs/code.md says how that is measured).
+Kinds: arithmetic, boolean, boundary, call, comparison, condition, constant, dropped_step, loop, off_by_one, return, sign,
+slice. Whether a mutant is really wrong is not known here: it may be equivalent (docs/code.md says how that is measured).
 """
 
 import ast
+import copy
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pipelines.verify.code.operators import changes
 from pipelines.verify.code.source import parsed, parses
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -98,3 +100,155 @@ def _spliced(source: str, node: ast.expr | ast.stmt, after: str) -> str:
     end = sum(map(len, lines[: (node.end_lineno or node.lineno) - 1])) + (node.end_col_offset or 0)
     whole = source.encode()
     return (whole[:start] + after.encode() + whole[end:]).decode()
+
+
+_ARITHMETIC: Mapping[type[ast.operator], tuple[type[ast.operator], ...]] = {
+    ast.Add: (ast.Sub,),
+    ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Add, ast.FloorDiv),
+    ast.Div: (ast.Mult, ast.FloorDiv),
+    ast.FloorDiv: (ast.Mult, ast.Mod),
+    ast.Mod: (ast.FloorDiv,),
+    ast.Pow: (ast.Mult,),
+    ast.LShift: (ast.RShift,),
+    ast.RShift: (ast.LShift,),
+    ast.BitAnd: (ast.BitOr,),
+    ast.BitOr: (ast.BitAnd,),
+    ast.BitXor: (ast.BitAnd,),
+}
+_COMPARISONS: Mapping[type[ast.cmpop], tuple[tuple[str, type[ast.cmpop]], ...]] = {
+    ast.Lt: (("boundary", ast.LtE), ("comparison", ast.Gt)),
+    ast.LtE: (("boundary", ast.Lt), ("comparison", ast.GtE)),
+    ast.Gt: (("boundary", ast.GtE), ("comparison", ast.Lt)),
+    ast.GtE: (("boundary", ast.Gt), ("comparison", ast.LtE)),
+    ast.Eq: (("comparison", ast.NotEq),),
+    ast.NotEq: (("comparison", ast.Eq),),
+    ast.In: (("comparison", ast.NotIn),),
+    ast.NotIn: (("comparison", ast.In),),
+    ast.Is: (("comparison", ast.IsNot),),
+    ast.IsNot: (("comparison", ast.Is),),
+}
+_SWAPPED = {
+    one: two
+    for pair in (("min", "max"), ("any", "all"), ("upper", "lower"), ("floor", "ceil"), ("islower", "isupper"))
+    for one, two in (pair, pair[::-1])
+}
+_WIDEST = 10**12
+Change = tuple[str, str]
+Node = TypeVar("Node", bound=ast.AST)
+
+
+def changes(node: ast.AST, parent: ast.AST) -> Iterator[Change]:
+    """(kind, new text) for every change of one node."""
+    for kind, changed in _changed(node, parent):
+        text = ast.unparse(changed)
+        whole = isinstance(changed, ast.stmt) or isinstance(parent, ast.stmt) or not _is_compound(changed)
+        yield kind, text if whole else f"({text})"
+
+
+def _changed(node: ast.AST, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    yield from _negated(node, parent)
+    if isinstance(node, ast.Constant):
+        yield from _constant(node, parent)
+    elif isinstance(node, ast.BinOp | ast.AugAssign | ast.Compare | ast.BoolOp | ast.UnaryOp):
+        yield from _operator(node)
+    elif isinstance(node, ast.Slice):
+        yield from _slice(node)
+    elif isinstance(node, ast.Call):
+        yield from _call(node)
+    elif isinstance(node, ast.IfExp):
+        yield "condition", _with(node, body=node.orelse, orelse=node.body)
+    if isinstance(node, ast.stmt):
+        yield from _statement(node)
+
+
+def _operator(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(node, ast.BinOp | ast.AugAssign):
+        for other in _ARITHMETIC.get(type(node.op), ()):
+            yield "arithmetic", _with(node, op=other())
+    elif isinstance(node, ast.Compare):
+        for position, operator in enumerate(node.ops):
+            for kind, comparison in _COMPARISONS.get(type(operator), ()):
+                yield kind, _with(node, ops=[*node.ops[:position], comparison(), *node.ops[position + 1 :]])
+    elif isinstance(node, ast.BoolOp):
+        yield "boolean", _with(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
+    elif isinstance(node, ast.UnaryOp):
+        yield ("boolean" if isinstance(node.op, ast.Not) else "sign"), node.operand
+
+
+def _statement(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(node, ast.Return) and node.value is not None:
+        if not (isinstance(node.value, ast.Constant) and node.value.value is None):
+            yield "return", _with(node, value=ast.Constant(None))
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr):
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            yield "dropped_step", ast.Pass()
+    elif isinstance(node, ast.Break | ast.Continue):
+        yield "loop", ast.Continue() if isinstance(node, ast.Break) else ast.Break()
+
+
+def _negated(node: ast.AST, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """A condition turned round, where no change of its operator does that already."""
+    if isinstance(parent, ast.If | ast.While | ast.IfExp) and node is parent.test and isinstance(node, ast.expr):
+        simple = isinstance(node, ast.Compare) and len(node.ops) == 1
+        if not simple and not isinstance(node, ast.UnaryOp | ast.Constant):
+            yield "condition", ast.UnaryOp(ast.Not(), node)
+
+
+def _constant(node: ast.Constant, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    value = node.value
+    if isinstance(value, bool):
+        yield "boolean", ast.Constant(not value)
+    elif isinstance(value, int) and abs(value) < _WIDEST:
+        yield "constant", ast.Constant(value + 1)
+        if value > 0:
+            yield "constant", ast.Constant(value - 1)
+    elif isinstance(value, float):
+        yield "constant", ast.Constant(value + 1.0)
+    elif isinstance(value, str) and not isinstance(parent, ast.Expr):
+        yield "constant", ast.Constant("" if value else "x")
+
+
+def _slice(node: ast.Slice) -> Iterator[tuple[str, ast.AST]]:
+    for name in ("lower", "upper"):
+        bound = getattr(node, name)
+        if bound is not None:
+            yield "slice", _with(node, **{name: None})
+            yield "off_by_one", _with(node, **{name: ast.BinOp(bound, ast.Add(), ast.Constant(1))})
+    if node.lower is None:
+        yield "slice", _with(node, lower=ast.Constant(1))
+
+
+def _call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
+    name = _name(node.func)
+    if name == "range" and node.args and not node.keywords:
+        last = 0 if len(node.args) == 1 else 1
+        for operator in (ast.Add(), ast.Sub()):
+            bound = ast.BinOp(node.args[last], operator, ast.Constant(1))
+            yield "off_by_one", _with(node, args=[*node.args[:last], bound, *node.args[last + 1 :]])
+    elif name == "append" and len(node.args) == 1 and isinstance(node.func, ast.Attribute):
+        yield "call", ast.Call(_with(node.func, attr="insert"), [ast.Constant(0), *node.args], [])
+    elif name in _SWAPPED:
+        yield "call", _with(node, func=_renamed(node.func, _SWAPPED[name]))
+    elif name in ("sorted", "reversed", "abs", "set", "round") and len(node.args) == 1:
+        yield "call", node.args[0] if name in ("abs", "round") else ast.Call(ast.Name("list"), list(node.args), [])
+
+
+def _name(function: ast.expr) -> str:
+    return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+
+
+def _renamed(function: ast.expr, name: str) -> ast.expr:
+    renamed: ast.expr = _with(function, **{"id" if isinstance(function, ast.Name) else "attr": name})
+    return renamed
+
+
+def _is_compound(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp | ast.BoolOp | ast.Compare | ast.UnaryOp | ast.IfExp)
+
+
+def _with(node: Node, **fields: object) -> Node:
+    changed = copy.copy(node)
+    for name, value in fields.items():
+        setattr(changed, name, value)
+    return changed

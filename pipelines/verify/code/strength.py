@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipelines.sandbox import Call, Calls, Report, Result
+from pipelines.verify.code.execution import Runner, all_passed, run_suite
 from pipelines.verify.code.inputs import Args, examples, generated
 from pipelines.verify.code.mutants import Mutant, mutants, sampled
 from pipelines.verify.code.program import program_of, prompt_text, task_of
-from pipelines.verify.code.results import all_passed
-from pipelines.verify.code.running import Runner, run_suite
 from pipelines.verify.code.suite import Suite, suite_of
 from pipelines.verify.code.values import same, shown
 from storage.records import Problem

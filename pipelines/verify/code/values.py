@@ -1,21 +1,27 @@
-"""Values as JSON tells them, and when a returned value equals an expected one. Knows nothing of programs or processes.
+"""What a test of a data set expects, as values and printed texts, and when what a program gave equals it. Runs nothing.
 
 JSON has no tuples, sets, bytes, nan or keys other than texts, so one-key objects stand for them, in arguments and in
 expectations: {"$tuple": [...]}, {"$set": [...]}, {"$frozenset": [...]}, {"$dict": [[key, value], ...]}, {"$bytes": "hex"},
 {"$float": "nan" | "inf" | "-inf"}, {"$complex": [re, im]}.
 
-Equality by type, on plain data only:
+Returned values are equal by type, on plain data only (`same`):
 - a bool equals only a bool: True is not 1, False is not 0;
 - an int equals the float of the same value (1 is 1.0), exactly; nan equals nan; -0.0 equals 0.0;
 - a stated tolerance t allows |got - expected| <= t * max(1, |expected|) wherever a float stands on either side;
 - a JSON array equals a list or a tuple with equal items; {"$tuple": ...} only a tuple; a set equals a set or a frozenset;
 - a dict equals a dict with equal keys, in any order; keys and members of sets are compared exactly, never with a tolerance;
 - text, bytes, None and complex equal only their own type.
+
+Printed texts are compared by `same_output`. `lines` (default): spaces at the end of a line and blank lines at the end of
+the text do not count, everything else does. `exact`: every character. `tokens`: only the words between white space. Line
+ends may be \\n or \\r\\n, except in `exact`. With a tolerance t, words that are decimal numbers may differ by
+t * max(1, |expected|).
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 DEEPEST = 200
 
@@ -140,3 +146,46 @@ _TAGS: Mapping[str, Callable[[Any], Any]] = {
     "$float": lambda held: _FLOATS[held],
     "$complex": lambda held: complex(float(held[0]), float(held[1])),
 }
+
+
+Spacing = Literal["lines", "exact", "tokens"]
+SPACINGS: tuple[Spacing, ...] = get_args(Spacing)
+
+_NUMBER = re.compile(r"[-+]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][-+]?\d{1,4})?")
+
+
+def same_output(expected: str, printed: str, *, spacing: Spacing = "lines", tolerance: float | None = None) -> bool:
+    """Whether the printed text is the expected one."""
+    if tolerance is not None:
+        return _close(expected, printed, tolerance, by_line=spacing != "tokens")
+    if spacing == "exact":
+        return expected == printed
+    if spacing == "tokens":
+        return expected.split() == printed.split()
+    return lines(expected) == lines(printed)
+
+
+def lines(text: str) -> list[str]:
+    """The lines that count, without the white space at their ends."""
+    found = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
+    while found and not found[-1]:
+        found.pop()
+    return found
+
+
+def _close(expected: str, printed: str, tolerance: float, *, by_line: bool) -> bool:
+    wanted = [line.split() for line in lines(expected)] if by_line else [expected.split()]
+    found = [line.split() for line in lines(printed)] if by_line else [printed.split()]
+    if [len(words) for words in wanted] != [len(words) for words in found]:
+        return False
+    pairs = zip((word for words in wanted for word in words), (word for words in found for word in words), strict=True)
+    return all(_same_word(one, two, tolerance) for one, two in pairs)
+
+
+def _same_word(wanted: str, found: str, tolerance: float) -> bool:
+    if wanted == found:
+        return True
+    if not (_NUMBER.fullmatch(wanted) and _NUMBER.fullmatch(found)):
+        return False
+    expected, got = float(wanted), float(found)
+    return math.isfinite(got) and abs(got - expected) <= tolerance * max(1.0, abs(expected))

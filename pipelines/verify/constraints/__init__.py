@@ -1,5 +1,5 @@
 """The verifier `constraints`: instructions about the form of a text that a program can check. Knows no topic."""
 
-from pipelines.verify.constraints.verifier import ConstraintsVerifier
+from pipelines.verify.constraints.constraints_verifier import ConstraintsVerifier
 
 __all__ = ["ConstraintsVerifier"]

@@ -1,12 +1,91 @@
-"""Instructions that count something and compare the count with bounds. Each gives the count that it saw.
+"""A text by its parts (words, sentences, paragraphs, lines), and the instructions that count them and compare with bounds.
 
-An instruction is a function of the text and, where it takes any, of its checked arguments.
+- word: a run of letters and digits, inner apostrophes and hyphens included (`don't`, `well-known`); scripts without spaces
+  are counted by runs.
+- sentence: ends with `.`, `!`, `?`, `…` or their full-width forms before white space or the end, but not after an
+  abbreviation (`Dr.`, `e.g.`) or an initial; a blank line ends it too. What holds no letter or digit is none.
+- paragraph: what blank lines, or the given separator, part. Line: a line that is not blank.
+- bullet: a line that begins with `*`, `-`, `+` or `•`, white space and a text; numbered item: `1.` or `1)` likewise.
+
+An instruction is a function of the text and, where it takes any, of its checked arguments; it gives the count that it saw.
 """
 
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from pipelines.verify.constraints.said import Said, words_of
+_WORD = re.compile(r"[^\W_]+(?:['’\-‑][^\W_]+)*")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]*_]*+(?=\s|\Z)|[。！？]+|\n[ \t]*\n")
+_BEFORE = re.compile(r"([^\W_]+(?:\.[^\W_]+)*)\Z")
+_ABBREVIATIONS = frozenset(
+    re.findall(
+        r"\S+", "mr mrs ms dr prof sr jr st vs no vol fig eq cf al e.g i.e p.s p.p.s u.s u.k a.m p.m approx dept est"
+    )
+)
+_BULLET = re.compile(r"(?m)^[ \t]*[*\-+•][ \t]+(\S.*)$")
+_NUMBERED = re.compile(r"(?m)^[ \t]*\d{1,4}[.)][ \t]+(\S.*)$")
+_BLANK = re.compile(r"\n[ \t]*\n\s*")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model said, and the prompt it said it to."""
+
+    text: str
+    prompt: str = ""
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words in order."""
+        return words_of(self.text)
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """The sentences in order."""
+        found, start, last = [], 0, len(self.text.rstrip()) - 1
+        for end in _SENTENCE_END.finditer(self.text):
+            if end[0] == "." and end.start() < last and _abbreviated(self.text, end.start()):
+                continue
+            found.append(self.text[start : end.end()].strip())
+            start = end.end()
+        found.append(self.text[start:].strip())
+        return [sentence for sentence in found if _WORD.search(sentence)]
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines that are not blank."""
+        return [line.strip() for line in self.text.splitlines() if line.strip()]
+
+    @cached_property
+    def bullets(self) -> list[str]:
+        """The texts of the bullets."""
+        return _BULLET.findall(self.text)
+
+    @cached_property
+    def numbered(self) -> list[str]:
+        """The texts of the numbered items."""
+        return _NUMBERED.findall(self.text)
+
+    def paragraphs(self, separator: str | None = None) -> list[str]:
+        """The paragraphs, parted by blank lines or by a separator."""
+        parts = _BLANK.split(self.text) if separator is None else self.text.split(separator)
+        return [part.strip() for part in parts if part.strip()]
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in order."""
+    return _WORD.findall(text)
+
+
+def _abbreviated(text: str, at: int) -> bool:
+    """Whether the full stop at a place belongs to an abbreviation or to an initial."""
+    before = _BEFORE.search(text[max(0, at - 20) : at])
+    if before is None:
+        return False
+    word = before[1]
+    return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isupper() and word != "I")
+
 
 Given = dict[str, Any]
 _HIGHLIGHT = re.compile(r"(?<![*\w])(\*{1,2})(?=[^\s*])[^*\n]*[^\s*]\1(?!\*)")

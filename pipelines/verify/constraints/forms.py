@@ -7,8 +7,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
-from pipelines.verify.constraints.counting import NUMBER, Given, occurrences
-from pipelines.verify.constraints.said import Said, words_of
+from pipelines.verify.constraints.counting import NUMBER, Given, Said, occurrences, words_of
 from pipelines.verify.constraints.scripts import share_of_script
 from pipelines.verify.jsontext import LONGEST, BadJsonError, fenced_blocks, parse_json
 

@@ -7,7 +7,7 @@ a language is recognised by its script only, so one that shares its script with 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.verify.constraints.arguments import BadConstraintError, unknown
+from pipelines.verify.constraints.instructions import BadConstraintError, unknown
 from pipelines.verify.constraints.scripts import BY_LANGUAGE
 
 Row = dict[str, Any]

@@ -1,9 +1,8 @@
-"""The verifier `counterexample`: does a completion give an input on which a suspect program fails? One module per question.
+"""The verifier `counterexample`: does a completion give an input on which a suspect program fails?
 
-`puzzle` reads the problem, `given` finds the input in the text, `trial` runs the three parts in the sandbox, `search` is
-the baseline that draws inputs at random.
+`proposed_input` finds the input in the text; `refutation` reads the problem and runs its programs on the input.
 """
 
-from pipelines.verify.counterexample.verifier import CounterexampleVerifier
+from pipelines.verify.counterexample.counterexample_verifier import CounterexampleVerifier
 
 __all__ = ["CounterexampleVerifier"]

@@ -1,5 +1,5 @@
 """The verifier `optimization`: linear and mixed-integer models, solved and compared by their optimum. No modelling."""
 
-from pipelines.verify.optimization.verifier import OptimizationVerifier
+from pipelines.verify.optimization.optimization_verifier import OptimizationVerifier
 
 __all__ = ["OptimizationVerifier"]

@@ -2,8 +2,7 @@
 
 import pytest
 
-from pipelines.verify.code.fences import blocks
-from pipelines.verify.code.program import Program, Task, program_of, task_of
+from pipelines.verify.code.program import Program, Task, blocks, program_of, task_of
 from pipelines.verify.code.source import UnreadableError, defined, has_body, parsed, parses
 
 PROMPT = '''\

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.constraints.arguments import BadConstraintError
-from pipelines.verify.constraints.instructions import INSTRUCTIONS, constraint_of
-from pipelines.verify.constraints.said import Said
+from pipelines.verify.constraints.counting import Said
+from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, constraint_of
 
 PROMPT = "Say  hello\nto Ann."
 

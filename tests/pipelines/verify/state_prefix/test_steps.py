@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.state_prefix.match import Match, Path, furthest, states_of
+from pipelines.verify.state_prefix.states import Match, Path, furthest, states_of
 from pipelines.verify.state_prefix.steps import Step, evaluated, number, steps_of
 
 

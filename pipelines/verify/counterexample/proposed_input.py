@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.verify.code.fences import blocks
+from pipelines.verify.code.program import blocks
 from pipelines.verify.code.source import LONGEST, defined, does_something, parses
 from pipelines.verify.code.values import BadValueError, decode
 from pipelines.verify.extract import final_answer

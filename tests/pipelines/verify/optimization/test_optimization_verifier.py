@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.verify.optimization import OptimizationVerifier
-from pipelines.verify.optimization.optimum import Optimum, optimum_of
+from pipelines.verify.optimization.model import Optimum, optimum_of
 from pipelines.verify.workers.pool import Limits
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Verdict

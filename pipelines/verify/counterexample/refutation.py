@@ -1,19 +1,66 @@
-"""The three parts of a counterexample, in the sandbox: the input is valid, the trusted program answers, the suspect fails.
+"""A counterexample problem, and whether an input refutes its suspect program: the three parts of the verdict.
+
+The parts: the input is valid, the trusted program answers, the suspect fails.
+
+`Problem.reference` is the trusted program. `Problem.tests` is one JSON object: `suspect` (the subtly wrong program),
+`validator` (a program that defines `valid`, called with the input's arguments; True allows it), `entry_point` (the
+function that both programs define; without it both read stdin and print), and where several answers are right `checker`
+(a program that defines `accepts(input, answer)`, the input being the list of arguments or the text read). `tolerance` is
+for floats in answers.
 
 The suspect fails by an exception, a limit, or another answer. A suspect at its CPU limit fails only where the trusted
-program needed at most half of it; a trusted program that reaches a limit makes the input unusable. Knows no completion.
+program needed at most half of it; a trusted program that reaches a limit makes the input unusable. All of them run in the
+sandbox.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.sandbox import Call, Calls, Report, Result, Script
-from pipelines.verify.code.output import same_output
-from pipelines.verify.code.running import Runner
+from pipelines.verify.code.execution import Runner
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.code.values import same, shown
-from pipelines.verify.counterexample.given import GENERATE, Given, Input, input_of, is_plain, read_value
-from pipelines.verify.counterexample.puzzle import Puzzle
+from pipelines.verify.code.values import same, same_output, shown
+from pipelines.verify.counterexample.proposed_input import GENERATE, Given, Input, input_of, is_plain, read_value
+from storage.records import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Puzzle:
+    """Programs of the data set, all as source."""
+
+    trusted: str
+    suspect: str
+    validator: str
+    entry_point: str | None = None
+    checker: str | None = None
+    tolerance: float | None = None
+
+
+def puzzle_of(problem: Problem) -> Puzzle:
+    """The puzzle of a problem; BadTestsError says what is missing."""
+    if len(problem.tests) != 1:
+        raise BadTestsError(f"a counterexample problem has one entry in tests, this one {len(problem.tests)}")
+    try:
+        told = json.loads(problem.tests[0])
+    except (ValueError, RecursionError) as error:
+        raise BadTestsError(f"the entry is no JSON: {error}") from None
+    if not isinstance(told, dict):
+        raise BadTestsError("the entry is no JSON object")
+    for name in ("suspect", "validator"):
+        if not isinstance(told.get(name), str) or not told[name].strip():
+            raise BadTestsError(f"{name} is missing")
+    for name in ("entry_point", "checker"):
+        if not isinstance(told.get(name), str | None):
+            raise BadTestsError(f"{name} is no text")
+    if not problem.reference.strip():
+        raise BadTestsError("the reference, which is the trusted program, is empty")
+    tolerance = told.get("tolerance")
+    if tolerance is not None and (isinstance(tolerance, bool) or not isinstance(tolerance, int | float)):
+        raise BadTestsError("tolerance is no number")
+    programs = (problem.reference, told["suspect"], told["validator"])
+    return Puzzle(*programs, told.get("entry_point"), told.get("checker"), tolerance)
+
 
 LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
 PARTS = ("valid", "trusted", "suspect")

@@ -21,8 +21,7 @@ from pipelines.sandbox import MODES, Limits, Mode, Sandbox, SandboxFailed, Scrip
 from pipelines.verify.code.program import Task, program_of
 from pipelines.verify.finding import Finding, Item, OneByOne, spoken, version_of
 from pipelines.verify.jsontext import LONGEST, BadJsonError, find_json, parse_json
-from pipelines.verify.optimization.model import MalformedError, Model, TooBigError, model_of
-from pipelines.verify.optimization.optimum import Optimum, optimum_of
+from pipelines.verify.optimization.model import MalformedError, Model, Optimum, TooBigError, model_of, optimum_of
 from pipelines.verify.ordered import in_order
 from pipelines.verify.workers.pool import Limits as WorkerLimits
 from pipelines.verify.workers.pool import WorkerPool

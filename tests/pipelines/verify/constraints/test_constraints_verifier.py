@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.verify.constraints import ConstraintsVerifier
+from pipelines.verify.constraints.constraints_verifier import variants
 from pipelines.verify.constraints.instructions import INSTRUCTIONS
-from pipelines.verify.constraints.verifier import variants
 from storage.errors import SetupError
 from storage.records import OUTCOMES, Completion, Problem, Verdict
 

@@ -16,13 +16,21 @@ from time import perf_counter
 from typing import Any
 
 from pipelines.sandbox import Mode, SandboxFailed
-from pipelines.verify.code.boxed import BoxedVerifier, limits_of
-from pipelines.verify.code.fences import blocks
-from pipelines.verify.code.results import printable
-from pipelines.verify.code.verifier import code_text
-from pipelines.verify.state_prefix.match import MATCHINGS, Match, Matching, Path, furthest, states_of
+from pipelines.verify.code.code_verifier import code_text
+from pipelines.verify.code.execution import printable
+from pipelines.verify.code.program import blocks
+from pipelines.verify.code.sandbox_verifier import BoxedVerifier, limits_of
+from pipelines.verify.state_prefix.states import (
+    MATCHINGS,
+    Match,
+    Matching,
+    Path,
+    furthest,
+    statements_of,
+    states_of,
+    traced,
+)
 from pipelines.verify.state_prefix.steps import Step, number, steps_of
-from pipelines.verify.state_prefix.trace import statements_of, traced
 from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.records import Completion, Outcome, Problem, Verdict

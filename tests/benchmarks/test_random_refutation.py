@@ -5,10 +5,10 @@ import random
 
 import pytest
 
+from benchmarks.random_refutation import chance, random_search, refuting
 from pipelines.sandbox import Limits, Sandbox
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.counterexample.puzzle import Puzzle
-from pipelines.verify.counterexample.search import chance, random_search, refuting
+from pipelines.verify.counterexample.refutation import Puzzle
 
 SQUARE = "def f(n): return n * n"
 RARE = "def f(n): return n * n + (n % 100 == 13)"  # one input in a hundred

@@ -1,7 +1,7 @@
-"""The baseline of the method: inputs drawn at random until one refutes the suspect. A problem that this solves tests no
-insight.
+"""The baseline of the verifier `counterexample`: inputs drawn at random until one refutes the suspect program.
 
-With a chance p per valid input, N independent draws refute with probability 1 - (1 - p)^N.
+A problem that this solves tests no insight. With a chance p per valid input, N independent draws refute with probability
+1 - (1 - p)^N.
 """
 
 import math
@@ -10,11 +10,10 @@ from itertools import islice
 from typing import Any
 
 from pipelines.sandbox import Call, Calls
-from pipelines.verify.code.running import Runner
+from pipelines.verify.code.execution import Runner
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.counterexample.given import Input
-from pipelines.verify.counterexample.puzzle import Puzzle
-from pipelines.verify.counterexample.trial import Answer, agree, answer
+from pipelines.verify.counterexample.proposed_input import Input
+from pipelines.verify.counterexample.refutation import Answer, Puzzle, agree, answer
 
 BATCH = 500
 

@@ -9,12 +9,11 @@ from time import perf_counter
 from typing import Any
 
 from pipelines.sandbox import Mode, SandboxFailed, TestsBroken
-from pipelines.verify.code.boxed import BoxedVerifier, limits_of
-from pipelines.verify.code.output import SPACINGS, Spacing
+from pipelines.verify.code.execution import Ran, all_passed, evidence, gravest, passed, run_suite
 from pipelines.verify.code.program import EXTRACTION, Program, program_of, prompt_text, task_of
-from pipelines.verify.code.results import all_passed, evidence, gravest, passed
-from pipelines.verify.code.running import Ran, run_suite
+from pipelines.verify.code.sandbox_verifier import BoxedVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError, Suite, suite_of, with_helpers
+from pipelines.verify.code.values import SPACINGS, Spacing
 from pipelines.verify.finding import spoken
 from storage.errors import SetupError
 from storage.records import Completion, Outcome, Problem, Verdict

@@ -2,7 +2,7 @@
 
 import json
 
-from pipelines.verify.code.results import TestResult, evidence, gravest, passed
+from pipelines.verify.code.execution import TestResult, evidence, gravest, passed
 
 RESULTS = [
     TestResult("a", "passed"),

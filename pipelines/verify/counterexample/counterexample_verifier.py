@@ -9,14 +9,13 @@ from time import perf_counter
 from typing import Any
 
 from pipelines.sandbox import Mode, SandboxFailed
-from pipelines.verify.code.boxed import BoxedVerifier, limits_of
-from pipelines.verify.code.results import printable
+from pipelines.verify.code.code_verifier import code_text
+from pipelines.verify.code.execution import printable
+from pipelines.verify.code.sandbox_verifier import BoxedVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError
 from pipelines.verify.code.values import shown
-from pipelines.verify.code.verifier import code_text
-from pipelines.verify.counterexample.given import RULES, Given, Input, given_of
-from pipelines.verify.counterexample.puzzle import Puzzle, puzzle_of
-from pipelines.verify.counterexample.trial import PARTS, Trial, UnusableError, made, tried
+from pipelines.verify.counterexample.proposed_input import RULES, Given, Input, given_of
+from pipelines.verify.counterexample.refutation import PARTS, Puzzle, Trial, UnusableError, made, puzzle_of, tried
 from storage.ids import canonical_json
 from storage.records import Completion, Outcome, Problem, Verdict
 

@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-from pipelines.verify.constraints.arguments import BadConstraintError
+from pipelines.verify.constraints.counting import Said
 from pipelines.verify.constraints.ifeval import row_of
-from pipelines.verify.constraints.instructions import INSTRUCTIONS, Constraint, constraint_of
-from pipelines.verify.constraints.said import Said
+from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of
 from pipelines.verify.finding import Finding, OneByOne, spoken, version_of
 from pipelines.verify.jsontext import BadJsonError, parse_json
 from pipelines.verify.number import prompt_text
