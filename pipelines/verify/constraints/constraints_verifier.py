@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-from pipelines.verify.constraints.counting import Said
+from pipelines.verify.constraints.counting import Response
 from pipelines.verify.constraints.ifeval import row_of
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of
-from pipelines.verify.finding import Finding, OneByOne, spoken, version_of
+from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, spoken, version_of
 from pipelines.verify.jsontext import BadJsonError, parse_json
 from pipelines.verify.number import prompt_text
+from pipelines.verify.patterns import dialect
 from storage.errors import unknown_name
 from storage.ids import canonical_json
 from storage.records import Completion, Problem
@@ -36,7 +37,7 @@ class ConstraintsVerifier(OneByOne):
         if mode not in ("strict", "loose"):
             raise unknown_name("mode of verifier 'constraints'", mode, ("loose", "strict"))
         self._loose = mode == "loose"
-        self.version = version_of(self.rules, mode=mode, instructions=len(INSTRUCTIONS))
+        self.version = version_of(self.rules, mode=mode, instructions=len(INSTRUCTIONS), scripts=dialect())
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
         """The finding on one completion."""
@@ -49,16 +50,16 @@ class ConstraintsVerifier(OneByOne):
             return Finding("unparsed", "text", "the text is empty")
         if len(text) > LONGEST:
             return Finding("undecided", "text", f"size_limit: the text is longer than {LONGEST} characters")
-        return self._checked(constraints, text, prompt_text(problem.prompt))
+        return self._finding(constraints, text, prompt_text(problem.prompt))
 
-    def _checked(self, constraints: Sequence[Constraint], text: str, prompt: str) -> Finding:
-        texts = [Said(text, prompt)]
+    def _finding(self, constraints: Sequence[Constraint], text: str, prompt: str) -> Finding:
+        responses = [Response(text, prompt)]
         if self._loose:
-            texts += [Said(variant, prompt) for variant in variants(text)]
-        rows = [_row(constraint, texts) for constraint in constraints]
-        held = sum(row["holds"] for row in rows)
-        outcome = "correct" if held == len(rows) else "incorrect"
-        return Finding(outcome, "all", None, held / len(rows), evidence=_told(rows))  # type: ignore[arg-type]
+            responses += [Response(variant, prompt) for variant in variants(text)]
+        rows = [_row(constraint, responses) for constraint in constraints]
+        satisfied = sum(row["holds"] for row in rows)
+        outcome = "correct" if satisfied == len(rows) else "incorrect"
+        return Finding(outcome, "all", None, satisfied / len(rows), evidence=rows)  # type: ignore[arg-type]
 
 
 def variants(text: str) -> Iterator[str]:
@@ -70,11 +71,13 @@ def variants(text: str) -> Iterator[str]:
             yield variant
 
 
-def _row(constraint: Constraint, texts: Sequence[Said]) -> dict[str, Any]:
-    """What one constraint saw in the text as it is, and whether any form satisfied it."""
-    holds, seen = constraint.holds(texts[0])
-    row = {"id": constraint.name, "holds": holds, "saw": seen}
-    if not holds and any(constraint.holds(said)[0] for said in texts[1:]):
+def _row(constraint: Constraint, responses: Sequence[Response]) -> dict[str, Any]:
+    """What one constraint saw in the text as it is, cut to its part of a verdict, and whether any form satisfied it."""
+    holds, observed = constraint.holds(responses[0])
+    if len(canonical_json(observed)) > EVIDENCE_BYTES // (2 * MOST):
+        observed = canonical_json(observed)[:100]
+    row = {"id": constraint.name, "holds": holds, "saw": observed}
+    if not holds and any(constraint.holds(response)[0] for response in responses[1:]):
         row |= {"holds": True, "loosely": True}
     return row
 
@@ -109,11 +112,3 @@ def _rows(value: Any) -> Iterator[Mapping[str, Any]]:
         yield value
     else:
         raise BadConstraintError(f"a constraint is not an object: {value!r:.60}")
-
-
-def _told(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, with what they saw cut to a size that a verdict may carry."""
-    for row in rows:
-        if len(canonical_json(row["saw"])) > 65_536 // (2 * MOST):
-            row["saw"] = canonical_json(row["saw"])[:100]
-    return rows

@@ -29,8 +29,8 @@ _BLANK = re.compile(r"\n[ \t]*\n\s*")
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a model said, and the prompt it said it to."""
+class Response:
+    """What a model wrote, by its parts, and the prompt that it answers."""
 
     text: str
     prompt: str = ""
@@ -43,14 +43,14 @@ class Said:
     @cached_property
     def sentences(self) -> list[str]:
         """The sentences in order."""
-        found, start, last = [], 0, len(self.text.rstrip()) - 1
+        parts, start, last = [], 0, len(self.text.rstrip()) - 1
         for end in _SENTENCE_END.finditer(self.text):
             if end[0] == "." and end.start() < last and _abbreviated(self.text, end.start()):
                 continue
-            found.append(self.text[start : end.end()].strip())
+            parts.append(self.text[start : end.end()].strip())
             start = end.end()
-        found.append(self.text[start:].strip())
-        return [sentence for sentence in found if _WORD.search(sentence)]
+        parts.append(self.text[start:].strip())
+        return [sentence for sentence in parts if _WORD.search(sentence)]
 
     @cached_property
     def lines(self) -> list[str]:
@@ -87,92 +87,92 @@ def _abbreviated(text: str, at: int) -> bool:
     return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isupper() and word != "I")
 
 
-Given = dict[str, Any]
+Arguments = dict[str, Any]
 _HIGHLIGHT = re.compile(r"(?<![*\w])(\*{1,2})(?=[^\s*])[^*\n]*[^\s*]\1(?!\*)")
 _PLACEHOLDER = re.compile(r"\[[^\[\]\n]{1,200}\](?!\()")
 _FENCED = re.compile(r"(?ms)^[ \t]*```[^\n`]*\n.*?^[ \t]*```[ \t]*$")
 
 
-def words(said: Said) -> int:
+def words(response: Response) -> int:
     """Words."""
-    return len(said.words)
+    return len(response.words)
 
 
-def distinct_words(said: Said) -> int:
+def distinct_words(response: Response) -> int:
     """Different words, whatever their case."""
-    return len({word.casefold() for word in said.words})
+    return len({word.casefold() for word in response.words})
 
 
-def sentences(said: Said) -> int:
+def sentences(response: Response) -> int:
     """Sentences."""
-    return len(said.sentences)
+    return len(response.sentences)
 
 
-def paragraphs(said: Said, given: Given) -> int:
+def paragraphs(response: Response, arguments: Arguments) -> int:
     """Paragraphs, parted by blank lines or by `separator`."""
-    return len(said.paragraphs(given["separator"]))
+    return len(response.paragraphs(arguments["separator"]))
 
 
-def lines(said: Said) -> int:
+def lines(response: Response) -> int:
     """Lines that are not blank."""
-    return len(said.lines)
+    return len(response.lines)
 
 
-def characters(said: Said) -> int:
+def characters(response: Response) -> int:
     """Characters, without white space around the text."""
-    return len(said.text.strip())
+    return len(response.text.strip())
 
 
-def bullets(said: Said) -> int:
+def bullets(response: Response) -> int:
     """Bullets."""
-    return len(said.bullets)
+    return len(response.bullets)
 
 
-def numbered_items(said: Said) -> int:
+def numbered_items(response: Response) -> int:
     """Numbered items."""
-    return len(said.numbered)
+    return len(response.numbered)
 
 
-def highlights(said: Said) -> int:
+def highlights(response: Response) -> int:
     """Spans in single or double asterisks within a line."""
-    return len(_HIGHLIGHT.findall(said.text))
+    return len(_HIGHLIGHT.findall(response.text))
 
 
-def placeholders(said: Said) -> int:
+def placeholders(response: Response) -> int:
     """Placeholders in square brackets; a link's text is none."""
-    return len(_PLACEHOLDER.findall(said.text))
+    return len(_PLACEHOLDER.findall(response.text))
 
 
-def capital_words(said: Said, given: Given) -> int:
+def capital_words(response: Response, arguments: Arguments) -> int:
     """Words of at least `letters` letters that are all capitals."""
-    return sum(word.isupper() and sum(map(str.isalpha, word)) >= given["letters"] for word in said.words)
+    return sum(word.isupper() and sum(map(str.isalpha, word)) >= arguments["letters"] for word in response.words)
 
 
-def letter(said: Said, given: Given) -> int:
+def letter(response: Response, arguments: Arguments) -> int:
     """Occurrences of a letter or another character, whatever its case."""
-    return said.text.casefold().count(given["letter"].casefold())
+    return response.text.casefold().count(arguments["letter"].casefold())
 
 
-def keyword(said: Said, given: Given) -> int:
+def keyword(response: Response, arguments: Arguments) -> int:
     """Occurrences of a word or phrase."""
-    return occurrences(said.text, given["keyword"], whole=given["match"] == "word", case=given["case"])
+    return occurrences(response.text, arguments["keyword"], whole=arguments["match"] == "word", case=arguments["case"])
 
 
-def sections(said: Said, given: Given) -> int:
+def sections(response: Response, arguments: Arguments) -> int:
     """Lines that begin with the marker and a number (`Section 1`, `## SECTION 2:`), each number once."""
-    marker = re.escape(given["marker"].strip())
+    marker = re.escape(arguments["marker"].strip())
     pattern = re.compile(rf"(?mi)^[ \t#*]*{marker}(?:\s?(?:\d{{1,4}})|\s(?-i:[A-Z]))\b")
-    return len({found[0].strip(" \t#*").casefold() for found in pattern.finditer(said.text)})
+    return len({heading[0].strip(" \t#*").casefold() for heading in pattern.finditer(response.text)})
 
 
-def code_blocks(said: Said) -> int:
+def code_blocks(response: Response) -> int:
     """Closed fenced blocks."""
-    return len(_FENCED.findall(said.text))
+    return len(_FENCED.findall(response.text))
 
 
-def numbers(said: Said) -> int:
+def numbers(response: Response) -> int:
     """Numbers in digits."""
-    return len(NUMBER.findall(said.text))
+    return len(NUMBER.findall(response.text))
 
 
 NUMBER = re.compile(r"(?<![\w.])[-+−]?\d++(?:,\d{3}(?!\d)){0,20}+(?:\.\d++)?+(?!\w|\.\d)")
@@ -187,16 +187,16 @@ def occurrences(text: str, wanted: str, *, whole: bool, case: bool) -> int:
     return sum(1 for _ in pattern.finditer(text))
 
 
-def each_sentence(said: Said) -> list[int]:
+def each_sentence(response: Response) -> list[int]:
     """Words of every sentence."""
-    return [len(words_of(sentence)) for sentence in said.sentences]
+    return [len(words_of(sentence)) for sentence in response.sentences]
 
 
-def each_paragraph(said: Said) -> list[int]:
+def each_paragraph(response: Response) -> list[int]:
     """Words of every paragraph."""
-    return [len(words_of(paragraph)) for paragraph in said.paragraphs()]
+    return [len(words_of(paragraph)) for paragraph in response.paragraphs()]
 
 
-def each_word(said: Said) -> list[int]:
+def each_word(response: Response) -> list[int]:
     """Letters and digits of every word."""
-    return [sum(map(str.isalnum, word)) for word in said.words]
+    return [sum(map(str.isalnum, word)) for word in response.words]

@@ -8,9 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipelines.verify.constraints.instructions import BadConstraintError, unknown
-from pipelines.verify.constraints.scripts import BY_LANGUAGE
 
 Row = dict[str, Any]
+# The languages that their script tells from all others of the table (ISO 639-1): for the rest a script is no answer.
+BY_LANGUAGE: Mapping[str, str] = {
+    "am": "ethiopic", "bn": "bengali", "el": "greek", "gu": "gujarati", "he": "hebrew", "hy": "armenian", "ja": "japanese",
+    "ka": "georgian", "km": "khmer", "kn": "kannada", "ko": "hangul", "lo": "lao", "ml": "malayalam", "my": "myanmar",
+    "pa": "gurmukhi", "si": "sinhala", "ta": "tamil", "te": "telugu", "th": "thai", "bo": "tibetan",
+}  # fmt: skip
 _RELATIONS = {"at least": "at_least", "less than": "less_than", "at most": "at_most", "exactly": "exactly"}
 
 
@@ -26,10 +31,10 @@ def row_of(name: str, given: Mapping[str, Any] | None) -> Row:
 
 
 def _bound(given: Mapping[str, Any], count: str, relation: str = "relation") -> Row:
-    said = str(given.get(relation, "at least"))
-    if said not in _RELATIONS:
-        raise BadConstraintError(f"relation {said[:40]!r}. Valid: {', '.join(_RELATIONS)}.")
-    return {_RELATIONS[said]: given[count]}
+    stated = str(given.get(relation, "at least"))
+    if stated not in _RELATIONS:
+        raise BadConstraintError(f"relation {stated[:40]!r}. Valid: {', '.join(_RELATIONS)}.")
+    return {_RELATIONS[stated]: given[count]}
 
 
 def _language(given: Mapping[str, Any]) -> Row:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.verify.constraints import counting, forms
-from pipelines.verify.constraints.counting import Said
-from pipelines.verify.constraints.scripts import SCRIPTS
+from pipelines.verify.constraints.counting import Response
 
 BOUNDS = ("at_least", "at_most", "exactly", "less_than", "more_than")
 REQUIRED = object()
@@ -48,22 +47,22 @@ def bounds_of(name: str, given: Mapping[str, Any], default: Bounds | None) -> Bo
     return Bounds(least, most)
 
 
-def checked(name: str, given: Mapping[str, Any], takes: Mapping[str, Any], *, bounded: bool) -> dict[str, Any]:
+def arguments_of(name: str, given: Mapping[str, Any], takes: Mapping[str, Any], *, bounded: bool) -> dict[str, Any]:
     """The arguments with defaults filled in. A default says the type: a text, a number, a list of texts, a flag."""
     known = [*takes, *(BOUNDS if bounded else ())]
     for key in given:
         if key not in known:
             raise BadConstraintError(f"{name!r} takes no {key!r}. Valid: {', '.join(known) or 'nothing'}.")
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for key, kind in takes.items():
         wanted, default = kind if isinstance(kind, tuple) else (kind, REQUIRED)
         if key not in given:
             if default is REQUIRED:
                 raise BadConstraintError(f"{name!r} needs {key!r}")
-            found[key] = default
+            arguments[key] = default
         else:
-            found[key] = _typed(name, key, given[key], wanted)
-    return found
+            arguments[key] = _typed(name, key, given[key], wanted)
+    return arguments
 
 
 def unknown(name: str, known: Iterable[str]) -> BadConstraintError:
@@ -92,7 +91,7 @@ def _typed(name: str, key: str, value: Any, wanted: Any) -> Any:
     return value
 
 
-Check = Callable[[Said, dict[str, Any]], tuple[bool, Any]]
+Check = Callable[[Response, dict[str, Any]], tuple[bool, Any]]
 _MATCH = {"match": (frozenset({"word", "substring"}), "word"), "case": (bool, False)}
 _ONE = Bounds(1)
 
@@ -113,37 +112,37 @@ class Constraint:
 
     name: str
     check: Check
-    given: dict[str, Any]
+    arguments: dict[str, Any]
 
-    def holds(self, said: Said) -> tuple[bool, Any]:
-        """(whether the text satisfies it, what was seen)."""
-        return self.check(said, self.given)
+    def holds(self, response: Response) -> tuple[bool, Any]:
+        """(whether the response satisfies it, what was observed)."""
+        return self.check(response, self.arguments)
 
 
 def _counted(count: Callable[..., int], default: Bounds | None = None, **takes: Any) -> Instruction:
     """An instruction whose count must lie within bounds."""
 
-    def check(said: Said, given: dict[str, Any]) -> tuple[bool, Any]:
-        seen = count(said, given) if takes else count(said)
-        return given["bounds"].hold(seen), seen
+    def check(response: Response, arguments: dict[str, Any]) -> tuple[bool, Any]:
+        number = count(response, arguments) if takes else count(response)
+        return arguments["bounds"].hold(number), number
 
     return Instruction(check, takes, bounded=True, default=default)
 
 
-def _each(count: Callable[[Said], list[int]]) -> Instruction:
+def _each(count: Callable[[Response], list[int]]) -> Instruction:
     """An instruction that every part must satisfy; a text without parts satisfies none."""
 
-    def check(said: Said, given: dict[str, Any]) -> tuple[bool, Any]:
-        counts = count(said)
-        outside = [value for value in counts if not given["bounds"].hold(value)]
+    def check(response: Response, arguments: dict[str, Any]) -> tuple[bool, Any]:
+        counts = count(response)
+        outside = [value for value in counts if not arguments["bounds"].hold(value)]
         return bool(counts) and not outside, {"parts": len(counts), "outside": outside[:10]}
 
     return Instruction(check, {}, bounded=True)
 
 
-def _plain(holds: Callable[[Said], tuple[bool, Any]]) -> Instruction:
+def _plain(holds: Callable[[Response], tuple[bool, Any]]) -> Instruction:
     """An instruction without arguments."""
-    return Instruction(lambda said, _: holds(said))
+    return Instruction(lambda response, _: holds(response))
 
 
 _CASE = {"case": (bool, False)}
@@ -177,7 +176,7 @@ INSTRUCTIONS: Mapping[str, Instruction] = {
     "quotation": _plain(forms.quotation),
     "repeat_prompt": Instruction(forms.repeat_prompt, {"prompt": (str, "")}),
     "responses": Instruction(forms.responses, {"exactly": (int, 2), "separator": (str, "******")}),
-    "script": Instruction(forms.script, {"script": SCRIPTS}),
+    "script": Instruction(forms.script, {"script": forms.SCRIPTS}),
     "sections": _counted(counting.sections, _ONE, marker=(str, "Section")),
     "sentence_words": _each(counting.each_sentence),
     "sentences": _counted(counting.sentences),
@@ -205,8 +204,8 @@ def constraint_of(row: Mapping[str, Any]) -> Constraint:
     if name not in INSTRUCTIONS:
         raise unknown(name, INSTRUCTIONS)
     instruction = INSTRUCTIONS[name]
-    arguments = {key: value for key, value in row.items() if key != "id"}
-    given = checked(name, arguments, instruction.takes, bounded=instruction.bounded)
+    given = {key: value for key, value in row.items() if key != "id"}
+    arguments = arguments_of(name, given, instruction.takes, bounded=instruction.bounded)
     if instruction.bounded:
-        given["bounds"] = bounds_of(name, arguments, instruction.default)
-    return Constraint(name, instruction.check, given)
+        arguments["bounds"] = bounds_of(name, given, instruction.default)
+    return Constraint(name, instruction.check, arguments)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.constraints.counting import Said
+from pipelines.verify.constraints.counting import Response
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, constraint_of
 
 PROMPT = "Say  hello\nto Ann."
@@ -135,8 +135,9 @@ TABLE: dict[str, list[tuple[dict[str, Any], list[str], list[str]]]] = {
     "script": [
         ({"script": "cyrillic"}, ["Привет, мир", "Он сказал: да! OK"], ["Hello", "Привет hello world", "123", ""]),
         ({"script": "japanese"}, ["これは本です", "カタカナ"], ["这是书", "한국어"]),
-        ({"script": "han"}, ["这是一本书"], ["これはほんです"]),
-        ({"script": "latin"}, ["Grüße", "Việt Nam"], ["Ελλάδα"]),
+        ({"script": "han"}, ["这是一本书", "人々"], ["これはほんです"]),
+        ({"script": "kana"}, ["コンピューター", "らーめん"], ["人々", "computer"]),
+        ({"script": "latin"}, ["Grüße", "Việt Nam", "ˈɹɪŋkəl ɪz ə wɜːd"], ["Ελλάδα"]),
         ({"script": "devanagari"}, ["नमस्ते दुनिया"], ["নমস্কার"]),
     ],
     "sections": [
@@ -189,7 +190,7 @@ BAD = [(name, given, text) for name, rows in TABLE.items() for given, _, bad in 
 
 
 def holds(name: str, given: dict[str, Any], text: str) -> bool:
-    return constraint_of({"id": name, **given}).holds(Said(text, PROMPT))[0]
+    return constraint_of({"id": name, **given}).holds(Response(text, PROMPT))[0]
 
 
 @pytest.mark.parametrize(("name", "given", "text"), GOOD)
