@@ -1,10 +1,11 @@
-"""Runs the README: every shell line and every Python block, in order, in this checkout. Expects no particular output.
+"""Runs README and docs/usage.md: every shell line and every Python block, in order, in this checkout, whatever they print.
 
 Left out by name: `make` lines (the caller runs those), `rollmill dashboard` and `rollmill up`, which serve until somebody
-ends them, and what needs vLLM; these have tests of their own. The files a user would bring are made here.
+ends them, and what asks a model server (tests/test_docs.py runs it). The files a user would bring are made here.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 SERVES = ("rollmill dashboard", "rollmill up")
-NEEDS_VLLM = "recipes/served.yaml", "profiles/serve.yaml"  # run by tests/test_readme_vllm.py
+NEEDS_SERVER = ("profiles/server.yaml",)
+PAGES = "README.md", "docs/usage.md"
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -28,7 +30,7 @@ def shell_lines(body: str) -> list[str]:
     return [
         line
         for line in lines
-        if line and not line.startswith("make ") and not any(name in line for name in (*SERVES, *NEEDS_VLLM))
+        if line and not line.startswith("make ") and not any(name in line for name in (*SERVES, *NEEDS_SERVER))
     ]
 
 
@@ -56,13 +58,13 @@ def run(command: list[str] | str, shown: str) -> bool:
 def main() -> int:
     """Run all; the exit status is 1 when one failed."""
     bring_files()
-    newest = next(Path("datasets/arithmetic").glob("v1-*")).name
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     results = []
-    for language, body in blocks(Path("README.md").read_text()):
+    for language, body in blocks("\n".join(Path(page).read_text() for page in PAGES)):
         if language == "sh":
             results += [run(line, line) for line in shell_lines(body)]
         elif language == "python":
-            results.append(run([sys.executable, "-c", body.replace("v1-...", newest)], body.splitlines()[0]))
+            results.append(run([sys.executable, "-c", body], body.splitlines()[0]))
     print(f"readme: {sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if all(results) else 1
 

@@ -1,6 +1,7 @@
 """Every command that a page of docs/ shows is run, in order, in a workspace with the files that the page names.
 
-RUN and the ids that the pages give as examples stand for those of the workspace; `curate` runs without Prefect.
+Those of docs/usage.md are run by .ci/as-a-user, on the main job. RUN and the ids that the pages give as examples stand
+for those of the workspace; `curate` runs without Prefect.
 """
 
 import csv
@@ -22,6 +23,7 @@ from tests.pipelines.generate.http.serving import Serving, Trick, body, reply_to
 from tests.pipelines.generate.vllm.toys import TOY
 
 ROOT = Path(__file__).resolve().parents[1]
+NEEDS_VLLM = "recipes/served.yaml", "profiles/serve.yaml"  # run by tests/test_docs_vllm.py
 MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
 SMALL = """\
 recipe_schema: 1
@@ -42,6 +44,12 @@ problems: {synthesize: templates, count: 4}
 budget: {method: fixed, options: {initial: 1}}
 gate: {min_kept: 0, max_undecided: 1.0}
 """
+KNOWN_TO_THE_SERVER = """\
+recipe_schema: 1
+name: arithmetic
+problems: {synthesize: templates, count: 8}
+generate: {engine: embedded, model: models/rollmill-tiny, max_tokens: 60}
+"""
 PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,7 +64,7 @@ def commands(page: str) -> list[str]:
     lines = [
         re.sub(r"\s+#.*$", "", line) for language, body in blocks(page) if language == "sh" for line in body.splitlines()
     ]
-    return [line for line in lines if not line.startswith("make ")]
+    return [line for line in lines if not line.startswith("make ") and not any(name in line for name in NEEDS_VLLM)]
 
 
 def run(command: str, folder: Path, **places: str) -> str:
@@ -97,7 +105,8 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
             said = re.search(r"^(\$ )?(rollmill|make) ", block, flags=re.MULTILINE)
             assert language == "sh" or not said, (page, block)
     shown = {page for page in PAGES if commands(page)}
-    assert shown == {"audit.md", "budgets.md", "certify.md", "cost.md", "engines.md", "imports.md", "policies.md"}
+    run_here = {"audit.md", "budgets.md", "certify.md", "cost.md", "engines.md", "imports.md", "policies.md"}
+    assert shown == run_here | {"usage.md"}
 
 
 def test_commands_named_in_the_text_exist() -> None:
@@ -105,10 +114,10 @@ def test_commands_named_in_the_text_exist() -> None:
     for page, text in PAGES.items():
         for words in (shlex.split(named) for named in re.findall(r"`rollmill ([^`]+)`", text)):
             command = program
-            while words and hasattr(command, "commands"):
+            while words and hasattr(command, "commands") and not words[0].startswith("-"):
                 assert words[0] in command.commands, (page, words)
                 command = command.commands[words.pop(0)]
-            options = {name for parameter in command.params for name in parameter.opts}
+            options = {"--help", *(name for parameter in command.params for name in parameter.opts)}
             assert {word for word in words if word.startswith("-")} <= options, (page, words)
 
 
@@ -190,3 +199,15 @@ def test_the_page_about_engines(tmp_path: Path, knowing: Serving) -> None:
     (folder / "recipes/mine.yaml").write_text(DRAWN_BY_VLLM + fragment)
     (folder / "profiles/vllm.yaml").write_text(f"vllm: {{python: {sys.executable}, env: {{PYTHONPATH: {TOY}}}}}\n")
     run(with_vllm, folder)
+
+
+@pytest.mark.services
+def test_the_readme_on_a_model_of_your_own(tmp_path: Path, knowing: Serving) -> None:
+    folder = initialised(tmp_path / "ws", recipe=KNOWN_TO_THE_SERVER)
+    readme = (ROOT / "README.md").read_text()
+    section = readme[readme.index("## Your own model") : readme.index("## Your own data")]
+    [(_, profile), (_, shell)] = re.findall(r"^```(\w+)\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
+    (folder / "profiles/server.yaml").write_text(profile.replace("http://127.0.0.1:8000/v1", knowing.url))
+    diagnosis, summary = [run(line, folder) for line in shell.splitlines()]
+    assert MODEL in diagnosis
+    assert "qwen@v1" in summary

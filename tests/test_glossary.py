@@ -1,0 +1,76 @@
+"""The glossary's terms are used elsewhere, the pages name files that exist, and no replaced word is left in them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TERMS = [
+    term
+    for cell in re.findall(r"^\| (\*\*.*?) \|", (ROOT / "docs/glossary.md").read_text(), flags=re.MULTILINE)
+    for term in re.findall(r"\*\*(.+?)\*\*", cell)
+]
+FOLDERS = ("flows", "pipelines", "storage", "dashboards", "rollmill", "recipes")
+# Words of earlier versions of Rollmill, for which the glossary has the field's.
+REPLACED = re.compile(
+    r"\b(purses?|hearings?|lotter(?:y|ies)|(?:joint_)?worlds?|beliefs?|prospects?|outlook|variety|courts?|mill(?:s|ed)?|lanes?"
+    r"|crew|desk)\b",
+    flags=re.IGNORECASE,
+)
+FILE = re.compile(
+    r"(?<![\w/.-])((?:flows|pipelines|storage|dashboards|benchmarks|tests|recipes|profiles|docs|models|rollmill)/[\w./-]*\w)"
+)
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> str:
+    """All code, recipes and pages but the glossary, in lower case, with blanks for line breaks and underscores."""
+    files = [path for folder in FOLDERS for suffix in ("py", "yaml") for path in (ROOT / folder).rglob(f"*.{suffix}")]
+    pages = [page for page in PAGES if page.name != "glossary.md"]
+    return re.sub(r"[\s_]+", " ", " ".join(path.read_text() for path in (*files, *pages)).lower())
+
+
+def replaced_words(text: str) -> list[str]:
+    """The replaced words in prose; names of files are the affair of whoever renames these."""
+    return REPLACED.findall(FILE.sub(" ", text))
+
+
+def test_the_index_has_the_terms_of_the_project() -> None:
+    assert {"problem", "completion", "verdict", "fixed prefix", "random holdout", "spend limiter", "dataset version"} < set(
+        TERMS
+    )
+    assert len(TERMS) == len(set(TERMS))
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_every_term_is_used_in_code_or_docs(term: str, elsewhere: str) -> None:
+    assert re.search(rf"\b{re.escape(term)}", elsewhere)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_replaced_word_is_left(page: Path) -> None:
+    assert replaced_words(page.read_text()) == []
+
+
+def test_a_replaced_word_would_be_seen() -> None:
+    assert replaced_words("The Mill draws from a lottery.") == ["Mill", "lottery"]
+    assert replaced_words("Rollmill, `benchmarks/court.py` and a keeper of the sandbox") == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    named = {path for path in FILE.findall(page.read_text()) if not re.search(r"NAME|/mine\b|/my_", path)}
+    assert [path for path in sorted(named) if not any(ROOT.glob(path + "*"))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_the_pages_resolve(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
+
+
+def test_the_index_of_the_pages_names_each() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    assert [page.name for page in PAGES[2:] if page.name != "README.md" and f"({page.name})" not in index] == []
