@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.audit.drawing import Row, describe, draw, strata_of
+from pipelines.certify.audit_sample import Row, describe, draw, strata_of
 from pipelines.stats import Judged, Measured, audit_rates, band_of, population_mean
 
 DRAWS = 8

@@ -13,9 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.peers.environment import peers_python
-from pipelines.certify.report import Certificate
-from pipelines.certify.run import certify
-from pipelines.certify.suites import chosen
+from pipelines.certify.certificate import Certificate
+from pipelines.certify.certification import certify
+from pipelines.certify.suites import select_suite
 from pipelines.certify.trial import Limits, Subject
 
 OURS = {"math": ("math", "number"), "code": ("code",)}
@@ -43,7 +43,7 @@ def main() -> None:
 def measured(subject: Subject, suite: str, out: Path | None) -> tuple[Certificate, float]:
     """One verifier's certificate and how long the whole suite took, in seconds."""
     started = time.perf_counter()
-    found = certify(subject, lambda _: chosen(subject.name, suite, None, frozenset()), limits=LIMITS)
+    found = certify(subject, lambda _: select_suite(subject.name, suite, None, frozenset()), limits=LIMITS)
     seconds = time.perf_counter() - started
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

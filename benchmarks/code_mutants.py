@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipelines.sandbox import Limits, Sandbox
 from pipelines.verify.code import CodeVerifier
-from pipelines.verify.code.strength import Study, of_reference, studied, subject_of
+from pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
 from storage.imports import ImportSpec
 from storage.imports.columns import PROBLEM_ALIASES
 from storage.imports.problem_rows import ProblemRows
@@ -58,7 +58,7 @@ def speed(problems: list[Problem], workers: int) -> None:
     print(f"references: {right} of {len(items)} pass; {count / seconds:,.0f} checks/s with {workers} workers (strict)")
 
 
-def study(problems: list[Problem], per_problem: int | None, workers: int) -> list[tuple[Problem, Study]]:
+def study(problems: list[Problem], per_problem: int | None, workers: int) -> list[tuple[Problem, MutantResult]]:
     """Every mutant's fate; a reference that cannot be studied is named."""
     found = []
     with Sandbox("strict", LIMITS, workers) as box:
@@ -68,12 +68,12 @@ def study(problems: list[Problem], per_problem: int | None, workers: int) -> lis
             except ValueError as error:
                 print(f"{problem.external_id}: {error}")
                 continue
-            chosen = of_reference(subject, per_problem)
-            found += [(problem, one) for one in studied(box, subject, chosen, workers=workers)]
+            chosen = mutants_of(subject, per_problem)
+            found += [(problem, one) for one in evaluate_mutants(box, subject, chosen, workers=workers)]
     return found
 
 
-def write(path: Path, found: list[tuple[Problem, Study]]) -> None:
+def write(path: Path, found: list[tuple[Problem, MutantResult]]) -> None:
     """The mutants that differ and pass every test."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipelines.audit.drawing import Row, describe, draw, strata_of
+from pipelines.certify.audit_sample import Row, describe, draw, strata_of
 from pipelines.stats import band_of, fit_prior, population_mean
 from pipelines.stats.population import cluster_sums
 from pipelines.stats.special import beta_quantile

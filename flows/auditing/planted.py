@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from flows.auditing.audits import Ask, run_of
 from flows.recipe import resolve
-from pipelines.audit.drawing import Row, ranking
-from pipelines.audit.planted import Planted, planted
+from pipelines.certify.audit_sample import Row, ranking
+from pipelines.certify.planted import PlantedVariant, planted_variants
 from pipelines.stats import population_mean
 from storage.audits import Audit, audit_id
 from storage.errors import SetupError, unknown_name
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LABEL = "stress test: planted errors, not a sample of natural ones; corrects nothing"
 EXAMPLES = 5
-Trial = tuple[Problem, Completion, Planted]
+Trial = tuple[Problem, Completion, PlantedVariant]
 
 
 def planted_audit(reader: Reader, ask: Ask, *, dry_run: bool = False) -> Audit:
@@ -107,11 +107,11 @@ def _trials(reader: Reader, run: "Run", ask: Ask) -> Iterator[Trial]:
     for row in chosen:
         problem, completion = problems[row.problem_id], completions[row.completion_id]
         rng = random.Random(int(digest128(["planted", ask.seed, *_pair(row)]), 16))
-        for number, variant in enumerate(planted(problem, completion.text, rng)):
+        for number, variant in enumerate(planted_variants(problem, completion.text, rng)):
             yield problem, _with(completion, variant, number), variant
 
 
-def _with(completion: Completion, variant: Planted, number: int) -> Completion:
+def _with(completion: Completion, variant: PlantedVariant, number: int) -> Completion:
     """The completion with the planted text in its place, under an id of its own."""
     meta = {**completion.meta, "planted_into": completion.id}
     identity = digest128(["planted", completion.id, number, variant.text])

@@ -13,7 +13,7 @@ from flows.cli.output import AsJson, as_json, columns, line, note
 from storage.errors import FoundWanting, SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from pipelines.certify.report import Certificate
+    from pipelines.certify.certificate import Certificate
 
 _SHOWN = 40
 _EVERY = 100
@@ -42,8 +42,8 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill certify math
     """
-    from pipelines.certify.run import certify as run
-    from pipelines.certify.suites import chosen
+    from pipelines.certify.certification import certify as run
+    from pipelines.certify.suites import select_suite
     from pipelines.certify.trial import Limits, Subject
 
     _known(verifier)
@@ -53,7 +53,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     limits = Limits(cpu_seconds=seconds, wall_seconds=max(120.0, 4 * seconds))
     found = run(
         Subject(verifier, _parsed(options), python),
-        lambda declared: chosen(verifier, suite, declared, sections),
+        lambda declared: select_suite(verifier, suite, declared, sections),
         limits=limits,
         progress=_progress if sys.stderr.isatty() else None,
     )

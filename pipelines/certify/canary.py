@@ -1,4 +1,4 @@
-"""Shows whether anything of a row ran: a file that appears, a connection on loopback, a secret. Knows no verifier.
+"""Shows whether anything of a row ran: a file that appears, a connection on loopback, a secret.
 
 A fresh folder holds one path per row. A listener on 127.0.0.1 notes who connects: the token a row's payload would send, or
 else the row that was being judged. What happens late (a daemon left behind) is found when the run ends.
@@ -53,14 +53,10 @@ class Canary:
             "@SECRET@": self.secret,
         }
 
-    def sprung(self, index: int) -> tuple[str, ...]:
+    def triggered(self, index: int) -> tuple[str, ...]:
         """What of a row has run so far: "file", "connection"."""
-        found = []
-        if (self.folder / f"c{index}").exists():
-            found.append("file")
-        if index in self._connected:
-            found.append("connection")
-        return tuple(found)
+        file = (self.folder / f"c{index}").exists()
+        return (*(("file",) if file else ()), *(("connection",) if index in self._connected else ()))
 
     def _listen(self) -> None:
         while True:
@@ -69,14 +65,15 @@ class Canary:
             except OSError:
                 return
             with connection:
-                self._connected.add(self._who(connection))
+                self._connected.add(self._sender(connection))
 
-    def _who(self, connection: socket.socket) -> int:
+    def _sender(self, connection: socket.socket) -> int:
         """The row whose token was sent; a payload that sends none is taken for the current row."""
         connection.settimeout(_READ_SECONDS)
         try:
-            said = connection.recv(1_000).decode("ascii", "replace")
+            received = connection.recv(1_000).decode("ascii", "replace")
         except OSError:
-            said = ""
-        tokens = [part for part in said.replace("/", " ").split() if part[:1] == part[-1:] == "t" and part[1:-1].isdigit()]
+            received = ""
+        words = received.replace("/", " ").split()
+        tokens = [word for word in words if word[:1] == word[-1:] == "t" and word[1:-1].isdigit()]
         return int(tokens[0][1:-1]) if tokens else self.current

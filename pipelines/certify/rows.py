@@ -1,4 +1,4 @@
-"""What a suite is made of: one question to a verifier with what must come of it. Knows no verifier and runs nothing.
+"""What a suite is made of: a question to a verifier with the outcome that must come of it.
 
 Texts may hold the marks @FILE@, @PORT@, @TOKEN@ and @SECRET@, which a run replaces with its canary's: a path that must not
 appear, a loopback port that must not be connected to, a word that says by which row, and a secret that must not be known.
@@ -29,7 +29,7 @@ SECTIONS: tuple[Section, ...] = (
     "threads",
 )
 HOSTILE: frozenset[Section] = frozenset({"denial_of_service", "code_execution", "always_equal", "tampering"})
-Expected = Literal["correct", "wrong", "any"]
+ExpectedOutcome = Literal["correct", "wrong", "any"]
 MARKS = ("@FILE@", "@PORT@", "@TOKEN@", "@SECRET@")
 
 
@@ -45,7 +45,7 @@ class Row:
     name: str
     reference: str
     text: str
-    expected: Expected
+    expected: ExpectedOutcome
     prompt: str = "Find it."
     kind: str = "math"
     tests: tuple[str, ...] = ()
@@ -68,11 +68,11 @@ class Suite:
 
     def with_threads(self) -> "Suite":
         """The suite with its plain questions asked off the main thread too, by one and by eight at once."""
-        asked = [replace(probe, section="threads", name=f"{n} at once", threads=n) for n in (1, 8) for probe in self.probes]
-        return replace(self, rows=(*self.rows, *asked))
+        again = [replace(probe, section="threads", name=f"{n} at once", threads=n) for n in (1, 8) for probe in self.probes]
+        return replace(self, rows=(*self.rows, *again))
 
 
-def boxed(section: Section, name: str, pair: tuple[str, str], expected: Expected, number: int | None = None) -> Row:
+def boxed(section: Section, name: str, pair: tuple[str, str], expected: ExpectedOutcome, number: int | None = None) -> Row:
     """A (reference, answer) pair with the answer in a box."""
     return Row(section, name, pair[0], f"\\boxed{{{pair[1]}}}", expected, pair=number)
 

@@ -1,94 +1,45 @@
-"""The suites by kind of verifier, built from the tables. Knows which of our verifiers takes which suite; runs nothing."""
+"""The suite of each of our verifiers, by its registry name, and the suite that a run asks for. Runs nothing."""
 
 from collections.abc import Callable, Mapping
 
-from pipelines.certify.code_rows import code_rows, probes
-from pipelines.certify.form_rows import (
-    choice_probes,
-    choice_rows,
-    constraint_probes,
-    constraint_rows,
-    exact_rows,
-    json_probes,
-    json_rows,
-    optimization_probes,
-    optimization_rows,
-    regex_rows,
-    text_probes,
-)
+from pipelines.certify import suite_rows as rows
 from pipelines.certify.rows import Row, Section, Suite
-from pipelines.certify.text_rows import hostile_text, math_pairs, number_pairs, read_texts, sentences
 from storage.errors import SetupError, unknown_name
 
-_PROBES = (
+_ANSWER_PROBES = (
     Row("equivalence", "probe", "7", "\\boxed{7}", "correct"),
     Row("non_equivalence", "probe", "7", "\\boxed{8}", "wrong"),
 )
 
 
-def math_suite() -> Suite:
+def _math() -> Suite:
     """Equal and different answers of every form, and all hostile texts."""
-    return Suite("math", (*math_pairs(), *sentences(), *read_texts(), *hostile_text()), _PROBES)
+    texts = (*rows.math_pairs(), *rows.sentences(), *rows.read_texts(), *rows.hostile_text())
+    return Suite("math", texts, _ANSWER_PROBES)
 
 
-def number_suite() -> Suite:
+def _number() -> Suite:
     """The part of `math` whose pairs are plain numbers, and all hostile texts."""
-    return Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _PROBES)
-
-
-def code_suite() -> Suite:
-    """Programs right and wrong, and programs that lie, tamper, leave, leak and never end."""
-    return Suite("code", tuple(code_rows()), probes())
-
-
-def choice_suite() -> Suite:
-    """Letters and texts of options, and all hostile texts."""
-    return Suite("choice", tuple(choice_rows()), choice_probes())
-
-
-def exact_suite() -> Suite:
-    """Equal and different texts, and all hostile texts."""
-    return Suite("exact", tuple(exact_rows()), text_probes("7", "8"))
-
-
-def regex_suite() -> Suite:
-    """Patterns (the problem's reference) that match a whole text or not, bait, and all hostile texts."""
-    return Suite("regex", tuple(regex_rows()), text_probes("7", "8"))
-
-
-def json_suite() -> Suite:
-    """Schemas (the problem's first test) with valid and invalid texts, bait, and all hostile texts."""
-    return Suite("json_schema", tuple(json_rows()), json_probes())
-
-
-def constraints_suite() -> Suite:
-    """Instructions of IFEval followed and not, and all hostile texts."""
-    return Suite("constraints", tuple(constraint_rows()), constraint_probes())
-
-
-def optimization_suite() -> Suite:
-    """Models in JSON with the right optimum or not, and all hostile texts."""
-    return Suite("optimization", tuple(optimization_rows()), optimization_probes())
+    return Suite("number", (*rows.number_pairs(), *rows.sentences(), *rows.hostile_text()), _ANSWER_PROBES)
 
 
 SUITES: Mapping[str, Callable[[], Suite]] = {
-    "choice": choice_suite,
-    "code": code_suite,
-    "constraints": constraints_suite,
-    "exact": exact_suite,
-    "json_schema": json_suite,
-    "math": math_suite,
-    "number": number_suite,
-    "optimization": optimization_suite,
-    "regex": regex_suite,
+    "choice": lambda: Suite("choice", tuple(rows.choice_rows()), rows.choice_probes()),
+    "code": lambda: Suite("code", tuple(rows.code_rows()), rows.code_probes()),
+    "constraints": lambda: Suite("constraints", tuple(rows.constraint_rows()), rows.constraint_probes()),
+    "exact": lambda: Suite("exact", tuple(rows.exact_rows()), rows.text_probes("7", "8")),
+    "json_schema": lambda: Suite("json_schema", tuple(rows.json_rows()), rows.json_probes()),
+    "math": _math,
+    "number": _number,
+    "optimization": lambda: Suite("optimization", tuple(rows.optimization_rows()), rows.optimization_probes()),
+    "regex": lambda: Suite("regex", tuple(rows.regex_rows()), rows.text_probes("7", "8")),
 }
-SUITE_OF: Mapping[str, str] = {name: name for name in SUITES}
-"""The suite of each of our own verifiers by its registry name."""
+"""Built when asked for: some texts are megabytes."""
 
 
-def chosen(name: str, asked: str | None, declared: str | None, sections: frozenset[Section]) -> Suite:
-    """The suite asked for, else the one the verifier declares, else the one of its name; only some sections if given."""
-    suite_name = asked or declared or SUITE_OF.get(name)
+def select_suite(name: str, requested: str | None, declared: str | None, sections: frozenset[Section]) -> Suite:
+    """The requested suite, else the one the verifier declares, else the one of its name; only some sections if given."""
+    suite_name = requested or declared or (name if name in SUITES else None)
     if suite_name is None:
         raise SetupError(
             f"verifier {name!r} does not say which suite it takes (an attribute `suite`).",
@@ -98,5 +49,4 @@ def chosen(name: str, asked: str | None, declared: str | None, sections: frozens
     if suite_name not in SUITES:
         raise unknown_name("suite", suite_name, SUITES)
     suite = SUITES[suite_name]().with_threads()
-    rows = tuple(row for row in suite.rows if not sections or row.section in sections)
-    return Suite(suite.name, rows, suite.probes)
+    return Suite(suite.name, tuple(row for row in suite.rows if not sections or row.section in sections), suite.probes)

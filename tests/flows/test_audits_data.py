@@ -11,7 +11,7 @@ import pytest
 
 from flows import cli
 from flows.auditing.audits import Ask, population, run_of
-from pipelines.audit.drawing import Row, describe, draw, strata_of
+from pipelines.certify.audit_sample import Row, describe, draw, strata_of
 from pipelines.stats import Estimate, Judged, Measured, audit_rates
 from storage.queries import Reader, run_scope
 from storage.queries.audited import audited_as

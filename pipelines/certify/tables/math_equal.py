@@ -3,10 +3,45 @@
 Where a published grader once got a pair wrong, the class names the thread. Each pair is asked in both orders.
 """
 
-from pipelines.certify.tables.math_alike import SAME_AFTER_ALL, Pairs
+Pairs = tuple[tuple[str, str], ...]
 
 EQUAL: dict[str, Pairs] = {
-    "same after all": SAME_AFTER_ALL,
+    "same after all": (
+        ("1/2", r"\frac{1}{2}"), (r"\frac{3\sqrt{2}}{2}", r"\frac{3}{\sqrt2}"),
+        (r"2\sqrt{3}+3\sqrt{2}", r"3\sqrt{2}+2\sqrt{3}"), ("x^2-4", "(x-2)(x+2)"),
+        (r"\frac{1}{x}+\frac{1}{y}", r"\frac{x+y}{xy}"), (r"\sin(x+\pi)", r"-\sin x"), (r"\cos(2x)", r"1-2\sin^2 x"),
+        (r"\ln(x/y)", r"\ln x-\ln y"), (r"e^{2\ln 3}", "9"), (r"\log_4 8", "3/2"), (r"\log_2 3", r"\frac{\ln 3}{\ln 2}"),
+        (r"\sqrt{2+\sqrt3}", r"\frac{\sqrt6+\sqrt2}{2}"), (r"\cos 36^\circ", r"\frac{1+\sqrt5}{4}"),
+        (r"\tan 15^\circ", r"2-\sqrt3"), (r"\sin 75^\circ", r"\frac{\sqrt6+\sqrt2}{4}"), (r"\sqrt[3]{-8}", "-2"),
+        ("i^{2026}", "-1"), ("|3+4i|", "5"), (r"\frac{1+i}{1-i}", "i"), (r"x\in(-1,1)", "-1<x<1"), ("|x|<1", "-1<x<1"),
+        (r"x\ge 3", r"[3,\infty)"), (r"\mathbb{R}", r"(-\infty,\infty)"), (r"x\ne 2", r"(-\infty,2)\cup(2,\infty)"),
+        (r"(-\infty,1]\cup[3,\infty)", r"x\le1\text{ or }x\ge3"), (r"\{x: x>3\}", "x>3"), (r"\{x\mid x>3\}", r"(3,\infty)"),
+        ("(1,2),(3,4)", "(1, 2), (3, 4)"), (r"\{(1,2),(3,4)\}", r"\{(3,4),(1,2)\}"),
+        (r"x=1 \text{ or } x=2", r"x=2 \text{ or } x=1"), ("x=1, 2", "x=1,x=2"), (r"x = \pm 2", r"x=2 \text{ or } x=-2"),
+        (r"\pm\sqrt{2}", r"\{\sqrt2,-\sqrt2\}"), (r"1 \pm \sqrt 5", r"1+\sqrt5, 1-\sqrt5"),
+        ("n(n-1)(n-2)/6", r"\binom{n}{3}"), (r"\frac{n!}{(n-2)!}", "n(n-1)"), (r"2^n\cdot 2^n", "4^n"),
+        ("3^{n+2}", r"9\cdot3^n"), (r"\frac{2^{n+1}-2}{2}", "2^n-1"), (r"\sum_{k=1}^n k", r"\frac{n(n+1)}{2}"),
+        (r"y=\frac{1}{2}x+3", "2y=x+6"), ("y-3=2(x-1)", "y=2x+1"), ("x^2+y^2=4", r"\frac{x^2}{4}+\frac{y^2}{4}=1"),
+        ("(x-1)^2+(y+2)^2=9", "x^2+y^2-2x+4y-4=0"), ("3x+4y=12", r"\frac{x}{4}+\frac{y}{3}=1"), ("y = 3", "y=3.0"),
+        ("f(x)=x^2", r"f(x) = x\cdot x"), ("$1,234.50", "1234.5"), (r"\$12.50", "12.50 dollars"), (r"75\%", "0.75"),
+        (r"3.0\times10^8", "300000000"), ("5.2e-3", "0.0052"), ("12 cm", r"12\text{ cm}"), (r"12\text{ cm}^2", "12 cm^2"),
+        (r"60^\circ", "60 degrees"), ("5 m/s", r"5\text{ m/s}"), (r"7\frac{1}{2}\text{ hours}", "7.5 hours"),
+        ("1 hour", "1 hr"), ("2,3,5", "2, 3 and 5"), ("2, 3, 5", r"2, 3, \text{ and } 5"),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\left(\begin{array}{c}1\\2\end{array}\right)"),
+        (r"\begin{bmatrix}0.5&1\end{bmatrix}", r"\begin{pmatrix}\frac12&1\end{pmatrix}"),
+        (r"\langle 1,2\rangle", r"\langle 1, 2 \rangle"), (r"\text{(C)}", "C"), (r"\textbf{(C)}", "C"), ("C", "(C)"),
+        (r"\text{Tuesday}", "Tuesday."), (r"\text{yes}", "Yes."), (r"\text{None}", "none"), (r"0.\overline{27}", "3/11"),
+        (r"0.1\overline{6}", "1/6"), (r"2.\overline{3}", "7/3"), ("1.5", "3/2"), (r"-\frac{7}{3}", r"-2\frac13"),
+        (r"\frac{-7}{-3}", "7/3"), ("1000000", "1 million"), ("12 dozen", "144"), (r"2\frac{3}{4}", "11/4"),
+        (r"\frac{0}{5}", "0"), ("10^0", "1"), (r"\sqrt{0}", "0"), (r"\left(\frac12\right)^3", "1/8"), ("2^{-3}", "0.125"),
+        (r"\frac{2}{\frac{3}{4}}", "8/3"), ("a^{-2}", "1/a^2"), (r"\sqrt{a^2b}", r"\sqrt{a^2 b}"),
+        (r"\frac{x}{3}", r"\frac13 x"), (r"-\frac{x}{3}", r"\frac{-x}{3}"), ("x-y", "-(y-x)"),
+        (r"\overrightarrow{AB}", r"\vec{AB}"), (r"\angle A=60^\circ", r"\angle A = 60^\circ"),
+        (r"x=\frac{\pi}{6}+2k\pi", r"x=2k\pi+\frac{\pi}{6}"), (r"\arcsin\frac12", r"\frac{\pi}{6}"),
+        (r"\lim_{n\to\infty}(1+1/n)^n", "e"), (r"\gcd(12,18)", "6"), (r"\operatorname{lcm}(4,6)", "12"),
+        (r"\max(3,5)", "5"), (r"\frac{\sqrt5+1}{2}", r"\frac{1+\sqrt{5}}{2}"), (r"A\cup B", r"B\cup A"),
+        ("3x+2y-z=0", "z=3x+2y"), ("6,8,10", "6, 8, 10"),
+    ),
     "integer": (
         ("16", "016"), ("7", "+7"), ("7", "7.0"), ("1000", "1,000"), ("1234567", "1,234,567"), ("1000", "1{,}000"),
         ("12345", r"12\,345"), ("1000000", "10^6"), ("1024", "2^{10}"), ("0", "-0"), ("100", "1e2"), ("-3", "−3"),

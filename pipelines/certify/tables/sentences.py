@@ -5,7 +5,7 @@ Every word and sign of a class goes into every form, so a verifier that takes th
 
 from collections.abc import Mapping
 
-from pipelines.certify.tables.math_alike import Pairs
+from pipelines.certify.tables.math_equal import Pairs
 
 ANSWER = "17"
 FORMS = ("{}", "The answer is {}.", "So the result is {}.", "We add.\nTherefore it is {}.", "Answer: {}", "Hence ${}$.")

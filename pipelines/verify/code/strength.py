@@ -25,7 +25,7 @@ CLOSE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class MutantResult:
     """One mutant and its fate; where it differs, the input that shows it and both answers, as a person reads them."""
 
     mutant: Mutant
@@ -66,13 +66,15 @@ def subject_of(runner: Runner, problem: Problem, *, inputs: int = 80, seed: int 
     return Subject(program.text, suite, suite.entry_point, tuple(args for args, _ in returned), answers)
 
 
-def studied(runner: Runner, subject: Subject, chosen: Iterable[Mutant], *, workers: int = 1) -> Iterator[Study]:
+def evaluate_mutants(
+    runner: Runner, subject: Subject, chosen: Iterable[Mutant], *, workers: int = 1
+) -> Iterator[MutantResult]:
     """Every mutant with its fate, in the order given."""
     with ThreadPoolExecutor(workers) as threads:
         yield from threads.map(lambda mutant: _study(runner, subject, mutant), chosen)
 
 
-def of_reference(subject: Subject, count: int | None = None, *, seed: int = 0) -> list[Mutant]:
+def mutants_of(subject: Subject, count: int | None = None, *, seed: int = 0) -> list[Mutant]:
     """The mutants of a subject's entry point: all of them, or a seeded sample."""
     functions = [subject.entry_point]
     if count is None:
@@ -80,14 +82,14 @@ def of_reference(subject: Subject, count: int | None = None, *, seed: int = 0) -
     return sampled(subject.source, count, seed=seed, functions=functions)
 
 
-def _study(runner: Runner, subject: Subject, mutant: Mutant) -> Study:
+def _study(runner: Runner, subject: Subject, mutant: Mutant) -> MutantResult:
     killed = not all_passed(run_suite(runner, mutant.source, subject.suite).results)
     report = _called(runner, mutant.source, subject.entry_point, subject.inputs)
     for args, answer, result in zip(subject.inputs, subject.answers, _padded(report, len(subject.inputs)), strict=True):
         if _differs(answer, result):
             got = shown(result.value) if result.status == "returned" else f"{result.cause}: {result.detail}"[:160]
-            return Study(mutant, "killed" if killed else "test-weak", True, shown(args), shown(answer), got)  # noqa: FBT003
-    return Study(mutant, "killed" if killed else "equivalent", differs=False)
+            return MutantResult(mutant, "killed" if killed else "test-weak", True, shown(args), shown(answer), got)  # noqa: FBT003
+    return MutantResult(mutant, "killed" if killed else "equivalent", differs=False)
 
 
 def _called(runner: Runner, source: str, function: str, inputs: Sequence[Args]) -> Report:

@@ -6,14 +6,14 @@ from fractions import Fraction
 import pytest
 
 from pipelines.certify.rows import SECTIONS
-from pipelines.certify.suites import SUITES, chosen, math_suite, number_suite
+from pipelines.certify.suites import SUITES, select_suite
 from pipelines.certify.tables.math_different import DIFFERENT
 from pipelines.certify.tables.math_equal import EQUAL
 from storage.errors import SetupError
 
 
 def test_the_math_suite_has_every_section_in_force() -> None:
-    counts = Counter(row.section for row in math_suite().rows)
+    counts = Counter(row.section for row in SUITES["math"]().rows)
     assert set(counts) | {"threads"} == set(SECTIONS)
     assert counts["equivalence"] >= 400
     assert counts["non_equivalence"] >= 500
@@ -32,7 +32,7 @@ def test_no_row_twice_and_no_pair_in_two_tables() -> None:
 
 def test_plain_numbers_are_filed_right_by_exact_arithmetic() -> None:
     checked = 0
-    for row in number_suite().rows:
+    for row in SUITES["number"]().rows:
         if row.section in ("equivalence", "non_equivalence") and row.text.startswith("\\boxed{"):
             try:
                 sides = [Fraction(text.replace(",", "").replace("−", "-")) for text in (row.reference, row.text[7:-1])]
@@ -44,15 +44,15 @@ def test_plain_numbers_are_filed_right_by_exact_arithmetic() -> None:
 
 
 def test_a_suite_is_asked_for_declared_or_known_by_name() -> None:
-    assert chosen("any.py:Verifier", "number", "math", frozenset()).name == "number"
-    assert chosen("any.py:Verifier", None, "math", frozenset()).name == "math"
-    assert chosen("number", None, None, frozenset()).name == "number"
+    assert select_suite("any.py:Verifier", "number", "math", frozenset()).name == "number"
+    assert select_suite("any.py:Verifier", None, "math", frozenset()).name == "math"
+    assert select_suite("number", None, None, frozenset()).name == "number"
     with pytest.raises(SetupError, match=r"does not say which suite.*Valid: .*math.*--suite"):
-        chosen("any.py:Verifier", None, None, frozenset())
+        select_suite("any.py:Verifier", None, None, frozenset())
     with pytest.raises(SetupError, match="Did you mean 'math'"):
-        chosen("math", "maths", None, frozenset())
+        select_suite("math", "maths", None, frozenset())
 
 
 def test_sections_can_be_chosen() -> None:
-    rows = chosen("math", None, None, frozenset({"always_equal"})).rows
+    rows = select_suite("math", None, None, frozenset({"always_equal"})).rows
     assert {row.section for row in rows} == {"always_equal"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.sandbox import Limits, Sandbox
-from pipelines.verify.code.strength import Study, of_reference, studied, subject_of
+from pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
 from storage.records import Problem
 
 pytestmark = pytest.mark.sandbox
@@ -20,10 +20,12 @@ def problem(*tests: str, reference: str = "    return max(xs) if xs else 0\n") -
     return Problem("def top(xs):\n    '''Doc.'''\n", reference, "code", tests, meta={"entry_point": "top"})
 
 
-def study(one: Problem) -> dict[tuple[str, str], Study]:
+def study(one: Problem) -> dict[tuple[str, str], MutantResult]:
     with Sandbox("strict", LIMITS, 2) as box:
         subject = subject_of(box, one, inputs=40)
-        return {(it.mutant.kind, it.mutant.after): it for it in studied(box, subject, of_reference(subject), workers=2)}
+        return {
+            (it.mutant.kind, it.mutant.after): it for it in evaluate_mutants(box, subject, mutants_of(subject), workers=2)
+        }
 
 
 def test_strong_and_weak_tests() -> None:
@@ -67,7 +69,7 @@ def test_humaneval_every_reference_passes_and_every_mutant_that_differs_fails_or
             meta = {"entry_point": row["entry_point"]}
             one = Problem(row["prompt"], row["canonical_solution"], "code", (row["test"],), meta=meta)
             subject = subject_of(box, one)  # raises where the reference fails
-            for it in studied(box, subject, of_reference(subject, 3), workers=2):
+            for it in evaluate_mutants(box, subject, mutants_of(subject, 3), workers=2):
                 fates.append((it.fate, it.differs))
                 if it.fate == "test-weak":
                     mutant = it.mutant

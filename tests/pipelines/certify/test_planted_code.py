@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.audit.planted import CODE_MUTANT, planted
+from pipelines.certify.planted import CODE_MUTANT, planted_variants
 from storage.records import Problem
 
 pytestmark = pytest.mark.sandbox
@@ -36,16 +36,16 @@ def behaviour(source: str) -> list[Any]:
 
 def test_every_mutant_behaves_otherwise_and_none_is_doubled() -> None:
     right = behaviour(PROMPT + BODY)
-    found = [one for seed in range(3) for one in planted(PROBLEM, BODY, random.Random(seed))]
+    found = [one for seed in range(3) for one in planted_variants(PROBLEM, BODY, random.Random(seed))]
     assert len(found) >= 15
     assert {(one.kind, one.expected_outcome) for one in found} == {(CODE_MUTANT, "incorrect")}
     for one in found:
         assert behaviour(one.text.removeprefix("```python\n").removesuffix("\n```")) != right, one.how
-    once = planted(PROBLEM, BODY, random.Random(0))
+    once = planted_variants(PROBLEM, BODY, random.Random(0))
     assert len({one.text for one in once}) == len(once)
 
 
 def test_the_same_seed_plants_the_same_and_a_wrong_program_gets_none() -> None:
-    assert planted(PROBLEM, BODY, random.Random(5)) == planted(PROBLEM, BODY, random.Random(5))
-    assert planted(PROBLEM, BODY.replace("200", "201"), random.Random(5)) == []
-    assert planted(PROBLEM, "I do not know.", random.Random(5)) == []
+    assert planted_variants(PROBLEM, BODY, random.Random(5)) == planted_variants(PROBLEM, BODY, random.Random(5))
+    assert planted_variants(PROBLEM, BODY.replace("200", "201"), random.Random(5)) == []
+    assert planted_variants(PROBLEM, "I do not know.", random.Random(5)) == []

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.audit.planted import KINDS, REFORMATTED, Planted, planted
-from pipelines.audit.planted_answer import located, rational
+from pipelines.certify.planted import KINDS, REFORMATTED, PlantedVariant, planted_variants
+from pipelines.certify.planted_answer import locate_answer, rational
 from storage.records import Problem
 
 STEPS = "She sells 3 * 12 = <<3*12=36>>36 eggs.\nThen 36 + 1,204 = 1,240 are left."
@@ -44,8 +44,8 @@ def final(text: str) -> str:
     return re.split(r"A:|answer is", text)[-1]
 
 
-def variants(reference: str, text: str, seed: int = 0) -> list[Planted]:
-    return planted(Problem("How many?", reference), text, random.Random(seed))
+def variants(reference: str, text: str, seed: int = 0) -> list[PlantedVariant]:
+    return planted_variants(Problem("How many?", reference), text, random.Random(seed))
 
 
 def test_a_worked_solution_gets_every_kind_but_pairs_and_code() -> None:
@@ -132,6 +132,6 @@ def test_reading_a_number_agrees_with_the_standard_library(text: str) -> None:
 
 
 def test_the_answer_of_a_boxed_text_is_its_last_box() -> None:
-    found = located("1/2", "\\boxed{3} no, \\boxed{\\frac{1}{2}}.")
+    found = locate_answer("1/2", "\\boxed{3} no, \\boxed{\\frac{1}{2}}.")
     assert found is not None
     assert (found.mark, found.written, found.value) == ("box", "\\frac{1}{2}", Fraction(1, 2))

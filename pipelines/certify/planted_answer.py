@@ -46,7 +46,7 @@ class Answer:
         return f"{self.text[: self.start]}{self.money}{written}{self.text[self.end :]}"
 
 
-def located(reference: str, text: str) -> Answer | None:
+def locate_answer(reference: str, text: str) -> Answer | None:
     """The marked answer of a text when it provably is the reference, else None."""
     found = _span(text)
     if found is None or found[1] - found[0] > _LONGEST:

@@ -1,4 +1,4 @@
-"""What a run of a suite found: failing rows, counts by section, rates with exact intervals. Runs nothing.
+"""The certificate of a verifier on a suite: failing rows, counts by section, rates with exact intervals.
 
 The rows were chosen by us, so a rate says how a verifier does on this suite and not on natural rollouts (that is what an
 audit is for). Its interval is Clopper-Pearson's, as if the rows were drawn from cases like them.
@@ -27,18 +27,18 @@ class Result:
 
     def faults(self) -> tuple[Fault, ...]:
         """Everything that is wrong about this row; a policy row's verdict is never wrong."""
-        found: list[Fault] = []
+        faults: list[Fault] = []
         if self.seen.state != "judged":
-            found.append("hang" if self.seen.state == "hang" else "crash")
+            faults.append("hang" if self.seen.state == "hang" else "crash")
         elif self.row.expected == "wrong" and self.seen.outcome == "correct":
-            found.append("false_accept")
+            faults.append("false_accept")
         elif self.row.expected == "correct" and self.seen.outcome in ("incorrect", "unparsed"):
-            found.append("false_reject")
+            faults.append("false_reject")
         if self.ran:
-            found.append("execution")
+            faults.append("execution")
         if self.poisoned:
-            found.append("poisoned")
-        return tuple(found)
+            faults.append("poisoned")
+        return tuple(faults)
 
     def line(self) -> str:
         """What happened, for a person."""
@@ -88,15 +88,15 @@ class Certificate:
     def asymmetric(self) -> list[tuple[Row, str, str]]:
         """Pairs called right in one order of the two texts and wrong in the other: (row, one outcome, the other)."""
         first: dict[int, Result] = {}
-        found = []
+        pairs = []
         for result in self.results:
             if result.row.pair is None:
                 continue
             other = first.setdefault(result.row.pair, result)
             outcomes = {other.seen.outcome, result.seen.outcome}
             if "correct" in outcomes and outcomes & {"incorrect", "unparsed"}:
-                found.append((other.row, str(other.seen.outcome), str(result.seen.outcome)))
-        return found
+                pairs.append((other.row, str(other.seen.outcome), str(result.seen.outcome)))
+        return pairs
 
     def policies(self) -> list[tuple[str, str, str]]:
         """(name, the texts, the outcome) of the rows whose verdict is a matter of policy."""
@@ -125,8 +125,8 @@ class Certificate:
 def _failing_json(result: Result) -> dict[str, Any]:
     row = result.row
     texts = {"reference": _printable(row.reference), "text": _printable(row.text)}
-    found = {"faults": list(result.faults()), "seen": asdict(result.seen), "ran": list(result.ran)}
-    return {"section": row.section, "name": row.name, "expected": row.expected, **texts, **found, "then": result.poisoned}
+    facts = {"faults": list(result.faults()), "seen": asdict(result.seen), "ran": list(result.ran)}
+    return {"section": row.section, "name": row.name, "expected": row.expected, **texts, **facts, "then": result.poisoned}
 
 
 def _printable(text: str) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from pipelines.audit.drawing import Row, describe, draw, strata_of, turns
+from pipelines.certify.audit_sample import Row, describe, draw, strata_of, turns
 
 
 def row(number: int, outcome: str = "correct", band: str = ".8-1", *, rule: str = "boxed:number", kept: bool = True) -> Row:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.certify.report import Certificate
+from pipelines.certify.certificate import Certificate
+from pipelines.certify.certification import certify
 from pipelines.certify.rows import Row, Section, Suite
-from pipelines.certify.run import certify
 from pipelines.certify.trial import Limits, Subject
 from storage.errors import SetupError
 

@@ -1,4 +1,4 @@
-"""Runs a suite over a verifier in a process of its own and says what was found. Knows no verifier by name.
+"""Runs a suite over a verifier in a process of its own and certifies what it did, for `rollmill certify`.
 
 After every hostile row two plain questions are asked, one right and one wrong: an attack may have left the verifier
 accepting everything, refusing everything, or dead. Whatever an attack leaves behind has a moment to show itself at the end.
@@ -6,10 +6,11 @@ accepting everything, refusing everything, or dead. Whatever an attack leaves be
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pipelines.certify.canary import Canary
-from pipelines.certify.report import Certificate, Result
+from pipelines.certify.certificate import Certificate, Result
 from pipelines.certify.rows import HOSTILE, MARKS, Row, Suite
 from pipelines.certify.trial import Limits, Seen, Subject, Trial
 
@@ -26,38 +27,34 @@ def certify(
     with Canary() as canary:
         trial = Trial(subject, limits, canary.work, canary.secret)
         try:
-            chosen = suite(trial.introduced.get("suite"))
+            selected = suite(trial.introduced.get("suite"))
             results = []
-            for index in range(len(chosen.rows)):
-                results.append(_judged(trial, canary, chosen, index))
+            for index in range(len(selected.rows)):
+                results.append(_result(trial, canary, selected, index))
                 if progress is not None:
-                    progress(index + 1, len(chosen.rows))
-            if any(row.section in HOSTILE for row in chosen.rows):
-                time.sleep(limits.late_seconds)
-            late = [_late(result, canary, index) for index, result in enumerate(results)]
+                    progress(index + 1, len(selected.rows))
+            if any(row.section in HOSTILE for row in selected.rows):
+                time.sleep(limits.late_seconds)  # a daemon left behind may yet show itself
+            results = [replace(r, ran=_executed(r.row, r.seen, canary, index)) for index, r in enumerate(results)]
         finally:
             trial.close()
-    return Certificate(str(trial.introduced["name"]), str(trial.introduced["version"]), chosen.name, tuple(late))
+    return Certificate(str(trial.introduced["name"]), str(trial.introduced["version"]), selected.name, tuple(results))
 
 
-def _judged(trial: Trial, canary: Canary, suite: Suite, index: int) -> Result:
+def _result(trial: Trial, canary: Canary, suite: Suite, index: int) -> Result:
     row = suite.rows[index]
     seen = trial.ask(_message(row, index, canary.marks(index)))
     poisoned = _poisoned(trial, suite, seen) if row.section in HOSTILE else ""
-    return Result(row, seen, _ran(row, seen, canary, index), poisoned)
+    return Result(row, seen, _executed(row, seen, canary, index), poisoned)
 
 
-def _late(result: Result, canary: Canary, index: int) -> Result:
-    return Result(result.row, result.seen, _ran(result.row, result.seen, canary, index), result.poisoned)
-
-
-def _ran(row: Row, seen: Seen, canary: Canary, index: int) -> tuple[str, ...]:
+def _executed(row: Row, seen: Seen, canary: Canary, index: int) -> tuple[str, ...]:
     """What of a row ran where it must not: in the verifier's process, on this machine's files or its network.
 
     A program that is right only if it knows the secret, and is called correct, has read what is not its own.
     """
     leaked = ("secret",) if seen.outcome == "correct" and any("@SECRET@" in test for test in row.tests) else ()
-    return (*canary.sprung(index), *(("environment",) if seen.changed else ()), *leaked)
+    return (*canary.triggered(index), *(("environment",) if seen.changed else ()), *leaked)
 
 
 def _poisoned(trial: Trial, suite: Suite, seen: Seen) -> str:
