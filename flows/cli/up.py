@@ -1,7 +1,6 @@
 """`rollmill up`: a standing Prefect server and the schedules, in the background. Knows no recipe."""
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,14 +62,14 @@ def up(
 
 def _start(state: Path, port: int) -> "subprocess.Popen[bytes]":
     """The standing process, detached."""
-    from flows.prefect.process import spawn
     from flows.prefect.service import standing_file
+    from pipelines.processes.spawn import environment, module_command, spawn_apart
 
     standing_file(state).unlink(missing_ok=True)
     temporary = state / "tmp"
     temporary.mkdir(exist_ok=True)  # what a killed runner leaves stays inside the workspace
-    command = [sys.executable, "-P", "-m", "flows.prefect.standing", str(state), str(port)]
-    return spawn(command, {**os.environ, "TMPDIR": str(temporary)}, _log(state))
+    command = module_command("flows.prefect.standing", str(state), str(port))
+    return spawn_apart(command, environment(os.environ.get("PYTHONPATH"), TMPDIR=str(temporary)), _log(state))
 
 
 def _awaited(state: Path, child: "subprocess.Popen[bytes] | None") -> "Standing":

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from pipelines.processes.spawn import python_path
+
 QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -41,9 +43,9 @@ def environment(home: Path, port: int, **extra: str) -> dict[str, str]:
 
 
 def child_environment(settings: dict[str, str]) -> dict[str, str]:
-    """Our environment with a user's own PREFECT_* variables left out and these settings in."""
+    """Our environment with a user's own PREFECT_* variables left out and these settings in; our packages come first."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-    return {**inherited, **settings}
+    return {**inherited, "PYTHONPATH": python_path(inherited.get("PYTHONPATH")), **settings}
 
 
 def apply(settings: dict[str, str]) -> None:

@@ -10,15 +10,16 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from flows.prefect.environment import ONE_SHOT, apply, child_environment, environment
-from flows.prefect.process import process, spawn
 from flows.prefect.service import find_standing, healthy, write_standing
+from pipelines.processes.ending import Log, ending
+from pipelines.processes.proc import process
+from pipelines.processes.spawn import module_command, spawn_apart
 from storage.errors import RollmillError, SetupError
 
 _ERROR = re.compile(r"(?m)^[\w.]*(?:Error|Exception): .*$")  # the last line of a traceback
@@ -35,10 +36,10 @@ class ManagedServer:
         self._listener: socket.socket | None = None
         self._lock: IO[str] | None = None
         self._private: Path | None = None
-        self._logged = 0  # bytes of the log that were there before this server
+        self._log: Log | None = None  # of a server of our own
 
     def start(self) -> "ManagedServer":
-        """Find the standing server or start a child; call from the main thread, whose death the child follows."""
+        """Find the standing server or start a child."""
         standing = find_standing(self.state)
         if standing is not None and healthy(standing.port):
             self.port = standing.port
@@ -52,7 +53,7 @@ class ManagedServer:
         return self
 
     def start_standing(self, port: int) -> "ManagedServer":
-        """Start a child with its background services on this port (0: any that is free); from the main thread.
+        """Start a child with its background services on this port (0: any that is free).
 
         Its home is the workspace's, for which it waits while another command's server uses that.
         """
@@ -98,17 +99,18 @@ class ManagedServer:
             if self.reused:
                 raise RollmillError(f"the standing Prefect server at port {self.port} does not answer any more.")
             if time.monotonic() > deadline:
-                raise RollmillError(f"the Prefect server did not answer within {PATIENCE:.0f} s; see {self._log}.")
+                raise RollmillError(
+                    f"the Prefect server did not answer within {PATIENCE:.0f} s; see {self.state}/logs/prefect.log."
+                )
             time.sleep(0.1)
 
     def _reason(self, status: int) -> SetupError:
-        with self._log.open("rb") as log:
-            log.seek(self._logged)
-            errors = _ERROR.findall(log.read().decode(errors="replace"))
+        assert self._log is not None
+        errors = _ERROR.findall("\n".join(self._log.lines()))
         if not errors:
-            return SetupError(f"the Prefect server ended with status {status}.", next_command=f"see {self._log}")
+            return SetupError(f"the Prefect server ended ({ending(status)}).", next_command=f"see {self._log.path}")
         return SetupError(
-            f"the Prefect server ended with status {status}: {errors[-1]}. Its home holds no run and no dataset of yours.",
+            f"the Prefect server ended ({ending(status)}): {errors[-1]}. Its home holds no run and no dataset of yours.",
             next_command=f"mv {self.home} {self.home}.damaged, and a new one is made",
         )
 
@@ -127,10 +129,6 @@ class ManagedServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-    @property
-    def _log(self) -> Path:
-        return self.state / "logs" / "prefect.log"
 
     def _home(self, *, wait: bool) -> Path:
         """The workspace's Prefect home; while another command's server is using that, wait or take a throw-away one."""
@@ -179,10 +177,10 @@ class ManagedServer:
 
     def _spawn(self, settings: dict[str, str], *flags: str) -> None:
         assert self._listener is not None
-        self._logged = self._log.stat().st_size if self._log.exists() else 0
         number = self._listener.fileno()
-        command = [sys.executable, "-P", "-m", "flows.prefect.server", "--fd", str(number), "--parent", str(os.getpid())]
-        self._child = spawn([*command, *flags], child_environment(settings), self._log, keep=[number])
+        command = module_command("flows.prefect.server", "--fd", str(number), "--parent", str(os.getpid()), *flags)
+        self._log = Log(self.state / "logs" / "prefect.log")
+        self._child = spawn_apart(command, child_environment(settings), self._log.path, keep=[number])
 
     def _end_child(self) -> None:
         if self._child is not None:

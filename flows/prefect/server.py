@@ -7,7 +7,7 @@ environment.
 import argparse
 import sys
 
-from flows.prefect.process import die_with_parent
+from pipelines.processes.child import die_with_parent
 
 
 def main(arguments: list[str]) -> None:

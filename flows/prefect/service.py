@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from flows.prefect.process import Process, process
+from pipelines.processes.proc import Process, process
 
 Status = Literal["down", "starting", "up", "restarting", "silent", "gave up", "killed"]
 

@@ -2,7 +2,7 @@
 
 import os
 
-from flows.prefect.process import die_with_parent
+from pipelines.processes.child import die_with_parent
 
 VARIABLE = "ROLLMILL_PARENT"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from flows.prefect.process import Process, process
+from pipelines.processes.proc import Process, process
 
 
 @contextmanager

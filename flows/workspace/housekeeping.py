@@ -30,8 +30,8 @@ def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
 
 def _leftovers(workspace: "Workspace") -> list[str]:
     """Prefect homes of killed commands, and word of those."""
-    from flows.prefect.process import process
     from flows.workspace.commands import workers_of
+    from pipelines.processes.proc import process
 
     workers_of(workspace.state)
     removed = []

@@ -182,7 +182,7 @@ def test_a_server_that_dies_under_up_is_started_again_and_given_up_where_it_cann
     assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
     server_of(before).kill()
     assert until(lambda: look(state).status == "restarting", 20)
-    assert "Prefect server ended with status -9" in run(up, "schedule", "list").out
+    assert "Prefect server ended (signal 9)" in run(up, "schedule", "list").out
     assert "needs a standing server. NOT SERVED now: " in run(up, "schedule", "run-now", "toy").err
     assert until(lambda: look(state).status == "up", 120)
     after = standing_of(up)
@@ -194,7 +194,7 @@ def test_a_server_that_dies_under_up_is_started_again_and_given_up_where_it_cann
     server_of(after).kill()
     assert until(lambda: look(state).status == "gave up", 240)
     listed = run(up, "schedule", "list").out
-    assert "NOT SERVED: `rollmill up` gave up: the Prefect server ended with status 3: " in listed
+    assert "NOT SERVED: `rollmill up` gave up: the Prefect server ended (exit status 3): " in listed
     assert "file is not a database" in listed
     assert run(up, "doctor", "--quick").status == 1
 

@@ -12,13 +12,15 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, BinaryIO
+from io import FileIO
+from typing import Any
 
 from pipelines.generate.decode import Drawn, Group, Lane, Row
-from pipelines.generate.frames import Message, receive, send
 from pipelines.generate.model_files import ModelFiles
 from pipelines.generate.session import Session
 from pipelines.generate.vocabulary import Vocabulary
+from pipelines.processes.child import take_pipes
+from pipelines.processes.frames import Message, receive, send
 from storage.records import Request, Sampling
 
 ROWS, SECONDS = 8, 0.03  # a message holds so many rows, or what has come in so long
@@ -27,7 +29,7 @@ ROWS, SECONDS = 8, 0.03  # a message holds so many rows, or what has come in so 
 class Inbox:
     """Groups as they come. A thread takes them from the pipe, so that the host never waits; its end is ours."""
 
-    def __init__(self, stream: BinaryIO, outbox: "Outbox") -> None:
+    def __init__(self, stream: FileIO, outbox: "Outbox") -> None:
         self._stream, self._outbox = stream, outbox
         self._groups: queue.SimpleQueue[Group] = queue.SimpleQueue()
         self._first: Group | None = None
@@ -58,7 +60,7 @@ class Inbox:
 class Outbox:
     """Rows on their way to the host, some at a time: each message takes its interpreter from the host's other threads."""
 
-    def __init__(self, stream: BinaryIO, vocabulary: Vocabulary) -> None:
+    def __init__(self, stream: FileIO, vocabulary: Vocabulary) -> None:
         self._stream, self._vocabulary = stream, vocabulary
         self._rows: list[list[object]] = []
         self._since = 0.0
@@ -86,22 +88,21 @@ class Outbox:
 def main(folder: str, sizes: str) -> None:
     """Serve until the host is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # nothing that a library prints may reach the replies
+    requests, replies = take_pipes()
     try:
         files = ModelFiles.open(folder)
         vocabulary, session = Vocabulary(files.folder / "tokenizer.json"), Session(files, _numbers(sizes))
         send(replies, {"ready": True})
-        serve(session, vocabulary, sys.stdin.buffer, replies)
+        serve(session, vocabulary, requests, replies)
     except BrokenPipeError:
         pass
     except Exception as error:
         with contextlib.suppress(OSError):
             send(replies, {"failed": f"{type(error).__name__}: {error}"[:500]})
-    os._exit(0)  # the thread that listens holds standard input, which an orderly end would wait for
+    os._exit(0)  # the thread that listens would keep us
 
 
-def serve(session: Session, vocabulary: Vocabulary, requests: BinaryIO, replies: BinaryIO) -> None:
+def serve(session: Session, vocabulary: Vocabulary, requests: FileIO, replies: FileIO) -> None:
     """One lane after another, each for as long as there is something to draw."""
     outbox = Outbox(replies, vocabulary)
     inbox = Inbox(requests, outbox)

@@ -4,22 +4,19 @@ A lane has no more than a window of requests, and gets the next group when rows 
 and its unfinished rows are drawn again, which gives the same texts. Knows no completions: `made` turns rows into them.
 """
 
-import contextlib
-import os
-import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from pipelines.generate.calls import Call
 from pipelines.generate.decode import Drawn, Group
-from pipelines.generate.frames import Message, receive, send
-from pipelines.generate.model_files import CHECKOUT
+from pipelines.processes.ending import ending
+from pipelines.processes.frames import Message
+from pipelines.processes.messages import MessageChild
+from pipelines.processes.spawn import environment, module_command
 from storage.errors import SetupError
 from storage.records import Completion, Request, Sampling
 
@@ -44,27 +41,16 @@ class Work:
 class Lane:
     """One process, what it was given, by number, and how many more requests it may be given."""
 
-    process: "subprocess.Popen[bytes]"
+    process: MessageChild
     room: int = WINDOW
     under_way: dict[int, Work] = field(default_factory=dict)
-
-    @property
-    def asked(self) -> BinaryIO:
-        """Where its groups go."""
-        return cast("BinaryIO", self.process.stdin)
-
-    @property
-    def replies(self) -> BinaryIO:
-        """Where its rows come from."""
-        return cast("BinaryIO", self.process.stdout)
 
 
 class Crew:
     """Lanes of one model; usable from any thread."""
 
     def __init__(self, folder: Path, sizes: tuple[int, ...], lanes: int, made: Made) -> None:
-        self._command = [sys.executable, "-P", "-m", "pipelines.generate.lanes.child", str(folder)]
-        self._command.append(",".join(map(str, sizes)))
+        self._command = module_command("pipelines.generate.lanes.child", str(folder), ",".join(map(str, sizes)))
         self._made = made
         self._lock = threading.RLock()  # the collector may close us in the middle of anything
         self._waiting: deque[Work] = deque()
@@ -139,18 +125,16 @@ class Crew:
     def _listen(self, lane: Lane) -> tuple[bool, str | None]:
         """Hear a lane until its end: whether it drew anything, and what it said of its failure."""
         rows, failed = False, None
-        with contextlib.suppress(OSError), lane.replies as replies:
-            while (message := receive(replies)) is not None:
-                rows, failed = rows or "rows" in message, message.get("failed")
-                self._hear(lane, message)
+        while (message := lane.process.receive()) is not None:
+            rows, failed = rows or "rows" in message, message.get("failed")
+            self._hear(lane, message)
         return rows, failed
 
     def _started(self) -> Lane | None:
         with self._lock:
             if self._closing or self.failure is not None:
                 return None
-            environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "OPENBLAS_NUM_THREADS": "1"}
-            lane = Lane(subprocess.Popen(self._command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            lane = Lane(MessageChild(self._command, environment(OPENBLAS_NUM_THREADS="1")))
             self._lanes.append(lane)
             self._deal()
             return lane
@@ -176,10 +160,7 @@ class Crew:
             self._lanes.remove(lane)
             self._waiting.extendleft(reversed(lane.under_way.values()))
             self._deal()
-        with contextlib.suppress(OSError):
-            lane.asked.close()
-        lane.process.kill()
-        return lane.process.wait()
+        return lane.process.kill()
 
     def _fail(self, error: Exception) -> None:
         """Every call ends with this, those to come too; unless we close."""
@@ -200,8 +181,7 @@ class Crew:
             self._number += 1
             lane.under_way[self._number] = work
             lane.room -= len(work.left)
-            with contextlib.suppress(OSError):  # its end tells
-                send(lane.asked, _message(self._number, work))
+            lane.process.send(_message(self._number, work))  # where it has died, its end tells
 
 
 def _message(number: int, work: Work) -> Message:
@@ -214,8 +194,7 @@ def _message(number: int, work: Work) -> Message:
 
 
 def _died(status: int) -> SetupError:
-    how = f"signal {-status}" if status < 0 else f"exit status {status}"
     return SetupError(
-        f"a process of engine embedded died {DEATHS} times in a row, of {how}.",
+        f"a process of engine embedded died {DEATHS} times in a row, of {ending(status)}.",
         next_command="the same command again, which asks only for what is missing; threads: 1 in the profile needs none",
     )

@@ -14,6 +14,7 @@ from typing import Literal
 from pipelines.generate.http.settings import Lost, Server
 from pipelines.generate.serving.child import Child, free_port
 from pipelines.generate.serving.settings import LocalModel
+from pipelines.processes.ending import ending
 from storage.errors import SetupError
 
 State = Literal["starting", "up", "restarting", "lost", "ended"]
@@ -107,7 +108,7 @@ class Kept:
             if self.model.port or self.listeners or not _port_was_taken(child):
                 break
             self._port = free_port()  # somebody was faster
-        raise self._died(child, f"ended with status {child.status} while it was starting")
+        raise self._died(child, f"ended ({_how(child)}) while it was starting")
 
     def _wait(self, child: Child, state: State) -> bool:
         """Whether it answers or nobody wants it any more; False where it ended, SetupError where it is late."""
@@ -145,7 +146,7 @@ class Kept:
             if self._restarts.left == 0:
                 raise self._died(child, f"ended once more after {self.model.restarts} restarts")
             self._restarts.left -= 1
-        self._tell(News(self.name, "restarting", said=f"ended with status {child.status}"))
+        self._tell(News(self.name, "restarting", said=f"ended ({_how(child)})"))
 
     def _died(self, child: Child, what: str) -> SetupError:
         """Why it is gone, with the last lines of its log."""
@@ -164,6 +165,11 @@ class Kept:
             self._changed.notify_all()
         for listener in listeners:
             listener(error)
+
+
+def _how(child: Child) -> str:
+    status = child.status
+    return "it does not answer" if status is None else ending(status)
 
 
 def _port_was_taken(child: Child) -> bool:

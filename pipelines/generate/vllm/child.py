@@ -1,30 +1,30 @@
 """One child process with vLLM in it, as the host sees it: started, spoken to, watched, ended.
 
-A thread of its own starts it and reads from it: the kernel ties a child to the thread that made it, and this one lives as
-long as the child. Between the two stands the guard, which leaves no process of vLLM's behind. Knows no requests.
+It runs under a guard, which leaves no process of vLLM's behind. A thread of its own reads from it. Knows no requests.
 """
 
 import contextlib
 import os
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.generate.frames import Message, receive, send
-from pipelines.generate.vllm.settings import CHECKOUT, MAKE, VllmSettings
+from pipelines.generate.vllm.settings import MAKE, VllmSettings
+from pipelines.processes.ending import Log, ending
+from pipelines.processes.frames import Message, receive, send
+from pipelines.processes.guarded import Guarded
+from pipelines.processes.spawn import ROOT
 from storage.errors import SetupError
 
-GUEST, GUARD = Path(__file__).parent / "guest", Path(__file__).parents[1] / "guard.py"
+GUEST = Path(__file__).parent / "guest"
 # The guest's modules under their own names, without what our packages import: that interpreter has none of it.
 BOOT = (
     "import sys, types\n"
-    "for name in ('pipelines', 'pipelines.generate', 'pipelines.generate.vllm', 'pipelines.generate.vllm.guest'):\n"
+    "generate = 'pipelines.generate'\n"
+    "for name in ('pipelines', 'pipelines.processes', generate, generate + '.vllm', generate + '.vllm.guest'):\n"
     "    sys.modules[name] = types.ModuleType(name)\n"
-    "    sys.modules[name].__path__ = [sys.argv[2] + '/' + name.replace('.', '/')]\n"
+    "    sys.modules[name].__path__ = [sys.argv[3] + '/' + name.replace('.', '/')]\n"
     "from pipelines.generate.vllm.guest.serve import main\n"
     "sys.exit(main())\n"
 )
@@ -39,18 +39,15 @@ class Child:
     def __init__(self, settings: VllmSettings, setup: Message, env: dict[str, str]) -> None:
         self._settings, self._setup = settings, setup
         self._python = settings.interpreter()
-        self._env = env
-        self._log, self._log_from = _log_file(settings.log)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._requests: BinaryIO | None = None
-        self._lifeline: int | None = None
-        self._writing, self._cutting = threading.Lock(), threading.Lock()
+        self._log = Log(None if settings.log is None else Path(settings.log))
+        self._writing, self._telling = threading.Lock(), threading.Lock()
         self._started = threading.Event()
         self._first: Message | None = None
         self._closing = False
         self._on_message: Callable[[Message], None] = _ignore
         self._on_end: Callable[[SetupError], None] = _ignore
         self._ended: SetupError | None = None
+        self._process, self._requests, self._replies = self._start(env)
         self._thread = threading.Thread(target=self._live, name="vllm-child", daemon=True)
         self._thread.start()
 
@@ -68,7 +65,7 @@ class Child:
 
     def listen(self, on_message: Callable[[Message], None], on_end: Callable[[SetupError], None]) -> None:
         """Who is told of messages after the first, and of an end that nobody asked for, even one that has been."""
-        with self._cutting:
+        with self._telling:
             self._on_message, self._on_end = on_message, on_end
             ended = self._ended
         if ended is not None:
@@ -77,7 +74,7 @@ class Child:
     def send(self, message: Message) -> None:
         """One message; nothing where the child is gone, which its end tells."""
         with self._writing:
-            if self._requests is not None and not self._requests.closed:
+            if not self._requests.closed:
                 with contextlib.suppress(OSError):
                     send(self._requests, message)
 
@@ -87,7 +84,7 @@ class Child:
         if patience > 0:
             self.send({"kind": "stop"})
             self._thread.join(patience)
-        self._cut()
+        self._process.close()
         self._thread.join(STOP_SECONDS)
 
     def failure(self, said: Message | None) -> SetupError:
@@ -106,38 +103,36 @@ class Child:
 
     def last_words(self) -> str:
         """Where the log is and how it ends."""
-        with self._log.open("rb") as file:
-            file.seek(max(self._log_from, self._log.stat().st_size - 65_536))
-            lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines() if line.strip()]
+        lines = self._log.lines()
         telling = [line for line in lines if not any(word in line for word in NOISE)] or lines
         shown = [line[:TAIL_WIDTH] for line in telling[-TAIL_LINES:]]
-        return f"its log is {self._log}" + (" and ends with\n  " + "\n  ".join(shown) if shown else ", and empty")
+        return f"its log is {self._log.path}" + (" and ends with\n  " + "\n  ".join(shown) if shown else ", and empty")
 
     def _status(self) -> str:
-        status = None if self._process is None else self._process.returncode
-        return "" if status is None else f" (signal {status - 128})" if status > 128 else f" (exit status {status})"
+        status = self._process.status
+        return "" if status is None else f" ({ending(status)})"
 
     def _live(self) -> None:
-        """The thread: start, read until the end, tell it."""
+        """The thread: set up, read until the end, tell it."""
         last: Message | None = None
         try:
-            with self._start() as replies:
-                while (message := receive(replies)) is not None:
+            self.send(self._setup)
+            with self._replies:
+                while (message := receive(self._replies)) is not None:
                     last = message
                     self._hear(message)
         finally:
-            if self._process is not None and not self._closing:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(END_SECONDS)  # how the child ended is the guard's to tell, before it is cut off
-            self._cut()
-            if self._process is not None:
-                self._process.wait()
+            if not self._closing:
+                self._process.wait(END_SECONDS)  # how the child ended is the guard's to tell, before it is cut off
+            self._process.close()
+            with self._writing, contextlib.suppress(OSError):
+                self._requests.close()
             self._started.set()
             if not self._closing:
                 self._tell_end(self.failure(last if last is not None and last["kind"] == "failed" else None))
 
     def _tell_end(self, error: SetupError) -> None:
-        with self._cutting:
+        with self._telling:
             self._ended, on_end = error, self._on_end
         on_end(error)
 
@@ -149,47 +144,24 @@ class Child:
         else:
             self._on_message(message)
 
-    def _start(self) -> BinaryIO:
-        """The guard and its child; the stream of its messages."""
-        lifeline, self._lifeline = os.pipe()
-        reading, writing = os.pipe()
+    def _start(self, env: dict[str, str]) -> tuple[Guarded, BinaryIO, BinaryIO]:
+        """The guard with its child, the stream to it and the one from it."""
         asked, asking = os.pipe()
-        command = [sys.executable, "-I", str(GUARD), str(lifeline), "--keep", str(writing)]
-        command += [self._python, "-c", BOOT, str(writing), str(CHECKOUT)]
+        reading, writing = os.pipe()
+        command = [self._python, "-c", BOOT, str(asked), str(writing), str(ROOT)]
         try:
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    command,
-                    env=self._environment(),
-                    stdin=asked,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=(lifeline, writing),
-                    start_new_session=True,
-                )
+            process = Guarded(command, self._environment(env), self._log.path, keep=(asked, writing))
         finally:
-            for fd in (lifeline, writing, asked):
+            for fd in (asked, writing):
                 os.close(fd)
-        self._requests = open(asking, "wb")  # noqa: PTH123, SIM115 (a descriptor)
-        self.send(self._setup)
-        return open(reading, "rb", buffering=1 << 20)  # noqa: PTH123 (a descriptor)
+        return process, os.fdopen(asking, "wb"), os.fdopen(reading, "rb", buffering=1 << 20)
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, env: dict[str, str]) -> dict[str, str]:
         """The host's variables without those of its own interpreter; nothing of vLLM's goes out to the network."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
         quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "VLLM_LOGGING_COLOR": "0"}
         path = os.pathsep.join([str(GUEST / "plugin"), *filter(None, [self._settings.env.get("PYTHONPATH")])])
-        return {**kept, **quiet, **self._env, **self._settings.env, "PYTHONPATH": path}
-
-    def _cut(self) -> None:
-        """Let go of the lifeline: the guard ends everything, whatever the child is busy with."""
-        with self._cutting:
-            fd, self._lifeline = self._lifeline, None
-            if fd is not None:
-                os.close(fd)
-        with self._writing, contextlib.suppress(OSError):
-            if self._requests is not None:
-                self._requests.close()
+        return {**kept, **quiet, **env, **self._settings.env, "PYTHONPATH": path}
 
 
 MEMORY = "lower max_model_len in the recipe, or vllm.max_num_seqs or VLLM_CPU_KVCACHE_SPACE (vllm.env) in the profile"
@@ -198,18 +170,6 @@ MEMORY_OR_LOG = f"the same command again, which asks only for what is missing; w
 
 def _ignore(_: object) -> None:
     """Nobody listens yet."""
-
-
-def _log_file(named: str | None) -> tuple[Path, int]:
-    """The log and where this child's part of it begins."""
-    if named is None:
-        fd, made = tempfile.mkstemp(prefix="rollmill-vllm-", suffix=".log")
-        os.close(fd)
-        return Path(made), 0
-    path = Path(named)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    return path, path.stat().st_size
 
 
 def close_all(children: Sequence[Child]) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from pipelines.generate.calls import Call, Interrupted
-from pipelines.generate.frames import Message
 from pipelines.generate.vllm.child import Child
+from pipelines.processes.frames import Message
 from storage.records import Completion, Request, Sampling
 
 Waiting = tuple[Call, Request]

@@ -12,7 +12,6 @@ from typing import Any
 from pipelines.generate.calls import Call, Heard, Interrupted, ignore
 from pipelines.generate.cpu import cpu_level
 from pipelines.generate.embedded import check_sampling
-from pipelines.generate.frames import Message
 from pipelines.generate.http.wire import messages_of, plain_text
 from pipelines.generate.vllm.child import Child, close_all
 from pipelines.generate.vllm.desk import Desk
@@ -22,6 +21,7 @@ from pipelines.generate.vllm.reply import Maker
 from pipelines.generate.vllm.settings import VllmSettings
 from pipelines.generate.vllm.setup import environment, setup_message
 from pipelines.generate.vllm.template import ChatTemplate
+from pipelines.processes.frames import Message
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.records import Completion, Prompt, Request

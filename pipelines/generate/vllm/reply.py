@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.generate.frames import Message
+from pipelines.processes.frames import Message
 from storage.records import Completion, FinishReason, Request
 
 

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pipelines.generate.frames import Message
 from pipelines.generate.vllm.options import Options
 from pipelines.generate.vllm.settings import VllmSettings
+from pipelines.processes.frames import Message
 from storage.errors import SetupError
 
 SLOTS = 8192  # requests that can have a self-certainty at once; a sparse file of 4 MB

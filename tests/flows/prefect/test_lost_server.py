@@ -81,7 +81,7 @@ def test_a_damaged_prefect_db_stops_no_run_and_names_the_way_out(toy: Path) -> N
     database.parent.mkdir(parents=True)
     database.write_bytes(b"x" * 5000)
     (message,) = [text for text in curated(toy)["messages"] if "Prefect" in text]
-    assert message.startswith("Without Prefect, because the Prefect server ended with status 3: ")
+    assert message.startswith("Without Prefect, because the Prefect server ended (exit status 3): ")
     assert "file is not a database" in message
     assert "Its home holds no run and no dataset of yours." in message
     bad = [one for one in json.loads(run(toy, "doctor", "--quick", "--json").out)["findings"] if not one["ok"]]

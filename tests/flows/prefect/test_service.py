@@ -11,8 +11,8 @@ from threading import Thread
 
 import pytest
 
-from flows.prefect.process import process
 from flows.prefect.service import Service, Standing, find_standing, look, standing_file, write_standing
+from pipelines.processes.proc import process
 from tests.flows.conftest import Run
 
 

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Any
 
-from pipelines.generate.frames import Message
+from pipelines.processes.frames import Message
 
 
 class Drawing:

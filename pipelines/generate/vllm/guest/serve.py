@@ -1,24 +1,25 @@
 """The child's main: start the engine as the host says, then draw what it asks until it hangs up.
 
-Reads messages from standard input and writes them to the descriptor named on the command line; output is the log's.
+Reads messages from the first descriptor named on the command line and writes them to the second; output is the log's.
 Whatever goes wrong at the start is told in one message with a cause that the host knows how to explain.
 """
 
+import os
 import queue
 import sys
 import threading
 import traceback
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from pipelines.generate.frames import Message, receive, send
 from pipelines.generate.vllm.guest.drawing import Drawing
 from pipelines.generate.vllm.guest.starting import Cannot, start
+from pipelines.processes.frames import Message, receive, send
 
 
 def main() -> int:
     """Serve one host; 0 when it said stop or is gone, 1 after a failure that it was told of."""
-    replies = open(int(sys.argv[1]), "wb", buffering=1 << 20)  # noqa: PTH123, SIM115 (a descriptor)
-    setup = receive(sys.stdin.buffer)
+    requests, replies = (_opened(int(fd), mode) for fd, mode in zip(sys.argv[1:3], ("rb", "wb"), strict=True))
+    setup = receive(requests)
     if setup is None:
         return 0
     try:
@@ -32,13 +33,19 @@ def main() -> int:
         send(replies, {"kind": "failed", "cause": cause_of(error), "message": _line(error)})
         return 1
     send(replies, {"kind": "ready", **facts})
-    return _draw(drawing, replies)
+    return _draw(drawing, requests, replies)
 
 
-def _draw(drawing: Drawing, replies: BinaryIO) -> int:
+def _opened(fd: int, mode: str) -> Any:
+    """A pipe of the host's, which no process that vLLM starts inherits."""
+    os.set_inheritable(fd, False)  # noqa: FBT003 (it takes no names)
+    return os.fdopen(fd, mode, buffering=1 << 20)
+
+
+def _draw(drawing: Drawing, requests: BinaryIO, replies: BinaryIO) -> int:
     """Take requests and give answers until the host hangs up."""
     inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(inbox,), daemon=True).start()
+    threading.Thread(target=_listen, args=(requests, inbox), daemon=True).start()
     try:
         while True:
             message = _next(inbox, wait=not drawing.busy)
@@ -70,9 +77,9 @@ def _next(inbox: "queue.SimpleQueue[Message | None]", *, wait: bool) -> Message 
         return NOTHING
 
 
-def _listen(inbox: "queue.SimpleQueue[Message | None]") -> None:
+def _listen(requests: BinaryIO, inbox: "queue.SimpleQueue[Message | None]") -> None:
     while True:
-        message = receive(sys.stdin.buffer)
+        message = receive(requests)
         inbox.put(message)
         if message is None:
             return

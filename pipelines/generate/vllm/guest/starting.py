@@ -6,7 +6,7 @@ import platform
 import sys
 from typing import Any
 
-from pipelines.generate.frames import Message
+from pipelines.processes.frames import Message
 
 
 class Cannot(Exception):  # noqa: N818 - a reason, told to the host

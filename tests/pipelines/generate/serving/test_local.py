@@ -170,7 +170,7 @@ def test_a_restart_that_fails_is_one_of_those_that_are_allowed(tmp_path: Path) -
         (server,) = local.serving("toy", lost.append)
         stop.touch()
         os.kill(born(tmp_path)[0].server, signal.SIGKILL)
-        wait_for(lambda: [part.said for part in news].count("ended with status 4") >= 2)
+        wait_for(lambda: [part.said for part in news].count("ended (exit status 4)") >= 2)
         stop.unlink()
         wait_for(lambda: [part.state for part in news].count("up") == 2)
         assert status(server.url, server.key) == 200
@@ -181,7 +181,7 @@ def test_what_dies_at_its_start_is_told_with_its_last_lines_and_without_secrets(
     env = {"TOY_SAY": "ValueError: no such model; token tok-1234567", "HF_TOKEN": "tok-1234567"}
     with servers(toy_model(tmp_path, env)) as (local, _), pytest.raises(SetupError) as told:
         local.serving("toy", ignore)
-    assert "the model server toy ended with status 3 while it was starting" in told.value.message
+    assert "the model server toy ended (exit status 3) while it was starting" in told.value.message
     assert "    ValueError: no such model; token [hidden] (my key is [hidden])" in told.value.message
     assert str(tmp_path / "logs" / "serve-toy-1.log") in str(told.value)
     assert (tmp_path / "logs" / "serve-toy-1.log").stat().st_mode & 0o777 == 0o600

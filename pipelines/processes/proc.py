@@ -1,0 +1,112 @@
+"""What Linux tells of processes in /proc: who lives, since when, who is whose, what they have used. Needs no library."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Stat(NamedTuple):
+    """One line of /proc/PID/stat. `started` is in clock ticks since boot, `cpu` and `cpu_of_dead_children` in seconds."""
+
+    state: str
+    parent: int
+    session: int
+    cpu: float
+    cpu_of_dead_children: float
+    started: int
+
+    @property
+    def lives(self) -> bool:
+        """Whether it still runs; a zombie does not."""
+        return self.state not in ("Z", "X")
+
+
+def stat(pid: int) -> Stat | None:
+    """What is known of a process; None where there is none of this number."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()  # the command's name before it may hold spaces and brackets
+    tick = os.sysconf("SC_CLK_TCK")
+    own, dead = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+    return Stat(fields[0], int(fields[1]), int(fields[3]), own / tick, dead / tick, int(fields[19]))
+
+
+def everyone() -> Iterator[tuple[int, Stat]]:
+    """All processes that can be seen from here."""
+    for name in os.listdir("/proc"):  # noqa: PTH208 - several hundred paths, just to read their names
+        if name.isdigit() and (found := stat(int(name))) is not None:
+            yield int(name), found
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process id with the start time (clock ticks since boot) that keeps a reused id from being taken for it."""
+
+    pid: int
+    started: int
+
+    def alive(self) -> bool:
+        """True while this very process runs (a zombie does not)."""
+        now = stat(self.pid)
+        return now is not None and now.lives and now.started == self.started
+
+    def signal(self, number: int) -> None:
+        """Send a signal to this very process, or nothing when it is gone."""
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def end(self, patience: float = 10.0) -> None:
+        """SIGTERM, then SIGKILL to its process group when it has not ended after `patience` seconds."""
+        self.signal(signal.SIGTERM)
+        deadline = time.monotonic() + patience
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self.alive():
+            os.killpg(self.pid, signal.SIGKILL) if os.getpgid(self.pid) == self.pid else os.kill(self.pid, signal.SIGKILL)
+
+
+def process(pid: int) -> Process:
+    """The process that has this id now; one that is never alive where there is none."""
+    now = stat(pid)
+    return Process(pid, -1 if now is None else now.started)
+
+
+def tree(root: int) -> dict[Process, Stat]:
+    """A process and its descendants, from one look at all processes."""
+    seen = dict(everyone())
+    found = {root} & seen.keys()
+    while more := {pid for pid, one in seen.items() if one.parent in found} - found:
+        found |= more
+    return {Process(pid, seen[pid].started): seen[pid] for pid in sorted(found)}
+
+
+def cpu_of_tree(root: int) -> float:
+    """CPU seconds of a process, its living descendants, and those that they have collected."""
+    return sum(one.cpu + one.cpu_of_dead_children for one in tree(root).values())
+
+
+def kill_tree(root: int) -> None:
+    """SIGKILL to a process, its group if it leads one, and its descendants."""
+    members = tree(root)
+    with contextlib.suppress(OSError):
+        os.killpg(root, signal.SIGKILL)
+    for member in members:
+        member.signal(signal.SIGKILL)
+
+
+def kill_session(leader: int) -> None:
+    """SIGKILL to whoever is left of a session whose leader is gone and collected."""
+    if stat(leader) is not None:
+        return  # another process with its number, which a living session's name keeps from being given
+    for pid, one in everyone():
+        if one.session == leader:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
