@@ -1,72 +1,48 @@
 """The process in which a verifier under test lives: reads rows, answers with verdicts. It trusts the verifier with nothing.
 
-JSON lines over the original standard input and output, which the verifier never sees: its own are /dev/null. Each answer
-carries the question's nonce, so that nothing a verifier's children print is taken for one. Imports the standard library
-and our records only, so that an interpreter without our dependencies can run a peer here.
+Its pipes are out of the verifier's way, whose own standard input and output are empty. Each answer carries the question's
+nonce. Imports the standard library and what of ours needs no more, so that an interpreter without our dependencies can run
+a peer here.
 """
 
 import builtins
-import ctypes
-import fcntl
-import json
 import os
-import resource
-import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TextIO
+from typing import Any
 
 from pipelines.certify.load import NotLoaded, load
+from pipelines.processes.child import die_with_parent, limit_memory, take_pipes
+from pipelines.processes.frames import receive, send
 from storage.records import OUTCOMES, Completion, Problem
 
 CANARY = "ROLLMILL_CANARY"
 _LONGEST = 300
-_OUT_OF_THE_WAY = 500
 
 
 def main() -> None:
-    """Load the verifier named in the first line, then judge row after row until the input ends."""
-    _end_with_parent()
-    questions, answers = _channel()
-    hello = json.loads(questions.readline())
-    memory = int(hello["memory_bytes"])
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    """Load the verifier named in the first message, then judge row after row until the input ends."""
+    die_with_parent()
+    questions, answers = take_pipes()
+    hello = receive(questions)
+    if hello is None:
+        return
+    limit_memory(int(hello["memory_bytes"]))
     sys.path.append(hello["folder"])
     try:
         verifier = load(hello["verifier"], hello["options"])
         suite = getattr(verifier, "suite", None)
-        _say(answers, {"name": str(verifier.name), "version": str(verifier.version), "suite": suite})
+        send(answers, {"name": str(verifier.name), "version": str(verifier.version), "suite": suite})
     except NotLoaded as error:
-        _say(answers, {"not_loaded": str(error)})
+        send(answers, {"not_loaded": str(error)})
         return
     except AttributeError as error:
-        _say(answers, {"not_loaded": f"a verifier has a name and a version: {error}"})
+        send(answers, {"not_loaded": f"a verifier has a name and a version: {error}"})
         return
-    for line in questions:
-        question = json.loads(line)
-        _say(answers, {"nonce": question["nonce"], **_judged(verifier, question["row"])})
+    while (question := receive(questions)) is not None:
+        send(answers, {"nonce": question["nonce"], **_judged(verifier, question["row"])})
     os._exit(0)  # the verifier's threads and exit handlers are not ours to wait for
-
-
-def _channel() -> tuple[TextIO, TextIO]:
-    """Our pipes under numbers out of the way of attacks on all low ones; the verifier's stdin and stdout are /dev/null."""
-    questions = os.fdopen(fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY), encoding="ascii")
-    answers = os.fdopen(fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY), "w", encoding="ascii")
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    return questions, answers
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel to kill this process when the one that started it dies, even in the middle of a row."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-def _say(answers: TextIO, message: dict[str, Any]) -> None:
-    answers.write("\n" + json.dumps(message) + "\n")  # a line of its own, whatever else was written there
-    answers.flush()
 
 
 def _judged(verifier: Any, row: dict[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,7 @@ Limits of one row are CPU seconds of the whole process tree and, far above, seco
 a busy machine is not a hanging one. Knows nothing of what is right.
 """
 
-import contextlib
-import json
 import os
-import select
-import signal
 import subprocess
 import sys
 import time
@@ -17,12 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
+from pipelines.processes.ending import ending
+from pipelines.processes.frames import BadFrame, Message
+from pipelines.processes.messages import MessageChild
+from pipelines.processes.proc import cpu_of_tree, kill_tree
+from pipelines.processes.spawn import environment, module_command
 from storage.errors import SetupError
 
-_ROOT = Path(__file__).resolve().parents[2]
 _TICK = 0.25
+_LONGEST_ANSWER = 1 << 20  # bytes
 State = Literal["judged", "crash", "hang"]
 
 
@@ -67,119 +66,97 @@ class Seen:
     changed: bool = False
 
 
+class _Limit(Exception):  # noqa: N818 - says which was reached
+    """A row took too much."""
+
+
 class Trial:
     """A child process that judges rows; a new one replaces it whenever it dies or is killed."""
 
     def __init__(self, subject: Subject, limits: Limits, folder: Path, secret: str = "") -> None:
         self.subject, self.limits, self._folder, self._secret = subject, limits, folder, secret
-        self._process: subprocess.Popen[bytes] | None = None
-        self._buffer = b""
+        self._process: MessageChild | None = None
         self._nonce = 0
         self.introduced = self._start()
 
     def ask(self, row: Mapping[str, Any]) -> Seen:
         """The verdict on a row, or how there came to be none."""
-        if self._process is None:
+        process = self._process
+        if process is None:
             self._start()
+            process = self._process
+        assert process is not None
         self._nonce += 1
         started = time.monotonic()
-        sent = self._send({"nonce": self._nonce, "row": row})
-        reply = self._reply(self.limits.wall_seconds, self.limits.cpu_seconds) if sent else None
+        try:
+            reply = self._reply(
+                process, {"nonce": self._nonce, "row": row}, self.limits.wall_seconds, self.limits.cpu_seconds
+            )
+        except _Limit as limit:
+            self.close()
+            return Seen("hang", None, str(limit), time.monotonic() - started)
         seconds = time.monotonic() - started
         if isinstance(reply, dict):
             return _seen(reply, seconds)
-        detail = reply or self._death()
         self.close()
-        return Seen("hang" if reply else "crash", None, detail, seconds)
+        return Seen("crash", None, reply, seconds)
 
     def close(self) -> None:
         """End the process and everything it started."""
-        process, self._process, self._buffer = self._process, None, b""
-        if process is None:
-            return
-        tree = _tree(process.pid)
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
-        for member in tree:
-            with contextlib.suppress(psutil.Error):
-                member.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        process, self._process = self._process, None
+        if process is not None:
+            kill_tree(process.pid)
+            process.kill()
 
     def _start(self) -> dict[str, Any]:
         """Start the child; its introduction (name, version, suite)."""
-        inherited = os.environ.get("PYTHONPATH", "")
-        path = os.pathsep.join(part for part in (str(_ROOT), inherited) if part)
-        self._process = subprocess.Popen(
-            [_interpreter(self.subject.python), "-P", "-m", "pipelines.certify.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+        self._process = process = MessageChild(
+            module_command("pipelines.certify.child", python=_interpreter(self.subject.python)),
+            environment(os.environ.get("PYTHONPATH"), ROLLMILL_SECRET=self._secret),
+            limit=_LONGEST_ANSWER,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path, "ROLLMILL_SECRET": self._secret},
             cwd=self._folder,
-            bufsize=0,
             start_new_session=True,
         )
         # The folder that the command was called in comes last: a verifier may lie in it, but no module of it hides another.
-        hello = {"verifier": self.subject.place, "options": dict(self.subject.options), "folder": str(Path.cwd())}
+        hello: Message = {"verifier": self.subject.place, "options": dict(self.subject.options), "folder": str(Path.cwd())}
         self._nonce = 0
-        sent = self._send({**hello, "memory_bytes": self.limits.memory_bytes})
-        reply = self._reply(self.limits.start_seconds, self.limits.start_seconds) if sent else None
+        hello["memory_bytes"] = self.limits.memory_bytes
+        try:
+            reply = self._reply(process, hello, self.limits.start_seconds, self.limits.start_seconds)
+        except _Limit as limit:
+            reply = str(limit)
         if isinstance(reply, dict) and "not_loaded" not in reply:
             return reply
-        why = reply["not_loaded"] if isinstance(reply, dict) else f"its process {reply or self._death()} while loading"
+        why = reply["not_loaded"] if isinstance(reply, dict) else f"its process {reply} while loading"
         self.close()
         raise SetupError(f"verifier {self.subject.name!r}: {str(why).rstrip('.')}.")
 
-    def _send(self, message: Mapping[str, Any]) -> bool:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        try:
-            line = memoryview(json.dumps(message).encode("ascii") + b"\n")
-            while line:
-                line = line[self._process.stdin.write(line) :]
-        except OSError:
-            return False
-        return True
+    def _reply(self, process: MessageChild, question: Message, wall: float, cpu: float) -> Message | str:
+        """The answer to a question, or how the process ended; _Limit where it took too much."""
+        started, used = time.monotonic(), -1.0  # a walk over /proc costs more than most rows: only for slow ones
 
-    def _reply(self, wall: float, cpu: float) -> dict[str, Any] | str | None:
-        """The answer to the last question; a text that names the limit that was reached; None when the process is gone."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        poller = select.poll()
-        poller.register(self._process.stdout, select.POLLIN | select.POLLHUP)
-        started, used = time.monotonic(), None  # a walk over /proc costs more than most rows: only for slow ones
-        while True:
-            line, newline, rest = self._buffer.partition(b"\n")
-            if newline:
-                self._buffer = rest
-                message = _message(line)
-                if message is not None and message.get("nonce", 0) == self._nonce:
-                    return message
-                continue
-            if poller.poll(_TICK * 1000):
-                read = self._process.stdout.read(1 << 16)
-                if not read:
-                    return None
-                self._buffer += read
-            elif used is None:
-                used = _cpu(self._process.pid)
-            elif _cpu(self._process.pid) - used > cpu:
-                return f"more than {cpu:g} CPU seconds"
-            elif time.monotonic() - started > wall:
-                return f"no answer in {wall:g} s"
+        def check() -> None:
+            nonlocal used
+            now = cpu_of_tree(process.pid)
+            used = now if used < 0 else used
+            if now - used > cpu:
+                raise _Limit(f"more than {cpu:g} CPU seconds")
+            if time.monotonic() - started > wall:
+                raise _Limit(f"no answer in {wall:g} s")
 
-    def _death(self) -> str:
-        """How the process ended, once it is gone."""
-        assert self._process is not None
         try:
-            status = self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
+            message = process.receive(_TICK, check) if process.send(question) else None
+            while message is not None and message.get("nonce", 0) != self._nonce:
+                message = process.receive(_TICK, check)
+        except BadFrame as error:
+            return f"sent {error}"
+        if message is not None:
+            return message
+        status = process.status()
+        if status is None:
             return "closed its output"
-        return f"ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
+        return f"ended {'by' if status < 0 else 'with'} {ending(status)}"
 
 
 def _interpreter(python: str) -> str:
@@ -193,29 +170,3 @@ def _seen(reply: Mapping[str, Any], seconds: float) -> Seen:
         return Seen("crash", None, f"raised {reply['raised']}", seconds, changed)
     detail = " ".join(part for part in (reply.get("rule", ""), reply.get("cause", "")) if part)
     return Seen("judged", str(reply["outcome"]), detail, float(reply.get("seconds", seconds)), changed)
-
-
-def _message(line: bytes) -> dict[str, Any] | None:
-    try:
-        message = json.loads(line)
-    except ValueError:
-        return None
-    return message if isinstance(message, dict) else None
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-def _cpu(pid: int) -> float:
-    """CPU seconds of a process, its living descendants, and those it has collected."""
-    total = 0.0
-    for member in _tree(pid):
-        with contextlib.suppress(psutil.Error):
-            times = member.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return total

@@ -1,14 +1,14 @@
-"""The child process of the reasoning-gym synthesizer: one JSON request as argument, one JSON row a line as answer.
+"""The child process of the reasoning-gym synthesizer: one request, and a message for each row as answer.
 
-Runs with fixed string hashing and gives what the library prints to stderr. Knows no Problem record.
+Runs with fixed string hashing. Knows no Problem record.
 """
 
 import json
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.processes.child import die_with_parent, take_pipes
+from pipelines.processes.frames import receive, send
 from pipelines.synthesize.reasoning_gym import entry_of
 
 # Not offered: `composite` mixes other families, `codeio` gives other items for the same seed, and the verifier of
@@ -103,13 +103,13 @@ class _Family:
 
 
 def main() -> None:
-    """Answer the request in the first argument on the real stdout; the library's own prints go to stderr."""
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
-        os.dup2(2, 1)
-        for row in [] if len(sys.argv) < 2 else rows(json.loads(sys.argv[1])):
-            answers.write(json.dumps(row, ensure_ascii=True) + "\n")
-            answers.flush()
-        answers.write('{"done": true}\n')
+    """Answer the request that comes on standard input; what the library prints goes to stderr."""
+    requests, answers = take_pipes()
+    die_with_parent()
+    request = receive(requests)
+    for row in rows(request) if request is not None else ():
+        send(answers, row, finite=False)
+    send(answers, {"done": True})
 
 
 if __name__ == "__main__":

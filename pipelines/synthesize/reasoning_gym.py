@@ -9,13 +9,14 @@ Threat: some of the library's verifiers evaluate the answer as code. Call `score
 import functools
 import importlib.util
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import Any
 
+from pipelines.processes.messages import MessageChild
+from pipelines.processes.spawn import environment, module_command
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, digest128
 from storage.records import Problem
@@ -138,32 +139,20 @@ def _library_version() -> str:
 
 def _rows_of_worker(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The worker's rows as they come; it is ended when the reader stops early."""
-    paths = os.pathsep.join(filter(None, sys.path))  # without the folder that the command was called in
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": paths}
-    worker = subprocess.Popen(
-        [sys.executable, "-P", "-m", "pipelines.synthesize.gym_worker", canonical_json(dict(request))],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+    worker = MessageChild(
+        module_command("pipelines.synthesize.gym_worker"),
+        environment(*sys.path, PYTHONHASHSEED="0"),  # the path without the folder that the command was called in
         stderr=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
     )
-    with worker:
-        try:
-            yield from _lines(worker.stdout)
-        finally:
-            worker.kill()
-
-
-def _lines(pipe: IO[str] | None) -> Iterator[dict[str, Any]]:
-    """Rows up to the worker's last word; a worker that dies without one is a bug and raises."""
-    for line in pipe or ():
-        row: dict[str, Any] = json.loads(line)
-        if row.get("done"):
-            return
-        yield row
-    raise RuntimeError("the reasoning-gym worker ended without a last word")
+    try:
+        worker.send(dict(request))
+        while (row := worker.receive()) is not None:
+            if row.get("done"):
+                return
+            yield row
+        raise RuntimeError("the reasoning-gym worker ended without a last word")
+    finally:
+        worker.kill()
 
 
 def _mistake(row: Mapping[str, Any]) -> SetupError:

@@ -12,27 +12,23 @@ that ends.
 import contextlib
 import errno
 import os
-import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from pipelines.processes.ending import by_somebody, ending
+from pipelines.processes.frames import BadFrame
+from pipelines.processes.messages import MessageChild
+from pipelines.processes.proc import stat
+from pipelines.processes.spawn import environment, module_command
 from pipelines.verify.workers.once import shared
-from pipelines.verify.workers.worker import read_message, write_message
 
-_ROOT = Path(__file__).resolve().parents[3]
 _WATCH_SECONDS = 5.0
-_ITS_OWN = frozenset(
-    (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGPROF, signal.SIGXCPU)
-)
-"""Signals that a process gets for what it does itself; any other was sent by somebody."""
 _SHORT_OF = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
 """What a system says that has no process, memory or file to give just now; the question had no part in it."""
 
@@ -59,84 +55,44 @@ class WorkerKilled(WorkerDied):
 
 
 class Worker:
-    """One process and its pipes. One question at a time."""
+    """One process. One question at a time."""
 
     def __init__(self, job: str, limits: Limits, path: Sequence[str]) -> None:
         self.limits = limits
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *path])}
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "pipelines.verify.workers.worker",
-                job,
-                str(limits.cpu_seconds),
-                str(limits.memory_bytes),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            bufsize=0,
-        )
+        limited = (str(limits.cpu_seconds), str(limits.memory_bytes))
+        command = module_command("pipelines.verify.workers.worker", job, *limited)
+        self.process = MessageChild(command, environment(*path), stderr=subprocess.DEVNULL)
+        self.kill = self.process.kill
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """The worker's reply; `WorkerDied` with the cause when there is none."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
+        cpu, since = 0.0, time.monotonic()
+
+        def check() -> None:
+            """A worker that makes no CPU progress for long is stuck. Where there is no /proc every one seems to be."""
+            nonlocal cpu, since
+            now = stat(self.process.pid)
+            if now is not None and now.cpu != cpu:
+                cpu, since = now.cpu, time.monotonic()
+            elif time.monotonic() - since > self.limits.stall_seconds:
+                raise WorkerDied("stalled")
+
         try:
-            write_message(self.process.stdin.write, question)
-            self._wait_for_reply()
-            reply = read_message(self.process.stdout.read)
-        except (BrokenPipeError, ConnectionError, ValueError):  # the last: closed under our hands
-            reply = None
+            sent = self.process.send(question)
+            reply = self.process.receive(min(_WATCH_SECONDS, self.limits.stall_seconds / 4), check) if sent else None
+        except BadFrame as error:
+            raise WorkerDied(f"crash: {error}") from None
         if reply is None:
             raise self._death()
         return reply
 
-    def kill(self) -> None:
-        """End the process and collect it."""
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self.process.kill()
-        self.process.wait()
-
-    def _wait_for_reply(self) -> None:
-        """Block until output or end of file; a worker that makes no CPU progress for long is killed."""
-        assert self.process.stdout is not None
-        poller = select.poll()
-        poller.register(self.process.stdout, select.POLLIN | select.POLLHUP)
-        ticks, since = self._cpu_ticks(), time.monotonic()
-        while not poller.poll(min(_WATCH_SECONDS, self.limits.stall_seconds / 4) * 1000):
-            now = self._cpu_ticks()
-            if now != ticks:
-                ticks, since = now, time.monotonic()
-            elif time.monotonic() - since > self.limits.stall_seconds:
-                self.process.kill()
-                raise WorkerDied("stalled")
-
-    def _cpu_ticks(self) -> int:
-        """User and system time of the process in clock ticks; 0 where there is no /proc (then only a stall is seen)."""
-        try:
-            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return 0
-        return int(fields[11]) + int(fields[12])
-
     def _death(self) -> WorkerDied:
-        try:
-            status = self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        status = self.process.status()
+        if status is None:
             return WorkerDied("crash: closed its output")
         if status == -signal.SIGPROF:
             return WorkerDied("cpu_limit")
-        if status < 0:
-            return (WorkerDied if -status in _ITS_OWN else WorkerKilled)(f"crash: signal {-status}")
-        return WorkerDied(f"crash: exit status {status}")
+        return (WorkerKilled if by_somebody(status) else WorkerDied)(f"crash: {ending(status)}")
 
 
 class WorkerPool:
@@ -223,7 +179,7 @@ class WorkerPool:
                 raise RuntimeError("this verifier is closed")
             while self._idle and not (fresh and len(self._alive) < self.workers):
                 worker = self._idle.pop()
-                if worker.process.poll() is None and not fresh:
+                if worker.process.lives and not fresh:
                     return worker
                 self._alive.discard(worker)
                 worker.kill()
