@@ -5,15 +5,14 @@ Everything that comes back is decoded as plain data of bounded size; a box that 
 
 import contextlib
 import marshal
-import queue
 import shutil
 import socket
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable
 from typing import Any
 
+from pipelines.processes.frames import BadFrame, framed, read_frame
+from pipelines.processes.spawn import spawn
 from pipelines.sandbox.guest import wire
 from pipelines.sandbox.launch import launch
 from pipelines.sandbox.programs import Limits, Mode
@@ -36,7 +35,14 @@ class Box:
         self.socket, theirs = socket.socketpair()
         started = launch(mode, limits, self.folder)
         try:
-            self.process = _from_lasting_thread(lambda: _start(started.command, started.environment, theirs.fileno()))
+            self.process = spawn(
+                started.command,
+                started.environment,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd="/",
+            )
         except BaseException:
             self.socket.close()
             self._remove_folder()
@@ -65,24 +71,17 @@ class Box:
         """Send one frame and wait for one."""
         self.socket.settimeout(seconds)
         try:
-            self.socket.sendall(len(message).to_bytes(4, "little") + message)
-            size = int.from_bytes(self._exactly(4), "little")
-            if size > _ANSWER_LIMIT:
-                raise BoxBroken("its answer is too large")
-            return self._exactly(size)
+            self.socket.sendall(framed(message))
+            answer = read_frame(self.socket.recv, _ANSWER_LIMIT)
         except TimeoutError:
             raise BoxBroken(f"no answer in {seconds:.0f} s") from None
+        except BadFrame:
+            raise BoxBroken("its answer is too large") from None
         except OSError as error:
             raise BoxBroken(f"{error}. {self.last_words()}") from None
-
-    def _exactly(self, size: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < size:
-            chunk = self.socket.recv(min(size - len(parts), 1 << 20))
-            if not chunk:
-                raise BoxBroken(f"it ended. {self.last_words()}")
-            parts += chunk
-        return bytes(parts)
+        if answer is None:
+            raise BoxBroken(f"it ended. {self.last_words()}")
+        return answer
 
     def _remove_folder(self) -> None:
         if self.folder:
@@ -105,42 +104,3 @@ class Box:
         assert self.process.stderr is not None
         self.process.stderr.close()
         self._remove_folder()
-
-
-def _start(command: tuple[str, ...], environment: dict[str, str], channel: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        command, stdin=channel, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, cwd="/"
-    )
-
-
-_requests: "queue.SimpleQueue[Callable[[], None]]" = queue.SimpleQueue()
-_spawner_lock = threading.Lock()
-_spawner: threading.Thread | None = None
-
-
-def _from_lasting_thread(start: Callable[[], "subprocess.Popen[bytes]"]) -> "subprocess.Popen[bytes]":
-    """Run `start` on a thread that lives as long as the process: "die with parent" means the thread that forked."""
-    global _spawner  # noqa: PLW0603 - one thread per process
-    with _spawner_lock:
-        if _spawner is None or not _spawner.is_alive():
-            _spawner = threading.Thread(target=_spawn_for_ever, name="sandbox-spawner", daemon=True)
-            _spawner.start()
-    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def task() -> None:
-        try:
-            answer.put(start())
-        except BaseException as error:
-            answer.put(error)
-
-    _requests.put(task)
-    result = answer.get()
-    if isinstance(result, BaseException):
-        raise result
-    assert isinstance(result, subprocess.Popen)
-    return result
-
-
-def _spawn_for_ever() -> None:
-    while True:
-        _requests.get()()
