@@ -233,8 +233,8 @@ def test_the_documented_blocks_do_as_they_say() -> None:
     assert len([shown for _, _, shown in lines if shown]) == 3
 
 
-def test_the_readmes_block_runs_alone(capfd: pytest.CaptureFixture[str]) -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+def test_the_block_on_everyday_use_runs_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/usage.md").read_text(), re.MULTILINE | re.DOTALL)
     [block] = [block for block in blocks if "verify" in block]
     exec(block, {})
     assert capfd.readouterr().out.split() == ["outcome", "rule", "0", "correct", "boxed:number"]
