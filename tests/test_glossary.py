@@ -65,6 +65,29 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert [path for path in sorted(named) if not any(ROOT.glob(path + "*"))] == []
 
 
+def test_the_tree_on_everyday_use_has_every_folder_of_the_pipelines() -> None:
+    page = (ROOT / "docs/usage.md").read_text()
+    tree = re.findall(r"^( *)(\w+)/ ", page[page.index("## The tree") :], flags=re.MULTILINE)
+    below = {name for indent, name in tree if indent}
+    assert [name for indent, name in tree if not indent and not (ROOT / name).is_dir()] == []
+    assert [name for name in below if not any((ROOT / top / name).is_dir() for top in ("flows", "pipelines"))] == []
+    assert {folder.parent.name for folder in (ROOT / "pipelines").glob("*/__init__.py")} <= below
+
+
+def defined(dotted: str) -> bool:
+    """Whether a dotted name is a package, a module, or a name that its module has."""
+    path = ROOT / dotted.replace(".", "/")
+    module, name = path.parent, path.name
+    sources = [source for source in (module.with_suffix(".py"), module / "__init__.py") if source.is_file()]
+    return path.is_dir() or path.with_suffix(".py").is_file() or any(name in source.read_text() for source in sources)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_that_are_named_exist(page: Path) -> None:
+    dotted = re.findall(r"`((?:flows|pipelines|storage|dashboards|benchmarks)\.\w[\w.]*)", page.read_text())
+    assert [name for name in dotted if not defined(name)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_of_the_pages_resolve(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
