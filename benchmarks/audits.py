@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.certify.audit_sample import Row, describe, draw, strata_of
-from pipelines.stats import Judged, Measured, audit_rates, band_of, population_mean
+from pipelines.stats import Judgement, VerifierPassRate, audit_rates, band_of, population_mean
 
 DRAWS = 8
 Flags = npt.NDArray[np.bool_]
@@ -100,17 +100,17 @@ def interval(truth: Flags, said: Flags, templates: int, audited: int, seed: int)
     assert raw is not None
     counts = Counter(template)
     sums = [(math.fsum(rates[i] for i in range(problems) if template[i] == one), counts[one]) for one in sorted(counts)]
-    report = audit_rates(describe(strata), judged, Measured(raw, sums))
+    report = audit_rates(describe(strata), judged, VerifierPassRate(raw, sums))
     now, share = report["pass_rate"]["corrected"], report["overall"]["share_right"]
     down = math.hypot(raw.value - raw.low, share["value"] - share["low"])
     up = math.hypot(raw.high - raw.value, share["high"] - share["value"])
     return now["low"], now["high"], share["value"] - down, share["value"] + up
 
 
-def _judged(row: Row, stratum: str, truth: Flags, template: Sequence[int]) -> Judged:
+def _judged(row: Row, stratum: str, truth: Flags, template: Sequence[int]) -> Judgement:
     problem, number = (int(part) for part in row.completion_id.split("-"))
     right = bool(truth[problem, number]) == row.accepted
-    return Judged(stratum, row.weight, right, template[problem])
+    return Judgement(stratum, row.weight, right, template[problem])
 
 
 if __name__ == "__main__":

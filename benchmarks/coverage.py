@@ -17,8 +17,7 @@ from statistics import fmean
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.population import mean_bounds
-from pipelines.stats.special import t_quantile
+from pipelines.stats import mean_bounds, t_quantile
 
 Array = npt.NDArray[np.float64]
 Row = dict[str, float | int | str]

@@ -169,7 +169,7 @@ class Budget(Protocol):
 
     `prefix` (n0): the completions with sample indices 0 .. n0-1 that round 0 draws of every problem, whatever the verdicts;
     0 where there is none. `estimator`: the valid estimate of pass rates from its draws, `prefix` (the first n0 alone),
-    `path_counting` (all draws; then it has `rule` and `cap`, see pipelines.stats.path_counting) or `none`.
+    `path_counting` (all draws; then it has `rule` and `cap`, see pipelines.stats.pass_rates) or `none`.
     """
 
     name: str

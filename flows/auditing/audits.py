@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.certify.audit_sample import Row, describe, draw, strata_of
-from pipelines.stats import band_of, fit_prior, population_mean
-from pipelines.stats.population import cluster_sums
-from pipelines.stats.special import beta_quantile
+from pipelines.stats import band_of, beta_quantile, cluster_sums, fit_prior, population_mean
 from storage.audits import Audit, AuditItem, audit_id
 from storage.errors import SetupError, unknown_name
 from storage.queries import Reader, run_scope

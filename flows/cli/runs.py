@@ -65,7 +65,7 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
     """
     from flows.cli.summary import before_a_version
     from flows.rounds.funnel import origins_of
-    from pipelines.stats.rule_error import given_up
+    from pipelines.stats import rule_error_counts
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -75,7 +75,7 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
         row["rounds"] = sum(map(bool, plans))
         row["completions"] = origins_of(workspace, found.id, plans)
         row["arms"] = _arms(workspace, found)
-        row["given_up"] = given_up((stop.problem_id, stop.reason) for stop in workspace.runs.stops(found.id)).row()
+        row["given_up"] = rule_error_counts((stop.problem_id, stop.reason) for stop in workspace.runs.stops(found.id)).row()
         row["attempts"] = [asdict(tried) for tried in workspace.attempts.of(found.id)]
         row["forecast"] = _forecast(workspace, found.id)
     if json:

@@ -10,7 +10,7 @@ import typer
 from flows.cli.output import AsJson, as_json, columns, line
 
 if TYPE_CHECKING:
-    from pipelines.stats.rule_error import GivenUp
+    from pipelines.stats import RuleErrorCounts
     from storage.queries.queue import HopelessQueue
 
 RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
@@ -73,7 +73,7 @@ def queue_text(found: "HopelessQueue", most: int = MOST) -> str:
     return "\n".join([head, columns(HEAD, cells), *more, *rule_lines(found.rule)])
 
 
-def rule_lines(rule: "GivenUp | Mapping[str, Any]") -> list[str]:
+def rule_lines(rule: "RuleErrorCounts | Mapping[str, Any]") -> list[str]:
     """What those that went on say of the rule; nothing where none did."""
     row: Mapping[str, Any] = rule if isinstance(rule, Mapping) else rule.row()
     if not row["continued"]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from flows.curation.metrics import Withheld, arm_rates
-from pipelines.stats.vote import vote, weighted_vote
+from pipelines.stats import vote, weighted_vote
 from storage.records import OUTCOMES
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from flows.rounds.funnel import stop_reasons
 from pipelines.stats import (
     Estimate,
     PrefixCounts,
-    given_up,
     largest_k,
     pass_at_k,
     population_mean,
     prefix_counts,
+    rule_error_counts,
     undecided_bounds,
 )
 from storage.records import OUTCOMES, StopRow
@@ -96,7 +96,7 @@ def funnel(snapshot: "Snapshot", made: "MadeProblems", *, stops: Sequence[StopRo
 
 def _given_up(stops: Sequence[StopRow]) -> dict[str, Any]:
     """What is known of the rule that gave problems up; nothing where none did."""
-    rule = given_up((stop.problem_id, stop.reason) for stop in stops)
+    rule = rule_error_counts((stop.problem_id, stop.reason) for stop in stops)
     return {"given_up": rule.row()} if rule.stopped or rule.continued else {}
 
 

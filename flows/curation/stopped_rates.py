@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipelines.stats import Estimate, path_counts, population_mean
-from pipelines.stats.path_counting import path_counting_rate
+from pipelines.stats import Estimate, path_counting_rate, path_counts, population_mean
 
 if TYPE_CHECKING:
     from flows.session import Session

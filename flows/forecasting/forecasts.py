@@ -13,7 +13,7 @@ from flows.forecasting.evidence import evidence_of, past_runs, tokens_per_second
 from flows.forecasting.pilot import Pilot, run_pilots, subject_of
 from pipelines.budget.forecast import Asked, Question, ended_of, forecast, totals_of
 from pipelines.budget.worlds import Observed
-from pipelines.stats.forecast_score import Predicted, scored
+from pipelines.stats import Prediction, score_prediction
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ def score_run(opened: "Session") -> dict[str, Any] | None:
 
 def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, Any]:
     """Every quantity of a forecast beside what came, and how many intervals held."""
-    pairs = {name: Predicted(**one) for name, one in row["quantities"].items() if name in actual}
-    found = {name: asdict(scored(one, actual[name])) for name, one in pairs.items()}
+    pairs = {name: Prediction(**one) for name, one in row["quantities"].items() if name in actual}
+    found = {name: asdict(score_prediction(one, actual[name])) for name, one in pairs.items()}
     return {"quantities": found, **coverage(found)}
 
 

@@ -1,7 +1,7 @@
 """What is different under the verifiers of today: rows, pass rates, metrics, decisions. Counts as rows go by.
 
 Rates are over the prefix that was fixed before any verdict, problems weigh the same, and differences are paired: the same
-completions, judged twice (pipelines.stats.paired).
+completions, judged twice (`pipelines.stats.paired_difference`).
 """
 
 import math

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 
 from pipelines.protocols import Tally
 from pipelines.stats import fit_prior
-from pipelines.stats.outlook import Ahead, Outlook, Prior, Seen, outlooks
-from pipelines.stats.variety import fit_variety
+from pipelines.stats.solution_diversity import fit_thetas
+from pipelines.stats.stopping_forecast import DrawCounts, Prior, StoppingForecast, StoppingQuestion, stopping_forecasts
 
 PRIORS = ("template", "level", "pool", "jeffreys")
 LEAST = 8
 """Judged problems that a group must hold to have a prior of its own."""
 
 
-def seen(tally: Tally) -> Seen:
+def seen(tally: Tally) -> DrawCounts:
     """The counts of a tally; undecided completions are no evidence on anything."""
-    return Seen(tally.judged, tally.correct, tally.distinct_correct)
+    return DrawCounts(tally.judged, tally.correct, tally.distinct_correct)
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Beliefs:
     kind: str = "template"
     _groups: dict[Hashable, list[Tally]] = field(default_factory=dict)
     _priors: dict[Hashable, Prior] = field(default_factory=dict)
-    _outlooks: dict[Hashable, Outlook] = field(default_factory=dict)
+    _outlooks: dict[Hashable, StoppingForecast] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for tally in self.tallies:
@@ -42,16 +42,16 @@ class Beliefs:
         """What the problem's group says of it."""
         return self._prior(self._group(tally))
 
-    def outlook(self, tally: Tally, missing: int, most: int) -> Outlook:
+    def outlook(self, tally: Tally, missing: int, most: int) -> StoppingForecast:
         """What up to `most` more draws bring; problems with equal counts in one group share it."""
         return self.outlooks([(tally, missing, most)])[0]
 
-    def outlooks(self, asked: Sequence[tuple[Tally, int, int]]) -> list[Outlook]:
+    def outlooks(self, asked: Sequence[tuple[Tally, int, int]]) -> list[StoppingForecast]:
         """The outlook of every (tally, missing, most), which is sooner done together."""
         keys = [(self._group(tally), seen(tally), missing, most) for tally, missing, most in asked]
         new = [key for key in dict.fromkeys(keys) if key not in self._outlooks]
-        ahead = [Ahead(counts, missing, most, self._prior(group)) for group, counts, missing, most in new]
-        self._outlooks |= zip(new, outlooks(ahead), strict=True)
+        ahead = [StoppingQuestion(counts, missing, most, self._prior(group)) for group, counts, missing, most in new]
+        self._outlooks |= zip(new, stopping_forecasts(ahead), strict=True)
         return [self._outlooks[key] for key in keys]
 
     def tokens_per_draw(self, tally: Tally) -> float:
@@ -79,5 +79,5 @@ class Beliefs:
             members = self._groups[group]
             correct = [tally.correct for tally in members]
             rate = fit_prior(correct, [tally.judged for tally in members])
-            self._priors[group] = Prior(rate, fit_variety([tally.distinct_correct for tally in members], correct))
+            self._priors[group] = Prior(rate, fit_thetas([tally.distinct_correct for tally in members], correct))
         return self._priors[group]

@@ -16,7 +16,7 @@ from pipelines.budget.simulate import Round, Source, Subject, run_budget
 from pipelines.budget.tallies import PrefixTally
 from pipelines.budget.worlds import Level, Observed, Worlds
 from pipelines.protocols import Budget
-from pipelines.stats.forecast_score import Predicted, predicted
+from pipelines.stats import Prediction, prediction_of
 
 
 class Asked(NamedTuple):
@@ -60,7 +60,7 @@ class Question:
     rates: Mapping[str, float] = field(default_factory=dict)
 
 
-def forecast(question: Question, evidence: Sequence[Observed] | Mapping[str, Sequence[Observed]]) -> dict[str, Predicted]:
+def forecast(question: Question, evidence: Sequence[Observed] | Mapping[str, Sequence[Observed]]) -> dict[str, Prediction]:
     """Predictive distributions by quantity (`totals_of` names them). Evidence by arm: a recipe with arms."""
     found: dict[str, list[float]] = {}
     subjects = [one.subject for one in question.problems]
@@ -69,7 +69,7 @@ def forecast(question: Question, evidence: Sequence[Observed] | Mapping[str, Seq
         ended = simulated(question, worlds.draw(np.random.default_rng([question.seed, number])))
         for name, value in totals_of(ended).items():
             found.setdefault(name, []).append(value)
-    return {name: predicted(values) for name, values in found.items() if len(values) == question.simulations}
+    return {name: prediction_of(values) for name, values in found.items() if len(values) == question.simulations}
 
 
 def simulated(question: Question, source: Source) -> list[Ended]:

@@ -26,8 +26,8 @@ from pipelines.budget.worlds import (
     undecided_share,
 )
 from pipelines.protocols import Draw
-from pipelines.stats.hierarchy import Counts, Hierarchy
-from pipelines.stats.species import fit_laws, laws_after
+from pipelines.stats.hierarchy import Hierarchy, ProblemCounts
+from pipelines.stats.solution_diversity import fit_laws, laws_after
 
 
 class JointWorlds:
@@ -65,7 +65,9 @@ class _Group:
         self._own = {one.subject.problem_id: place for place, one in enumerate(pooled)}
         self._clusters = np.unique(templates, return_inverse=True)[1]
         self._rates = {
-            arm: Hierarchy([Counts(name, *counts_of(one.samples)[:2]) for name, one in zip(templates, every, strict=True)])
+            arm: Hierarchy(
+                [ProblemCounts(name, *counts_of(one.samples)[:2]) for name, one in zip(templates, every, strict=True)]
+            )
             for arm, every in evidence.items()
         }
         counts = [counts_of(one.samples) for one in pooled]

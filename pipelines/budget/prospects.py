@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pipelines.budget.beliefs import Beliefs
 from pipelines.protocols import ArmTally, Tally
-from pipelines.stats.outlook import Outlook
+from pipelines.stats.stopping_forecast import StoppingForecast
 
 DIGITS = 9  # so many that no other processor's last digit decides anything
 
@@ -22,7 +22,7 @@ class Prospect:
 
     chance: float
     price: float
-    outlook: Outlook | None = None
+    outlook: StoppingForecast | None = None
 
     def draws(self, reach: float) -> int:
         """The fewest draws that meet the target with this share of the chance."""

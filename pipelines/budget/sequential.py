@@ -11,10 +11,11 @@ After the prefix of `initial`, a problem stops
 - `trial_cap`, or `budget` where the `total` is spent.
 
 Quotas are missed not only where p is small: a model that always gives the same solution meets no quota of two. So the
-posterior is of the next NEW solution: pass rate (beta) times novelty (pipelines.stats.variety), with priors fitted to the
-problems of the same template, level or pool. A round asks for the draws that meet the target with the share `reach` of the
-chance there is, and at most doubles what the problem has drawn, so that a wrong belief is soon corrected. A `total` that
-does not suffice goes first to the problems with the most expected new solutions per token; the others wait.
+posterior is of the next NEW solution: pass rate (beta) times solution diversity, with priors fitted to the problems of the
+same template, level or pool (pipelines.stats.stopping_forecast). A round asks for the draws that meet the target with the
+share `reach` of the chance there is, and at most doubles what the problem has drawn, so that a wrong prior is soon
+corrected. A `total` that does not suffice goes first to the problems with the most expected new solutions per token; the
+others wait.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from pipelines.budget.beliefs import PRIORS, Beliefs, seen
 from pipelines.budget.lottery import drawn_by_lot
 from pipelines.budget.rounds import Limits, draws_of, in_order, left_of_total, prefix_round, stop_reason
 from pipelines.protocols import RoundPlan, Stop, Tally
-from pipelines.stats.outlook import Outlook, rate_bounds, rate_ceiling
+from pipelines.stats.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
 
 DIGITS = 9
 
@@ -35,7 +36,7 @@ class _Case(NamedTuple):
     """A problem that neither met its target nor its cap, and what is expected of it."""
 
     tally: Tally
-    outlook: Outlook
+    outlook: StoppingForecast
     tokens: float
 
     @property

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.budget.simulate import Sample, Source, Subject
-from pipelines.stats.hierarchy import Counts, Hierarchy, Luck
-from pipelines.stats.species import LAWS, fit_laws, laws_after
+from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from pipelines.stats.solution_diversity import LAWS, fit_laws, laws_after
 
 Level = int | None
 Array = npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ class Worlds:
     def draw(self, rng: np.random.Generator) -> Source:
         """One world, as a source of outcomes."""
         problems: dict[str, Answers] = {}
-        chance, luck, prior = Chance(rng), Luck(ALIKE), int(rng.integers(RESAMPLED))
+        chance, luck, prior = Chance(rng), SharedUniforms(ALIKE), int(rng.integers(RESAMPLED))
         for group in self._groups:
             problems |= group.draw(rng, chance, luck, prior)
         return lambda draw: problems[draw.problem_id].samples(draw.count)
@@ -71,7 +71,9 @@ class _Group:
         others = [one.subject for one in evidence if one.subject.problem_id not in {two.problem_id for two in asked}]
         subjects = [*asked, *others]
         counts = [seen.get(one.problem_id, (0, 0, 0)) for one in subjects]
-        self._rates = Hierarchy([Counts(one.template or "", c, n) for one, (c, n, _) in zip(subjects, counts, strict=True)])
+        self._rates = Hierarchy(
+            [ProblemCounts(one.template or "", c, n) for one, (c, n, _) in zip(subjects, counts, strict=True)]
+        )
         self._variety = [[laws_after(d, c, p).cumsum() for c, _, d in counts[: len(asked)]] for p in priors]
         self._undecided = undecided_share(evidence)
         self._tokens = {right: Tokens(evidence, right=right) for right in (True, False)}
@@ -81,7 +83,7 @@ class _Group:
         level = self._asked[0].level
         self._rates.borrow([(0.5 ** _apart(level, one._asked[0].level), one._rates) for one in groups if one is not self])
 
-    def draw(self, rng: np.random.Generator, chance: "Chance", luck: Luck, prior: int) -> "dict[str, Answers]":
+    def draw(self, rng: np.random.Generator, chance: "Chance", luck: SharedUniforms, prior: int) -> "dict[str, Answers]":
         """The problems of one world; `luck` and the prior of variety are that world's, the same at all levels."""
         rates = self._rates.draw(rng, luck)
         lengths = {right: tokens.draw(rng) for right, tokens in self._tokens.items()}
@@ -128,7 +130,7 @@ class Chance:
 
 @dataclass(slots=True)
 class Urn:
-    """Which of a problem's answers of one kind are new, by a law of pipelines.stats.species."""
+    """Which of a problem's answers of one kind are new, by a law of pipelines.stats.solution_diversity."""
 
     alpha: float
     theta: float

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.stats.audit_report import Stratum
+from pipelines.stats import Stratum
 from storage.ids import digest128
 
 SEPARATOR = " | "

@@ -1,16 +1,15 @@
-"""All rates of one audit, overall and by difficulty band, and what they do to sampling, as JSON values. Knows no ledger.
+"""All rates of one audit, overall and by difficulty band, and what they do to sampling, as JSON values.
 
 Judgements that a person could not make are left out as if at random within their stratum; beside the rates stand those with
 every one of them counted as an error of the verifier.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pipelines.stats.estimate import Estimate
-from pipelines.stats.resampling import Fallible, accuracy_ceiling, best_draws, kept_precision, largest_k
-from pipelines.stats.sampled import METHOD, Sampled, sampled_share
+from pipelines.stats.intervals import STRATIFIED, Estimate, StratumSample, sampled_share
+from pipelines.stats.resampling import ErrorRates, accuracy_ceiling, best_draws, kept_precision, largest_k
 from pipelines.stats.verifier_error import (
     Cell,
     corrected_mean,
@@ -45,10 +44,10 @@ class Stratum:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judgement:
     """One audited rollout; `right` says whether the verdict agrees with the person, None where the person cannot tell.
 
-    `cluster`: the place of its problem's cluster among `Measured.sums`; not needed of rollouts that weigh nothing.
+    `cluster`: the place of its problem's cluster among `VerifierPassRate.sums`; not needed of rollouts that weigh nothing.
     """
 
     stratum: str
@@ -58,7 +57,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class VerifierPassRate:
     """The verifier's own mean pass rate over the fixed prefix, and by cluster the sum of its problems' rates, their number.
 
     `sums` None: drawn before they were kept, so the corrected rate has no interval and is not shown.
@@ -83,11 +82,11 @@ def band_of(rate: float) -> str:
     return BAND_NAMES[sum(rate >= edge for edge in BANDS)]
 
 
-def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judged], measured: Measured | None = None) -> Row:
+def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judgement], measured: VerifierPassRate | None = None) -> Row:
     """All rates overall and by difficulty band, as JSON values; null where a stratum has no judgement yet."""
-    known = [one for one in judged if one.right is not None]
+    known = [judgement for judgement in judged if judgement.right is not None]
     unsure = len(judged) - len(known)
-    waiting = sorted({s.name for s in strata if s.size} - {one.stratum for one in known})
+    waiting = sorted({s.name for s in strata if s.size} - {judgement.stratum for judgement in known})
     rows: Row = {
         "n": len(known),
         "rare_accepts_adjudicated": _adjudicated(strata, known),
@@ -100,13 +99,13 @@ def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judged], measured: M
         corrected = None if measured.sums is None else _pass_rate(strata, known, measured.sums)
         rows["pass_rate"] = {"verifier": _json(measured.raw), "corrected": _json(corrected)}
     if unsure:
-        worst = [Judged(one.stratum, one.weight, bool(one.right)) for one in judged]
+        worst = [replace(judgement, right=bool(judgement.right)) for judgement in judged]
         rows["overall_if_unsure_are_errors"] = _rates(strata, worst)
     return rows
 
 
 def precision_within(
-    strata: Sequence[Stratum], judged: Sequence[tuple[Judged, bool]], size: int, *, of: str = "kept rollouts"
+    strata: Sequence[Stratum], judged: Sequence[tuple[Judgement, bool]], size: int, *, of: str = "kept rollouts"
 ) -> Row | None:
     """The share right of `size` accepted rollouts that lie anywhere in these strata; the flag says which of the judged do.
 
@@ -116,14 +115,15 @@ def precision_within(
     cells = []
     for stratum in strata:
         if stratum.accepted and stratum.size:
-            mine = [(one, inside) for one, inside in judged if one.stratum == stratum.name and one.right is not None]
-            cells.append(Sampled(stratum.size, [float(inside and not one.right) for one, inside in mine]))
+            mine = [pair for pair in judged if pair[0].stratum == stratum.name and pair[0].right is not None]
+            wrong_inside = [float(inside and not judgement.right) for judgement, inside in mine]
+            cells.append(StratumSample(stratum.size, wrong_inside))
     wrong = sampled_share(cells, float(size), estimand="") if size else None
     if wrong is None:
         return None
-    n = sum(inside for one, inside in judged if one.right is not None)
+    n = sum(inside for judgement, inside in judged if judgement.right is not None)
     low, high = 1.0 - wrong.high, 1.0 - wrong.low
-    return _json(Estimate(1.0 - wrong.value, low, high, n, n, f"{METHOD}, of a domain", f"share right of the {of}"))
+    return _json(Estimate(1.0 - wrong.value, low, high, n, n, f"{STRATIFIED}, of a domain", f"share right of the {of}"))
 
 
 def consequences(rates: Mapping[str, Any], kinds: Sequence[tuple[float, float]], costs: Costs) -> Row | None:
@@ -136,13 +136,13 @@ def consequences(rates: Mapping[str, Any], kinds: Sequence[tuple[float, float]],
         return None
     return {
         "costs": asdict(costs),
-        "at_estimate": _consequences(Fallible(accept["value"], reject["value"]), kinds, costs),
-        "at_upper_bounds": _consequences(Fallible(accept["high"], reject["high"]), kinds, costs),
+        "at_estimate": _consequences(ErrorRates(accept["value"], reject["value"]), kinds, costs),
+        "at_upper_bounds": _consequences(ErrorRates(accept["high"], reject["high"]), kinds, costs),
         "largest_k": None if rates["rare_accepts_adjudicated"] else largest_k(accept["high"]),
     }
 
 
-def true_rates(shown: Sequence[tuple[float, float]], verifier: Fallible) -> list[tuple[float, float]]:
+def true_rates(shown: Sequence[tuple[float, float]], verifier: ErrorRates) -> list[tuple[float, float]]:
     """(share, shown pass rate) to (share, true pass rate): a = p (1 - fr) + (1 - p) fa solved for p and cut to [0, 1].
 
     Rogan & Gladen 1978, Am. J. Epidemiol. 107; with no power to tell right from wrong the shown rate stays.
@@ -153,13 +153,15 @@ def true_rates(shown: Sequence[tuple[float, float]], verifier: Fallible) -> list
     return [(share, min(1.0, max(0.0, (rate - verifier.false_accept) / power))) for share, rate in shown]
 
 
-def _adjudicated(strata: Sequence[Stratum], judged: Sequence[Judged]) -> bool:
+def _adjudicated(strata: Sequence[Stratum], judged: Sequence[Judgement]) -> bool:
     """Whether a person has judged every accepted rollout on the problems that are rarely solved."""
     rare = [stratum for stratum in strata if stratum.accepted and stratum.band in RARE]
-    return bool(rare) and all(stratum.size == sum(one.stratum == stratum.name for one in judged) for stratum in rare)
+    return bool(rare) and all(
+        stratum.size == sum(judgement.stratum == stratum.name for judgement in judged) for stratum in rare
+    )
 
 
-def _consequences(verifier: Fallible, shown: Sequence[tuple[float, float]], costs: Costs) -> Row:
+def _consequences(verifier: ErrorRates, shown: Sequence[tuple[float, float]], costs: Costs) -> Row:
     kinds = true_rates(shown, verifier)
     best, value = best_draws(kinds, verifier, wrong=costs.wrong, draw=costs.draw)
     kept = {
@@ -177,14 +179,17 @@ def _consequences(verifier: Fallible, shown: Sequence[tuple[float, float]], cost
 
 
 def _by_band(kinds: Sequence[tuple[float, float]]) -> dict[str, list[tuple[float, float]]]:
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in BAND_NAMES}
+    bands: dict[str, list[tuple[float, float]]] = {name: [] for name in BAND_NAMES}
     for share, rate in kinds:
-        found[band_of(rate)].append((share, rate))
-    return found
+        bands[band_of(rate)].append((share, rate))
+    return bands
 
 
-def _rates(strata: Sequence[Stratum], judged: Sequence[Judged]) -> Row:
-    cells = {stratum.name: _cell(stratum, judged) for stratum in strata}
+def _rates(strata: Sequence[Stratum], judged: Sequence[Judgement]) -> Row:
+    cells = {
+        stratum.name: Cell(stratum.accepted, stratum.size, [bool(j.right) for j in judged if j.stratum == stratum.name])
+        for stratum in strata
+    }
     kept = [cells[stratum.name] for stratum in strata if stratum.side == "kept"]
     every = list(cells.values())
     return {
@@ -202,22 +207,19 @@ def _rates(strata: Sequence[Stratum], judged: Sequence[Judged]) -> Row:
     }
 
 
-def _cell(stratum: Stratum, judged: Sequence[Judged]) -> Cell:
-    right = [bool(one.right) for one in judged if one.stratum == stratum.name]
-    return Cell(stratum.accepted, stratum.size, right)
-
-
-def _pass_rate(strata: Sequence[Stratum], judged: Sequence[Judged], sums: Sequence[tuple[float, int]]) -> Estimate | None:
+def _pass_rate(
+    strata: Sequence[Stratum], judged: Sequence[Judgement], sums: Sequence[tuple[float, int]]
+) -> Estimate | None:
     cells, corrected = [], [total for total, _ in sums]
     problems = sum(size for _, size in sums)
     for stratum in strata:
-        mine = [one for one in judged if one.stratum == stratum.name]
-        right, weights = [bool(one.right) for one in mine], [one.weight for one in mine]
+        mine = [judgement for judgement in judged if judgement.stratum == stratum.name]
+        right, weights = [bool(judgement.right) for judgement in mine], [judgement.weight for judgement in mine]
         cells.append(Cell(stratum.accepted, stratum.size, right, weights, stratum.weight, stratum.unit))
-        for one in mine:
-            if not one.right and one.weight and one.cluster is not None:
-                change = problems * one.weight * stratum.size / len(mine)
-                corrected[one.cluster] += -change if stratum.accepted else change
+        for judgement in mine:
+            if not judgement.right and judgement.weight and judgement.cluster is not None:
+                change = problems * judgement.weight * stratum.size / len(mine)
+                corrected[judgement.cluster] += -change if stratum.accepted else change
     by_cluster = [(total, size) for total, (_, size) in zip(corrected, sums, strict=True)]
     return corrected_mean(cells, by_cluster, estimand=PROBLEMS)
 

@@ -1,4 +1,4 @@
-"""Where a model's pass rate falls below a value as levels rise: the posterior of the last level it passes. Knows counts.
+"""Where a model's pass rate falls below a value as levels rise: the posterior of the last level it passes.
 
 Levels are in order of difficulty; the frontier K is the number of them whose rate is at least `value`, all below and none
 above. A priori every K is equally likely. How near to the value the rates about K lie decides how many draws it takes to
@@ -64,7 +64,7 @@ def effective_counts(levels: Sequence[Sequence[tuple[int, int]]]) -> list[LevelC
 def frontier_posterior(levels: Sequence[LevelCounts], value: float) -> list[float]:
     """P(K = 0), ..., P(K = number of levels), easiest level first."""
     count = len(levels)
-    passes, fails = np.stack([_log_likelihoods(one.judged, one.correct, value, count) for one in levels], axis=1)
+    passes, fails = np.stack([_log_likelihoods(level.judged, level.correct, value, count) for level in levels], axis=1)
     place = np.arange(count)
     logs = np.stack(
         [

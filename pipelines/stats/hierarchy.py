@@ -1,4 +1,4 @@
-"""Pass rates of problems that come from templates: the joint posterior, drawn from a grid. Knows counts and group names.
+"""Pass rates of problems that come from templates: the joint posterior, drawn from a grid. For forecasts.
 
     mean of a template   m_t ~ Beta(M F, (1 - M) F)      M: mean over templates, F: how alike templates are
     rate of a problem    p_i ~ Beta(m_t f, (1 - m_t) f)  f: how alike the problems of one template are
@@ -27,7 +27,7 @@ _TOP: Array = np.linspace(0.025, 0.975, 20)
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ProblemCounts:
     """One problem: the template it comes from, correct answers of judged ones; judged 0: not drawn."""
 
     template: str
@@ -38,13 +38,13 @@ class Counts:
 class Hierarchy:
     """The posterior of a group of problems. `draw` gives one rate per problem, in their order."""
 
-    def __init__(self, problems: Sequence[Counts]) -> None:
-        names = sorted({one.template for one in problems})
+    def __init__(self, problems: Sequence[ProblemCounts]) -> None:
+        names = sorted({problem.template for problem in problems})
         place = {name: at for at, name in enumerate(names)}
         self._names = names
-        self._template: Count = np.array([place[one.template] for one in problems], dtype=np.int64)
-        self._correct: Count = np.array([one.correct for one in problems], dtype=np.int64)
-        self._judged: Count = np.array([one.judged for one in problems], dtype=np.int64)
+        self._template: Count = np.array([place[problem.template] for problem in problems], dtype=np.int64)
+        self._correct: Count = np.array([problem.correct for problem in problems], dtype=np.int64)
+        self._judged: Count = np.array([problem.judged for problem in problems], dtype=np.int64)
         self._likelihood = self._of_templates(len(names))
         self._prior = _prior_of_means()
         self._logs = self._of_hyperparameters()
@@ -58,14 +58,14 @@ class Hierarchy:
             strengths = strengths + weight * np.logaddexp.reduce(theirs, axis=0)
         self._chances = _normalised(strengths.reshape(self._logs.shape))
 
-    def draw(self, rng: np.random.Generator, luck: "Luck | None" = None) -> Array:
-        """One joint draw of all problems' rates; `luck`: what templates have in common with themselves in other groups."""
-        luck = luck or Luck(0.0)
-        at = min(self._chances.size - 1, int(self._chances.ravel().cumsum().searchsorted(luck.uniform("", rng))))
+    def draw(self, rng: np.random.Generator, shared: "SharedUniforms | None" = None) -> Array:
+        """One joint draw of all problems' rates; `shared`: what a template has in common with itself in other groups."""
+        shared = shared or SharedUniforms(0.0)
+        at = min(self._chances.size - 1, int(self._chances.ravel().cumsum().searchsorted(shared.uniform("", rng))))
         top, within = divmod(at, len(WITHIN))
         weights = self._prior[top] * self._likelihood[:, within]
         weights /= weights.sum(axis=1, keepdims=True)
-        own = np.array([[luck.uniform(f"template {name}", rng)] for name in self._names])
+        own = np.array([[shared.uniform(f"template {name}", rng)] for name in self._names])
         chosen = (weights.cumsum(axis=1) < own).sum(axis=1).clip(max=len(MEANS) - 1)
         # within a cell of the grid any mean is as good as its middle
         means = (chosen + rng.random(len(chosen))) / len(MEANS)
@@ -90,7 +90,7 @@ class Hierarchy:
         return np.asarray(np.log(np.maximum(marginal, 1e-300)).sum(axis=1), dtype=np.float64)
 
 
-class Luck:
+class SharedUniforms:
     """Uniform numbers by name, those of one name correlated (Gaussian copula) over the groups that ask for them."""
 
     def __init__(self, correlation: float) -> None:

@@ -1,7 +1,6 @@
 """What an imperfect verifier does to drawing again until it accepts: ceiling, value, best number of draws, precision.
 
-Exact sums, no simulation. A problem is a pair of chances: that a draw is right, and what the verifier does with it. Knows
-nothing of budgets, recipes or how the rates were measured.
+Exact sums, no simulation. A problem is a pair of chances: that a draw is right, and what the verifier does with it.
 """
 
 import math
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Fallible:
-    """A verifier by the chance that it accepts a wrong completion and the chance that it rejects a right one."""
+class ErrorRates:
+    """Of a verifier: the chance that it accepts a wrong completion, and the chance that it rejects a right one."""
 
     false_accept: float
     false_reject: float = 0.0
@@ -33,12 +32,7 @@ Kind = tuple[float, float]
 """(share of problems, their pass rate); the shares sum to 1."""
 
 
-def equally(rates: Sequence[float]) -> list[Kind]:
-    """One kind per problem, each with the same share."""
-    return [(1.0 / len(rates), rate) for rate in rates]
-
-
-def accuracy_ceiling(kinds: Sequence[Kind], verifier: Fallible) -> float:
+def accuracy_ceiling(kinds: Sequence[Kind], verifier: ErrorRates) -> float:
     """Share of problems whose first accepted draw is right when drawing never ends: the mean of p/(p + f).
 
     p and f are the chances that a draw is right and accepted, wrong and accepted (Stroebl, Kapoor & Narayanan 2024,
@@ -48,7 +42,7 @@ def accuracy_ceiling(kinds: Sequence[Kind], verifier: Fallible) -> float:
 
 
 def resampling_value(
-    kinds: Sequence[Kind], verifier: Fallible, draws: int, *, wrong: float, draw: float = 0.0
+    kinds: Sequence[Kind], verifier: ErrorRates, draws: int, *, wrong: float, draw: float = 0.0
 ) -> list[float]:
     """value(K) for K = 0 .. `draws`: draw up to K times, return the first accepted completion or none.
 
@@ -67,7 +61,7 @@ def resampling_value(
 
 
 def best_draws(
-    kinds: Sequence[Kind], verifier: Fallible, *, wrong: float, draw: float = 0.0, most: int = 1024
+    kinds: Sequence[Kind], verifier: ErrorRates, *, wrong: float, draw: float = 0.0, most: int = 1024
 ) -> tuple[int, float]:
     """K* in 0 .. `most`, the fewest draws of greatest value, and that value. 0: do not draw at all."""
     values = resampling_value(kinds, verifier, most, wrong=wrong, draw=draw)
@@ -78,7 +72,7 @@ def best_draws(
     return best, values[best]
 
 
-def kept_precision(kinds: Iterable[Kind], verifier: Fallible, *, target: int, cap: int) -> float | None:
+def kept_precision(kinds: Iterable[Kind], verifier: ErrorRates, *, target: int, cap: int) -> float | None:
     """Share right of what drawing until `target` are accepted, at most `cap` draws a problem, keeps; None if nothing.
 
     Each accepted draw is right with p/(p + f), however many there are; a problem keeps min(target, Binomial(cap, p + f)).
@@ -102,11 +96,6 @@ def expected_kept(chance: float, *, target: int, cap: int) -> float:
     return total
 
 
-def false_pass_at_k(false_accept: float, k: int) -> float:
-    """What pass@k shows on a problem that nobody solves: 1 - (1 - f)^k. At f = .1% and k = 1024 it is .64."""
-    return -math.expm1(k * math.log1p(-false_accept)) if false_accept < 1.0 else 1.0
-
-
 def largest_k(false_accept_bound: float) -> int | None:
     """The largest k at which pass@k may be shown: .1 / (upper bound of the false-accept rate); None: no limit.
 
@@ -116,7 +105,7 @@ def largest_k(false_accept_bound: float) -> int | None:
     return None if false_accept_bound <= 0.0 else int(0.1 / false_accept_bound + 1e-9)
 
 
-def _right_of_accepted(rate: float, verifier: Fallible) -> float:
+def _right_of_accepted(rate: float, verifier: ErrorRates) -> float:
     right, wrong = verifier.right(rate), verifier.wrong(rate)
     return right / (right + wrong) if right + wrong > 0.0 else 0.0
 

@@ -1,4 +1,4 @@
-"""How often a rule that gives problems up is wrong, by those that go on at random all the same. Knows reasons, no budget.
+"""How often a rule that gives problems up is wrong, measured on the random holdout of those that go on all the same.
 
 The problems that go on are a random share of all given up (by a hash of their ids), and each goes on to its cap: the share
 of them that meets the target estimates that share of all problems given up, with an exact interval.
@@ -7,8 +7,7 @@ of them that meets the target estimates that share of all problems given up, wit
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipelines.stats.clopper_pearson import clopper_pearson
-from pipelines.stats.estimate import Estimate
+from pipelines.stats.intervals import Estimate, clopper_pearson
 
 CONTINUED = "continued"
 STOPPED = "hopeless"
@@ -16,7 +15,7 @@ MET = "target_met"
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class RuleErrorCounts:
     """`stopped` were given up and stopped, `continued` given up and drawn on; of the latter `ended` have stopped since,
     `met` of these with their target.
     """
@@ -45,15 +44,15 @@ class GivenUp:
         }
 
 
-def given_up(stops: Iterable[tuple[str, str]]) -> GivenUp:
-    """From (problem id, reason) of everything that was said of problems of one run."""
+def rule_error_counts(stops: Iterable[tuple[str, str]]) -> RuleErrorCounts:
+    """From the (problem id, reason) of every stop and every continuation of one run."""
     reasons: dict[str, set[str]] = {}
     for problem_id, reason in stops:
         reasons.setdefault(problem_id, set()).add(reason)
-    went_on = [said - {CONTINUED} for said in reasons.values() if CONTINUED in said]
-    return GivenUp(
-        stopped=sum(STOPPED in said and CONTINUED not in said for said in reasons.values()),
-        continued=len(went_on),
-        ended=sum(bool(said) for said in went_on),
-        met=sum(MET in said for said in went_on),
+    holdout = [given - {CONTINUED} for given in reasons.values() if CONTINUED in given]
+    return RuleErrorCounts(
+        stopped=sum(STOPPED in given and CONTINUED not in given for given in reasons.values()),
+        continued=len(holdout),
+        ended=sum(bool(given) for given in holdout),
+        met=sum(MET in given for given in holdout),
     )

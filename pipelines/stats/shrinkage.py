@@ -1,6 +1,5 @@
-"""Shrunken pass rates: each problem's rate drawn towards what its siblings show. Knows counts only.
-
-After 0 of 8 the mean pass rate is not 0. For display and forecasts, never for selection claims.
+"""Shrunken pass rates: each problem's rate drawn towards what its siblings show. For display and forecasts,
+never for selection claims: after 0 of 8 the mean pass rate is not 0.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.jeffreys import check_counts
+from pipelines.stats.intervals import check_counts
 
 Array = npt.NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""The error rates of a verifier and the rates corrected for them, from an audit. Knows strata, weights and yes or no.
+"""The error rates of a verifier and the rates corrected for them, from an audit.
 
 The verifier has judged every rollout; a person has judged a random sample whose inclusion probabilities are known. What the
 verifier says of all is corrected by the errors found in the sample, each weighted by its inverse probability: the
@@ -11,11 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from pipelines.stats.clopper_pearson import clopper_pearson
-from pipelines.stats.estimate import Estimate
-from pipelines.stats.mover import Interval, mover_ratio, mover_sum
-from pipelines.stats.population import Sums, mean_bounds
-from pipelines.stats.sampled import METHOD, Sampled, sampled_share, sampling_variance
+from pipelines.stats.intervals import (
+    STRATIFIED,
+    Estimate,
+    Interval,
+    StratumSample,
+    clopper_pearson,
+    mover_ratio,
+    mover_sum,
+    sampled_share,
+    sampling_variance,
+)
+from pipelines.stats.means import Sums, mean_bounds
 
 CORRECTED = "difference estimator, MOVER of weighted Clopper-Pearson"
 
@@ -25,7 +32,7 @@ class Cell:
     """One stratum of an audit, all of it accepted or all of it rejected by the verifier.
 
     `right` says of each audited member whether its verdict is right; `weights` are their weights in the rate and `weight`
-    the sum over the whole stratum, `unit` its sum w^2 / sum w (see `Sampled`). Left out, every member weighs 1.
+    the sum over the whole stratum, `unit` its sum w^2 / sum w (see `StratumSample`). Left out, every member weighs 1.
     """
 
     accepted: bool
@@ -40,11 +47,11 @@ class Cell:
         """The stratum's sum of weights."""
         return float(self.size) if self.weight is None else self.weight
 
-    def wrong(self) -> Sampled:
+    def wrong(self) -> StratumSample:
         """The stratum as a sample of wrong verdicts."""
         weights = self.weights if self.weights is not None else [1.0] * len(self.right)
         values = [0.0 if right else weight for right, weight in zip(self.right, weights, strict=True)]
-        return Sampled(self.size, values, self.unit)
+        return StratumSample(self.size, values, self.unit)
 
 
 def precision(cells: Sequence[Cell], *, of: str = "accepted rollouts", confidence: float = 0.95) -> Estimate | None:
@@ -108,17 +115,14 @@ def corrected_mean(cells: Sequence[Cell], sums: Sums, *, estimand: str, confiden
 
 def _unseen(cells: Sequence[Cell], whole: float, *, accepted: bool, confidence: float) -> Interval | None:
     """How far the weight of wrong verdicts on one side may lie from its estimate, beyond what the errors found tell."""
-    found = _mass(cells, whole, accepted=accepted, confidence=confidence)
-    if found is None:
+    mass = _mass(cells, whole, accepted=accepted, confidence=confidence)
+    if mass is None:
         return None
     samples = [cell.wrong() for cell in cells if cell.accepted == accepted and cell.size]
-    known = math.fsum(sampling_variance(sample) for sample in samples) * (_normal(confidence) / whole) ** 2
-    value, low, high = found
+    deviations = NormalDist().inv_cdf((1.0 + confidence) / 2.0)
+    known = math.fsum(sampling_variance(sample) for sample in samples) * (deviations / whole) ** 2
+    value, low, high = mass
     return 0.0, -math.sqrt(max(0.0, (value - low) ** 2 - known)), math.sqrt(max(0.0, (high - value) ** 2 - known))
-
-
-def _normal(confidence: float) -> float:
-    return NormalDist().inv_cdf((1.0 + confidence) / 2.0)
 
 
 def _error_rate(cells: Sequence[Cell], *, accepted: bool, estimand: str, confidence: float) -> Estimate | None:
@@ -142,9 +146,9 @@ def _error_rate(cells: Sequence[Cell], *, accepted: bool, estimand: str, confide
 
 def _none_of(cells: Sequence[Cell]) -> Interval:
     """No rollout lies on this side at all: none of so many, which is not never."""
-    found = clopper_pearson(0, max(1, sum(cell.size for cell in cells)))
-    assert found is not None
-    return 0.0, 0.0, found.high
+    none = clopper_pearson(0, max(1, sum(cell.size for cell in cells)))
+    assert none is not None
+    return 0.0, 0.0, none.high
 
 
 def _mass(cells: Sequence[Cell], whole: float, *, accepted: bool, confidence: float) -> Interval | None:
@@ -168,7 +172,7 @@ def _wrong(cells: Sequence[Cell], chosen: Callable[[Cell], bool], confidence: fl
 
 
 def _complement(wrong: Estimate, estimand: str) -> Estimate:
-    return Estimate(1.0 - wrong.value, 1.0 - wrong.high, 1.0 - wrong.low, wrong.n, wrong.clusters, METHOD, estimand)
+    return Estimate(1.0 - wrong.value, 1.0 - wrong.high, 1.0 - wrong.low, wrong.n, wrong.clusters, STRATIFIED, estimand)
 
 
 def _cut(value: float) -> float:

@@ -1,4 +1,4 @@
-"""A vote over the answers of several models: the most frequent answer, ties to the earlier model. Sees no reference.
+"""A vote over the answers of several models: the most frequent answer, ties to the earlier model.
 
 ModelSwitch ("Do We Truly Need So Many Samples?", 2025) asks one model after the other until one is unanimous and lets all
 answers so far vote. With two models, equal numbers and unanimity the result equals the vote over all answers of both: n

@@ -12,9 +12,9 @@ from typing import Any
 from pipelines.stats import (
     Costs,
     Estimate,
-    Judged,
-    Measured,
+    Judgement,
     Stratum,
+    VerifierPassRate,
     audit_rates,
     consequences,
     population_mean,
@@ -177,22 +177,22 @@ def _same_strata(one: Audit, other: Audit) -> bool:
     return one.kind == other.kind == "natural" and sizes[0] == sizes[1]
 
 
-def _measured(audit: Audit, pooled: Sequence[Audit]) -> tuple[Measured | None, Mapping[str, int]]:
+def _measured(audit: Audit, pooled: Sequence[Audit]) -> tuple[VerifierPassRate | None, Mapping[str, int]]:
     """What the verifier says of every cluster, and of each drawn problem the place of its cluster."""
     raw = audit.design.get("raw")
     if raw is None:
         return None, {}
     clusters = [one.design.get("clusters") for one in pooled]
     if not all(clusters):
-        return Measured(Estimate(**raw), None), {}
+        return VerifierPassRate(Estimate(**raw), None), {}
     place = {problem: at for one in clusters if one for problem, at in one["place"].items()}
-    return Measured(Estimate(**raw), [(total, size) for total, size in audit.design["clusters"]["sums"]]), place
+    return VerifierPassRate(Estimate(**raw), [(total, size) for total, size in audit.design["clusters"]["sums"]]), place
 
 
-def _judged(item: AuditItem, said: Sequence[Said], place: Mapping[str, int]) -> Judged:
+def _judged(item: AuditItem, said: Sequence[Said], place: Mapping[str, int]) -> Judgement:
     truth = truth_of(said)
     right = None if truth is None else truth == (item.outcome == "correct")
-    return Judged(item.stratum, item.weight, right, place.get(item.problem_id))
+    return Judgement(item.stratum, item.weight, right, place.get(item.problem_id))
 
 
 def _reviewers(said: Mapping[Pair, Sequence[Said]]) -> Row:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipelines.stats import GivenUp, clopper_pearson, given_up
+from pipelines.stats import RuleErrorCounts, clopper_pearson, rule_error_counts
 from storage.imports.columns import PROBLEM_ALIASES
 from storage.queries.scope import Scope
 from storage.records import CONTINUED, Problem, prompt_json
@@ -57,7 +57,7 @@ class HopelessQueue:
 
     run: str
     problems: tuple[Queued, ...]
-    rule: GivenUp
+    rule: RuleErrorCounts
 
     @property
     def tokens(self) -> int:
@@ -91,7 +91,7 @@ def hopeless_queue(scope: Scope) -> HopelessQueue:
     problems = scope.reader.fetch("problems", sorted(hopeless))
     rows = [_queued(problem, said[problem.id], *hopeless[problem.id]) for problem in problems]
     rows.sort(key=lambda one: (-(one.problem.level or 0), one.problem.id))
-    return HopelessQueue(scope.run.id, tuple(rows), given_up((key, reason) for key, reason, _, _ in stops))
+    return HopelessQueue(scope.run.id, tuple(rows), rule_error_counts((key, reason) for key, reason, _, _ in stops))
 
 
 def export_rows(queue: HopelessQueue) -> Iterator[dict[str, Any]]:

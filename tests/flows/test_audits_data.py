@@ -12,7 +12,7 @@ import pytest
 from flows import cli
 from flows.auditing.audits import Ask, population, run_of
 from pipelines.certify.audit_sample import Row, describe, draw, strata_of
-from pipelines.stats import Estimate, Judged, Measured, audit_rates
+from pipelines.stats import Estimate, Judgement, VerifierPassRate, audit_rates
 from storage.queries import Reader, run_scope
 from storage.queries.audited import audited_as
 from storage.workspace import Workspace
@@ -57,7 +57,7 @@ def test_rates_of_real_rollouts_are_covered(mathcoder: Path) -> None:
     for seed in range(SEEDS):
         items = draw(strata, 300, seed)
         judged = [
-            Judged(
+            Judgement(
                 i.stratum,
                 i.row.weight,
                 i.row.accepted == label[i.row.completion_id],
@@ -65,7 +65,9 @@ def test_rates_of_real_rollouts_are_covered(mathcoder: Path) -> None:
             )
             for i in items
         ]
-        rates = audit_rates(describe(strata), judged, Measured(Estimate(**design["raw"]), design["clusters"]["sums"]))
+        rates = audit_rates(
+            describe(strata), judged, VerifierPassRate(Estimate(**design["raw"]), design["clusters"]["sums"])
+        )
         found = {**rates["overall"], "pass_rate": rates["pass_rate"]["corrected"]}
         for name, right in truth.items():
             held[name] += found[name]["low"] <= right <= found[name]["high"]

@@ -1,7 +1,7 @@
 """Bernoulli problems that are drawn as a budget says; every rule of a plan is checked on the way."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipelines.budget.simulate import Sample, Subject, run_budget
@@ -73,3 +73,14 @@ def tally(key: str, outcomes: list[int], initial: int) -> PrefixTally:
         prefix_judged=len(prefix),
         prefix_correct=sum(outcome >= 0 for outcome in prefix),
     )
+
+
+def until_target(target: int, cap: int, *, initial: int = 1, step: int = 1) -> Callable[[int, int], int]:
+    """Draw `initial`, then `step` at a time, until `target` are correct or `cap` are drawn."""
+
+    def rule(drawn: int, correct: int) -> int:
+        if correct >= target or drawn >= cap:
+            return 0
+        return min(step if drawn else initial, cap - drawn)
+
+    return rule

@@ -11,8 +11,8 @@ import pytest
 
 from pipelines.budget.gvm import Gvm
 from pipelines.budget.passuntil import PassUntil
-from pipelines.stats.path_counting import path_counting_rate, path_counts, until_target
-from tests.pipelines.budget.simulation import simulate
+from pipelines.stats import path_counting_rate, path_counts
+from tests.pipelines.budget.simulation import simulate, until_target
 
 RNG = np.random.default_rng(11)
 RATES = {f"p{number:04}": float(rate) for number, rate in enumerate(RNG.beta(0.6, 0.9, 1200))}

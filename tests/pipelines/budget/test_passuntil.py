@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.budget.passuntil import PassUntil
 from pipelines.protocols import Draw, Stop, Tally
-from pipelines.stats.path_counting import path_counting_rate, path_counts
+from pipelines.stats import path_counting_rate, path_counts
 from tests.pipelines.budget.simulation import simulate
 
 

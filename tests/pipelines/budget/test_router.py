@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipelines.budget import Router, Sequential
 from pipelines.budget.simulate import Round, Sample, Source, Subject, run_budget
 from pipelines.protocols import ArmTally, Budget, Draw, RoundPlan, Stop, Tally
-from pipelines.stats.vote import vote, weighted_vote
+from pipelines.stats import vote, weighted_vote
 from storage.errors import SetupError
 
 ARMS = ("short", "long")

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.stats import Estimate, Fallible
-from pipelines.stats.audit_report import (
+from pipelines.stats import (
     Costs,
-    Judged,
-    Measured,
+    ErrorRates,
+    Estimate,
+    Judgement,
     Stratum,
+    VerifierPassRate,
     audit_rates,
     band_of,
     consequences,
@@ -24,9 +25,9 @@ WRONG = Stratum("incorrect | .8-1 | number", 560, False, ".8-1", "incorrect", 0.
 STRATA = [HARD, EASY, WRONG]
 
 
-def judged(stratum: Stratum, right: int, wrong: int, unsure: int = 0) -> list[Judged]:
+def judged(stratum: Stratum, right: int, wrong: int, unsure: int = 0) -> list[Judgement]:
     answers = [True] * right + [False] * wrong + [None] * unsure
-    return [Judged(stratum.name, stratum.unit, answer) for answer in answers]
+    return [Judgement(stratum.name, stratum.unit, answer) for answer in answers]
 
 
 EVERY = [*judged(HARD, 5, 5), *judged(EASY, 40, 0), *judged(WRONG, 50, 0)]
@@ -73,11 +74,11 @@ RAW = Estimate(0.4, 0.35, 0.45, 100, 4, "cluster t on the logit scale", "x")
 def test_the_pass_rate_is_corrected_by_weights() -> None:
     right = [*judged(HARD, 10, 0), *judged(EASY, 36, 4), *judged(WRONG, 50, 0)]
     placed = [replace(one, cluster=place % 4) for place, one in enumerate(right)]
-    found = audit_rates(STRATA, placed, Measured(RAW, [(10.0, 25)] * 4))["pass_rate"]
+    found = audit_rates(STRATA, placed, VerifierPassRate(RAW, [(10.0, 25)] * 4))["pass_rate"]
     assert found["corrected"]["value"] == pytest.approx(0.4 - 0.1 * 400 * 0.001)
     assert found["corrected"]["low"] < 0.35 < found["corrected"]["high"]
     assert found["corrected"]["clusters"] == 4
-    assert audit_rates(STRATA, right, Measured(RAW, None))["pass_rate"]["corrected"] is None
+    assert audit_rates(STRATA, right, VerifierPassRate(RAW, None))["pass_rate"]["corrected"] is None
 
 
 @pytest.mark.parametrize("audited", [120, 960])
@@ -111,18 +112,18 @@ def _audited(rng: np.random.Generator, truth: np.ndarray, said: np.ndarray, audi
             strata.append(Stratum(str(side), len(places), side, ".2-.5", "kept", len(places) / said.size, 1 / said.size))
             chosen = rng.choice(places, min(n, len(places)), replace=False).tolist()
             right = [bool(truth.ravel()[one] == side) for one in chosen]
-            seen += [Judged(str(side), 1 / said.size, ok, one // 80) for ok, one in zip(right, chosen, strict=True)]
+            seen += [Judgement(str(side), 1 / said.size, ok, one // 80) for ok, one in zip(right, chosen, strict=True)]
     sums = [(float(part), 10) for part in said.mean(axis=1).reshape(12, 10).sum(axis=1)]
-    found = audit_rates(strata, seen, Measured(RAW, sums))["pass_rate"]["corrected"]
+    found = audit_rates(strata, seen, VerifierPassRate(RAW, sums))["pass_rate"]["corrected"]
     return dict(found)
 
 
 def test_true_rates_undo_the_verifier() -> None:
-    verifier = Fallible(0.1, 0.2)
+    verifier = ErrorRates(0.1, 0.2)
     shown = verifier.right(0.3) + verifier.wrong(0.3)
     assert true_rates([(1.0, shown)], verifier)[0] == (1.0, pytest.approx(0.3))
     assert true_rates([(1.0, 0.05)], verifier) == [(1.0, 0.0)]
-    assert true_rates([(1.0, 0.6)], Fallible(0.6, 0.5)) == [(1.0, 0.6)]
+    assert true_rates([(1.0, 0.6)], ErrorRates(0.6, 0.5)) == [(1.0, 0.6)]
 
 
 def test_consequences_are_worse_at_the_upper_bounds() -> None:
@@ -162,7 +163,7 @@ def test_the_precision_of_a_domain_is_covered() -> None:
     for _ in range(300):
         wrong, inside = rng.random(400) < 0.05, rng.random(400) < 0.4
         chosen = rng.choice(400, 80, replace=False)
-        judged = [(Judged(EASY.name, 0.0, not wrong[i]), bool(inside[i])) for i in chosen]
+        judged = [(Judgement(EASY.name, 0.0, not wrong[i]), bool(inside[i])) for i in chosen]
         found = precision_within([EASY], judged, int(inside.sum()))
         assert found is not None
         held += found["low"] <= 1 - wrong[inside].mean() <= found["high"]

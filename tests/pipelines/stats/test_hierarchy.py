@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from pipelines.stats.hierarchy import Counts, Hierarchy, Luck
+from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
 
 TEMPLATES, EACH, PILOT, LATER, DRAWS = 6, 8, 8, 16, 80
 
 
-def mean_of(problems: list[Counts], draws: int = 400) -> np.ndarray:
+def mean_of(problems: list[ProblemCounts], draws: int = 400) -> np.ndarray:
     rng = np.random.default_rng(0)
     hierarchy = Hierarchy(problems)
     return np.mean([hierarchy.draw(rng) for _ in range(draws)], axis=0)
@@ -15,7 +15,7 @@ def mean_of(problems: list[Counts], draws: int = 400) -> np.ndarray:
 
 def test_without_evidence_every_rate_is_possible() -> None:
     rng = np.random.default_rng(0)
-    hierarchy = Hierarchy([Counts("t")])
+    hierarchy = Hierarchy([ProblemCounts("t")])
     rates = [float(hierarchy.draw(rng)[0]) for _ in range(500)]
     assert 0.4 < np.mean(rates) < 0.6
     assert np.quantile(rates, 0.05) < 0.1
@@ -23,15 +23,15 @@ def test_without_evidence_every_rate_is_possible() -> None:
 
 
 def test_a_problem_that_was_never_solved_is_drawn_towards_its_siblings() -> None:
-    easy = mean_of([Counts("t", 0, 8), *[Counts("t", 7, 8)] * 9])[0]
-    hard = mean_of([Counts("t", 0, 8), *[Counts("t", 0, 8)] * 9])[0]
+    easy = mean_of([ProblemCounts("t", 0, 8), *[ProblemCounts("t", 7, 8)] * 9])[0]
+    hard = mean_of([ProblemCounts("t", 0, 8), *[ProblemCounts("t", 0, 8)] * 9])[0]
     assert 0.0 < hard < 0.05 < easy < 0.35
 
 
 def test_an_unseen_template_is_less_sure_than_an_unseen_problem_of_a_seen_one() -> None:
     rng = np.random.default_rng(1)
-    seen = [Counts(f"t{place}", 7 if place % 2 else 1, 8) for place in range(6) for _ in range(4)]
-    hierarchy = Hierarchy([*seen, Counts("t1"), Counts("new")])
+    seen = [ProblemCounts(f"t{place}", 7 if place % 2 else 1, 8) for place in range(6) for _ in range(4)]
+    hierarchy = Hierarchy([*seen, ProblemCounts("t1"), ProblemCounts("new")])
     rates = np.array([hierarchy.draw(rng) for _ in range(600)])
     assert rates[:, -2].mean() > 0.7
     assert rates[:, -1].std() > 1.3 * rates[:, -2].std()
@@ -39,7 +39,10 @@ def test_an_unseen_template_is_less_sure_than_an_unseen_problem_of_a_seen_one() 
 
 def test_other_groups_say_how_alike_problems_are() -> None:
     """Three problems at 4 of 8 may hide extremes; many at middling rates elsewhere say that there are none."""
-    few, many = [Counts("t", 4, 8)] * 3 + [Counts("t")], [Counts(f"t{n % 4}", 3 + n % 3, 8) for n in range(60)]
+    few, many = (
+        [ProblemCounts("t", 4, 8)] * 3 + [ProblemCounts("t")],
+        [ProblemCounts(f"t{n % 4}", 3 + n % 3, 8) for n in range(60)],
+    )
     alone, told = Hierarchy(few), Hierarchy(few)
     told.borrow([(0.5, Hierarchy(many))])
     unseen = [[one.draw(np.random.default_rng(n))[-1] for n in range(300)] for one in (alone, told)]
@@ -47,11 +50,11 @@ def test_other_groups_say_how_alike_problems_are() -> None:
 
 
 def test_a_template_that_is_hard_in_one_group_is_hard_in_the_next() -> None:
-    problems = [Counts("seen", 4, 8), Counts("other", 5, 8), *[Counts("unseen")] * 12]
+    problems = [ProblemCounts("seen", 4, 8), ProblemCounts("other", 5, 8), *[ProblemCounts("unseen")] * 12]
     pair = [Hierarchy(problems), Hierarchy(problems)]
     means = []
     for number in range(300):
-        rng, luck = np.random.default_rng(number), Luck(0.7)
+        rng, luck = np.random.default_rng(number), SharedUniforms(0.7)
         means.append([one.draw(rng, luck)[2:].mean() for one in pair])
     apart = [
         [one.draw(np.random.default_rng([number, k]))[2:].mean() for k, one in enumerate(pair)] for number in range(300)
@@ -61,7 +64,7 @@ def test_a_template_that_is_hard_in_one_group_is_hard_in_the_next() -> None:
 
 
 def test_the_same_generator_gives_the_same_draw() -> None:
-    problems = [Counts("a", 3, 8), Counts("b", 8, 8), Counts("b")]
+    problems = [ProblemCounts("a", 3, 8), ProblemCounts("b", 8, 8), ProblemCounts("b")]
     first, second = (Hierarchy(problems).draw(np.random.default_rng(5)) for _ in range(2))
     assert (first == second).all()
 
@@ -77,7 +80,9 @@ def test_forecasts_of_problems_selected_as_hard_are_shrunken_and_calibrated() ->
         rates, template = _pool(rng)
         judged = np.where(rng.random(len(rates)) < 0.5, PILOT, 0)
         correct = rng.binomial(judged, rates)
-        hierarchy = Hierarchy([Counts(str(t), int(c), int(n)) for t, c, n in zip(template, correct, judged, strict=True)])
+        hierarchy = Hierarchy(
+            [ProblemCounts(str(t), int(c), int(n)) for t, c, n in zip(template, correct, judged, strict=True)]
+        )
         simulated = rng.binomial(LATER, np.array([hierarchy.draw(rng) for _ in range(DRAWS)]))
         later = rng.binomial(LATER, rates)
         hard = (judged == PILOT) & (correct <= 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.stats.rule_error import given_up
+from pipelines.stats import rule_error_counts
 
 STOPS = [
     ("a", "hopeless"),
@@ -16,7 +16,7 @@ STOPS = [
 
 
 def test_those_that_went_on_and_ended_are_the_sample() -> None:
-    rule = given_up(STOPS)
+    rule = rule_error_counts(STOPS)
     assert (rule.stopped, rule.continued, rule.ended, rule.met) == (1, 3, 2, 1)
     assert rule.row() == pytest.approx(
         {"stopped": 1, "continued": 3, "ended": 2, "met": 1, "error": 0.5, "low": 0.01258, "high": 0.98742}, abs=1e-4
@@ -24,5 +24,5 @@ def test_those_that_went_on_and_ended_are_the_sample() -> None:
 
 
 def test_nothing_is_known_before_one_has_ended() -> None:
-    assert given_up([("a", "hopeless"), ("b", "continued")]).error is None
-    assert given_up([]).row()["error"] is None
+    assert rule_error_counts([("a", "hopeless"), ("b", "continued")]).error is None
+    assert rule_error_counts([]).row()["error"] is None

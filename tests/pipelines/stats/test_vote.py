@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stats.vote import Vote, self_agreement, vote, weighted_vote
+from pipelines.stats import Vote, vote, weighted_vote
+from pipelines.stats.vote import self_agreement
 
 answer = st.sampled_from(["a", "b", "c", None])
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.stats import Costs, Judged, Stratum, audit_rates, consequences
+from pipelines.stats import Costs, Judgement, Stratum, audit_rates, consequences
 from storage.versions.card import card
 from storage.versions.card_rates import verifier_section
 from storage.versions.manifest import full_manifest
@@ -13,7 +13,7 @@ STRATA = [
     Stratum("kept | .8-1 | number", 400, True, ".8-1", "kept", 0.4, 0.001),
     Stratum("incorrect | 0-.05 | number", 600, False, "0-.05", "incorrect", 0.6, 0.001),
 ]
-JUDGED = [Judged(stratum.name, 0.001, number > 0) for stratum in STRATA for number in range(40)]
+JUDGED = [Judgement(stratum.name, 0.001, number > 0) for stratum in STRATA for number in range(40)]
 
 
 def known(source: str = "run-1") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How good an interval forecast was. Knows numbers only.
+"""Predictive distributions in five numbers, and how good a prediction was once the actual value is known.
 
 The interval score (Gneiting & Raftery 2007, J. Am. Stat. Assoc. 102, eq. 43) rewards narrow intervals and fines misses:
 
@@ -16,8 +16,8 @@ ENDS = (0.025, 0.1, 0.5, 0.9, 0.975)
 
 
 @dataclass(frozen=True, slots=True)
-class Predicted:
-    """A predictive distribution in five numbers: median, and the ends of its central 80% and 95% intervals."""
+class Prediction:
+    """The median, and the ends of the central 80% and 95% intervals."""
 
     median: float
     low80: float
@@ -27,7 +27,7 @@ class Predicted:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class PredictionScore:
     """What became of a prediction. `error`: actual / median - 1, None for a median of 0."""
 
     actual: float
@@ -38,21 +38,21 @@ class Scored:
     score95: float
 
 
-def predicted(values: Sequence[float]) -> Predicted:
+def prediction_of(values: Sequence[float]) -> Prediction:
     """The five numbers of simulated values: the k-th of n is the quantile k/(n+1)."""
     low95, low80, median, high80, high95 = (float(x) for x in np.quantile(values, ENDS, method="weibull"))
-    return Predicted(median, low80, high80, low95, high95)
+    return Prediction(median, low80, high80, low95, high95)
 
 
-def scored(one: Predicted, actual: float) -> Scored:
-    """A prediction beside what came."""
-    return Scored(
+def score_prediction(prediction: Prediction, actual: float) -> PredictionScore:
+    """A prediction beside the actual value."""
+    return PredictionScore(
         actual,
-        actual / one.median - 1.0 if one.median else None,
-        one.low80 <= actual <= one.high80,
-        one.low95 <= actual <= one.high95,
-        interval_score(one.low80, one.high80, actual, alpha=0.2),
-        interval_score(one.low95, one.high95, actual, alpha=0.05),
+        actual / prediction.median - 1.0 if prediction.median else None,
+        prediction.low80 <= actual <= prediction.high80,
+        prediction.low95 <= actual <= prediction.high95,
+        interval_score(prediction.low80, prediction.high80, actual, alpha=0.2),
+        interval_score(prediction.low95, prediction.high95, actual, alpha=0.05),
     )
 
 

@@ -1,4 +1,4 @@
-"""Means over problems: literal intervals, and coverage by seeded simulation for both estimands."""
+"""Means over problems: coverage of the intervals, extremes, clusters."""
 
 import math
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.stats import population_mean, these_problems_mean
-from pipelines.stats.population import mean_bounds
+from pipelines.stats import mean_bounds, population_mean, these_problems_mean
 
 
 def test_by_hand() -> None:

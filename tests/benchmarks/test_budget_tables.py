@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from pipelines.stats import ratio_of_sums
+from benchmarks.budget_tables import ratio_of_sums
 
 
 def test_by_hand() -> None:

@@ -1,18 +1,17 @@
-"""Whether two measurements of the same problems are equal up to a margin that was stated before. Knows values and clusters.
+"""The difference of two measurements of the same problems, and whether they are equal up to a margin stated before.
 
+Two verifiers on the same completions are paired, never independent: what varies is the difference within each problem.
 "Not significantly different" is not "equal": little data is never different. Two one-sided tests (TOST; Schuirmann 1987)
 turn the burden round: what has to be refuted is that the difference is as large as the margin.
 """
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipelines.stats.estimate import Estimate
-from pipelines.stats.paired import paired_difference
-from pipelines.stats.population import cluster_sums
-from pipelines.stats.special import beta_cdf, t_quantile
+from pipelines.stats.intervals import Estimate, clopper_pearson, t_quantile
+from pipelines.stats.means import cluster_sums, mean_bounds
 
 Conclusion = Literal["equivalent", "different", "undecided"]
 _NO_SPREAD = 1e-14  # what rounding leaves of clusters that differ by the same
@@ -40,6 +39,36 @@ class Equivalence:
         return "different" if low >= self.margin or high <= -self.margin else "undecided"
 
 
+def paired_difference(
+    before: Sequence[float],
+    after: Sequence[float],
+    clusters: Sequence[Hashable | None] | None = None,
+    *,
+    confidence: float = 0.95,
+    estimand: str = ESTIMAND,
+) -> Estimate | None:
+    """Mean of after - before, one value in [0, 1] per problem and side; None without problems.
+
+    The interval is that of `mean_bounds` for (1 + difference) / 2, which lies in [0, 1]: most differences are often 0, and
+    few clusters hold all that changed. No problem changed: at most the Clopper-Pearson upper bound of the share of clusters
+    that change can be hidden, to either side. One cluster: [-1, 1].
+    """
+    values = [late - early for early, late in zip(before, after, strict=True)]
+    if not values:
+        return None
+    sums = cluster_sums(values, clusters)
+    count, groups = len(values), len(sums)
+    mean = math.fsum(values) / count
+    if not any(values):
+        none = clopper_pearson(0, groups, confidence=confidence)
+        assert none is not None
+        return Estimate(0.0, -none.high, none.high, count, groups, "no change, Clopper-Pearson over clusters", estimand)
+    halves = [((size + total) / 2.0, size) for total, size in sums]
+    low, high, method = mean_bounds(halves, (1.0 + mean) / 2.0, confidence)
+    low, high = min(mean, 2.0 * low - 1.0), max(mean, 2.0 * high - 1.0)
+    return Estimate(mean, low, high, count, groups, f"paired, {method}", estimand)
+
+
 def equivalence(
     before: Sequence[float],
     after: Sequence[float],
@@ -58,18 +87,20 @@ def equivalence(
     """
     if not 0.0 < margin <= 1.0 or not 0.0 < alpha < 0.5:
         raise ValueError(f"margin {margin} is not in (0, 1], or alpha {alpha} not in (0, 0.5)")
-    found = paired_difference(before, after, clusters, confidence=1.0 - 2.0 * alpha, estimand=ESTIMAND)
-    if found is None:
+    difference = paired_difference(before, after, clusters, confidence=1.0 - 2.0 * alpha, estimand=ESTIMAND)
+    if difference is None:
         return None
-    values = [late - early for early, late in zip(before, after, strict=True)]
-    sums = cluster_sums(values, clusters)
-    error = _cluster_error(sums, found.value) if len(sums) > 1 else 0.0
+    sums = cluster_sums([late - early for early, late in zip(before, after, strict=True)], clusters)
+    error = _cluster_error(sums, difference.value) if len(sums) > 1 else 0.0
     if error <= _NO_SPREAD:
-        return Equivalence(found, margin, alpha, None)
+        return Equivalence(difference, margin, alpha, None)
+    from scipy.special import stdtr
+
     half = t_quantile(1.0 - alpha, len(sums) - 1) * error
-    low, high = max(-1.0, found.value - half), min(1.0, found.value + half)
-    difference = Estimate(found.value, low, high, found.n, found.clusters, "paired cluster t", found.estimand)
-    return Equivalence(difference, margin, alpha, _t_tail((margin - abs(found.value)) / error, len(sums) - 1))
+    low, high = max(-1.0, difference.value - half), min(1.0, difference.value + half)
+    by_t = replace(difference, low=low, high=high, method="paired cluster t")
+    worse = float(stdtr(len(sums) - 1, (abs(difference.value) - margin) / error))
+    return Equivalence(by_t, margin, alpha, worse)
 
 
 def _cluster_error(sums: Sequence[tuple[float, int]], mean: float) -> float:
@@ -77,9 +108,3 @@ def _cluster_error(sums: Sequence[tuple[float, int]], mean: float) -> float:
     groups, count = len(sums), sum(size for _, size in sums)
     residual = math.fsum((total - mean * size) ** 2 for total, size in sums)
     return math.sqrt(groups / (groups - 1) * residual) / count
-
-
-def _t_tail(value: float, degrees: int) -> float:
-    """P(T >= value) of Student's t."""
-    beyond = 0.5 * beta_cdf(degrees / (degrees + value * value), degrees / 2.0, 0.5)
-    return beyond if value >= 0.0 else 1.0 - beyond

@@ -1,0 +1,144 @@
+"""Solution diversity: how many different solutions a problem's correct answers will show. For budgets and forecasts.
+
+After n correct answers of which d differ, the next one is a new solution with chance
+
+    (theta + alpha d) / (theta + n)                                 (Pitman 1995, Probab. Theory Relat. Fields 102)
+
+alpha = 0 is the urn of Ewens (1972, Theor. Popul. Biol. 3), in which new solutions never end: a model that has one way of
+solving a problem has a theta near 0, one that never says the same twice a large one. alpha = -kappa with theta = K kappa
+is K solutions with chances from a symmetric Dirichlet(kappa): after K nothing is new. Budget `sequential` steers by Ewens
+alone (THETAS); a forecast by that law alone would expect third solutions of problems that have two, so it learns which law
+holds (LAWS).
+
+The number d of different ones among n correct is sufficient, whatever rule that looks at the draws alone ended them (the
+likelihood principle), so adaptive counts may be put in. Both priors are mixtures over a grid, fitted to the problems by EM:
+no shape is assumed, and nothing is random.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+THETAS: Array = np.geomspace(0.01, 1000.0, 16)
+"""Laws of Ewens: .01 (one solution, for practical purposes) to 1000 (every correct answer differs)."""
+
+_ENDLESS = [(0.0, float(theta)) for theta in THETAS]
+_FINITE = [(-kappa, size * kappa) for size in (2, 3, 4, 6, 10, 16) for kappa in (0.3, 1.0, 5.0)]
+LAWS: Array = np.array([*_ENDLESS, *_FINITE])
+"""(alpha, theta) of each law, those of Ewens first."""
+
+FLAT_THETAS: Array = np.full(len(THETAS), 1.0 / len(THETAS))
+FLAT_LAWS: Array = np.repeat([0.5 / len(_ENDLESS), 0.5 / len(_FINITE)], [len(_ENDLESS), len(_FINITE)])
+"""The priors that know nothing: equal weights, of LAWS both kinds alike."""
+for _flat in (FLAT_THETAS, FLAT_LAWS):
+    _flat.flags.writeable = False
+
+_ROUNDS = 30
+# Problems' worth of pull towards the flat prior. With 1, the chances said of problems given up were half of what came.
+_PULL_THETAS, _PULL_LAWS = 4.0, 1.0
+
+
+def fit_thetas(distinct: Sequence[int], correct: Sequence[int]) -> Array:
+    """Weights of THETAS of greatest likelihood for problems with these counts, drawn a little towards equal ones."""
+    counts = _counted(distinct, correct, [1.0] * len(distinct))
+    return _fit(counts, [_theta_likelihood(d, c) for d, c in counts], FLAT_THETAS, _PULL_THETAS)
+
+
+def fit_laws(distinct: Sequence[int], correct: Sequence[int], weight: Sequence[float] | Array) -> Array:
+    """Weights of LAWS of greatest likelihood, drawn a little towards FLAT_LAWS. `weight`: what each problem counts for."""
+    counts = _counted(distinct, correct, weight)
+    return _fit(counts, [law_likelihoods(d, c) for d, c in counts], FLAT_LAWS, _PULL_LAWS)
+
+
+def thetas_after(distinct: int, correct: int, prior: Array) -> Array:
+    """The posterior weights of THETAS for one problem."""
+    weights = _theta_likelihood(distinct, correct) * prior
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def laws_after(distinct: int, correct: int, prior: Array) -> Array:
+    """The posterior weights of LAWS for one problem."""
+    weights = law_likelihoods(distinct, correct) * prior
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def law_likelihoods(distinct: int, correct: int) -> Array:
+    """The chance of so many different ones among so many correct answers, under each law."""
+    return np.asarray(_law_table(correct)[distinct], dtype=np.float64)
+
+
+def chance_of_new(distinct: npt.ArrayLike, drawn: int, alpha: npt.ArrayLike, theta: npt.ArrayLike) -> Array:
+    """That the next correct answer is a new solution, after `drawn` of which `distinct` differ; never below 0."""
+    alpha, theta = np.asarray(alpha, dtype=np.float64), np.asarray(theta, dtype=np.float64)
+    return np.asarray(np.maximum(0.0, theta + alpha * np.asarray(distinct)) / (theta + drawn), dtype=np.float64)
+
+
+def new_solutions(correct: Sequence[int], missing: int, most: int, weights: Array) -> Array:
+    """A table (problems, most + 1, missing + 1): the chance of e new solutions among j further correct answers.
+
+    e = missing stands for missing or more. Of each problem `correct` answers are there already, and a row of `weights` is
+    that of THETAS. The problems side by side, as each by itself is small.
+    """
+    states = np.zeros((len(THETAS), len(correct), missing + 1))
+    states[:, :, 0] = weights.T
+    table = np.zeros((len(correct), most + 1, missing + 1))
+    table[:, 0] = states.sum(axis=0)
+    thetas = THETAS[:, None]
+    urns = thetas + np.array(correct, dtype=np.int64)
+    for j in range(most):
+        moved = states[:, :, :-1] * (thetas / (urns + j))[:, :, None]
+        states[:, :, :-1] -= moved
+        states[:, :, 1:] += moved
+        table[:, j + 1] = states.sum(axis=0)
+    return table
+
+
+def _counted(
+    distinct: Sequence[int], correct: Sequence[int], weight: Sequence[float] | Array
+) -> Mapping[tuple[int, int], float]:
+    """What the problems with equal counts weigh together. Fewer than two correct answers say nothing, and are left out."""
+    counts: dict[tuple[int, int], float] = {}
+    for d, c, share in sorted(zip(distinct, correct, map(float, weight), strict=True)):
+        if c >= 2:
+            counts[d, c] = counts.get((d, c), 0.0) + share
+    return counts
+
+
+def _fit(counts: Mapping[tuple[int, int], float], likelihoods: Sequence[Array], flat: Array, pull: float) -> Array:
+    """Mixture weights by EM, with `pull` problems that are distributed as `flat`; a row of likelihoods for each count."""
+    if not counts:
+        return flat
+    observed, table = np.array(list(counts.values())), np.stack(likelihoods)
+    weights = flat
+    for _ in range(_ROUNDS):
+        shares = table * weights
+        shares /= shares.sum(axis=1, keepdims=True)
+        weights = (observed @ shares + pull * flat) / (observed.sum() + pull)
+    return np.asarray(weights, dtype=np.float64)
+
+
+@lru_cache(maxsize=4096)
+def _theta_likelihood(distinct: int, correct: int) -> Array:
+    """theta^d / (theta (theta + 1) ... (theta + c - 1)) of each theta, the greatest being 1."""
+    logs = distinct * np.log(THETAS) - np.log(THETAS[:, None] + np.arange(correct)).sum(axis=1)
+    likelihood = np.asarray(np.exp(logs - logs.max()), dtype=np.float64)
+    likelihood.flags.writeable = False
+    return likelihood
+
+
+@lru_cache(maxsize=512)
+def _law_table(correct: int) -> Array:
+    """(correct + 1, laws): the chance of each number of different ones among so many correct answers."""
+    if correct == 0:
+        return np.ones((1, len(LAWS)))
+    before = np.vstack([_law_table(correct - 1), np.zeros(len(LAWS))])
+    new = chance_of_new(np.arange(correct)[:, None], correct - 1, LAWS[:, 0], LAWS[:, 1])
+    after = before.copy()
+    after[:-1] -= before[:-1] * new
+    after[1:] += before[:-1] * new
+    after.flags.writeable = False
+    return after
