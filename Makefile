@@ -49,7 +49,7 @@ test-train: $(VENV)/.train $(VENV)/.dev ## train, checkpoint, resume and export 
 test-vllm: $(VENV)-vllm/.vllm $(VENV)/.dev ## the real vLLM engine on the shipped model (a CPU with AVX512)
 	$(PYTEST) -m "vllm and not long" --timeout 900
 
-test-vllm-long: $(VENV)-vllm/.vllm $(VENV)/.dev ## the rest of that tier: kills, the README's server, parts of engines
+test-vllm-long: $(VENV)-vllm/.vllm $(VENV)/.dev ## the rest of that tier: kills, the server of docs/engines.md, parts of engines
 	$(PYTEST) -m "vllm and long" --timeout 1800
 
 test-all: test test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-vllm-long ## every tier

@@ -1,4 +1,4 @@
-"""README and docs/usage.md name what exists: commands, make targets, files. .ci/as-a-user runs the commands."""
+"""README and docs/ name commands and make targets that exist. tests/test_docs.py and .ci/as-a-user run the commands."""
 
 import re
 import shlex
@@ -12,9 +12,10 @@ from flows.cli import build
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = README + (ROOT / "docs/usage.md").read_text()
+PAGES = "\n".join([README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))])
 SHELL = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGES, flags=re.MULTILINE | re.DOTALL))
-COMMANDS = [line.split("#")[0].strip() for line in SHELL.splitlines() if re.match(r"(\.venv/bin/)?rollmill ", line)]
+LINES = [line.split("#")[0].strip() for line in SHELL.splitlines() if re.match(r"(\.venv/bin/)?rollmill ", line)]
+COMMANDS = sorted(set(LINES))
 
 
 def verbs(command: object, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], object]]:
