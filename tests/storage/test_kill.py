@@ -1,12 +1,10 @@
 """Real processes are killed at each named point; the next command finishes the work with the rows of an undisturbed run.
 
-This file is also the program that is killed: a miniature run with a plan, spooled draws, commits and verdicts.
+What is killed is a miniature run with a plan, spooled draws, commits and verdicts.
 """
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,9 +16,10 @@ from storage.errors import SetupError
 from storage.records import Completion, PlanRow, StopRow, Verdict
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
+from tests.forked import Forked
 
 ROUNDS, BATCHES, PER_BATCH, GROUP = 2, 2, 6, 3
-REPO = Path(__file__).parents[2]
+KILLED = (-signal.SIGKILL, "")
 
 
 def plan_of(round_index: int) -> list[PlanRow]:
@@ -116,9 +115,7 @@ POINTS = [
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_a_point_the_next_command_finishes(tmp_path: Path, undisturbed: dict[str, object], point: str) -> None:
     Workspace.init(tmp_path).close()
-    died = subprocess.run([sys.executable, __file__, "work", str(tmp_path)], env=environment(point), capture_output=True)
-    assert died.returncode == -signal.SIGKILL, died.stderr
-    assert died.stderr == b""
+    assert Forked(work, tmp_path, point=point).end() == KILLED
     work(tmp_path)
     assert contents(tmp_path) == undisturbed
     assert len((tmp_path / "engine.log").read_text().splitlines()) == ROUNDS * BATCHES * PER_BATCH  # nothing drawn twice
@@ -128,8 +125,7 @@ def test_killed_between_reply_and_spool_only_that_group_is_drawn_again(
     tmp_path: Path, undisturbed: dict[str, object]
 ) -> None:
     Workspace.init(tmp_path).close()
-    died = subprocess.run([sys.executable, __file__, "torn", str(tmp_path)], env=environment(None))
-    assert died.returncode == -signal.SIGKILL
+    assert Forked(torn, tmp_path).end() == KILLED
     work(tmp_path)
     assert contents(tmp_path) == undisturbed
     assert len((tmp_path / "engine.log").read_text().splitlines()) == ROUNDS * BATCHES * PER_BATCH + GROUP
@@ -139,8 +135,7 @@ def test_killed_between_reply_and_spool_only_that_group_is_drawn_again(
 def test_killed_while_compacting_the_rows_stay(tmp_path: Path, undisturbed: dict[str, object], point: str) -> None:
     Workspace.init(tmp_path).close()
     work(tmp_path)
-    died = subprocess.run([sys.executable, __file__, "compact", str(tmp_path)], env=environment(point))
-    assert died.returncode == -signal.SIGKILL
+    assert Forked(compact, tmp_path, point=point).end() == KILLED
     with Workspace.open(tmp_path) as workspace:
         assert workspace.recover() == []
     kept = contents(tmp_path)
@@ -163,20 +158,12 @@ def test_killed_between_commit_and_discard_the_spool_goes(tmp_path: Path) -> Non
 
 def test_of_two_processes_on_one_batch_the_first_wins(tmp_path: Path) -> None:
     Workspace.init(tmp_path).close()
-    racers = [
-        subprocess.Popen(
-            [sys.executable, __file__, "race", str(tmp_path), name],
-            env=environment(None),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("left", "right")
-    ]
+    racers = {name: Forked(race, tmp_path, name) for name in ("left", "right")}
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob("ready-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     (tmp_path / "go").touch()
-    said = {name: racer.communicate()[0].split() for name, racer in zip(("left", "right"), racers, strict=True)}
+    said = {name: racer.end()[1].split() for name, racer in racers.items()}
     with Workspace.open(tmp_path) as workspace:
         for batch in range(20):
             [winner] = workspace.segments.fetch("completions", [f"race-{batch}"])
@@ -193,11 +180,6 @@ def test_a_misspelt_point_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLMILL_FAILPOINT", "segment.fsynced:0")
     with pytest.raises(SetupError, match="must be 1 or more"):
         failpoints.hit("segment.fsynced")
-
-
-def environment(point: str | None) -> dict[str, str]:
-    plain = {**os.environ, "PYTHONPATH": str(REPO)}
-    return {**plain, "ROLLMILL_FAILPOINT": point} if point else plain
 
 
 def torn(root: Path) -> None:
@@ -227,13 +209,9 @@ def race(root: Path, name: str) -> None:
         for batch in range(20):
             reply = Completion(f"race-{batch}", "q", "toy", "m", "d", "curate", 0, 7, name, "stop")
             commit = segments.commit(SegmentKey("completions", "toy", "d", f"b{batch}"), [reply])
-            sys.stdout.write("redundant\n" if commit.redundant else "stored\n")
+            os.write(1, b"redundant\n" if commit.redundant else b"stored\n")
 
 
 def compact(root: Path) -> None:
     with Workspace.open(root) as workspace:
         workspace.segments.compact("completions")
-
-
-if __name__ == "__main__":
-    {"work": work, "torn": torn, "race": race, "compact": compact}[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])

@@ -1,4 +1,4 @@
-"""A thousand kills at failpoints and fifty at random moments: no committed row lost, none doubled, the rows of no kill."""
+"""Kills at random failpoints and at random moments: no committed row lost, none doubled, the rows of no kill."""
 
 import json
 import os
@@ -44,12 +44,14 @@ def survived(*storms: subprocess.Popen[str]) -> int:
     return kills
 
 
-def test_a_thousand_kills_at_random_failpoints(folder: Path) -> None:
+@pytest.mark.parametrize("kills", [100, pytest.param(1000, marks=pytest.mark.long)])
+def test_kills_at_random_failpoints(folder: Path, kills: int) -> None:
     """Two at a time, as machines have two cores at least."""
-    assert survived(storm(folder, 1, 500, "point"), storm(folder, 2, 500, "point")) >= 1000
+    assert survived(storm(folder, 1, kills // 2, "point"), storm(folder, 2, kills // 2, "point")) >= kills
 
 
-def test_fifty_kills_at_random_moments(folder: Path) -> None:
+@pytest.mark.parametrize("kills", [16, pytest.param(50, marks=pytest.mark.long)])
+def test_kills_at_random_moments(folder: Path, kills: int) -> None:
     """Half of them while a server of ours on loopback answers, a process that counts what it was asked."""
     calls = folder / "calls"
     server = tied(sys.executable, "-m", "tests.pipelines.generate.http.serving", "0", str(calls), "0.01")
@@ -57,6 +59,8 @@ def test_fifty_kills_at_random_moments(folder: Path) -> None:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
         try:
-            assert survived(storm(folder, 3, 25, "moment"), storm(folder, 4, 25, "moment", url, str(calls))) >= 50
+            direct = storm(folder, 3, kills // 2, "moment")
+            served = storm(folder, 4, kills // 2, "moment", url, str(calls))
+            assert survived(direct, served) >= kills
         finally:
             process.kill()

@@ -2,10 +2,10 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,35 +28,29 @@ from storage.versions.read import load_manifest, load_snapshot, open_version
 from storage.versions.resolve import resolve
 from storage.versions.snapshot import TABLES, Snapshot
 from storage.workspace import Workspace
+from tests.forked import Forked
 from tests.storage.versions.conftest import build
 
 Build = Callable[..., Snapshot]
 POINTS = [name for name in NAMES if name.startswith("publish.")]
-ROOT = Path(__file__).parents[3]
-CHILD = """
-import sys
-from pathlib import Path
-from storage.versions.publish import publish
-from storage.workspace import Workspace
-from tests.storage.versions.conftest import build
-with Workspace.open(Path(sys.argv[1])) as ws:
-    publish(ws, build(), report_html="<p>ok</p>", report_json={"passed": True})
-"""
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-from storage.errors import SetupError
-from storage.versions.publish import publish
-from storage.workspace import Workspace
-from tests.storage.versions.conftest import build
-with Workspace.open(Path(sys.argv[1])) as ws:
-    ws.ledger.read_only
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-    try:
-        publish(ws, build(), report_html="", report_json={}, large=int(sys.argv[3]))
-    except SetupError as error:
-        print(error.text())
-"""
+KILLED = (-signal.SIGKILL, "")
+
+
+def publishing(root: Path) -> None:
+    """One command, in a process of its own."""
+    with Workspace.open(root) as ws:
+        publish(ws, build(), report_html="<p>ok</p>", report_json={"passed": True})
+
+
+def publishing_on_a_full_disk(root: Path, limit: int, large: int) -> None:
+    """Files end at `limit` bytes; prints what the command says."""
+    with Workspace.open(root) as ws:
+        assert ws.ledger.read_only is not None
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        try:
+            publish(ws, build(), report_html="", report_json={}, large=large)
+        except SetupError as error:
+            os.write(1, f"{error.text()}\n".encode())
 
 
 def put(ws: Workspace, snapshot: Snapshot) -> tuple[str, bool, list[str]]:
@@ -171,11 +165,7 @@ def test_the_manifest_has_what_a_reader_needs(ws: Workspace, snapshot: Build) ->
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_publisher_killed_at_any_step_is_finished_by_the_next_command(ws: Workspace, snapshot: Build, point: str) -> None:
-    environment = {**os.environ, "ROLLMILL_FAILPOINT": point}
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(ws.root)], env=environment, cwd=ROOT, capture_output=True, text=True
-    )
-    assert child.returncode == -signal.SIGKILL, child.stderr
+    assert Forked(publishing, ws.root, point=point).end() == KILLED
     messages = finish_interrupted(ws)
     assert [line for line in messages if line.startswith("published")] == [
         "published toy@v1 (ab183de1): 2 of 6 rollouts kept."
@@ -187,16 +177,9 @@ def test_a_publisher_killed_at_any_step_is_finished_by_the_next_command(ws: Work
 
 @pytest.mark.parametrize("point", POINTS)
 def test_publishing_again_after_a_kill_finishes_it_too(ws: Workspace, snapshot: Build, point: str) -> None:
-    kill_publisher(ws, point)
+    assert Forked(publishing, ws.root, point=point).end() == KILLED
     assert put(ws, snapshot())[:2] == ("v1-ab183de1", False)
     assert_as_undisturbed(ws)
-
-
-def kill_publisher(ws: Workspace, point: str) -> None:
-    environment = {**os.environ, "ROLLMILL_FAILPOINT": point}
-    command = [sys.executable, "-c", CHILD, str(ws.root)]
-    child = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
-    assert child.returncode == -signal.SIGKILL, child.stderr
 
 
 def assert_as_undisturbed(ws: Workspace) -> None:
@@ -228,9 +211,8 @@ def test_a_publisher_at_work_is_left_alone(ws: Workspace) -> None:
 
 
 def test_two_publishers_at_once_make_one_version(ws: Workspace) -> None:
-    command = [sys.executable, "-c", CHILD, str(ws.root)]
-    children = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
-    assert [child.wait(timeout=100) for child in children] == [0, 0, 0]
+    publishers = [Forked(publishing, ws.root) for _ in range(3)]
+    assert [publisher.end() for publisher in publishers] == [(0, "")] * 3
     assert_as_undisturbed(ws)
 
 
@@ -295,11 +277,10 @@ def test_a_deleted_version_that_nobody_else_has_is_written_again(ws: Workspace, 
 
 @pytest.mark.parametrize(("limit", "large"), [(50_000, 10**9), (1_000, 0)])
 def test_a_full_disk_is_one_line_and_leaves_nothing(ws: Workspace, snapshot: Build, limit: int, large: int) -> None:
-    command = [sys.executable, "-c", FULL_DISK, str(ws.root), str(limit), str(large)]
-    child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert child.returncode == 0, child.stderr
-    assert child.stdout.startswith("no space left to write ")
-    assert child.stdout.endswith("Next: free some space and run the same command again\n")
+    status, said = Forked(publishing_on_a_full_disk, ws.root, limit, large).end()
+    assert status == 0, said
+    assert said.startswith("no space left to write ")
+    assert said.endswith("Next: free some space and run the same command again\n")
     assert files(ws.datasets) == []
     assert list(ws.datasets.rglob(".partial-*")) == []
     assert put(ws, snapshot())[:2] == ("v1-ab183de1", True)
@@ -308,7 +289,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(ws: Workspace, snapshot: Bui
 def test_an_intent_whose_files_are_gone_is_dropped(ws: Workspace, snapshot: Build) -> None:
     import shutil
 
-    kill_publisher(ws, "publish.folder_written")
+    assert Forked(publishing, ws.root, point="publish.folder_written").end() == KILLED
     shutil.rmtree(ws.root / "datasets/toy")
     assert finish_interrupted(ws) == ["toy@v1 was never finished and its files are gone; run its recipe again."]
     assert put(ws, snapshot())[:2] == ("v1-ab183de1", True)
