@@ -7,6 +7,7 @@ from dashboards.drawing import band_chart, rate_chart, share_chart
 from dashboards.opened import choose_scope
 from dashboards.plain_text import inert
 from dashboards.verifier_rates import show_rates
+from pipelines.metrics import rate_words
 from storage.queries import GroupRate, models_of, pass_rate_bands, pass_rates, scope_rates, selection_shares
 
 
@@ -22,11 +23,9 @@ def show() -> None:
     rates = pass_rates(scope, by)
     st.subheader(f"Pass rate by {by}")
     st.caption(
-        "Over all rollouts: nothing fixed a prefix, so read these as descriptions of the pool, not as measurements."
+        f"{rate_words(scope.prefix, scope.arm)} Read these as descriptions of the pool, not as measurements."
         if scope.prefix is None
-        else "No rates: which problems were drawn, and how often, followed from verdicts on them."
-        if scope.prefix == 0
-        else f"Over the first {scope.prefix} completions of each problem, fixed before any verdict. Bars are 95% intervals."
+        else f"{rate_words(scope.prefix, scope.arm)} Bars are 95% intervals."
     )
     models = models_of(scope)
     if by != "model" and len(models) > 1:

@@ -184,6 +184,19 @@ class Budget(Protocol):
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan: ...
 
 
+class StoppingBudget(Budget, Protocol):
+    """A budget with estimator `path_counting`: each problem stops by its own count of correct answers."""
+
+    @property
+    def cap(self) -> int:
+        """The most that is drawn of one problem."""
+        ...
+
+    def rule(self, drawn: int, correct: int) -> int:
+        """How many completions to draw next of a problem with these counts; 0 stops."""
+        ...
+
+
 class Selector(Protocol):
     """Decides which rollouts of one problem to keep: exactly one decision each, in input order."""
 

@@ -4,12 +4,13 @@ Knows no terminal. Drawing is a pure function of the run's verdicts, the size an
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.certify.audit_sample import Row, describe, draw, strata_of
-from pipelines.stats import band_of, beta_quantile, cluster_sums, fit_prior, population_mean
+from pipelines.metrics import Counts, CountsByProblem, pass_rate
+from pipelines.stats import beta_quantile, cluster_sums, fit_prior
 from storage.audits import Audit, AuditItem, audit_id
 from storage.errors import SetupError, unknown_name
 from storage.queries import Reader, run_scope
@@ -117,15 +118,16 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict
     seen = audited_rows(scope, name, version)
     judged = [row for row in seen if row.outcome in JUDGED]
     prefix = [row for row in judged if scope.is_measured(row.sample_index, row.arm)]
-    band = _bands(judged)
-    size, measured = Counter(row.problem_id for row in prefix), {id(row) for row in prefix}
+    every, counts = _counted(judged), _counted(prefix)
+    band = dict(zip(every.groups["problem"], every.bands(), strict=True))
+    size, measured = dict(zip(counts.groups["problem"], counts.judged.tolist(), strict=True)), {id(row) for row in prefix}
     rows = [
         Row(
             completion_id=row.completion_id,
             problem_id=row.problem_id,
             outcome=row.outcome,
             rule=row.rule,
-            band=band[row.problem_id],
+            band=str(band[row.problem_id]),
             kept=bool(row.kept),
             weight=1.0 / (len(size) * size[row.problem_id]) if id(row) in measured else 0.0,
         )
@@ -137,33 +139,31 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict
         "undecided": len(seen) - len(judged),
         "outcomes": dict(sorted(outcomes.items())),
         "prefix": scope.prefix,
-        **_pass_rate(prefix),
-        "kinds": _kinds(prefix),
+        **_raw_rate(counts),
+        "kinds": _kinds(counts),
     }
     return rows, design
 
 
-def _bands(rows: Sequence[AuditedRow]) -> dict[str, str]:
-    judged = Counter(row.problem_id for row in rows)
-    correct = Counter(row.problem_id for row in rows if row.outcome == "correct")
-    return {problem: band_of(correct[problem] / count) for problem, count in judged.items()}
+def _counted(rows: Iterable[AuditedRow]) -> Counts:
+    """The counts of each problem, by problem id."""
+    counter = CountsByProblem()
+    for row in sorted(rows, key=lambda row: row.problem_id):
+        counter.add(row.problem_id, row.template, row.outcome)
+    return counter.counts()
 
 
-def _pass_rate(prefix: Sequence[AuditedRow]) -> dict[str, Any]:
+def _raw_rate(prefix: Counts) -> dict[str, Any]:
     """The verifier's own mean over problems with its interval for the templates' population, and what it says of each.
 
     `clusters`: the sum of the problems' rates and their number by template, and of each problem the place of its template.
     """
-    judged = Counter(row.problem_id for row in prefix)
-    correct = Counter(row.problem_id for row in prefix if row.outcome == "correct")
-    template = {row.problem_id: row.template for row in prefix}
-    order = sorted(judged)
-    rates, names = [correct[one] / judged[one] for one in order], [template[one] for one in order]
-    raw = population_mean(rates, names)
-    sums = cluster_sums(rates, names)
-    keys = {name if name is not None else (one,): None for one, name in zip(order, names, strict=True)}
-    places = {key: place for place, key in enumerate(keys)}
-    place = {one: places[name if name is not None else (one,)] for one, name in zip(order, names, strict=True)}
+    raw, names = pass_rate(prefix).estimate, prefix.clusters
+    problems = prefix.groups["problem"]
+    keys = [name if name is not None else (problem,) for problem, name in zip(problems, names, strict=True)]
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    place = {problem: places[key] for problem, key in zip(problems, keys, strict=True)}
+    sums = cluster_sums(prefix.rates(), names)
     return {"raw": None if raw is None else asdict(raw), "clusters": {"sums": sums, "place": place}}
 
 
@@ -172,15 +172,12 @@ def _of_drawn(clusters: dict[str, Any], problems: set[str]) -> dict[str, Any]:
     return {"sums": [list(one) for one in clusters["sums"]], "place": place}
 
 
-def _kinds(prefix: Sequence[AuditedRow]) -> list[tuple[float, float]]:
+def _kinds(prefix: Counts) -> list[tuple[float, float]]:
     """How pass rates are spread over the problems, as the verifier sees them: a beta fitted to the prefix counts.
 
     0 of 8 does not mean that a problem is never solved, so the counts themselves would be too extreme.
     """
-    judged = Counter(row.problem_id for row in prefix)
-    correct = Counter(row.problem_id for row in prefix if row.outcome == "correct")
-    order = sorted(judged)
-    if not order:
+    if not len(prefix):
         return []
-    prior = fit_prior([correct[one] for one in order], [judged[one] for one in order])
+    prior = fit_prior(prefix.correct.tolist(), prefix.judged.tolist())
     return [(1.0 / KINDS, beta_quantile((i + 0.5) / KINDS, prior.a, prior.b)) for i in range(KINDS)]

@@ -7,7 +7,6 @@ import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import Sets
-from flows.cli.summary import prefix_words
 
 RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
 Verifier = Annotated[str | None, typer.Option("--verifier", metavar="NAME", help="Look at the change of this one only.")]
@@ -99,6 +98,8 @@ def _flips(flips: Mapping[str, Any], rows: int) -> list[str]:
 
 
 def _rates(report: Mapping[str, Any]) -> list[str]:
+    from pipelines.metrics import prefix_words
+
     rates = report["rates"]
     rows = [[level, *_paired(row), row["kept_before"], row["kept_after"]] for level, row in rates["levels"].items()]
     rows.append(["all", *_paired(rates["overall"]), report["decisions"]["kept_before"], report["decisions"]["kept_after"]])

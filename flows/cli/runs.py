@@ -64,7 +64,7 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
     Example: rollmill runs show arithmetic-3f9a0c1d
     """
     from flows.cli.summary import before_a_version
-    from flows.rounds.funnel import origins_of
+    from flows.rounds.origins import origins_so_far
     from pipelines.stats import rule_error_counts
     from storage.workspace import Workspace
 
@@ -73,7 +73,7 @@ def show(run: RunName = None, *, json: AsJson = False) -> None:
         row = {**_row(workspace, found), "stages": _stages(workspace, found.id), "summary": found.summary}
         plans = workspace.runs.plans(found.id)
         row["rounds"] = sum(map(bool, plans))
-        row["completions"] = origins_of(workspace, found.id, plans)
+        row["completions"] = origins_so_far(workspace, found.id, plans)
         row["arms"] = _arms(workspace, found)
         row["given_up"] = rule_error_counts((stop.problem_id, stop.reason) for stop in workspace.runs.stops(found.id)).row()
         row["attempts"] = [asdict(tried) for tried in workspace.attempts.of(found.id)]

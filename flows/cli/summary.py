@@ -9,9 +9,9 @@ import typer
 
 from flows.cli.forecast_lines import forecast_lines
 from flows.cli.runs_queue import rule_lines
+from storage.records import OUTCOMES
 
 BAR = 14
-OUTCOMES = ("correct", "incorrect", "unparsed", "undecided")
 
 
 def summary(outcome: Mapping[str, Any], root: Path) -> str:
@@ -88,6 +88,8 @@ def taken_lines(imports: Sequence[Mapping[str, Any] | str]) -> list[str]:
 
 def level_table(metrics: Mapping[str, Any]) -> list[str]:
     """Pass rate, interval and counts of every level and over all, with the sentence that says over what."""
+    from pipelines.metrics import rate_words
+
     rows = {**metrics["levels"], "all": metrics["overall"]}
     lines = ["  level  pass rate  95% interval      problems  unsolved   kept"]
     for level, row in rows.items():
@@ -95,14 +97,8 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
         kept = f"{row['kept']:>6,}" if "kept" in row else " " * 6
         bar = "█" * round((row["pass_rate"] or 0) * BAR)
         lines.append(f"  {level:>5}  {rate}  {row['problems']:>8,}  {unsolved:>8,} {kept}  {bar}".rstrip())
-    what = prefix_words(metrics["prefix"])
-    # How many were drawn elsewhere, and whether that depended on verdicts, an import cannot know.
-    chosen = "as many as were imported" if metrics["prefix"] is None else "fixed before any verdict"
-    what += f" on arm {metrics['arm']}" if "arm" in metrics else ""
-    if metrics["prefix"] == 0:
-        lines.append("  No rates: which problems were drawn, and how often, followed from verdicts on them.")
-    else:
-        lines.append(f"  Rates: {what} of each problem, {chosen}; intervals over templates, or problems without one.")
+    intervals = " Intervals over templates, or problems without one." if metrics["prefix"] != 0 else ""
+    lines.append(f"  {rate_words(metrics['prefix'], metrics.get('arm', ''))}{intervals}")
     if "models" in metrics:
         lines.append(f"  These rates pool {len(metrics['models'])} models. Each alone, over the problems that it answered:")
         lines += [f"  {_rate(row)}  {row['problems']:>8,}  {model}" for model, row in metrics["models"].items()]
@@ -111,11 +107,6 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
         lines.append("  By path counting over all draws, which the stopping rule does not bias:")
         lines += [f"  {level:>5}  {_rate(row)}".rstrip() for level, row in counted.items()]
     return lines
-
-
-def prefix_words(prefix: int | None) -> str:
-    """The completions that rates are over, in words; "" where none may be."""
-    return "all completions" if prefix is None else f"the first {prefix} completions" if prefix else ""
 
 
 def _arms(arms: Sequence[Mapping[str, Any]]) -> list[str]:

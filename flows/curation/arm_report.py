@@ -5,21 +5,20 @@ first arm, the first `entry` on a later one of the problems that were routed to 
 routes by agreement the vote over all answers is reported too; it looks at no reference, only its score does.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
+import numpy as np
 
-from flows.curation.metrics import Withheld, arm_rates
+from flows.curation.metrics import arm_rates
+from pipelines.metrics import PassAtLimit, funnel_of
 from pipelines.stats import vote, weighted_vote
-from storage.records import OUTCOMES
+from storage.pool import Pool
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
     from flows.sampling.arms import Arm
     from flows.session import Session
-    from storage.versions import Snapshot
 
 
 def fingerprint_of(spec: "RunSpec") -> dict[str, str]:
@@ -33,19 +32,18 @@ def fingerprint_of(spec: "RunSpec") -> dict[str, str]:
     }
 
 
-def arms_of(opened: "Session", snapshot: "Snapshot", withheld: Withheld) -> dict[str, Any]:
+def arms_of(opened: "Session", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
     """The manifest's part about arms; nothing for a recipe without them."""
     if not opened.spec.arms:
         return {}
-    rows = [_arm(opened.spec, arm, snapshot, withheld) for arm in opened.spec.arms]
+    rows = [_arm(opened.spec, arm, pool, limit) for arm in opened.spec.arms]
     voted = getattr(opened.spec.budget, "rule", None) == "agreement"
     return {"arms": rows, **({"vote": _voted(opened)} if voted else {})}
 
 
-def _arm(spec: "RunSpec", arm: "Arm", snapshot: "Snapshot", withheld: Withheld) -> dict[str, Any]:
-    decisions = snapshot.decisions.filter(pc.equal(snapshot.decisions["arm"], arm.name))
-    outcomes = Counter(decisions["outcome"].to_pylist())
-    drawn = snapshot.completions.filter(pc.is_in(snapshot.completions["id"], value_set=decisions["completion_id"]))
+def _arm(spec: "RunSpec", arm: "Arm", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
+    mine = pool.where(pool.arm == (pool.arms.index(arm.name) if arm.name in pool.arms else -1))
+    funnel, drawn = funnel_of(mine), np.unique(mine.completion, return_index=True)[1]
     engine, sampling = spec.engine(arm.name), arm.sampling
     return {
         "name": arm.name,
@@ -55,12 +53,12 @@ def _arm(spec: "RunSpec", arm: "Arm", snapshot: "Snapshot", withheld: Withheld) 
         "form": arm.form,
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
-        "problems": len(pc.unique(decisions["problem_id"])),
-        "drawn": decisions.num_rows,
-        **{outcome: outcomes[outcome] for outcome in OUTCOMES},
-        "kept": sum(decisions["kept"].to_pylist()),
-        "tokens_out": sum(value or 0 for value in drawn["tokens_out"].to_pylist()),
-        "rates": arm_rates(snapshot, prefix=_prefix(spec, arm), arm=arm.name, withheld=withheld),
+        "problems": len(np.unique(mine.problem)),
+        "drawn": funnel.planned,
+        **funnel.outcomes(),
+        "kept": funnel.kept,
+        "tokens_out": int(mine.tokens[drawn].clip(min=0).sum()),
+        "rates": arm_rates(pool, prefix=_prefix(spec, arm), arm=arm.name, limit=limit),
     }
 
 

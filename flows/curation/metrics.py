@@ -1,96 +1,60 @@
-"""The numbers of a run: its funnel, and pass rates by level on the fixed prefix. Deterministic; knows no clock and no path.
+"""The numbers of a run for its manifest: funnel, cost, pass rates by level, arm and model. No clock, no path.
 
-Rates are means over problems of correct/judged among the first n0 completions (all of them where rollouts were imported);
-intervals are for the population the problems come from, clustered by template.
+They are computed by pipelines.metrics; what is said here is which of them a manifest holds, and under which keys.
 """
 
 import json
-import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import pyarrow as pa
+import pyarrow.compute as pc
 
-from flows.rounds.funnel import stop_reasons
-from pipelines.stats import (
-    Estimate,
-    PrefixCounts,
-    largest_k,
-    pass_at_k,
-    population_mean,
-    prefix_counts,
-    rule_error_counts,
-    undecided_bounds,
+from pipelines.metrics import (
+    Counts,
+    PassAtLimit,
+    counts_of,
+    estimand_of,
+    funnel_of,
+    path_counted,
+    rate_row,
+    stop_reasons,
 )
-from storage.records import OUTCOMES, StopRow
+from pipelines.protocols import StoppingBudget
+from pipelines.stats import rule_error_counts
+from storage.pool import Pool
+from storage.records import StopRow
 
 if TYPE_CHECKING:
     from flows.problems import MadeProblems
+    from flows.rounds import RunSpec
     from storage.versions import Snapshot
 
-ESTIMAND = "mean pass rate of problems from these templates"
-OTHERWISE = "mean pass rate of the population that these problems were drawn from"  # imported ones have no templates
 
+def funnel_row(
+    pool: Pool, snapshot: "Snapshot", made: "MadeProblems", *, stops: Sequence[StopRow], rounds: int
+) -> dict[str, Any]:
+    """How many of what, from problems made to rollouts kept, each loss by its reason.
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What the prefix of one problem gave."""
-
-    level: int | None
-    template: str | None
-    counts: PrefixCounts
-
-
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """Up to which k pass@k is shown: .1 / `bound`, the upper bound of the false-accept rate; None: not measured."""
-
-    bound: float | None = None
-
-    @property
-    def most(self) -> int | None:
-        """The largest k that is shown; None: no limit."""
-        return None if self.bound is None else largest_k(self.bound)
-
-    def row(self) -> dict[str, Any]:
-        """As JSON values, with the reason in words."""
-        if self.bound is None:
-            why = "not limited: the verifier's false accepts are not measured (no audit)"
-        elif self.most is None:
-            why = "not limited: every accept on rarely solved problems was adjudicated"
-        else:
-            why = "shown up to .1 / (upper bound of the false-accept rate); beyond, false accepts alone could make it"
-        return {"largest_k": self.most, "false_accept_bound": self.bound, "why": why}
-
-
-def funnel(snapshot: "Snapshot", made: "MadeProblems", *, stops: Sequence[StopRow], rounds: int) -> dict[str, Any]:
-    """How many of what, from problems made to rollouts kept, each loss by its reason."""
-    decisions = snapshot.decisions
-    kept = decisions["kept"].to_pylist()
-    outcomes = Counter(decisions["outcome"].to_pylist())
-    dropped = Counter(r for r, keep in zip(decisions["reason"].to_pylist(), kept, strict=True) if not keep)
-    solved = {
-        p
-        for p, o in zip(decisions["problem_id"].to_pylist(), decisions["outcome"].to_pylist(), strict=True)
-        if o == "correct"
-    }
+    `drawn` are rollouts: a completion that answers two problems counts for both, so that outcomes and decisions add up.
+    """
+    funnel = funnel_of(pool)
+    funnel.reconcile()
+    tokens = pc.sum(snapshot.completions["tokens_out"]).as_py()
     return {
         "problems_made": made.made,
         "problems_dropped": dict(made.dropped),
-        "problems": snapshot.problems.num_rows,
-        "problems_solved": len(solved),
+        "problems": funnel.problems,
+        "problems_solved": funnel.solved,
         "rounds": rounds,
-        "drawn": decisions.num_rows,
-        **{outcome: outcomes[outcome] for outcome in OUTCOMES},
-        "kept": sum(kept),
-        "dropped": dict(sorted(dropped.items())),
-        "stops": dict(sorted(stop_reasons(stops).items())),
+        "drawn": funnel.planned,
+        **funnel.outcomes(),
+        "kept": funnel.kept,
+        "dropped": dict(sorted(funnel.dropped_by_reason.items())),
+        "stops": stop_reasons(stops),
         **_given_up(stops),
         **_frontier(stops),
-        "tokens_out": sum(value or 0 for value in snapshot.completions["tokens_out"].to_pylist()),
-        "truncated": sum(reason == "length" for reason in snapshot.completions["finish_reason"].to_pylist()),
+        "tokens_out": tokens or 0,
+        "truncated": int(pc.sum(pc.equal(snapshot.completions["finish_reason"], "length")).as_py() or 0),
     }
 
 
@@ -102,141 +66,80 @@ def _given_up(stops: Sequence[StopRow]) -> dict[str, Any]:
 
 def _frontier(stops: Sequence[StopRow]) -> dict[str, Any]:
     """What a search over levels found: the same evidence is in every stop."""
-    found = next((stop.evidence for stop in stops if stop.reason == "frontier" and stop.evidence), None)
-    return {} if found is None else {"frontier": json.loads(found)}
+    evidence = next((stop.evidence for stop in stops if stop.reason == "frontier" and stop.evidence), None)
+    return {} if evidence is None else {"frontier": json.loads(evidence)}
 
 
-def metrics(
-    snapshot: "Snapshot", *, prefix: int | None, withheld: Withheld | None = None, arm: str | None = None
-) -> dict[str, Any]:
+def rates(pool: Pool, *, prefix: int | None, limit: PassAtLimit, arm: str | None = None) -> dict[str, Any]:
     """Pass rates with intervals, over all and by level; `prefix` None means every completion counts.
 
     `arm`: the only arm whose completions count, for arms are never pooled.
     """
-    limit = withheld or Withheld()
-    counts = prefix_counts_of(snapshot, prefix, arm)
-    levels: list[int] = sorted({c.level for c in counts if c.level is not None})
-    kept = _kept_by_level(snapshot)
+    counts = counts_of(pool.measured(prefix, arm or ""))
     return {
         "prefix": prefix,
         **({} if arm is None else {"arm": arm}),
-        "estimand": _estimand(counts),
+        "estimand": estimand_of(counts),
         "pass_at_limit": limit.row(),
-        "overall": _rates(counts, limit.most),
+        "overall": rate_row(counts, limit.most),
         "levels": {
-            str(level): {**_rates([c for c in counts if c.level == level], limit.most), "kept": kept[level]}
-            for level in levels
+            str(level): rate_row(members, limit.most) | {"kept": int(members.kept.sum())}
+            for level, members in counts.by("level")
+            if level is not None
         },
     }
 
 
-def arm_rates(snapshot: "Snapshot", *, prefix: int | None, arm: str, withheld: Withheld) -> dict[str, Any]:
+def arm_rates(pool: Pool, *, prefix: int | None, arm: str, limit: PassAtLimit) -> dict[str, Any]:
     """Rates of one arm over the problems that were routed to it."""
-    counts = [one for one in prefix_counts_of(snapshot, prefix, arm) if one.counts.judged + one.counts.undecided]
-    estimand = f"mean pass rate of the problems routed to arm {arm}"
-    return {"prefix": prefix, **_rates(counts, withheld.most), "estimand": estimand}
+    counts = _answered(counts_of(pool.measured(prefix, arm)))
+    return {
+        "prefix": prefix,
+        **rate_row(counts, limit.most),
+        "estimand": f"mean pass rate of the problems routed to arm {arm}",
+    }
 
 
-def model_rates(snapshot: "Snapshot", withheld: Withheld) -> dict[str, Any]:
+def model_rates(pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
     """Rates of each model's rollouts over the problems it answered; nothing where there is one model."""
-    completions, decisions = snapshot.completions, snapshot.decisions
-    model_of = dict(zip(completions["id"].to_pylist(), completions["model"].to_pylist(), strict=True))
-    models = [model_of[cid] for cid in decisions["completion_id"].to_pylist()]
-    names = sorted(set(models))
-    if len(names) <= 1:
+    if len(pool.models) <= 1:
         return {}
-    found = {}
-    for name in names:
-        mine = decisions.filter(pa.array([model == name for model in models]))
-        counts = prefix_counts_of(replace(snapshot, decisions=mine), None)
-        rates = _rates([one for one in counts if one.counts.judged + one.counts.undecided], withheld.most)
-        found[name] = {**rates, "rollouts": mine.num_rows, "kept": sum(mine["kept"].to_pylist())}
-    return {"models": found}
+    rows = {}
+    for name in sorted(pool.models):
+        mine = pool.where(pool.model == pool.models.index(name)).measured(None)
+        kept = int((mine.kept == 1).sum())
+        rows[name] = {**rate_row(_answered(counts_of(mine)), limit.most), "rollouts": len(mine), "kept": kept}
+    return {"models": rows}
 
 
-def prefix_counts_of(snapshot: "Snapshot", prefix: int | None, arm: str | None = None) -> list[Counted]:
-    """One tally per problem over its prefix (on one arm); empty ones for 0, where the budget allows no rate.
+def stopped_rates(pool: Pool, spec: "RunSpec") -> dict[str, Any]:
+    """{"path_counting": rates by level and over all} for a budget that allows it; nothing for any other.
 
-    Without a prefix (None) every completion counts, under its own index.
+    Where the accepting policy is not the one that the budget counted by, nothing is shown.
     """
-    problems = snapshot.problems
-    completions = snapshot.completions
-    index: dict[Any, Any] = dict(zip(completions["id"].to_pylist(), completions["sample_index"].to_pylist(), strict=True))
-    decisions = snapshot.decisions
-    seen: dict[str, list[tuple[int, str]]] = {}
-    names = ("problem_id", "completion_id", "outcome", "arm")
-    for problem, completion, outcome, drawn_by in zip(*(decisions[name].to_pylist() for name in names), strict=True):
-        if arm is not None and drawn_by != arm:
-            continue
-        mine = seen.setdefault(problem, [])
-        mine.append((len(mine) if prefix is None else index[completion], outcome))
-    rows = zip(*(problems[name].to_pylist() for name in ("id", "level", "template")), strict=True)
-    if prefix == 0:
-        return [Counted(level, template, PrefixCounts(0, 0, 0, 0)) for _, level, template in rows]
-    return [
-        Counted(level, template, prefix_counts(seen.get(key, ()), prefix or max(1, len(seen.get(key, ())))))
-        for key, level, template in rows
-    ]
+    if spec.budget.estimator != "path_counting" or spec.generator is None or len(spec.policies()) > 1:
+        return {}
+    return {"path_counting": path_counted(counts_of(pool.measured(None)), cast(StoppingBudget, spec.budget))}
 
 
-def _estimand(counted: Sequence[Counted]) -> str:
-    return ESTIMAND if all(one.template is not None for one in counted) else OTHERWISE
+def cost_row(snapshot: "Snapshot") -> dict[str, Any]:
+    """Tokens in and out of every completion of the plan, whoever drew it. `uncounted`: those without counts, taken as 0.
 
-
-def _rates(counted: Sequence[Counted], most: int | None) -> dict[str, Any]:
-    judged = [one for one in counted if one.counts.judged]
-    values = [one.counts.correct / one.counts.judged for one in judged]
-    rate = population_mean(values, [one.template for one in judged], estimand=_estimand(counted))
-    correct, total, undecided = (
-        sum(getattr(one.counts, name) for one in counted) for name in ("correct", "judged", "undecided")
-    )
-    bounds = undecided_bounds(correct, total, undecided)
+    No money and no time: those depend on a profile and a machine, and a version must not.
+    """
+    columns = [snapshot.completions[name] for name in ("tokens_in", "tokens_out")]
+    tokens_in, tokens_out = (pc.sum(column).as_py() or 0 for column in columns)
+    kept = int(pc.sum(snapshot.decisions["kept"]).as_py() or 0)
     return {
-        **_interval(rate),
-        "problems": len(counted),
-        "judged": total,
-        "undecided": undecided,
-        "undecided_bounds": None if bounds is None else [_digits(bound) for bound in bounds],
-        "pass_at": _pass_at([one.counts for one in judged], most),
-        "never_solved": sum(one.counts.correct == 0 for one in judged),
+        "completions": snapshot.completions.num_rows,
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "uncounted": int(pc.sum(pc.or_(*(pc.is_null(column) for column in columns))).as_py() or 0),
+        "kept": kept,
+        "tokens_per_kept": (tokens_in + tokens_out) / kept if kept else None,
     }
 
 
-def _interval(rate: Estimate | None) -> dict[str, Any]:
-    if rate is None:
-        return {"pass_rate": None, "low": None, "high": None, "interval": "nothing judged"}
-    return {
-        "pass_rate": _digits(rate.value),
-        "low": _digits(rate.low),
-        "high": _digits(rate.high),
-        "interval": rate.method,
-    }
-
-
-def _pass_at(counts: Sequence[PrefixCounts], most: int | None) -> dict[str, float]:
-    """Mean pass@k for powers of two up to what every problem has; pass@k of fewer than k completions is undefined.
-
-    `most`: beyond it the verifier's false accepts alone could make what is shown, so it is withheld.
-    """
-    smallest = min((c.judged for c in counts), default=0)
-    if most is not None:
-        smallest = min(smallest, most)
-    found: dict[str, float] = {}
-    k = 1
-    while k <= smallest:
-        values = [pass_at_k(c.judged, c.correct, k) for c in counts]
-        found[str(k)] = _digits(math.fsum(value for value in values if value is not None) / len(counts))
-        k *= 2
-    return found
-
-
-def _kept_by_level(snapshot: "Snapshot") -> Counter[int | None]:
-    level_of = dict(zip(snapshot.problems["id"].to_pylist(), snapshot.problems["level"].to_pylist(), strict=True))
-    decisions = snapshot.decisions
-    pairs = zip(decisions["problem_id"].to_pylist(), decisions["kept"].to_pylist(), strict=True)
-    return Counter(level_of[problem] for problem, keep in pairs if keep)
-
-
-def _digits(value: float) -> float:
-    """Twelve significant digits: the later ones depend on the order of rows."""
-    return float(f"{value:.12g}")
+def _answered(counts: Counts) -> Counts:
+    """The problems with a measured rollout."""
+    return counts.where(counts.judged + counts.undecided > 0)

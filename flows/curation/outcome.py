@@ -41,7 +41,7 @@ def counts_of(opened: "Session") -> dict[str, Any]:
         "metrics": manifest["metrics"],
         "arms": manifest.get("arms", []),
         "spent": opened.spent.row(),
-        "reused": opened.decided.funnel.reused,
+        "reused": opened.decided.origins.reused,
         "currency": opened.profile.prices.currency if opened.profile.prices is not None else None,
         "imports": None if opened.taken is None else opened.taken.rows(),
         "messages": list(opened.messages),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from flows.curation.arm_report import arms_of, fingerprint_of
-from flows.curation.cost_report import cost_of
-from flows.curation.metrics import Withheld, funnel, metrics, model_rates
-from flows.curation.stopped_rates import path_counted
+from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
 from flows.rounds.groups import together
+from pipelines.metrics import PassAtLimit
 from pipelines.verify.acceptance import asks
+from storage.pool import pool_of
 from storage.records import PlanRow
 from storage.segments.rows import Rows
 from storage.segments.schema import SCHEMAS, Kind, to_table
@@ -104,9 +104,10 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
     runs = opened.workspace.runs
     rounds = sum(map(bool, runs.plans(spec.run)))
     known = known_error_rates(opened)
-    withheld = Withheld(false_accept_bound(known))
+    limit = PassAtLimit(false_accept_bound(known))
+    pool = pool_of(bare.problems, bare.completions, bare.decisions)
     first = spec.arms[0].name if spec.arms else None
-    by_model = model_rates(bare, withheld) if spec.prefix is None else {}
+    by_model = model_rates(pool, limit) if spec.prefix is None else {}
     return {
         "recipe": loaded.canonical(),
         "recipe_hash": loaded.recipe_hash,
@@ -118,10 +119,10 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
         "policy": {"name": spec.accept.name, "version": spec.accept.version},
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
-        "funnel": funnel(bare, opened.problems, stops=runs.stops(spec.run), rounds=rounds),
-        "metrics": metrics(bare, prefix=spec.prefix, withheld=withheld, arm=first) | path_counted(opened, bare) | by_model,
-        **arms_of(opened, bare, withheld),
-        "cost": cost_of(bare),
+        "funnel": funnel_row(pool, bare, opened.problems, stops=runs.stops(spec.run), rounds=rounds),
+        "metrics": rates(pool, prefix=spec.prefix, limit=limit, arm=first) | stopped_rates(pool, spec) | by_model,
+        **arms_of(opened, pool, limit),
+        "cost": cost_row(bare),
         **({} if opened.taken is None else {"imports": opened.taken.rows()}),
         "verifier_rates": [one.row() for one in known],
     }

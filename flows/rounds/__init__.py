@@ -12,7 +12,6 @@ It knows the workspace and the roles of the steps, but neither recipes nor which
 """
 
 from flows.rounds.decide import DecisionReport, decide
-from flows.rounds.funnel import Funnel
 from flows.rounds.plan import plan_round
 from flows.rounds.run import RoundResult, run_all, run_round
 from flows.rounds.spec import Event, Limits, RunSpec
@@ -20,7 +19,6 @@ from flows.rounds.spec import Event, Limits, RunSpec
 __all__ = [
     "DecisionReport",
     "Event",
-    "Funnel",
     "Limits",
     "RoundResult",
     "RunSpec",

@@ -4,17 +4,18 @@ The key of the decisions is a digest of the plan, the deciding verdicts and the 
 commits nothing, and what would decide otherwise has another key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
 from flows.rounds.collecting import rare_collections
 from flows.rounds.columns import repeated
-from flows.rounds.funnel import Counts, Funnel, funnel_of
 from flows.rounds.gather import rollouts_by_problem
 from flows.rounds.groups import together
+from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import read_plans
 from flows.rounds.spec import RunSpec
+from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from storage.errors import broken
 from storage.ids import ListDigest, digest128
 from storage.records import Decision, PlanRow, Rollout, Score
@@ -34,29 +35,38 @@ class DecisionReport:
     decisions: Sequence[Decision]
     scores: Sequence[Score]
     funnel: Funnel
+    origins: Origins
+    stops: Mapping[str, int]
 
 
 @rare_collections()
 def decide(ws: Workspace, spec: RunSpec) -> DecisionReport:
     """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
     rows = together(_plans(ws, spec))
-    made, counts = _Made(), Counts(shared=repeated(rows.column("completion_id")))
+    made, counter = _Made(), FunnelCounter()
+    completions = CompletionCounter(shared=repeated(rows.column("completion_id")))
+    solved = kept_problems = 0
     for problem_id, judged in rollouts_by_problem(ws, spec, rows):
         rollouts = made.scored(spec, judged)
         decisions = _select(spec, rollouts)
         made.decisions.add(decisions)
-        for r in rollouts:
+        for r, decision in zip(rollouts, decisions, strict=True):
             made.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
-        counts.add(rollouts, decisions)
+            counter.add(r.verdict.outcome, decision.reason, kept=decision.kept)
+            completions.add(r.completion)
+        solved += any(r.verdict.outcome == "correct" for r in rollouts)
+        kept_problems += any(decision.kept for decision in decisions)
     batch_id = made.deciding.end(spec.selector.name, options_of(spec.selector))
     key = SegmentKey("decisions", spec.run, spec.selector.version, batch_id)
     decided = made.decisions.rows()
     items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, decided), *_score_segments(made.scores)]
     commits = ws.segments.commit_many(items, run=spec.run) if decided else []
     created = bool(commits) and not commits[0].redundant
-    funnel = funnel_of(ws, spec, counts)
+    funnel = counter.funnel(problems=len(spec.problems), solved=solved, kept_problems=kept_problems)
+    funnel.reconcile()
     scores = [score for members in made.scores for score in members]
-    return DecisionReport(spec.run, batch_id, created, decided, scores, funnel)
+    stops = stop_reasons(ws.runs.stops(spec.run))
+    return DecisionReport(spec.run, batch_id, created, decided, scores, funnel, completions.origins(ws, spec.run), stops)
 
 
 def _plans(ws: Workspace, spec: RunSpec) -> Sequence[Sequence[PlanRow]]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from pipelines.metrics import NOTHING
+
 _WIDTH, _LEFT, _RIGHT, _ROW = 720, 190, 150, 26
 _PLOT = _WIDTH - _LEFT - _RIGHT
 
@@ -25,7 +27,7 @@ def level_bars(levels: Sequence[Mapping[str, Any]]) -> str:
     bars = []
     for index, entry in enumerate(levels):
         if entry["rate"] is None:
-            bars.append(_bar(index, _level(entry), 0.0, "nothing judged", "none"))
+            bars.append(_bar(index, _level(entry), 0.0, NOTHING, "none"))
             continue
         note = f"{entry['rate']:.2f} [{entry['low']:.2f}, {entry['high']:.2f}]"
         bars.append(_bar(index, _level(entry), entry["rate"], note, "a") + _whisker(index, entry["low"], entry["high"]))

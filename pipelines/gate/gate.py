@@ -15,6 +15,7 @@ from pipelines.gate.expected import Expected
 from pipelines.gate.overlap import EvaluationSet, Hit, completion_hits, problem_hits
 from pipelines.gate.result import Check, GateResult
 from pipelines.gate.rules import Rule
+from storage.pool import pool_of
 
 
 class Tables(Protocol):
@@ -67,7 +68,9 @@ class Gate:
         chain = ", ".join(f"{name} {version}" for name, version in expected.verifiers)
         evaluation = EvaluationSet(expected.evaluation)
         hits = _hits(tables, evaluation, set(rollouts.loc[rollouts["kept"].astype(bool), "row"]))
-        levels = facts.levels(tables, rollouts, expected.prefix, expected.arm)
+        pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
+        pool = pool.measured(expected.prefix, expected.arm)
+        levels = facts.level_facts(pool)
         amounts = rules.amount_rules(
             rollouts,
             drawn=expected.drawn,
@@ -82,7 +85,7 @@ class Gate:
             *rules.level_rules(levels, self.level_shares),
         ]
         told = {
-            "funnel": facts.funnel(tables, rollouts),
+            "funnel": facts.funnel_facts(pool),
             "levels": levels,
             "prefix": expected.prefix,
             "verifiers": [list(pair) for pair in expected.verifiers],

@@ -10,6 +10,7 @@ from typing import Any
 from pipelines.gate.charts import funnel_bars, level_bars, share_bars
 from pipelines.gate.result import Check, GateResult
 from pipelines.gate.style import CSS
+from pipelines.metrics import rate_words
 
 _NAMED = 20
 
@@ -87,14 +88,12 @@ def _figures(result: GateResult) -> list[str]:
     facts = result.facts
     if not facts:
         return []
-    prefix = facts["prefix"]
-    over = f"the first {prefix} completions of each problem" if prefix else "all completions (none was fixed beforehand)"
-    over = "nothing: which problems were drawn followed from verdicts on them" if prefix == 0 else over
     models = facts.get("models", [])
-    over += f", {len(models)} models together ({', '.join(map(_text, models))})" if not prefix and len(models) > 1 else ""
+    pooled = len(models) > 1 and not facts["prefix"]
+    together = f" {len(models)} models together ({', '.join(map(_text, models))})." if pooled else ""
     rates = (
-        f"<p>Over {over}. Bars: mean over problems; whiskers: 95% interval for the population the problems come from, "
-        "templates as clusters. Undecided rollouts count in no rate.</p>"
+        f"<p>{rate_words(facts['prefix'])}{together} Bars: mean over problems; whiskers: 95% interval for the population "
+        "the problems come from, templates as clusters. Undecided rollouts count in no rate.</p>"
     )
     return [
         f"<section><h2>Funnel</h2>{funnel_bars(facts['funnel'])}</section>",

@@ -3,6 +3,7 @@
 Every function reads what is registered at that moment, so all of them work while a run writes. None imports Prefect.
 """
 
+from pipelines.metrics import Funnel, GroupRate
 from storage.queries.audits import KnownRates, all_known_rates, known_rates, scope_rates
 from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
 from storage.queries.datasets import (
@@ -16,9 +17,9 @@ from storage.queries.datasets import (
     versions_of,
 )
 from storage.queries.detail import ProblemDetail, RolloutDetail, problem_detail
-from storage.queries.funnel import Funnel, funnel
+from storage.queries.funnel import funnel
 from storage.queries.notebook import WorkspaceView, open_workspace
-from storage.queries.rates import GroupRate, models_of, overall_rate, pass_rates
+from storage.queries.rates import models_of, overall_rate, pass_rates
 from storage.queries.reader import Reader
 from storage.queries.review import (
     Queue,

@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pipelines.stats import band_of
+from pipelines.metrics import CountsByProblem
 from storage.audits import Pair
 from storage.queries.scope import Scope
-from storage.records import JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +32,14 @@ def kept_set(rows: Iterable[tuple[str, str, str, bool | None]]) -> KeptSet:
     """From (problem id, completion id, outcome, kept) of every rollout of a run."""
     outcomes: dict[Pair, str] = {}
     chosen: list[Pair] = []
-    judged, correct = Counter[str](), Counter[str]()
+    counter = CountsByProblem()
     for problem, completion, outcome, kept in rows:
         outcomes[completion, problem] = outcome
-        judged[problem] += outcome in JUDGED
-        correct[problem] += outcome == "correct"
+        counter.add(problem, None, outcome)
         if kept and outcome == "correct":
             chosen.append((completion, problem))
-    bands = {problem: band_of(correct[problem] / count) for problem, count in judged.items() if count}
-    return KeptSet(outcomes, {pair: bands[pair[1]] for pair in chosen})
+    bands = dict(zip(counter.problems, counter.counts().bands(), strict=True))
+    return KeptSet(outcomes, {pair: str(bands[pair[1]]) for pair in chosen})
 
 
 def kept_set_of(scope: Scope) -> KeptSet:

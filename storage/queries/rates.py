@@ -1,15 +1,14 @@
-"""Pass rates by level, skill, template or model over the prefix, with intervals. Counts here, estimates in pipelines.stats.
+"""Pass rates by level, skill, template or model over the prefix: counted here, computed in pipelines.metrics.
 
-Each problem weighs the same: the rate of a group is the mean over its problems. The interval is for the population that the
-problems come from, with templates as clusters; what was drawn beyond the prefix depends on earlier outcomes and stays out.
+What was drawn beyond the prefix depends on earlier outcomes and stays out.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.stats import Estimate, population_mean, undecided_bounds
+from pipelines import metrics
+from pipelines.metrics import GroupRate
 from storage.errors import unknown_name
+from storage.pool import Group
 from storage.queries.scope import Scope
 from storage.queries.views import View
 
@@ -45,42 +44,11 @@ ORDER BY grp, p.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRate:
-    """The pass rate of one group of problems. `estimate` is None where nothing is judged; `bounds` are the rates if every
-    undecided rollout were wrong, or right. `rollouts` and `kept` count everything, not only the prefix.
-    """
-
-    group: int | str | None
-    problems: int
-    judged: int
-    correct: int
-    undecided: int
-    rollouts: int
-    kept: int
-    estimate: Estimate | None
-    bounds: tuple[float, float] | None
-
-
-@dataclass(slots=True)
-class _Problem:
-    group: int | str | None
-    template: str | None
-    correct: int
-    judged: int
-    undecided: int
-    rollouts: int
-    kept: int
-
-
 def pass_rates(scope: Scope, by: str = "level") -> list[GroupRate]:
     """One entry per group, sorted; problems without a value come last as None. SetupError for an unknown grouping."""
     if by not in GROUPS:
         raise unknown_name("grouping", by, GROUPS)
-    groups: dict[int | str | None, list[_Problem]] = {}
-    for problem in _problems(scope, by):
-        groups.setdefault(problem.group, []).append(problem)
-    return [_rate(group, members) for group, members in groups.items()]
+    return metrics.pass_rates(counts_by(scope, by), by)
 
 
 def models_of(scope: Scope) -> list[str]:
@@ -94,31 +62,13 @@ def models_of(scope: Scope) -> list[str]:
 
 def overall_rate(scope: Scope) -> GroupRate:
     """The pass rate over all problems, as one group."""
-    return _rate(None, _problems(scope, "level"))
+    return metrics.pass_rate(counts_by(scope, "level"))
 
 
-def _problems(scope: Scope, by: str) -> list[_Problem]:
+def counts_by(scope: Scope, by: str) -> metrics.Counts:
+    """The counts of each problem, with the groups of one grouping; by model a problem once for each that answered it."""
     query, views = (_BY_MODEL, _VIEWS) if by == "model" else (_COUNTS, _VIEWS[:3])
     with scope.connection(*views) as connection:
         rows = connection.execute(query.format(by=by, measured=scope.measured())).fetchall()
-    return [
-        _Problem(group, template, correct or 0, judged or 0, undecided or 0, rollouts, kept)
-        for _, group, template, correct, judged, undecided, rollouts, kept in rows
-    ]
-
-
-def _rate(group: int | str | None, members: Sequence[_Problem]) -> GroupRate:
-    judged = [problem for problem in members if problem.judged]
-    values = [problem.correct / problem.judged for problem in judged]
-    correct, total, undecided = (sum(getattr(one, name) for one in members) for name in ("correct", "judged", "undecided"))
-    return GroupRate(
-        group=group,
-        problems=len(members),
-        judged=total,
-        correct=correct,
-        undecided=undecided,
-        rollouts=sum(problem.rollouts for problem in members),
-        kept=sum(problem.kept for problem in members),
-        estimate=population_mean(values, [problem.template for problem in judged]),
-        bounds=undecided_bounds(correct, total, undecided),
-    )
+    groups: dict[str, list[Group]] = {"problem": [row[0] for row in rows], by: [row[1] for row in rows]}
+    return metrics.tallied((row[3:] for row in rows), [row[2] for row in rows], **groups)

@@ -1,10 +1,10 @@
 """Difficulty before and after selection: what the pool was like, and what was kept of it. Reads ids and outcomes only."""
 
-# ruff: noqa: S608 (the SQL is made of our own names)
-
 from dataclasses import dataclass
 
-from storage.queries.rates import pass_rates
+import numpy as np
+
+from storage.queries.rates import counts_by, pass_rates
 from storage.queries.scope import Scope
 
 BANDS = 10
@@ -52,16 +52,7 @@ def selection_shares(scope: Scope, by: str = "level") -> list[Share]:
 
 def pass_rate_bands(scope: Scope) -> list[Band]:
     """Ten bands of pass rate, from never solved to always solved; problems without a judged rollout are in none."""
-    query = f"""
-        WITH one AS (
-            SELECT count(*) AS rollouts, count(*) FILTER (kept) AS kept,
-                   count(*) FILTER (outcome = 'correct' AND {scope.measured()}) AS correct,
-                   count(*) FILTER (outcome IN ('correct', 'incorrect', 'unparsed') AND {scope.measured()}) AS judged
-            FROM rollouts GROUP BY problem_id
-        )
-        SELECT least({BANDS - 1}, correct * {BANDS} // judged) AS band, count(*), sum(rollouts), sum(kept)
-        FROM one WHERE judged > 0 GROUP BY band
-    """
-    with scope.connection("rollouts") as connection:
-        found = {int(band): tuple(map(int, counts)) for band, *counts in connection.execute(query).fetchall()}
-    return [Band(index / BANDS, (index + 1) / BANDS, *found.get(index, (0, 0, 0))) for index in range(BANDS)]
+    counts = counts_by(scope, "level").judged_only()
+    band = np.minimum(BANDS - 1, counts.correct * BANDS // counts.judged)
+    sizes = [np.bincount(band, weights, BANDS).astype(int).tolist() for weights in (None, counts.rollouts, counts.kept)]
+    return [Band(at / BANDS, (at + 1) / BANDS, *(size[at] for size in sizes)) for at in range(BANDS)]

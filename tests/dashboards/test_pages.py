@@ -116,7 +116,7 @@ def test_inert_escapes_what_markdown_reads() -> None:
 def test_difficulty_names_prefix_and_estimator(page: Page) -> None:
     shown = page("difficulty")
     shown.selectbox(key="difficulty-of").set_value("version toy@v1").run()
-    assert "Over the first 4 completions of each problem" in texts(shown)
+    assert "Rates: the first 4 completions of each problem, fixed before any verdict." in texts(shown)
     numbers = shown.dataframe[0].value
     assert list(numbers["level"]) == ["1", "2", "3"]
     assert set(numbers["judged"]) == {16}

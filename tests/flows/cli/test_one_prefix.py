@@ -1,12 +1,14 @@
-"""The fixed prefix has one home: manifest, gate, dashboard and re-verification speak of the same completions."""
+"""Every number has one home: manifest, card, gate, command line, dashboard scope and re-verification say the same."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage.queries import Reader, pass_rates
+from storage.queries import funnel as funnel_of_scope
 from storage.queries.scope import dataset_scope, run_scope
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
@@ -27,6 +29,13 @@ class Again:
         draws = [Draw(t.problem_id, t.drawn, wished[t.problem_id]) for t in ordered if wished[t.problem_id]]
         stops = [Stop(t.problem_id, "trial_cap") for t in ordered if not wished[t.problem_id]]
         return RoundPlan(tuple(draws), tuple(stops))
+"""
+SAME = """\
+from pipelines.verify.number import NumberVerifier
+
+
+class Same(NumberVerifier):
+    name = "same"
 """
 BUDGETS = {
     "fixed": ("{initial: 3}", 3),
@@ -53,25 +62,58 @@ def stated(prefix: Any, estimator: str) -> str:
 def test_every_budget_has_one_number_everywhere(toy: Path, rollmill: Run, method: str) -> None:
     options, prefix = BUDGETS[method]
     (toy / "own.py").write_text(stated(2, "prefix"))
+    (toy / "same.py").write_text(SAME)
     recipe(toy, method, options)
+    (toy / "toy.yaml").write_text((toy / "toy.yaml").read_text().replace("method: number", "method: same.py:Same"))
     said = rollmill("curate", "toy.yaml", "--direct", "--json")
     assert said.status == 0, said.err
     outcome = json.loads(said.out)
-    metrics = outcome["metrics"]
+    metrics, funnel = outcome["metrics"], outcome["funnel"]
     told = {int(level): (row["judged"], row["pass_rate"]) for level, row in metrics["levels"].items()}
     assert metrics["prefix"] == prefix
-    assert sum(judged for judged, _ in told.values()) == prefix * 12 < outcome["funnel"]["drawn"] + (method == "fixed")
-    report = json.loads((Path(outcome["path"]) / "report.json").read_text())
-    assert {row["level"]: (row["measured"], row["rate"]) for row in report["facts"]["levels"]} == told
+    assert sum(judged for judged, _ in told.values()) == prefix * 12 < funnel["drawn"] + (method == "fixed")
+    facts = json.loads((Path(outcome["path"]) / "report.json").read_text())["facts"]
+    assert {row["level"]: (row["measured"], row["rate"]) for row in facts["levels"]} == told
+    names = ("drawn", "correct", "incorrect", "unparsed", "undecided", "kept")
+    counted = {name: funnel[name] for name in names}
+    assert {**{name: facts["funnel"].get(name) for name in names}, **facts["funnel"]["outcomes"]} == counted
     with Workspace.open(toy) as workspace:
         reader = Reader(workspace)
         for scope in (run_scope(reader, outcome["run"]), dataset_scope(reader, "toy@v1")):
             assert scope.prefix == prefix
+            rows = asdict(funnel_of_scope(scope))
+            assert {name: rows["planned" if name == "drawn" else name] for name in names} == counted
+            assert rows["dropped_by_reason"] == funnel["dropped"]
             for row in pass_rates(scope):  # levels that were drawn
                 rate = None if row.estimate is None else row.estimate.value
                 assert (row.judged, rate) == pytest.approx(told[int(str(row.group))])
+    check_pages(rollmill, outcome, told)
+    check_reverified(toy, rollmill, prefix, told)
+
+
+def check_pages(rollmill: Run, outcome: dict[str, Any], told: dict[int, tuple[int, float | None]]) -> None:
+    """The command line and the card show the manifest's numbers."""
     page = rollmill("curate", "toy.yaml", "--direct").out
-    assert ("No rates: which problems were drawn" in page) == (prefix == 0)
+    assert ("No rates: which problems were drawn" in page) == (outcome["metrics"]["prefix"] == 0)
+    card = (Path(outcome["path"]) / "README.md").read_text()
+    for level, (_, rate) in told.items():
+        shown = "-" if rate is None else f"{rate:.3f}"
+        assert f"\n  {level:>5}  {shown:>9}" in page
+        assert f"| levels.{level}.pass_rate | {rate} |" in card
+
+
+def check_reverified(toy: Path, rollmill: Run, prefix: int, told: dict[int, tuple[int, float | None]]) -> None:
+    """Judged again by an edited file that says the same: the rates before and after are the manifest's."""
+    (toy / "same.py").write_text(SAME + "# edited\n")
+    said = rollmill("reverify", "--json")
+    assert said.status == 0, said.err
+    report = json.loads(said.out)
+    assert report["prefix"] == prefix
+    for level, (_, rate) in told.items():
+        row = report["rates"]["levels"][str(level)]
+        assert row["difference"] == 0
+        if prefix:
+            assert row["before"] == row["after"] == rate
 
 
 def test_a_search_over_levels_is_compared_on_first_completions(toy: Path, rollmill: Run) -> None:

@@ -125,13 +125,13 @@ def test_an_arm_reuses_what_a_recipe_without_arms_drew_and_the_other_way_round(t
     run_toy(tmp_path / "ws", "alone", spec("alone", **alone))
     assert len(calls(log)) == 96
     first = run_toy(tmp_path / "ws", log=log)
-    assert first.funnel.reused == 96
-    assert len(calls(log)) == len(set(calls(log))) == first.funnel.completions
+    assert first.origins.reused == 96
+    assert len(calls(log)) == len(set(calls(log))) == first.origins.completions
     strong = Sampling(max_tokens=64)
     asked = [Problem(prompt=f"Think.\n{one.prompt}", reference=one.reference) for one in problems(24)]
     alone |= {"engine": two_models(log=log)[1].generator, "sampling": strong, "problems": asked}
     again = run_toy(tmp_path / "ws", "asked", spec("asked", **alone))
-    assert again.funnel.reused == 0  # another prompt of its own, so other seeds: no row is taken for another's
+    assert again.origins.reused == 0  # another prompt of its own, so other seeds: no row is taken for another's
 
 
 def test_a_higher_cap_draws_only_what_is_missing(tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_a_higher_cap_draws_only_what_is_missing(tmp_path: Path) -> None:
     part.budget = Router(initial=4, target=3, cap=12, pilot=2, explore=0)
     grown = run_toy(tmp_path / "grown", "large", part)
     assert len(calls(log)) == len(set(calls(log)))
-    assert grown.funnel.reused > 0
-    assert grown.funnel.drawn == len(calls(log)) - small
+    assert grown.origins.reused > 0
+    assert grown.origins.drawn == len(calls(log)) - small
     fresh = routed("large")
     fresh.budget = part.budget
     assert run_toy(tmp_path / "fresh", "large", fresh).decisions == grown.decisions
@@ -178,9 +178,9 @@ def test_agreement_needs_no_reference(tmp_path: Path) -> None:
     wrong.budget = part.budget
     wrong.problems = [replace(problem, reference="0") for problem in problems(24)]
     other = run_toy(tmp_path / "wrong", part=wrong)
-    assert right.funnel.stops == other.funnel.stops
-    assert right.funnel.completions == other.funnel.completions
-    assert right.funnel.stops["agreed"] > 0
+    assert right.stops == other.stops
+    assert right.origins.completions == other.origins.completions
+    assert right.stops["agreed"] > 0
 
 
 @pytest.mark.parametrize(

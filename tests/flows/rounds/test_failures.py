@@ -106,7 +106,7 @@ def test_a_verifier_that_crashes_leaves_undecided_never_incorrect(tmp_path: Path
     with workspace(tmp_path) as ws:
         verdicts = from_table("verdicts", ws.segments.read("verdicts"))
     crashed = [verdict for verdict in verdicts if verdict.outcome == "undecided"]
-    assert len(crashed) == report.funnel.undecided == report.funnel.dropped["undecided"] > 0
+    assert len(crashed) == report.funnel.undecided == report.funnel.dropped_by_reason["undecided"] > 0
     assert {verdict.cause for verdict in crashed} == {"verifier crash: ZeroDivisionError: a bug of the verifier"}
     sound, _ = finish(tmp_path / "sound")
     assert report.funnel.incorrect == sound.funnel.incorrect

@@ -95,7 +95,7 @@ def test_a_problem_given_up_that_goes_on_is_noted_once_beside_its_stop_and_talli
             (1, first, "continued", '{"drawn":2}'),
             (3, first, "trial_cap", None),
         ]
-        assert decide(ws, part).funnel.stops == {"hopeless": 1, "trial_cap": 1}
+        assert decide(ws, part).stops == {"hopeless": 1, "trial_cap": 1}
     assert [[tally.stopped for tally in sorted(seen, key=lambda t: t.problem_id)] for seen in budget.shown] == [
         [None, None],
         [None, None],

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from flows.rounds import Event, Limits, decide, plan_round, run_all, run_round
+from flows.rounds.origins import Origins
 from pipelines.budget import DarsProp2Diff, Fixed
+from pipelines.metrics import Funnel
 from pipelines.score import SCORERS
 from pipelines.select import AllCorrect, Quota
 from storage.errors import SetupError
@@ -38,24 +40,23 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any,
 
 
 def test_the_funnel_of_a_run_adds_up(tmp_path: Path) -> None:
-    funnel = run_toy(tmp_path).funnel
-    assert funnel.as_json() == {
-        "problems": 8,
-        "planned": 52,
-        "completions": 52,
-        "drawn": 52,
-        "reused": 0,
-        "redrawn": 0,
-        "correct": 19,
-        "incorrect": 29,
-        "unparsed": 4,
-        "undecided": 0,
-        "truncated": 2,
-        "kept": 10,
-        "tokens": 207,
-        "dropped": {"duplicate_solution": 5, "incorrect": 29, "over_quota": 2, "truncated": 2, "unparsed": 4},
-        "stops": {"target_met": 5, "trial_cap": 3},
-    }
+    report = run_toy(tmp_path)
+    assert report.funnel == Funnel(
+        problems=8,
+        planned=52,
+        correct=19,
+        incorrect=29,
+        unparsed=4,
+        undecided=0,
+        pending=0,
+        kept=10,
+        dropped=42,
+        solved=6,
+        kept_problems=5,
+        dropped_by_reason={"incorrect": 29, "duplicate_solution": 5, "unparsed": 4, "over_quota": 2, "truncated": 2},
+    )
+    assert report.origins == Origins(completions=52, drawn=52, reused=0, redrawn=0, truncated=2, tokens=207)
+    assert report.stops == {"target_met": 5, "trial_cap": 3}
 
 
 def test_the_second_run_draws_nothing_and_builds_no_engine(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_a_grown_recipe_draws_only_what_is_missing(tmp_path: Path) -> None:
     assert len(calls(log)) == 32
     grown = run_toy(tmp_path / "grown", "large", budget=Fixed(initial=8), engine=partial(ToyEngine, log=log))
     assert len(calls(log)) == len(set(calls(log))) == 64
-    assert (grown.funnel.drawn, grown.funnel.reused) == (32, 32)
+    assert (grown.origins.drawn, grown.origins.reused) == (32, 32)
     fresh = run_toy(tmp_path / "fresh", "large", budget=Fixed(initial=8))
     assert grown.decisions == fresh.decisions
     assert rows_of(tmp_path / "grown")["completions"] == rows_of(tmp_path / "fresh")["completions"]
@@ -111,8 +112,8 @@ def test_another_selector_draws_and_judges_nothing(tmp_path: Path) -> None:
         results = run_all(ws, part)
         report = decide(ws, part)
     assert sum(result.drawn + result.judged for result in results) == 0
-    assert report.funnel.reused == 52
-    assert report.funnel.dropped == {"incorrect": 29, "truncated": 2, "unparsed": 4}
+    assert report.origins.reused == 52
+    assert report.funnel.dropped_by_reason == {"incorrect": 29, "truncated": 2, "unparsed": 4}
     assert len(calls(log)) == 52
 
 
@@ -131,7 +132,7 @@ def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(tmp_path: 
     assert len(calls(log)) == 52 + lost.rows
     assert rows_of(tmp_path / "ws") == before
     assert again.decisions == first.decisions
-    assert (again.funnel.drawn, again.funnel.redrawn) == (52, lost.rows)
+    assert (again.origins.drawn, again.origins.redrawn) == (52, lost.rows)
 
 
 @pytest.mark.parametrize("kind", ["verdicts", "plan", "decisions"])
@@ -154,7 +155,7 @@ def test_a_repaired_reference_is_judged_again_and_not_drawn_again(tmp_path: Path
     run_toy(tmp_path / "ws", "wrong", problems=wrong, budget=Fixed(initial=4), engine=engine)
     repaired = run_toy(tmp_path / "ws", "right", budget=Fixed(initial=4), engine=engine)
     assert len(calls(log)) == 32
-    assert (repaired.funnel.drawn, repaired.funnel.reused, repaired.funnel.correct > 0) == (0, 32, True)
+    assert (repaired.origins.drawn, repaired.origins.reused, repaired.funnel.correct > 0) == (0, 32, True)
 
 
 def test_two_problems_with_one_prompt_share_their_completions(tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_two_problems_with_one_prompt_share_their_completions(tmp_path: Path) ->
     part = {"problems": twins, "budget": Fixed(initial=8), "engine": partial(ToyEngine, log=log), "batch_size": 3}
     report = run_toy(tmp_path / "ws", **part)
     assert len(calls(log)) == len(set(calls(log))) == 8
-    assert (report.funnel.planned, report.funnel.completions) == (16, 8)
+    assert (report.funnel.planned, report.origins.completions) == (16, 8)
     assert (report.funnel.correct, report.funnel.incorrect) == (8, 8)
 
 
@@ -173,7 +174,7 @@ def test_prop2diff_reads_difficulty_from_the_prefix(tmp_path: Path) -> None:
     drawn = {problem.prompt: counts[problem.id] for problem in problems()}
     assert drawn["6 + 36 = ? (p=100%)"] == 4
     assert drawn["5 + 25 = ? (p=0%)"] == 12
-    assert report.funnel.stops == {"target_met": 5, "trial_cap": 3}
+    assert report.stops == {"target_met": 5, "trial_cap": 3}
 
 
 def test_scores_reach_the_rollouts_and_the_store(tmp_path: Path) -> None:

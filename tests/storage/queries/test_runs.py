@@ -60,6 +60,7 @@ def test_the_funnel_of_a_decided_run(curated: Any) -> None:
         pending=0,
         kept=9,
         dropped=39,
+        solved=5,
         kept_problems=5,
         dropped_by_reason={"not correct": 33, "quota": 6},
     )

@@ -1,0 +1,51 @@
+"""What is said about a pool of rollouts: funnel, pass rates, pass@k, paired changes; the only home of a published number.
+
+Manifest, card, gate, command line, dashboard and re-verification render what this package gives. It is pure: columns or
+records in, numbers with their n, interval and estimator's name out. The estimators themselves are in pipelines.stats.
+"""
+
+from pipelines.metrics.counts import Counts, CountsByProblem, counts_of, tallied
+from pipelines.metrics.funnel import Funnel, FunnelCounter, funnel_of, stop_reasons
+from pipelines.metrics.path_rates import path_counted
+from pipelines.metrics.rates import (
+    NO_RATES,
+    NOTHING,
+    GroupRate,
+    PassAtLimit,
+    digits,
+    estimand_of,
+    paired_pass_at,
+    paired_rates,
+    pass_at,
+    pass_rate,
+    pass_rates,
+    prefix_words,
+    rate_row,
+    rate_words,
+)
+
+__all__ = [
+    "NOTHING",
+    "NO_RATES",
+    "Counts",
+    "CountsByProblem",
+    "Funnel",
+    "FunnelCounter",
+    "GroupRate",
+    "PassAtLimit",
+    "counts_of",
+    "digits",
+    "estimand_of",
+    "funnel_of",
+    "paired_pass_at",
+    "paired_rates",
+    "pass_at",
+    "pass_rate",
+    "pass_rates",
+    "path_counted",
+    "prefix_words",
+    "rate_row",
+    "rate_words",
+    "stop_reasons",
+    "tallied",
+]

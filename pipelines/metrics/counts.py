@@ -1,0 +1,125 @@
+"""What the rollouts of each problem gave, counted once: the numbers under every pass rate, pass@k and interval.
+
+For whoever reports a rate: the manifest, the gate, the command line, the dashboard, re-verification, audits.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.stats import band_of
+from storage.pool import Flags, Group, Ints, Pool, grouped
+from storage.records import JUDGED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """Arrays with one place per problem, P of them.
+
+    `correct`, `judged` (correct + incorrect + unparsed) and `undecided` are of the measured rollouts, those in the prefix;
+    `rollouts` and `kept` of all. `clusters`: what intervals take for sampled together, the template; None: the problem
+    itself. `groups`: columns to report by, `level` for one.
+    """
+
+    clusters: Sequence[Group]
+    groups: Mapping[str, Sequence[Group]]
+    correct: Ints
+    judged: Ints
+    undecided: Ints
+    rollouts: Ints
+    kept: Ints
+
+    def __len__(self) -> int:
+        return len(self.clusters)
+
+    def take(self, places: Ints) -> "Counts":
+        """The problems at these places."""
+        chosen = places.tolist()
+        return Counts(
+            [self.clusters[place] for place in chosen],
+            {name: [values[place] for place in chosen] for name, values in self.groups.items()},
+            *(column[places] for column in (self.correct, self.judged, self.undecided, self.rollouts, self.kept)),
+        )
+
+    def where(self, problems: Flags) -> "Counts":
+        """The marked problems."""
+        return self.take(np.flatnonzero(problems))
+
+    def judged_only(self) -> "Counts":
+        """The problems with a judged rollout, which alone have a rate."""
+        return self.where(self.judged > 0)
+
+    def by(self, group: str) -> Iterator[tuple[Group, "Counts"]]:
+        """The problems of each value of a group, sorted, those without a value last."""
+        return ((value, self.take(places)) for value, places in grouped(self.groups[group]).items())
+
+    def rates(self) -> list[float]:
+        """correct / judged of the problems that have a judged rollout."""
+        some = self.judged > 0
+        shares: list[float] = (self.correct[some] / self.judged[some]).tolist()
+        return shares
+
+    def rated_clusters(self) -> list[Group]:
+        """The clusters of the same problems."""
+        return [cluster for cluster, judged in zip(self.clusters, self.judged.tolist(), strict=True) if judged]
+
+    def bands(self) -> list[str | None]:
+        """The difficulty band of each problem, by its correct / judged; None where nothing is judged."""
+        pairs = zip(self.correct.tolist(), self.judged.tolist(), strict=True)
+        return [band_of(correct / judged) if judged else None for correct, judged in pairs]
+
+
+def counts_of(pool: Pool) -> Counts:
+    """The counts of a pool's problems, in its order; measured are the rollouts in its prefix."""
+    known = pool.problem >= 0
+    judged = np.isin(pool.outcome, range(len(JUDGED)))
+
+    def number(rows: Flags) -> Ints:
+        return np.bincount(pool.problem[rows & known], minlength=len(pool.problems))
+
+    return Counts(
+        clusters=pool.strata["template"],
+        correct=number(pool.has("correct") & pool.in_prefix),
+        judged=number(judged & pool.in_prefix),
+        undecided=number(pool.has("undecided") & pool.in_prefix),
+        rollouts=number(np.ones(len(pool), dtype=bool)),
+        kept=number(pool.kept == 1),
+        groups=pool.strata,
+    )
+
+
+def tallied(rows: Iterable[Sequence[int | None]], clusters: Sequence[Group], **groups: Sequence[Group]) -> Counts:
+    """Counts of problems that a query has counted: (correct, judged, undecided[, rollouts, kept]) each, null for 0."""
+    table = np.zeros((len(clusters), 5), dtype=np.int64)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = [value or 0 for value in row]
+    return Counts(clusters, groups, *table.T)
+
+
+class CountsByProblem:
+    """Counts of rollouts that come one after another, in any order."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str, Group] = {}
+        self._rows: dict[str, list[int]] = {}
+
+    def open(self, problem_id: str, cluster: Group) -> list[int]:
+        """A problem, which may get no rollout: its counts, of which there is one however often it is opened."""
+        if problem_id not in self._rows:
+            self.problems[problem_id] = cluster
+            self._rows[problem_id] = [0, 0, 0, 0, 0]
+        return self._rows[problem_id]
+
+    def add(self, problem_id: str, cluster: Group, outcome: str, *, kept: bool = False) -> None:
+        """One measured rollout."""
+        row = self.open(problem_id, cluster)
+        row[0] += outcome == "correct"
+        row[1] += outcome in JUDGED
+        row[2] += outcome == "undecided"
+        row[3] += 1
+        row[4] += kept
+
+    def counts(self) -> Counts:
+        """What came so far, problems in the order of their first rollout."""
+        return tallied(self._rows.values(), list(self.problems.values()), problem=list(self.problems))

@@ -1,0 +1,101 @@
+"""Where the rollouts of a run or version went: outcomes, kept ones, and dropped ones by reason, in counts that add up.
+
+planned = correct + incorrect + unparsed + undecided + pending; once decided, planned = kept + dropped. A completion that is
+planned for two problems (same prompt, other reference) is two rollouts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from storage.pool import DROPPED, KEPT, STATES, Pool
+from storage.records import CONTINUED, OUTCOMES, StopRow
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """Counts of rollouts, but `problems`, `solved` (problems with a correct rollout) and `kept_problems`.
+
+    `pending`: planned and not judged yet; kept, dropped and kept_problems are None until the run has decided.
+    """
+
+    problems: int
+    planned: int
+    correct: int
+    incorrect: int
+    unparsed: int
+    undecided: int
+    pending: int
+    kept: int | None
+    dropped: int | None
+    solved: int
+    kept_problems: int | None
+    dropped_by_reason: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> int:
+        """Rollouts that a rate may be over."""
+        return self.correct + self.incorrect + self.unparsed
+
+    def outcomes(self) -> dict[str, int]:
+        """Rollouts by outcome, pending ones left out."""
+        return {outcome: getattr(self, outcome) for outcome in OUTCOMES}
+
+    def reconcile(self) -> None:
+        """RuntimeError where the counts do not add up."""
+        outcomes = self.judged + self.undecided + self.pending
+        if outcomes != self.planned:
+            raise RuntimeError(f"{self.planned} planned rollouts have {outcomes} outcomes")
+        if self.kept is not None and self.kept + sum(self.dropped_by_reason.values()) != self.planned:
+            raise RuntimeError(f"{self.planned} planned rollouts are not {self.kept} kept and {self.dropped} dropped")
+
+
+@dataclass(slots=True)
+class FunnelCounter:
+    """Counts rollouts as they go by, or groups of equal ones; `funnel` sums up."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+
+    def add(self, outcome: str, reason: str | None, count: int = 1, *, kept: bool | None) -> None:
+        """So many rollouts of one outcome and decision; `kept` None: not decided."""
+        self.outcomes[outcome] += count
+        if kept:
+            self.kept += count
+        elif kept is not None:
+            self.dropped[str(reason)] += count
+
+    def funnel(self, *, problems: int, solved: int, kept_problems: int, decided: bool = True) -> Funnel:
+        """The funnel of all that was counted, dropped ones by the commonest reason first."""
+        return Funnel(
+            problems=problems,
+            planned=self.outcomes.total(),
+            **{state: self.outcomes[state] for state in STATES},
+            kept=self.kept if decided else None,
+            dropped=self.dropped.total() if decided else None,
+            solved=solved,
+            kept_problems=kept_problems if decided else None,
+            dropped_by_reason=dict(sorted(self.dropped.items(), key=lambda item: (-item[1], item[0]))),
+        )
+
+
+def funnel_of(pool: Pool) -> Funnel:
+    """The funnel of a pool of rollouts that are decided."""
+    counter = FunnelCounter()
+    kinds, sizes = np.unique(np.stack([pool.outcome, pool.kept, pool.reason]), axis=1, return_counts=True)
+    for (outcome, kept, reason), size in zip(kinds.T.tolist(), sizes.tolist(), strict=True):
+        why = pool.reasons[reason] if reason >= 0 else None
+        counter.add(STATES[outcome] if outcome >= 0 else "unknown", why, size, kept={KEPT: True, DROPPED: False}.get(kept))
+    return counter.funnel(
+        problems=len(pool.problems),
+        solved=len(np.unique(pool.problem[pool.has("correct")])),
+        kept_problems=len(np.unique(pool.problem[pool.kept == KEPT])),
+    )
+
+
+def stop_reasons(stops: Iterable[StopRow]) -> dict[str, int]:
+    """How many problems stopped for which reason."""
+    return dict(sorted(Counter(stop.reason for stop in stops if stop.reason != CONTINUED).items()))

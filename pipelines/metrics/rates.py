@@ -1,0 +1,184 @@
+"""Pass rates with their intervals, over all problems or by group: the one place where such a number is computed.
+
+A rate is the mean over problems of correct / judged of the measured rollouts, so each problem weighs the same. Its interval
+is for the population that the problems come from, with templates as clusters (`pipelines.stats.population_mean`). Undecided
+rollouts count in no rate; the bounds say what the rate would be if all of them were wrong, or right.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.metrics.counts import Counts
+from pipelines.stats import Estimate, largest_k, paired_difference, pass_at_k, population_mean, undecided_bounds
+from storage.pool import Group
+
+OF_TEMPLATES = "mean pass rate of problems from these templates"
+OF_POPULATION = "mean pass rate of the population that these problems were drawn from"  # imported ones have no templates
+NOTHING = "nothing judged"
+NO_RATES = "No rates: which problems were drawn, and how often, followed from verdicts on them."
+
+
+def prefix_words(prefix: int | None) -> str:
+    """The completions of each problem that rates are over, in words; "" where no rate may be over any."""
+    return "all completions" if prefix is None else f"the first {prefix} completions" if prefix else ""
+
+
+def rate_words(prefix: int | None, arm: str = "") -> str:
+    """The sentence that stands beside rates: over what they are, or why there is none.
+
+    How many were drawn elsewhere, and whether that depended on verdicts, an import cannot know.
+    """
+    chosen = "as many as were imported" if prefix is None else "fixed before any verdict"
+    on_arm = f" on arm {arm}" if arm else ""
+    return NO_RATES if prefix == 0 else f"Rates: {prefix_words(prefix)}{on_arm} of each problem, {chosen}."
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRate:
+    """The pass rate of one group of problems. `estimate` is None where nothing is judged; `bounds` are the rates if every
+    undecided rollout were wrong, or right. `judged`, `correct`, `undecided` and `never_solved` (problems with judged
+    rollouts and no correct one) are of the measured rollouts; `rollouts` and `kept` count everything.
+    """
+
+    group: Group
+    problems: int
+    judged: int
+    correct: int
+    undecided: int
+    rollouts: int
+    kept: int
+    never_solved: int
+    estimate: Estimate | None
+    bounds: tuple[float, float] | None
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values at twelve digits."""
+        rate = self.estimate
+        return {
+            "pass_rate": None if rate is None else digits(rate.value),
+            "low": None if rate is None else digits(rate.low),
+            "high": None if rate is None else digits(rate.high),
+            "interval": NOTHING if rate is None else rate.method,
+            "problems": self.problems,
+            "judged": self.judged,
+            "undecided": self.undecided,
+            "undecided_bounds": None if self.bounds is None else [digits(bound) for bound in self.bounds],
+            "never_solved": self.never_solved,
+        }
+
+
+def pass_rate(counts: Counts, group: Group = None, *, estimand: str | None = None) -> GroupRate:
+    """The rate over all of these problems, named as one group."""
+    correct, judged, undecided = (int(column.sum()) for column in (counts.correct, counts.judged, counts.undecided))
+    mean = population_mean(counts.rates(), counts.rated_clusters(), estimand=estimand or estimand_of(counts))
+    return GroupRate(
+        group=group,
+        problems=len(counts),
+        judged=judged,
+        correct=correct,
+        undecided=undecided,
+        rollouts=int(counts.rollouts.sum()),
+        kept=int(counts.kept.sum()),
+        never_solved=int(((counts.judged > 0) & (counts.correct == 0)).sum()),
+        estimate=mean,
+        bounds=undecided_bounds(correct, judged, undecided),
+    )
+
+
+def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
+    """One rate per value of a group, sorted; problems without a value come last as None."""
+    return [pass_rate(members, value) for value, members in counts.by(by)]
+
+
+def estimand_of(counts: Counts) -> str:
+    """What a mean over these problems estimates: their templates', where all have one."""
+    return OF_TEMPLATES if all(cluster is not None for cluster in counts.clusters) else OF_POPULATION
+
+
+def pass_at(counts: Counts, most: int | None = None) -> dict[str, float]:
+    """Mean pass@k for powers of two up to what every problem has; pass@k of fewer than k completions is undefined.
+
+    `most`: beyond it the verifier's false accepts alone could make what is shown, so it is withheld.
+    """
+    correct, judged = counts.correct[counts.judged > 0].tolist(), counts.judged[counts.judged > 0].tolist()
+    rates: dict[str, float] = {}
+    for k in _powers(min([*judged, *([] if most is None else [most])], default=0) if judged else 0):
+        values = [pass_at_k(n, c, k) for n, c in zip(judged, correct, strict=True)]
+        rates[str(k)] = digits(math.fsum(value for value in values if value is not None) / len(values))
+    return rates
+
+
+def rate_row(counts: Counts, most: int | None = None) -> dict[str, Any]:
+    """The rate over these problems and their pass@k, as JSON values."""
+    return pass_rate(counts).row() | {"pass_at": pass_at(counts, most)}
+
+
+@dataclass(frozen=True, slots=True)
+class PassAtLimit:
+    """Up to which k pass@k is shown: .1 / `bound`, the upper bound of the false-accept rate; None: not measured."""
+
+    bound: float | None = None
+
+    @property
+    def most(self) -> int | None:
+        """The largest k that is shown; None: no limit."""
+        return None if self.bound is None else largest_k(self.bound)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values, with the reason in words."""
+        if self.bound is None:
+            why = "not limited: the verifier's false accepts are not measured (no audit)"
+        elif self.most is None:
+            why = "not limited: every accept on rarely solved problems was adjudicated"
+        else:
+            why = "shown up to .1 / (upper bound of the false-accept rate); beyond, false accepts alone could make it"
+        return {"largest_k": self.most, "false_accept_bound": self.bound, "why": why}
+
+
+def paired_rates(before: Counts, after: Counts) -> dict[str, Any]:
+    """Rates of the same problems under two sets of verdicts, paired, over the problems that are judged on both sides."""
+    both = (before.judged > 0) & (after.judged > 0)
+    return {
+        "problems": len(before),
+        "compared": int(both.sum()),
+        "undecided_before": int(before.undecided.sum()),
+        "undecided_after": int(after.undecided.sum()),
+        **_paired(before.where(both).rates(), after.where(both).rates(), before.where(both).clusters),
+    }
+
+
+def paired_pass_at(before: Counts, after: Counts) -> dict[str, dict[str, Any]]:
+    """pass@k on both sides for powers of two up to what every problem has on both; fewer than k completions have none."""
+    both = (before.judged > 0) & (after.judged > 0)
+    sides = [before.where(both), after.where(both)]
+    smallest = min((int(side.judged.min()) for side in sides if len(side)), default=0)
+    rows = {}
+    for k in _powers(smallest):
+        early, late = ([pass_at_k(n, c, k) or 0.0 for n, c in _pairs(side)] for side in sides)
+        rows[f"pass@{k}"] = _paired(early, late, sides[0].clusters)
+    return rows
+
+
+def _pairs(counts: Counts) -> list[tuple[int, int]]:
+    return list(zip(counts.judged.tolist(), counts.correct.tolist(), strict=True))
+
+
+def _paired(before: Sequence[float], after: Sequence[float], clusters: Sequence[Group]) -> dict[str, Any]:
+    change = paired_difference(before, after, clusters)
+    if change is None:
+        return {"before": None, "after": None, "difference": None, "low": None, "high": None, "interval": NOTHING}
+    mean = {"before": math.fsum(before) / len(before), "after": math.fsum(after) / len(after)}
+    values = {**mean, "difference": change.value, "low": change.low, "high": change.high}
+    return {**{name: digits(value) for name, value in values.items()}, "interval": change.method}
+
+
+def _powers(most: int) -> list[int]:
+    """1, 2, 4, ... up to `most`."""
+    return [1 << power for power in range(most.bit_length())]
+
+
+def digits(value: float) -> float:
+    """Twelve significant digits: the later ones depend on the order of rows."""
+    return float(f"{value:.12g}")
