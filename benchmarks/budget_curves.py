@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.oracle import Oracle, law_of, oracle, price_grid
-from pipelines.budget.replay import Record, Spent, replay, solutions, solvable
+from benchmarks.replay import Record, Spent, replay, solutions, solvable
 from pipelines.budget.simulate import Sample, Subject
 
 GRID = 40

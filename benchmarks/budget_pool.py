@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.recorded import record_of
+from benchmarks.replay import Recorded
 from flows.rounds import Event, RunSpec, run_all
 from flows.rounds.plan import read_plans
 from pipelines.budget.fixed import Fixed
-from pipelines.budget.replay import Recorded
 from pipelines.generate import Embedded
 from pipelines.select import Quota
 from pipelines.synthesize.templates import Templates

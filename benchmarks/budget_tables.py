@@ -28,8 +28,8 @@ from benchmarks.budget_curves import (
     solvable_by_seed,
 )
 from benchmarks.oracle import Oracle
+from benchmarks.replay import Record
 from pipelines.budget import BUDGETS
-from pipelines.budget.replay import Record
 from pipelines.stats import Estimate, cluster_sums, paired_difference, t_quantile
 
 GOAL = 0.95

@@ -34,8 +34,8 @@ from benchmarks.budget_tables import (
     oracle_rows,
     regret_rows,
 )
+from benchmarks.replay import Record
 from pipelines.budget import BUDGETS
-from pipelines.budget.replay import Record
 from storage.workspace import Workspace
 
 SHARES = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.budget import BUDGETS
-from pipelines.budget.forecast import Asked, Question, forecast, simulated, totals_of
+from pipelines.budget.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
+from pipelines.budget.posterior_predictive import Observation
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.budget.worlds import Observed
 
 FAMILIES = (
     "half, few ways",
@@ -61,16 +61,16 @@ def held(family: str, budget: str, simulations: int, seed: int) -> Mapping[str, 
         kinds = zip(right, solution, tokens.tolist(), strict=True)
         return [Sample("correct", int(way), n) if ok else Sample("incorrect", None, n + 10) for ok, way, n in kinds]
 
-    pilot = [Observed(subjects[n], answers(subjects[n].problem_id, DRAWS)) for n in rng.permutation(PROBLEMS)[:PILOT]]
+    pilot = [Observation(subjects[n], answers(subjects[n].problem_id, DRAWS)) for n in rng.permutation(PROBLEMS)[:PILOT]]
     question = Question(
         BUDGETS[budget](initial=4, target=3, cap=16),  # type: ignore[call-arg]
-        [Asked(one, {"": 10}) for one in subjects],
+        [ForecastProblem(one, {"": 10}) for one in subjects],
         lambda _, distinct: min(distinct, 3),
         simulations=simulations,
         seed=seed,
     )
     found = forecast(question, pilot)
-    actual = totals_of(simulated(question, lambda draw: answers(draw.problem_id, draw.count)))
+    actual = totals_of(simulate_run(question, lambda draw: answers(draw.problem_id, draw.count)))
     ends = {name: (found[name], actual[name]) for name in QUANTITIES}
     return {name: (f.low95 <= x <= f.high95, f.low80 <= x <= f.high80) for name, (f, x) in ends.items()}
 

@@ -1,10 +1,10 @@
-"""A run's draws as a record that budgets are replayed on (pipelines.budget.replay). Draws and judges nothing."""
+"""A run's draws as a record that budgets are replayed on (benchmarks.replay). Draws and judges nothing."""
 
 from collections.abc import Sequence
 
+from benchmarks.replay import Recorded
 from flows.rounds.gather import rollouts_by_problem
 from flows.rounds.spec import RunSpec
-from pipelines.budget.replay import Recorded
 from pipelines.budget.simulate import Sample, Subject
 from pipelines.select.distinct import key_of_completion
 from storage.records import PlanRow, Rollout

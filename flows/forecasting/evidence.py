@@ -7,8 +7,8 @@ its completions would be reused, and a forecast of what is known already would s
 from typing import TYPE_CHECKING, Any
 
 from flows.identity import resolved_parts
+from pipelines.budget.posterior_predictive import Observation
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.budget.worlds import Observed
 from pipelines.select.distinct import key_of_completion
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
@@ -33,7 +33,7 @@ def past_runs(opened: "Session", spec: "RunSpec") -> "list[Run]":
     return [run for run in runs if _kind(run.recipe, run.recipe.get("resolved", {})) == mine]
 
 
-def evidence_of(opened: "Session", run: "Run", without: set[str]) -> list[Observed]:
+def evidence_of(opened: "Session", run: "Run", without: set[str]) -> list[Observation]:
     """The fixed prefix of a run, less the problems `without`."""
     reader = Reader(opened.workspace)  # the session's workspace: not to be closed here
     scope = run_scope(reader, run.id)
@@ -47,7 +47,7 @@ def evidence_of(opened: "Session", run: "Run", without: set[str]) -> list[Observ
         text = texts[completion]
         sample = Sample(outcome, key_of_completion(text), text.tokens_out or 0)
         found.setdefault(Subject(problem, level, template), []).append(sample)
-    return [Observed(subject, samples) for subject, samples in found.items()]
+    return [Observation(subject, samples) for subject, samples in found.items()]
 
 
 def tokens_per_second(opened: "Session", run: str) -> float | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from flows.forecasting.evidence import evidence_of, past_runs, tokens_per_second
 from flows.forecasting.pilot import Pilot, run_pilots, subject_of
-from pipelines.budget.forecast import Asked, Question, ended_of, forecast, totals_of
-from pipelines.budget.worlds import Observed
+from pipelines.budget.forecast import ForecastProblem, Question, forecast, outcome_of, totals_of
+from pipelines.budget.posterior_predictive import Observation
 from pipelines.stats import Prediction, score_prediction
 from storage.errors import SetupError
 
@@ -46,7 +46,7 @@ class Evidence:
 
     source: str
     runs: tuple[str, ...]
-    observed: Mapping[str, Sequence[Observed]]
+    observed: Mapping[str, Sequence[Observation]]
     rates: Mapping[str, float]
     tokens_in: Mapping[str, Mapping[str, int]]
     spent: int = 0
@@ -145,7 +145,7 @@ def actual_totals(opened: "Session") -> dict[str, float]:
         tokens_in[row.problem_id][row.arm] += sent.get(row.completion_id) or 0
     units = _units(spec)
     ended = [
-        ended_of(one, tokens_in[one.problem_id], stops.get(one.problem_id), kept[one.problem_id], units)
+        outcome_of(one, tokens_in[one.problem_id], stops.get(one.problem_id), kept[one.problem_id], units)
         for one in tallies_of(workspace, spec, rows)
     ]
     found = totals_of(ended)
@@ -202,7 +202,7 @@ def done_run(opened: "Session") -> str | None:
 
 def _past(opened: "Session", spec: "RunSpec") -> Evidence | None:
     mine = {problem.id for problem in spec.problems}
-    observed: dict[str, Observed] = {}
+    observed: dict[str, Observation] = {}
     used: list[str] = []
     for run in past_runs(opened, spec):
         found = [one for one in evidence_of(opened, run, mine) if one.subject.problem_id not in observed]
@@ -216,10 +216,13 @@ def _past(opened: "Session", spec: "RunSpec") -> Evidence | None:
     return Evidence("past runs", tuple(used), {"": list(observed.values())}, rates, {"": {}})
 
 
-def _asked(spec: "RunSpec", found: Evidence) -> list[Asked]:
+def _asked(spec: "RunSpec", found: Evidence) -> list[ForecastProblem]:
     """The problems with the tokens of their prompts on every arm."""
     sizes = {arm: _sizes(spec, arm, known) for arm, known in found.tokens_in.items()}
-    return [Asked(subject_of(problem), {arm: size[problem.id] for arm, size in sizes.items()}) for problem in spec.problems]
+    return [
+        ForecastProblem(subject_of(problem), {arm: size[problem.id] for arm, size in sizes.items()})
+        for problem in spec.problems
+    ]
 
 
 def _sizes(spec: "RunSpec", arm: str, known: Mapping[str, int]) -> dict[str, int]:

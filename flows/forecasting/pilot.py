@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.identity import resolved_parts
 from pipelines.budget import Fixed
+from pipelines.budget.posterior_predictive import Observation
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.budget.worlds import Observed
 from pipelines.protocols import RoundPlan, Tally
 from pipelines.select.distinct import key_of_completion
 from storage.errors import FoundWanting
@@ -33,7 +33,7 @@ class Pilot:
     """What a pilot showed. `rate`: tokens out per second of drawing, None where nothing was drawn now."""
 
     run: str
-    observed: Sequence[Observed]
+    observed: Sequence[Observation]
     drawn: int
     tokens: int
     rate: float | None
@@ -126,11 +126,11 @@ def pilot_spec(opened: "Session", spec: "RunSpec", arm: "Arm", size: tuple[int, 
     )
 
 
-def observed(subject: Subject, rollouts: Iterable[Rollout]) -> Observed:
+def observed(subject: Subject, rollouts: Iterable[Rollout]) -> Observation:
     """Rollouts of a problem as evidence."""
     from flows.rounds.arm_tallies import answer_key
 
-    return Observed(
+    return Observation(
         subject,
         [
             Sample(

@@ -1,4 +1,4 @@
-"""How many completions each problem gets: pure planners over tallies. Deliberately know no text, model or workspace.
+"""How many completions each problem gets: pure planners over tallies.
 
 What a budget states of its draws (`prefix`, `estimator`) is said in pipelines.protocols.
 """
@@ -6,14 +6,13 @@ What a budget states of its draws (`prefix`, `estimator`) is said in pipelines.p
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.budget.dars import DarsProp2Diff, DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.frontier import Frontier
 from pipelines.budget.gvm import Gvm
 from pipelines.budget.passuntil import PassUntil
-from pipelines.budget.prop2diff import DarsProp2Diff
 from pipelines.budget.router import Router
 from pipelines.budget.sequential import Sequential
-from pipelines.budget.uniform import DarsUniform
 
 BUDGETS: Mapping[str, type[Any]] = {
     "fixed": Fixed,

@@ -1,9 +1,9 @@
-"""Budget `fixed`: the same number of completions for every problem. Looks at no verdict."""
+"""Budget `fixed`: the same number of completions for every problem."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.budget.allocation import checked_count
+from pipelines.budget.rounds import checked_count
 from pipelines.protocols import Draw, RoundPlan, Stop, Tally
 
 

@@ -1,9 +1,9 @@
-"""Budget `frontier`: finds the level at which a model's pass rate falls below a value. Knows counts, no text.
+"""Budget `frontier`: finds the level at which a model's pass rate falls below a value.
 
 Not a budget for data but for a question: how hard may problems be for this model? Each round probes one level, that whose
 answer halves the posterior of the frontier best (pipelines.stats.frontier), with `probe` draws spread over the level's
 problems, those drawn least first. It stops when one level holds `confidence`, or when no draws are left under `cap` and
-`total`; the evidence of every stop is what was found. Problems of levels that were never probed are never drawn, so a run
+`total`; the evidence of every stop is the result. Problems of levels that were never probed are never drawn, so a run
 says nothing of them; and which level was probed how often followed from outcomes, so the number to report is the frontier
 with its interval, and of rates only those of `fixed`.
 
@@ -14,9 +14,7 @@ the frontier found is one of several.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.budget.allocation import checked_count, checked_share
-from pipelines.budget.lottery import lot
-from pipelines.budget.rounds import draws_of, in_order
+from pipelines.budget.rounds import checked_count, checked_share, draws_of, hash_share, in_order
 from pipelines.protocols import RoundPlan, Stop, Tally
 from pipelines.stats.frontier import LevelCounts, credible_set, effective_counts, frontier_posterior, next_level, violation
 from storage.errors import SetupError
@@ -46,7 +44,7 @@ class Frontier:
                 raise SetupError(f"budget 'frontier': option {option!r} must lie between 0 and 1.")
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
-        """The draws of one probe, or the stops with what was found."""
+        """The draws of one probe, or the stops with the frontier."""
         ordered = in_order(tallies)
         if not ordered:
             return RoundPlan(())
@@ -57,12 +55,13 @@ class Frontier:
         if not of_level:
             raise SetupError("budget 'frontier' searches over levels, and no problem of the recipe has one.")
         levels = sorted(of_level)
-        counts = [_counts(of_level[level]) for level in levels]
-        posterior = frontier_posterior(effective_counts([_pairs(of_level[level]) for level in levels]), self.value)
+        counts = [LevelCounts(sum(t.judged for t in of_level[n]), sum(t.correct for t in of_level[n])) for n in levels]
+        pairs = [[(tally.judged, tally.correct) for tally in of_level[level]] for level in levels]
+        posterior = frontier_posterior(effective_counts(pairs), self.value)
         available = max(0, self.total - sum(t.drawn for t in ordered)) if self.total is not None else self.probe
         open_levels = [n for n, level in enumerate(levels) if any(t.drawn < self.cap for t in of_level[level])]
         if max(posterior) >= self.confidence or not available or not open_levels:
-            evidence = self._found(levels, counts, posterior)
+            evidence = self._evidence(levels, counts, posterior)
             return RoundPlan((), tuple(Stop(tally.problem_id, "frontier", evidence) for tally in ordered))
         level = levels[next_level(posterior, open_levels)]
         return RoundPlan(draws_of(ordered, self._spread(of_level[level], available)))
@@ -75,12 +74,12 @@ class Frontier:
             open_keys = [key for key in drawn if drawn[key] < self.cap]
             if not open_keys:
                 break
-            key = min(open_keys, key=lambda key: (drawn[key], lot(key, "frontier")))
+            key = min(open_keys, key=lambda key: (drawn[key], hash_share(key, "frontier")))
             drawn[key] += 1
             counts[key] = counts.get(key, 0) + 1
         return counts
 
-    def _found(
+    def _evidence(
         self, levels: Sequence[int], counts: Sequence[LevelCounts], posterior: Sequence[float]
     ) -> dict[str, int | float | str]:
         """The last level that the model passes, and the interval of it; `none` where it passes none."""
@@ -97,11 +96,3 @@ class Frontier:
             "drawn": int(sum(level.judged for level in counts)),
             "violation": round(violation(counts), 6),
         }
-
-
-def _pairs(members: Sequence[Tally]) -> list[tuple[int, int]]:
-    return [(tally.judged, tally.correct) for tally in members]
-
-
-def _counts(members: Sequence[Tally]) -> LevelCounts:
-    return LevelCounts(sum(tally.judged for tally in members), sum(tally.correct for tally in members))

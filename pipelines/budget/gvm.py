@@ -1,4 +1,4 @@
-"""Budget `gvm`: draws per problem that minimise the gradient's variance, from a pilot (GVM-RAFT). Knows counts, no text.
+"""Budget `gvm`: draws per problem that minimise the gradient's variance, from a pilot (GVM-RAFT).
 
 Minimising sum G_i^2 / (p_i n_i) at a fixed sum of n_i gives n_i proportional to G_i / sqrt(p_i); the method divides by
 sqrt(p_i + alpha / p_i^(beta - 1)) instead, so that near-impossible problems get less again: the weight is greatest at
@@ -22,8 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from pipelines.budget.allocation import allot_within, checked_count
-from pipelines.budget.rounds import Limits, draws_of, in_order, prefix_round
+from pipelines.budget.rounds import Limits, checked_count, draws_of, in_order, prefix_round
 from pipelines.protocols import RoundPlan, Stop, Tally
 from pipelines.stats import fit_prior, shrunken_rate
 from storage.errors import SetupError
@@ -132,6 +131,28 @@ class Gvm:
                 next_command="rollmill recipe check RECIPE (budget.options.norms)",
             )
         return tally.measured
+
+
+def allot_within(weights: Mapping[str, float], available: int, *, least: int, most: int) -> dict[str, int]:
+    """Draws in proportion to positive weights, each from `least` to `most`, by largest remainder; ties to the smaller id.
+
+    The parts sum to `available` exactly, or to `most` for everybody where that is less; `least` for everybody must fit.
+    """
+    open_keys, parts = sorted(weights), dict.fromkeys(sorted(weights), least)
+    left = min(available, most * len(weights)) - least * len(weights)
+    if left < 0:
+        raise ValueError(f"{available} draws do not give {least} to each of {len(weights)} problems")
+    while left and open_keys:
+        total = sum(weights[key] for key in open_keys)
+        shares = {key: min(most - parts[key], int(weights[key] / total * left)) for key in open_keys}
+        rest = {key: weights[key] / total * left - shares[key] for key in open_keys if parts[key] + shares[key] < most}
+        over = left - sum(shares.values())
+        rounded_up = sorted(rest, key=lambda key: (-rest[key], key))[:over]
+        for key in open_keys:
+            parts[key] += shares[key] + (key in rounded_up)
+        left -= sum(shares.values()) + len(rounded_up)
+        open_keys = [key for key in open_keys if parts[key] < most]
+    return parts
 
 
 def _refused(option: str, value: object, wanted: str) -> SetupError:

@@ -1,4 +1,4 @@
-"""Budget `passuntil`: draws until `passes` correct answers or the cap, to measure small rates. Knows counts, no text.
+"""Budget `passuntil`: draws until `passes` correct answers or the cap, to measure small rates.
 
 PassUntil (Predicting Emergent Abilities with Infinite Resolution Evaluation) samples until the r-th pass at draw K and
 takes r/K, which is too high by half at r = 3 and by a factor of 2 at r = 2: the stopping draw is a pass by choice. Path

@@ -1,24 +1,14 @@
-"""Drawing in rounds towards a number of distinct correct solutions per problem: what the adaptive budgets share.
-
-Knows targets and counts; not how a target came about, and nothing of texts, batches or the workspace.
+"""What the adaptive budgets share: checked options, the fixed prefix, the limits of rounds, and the random holdout.
 
 Round 0 draws `initial` completions of every problem: the fixed prefix, drawn before any verdict, on which metrics may rest.
-Every later round of the DARS budgets asks for what the smoothed rate of distinct correct answers says is still needed,
-
-    ceil(missing / ((distinct_correct + 1/2) / (drawn + 1)))
-
-but never more than the problem has drawn already (a round at most doubles it, so one unlucky prefix cannot spend the cap),
-nor past `cap`, nor past the recipe's `total`. A limited total is shared in proportion to the wishes, exactly
-(allocation.allot). Reference code of DART-Math tests `n_corrects > min_n_corrects`, so it draws one correct answer too
-many, and calls success `max_n_corrects`; here a problem stops when it HAS its target, and the reason says so.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.budget.allocation import allot, checked_count
-from pipelines.protocols import Draw, RoundPlan, Stop, Tally
+from pipelines.protocols import Draw, RoundPlan, Tally
 from storage.errors import SetupError
+from storage.ids import digest128
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +27,6 @@ class Limits:
         checked_count(self.budget, "cap", self.cap, least=self.initial)
         if self.total is not None:
             checked_count(self.budget, "total", self.total)
-
-
-def plan_round(limits: Limits, targets: Mapping[str, int], tallies: Sequence[Tally]) -> RoundPlan:
-    """The draws and stops of one round of a DARS budget, in order of problem id; a pure function of its arguments."""
-    ordered = in_order(tallies)
-    prefix = prefix_round(limits, ordered)
-    if prefix is not None:
-        return prefix
-    available = left_of_total(limits, ordered)
-    stops = {t.problem_id: reason for t in ordered if (reason := stop_reason(limits, targets[t.problem_id], t))}
-    wishes = {t.problem_id: _wish(limits, targets[t.problem_id], t) for t in ordered if t.problem_id not in stops}
-    if available == 0:
-        stops |= dict.fromkeys(wishes, "budget")
-        wishes = {}
-    counts = wishes if available is None else allot(wishes, available)
-    return RoundPlan(draws_of(ordered, counts), tuple(Stop(key, stops[key]) for key in sorted(stops)))
 
 
 def in_order(tallies: Sequence[Tally]) -> list[Tally]:
@@ -97,11 +71,45 @@ def draws_of(tallies: Sequence[Tally], counts: Mapping[str, int]) -> tuple[Draw,
     return tuple(Draw(t.problem_id, t.drawn, counts[t.problem_id]) for t in tallies if counts.get(t.problem_id))
 
 
-def needed(missing: int, found: int, drawn: int) -> int:
-    """ceil(missing / smoothed rate of finding), in integers, so that no float decides a count."""
-    return -(-2 * missing * (drawn + 1) // (2 * found + 1))
+def needed(missing: int, correct: int, drawn: int) -> int:
+    """ceil(missing / smoothed rate of correct ones), in integers, so that no float decides a count.
+
+    The smoothed rate is (correct + 1/2) / (drawn + 1).
+    """
+    return -(-2 * missing * (drawn + 1) // (2 * correct + 1))
 
 
-def _wish(limits: Limits, target: int, tally: Tally) -> int:
-    expected = needed(target - tally.distinct_correct, tally.distinct_correct, tally.drawn)
-    return min(expected, tally.drawn, limits.cap - tally.drawn)
+def hash_share(problem_id: str, salt: str) -> float:
+    """A number from 0 to 1 that depends on nothing but these two, so that a plan stays a pure function."""
+    return int(digest128(["lot", problem_id, salt]), 16) / (1 << 128)  # "lot" is part of every plan made so far
+
+
+def in_random_holdout(problem_id: str, salt: str, share: float) -> bool:
+    """True for this share of all problem ids, chosen by their hash; another salt chooses others."""
+    return hash_share(problem_id, salt) < share
+
+
+def checked_count(budget: str, option: str, value: object, *, least: int = 1) -> int:
+    """A budget option that must be a whole number of at least `least`, else a SetupError that names it."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SetupError(
+            f"budget {budget!r}: option {option!r} is {value!r}, and must be a whole number of at least {least}.",
+            next_command="rollmill recipe check RECIPE",
+        )
+    return value
+
+
+def checked_share(budget: str, option: str, value: object) -> float:
+    """A budget option that must be a number from 0 to 1, else a SetupError that names it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise SetupError(
+            f"budget {budget!r}: option {option!r} is {value!r}, and must be a number from 0 to 1.",
+            next_command="rollmill recipe check RECIPE",
+        )
+    return value
+
+
+def checked_choice(budget: str, option: str, value: object, choices: Sequence[str]) -> None:
+    """A budget option that must be one of these words, else a SetupError that names them."""
+    if value not in choices:
+        raise SetupError(f"budget {budget!r}: option {option!r} is {value!r}.", choices=tuple(choices))

@@ -1,4 +1,4 @@
-"""Budget `router`: which arm of the recipe draws for a problem, and when it moves on to the next. Knows counts, no text.
+"""Budget `router`: which arm of the recipe draws for a problem, and when it moves on to the next.
 
 Arms are tried in the recipe's order, the first one with `initial` completions of every problem (the fixed prefix), each
 later one with `entry` of the problems that come to it; none is gone back to. What moves a problem on is the `rule`.
@@ -22,11 +22,17 @@ it does not suffice, the cheapest expected solutions come first, and an entry is
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from pipelines.budget.allocation import checked_choice, checked_count, checked_share
-from pipelines.budget.lottery import drawn_by_lot
-from pipelines.budget.prospects import Prospects, arms_of
-from pipelines.budget.rounds import Limits, in_order, left_of_total, prefix_round
-from pipelines.budget.routing import ByDifficulty, Next, Options, Step, Waits, by_agreement
+from pipelines.budget.rounds import (
+    Limits,
+    checked_choice,
+    checked_count,
+    checked_share,
+    in_order,
+    in_random_holdout,
+    left_of_total,
+    prefix_round,
+)
+from pipelines.budget.routing import ArmForecasts, ByDifficulty, NextStep, Options, Step, Wait, arms_of, by_agreement
 from pipelines.protocols import Draw, RoundPlan, Stop, Tally
 from storage.errors import SetupError
 
@@ -36,7 +42,7 @@ _ONE_RULE = {"difficulty": ("target", "cap", "pilot", "hopeless", "explore", "to
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """See the module. `entry` None: as many as `initial`. `salt` changes which problems are pilots or go on by lot."""
+    """See the module. `entry` None: as many as `initial`. `salt` changes the pilots and the random holdout."""
 
     name = "router"
     version = "1"
@@ -94,19 +100,20 @@ class Router:
         going = [tally for tally in ordered if tally.stopped is None]
         if self.rule == "agreement":
             return _shared([by_agreement(self.options(), tally) for tally in going], (), left_of_total(limits, ordered))
-        rule = ByDifficulty(self.options(), Prospects(ordered, self.cap, self.token_cost or {}), going)
-        found, continued = self._by_lot(rule, rule.steps())
-        return _shared(found, continued, left_of_total(limits, ordered))
+        rule = ByDifficulty(self.options(), ArmForecasts(ordered, self.cap, self.token_cost or {}), going)
+        steps, continued = self._with_holdout(rule)
+        return _shared(steps, continued, left_of_total(limits, ordered))
 
-    def _by_lot(self, rule: ByDifficulty, found: Sequence[Next]) -> tuple[list[Next], tuple[Stop, ...]]:
-        """Of the problems that are given up, those that go on all the same."""
-        lots = {
-            one.problem_id: one
-            for one in found
-            if isinstance(one, Stop) and one.reason == "hopeless" and drawn_by_lot(one.problem_id, self.salt, self.explore)
+    def _with_holdout(self, rule: ByDifficulty) -> tuple[list[NextStep], tuple[Stop, ...]]:
+        """What each problem does next, and the stops of those that were given up and go on all the same."""
+        steps = rule.steps()
+        hopeless = [step for step in steps if isinstance(step, Stop) and step.reason == "hopeless"]
+        holdout = {
+            stop.problem_id: stop for stop in hopeless if in_random_holdout(stop.problem_id, self.salt, self.explore)
         }
-        others = [one for one in found if not (isinstance(one, Stop) and one.problem_id in lots)]
-        return [*others, *(rule.onward(tally) for tally in rule.going if tally.problem_id in lots)], tuple(lots.values())
+        others = [step for step in steps if not (isinstance(step, Stop) and step.problem_id in holdout)]
+        continued = [rule.continuation(tally) for tally in rule.going if tally.problem_id in holdout]
+        return [*others, *continued], tuple(holdout.values())
 
     def _check_only_this_rules(self) -> None:
         """SetupError for an option that the rule does not read: it would change nothing."""
@@ -127,10 +134,10 @@ class Router:
                 raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is no arm.", choices=known)
 
 
-def _shared(found: Sequence[Next], continued: tuple[Stop, ...], left: int | None) -> RoundPlan:
+def _shared(next_steps: Sequence[NextStep], continued: tuple[Stop, ...], left: int | None) -> RoundPlan:
     """The steps that the total allows, the cheapest solutions first; where it allows none, every other problem stops."""
-    stops = [one for one in found if isinstance(one, Stop)]
-    steps = [one for one in found if isinstance(one, Step)]
+    stops = [step for step in next_steps if isinstance(step, Stop)]
+    steps = [step for step in next_steps if isinstance(step, Step)]
     counts: list[tuple[Step, int]] = []
     for step in sorted(steps, key=lambda step: (step.price, step.tally.problem_id)):
         count = step.count if left is None else min(step.count, left)
@@ -138,7 +145,7 @@ def _shared(found: Sequence[Next], continued: tuple[Stop, ...], left: int | None
             counts.append((step, count))
             left = None if left is None else left - count
     if not counts:
-        stops += [Stop(one.tally.problem_id, "budget") for one in found if isinstance(one, Step | Waits)]
+        stops += [Stop(step.tally.problem_id, "budget") for step in next_steps if isinstance(step, Step | Wait)]
     counts.sort(key=lambda item: (item[0].place, item[0].tally.problem_id))
     draws = tuple(_draw(step, count) for step, count in counts)
     return RoundPlan(draws, tuple(sorted(stops, key=lambda stop: stop.problem_id)), continued)

@@ -1,4 +1,4 @@
-"""Budget `sequential`: a Beta posterior per problem decides whether more draws are worth it. Knows counts, no text.
+"""Budget `sequential`: a Beta posterior per problem decides whether more draws are worth it.
 
 After the prefix of `initial`, a problem stops
 
@@ -22,10 +22,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipelines.budget.allocation import checked_choice, checked_share
-from pipelines.budget.beliefs import PRIORS, Beliefs, seen
-from pipelines.budget.lottery import drawn_by_lot
-from pipelines.budget.rounds import Limits, draws_of, in_order, left_of_total, prefix_round, stop_reason
+from pipelines.budget.priors import PRIORS, GroupPriors, draw_counts
+from pipelines.budget.rounds import (
+    Limits,
+    checked_choice,
+    checked_share,
+    draws_of,
+    in_order,
+    in_random_holdout,
+    left_of_total,
+    prefix_round,
+    stop_reason,
+)
 from pipelines.protocols import RoundPlan, Stop, Tally
 from pipelines.stats.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
 
@@ -36,13 +44,14 @@ class _Case(NamedTuple):
     """A problem that neither met its target nor its cap, and what is expected of it."""
 
     tally: Tally
-    outlook: StoppingForecast
-    tokens: float
+    forecast: StoppingForecast
 
     @property
     def worth(self) -> float:
-        """Expected new solutions per token."""
-        return round(self.outlook.worth() / self.tokens, DIGITS + 3)
+        """Expected new solutions per token; per draw where no tokens were counted, so that draws are the cost."""
+        tally = self.tally
+        tokens = tally.tokens / tally.drawn if tally.drawn and tally.tokens else 1.0
+        return round(self.forecast.worth() / tokens, DIGITS + 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,39 +96,37 @@ class Sequential:
         prefix = prefix_round(limits, ordered)
         if prefix is not None:
             return prefix
-        beliefs = Beliefs(ordered, self.prior)
+        priors = GroupPriors(ordered, self.prior)
         going = [tally for tally in ordered if tally.stopped is None]
         stops = {t.problem_id: Stop(t.problem_id, why) for t in going if (why := stop_reason(limits, self.target, t))}
-        stops |= {stop.problem_id: stop for t in going if t.problem_id not in stops and (stop := self._known(beliefs, t))}
-        cases = self._cases(beliefs, [tally for tally in going if tally.problem_id not in stops])
-        given_up = [stop for case in cases if (stop := self._hopeless(beliefs, case))]
-        continued = tuple(stop for stop in given_up if drawn_by_lot(stop.problem_id, self.salt, self.explore))
+        stops |= {stop.problem_id: stop for t in going if t.problem_id not in stops and (stop := self._known(priors, t))}
+        cases = self._cases(priors, [tally for tally in going if tally.problem_id not in stops])
+        given_up = [stop for case in cases if (stop := self._hopeless(priors, case))]
+        continued = tuple(stop for stop in given_up if in_random_holdout(stop.problem_id, self.salt, self.explore))
         stops |= {stop.problem_id: stop for stop in given_up if stop not in continued}
         counts = self._shared(
             [case for case in cases if case.tally.problem_id not in stops], left_of_total(limits, ordered)
         )
         if counts is None:
             stops |= {t.problem_id: Stop(t.problem_id, "budget") for t in going if t.problem_id not in stops}
-        said = tuple(stops[key] for key in sorted(stops))
-        return RoundPlan(draws_of(ordered, counts or {}), said, continued)
+        return RoundPlan(draws_of(ordered, counts or {}), tuple(stops[key] for key in sorted(stops)), continued)
 
-    def _cases(self, beliefs: Beliefs, going: Sequence[Tally]) -> list[_Case]:
-        asked = [(tally, self.target - tally.distinct_correct, self.cap - tally.drawn) for tally in going]
-        ahead = beliefs.outlooks(asked)
-        return [_Case(tally, one, beliefs.tokens_per_draw(tally)) for tally, one in zip(going, ahead, strict=True)]
+    def _cases(self, priors: GroupPriors, going: Sequence[Tally]) -> list[_Case]:
+        questions = [(tally, self.target - tally.distinct_correct, self.cap - tally.drawn) for tally in going]
+        return [_Case(tally, one) for tally, one in zip(going, priors.forecasts(questions), strict=True)]
 
-    def _known(self, beliefs: Beliefs, tally: Tally) -> Stop | None:
+    def _known(self, priors: GroupPriors, tally: Tally) -> Stop | None:
         if self.width is None:
             return None
-        low, high = rate_bounds(seen(tally), beliefs.prior(tally))
+        low, high = rate_bounds(draw_counts(tally), priors.prior(tally))
         if high - low >= self.width:
             return None
         evidence = {**_counts(tally), "low": _digits(low), "high": _digits(high), "width": self.width}
         return Stop(tally.problem_id, "known", evidence)
 
-    def _hopeless(self, beliefs: Beliefs, case: _Case) -> Stop | None:
+    def _hopeless(self, priors: GroupPriors, case: _Case) -> Stop | None:
         """The stop of a problem that is not worth more draws, with the numbers that say so."""
-        chance, worth, tally = _digits(case.outlook.chance), case.worth, case.tally
+        chance, worth, tally = _digits(case.forecast.chance), case.worth, case.tally
         dear = self.tokens_per_kept is not None and worth * self.tokens_per_kept < 1.0
         if chance >= self.hopeless and not dear:
             return None
@@ -128,7 +135,7 @@ class Sequential:
             "distinct": tally.distinct_correct,
             "chance": chance,
             "threshold": self.hopeless,
-            "upper": _digits(rate_ceiling(seen(tally), beliefs.prior(tally))),
+            "upper": _digits(rate_ceiling(draw_counts(tally), priors.prior(tally))),
         }
         if dear and self.tokens_per_kept is not None:
             evidence["tokens_per_kept"] = round(1.0 / worth, 1) if worth else "unbounded"
@@ -146,14 +153,14 @@ class Sequential:
         need = 0.0
         for case in sorted(cases, key=lambda case: (-case.worth, case.tally.problem_id)):
             left = available - sum(counts.values())
-            if left == 0 or (counts and need + case.outlook.cost > available):
+            if left == 0 or (counts and need + case.forecast.cost > available):
                 break
             counts[case.tally.problem_id] = min(wishes[case.tally.problem_id], left)
-            need += case.outlook.cost
+            need += case.forecast.cost
         return counts
 
     def _wish(self, case: _Case) -> int:
-        return min(case.outlook.draws_for(self.reach), case.tally.drawn, self.cap - case.tally.drawn)
+        return min(case.forecast.draws_for(self.reach), case.tally.drawn, self.cap - case.tally.drawn)
 
 
 def _counts(tally: Tally) -> dict[str, int | float | str]:

@@ -1,16 +1,14 @@
 """Runs a budget against any source of outcomes until it stops: what forecasts, replays and tests of budgets share.
 
-It keeps what rounds keep between rounds (a tally per problem, stops that stand once given) and checks what they
-checks. Knows no workspace, no text and no randomness: where outcomes come from is the source's business.
+It keeps what a run keeps between rounds (a tally per problem, stops that stand once given) and checks what a run checks.
+Where outcomes come from, and whether at random, is the source's business.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipelines.budget.tallies import PrefixTally
-from pipelines.protocols import ArmTally, Budget, Draw, RoundPlan
+from pipelines.protocols import ArmTally, Budget, Draw, PrefixTally, RoundPlan
 from storage.records import Outcome
 
 MOST_ROUNDS = 10_000
@@ -56,11 +54,13 @@ def run_budget(budget: Budget, problems: Sequence[Subject], outcomes: Source, ar
     A later round may not be asked for while an earlier one is unread: it is an iterator, so stop reading to stop drawing.
     `arms`: the names of the recipe's arms, in order, where it has some.
     """
-    ways, ordered = tuple(arms) or ("",), sorted(problems, key=lambda one: one.problem_id)
-    accounts = {one.problem_id: _Account(one, budget.prefix, {arm: _OnArm() for arm in ways}) for one in ordered}
+    names, ordered = tuple(arms) or ("",), sorted(problems, key=lambda one: one.problem_id)
+    accounts = {
+        one.problem_id: _Account(one, budget.prefix, {name: _ArmAccount(name) for name in names}) for one in ordered
+    }
     for index in range(MOST_ROUNDS):
         plan = _only_new_stops(budget.plan(index, [account.tally() for account in accounts.values()]), accounts)
-        samples = tuple(_drawn(accounts[draw.problem_id], draw, outcomes) for draw in plan.draws)
+        samples = tuple(_samples(accounts[draw.problem_id], draw, outcomes) for draw in plan.draws)
         yield Round(index, plan, samples, [account.tally() for account in accounts.values()])
         if not plan.draws:
             return
@@ -73,16 +73,16 @@ def _only_new_stops(plan: RoundPlan, accounts: "dict[str, _Account]") -> RoundPl
     continued = tuple(stop for stop in plan.continued if not accounts[stop.problem_id].given_up)
     for stop in stops:
         accounts[stop.problem_id].stopped = stop.reason
-        accounts[stop.problem_id].made = None
+        accounts[stop.problem_id].cached = None
     for stop in continued:
         accounts[stop.problem_id].given_up = True
     return RoundPlan(plan.draws, stops, continued)
 
 
-def _drawn(account: "_Account", draw: Draw, outcomes: Source) -> Sequence[Sample]:
-    if draw.arm not in account.ways:
-        raise RuntimeError(f"the budget planned {draw}; arms: {list(account.ways)}")
-    before = account.ways[draw.arm].drawn
+def _samples(account: "_Account", draw: Draw, outcomes: Source) -> Sequence[Sample]:
+    if draw.arm not in account.arms:
+        raise RuntimeError(f"the budget planned {draw}; arms: {list(account.arms)}")
+    before = account.arms[draw.arm].drawn
     if draw.count < 1 or draw.first_index != before:
         raise RuntimeError(f"the budget planned {draw}, but {before} are drawn so far")
     samples = outcomes(draw)
@@ -93,81 +93,86 @@ def _drawn(account: "_Account", draw: Draw, outcomes: Source) -> Sequence[Sample
 
 
 @dataclass(slots=True)
-class _OnArm:
-    """What was drawn of one problem on one arm."""
+class _ArmAccount:
+    """What was drawn of one problem on one arm. The tally is made anew only after a draw."""
 
+    name: str
     drawn: int = 0
     tokens: int = 0
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    outcomes: dict[Outcome, int] = field(
+        default_factory=lambda: {"correct": 0, "incorrect": 0, "unparsed": 0, "undecided": 0}
+    )
     solutions: set[str | int] = field(default_factory=set)
-    answers: Counter[str | int] = field(default_factory=Counter)
+    answers: dict[str | int, int] = field(default_factory=dict)
+    cached: ArmTally | None = None
 
     def add(self, samples: Sequence[Sample]) -> None:
         """Count these."""
         self.drawn += len(samples)
-        self.tokens += sum(sample.tokens for sample in samples)
-        self.outcomes.update(sample.outcome for sample in samples)
-        self.solutions |= {s.solution for s in samples if s.outcome == "correct" and s.solution is not None}
-        self.answers.update(sample.answer for sample in samples if sample.answer is not None)
+        self.cached = None
+        for outcome, solution, tokens, answer in samples:
+            self.outcomes[outcome] += 1
+            self.tokens += tokens
+            if outcome == "correct" and solution is not None:
+                self.solutions.add(solution)
+            if answer is not None:
+                self.answers[answer] = self.answers.get(answer, 0) + 1
 
-    def tally(self, name: str) -> ArmTally:
-        """As flows.rounds.arm_tallies makes it of stored rows."""
-        return ArmTally(
-            name=name,
-            drawn=self.drawn,
-            correct=self.outcomes["correct"],
-            incorrect=self.outcomes["incorrect"],
-            unparsed=self.outcomes["unparsed"],
-            undecided=self.outcomes["undecided"],
-            distinct=len(self.solutions),
-            tokens=self.tokens,
-            agreeing=max(self.answers.values(), default=0),
-        )
+    def tally(self) -> ArmTally:
+        """As flows.rounds makes it of stored rows."""
+        if self.cached is None:
+            agreeing = max(self.answers.values(), default=0)
+            self.cached = ArmTally(
+                self.name,
+                self.drawn,
+                **self.outcomes,
+                distinct=len(self.solutions),
+                tokens=self.tokens,
+                agreeing=agreeing,
+            )
+        return self.cached
 
 
 @dataclass(slots=True)
 class _Account:
-    """What was drawn of one problem so far. The tally is made anew only after a draw."""
+    """What was drawn of one problem so far. The tally is made anew only after a draw or a stop."""
 
     subject: Subject
     prefix: int
-    ways: dict[str, _OnArm]
+    arms: dict[str, _ArmAccount]
     prefix_judged: int = 0
     prefix_correct: int = 0
     stopped: str | None = None
     given_up: bool = False
-    made: PrefixTally | None = None
+    cached: PrefixTally | None = None
 
     def add(self, arm: str, first_index: int, samples: Sequence[Sample]) -> None:
         """Count the samples of one draw."""
-        self.ways[arm].add(samples)
-        if arm == next(iter(self.ways)):
+        self.arms[arm].add(samples)
+        if arm == next(iter(self.arms)):
             prefix = [sample.outcome for sample in samples[: max(0, self.prefix - first_index)]]
             self.prefix_judged += len(prefix) - prefix.count("undecided")
             self.prefix_correct += prefix.count("correct")
-        self.made = None
+        self.cached = None
 
     def tally(self) -> PrefixTally:
-        """As flows.rounds.gather makes it of stored rows."""
-        if self.made is None:
-            ways = self.ways.values()
-            counts = Counter[Outcome]()
-            for way in ways:
-                counts.update(way.outcomes)
-            self.made = PrefixTally(
+        """As flows.rounds makes it of stored rows."""
+        if self.cached is None:
+            tallies = tuple(arm.tally() for arm in self.arms.values())
+            self.cached = PrefixTally(
                 problem_id=self.subject.problem_id,
                 level=self.subject.level,
                 template=self.subject.template,
-                tokens=sum(way.tokens for way in ways),
-                arms=() if "" in self.ways else tuple(way.tally(name) for name, way in self.ways.items()),
+                tokens=sum(arm.tokens for arm in tallies),
+                arms=() if "" in self.arms else tallies,
                 stopped=self.stopped,
-                drawn=sum(way.drawn for way in ways),
-                correct=counts["correct"],
-                incorrect=counts["incorrect"],
-                unparsed=counts["unparsed"],
-                undecided=counts["undecided"],
-                distinct_correct=len(set[str | int]().union(*(way.solutions for way in ways))),
+                drawn=sum(arm.drawn for arm in tallies),
+                correct=sum(arm.correct for arm in tallies),
+                incorrect=sum(arm.incorrect for arm in tallies),
+                unparsed=sum(arm.unparsed for arm in tallies),
+                undecided=sum(arm.undecided for arm in tallies),
+                distinct_correct=len(set[str | int]().union(*(arm.solutions for arm in self.arms.values()))),
                 prefix_judged=self.prefix_judged,
                 prefix_correct=self.prefix_correct,
             )
-        return self.made
+        return self.cached

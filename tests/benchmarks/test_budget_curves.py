@@ -23,10 +23,10 @@ from benchmarks.budget_curves import (
     solvable_by_seed,
 )
 from benchmarks.budget_tables import bill_rows, compared, duel_rows, equal_rows, regret_rows
+from benchmarks.replay import Record, Recorded, Spent, replay
+from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
-from pipelines.budget.replay import Record, Recorded, Spent, replay
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.budget.uniform import DarsUniform
 
 CAP = 16
 RATES = (1.0, 0.6, 0.3, 0.15, 0.08, 0.0)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.oracle import Law, law_of, oracle, price_grid
+from benchmarks.replay import Recorded, replay, solutions
 from pipelines.budget import BUDGETS
-from pipelines.budget.replay import Recorded, replay, solutions
 from pipelines.budget.simulate import Sample, Subject
 
 Point = tuple[float, float]

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from benchmarks.recorded import record_of
+from benchmarks.replay import Recorded, Replayed, replay
 from flows.rounds import run_all
 from flows.rounds.gather import IncompleteRound
 from flows.rounds.plan import plan_round, read_plans
-from pipelines.budget import BUDGETS
+from pipelines.budget import BUDGETS, DarsUniform
 from pipelines.budget.fixed import Fixed
-from pipelines.budget.replay import Recorded, Replayed, replay
-from pipelines.budget.uniform import DarsUniform
 from pipelines.generate import Embedded
 from pipelines.protocols import Budget
 from pipelines.synthesize.templates import Templates

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipelines.budget.simulate import Sample, Subject, run_budget
-from pipelines.budget.tallies import PrefixTally
-from pipelines.protocols import Budget, Draw, Stop
+from pipelines.protocols import Budget, Draw, PrefixTally, Stop
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from pipelines.budget import BUDGETS, STOP_REASONS
 from pipelines.budget.simulate import Subject
-from pipelines.budget.tallies import PrefixTally
-from pipelines.protocols import Budget, RoundPlan
+from pipelines.protocols import Budget, PrefixTally, RoundPlan
 from storage.errors import SetupError
 from tests.pipelines.budget.simulation import simulate, tally
 

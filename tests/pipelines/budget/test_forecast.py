@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipelines.budget import BUDGETS, DarsUniform, Fixed
-from pipelines.budget.forecast import Asked, Question, forecast, simulated, totals_of
+from pipelines.budget.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
+from pipelines.budget.posterior_predictive import Observation, PosteriorPredictive
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.budget.worlds import Observed, Worlds
 from pipelines.protocols import Draw, RoundPlan, Stop, Tally
 
 RIGHT, WRONG = "correct", "incorrect"
@@ -18,8 +18,10 @@ def subjects(count: int, levels: int = 2, templates: int = 4) -> list[Subject]:
     return [Subject(f"p{n:03}", n % levels + 1, f"t{n % templates}") for n in range(count)]
 
 
-def observe(rng: np.random.Generator, some: Sequence[Subject], rates: dict[str, float], draws: int = 8) -> list[Observed]:
-    return [Observed(one, answers(rng, rates[one.problem_id], draws)) for one in some]
+def observe(
+    rng: np.random.Generator, some: Sequence[Subject], rates: dict[str, float], draws: int = 8
+) -> list[Observation]:
+    return [Observation(one, answers(rng, rates[one.problem_id], draws)) for one in some]
 
 
 def answers(rng: np.random.Generator, rate: float, draws: int) -> list[Sample]:
@@ -30,7 +32,7 @@ def answers(rng: np.random.Generator, rate: float, draws: int) -> list[Sample]:
 
 
 def question(some: Sequence[Subject], budget: object, **more: object) -> Question:
-    return Question(budget, [Asked(one, {"": 10}) for one in some], **({"simulations": 30} | more))  # type: ignore[arg-type]
+    return Question(budget, [ForecastProblem(one, {"": 10}) for one in some], **({"simulations": 30} | more))  # type: ignore[arg-type]
 
 
 def test_a_fixed_budget_is_forecast_exactly_in_what_chance_does_not_touch() -> None:
@@ -69,7 +71,7 @@ def test_the_same_seed_gives_the_same_forecast() -> None:
 @pytest.mark.parametrize("name", sorted(BUDGETS))
 def test_every_budget_of_the_registry_can_be_forecast(name: str) -> None:
     if name == "router":
-        return  # it needs arms: test_joint_worlds.py
+        return  # it needs arms: test_forecast_with_arms.py
     some = subjects(6)
     evidence = observe(np.random.default_rng(0), some, dict.fromkeys((one.problem_id for one in some), 0.5), 4)
     found = forecast(question(some, BUDGETS[name](), simulations=3), evidence)
@@ -93,8 +95,8 @@ def test_a_user_s_own_budget_can_be_forecast() -> None:
 
 def test_a_model_that_says_one_thing_only_meets_no_quota_of_distinct_answers() -> None:
     some = subjects(10, levels=1)
-    same = [Observed(one, [Sample(RIGHT, "same", 5)] * 8) for one in some]
-    differing = [Observed(one, [Sample(RIGHT, n, 5) for n in range(8)]) for one in some]
+    same = [Observation(one, [Sample(RIGHT, "same", 5)] * 8) for one in some]
+    differing = [Observation(one, [Sample(RIGHT, n, 5) for n in range(8)]) for one in some]
     ask = question(some, DarsUniform(initial=2, target=4, cap=16))
     assert forecast(ask, same)["level.1.met"].high95 < 0.3
     assert forecast(ask, differing)["level.1.met"].low95 > 0.7
@@ -102,9 +104,11 @@ def test_a_model_that_says_one_thing_only_meets_no_quota_of_distinct_answers() -
 
 def test_undecided_answers_are_expected_as_often_as_they_came() -> None:
     some = subjects(10, levels=1)
-    evidence = [Observed(one, [Sample("undecided", None, 5), Sample(WRONG, None, 5)] * 4) for one in some]
+    evidence = [Observation(one, [Sample("undecided", None, 5), Sample(WRONG, None, 5)] * 4) for one in some]
     ask = question(some, Fixed(initial=40))
-    ended = simulated(ask, Worlds([one.subject for one in ask.problems], evidence).draw(np.random.default_rng(0)))
+    ended = simulate_run(
+        ask, PosteriorPredictive([one.subject for one in ask.problems], evidence).draw(np.random.default_rng(0))
+    )
     assert 140 <= sum(one.prefix_judged for one in ended) <= 260  # of 400
 
 
@@ -125,7 +129,7 @@ def test_intervals_of_totals_hold_as_often_as_they_say() -> None:
         rates = _rates(rng, some)
         ask = question(some, budget, simulations=39, seed=number)
         found = forecast(ask, observe(rng, some[:4], rates, 6))
-        actual = totals_of(simulated(ask, _world(rng, rates)))
+        actual = totals_of(simulate_run(ask, _truth(rng, rates)))
         for name in ("draws", "tokens_out", "solved", "level.1.pass_rate"):
             one = found[name]
             inside = one.low80 <= actual[name] <= one.high80, one.low95 <= actual[name] <= one.high95
@@ -143,5 +147,5 @@ def _rates(rng: np.random.Generator, some: Sequence[Subject]) -> dict[str, float
     return {key: float(rng.beta(4 * m, 4 * (1 - m))) for key, m in means.items()}
 
 
-def _world(rng: np.random.Generator, rates: dict[str, float]) -> Callable[[Draw], Sequence[Sample]]:
+def _truth(rng: np.random.Generator, rates: dict[str, float]) -> Callable[[Draw], Sequence[Sample]]:
     return lambda draw: answers(rng, rates[draw.problem_id], draw.count)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.budget.allocation import allot_within
-from pipelines.budget.gvm import Gvm
+from pipelines.budget.gvm import Gvm, allot_within
 from pipelines.protocols import Draw, Tally
 from storage.errors import SetupError
 from tests.pipelines.budget.simulation import simulate

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.sequential import Sequential
 from pipelines.budget.simulate import Subject
-from pipelines.budget.tallies import PrefixTally
-from pipelines.budget.uniform import DarsUniform
-from pipelines.protocols import Tally
+from pipelines.protocols import PrefixTally, Tally
 from storage.errors import SetupError
 from tests.pipelines.budget.simulation import Simulated, simulate
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from pipelines.budget import BUDGETS, Router
-from pipelines.budget.forecast import Asked, Question, forecast, simulated, totals_of
-from pipelines.budget.joint_worlds import JointWorlds
+from pipelines.budget.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
+from pipelines.budget.posterior_predictive import JointPosteriorPredictive, Observation
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.budget.worlds import Observed
 from pipelines.protocols import Draw
 
 ARMS = ("short", "long")
@@ -31,14 +30,15 @@ def answers(rng: np.random.Generator, rate: float, draws: int, tokens: int) -> l
 
 def pilot(
     rng: np.random.Generator, some: list[Subject], rates: dict[tuple[str, str], float], draws: int = 8
-) -> dict[str, list[Observed]]:
+) -> dict[str, list[Observation]]:
     return {
-        arm: [Observed(one, answers(rng, rates[one.problem_id, arm], draws, TOKENS[arm])) for one in some] for arm in ARMS
+        arm: [Observation(one, answers(rng, rates[one.problem_id, arm], draws, TOKENS[arm])) for one in some]
+        for arm in ARMS
     }
 
 
 def question(some: list[Subject], budget: object, **more: object) -> Question:
-    asked = [Asked(one, {"short": 10, "long": 30}) for one in some]
+    asked = [ForecastProblem(one, {"short": 10, "long": 30}) for one in some]
     return Question(budget, asked, arms=ARMS, **({"simulations": 30} | more))  # type: ignore[arg-type]
 
 
@@ -84,8 +84,10 @@ def test_tokens_in_and_seconds_are_those_of_the_arms_that_draw() -> None:
 def test_the_agreement_of_wrong_answers_is_drawn_too() -> None:
     """A model that is wrong in one way agrees with itself; one that is wrong in many ways goes to the next arm."""
     some = subjects(24)
-    one_way = {arm: [Observed(one, [Sample("incorrect", None, 9, "7")] * 8) for one in some] for arm in ARMS}
-    many = {arm: [Observed(one, [Sample("incorrect", None, 9, f"w{n}") for n in range(8)]) for one in some] for arm in ARMS}
+    one_way = {arm: [Observation(one, [Sample("incorrect", None, 9, "7")] * 8) for one in some] for arm in ARMS}
+    many = {
+        arm: [Observation(one, [Sample("incorrect", None, 9, f"w{n}") for n in range(8)]) for one in some] for arm in ARMS
+    }
     budget = BUDGETS["router"](rule="agreement", initial=4, entry=4)
     assert forecast(question(some, budget), one_way)["draws"].median < 1.2 * 24 * 4
     assert forecast(question(some, budget), many)["draws"].median > 1.8 * 24 * 4
@@ -93,8 +95,8 @@ def test_the_agreement_of_wrong_answers_is_drawn_too() -> None:
 
 def test_solutions_count_over_all_arms() -> None:
     some = subjects(8)
-    same = {arm: [Observed(one, [Sample("correct", "same", 9, "42")] * 8) for one in some] for arm in ARMS}
-    source = JointWorlds(some, same).draw(np.random.default_rng(0))
+    same = {arm: [Observation(one, [Sample("correct", "same", 9, "42")] * 8) for one in some] for arm in ARMS}
+    source = JointPosteriorPredictive(some, same).draw(np.random.default_rng(0))
     first, second = source(Draw("p000", 0, 6, "short")), source(Draw("p000", 0, 6, "long"))
     assert len({one.solution for one in [*first, *second] if one.outcome == "correct"}) <= 2
 
@@ -102,7 +104,7 @@ def test_solutions_count_over_all_arms() -> None:
 def test_a_problem_of_the_pilot_is_its_own_donor() -> None:
     some = subjects(12)
     rates = {(one.problem_id, arm): float(n < 2) for n, one in enumerate(some) for arm in ARMS}
-    source = JointWorlds(some, pilot(np.random.default_rng(0), some, rates, 32)).draw(np.random.default_rng(1))
+    source = JointPosteriorPredictive(some, pilot(np.random.default_rng(0), some, rates, 32)).draw(np.random.default_rng(1))
     right = [sum(s.outcome == "correct" for s in source(Draw(one.problem_id, 0, 20, "long"))) for one in some]
     assert min(right[:2]) > 14
     assert max(right[2:]) < 6
@@ -125,6 +127,6 @@ def test_intervals_hold_as_often_as_they_say(rule: str) -> None:
         }
         ask = question(some, budget, simulations=39, seed=number)
         found = forecast(ask, pilot(rng, some[:12], rates))
-        actual = totals_of(simulated(ask, truth(rng, rates)))
+        actual = totals_of(simulate_run(ask, truth(rng, rates)))
         held += [found[name].low95 <= actual[name] <= found[name].high95 for name in ("draws", "tokens_out", "solved")]
     assert sum(held) >= 0.85 * len(held), sum(held) / len(held)

@@ -2,10 +2,10 @@
 
 import pytest
 
+from benchmarks.replay import Recorded, Spent, replay, solvable
+from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
-from pipelines.budget.replay import Recorded, Spent, replay, solvable
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.budget.uniform import DarsUniform
 
 WRONG = Sample("incorrect", None, 5)
 

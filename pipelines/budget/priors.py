@@ -1,4 +1,4 @@
-"""What committed tallies say of problems to come: priors fitted per group, and the outlook of each problem. Steers only.
+"""Priors of budgets that steer by posteriors, fitted per group of problems, and the stopping forecasts that follow.
 
 A group is a template, or a level, or the whole pool: the finest of them that the option allows and that holds enough judged
 problems. The likelihood of a problem's counts is the same under every rule that looks at its draws alone, so counts drawn
@@ -14,24 +14,24 @@ from pipelines.stats.solution_diversity import fit_thetas
 from pipelines.stats.stopping_forecast import DrawCounts, Prior, StoppingForecast, StoppingQuestion, stopping_forecasts
 
 PRIORS = ("template", "level", "pool", "jeffreys")
-LEAST = 8
+LEAST_PROBLEMS = 8
 """Judged problems that a group must hold to have a prior of its own."""
 
 
-def seen(tally: Tally) -> DrawCounts:
+def draw_counts(tally: Tally) -> DrawCounts:
     """The counts of a tally; undecided completions are no evidence on anything."""
     return DrawCounts(tally.judged, tally.correct, tally.distinct_correct)
 
 
 @dataclass(slots=True)
-class Beliefs:
+class GroupPriors:
     """The priors of one round's tallies. `kind` is one of PRIORS."""
 
     tallies: Sequence[Tally]
     kind: str = "template"
     _groups: dict[Hashable, list[Tally]] = field(default_factory=dict)
     _priors: dict[Hashable, Prior] = field(default_factory=dict)
-    _outlooks: dict[Hashable, StoppingForecast] = field(default_factory=dict)
+    _forecasts: dict[Hashable, StoppingForecast] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for tally in self.tallies:
@@ -42,21 +42,13 @@ class Beliefs:
         """What the problem's group says of it."""
         return self._prior(self._group(tally))
 
-    def outlook(self, tally: Tally, missing: int, most: int) -> StoppingForecast:
-        """What up to `most` more draws bring; problems with equal counts in one group share it."""
-        return self.outlooks([(tally, missing, most)])[0]
-
-    def outlooks(self, asked: Sequence[tuple[Tally, int, int]]) -> list[StoppingForecast]:
-        """The outlook of every (tally, missing, most), which is sooner done together."""
-        keys = [(self._group(tally), seen(tally), missing, most) for tally, missing, most in asked]
-        new = [key for key in dict.fromkeys(keys) if key not in self._outlooks]
-        ahead = [StoppingQuestion(counts, missing, most, self._prior(group)) for group, counts, missing, most in new]
-        self._outlooks |= zip(new, stopping_forecasts(ahead), strict=True)
-        return [self._outlooks[key] for key in keys]
-
-    def tokens_per_draw(self, tally: Tally) -> float:
-        """Mean tokens of a draw of this problem; 1 where nothing was counted, so that draws are the cost."""
-        return tally.tokens / tally.drawn if tally.drawn and tally.tokens else 1.0
+    def forecasts(self, questions: Sequence[tuple[Tally, int, int]]) -> list[StoppingForecast]:
+        """The stopping forecast of every (tally, missing, most); problems with equal counts in one group share it."""
+        keys = [(self._group(tally), draw_counts(tally), missing, most) for tally, missing, most in questions]
+        new = [key for key in dict.fromkeys(keys) if key not in self._forecasts]
+        asked = [StoppingQuestion(counts, missing, most, self._prior(group)) for group, counts, missing, most in new]
+        self._forecasts |= zip(new, stopping_forecasts(asked), strict=True)
+        return [self._forecasts[key] for key in keys]
 
     def _names(self, tally: Tally) -> list[Hashable]:
         """The groups of a problem, the finest first."""
@@ -69,8 +61,8 @@ class Beliefs:
         return [(kind, names[kind]) for kind in kinds if names[kind] is not None]
 
     def _group(self, tally: Tally) -> Hashable:
-        found = (group for group in self._names(tally) if len(self._groups.get(group, ())) >= LEAST)
-        return next(found, None)
+        large = (group for group in self._names(tally) if len(self._groups.get(group, ())) >= LEAST_PROBLEMS)
+        return next(large, None)
 
     def _prior(self, group: Hashable) -> Prior:
         if group is None:

@@ -1,4 +1,4 @@
-"""Budgets run again over recorded draws: what each would have drawn, spent and covered. Draws nothing; knows no workspace.
+"""Budgets run again over recorded draws: what each would have drawn, spent and covered.
 
 Completions are deterministic by (seed, stream, prompt, sample index), so a budget that is run over the recorded draws of a
 problem in order of sample index plans the very rows that it would have planned in a run, as long as the record reaches its
@@ -60,20 +60,20 @@ class Replayed:
 
 def replay(budget: Budget, record: Record) -> Replayed:
     """Run a budget over recorded draws; ValueError where it asks for a draw that was not recorded."""
-    samples = {one.subject.problem_id: one.samples for one in record}
+    samples = {recorded.subject.problem_id: recorded.samples for recorded in record}
     spent = {key: Spent() for key in sorted(samples)}
     rounds: list[tuple[Draw, ...]] = []
     after: list[Mapping[str, Spent]] = []
     stops: dict[str, Stop] = {}
-    for one in run_budget(budget, [one.subject for one in record], lambda draw: _recorded(samples, draw)):
-        stops |= {stop.problem_id: stop for stop in one.plan.stops}
-        if one.plan.draws:
-            distinct = {tally.problem_id: tally.distinct_correct for tally in one.tallies}
+    for step in run_budget(budget, [recorded.subject for recorded in record], lambda draw: _recorded(samples, draw)):
+        stops |= {stop.problem_id: stop for stop in step.plan.stops}
+        if step.plan.draws:
+            distinct = {tally.problem_id: tally.distinct_correct for tally in step.tallies}
             spent = spent | {
                 draw.problem_id: _more(spent[draw.problem_id], drawn, distinct[draw.problem_id])
-                for draw, drawn in zip(one.plan.draws, one.samples, strict=True)
+                for draw, drawn in zip(step.plan.draws, step.samples, strict=True)
             }
-            rounds.append(one.plan.draws)
+            rounds.append(step.plan.draws)
             after.append(spent)
     return Replayed(tuple(rounds), tuple(after), stops)
 

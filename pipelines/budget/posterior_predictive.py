@@ -1,0 +1,320 @@
+"""Posterior predictive: outcomes that a pilot's evidence allows, for every problem of a recipe. Forecasts draw from it.
+
+One draw gives each problem a pass rate, a law of new solutions and lengths of its answers: by level a joint posterior of
+the pass rates, problems within templates (pipelines.stats.hierarchy), of solution diversity, and of the tokens of right and
+wrong answers (Bayesian bootstrap over templates: Rubin 1981, Ann. Stat. 9). Rates are thereby shrunken: problems that
+looked hopeless in a pilot are expected to do as badly as such problems do, not as they did.
+
+With arms, what a pilot saw of the same problems on every arm is drawn together: where a first arm leaves the hard problems
+over, the next one's rate on those counts, not its rate on all. So a problem that was not in the pilot gets a donor: a pilot
+problem of its level with its rates on all arms, of a posterior per arm, and its diversity; which donor is drawn with the
+weights of a Bayesian bootstrap, templates as clusters. A problem of the pilot is its own donor. Solutions count over all
+arms, so one urn serves them; another names the wrong answers, whose agreement a router may count.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.budget.simulate import Sample, Source, Subject
+from pipelines.protocols import Draw
+from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from pipelines.stats.solution_diversity import LAWS, fit_laws, laws_after
+
+Level = int | None
+Array = npt.NDArray[np.float64]
+BLOCK = 1024  # uniform numbers drawn at once
+RESAMPLED = 8  # priors of diversity
+ALIKE = 0.7  # correlation over levels of what is not known of a template: one that is hard at a level is hard at the next
+LENGTHS = 64  # lengths of answers drawn at once
+RIGHT = "right"  # what every correct answer agrees on
+
+
+class Observation(NamedTuple):
+    """A problem of the evidence with its samples, drawn whatever their outcomes were."""
+
+    subject: Subject
+    samples: Sequence[Sample]
+
+
+class PosteriorPredictive:
+    """Draws outcomes of these problems."""
+
+    def __init__(self, problems: Sequence[Subject], evidence: Sequence[Observation]) -> None:
+        self._groups = [
+            _LevelPosterior(members, observed, priors_of_diversity(level, evidence))
+            for level, members, observed in by_level(problems, evidence)
+        ]
+        for group in self._groups:
+            group.borrow(self._groups)
+
+    def draw(self, rng: np.random.Generator) -> Source:
+        """One draw, as a source of outcomes."""
+        problems: dict[str, Answers] = {}
+        uniforms, shared, prior = Uniforms(rng), SharedUniforms(ALIKE), int(rng.integers(RESAMPLED))
+        for group in self._groups:
+            problems |= group.draw(rng, uniforms, shared, prior)
+        return lambda draw: problems[draw.problem_id].samples(draw.count)
+
+
+class JointPosteriorPredictive:
+    """Draws outcomes of these problems; the evidence is by arm, of the same problems on each."""
+
+    def __init__(self, problems: Sequence[Subject], evidence: Mapping[str, Sequence[Observation]]) -> None:
+        pooled = _pooled(evidence)
+        self._groups = [
+            _JointLevelPosterior(members, _of_problems(observed, evidence), priors_of_diversity(level, pooled))
+            for level, members, observed in by_level(problems, pooled)
+        ]
+
+    def draw(self, rng: np.random.Generator) -> Source:
+        """One draw, as a source of outcomes."""
+        problems: dict[tuple[str, str], Answers] = {}
+        uniforms = Uniforms(rng)
+        for group in self._groups:
+            problems |= group.draw(rng, uniforms)
+
+        def source(draw: Draw) -> Sequence[Sample]:
+            return problems[draw.problem_id, draw.arm].samples(draw.count)
+
+        return source
+
+
+class _LevelPosterior:
+    """The problems of one level, and the evidence on that level; of all levels where nothing was drawn on it."""
+
+    def __init__(self, problems: Sequence[Subject], evidence: Sequence[Observation], priors: Sequence[Array]) -> None:
+        self._problems = problems
+        observed = {one.subject.problem_id: counts_of(one.samples) for one in evidence}
+        ids = {problem.problem_id for problem in problems}
+        subjects = [*problems, *(one.subject for one in evidence if one.subject.problem_id not in ids)]
+        counts = [observed.get(subject.problem_id, (0, 0, 0)) for subject in subjects]
+        self._rates = Hierarchy(
+            [ProblemCounts(one.template or "", c, n) for one, (c, n, _) in zip(subjects, counts, strict=True)]
+        )
+        self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts[: len(problems)]] for p in priors]
+        self._undecided = undecided_share(evidence)
+        self._tokens = {right: Tokens(evidence, right=right) for right in (True, False)}
+
+    def borrow(self, groups: Sequence["_LevelPosterior"]) -> None:
+        """How alike problems are is seen best over all levels: neighbouring ones count half, the next ones a quarter."""
+        level = self._problems[0].level
+        others = [group for group in groups if group is not self]
+        self._rates.borrow([(_nearness(level, group._problems[0].level), group._rates) for group in others])
+
+    def draw(
+        self, rng: np.random.Generator, uniforms: "Uniforms", shared: SharedUniforms, prior: int
+    ) -> "dict[str, Answers]":
+        """The problems of one draw; `shared` and the prior of diversity are that draw's, the same at all levels."""
+        rates = self._rates.draw(rng, shared)
+        lengths = {right: tokens.draw(rng) for right, tokens in self._tokens.items()}
+        urns = [draw_urn(rng, ends) for ends in self._diversity[prior]]
+        return {
+            problem.problem_id: Answers(float(rate), urn, self._undecided, lengths, uniforms)
+            for problem, rate, urn in zip(self._problems, rates, urns, strict=False)
+        }
+
+
+class _JointLevelPosterior:
+    """The problems of one level, and the pilot's problems that speak for them."""
+
+    def __init__(
+        self, problems: Sequence[Subject], evidence: Mapping[str, Sequence[Observation]], priors: Sequence[Array]
+    ) -> None:
+        self._problems, self._arms = problems, tuple(evidence)
+        pooled = _pooled(evidence)
+        templates = [one.subject.template or "" for one in pooled]
+        self._own = {one.subject.problem_id: place for place, one in enumerate(pooled)}
+        self._clusters = np.unique(templates, return_inverse=True)[1]
+        self._rates = {
+            arm: Hierarchy(
+                [ProblemCounts(name, *counts_of(one.samples)[:2]) for name, one in zip(templates, every, strict=True)]
+            )
+            for arm, every in evidence.items()
+        }
+        counts = [counts_of(one.samples) for one in pooled]
+        self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts] for p in priors]
+        self._wrong = fit_laws(*_wrong_counts(pooled), [1.0] * len(pooled)).cumsum()
+        self._undecided = {arm: undecided_share(every) for arm, every in evidence.items()}
+        self._tokens = {arm: {good: Tokens(every, right=good) for good in (True, False)} for arm, every in evidence.items()}
+
+    def draw(self, rng: np.random.Generator, uniforms: "Uniforms") -> "dict[tuple[str, str], Answers]":
+        """The problems of one draw on every arm."""
+        rates = {arm: hierarchy.draw(rng) for arm, hierarchy in self._rates.items()}
+        lengths = {arm: {good: one.draw(rng) for good, one in kinds.items()} for arm, kinds in self._tokens.items()}
+        diversity = self._diversity[int(rng.integers(len(self._diversity)))]
+        ends = self._weights(rng).cumsum()
+        answers: dict[tuple[str, str], Answers] = {}
+        for problem in self._problems:
+            place = self._own.get(problem.problem_id)
+            donor = int(ends.searchsorted(rng.random() * ends[-1])) if place is None else place
+            right, wrong = draw_urn(rng, diversity[donor]), draw_urn(rng, self._wrong)
+            for arm in self._arms:
+                rate, undecided = float(rates[arm][donor]), self._undecided[arm]
+                answers[problem.problem_id, arm] = Answers(rate, right, undecided, lengths[arm], uniforms, wrong)
+        return answers
+
+    def _weights(self, rng: np.random.Generator) -> Array:
+        clusters = rng.exponential(size=int(self._clusters.max()) + 1)[self._clusters]
+        weights: Array = clusters * rng.exponential(size=len(self._clusters))
+        return weights
+
+
+class Tokens:
+    """Token counts of right or wrong answers by template; of all answers where there is none of the kind."""
+
+    def __init__(self, evidence: Sequence[Observation], *, right: bool) -> None:
+        pairs = _lengths(evidence, (right,)) or _lengths(evidence, (True, False)) or [("", 0)]
+        names = sorted({name for name, _ in pairs})
+        self._of = np.array([names.index(name) for name, _ in pairs])
+        self._values = np.array([tokens for _, tokens in pairs])
+        self._count = len(names)
+
+    def draw(self, rng: np.random.Generator) -> Iterator[int]:
+        """Endless lengths of one draw: templates are weighted anew, so that few of them leave it unsure."""
+        weights = rng.exponential(size=self._count)[self._of]
+        ends = weights.cumsum()
+        return self._endless(rng, ends / ends[-1])
+
+    def _endless(self, rng: np.random.Generator, ends: Array) -> Iterator[int]:
+        while True:
+            yield from self._values[ends.searchsorted(rng.random(LENGTHS)).clip(max=len(ends) - 1)].tolist()
+
+
+class Uniforms:
+    """Uniform numbers from large blocks: one call for each would take longer than everything else."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._left: list[float] = []
+
+    def __call__(self) -> float:
+        if not self._left:
+            self._left = self._rng.random(BLOCK).tolist()
+        return self._left.pop()
+
+
+@dataclass(slots=True)
+class Urn:
+    """Which of a problem's answers of one kind are new, by a law of pipelines.stats.solution_diversity."""
+
+    alpha: float
+    theta: float
+    drawn: int = 0
+    distinct: int = 0
+
+    def next(self, uniform: float) -> int:
+        """The number of the next one: a new number, or 1 for one that was there before."""
+        new = uniform * (self.theta + self.drawn) < self.theta + self.alpha * self.distinct
+        self.drawn += 1
+        self.distinct += new
+        return self.distinct if new else 1
+
+
+@dataclass(slots=True)
+class Answers:
+    """One problem in one draw, on one arm. `wrong`: names the wrong answers, where somebody counts which agree."""
+
+    rate: float
+    right: Urn
+    undecided: float
+    lengths: Mapping[bool, Iterator[int]]
+    uniforms: Uniforms
+    wrong: Urn | None = None
+
+    def samples(self, count: int) -> list[Sample]:
+        """The next answers."""
+        return [self._next() for _ in range(count)]
+
+    def _next(self) -> Sample:
+        if self.undecided and self.uniforms() < self.undecided:
+            return Sample("undecided", None, next(self.lengths[False]))
+        if self.uniforms() >= self.rate:
+            answer = None if self.wrong is None else self.wrong.next(self.uniforms())
+            return Sample("incorrect", None, next(self.lengths[False]), answer)
+        solution = self.right.next(self.uniforms())
+        return Sample("correct", solution, next(self.lengths[True]), None if self.wrong is None else RIGHT)
+
+
+def by_level(
+    problems: Sequence[Subject], evidence: Sequence[Observation]
+) -> Iterator[tuple[Level, list[Subject], list[Observation]]]:
+    """Each level with its problems and the evidence on it: all of it where nothing was drawn there."""
+    observed = {one.subject.level for one in evidence}
+    for level in dict.fromkeys(problem.level for problem in problems):
+        members = [problem for problem in problems if problem.level == level]
+        yield level, members, [one for one in evidence if level not in observed or one.subject.level == level]
+
+
+def draw_urn(rng: np.random.Generator, ends: Array) -> Urn:
+    """An urn of one of LAWS, by their cumulative weights."""
+    alpha, theta = LAWS[min(len(LAWS) - 1, int((rng.random() > ends).sum()))].tolist()
+    return Urn(alpha, theta)
+
+
+def counts_of(samples: Sequence[Sample]) -> tuple[int, int, int]:
+    """Correct, judged, distinct solutions."""
+    correct = [sample for sample in samples if sample.outcome == "correct"]
+    judged = sum(sample.outcome != "undecided" for sample in samples)
+    return len(correct), judged, len({sample.solution for sample in correct if sample.solution is not None})
+
+
+def priors_of_diversity(level: Level, evidence: Sequence[Observation]) -> list[Array]:
+    """Priors of diversity, one for each draw: few problems leave it open, so their weights are drawn (Bayesian bootstrap).
+
+    Neighbouring levels count half, the next ones a quarter: with several right answers to few hard problems, a level by
+    itself says too little of how many solutions there are.
+    """
+    counts = [(one.subject.level, *counts_of(one.samples)) for one in evidence]
+    near = np.array([_nearness(level, other) for other, *_ in counts])
+    rng = np.random.default_rng(0)
+    return [
+        fit_laws([d for *_, d in counts], [c for _, c, *_ in counts], near * rng.exponential(size=len(counts)))
+        for _ in range(RESAMPLED)
+    ]
+
+
+def _nearness(level: Level, other: Level) -> float:
+    return 1.0 if level is None or other is None else 0.5 ** abs(level - other)
+
+
+def undecided_share(evidence: Sequence[Observation]) -> float:
+    """The share of undecided samples."""
+    every = [sample for one in evidence for sample in one.samples]
+    return sum(sample.outcome == "undecided" for sample in every) / len(every) if every else 0.0
+
+
+def _lengths(evidence: Sequence[Observation], right: Sequence[bool]) -> list[tuple[str, int]]:
+    return [
+        (one.subject.template or "", sample.tokens)
+        for one in evidence
+        for sample in one.samples
+        if (sample.outcome == "correct") in right
+    ]
+
+
+def _pooled(evidence: Mapping[str, Sequence[Observation]]) -> list[Observation]:
+    """Each problem with its samples on all arms, in the order of the first arm's."""
+    every = list(evidence.values())
+    return [
+        Observation(members[0].subject, list(chain.from_iterable(one.samples for one in members)))
+        for members in zip(*every, strict=True)
+    ]
+
+
+def _of_problems(
+    chosen: Sequence[Observation], evidence: Mapping[str, Sequence[Observation]]
+) -> dict[str, list[Observation]]:
+    """The evidence on these problems, by arm."""
+    ids = {one.subject.problem_id for one in chosen}
+    return {arm: [one for one in every if one.subject.problem_id in ids] for arm, every in evidence.items()}
+
+
+def _wrong_counts(evidence: Sequence[Observation]) -> tuple[list[int], list[int]]:
+    """Per problem how many different wrong answers there are, and how many in all; those without a key are left out."""
+    answers = [[s.answer for s in one.samples if s.outcome == "incorrect" and s.answer] for one in evidence]
+    return [len(set(members)) for members in answers], [len(members) for members in answers]
