@@ -6,8 +6,8 @@ from benchmarks.replay import Recorded
 from flows.rounds.gather import rollouts_by_problem
 from flows.rounds.spec import RunSpec
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.select.distinct import key_of_completion
 from storage.records import PlanRow, Rollout
+from storage.solutions import key_of_completion
 from storage.workspace import Workspace
 
 

@@ -17,7 +17,7 @@ from storage.errors import SetupError
 
 if TYPE_CHECKING:
     from pipelines.train.run import Job
-    from pipelines.train.trainer import Report
+    from pipelines.train.trainer import StepReport
 
 DEFAULTS = TrainSettings()
 SHOWN_EVERY = 0.5
@@ -98,7 +98,7 @@ def _check_folder(out: Path, *, resume: bool) -> None:
 
 
 @contextmanager
-def _progress(job: "Job") -> Iterator[Callable[["Report"], None]]:
+def _progress(job: "Job") -> Iterator[Callable[["StepReport"], None]]:
     """A line that rewrites itself on a terminal, one line per checkpoint in a log."""
     watch = _Watch(job.settings.steps, rewrite=sys.stderr.isatty())
     try:
@@ -115,7 +115,7 @@ class _Watch:
         self.loss: float | None = None
         self.tokens, self.begun, self.first, self.shown = 0, time.monotonic(), 0, 0.0
 
-    def __call__(self, report: "Report") -> None:
+    def __call__(self, report: "StepReport") -> None:
         """Take a step's report in and show it when it is time to."""
         self.first = self.first or report.step - 1
         self.tokens += report.tokens

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from flows.identity import resolved_parts
 from pipelines.budget.posterior_predictive import Observation
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.select.distinct import key_of_completion
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
+from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec

@@ -15,10 +15,10 @@ from pipelines.budget import Fixed
 from pipelines.budget.posterior_predictive import Observation
 from pipelines.budget.simulate import Sample, Subject
 from pipelines.protocols import RoundPlan, Tally
-from pipelines.select.distinct import key_of_completion
 from storage.errors import FoundWanting
 from storage.ids import digest128
 from storage.records import Problem, Rollout
+from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec

@@ -16,10 +16,10 @@ from flows.rounds.groups import problems_and_arms, whole_problems
 from flows.rounds.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
 from flows.rounds.spec import RunSpec
 from pipelines.protocols import PrefixTally
-from pipelines.select.distinct import key_of_completion
 from pipelines.verify.acceptance import Policy, accepted
 from storage.records import CONTINUED, Completion, PlanRow, Problem, Rollout, Verdict
 from storage.segments.rows import Rows
+from storage.solutions import key_of_completion
 from storage.workspace import Workspace
 
 Pair = tuple[str, str]

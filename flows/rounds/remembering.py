@@ -6,8 +6,8 @@ A round's plan is fixed, so a row is its ordinal: an outcome is a byte there, th
 from collections.abc import Mapping, Sequence
 
 from flows.rounds.spec import RunSpec
-from pipelines.select.distinct import key_of_completion
 from storage.records import OUTCOMES, Completion, Outcome, PlanRow
+from storage.solutions import key_of_completion
 
 _KEY = 17  # what is known, and 16 bytes
 _CUT_OFF, _KNOWN = 1, 2

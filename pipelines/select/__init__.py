@@ -1,4 +1,4 @@
-"""Which rollouts of a problem to keep: one decision each, always with a reason. Know no run but its name, and no file."""
+"""Which rollouts of a problem to keep: one decision each, always with a reason."""
 
 from collections.abc import Mapping
 

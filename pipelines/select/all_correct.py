@@ -1,9 +1,9 @@
-"""Selector `all_correct`: every correct completion, copies included. Knows no quota and compares no texts."""
+"""Selector `all_correct`: every correct completion, copies included."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.select.decide import check_one_problem, decision, failing_reason
+from pipelines.select.decide import decisions, failing_reason
 from storage.records import Decision, Rollout
 
 
@@ -17,6 +17,4 @@ class AllCorrect:
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
         """One decision per rollout of one problem, in input order."""
         reasons = {rollout.completion.id: failing_reason(rollout) or "kept" for rollout in rollouts}
-        check_one_problem(rollouts, reasons)
-        for rollout in rollouts:
-            yield decision(run, rollout, (self.name, self.version), reasons[rollout.completion.id])
+        return decisions(run, rollouts, (self.name, self.version), reasons)

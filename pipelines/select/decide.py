@@ -1,6 +1,6 @@
-"""What every selector shares: one decision per rollout with a reason. Knows verdicts and flags, not how many to keep."""
+"""What every selector shares: one decision per rollout with a reason."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from storage.records import Decision, Rollout
 
@@ -46,9 +46,16 @@ def decision(run: str, rollout: Rollout, selector: tuple[str, str], reason: str)
     )
 
 
-def check_one_problem(rollouts: Sequence[Rollout], reasons: Mapping[str, str]) -> None:
-    """Guard of every selector: the rollouts are of one problem, each once. Raises ValueError, as that is our bug."""
+def decisions(
+    run: str, rollouts: Sequence[Rollout], selector: tuple[str, str], reasons: Mapping[str, str]
+) -> Iterator[Decision]:
+    """One decision per rollout of one problem, in input order; `reasons` by completion id.
+
+    Raises ValueError for rollouts of several problems or one completion twice, as that is our bug.
+    """
     if len({rollout.problem.id for rollout in rollouts}) > 1:
         raise ValueError("a selector got rollouts of several problems at once")
     if len(reasons) != len(rollouts):
         raise ValueError("a selector got one completion twice")
+    for rollout in rollouts:
+        yield decision(run, rollout, selector, reasons[rollout.completion.id])

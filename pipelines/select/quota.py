@@ -1,17 +1,17 @@
 """Selectors `quota`, `prop2diff` and `vanilla`: the first distinct correct solutions of a problem, k of them or all.
 
-Know sample order and texts; no score and nothing an evaluation sees. A copy is `duplicate_solution` whether or not the
-quota is full, so `over_quota` counts solutions that a larger quota would have kept.
+A copy is `duplicate_solution` whether or not the quota is full, so `over_quota` counts solutions that a larger quota would
+have kept.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.select.decide import check_one_problem, decision, failing_reason, in_sample_order
-from pipelines.select.distinct import solution_key, solution_text
+from pipelines.select.decide import decisions, failing_reason, in_sample_order
 from pipelines.select.near_duplicates import NearDuplicates
 from storage.errors import SetupError
 from storage.records import Decision, Rollout
+from storage.solutions import solution_key, solution_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,7 @@ class Quota:
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
         """One decision per rollout of one problem, in input order."""
         reasons = _first_distinct(rollouts, self.per_problem, _near_index(self.near_duplicates))
-        for rollout in rollouts:
-            yield decision(run, rollout, (self.name, self.version), reasons[rollout.completion.id])
+        return decisions(run, rollouts, (self.name, self.version), reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,7 @@ class QuotaByDifficulty:
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
         """One decision per rollout of one problem, in input order."""
         reasons = _first_distinct(rollouts, self.quota(rollouts), _near_index(self.near_duplicates))
-        for rollout in rollouts:
-            yield decision(run, rollout, (self.name, self.version), reasons[rollout.completion.id])
+        return decisions(run, rollouts, (self.name, self.version), reasons)
 
     def quota(self, rollouts: Sequence[Rollout]) -> int:
         """How many to keep of this problem; all where nothing of the prefix could be judged."""
@@ -82,8 +80,7 @@ class Vanilla:
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
         """One decision per rollout of one problem, in input order."""
         reasons = _first_distinct(rollouts, len(rollouts), _near_index(self.near_duplicates))
-        for rollout in rollouts:
-            yield decision(run, rollout, (self.name, self.version), reasons[rollout.completion.id])
+        return decisions(run, rollouts, (self.name, self.version), reasons)
 
 
 def _checked(selector: str, option: str, value: object) -> None:
@@ -109,7 +106,6 @@ def _first_distinct(rollouts: Sequence[Rollout], quota: int, near: NearDuplicate
             reason = "kept" if kept < quota else "over_quota"
             kept += reason == "kept"
         reasons[rollout.completion.id] = reason
-    check_one_problem(rollouts, reasons)
     return reasons
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.synthesize.reasoning_gym import ReasoningGym
+from pipelines.synthesize.splits import problems_for_training
 from pipelines.synthesize.templates import Templates, regenerate
-from pipelines.synthesize.training import problems_for_training
 from pipelines.synthesize.validation import validate
 
 SYNTHESIZERS: Mapping[str, type[Any]] = {"templates": Templates, "reasoning_gym": ReasoningGym}

@@ -1,19 +1,18 @@
-"""Which problems train, which are held out and which only evaluate.
+"""Which problems train, which are held out and which only evaluate; and the pairs that the embedded model is trained on.
 
 Three splits, never by row:
 - `evaluation`: templates that are never trained on, and with them their solution graphs: a problem of another template that
   happens to have such a graph is never emitted.
 - `train` and `heldout`: the other templates, told apart by a hash of (template, numbers). The same numbers under other
   names or another wording fall on the same side, so no held-out instance was trained on.
-
-It knows the registry of templates and nothing of problems or files.
 """
 
 import functools
 import random
+from collections.abc import Iterator, Sequence
 
 from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.template import LEVELS, Params, Solution, instance_key, solution_graph
+from pipelines.synthesize.template import LEVELS, Params, Solution, instance_key, solution_graph, solution_text
 from storage.errors import unknown_name
 
 EVALUATION_TEMPLATES: tuple[str, ...] = ("catch_up", "age_gap", "two_numbers")
@@ -50,6 +49,24 @@ def graph_allowed(split: str, solution: Solution) -> bool:
 def belongs(split: str, template: str, params: Params, solution: Solution) -> bool:
     """Whether an instance of one of the split's templates may be emitted in this split."""
     return on_side(split, template, params) and graph_allowed(split, solution)
+
+
+def problems_for_training(seed: int, count: int, levels: Sequence[int] = LEVELS) -> Iterator[tuple[str, str]]:
+    """`count` pairs of prompt and solution text, uniform over levels and then templates; repeats are allowed.
+
+    Only instances of the train split come out: no evaluation template or graph, no held-out numbers.
+    """
+    rng = random.Random(seed)
+    templates = [TEMPLATES[name]() for name in TRAIN_TEMPLATES]
+    pairs = 0
+    while pairs < count:
+        template = rng.choice(templates)
+        params = template.sample(rng.choice(levels), rng)
+        solution = template.solve(params)
+        if not belongs("train", template.name, params, solution):
+            continue
+        pairs += 1
+        yield template.render(params, rng.randrange(template.phrasings)), solution_text(solution)
 
 
 @functools.cache

@@ -92,7 +92,7 @@ class Templates:
         params = template.sample(level, rng)
         if not on_side(self.split, template.name, params):  # before solving: nine of ten are on the other side
             return None
-        drawn = _Drawn(level, seed, params, rng.randrange(template.phrasings), template.solve(params))
+        drawn = _Instance(level, seed, params, rng.randrange(template.phrasings), template.solve(params))
         return _problem(template, reference, drawn, self.split) if graph_allowed(self.split, drawn.solution) else None
 
 
@@ -105,12 +105,12 @@ def regenerate(problem: Problem) -> Problem:
     seed = int(problem.meta["seed"])
     rng = random.Random(seed)
     params = template.sample(problem.level, rng)
-    drawn = _Drawn(problem.level, seed, params, rng.randrange(template.phrasings), template.solve(params))
+    drawn = _Instance(problem.level, seed, params, rng.randrange(template.phrasings), template.solve(params))
     return _problem(template, reference, drawn, problem.split)
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
+class _Instance:
     """One instance: everything that follows from (template, level, seed)."""
 
     level: int
@@ -120,7 +120,7 @@ class _Drawn:
     solution: Solution
 
 
-def _problem(template: Template, reference: str, drawn: _Drawn, split: str) -> Problem:
+def _problem(template: Template, reference: str, drawn: _Instance, split: str) -> Problem:
     meta: dict[str, Any] = {
         "params": dict(drawn.params),
         "phrasing": drawn.phrasing,

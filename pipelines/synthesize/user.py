@@ -82,32 +82,32 @@ def _placed(reference: str, folder: Path | None) -> str:
 
 def _same_elsewhere(template: Template, reference: str, placed: str) -> None:
     """Ask a second process with other string hashes for the same instances: catches hash(), set order, endless loops."""
-    code = f"import sys; from {__name__} import say; say(sys.argv[1], int(sys.argv[2]))"
+    code = f"import sys; from {__name__} import print_fingerprint; print_fingerprint(sys.argv[1], int(sys.argv[2]))"
     hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths}
     command = [sys.executable, "-P", "-c", code, placed, str(CPU_LIMIT_S)]
     too_slow = SetupError(f"template {reference!r} does not finish: no samples after {CPU_LIMIT_S} CPU seconds.")
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_WALL_LIMIT_S)
+        child = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_WALL_LIMIT_S)
     except subprocess.TimeoutExpired as error:
         raise too_slow from error
-    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+    if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         raise too_slow
-    if done.returncode == 0 and done.stdout.split()[-1:] != [_said(template)]:
+    if child.returncode == 0 and child.stdout.split()[-1:] != [_fingerprint(template)]:
         raise SetupError(
             f"template {reference!r} fails single_valued: another process gets other instances from the same seeds.",
             next_command="take chance only from rng, and neither hash() nor the order of sets",
         )
 
 
-def say(reference: str, cpu_limit_s: int) -> None:
-    """Print what a template says, for a process that compares; a crash says nothing and is told by validation."""
+def print_fingerprint(reference: str, cpu_limit_s: int) -> None:
+    """Print the fingerprint of a template, for a process that compares; a crash says nothing and is told by validation."""
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit_s, cpu_limit_s + 1))
-    sys.stdout.write(_said(cast(Callable[[], Template], load_class(reference))()) + "\n")
+    sys.stdout.write(_fingerprint(cast(Callable[[], Template], load_class(reference))()) + "\n")
 
 
-def _said(template: Template) -> str:
+def _fingerprint(template: Template) -> str:
     try:
         return fingerprint(template)
     except Exception:  # what it raised is told by is_executable

@@ -1,7 +1,7 @@
-"""Training batches: fresh problems for every step, cut from blocks of similar length, a pure function of (seed, step).
+"""What the model is trained on: the tokenizer, and batches of fresh problems as a pure function of (seed, step).
 
-Nothing is stored and no problem file is read twice: a resumed run makes the block it stopped in again. It knows the text
-form of problems and the tokenizer, not the model.
+Batches are cut from blocks of problems of similar length. Nothing is stored: a resumed run makes the block it stopped in
+again. The tokenizer is byte-level BPE, so any text encodes and decodes to itself.
 """
 
 import random
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.generate.chat import END, render_chat
+from pipelines.generate.chat import END, MARKERS, render_chat
 from pipelines.train.settings import TrainSettings
 from storage.ids import digest128
 
@@ -21,6 +21,9 @@ Pair = tuple[list[int], list[int]]
 
 BATCHES_PER_BLOCK = 32
 ROUND_TO = 8
+
+# Digits alone, so that numbers have one spelling; " + " as one piece keeps solution lines short.
+PIECES = r"\d| [-+*/%=] |#### |\n| ?[A-Za-z]+|\s+| ?[^\sA-Za-z\d]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Batch:
 
 def template_source(levels: Sequence[int]) -> Source:
     """(prompt, solution) pairs of the training templates: a source(seed, count)."""
-    from pipelines.synthesize.training import problems_for_training
+    from pipelines.synthesize import problems_for_training
 
     chosen = tuple(levels)
     return lambda seed, count: problems_for_training(seed, count, chosen)
@@ -45,6 +48,28 @@ def tokenizer_texts(source: Source, count: int, seed: int) -> Iterator[str]:
     for prompt, solution in source(block_seed(seed, -1), count):
         yield prompt
         yield solution
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
+    """A `tokenizers.Tokenizer` trained on the texts; same texts, same tokenizer."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[END, *MARKERS.values()],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
 
 
 def block_seed(seed: int, block: int) -> int:
@@ -64,9 +89,9 @@ def _block(source: Source, tokenizer: Any, settings: TrainSettings, block: int) 
     seed = block_seed(settings.seed, block)
     pairs = encode_pairs(tokenizer, source(seed, settings.batch * BATCHES_PER_BLOCK))
     pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
-    made = [_padded(pairs[at : at + settings.batch]) for at in range(0, len(pairs), settings.batch)]
-    random.Random(seed).shuffle(made)
-    return made
+    padded = [_padded(pairs[at : at + settings.batch]) for at in range(0, len(pairs), settings.batch)]
+    random.Random(seed).shuffle(padded)
+    return padded
 
 
 def encode_pairs(tokenizer: Any, texts: Iterable[tuple[str, str]]) -> list[Pair]:

@@ -1,6 +1,6 @@
 """Writes a trained model as the folder that is shipped: Hugging Face files, the ONNX graph and the record of the training.
 
-Each file is renamed into place, so a reader never sees half of one. It knows no torch: weights come as arrays.
+Each file is renamed into place, so a reader never sees half of one. Weights come as arrays, without torch.
 """
 
 import json
@@ -10,10 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from pipelines.generate.chat import END, MARKERS, TEMPLATE
 from pipelines.train.onnx_graph import Weights, build_onnx
-from pipelines.train.safetensors_file import to_safetensors
 from pipelines.train.settings import Shape
+
+_ALIGN = 8  # bytes: where the numbers of a safetensors file begin
 
 
 def export_folder(folder: Path, weights: Weights, shape: Shape, tokenizer: Any, training: Mapping[str, Any]) -> Path:
@@ -32,6 +36,21 @@ def export_folder(folder: Path, weights: Weights, shape: Shape, tokenizer: Any, 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file whole."""
     _write(path, text.encode())
+
+
+def to_safetensors(weights: Mapping[str, npt.NDArray[np.float32]]) -> bytes:
+    """The bytes of a safetensors file: an eight-byte header length, a JSON header, raw little-endian float32 numbers."""
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    blobs: list[bytes] = []
+    offset = 0
+    for name, value in weights.items():
+        blob = np.ascontiguousarray(value, dtype="<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [offset, offset + len(blob)]}
+        blobs.append(blob)
+        offset += len(blob)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGN)
+    return len(text).to_bytes(8, "little") + text + b"".join(blobs)
 
 
 def _config(shape: Shape, tokenizer: Any) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.train.corpus import Source, template_source, tokenizer_texts
+from pipelines.train.corpus import Source, template_source, tokenizer_texts, train_tokenizer
 from pipelines.train.export import export_folder
 from pipelines.train.settings import Shape, TrainSettings
-from pipelines.train.tokenizer import train_tokenizer
-from pipelines.train.trainer import Report, Trained, Trainer
+from pipelines.train.trainer import StepReport, Trainer, TrainingResult
 
 VOCABULARY = 640
 TOKENIZER_PROBLEMS = 8000
@@ -40,7 +39,7 @@ def checkpoint_folder(out: Path) -> Path:
     return out.parent / f".{out.name}.training"
 
 
-def train_model(job: Job, report: Callable[[Report], None], source: Source | None = None) -> Trained:
+def train_model(job: Job, report: Callable[[StepReport], None], source: Source | None = None) -> TrainingResult:
     """Train (or go on training) and export; every saved checkpoint is exported too, so the folder is usable early."""
     problems = source or template_source(job.settings.levels)
     tokenizer = train_tokenizer(tokenizer_texts(problems, TOKENIZER_PROBLEMS, job.settings.seed), VOCABULARY)
@@ -48,14 +47,14 @@ def train_model(job: Job, report: Callable[[Report], None], source: Source | Non
     if job.resume:
         trainer.resume()
 
-    def after_step(step: Report) -> None:
+    def after_step(step: StepReport) -> None:
         if step.saved:
             _export(job, trainer, tokenizer)
         report(step)
 
-    trained = trainer.run(after_step, seconds=job.seconds)
+    result = trainer.run(after_step, seconds=job.seconds)
     _export(job, trainer, tokenizer)
-    return trained
+    return result
 
 
 def _export(job: Job, trainer: Trainer, tokenizer: Any) -> None:

@@ -1,22 +1,41 @@
-"""Scores a finished model folder on problems it never saw, and writes scores.json and the model card into it.
+"""Scores of a finished model folder, written into it as scores.json and the model card: pass@k by level and by template.
 
-Two measurements: unseen instances of the templates it was trained on, and templates (with solution graphs) it never saw.
+Two measurements at temperature 1: unseen instances of the templates it was trained on, and templates (with solution graphs)
+it never saw. Intervals are over problems: they say how far unseen instances of the same templates may differ, not unseen
+templates.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.protocols import Generator
+from pipelines.protocols import Generator, Verifier
+from pipelines.stats import Estimate, pass_at_k, population_mean
 from pipelines.train.card import model_card
 from pipelines.train.export import write_text
-from pipelines.train.measure import SAMPLING, summarise, tally
+from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
 
+KS = (1, 4, 16, 64)
+SAMPLING = Sampling(temperature=1.0, max_tokens=200)
 SAMPLES = 64
 SEED = 41
 # Problems of each split for every problem asked for: the unseen templates are few and need fewer.
 SPLITS = {"heldout": 1.0, "evaluation": 0.5}
+_PROBLEMS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCounts:
+    """What the samples of one problem came to."""
+
+    level: int
+    template: str
+    drawn: int
+    correct: int
+    cut: int
+    tokens: int
 
 
 def score_model(
@@ -28,8 +47,8 @@ def score_model(
     from pipelines.verify import VERIFIERS
 
     verifier = VERIFIERS["number"]()
-    counts = {split: max(1, round(per_level * share)) * len(LEVELS) for split, share in SPLITS.items()}
-    problems = {split: list(Templates(split=split).synthesize(count, SEED)) for split, count in counts.items()}
+    sizes = {split: max(1, round(per_level * share)) * len(LEVELS) for split, share in SPLITS.items()}
+    problems = {split: list(Templates(split=split).synthesize(count, SEED)) for split, count in sizes.items()}
     total = sum(map(len, problems.values()))
     scores: dict[str, Any] = {
         "samples": SAMPLES,
@@ -39,22 +58,89 @@ def score_model(
         "verifier": f"{verifier.name} {verifier.version}",
         "fingerprint": dict(generator.fingerprint()),
     }
-    done = 0
-    for split, chosen in problems.items():
-        report = _offset(seen, done, total)
-        scores[split] = summarise(tally(chosen, SAMPLES, SEED, generator, verifier, seen=report))
-        done += len(chosen)
+    scored = 0
+    for split, members in problems.items():
+
+        def report(count: int, before: int = scored) -> None:
+            seen(before + count, total)
+
+        scores[split] = summarise(count_samples(members, SAMPLES, SEED, generator, verifier, seen=report))
+        scored += len(members)
     write_text(folder / "scores.json", json.dumps(scores, indent=2) + "\n")
-    write_card(folder, scores)
+    training = json.loads((folder / "training.json").read_text())
+    write_text(folder / "README.md", model_card(folder.name, training, scores))
     return scores
 
 
-def write_card(folder: Path, scores: dict[str, Any]) -> None:
-    """README.md of a model folder from its training record and scores."""
-    training = json.loads((folder / "training.json").read_text())
-    write_text(folder / "README.md", model_card(folder.name, training, scores))
+def count_samples(
+    problems: Sequence[Problem],
+    samples: int,
+    seed: int,
+    generator: Generator,
+    verifier: Verifier,
+    *,
+    seen: Callable[[int], None] = lambda _: None,
+) -> list[SampleCounts]:
+    """Draw `samples` completions of each problem in the stream `evaluate` and judge them; `seen` counts problems done."""
+    counts = []
+    for at in range(0, len(problems), _PROBLEMS_AT_ONCE):
+        part = problems[at : at + _PROBLEMS_AT_ONCE]
+        requests = [request for problem in part for request in _requests(problem, samples, seed, generator)]
+        by_prompt: dict[str, list[Completion]] = {}
+        for completion in generator.generate(requests):
+            by_prompt.setdefault(completion.prompt_id, []).append(completion)
+        counts += [_counted(problem, by_prompt[problem.prompt_id], verifier) for problem in part]
+        seen(len(counts))
+    return counts
 
 
-def _offset(seen: Callable[[int, int], None], before: int, total: int) -> Callable[[int], None]:
-    """A count within one split as a count of the whole."""
-    return lambda count: seen(before + count, total)
+def summarise(counts: Sequence[SampleCounts]) -> dict[str, Any]:
+    """Scores by level and by template, as JSON values."""
+    return {
+        "levels": {str(level): _scores(group) for level, group in _grouped(counts, lambda one: one.level)},
+        "templates": {name: _scores(group, ks=(1,)) for name, group in _grouped(counts, lambda one: one.template)},
+    }
+
+
+def _requests(problem: Problem, samples: int, seed: int, generator: Generator) -> Iterable[Request]:
+    rendered = generator.render(problem.prompt)
+    origin = Origin(generator.engine, generator.model_digest, "evaluate", seed)
+    for index in range(samples):
+        yield request_for(problem, rendered, SAMPLING, origin, index)
+
+
+def _counted(problem: Problem, completions: Sequence[Completion], verifier: Verifier) -> SampleCounts:
+    outcomes = [verifier.verify(problem, completion).outcome for completion in completions]
+    return SampleCounts(
+        level=problem.level or 0,
+        template=problem.template or "",
+        drawn=len(completions),
+        correct=outcomes.count("correct"),
+        cut=sum(completion.finish_reason == "length" for completion in completions),
+        tokens=sum(completion.tokens_out or 0 for completion in completions),
+    )
+
+
+def _grouped(counts: Sequence[SampleCounts], key: Callable[[SampleCounts], Any]) -> list[tuple[Any, list[SampleCounts]]]:
+    groups: dict[Any, list[SampleCounts]] = {}
+    for one in counts:
+        groups.setdefault(key(one), []).append(one)
+    return sorted(groups.items())
+
+
+def _scores(group: Sequence[SampleCounts], ks: Sequence[int] = KS) -> dict[str, Any]:
+    """Estimates of one group of problems; a wrong or unreadable answer counts as not passed."""
+    drawn = sum(one.drawn for one in group)
+    scores: dict[str, Any] = {"problems": len(group), "completions": drawn}
+    for k in ks:
+        values = [value for one in group if (value := pass_at_k(one.drawn, one.correct, k)) is not None]
+        estimate = population_mean(values, estimand=f"mean pass@{k} of unseen instances of these templates")
+        if estimate is not None:
+            scores[f"pass@{k}"] = _rounded(estimate)
+    scores["cut_share"] = round(sum(one.cut for one in group) / drawn, 6)
+    scores["mean_tokens"] = round(sum(one.tokens for one in group) / drawn, 2)
+    return scores
+
+
+def _rounded(estimate: Estimate) -> Mapping[str, Any]:
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(estimate).items()}

@@ -1,11 +1,12 @@
 """The training loop: AdamW, warm-up and cosine, checkpoints, resumption equal to the last bit on one machine.
 
-Takes batches from the corpus and parameters from the architecture; it writes no model folder and prints nothing (it reports
-to a callback).
+It takes batches from the corpus and parameters from the architecture, and reports each step to a callback. A checkpoint
+(parameters, optimiser moments, step and time used) is written whole or not at all.
 """
 
 import ctypes
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +14,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.train import checkpoint
 from pipelines.train.architecture import Parameters, hidden_states, initial_parameters, logits
 from pipelines.train.corpus import Batch, Source, batches
 from pipelines.train.settings import Shape, TrainSettings
+from storage.errors import SetupError
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands; seconds add up over interruptions."""
+
+    step: int = 0
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StepReport:
     """What the loop tells after a step: loss in nats per solution token, tokens of the batch with padding."""
 
     step: int
@@ -32,11 +44,11 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainingResult:
     """The parameters and how far and how long they were trained."""
 
     parameters: Parameters
-    progress: checkpoint.Progress
+    progress: Progress
     finished: bool
 
 
@@ -48,13 +60,15 @@ class Trainer:
         self.recipe = {"shape": asdict(shape), "settings": {**asdict(settings), "levels": list(settings.levels)}}
         self.parameters = initial_parameters(shape, settings.seed)
         self.optimiser = _optimiser(self.parameters, settings)
-        self.progress = checkpoint.Progress()
+        self.progress = Progress()
 
     def resume(self) -> None:
         """Continue from the folder's checkpoint."""
-        self.progress = checkpoint.restore(checkpoint.load(self.folder), self.parameters, self.optimiser, self.recipe)
+        self.progress = restore_checkpoint(load_checkpoint(self.folder), self.parameters, self.optimiser, self.recipe)
 
-    def run(self, report: Callable[[Report], None], *, until: int | None = None, seconds: float = math.inf) -> Trained:
+    def run(
+        self, report: Callable[[StepReport], None], *, until: int | None = None, seconds: float = math.inf
+    ) -> TrainingResult:
         """Train to the last step, to step `until`, or for `seconds`; the state at the end is in the checkpoint."""
         import torch
 
@@ -66,13 +80,13 @@ class Trainer:
         while self.progress.step < last and time.monotonic() - started < seconds:
             self._timed_step(data, report)
         self.save()
-        return Trained(self.parameters, self.progress, self.progress.step >= self.settings.steps)
+        return TrainingResult(self.parameters, self.progress, self.progress.step >= self.settings.steps)
 
     def save(self) -> None:
         """Write the checkpoint now."""
-        checkpoint.save(self.folder, self.parameters, self.optimiser, self.progress, self.recipe)
+        save_checkpoint(self.folder, self.parameters, self.optimiser, self.progress, self.recipe)
 
-    def _timed_step(self, data: Iterator[Batch], report: Callable[[Report], None]) -> None:
+    def _timed_step(self, data: Iterator[Batch], report: Callable[[StepReport], None]) -> None:
         wall, cpu = time.monotonic(), time.process_time()
         batch = next(data)
         loss = self._step(batch)
@@ -83,7 +97,7 @@ class Trainer:
         saved = progress.step % self.settings.checkpoint_every == 0
         if saved:
             self.save()
-        report(Report(progress.step, loss, batch.ids.size, progress.wall_seconds, progress.cpu_seconds, saved))
+        report(StepReport(progress.step, loss, batch.ids.size, progress.wall_seconds, progress.cpu_seconds, saved))
 
     def _step(self, batch: Batch) -> float:
         import torch
@@ -105,8 +119,8 @@ def learning_rate(settings: TrainSettings, step: int) -> float:
     """Linear warm-up, then a cosine down to `final_share` of the peak at the horizon."""
     if step < settings.warmup:
         return settings.learning_rate * (step + 1) / settings.warmup
-    done = (step - settings.warmup) / max(1, settings.horizon - settings.warmup)
-    share = settings.final_share + (1 - settings.final_share) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    progress = (step - settings.warmup) / max(1, settings.horizon - settings.warmup)
+    share = settings.final_share + (1 - settings.final_share) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
     return settings.learning_rate * share
 
 
@@ -129,3 +143,53 @@ def keep_freed_memory() -> None:
         trim_threshold, mmap_max = -1, -4
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 2**31 - 1)
+
+
+def save_checkpoint(
+    folder: Path, parameters: dict[str, Any], optimiser: Any, progress: Progress, recipe: dict[str, Any]
+) -> Path:
+    """Write the checkpoint under a temporary name and rename it, so that a kill leaves the last whole one."""
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        "parameters": {name: value.detach() for name, value in parameters.items()},
+        "optimiser": optimiser.state_dict(),
+        "progress": [progress.step, progress.wall_seconds, progress.cpu_seconds],
+        "recipe": recipe,
+    }
+    temporary = folder / f".{CHECKPOINT}.{os.getpid()}"
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary.replace(folder / CHECKPOINT)
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any]:
+    """The last checkpoint in a folder."""
+    import torch
+
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise SetupError(f"no checkpoint in {folder}.", next_command=f"rollmill train --out {folder} without --resume")
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    return state
+
+
+def restore_checkpoint(
+    state: dict[str, Any], parameters: dict[str, Any], optimiser: Any, recipe: dict[str, Any]
+) -> Progress:
+    """Put a loaded state into parameters and optimiser; SetupError if it was made under other settings."""
+    import torch
+
+    differing = sorted(key for key in recipe.keys() | state["recipe"].keys() if recipe.get(key) != state["recipe"].get(key))
+    if differing:
+        was = {key: state["recipe"].get(key) for key in differing}
+        raise SetupError(f"the checkpoint was made with other settings: {was}.", next_command="use them, or another --out")
+    with torch.no_grad():
+        for name, value in state["parameters"].items():
+            parameters[name].copy_(value)
+    optimiser.load_state_dict(state["optimiser"])
+    step, wall, cpu = state["progress"]
+    return Progress(int(step), float(wall), float(cpu))

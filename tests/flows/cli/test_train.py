@@ -7,7 +7,7 @@ import pytest
 
 from flows.cli import run
 from flows.cli.train import _Watch
-from pipelines.train.trainer import Report
+from pipelines.train.trainer import StepReport
 
 
 def test_dry_run_says_the_settings_and_writes_nothing(tmp_path, capsys):
@@ -43,7 +43,7 @@ def test_without_torch_the_extra_is_named(tmp_path, capsys, monkeypatch):
 def test_a_log_gets_one_line_a_checkpoint_with_rate_and_time_left(capsys):
     watch = _Watch(100, rewrite=False)
     for step in range(1, 11):
-        watch(Report(step, 2.0, 64, 1.0 * step, 1.0 * step, saved=step == 10))
+        watch(StepReport(step, 2.0, 64, 1.0 * step, 1.0 * step, saved=step == 10))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("step 10/100  loss 2.0000  ")
     assert line.endswith(" min left")
@@ -51,7 +51,7 @@ def test_a_log_gets_one_line_a_checkpoint_with_rate_and_time_left(capsys):
 
 def test_a_terminal_gets_a_line_that_rewrites_itself(capsys):
     watch = _Watch(100, rewrite=True)
-    watch(Report(1, 2.0, 64, 1.0, 1.0, saved=False))
+    watch(StepReport(1, 2.0, 64, 1.0, 1.0, saved=False))
     watch.end()
     said = capsys.readouterr().err
     assert said.startswith("\rstep 1/100  loss 2.0000")

@@ -2,8 +2,8 @@
 
 from flows.rounds.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of, remember
 from flows.sampling.arms import Arm
-from pipelines.select.distinct import solution_key
 from storage.records import Completion, PlanRow
+from storage.solutions import solution_key
 from tests.flows.rounds.toy import ToyEngine, spec
 
 ROWS = [PlanRow("toy-run", n // 3, 0, n % 3, "p", "q", f"c{n}", n, 0) for n in range(6)]

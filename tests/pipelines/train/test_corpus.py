@@ -4,9 +4,8 @@ import random
 
 import pytest
 
-from pipelines.train.corpus import BATCHES_PER_BLOCK, batches, block_seed, encode_pairs, template_source
+from pipelines.train.corpus import BATCHES_PER_BLOCK, batches, block_seed, encode_pairs, template_source, train_tokenizer
 from pipelines.train.settings import TrainSettings
-from pipelines.train.tokenizer import train_tokenizer
 
 SETTINGS = TrainSettings(batch=4, seed=5)
 

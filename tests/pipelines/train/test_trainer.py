@@ -5,10 +5,9 @@ import random
 
 import pytest
 
-from pipelines.train import checkpoint
+from pipelines.train.corpus import train_tokenizer
 from pipelines.train.settings import Shape, TrainSettings
-from pipelines.train.tokenizer import train_tokenizer
-from pipelines.train.trainer import Trainer, learning_rate
+from pipelines.train.trainer import CHECKPOINT, Trainer, learning_rate
 from storage.errors import SetupError
 
 SETTINGS = TrainSettings(steps=20, batch=4, warmup=5, seed=3, checkpoint_every=7, threads=1)
@@ -93,7 +92,7 @@ def test_a_kill_between_checkpoints_repeats_only_the_steps_since(tokenizer, tmp_
 def test_no_time_means_no_step_but_a_checkpoint(tokenizer, tmp_path):
     one = trainer(tokenizer, tmp_path)
     assert losses(one, seconds=0.0) == []
-    assert (tmp_path / checkpoint.NAME).is_file()
+    assert (tmp_path / CHECKPOINT).is_file()
 
 
 @needs_torch

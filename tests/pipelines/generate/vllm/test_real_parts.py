@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.train.safetensors_file import to_safetensors
+from pipelines.train.export import to_safetensors
 from storage.errors import SetupError
 from tests.pipelines.generate.vllm.test_child import ROOT, gone
 from tests.pipelines.generate.vllm.test_real import PROBLEMS, SHIPPED, drawn, real

@@ -7,8 +7,7 @@ import pytest
 
 from pipelines.generate.model_files import CHECKOUT, ModelFiles
 from pipelines.train.card import model_card
-from pipelines.train.measure import Tally, summarise, tally
-from pipelines.train.scoring import score_model
+from pipelines.train.scoring import SampleCounts, count_samples, score_model, summarise
 from pipelines.verify import VERIFIERS
 from storage.records import Completion, Problem
 
@@ -52,7 +51,7 @@ def problem(right, level):
 
 def test_completions_are_counted_by_problem_whatever_order_they_come_in():
     problems = [problem(2, 1), problem(5, 1), problem(8, 2)]
-    found = tally(problems, 8, 7, Clockwork(), VERIFIERS["number"]())
+    found = count_samples(problems, 8, 7, Clockwork(), VERIFIERS["number"]())
     assert [(one.level, one.drawn, one.correct, one.cut, one.tokens) for one in found] == [
         (1, 8, 2, 0, 24),
         (1, 8, 5, 0, 24),
@@ -61,7 +60,9 @@ def test_completions_are_counted_by_problem_whatever_order_they_come_in():
 
 
 def test_scores_are_unbiased_means_over_problems():
-    scores = summarise([Tally(1, "a", 64, 16, 1, 640), Tally(1, "b", 64, 32, 0, 1280), Tally(2, "a", 64, 64, 0, 640)])
+    scores = summarise(
+        [SampleCounts(1, "a", 64, 16, 1, 640), SampleCounts(1, "b", 64, 32, 0, 1280), SampleCounts(2, "a", 64, 64, 0, 640)]
+    )
     first = scores["levels"]["1"]
     assert (first["problems"], first["completions"], first["cut_share"], first["mean_tokens"]) == (2, 128, 0.007812, 15.0)
     assert first["pass@1"]["value"] == pytest.approx(0.375)
@@ -71,8 +72,8 @@ def test_scores_are_unbiased_means_over_problems():
 
 
 def test_the_card_tells_every_level_and_the_unseen_templates():
-    levels = [Tally(level, "seen", 64, 8 * (9 - level), 0, 640) for level in range(1, 9)]
-    unseen = [Tally(level, "new", 64, 9 - level, 0, 640) for level in range(1, 9)]
+    levels = [SampleCounts(level, "seen", 64, 8 * (9 - level), 0, 640) for level in range(1, 9)]
+    unseen = [SampleCounts(level, "new", 64, 9 - level, 0, 640) for level in range(1, 9)]
     scores = {
         "samples": 64,
         "temperature": 1.0,
