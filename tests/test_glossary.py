@@ -88,10 +88,18 @@ def test_modules_that_are_named_exist(page: Path) -> None:
     assert [name for name in dotted if not defined(name)] == []
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_of_the_pages_resolve(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
-    assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
+    links = re.findall(r"\]\((?!\w+://)([^)#\s]*)#?([^)\s]*)\)", page.read_text())
+    targets = [(page.parent / file if file else page, anchor) for file, anchor in links]
+    assert [str(file) for file, _ in targets if not file.exists()] == []
+    assert [(file.name, anchor) for file, anchor in targets if anchor and anchor not in anchors(file)] == []
 
 
 def test_the_index_of_the_pages_names_each() -> None:
