@@ -32,8 +32,8 @@ import aiohttp
 
 from flows.recipe.schema import rows_a_batch
 from flows.rounds import Limits, RunSpec, plan_round, run_all
+from flows.rounds.batches import Batch, batches_of
 from flows.rounds.plan import request_of
-from flows.sampling.batches import Batch, batches_of
 from pipelines.budget import Fixed
 from pipelines.generate import OpenAI
 from pipelines.generate.http.settings import HttpSettings, Server
@@ -125,7 +125,7 @@ def bare(url: str, rows: int, in_flight: int, _: Path) -> float:
 def engine(url: str, rows: int, in_flight: int, folder: Path) -> float:
     """The engine with every reply durable in a spool before the next group is asked for."""
     with Workspace.init(folder) as ws, opened(ws, url, rows, in_flight) as spec:
-        batches = batches_of(plan_round(ws, spec, 0) or [])
+        batches = batches_of(spec, plan_round(ws, spec, 0) or [])
         began = time.perf_counter()
         lanes = [threading.Thread(target=_lane, args=(ws, spec, batches[lane::LANES])) for lane in range(LANES)]
         for lane in lanes:
@@ -168,7 +168,7 @@ def opened(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATC
         selector=Quota(),
         sampling=SAMPLING,
         batch_size=batch,
-        limits=Limits(lanes=LANES, uncommitted=LANES + 1, unjudged=LANES + 3),
+        limits=Limits(draw_workers=LANES, uncommitted=LANES + 1, unjudged=LANES + 3),
     )
     spec.engine()
     with spec:

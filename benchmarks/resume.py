@@ -102,7 +102,7 @@ def run(engine: str, folder: str, url: str) -> None:
             selector=Quota(),
             sampling=Sampling(max_tokens=64),
             batch_size=BATCH,
-            limits=Limits(lanes=2, uncommitted=3, unjudged=5),
+            limits=Limits(draw_workers=2, uncommitted=3, unjudged=5),
         )
         with spec:
             run_all(ws, spec)

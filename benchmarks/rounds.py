@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flows.rounds import RunSpec, decide, plan_round, run_all
+from flows.rounds.batches import batches_of
 from flows.rounds.plan import request_of
-from flows.sampling.batches import batches_of
 from pipelines.budget import Fixed
 from pipelines.generate import Embedded
 from pipelines.select import Quota
@@ -108,7 +108,7 @@ def measure(ws: Workspace, spec: RunSpec) -> dict[str, Any]:
     bare, tokens = _timed(lambda: _bare(spec, rows))
     milling, _ = _timed(lambda: run_all(ws, spec))
     deciding, _ = _timed(lambda: decide(ws, spec))
-    leasing, claiming = (_timed(lambda: _lease(ws, rows, claim=claim))[0] for claim in (False, True))  # noqa: B023
+    leasing, claiming = (_timed(lambda: _lease(ws, spec, rows, claim=claim))[0] for claim in (False, True))  # noqa: B023
     resuming, _ = _timed(lambda: (run_all(ws, spec), decide(ws, spec)))
     whole = planning + milling + deciding
     return {
@@ -132,15 +132,15 @@ def measure(ws: Workspace, spec: RunSpec) -> dict[str, Any]:
 def _bare(spec: RunSpec, rows: Sequence[Any]) -> int:
     engine = spec.engine()
     tokens = 0
-    for batch in batches_of(rows):
+    for batch in batches_of(spec, rows):
         for completion in engine.generate([request_of(spec, row) for row in batch.rows]):
             tokens += completion.tokens_out or 0
     return tokens
 
 
-def _lease(ws: Workspace, rows: Sequence[Any], *, claim: bool) -> None:
+def _lease(ws: Workspace, spec: RunSpec, rows: Sequence[Any], *, claim: bool) -> None:
     """The lease of each batch, with or without a claim on its completions."""
-    for batch in batches_of(rows):
+    for batch in batches_of(spec, rows):
         ids = batch.completion_ids if claim else ()
         with ws.ledger.leases.acquire(f"claim/{batch.id}", claim=ids) as lease:
             assert len(lease.claimed) == len(ids)

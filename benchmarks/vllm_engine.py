@@ -117,7 +117,7 @@ def curated(engine: Vllm, folder: Path, asked: Sequence[Problem], samples: int) 
             selector=Quota(),
             sampling=SAMPLING,
             batch_size=BATCH,
-            limits=Limits(lanes=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+            limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
         )
         began = time.perf_counter()
         run_all(ws, spec)

@@ -34,6 +34,8 @@ def _table(found: RunCost, currency: str | None) -> pd.DataFrame:
     rows = {"represented": whole.represented, "spent by this run": whole.spent, "reused": whole.represented - whole.spent}
     if found.again.completions:
         rows["drawn again"] = found.again
+    if found.votes.completions:
+        rows["judges' votes"] = found.votes
     return pd.DataFrame(
         {
             "": list(rows),

@@ -40,7 +40,7 @@ def limit_of(job: "Job", profile: "Profile") -> Limit:
 
 def limit_reached(opened: "Session", result: "RoundResult") -> LimitReached:
     """What to say of a round that a limit ended, and how to go on."""
-    limit, run = opened.spec.most, opened.run
+    limit, run = opened.spec.limit, opened.run
     paid = opened.workspace.spending.paid(run)
     currency = None if opened.profile.prices is None else opened.profile.prices.currency
     if result.stopped == "cost limit":

@@ -203,17 +203,25 @@ def _open(job: Job, progress: Progress | None) -> Session:
 def build_spec(opened: Session) -> "RunSpec":
     """the specification of a recipe under a profile; its run has no id yet."""
     from flows.rounds import Limits, RunSpec
+    from flows.sampling.sample import Samplers
+    from pipelines.generate import built_engine
 
     recipe, generate = opened.loaded.recipe, opened.loaded.recipe.generate
     profile = opened.profile
-    places = {"threads": profile.threads, "workers": profile.workers, "http": _http(opened), "vllm": _vllm(opened)}
+    settings: dict[str, Any] = {
+        "threads": profile.threads,
+        "workers": profile.workers,
+        "http": _http(opened),
+        "vllm": _vllm(opened),
+    }
+    samplers = Samplers(opened.workspace, partial(built_engine, **settings))
     lanes = max((_lanes(profile, method, size) for method, size in _drawing(opened.loaded)), default=1)
     return RunSpec(
         run="",
         problems=opened.problems.problems,
         generator=None if opened.loaded.arms or opened.loaded.engine is None else _engine(opened, opened.loaded.engine),
         arms=_arms(opened),
-        verifiers=[partial(method.build, **places) for method in opened.loaded.verifiers],
+        verifiers=[partial(method.build, **settings, samplers=samplers) for method in opened.loaded.verifiers],
         budget=opened.loaded.budget.build(),
         selector=opened.loaded.selector.build(),
         recipe_seed=recipe.seed,
@@ -225,9 +233,10 @@ def build_spec(opened: Session) -> "RunSpec":
         scorers=[method.build() for method in opened.loaded.scorers],
         accept=opened.loaded.accept.build(),
         planned_under=None if opened.loaded.planned_under is None else opened.loaded.planned_under.build(),
-        limits=Limits(lanes=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+        limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
         prices=None if profile.prices is None else profile.prices.exact(),
-        most=limit_of(opened.job, profile),
+        limit=limit_of(opened.job, profile),
+        samplers=samplers,
         on_event=opened.progress,
     )
 

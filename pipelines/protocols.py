@@ -6,7 +6,7 @@ from the recipe. None of these knows the workspace: state comes in as arguments 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from storage.records import Completion, Decision, Problem, Prompt, Request, Rollout, Score, Verdict
 
@@ -147,6 +147,45 @@ class Generator(Protocol):
     def close(self) -> None:
         """Release processes, sockets and memory; safe to call twice."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What was sampled: completions by id, and why there are not more where the engine failed."""
+
+    completions: Mapping[str, Completion]
+    failure: str | None = None
+
+
+class Sampler(Protocol):
+    """One model, for methods that ask it: a judge today. In a run what it gives is stored, charged and limited."""
+
+    @property
+    def engine(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def model_digest(self) -> str: ...
+
+    def render(self, prompt: Prompt) -> str:
+        """The text the model sees for this prompt."""
+        ...
+
+    def sample(self, requests: Sequence[Request]) -> Samples:
+        """Completions of these requests, those that are stored already among them."""
+        ...
+
+    def interrupt(self) -> None:
+        """From another thread: make calls under way raise soon."""
+        ...
+
+
+class Samplers(Protocol):
+    """Gives the sampler of an engine, by its recipe name, with a model and the engine's options."""
+
+    def of(self, engine: str, model: str, options: Mapping[str, Any]) -> Sampler: ...
 
 
 class Verifier(Protocol):

@@ -15,7 +15,7 @@ OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed", "undecided"
 JUDGED: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed")
 
 Stream = str  # one of STREAMS, or one of them with the number of a redraw: "curate-2"
-STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate")
+STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge")
 
 FinishReason = Literal["stop", "length", "error", "imported"]
 

@@ -51,6 +51,8 @@ class Sums:
         return self.micros / 1e6
 
 
+DRAW, JUDGE = PURPOSES = ("draw", "judge")
+"""What a run pays for: the completions of its plan, and the votes of its judges."""
 SUMMED = tuple(field.name for field in fields(Sums))
 
 
@@ -87,7 +89,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One payment to be: the completions a command drew of a batch. `bound`: what uncounted ones may have taken at most."""
+    """One payment to be: the completions a command drew of a batch. `bound`: what uncounted ones may have taken at most.
+
+    `purpose`: one of PURPOSES.
+    """
 
     batch_id: str
     round: int
@@ -95,6 +100,7 @@ class Charge:
     members: str
     sums: Sums
     bound: Amount = Amount()
+    purpose: str = DRAW
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ class Reservation:
     owner: Owner
     amount: Amount
     under_way: int | None
+    purpose: str = DRAW
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,7 @@ class Spending:
                 redundant=redundant,
                 bound_tokens=charge.bound.tokens,
                 bound_units=charge.bound.units,
+                purpose=charge.purpose,
                 paid_at=self._ledger.now(session),
                 **sums,
             )
@@ -201,7 +209,7 @@ class Spending:
         """What a run paid over all its commands."""
         return sum((payment.charge.sums for payment in self.payments(run_id)), Sums())
 
-    def reserve(
+    def reserve(  # noqa: PLR0913 (what is reserved, for what and under which limit)
         self,
         run_id: str,
         batch_id: str,
@@ -209,6 +217,7 @@ class Spending:
         wanted: Sequence[Amount],
         limit: Limit,
         under_way: int | None = None,
+        purpose: str = DRAW,
     ) -> int:
         """Reserve for as many of `wanted`, from the first on, as the limit allows beside everything paid and reserved.
 
@@ -224,13 +233,13 @@ class Spending:
                 spent += amount
                 held += amount
                 granted += 1
-            self._hold(session, run_id, batch_id, held, under_way if granted else 0)
+            self._hold(session, run_id, batch_id, held, under_way if granted else 0, purpose)
         return granted
 
-    def hold(self, run_id: str, batch_id: str, held: Amount) -> None:
+    def hold(self, run_id: str, batch_id: str, held: Amount, purpose: str = DRAW) -> None:
         """Say that a batch has drawn so much that is not committed; nothing gives its reservation back."""
         with self._ledger.write() as session:
-            self._hold(session, run_id, batch_id, held, 0)
+            self._hold(session, run_id, batch_id, held, 0, purpose)
 
     def counted(self, run_id: str) -> Amount:
         """What counts against a run's limit now: paid, bounds of what is not known, reservations that are not void."""
@@ -250,20 +259,25 @@ class Spending:
         session.flush()
         return total
 
-    def _hold(self, session: Session, run_id: str, batch_id: str, held: Amount, under_way: int | None) -> None:
+    def _hold(
+        self, session: Session, run_id: str, batch_id: str, held: Amount, under_way: int | None, purpose: str
+    ) -> None:
         if held == Amount():
             session.execute(delete(ReservedRow).where(ReservedRow.run_id == run_id, ReservedRow.batch_id == batch_id))
             return
         me = this_process()
         place: dict[str, Any] = {"host": me.host, "pid": me.pid, "started": me.started, "under_way": under_way}
+        place["purpose"] = purpose
         session.merge(ReservedRow(run_id=run_id, batch_id=batch_id, tokens=held.tokens, units=held.units, **place))
 
 
 def _reservation(row: ReservedRow) -> Reservation:
     owner = Owner(row.host, row.pid, row.started)
-    return Reservation(row.batch_id, owner, Amount(row.tokens, row.units), row.under_way)
+    return Reservation(row.batch_id, owner, Amount(row.tokens, row.units), row.under_way, row.purpose)
 
 
 def _charge(row: SpendRow) -> Charge:
     sums = Sums(*(getattr(row, name) for name in SUMMED))
-    return Charge(row.batch_id, row.round, row.batch, row.members, sums, Amount(row.bound_tokens, row.bound_units))
+    return Charge(
+        row.batch_id, row.round, row.batch, row.members, sums, Amount(row.bound_tokens, row.bound_units), row.purpose
+    )

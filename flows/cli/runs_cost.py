@@ -53,6 +53,7 @@ def cost_row(found: "RunCost", groups: "list[Group]", currency: str | None) -> d
     head = {"run": found.run, "currency": currency, "recorded": found.recorded}
     given_up = {"tokens": found.given_up.tokens, "units": found.given_up.units}
     sums = {"given_up": given_up, "again": again, "paid_twice": twice, "paid": sums_row(found.paid)}
+    sums["votes"] = sums_row(found.votes)
     return {**head, **whole, **sums, "groups": [group.row() for group in groups]}
 
 
@@ -69,7 +70,9 @@ def cost_text(found: "RunCost", currency: str | None) -> str:
     ]
     if found.again.completions:
         rows.append(_row("drawn again", found.again, None, currency))
-    if found.again.completions:
+    if found.votes.completions:
+        rows.append(_row("judges' votes", found.votes, None, currency))
+    if found.again.completions or found.votes.completions:
         rows.append(_row("paid in all", found.paid, None, currency))
     lines = [f"{found.run}", columns(HEAD, rows)]
     if found.twice.completions:

@@ -122,6 +122,7 @@ def pilot_spec(opened: "Session", spec: "RunSpec", arm: "Arm", size: tuple[int, 
         stream="pilot",
         _problems_by_id=None,
         _ways=None,
+        _limiter=None,
         **fresh,
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pipelines.generate.direct import DirectSamplers
 from storage.errors import SetupError, unknown_name
 from storage.ids import sha256_text
 
@@ -28,10 +29,10 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
 }
 ESTIMATORS = ("prefix", "path_counting", "none")
 # What a profile decides, though a constructor takes it: these cannot change a row.
-PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm"})
+PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm", "samplers"})
 USERS_MODULE = "rollmill_user_"  # begins the names of modules that are files of a user's own
 # What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
-INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "recipe_folder"})
+INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "recipe_folder"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,10 @@ class Resolved:
     def build(self, **profile: Any) -> Any:
         """An instance, with those of the profile's options that the constructor takes."""
         given = {**profile, "recipe_folder": None if self.base is None else str(self.base)}
-        taken = {key: value for key, value in given.items() if key in parameters(self.cls)}
+        known = parameters(self.cls)
+        if "samplers" in known and "samplers" not in given:
+            given["samplers"] = DirectSamplers(**profile)  # no run: nothing to store it in, and nobody to charge
+        taken = {key: value for key, value in given.items() if key in known}
         inside = {key: [part.build(**profile) for part in parts] for key, parts in self.parts.items()}
         try:
             built = self.cls(**{**self.options, **inside}, **taken)

@@ -76,6 +76,8 @@ def opening(
         session.problems = preview_problems(session.workspace, session.loaded)
         with build_spec(session) as spec:
             spec.run = run.id
+            if spec.samplers is not None:
+                spec.samplers.charge(spec.account, spec.limiter(session.workspace))
             with spec.verifying() as installed:
                 found = _changes(session, spec, run)
                 seats = [

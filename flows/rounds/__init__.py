@@ -14,7 +14,8 @@ It knows the workspace and the roles of the steps, but neither recipes nor which
 from flows.rounds.decide import DecisionReport, decide
 from flows.rounds.plan import plan_round
 from flows.rounds.run import RoundResult, run_all, run_round
-from flows.rounds.spec import Event, Limits, RunSpec
+from flows.rounds.spec import Event, RunSpec
+from flows.sampling.control import Limits
 
 __all__ = [
     "DecisionReport",

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from flows.rounds.batches import OpenBatch
+from flows.rounds.draw import RoundDrawer
 from flows.rounds.gather import Pair, completions_by_id, pair_of
+from flows.rounds.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
 from flows.rounds.remembering import remember
 from flows.rounds.spec import Event, EventKind, RunSpec
-from flows.sampling.batches import OpenBatch
-from flows.sampling.charges import Drawing, paying, priced
-from flows.sampling.draw import Drawer, completions_key
+from flows.sampling.charges import Drawing, completions_key, paying, priced
 from flows.sampling.heartbeat import LeaseHeartbeat
-from flows.sampling.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
 from pipelines.verify.acceptance import accepted
 from storage.ids import digest128
 from storage.records import Completion, Outcome, Verdict
@@ -57,9 +57,15 @@ class Committer:
     """Commits what the other threads hand over until every opened batch is judged."""
 
     def __init__(
-        self, ws: Workspace, spec: RunSpec, line: RoundQueues, keeper: LeaseHeartbeat, drawer: Drawer, scope: Scope
+        self,
+        ws: Workspace,
+        spec: RunSpec,
+        queues: RoundQueues,
+        heartbeat: LeaseHeartbeat,
+        drawer: RoundDrawer,
+        scope: Scope,
     ) -> None:
-        self._ws, self._spec, self._line, self._keeper, self._drawer = ws, spec, line, keeper, drawer
+        self._ws, self._spec, self._queues, self._heartbeat, self._drawer = ws, spec, queues, heartbeat, drawer
         self._scope = scope
         self.counts = Counts()
         self._clock = Clock()
@@ -72,15 +78,17 @@ class Committer:
     def run(self) -> None:
         """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""
         over = False
-        while not (over and self._closed == self._line.opened):
+        while not (over and self._closed == self._queues.opened):
             self._at_hand = self._take()
-            if self._line.failure is not None:
+            if self._queues.failure is not None:
                 self.rescue()
                 return
             over = over or any(isinstance(item, EndOfDrawing) for item in self._at_hand)
             self._commit(self._at_hand)
             self._at_hand = []
-        if not self._drawer.purse.empty:  # what other commands drew and judged meanwhile is done as well
+        if not (
+            self._drawer.limiter.exhausted or self._queues.limit_reason
+        ):  # what other commands drew and judged meanwhile is done as well
             self._drawn, self._judged = self._scope.drawn_before + self._scope.to_draw, self._scope.planned
         self.report()
 
@@ -93,7 +101,7 @@ class Committer:
     def _take(self) -> list[Item]:
         while True:
             try:
-                return [self._line.inbox.get(timeout=0.5), *self._waiting()]
+                return [self._queues.inbox.get(timeout=0.5), *self._waiting()]
             except queue.Empty:
                 self._progress()
                 self._tell_drawn()
@@ -102,7 +110,7 @@ class Committer:
         found: list[Item] = []
         while True:
             try:
-                found.append(self._line.inbox.get_nowait())
+                found.append(self._queues.inbox.get_nowait())
             except queue.Empty:
                 return found
 
@@ -110,7 +118,7 @@ class Committer:
         """Commit everything that is at hand in one transaction, then send each batch on its way."""
         work = [(item, self._segments(item)) for item in items if isinstance(item, BatchCompletions | BatchVerdicts)]
         segments = [segment for _, parts in work for segment in parts]
-        also = paying(self._ws, self._spec, [_drawing(item, part) for item, parts in work for part in parts])
+        also = paying(self._ws, self._spec.account, [_drawing(item, part) for item, parts in work for part in parts])
         commits = iter(self._ws.segments.commit_many(segments, run=self._spec.run, also=also) if segments else [])
         for item, parts in work:
             made = [next(commits) for _ in parts]
@@ -124,25 +132,24 @@ class Committer:
     def _segments(self, item: BatchCompletions | BatchVerdicts) -> list[Segment]:
         if isinstance(item, BatchVerdicts):
             return verdict_segments(item.verdicts)
-        found = [record for cid in item.open.lack.missing if (record := item.open.completions.get(cid)) is not None]
+        found = [record for cid in item.open.work.missing if (record := item.open.completions.get(cid)) is not None]
         records = priced(self._spec.prices, found)
-        return [(completions_key(self._spec, item.open.batch.arm, [record.id for record in records]), records)]
+        return [(completions_key(item.open.batch.engine, [record.id for record in records]), records)]
 
     def _after_drawn(self, item: BatchCompletions, records: Sequence[Completion], commit: Commit) -> None:
         opened = item.open
-        missing = opened.lack.missing
-        self._drawer.in_flight.difference_update(missing)
+        self._drawer.in_flight.difference_update(opened.missing)
         self._drawer.arrived.pop(opened.batch.id, None)
-        self._drawer.purse.committed(opened)
-        if item.whole and self._spec.engine(opened.batch.arm).spooled:
+        self._drawer.limiter.committed(opened.batch)
+        if item.whole and opened.batch.engine.spooled:
             self._ws.spool(opened.batch.id).discard()
         theirs = {record.id for record in records if commit.redundant or record.id in commit.repeated}
         if theirs:  # another command was first, and its texts are the ones that exist
             opened.completions |= completions_by_id(self._ws, theirs)
         self._count_drawn(records, len(theirs))
         if item.whole:
-            self._line.uncommitted.release()
-            self._line.to_judge.put(opened)
+            self._queues.uncommitted.release()
+            self._queues.to_judge.put(opened)
 
     def _count_drawn(self, records: Sequence[Completion], redundant: int) -> None:
         self.counts.drawn += len(records) - redundant
@@ -155,21 +162,22 @@ class Committer:
     def _after_judged(self, item: BatchVerdicts, *, redundant: bool) -> None:
         self.counts.judged += len({(verdict.completion_id, verdict.problem_id) for verdict in item.verdicts})
         self._close(item.open)
-        self._judged += len({pair_of(row) for row in item.open.lack.unjudged})
+        if item.whole:
+            self._judged += len({pair_of(row) for row in item.open.work.unjudged})
         outcomes = self._outcomes(item)
         self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
         if not redundant:  # another command's verdicts are the ones that count: they are read when they are needed
-            remember(self._spec, item.open.completions, item.open.lack.unjudged, outcomes)
+            remember(self._spec, item.open.completions, item.open.work.unjudged, outcomes)
         self._tell("verified", self._judged, self._judged - self._scope.judged_before, self.counts.tokens)
 
     def _close(self, opened: OpenBatch) -> None:
-        self._keeper.release(opened.lease)
+        self._heartbeat.release(opened.lease)
         self._closed += 1
-        self._line.unjudged.release()
+        self._queues.unjudged.release()
 
     def _outcomes(self, item: BatchVerdicts) -> dict[Pair, Outcome]:
         """The outcomes of the newly judged rows, as the budget counts."""
-        said = {pair: dict(known) for pair, known in item.open.lack.known.items()}
+        said = {pair: dict(known) for pair, known in item.open.work.known.items()}
         for verdict in item.verdicts:
             pair = (verdict.completion_id, verdict.problem_id)
             said.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict

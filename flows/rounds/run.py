@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from flows.rounds.batches import Batch, MissingMask, MissingWork, batches_of, survey
 from flows.rounds.collecting import rare_collections
 from flows.rounds.columns import distinct
 from flows.rounds.commit import Committer, Scope
+from flows.rounds.draw import RoundDrawer
 from flows.rounds.plan import committed_plans, plan_round
+from flows.rounds.queues import Clock, RoundQueues
 from flows.rounds.spec import Event, RunSpec
 from flows.rounds.verify import VerifierThread
-from flows.sampling.batches import Batch, MissingMask, MissingWork, batches_of, survey
-from flows.sampling.draw import Drawer
 from flows.sampling.heartbeat import LeaseHeartbeat
-from flows.sampling.queues import Clock, RoundQueues
 from storage.records import PlanRow
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
@@ -49,25 +49,27 @@ class RoundResult:
 
 @rare_collections()
 def run_round(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> RoundResult:
-    """Draw and judge what these rows of one round lack, durably. Nothing to do is done at once and builds no engine.
+    """Draw and judge what these rows of one round miss, durably. Nothing to do is done at once and builds no engine.
 
     Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; what was committed stays.
     """
     clock = Clock()
     plan: Rows[PlanRow] = Rows.of("plan", rows)
-    batches, foreign = batches_of(plan), ws.segments.foreign("completions")
-    todo, undrawn, unjudged = _looked(batches, survey(ws, spec, batches))
+    batches, foreign = batches_of(spec, plan), ws.segments.foreign("completions")
+    todo, undrawn, unjudged = _unfinished(batches, survey(ws, spec, batches))
     before = sum(len(plan) for plan in committed_plans(ws, spec, rows[0].round)[: rows[0].round])
     stored = distinct(plan.column("completion_id")) - undrawn
     scope = Scope(rows[0].round, before, len(plan), undrawn, stored, len(plan) - unjudged)
-    line = RoundQueues(spec.limits)
-    keeper = LeaseHeartbeat(line)
-    drawer = Drawer(ws, spec, line, keeper, foreign)
-    committer = Committer(ws, spec, line, keeper, drawer, scope)
+    if spec.samplers is not None:
+        spec.samplers.charge(spec.account, spec.limiter(ws))
+    queues = RoundQueues(spec.limits)
+    heartbeat = LeaseHeartbeat(spec.limits.lease_seconds)
+    drawer = RoundDrawer(ws, spec, queues, heartbeat, foreign)
+    committer = Committer(ws, spec, queues, heartbeat, drawer, scope)
     if not todo:
         committer.report()
     else:
-        _run(_Parts(ws, spec, line, keeper, drawer, committer), todo)
+        _run(_Parts(ws, spec, queues, heartbeat, drawer, committer), todo)
     counts = committer.counts
     spec.tell(Event("done", scope.round, scope.planned, scope.planned, counts.tokens, clock.seconds))
     return RoundResult(
@@ -80,19 +82,19 @@ def run_round(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> RoundRes
         tokens=counts.tokens,
         seconds=clock.seconds,
         units=counts.units,
-        stopped=drawer.purse.reason,
+        stopped=drawer.limiter.reason or queues.limit_reason,
     )
 
 
-def _looked(batches: Sequence[Batch], lacks: Iterable[MissingWork]) -> tuple[list[tuple[Batch, MissingMask]], int, int]:
-    """The batches that lack something, how many completions are missing in all, and how many rows are not judged."""
+def _unfinished(batches: Sequence[Batch], work: Iterable[MissingWork]) -> tuple[list[tuple[Batch, MissingMask]], int, int]:
+    """The batches that miss something, how many completions are missing in all, and how many rows are not judged."""
     todo: list[tuple[Batch, MissingMask]] = []
     missing, unjudged = [pa.array([], pa.string())], 0
-    for batch, lack in zip(batches, lacks, strict=True):
-        if not lack.nothing:
-            todo.append((batch, MissingMask.of(batch, lack)))
-            missing.append(pa.array(lack.missing, pa.string()))
-            unjudged += len(lack.unjudged)
+    for batch, part in zip(batches, work, strict=True):
+        if not part.nothing:
+            todo.append((batch, MissingMask.of(batch, part)))
+            missing.append(pa.array(part.missing, pa.string()))
+            unjudged += len(part.unjudged)
     return todo, distinct(pa.chunked_array(missing)), unjudged
 
 
@@ -100,19 +102,19 @@ def _looked(batches: Sequence[Batch], lacks: Iterable[MissingWork]) -> tuple[lis
 class _Parts:
     ws: Workspace
     spec: RunSpec
-    line: RoundQueues
-    keeper: LeaseHeartbeat
-    drawer: Drawer
+    queues: RoundQueues
+    heartbeat: LeaseHeartbeat
+    drawer: RoundDrawer
     committer: Committer
 
 
 def _run(parts: _Parts, todo: Sequence[tuple[Batch, MissingMask]]) -> None:
     """Start the threads, commit in this one, and leave none behind, whatever happens."""
-    line, keeper = parts.line, parts.keeper
-    keeping = line.thread("keeper", keeper.run)
-    drawing = line.thread("draw", lambda: parts.drawer.run(todo))
+    queues, heartbeat = parts.queues, parts.heartbeat
+    beating = queues.thread("heartbeat", heartbeat.run)
+    drawing = queues.thread("draw", lambda: parts.drawer.run(todo))
     judging = [
-        line.thread(f"verify-{number}", VerifierThread(parts.ws, parts.spec, line).run)
+        queues.thread(f"verify-{number}", VerifierThread(parts.ws, parts.spec, queues).run)
         for number in range(parts.spec.limits.verify_threads)
     ]
     patience = JOIN_SECONDS
@@ -120,23 +122,23 @@ def _run(parts: _Parts, todo: Sequence[tuple[Batch, MissingMask]]) -> None:
         parts.committer.run()
     except KeyboardInterrupt:
         patience = LEAVE_SECONDS
-        line.stop()
+        queues.stop()
         parts.drawer.interrupt()
         parts.spec.interrupt_verifiers()
         _join([drawing])
         parts.committer.rescue()
         raise
     finally:
-        line.stop()
+        queues.stop()
         parts.drawer.wind_down()
         _join([drawing])
         _join(judging, patience)
-        parts.drawer.purse.close(interrupted=patience == LEAVE_SECONDS)
-        keeper.finish()
-        _join([keeping])
-        keeper.release_all()
-    if line.failure is not None:
-        raise line.failure
+        parts.drawer.limiter.close([batch.id for batch, _ in todo], interrupted=patience == LEAVE_SECONDS)
+        heartbeat.finish()
+        _join([beating])
+        heartbeat.release_all()
+    if queues.failure is not None:
+        raise queues.failure
 
 
 def _join(threads: Sequence[threading.Thread], seconds: float = JOIN_SECONDS) -> None:

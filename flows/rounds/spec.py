@@ -13,12 +13,17 @@ from typing import Literal
 
 from flows.sampling.arms import Arm, Engines, check_differ
 from flows.sampling.arms import check_names as check_arm_names
+from flows.sampling.charges import Account
+from flows.sampling.control import Limits
+from flows.sampling.sample import Samplers
+from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.generate.prices import Prices
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
 from pipelines.verify.acceptance import PLAIN, Policy, check_names
 from storage.errors import SetupError
 from storage.records import STREAMS, Origin, PlanRow, Problem, Sampling, Stream, is_stream
 from storage.spending import Limit
+from storage.workspace import Workspace
 
 EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
 
@@ -38,23 +43,6 @@ class Event:
     seconds: float
     here: int = 0
     correct: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may be under way at once. None of it changes a row.
-
-    `uncommitted`: batches being drawn or drawn and not yet committed, all that a kill repays. `unjudged`: batches drawn and
-    not yet judged; bounds memory. `verify_threads`: verifier instances that work side by side. `lanes`: batches of a
-    spooled engine that are drawn side by side, so that its servers are not idle at the end of each.
-    """
-
-    uncommitted: int = 2
-    unjudged: int = 4
-    verify_threads: int = 1
-    lanes: int = 1
-    lease_seconds: float = 60.0
-    poll_seconds: float = 0.2
 
 
 def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:
@@ -77,7 +65,8 @@ class RunSpec:
     holds the engines and the verifiers once they are built.
     `arms`: the ways of generating that a routing budget chooses from, in its order; then `generator` and `sampling` are
     those of the first.
-    `most`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
+    `limit`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
+    `samplers`: what its verifiers ask models by.
     `plans`, `outcomes` and `solution_keys` (by round, see `remembering`), `answer_keys` and `tokens` (by round, problem and
     arm) remember what was read of committed rows, so that no round reads it again.
     """
@@ -102,7 +91,8 @@ class RunSpec:
     lookahead: int = 0
     limits: Limits = field(default_factory=Limits)
     prices: Prices | None = None
-    most: Limit = field(default_factory=Limit)
+    limit: Limit = field(default_factory=Limit)
+    samplers: Samplers | None = None
     on_event: Callable[[Event], None] = ignore
     plans: list[Sequence[PlanRow]] = field(default_factory=list, repr=False)
     outcomes: dict[int, bytearray] = field(default_factory=dict, repr=False)
@@ -116,6 +106,7 @@ class RunSpec:
     _chain: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
     _ways: dict[str, Arm] | None = field(default=None, repr=False)
     _problems_by_id: dict[str, Problem] | None = field(default=None, repr=False)
+    _limiter: SpendLimiter | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.problems:
@@ -141,6 +132,17 @@ class RunSpec:
         if self.generator is None:
             return None
         return 0 if self.budget.estimator == "none" else self.budget.prefix
+
+    @property
+    def account(self) -> Account:
+        """Who pays for what is drawn."""
+        return Account(self.run, self.limit, self.prices)
+
+    def limiter(self, ws: Workspace) -> SpendLimiter:
+        """The limit of the run, shared by its rounds and its judges."""
+        with self._lock:
+            self._limiter = self._limiter or SpendLimiter(ws, self.account)
+            return self._limiter
 
     def ways(self) -> tuple[Arm, ...]:
         """The arms in order; one without a name where the recipe has none."""
@@ -250,6 +252,8 @@ class RunSpec:
         for part in (part for chain in chains for part in chain):
             part.close()
         self._engines.close()
+        if self.samplers is not None:
+            self.samplers.close()
 
     def __enter__(self) -> "RunSpec":
         return self

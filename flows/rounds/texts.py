@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+from flows.rounds.batches import Batch, MissingWork
 from flows.rounds.gather import completions_by_id
-from flows.sampling.batches import Batch, MissingWork
 from storage.records import Completion
 from storage.workspace import Workspace
 
@@ -23,8 +23,8 @@ class Texts:
         self._ws = ws
         self._spans: dict[str, tuple[int, int]] = {}
         parts, start = [pa.array([], pa.string())], 0
-        for batch, lack in todo:
-            parts.append(pa.array(_stored(lack), pa.string()))
+        for batch, work in todo:
+            parts.append(pa.array(_stored(work), pa.string()))
             self._spans[batch.id] = start, start + len(parts[-1])
             start += len(parts[-1])
         self._order = pa.chunked_array(parts)
@@ -32,12 +32,12 @@ class Texts:
         self._next: Placed | None = None
         self._passed = 0
 
-    def of(self, batch: Batch, lack: MissingWork) -> dict[str, Completion]:
+    def of(self, batch: Batch, work: MissingWork) -> dict[str, Completion]:
         """The stored completions of the rows of a batch that are not judged.
 
         A batch that comes out of its turn (another command held it) is looked up by itself.
         """
-        wanted = _stored(lack)
+        wanted = _stored(work)
         span = self._spans.get(batch.id) if wanted else None
         found = {} if span is None else self._ahead(*span)
         return found | completions_by_id(self._ws, set(wanted) - found.keys())
@@ -65,7 +65,7 @@ class Texts:
             close()
 
 
-def _stored(lack: MissingWork) -> list[str]:
+def _stored(work: MissingWork) -> list[str]:
     """The completions of unjudged rows that are in the store, in plan order."""
-    missing = set(lack.missing)
-    return list(dict.fromkeys(row.completion_id for row in lack.unjudged if row.completion_id not in missing))
+    missing = set(work.missing)
+    return list(dict.fromkeys(row.completion_id for row in work.unjudged if row.completion_id not in missing))

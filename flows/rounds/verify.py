@@ -8,13 +8,14 @@ which is a person's to mend: the run stops.
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from flows.rounds.batches import Known, OpenBatch
 from flows.rounds.gather import Pair, completions_by_id
+from flows.rounds.queues import BatchVerdicts, RoundQueues
 from flows.rounds.spec import RunSpec
-from flows.sampling.batches import Known, OpenBatch
-from flows.sampling.queues import BatchVerdicts, RoundQueues
+from flows.sampling.sample import SpendLimitReached
 from pipelines.protocols import Verifier
 from pipelines.verify.acceptance import PLAIN, Policy, asks
-from storage.errors import SetupError, broken
+from storage.errors import RollmillError, SetupError, broken
 from storage.records import Completion, Problem, Verdict
 from storage.workspace import Workspace
 
@@ -27,19 +28,28 @@ RESOURCE_CAUSES = frozenset(("cpu_limit", "memory_limit", "time_limit", "timeout
 class VerifierThread:
     """One verifier thread with verifiers of its own."""
 
-    def __init__(self, ws: Workspace, spec: RunSpec, line: RoundQueues) -> None:
-        self._ws, self._spec, self._line = ws, spec, line
+    def __init__(self, ws: Workspace, spec: RunSpec, queues: RoundQueues) -> None:
+        self._ws, self._spec, self._queues = ws, spec, queues
 
     def run(self) -> None:
         """The body of a verifier thread: until a None arrives."""
         with self._spec.verifying() as chain:
-            while (opened := self._line.to_judge.get()) is not None:
-                self._line.check()
-                verdicts = tuple(judge(chain, self._items(opened), opened.lack.known, self._spec.policies()))
-                self._line.inbox.put(BatchVerdicts(opened, verdicts))
+            while (opened := self._queues.to_judge.get()) is not None:
+                self._queues.check()
+                self._queues.inbox.put(self._judged(chain, opened))
+
+    def _judged(self, chain: Sequence[Verifier], opened: OpenBatch) -> BatchVerdicts:
+        """The verdicts on a batch; none where a judge's votes would go beyond the run's limit, and the round ends then."""
+        if self._queues.limit_reason is not None:
+            return BatchVerdicts(opened, (), whole=False)
+        try:
+            return BatchVerdicts(opened, tuple(judge(chain, self._items(opened), opened.work.known, self._spec.policies())))
+        except SpendLimitReached as error:
+            self._queues.limit_reason = error.reason
+            return BatchVerdicts(opened, (), whole=False)
 
     def _items(self, opened: OpenBatch) -> list[Item]:
-        rows = opened.lack.unjudged
+        rows = opened.work.unjudged
         absent = {row.completion_id for row in rows} - opened.completions.keys()
         texts = opened.completions | completions_by_id(self._ws, absent)
         return [(self._spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
@@ -84,7 +94,7 @@ def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
     """All verdicts at once; a verifier that raises on the whole is asked item by item, so that one text spoils no batch."""
     try:
         verdicts = list(verifier.verify_many(items) or ())
-    except SetupError:  # a missing sandbox is a person's to mend, and no verdict on a thousand rows
+    except RollmillError:  # a missing sandbox is a person's to mend, and a reached limit no verdict on a thousand rows
         raise
     except Exception:
         one_by_one = [_one(verifier, item) for item in items]
@@ -103,7 +113,7 @@ def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
 def _one(verifier: Verifier, item: Item) -> Verdict:
     try:
         return verifier.verify(*item)
-    except SetupError:
+    except RollmillError:
         raise
     except Exception as error:
         return Verdict(

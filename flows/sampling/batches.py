@@ -1,152 +1,56 @@
-"""The batches of a round and what each still lacks. Knows ids and the store; draws and judges nothing."""
+"""What is drawn together: a batch of requests to one engine, and one that is leased and under way."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
 
-import numpy as np
-
-from flows.rounds.gather import CHUNK, Pair, pair_of, verdicts_by_pair
-from flows.rounds.spec import RunSpec
-from pipelines.verify.acceptance import lacking
-from storage.ids import digest128
+from pipelines.protocols import Generator
 from storage.ledger.leases import Lease
-from storage.records import Completion, PlanRow, Verdict
-from storage.segments.rows import Rows
-from storage.workspace import Workspace
-
-Known = Mapping[tuple[str, str], Verdict]
+from storage.records import Completion, Request
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A fixed chunk of a plan, of one arm. `id` names it for leases and the spool, whichever of its rows are missing."""
+class Batch(Protocol):
+    """Requests that are leased, drawn and committed together.
 
-    round: int
-    number: int
-    arm: str
-    rows: Rows[PlanRow]
-    id: str
-
-    @property
-    def completion_ids(self) -> list[str]:
-        """The distinct completions of the batch, in plan order."""
-        return list(dict.fromkeys(self.rows.column("completion_id").to_pylist()))
-
-
-@dataclass(slots=True)
-class MissingWork:
-    """What a batch still lacks: completions to draw, pairs to judge, and the verdicts that are there."""
-
-    missing: tuple[str, ...] = ()
-    unjudged: Sequence[PlanRow] = ()
-    known: dict[Pair, Known] = field(default_factory=dict)
-
-    @property
-    def nothing(self) -> bool:
-        """Whether the batch is done."""
-        return not self.missing and not self.unjudged
-
-    def parted(self, without: Collection[str]) -> tuple["MissingWork", "MissingWork"]:
-        """What is left of it without these of the missing completions, and what is to be done once they are there."""
-        later = frozenset(without).intersection(self.missing)
-        if not later:
-            return self, MissingWork()
-        return self._only(lambda cid: cid not in later), self._only(lambda cid: cid in later)
-
-    def _only(self, mine: Callable[[str], bool]) -> "MissingWork":
-        return MissingWork(
-            tuple(filter(mine, self.missing)),
-            tuple(row for row in self.unjudged if mine(row.completion_id)),
-            {pair: said for pair, said in self.known.items() if mine(pair[0])},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MissingMask:
-    """A lack as it is kept until its batch has its turn, two bytes a row: which are to be drawn, and which judged.
-
-    `known`: whether some of the latter have verdicts, which are read when the batch has its turn.
+    `id` names its lease and its spool. `round` and `number` are its place in the run that pays, `purpose` what the run pays
+    for: a purpose of storage.spending.PURPOSES.
     """
 
-    missing: bytes
-    unjudged: bytes
-    known: bool
-
-    @classmethod
-    def of(cls, batch: Batch, lack: MissingWork) -> "MissingMask":
-        """What was seen of a batch."""
-        missing, unjudged = set(lack.missing), {pair_of(row) for row in lack.unjudged}
-        pairs = _pairs(batch.rows)
-        drawn = bytes(completion_id in missing for completion_id, _ in pairs)
-        return cls(drawn, bytes(pair in unjudged for pair in pairs), bool(lack.known))
+    @property
+    def id(self) -> str: ...
 
     @property
-    def draws(self) -> bool:
-        """Whether something is to be drawn."""
-        return any(self.missing)
+    def round(self) -> int: ...
 
     @property
-    def judges_stored(self) -> bool:
-        """Whether rows are to be judged whose completions are stored."""
-        return any(todo and not gone for todo, gone in zip(self.unjudged, self.missing, strict=True))
+    def number(self) -> int: ...
 
-    def lack(self, batch: Batch) -> MissingWork:
-        """What the batch lacked, without the known verdicts."""
-        rows = list(batch.rows)
-        missing = dict.fromkeys(row.completion_id for row, gone in zip(rows, self.missing, strict=True) if gone)
-        return MissingWork(tuple(missing), tuple(row for row, todo in zip(rows, self.unjudged, strict=True) if todo))
+    @property
+    def purpose(self) -> str: ...
 
+    @property
+    def engine(self) -> Generator: ...
 
-@dataclass(slots=True)
-class OpenBatch:
-    """A leased batch under way. `completions`: those at hand, by id; the rest is read from the store."""
+    @property
+    def completion_ids(self) -> Sequence[str]:
+        """The distinct completions of the batch, in its order."""
+        ...
 
-    batch: Batch
-    lease: Lease
-    lack: MissingWork
-    completions: dict[str, Completion] = field(default_factory=dict)
+    def requests(self, ids: Collection[str]) -> Iterator[Request]:
+        """The requests for these of its completions, each once, in its order."""
+        ...
 
 
-def batches_of(rows: Sequence[PlanRow]) -> list[Batch]:
-    """The rows of one round as its batches, in order."""
-    plan = Rows.of("plan", rows).sorted_by("ordinal")
-    numbers = plan.column("batch").to_numpy()
-    starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
-    return [_batch(plan[start:end]) for start, end in zip(starts, [*starts[1:], len(plan)], strict=False)]
+class OpenBatch(Protocol):
+    """A leased batch under way. `missing`: what is to be drawn of it; `completions`: those at hand, by id."""
 
+    @property
+    def batch(self) -> Batch: ...
 
-def _batch(rows: Rows[PlanRow]) -> Batch:
-    first = rows[0]  # a row is made of its columns each time that it is asked for
-    return Batch(first.round, first.batch, first.arm, rows, digest128(["batch", _pairs(rows)]))
+    @property
+    def lease(self) -> Lease: ...
 
+    @property
+    def missing(self) -> Sequence[str]: ...
 
-def _pairs(rows: Rows[PlanRow]) -> list[Pair]:
-    """What `pair_of` says of each row, from the columns alone."""
-    return list(zip(*(rows.column(name).to_pylist() for name in ("completion_id", "problem_id")), strict=True))
-
-
-def survey(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> Iterator[MissingWork]:
-    """What each batch lacks, in order; looks at the store once per chunk of rows."""
-    per_look = max(1, CHUNK // spec.batch_size)
-    for start in range(0, len(batches), per_look):
-        yield from _lacks(ws, spec, batches[start : start + per_look])
-
-
-def _lacks(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> Iterator[MissingWork]:
-    members = [list(batch.rows) for batch in batches]
-    rows = [row for part in members for row in part]
-    present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
-    verdicts = verdicts_by_pair(ws, spec, [pair_of(row) for row in rows])
-    chain, policies = spec.chain(), spec.policies()
-
-    def judged(row: PlanRow) -> bool:
-        said = verdicts.get(pair_of(row), {})
-        return not any(lacking(policy, chain, said) for policy in policies)
-
-    for batch, part in zip(batches, members, strict=True):
-        unjudged = tuple(row for row in part if not judged(row))
-        yield MissingWork(
-            missing=tuple(cid for cid in batch.completion_ids if cid not in present),
-            unjudged=unjudged,
-            known={pair_of(row): verdicts[pair_of(row)] for row in unjudged if pair_of(row) in verdicts},
-        )
+    @property
+    def completions(self) -> dict[str, Completion]: ...

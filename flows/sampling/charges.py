@@ -1,33 +1,50 @@
 """What drawn completions are charged as: one payment per commit of a batch, in the transaction that registers it.
 
-Knows batches, prices and bounds. A cost that the engine did not give (an in-process one) is made of the profile's prices.
+A cost that the engine did not give (an in-process one) is made of the profile's prices.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
-from flows.rounds.plan import request_of
-from flows.rounds.spec import RunSpec
 from flows.sampling.batches import Batch, OpenBatch
 from pipelines.generate.prices import Prices
+from pipelines.protocols import Generator
+from storage.ids import digest128
 from storage.money import units_of
 from storage.records import Completion, Request
-from storage.segments.keys import Commit
-from storage.spending import Amount, Charge, sums_of
+from storage.segments.keys import Commit, SegmentKey
+from storage.spending import Amount, Charge, Limit, sums_of
 from storage.workspace import Workspace
 
 MARGIN = 256  # tokens of a chat template and a server's own system prompt, beyond one for each byte that we send
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The run of the ledger that pays for completions, its limit over all commands, and prices of what names no cost."""
+
+    run: str
+    limit: Limit = field(default_factory=Limit)
+    prices: Prices | None = None
+
+
+def completions_key(engine: Generator, ids: Collection[str]) -> SegmentKey:
+    """The segment of these completions of an engine."""
+    return SegmentKey("completions", engine.engine, engine.model_digest, digest128(["completions", sorted(ids)]))
+
+
 def priced(prices: Prices | None, completions: Sequence[Completion]) -> list[Completion]:
     """The completions with a cost each, as far as it can be told."""
-    return [one if prices is None else _priced(prices, one) for one in completions]
+    return [completion if prices is None else _priced(prices, completion) for completion in completions]
 
 
-def _priced(prices: Prices, one: Completion) -> Completion:
-    return one if one.cost is not None else replace(one, cost=prices.of(one.model).cost(one.tokens_in, one.tokens_out))
+def _priced(prices: Prices, completion: Completion) -> Completion:
+    if completion.cost is not None:
+        return completion
+    cost = prices.of(completion.model).cost(completion.tokens_in, completion.tokens_out)
+    return replace(completion, cost=cost)
 
 
 class Bounds:
@@ -37,44 +54,45 @@ class Bounds:
     margin grows with the first reply that shows it to be too small.
     """
 
-    def __init__(self, spec: RunSpec) -> None:
-        self._spec = spec
+    def __init__(self, prices: Prices | None) -> None:
+        self._prices = prices
         self._excess = 0
 
-    def of(self, request: Request, arm: str = "") -> Amount:
+    def of(self, request: Request, engine: Generator) -> Amount:
         """Tokens in and out, and their price."""
-        tokens_in, tokens_out = self._prompt(request, arm), request.sampling.max_tokens
-        if self._spec.prices is None:
+        tokens_in, tokens_out = self._prompt(request, engine), request.sampling.max_tokens
+        if self._prices is None:
             return Amount(tokens_in + tokens_out)
-        prices = self._spec.prices.of(self._spec.engine(arm).model)
-        return Amount(tokens_in + tokens_out, prices.most(tokens_in, tokens_out))
+        return Amount(tokens_in + tokens_out, self._prices.of(engine.model).most(tokens_in, tokens_out))
 
-    def amount(self, completion: Completion, request: Request, arm: str = "") -> Amount:
+    def amount(self, completion: Completion, request: Request, engine: Generator) -> Amount:
         """What a completion counts as: what it took, or its bound where that is not known."""
         if completion.tokens_in is None or completion.tokens_out is None:
-            return self.of(request, arm)
+            return self.of(request, engine)
         self._excess = max(self._excess, completion.tokens_in - len(request.rendered.encode()) - MARGIN)
-        cost = _priced(self._spec.prices, completion).cost if self._spec.prices is not None else completion.cost
+        cost = _priced(self._prices, completion).cost if self._prices is not None else completion.cost
         return Amount(completion.tokens_in + completion.tokens_out, units_of(cost))
 
-    def _prompt(self, request: Request, arm: str) -> int:
-        count: Callable[[str], int] | None = getattr(self._spec.engine(arm), "prompt_tokens", None)
+    def _prompt(self, request: Request, engine: Generator) -> int:
+        count: Callable[[str], int] | None = getattr(engine, "prompt_tokens", None)
         if count is not None:
             return count(request.rendered)
         return len(request.rendered.encode()) + MARGIN + self._excess
 
 
-def charge_of(spec: RunSpec, opened: OpenBatch, completions: Sequence[Completion]) -> Charge:
+def charge_of(prices: Prices | None, batch: Batch, completions: Sequence[Completion]) -> Charge:
     """The payment for these completions of a batch."""
-    batch = opened.batch
-    ids = {one.id for one in completions}
+    uncounted = {one.id for one in completions if one.tokens_in is None or one.tokens_out is None}
+    bounds = Bounds(prices)
+    bound = sum((bounds.of(request, batch.engine) for request in batch.requests(uncounted)), Amount())
     return Charge(
         batch_id=batch.id,
         round=batch.round,
         batch=batch.number,
-        members=members_of(batch, ids),
+        members=members_of(batch, {completion.id for completion in completions}),
         sums=sums_of(completions),
-        bound=_bound(spec, batch, {one.id for one in completions if one.tokens_in is None or one.tokens_out is None}),
+        bound=bound,
+        purpose=batch.purpose,
     )
 
 
@@ -83,24 +101,18 @@ def members_of(batch: Batch, ids: set[str]) -> str:
     return f"{sum(1 << place for place, cid in enumerate(batch.completion_ids) if cid in ids):x}"
 
 
-def _bound(spec: RunSpec, batch: Batch, uncounted: set[str]) -> Amount:
-    if not uncounted:
-        return Amount()
-    bounds = Bounds(spec)
-    rows = {row.completion_id: row for row in batch.rows if row.completion_id in uncounted}
-    return sum((bounds.of(request_of(spec, row), batch.arm) for row in rows.values()), Amount())
-
-
 Drawing = tuple[OpenBatch, Sequence[Completion]]
 
 
-def paying(ws: Workspace, spec: RunSpec, drawings: Sequence[Drawing | None]) -> Callable[[Session, Sequence[Commit]], None]:
+def paying(
+    ws: Workspace, account: Account, drawings: Sequence[Drawing | None]
+) -> Callable[[Session, Sequence[Commit]], None]:
     """What adds the payments for these to the transaction of their commits; None: a commit that nothing was paid for.
 
     Completions that another command had stored by then are a payment of their own, as they are paid for twice. In the same
     transaction each batch lets go of its claims.
     """
-    charges = [None if one is None else charge_of(spec, *one) for one in drawings]
+    charges = [None if drawing is None else charge_of(account.prices, drawing[0].batch, drawing[1]) for drawing in drawings]
 
     def pay(session: Session, commits: Sequence[Commit]) -> None:
         for drawing, charge, commit in zip(drawings, charges, commits, strict=True):
@@ -108,11 +120,12 @@ def paying(ws: Workspace, spec: RunSpec, drawings: Sequence[Drawing | None]) -> 
                 continue
             ws.ledger.leases.unclaim(session, drawing[0].lease)
             if not commit.repeated:
-                ws.spending.pay(session, spec.run, charge, redundant=commit.redundant)
+                ws.spending.pay(session, account.run, charge, redundant=commit.redundant)
                 continue
             for twice in (False, True):
-                part = [one for one in drawing[1] if (one.id in commit.repeated) is twice]
+                part = [completion for completion in drawing[1] if (completion.id in commit.repeated) is twice]
                 if part:
-                    ws.spending.pay(session, spec.run, charge_of(spec, drawing[0], part), redundant=twice)
+                    again = charge_of(account.prices, drawing[0].batch, part)
+                    ws.spending.pay(session, account.run, again, redundant=twice)
 
     return pay

@@ -1,22 +1,21 @@
-"""Keeps leases alive and spools flushed while engines work. Knows nothing of what the batches hold.
+"""Keeps leases alive and spools flushed while engines work.
 
 A lost lease is no failure: another command may then draw the same batch, and the unique key of segments keeps one of them.
 """
 
 import threading
 
-from flows.sampling.queues import RoundQueues
 from flows.sampling.spool_writer import SpoolWriter
 from storage.ledger.leases import Lease
 
-TICK = 0.2
+TICK = 0.2  # seconds
 
 
 class LeaseHeartbeat:
     """Renews every held lease at a third of its life and flushes every open spool each tick."""
 
-    def __init__(self, line: RoundQueues) -> None:
-        self._line = line
+    def __init__(self, lease_seconds: float) -> None:
+        self._renew_every = max(1, int(lease_seconds / 3 / TICK))  # ticks
         self._leases: dict[str, Lease] = {}
         self._writers: set[SpoolWriter] = set()
         self._lock = threading.Lock()
@@ -55,8 +54,7 @@ class LeaseHeartbeat:
         self._over.set()
 
     def run(self) -> None:
-        """The body of the keeper's thread."""
-        renew_every = max(1, int(self._line.limits.lease_seconds / 3 / TICK))
+        """The body of the heartbeat's thread."""
         ticks = 0
         while not self._over.wait(TICK):
             ticks += 1
@@ -64,5 +62,5 @@ class LeaseHeartbeat:
                 writers, leases = list(self._writers), list(self._leases.values())
             for writer in writers:
                 writer.flush()
-            for lease in leases if ticks % renew_every == 0 else ():
+            for lease in leases if ticks % self._renew_every == 0 else ():
                 lease.renew()

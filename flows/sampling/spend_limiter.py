@@ -1,168 +1,183 @@
 """A run's limit on tokens and money while it is drawn: nothing is asked for that its worst case would not leave room for.
 
 What fits is drawn; when nothing more does and nothing is under way, drawing ends, in the middle of a batch where need be.
-Knows what requests can take and what the ledger says was spent; draws and commits nothing. Without a limit it is silent.
+Without a limit it is silent.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from heapq import nlargest
 
-from flows.rounds.plan import request_of
-from flows.rounds.spec import RunSpec
-from flows.sampling.batches import Batch, MissingMask, MissingWork, OpenBatch
-from flows.sampling.charges import Bounds
-from flows.sampling.queues import RoundQueues
+from flows.sampling.batches import Batch, OpenBatch
+from flows.sampling.charges import Account, Bounds
 from pipelines.protocols import Generator
-from storage.records import Request
-from storage.spending import Amount, Charge, Reservation, Sums
+from storage.records import Completion, Request
+from storage.spending import DRAW, Amount, Charge, Reservation, Sums
 from storage.workspace import Workspace
+
+Missing = Callable[[], Sequence[str]]
 
 
 class SpendLimiter:
-    """The limit of one run during one round; its lanes share it, and other commands through the ledger."""
+    """The limit of one run in this process; all that draws for the run shares it, and other commands through the ledger."""
 
-    def __init__(self, ws: Workspace, spec: RunSpec, line: RoundQueues) -> None:
-        self._ws, self._spec, self._line = ws, spec, line
-        self._bounds = Bounds(spec)
+    def __init__(self, ws: Workspace, account: Account) -> None:
+        self._ws, self._account = ws, account
+        self._bounds = Bounds(account.prices)
         self._under_way: set[str] = set()
-        self._held: dict[str, tuple[Batch, MissingWork]] = {}
-        self._todo: Mapping[str, tuple[Batch, MissingMask]] = {}
+        self._held: dict[str, tuple[Batch, tuple[str, ...]]] = {}
+        self._expected: dict[str, tuple[Batch, Missing]] = {}
         self._changed = threading.Condition()
         self.reason: str | None = None
 
     @property
-    def empty(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether a request was refused: drawing is over."""
         return self.reason is not None
 
     @property
     def limited(self) -> bool:
         """Whether there is a limit at all."""
-        return self._spec.most.tokens is not None or self._spec.most.units is not None
+        return self._account.limit.tokens is not None or self._account.limit.units is not None
 
-    def open(self, todo: Sequence[tuple[Batch, MissingMask]]) -> None:
-        """Count what killed commands had under way, and what they left in spools: it is paid for and no segment yet."""
-        self._todo = {batch.id: (batch, look) for batch, look in todo if look.draws}
+    def expect(self, batches: Iterable[tuple[Batch, Missing]]) -> None:
+        """These are to be drawn: count what killed commands had under way of them, and what they left in spools.
+
+        That is paid for and no segment yet.
+        """
+        coming = {batch.id: (batch, missing) for batch, missing in batches}
+        self._expected |= coming
         self._settle_killed()
         if self.limited:
-            for batch, look in self._todo.values():
-                if (held := self._spooled(batch, look.lack(batch))) != Amount():
-                    self._ws.spending.hold(self._spec.run, batch.id, held)
+            for batch, missing in coming.values():
+                if (held := self._spooled(batch, missing())) != Amount():
+                    self._ws.spending.hold(self._account.run, batch.id, held, batch.purpose)
 
-    def close(self, *, interrupted: bool) -> None:
-        """Give back what a failure left reserved, less what is in spools, and what an interrupt gave up under way."""
-        if interrupted and self._held:
-            mine = [found for found in self._ws.spending.reserved(self._spec.run) if found.batch_id in self._held]
-            self._pay_lost(mine)
-        for batch, lack in self._held.values():
-            self._ws.spending.hold(self._spec.run, batch.id, self._spooled(batch, lack))
-        self._held.clear()
+    def close(self, batch_ids: Collection[str], *, interrupted: bool) -> None:
+        """These batches are over: give back what a failure left reserved, less what is in spools.
 
-    def parts(self, opened: OpenBatch, requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
-        """The requests in parts that may be asked for one after another; what is left over at the end may not."""
+        `interrupted`: what was under way is given up, and is paid for at its bound.
+        """
+        left = {batch_id: self._held.pop(batch_id) for batch_id in batch_ids if batch_id in self._held}
+        if interrupted and left:
+            reserved = self._ws.spending.reserved(self._account.run)
+            self._pay_lost([one for one in reserved if one.batch_id in left])
+        for batch, missing in left.values():
+            self._ws.spending.hold(self._account.run, batch.id, self._spooled(batch, missing), batch.purpose)
+        for batch_id in batch_ids:
+            self._expected.pop(batch_id, None)
+
+    def parts(
+        self, opened: OpenBatch, requests: Sequence[Request], check: Callable[[], None]
+    ) -> Iterator[Sequence[Request]]:
+        """The requests in parts that may be asked for one after another; what is left over at the end may not.
+
+        `check` ends the wait for room: it raises where drawing stops.
+        """
         if not self.limited:
             yield requests
             return
         self._settle_killed()
-        asked = {request.completion_id: request for request in requests}
-        drawn = self._amount(opened, self._missing_before(opened, asked))
-        while requests and (granted := self._granted(opened, drawn, requests)):
+        batch = opened.batch
+        while requests:
+            drawn = self._drawn(batch, [opened.completions[cid] for cid in opened.missing if cid in opened.completions])
+            granted = self._granted(opened, drawn, requests, check)
+            if not granted:
+                break
             yield requests[:granted]
-            drawn = self._amount(opened, self._missing_before(opened, asked))
             requests = requests[granted:]
         if requests:
-            wanted = self._bounds.of(requests[0], opened.batch.arm)
-            self.reason = self._spec.most.reached_by(self._ws.spending.counted(self._spec.run) + wanted) or "token limit"
+            wanted = self._bounds.of(requests[0], batch.engine)
+            spent = self._ws.spending.counted(self._account.run) + wanted
+            self.reason = self._account.limit.reached_by(spent) or "token limit"
 
-    def committed(self, opened: OpenBatch) -> None:
+    def committed(self, batch: Batch) -> None:
         """A batch is a segment: what was reserved beyond its cost is free again."""
-        self._held.pop(opened.batch.id, None)
-        self._settle(opened.batch.id)
+        self._held.pop(batch.id, None)
+        self._release(batch.id)
 
-    def _granted(self, opened: OpenBatch, drawn: Amount, requests: Sequence[Request]) -> int:
+    def _granted(self, opened: OpenBatch, drawn: Amount, requests: Sequence[Request], check: Callable[[], None]) -> int:
         """How many of the requests may be asked for now; waits while something under way may leave room."""
-        self._held[opened.batch.id] = opened.batch, replace(opened.lack)
-        batch, wanted = opened.batch, [self._bounds.of(request, opened.batch.arm) for request in requests]
-        self._settle(batch.id)
+        batch, run = opened.batch, self._account.run
+        self._held[batch.id] = batch, tuple(opened.missing)
+        wanted = [self._bounds.of(request, batch.engine) for request in requests]
+        self._release(batch.id)
         while True:
             with self._changed:
-                most, under_way = self._spec.most, _under_way(self._spec.engine(batch.arm))
-                found = self._ws.spending.reserve(self._spec.run, batch.id, drawn, wanted, most, under_way)
-                if found:
+                granted = self._ws.spending.reserve(
+                    run, batch.id, drawn, wanted, self._account.limit, _under_way(batch.engine), batch.purpose
+                )
+                if granted:
                     self._under_way.add(batch.id)
-                    return found
+                    return granted
                 if not self._under_way:
                     return 0
                 self._changed.wait(0.1)
-            self._line.check()
+            check()
 
-    def _settle(self, batch_id: str) -> None:
+    def _release(self, batch_id: str) -> None:
         with self._changed:
             self._under_way.discard(batch_id)
             self._changed.notify_all()
 
-    def _missing_before(self, opened: OpenBatch, asked: dict[str, Request]) -> dict[str, Request]:
-        """The requests of everything the batch lacked that is drawn by now, from a spool or by us."""
-        rows = {row.completion_id: row for row in opened.batch.rows}
-        drawn = [cid for cid in opened.lack.missing if cid in opened.completions]
-        return {cid: asked.get(cid) or request_of(self._spec, rows[cid]) for cid in drawn}
-
-    def _amount(self, opened: OpenBatch, requests: dict[str, Request]) -> Amount:
-        amounts = (
-            self._bounds.amount(opened.completions[cid], request, opened.batch.arm) for cid, request in requests.items()
-        )
-        return sum(amounts, Amount())
-
     def _settle_killed(self) -> None:
-        """Pay for what killed commands of this run had under way."""
-        killed = self._ws.spending.killed(self._spec.run)
-        for owner in {found.owner for found in killed}:
-            self._pay_lost([found for found in killed if found.owner == owner])
+        """Pay for what killed commands of this run had under way.
 
-    def _pay_lost(self, mine: Sequence[Reservation]) -> None:
+        Votes of a killed command are settled when the same batch of them is asked for again: until then its reservation
+        counts. Batches of rounds are all known when a round begins; one that is not, another run has drawn.
+        """
+        killed = [
+            one
+            for one in self._ws.spending.killed(self._account.run)
+            if one.purpose == DRAW or one.batch_id in self._expected
+        ]
+        for owner in {one.owner for one in killed}:
+            self._pay_lost([one for one in killed if one.owner == owner])
+
+    def _pay_lost(self, lost: Sequence[Reservation]) -> None:
         """Pay for what one process had under way, at its bound: the most that so many of its open requests can take.
 
         What came and is in spools is no part of it, so with what is paid for that it stays within the limit.
         """
-        if not mine:
+        if not lost:
             return
         bounds, reserved, unknown = [], Amount(), Amount()
-        for found in mine:
-            if found.batch_id in self._todo:
-                batch, look = self._todo[found.batch_id]
-                bounds += self._unanswered(batch, look.lack(batch))
-                reserved += found.amount.less(self._spooled(batch, look.lack(batch)))
-            else:  # another run has drawn what it lacked
-                unknown += found.amount
-        most = None if any(found.under_way is None for found in mine) else max(found.under_way or 0 for found in mine)
+        for one in lost:
+            if one.batch_id in self._expected:
+                batch, missing = self._expected[one.batch_id]
+                spooled, unanswered = self._parted(batch, missing())
+                bounds += [self._bounds.of(request, batch.engine) for request in unanswered]
+                reserved += one.amount.less(self._drawn(batch, spooled))
+            else:
+                unknown += one.amount
+        most = None if any(one.under_way is None for one in lost) else max(one.under_way or 0 for one in lost)
         tokens, units = (
             sum(nlargest(len(bounds) if most is None else most, (getattr(bound, name) for bound in bounds)))
             for name in ("tokens", "units")
         )
-        lost = unknown + Amount(min(tokens, reserved.tokens), min(units, reserved.units))
-        first = self._todo[mine[0].batch_id][0] if mine[0].batch_id in self._todo else None
+        amount = unknown + Amount(min(tokens, reserved.tokens), min(units, reserved.units))
+        first = self._expected[lost[0].batch_id][0] if lost[0].batch_id in self._expected else None
         place = (0, 0) if first is None else (first.round, first.number)
-        charge = Charge(mine[0].batch_id, *place, members="0", sums=Sums(), bound=lost)
-        self._ws.spending.settle(self._spec.run, mine[0].owner, [found.batch_id for found in mine], charge)
+        charge = Charge(lost[0].batch_id, *place, members="0", sums=Sums(), bound=amount, purpose=lost[0].purpose)
+        self._ws.spending.settle(self._account.run, lost[0].owner, [one.batch_id for one in lost], charge)
 
-    def _unanswered(self, batch: Batch, lack: MissingWork) -> list[Amount]:
-        """The bounds of what a batch lacked and no spool holds."""
-        rows = {row.completion_id: row for row in batch.rows}
-        for record in self._ws.spool(batch.id).read():
-            rows.pop(record.id, None)
-        return [self._bounds.of(request_of(self._spec, rows[cid]), batch.arm) for cid in lack.missing if cid in rows]
+    def _parted(self, batch: Batch, missing: Sequence[str]) -> tuple[list[Completion], list[Request]]:
+        """Of what a batch misses: the replies in its spool, and the requests without one."""
+        wanted = set(missing)
+        spooled = [completion for completion in self._ws.spool(batch.id).read() if completion.id in wanted]
+        return spooled, list(batch.requests(wanted - {completion.id for completion in spooled}))
 
-    def _spooled(self, batch: Batch, lack: MissingWork) -> Amount:
-        missing = set(lack.missing)
-        rows = {row.completion_id: row for row in batch.rows}
-        found = [record for record in self._ws.spool(batch.id).read() if record.id in missing]
-        amounts = (self._bounds.amount(one, request_of(self._spec, rows[one.id]), batch.arm) for one in found)
+    def _spooled(self, batch: Batch, missing: Sequence[str]) -> Amount:
+        return self._drawn(batch, self._parted(batch, missing)[0])
+
+    def _drawn(self, batch: Batch, completions: Sequence[Completion]) -> Amount:
+        """What these completions of a batch count as."""
+        requests = {request.completion_id: request for request in batch.requests([one.id for one in completions])}
+        amounts = (self._bounds.amount(one, requests[one.id], batch.engine) for one in completions)
         return sum(amounts, Amount())
 
 
 def _under_way(engine: Generator) -> int | None:
     """How many requests a kill can cost: what the engine says; else none of one in this process, all of others."""
-    said: int | None = getattr(engine, "under_way", None if engine.spooled else 0)
-    return said
+    declared: int | None = getattr(engine, "under_way", None if engine.spooled else 0)
+    return declared

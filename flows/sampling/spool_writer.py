@@ -1,6 +1,6 @@
 """Making replies durable while a batch is drawn. Knows the spool and the clock; no engine.
 
-Replies are written in groups of 32, or after a fifth of a second by the keeper's tick, whichever comes first: a kill
+Replies are written in groups of 32, or after a fifth of a second by the heartbeat, whichever comes first: a kill
 repays the requests in flight and what came in that fifth, at a small share of the cost of one fsync per reply.
 """
 

@@ -1,4 +1,6 @@
-"""The verifier `judge`: a model reads problem, reference and answer, and votes. Knows the Generator role and no engine.
+"""The verifier `judge`: a model reads problem, reference and answer, and votes.
+
+It asks a Sampler, and in a run that one stores every vote, charges it and keeps it within the run's limit.
 
 Each completion gets `votes` votes with seeds from (`seed`, problem, completion, vote). With `order: both` (default) half of
 them see the reference first and half the answer, so that a liking for a place cancels out. The majority of the votes that
@@ -10,7 +12,6 @@ the last line of the judge's own completion counts. That a model lets itself be 
 prevent: measure it (`rollmill audit verifier judge`).
 """
 
-import inspect
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,27 +19,27 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, Literal
 
-from pipelines.protocols import Generator
+from pipelines.protocols import Sampler, Samplers, Samples
 from pipelines.verify.finding import Finding, Item, OneByOne, Rules, spoken, verdict_of, version_of
 from pipelines.verify.judging.rubric import Case, Rubric
 from pipelines.verify.judging.votes import Vote, count, majority, vote_of
 from pipelines.verify.number import prompt_text
-from storage.errors import SetupError, unknown_name
+from storage.errors import RollmillError, SetupError, unknown_name
 from storage.ids import digest128
 from storage.records import Completion, Origin, Problem, Request, Sampling, Verdict, completion_id
 
 ORDERS = ("both", "reference_first", "answer_first")
 MOST_VOTES = 64
-_TOGETHER = 64
-"""Requests, at least, that go to the engine together when many completions are judged."""
+STREAM = "judge"
+_TOGETHER = 256
+"""Requests, at least, that are sampled together when many completions are judged."""
 
 
 @dataclass(kw_only=True)
 class JudgeVerifier(OneByOne):
-    """Votes of a model. `engine` and `model` as in a recipe; `rubric` empty: the one of `judging.rubric`.
+    """Votes of a model. `engine`, `model` and `engine_options` as in a recipe; `rubric` empty: the one of `judging.rubric`.
 
-    `generator`: an engine that exists already, instead of `engine`, `model` and `engine_options`; it is not closed.
-    `http`: what the profile says of servers, for an engine that has some.
+    `samplers`: who gives the sampler of that engine, in a recipe's run. `sampler`: one that exists already.
     """
 
     engine: str = "embedded"
@@ -51,8 +52,8 @@ class JudgeVerifier(OneByOne):
     max_tokens: int = 256
     max_failed: float = 0.25
     seed: int = 0
-    generator: Generator | None = None
-    http: Any = field(default=None, repr=False)
+    sampler: Sampler | None = None
+    samplers: Samplers | None = field(default=None, repr=False)
     name: str = field(init=False, default="judge")
     rules: Rules = field(init=False, default=(("text", "1"), ("failures", "1"), ("majority", "1")))
     version: str = field(init=False, default="")
@@ -61,14 +62,12 @@ class JudgeVerifier(OneByOne):
         self._rubric = Rubric(self.rubric)
         self._check()
         self._sampling = Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
-        self._owned = self.generator is None
-        self._generator: Generator = self.generator or self._built()
-        self._asking = threading.Lock()
+        self._sampler = self._chosen_sampler()
         self._interrupted = threading.Event()
         self.version = version_of(
             self.rules,
-            engine=self._generator.engine,
-            model=self._generator.model_digest[:12],
+            engine=self._sampler.engine,
+            model=self._sampler.model_digest[:12],
             rubric=self._rubric.digest,
             votes=self.votes,
             order=self.order,
@@ -78,19 +77,15 @@ class JudgeVerifier(OneByOne):
             seed=self.seed,
         )
 
-    def _built(self) -> Generator:
-        """An engine of the registry; it loads its model, or finds its servers, when it first draws."""
-        from pipelines.generate import GENERATORS
-
-        if self.engine not in GENERATORS:
-            raise unknown_name("engine", self.engine, GENERATORS)
-        cls = GENERATORS[self.engine]
-        places = {"http": self.http} if "http" in inspect.signature(cls).parameters else {}
-        try:
-            built: Generator = cls(model=self.model, **(self.engine_options or {}), **places)
-        except TypeError as error:
-            raise SetupError(f"verifier 'judge': engine {self.engine!r}: {error}.") from None
-        return built
+    def _chosen_sampler(self) -> Sampler:
+        if self.sampler is not None:
+            return self.sampler
+        if self.samplers is None:
+            raise SetupError(
+                "verifier 'judge' asks a model, and outside a recipe it is given none.",
+                next_command="JudgeVerifier(sampler=DirectSampler(engine)), from pipelines.generate.direct",
+            )
+        return self.samplers.of(self.engine, self.model, self.engine_options or {})
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         """The verdict on one completion; never raises on model text."""
@@ -106,12 +101,7 @@ class JudgeVerifier(OneByOne):
     def interrupt(self) -> None:
         """Make the call of `verify_many` under way raise KeyboardInterrupt soon, from any thread."""
         self._interrupted.set()
-        getattr(self._generator, "interrupt", lambda: None)()
-
-    def close(self) -> None:
-        """Close the engine, unless it was given; safe to call twice."""
-        if self._owned:
-            self._generator.close()
+        self._sampler.interrupt()
 
     def _check(self) -> None:
         """SetupError for options that name no way of voting."""
@@ -130,14 +120,14 @@ class JudgeVerifier(OneByOne):
             )
 
     def _together(self, items: Sequence[Item]) -> Iterator[Verdict]:
-        """The verdicts on some completions, from one call of the engine."""
+        """The verdicts on some completions, whose votes are sampled in one call."""
         started = perf_counter()
         asked = [self._requests(item) for item in items]
-        requests = [request for row in asked for request, _ in row]
-        found, failure = self._drawn(requests)
+        samples = self._samples([request for row in asked for request, _ in row])
+        failure = None if samples.failure is None else f"crash: {samples.failure}"[:500]
         seconds = (perf_counter() - started) / len(items)
         for item, row in zip(items, asked, strict=True):
-            votes = [vote_of(found.get(request.completion_id), answer_first=first) for request, first in row]
+            votes = [vote_of(samples.completions.get(request.completion_id), answer_first=first) for request, first in row]
             yield verdict_of(self, item, self._finding(item, votes, failure), seconds)
 
     def _requests(self, item: Item) -> list[tuple[Request, bool]]:
@@ -152,25 +142,23 @@ class JudgeVerifier(OneByOne):
 
     def _request(self, item: Item, prompt: str, vote: int) -> Request:
         seed = int(digest128(["judge", self.seed, item[0].id, item[1].id, vote])[:16], 16) >> 1
-        rendered = self._generator.render(prompt)
-        origin = Origin(self._generator.engine, self._generator.model_digest, "evaluate", self.seed)
+        rendered = self._sampler.render(prompt)
+        origin = Origin(self._sampler.engine, self._sampler.model_digest, STREAM, self.seed)
         cid = completion_id(origin, rendered, self._sampling, seed=seed, sample_index=vote)
-        return Request(cid, digest128(["prompt", prompt]), prompt, rendered, self._sampling, seed, "evaluate", vote)
+        return Request(cid, digest128(["prompt", prompt]), prompt, rendered, self._sampling, seed, STREAM, vote)
 
-    def _drawn(self, requests: Sequence[Request]) -> tuple[dict[str, Completion], str | None]:
-        """Completions by id, and why there are not more where the engine failed."""
-        found: dict[str, Completion] = {}
+    def _samples(self, requests: Sequence[Request]) -> Samples:
+        """What the sampler gives; KeyboardInterrupt where it was interrupted, whatever it raised then."""
+        self._leave_if_interrupted()
         try:
-            with self._asking:
-                self._leave_if_interrupted()
-                for completion in self._generator.generate(requests) if requests else ():
-                    found[completion.id] = completion
-        except SetupError:
+            samples = self._sampler.sample(requests)
+        except RollmillError:
             raise
-        except Exception as error:
+        except Exception:
             self._leave_if_interrupted()
-            return found, f"crash: {type(error).__name__}: {error}"[:500]
-        return found, None
+            raise
+        self._leave_if_interrupted()
+        return samples
 
     def _leave_if_interrupted(self) -> None:
         if self._interrupted.is_set():
@@ -187,7 +175,7 @@ class JudgeVerifier(OneByOne):
             "correct": counted.correct,
             "incorrect": counted.incorrect,
             "failed": counted.failed,
-            "model": self._generator.model,
+            "model": self._sampler.model,
             "votes": [vote.told() for vote in votes],
         }
         shown = spoken(item[1]).strip()

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0008"
+SCHEMA_REVISION = "0009"
 
 
 class Base(DeclarativeBase):
@@ -230,7 +230,7 @@ class SpendRow(Base):
     `members`: which of the batch's distinct completions, a bit each in hexadecimal, the first the lowest. `units`: money,
     see storage.money; `micros`: engine seconds. `uncounted`: completions without token counts, `unpriced`: without a cost.
     `bound_*`: what those may have taken at most, which counts against a limit. `redundant`: another command was first.
-    Without completions: what was under way when a command was killed.
+    Without completions: what was under way when a command was killed. `purpose`: storage.spending.PURPOSES.
     """
 
     __tablename__ = "spend"
@@ -252,6 +252,7 @@ class SpendRow(Base):
     micros: Mapped[int] = mapped_column(BigInteger)
     bound_tokens: Mapped[int] = mapped_column(BigInteger)
     bound_units: Mapped[int] = mapped_column(BigInteger)
+    purpose: Mapped[str] = mapped_column(String, server_default="draw")
     paid_at: Mapped[float] = mapped_column(Float)
 
 
@@ -270,6 +271,7 @@ class ReservedRow(Base):
     tokens: Mapped[int] = mapped_column(BigInteger)
     units: Mapped[int] = mapped_column(BigInteger)
     under_way: Mapped[int | None] = mapped_column(BigInteger)
+    purpose: Mapped[str] = mapped_column(String, server_default="draw")
 
 
 class ImportRow(Base):

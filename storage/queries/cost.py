@@ -19,7 +19,7 @@ from storage.money import MICROS, UNITS, amount, shown
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.segments.schema import SCHEMAS
-from storage.spending import SUMMED, Amount, Sums
+from storage.spending import DRAW, JUDGE, PURPOSES, SUMMED, Amount, Sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,13 +97,14 @@ class Group:
 class RunCost:
     """The accounts of one run. `again`: paid for and not represented once more: drawn twice, or second to another command.
 
-    `given_up`: what may have been under way when commands were killed or interrupted, a bound and in no total.
+    `votes`: what its judges drew. `given_up`: what may have been under way when commands were killed or interrupted, a bound and in no total.
     `recorded`: whether the ledger has its payments; runs older than they are represented only.
     """
 
     run: str
     whole: Group
     again: Sums
+    votes: Sums
     recorded: bool
     payments: "Sequence[Payment]"
     given_up: Amount
@@ -118,7 +119,7 @@ class RunCost:
     @property
     def paid(self) -> Sums:
         """What the ledger holds: everything the run paid for."""
-        return self.whole.spent + self.again
+        return self.whole.spent + self.again + self.votes
 
     def by(self, what: By) -> list[Group]:
         """The same totals by group, in order; what belongs to no group is a last one named `-`."""
@@ -136,8 +137,12 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
         connection.register("members", _members(payments))
         rows = connection.sql(_ROWS.format(arm=arm, units=UNITS, micros=MICROS)).to_arrow_table()
     whole = _group("all", _columns(rows), sum(failed.values()))
-    again = sum((payment.charge.sums for payment in payments), Sums()) - whole.spent
-    return RunCost(run_id, whole, again, bool(payments), payments, reader.given_up(run_id), rows, failed)
+    by_purpose = {
+        purpose: sum((one.charge.sums for one in payments if one.charge.purpose == purpose), Sums()) for purpose in PURPOSES
+    }
+    again = by_purpose[DRAW] - whole.spent
+    given_up = reader.given_up(run_id)
+    return RunCost(run_id, whole, again, by_purpose[JUDGE], bool(payments), payments, given_up, rows, failed)
 
 
 def sums_row(sums: Sums) -> dict[str, Any]:
@@ -187,7 +192,7 @@ def _members(payments: "Sequence[Payment]") -> "pa.Table":
 
     places = [
         (charge.round, charge.batch, place)
-        for charge in (payment.charge for payment in payments if not payment.redundant)
+        for charge in (payment.charge for payment in payments if not payment.redundant and payment.charge.purpose == DRAW)
         for place in _bits(int(charge.members, 16))
     ]
     columns = zip(*places, strict=True) if places else ((), (), ())

@@ -21,7 +21,7 @@ def http_spec(urls: list[str], rows: int) -> RunSpec:
         problems=problems(rows // SAMPLES),
         budget=Fixed(initial=SAMPLES),
         batch_size=50,
-        limits=Limits(lanes=4, uncommitted=5, unjudged=7, poll_seconds=0.02),
+        limits=Limits(draw_workers=4, uncommitted=5, unjudged=7, poll_seconds=0.02),
     )
 
 

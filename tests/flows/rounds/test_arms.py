@@ -92,7 +92,7 @@ def test_one_arm_may_be_spooled_and_the_other_in_process(tmp_path: Path, plain: 
     weak, strong = two_models()
     spooled = partial(ToyEngine, model_digest="toy-strong", model="strong", lift=60, spooled=True)
     part = routed(arms=[weak, replace(strong, generator=spooled)])
-    part.limits = replace(part.limits, lanes=3, uncommitted=4, unjudged=6)
+    part.limits = replace(part.limits, draw_workers=3, uncommitted=4, unjudged=6)
     run_toy(tmp_path, part=part)
     assert rows_of(tmp_path) == plain
 
@@ -222,7 +222,7 @@ def test_two_models_on_two_servers_are_each_asked_for_their_own(tmp_path: Path) 
         ]
         with routed(arms=arms) as part:
             part.budget = Router(rule="agreement", initial=4)
-            part.limits = replace(part.limits, lanes=3, uncommitted=4, unjudged=6)
+            part.limits = replace(part.limits, draw_workers=3, uncommitted=4, unjudged=6)
             results = run_all(ws, part)
             rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
             names = ws.segments.column("completions", "model", [row.completion_id for row in rows])

@@ -38,7 +38,7 @@ class Counting(ToyEngine):
 
 
 def limited(most: Limit, **changes: Any) -> RunSpec:
-    options = {"engine": Counting, "sampling": SHORT, "prices": PRICES, "most": most}
+    options = {"engine": Counting, "sampling": SHORT, "prices": PRICES, "limit": most}
     return spec(**(options | changes))
 
 
@@ -119,7 +119,7 @@ def test_money_is_limited_to_the_unit(tmp_path: Path, whole: Any) -> None:
     batch=st.integers(1, 40),
     uncommitted=st.integers(1, 3),
     spooled=st.booleans(),
-    lanes=st.integers(1, 4),
+    draw_workers=st.integers(1, 4),
 )
 @settings(max_examples=5, deadline=None)
 def test_no_batch_size_and_no_lanes_go_beyond_it(
@@ -129,10 +129,12 @@ def test_no_batch_size_and_no_lanes_go_beyond_it(
     batch: int,
     uncommitted: int,
     spooled: bool,
-    lanes: int,
+    draw_workers: int,
 ) -> None:
     path = tmp_path_factory.mktemp("ws")
-    under_way = Limits(uncommitted=lanes + uncommitted, unjudged=lanes + 3, lanes=lanes, poll_seconds=0.02)
+    under_way = Limits(
+        uncommitted=draw_workers + uncommitted, unjudged=draw_workers + 3, draw_workers=draw_workers, poll_seconds=0.02
+    )
     changes = {"engine": lambda: Counting(spooled=spooled), "batch_size": batch, "limits": under_way}
     for most in sorted(steps):
         stopped = run(path, Limit(tokens=most), **changes)
@@ -194,7 +196,7 @@ def test_the_shipped_model_under_a_limit(tmp_path: Path) -> None:
 
 def http(urls: list[str], most: Limit, rows: int = 300) -> RunSpec:
     made = http_spec(urls, rows)
-    made.sampling, made.most, made.prices = Sampling(max_tokens=5), most, PRICES
+    made.sampling, made.limit, made.prices = Sampling(max_tokens=5), most, PRICES
     return made
 
 

@@ -26,7 +26,7 @@ from tests.tied import tied
 
 CHECKOUT = Path(__file__).parents[3]
 RUNS = ("first", "second", "third")
-WIDE = Limits(lanes=3, uncommitted=4, unjudged=6, poll_seconds=0.02)
+WIDE = Limits(draw_workers=3, uncommitted=4, unjudged=6, poll_seconds=0.02)
 
 
 def run_as(name: str, path: Path, engine: Any, results: list[RoundResult], **changes: Any) -> None:

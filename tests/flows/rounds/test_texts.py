@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from flows.rounds.batches import Batch, MissingWork, batches_of
 from flows.rounds.texts import Texts
-from flows.sampling.batches import Batch, MissingWork, batches_of
 from storage.records import Completion, PlanRow
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
+from tests.flows.rounds.toy import spec
 
 ROWS = [
     Completion(f"c{number}", "p", "imported", "m", "d", "curate", number, None, f"text {number}", "imported")
@@ -30,7 +31,7 @@ def todo(*missing: str) -> list[tuple[Batch, MissingWork]]:
     gone = frozenset(missing)
     lacks = [
         (batch, MissingWork(tuple(cid for cid in batch.completion_ids if cid in gone), batch.rows))
-        for batch in batches_of(PLAN)
+        for batch in batches_of(spec(), PLAN)
     ]
     assert len(lacks) == 5
     return lacks

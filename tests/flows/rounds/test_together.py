@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.rounds import Event, Limits, decide, plan_round, run_all, run_round
-from flows.sampling.batches import batches_of
+from flows.rounds.batches import batches_of
 from pipelines.budget import Fixed
 from tests.flows.rounds.toy import ToyEngine, calls, content, spec, workspace
 from tests.tied import tied
@@ -86,7 +86,7 @@ def test_a_batch_of_a_live_owner_is_waited_for_and_one_of_a_dead_owner_is_taken(
     with workspace(tmp_path) as ws, spec(on_event=hear, **FIXED) as part:
         rows = plan_round(ws, part, 0)
         assert rows is not None
-        first, second = batches_of(rows)[:2]
+        first, second = batches_of(part, rows)[:2]
         live = ws.ledger.leases.acquire(f"batch/{first.id}", 60)
         assert live is not None
         _leave_a_lease_of_a_dead_process(tmp_path, f"batch/{second.id}")

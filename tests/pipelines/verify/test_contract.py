@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from pipelines.generate.direct import DirectSampler
 from pipelines.protocols import Verifier
 from pipelines.verify import VERIFIERS, verify
 from storage.errors import SetupError
@@ -58,7 +59,7 @@ ROWS: dict[str, Row] = {
     "constraints": Row(SHAPE, "one two three", "one two"),
     "counterexample": Row(BREAK, "```\n[13]\n```", "```\n[12]\n```", ("", "I do not know."), sandbox=True, many=20),
     "exact": Row(Problem("Capital?", "Paris"), "Paris", "Lyon"),
-    "judge": Row(Problem("How many?", "7"), "7", "8", options={"generator": ToyJudge()}),
+    "judge": Row(Problem("How many?", "7"), "7", "8", options={"sampler": DirectSampler(ToyJudge())}),
     "json_schema": Row(SCHEMA, '{"a": 1}', '{"b": 1}', ("", "no JSON here")),
     "math": Row(Problem("How many?", "7"), "\\boxed{7}", "\\boxed{8}"),
     "number": Row(Problem("How many?", "7"), "\\boxed{7}", "\\boxed{8}"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.generate.direct import DirectSampler, DirectSamplers
 from pipelines.generate.http.settings import HttpSettings, Server
 from pipelines.verify.judge import JudgeVerifier
 from pipelines.verify.judging.agreement import agreement
@@ -22,7 +23,7 @@ def said(text: str, name: str = "c") -> Completion:
 
 
 def judged(text: str, engine: ToyJudge | None = None, **options: Any) -> Verdict:
-    return JudgeVerifier(generator=engine or ToyJudge(), **options).verify(PROBLEM, said(text))
+    return JudgeVerifier(sampler=DirectSampler(engine or ToyJudge()), **options).verify(PROBLEM, said(text))
 
 
 def test_a_judge_that_knows_decides() -> None:
@@ -45,7 +46,7 @@ def test_each_order_gets_half_of_the_votes_or_all() -> None:
 
 def accuracy(order: str, bias: float, votes: int = 16) -> tuple[float, float]:
     """(share of right answers accepted, share of wrong ones accepted) by a weak judge with a liking for a place."""
-    verifier = JudgeVerifier(generator=ToyJudge(skill=0.2, bias=bias), votes=votes, order=order)
+    verifier = JudgeVerifier(sampler=DirectSampler(ToyJudge(skill=0.2, bias=bias)), votes=votes, order=order)
     items = [(PROBLEM, said("7" if i % 2 else "8", f"c{i}")) for i in range(400)]
     outcomes = [verdict.outcome for verdict in verifier.verify_many(items)]
     shares = [outcomes[start::2].count("correct") / 200 for start in (1, 0)]
@@ -72,7 +73,7 @@ def test_noise_averages_out_over_votes() -> None:
 
 
 def test_agreement_with_the_truth_is_measured_beside_a_constant_judge() -> None:
-    verifier = JudgeVerifier(generator=ToyJudge(skill=0.3, mumbles=0.1), votes=8)
+    verifier = JudgeVerifier(sampler=DirectSampler(ToyJudge(skill=0.3, mumbles=0.1)), votes=8)
     truth = [i % 4 != 0 for i in range(400)]
     items = [(PROBLEM, said("7" if right else "8", f"c{i}")) for i, right in enumerate(truth)]
     found = agreement([verdict.outcome for verdict in verifier.verify_many(items)], truth)
@@ -154,15 +155,15 @@ def test_a_broken_engine_is_undecided_with_its_cause() -> None:
 def test_an_empty_answer_is_unparsed_and_asks_nobody() -> None:
     engine = ToyJudge()
     assert judged("  \n", engine).outcome == "unparsed"
-    assert engine.calls == []
+    assert engine.asked == []
 
 
 def test_many_are_asked_together_and_say_what_one_says() -> None:
     engine = ToyJudge(skill=0.3, bias=0.1)
-    verifier = JudgeVerifier(generator=engine, votes=4)
+    verifier = JudgeVerifier(sampler=DirectSampler(engine), votes=4)
     items = [(PROBLEM, said(text, f"c{i}")) for i, text in enumerate(["7", "8", "", "9"] * 10)]
     many = list(verifier.verify_many(iter(items)))
-    assert [len(call) for call in engine.calls] == [48, 48, 24]
+    assert [len(call) for call in engine.asked] == [120]
     assert [verdict.completion_id for verdict in many] == [f"c{i}" for i in range(40)]
     assert [(v.outcome, v.evidence) for v in many] == [
         (v.outcome, v.evidence) for v in (verifier.verify(*item) for item in items)
@@ -172,8 +173,8 @@ def test_many_are_asked_together_and_say_what_one_says() -> None:
 def test_seeds_follow_from_problem_completion_and_vote() -> None:
     def seeds(problem: Problem, name: str, **options: Any) -> list[int]:
         engine = ToyJudge()
-        JudgeVerifier(generator=engine, **options).verify(problem, said("7", name))
-        return [request.seed for request in engine.calls[0]]
+        JudgeVerifier(sampler=DirectSampler(engine), **options).verify(problem, said("7", name))
+        return [request.seed for request in engine.asked[0]]
 
     base = seeds(PROBLEM, "a")
     assert len(set(base)) == 4
@@ -186,9 +187,9 @@ def test_seeds_follow_from_problem_completion_and_vote() -> None:
 def test_whatever_can_change_a_verdict_changes_the_version() -> None:
     options: tuple[dict[str, Any], ...] = (
         {}, {"rubric": "{problem} {pair}"}, {"votes": 6}, {"order": "answer_first"}, {"temperature": 0.0},
-        {"max_tokens": 8}, {"max_failed": 0.5}, {"seed": 1}, {"generator": ToyJudge(model_digest="2" * 64)},
+        {"max_tokens": 8}, {"max_failed": 0.5}, {"seed": 1}, {"sampler": DirectSampler(ToyJudge(model_digest="2" * 64))},
     )  # fmt: skip
-    assert len({JudgeVerifier(**{"generator": ToyJudge(), **chosen}).version for chosen in options}) == 9
+    assert len({JudgeVerifier(**{"sampler": DirectSampler(ToyJudge()), **chosen}).version for chosen in options}) == 9
 
 
 @pytest.mark.parametrize(
@@ -201,14 +202,17 @@ def test_whatever_can_change_a_verdict_changes_the_version() -> None:
         ({"rubric": "Judge!"}, "no place for the texts"),
         ({"max_failed": 1.5}, "max_failed is 1.5"),
         ({"temperature": -1.0}, "temperature -1.0"),
-        ({"generator": None, "engine": "embeded"}, "Did you mean 'embedded'"),
-        ({"generator": None, "model": "models/none"}, "models/none"),
-        ({"generator": None, "engine_options": {"thread": 1}}, "unexpected keyword argument 'thread'"),
+        ({"sampler": None, "samplers": DirectSamplers(), "engine": "embeded"}, "Did you mean 'embedded'"),
+        ({"sampler": None, "samplers": DirectSamplers(), "model": "models/none"}, "models/none"),
+        (
+            {"sampler": None, "samplers": DirectSamplers(), "engine_options": {"thread": 1}},
+            "unexpected keyword argument 'thread'",
+        ),
     ],
 )
 def test_mistakes_of_a_recipe_are_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(SetupError, match=said):
-        JudgeVerifier(**{"generator": ToyJudge(), **options})
+        JudgeVerifier(**{"sampler": DirectSampler(ToyJudge()), **options})
 
 
 def test_an_odd_number_of_votes_is_fine_in_one_order() -> None:
@@ -216,16 +220,21 @@ def test_an_odd_number_of_votes_is_fine_in_one_order() -> None:
     assert judged("7", votes=1, rubric="{problem} {answer} {reference}").outcome in ("correct", "incorrect")
 
 
+def test_without_a_model_to_ask_the_way_to_one_is_named() -> None:
+    with pytest.raises(SetupError, match="JudgeVerifier\\(sampler=DirectSampler"):
+        JudgeVerifier()
+
+
 def test_a_given_engine_stays_open() -> None:
     engine = ToyJudge()
-    with JudgeVerifier(generator=engine):
+    with JudgeVerifier(sampler=DirectSampler(engine)):
         pass
     assert engine.closed == 0
 
 
 def test_a_real_model_that_cannot_judge_is_undecided() -> None:
     """The shipped model does arithmetic, not English: every vote fails to be read, is counted, and nothing breaks."""
-    with JudgeVerifier(votes=2, max_tokens=12) as verifier:
+    with JudgeVerifier(samplers=DirectSamplers(), votes=2, max_tokens=12) as verifier:
         verdicts = list(verifier.verify_many([(PROBLEM, said("7")), (PROBLEM, said("VERDICT: correct", "d"))]))
     assert [(v.outcome, v.rule, v.value) for v in verdicts] == [("undecided", "failures", None)] * 2
     assert verdicts[0].cause == "judge: 2 of 2 votes gave no verdict"
@@ -240,12 +249,13 @@ def test_a_judge_behind_a_server() -> None:
         return body(reply)
 
     with Serving(votes) as server:
-        judge = JudgeVerifier(engine="openai", model="toy", votes=2, http=HttpSettings((Server(server.url),)))
+        samplers = DirectSamplers(http=HttpSettings((Server(server.url),)))
+        judge = JudgeVerifier(engine="openai", model="toy", votes=2, samplers=samplers)
         verdict = judge.verify(PROBLEM, said("7"))
-        judge.close()
+        samplers.close()
         assert len(server.bodies) == 2
     assert (verdict.outcome, json.loads(verdict.evidence or "")["model"]) == ("correct", "toy")
-    assert JudgeVerifier(engine="openai", model="toy", votes=2).version == judge.version
+    assert JudgeVerifier(engine="openai", model="toy", votes=2, samplers=DirectSamplers()).version == judge.version
 
 
 def test_an_interrupt_ends_the_wait_and_nothing_is_asked_again() -> None:
@@ -256,7 +266,8 @@ def test_an_interrupt_ends_the_wait_and_nothing_is_asked_again() -> None:
 
     with Serving(lambda number, _: hang(600) if number < 4 else None) as server:
         http = HttpSettings((Server(server.url, concurrency=4),), reply_seconds=600.0, drain=0.1)
-        judge = JudgeVerifier(engine="openai", model="toy", votes=2, http=http)
+        samplers = DirectSamplers(http=http)
+        judge = JudgeVerifier(engine="openai", model="toy", votes=2, samplers=samplers)
         ended: list[BaseException] = []
 
         def ask() -> None:
@@ -274,4 +285,4 @@ def test_an_interrupt_ends_the_wait_and_nothing_is_asked_again() -> None:
         assert [type(error) for error in ended] == [KeyboardInterrupt]
         assert len(server.bodies) == 4
         assert len(list(judge.verify_many([(PROBLEM, said("7"))]))) == 1
-        judge.close()
+        samplers.close()

@@ -26,7 +26,7 @@ class ToyJudge:
     model: str = "toy-judge"
     model_digest: str = "1" * 64
     spooled: bool = False
-    calls: list[list[Request]] = field(default_factory=list)
+    asked: list[list[Request]] = field(default_factory=list)
     closed: int = 0
 
     def fingerprint(self) -> Mapping[str, str]:
@@ -37,7 +37,7 @@ class ToyJudge:
         return prompt
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        self.calls.append(list(requests))
+        self.asked.append(list(requests))
         for request in reversed(requests):  # in any order
             yield self.answer(request)
 

@@ -1,0 +1,189 @@
+"""The batches of a round and what each still misses: completions to draw, rollouts to judge."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flows.rounds.gather import CHUNK, Pair, pair_of, verdicts_by_pair
+from flows.rounds.plan import id_of, request_of
+from flows.rounds.spec import RunSpec
+from pipelines.protocols import Generator
+from pipelines.verify.acceptance import lacking
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.ledger.leases import Lease
+from storage.records import Completion, PlanRow, Request, Verdict
+from storage.segments.rows import Rows
+from storage.spending import DRAW
+from storage.workspace import Workspace
+
+Known = Mapping[tuple[str, str], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A fixed chunk of a plan, of one arm. `id` names it for leases and the spool, whichever of its rows are missing."""
+
+    spec: RunSpec = field(repr=False, compare=False)
+    round: int
+    number: int
+    arm: str
+    rows: Rows[PlanRow]
+    id: str
+    purpose: str = DRAW
+
+    @property
+    def engine(self) -> Generator:
+        """The engine of its arm."""
+        return self.spec.engine(self.arm)
+
+    @property
+    def completion_ids(self) -> list[str]:
+        """The distinct completions of the batch, in plan order."""
+        return list(dict.fromkeys(self.rows.column("completion_id").to_pylist()))
+
+    def requests(self, ids: Collection[str]) -> Iterator[Request]:
+        """The requests for these of its completions, each once, in plan order.
+
+        SetupError where the model is no longer the one that was planned: its ids would not be the planned ones. One row of
+        a prompt speaks for all, as engine, model, template and sampling are the same for each of them.
+        """
+        wanted = set(ids)
+        checked: set[str] = set()
+        for row in self.rows if wanted else ():
+            if row.completion_id not in wanted:
+                continue
+            wanted.discard(row.completion_id)
+            if row.prompt_id not in checked and id_of(self.spec, row) != row.completion_id:
+                raise SetupError(
+                    f"run {self.spec.run} was planned with another model, chat template or sampling than "
+                    f"{self.engine.model} has now, and rows of that plan are missing.",
+                    next_command="restore the model, or give the changed recipe another name",
+                )
+            checked.add(row.prompt_id)
+            yield request_of(self.spec, row)
+
+
+@dataclass(slots=True)
+class MissingWork:
+    """What a batch still misses: completions to draw, pairs to judge, and the verdicts that are there."""
+
+    missing: tuple[str, ...] = ()
+    unjudged: Sequence[PlanRow] = ()
+    known: dict[Pair, Known] = field(default_factory=dict)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the batch is done."""
+        return not self.missing and not self.unjudged
+
+    def split(self, without: Collection[str]) -> tuple["MissingWork", "MissingWork"]:
+        """What is left of it without these of the missing completions, and what is to be done once they are there."""
+        later = frozenset(without).intersection(self.missing)
+        if not later:
+            return self, MissingWork()
+        return self._only(lambda cid: cid not in later), self._only(lambda cid: cid in later)
+
+    def _only(self, mine: Callable[[str], bool]) -> "MissingWork":
+        return MissingWork(
+            tuple(filter(mine, self.missing)),
+            tuple(row for row in self.unjudged if mine(row.completion_id)),
+            {pair: verdicts for pair, verdicts in self.known.items() if mine(pair[0])},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MissingMask:
+    """Missing work as it is kept until its batch has its turn, two bytes a row: which are to be drawn, and which judged.
+
+    `known`: whether some of the latter have verdicts, which are read when the batch has its turn.
+    """
+
+    missing: bytes
+    unjudged: bytes
+    known: bool
+
+    @classmethod
+    def of(cls, batch: Batch, work: MissingWork) -> "MissingMask":
+        """The mask of what a batch misses."""
+        missing, unjudged = set(work.missing), {pair_of(row) for row in work.unjudged}
+        pairs = _pairs(batch.rows)
+        drawn = bytes(completion_id in missing for completion_id, _ in pairs)
+        return cls(drawn, bytes(pair in unjudged for pair in pairs), bool(work.known))
+
+    @property
+    def draws(self) -> bool:
+        """Whether something is to be drawn."""
+        return any(self.missing)
+
+    @property
+    def judges_stored(self) -> bool:
+        """Whether rows are to be judged whose completions are stored."""
+        return any(todo and not missing for todo, missing in zip(self.unjudged, self.missing, strict=True))
+
+    def work(self, batch: Batch) -> MissingWork:
+        """What the batch missed, without the known verdicts."""
+        rows = list(batch.rows)
+        missing = dict.fromkeys(row.completion_id for row, gone in zip(rows, self.missing, strict=True) if gone)
+        return MissingWork(tuple(missing), tuple(row for row, todo in zip(rows, self.unjudged, strict=True) if todo))
+
+
+@dataclass(slots=True)
+class OpenBatch:
+    """A leased batch under way. `completions`: those at hand, by id; the rest is read from the store."""
+
+    batch: Batch
+    lease: Lease
+    work: MissingWork
+    completions: dict[str, Completion] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """The completions that are to be drawn."""
+        return self.work.missing
+
+
+def batches_of(spec: RunSpec, rows: Sequence[PlanRow]) -> list[Batch]:
+    """The rows of one round as its batches, in order."""
+    plan = Rows.of("plan", rows).sorted_by("ordinal")
+    numbers = plan.column("batch").to_numpy()
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
+    return [_batch(spec, plan[start:end]) for start, end in zip(starts, [*starts[1:], len(plan)], strict=False)]
+
+
+def _batch(spec: RunSpec, rows: Rows[PlanRow]) -> Batch:
+    first = rows[0]  # a row is made of its columns each time that it is asked for
+    return Batch(spec, first.round, first.batch, first.arm, rows, digest128(["batch", _pairs(rows)]))
+
+
+def _pairs(rows: Rows[PlanRow]) -> list[Pair]:
+    """What `pair_of` says of each row, from the columns alone."""
+    return list(zip(*(rows.column(name).to_pylist() for name in ("completion_id", "problem_id")), strict=True))
+
+
+def survey(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> Iterator[MissingWork]:
+    """What each batch misses, in order; looks at the store once per chunk of rows."""
+    at_once = max(1, CHUNK // spec.batch_size)
+    for start in range(0, len(batches), at_once):
+        yield from _missing_work(ws, spec, batches[start : start + at_once])
+
+
+def _missing_work(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> Iterator[MissingWork]:
+    members = [list(batch.rows) for batch in batches]
+    rows = [row for part in members for row in part]
+    present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
+    verdicts = verdicts_by_pair(ws, spec, [pair_of(row) for row in rows])
+    chain, policies = spec.chain(), spec.policies()
+
+    def judged(row: PlanRow) -> bool:
+        known = verdicts.get(pair_of(row), {})
+        return not any(lacking(policy, chain, known) for policy in policies)
+
+    for batch, part in zip(batches, members, strict=True):
+        unjudged = tuple(row for row in part if not judged(row))
+        yield MissingWork(
+            missing=tuple(cid for cid in batch.completion_ids if cid not in present),
+            unjudged=unjudged,
+            known={pair_of(row): verdicts[pair_of(row)] for row in unjudged if pair_of(row) in verdicts},
+        )

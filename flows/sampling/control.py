@@ -1,0 +1,82 @@
+"""How the threads that draw and judge together stop together: the first failure of one ends the waits of all."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class StopSignal(Exception):  # noqa: N818 - a signal between our threads, not an error
+    """Another thread failed or a person interrupted: leave quietly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may be under way at once. None of it changes a row.
+
+    `uncommitted`: batches being drawn or drawn and not yet committed, all that a kill repays. `unjudged`: batches drawn and
+    not yet judged; bounds memory. `verify_threads`: verifier instances that work side by side. `draw_workers`:
+    batches of a spooled engine that are drawn side by side, so that its servers are not idle at the end of each.
+    """
+
+    uncommitted: int = 2
+    unjudged: int = 4
+    verify_threads: int = 1
+    draw_workers: int = 1
+    lease_seconds: float = 60.0
+    poll_seconds: float = 0.2
+
+
+class Control:
+    """Stops a group of threads. Every wait of theirs ends soon after `stop`."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.failure: BaseException | None = None
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether to leave."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Make every thread leave at its next wait or completion."""
+        self._stop.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Record the first failure and stop; it is raised by whoever waits for the threads."""
+        with self._lock:
+            self.failure = self.failure or error
+        self.stop()
+
+    def check(self) -> None:
+        """Raise StopSignal where the threads stop."""
+        if self.stopping:
+            raise StopSignal
+
+    def permit(self, permits: threading.Semaphore) -> None:
+        """Wait for a permit; StopSignal where the threads stop first."""
+        while not permits.acquire(timeout=0.1):
+            self.check()
+        self.check()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep unless the threads stop; StopSignal then."""
+        if self._stop.wait(seconds):
+            raise StopSignal
+
+    def thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        """Start a thread whose failure stops the others instead of vanishing."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except StopSignal:
+                pass
+            except BaseException as error:
+                self.fail(error)
+
+        started = threading.Thread(target=guarded, name=f"rollmill-{name}", daemon=True)
+        started.start()
+        return started

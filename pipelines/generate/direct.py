@@ -1,0 +1,83 @@
+"""Samples of an engine without a workspace: for notebooks, tests, and checks that store nothing.
+
+    JudgeVerifier(sampler=DirectSampler(OpenAI(model="qwen", http=settings)))
+
+In a run `flows.sampling` stands in its place, which stores what is drawn, charges it and keeps it within a limit.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.protocols import Generator, Sampler, Samples
+from storage.errors import SetupError
+from storage.records import Completion, Prompt, Request
+
+
+class DirectSampler:
+    """Draws each time that it is asked; one call at a time."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._asking = threading.Lock()
+        self._interrupted = threading.Event()
+
+    @property
+    def engine(self) -> str:
+        """Its engine's name."""
+        return self._generator.engine
+
+    @property
+    def model(self) -> str:
+        """Its model, as people call it."""
+        return self._generator.model
+
+    @property
+    def model_digest(self) -> str:
+        """What decides its texts."""
+        return self._generator.model_digest
+
+    def render(self, prompt: Prompt) -> str:
+        """The text that the model sees for a prompt."""
+        return self._generator.render(prompt)
+
+    def sample(self, requests: Sequence[Request]) -> Samples:
+        """Completions of these requests; those that came before the engine failed, and why it did."""
+        completions: dict[str, Completion] = {}
+        with self._asking:
+            self._interrupted.clear()
+            try:
+                for completion in self._generator.generate(requests) if requests else ():
+                    completions[completion.id] = completion
+            except SetupError:
+                raise
+            except Exception as error:
+                if self._interrupted.is_set():
+                    raise KeyboardInterrupt from None
+                return Samples(completions, f"{type(error).__name__}: {error}")
+        return Samples(completions)
+
+    def interrupt(self) -> None:
+        """Make the call under way raise KeyboardInterrupt soon, from any thread."""
+        self._interrupted.set()
+        getattr(self._generator, "interrupt", lambda: None)()
+
+
+class DirectSamplers:
+    """Direct samplers by engine name. `settings`: what the profile says of engines (`threads`, `http`, ...)."""
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+        self._engines: list[Generator] = []
+
+    def of(self, engine: str, model: str, options: Mapping[str, Any]) -> Sampler:
+        """The sampler of a new engine."""
+        from pipelines.generate import built_engine
+
+        self._engines.append(built_engine(engine, model, options, **self._settings))
+        return DirectSampler(self._engines[-1])
+
+    def close(self) -> None:
+        """Release the engines."""
+        for engine in self._engines:
+            engine.close()
