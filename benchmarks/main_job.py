@@ -102,12 +102,14 @@ def _by_stage(
 
 def bare(recipe: Path, workspace: Path) -> dict[str, float]:
     """Draw the run's completions again with the engine alone: rows, tokens, seconds."""
+    from flows.identity import open_run
     from flows.job import Job
     from flows.rounds.plan import request_of
-    from flows.session import hold
+    from flows.session import open_session
 
-    with hold(Job(str(workspace), str(recipe))) as opened, opened.spec as spec:
-        plans = opened.workspace.runs.plans(opened.run)
+    with open_session(Job(str(workspace), str(recipe))) as session:
+        run = open_run(session)
+        spec, plans = run.spec, run.workspace.runs.plans(run.id)
         requests = [request_of(spec, row) for plan in plans for row in plan]
         engine = spec.engine()
         begun = time.monotonic()

@@ -3,34 +3,61 @@
 The same recipe under the same resolved parts is the same run and is resumed. A finished run whose model or verifier has
 changed since stays as it is and a new generation of it begins (`name-hash8-2`), which reuses every completion that still
 counts; an unfinished one is not silently mixed: that is a SetupError, until a person begins the new generation with
-`--keep-going` or `reverify --accept`. Knows no Prefect.
+`--keep-going` or `reverify --accept`.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from flows.problems import make_problems, preview_problems
+from flows.run_spec import recipe_run
 from pipelines.verify.acceptance import PLAIN
 from storage.errors import SetupError
 from storage.ids import digest128
 
 if TYPE_CHECKING:
+    from flows.recipe import LoadedRecipe
     from flows.rounds import RunSpec
-    from flows.session import Session
+    from flows.session import RecipeRun, Session
     from storage.runs import Run
 
 
-def run_name(opened: "Session") -> str:
+def open_run(session: "Session") -> "RecipeRun":
+    """Make the problems and open or resume the run in the ledger; once it is open, that one."""
+    if session.run is None:
+        run = recipe_run(session, make_problems(session.workspace, session.loaded))
+        try:
+            run.spec.run = _opened(run)
+        except BaseException:
+            run.spec.close()
+            raise
+        session.run = run
+    return session.run
+
+
+@contextmanager
+def unopened_run(session: "Session", *, store: bool = False) -> "Iterator[RecipeRun]":
+    """What the run would be, without opening it in the ledger; `store`: its problems are stored all the same."""
+    problems = (make_problems if store else preview_problems)(session.workspace, session.loaded)
+    run = recipe_run(session, problems)
+    with run.spec:
+        yield run
+
+
+def run_name(loaded: "LoadedRecipe") -> str:
     """The id of the first run of this recipe; later generations add a number."""
-    return f"{opened.loaded.recipe.name}-{opened.loaded.recipe_hash[:8]}"
+    return f"{loaded.recipe.name}-{loaded.recipe_hash[:8]}"
 
 
-def resolved_parts(opened: "Session", spec: "RunSpec") -> dict[str, Any]:
+def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
     """What decides rows beyond the recipe's text: versions of methods, digests of model and problems."""
+    spec = run.spec
     budget, selector = spec.budget, spec.selector
     return {
-        "problems": opened.problems.digest,
+        "problems": run.problems.digest,
         "model_digest": None if spec.generator is None else spec.engine().model_digest,
-        "imported": imported_digest(opened, spec) if spec.generator is None else None,
+        "imported": imported_digest(run) if spec.generator is None else None,
         "verifiers": [list(part) for part in spec.chain()],
         "budget": [budget.name, budget.version],
         "selector": [selector.name, selector.version],
@@ -55,53 +82,54 @@ def _policies(spec: "RunSpec") -> dict[str, Any]:
     return {"policy": [spec.accept.name, spec.accept.version], "planned_under": [spec.planning.name, spec.planning.version]}
 
 
-def open_run(opened: "Session", spec: "RunSpec") -> str:
-    """Open or resume the run of this job in the ledger and give its id."""
-    parts = resolved_parts(opened, spec)
-    runs = opened.workspace.runs
-    generations = list(_generations(opened))
-    name = next((run.id for run in generations if run.recipe["resolved"] == parts), None)
+def _opened(run: "RecipeRun") -> str:
+    """Open or resume the run in the ledger and give its id."""
+    parts = resolved_parts(run)
+    generations = list(_generations(run))
+    name = next((other.id for other in generations if other.recipe["resolved"] == parts), None)
     if name is None:
         last = generations[-1] if generations else None
-        name = _name(run_name(opened), len(generations) + 1)
-        if last is not None and last.status != "done" and runs.rounds(last.id) and not opened.job.keep_going:
+        name = _name(run_name(run.loaded), len(generations) + 1)
+        session, rounds = run.session, run.workspace.runs.rounds
+        if last is not None and last.status != "done" and rounds(last.id) and not session.job.keep_going:
             changed = [key for key in parts if last.recipe["resolved"].get(key) != parts[key]]
             if changed != ["imported"]:  # other rollouts were imported since: nothing is paid twice, verdicts are kept
-                raise _changed(opened, last, parts, changed)
-            opened.messages.append(f"its imports changed since run {last.id} ({last.status}): this is run {name}")
-    _open(opened, spec, name, parts)
+                raise _changed(session, last, parts, changed)
+            session.messages.append(f"its imports changed since run {last.id} ({last.status}): this is run {name}")
+    _record(run, name, parts)
     return name
 
 
-def begin_generation(opened: "Session", spec: "RunSpec", *, after: str) -> str:
+def begin_generation(run: "RecipeRun", *, after: str) -> str:
     """The run of this recipe under the parts of today, opened unless it is there; it goes on when it is resumed.
 
     `after`: the run whose rows were judged again.
     """
-    parts = resolved_parts(opened, spec)
-    generations = list(_generations(opened))
-    name = next((run.id for run in generations if run.recipe["resolved"] == parts), None)
+    parts = resolved_parts(run)
+    generations = list(_generations(run))
+    name = next((other.id for other in generations if other.recipe["resolved"] == parts), None)
     if name is None:
-        name = _name(run_name(opened), len(generations) + 1)
-        _open(opened, spec, name, parts)
-        opened.workspace.runs.finish(name, "interrupted", {"reverified": after})
+        name = _name(run_name(run.loaded), len(generations) + 1)
+        _record(run, name, parts)
+        run.workspace.runs.finish(name, "interrupted", {"reverified": after})
     return name
 
 
-def _open(opened: "Session", spec: "RunSpec", name: str, parts: dict[str, Any]) -> None:
-    opened.workspace.verifiers.record(spec.rules())
-    opened.workspace.runs.open(
+def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
+    run.workspace.verifiers.record(run.spec.rules())
+    job = run.session.job.data()
+    run.workspace.runs.open(
         name,
-        name=opened.loaded.recipe.name,
-        recipe={**opened.loaded.canonical(), "resolved": parts, "prefix": spec.prefix, "job": opened.job.data()},
-        recipe_hash=opened.loaded.recipe_hash,
+        name=run.loaded.recipe.name,
+        recipe={**run.loaded.canonical(), "resolved": parts, "prefix": run.spec.prefix, "job": job},
+        recipe_hash=run.loaded.recipe_hash,
     )
 
 
-def _generations(opened: "Session") -> "Iterator[Run]":
+def _generations(run: "RecipeRun") -> "Iterator[Run]":
     """The runs of this recipe under whatever parts, the first one first."""
-    base = run_name(opened)
-    known = {run.id: run for run in opened.workspace.runs.list()}
+    base = run_name(run.loaded)
+    known = {other.id: other for other in run.workspace.runs.list()}
     generation = 1
     while (found := known.get(_name(base, generation))) is not None:
         yield found
@@ -112,10 +140,10 @@ def _name(base: str, generation: int) -> str:
     return base if generation == 1 else f"{base}-{generation}"
 
 
-def _changed(opened: "Session", last: "Run", now: dict[str, Any], names: list[str]) -> SetupError:
+def _changed(session: "Session", last: "Run", now: dict[str, Any], names: list[str]) -> SetupError:
     run, before = last.id, last.recipe["resolved"]
     detail = "; ".join(f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in names)
-    anew = f"{opened.job.command} --keep-going to begin it anew (drawn completions are reused)"
+    anew = f"{session.job.command} --keep-going to begin it anew (drawn completions are reused)"
     again = f"rollmill reverify {run} to see first what the new verifiers change, " if names == ["verifiers"] else ""
     return SetupError(
         f"run {run} is unfinished and began under other parts ({detail}).",
@@ -129,10 +157,10 @@ def _short(value: Any) -> str:
     return str(value)[:24]
 
 
-def imported_digest(opened: "Session", spec: "RunSpec") -> str:
+def imported_digest(run: "RecipeRun") -> str:
     """Identity of the completions that the run takes (of its imports): importing more of them is another run."""
     from flows.rounds.plan import imported_rows
 
-    prompts = sorted({problem.prompt_id for problem in opened.problems.problems})
-    rows = imported_rows(opened.workspace, spec.imports, prompts, spec.left_out)
+    prompts = sorted({problem.prompt_id for problem in run.problems.problems})
+    rows = imported_rows(run.workspace, run.spec.imports, prompts, run.spec.left_out)
     return digest128(["imported", sorted(row[0] for row in rows)])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ImportedCounts:
     """How many rollouts a recipe takes, by import and model, and how many of the same problems other imports would add."""
 
     taken: tuple[ModelCount, ...]
@@ -60,14 +60,14 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
     return found
 
 
-def counted(workspace: "Workspace", names: Sequence[str], problems: "MadeProblems") -> Taken:
+def counted(workspace: "Workspace", names: Sequence[str], problems: "MadeProblems") -> ImportedCounts:
     """The rollouts of these problems in the imports that are taken (all, where none is named), and in the others."""
     every = names_of(workspace.segments, "completions")
     chosen = list(names) or every
     ordered = [*chosen, *(name for name in every if name not in chosen)]
     counts = model_counts(workspace.segments, ordered, {one.prompt_id for one in problems.problems}, problems.left_out)
     taken = tuple(one for one in counts if one.name in chosen)
-    return Taken(taken, tuple(one for one in counts if one.name not in chosen))
+    return ImportedCounts(taken, tuple(one for one in counts if one.name not in chosen))
 
 
 def _source(one: ModelCount) -> str:

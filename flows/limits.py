@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flows.job import Job
     from flows.recipe import Profile
     from flows.rounds import RoundResult
-    from flows.session import Session
+    from flows.session import RecipeRun
 
 
 class LimitReached(FoundWanting):
@@ -38,21 +38,21 @@ def limit_of(job: "Job", profile: "Profile") -> Limit:
     return Limit(tokens, None if money is None else int(money * UNITS))
 
 
-def limit_reached(opened: "Session", result: "RoundResult") -> LimitReached:
+def limit_reached(run: "RecipeRun", result: "RoundResult") -> LimitReached:
     """What to say of a round that a limit ended, and how to go on."""
-    limit, run = opened.spec.limit, opened.run
-    paid = opened.workspace.spending.paid(run)
-    currency = None if opened.profile.prices is None else opened.profile.prices.currency
+    limit, session = run.spec.limit, run.session
+    paid = run.workspace.spending.paid(run.id)
+    currency = None if session.profile.prices is None else session.profile.prices.currency
     if result.stopped == "cost limit":
         most, spent = shown(limit.units or 0, currency), shown(paid.units, currency)
-        job = replace(opened.job, max_cost=f"{_higher(limit.units or 0, paid.units) / UNITS:g}")
+        job = replace(session.job, max_cost=f"{_higher(limit.units or 0, paid.units) / UNITS:g}")
     else:
         most, spent = f"{limit.tokens or 0:,} tokens", f"{paid.tokens:,}"
-        job = replace(opened.job, max_tokens=_higher(limit.tokens or 0, paid.tokens))
-    given_up = opened.workspace.spending.given_up(run)
+        job = replace(session.job, max_tokens=_higher(limit.tokens or 0, paid.tokens))
+    given_up = run.workspace.spending.given_up(run.id)
     lost = f" and up to {given_up.tokens:,} tokens under way when it was killed or interrupted" if given_up.tokens else ""
     return LimitReached(
-        f"the {result.stopped} of {most} leaves no room for another completion: run {run} has spent {spent}{lost}; "
+        f"the {result.stopped} of {most} leaves no room for another completion: run {run.id} has spent {spent}{lost}; "
         f"what was drawn is kept. Round {result.round} drew {result.drawn:,} here.",
         reason=str(result.stopped),
         next_command=job.command,

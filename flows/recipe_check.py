@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flows.imported import imports_taken
 from flows.problems import held_out
 from flows.recipe import LoadedRecipe, Resolved
-from flows.session import find_model, placed
+from flows.run_spec import find_model, placed
 from pipelines.verify.acceptance import check_names
 from storage.errors import SetupError, unknown_name
 from storage.imports.answering import names_of

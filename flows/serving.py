@@ -2,29 +2,29 @@
 
 from typing import TYPE_CHECKING
 
-from flows.progress import Stage
+from flows.progress import Progress, Stage
 from flows.recipe.serve import local_models
 
 if TYPE_CHECKING:
-    from flows.session import Session
+    from flows.recipe import Profile
     from pipelines.generate.serving import LocalServers
     from pipelines.generate.serving.keep import News
+    from storage.workspace import Workspace
 
 SAID = 60  # letters of a log line beside the bar
 
 
-def local_servers(opened: "Session") -> "LocalServers":
-    """What the profile's `serve` wants, ready to be started."""
+def local_servers(profile: "Profile", workspace: "Workspace", progress: Progress, messages: list[str]) -> "LocalServers":
+    """What the profile's `serve` wants, ready to be started; news of a lost server is added to `messages`."""
     from pipelines.generate.serving import LocalServers
 
-    profile, workspace = opened.profile, opened.workspace
     models = local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs")
 
     def tell(news: "News") -> None:
         if news.state in ("restarting", "lost") and not news.seconds:
-            opened.messages.append(f"the model server {news.name} {news.said}; {workspace.state / 'logs'} has its log")
+            messages.append(f"the model server {news.name} {news.said}; {workspace.state / 'logs'} has its log")
         if news.state != "ended":
-            opened.progress.tell(_stage(news))
+            progress.tell(_stage(news))
 
     return LocalServers(models, tell)
 

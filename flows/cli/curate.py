@@ -97,10 +97,10 @@ def in_process(job: "Job") -> dict[str, Any]:
     from flows.cli.live import watching
     from flows.curation.stages import Stages, drive
     from flows.progress import Progress
-    from flows.session import hold
+    from flows.session import open_session
 
-    with watching() as watcher, hold(job, Progress(watcher)):
-        return drive(job, Stages())
+    with watching() as watcher, open_session(job, Progress(watcher)) as session:
+        return drive(session, Stages())
 
 
 def _under_prefect(job: "Job") -> dict[str, Any]:
@@ -109,18 +109,19 @@ def _under_prefect(job: "Job") -> dict[str, Any]:
     from flows.prefect.managed import ManagedServer
     from flows.progress import Progress
     from flows.recipe import load_recipe
-    from flows.session import hold
+    from flows.session import open_session
     from storage.workspace import STATE
 
     load_recipe(Path(job.recipe), sets=job.sets)
     server = ManagedServer(Path(job.workspace) / STATE)
-    with server.start(), watching() as watcher, hold(job, Progress(watcher)) as opened:
+    with server.start(), watching() as watcher, open_session(job, Progress(watcher)) as session:
         from flows.curate import run
+        from flows.curation.stages import prepare
 
-        opened.prepare()
+        prepare(session)
         if not server.answers:
             doing("waiting for Prefect's server")
-        return run(opened, server)
+        return run(session, server)
 
 
 def _previewed(row: dict[str, Any]) -> str:

@@ -58,18 +58,18 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
         raise SetupError("plan needs a recipe.", next_command="rollmill plan recipes/arithmetic.yaml, or --scores")
     from flows.forecasting.forecasts import Wish, done_run, plan_run
     from flows.job import Job
-    from flows.session import hold
+    from flows.session import open_session
 
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens)
     wish = Wish(pilot, pilot_draws, simulations)
     if dry_run:
         return _preview(job, wish, json=json)
-    with hold(job) as opened:
-        done = None if pilot else done_run(opened)
+    with open_session(job) as session:
+        done = None if pilot else done_run(session)
         if done is not None:
             text = f"Run {done} of this recipe is done: curate would draw nothing. Next: rollmill runs show {done}"
             return as_json({"done": done}) if json else line(text)
-        made = plan_run(opened, wish)
+        made = plan_run(session, wish)
     if json:
         return as_json({"id": made.id, "recipe_hash": made.recipe_hash, "source": made.source, **made.forecast})
     line(forecast_text(made))

@@ -18,7 +18,7 @@ from storage.pool import Pool
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
     from flows.sampling.arms import Arm
-    from flows.session import Session
+    from flows.session import RecipeRun
 
 
 def fingerprint_of(spec: "RunSpec") -> dict[str, str]:
@@ -32,13 +32,13 @@ def fingerprint_of(spec: "RunSpec") -> dict[str, str]:
     }
 
 
-def arms_of(opened: "Session", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
+def arms_of(run: "RecipeRun", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
     """The manifest's part about arms; nothing for a recipe without them."""
-    if not opened.spec.arms:
+    if not run.spec.arms:
         return {}
-    rows = [_arm(opened.spec, arm, pool, limit) for arm in opened.spec.arms]
-    voted = getattr(opened.spec.budget, "rule", None) == "agreement"
-    return {"arms": rows, **({"vote": _voted(opened)} if voted else {})}
+    rows = [_arm(run.spec, arm, pool, limit) for arm in run.spec.arms]
+    voted = getattr(run.spec.budget, "rule", None) == "agreement"
+    return {"arms": rows, **({"vote": _voted(run)} if voted else {})}
 
 
 def _arm(spec: "RunSpec", arm: "Arm", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
@@ -68,14 +68,14 @@ def _prefix(spec: "RunSpec", arm: "Arm") -> int | None:
     return spec.prefix if entry is None or spec.place(arm.name) == 0 else entry
 
 
-def _voted(opened: "Session") -> dict[str, Any]:
+def _voted(run: "RecipeRun") -> dict[str, Any]:
     """How often the answer that was voted for is a correct one; the weighted form stands beside it."""
     from flows.rounds.arm_tallies import answer_key
     from flows.rounds.gather import accepted_verdicts
 
-    plans = opened.workspace.runs.plans(opened.run)
-    rows = sorted((row for plan in plans for row in plan), key=lambda row: (opened.spec.place(row.arm), row.sample_index))
-    said = accepted_verdicts(opened.workspace, opened.spec, rows)
+    plans = run.workspace.runs.plans(run.id)
+    rows = sorted((row for plan in plans for row in plan), key=lambda row: (run.spec.place(row.arm), row.sample_index))
+    said = accepted_verdicts(run.workspace, run.spec, rows)
     answers: dict[str, dict[str, list[Any]]] = {}
     right: dict[str, set[str]] = {}
     for row in rows:

@@ -9,33 +9,34 @@ from typing import TYPE_CHECKING, Any
 from storage.ids import digest128
 
 if TYPE_CHECKING:
-    from flows.session import Session
+    from flows.curation.snapshot import DecidedRun
+    from flows.session import RecipeRun
 
 CHECKED = "checked"
 
 
-def with_attempt(opened: "Session", *, passed: bool) -> dict[str, Any]:
+def with_attempt(decided: "DecidedRun", *, passed: bool) -> dict[str, Any]:
     """The detail of the stage `gate` after this check: every attempt of this run, by its identity."""
-    return {CHECKED: {**_of_run(opened, opened.run), _identity(opened): passed}}
+    return {CHECKED: {**_of_run(decided.run, decided.run.id), _identity(decided): passed}}
 
 
-def attempts(opened: "Session") -> dict[str, int]:
+def attempts(decided: "DecidedRun") -> dict[str, int]:
     """Attempts on this dataset's name in this workspace, this one included, and how many of them passed."""
-    name = opened.loaded.recipe.dataset
+    name = decided.run.loaded.recipe.dataset
     found: dict[str, bool] = {}
-    for run in opened.workspace.runs.list():
-        if (run.recipe.get("dataset") or run.name) == name:
-            found |= _of_run(opened, run.id)
-    found.setdefault(_identity(opened), True)
+    for other in decided.run.workspace.runs.list():
+        if (other.recipe.get("dataset") or other.name) == name:
+            found |= _of_run(decided.run, other.id)
+    found.setdefault(_identity(decided), True)
     return {"attempts": len(found), "passed": sum(found.values())}
 
 
-def _of_run(opened: "Session", run: str) -> dict[str, bool]:
-    stages = opened.workspace.runs.progress_of(run)
+def _of_run(run: "RecipeRun", run_id: str) -> dict[str, bool]:
+    stages = run.workspace.runs.progress_of(run_id)
     detail = next((stage.detail for stage in stages if stage.stage == "gate"), {})
     return dict(detail.get(CHECKED, {}))
 
 
-def _identity(opened: "Session") -> str:
-    bounds = opened.loaded.recipe.gate.model_dump(mode="json")
-    return digest128(["attempt", opened.decided.batch_id, bounds])[:16]
+def _identity(decided: "DecidedRun") -> str:
+    bounds = decided.run.loaded.recipe.gate.model_dump(mode="json")
+    return digest128(["attempt", decided.report.batch_id, bounds])[:16]

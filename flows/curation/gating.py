@@ -1,4 +1,4 @@
-"""The gate of a session: its expectations from the recipe, asked once, and what is said where it does not pass."""
+"""The gate of a run: its expectations from the recipe, and what is said where it does not pass."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from flows.curation.outcome import counts_of
 from storage.errors import FoundWanting
 
 if TYPE_CHECKING:
-    from flows.session import Session
+    from flows.curation.snapshot import DecidedRun
     from pipelines.gate import GateResult
 
 
@@ -23,37 +23,31 @@ class GateFailed(FoundWanting):
         super().__init__(message, next_command=next_command)
 
 
-def check_gate(opened: "Session") -> "GateResult":
-    """Whether the session's snapshot may be published."""
-    if opened.gate_result is None:
-        opened.gate_result = _check(opened)
-    return opened.gate_result
-
-
-def gate_failed(opened: "Session", result: "GateResult") -> GateFailed:
+def gate_failed(decided: "DecidedRun", result: "GateResult") -> GateFailed:
     """What to say of a gate that did not pass: the checks, the full report, and a row to look at."""
     from pipelines.gate import render_report
 
-    report = opened.workspace.state / "gate" / f"{opened.run}.html"
+    run = decided.run
+    report = run.workspace.state / "gate" / f"{run.id}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(render_report(result, opened.snapshot.manifest), encoding="utf-8")
+    report.write_text(render_report(result, decided.snapshot.manifest), encoding="utf-8")
     lines = "\n".join(f"  {line}" for line in result.lines())
-    row = _row_against(opened, result)
-    look = "" if row is None else f"rollmill dataset why {opened.run} {row[:12]}, then "
+    row = _row_against(decided, result)
+    look = "" if row is None else f"rollmill dataset why {run.id} {row[:12]}, then "
     return GateFailed(
         f"the gate did not pass; nothing is published.\n{lines}\n"
-        f"  every check with its rows: {report.relative_to(opened.workspace.root)}",
-        counts=counts_of(opened),
-        next_command=f"{look}change the recipe (what was drawn and judged is kept) and {opened.job.command}",
+        f"  every check with its rows: {report.relative_to(run.workspace.root)}",
+        counts=counts_of(decided),
+        next_command=f"{look}change the recipe (what was drawn and judged is kept) and {run.session.job.command}",
     )
 
 
-def _row_against(opened: "Session", result: "GateResult") -> str | None:
+def _row_against(decided: "DecidedRun", result: "GateResult") -> str | None:
     """The first row that a check names; where none does (too few were kept), one dropped for the commonest reason."""
     named = next((row for check in result.failed for row in check.failing if row), None)
     if named is not None:
         return named
-    dropped = [decision for decision in opened.decided.decisions if not decision.kept]
+    dropped = [decision for decision in decided.report.decisions if not decision.kept]
     counts = Counter(decision.reason for decision in dropped)
     commonest = max(counts, key=lambda reason: (counts[reason], reason), default=None)
     return next((decision.completion_id for decision in dropped if decision.reason == commonest), None)
@@ -67,18 +61,20 @@ def load_library() -> None:
         import great_expectations  # noqa: F401
 
 
-def _check(opened: "Session") -> "GateResult":
+def check_gate(decided: "DecidedRun") -> "GateResult":
+    """Whether the run's snapshot may be published."""
     from pipelines.gate import Expected, Gate
 
     logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
-    part = opened.loaded.recipe.gate
+    run = decided.run
+    part, spec = run.loaded.recipe.gate, run.spec
     gate = Gate(max_undecided=part.max_undecided, min_kept=part.min_kept, level_shares=part.level_shares)
     expected = Expected(
-        verifiers=tuple(opened.spec.chain()),
-        drawn=sum(len(rows) for rows in opened.workspace.runs.plans(opened.run)),
-        prefix=opened.spec.prefix,
-        arm=opened.spec.arms[0].name if opened.spec.arms else "",
-        evaluation=opened.problems.evaluation,
-        policy=opened.spec.accept,
+        verifiers=tuple(spec.chain()),
+        drawn=sum(len(rows) for rows in run.workspace.runs.plans(run.id)),
+        prefix=spec.prefix,
+        arm=spec.arms[0].name if spec.arms else "",
+        evaluation=run.problems.evaluation,
+        policy=spec.accept,
     )
-    return gate.check(opened.snapshot, expected)
+    return gate.check(decided.snapshot, expected)

@@ -11,40 +11,40 @@ from typing import TYPE_CHECKING, Any
 from flows.problems import MadeProblems
 
 if TYPE_CHECKING:
+    from flows.curation.snapshot import DecidedRun
     from flows.recipe import LoadedRecipe
-    from flows.session import Session
     from storage.versions import Published, VersionInfo
 
 
-def outcome_of(opened: "Session", published: "Published") -> dict[str, Any]:
+def outcome_of(decided: "DecidedRun", published: "Published") -> dict[str, Any]:
     """Everything the summary shows, as JSON values."""
-    version = published.version
+    version, run = published.version, decided.run
     return {
-        **counts_of(opened),
+        **counts_of(decided),
         "dataset": version.name,
         "version": version.number,
         "parent": version.parent,
         "created": published.created,
         "content_hash": version.content_hash,
         "path": str(version.path),
-        "messages": [*opened.messages, *(_with_reports(text, opened.loaded) for text in published.messages)],
+        "messages": [*run.session.messages, *(_with_reports(text, run.loaded) for text in published.messages)],
     }
 
 
-def counts_of(opened: "Session") -> dict[str, Any]:
+def counts_of(decided: "DecidedRun") -> dict[str, Any]:
     """What is there before a version is: funnel, rates, arms and spend of a run whose decisions are made."""
-    manifest = opened.snapshot.manifest
+    manifest, run, session = decided.snapshot.manifest, decided.run, decided.run.session
     return {
-        "run": opened.run,
-        "recipe": opened.loaded.recipe.name,
+        "run": run.id,
+        "recipe": run.loaded.recipe.name,
         "funnel": manifest["funnel"],
         "metrics": manifest["metrics"],
         "arms": manifest.get("arms", []),
-        "spent": opened.spent.row(),
-        "reused": opened.decided.origins.reused,
-        "currency": opened.profile.prices.currency if opened.profile.prices is not None else None,
-        "imports": None if opened.taken is None else opened.taken.rows(),
-        "messages": list(opened.messages),
+        "spent": session.spent.row(),
+        "reused": decided.report.origins.reused,
+        "currency": session.profile.prices.currency if session.profile.prices is not None else None,
+        "imports": None if run.imported is None else run.imported.rows(),
+        "messages": list(session.messages),
     }
 
 
@@ -53,18 +53,18 @@ def _with_reports(text: str, loaded: "LoadedRecipe") -> str:
     return f"{text} reports/{loaded.recipe.name}" if text.startswith("git add ") else text
 
 
-def write_reports(opened: "Session", version: "VersionInfo") -> list[Path]:
+def write_reports(decided: "DecidedRun", version: "VersionInfo") -> list[Path]:
     """reports/<recipe>/{problems,content,metrics,levels}.json."""
-    manifest = opened.snapshot.manifest
+    manifest, run = decided.snapshot.manifest, decided.run
     content = {
         "dataset": version.name,
         "content_hash": version.content_hash,
         "kept_hash": version.kept_hash,
-        "recipe_hash": opened.loaded.recipe_hash,
+        "recipe_hash": run.loaded.recipe_hash,
     }
-    folder = reports_folder(opened.workspace.root, opened.loaded)
+    folder = reports_folder(run.workspace.root, run.loaded)
     return [
-        write_problem_report(opened.workspace.root, opened.loaded, opened.problems),
+        write_problem_report(run.workspace.root, run.loaded, run.problems),
         write_json(folder / "content.json", content),
         write_json(folder / "metrics.json", _flat(manifest["funnel"], manifest["metrics"])),
         write_json(folder / "levels.json", _levels(manifest["metrics"])),

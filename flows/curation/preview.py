@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from flows.identity import run_name
-from flows.imported import counted
+from flows.identity import run_name, unopened_run
 from flows.job import Job
-from flows.problems import MadeProblems, preview_problems
-from flows.session import build_spec, read_session
+from flows.problems import MadeProblems
+from flows.session import read_session
 from storage.records import request_for
 
 if TYPE_CHECKING:
@@ -16,22 +15,19 @@ if TYPE_CHECKING:
 
 def preview(job: Job) -> dict[str, Any]:
     """Problems, the size of the first round and what is still to draw of what is planned, as JSON values."""
-    with read_session(job) as opened:
-        opened.problems = problems = preview_problems(opened.workspace, opened.loaded)
-        runs, run = opened.workspace.runs, run_name(opened)
-        plans = runs.plans(run)
-        with build_spec(opened) as spec:
-            taken = counted(opened.workspace, spec.imports, problems) if spec.generator is None else None
-            planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(spec))
-        stored = opened.workspace.segments.present("completions", sorted(planned))
+    with read_session(job) as session, unopened_run(session) as run:
+        name = run_name(run.loaded)
+        plans = run.workspace.runs.plans(name)
+        planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(run.spec))
+        stored = run.workspace.segments.present("completions", sorted(planned))
         return {
-            "run": run,
-            "recipe_hash": opened.loaded.recipe_hash,
-            **_sizes(problems),
+            "run": name,
+            "recipe_hash": run.loaded.recipe_hash,
+            **_sizes(run.problems),
             "rounds_committed": len(plans),
             "planned": len(planned),
             "to_draw": len(planned) - len(stored),
-            **({} if taken is None else {"imports": taken.rows(), "taken": taken.lines()}),
+            **({} if run.imported is None else {"imports": run.imported.rows(), "taken": run.imported.lines()}),
         }
 
 

@@ -4,7 +4,7 @@ Nothing in the manifest depends on when, where or how often the run was interrup
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -22,10 +22,20 @@ from storage.segments.schema import SCHEMAS, Kind, to_table
 if TYPE_CHECKING:
     import duckdb
 
-    from flows.rounds import RunSpec
-    from flows.session import Session
+    from flows.rounds import DecisionReport, RunSpec
+    from flows.session import RecipeRun
     from storage.queries.audits import KnownRates
     from storage.versions import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedRun:
+    """A run whose rounds are done: its decisions, and what would be published of them."""
+
+    run: "RecipeRun"
+    report: "DecisionReport"
+    snapshot: "Snapshot"
+
 
 # Rows of a kind that belong to the run: the tables `wanted` (pairs) and `chain` are registered beside the views. Verdicts
 # that the policies did not ask for, stored for another run, are left out: a version must not depend on other runs.
@@ -37,30 +47,33 @@ _QUERIES: dict[Kind, str] = {
 }
 
 
-def take_snapshot(opened: "Session") -> "Snapshot":
-    """Everything the run planned, with verdicts, scores and decisions; the caller has run every round and decided."""
-    bare = _tables(opened, together(opened.workspace.runs.plans(opened.run)))
-    return replace(bare, manifest=_manifest(opened, bare))
+def decided_run(run: "RecipeRun") -> DecidedRun:
+    """Every decision of the run, committed, and its snapshot; all rounds must have been run."""
+    from flows.rounds import decide
+
+    report = decide(run.workspace, run.spec)
+    bare = _tables(run, report, together(run.workspace.runs.plans(run.id)))
+    return DecidedRun(run, report, replace(bare, manifest=_manifest(run, report, bare)))
 
 
-def _tables(opened: "Session", plan: Rows[PlanRow]) -> "Snapshot":
+def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> "Snapshot":
     from storage.versions import Snapshot
 
-    connection = opened.workspace.segments.connect()
+    connection = run.workspace.segments.connect()
     try:
         connection.register("wanted", _pairs(plan))
-        connection.register("chain", _parts(opened.spec))
+        connection.register("chain", _parts(run.spec))
         verdicts = _conform("verdicts", connection.sql(_QUERIES["verdicts"]).to_arrow_table())
         completions = _completions(connection, plan)
     finally:
         connection.close()
     return Snapshot(
-        opened.loaded.recipe.dataset,
-        problems=to_table("problems", opened.spec.problems),
+        run.loaded.recipe.dataset,
+        problems=to_table("problems", run.spec.problems),
         completions=completions,
         verdicts=verdicts,
-        scores=to_table("scores", opened.decided.scores),
-        decisions=Rows.of("decisions", opened.decided.decisions).plain(),
+        scores=to_table("scores", report.scores),
+        decisions=Rows.of("decisions", report.decisions).plain(),
     )
 
 
@@ -99,11 +112,11 @@ def _parts(spec: "RunSpec") -> pa.Table:
     )
 
 
-def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
-    spec, loaded = opened.spec, opened.loaded
-    runs = opened.workspace.runs
+def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> dict[str, Any]:
+    spec, loaded = run.spec, run.loaded
+    runs = run.workspace.runs
     rounds = sum(map(bool, runs.plans(spec.run)))
-    known = known_error_rates(opened)
+    known = known_error_rates(run, report)
     limit = PassAtLimit(false_accept_bound(known))
     pool = pool_of(bare.problems, bare.completions, bare.decisions)
     first = spec.arms[0].name if spec.arms else None
@@ -119,25 +132,25 @@ def _manifest(opened: "Session", bare: "Snapshot") -> dict[str, Any]:
         "policy": {"name": spec.accept.name, "version": spec.accept.version},
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
-        "funnel": funnel_row(pool, bare, opened.problems, stops=runs.stops(spec.run), rounds=rounds),
+        "funnel": funnel_row(pool, bare, run.problems, stops=runs.stops(spec.run), rounds=rounds),
         "metrics": rates(pool, prefix=spec.prefix, limit=limit, arm=first) | stopped_rates(pool, spec) | by_model,
-        **arms_of(opened, pool, limit),
+        **arms_of(run, pool, limit),
         "cost": cost_row(bare),
-        **({} if opened.taken is None else {"imports": opened.taken.rows()}),
+        **({} if run.imported is None else {"imports": run.imported.rows()}),
         "verifier_rates": [one.row() for one in known],
     }
 
 
-def known_error_rates(opened: "Session") -> "list[KnownRates]":
+def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[KnownRates]":
     """What audits say of this run's verifiers in their versions, and of the chain as a whole, from the ledger."""
     from storage.queries.audited import CHAIN, chain_version
     from storage.queries.audits import known_rates
     from storage.queries.kept_set import kept_set
 
-    parts = list(opened.spec.chain())
-    whole = (CHAIN, chain_version(parts, opened.loaded.canonical().get("accept")))
-    kept = kept_set((d.problem_id, d.completion_id, d.outcome, d.kept) for d in opened.decided.decisions)
-    known = known_rates(opened.workspace.audits, [*parts, whole], opened.run, kept)
+    parts = list(run.spec.chain())
+    whole = (CHAIN, chain_version(parts, run.loaded.canonical().get("accept")))
+    kept = kept_set((d.problem_id, d.completion_id, d.outcome, d.kept) for d in report.decisions)
+    known = known_rates(run.workspace.audits, [*parts, whole], run.id, kept)
     return [one for one in known if one.verifier != CHAIN or one.report is not None or len(parts) > 1]
 
 

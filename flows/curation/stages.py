@@ -1,160 +1,171 @@
-"""The stages of a curation as plain functions of a job: the same ones run directly, as Prefect tasks, and in tests.
+"""The stages of a curation as plain functions: the same ones run directly, as Prefect tasks, and in tests.
 
-Each stage is idempotent and reads what earlier stages committed, so doing one again is resuming it. Knows no Prefect.
+Each stage is idempotent and reads what earlier stages committed, so doing one again is resuming it.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.curation.gate_attempts import attempts, with_attempt
-from flows.curation.gating import GateFailed, check_gate, gate_failed
+from flows.curation.gating import GateFailed, check_gate, gate_failed, load_library
 from flows.curation.outcome import outcome_of, write_reports
-from flows.job import Job
+from flows.curation.snapshot import DecidedRun, decided_run
+from flows.identity import open_run
 from flows.limits import LimitReached, limit_reached
 from flows.progress import Stage
-from flows.session import Session, session
+from flows.session import RecipeRun, Session
 from flows.workspace.commands import working_on
 from storage.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
+
+if TYPE_CHECKING:
+    from pipelines.gate import GateResult
 
 Result = dict[str, Any]
 MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
 
 
-def synthesize(job: Job) -> Result:
+def prepare(session: Session) -> None:
+    """Do what takes long and needs no server, while one boots: problems, run, engines, the gate's library."""
+    run = open_run(session)
+    if run.spec.generator is not None:
+        for arm in run.spec.ways():
+            run.spec.engine(arm.name)
+    load_library()
+
+
+def synthesize(session: Session) -> RecipeRun:
     """Make or read the problems and open the run."""
-    with session(job) as opened:
-        started = time.monotonic()
-        problems = opened.problems
-        run = opened.run
-        size = len(problems.problems)
-        taken = {} if opened.taken is None else {"taken": opened.taken.lines()}
-        opened.report(Stage("synthesize", size, size, seconds=time.monotonic() - started, detail=taken))
-        return {"run": run, "made": problems.made, "problems": size}
+    started = time.monotonic()
+    run = open_run(session)
+    size = len(run.problems.problems)
+    detail = {} if run.imported is None else {"taken": run.imported.lines()}
+    _report(run, Stage("synthesize", size, size, seconds=time.monotonic() - started, detail=detail))
+    return run
 
 
-def draw_and_grade(job: Job, number: int) -> bool:
-    """Plan round `number` unless it is planned, draw and judge what it lacks; False when drawing is over."""
+def draw_and_grade(run: RecipeRun, number: int) -> bool:
+    """Plan round `number` unless it is planned, draw and judge what it misses; False when drawing is over."""
     from flows.rounds import plan_round, run_round
 
-    with session(job) as opened:
-        rows = plan_round(opened.workspace, opened.spec, number)
-        if rows is None:
-            return False
-        result = run_round(opened.workspace, opened.spec, rows)
-        opened.spent.add(result)
-        if result.stopped is not None:
-            raise limit_reached(opened, result)
-        return True
+    rows = plan_round(run.workspace, run.spec, number)
+    if rows is None:
+        return False
+    result = run_round(run.workspace, run.spec, rows)
+    run.session.spent.add(result)
+    if result.stopped is not None:
+        raise limit_reached(run, result)
+    return True
 
 
-def decide(job: Job) -> Result:
-    """Select: one decision with a reason per rollout."""
-    with session(job) as opened:
-        started = time.monotonic()
-        rows = len(opened.decided.decisions)
-        opened.report(Stage("select", rows, rows, seconds=time.monotonic() - started))
-        return dict(opened.snapshot.manifest["funnel"])
+def decide(run: RecipeRun) -> DecidedRun:
+    """Select: one decision with a reason per rollout, and what would be published of them."""
+    started = time.monotonic()
+    decided = decided_run(run)
+    rows = len(decided.report.decisions)
+    _report(run, Stage("select", rows, rows, seconds=time.monotonic() - started))
+    return decided
 
 
-def gate(job: Job) -> Result:
+def gate(decided: DecidedRun) -> "GateResult":
     """Check what would be published; FoundWanting names the rows that stand in the way."""
-    with session(job) as opened:
-        started = time.monotonic()
-        result = check_gate(opened)
-        passed = sum(bool(check.passed) for check in result.checks)
-        detail = with_attempt(opened, passed=result.passed)
-        opened.report(Stage("gate", passed, len(result.checks), seconds=time.monotonic() - started, detail=detail))
-        if not result.passed:
-            raise gate_failed(opened, result)
-        return {"checks": len(result.checks)}
+    started = time.monotonic()
+    result = check_gate(decided)
+    passed = sum(bool(check.passed) for check in result.checks)
+    detail = with_attempt(decided, passed=result.passed)
+    seconds = time.monotonic() - started
+    _report(decided.run, Stage("gate", passed, len(result.checks), seconds=seconds, detail=detail))
+    if not result.passed:
+        raise gate_failed(decided, result)
+    return result
 
 
-def publish(job: Job) -> Result:
+def publish(decided: DecidedRun, result: "GateResult") -> Result:
     """Publish what passed the gate as a dataset version, or say that this content is one already."""
     from pipelines.gate import render_report
     from storage.versions import publish as publish_snapshot
 
-    with session(job) as opened:
-        started = time.monotonic()
-        result = check_gate(opened)
-        manifest = {**opened.snapshot.manifest, "gate_attempts": attempts(opened), **_forecast(opened)}
-        html = render_report(result, {**manifest, "gate": result.json})
-        snapshot = replace(opened.snapshot, manifest=manifest)
-        published = publish_snapshot(opened.workspace, snapshot, report_html=html, report_json=result.json)
-        write_reports(opened, published.version)
-        opened.report(Stage("publish", 1, 1, seconds=time.monotonic() - started))
-        return {**outcome_of(opened, published), **_forecast(opened)}
+    started = time.monotonic()
+    manifest = {**decided.snapshot.manifest, "gate_attempts": attempts(decided), **_forecast(decided)}
+    html = render_report(result, {**manifest, "gate": result.json})
+    snapshot = replace(decided.snapshot, manifest=manifest)
+    published = publish_snapshot(decided.run.workspace, snapshot, report_html=html, report_json=result.json)
+    write_reports(decided, published.version)
+    _report(decided.run, Stage("publish", 1, 1, seconds=time.monotonic() - started))
+    return {**outcome_of(decided, published), **_forecast(decided)}
 
 
-def _forecast(opened: Session) -> Result:
+def _report(run: RecipeRun, stage: Stage) -> None:
+    run.session.progress.report(stage, run.workspace.runs, run.id)
+
+
+def _forecast(decided: DecidedRun) -> Result:
     """The forecast that was made before the run began, with its score; nothing where there was none."""
     from flows.forecasting.forecasts import score_run
 
-    found = score_run(opened)
-    return {} if found is None else {"forecast": found}
+    forecast = score_run(decided.run, decided.report.decisions)
+    return {} if forecast is None else {"forecast": forecast}
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
     """The stages to call: the plain functions above, or Prefect tasks around them."""
 
-    synthesize: Callable[[Job], Result] = synthesize
-    draw_and_grade: Callable[[Job, int], bool] = draw_and_grade
-    decide: Callable[[Job], Result] = decide
-    gate: Callable[[Job], Result] = gate
-    publish: Callable[[Job], Result] = publish
+    synthesize: Callable[[Session], RecipeRun] = synthesize
+    draw_and_grade: Callable[[RecipeRun, int], bool] = draw_and_grade
+    decide: Callable[[RecipeRun], DecidedRun] = decide
+    gate: Callable[[DecidedRun], "GateResult"] = gate
+    publish: Callable[[DecidedRun, "GateResult"], Result] = publish
 
 
-def drive(job: Job, stages: Stages) -> Result:
+def drive(session: Session, stages: Stages) -> Result:
     """Every stage in order; the run in the ledger ends as done, stopped, failed or interrupted. Gives the outcome.
 
     This process works on the run until the ledger says how it ended: who looks in between must not take it for killed.
     """
-    with session(job) as opened, ExitStack() as working:
+    with ExitStack() as working:
         began = time.monotonic()
         try:
-            outcome = {**_mended(opened, stages, working), "seconds": round(time.monotonic() - began, 1)}
+            outcome = {**_mended(session, stages, working), "seconds": round(time.monotonic() - began, 1)}
         except BaseException as error:
-            _end(opened, status_of(error), _said(error))
-            opened.ended = error
+            _end(session, status_of(error), _said(error))
+            session.ended = error
             raise
-        _end(opened, "done", outcome)
-        opened.ended = outcome
+        _end(session, "done", outcome)
+        session.ended = outcome
         return outcome
 
 
-def _mended(opened: Session, stages: Stages, working: ExitStack) -> Result:
+def _mended(session: Session, stages: Stages, working: ExitStack) -> Result:
     """All stages; where a segment turns out corrupt it is unregistered by then, and the stages make its rows again."""
     for left in reversed(range(MOST_CORRUPT)):
         try:
-            working.enter_context(working_on(opened.workspace.state, opened.run))
-            return _all(opened.job, stages)
+            working.enter_context(working_on(session.workspace.state, open_run(session).id))
+            return _all(session, stages)
         except CorruptSegment as error:
             if not left:
                 raise
-            opened.messages.append(str(error))
-            opened.forget()
+            session.messages.append(str(error))
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _all(job: Job, stages: Stages) -> Result:
-    stages.synthesize(job)
+def _all(session: Session, stages: Stages) -> Result:
+    run = stages.synthesize(session)
     number = 0
-    while stages.draw_and_grade(job, number):
+    while stages.draw_and_grade(run, number):
         number += 1
-    stages.decide(job)
-    stages.gate(job)
-    return stages.publish(job)
+    decided = stages.decide(run)
+    return stages.publish(decided, stages.gate(decided))
 
 
-def _end(opened: Session, status: str, summary: Mapping[str, Any]) -> None:
-    if opened.has_run:
-        prices = opened.profile.prices
+def _end(session: Session, status: str, summary: Mapping[str, Any]) -> None:
+    if session.run is not None:
+        prices = session.profile.prices
         currency = {} if prices is None else {"currency": prices.currency}
-        opened.workspace.runs.finish(opened.run, status, {**summary, **currency, "spent": opened.spent.row()})
+        row = {**summary, **currency, "spent": session.spent.row()}
+        session.workspace.runs.finish(session.run.id, status, row)
 
 
 def status_of(error: BaseException) -> str:

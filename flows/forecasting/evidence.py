@@ -14,9 +14,9 @@ from storage.queries.scope import run_scope
 from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
-    from flows.session import Session
+    from flows.session import RecipeRun
     from storage.runs import Run
+    from storage.workspace import Workspace
 
 _FREE = ("batch_size", "imports", "redraw")  # parts of `generate` that say nothing of how one completion is drawn
 _ELSE = frozenset({"pilot", "arms"})  # a pilot's stream is its own, and arms draw otherwise than `generate` says
@@ -26,16 +26,16 @@ WHERE r.sample_index < {prefix} AND r.outcome <> 'pending' ORDER BY r.problem_id
 """
 
 
-def past_runs(opened: "Session", spec: "RunSpec") -> "list[Run]":
+def past_runs(run: "RecipeRun") -> "list[Run]":
     """The ended curations of the same kind of problems by the same model, sampling and verifiers."""
-    mine = _kind(opened.loaded.canonical(), resolved_parts(opened, spec))
-    runs = [run for run in opened.workspace.runs.list() if run.status == "done" and not _ELSE & run.recipe.keys()]
-    return [run for run in runs if _kind(run.recipe, run.recipe.get("resolved", {})) == mine]
+    mine = _kind(run.loaded.canonical(), resolved_parts(run))
+    ended = [past for past in run.workspace.runs.list() if past.status == "done" and not _ELSE & past.recipe.keys()]
+    return [past for past in ended if _kind(past.recipe, past.recipe.get("resolved", {})) == mine]
 
 
-def evidence_of(opened: "Session", run: "Run", without: set[str]) -> list[Observation]:
+def evidence_of(workspace: "Workspace", run: "Run", without: set[str]) -> list[Observation]:
     """The fixed prefix of a run, less the problems `without`."""
-    reader = Reader(opened.workspace)  # the session's workspace: not to be closed here
+    reader = Reader(workspace)  # the caller's: not to be closed here
     scope = run_scope(reader, run.id)
     if scope.prefix is None:
         return []
@@ -50,9 +50,9 @@ def evidence_of(opened: "Session", run: "Run", without: set[str]) -> list[Observ
     return [Observation(subject, samples) for subject, samples in found.items()]
 
 
-def tokens_per_second(opened: "Session", run: str) -> float | None:
+def tokens_per_second(workspace: "Workspace", run: str) -> float | None:
     """How fast a run was drawn."""
-    stage = next((one for one in opened.workspace.runs.progress_of(run) if one.stage == "draw"), None)
+    stage = next((one for one in workspace.runs.progress_of(run) if one.stage == "draw"), None)
     return stage.tokens / stage.seconds if stage is not None and stage.seconds and stage.tokens else None
 
 

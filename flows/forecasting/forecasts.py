@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from flows.forecasting.evidence import evidence_of, past_runs, tokens_per_second
 from flows.forecasting.pilot import Pilot, run_pilots, subject_of
+from flows.identity import unopened_run
 from pipelines.budget.forecast import ForecastProblem, Question, forecast, outcome_of, totals_of
 from pipelines.budget.posterior_predictive import Observation
 from pipelines.stats import Prediction, score_prediction
 from storage.errors import SetupError
+from storage.records import Decision
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
-    from flows.session import Session
+    from flows.session import RecipeRun, Session
     from storage.forecasts import Forecast
     from storage.records import Problem
 
@@ -52,12 +54,16 @@ class Evidence:
     spent: int = 0
 
 
-def plan_run(opened: "Session", wish: Wish) -> "Forecast":
+def plan_run(session: "Session", wish: Wish) -> "Forecast":
     """Forecast the run of this session's recipe and keep it in the ledger."""
-    spec = opened.spec_without_run()
+    with unopened_run(session, store=True) as run:
+        return _planned(run, wish)
+
+
+def _planned(run: "RecipeRun", wish: Wish) -> "Forecast":
+    spec, loaded, prices = run.spec, run.loaded, run.session.profile.prices
     _check(spec)
-    found = _evidence(opened, spec, wish)
-    prices = opened.profile.prices
+    found = _evidence(run, wish)
     asked = _asked(spec, found)
     question = Question(
         spec.budget,
@@ -65,7 +71,7 @@ def plan_run(opened: "Session", wish: Wish) -> "Forecast":
         kept_rule(spec.selector),
         _units(spec),
         wish.simulations,
-        opened.loaded.recipe.seed,
+        loaded.recipe.seed,
         [arm.name for arm in spec.arms],
         found.rates,
     )
@@ -81,7 +87,7 @@ def plan_run(opened: "Session", wish: Wish) -> "Forecast":
         "budget": spec.budget.name,
         "problems": dict(sorted(Counter(str(one.subject.level) for one in asked).items())),
     }
-    return opened.workspace.forecasts.add(opened.loaded.recipe_hash, opened.loaded.recipe.name, found.source, row)
+    return run.workspace.forecasts.add(loaded.recipe_hash, loaded.recipe.name, found.source, row)
 
 
 def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
@@ -94,15 +100,15 @@ def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
     return rules.get(selector.name)
 
 
-def score_run(opened: "Session") -> dict[str, Any] | None:
+def score_run(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, Any] | None:
     """Score the latest forecast that was made before this ended run began, keep it, and give what to show of it."""
-    run = opened.workspace.runs.get(opened.run)
-    before = [one for one in opened.workspace.forecasts.list() if one.recipe_hash == opened.loaded.recipe_hash]
-    made = next((one for one in before if one.run == run.id or (one.score is None and one.made_at <= run.started_at)), None)
+    began, forecasts = run.workspace.runs.get(run.id).started_at, run.workspace.forecasts
+    before = [one for one in forecasts.list() if one.recipe_hash == run.loaded.recipe_hash]
+    made = next((one for one in before if one.run == run.id or (one.score is None and one.made_at <= began)), None)
     if made is None:
         return None
     if made.score is None:
-        made = opened.workspace.forecasts.score(made.id, run.id, scores_of(made.forecast, actual_totals(opened)))
+        made = forecasts.score(made.id, run.id, scores_of(made.forecast, actual_totals(run, decisions)))
     return shown(made)
 
 
@@ -131,14 +137,14 @@ def shown(made: "Forecast") -> dict[str, Any]:
     return {"id": made.id, "source": made.source, "evidence": made.forecast["evidence"], "totals": rows, **told}
 
 
-def actual_totals(opened: "Session") -> dict[str, float]:
+def actual_totals(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, float]:
     """The same quantities of the run as it came, by its own completions, whoever drew them."""
     from flows.rounds.gather import tallies_of
 
-    spec, workspace = opened.spec, opened.workspace
+    spec, workspace = run.spec, run.workspace
     rows = [row for plan in workspace.runs.plans(spec.run) for row in plan]
     stops = {stop.problem_id: stop.reason for stop in workspace.runs.stops(spec.run)}
-    kept = Counter(one.problem_id for one in opened.decided.decisions if one.kept)
+    kept = Counter(one.problem_id for one in decisions if one.kept)
     sent = workspace.segments.column("completions", "tokens_in", [row.completion_id for row in rows])
     tokens_in: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -167,13 +173,14 @@ def _check(spec: "RunSpec") -> None:
         )
 
 
-def _evidence(opened: "Session", spec: "RunSpec", wish: Wish) -> Evidence:
+def _evidence(run: "RecipeRun", wish: Wish) -> Evidence:
+    spec = run.spec
     if wish.pilot is None and not spec.arms:
-        past = _past(opened, spec)
+        past = _past(run)
         if past is not None:
             return past
     count, draws = pilot_size(spec.problems, spec.budget.prefix, wish)
-    pilots: dict[str, Pilot] = run_pilots(opened, spec, count, draws)
+    pilots: dict[str, Pilot] = run_pilots(run, count, draws)
     return Evidence(
         "pilot",
         tuple(pilot.run for pilot in pilots.values()),
@@ -193,25 +200,26 @@ def pilot_size(problems: Sequence["Problem"], prefix: int, wish: Wish) -> tuple[
     return count, draws
 
 
-def done_run(opened: "Session") -> str | None:
+def done_run(session: "Session") -> str | None:
     """The run of this very recipe that is done: there is nothing left to forecast."""
-    runs = opened.workspace.runs.list()
-    mine = (run for run in runs if run.recipe_hash == opened.loaded.recipe_hash and not run.is_pilot)
+    runs = session.workspace.runs.list()
+    mine = (run for run in runs if run.recipe_hash == session.loaded.recipe_hash and not run.is_pilot)
     return next((run.id for run in mine if run.status == "done"), None)
 
 
-def _past(opened: "Session", spec: "RunSpec") -> Evidence | None:
+def _past(run: "RecipeRun") -> Evidence | None:
+    spec, workspace = run.spec, run.workspace
     mine = {problem.id for problem in spec.problems}
     observed: dict[str, Observation] = {}
     used: list[str] = []
-    for run in past_runs(opened, spec):
-        found = [one for one in evidence_of(opened, run, mine) if one.subject.problem_id not in observed]
+    for past in past_runs(run):
+        found = [one for one in evidence_of(workspace, past, mine) if one.subject.problem_id not in observed]
         observed |= {one.subject.problem_id: one for one in found}
-        used += [run.id] if found else []
+        used += [past.id] if found else []
     levels = {problem.level for problem in spec.problems}
     if len(observed) < LEAST_PROBLEMS or not levels <= {one.subject.level for one in observed.values()}:
         return None
-    rate = next((speed for run in used if (speed := tokens_per_second(opened, run)) is not None), None)
+    rate = next((speed for name in used if (speed := tokens_per_second(workspace, name)) is not None), None)
     rates = {} if rate is None else {"": rate}
     return Evidence("past runs", tuple(used), {"": list(observed.values())}, rates, {"": {}})
 

@@ -23,7 +23,8 @@ from storage.solutions import key_of_completion
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
     from flows.sampling.arms import Arm
-    from flows.session import Session
+    from flows.session import RecipeRun
+    from storage.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -48,28 +49,28 @@ def chosen(problems: Sequence[Problem], count: int) -> list[Problem]:
     return list(_in_turn(by_level))[:count]
 
 
-def run_pilots(opened: "Session", spec: "RunSpec", count: int, draws: int) -> dict[str, Pilot]:
+def run_pilots(run: "RecipeRun", count: int, draws: int) -> dict[str, Pilot]:
     """A pilot on each arm, of the same problems; one, named "", where the recipe has no arms."""
-    return {arm.name: _run_pilot(opened, pilot_spec(opened, spec, arm, (count, draws))) for arm in spec.ways()}
+    return {arm.name: _run_pilot(run.workspace, pilot_spec(run, arm, (count, draws))) for arm in run.spec.ways()}
 
 
-def _run_pilot(opened: "Session", pilot: "RunSpec") -> Pilot:
+def _run_pilot(workspace: "Workspace", pilot: "RunSpec") -> Pilot:
     """Draw and judge what a former pilot did not."""
     from flows.rounds import run_all
     from flows.rounds.gather import rollouts_by_problem
 
     began = time.monotonic()
-    results = run_all(opened.workspace, pilot)
+    results = run_all(workspace, pilot)
     seconds = time.monotonic() - began
     if results and results[-1].stopped is not None:
         raise FoundWanting(
             f"the pilot reached the {results[-1].stopped}.", next_command="a higher limit, or a smaller --pilot"
         )
-    rows = [row for plan in opened.workspace.runs.plans(pilot.run) for row in plan]
-    rollouts = dict(rollouts_by_problem(opened.workspace, pilot, rows))
+    rows = [row for plan in workspace.runs.plans(pilot.run) for row in plan]
+    rollouts = dict(rollouts_by_problem(workspace, pilot, rows))
     tokens = sum(result.tokens for result in results)
     size = {"problems": len(pilot.problems), "draws": len(rows) // len(pilot.problems)}
-    opened.workspace.runs.finish(pilot.run, "done", {"pilot": size, "next": "rollmill plan RECIPE"})
+    workspace.runs.finish(pilot.run, "done", {"pilot": size, "next": "rollmill plan RECIPE"})
     return Pilot(
         pilot.run,
         [observed(subject_of(members[0].problem), members) for members in rollouts.values()],
@@ -101,21 +102,22 @@ class OnArm:
         return replace(plan, draws=tuple(replace(draw, arm=self.arm) for draw in plan.draws))
 
 
-def pilot_spec(opened: "Session", spec: "RunSpec", arm: "Arm", size: tuple[int, int]) -> "RunSpec":
-    """the specification of a pilot on an arm, its run opened in the ledger; `size`: problems, and draws of each."""
+def pilot_spec(run: "RecipeRun", arm: "Arm", size: tuple[int, int]) -> "RunSpec":
+    """The specification of a pilot on an arm, its run opened in the ledger; `size`: problems, and draws of each."""
     count, draws = size
+    spec, loaded = run.spec, run.loaded
     problems = chosen(spec.problems, count)
-    parts = resolved_parts(opened, spec)
+    parts = resolved_parts(run)
     named = [arm.name] if arm.name else []
-    identity = digest128([[one.id for one in problems], draws, opened.loaded.recipe_hash, parts, *named])
-    run = f"{opened.loaded.recipe.name}-pilot-{identity[:8]}"
-    recipe = {**opened.loaded.canonical(), "resolved": parts, "prefix": draws, "job": opened.job.data()}
+    identity = digest128([[one.id for one in problems], draws, loaded.recipe_hash, parts, *named])
+    name = f"{loaded.recipe.name}-pilot-{identity[:8]}"
+    recipe = {**loaded.canonical(), "resolved": parts, "prefix": draws, "job": run.session.job.data()}
     recipe["pilot"] = {"draws": draws}
-    opened.workspace.runs.open(run, name=run, recipe=recipe, recipe_hash=opened.loaded.recipe_hash)
+    run.workspace.runs.open(name, name=name, recipe=recipe, recipe_hash=loaded.recipe_hash)
     fresh: dict[str, Any] = {"plans": [], "outcomes": {}, "solution_keys": {}, "tokens": {}, "answer_keys": {}}
     return replace(
         spec,
-        run=run,
+        run=name,
         problems=problems,
         arms=[arm] if arm.name else (),
         budget=OnArm(arm.name, draws),

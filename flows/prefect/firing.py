@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.curation.stages import status_of
 from flows.job import Job
 from flows.limits import LimitReached
-from flows.session import hold
+from flows.session import Session, open_session
 from storage.errors import FoundWanting, RollmillError, SetupError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEYS = {"redraw": "generate.redraw", "seed": "seed"}
 
 
-def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
+def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Session], dict[str, Any]]) -> dict[str, Any]:
     """Do the work of one firing; how it begins and ends is in the ledger, whatever comes of it."""
     from storage.workspace import Workspace
 
@@ -33,11 +33,11 @@ def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Job], dict[
         if firing.number is not None:
             job = replace(job, sets=(*job.sets, f"{KEYS[str(fresh)]}={firing.number}"))
         try:
-            with hold(job) as opened:
+            with open_session(job) as session:
                 try:
-                    outcome = work(job)
+                    outcome = work(session)
                 finally:
-                    run = opened.run if opened.has_run else None
+                    run = None if session.run is None else session.run.id
         except BaseException as error:
             firings.end(firing.id, _status(error), _said(error), run)
             raise

@@ -1,16 +1,16 @@
 """A run and its recipe of today, side by side: what changed, and whether judging again is the answer. Judges nothing."""
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.identity import unopened_run
 from flows.job import Job
-from flows.problems import preview_problems
 from flows.rejudging.reverify_renew import Key, Seat
 from flows.rejudging.reverify_rules import Change
-from flows.session import build_spec, open_session, read_session
+from flows.session import open_session, read_session
 from pipelines.verify.extract import RULES as EXTRACTION
 from storage.errors import SetupError, unknown_name
 from storage.runs import BESIDE_RECIPE
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.rounds import RunSpec
-    from flows.session import Session
+    from flows.session import RecipeRun, Session
     from storage.runs import Run
     from storage.workspace import Workspace
 
@@ -30,11 +30,20 @@ _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 class Opened:
     """An open run with a seat per verifier. `others`: names of verifiers that changed too and were not asked for."""
 
-    session: "Session"
-    spec: "RunSpec"
+    recipe_run: "RecipeRun"
     run: "Run"
     seats: tuple[Seat, ...]
     others: tuple[str, ...]
+
+    @property
+    def spec(self) -> "RunSpec":
+        """The run under the verifiers of today."""
+        return self.recipe_run.spec
+
+    @property
+    def workspace(self) -> "Workspace":
+        """Where its rows are."""
+        return self.recipe_run.workspace
 
     @property
     def changes(self) -> list[Change]:
@@ -71,10 +80,10 @@ def opening(
         run = workspace.runs.chosen(run_id)
     job = Job.of_run(run.recipe["job"], root)
     job = replace(job, sets=(*job.sets, *sets))
-    with read_session(job) if looking else closing(open_session(job)) as session:
+    with (read_session if looking else open_session)(job) as session:
         _check_same(session, run)
-        session.problems = preview_problems(session.workspace, session.loaded)
-        with build_spec(session) as spec:
+        with unopened_run(session) as recipe_run:
+            spec = recipe_run.spec
             spec.run = run.id
             if spec.samplers is not None:
                 spec.samplers.charge(spec.account, spec.limiter(session.workspace))
@@ -87,7 +96,7 @@ def opening(
                 if verifier is not None and verifier not in [seat.new[0] for seat in seats]:
                     raise unknown_name("verifier", verifier, [seat.new[0] for seat in seats])
                 left = tuple(change.name for change in found if change and verifier not in (None, change.name))
-                yield Opened(session, spec, run, tuple(seats), left)
+                yield Opened(recipe_run, run, tuple(seats), left)
 
 
 def _check_same(session: "Session", run: "Run") -> None:

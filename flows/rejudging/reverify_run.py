@@ -60,7 +60,7 @@ def reverify(asked: Asked) -> dict[str, Any]:
             "accepted": False,
         }
         if not opened.changes:
-            return {**report, "next": opened.session.job.command}
+            return {**report, "next": opened.recipe_run.session.job.command}
         if asked.accept:
             _check_acceptable(opened)
         again = f"rollmill reverify {opened.run.id}{''.join(f' --set {shlex.quote(item)}' for item in asked.sets)}"
@@ -91,7 +91,7 @@ def _check_rules(report: dict[str, Any], found: dict[str, Any]) -> None:
 
 def _alone(opened: Opened) -> "Lease":
     """Two commands would do the same work twice; the second is told so."""
-    lease = opened.session.workspace.ledger.leases.acquire(f"reverify/{opened.run.id}", 600)
+    lease = opened.workspace.ledger.leases.acquire(f"reverify/{opened.run.id}", 600)
     if lease is None:
         raise SetupError(f"another command is judging run {opened.run.id} again.", next_command="wait for it to end")
     return lease
@@ -129,7 +129,7 @@ def vars_of(counts: Counts) -> dict[str, int]:
 
 def _groups(opened: Opened) -> Iterator[list[PlanRow]]:
     """What is read at a time."""
-    return by_problems(opened.session.workspace.runs.plans(opened.run.id), GROUP)
+    return by_problems(opened.workspace.runs.plans(opened.run.id), GROUP)
 
 
 def _batches(opened: Opened, items: "Sequence[Item]") -> "Iterator[list[Item]]":
@@ -149,7 +149,7 @@ def _stored(opened: Opened, rows: Sequence[PlanRow]) -> Said:
     keys = list(dict.fromkeys((*opened.before, *opened.after)))
     pairs = [(row.completion_id, row.problem_id) for row in rows]
     found: dict[Pair, dict[Key, Verdict]] = {}
-    for verdict in opened.session.workspace.segments.fetch_verdicts(keys, pairs):
+    for verdict in opened.workspace.segments.fetch_verdicts(keys, pairs):
         pair = (verdict.completion_id, verdict.problem_id)
         found.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
     return found
@@ -166,7 +166,7 @@ def _items(opened: Opened, rows: Sequence[PlanRow]) -> "list[Item]":
     from flows.rounds.gather import IncompleteRound, completions_by_id
 
     try:
-        texts = completions_by_id(opened.session.workspace, {row.completion_id for row in rows})
+        texts = completions_by_id(opened.workspace, {row.completion_id for row in rows})
     except IncompleteRound as error:
         raise SetupError(
             f"run {opened.run.id} is no longer whole: {error}.", next_command=f"rollmill runs resume {opened.run.id}"
@@ -178,7 +178,7 @@ def _commit(opened: Opened, verdicts: Sequence[Verdict]) -> None:
     from flows.rounds.commit import verdict_segments
 
     if verdicts:
-        opened.session.workspace.segments.commit_many(verdict_segments(verdicts))
+        opened.workspace.segments.commit_many(verdict_segments(verdicts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +248,12 @@ def _check_acceptable(opened: Opened) -> None:
             f"{', '.join(opened.others)} changed too, and the run goes on under all verifiers of today.",
             next_command=f"rollmill reverify {opened.run.id} --accept",
         )
-    now, before = resolved_parts(opened.session, opened.spec), opened.run.recipe["resolved"]
+    now, before = resolved_parts(opened.recipe_run), opened.run.recipe["resolved"]
     others = [key for key in now if key != "verifiers" and now[key] != before.get(key)]
     if others:
         raise SetupError(
             f"run {opened.run.id} cannot go on: {', '.join(others)} changed as well as the verifiers.",
-            next_command=f"{opened.session.job.command} --keep-going",
+            next_command=f"{opened.recipe_run.session.job.command} --keep-going",
         )
 
 
@@ -267,5 +267,5 @@ def _accept(opened: Opened, lease: "Lease") -> dict[str, Any]:
         counts = {key: Counts() for key in opened.after}
         _commit(opened, renew(opened.seats, opened.spec.policies(), _items(opened, judged), stored, counts).carried)
         lease.renew()
-    name = begin_generation(opened.session, opened.spec, after=opened.run.id)
+    name = begin_generation(opened.recipe_run, after=opened.run.id)
     return {"accepted": True, "run_after": name, "next": f"rollmill runs resume {name}"}

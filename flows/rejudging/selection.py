@@ -11,13 +11,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.identity import imported_digest
+from flows.identity import imported_digest, unopened_run
 from flows.job import Job
-from flows.problems import preview_problems
 from flows.recipe import resolve
 from flows.rejudging.reselection import chosen_sets, policy_of
 from flows.rounds.groups import by_problems
-from flows.session import build_spec, read_session
+from flows.session import read_session
 from pipelines.verify.acceptance import Policy, accepted, check_names, lacking
 from storage.errors import SetupError
 from storage.records import Completion, Decision, PlanRow, Rollout, Score, Verdict
@@ -25,9 +24,10 @@ from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
-    from flows.session import Session
+    from flows.session import RecipeRun, Session
     from pipelines.protocols import Selector
     from storage.runs import Run
+    from storage.workspace import Workspace
 
 Key = tuple[str, str]
 # Keys of the canonical recipe that change no rollout and no verdict.
@@ -79,16 +79,15 @@ def selection_of(wanted: Wanted) -> tuple[dict[str, Any], Job]:
     SetupError where there are no rollouts to select from, or where the policy needs verdicts that the run does not have.
     """
     job = _job(wanted)
-    with read_session(job) as opened:
-        run = _run(opened, wanted)
-        job = replace(job, sets=(*job.sets, *chosen_sets(run, opened.loaded, wanted.policy, wanted.options)))
-    with read_session(job) as opened:
-        opened.problems = preview_problems(opened.workspace, opened.loaded)
-        with build_spec(opened) as spec:
-            spec.run = run.id
-            _check_imports(opened, spec, run)
-            row = _compared(opened, spec, run)
-            return {**row, "up_to_date": [list(key) for key in spec.chain()] == run.recipe["resolved"]["verifiers"]}, job
+    with read_session(job) as session:
+        run = _run(session, wanted)
+        job = replace(job, sets=(*job.sets, *chosen_sets(run, session.loaded, wanted.policy, wanted.options)))
+    with read_session(job) as session, unopened_run(session) as selecting:
+        spec = selecting.spec
+        spec.run = run.id
+        _check_imports(selecting, run)
+        row = _compared(selecting, run)
+        return {**row, "up_to_date": [list(key) for key in spec.chain()] == run.recipe["resolved"]["verifiers"]}, job
 
 
 def _job(wanted: Wanted) -> Job:
@@ -102,33 +101,34 @@ def _job(wanted: Wanted) -> Job:
     return replace(made, sets=(*made.sets, *wanted.sets), keep_going=False)
 
 
-def _run(opened: "Session", wanted: Wanted) -> "Run":
+def _run(session: "Session", wanted: Wanted) -> "Run":
     """The named run, or the newest finished one with these rollouts."""
-    rows = _rows_decided_by(opened.loaded.canonical())
-    runs = opened.workspace.runs.list()
+    rows = _rows_decided_by(session.loaded.canonical())
+    runs = session.workspace.runs.list()
     named = next((run for run in runs if run.id == wanted.target), None)
     if named is not None:
         now, before = rows, _rows_decided_by(named.recipe)
         keys = sorted(key for key in {**now, **before} if now.get(key) != before.get(key))
         if keys:
             raise SetupError(
-                f"the recipe of run {named.id} has changed since in {', '.join(keys)}.", next_command=opened.job.command
+                f"the recipe of run {named.id} has changed since in {', '.join(keys)}.", next_command=session.job.command
             )
         return named
     for run in runs:
         if run.status == "done" and not run.is_pilot and _rows_decided_by(run.recipe) == rows:
             return run
     raise SetupError(
-        f"no finished run drew rollouts for {opened.loaded.recipe.name!r} with this generation and budget.",
-        next_command=opened.job.command,
+        f"no finished run drew rollouts for {session.loaded.recipe.name!r} with this generation and budget.",
+        next_command=session.job.command,
     )
 
 
-def _check_imports(opened: "Session", spec: "RunSpec", run: "Run") -> None:
+def _check_imports(selecting: "RecipeRun", run: "Run") -> None:
     """A run of the same recipe may have taken other imported rollouts, before more were imported or by an older default."""
-    if spec.generator is None and imported_digest(opened, spec) != run.recipe["resolved"]["imported"]:
+    if selecting.spec.generator is None and imported_digest(selecting) != run.recipe["resolved"]["imported"]:
         raise SetupError(
-            f"the imported rollouts that the recipe takes are not those of run {run.id}.", next_command=opened.job.command
+            f"the imported rollouts that the recipe takes are not those of run {run.id}.",
+            next_command=selecting.session.job.command,
         )
 
 
@@ -136,25 +136,26 @@ def _rows_decided_by(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in recipe.items() if key not in _AFTER_JUDGING}
 
 
-def _compared(opened: "Session", spec: "RunSpec", run: "Run") -> dict[str, Any]:
+def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
+    spec, base = selecting.spec, selecting.loaded.base
     """Both ways over every rollout of the run, a few thousand rows at a time."""
     part = run.recipe["select"]
-    selector = resolve("selector", part["method"], part["options"], base=opened.loaded.base).build()
-    before, now = Way(policy_of(run.recipe, opened.loaded.base), selector), Way(spec.accept, spec.selector)
+    selector = resolve("selector", part["method"], part["options"], base=base).build()
+    before, now = Way(policy_of(run.recipe, base), selector), Way(spec.accept, spec.selector)
     chain = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
     check_names(now.policy, [name for name, _ in chain])
     moves: Counter[tuple[str, str]] = Counter()
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
-    for group in by_problems(opened.workspace.runs.plans(run.id), GROUP):
-        said = _said(opened, chain, group)
+    for group in by_problems(selecting.workspace.runs.plans(run.id), GROUP):
+        said = _said(selecting.workspace, chain, group)
         for verdicts in said.values():
             missing.update(lacking(now.policy, chain, verdicts))
         rows += len(group)
         if missing:
             continue
         arms = {(row.completion_id, row.problem_id): row.arm for row in group}
-        for _, members in groupby(_rollouts(opened, spec, run, group), key=lambda pair: pair[0].id):
+        for _, members in groupby(_rollouts(selecting, run, group), key=lambda pair: pair[0].id):
             mine = [(problem, completion, said[completion.id, problem.id]) for problem, completion in members]
             scores = _scores(spec, mine[0][0], [completion for _, completion, _ in mine])
             sides = [[_rollout(way, chain, *item, scores) for item in mine] for way in (before, now)]
@@ -164,7 +165,7 @@ def _compared(opened: "Session", spec: "RunSpec", run: "Run") -> dict[str, Any]:
             moves.update((a.reason, b.reason) for a, b in zip(*made, strict=True) if a.reason != b.reason)
             problems += 1
     if missing:
-        raise _missing(opened, run, now.policy, missing, rows)
+        raise _missing(selecting.session.job, run, now.policy, missing, rows)
     levels = sorted({p.level for p in spec.problems}, key=lambda level: (level is None, level))
     ordered = sorted(moves.items(), key=lambda item: (-item[1], item[0]))
     return {
@@ -177,23 +178,25 @@ def _compared(opened: "Session", spec: "RunSpec", run: "Run") -> dict[str, Any]:
     }
 
 
-def _said(opened: "Session", chain: Sequence[Key], rows: Sequence[PlanRow]) -> dict[tuple[str, str], dict[Key, Verdict]]:
+def _said(
+    workspace: "Workspace", chain: Sequence[Key], rows: Sequence[PlanRow]
+) -> dict[tuple[str, str], dict[Key, Verdict]]:
     pairs = [(row.completion_id, row.problem_id) for row in rows]
     found: dict[tuple[str, str], dict[Key, Verdict]] = {pair: {} for pair in pairs}
-    for verdict in opened.workspace.segments.fetch_verdicts(chain, pairs):
+    for verdict in workspace.segments.fetch_verdicts(chain, pairs):
         found[verdict.completion_id, verdict.problem_id][verdict.verifier, verdict.version] = verdict
     return found
 
 
-def _rollouts(opened: "Session", spec: "RunSpec", run: "Run", rows: Sequence[PlanRow]) -> list[tuple[Any, Completion]]:
+def _rollouts(selecting: "RecipeRun", run: "Run", rows: Sequence[PlanRow]) -> list[tuple[Any, Completion]]:
     from flows.rounds.gather import IncompleteRound, completions_by_id
 
     try:
-        texts = completions_by_id(opened.workspace, {row.completion_id for row in rows})
+        texts = completions_by_id(selecting.workspace, {row.completion_id for row in rows})
     except IncompleteRound as error:
         again = "rollmill curate RECIPE makes the lost rows again"
         raise SetupError(f"run {run.id} is no longer whole: {error}.", next_command=again) from None
-    return [(spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
+    return [(selecting.spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
 
 
 def _rollout(
@@ -221,9 +224,9 @@ def _scores(spec: "RunSpec", problem: Any, completions: Sequence[Completion]) ->
     return found
 
 
-def _missing(opened: "Session", run: "Run", policy: Policy, missing: Mapping[Key, int], rows: int) -> SetupError:
+def _missing(job: Job, run: "Run", policy: Policy, missing: Mapping[Key, int], rows: int) -> SetupError:
     named = ", ".join(f"{name} on {count:,} of {rows:,} rollouts" for (name, _), count in sorted(missing.items()))
     return SetupError(
         f"policy {policy.name!r} needs verdicts that run {run.id} does not have: {named}.",
-        next_command=f"{opened.job.command} (judges what is missing and draws nothing)",
+        next_command=f"{job.command} (judges what is missing and draws nothing)",
     )

@@ -97,8 +97,8 @@ class Group:
 class RunCost:
     """The accounts of one run. `again`: paid for and not represented once more: drawn twice, or second to another command.
 
-    `votes`: what its judges drew. `given_up`: what may have been under way when commands were killed or interrupted, a bound and in no total.
-    `recorded`: whether the ledger has its payments; runs older than they are represented only.
+    `votes`: what its judges drew. `given_up`: what may have been under way when commands were killed or interrupted, a
+    bound and in no total. `recorded`: whether the ledger has its payments; runs older than they are represented only.
     """
 
     run: str

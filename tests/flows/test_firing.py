@@ -9,7 +9,7 @@ import pytest
 from flows.curation.stages import draw_and_grade, synthesize
 from flows.job import Job
 from flows.prefect.firing import fire
-from flows.session import hold
+from flows.session import Session
 from storage.errors import FoundWanting, SetupError
 from storage.firings import Firing
 from storage.ledger.models import FiringRow
@@ -24,14 +24,13 @@ def job(toy: Path, *sets: str) -> Job:
     return Job(str(toy), str(toy / "toy.yaml"), sets)
 
 
-def drawn(job: Job) -> Outcome:
+def drawn(session: Session) -> Outcome:
     """Every round of a job, without gate and publication, whose library takes long to load."""
-    with hold(job) as opened:
-        synthesize(job)
-        number = 0
-        while draw_and_grade(job, number):
-            number += 1
-        return {**DONE, "run": opened.run, "spent": opened.spent.row()}
+    run = synthesize(session)
+    number = 0
+    while draw_and_grade(run, number):
+        number += 1
+    return {**DONE, "run": run.id, "spent": session.spent.row()}
 
 
 def last(toy: Path) -> Firing:
@@ -44,7 +43,7 @@ def last(toy: Path) -> Firing:
 def fired(toy: Path, fresh: str | None, error: BaseException | None = None) -> Firing:
     """A firing whose work does nothing, or ends in an error."""
 
-    def work(job: Job) -> Outcome:
+    def work(session: Session) -> Outcome:
         if error is not None:
             raise error
         return DONE

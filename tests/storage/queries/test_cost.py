@@ -122,7 +122,7 @@ def test_failed_calls_are_counted_and_belong_to_their_batch(tmp_path: Path) -> N
 def test_a_round_that_is_drawn_in_part_is_counted_so_far(tmp_path: Path) -> None:
     from storage.spending import Limit
 
-    with workspace(tmp_path) as ws, spec(most=Limit(tokens=700)) as made:
+    with workspace(tmp_path) as ws, spec(limit=Limit(tokens=700)) as made:
         run_all(ws, made)
     found = cost(tmp_path)
     assert 0 < found.paid.completions < 52

@@ -1,0 +1,162 @@
+"""What a recipe's names stand for in a workspace under a profile: engines, verifiers, methods, limits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows import CHECKOUT
+from flows.imported import counted, imports_taken
+from flows.limits import limit_of
+from flows.problems import MadeProblems
+from flows.recipe import LoadedRecipe, Profile, Resolved
+from flows.recipe.schema import Generate
+from flows.session import RecipeRun, Session
+from storage.errors import SetupError
+from storage.ids import canonical_json
+from storage.records import Sampling, redrawn
+
+if TYPE_CHECKING:
+    from flows.rounds import RunSpec
+    from flows.sampling.arms import Arm
+    from pipelines.generate.http.settings import HttpSettings
+    from pipelines.generate.vllm.settings import VllmSettings
+
+
+def recipe_run(session: Session, problems: MadeProblems) -> RecipeRun:
+    """The run of a session's recipe with these problems; it has no id yet. Builds no engine; the caller closes its spec."""
+    spec = _spec(session, problems)
+    drawn = spec.generator is not None
+    return RecipeRun(session, problems, spec, None if drawn else counted(session.workspace, spec.imports, problems))
+
+
+def _spec(session: Session, made: MadeProblems) -> "RunSpec":
+    from flows.rounds import Limits, RunSpec
+    from flows.sampling.sample import Samplers
+    from pipelines.generate import built_engine
+
+    recipe, generate = session.loaded.recipe, session.loaded.recipe.generate
+    profile = session.profile
+    settings: dict[str, Any] = {
+        "threads": profile.threads,
+        "workers": profile.workers,
+        "http": _http(session),
+        "vllm": _vllm(session),
+    }
+    samplers = Samplers(session.workspace, partial(built_engine, **settings))
+    lanes = max((_lanes(profile, method, size) for method, size in _drawing(session.loaded)), default=1)
+    return RunSpec(
+        run="",
+        problems=made.problems,
+        generator=None if session.loaded.arms or session.loaded.engine is None else _engine(session, session.loaded.engine),
+        arms=_arms(session),
+        verifiers=[partial(method.build, **settings, samplers=samplers) for method in session.loaded.verifiers],
+        budget=session.loaded.budget.build(),
+        selector=session.loaded.selector.build(),
+        recipe_seed=recipe.seed,
+        stream=redrawn("curate", generate.redraw),
+        sampling=sampling_of(generate),
+        batch_size=generate.batch_size,
+        imports=imports_taken(session.workspace, session.loaded),
+        left_out=made.left_out,
+        scorers=[method.build() for method in session.loaded.scorers],
+        accept=session.loaded.accept.build(),
+        planned_under=None if session.loaded.planned_under is None else session.loaded.planned_under.build(),
+        limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+        prices=None if profile.prices is None else profile.prices.exact(),
+        limit=limit_of(session.job, profile),
+        samplers=samplers,
+        on_event=session.progress,
+    )
+
+
+def _drawing(loaded: LoadedRecipe) -> list[tuple[Resolved, int]]:
+    """The engines that may draw, with their batch sizes."""
+    alone = [] if loaded.engine is None else [(loaded.engine, loaded.recipe.generate.batch_size)]
+    return [(arm.engine, arm.generate.batch_size) for arm in loaded.arms] or alone
+
+
+def _lanes(profile: Profile, method: Resolved, batch_size: int) -> int:
+    """Batches of this engine to draw side by side."""
+    from flows.recipe.serve import as_servers
+    from flows.recipe.servers import lanes_for
+
+    if method.name == "vllm":
+        return profile.vllm.lanes(batch_size)
+    spooled = getattr(method.cls, "spooled", False)
+    return lanes_for((*profile.servers, *as_servers(profile.serve)) if spooled else (), batch_size)
+
+
+def sampling_of(generate: Generate) -> Sampling:
+    """How the tokens of a section of the recipe are drawn."""
+    return Sampling(generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop))
+
+
+def _arms(session: Session) -> "list[Arm]":
+    """The recipe's arms; those with one engine share it, and its memory."""
+    from flows.sampling.arms import Arm
+
+    factories: dict[str, Callable[[], Any]] = {}
+    for arm in session.loaded.arms:
+        factories.setdefault(canonical_json(arm.engine.canonical()), _engine(session, arm.engine))
+    return [
+        Arm(
+            arm.name,
+            factories[canonical_json(arm.engine.canonical())],
+            sampling_of(arm.generate),
+            arm.form,
+            arm.generate.batch_size,
+        )
+        for arm in session.loaded.arms
+    ]
+
+
+def _engine(session: Session, method: Resolved) -> Callable[[], Any]:
+    if method.name == "vllm":
+        here = replace(method, options=placed(method.options, session.workspace.root))
+        return partial(here.build, vllm=_vllm(session))
+    place = method.options.get("model")
+    if place is None or method.name != "embedded":
+        return partial(method.build, threads=session.profile.threads, http=_http(session))
+    model = find_model(str(place), session.workspace.root)
+
+    def load() -> Any:
+        try:
+            return method.cls(**{**method.options, "model": str(model)}, threads=session.profile.threads)
+        except (ValueError, TypeError) as error:
+            raise SetupError(f"engine {method.name!r}: {error}") from None
+
+    return load
+
+
+def _vllm(session: Session) -> "VllmSettings":
+    """What the profile says of the engine `vllm`, with a log in the workspace."""
+    return session.profile.vllm.settings(session.workspace.root / ".rollmill" / "logs" / "vllm.log")
+
+
+def placed(options: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The options with what names a place in the workspace as a full path; a model may also be a mere name."""
+    places = {key: root / str(options[key]) for key in ("model", "lora", "chat_template") if options.get(key)}
+    return {**options, **{key: str(place) for key, place in places.items() if len(place.name) < 200 and place.exists()}}
+
+
+def _http(session: Session) -> "HttpSettings | None":
+    """What the profile says of servers, for engines that have some."""
+    from flows.recipe.servers import http_settings
+
+    profile = session.profile
+    if not profile.servers and not profile.serve:
+        return None
+    return replace(http_settings(profile.servers, profile.http, profile.prices), local=session.servers)
+
+
+def find_model(place: str, root: Path) -> Path:
+    """A model's folder: as given, in the workspace, or shipped with the program."""
+    for candidate in (root / place, CHECKOUT / place):
+        if candidate.is_dir():
+            return candidate
+    raise SetupError(
+        f"no model folder {place} in the workspace {root} or shipped with Rollmill.",
+        next_command=f"rollmill train --out {place}, or --set generate.model=FOLDER",
+    )
