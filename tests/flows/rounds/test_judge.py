@@ -1,5 +1,9 @@
 """A judge within a run: its votes are stored once, charged to the run, kept within its limit and never paid again."""
 
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,13 +13,17 @@ import pytest
 
 from flows.rounds import RunSpec, run_all
 from flows.sampling.sample import Samplers
+from flows.sampling.spool_writer import GROUP
 from pipelines.budget import Fixed
 from pipelines.verify.judge import JudgeVerifier
 from storage.records import Completion, Problem, Request
 from storage.spending import DRAW, JUDGE, Limit
 from storage.workspace import Workspace
-from tests.flows.rounds.toy import spec, workspace
+from tests.flows.rounds.toy import calls, spec, workspace
 from tests.pipelines.verify.judging.toy_judge import ToyJudge
+from tests.tied import tied
+
+CHECKOUT = Path(__file__).parents[3]
 
 VOTES = 2
 PROBLEMS = [Problem(f"{n} + {n} = ? (p=50%)", f"answer: {2 * n}") for n in range(1, 5)]
@@ -128,3 +136,37 @@ def test_votes_that_came_before_an_interrupt_are_not_paid_again(tmp_path: Path) 
         again = {request.completion_id for call in engine.asked for request in call}
         assert not again & kept
         assert len(again | kept) == VOTES * DRAWN == payments(ws)[JUDGE]
+
+
+def start(path: Path) -> "subprocess.Popen[bytes]":
+    path.mkdir(exist_ok=True)
+    command = tied(sys.executable, "-m", "tests.flows.rounds.judge_child", str(path / "ws"), str(path / "log"))
+    return subprocess.Popen(command, cwd=CHECKOUT)
+
+
+def verdicts(path: Path) -> list[tuple[str, str, float]]:
+    with workspace(path) as ws:
+        connection = ws.segments.connect()
+        found = connection.execute("SELECT completion_id, outcome, value FROM verdicts ORDER BY ALL").fetchall()
+        connection.close()
+        return found
+
+
+@pytest.mark.chaos
+def test_killed_again_and_again_a_judge_repays_what_no_spool_had_yet(tmp_path: Path) -> None:
+    """Four kills at random moments of judging: the verdicts are those of an undisturbed run; little is lost."""
+    assert start(tmp_path / "whole").wait(120) == 0
+    chance, killed = random.Random(7), tmp_path / "killed"
+    for _ in range(4):
+        process = start(killed)
+        before = len(calls(killed / "log"))
+        until = before + chance.randrange(20, 80)
+        while process.poll() is None and len(calls(killed / "log")) < until:
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+    assert start(killed).wait(120) == 0
+    assert verdicts(killed / "ws") == verdicts(tmp_path / "whole" / "ws")
+    paid = calls(killed / "log")
+    assert set(paid) == set(calls(tmp_path / "whole" / "log"))
+    assert len(paid) - len(set(paid)) <= 4 * (GROUP + 0.2 / 0.004)
