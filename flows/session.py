@@ -100,7 +100,7 @@ class Session:
         from flows.curation.gating import load_library
 
         if self.spec.generator is not None:
-            for arm in self.spec.ways():
+            for arm in self.spec.every_arm():
                 self.spec.engine(arm.name)
         load_library()
 

@@ -27,7 +27,7 @@ def fingerprint_of(spec: "RunSpec") -> dict[str, str]:
         return {}
     return {
         f"{arm.name}.{key}" if arm.name else key: value
-        for arm in spec.ways()
+        for arm in spec.every_arm()
         for key, value in spec.engine(arm.name).fingerprint().items()
     }
 

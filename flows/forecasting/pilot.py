@@ -50,7 +50,7 @@ def chosen(problems: Sequence[Problem], count: int) -> list[Problem]:
 
 def run_pilots(opened: "Session", spec: "RunSpec", count: int, draws: int) -> dict[str, Pilot]:
     """A pilot on each arm, of the same problems; one, named "", where the recipe has no arms."""
-    return {arm.name: _run_pilot(opened, pilot_spec(opened, spec, arm, (count, draws))) for arm in spec.ways()}
+    return {arm.name: _run_pilot(opened, pilot_spec(opened, spec, arm, (count, draws))) for arm in spec.every_arm()}
 
 
 def _run_pilot(opened: "Session", pilot: "RunSpec") -> Pilot:
@@ -121,7 +121,7 @@ def pilot_spec(opened: "Session", spec: "RunSpec", arm: "Arm", size: tuple[int, 
         budget=OnArm(arm.name, draws),
         stream="pilot",
         _problems_by_id=None,
-        _ways=None,
+        _arms_by_name=None,
         **fresh,
     )
 

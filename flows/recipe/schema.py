@@ -108,9 +108,9 @@ class Generate(Part):
 
 
 class Arm(Generate):
-    """One of several ways of generating: `generate` with the keys that are given here changed, asked in a form of its own.
+    """One arm: `generate` with the keys that are given here changed, and a prompt template of its own.
 
-    `form`: the words around a problem, with `{prompt}` where its text goes.
+    `form`: the prompt template, with `{prompt}` where its text goes.
     """
 
     name: Slug
@@ -170,7 +170,7 @@ class Evaluation(Part):
 
 
 class Recipe(Part):
-    """A whole recipe. `dataset` defaults to the recipe's name. `arms`: ways of generating that the budget chooses from."""
+    """A whole recipe. `dataset` defaults to the recipe's name. `arms`: what the budget chooses from."""
 
     recipe_schema: SchemaOne
     name: Slug

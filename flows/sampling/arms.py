@@ -1,6 +1,6 @@
-"""The arms of a run: the ways of generating that its recipe offers, and the engines behind them. Draws nothing.
+"""The arms of a run (engine, sampling, prompt template), as its recipe lists them, and the engines behind them.
 
-A recipe without arms has one way, whose name is "". Two arms with one factory share one engine (and its memory); an engine
+A recipe that names none has one, whose name is "". Two arms with one factory share one engine (and its memory); an engine
 is built when it is first asked for. The seed of a completion follows from prompt and sample index, not from the arm: equal
 indices on two arms are a paired draw (common random numbers), and their ids differ because model, sampling or form do.
 """
@@ -19,7 +19,7 @@ Factory = Callable[[], Generator]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way of generating: an engine with its sampling, and the form in which it is asked."""
+    """An engine with its sampling, and the prompt template (`form`) in which it is asked."""
 
     name: str
     generator: Factory
