@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from flows.rounds import DecisionReport, RunSpec
     from flows.sampling.arms import Arm
     from pipelines.gate import GateResult
-    from pipelines.generate.http.settings import HttpSettings
+    from pipelines.generate.http.http_settings import HttpSettings
     from pipelines.generate.serving import LocalServers
-    from pipelines.generate.vllm.settings import VllmSettings
+    from pipelines.generate.vllm.vllm_settings import VllmSettings
     from storage.versions import Snapshot
     from storage.workspace import Workspace
 
@@ -266,7 +266,7 @@ def _arms(opened: Session) -> "list[Arm]":
             arm.name,
             factories[canonical_json(arm.engine.canonical())],
             sampling_of(arm.generate),
-            arm.form,
+            arm.prompt_template,
             arm.generate.batch_size,
         )
         for arm in opened.loaded.arms

@@ -50,7 +50,7 @@ def _arm(spec: "RunSpec", arm: "Arm", pool: Pool, limit: PassAtLimit) -> dict[st
         "engine": engine.engine,
         "model": engine.model,
         "model_digest": engine.model_digest,
-        "form": arm.form,
+        "form": arm.prompt_template,
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "problems": len(np.unique(mine.problem)),

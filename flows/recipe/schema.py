@@ -110,16 +110,23 @@ class Generate(Part):
 class Arm(Generate):
     """One arm: `generate` with the keys that are given here changed, and a prompt template of its own.
 
-    `form`: the prompt template, with `{prompt}` where its text goes.
+    `prompt_template`: text with `{prompt}` where the problem's own goes; `form` in recipes of before.
     """
 
     name: Slug
-    form: str = "{prompt}"
+    prompt_template: str = "{prompt}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _once_called_form(cls, keys: Any) -> Any:
+        if isinstance(keys, dict) and "form" in keys and "prompt_template" not in keys:
+            return {("prompt_template" if key == "form" else key): value for key, value in keys.items()}
+        return keys
 
     @model_validator(mode="after")
-    def _form_has_a_place(self) -> "Arm":
-        if "{prompt}" not in self.form:
-            raise ValueError("a form needs {prompt} where the problem's text goes")
+    def _has_a_place(self) -> "Arm":
+        if "{prompt}" not in self.prompt_template:
+            raise ValueError("a prompt_template needs {prompt} where the problem's text goes")
         return self
 
 

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from pipelines.generate.serving.settings import LocalModel
+from pipelines.generate.serving.local_model import LocalModel
 from pipelines.processes.ending import Log
 from pipelines.processes.guarded import OURS, Guarded
 from storage.errors import SetupError
@@ -17,7 +17,7 @@ SECRET_NAME = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is not a proxy's affair
 
 
-class Child:
+class ServerProcess:
     """A server that was started; `key` is what it accepts and nobody else knows, so that no other is taken for it."""
 
     def __init__(self, model: LocalModel, port: int, key: str, log: Path) -> None:

@@ -11,32 +11,33 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from pipelines.generate.calls import Call, Interrupted
-from pipelines.generate.vllm.child import Child
+from pipelines.generate.calls import Call, Interruption
+from pipelines.generate.vllm.child import VllmChild
 from pipelines.processes.frames import Message
 from storage.records import Completion, Request, Sampling
 
-Waiting = tuple[Call, Request]
+QueuedRequest = tuple[Call, Request]
+MakeCompletion = Callable[[Request, Message], Completion]
 
 
 @dataclass(eq=False, slots=True)
-class Lane:
+class Route:
     """One child, what waits for it, and how many requests it may still be given."""
 
-    child: Child
+    child: VllmChild
     room: int
-    waiting: deque[Waiting] = field(default_factory=deque)
+    waiting: deque[QueuedRequest] = field(default_factory=deque)
 
 
-class Desk:
+class RequestRouter:
     """Between the callers' threads and the children's; `made` turns a request and its answer into a completion."""
 
-    def __init__(self, children: Sequence[Child], windows: Iterable[int], made: Callable[[Request, Message], Completion]):
-        self._lanes = [Lane(child, window) for child, window in zip(children, windows, strict=True)]
+    def __init__(self, children: Sequence[VllmChild], windows: Iterable[int], made: MakeCompletion) -> None:
+        self._routes = [Route(child, window) for child, window in zip(children, windows, strict=True)]
         self._made = made
         self._lock = threading.Lock()
         self._calls: set[Call] = set()
-        self._under_way: dict[str, tuple[Lane, Call, Request]] = {}
+        self._under_way: dict[str, tuple[Route, Call, Request]] = {}
         self._number = 0
 
     def add(self, call: Call) -> None:
@@ -44,8 +45,8 @@ class Desk:
         with self._lock:
             self._calls.add(call)
             for jobs in call.waiting:
-                lane = self._lane(jobs[0].request.prompt_id)
-                lane.waiting.extend((call, job.request) for job in jobs)
+                route = self._route(jobs[0].request.prompt_id)
+                route.waiting.extend((call, job.request) for job in jobs)
             call.waiting.clear()
             self._pump()
 
@@ -53,10 +54,10 @@ class Desk:
         """These are safe: there is room for as many more."""
         with self._lock:
             for completion in group:
-                self._lane(completion.prompt_id).room += 1
+                self._route(completion.prompt_id).room += 1
             self._pump()
 
-    def heard(self, message: Message) -> None:
+    def answers(self, message: Message) -> None:
         """A child's answers."""
         with self._lock:
             for answer in message.get("answers", ()):
@@ -73,11 +74,11 @@ class Desk:
             self._calls.discard(call)
             self._drop_waiting(call)
             keys = [key for key, (_, owner, _) in self._under_way.items() if owner is call]
-            for lane in self._lanes:
-                gone = [key for key in keys if self._under_way[key][0] is lane]
-                lane.room += len(gone)
+            for route in self._routes:
+                gone = [key for key in keys if self._under_way[key][0] is route]
+                route.room += len(gone)
                 if gone:
-                    lane.child.send({"kind": "abort", "keys": gone})
+                    route.child.send({"kind": "abort", "keys": gone})
             for key in keys:
                 del self._under_way[key]
         self.saved(rest)
@@ -91,14 +92,14 @@ class Desk:
 
     def interrupt(self) -> None:
         """End every call at once."""
-        self.fail(Interrupted())
+        self.fail(Interruption())
 
     def wind_down(self) -> None:
         """Send nothing more for today's calls; each ends when what is under way has come."""
         with self._lock:
             for call in self._calls:
                 self._drop_waiting(call)
-                call.error = call.error or Interrupted()
+                call.error = call.error or Interruption()
                 self._end_if_idle(call)
 
     def _end_if_idle(self, call: Call) -> None:
@@ -106,23 +107,23 @@ class Desk:
             call.end()
 
     def _drop_waiting(self, call: Call) -> None:
-        for lane in self._lanes:
-            lane.waiting = deque(item for item in lane.waiting if item[0] is not call)
+        for route in self._routes:
+            route.waiting = deque(item for item in route.waiting if item[0] is not call)
 
-    def _lane(self, prompt_id: str) -> Lane:
-        return self._lanes[zlib.crc32(prompt_id.encode()) % len(self._lanes)]
+    def _route(self, prompt_id: str) -> Route:
+        return self._routes[zlib.crc32(prompt_id.encode()) % len(self._routes)]
 
     def _pump(self) -> None:
         """Give every child what it has room for."""
-        for lane in self._lanes:
+        for route in self._routes:
             messages: dict[Sampling, list[list[str | int]]] = {}
-            while lane.room > 0 and lane.waiting:
-                call, request = lane.waiting.popleft()
+            while route.room > 0 and route.waiting:
+                call, request = route.waiting.popleft()
                 self._number += 1
                 key = str(self._number)
-                self._under_way[key] = lane, call, request
+                self._under_way[key] = route, call, request
                 call.under_way += 1
-                lane.room -= 1
+                route.room -= 1
                 messages.setdefault(request.sampling, []).append([key, request.rendered, request.seed])
             for sampling, requests in messages.items():
-                lane.child.send({"kind": "draw", "sampling": asdict(sampling), "requests": requests})
+                route.child.send({"kind": "draw", "sampling": asdict(sampling), "requests": requests})

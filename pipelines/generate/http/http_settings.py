@@ -40,7 +40,7 @@ class Server:
         return shown_url(self.url)
 
 
-Lost = Callable[[SetupError], None]
+OnLoss = Callable[[SetupError], None]
 
 
 class Local(Protocol):
@@ -55,7 +55,7 @@ class Local(Protocol):
         """Seconds that they may be away because they are being started again."""
         ...
 
-    def serving(self, model: str, lost: Lost) -> Sequence[Server]:
+    def serving(self, model: str, lost: OnLoss) -> Sequence[Server]:
         """Start those of a model and wait until one answers; `lost` is told when none is left and none comes back."""
         ...
 

@@ -1,8 +1,8 @@
-"""A lane in a process of its own: groups of requests on standard input, what was drawn on standard output, as frames.
+"""A draw worker's process: groups of requests on standard input, what was drawn on standard output, as messages.
 
-Started as `python -m pipelines.generate.lanes.child FOLDER SIZES`. A host's group is `{"work", "ids", "requests"}`, each
-request `[place, seed, sampling]`; an answer is `{"rows"}`, each row `[work, place, *Drawn]`. It ends when its input does,
-so none outlives its host; Ctrl-C is the host's to act on. Knows no completions and no other lane.
+Started as `python -m pipelines.generate.draw_child FOLDER SIZES`. A host's group is `{"work", "ids", "requests"}`, each
+request `[place, seed, sampling]`; an answer is `{"rows"}`, each row `[work, place, *Sample]`. It ends when its input does,
+so none outlives its host; Ctrl-C is the host's to act on. Knows no completions and no other worker.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import time
 from io import FileIO
 from typing import Any
 
-from pipelines.generate.decode import Drawn, Group, Lane, Row
+from pipelines.generate.decode import DecodeLoop, Group, Row, Sample
 from pipelines.generate.model_files import ModelFiles
 from pipelines.generate.session import Session
 from pipelines.generate.vocabulary import Vocabulary
@@ -69,7 +69,7 @@ class Outbox:
         """Take a finished row."""
         if not self._rows:
             self._since = time.monotonic()
-        self._rows.append([int(row.request.prompt_id), row.request.sample_index, *Drawn.of(row, self._vocabulary)])
+        self._rows.append([int(row.request.prompt_id), row.request.sample_index, *Sample.of(row, self._vocabulary)])
         if len(self._rows) >= ROWS:
             self.send()
 
@@ -103,12 +103,12 @@ def main(folder: str, sizes: str) -> None:
 
 
 def serve(session: Session, vocabulary: Vocabulary, requests: FileIO, replies: FileIO) -> None:
-    """One lane after another, each for as long as there is something to draw."""
+    """One decoding loop after another, each for as long as there is something to draw."""
     outbox = Outbox(replies, vocabulary)
     inbox = Inbox(requests, outbox)
     while True:
         inbox.wait()
-        for row in Lane(session, vocabulary, inbox.next_group).run():
+        for row in DecodeLoop(session, vocabulary, inbox.next_group).run():
             outbox.add(row)
 
 

@@ -1,6 +1,6 @@
-"""Several lanes at once, each in a process of its own, so that none waits for an interpreter that others use.
+"""Draws with the embedded model in several processes at once, so that none waits for an interpreter that others use.
 
-A lane has no more than a window of requests, and gets the next group when rows come back. One that dies is started again
+A worker has no more than a window of requests, and gets the next group when rows come back. One that dies is started again
 and its unfinished rows are drawn again, which gives the same texts. Knows no completions: `made` turns rows into them.
 """
 
@@ -12,7 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from pipelines.generate.calls import Call
-from pipelines.generate.decode import Drawn, Group
+from pipelines.generate.decode import Group, Sample
 from pipelines.processes.ending import ending
 from pipelines.processes.frames import Message
 from pipelines.processes.messages import MessageChild
@@ -21,11 +21,11 @@ from storage.errors import SetupError
 from storage.records import Completion, Request, Sampling
 
 WINDOW = 64  # requests: a tile, as much again that waits beside it, and what is on its way
-DEATHS = 3  # of one lane in a row, without a row between them
+DEATHS = 3  # of one worker in a row, without a row between them
 
 FIELDS = attrgetter(*(one.name for one in fields(Sampling)))  # as the child makes a Sampling of them
 
-Made = Callable[[Request, Sequence[int], Drawn], Completion]
+MakeCompletion = Callable[[Request, Sequence[int], Sample], Completion]
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Work:
 
 
 @dataclass(eq=False, slots=True)
-class Lane:
+class DrawWorker:
     """One process, what it was given, by number, and how many more requests it may be given."""
 
     process: MessageChild
@@ -46,21 +46,21 @@ class Lane:
     under_way: dict[int, Work] = field(default_factory=dict)
 
 
-class Crew:
-    """Lanes of one model; usable from any thread."""
+class DrawWorkers:
+    """The workers of one model; usable from any thread."""
 
-    def __init__(self, folder: Path, sizes: tuple[int, ...], lanes: int, made: Made) -> None:
-        self._command = module_command("pipelines.generate.lanes.child", str(folder), ",".join(map(str, sizes)))
+    def __init__(self, folder: Path, sizes: tuple[int, ...], count: int, made: MakeCompletion) -> None:
+        self._command = module_command("pipelines.generate.draw_child", str(folder), ",".join(map(str, sizes)))
         self._made = made
         self._lock = threading.RLock()  # the collector may close us in the middle of anything
         self._waiting: deque[Work] = deque()
         self._calls: set[Call] = set()
-        self._lanes: list[Lane] = []
+        self._workers: list[DrawWorker] = []
         self._number = 0
         self._closing = False
         self.ready = False
         self.failure: Exception | None = None
-        self._threads = [threading.Thread(target=self._live, name=f"embedded-{n}", daemon=True) for n in range(lanes)]
+        self._threads = [threading.Thread(target=self._live, name=f"embedded-{n}", daemon=True) for n in range(count)]
         for thread in self._threads:
             thread.start()
 
@@ -85,7 +85,7 @@ class Crew:
             raise call.error
 
     def forget(self, call: Call) -> None:
-        """Nobody waits for this call any more: what no lane has yet is not drawn."""
+        """Nobody waits for this call any more: what no worker has yet is not drawn."""
         with self._lock:
             self._calls.discard(call)
             self._waiting = deque(work for work in self._waiting if work.call is not call)
@@ -93,74 +93,75 @@ class Crew:
     def pids(self) -> list[int]:
         """The processes that run."""
         with self._lock:
-            return [lane.process.pid for lane in self._lanes]
+            return [worker.process.pid for worker in self._workers]
 
     def close(self) -> None:
-        """End every lane; calls under way end with what has come. Safe to call twice."""
+        """End every worker; calls under way end with what has come. Safe to call twice."""
         with self._lock:
             self._closing = True
             for call in self._calls:
                 call.end()
-            for lane in self._lanes:
-                lane.process.kill()
+            for worker in self._workers:
+                worker.process.kill()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join()
 
     def _live(self) -> None:
-        """A thread for one lane: start it, hear it, start it again."""
+        """A thread for one worker: start it, hear it, start it again."""
         deaths = 0
         try:
-            while (lane := self._started()) is not None:
-                rows, failed = self._listen(lane)
+            while (worker := self._started()) is not None:
+                rows, failed = self._listen(worker)
                 deaths = 1 if rows else deaths + 1
-                status = self._bury(lane)
+                status = self._bury(worker)
                 if failed is not None:
-                    self._fail(RuntimeError(f"a lane of engine embedded failed: {failed}"))
+                    self._fail(RuntimeError(f"a worker of engine embedded failed: {failed}"))
                 elif deaths >= DEATHS:
                     self._fail(_died(status))
         except Exception as error:  # no process could be started, or it spoke in tongues: nobody else would hear of it
             self._fail(error)
 
-    def _listen(self, lane: Lane) -> tuple[bool, str | None]:
-        """Hear a lane until its end: whether it drew anything, and what it said of its failure."""
+    def _listen(self, worker: DrawWorker) -> tuple[bool, str | None]:
+        """Hear a worker until its end: whether it drew anything, and what it said of its failure."""
         rows, failed = False, None
-        while (message := lane.process.receive()) is not None:
+        while (message := worker.process.receive()) is not None:
             rows, failed = rows or "rows" in message, message.get("failed")
-            self._hear(lane, message)
+            self._hear(worker, message)
         return rows, failed
 
-    def _started(self) -> Lane | None:
+    def _started(self) -> DrawWorker | None:
         with self._lock:
             if self._closing or self.failure is not None:
                 return None
-            lane = Lane(MessageChild(self._command, environment(OPENBLAS_NUM_THREADS="1")))
-            self._lanes.append(lane)
+            worker = DrawWorker(MessageChild(self._command, environment(OPENBLAS_NUM_THREADS="1")))
+            self._workers.append(worker)
             self._deal()
-            return lane
+            return worker
 
-    def _hear(self, lane: Lane, message: Message) -> None:
-        made: dict[Call, list[Completion]] = {}
+    def _hear(self, worker: DrawWorker, message: Message) -> None:
+        arrived: dict[Call, list[Completion]] = {}
         with self._lock:
             for number, place, *drawn in message.get("rows", ()):
-                work = lane.under_way[number]
+                work = worker.under_way[number]
                 work.left.discard(place)
-                lane.room += 1
+                worker.room += 1
                 if not work.left:
-                    del lane.under_way[number]
-                made.setdefault(work.call, []).append(self._made(work.group.requests[place], work.group.ids, Drawn(*drawn)))
+                    del worker.under_way[number]
+                completion = self._made(work.group.requests[place], work.group.ids, Sample(*drawn))
+                arrived.setdefault(work.call, []).append(completion)
             self._deal()
             self.ready = True
-        for call, completions in made.items():
+        for call, completions in arrived.items():
             call.put(*completions)
 
-    def _bury(self, lane: Lane) -> int:
-        """A lane has ended: its unfinished work goes to the others, or waits for the next one. Its exit status."""
+    def _bury(self, worker: DrawWorker) -> int:
+        """A worker has ended: its unfinished work goes to the others, or waits for the next one. Its exit status."""
         with self._lock:  # nobody writes to it from here on
-            self._lanes.remove(lane)
-            self._waiting.extendleft(reversed(lane.under_way.values()))
+            self._workers.remove(worker)
+            self._waiting.extendleft(reversed(worker.under_way.values()))
             self._deal()
-        return lane.process.kill()
+        return worker.process.kill()
 
     def _fail(self, error: Exception) -> None:
         """Every call ends with this, those to come too; unless we close."""
@@ -172,16 +173,16 @@ class Crew:
                     call.end()
 
     def _deal(self) -> None:
-        """Give out what there is room for, each group to the lane that has the most of it; under the lock."""
-        while self._waiting and self._lanes:
-            lane = max(self._lanes, key=lambda one: one.room)
-            if lane.room < len(self._waiting[0].left):
+        """Give out what there is room for, each group to the worker that has the most of it; under the lock."""
+        while self._waiting and self._workers:
+            worker = max(self._workers, key=lambda one: one.room)
+            if worker.room < len(self._waiting[0].left):
                 return
             work = self._waiting.popleft()
             self._number += 1
-            lane.under_way[self._number] = work
-            lane.room -= len(work.left)
-            lane.process.send(_message(self._number, work))  # where it has died, its end tells
+            worker.under_way[self._number] = work
+            worker.room -= len(work.left)
+            worker.process.send(_message(self._number, work))  # where it has died, its end tells
 
 
 def _message(number: int, work: Work) -> Message:

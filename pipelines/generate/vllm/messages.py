@@ -1,14 +1,20 @@
-"""The message that starts a child: vLLM's engine arguments from the recipe's options and the profile's settings."""
+"""What is said to vLLM's child and what comes back: the message that starts it, and its answers as completions.
+
+The first is made of the recipe's options and the profile's settings. Knows no processes.
+"""
 
 import json
+import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.generate.vllm.options import Options
-from pipelines.generate.vllm.settings import VllmSettings
+from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.processes.frames import Message
 from storage.errors import SetupError
+from storage.records import Completion, FinishReason, Request
 
 SLOTS = 8192  # requests that can have a self-certainty at once; a sparse file of 4 MB
 
@@ -82,3 +88,58 @@ def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dic
     if certainty:
         found["VLLM_USE_V2_MODEL_RUNNER"] = "0"
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionMaker:
+    """What all completions of an engine have in common."""
+
+    engine: str
+    model: str
+    model_digest: str
+    template_digest: str | None
+
+    def __call__(self, request: Request, answer: Message) -> Completion:
+        """The completion of a request."""
+        return Completion(
+            id=request.completion_id,
+            prompt_id=request.prompt_id,
+            engine=self.engine,
+            model=self.model,
+            model_digest=self.model_digest,
+            stream=request.stream,
+            sample_index=request.sample_index,
+            seed=request.seed,
+            template_digest=self.template_digest,
+            **(_refused(answer) if "cause" in answer else _drawn(answer)),
+        )
+
+
+def _refused(answer: Message) -> dict[str, Any]:
+    """A prompt that the model has no room for: an empty text that says so, as no other try would give another."""
+    meta = {"cause": answer["cause"]}
+    return {"text": "", "finish_reason": "length", "tokens_in": answer["tokens_in"], "tokens_out": 0, "meta": meta}
+
+
+def _drawn(answer: Message) -> dict[str, Any]:
+    logprobs = answer.get("logprobs")
+    certainty = answer.get("certainty")
+    finish: FinishReason = "stop" if answer["finish"] == "stop" else "length"
+    meta = {} if answer["finish"] in ("stop", "length") else {"finish_reason": answer["finish"]}
+    if "note" in answer:
+        meta["logprobs"] = answer["note"]
+    return {
+        "text": answer["text"],
+        "finish_reason": finish,
+        "tokens_in": len(answer["prompt_ids"]),
+        "tokens_out": len(answer["ids"]),
+        "logprob_sum": None if logprobs is None else math.fsum(logprobs),
+        "self_certainty": certainty,
+        "seconds": answer["seconds"],
+        "reasoning": answer.get("reasoning") or None,
+        "prompt_token_ids": tuple(answer["prompt_ids"]),
+        "token_ids": tuple(answer["ids"]),
+        "logprobs": None if logprobs is None else tuple(logprobs),
+        "top_logprobs": answer.get("tops"),
+        "meta": meta,
+    }

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.generate import Embedded
-from pipelines.generate.lanes.crew import DEATHS, Crew
+from pipelines.generate.draw_workers import DEATHS, DrawWorkers
 from storage.errors import SetupError
 from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.serving.toy_model import alive
@@ -31,10 +31,10 @@ import sys, time
 from pipelines.generate import Embedded
 from pipelines.generate.decode import Group
 engine = Embedded(threads=2)
-crew = engine._crew_for([Group((1,), [None] * 200)] * 2)
-while len(crew.pids()) < 2 or not crew.ready:
+workers = engine._workers_for([Group((1,), [None] * 200)] * 2)
+while len(workers.pids()) < 2 or not workers.ready:
     time.sleep(0.02)
-print(*crew.pids(), flush=True)
+print(*workers.pids(), flush=True)
 time.sleep(60)
 """
 
@@ -59,17 +59,17 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def ready(engine: Embedded) -> Crew:
-    """The engine's crew, all of its lanes loaded: what is drawn from here on is drawn by them."""
-    crew = crew_of(engine)
-    assert crew is not None
-    wait_for(lambda: crew.ready)
-    return crew
+def ready(engine: Embedded) -> DrawWorkers:
+    """The engine's workers, all of its lanes loaded: what is drawn from here on is drawn by them."""
+    workers = workers_of(engine)
+    assert workers is not None
+    wait_for(lambda: workers.ready)
+    return workers
 
 
-def crew_of(engine: Embedded) -> Crew | None:
+def workers_of(engine: Embedded) -> DrawWorkers | None:
     groups, _ = engine._grouped(requests(engine, 200))
-    return engine._crew_for(groups)
+    return engine._workers_for(groups)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def alone() -> dict[str, Completion]:
     """What one lane draws on the caller's thread, without a process."""
     engine = Embedded(threads=1)
     found = drawn(engine, requests(engine, 300))
-    assert engine._crew is None
+    assert engine._workers is None
     assert len(found) == 300
     return found
 
@@ -96,17 +96,17 @@ def test_processes_change_no_bit(engine: Embedded, alone: dict[str, Completion])
 
 def test_the_caller_draws_until_the_first_lane_is_there(engine: Embedded, alone: dict[str, Completion]) -> None:
     assert drawn(engine, requests(engine, 300)) == alone
-    assert engine._crew is not None
+    assert engine._workers is not None
 
 
 def test_a_few_requests_start_no_process(engine: Embedded) -> None:
     for one in requests(engine, 200):
         list(engine.generate([one]))
-    assert engine._crew is None
+    assert engine._workers is None
     list(engine.generate(requests(engine, 100)))
-    assert engine._crew is None
+    assert engine._workers is None
     list(engine.generate(requests(engine, 100)))
-    assert engine._crew is not None
+    assert engine._workers is not None
 
 
 def test_calls_at_once_get_their_own_answers(engine: Embedded, alone: dict[str, Completion]) -> None:
@@ -126,13 +126,13 @@ def test_calls_at_once_get_their_own_answers(engine: Embedded, alone: dict[str, 
 
 
 def test_a_killed_lane_costs_time_and_nothing_else(engine: Embedded, alone: dict[str, Completion]) -> None:
-    crew = ready(engine)
+    workers = ready(engine)
     stream, found = engine.generate(requests(engine, 300)), list[Completion]()
     for kills in range(3):
         found += [next(stream) for _ in range(20)]
-        before = crew.pids()
+        before = workers.pids()
         os.kill(before[kills % len(before)], signal.SIGKILL)
-        wait_for(lambda before=before: len(crew.pids()) == 2 and crew.pids() != before)
+        wait_for(lambda before=before: len(workers.pids()) == 2 and workers.pids() != before)
     found += stream
     assert len(found) == 300
     assert {one.id: replace(one, seconds=None) for one in found} == alone
@@ -141,42 +141,42 @@ def test_a_killed_lane_costs_time_and_nothing_else(engine: Embedded, alone: dict
 def test_lanes_that_do_nothing_but_die_are_a_setup_error(
     engine: Embedded, alone: dict[str, Completion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crew = ready(engine)
-    monkeypatch.setattr(crew, "_command", ["false"])
+    workers = ready(engine)
+    monkeypatch.setattr(workers, "_command", ["false"])
     stream = engine.generate(requests(engine, 300))
     next(stream)
-    for pid in crew.pids():
+    for pid in workers.pids():
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(SetupError, match=f"died {DEATHS} times in a row"):
         list(stream)
-    assert drawn(engine, requests(engine, 300)) == alone, "another call starts a crew of its own"
+    assert drawn(engine, requests(engine, 300)) == alone, "another call starts a workers of its own"
 
 
-def test_what_a_lane_says_of_its_failure_is_raised(engine: Embedded, tmp_path: Path) -> None:
+def test_what_a_worker_says_of_its_failure_is_raised(engine: Embedded, tmp_path: Path) -> None:
     session, _ = engine._loaded()
-    crew = Crew(tmp_path / "nothing", session.sizes, 1, engine._make.drawn)
+    workers = DrawWorkers(tmp_path / "nothing", session.sizes, 1, engine._make.drawn)
     groups, _ = engine._grouped(requests(engine, 8))
-    with pytest.raises(RuntimeError, match=r"a lane of engine embedded failed: SetupError"):
-        list(crew.collect(crew.submit(groups)))
-    crew.close()
+    with pytest.raises(RuntimeError, match=r"a worker of engine embedded failed: SetupError"):
+        list(workers.collect(workers.submit(groups)))
+    workers.close()
 
 
 def test_a_caller_who_leaves_takes_his_work_with_him(engine: Embedded, alone: dict[str, Completion]) -> None:
-    crew = ready(engine)
+    workers = ready(engine)
     stream = engine.generate(requests(engine, 300))
     next(stream)
     stream.close()
-    assert not crew._waiting
-    assert not crew._calls
+    assert not workers._waiting
+    assert not workers._calls
     assert drawn(engine, requests(engine, 300)) == alone
 
 
 def test_a_lane_that_cannot_be_started_is_said(engine: Embedded, tmp_path: Path) -> None:
-    crew = ready(engine)
-    crew._command[0] = str(tmp_path / "no-python")
+    workers = ready(engine)
+    workers._command[0] = str(tmp_path / "no-python")
     stream = engine.generate(requests(engine, 300))
     next(stream)
-    for pid in crew.pids():
+    for pid in workers.pids():
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(FileNotFoundError, match="no-python"):
         list(stream)

@@ -4,6 +4,7 @@ None of it can change which rows are asked for. Knows neither processes nor sock
 """
 
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,3 +72,26 @@ def _flag(arg: str) -> str:
 def _choices(flag: str) -> tuple[str, ...]:
     keys = {"--model": "serve.model", "--port": "serve.port", "--served-model-name": "serve.served_name"}
     return (keys[flag],) if flag in keys else ()
+
+
+# Found without importing it, which takes half a minute.
+_FIND = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
+PROBE_SECONDS = 60.0
+
+
+def probe(model: LocalModel) -> tuple[bool, str]:
+    """Whether it could be, and one line about it."""
+    try:
+        model.check()
+    except SetupError as error:
+        return False, error.text()
+    try:
+        done = subprocess.run(
+            [str(model.python), "-c", _FIND], env=model.environment(""), capture_output=True, timeout=PROBE_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return False, f"{model.python} cannot be run: {error}"
+    if done.returncode != 0:
+        return False, f"{model.python} has no vllm. Next: make vllm"
+    place = model.model if Path(model.model).is_dir() else f"{model.model}, which vLLM will look for by name"
+    return True, f"can be started from {model.python}: {place}"

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.calls import Interrupted
+from pipelines.generate.calls import Interruption
 from pipelines.generate.serving import LocalModel, LocalServers
-from pipelines.generate.serving.keep import News
+from pipelines.generate.serving.local_servers import ServerEvent
 from storage.errors import SetupError
 from tests.pipelines.generate.serving.toy_model import HERE, alive, born, gone, toy_model
 
@@ -29,11 +29,11 @@ def ignore(_: SetupError) -> None:
 
 
 @contextmanager
-def servers(model: LocalModel) -> Iterator[tuple[LocalServers, list[News]]]:
-    news: list[News] = []
-    made = LocalServers([model], news.append)
+def servers(model: LocalModel) -> Iterator[tuple[LocalServers, list[ServerEvent]]]:
+    events: list[ServerEvent] = []
+    made = LocalServers([model], events.append)
     try:
-        yield made, news
+        yield made, events
     finally:
         made.close()
 
@@ -59,7 +59,7 @@ def status(url: str, key: str | None) -> int:
 
 
 def test_nothing_starts_before_it_is_asked_for_and_nothing_is_left_after(tmp_path: Path) -> None:
-    with servers(toy_model(tmp_path, {"TOY_AWAY": "1"}, concurrency=9)) as (local, news):
+    with servers(toy_model(tmp_path, {"TOY_AWAY": "1"}, concurrency=9)) as (local, events):
         assert local.names == ("toy",)
         assert born(tmp_path) == []
         (server,) = local.serving("toy", ignore)
@@ -71,16 +71,16 @@ def test_nothing_starts_before_it_is_asked_for_and_nothing_is_left_after(tmp_pat
         assert status(server.url, server.key) == 200
         assert status(server.url, "another") == 401
         (one,) = born(tmp_path)
-        assert [part.state for part in news if part.state != "starting"] == ["up"]
+        assert [part.state for part in events if part.state != "starting"] == ["up"]
         assert server.key not in repr(server)
     assert gone(one)
-    assert news[-1].state == "ended"
+    assert events[-1].state == "ended"
     local.close()
 
 
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_a_kill_of_the_command_leaves_no_process(tmp_path: Path, *, whole_group: bool) -> None:
-    """The thread that started the server has ended by then; its child ignores SIGTERM and has a session of its own."""
+    """The thread that started the server has ended by then; its process ignores SIGTERM and has a session of its own."""
     script = f"""
 import sys, threading, time
 from pathlib import Path
@@ -107,11 +107,11 @@ time.sleep(600)
 
 def test_a_server_that_dies_is_started_again_on_its_port_and_its_remains_are_gone(tmp_path: Path) -> None:
     lost: list[SetupError] = []
-    with servers(toy_model(tmp_path, restarts=1)) as (local, news):
+    with servers(toy_model(tmp_path, restarts=1)) as (local, events):
         (server,) = local.serving("toy", lost.append)
         (first,) = born(tmp_path)
         os.kill(first.server, signal.SIGKILL)
-        wait_for(lambda: [part.state for part in news].count("up") == 2)
+        wait_for(lambda: [part.state for part in events].count("up") == 2)
         assert gone(first)
         assert status(server.url, server.key) == 200
         assert lost == []
@@ -136,11 +136,11 @@ def test_only_the_model_that_is_asked_for_starts(tmp_path: Path) -> None:
 
 
 def test_a_killed_guard_takes_its_server_along(tmp_path: Path) -> None:
-    with servers(toy_model(tmp_path)) as (local, news):
+    with servers(toy_model(tmp_path)) as (local, events):
         local.serving("toy", ignore)
         (first,) = born(tmp_path)
         os.kill(first.guard, signal.SIGKILL)
-        wait_for(lambda: [part.state for part in news].count("up") == 2)
+        wait_for(lambda: [part.state for part in events].count("up") == 2)
         assert gone(first)
 
 
@@ -148,14 +148,14 @@ def test_the_last_replica_is_lost_when_none_comes_back(tmp_path: Path) -> None:
     lost: list[SetupError] = []
     stop = tmp_path / "stop"
     model = toy_model(tmp_path, {"TOY_FAILS_WHEN": str(stop)}, replicas=2, restarts=5)
-    with servers(model) as (local, news):
+    with servers(model) as (local, events):
         first, second = local.serving("toy", lost.append)
         assert first.url != second.url
-        wait_for(lambda: [part.state for part in news].count("up") == 2)
+        wait_for(lambda: [part.state for part in events].count("up") == 2)
         stop.touch()
         one, other = born(tmp_path)
         os.kill(one.server, signal.SIGKILL)
-        wait_for(lambda: [part.state for part in news].count("lost") == 1)
+        wait_for(lambda: [part.state for part in events].count("lost") == 1)
         assert lost == []
         os.kill(other.server, signal.SIGKILL)
         wait_for(lambda: lost)
@@ -166,13 +166,13 @@ def test_a_restart_that_fails_is_one_of_those_that_are_allowed(tmp_path: Path) -
     """As when the requests that wait for it end it before it was ever seen to answer."""
     lost: list[SetupError] = []
     stop = tmp_path / "stop"
-    with servers(toy_model(tmp_path, {"TOY_FAILS_WHEN": str(stop)}, restarts=500)) as (local, news):
+    with servers(toy_model(tmp_path, {"TOY_FAILS_WHEN": str(stop)}, restarts=500)) as (local, events):
         (server,) = local.serving("toy", lost.append)
         stop.touch()
         os.kill(born(tmp_path)[0].server, signal.SIGKILL)
-        wait_for(lambda: [part.said for part in news].count("ended (exit status 4)") >= 2)
+        wait_for(lambda: [part.said for part in events].count("ended (exit status 4)") >= 2)
         stop.unlink()
-        wait_for(lambda: [part.state for part in news].count("up") == 2)
+        wait_for(lambda: [part.state for part in events].count("up") == 2)
         assert status(server.url, server.key) == 200
         assert lost == []
 
@@ -210,13 +210,13 @@ def test_waiting_for_a_start_is_given_up_at_once(tmp_path: Path) -> None:
         except BaseException as error:
             caught.append(error)
 
-    with servers(toy_model(tmp_path, {"TOY_SLOW": "600"})) as (local, news):
+    with servers(toy_model(tmp_path, {"TOY_SLOW": "600"})) as (local, events):
         thread = threading.Thread(target=wait)
         thread.start()
-        wait_for(lambda: news)
+        wait_for(lambda: events)
         local.interrupt()
         thread.join(30)
-        assert [type(error) for error in caught] == [Interrupted]
+        assert [type(error) for error in caught] == [Interruption]
 
 
 def test_a_missing_interpreter_and_a_taken_port_are_told(tmp_path: Path) -> None:

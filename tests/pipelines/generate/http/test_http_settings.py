@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.generate.http.settings import HttpSettings, Prices, Secrets, Server, shown_url
+from pipelines.generate.http.http_settings import HttpSettings, Prices, Secrets, Server, shown_url
 from storage.errors import SetupError
 
 

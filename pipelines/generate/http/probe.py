@@ -1,18 +1,18 @@
 """Whether a server is there, for a person: what it serves, or why it does not answer. Draws nothing and never raises."""
 
 import asyncio
+import json
 
-from pipelines.generate.http.ask import served_models
 from pipelines.generate.http.exchange import Exchange
 from pipelines.generate.http.failures import Failure
+from pipelines.generate.http.http_settings import HttpSettings, Secrets, Server
 from pipelines.generate.http.replicas import Replica
-from pipelines.generate.http.settings import HttpSettings, Secrets, Server
 from storage.errors import SetupError
 
 SHOWN = 5
 
 
-def look(server: Server, settings: HttpSettings) -> tuple[bool, str]:
+def probe(server: Server, settings: HttpSettings) -> tuple[bool, str]:
     """Whether it answers, and one line about it without secrets."""
     secrets = Secrets()
     try:
@@ -34,3 +34,14 @@ async def _models(replica: Replica, settings: HttpSettings) -> bytes:
         return await exchange.models(replica)
     finally:
         await exchange.close()
+
+
+def served_models(body: bytes) -> tuple[str, ...]:
+    """The model names in a /models reply; none where it has another form."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return ()
+    listed = data.get("data") if isinstance(data, dict) else None
+    items = listed if isinstance(listed, list) else []
+    return tuple(item["id"] for item in items if isinstance(item, dict) and isinstance(item.get("id"), str))

@@ -4,18 +4,17 @@ A prompt that is too long for the model, or that the provider's filter refuses, 
 text that says why, as no other try would give another. Knows no retries.
 """
 
-import json
 import math
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.generate.http.complaints import Complaints
 from pipelines.generate.http.exchange import Exchange
-from pipelines.generate.http.failures import Failure
+from pipelines.generate.http.failures import ErrorMessages, Failure
+from pipelines.generate.http.http_settings import HttpSettings, Secrets
+from pipelines.generate.http.probe import served_models
 from pipelines.generate.http.replicas import Replica
 from pipelines.generate.http.reply import Answer, read_answer
-from pipelines.generate.http.settings import HttpSettings, Secrets
 from pipelines.generate.http.wire import Wire
 from storage.records import Completion, Request, Sampling
 
@@ -31,11 +30,11 @@ FILTERED = ("content_filter", "content management policy", "content_policy")
 ENGINE = "openai"
 
 
-class Asker:
+class CompletionClient:
     """Asks for completions of one model. `secrets` are taken out of what servers say."""
 
-    def __init__(self, wire: Wire, settings: HttpSettings, secrets: Secrets, complaints: Complaints) -> None:
-        self._wire, self._settings, self._secrets, self._complaints = wire, settings, secrets, complaints
+    def __init__(self, wire: Wire, settings: HttpSettings, secrets: Secrets, messages: ErrorMessages) -> None:
+        self._wire, self._settings, self._secrets, self._messages = wire, settings, secrets, messages
         self._digest = wire.digest()
         self._fixed: dict[Sampling, bytes] = {}
         self.exchange: Exchange
@@ -61,7 +60,7 @@ class Asker:
             if failure.status is not None and failure.status not in (401, 403):
                 failure.again = True
             raise
-        self._complaints.served[replica.name] = served
+        self._messages.served[replica.name] = served
         if replica.server.listed and served and not _among(self._wire.model, served):
             raise Failure("unknown_model", again=False, status=404)
 
@@ -108,17 +107,6 @@ def _about_the_prompt(failure: Failure, secrets: Secrets) -> Answer:
     filtered = any(words in said for words in FILTERED)
     notes: Mapping[str, Any] = {"cause": failure.detail, "finish_reason": "content_filter" if filtered else "too_long"}
     return Answer("", "length", tokens_out=0, notes=dict(notes))
-
-
-def served_models(body: bytes) -> tuple[str, ...]:
-    """The model names in a /models reply; none where it has another form."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return ()
-    listed = data.get("data") if isinstance(data, dict) else None
-    items = listed if isinstance(listed, list) else []
-    return tuple(item["id"] for item in items if isinstance(item, dict) and isinstance(item.get("id"), str))
 
 
 def _among(model: str, served: tuple[str, ...]) -> bool:
