@@ -68,12 +68,12 @@ def load_library() -> None:
 
 
 def _check(opened: "Session") -> "GateResult":
-    from pipelines.gate import Expected, Gate
+    from pipelines.gate import Gate, Provenance
 
     logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
     part = opened.loaded.recipe.gate
     gate = Gate(max_undecided=part.max_undecided, min_kept=part.min_kept, level_shares=part.level_shares)
-    expected = Expected(
+    provenance = Provenance(
         verifiers=tuple(opened.spec.chain()),
         drawn=sum(len(rows) for rows in opened.workspace.runs.plans(opened.run)),
         prefix=opened.spec.prefix,
@@ -81,4 +81,4 @@ def _check(opened: "Session") -> "GateResult":
         evaluation=opened.problems.evaluation,
         policy=opened.spec.accept,
     )
-    return gate.check(opened.snapshot, expected)
+    return gate.check(opened.snapshot, provenance)

@@ -51,10 +51,10 @@ def last_match(pattern: str, text: str, *, full: bool) -> Any | None:
     try:
         if full:
             return expression.fullmatch(text, timeout=CPU_SECONDS)
-        found, started = None, thread_time()
-        for found in expression.finditer(text, timeout=CPU_SECONDS):  # noqa: B007
+        last, started = None, thread_time()
+        for last in expression.finditer(text, timeout=CPU_SECONDS):  # noqa: B007
             if thread_time() - started > CPU_SECONDS:  # the library's limit holds for each match anew
                 raise TimeoutError
     except TimeoutError:
         raise SearchLimitError(f"more than {CPU_SECONDS:g} CPU seconds") from None
-    return found
+    return last

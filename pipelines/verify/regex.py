@@ -55,10 +55,10 @@ class RegexVerifier(OneByOne):
             return Finding("undecided", "match", f"cpu_limit: {error}")
 
     def _matched(self, patterns: list[str], text: str) -> Finding:
-        found = [last_match(pattern, text, full=self._full) for pattern in patterns]
-        missed = [pattern[:200] for pattern, match in zip(patterns, found, strict=True) if match is None]
+        matches = [last_match(pattern, text, full=self._full) for pattern in patterns]
+        missed = [pattern[:200] for pattern, match in zip(patterns, matches, strict=True) if match is None]
         share = 1 - len(missed) / len(patterns)
-        shown = next((match[0] for match in reversed(found) if match is not None), None)
+        shown = next((match[0] for match in reversed(matches) if match is not None), None)
         if missed:
             return Finding("incorrect", "match", None, share, shown, evidence={"not_matched": missed[:50]})
         return Finding("correct", "match", None, share, shown)

@@ -37,8 +37,8 @@ def _sum(op: str, left: Node, right: Node) -> Node:
     if [len(row.args) for row in left.args] != [len(row.args) for row in right.args]:
         raise Unsupported("sum of matrices of different sizes")
     rows = (
-        Node("row", tuple(Node(op, cells) for cells in zip(one.args, other.args, strict=True)))
-        for one, other in zip(left.args, right.args, strict=True)
+        Node("row", tuple(Node(op, cells) for cells in zip(left_row.args, right_row.args, strict=True)))
+        for left_row, right_row in zip(left.args, right.args, strict=True)
     )
     return Node("matrix", tuple(rows))
 

@@ -113,13 +113,13 @@ def _combined(op: str, a: tuple[Decimal, Decimal], b: tuple[Decimal, Decimal], c
 
 
 def _power(a: tuple[Decimal, Decimal], power: int, context: Context) -> tuple[Decimal, Decimal]:
-    one = (Decimal(1), Decimal(0))
-    result = one
+    unit = (Decimal(1), Decimal(0))
+    result = unit
     for bit in bin(abs(power))[2:]:
         result = _combined("*", result, result, context)
         if bit == "1":
             result = _combined("*", result, a, context)
-    return result if power >= 0 else _combined("/", one, result, context)
+    return result if power >= 0 else _combined("/", unit, result, context)
 
 
 def _root(a: tuple[Decimal, Decimal], degree: int, context: Context) -> tuple[Decimal, Decimal]:

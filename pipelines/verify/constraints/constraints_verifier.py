@@ -16,7 +16,7 @@ from pipelines.verify.constraints.counting import Response
 from pipelines.verify.constraints.ifeval import row_of
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of
 from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, spoken, version_of
-from pipelines.verify.jsontext import BadJsonError, parse_json
+from pipelines.verify.json_text import BadJsonError, parse_json
 from pipelines.verify.number import prompt_text
 from pipelines.verify.patterns import dialect
 from storage.errors import unknown_name

@@ -1,4 +1,4 @@
-"""The question a worker answers about JSON Schema: is this schema one, and what in this value breaks it? Knows no verdict.
+"""Validates a value against a JSON Schema in a worker process: is the schema one, and what in the value breaks it?
 
 It runs in a worker because a schema can cost any time (a pattern that backtracks, references that multiply). References
 outside the schema are never fetched. Formats are only asserted where the question says so.
@@ -29,7 +29,7 @@ def validate(question: dict[str, Any]) -> dict[str, Any]:
         validator = _validator(canonical_json(question["schema"]), bool(question["formats"]))
         if "value" not in question:
             return {"errors": []}
-        found = [_told(error) for error in islice(validator.iter_errors(question["value"]), _ERRORS)]
+        errors = [_row(error) for error in islice(validator.iter_errors(question["value"]), _ERRORS)]
     except jsonschema.exceptions.SchemaError as error:
         return {"bad_schema": _cut(f"{'/'.join(map(str, error.absolute_path))}: {error.message}".lstrip(": "))}
     except (referencing.exceptions.Unresolvable, referencing.exceptions.NoSuchResource) as error:
@@ -38,7 +38,7 @@ def validate(question: dict[str, Any]) -> dict[str, Any]:
         return {"bad_schema": _cut(f"unknown type {error.type!r}")}
     except RecursionError:
         return {"bad_schema": "its references go round in circles, or it is nested too deep"}
-    return {"errors": found}
+    return {"errors": errors}
 
 
 @lru_cache(maxsize=256)
@@ -55,7 +55,7 @@ def _validator(schema_text: str, formats: bool) -> Any:
     return cls(schema, registry=registry, format_checker=cls.FORMAT_CHECKER if formats else None)
 
 
-def _told(error: Any) -> dict[str, str]:
+def _row(error: Any) -> dict[str, str]:
     return {
         "at": _cut("/".join(map(str, error.absolute_path))),
         "rule": str(error.validator),

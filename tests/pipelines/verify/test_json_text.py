@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.verify.jsontext import DEEPEST, BadJsonError, fenced_blocks, find_json, parse_json
+from pipelines.verify.json_text import DEEPEST, BadJsonError, fenced_blocks, find_json, parse_json
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Finds and reads the JSON value in what a model wrote, strictly and within bounds. Knows no schema and no verdict.
+"""Finds and reads the JSON value in what a model wrote, strictly and within bounds, for several verifiers.
 
 Where the value is, first that applies:
 1. the last closed fenced block marked `json`, or, where none is marked, the last fenced block whose content is JSON;
@@ -30,7 +30,7 @@ class BadJsonError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class JsonText:
     """A JSON value with its text and where it stood, or why the text at that place is none (`error`)."""
 
     text: str
@@ -39,7 +39,7 @@ class Found:
     error: str | None = None
 
 
-def find_json(text: str, *, duplicates: Duplicates = "refuse") -> Found | None:
+def find_json(text: str, *, duplicates: Duplicates = "refuse") -> JsonText | None:
     """The last JSON value of a text, None where there is nothing that could be one."""
     text = text[-LONGEST:]
     blocks = fenced_blocks(text)
@@ -47,29 +47,29 @@ def find_json(text: str, *, duplicates: Duplicates = "refuse") -> Found | None:
     if marked:
         return _read(marked[-1], "fence", duplicates)
     for _, content in reversed(blocks):
-        found = _read(content, "fence", duplicates)
-        if found.error is None:
-            return found
+        json_text = _read(content, "fence", duplicates)
+        if json_text.error is None:
+            return json_text
     whole = text.strip()
     if not whole:
         return None
-    found = _read(whole, "whole", duplicates)
-    if found.error is None:
-        return found
+    json_text = _read(whole, "whole", duplicates)
+    if json_text.error is None:
+        return json_text
     meant = whole[0] + whole[-1] in ("{}", "[]") or _OPENING.match(whole)
-    return _embedded(text, duplicates) or (found if meant else None)
+    return _embedded(text, duplicates) or (json_text if meant else None)
 
 
 def fenced_blocks(text: str) -> list[tuple[str, str]]:
     """(language in lower case, content) of the closed fenced blocks of a text, in order."""
     blocks: list[tuple[str, str]] = []
-    opened: re.Match[str] | None = None
+    fence: re.Match[str] | None = None
     for mark in _FENCE.finditer(text):
-        if opened is None:
-            opened = mark
-        elif mark[1].startswith(opened[1]) and not mark[2]:
-            blocks.append((opened[2].lower(), text[opened.end() + 1 : mark.start()].strip()))
-            opened = None
+        if fence is None:
+            fence = mark
+        elif mark[1].startswith(fence[1]) and not mark[2]:
+            blocks.append((fence[2].lower(), text[fence.end() + 1 : mark.start()].strip()))
+            fence = None
     return blocks
 
 
@@ -105,33 +105,33 @@ def _children(item: Any) -> Any:
     return item if isinstance(item, list) else ()
 
 
-def _read(text: str, place: Literal["fence", "whole", "embedded"], duplicates: Duplicates) -> Found:
+def _read(text: str, place: Literal["fence", "whole", "embedded"], duplicates: Duplicates) -> JsonText:
     try:
-        return Found(text, place, parse_json(text, duplicates=duplicates))
+        return JsonText(text, place, parse_json(text, duplicates=duplicates))
     except BadJsonError as error:
-        return Found(text, place, error=str(error))
+        return JsonText(text, place, error=str(error))
 
 
-def _embedded(text: str, duplicates: Duplicates) -> Found | None:
+def _embedded(text: str, duplicates: Duplicates) -> JsonText | None:
     """The last object or array; one that breaks off with the text, or is refused, is a value with an error."""
     decoder, at = _decoder(duplicates), 0
-    last: Found | None = None
+    last: JsonText | None = None
     for _ in range(_ATTEMPTS):
         if (mark := _OPENING.search(text, at)) is None:
             break
         start = mark.start()
         try:
             value, end = decoder.raw_decode(text, start)
-            last, at = Found(text[start:end], "embedded", value, _TOO_DEEP if too_deep(value) else None), end
+            last, at = JsonText(text[start:end], "embedded", value, _TOO_DEEP if too_deep(value) else None), end
         except json.JSONDecodeError as error:
             at = max(error.pos, start + 1)
             if at >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-                last = Found(text[start:], "embedded", error=str(error)[:200])
+                last = JsonText(text[start:], "embedded", error=str(error)[:200])
         except RecursionError:
-            return Found(text[start:], "embedded", error=_TOO_DEEP)
+            return JsonText(text[start:], "embedded", error=_TOO_DEEP)
         except ValueError as error:
             at = _end_of(text, start)
-            last = Found(text[start:at], "embedded", error=str(error)[:200])
+            last = JsonText(text[start:at], "embedded", error=str(error)[:200])
     return last
 
 
@@ -152,11 +152,11 @@ def _decoder(duplicates: Duplicates) -> json.JSONDecoder:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         keys = [key for key, _ in pairs]
         raise BadJsonError(f"the key {next(key for key in keys if keys.count(key) > 1)[:100]!r} is given twice")
-    return found
+    return value
 
 
 def _no_constant(name: str) -> Any:
