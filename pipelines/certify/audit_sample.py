@@ -1,4 +1,4 @@
-"""Which rollouts a person should judge: a stratified random sample with exact inclusion probabilities. Knows no ledger.
+"""Which rollouts a person should judge: a stratified random sample with exact inclusion probabilities.
 
 The sample is a pure function of the rollouts, the size and the seed. Within a stratum rollouts are ordered by a hash, and
 strata take turns by a rule under which a larger sample holds the smaller one: an audit is extended by asking for more, and

@@ -1,4 +1,4 @@
-"""How near a dataset comes to the evaluation problems, in three classes. Knows texts and solution graphs, no rule.
+"""How near a dataset comes to the evaluation problems, in three classes.
 
 Contamination is reported in classes (exact; the same problem edited; the same wording or solution graph with new numbers)
 because only the first two leak answers. Edited copies are found by shared word 8-grams, numbers included: hiding the

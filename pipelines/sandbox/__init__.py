@@ -1,4 +1,4 @@
-"""Untrusted programs in boxes: what goes in, what comes out, and the pool that runs them. Knows no verifier."""
+"""Untrusted programs in boxes: what goes in, what comes out, and the pool that runs them."""
 
 from pipelines.sandbox.checks import check_sandbox
 from pipelines.sandbox.programs import (

@@ -1,4 +1,4 @@
-"""The command line that starts a keeper: which folders it sees, which namespaces it gets. Knows no program."""
+"""The command line that starts a keeper: which folders it sees, which namespaces it gets."""
 
 import os
 import platform

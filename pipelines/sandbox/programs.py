@@ -1,4 +1,4 @@
-"""What goes into the sandbox and what comes out, as plain values. Knows nothing of processes or namespaces."""
+"""What goes into the sandbox and what comes out, as plain values."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal

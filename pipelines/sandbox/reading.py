@@ -1,4 +1,4 @@
-"""From what a box observed to a report: causes, results, texts. Trusts no byte of it. Knows no process."""
+"""From what a box observed to a report: causes, results, texts. Trusts no byte of it."""
 
 import signal
 from dataclasses import dataclass

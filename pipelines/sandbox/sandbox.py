@@ -1,4 +1,4 @@
-"""Programs in, reports out: a pool of warm boxes that any thread may use. Knows no tests' meaning and no verdict.
+"""Programs in, reports out: a pool of warm boxes that any thread may use.
 
 A box that breaks is replaced and its program is run once more with no other program running; if that fails too it is our
 failure (SandboxFailed), never the program's.

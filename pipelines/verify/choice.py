@@ -1,4 +1,4 @@
-"""The verifier `choice`: multiple choice, A to J. The option is named by its letter or by its text. Knows no subject.
+"""The verifier `choice`: multiple choice, A to J. The option is named by its letter or by its text.
 
 The answer is looked for where `extract` finds it (`####`, a box, "answer is", the whole short text), then in the last line
 as a sentence, then in the first line when it is an option and nothing else. What names two options, or one option's letter
@@ -20,8 +20,7 @@ from pipelines.verify.choice_options import (
 )
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WINDOW, FinalAnswer, final_answer
-from pipelines.verify.finding import Finding, OneByOne, spoken, version_of
-from pipelines.verify.number import prompt_text
+from pipelines.verify.finding import Finding, OneByOne, prompt_text, spoken, version_of
 from storage.records import Completion, Problem
 
 _MARKED = ("hash", "boxed", "tag")

@@ -1,4 +1,4 @@
-"""Finds the final answer in what a model wrote. Knows marks and lines, nothing of mathematics.
+"""Finds the final answer in what a model wrote.
 
 The order, first that applies:
 1. `####` on the last non-empty line: what follows it (GSM8K's form);

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from pipelines.verify.extract import THOUGHT_BEGIN, THOUGHT_END, judged_text
 from storage.ids import canonical_json
-from storage.records import Completion, Outcome, Problem, Verdict
+from storage.records import Completion, Outcome, Problem, Prompt, Verdict
 
 SHOWN = 1_000
 """Characters of an extracted answer or a normal form that a verdict keeps."""
@@ -66,6 +66,11 @@ class OneByOne:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def prompt_text(prompt: Prompt) -> str:
+    """The words of a prompt, whichever form it has."""
+    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
 def spoken(completion: Completion) -> str:

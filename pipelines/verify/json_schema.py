@@ -1,4 +1,4 @@
-"""The verifier `json_schema`: does the text hold a JSON value, and does that satisfy the schema? Knows no meaning of keys.
+"""The verifier `json_schema`: does the text hold a JSON value, and does that satisfy the schema?
 
 The schema is the recipe's (`schema`), or the problem's: its first test, `meta["schema"]`, its reference, the first that is
 given. Validation runs in a worker process with limits. Formats (`email`, `date`) are not asserted unless `formats: true`;

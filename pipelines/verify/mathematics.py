@@ -24,7 +24,8 @@ from pipelines.verify.answers.same import Judge
 from pipelines.verify.answers.values import Assignments, Collection, Value
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
-from pipelines.verify.number import plain_text, prompt_text
+from pipelines.verify.finding import OneByOne, prompt_text
+from pipelines.verify.number import plain_text
 from pipelines.verify.workers.pool import Limits, WorkerPool
 from storage.records import Completion, Outcome, Problem, Verdict
 
@@ -87,7 +88,7 @@ class Question:
         return self.reference, self.answer, self.rule, *self.context.key()
 
 
-class MathVerifier:
+class MathVerifier(OneByOne):
     """Exact and bounded; usable from any thread. Close it, or use it in a `with`, to end its workers early."""
 
     name = "math"
@@ -142,12 +143,6 @@ class MathVerifier:
     def close(self) -> None:
         """End the worker processes; safe to call twice."""
         self._pool.close()
-
-    def __enter__(self) -> "MathVerifier":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def _quick(self, problem: Problem, completion: Completion) -> tuple[Question | None, Decision | None]:
         """The question with the decision that needs no worker, or with None."""

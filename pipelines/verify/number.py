@@ -1,10 +1,9 @@
-"""The verifier `number`: one plain number against another, as exact rationals. Knows no formula and starts no process.
+"""The verifier `number`: one plain number against another, as exact rationals.
 
 What it cannot read as a plain number but might still equal one (a formula) is `undecided` and goes to the next verifier.
 """
 
 import re
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from time import perf_counter
 
@@ -13,7 +12,8 @@ from pipelines.verify.answers.policy import STRICT, EqualityContext, policy_name
 from pipelines.verify.answers.quantity import Quantity, parse_quantity
 from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, undoubled
 from pipelines.verify.extract import RULES as EXTRACTION
-from storage.records import Completion, Outcome, Problem, Prompt, Verdict
+from pipelines.verify.finding import OneByOne, prompt_text
+from storage.records import Completion, Outcome, Problem, Verdict
 
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
 _FORMULA = re.compile(r"[\d\\^∞√π]")
@@ -23,7 +23,7 @@ _SENTENCE = re.compile(
 _MARKED = re.compile(r"\$|\\[(\[]")
 
 
-class NumberVerifier:
+class NumberVerifier(OneByOne):
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
@@ -57,19 +57,6 @@ class NumberVerifier:
             perf_counter() - started,
         )
 
-    def verify_many(self, items: Iterable[tuple[Problem, Completion]]) -> Iterator[Verdict]:
-        """Verdicts in input order, one at a time."""
-        return (self.verify(problem, completion) for problem, completion in items)
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def __enter__(self) -> "NumberVerifier":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
 
 def plain_number(final: FinalAnswer) -> Quantity | None:
     """The one plain number an extracted answer gives, or None."""
@@ -94,11 +81,6 @@ def plain_text(final: FinalAnswer) -> str | None:
 def _is_sentence(text: str) -> bool:
     """Whether a short text has words and a verb before its last number, so that it may name other numbers too."""
     return len(text) <= BARE_LENGTH and _SENTENCE.search(text) is not None
-
-
-def prompt_text(prompt: Prompt) -> str:
-    """The words of a prompt, whichever form it has."""
-    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
 @lru_cache(maxsize=65_536)

@@ -1,4 +1,4 @@
-"""The calls that tests are bound to make first, in order, read off their syntax. Knows no process.
+"""The calls that tests are bound to make first, in order, read off their syntax.
 
 A run of assertions such as `assert f([1, 2]) == 3` makes known calls: sent together they cost one change of process, not
 one each. Only plain shapes with literal arguments are read; the first statement of any other shape ends the run.

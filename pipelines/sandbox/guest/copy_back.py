@@ -1,4 +1,4 @@
-"""Mutable arguments after a call: what the program did to its copies is done to the originals. Knows no process."""
+"""Mutable arguments after a call: what the program did to its copies is done to the originals."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Length-prefixed messages over a descriptor. Knows neither what they say nor who is at the other end."""
+"""Length-prefixed messages over a descriptor."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The dataset's tests as code in which every assertion is a result of its own. Pure syntax: knows no process, no proxy.
+"""The dataset's tests as code in which every assertion is a result of its own. Pure syntax.
 
 Assertions at the top level and in the body of `check` are wrapped; those within a nested function, class or `try` are
 left alone, where catching them would change what the tests mean.

@@ -1,7 +1,7 @@
 """The program under test as the tests' process sees it: a descriptor that takes calls and gives plain data back.
 
 What comes over it is decoded within bounds and by exact shape; nothing of it is ever executed or looked up as code, but for
-the names of builtin exceptions. Knows no test and no result.
+the names of builtin exceptions.
 """
 
 import builtins

@@ -1,4 +1,4 @@
-"""One job after the other: have it forked, watch, kill, report. Knows limits and descriptors, not what programs say."""
+"""One job after the other: have it forked, watch, kill, report."""
 
 import contextlib
 import marshal

@@ -1,4 +1,4 @@
-"""The system calls the box needs and Python lacks: clone, mounts, capabilities, the filter. Knows no program.
+"""The system calls the box needs and Python lacks: clone, mounts, capabilities, the filter.
 
 ctypes is loaded once in the keeper; a forked program finds it loaded. All calls go through `PyDLL`, which keeps the
 interpreter lock: a raw clone must not give it away.

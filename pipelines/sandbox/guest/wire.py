@@ -1,4 +1,4 @@
-"""Plain data as bytes and back, both bounded. Decoding trusts nothing: exact types, no code, no names. Knows no process.
+"""Plain data as bytes and back, both bounded. Decoding trusts nothing: exact types, no code, no names.
 
 One tag byte, then a fixed or a counted body. Ranges, views of dicts and iterators go as their items; only who has called
 `keep_iterables` (the dataset's tests, which may write `list(f(x))` or `f(g(x))`, and the program) gets them back as such,

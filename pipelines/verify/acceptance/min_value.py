@@ -1,4 +1,4 @@
-"""Policy `min_value`: right if the share of tests passed is at least so much. Knows shares, not tests."""
+"""Policy `min_value`: right if the share of tests passed is at least so much."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,7 @@
 """What an acceptance policy is, and how one is asked: which verdicts it needs of a rollout, and what follows from them.
 
 A policy sees the verdicts of one rollout side by side, in the order of the recipe's verifiers, and gives one accepted
-verdict. Knows verdicts only: no problem, no text, no store. The SQL that live views use is tested against `accepted`.
+verdict. The SQL that live views use is tested against `accepted`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What an answer's tree says: a number, a list, an interval, an equation, words. Knows not when two are the same."""
+"""What an answer's tree says: a number, a list, an interval, an equation, words."""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from pipelines.verify.answers import algebra
 from pipelines.verify.answers.algebra import Formula, Unsupported
-from pipelines.verify.answers.formulas import formula, symbol_name
+from pipelines.verify.answers.formulas import formula, multiplied_out, symbol_name
 from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.matrices import multiplied_out
 from pipelines.verify.answers.quantity import CHANGING, print_slack, scale_word
 from pipelines.verify.answers.units import known_unit
 from pipelines.verify.answers.values import (

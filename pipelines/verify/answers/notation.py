@@ -1,4 +1,4 @@
-"""Cuts an answer's text into tokens: numbers, names, words, signs. Knows spelling (LaTeX, plain, Unicode), not structure.
+"""Cuts an answer's text into tokens: numbers, names, words, signs.
 
 Nothing is evaluated and nothing is guessed: a character or command that is not listed raises `Unsupported`.
 """

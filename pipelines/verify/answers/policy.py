@@ -1,4 +1,4 @@
-"""The equality policies: what counts as the same answer where mathematicians and graders differ. Knows no parser.
+"""The equality policies: what counts as the same answer where mathematicians and graders differ.
 
 Named and versioned; the name and version of the chosen policy, and of the order, are part of a verifier's version. What
 notation alone cannot tell, the problem's text decides. No policy cares which side is the reference.

@@ -1,4 +1,4 @@
-"""Exact equality of real numbers made of integers, + - * / and roots, nested as they may be. Knows no symbols.
+"""Exact equality of real numbers made of integers, + - * / and roots, nested as they may be.
 
 The difference of the two sides is computed with enough digits and compared with a separation bound: a number that such an
 expression stands for is zero, or at least 1 / (l * u^(D - 1)) in size, where D is the product of the degrees of its roots

@@ -8,11 +8,11 @@ from time import perf_counter
 
 from pipelines.sandbox import Mode, SandboxFailed, TestsBroken
 from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed, run_suite
-from pipelines.verify.code.program import EXTRACTION, Program, program_of, prompt_text, task_of
+from pipelines.verify.code.program import EXTRACTION, Program, program_of, task_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError, Suite, suite_of, with_helpers
 from pipelines.verify.code.values import SPACINGS, Spacing
-from pipelines.verify.finding import Item, spoken
+from pipelines.verify.finding import Item, prompt_text, spoken
 from storage.errors import SetupError
 from storage.records import Completion, Outcome, Problem, Verdict
 

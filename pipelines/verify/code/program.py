@@ -1,4 +1,4 @@
-"""Finds the program in what a model wrote. Runs nothing; knows nothing of tests.
+"""Finds the program in what a model wrote. Runs nothing.
 
 The rules, first that applies:
 1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point (where none is named, the
@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipelines.verify.code.source import LONGEST, bound_by, defined, does_something, has_body, methods_of, parses
-from storage.records import Prompt
 
 _OPEN = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)")
 
@@ -93,11 +92,6 @@ class Task:
     entry_point: str | None = None
     prompt_code: str | None = None
     prelude: str = ""
-
-
-def prompt_text(prompt: Prompt) -> str:
-    """The words of a prompt, whichever form it has."""
-    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
 @lru_cache(maxsize=1_024)

@@ -1,6 +1,6 @@
 """Other people's graders of mathematics, each as its own harness uses it. Runs in the peers' interpreter without our code.
 
-    PEERS_PYTHON benchmarks/peers/court_graders.py GRADER < pairs.jsonl > verdicts.jsonl
+    PEERS_PYTHON benchmarks/peers/adjudicated_graders.py GRADER < pairs.jsonl > verdicts.jsonl
 
 A line in is {"reference", "answer"}, or {"reference", "text"} for a whole completion. A line out is {"same": true | false |
 null, "error": text}; the first line out names the version (or what is missing), the last the CPU seconds of grading.

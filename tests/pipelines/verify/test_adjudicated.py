@@ -1,7 +1,7 @@
 """The verifiers before real rollouts: every disagreement with a label is a known one, read and adjudicated.
 
-The rows adjudicated are docs/court_mathcoder.csv; a change of the verifier that brings a new disagreement fails here until
-that one has been read too.
+The rows adjudicated are docs/adjudicated_mathcoder.csv; a change of the verifier that brings a new disagreement fails here
+until that one has been read too.
 """
 
 import csv
@@ -68,8 +68,8 @@ def disagreements(
     return [(p.external_id, c.text[-20:], v.outcome) for (p, c, label), v in pairs if (v.outcome == "correct") != label]
 
 
-def court() -> list[dict[str, str]]:
-    with (ROOT / "docs" / "court_mathcoder.csv").open(newline="") as file:
+def adjudicated() -> list[dict[str, str]]:
+    with (ROOT / "docs" / "adjudicated_mathcoder.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -95,7 +95,7 @@ def test_mathcoder_disagrees_only_where_it_was_read(verifier: MathVerifier) -> N
     found = {
         (c.id, v.outcome) for (_, c, label), v in zip(rows, verdicts, strict=True) if (v.outcome == "correct") != label
     }
-    read = [row for row in court() if row["sample"].startswith("disagreement")]
+    read = [row for row in adjudicated() if row["sample"].startswith("disagreement")]
     assert found == {(row["row"], row["ours"]) for row in read if (row["ours"] == "correct") != (row["label"] == "correct")}
     assert not [v for v in verdicts if v.outcome == "undecided"]
     drawn = random.Random(SEED).sample(sorted(int(row["row"]) for row in read), 100)
@@ -103,7 +103,7 @@ def test_mathcoder_disagrees_only_where_it_was_read(verifier: MathVerifier) -> N
 
 
 def graders() -> list[dict[str, str]]:
-    with (ROOT / "docs" / "court_graders.csv").open(newline="", encoding="utf-8") as file:
+    with (ROOT / "docs" / "adjudicated_graders.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -135,7 +135,7 @@ def test_strict_accepts_nothing_that_was_judged_wrong() -> None:
 
 
 def test_no_false_accept_was_found_and_false_rejects_are_counted() -> None:
-    rows = court()
+    rows = adjudicated()
     assert [row for row in rows if row["ours"] == "correct" and row["adjudged"] != "correct"] == []
     rejected = Counter(row["sample"] for row in rows if row["ours"] != "correct" and row["adjudged"] == "correct")
     assert rejected == {"disagreement-100": 32, "disagreement-rest": 5, "agreed-reject-100": 1}

@@ -1,14 +1,14 @@
-"""The court: every distinct (reference, answer) pair of real rollouts that differs in spelling, before all graders.
+"""An adjudicated benchmark: graders on every distinct (reference, answer) pair of real rollouts that differs in spelling.
 
     make peers
-    python benchmarks/court.py                                       # ours and the peers that are installed
-    python benchmarks/court.py --graders math-verify inspect         # some
-    python benchmarks/court.py --write docs/court_graders.csv        # keep the rows that anybody accepts
+    python benchmarks/adjudicated.py                                           # ours and the peers that are installed
+    python benchmarks/adjudicated.py --graders math-verify inspect             # some
+    python benchmarks/adjudicated.py --write docs/adjudicated_graders.csv      # keep the rows that anybody accepts
 
 A pair is what `math` extracts beside the reference, judged with its problem. The peers get the answer in a box, each in a
 child process of their own interpreter (ROLLMILL_PEERS, else .venv-peers). Adjudications are those of
-docs/court_graders.csv; a pair that anybody accepts and that is not in it is listed as unread. lighteval needs torch and is
-not among the pinned peers; where it is installed it takes part.
+docs/adjudicated_graders.csv; a pair that anybody accepts and that is not in it is listed as unread. lighteval needs torch
+and is not among the pinned peers; where it is installed it takes part.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from storage.records import Completion, Message, Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "mathcoder_rollouts.parquet"
-TABLE = ROOT / "docs" / "court_graders.csv"
+TABLE = ROOT / "docs" / "adjudicated_graders.csv"
 GRADERS = ("math-verify", "lm-eval hendrycks", "lm-eval minerva", "lm-eval score", "inspect", "lighteval")
 OURS = ("strict", "lenient")
 FIELDS = ("row", "problem_id", "reference", "answer", "label", "adjudged", "class", "reason", *OURS, *GRADERS)
@@ -41,7 +41,7 @@ def main() -> int:
     options = parser.parse_args()
     if not DATA.exists():
         sys.exit("mathcoder_rollouts.parquet is missing: the real rollouts lie beside the checkout, in ../shared/data")
-    pairs = court()
+    pairs = distinct_pairs()
     peers = [name for name in options.graders if peer(name, pairs)]
     read = adjudications()
     for pair in pairs:
@@ -56,7 +56,7 @@ def main() -> int:
     return 1 if unread else 0
 
 
-def court() -> list[Pair]:
+def distinct_pairs() -> list[Pair]:
     """The distinct pairs in the order of their first rollouts, with our verdicts under both policies."""
     items, rows = rollouts()
     verdicts = {}
@@ -93,7 +93,7 @@ def rollouts() -> tuple[list[tuple[Problem, Completion]], list[dict[str, Any]]]:
 def peer(name: str, pairs: Sequence[Pair]) -> bool:
     """Ask one grader about every pair, in its own process; its answers go into the pairs. False where it is missing."""
     questions = "".join(json.dumps({"reference": p["reference"], "answer": p["answer"]}) + "\n" for p in pairs)
-    command = [peers_python(), str(ROOT / "benchmarks" / "peers" / "court_graders.py"), name]
+    command = [peers_python(), str(ROOT / "benchmarks" / "peers" / "adjudicated_graders.py"), name]
     done = subprocess.run(command, input=questions, capture_output=True, text=True, check=False)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     if lines and "missing" in lines[0]:
