@@ -61,11 +61,11 @@ def strata_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
     for row in rows:
         common = rules[row.side, _rule(row)] >= _COMMON * sides[row.side]
         fine.setdefault((row.side, row.band, _rule(row) if common else "other"), []).append(row)
-    found: dict[str, list[Row]] = {}
+    strata: dict[str, list[Row]] = {}
     for (side, band, rule), members in sorted(fine.items()):
         name = SEPARATOR.join((side, band, rule if len(members) >= _SMALL else "other"))
-        found.setdefault(name, []).extend(members)
-    return found
+        strata.setdefault(name, []).extend(members)
+    return strata
 
 
 def describe(strata: Mapping[str, Sequence[Row]]) -> list[Stratum]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from pipelines.certify.certificate import Certificate, Result
 from pipelines.certify.rows import HOSTILE, MARKS, Row, Suite
-from pipelines.certify.trial import Limits, Seen, Subject, Trial
+from pipelines.certify.trial import Limits, Observation, Subject, Trial
 
 _READ_SECONDS = 0.5
 
@@ -111,7 +111,7 @@ def certify(
                     progress(index + 1, len(selected.rows))
             if any(row.section in HOSTILE for row in selected.rows):
                 time.sleep(limits.late_seconds)  # a daemon left behind may yet show itself
-            results = [replace(r, ran=_executed(r.row, r.seen, canary, index)) for index, r in enumerate(results)]
+            results = [replace(r, ran=_executed(r.row, r.observation, canary, index)) for index, r in enumerate(results)]
         finally:
             trial.close()
     return Certificate(str(trial.introduced["name"]), str(trial.introduced["version"]), selected.name, tuple(results))
@@ -119,26 +119,26 @@ def certify(
 
 def _result(trial: Trial, canary: Canary, suite: Suite, index: int) -> Result:
     row = suite.rows[index]
-    seen = trial.ask(_message(row, index, canary.marks(index)))
-    poisoned = _poisoned(trial, suite, seen) if row.section in HOSTILE else ""
-    return Result(row, seen, _executed(row, seen, canary, index), poisoned)
+    observation = trial.ask(_message(row, index, canary.marks(index)))
+    poisoned = _poisoned(trial, suite, observation) if row.section in HOSTILE else ""
+    return Result(row, observation, _executed(row, observation, canary, index), poisoned)
 
 
-def _executed(row: Row, seen: Seen, canary: Canary, index: int) -> tuple[str, ...]:
+def _executed(row: Row, observation: Observation, canary: Canary, index: int) -> tuple[str, ...]:
     """What of a row ran where it must not: in the verifier's process, on this machine's files or its network.
 
     A program that is right only if it knows the secret, and is called correct, has read what is not its own.
     """
-    leaked = ("secret",) if seen.outcome == "correct" and any("@SECRET@" in test for test in row.tests) else ()
-    return (*canary.triggered(index), *(("environment",) if seen.changed else ()), *leaked)
+    leaked = ("secret",) if observation.outcome == "correct" and any("@SECRET@" in test for test in row.tests) else ()
+    return (*canary.triggered(index), *(("environment",) if observation.changed else ()), *leaked)
 
 
-def _poisoned(trial: Trial, suite: Suite, seen: Seen) -> str:
+def _poisoned(trial: Trial, suite: Suite, observation: Observation) -> str:
     """What went wrong with a plain question after this row; the row's own crash or hang is not told twice."""
     for probe in suite.probes:
         after = trial.ask(_message(probe, -1, {}))
         wanted = ("correct",) if probe.expected == "correct" else ("incorrect", "unparsed")
-        if seen.state == "judged" and after.outcome not in wanted:
+        if observation.state == "judged" and after.outcome not in wanted:
             return f"a plain {'right' if probe.expected == 'correct' else 'wrong'} answer: {after.outcome or after.detail}"
     return ""
 

@@ -142,7 +142,7 @@ def exact_rows() -> Iterator[Row]:
     tables = (form_cases.EXACT_SAME, form_cases.EXACT_DIFFERENT)
     for (section, expected), table in zip(_TABLES, tables, strict=True):
         yield from (Row(section, "text", reference, text, expected) for reference, text in table)
-    yield from (Row("policy", "spelling", one, two, "any") for one, two in form_cases.EXACT_POLICY)
+    yield from (Row("policy", "spelling", reference, text, "any") for reference, text in form_cases.EXACT_POLICY)
     yield from bare_hostile("7", "Find it.", "exact")
 
 
@@ -184,7 +184,7 @@ def constraint_probes() -> tuple[Row, Row]:
 def optimization_rows() -> Iterator[Row]:
     """Models in JSON with the right optimum, with another, and none, and all hostile texts."""
     for (section, expected), table in zip(_TABLES, (form_cases.OPTIMA, form_cases.NO_OPTIMA), strict=True):
-        yield from (Row(section, "model", one, text, expected, "Model it.", "optimization") for one, text in table)
+        yield from (Row(section, "model", optimum, text, expected, "Model it.", "optimization") for optimum, text in table)
     yield from bare_hostile("13", "Model it.", "optimization")
 
 

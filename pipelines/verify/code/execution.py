@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from pipelines.sandbox import Call, Calls, Report, Result, Script, Tested
+from pipelines.sandbox import AssertTests, Call, Calls, Report, Result, Script
 from pipelines.verify.code.suite import Asserts, CallCase, RunCase, Suite
 from pipelines.verify.code.values import Spacing, same, same_output, shown
 from storage.ids import canonical_json
@@ -97,7 +97,7 @@ _NEVER = "never reached"  # the sandbox's word for an assertion that no failure 
 class Runner(Protocol):
     """What runs a program: `pipelines.sandbox.Sandbox`."""
 
-    def run(self, program: Script | Calls | Tested) -> Report: ...
+    def run(self, program: Script | Calls | AssertTests) -> Report: ...
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ def run_suite(runner: Runner, source: str, suite: Suite, *, spacing: Spacing = "
     """All tests of a suite on one program; SandboxFailed where the sandbox itself did."""
     run = SuiteRun()
     for asserts in suite.asserts:
-        report = runner.run(Tested(source, asserts.text, suite.entry_point))
+        report = runner.run(AssertTests(source, asserts.text, suite.entry_point))
         _add(run, report, list(_tested(asserts, report)))
         if report.cause == "compile_error":
             return _unrun(run, suite)

@@ -129,9 +129,9 @@ _COMPARISONS: Mapping[type[ast.cmpop], tuple[tuple[str, type[ast.cmpop]], ...]] 
     ast.IsNot: (("comparison", ast.Is),),
 }
 _SWAPPED = {
-    one: two
+    name: other
     for pair in (("min", "max"), ("any", "all"), ("upper", "lower"), ("floor", "ceil"), ("islower", "isupper"))
-    for one, two in (pair, pair[::-1])
+    for name, other in (pair, pair[::-1])
 }
 _WIDEST = 10**12
 Change = tuple[str, str]

@@ -51,14 +51,18 @@ def same(expected: Any, got: Any, *, tolerance: float | None = None, depth: int 
         return _is_number(got) and _same_number(expected, got, tolerance)
     if type(expected) is complex:
         return type(got) is complex and all(
-            _same_number(one, two, tolerance) for one, two in ((expected.real, got.real), (expected.imag, got.imag))
+            _same_number(wanted, given, tolerance)
+            for wanted, given in ((expected.real, got.real), (expected.imag, got.imag))
         )
     if type(expected) in (list, tuple):
         kinds = (list, tuple) if type(expected) is list else (tuple,)
         return (
             type(got) in kinds
             and len(got) == len(expected)
-            and all(same(one, two, tolerance=tolerance, depth=depth + 1) for one, two in zip(expected, got, strict=True))
+            and all(
+                same(wanted, given, tolerance=tolerance, depth=depth + 1)
+                for wanted, given in zip(expected, got, strict=True)
+            )
         )
     if type(expected) is dict:
         return type(got) is dict and _same_dict(expected, got, tolerance, depth)
@@ -179,7 +183,7 @@ def _close(expected: str, printed: str, tolerance: float, *, by_line: bool) -> b
     if [len(words) for words in wanted] != [len(words) for words in given]:
         return False
     pairs = zip((word for words in wanted for word in words), (word for words in given for word in words), strict=True)
-    return all(_same_word(one, two, tolerance) for one, two in pairs)
+    return all(_same_word(wanted, given, tolerance) for wanted, given in pairs)
 
 
 def _same_word(wanted: str, printed: str, tolerance: float) -> bool:
