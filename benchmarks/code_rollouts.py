@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.verify.code.mutants import sampled
-from pipelines.verify.code.program import program_of, prompt_text, task_of
+from pipelines.verify.code.program import program_of, task_of
 from pipelines.verify.code.suite import suite_of
+from pipelines.verify.finding import prompt_text
 from storage.imports import ImportSpec
 from storage.imports.columns import PROBLEM_ALIASES
 from storage.imports.problem_rows import ProblemRows

@@ -25,9 +25,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pipelines.generate import Embedded, OpenAI, Vllm
-from pipelines.generate.http.settings import HttpSettings
+from pipelines.generate.http.http_settings import HttpSettings
 from pipelines.generate.serving import LocalModel, LocalServers
-from pipelines.generate.vllm.settings import VllmSettings
+from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.protocols import Generator
 from pipelines.stats import equivalence
 from pipelines.synthesize.templates import Templates

@@ -36,7 +36,7 @@ from flows.rounds.batches import Batch, batches_of
 from flows.rounds.plan import request_of
 from pipelines.budget import Fixed
 from pipelines.generate import OpenAI
-from pipelines.generate.http.settings import HttpSettings, Server
+from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.select import Quota
 from pipelines.verify import VERIFIERS
 from storage.records import Problem, Sampling

@@ -29,8 +29,8 @@ def random_search(runner: Runner, puzzle: Puzzle, inputs: Iterable[tuple[Any, ..
     """How many inputs were drawn up to the first that refutes (from 1), or None where none of them does."""
     drawn = 0
     source = iter(inputs)
-    while some := list(islice(source, batch)):
-        for refutes in refuting(runner, puzzle, some):
+    while window := list(islice(source, batch)):
+        for refutes in refuting(runner, puzzle, window):
             drawn += 1
             if refutes:
                 return drawn
@@ -42,7 +42,7 @@ def refuting(runner: Runner, puzzle: Puzzle, inputs: Sequence[tuple[Any, ...]]) 
     if puzzle.entry_point is None:
         raise BadTestsError("random search draws arguments; this puzzle reads stdin")
     allowed = _answers(runner, puzzle.validator, "valid", inputs)
-    valid = [index for index, said in enumerate(allowed) if said.value is True]
+    valid = [index for index, reply in enumerate(allowed) if reply.value is True]
     chosen = [inputs[index] for index in valid]
     trusted = dict(zip(valid, _answers(runner, puzzle.trusted, puzzle.entry_point, chosen), strict=True))
     suspect = dict(zip(valid, _answers(runner, puzzle.suspect, puzzle.entry_point, chosen), strict=True))
@@ -57,11 +57,11 @@ def refuting(runner: Runner, puzzle: Puzzle, inputs: Sequence[tuple[Any, ...]]) 
 
 def _answers(runner: Runner, source: str, function: str, inputs: Sequence[tuple[Any, ...]]) -> list[Answer]:
     """One answer per input; where one ends the program, the rest are asked of a new one."""
-    found: list[Answer] = []
-    while len(found) < len(inputs):
-        report = runner.run(Calls(source, tuple(Call(function, args) for args in inputs[len(found) :])))
+    answers: list[Answer] = []
+    while len(answers) < len(inputs):
+        report = runner.run(Calls(source, tuple(Call(function, args) for args in inputs[len(answers) :])))
         if report.cause == "compile_error":
             raise BadTestsError(f"a program of the puzzle does not compile: {report.detail}")
-        told = [answer(result, report) for result in report.results if result.status != "not_run"]
-        found += told or [Answer(None, report.cause or "runtime_error", report.detail, report.cpu_seconds)]
-    return found
+        batch = [answer(result, report) for result in report.results if result.status != "not_run"]
+        answers += batch or [Answer(None, report.cause or "runtime_error", report.detail, report.cpu_seconds)]
+    return answers

@@ -79,7 +79,7 @@ def run(engine: str, folder: str, url: str) -> None:
     from flows.rounds import Limits, RunSpec, run_all
     from pipelines.budget import Fixed
     from pipelines.generate import Embedded, OpenAI
-    from pipelines.generate.http.settings import HttpSettings, Server
+    from pipelines.generate.http.http_settings import HttpSettings, Server
     from pipelines.select import Quota
     from pipelines.synthesize import SYNTHESIZERS
     from pipelines.verify import VERIFIERS

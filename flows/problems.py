@@ -131,7 +131,7 @@ def _without_held_out(problems: list[Problem], evaluation: list[Problem]) -> lis
     from pipelines.gate.overlap import LEAKS, EvaluationSet, problem_hits
 
     hits = problem_hits(EvaluationSet(evaluation), to_table("problems", problems))
-    leaks = {hit.row for hit in hits if hit.found in LEAKS}
+    leaks = {hit.row for hit in hits if hit.overlap in LEAKS}
     return [problem for problem in problems if problem.id not in leaks]
 
 

@@ -20,8 +20,8 @@ from storage.records import Sampling, redrawn
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
     from flows.sampling.arms import Arm
-    from pipelines.generate.http.settings import HttpSettings
-    from pipelines.generate.vllm.settings import VllmSettings
+    from pipelines.generate.http.http_settings import HttpSettings
+    from pipelines.generate.vllm.vllm_settings import VllmSettings
 
 
 def recipe_run(session: Session, problems: MadeProblems) -> RecipeRun:
@@ -105,7 +105,7 @@ def _arms(session: Session) -> "list[Arm]":
             arm.name,
             factories[canonical_json(arm.engine.canonical())],
             sampling_of(arm.generate),
-            arm.form,
+            arm.prompt_template,
             arm.generate.batch_size,
         )
         for arm in session.loaded.arms

@@ -1,4 +1,4 @@
-"""The model servers of a session: where their logs lie, and how their news reach who watches. Starts nothing by itself."""
+"""The model servers of a session: where their logs lie, and how their event reach who watches. Starts nothing by itself."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from flows.recipe.serve import local_models
 if TYPE_CHECKING:
     from flows.recipe import Profile
     from pipelines.generate.serving import LocalServers
-    from pipelines.generate.serving.keep import News
+    from pipelines.generate.serving.local_servers import ServerEvent
     from storage.workspace import Workspace
 
 SAID = 60  # letters of a log line beside the bar
@@ -20,15 +20,15 @@ def local_servers(profile: "Profile", workspace: "Workspace", progress: Progress
 
     models = local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs")
 
-    def tell(news: "News") -> None:
-        if news.state in ("restarting", "lost") and not news.seconds:
-            messages.append(f"the model server {news.name} {news.said}; {workspace.state / 'logs'} has its log")
-        if news.state != "ended":
-            progress.tell(_stage(news))
+    def tell(event: "ServerEvent") -> None:
+        if event.state in ("restarting", "lost") and not event.seconds:
+            messages.append(f"the model server {event.name} {event.said}; {workspace.state / 'logs'} has its log")
+        if event.state != "ended":
+            progress.tell(_stage(event))
 
     return LocalServers(models, tell)
 
 
-def _stage(news: "News") -> Stage:
-    detail = {"said": f"{news.name}: {news.said}"[:SAID] if news.said else news.name, "state": news.state}
-    return Stage("serve", int(news.state == "up"), 1, seconds=news.seconds, detail=detail)
+def _stage(event: "ServerEvent") -> Stage:
+    detail = {"said": f"{event.name}: {event.said}"[:SAID] if event.said else event.name, "state": event.state}
+    return Stage("serve", int(event.state == "up"), 1, seconds=event.seconds, detail=detail)

@@ -35,7 +35,7 @@ class Tally:
     """What is known of one problem after the committed rounds; the only thing a budget sees.
 
     `tokens`: the tokens_out of everything drawn for it, 0 where the engine does not count. `arms`: the same by arm, in the
-    recipe's order; none where the recipe has one way of generating. `stopped`: the reason why it was stopped, if it was.
+    recipe's order; none where the recipe names none. `stopped`: the reason why it was stopped, if it was.
     `measured`: a number of the problem's meta, for a budget that names its key by `measure`.
     """
 

@@ -202,7 +202,7 @@ class Decision:
 class PlanRow:
     """One completion that a run asked for: committed before any draw, read back by a resumed run.
 
-    `arm` names the recipe's arm that draws it, "" where the recipe has one way of generating.
+    `arm` names the recipe's arm that draws it, "" where the recipe names none.
     """
 
     run: str
@@ -239,7 +239,7 @@ class StopRow:
 class Rollout:
     """A problem, one completion, its deciding verdict and its scores.
 
-    `arm`: the recipe's arm that drew it, `place`: which one of them that is, 0 for the first or the only way.
+    `arm`: the recipe's arm that drew it, `place`: which one of them that is, 0 for the first or the only one.
     """
 
     problem: Problem

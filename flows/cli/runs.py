@@ -205,7 +205,7 @@ def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
 
 
 def _arms(workspace: "Workspace", run: "Run") -> list[dict[str, Any]]:
-    """What each arm of the recipe was asked for; none where it has one way of generating."""
+    """What each arm of the recipe was asked for; none where it names no arms."""
     from storage.queries import Reader, run_scope
     from storage.queries.arms import arm_counts
 

@@ -53,7 +53,7 @@ def _rollout(found: "Why", rollout: Mapping[str, Any]) -> list[str]:
 
 
 def _arm(found: "Why", rollout: Mapping[str, Any]) -> str:
-    """The arm that drew it; nothing where the recipe had one way of generating."""
+    """The arm that drew it; nothing where the recipe named no arms."""
     arms = {key: None for one in found.arms if one["completion_id"] == rollout["id"] for key in [one["arm"]] if key}
     return "".join(f"arm {arm}, " for arm in arms)
 

@@ -27,7 +27,7 @@ def fingerprint_of(spec: "RunSpec") -> dict[str, str]:
         return {}
     return {
         f"{arm.name}.{key}" if arm.name else key: value
-        for arm in spec.ways()
+        for arm in spec.every_arm()
         for key, value in spec.engine(arm.name).fingerprint().items()
     }
 
@@ -50,7 +50,7 @@ def _arm(spec: "RunSpec", arm: "Arm", pool: Pool, limit: PassAtLimit) -> dict[st
         "engine": engine.engine,
         "model": engine.model,
         "model_digest": engine.model_digest,
-        "form": arm.form,
+        "form": arm.prompt_template,
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "problems": len(np.unique(mine.problem)),

@@ -63,13 +63,13 @@ def load_library() -> None:
 
 def check_gate(decided: "DecidedRun") -> "GateResult":
     """Whether the run's snapshot may be published."""
-    from pipelines.gate import Expected, Gate
+    from pipelines.gate import Gate, Provenance
 
     logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
     run = decided.run
     part, spec = run.loaded.recipe.gate, run.spec
     gate = Gate(max_undecided=part.max_undecided, min_kept=part.min_kept, level_shares=part.level_shares)
-    expected = Expected(
+    provenance = Provenance(
         verifiers=tuple(spec.chain()),
         drawn=sum(len(rows) for rows in run.workspace.runs.plans(run.id)),
         prefix=spec.prefix,
@@ -77,4 +77,4 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         evaluation=run.problems.evaluation,
         policy=spec.accept,
     )
-    return gate.check(decided.snapshot, expected)
+    return gate.check(decided.snapshot, provenance)

@@ -39,7 +39,7 @@ def _first_round(spec: "RunSpec") -> Iterator[str]:
     """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
     if spec.generator is None:
         return
-    engine, first = spec.engine(), spec.ways()[0]
+    engine, first = spec.engine(), spec.every_arm()[0]
     for problem in spec.problems:
         rendered = engine.render(first.asked(problem.prompt))
         for index in range(spec.budget.prefix):

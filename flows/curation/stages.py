@@ -31,7 +31,7 @@ def prepare(session: Session) -> None:
     """Do what takes long and needs no server, while one boots: problems, run, engines, the gate's library."""
     run = open_run(session)
     if run.spec.generator is not None:
-        for arm in run.spec.ways():
+        for arm in run.spec.every_arm():
             run.spec.engine(arm.name)
     load_library()
 

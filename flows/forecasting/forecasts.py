@@ -163,7 +163,7 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, 
 def _units(spec: "RunSpec") -> dict[str, Callable[[int, int], int]]:
     """What tokens cost on every arm; nothing without prices."""
     prices = spec.prices
-    return {} if prices is None else {arm.name: prices.of(spec.engine(arm.name).model).units for arm in spec.ways()}
+    return {} if prices is None else {arm.name: prices.of(spec.engine(arm.name).model).units for arm in spec.every_arm()}
 
 
 def _check(spec: "RunSpec") -> None:
@@ -235,8 +235,8 @@ def _asked(spec: "RunSpec", found: Evidence) -> list[ForecastProblem]:
 
 def _sizes(spec: "RunSpec", arm: str, known: Mapping[str, int]) -> dict[str, int]:
     """The tokens of each problem's prompt: counted, or by their bytes as those of the observed ones."""
-    engine, way = spec.engine(arm), spec.way(arm)
-    rendered = {problem.id: engine.render(way.asked(problem.prompt)) for problem in spec.problems}
+    engine = spec.engine(arm)
+    rendered = {problem.id: engine.render(spec.arm(arm).asked(problem.prompt)) for problem in spec.problems}
     count: Callable[[str], int] | None = getattr(engine, "prompt_tokens", None)
     if count is not None:
         return {key: count(text) for key, text in rendered.items()}

@@ -51,7 +51,7 @@ def chosen(problems: Sequence[Problem], count: int) -> list[Problem]:
 
 def run_pilots(run: "RecipeRun", count: int, draws: int) -> dict[str, Pilot]:
     """A pilot on each arm, of the same problems; one, named "", where the recipe has no arms."""
-    return {arm.name: _run_pilot(run.workspace, pilot_spec(run, arm, (count, draws))) for arm in run.spec.ways()}
+    return {arm.name: _run_pilot(run.workspace, pilot_spec(run, arm, (count, draws))) for arm in run.spec.every_arm()}
 
 
 def _run_pilot(workspace: "Workspace", pilot: "RunSpec") -> Pilot:
@@ -123,7 +123,7 @@ def pilot_spec(run: "RecipeRun", arm: "Arm", size: tuple[int, int]) -> "RunSpec"
         budget=OnArm(arm.name, draws),
         stream="pilot",
         _problems_by_id=None,
-        _ways=None,
+        _arms_by_name=None,
         _limiter=None,
         **fresh,
     )

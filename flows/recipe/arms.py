@@ -1,4 +1,4 @@
-"""The arms of a recipe: `generate` with some keys changed, each with a form of the prompt. Knows no workspace.
+"""The arms of a recipe: `generate` with some keys changed, each with a prompt template. Knows no workspace.
 
 An arm that names another engine starts from that engine's own options, and has to name its model.
 """
@@ -12,7 +12,7 @@ from flows.recipe.schema import Arm, Generate
 from storage.errors import SetupError
 from storage.ids import canonical_json
 
-_OWN = ("name", "form")  # keys of an arm that `generate` has not
+_OWN = ("name", "prompt_template")  # keys of an arm that `generate` has not
 _OF_THE_RUN = ("imports", "redraw")  # keys of `generate` that are not an arm's to change
 _NO_OTHER_TEXT = ("name", "max_tokens", "stop", "batch_size")  # where only these differ, equal seeds draw the same texts
 
@@ -22,14 +22,17 @@ class LoadedArm:
     """An arm with its engine found; `generate` has every key, those of the recipe's `generate` and the arm's own."""
 
     name: str
-    form: str
+    prompt_template: str
     generate: Generate
     engine: Resolved
 
     def canonical(self, generate: dict[str, Any]) -> dict[str, Any]:
-        """What of it is part of the recipe's identity; `generate` is the canonical form of the section."""
+        """What of it is part of the recipe's identity; `generate` is the canonical form of the section.
+
+        The hash of every recipe with arms holds the prompt template under its old key.
+        """
         rest = {key: value for key, value in generate.items() if key not in _OF_THE_RUN}
-        return {"name": self.name, "form": self.form, **rest}
+        return {"name": self.name, "form": self.prompt_template, **rest}
 
 
 def merged(generate: Generate, arm: Arm) -> Generate:
@@ -60,7 +63,7 @@ def check_arms(arms: Sequence[LoadedArm], canonical: Sequence[dict[str, Any]], b
             raise SetupError(
                 f"arms {first['name']!r} and {second['name']!r} differ in max_tokens and stop at most: "
                 "they draw the same texts.",
-                next_command="give one of them another form, temperature or model",
+                next_command="give one of them another prompt_template, temperature or model",
             )
     _check_budget(len(arms), budget)
 

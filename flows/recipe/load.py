@@ -60,6 +60,8 @@ class LoadedRecipe:
     def shown(self) -> dict[str, Any]:
         """The canonical form with the plain policy written out too; as a recipe it has the same hash."""
         data = {"accept": self.accept.canonical(), **self.canonical()}
+        for arm in data.get("arms", ()):
+            arm["prompt_template"] = arm.pop("form")
         return {key: data[key] for key in Recipe.model_fields if key in data}
 
     def engines(self) -> list[Resolved]:
@@ -120,7 +122,7 @@ def _arm(generate: Generate, arm: Arm, base: Path) -> LoadedArm:
     found = merged(generate, arm)
     engine = _engine(found, base)
     assert engine is not None, "an arm that draws nothing is refused before"
-    return LoadedArm(arm.name, arm.form, found, engine)
+    return LoadedArm(arm.name, arm.prompt_template, found, engine)
 
 
 def _engine(generate: Generate, base: Path) -> Resolved | None:

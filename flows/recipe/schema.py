@@ -108,18 +108,25 @@ class Generate(Part):
 
 
 class Arm(Generate):
-    """One of several ways of generating: `generate` with the keys that are given here changed, asked in a form of its own.
+    """One arm: `generate` with the keys that are given here changed, and a prompt template of its own.
 
-    `form`: the words around a problem, with `{prompt}` where its text goes.
+    `prompt_template`: text with `{prompt}` where the problem's own goes; `form` in recipes of before.
     """
 
     name: Slug
-    form: str = "{prompt}"
+    prompt_template: str = "{prompt}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _once_called_form(cls, keys: Any) -> Any:
+        if isinstance(keys, dict) and "form" in keys and "prompt_template" not in keys:
+            return {("prompt_template" if key == "form" else key): value for key, value in keys.items()}
+        return keys
 
     @model_validator(mode="after")
-    def _form_has_a_place(self) -> "Arm":
-        if "{prompt}" not in self.form:
-            raise ValueError("a form needs {prompt} where the problem's text goes")
+    def _has_a_place(self) -> "Arm":
+        if "{prompt}" not in self.prompt_template:
+            raise ValueError("a prompt_template needs {prompt} where the problem's text goes")
         return self
 
 
@@ -170,7 +177,7 @@ class Evaluation(Part):
 
 
 class Recipe(Part):
-    """A whole recipe. `dataset` defaults to the recipe's name. `arms`: ways of generating that the budget chooses from."""
+    """A whole recipe. `dataset` defaults to the recipe's name. `arms`: what the budget chooses from."""
 
     recipe_schema: SchemaOne
     name: Slug

@@ -13,8 +13,8 @@ from pydantic import Field, StringConstraints, field_validator
 from flows import CHECKOUT
 from flows.recipe.schema import Part
 from flows.recipe.servers import Seconds, Server, Variable
-from pipelines.generate.serving.settings import LocalModel
-from pipelines.generate.vllm.settings import BUILT, VARIABLE
+from pipelines.generate.serving.local_model import LocalModel
+from pipelines.generate.vllm.vllm_settings import BUILT, VARIABLE
 
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 

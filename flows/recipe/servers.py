@@ -1,6 +1,6 @@
 """The part of a profile about servers: addresses, keys' variables, patience, prices. Nothing here can change a row.
 
-Checks values; what they mean is in pipelines/generate/http/settings.py. Keys themselves are never in a file of ours.
+Checks values; what they mean is in pipelines/generate/http/http_settings.py. Keys themselves are never in a file of ours.
 """
 
 from typing import Annotated
@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from flows.recipe.schema import Part
 from pipelines.generate import prices as exact
-from pipelines.generate.http import settings
+from pipelines.generate.http import http_settings as settings
 
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]

@@ -1,6 +1,6 @@
 """The part of a profile about the engine `vllm`: interpreter, devices, memory, variables. Nothing here can change a row.
 
-Checks values; what they mean is in pipelines/generate/vllm/settings.py.
+Checks values; what they mean is in pipelines/generate/vllm/vllm_settings.py.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from flows.recipe.schema import Part
 from flows.recipe.servers import LANES
-from pipelines.generate.vllm.settings import VllmSettings
+from pipelines.generate.vllm.vllm_settings import VllmSettings
 
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 USUAL_SEQUENCES = 256  # what vLLM computes at once where nobody says otherwise

@@ -109,7 +109,7 @@ def _new_stops(ws: Workspace, spec: RunSpec, r: int, plan: RoundPlan) -> list[St
 
 def _check_continues(spec: RunSpec, plan: RoundPlan, drawn: Mapping[tuple[str, str], int]) -> None:
     """A budget that skips or repeats an index would break prefixes and resumes: that is a bug of the budget."""
-    names = {arm.name for arm in spec.ways()}
+    names = {arm.name for arm in spec.every_arm()}
     for draw in plan.draws:
         before = drawn.get((draw.problem_id, draw.arm), 0)
         if draw.count < 1 or draw.first_index != before or draw.arm not in names:
@@ -124,7 +124,7 @@ def _check_continues(spec: RunSpec, plan: RoundPlan, drawn: Mapping[tuple[str, s
 def _rows(spec: RunSpec, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
     """The rows of these draws arm by arm, each arm's cut into batches of its size."""
     ordinal = batch = 0
-    for arm in spec.ways():
+    for arm in spec.every_arm():
         size = 0
         for problem_id, request in (pair for draw in draws if draw.arm == arm.name for pair in _requests(spec, arm, draw)):
             yield _plan_row(spec, (r, batch + size // arm.batch_size, ordinal), (problem_id, arm.name), request)
@@ -161,14 +161,14 @@ def _plan_row(spec: RunSpec, place: tuple[int, int, int], owner: tuple[str, str]
 
 def id_of(spec: RunSpec, row: PlanRow) -> str:
     """The completion id of a planned row as its engine and model make it today."""
-    arm = spec.way(row.arm)
+    arm = spec.arm(row.arm)
     rendered = spec.engine(row.arm).render(arm.asked(spec.problem(row.problem_id).prompt))
     return completion_id(spec.origin(row.arm), rendered, arm.sampling, seed=row.seed, sample_index=row.sample_index)
 
 
 def request_of(spec: RunSpec, row: PlanRow) -> Request:
     """The request of a planned row, under the id that was planned; see id_of for whether the model still makes that id."""
-    arm = spec.way(row.arm)
+    arm = spec.arm(row.arm)
     prompt = arm.asked(spec.problem(row.problem_id).prompt)
     rendered = spec.engine(row.arm).render(prompt)
     return Request(

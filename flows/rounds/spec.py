@@ -63,7 +63,7 @@ class RunSpec:
     run to completions of these model labels, `imports` to the rollout imports of these names; completions that name one of
     the problems `left_out` are not taken for another with the same prompt. Close it, or use it as a context manager: it
     holds the engines and the verifiers once they are built.
-    `arms`: the ways of generating that a routing budget chooses from, in its order; then `generator` and `sampling` are
+    `arms`: what a routing budget chooses from, in its order; then `generator` and `sampling` are
     those of the first.
     `limit`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
     `samplers`: what its verifiers ask models by.
@@ -104,7 +104,7 @@ class RunSpec:
     _idle: list[list[Verifier]] = field(default_factory=list, repr=False)
     _busy: list[list[Verifier]] = field(default_factory=list, repr=False)
     _chain: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
-    _ways: dict[str, Arm] | None = field(default=None, repr=False)
+    _arms_by_name: dict[str, Arm] | None = field(default=None, repr=False)
     _problems_by_id: dict[str, Problem] | None = field(default=None, repr=False)
     _limiter: SpendLimiter | None = field(default=None, repr=False)
 
@@ -144,25 +144,25 @@ class RunSpec:
             self._limiter = self._limiter or SpendLimiter(ws, self.account)
             return self._limiter
 
-    def ways(self) -> tuple[Arm, ...]:
+    def every_arm(self) -> tuple[Arm, ...]:
         """The arms in order; one without a name where the recipe has none."""
         if self.generator is None:
             raise RuntimeError("an imported run has no generator")
         return tuple(self.arms) or (Arm("", self.generator, self.sampling, batch_size=self.batch_size),)
 
-    def way(self, name: str = "") -> Arm:
-        """The arm of this name, or the only way; SetupError where the committed plan names one that the recipe lacks."""
-        if self._ways is None:
-            self._ways = {arm.name: arm for arm in self.ways()}
+    def arm(self, name: str = "") -> Arm:
+        """The arm of this name, or the only one; SetupError where the committed plan names one that the recipe lacks."""
+        if self._arms_by_name is None:
+            self._arms_by_name = {arm.name: arm for arm in self.every_arm()}
         try:
-            return self._ways[name]
+            return self._arms_by_name[name]
         except KeyError:
-            choices, advice = list(self._ways), "give the changed recipe another name"
+            choices, advice = list(self._arms_by_name), "give the changed recipe another name"
             raise SetupError(f"run {self.run} has no arm {name!r}.", choices=choices, next_command=advice) from None
 
     def place(self, name: str) -> int:
         """Which of the arms this is, from 0."""
-        return self.ways().index(self.way(name)) if self.arms else 0
+        return self.every_arm().index(self.arm(name)) if self.arms else 0
 
     def check_arms(self) -> None:
         """SetupError where two arms would draw the same texts; builds their engines."""
@@ -170,10 +170,10 @@ class RunSpec:
             check_differ(self.arms, self._engines, self.problems[0])
 
     def engine(self, arm: str = "") -> Generator:
-        """The generator of an arm ("": of the first, or of the only way), built on first use and kept until `close`."""
+        """The generator of an arm ("": of the first, or of the only one), built on first use and kept until `close`."""
         if self.generator is None:
             raise RuntimeError("an imported run has no generator")
-        return self._engines.of(self.way(arm).generator if arm else self.generator)
+        return self._engines.of(self.arm(arm).generator if arm else self.generator)
 
     def engines(self) -> list[Generator]:
         """The engines that were built so far."""

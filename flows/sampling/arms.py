@@ -1,15 +1,15 @@
-"""The arms of a run: the ways of generating that its recipe offers, and the engines behind them. Draws nothing.
+"""The arms of a run (engine, sampling, prompt template), as its recipe lists them, and the engines behind them.
 
-A recipe without arms has one way, whose name is "". Two arms with one factory share one engine (and its memory); an engine
+A recipe that names none has one, whose name is "". Two arms with one factory share one engine (and its memory); an engine
 is built when it is first asked for. The seed of a completion follows from prompt and sample index, not from the arm: equal
-indices on two arms are a paired draw (common random numbers), and their ids differ because model, sampling or form do.
+indices on two arms are a paired draw (common random numbers), and their ids differ as model, sampling or template do.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipelines.generate.form import PLACE, check_form, formed
+from pipelines.generate.prompts import PLACE, check_template, fill_template
 from pipelines.protocols import Generator
 from storage.errors import SetupError
 from storage.records import Problem, Prompt, Sampling
@@ -19,22 +19,22 @@ Factory = Callable[[], Generator]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way of generating: an engine with its sampling, and the form in which it is asked."""
+    """An engine with its sampling, and the prompt template in which it is asked."""
 
     name: str
     generator: Factory
     sampling: Sampling = field(default_factory=Sampling)
-    form: str = PLACE
+    prompt_template: str = PLACE
     batch_size: int = 256
 
     def __post_init__(self) -> None:
-        check_form(self.form)
+        check_template(self.prompt_template)
         if self.batch_size < 1:
             raise SetupError(f"batch_size of arm {self.name!r} is {self.batch_size}, and must be at least 1.")
 
     def asked(self, prompt: Prompt) -> Prompt:
         """What the engine is given for a problem's prompt."""
-        return formed(prompt, self.form)
+        return fill_template(prompt, self.prompt_template)
 
 
 class Engines:
@@ -86,6 +86,6 @@ def check_differ(arms: Sequence[Arm], engines: Engines, problem: Problem) -> Non
         if key in seen:
             raise SetupError(
                 f"arms {seen[key]!r} and {arm.name!r} differ in max_tokens and stop at most: they draw the same texts.",
-                next_command="give one of them another form, temperature or model",
+                next_command="give one of them another prompt_template, temperature or model",
             )
         seen[key] = arm.name

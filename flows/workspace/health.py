@@ -189,20 +189,20 @@ def _prefect_database(workspace: "Workspace") -> Iterator[Finding]:
 def _servers(profile: "Profile") -> Iterator[Finding]:
     """Whether each server of the profile answers."""
     from flows.recipe.servers import http_settings
-    from pipelines.generate.http.look import look
+    from pipelines.generate.http.probe import probe
 
     settings = http_settings(profile.servers, profile.http, profile.prices)
     for server in settings.servers:
-        yield Finding("servers", server.shown, *look(server, settings))
+        yield Finding("servers", server.shown, *probe(server, settings))
 
 
 def _served(workspace: "Workspace", profile: "Profile") -> Iterator[Finding]:
     """Whether what the profile wants started can be: interpreter, vLLM in it, model. Starts none."""
     from flows.recipe.serve import local_models
-    from pipelines.generate.serving.look import look
+    from pipelines.generate.serving.local_model import probe
 
     for model in local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs"):
-        yield Finding("serve", model.name, *look(model))
+        yield Finding("serve", model.name, *probe(model))
 
 
 def _vllm(profile: "Profile") -> Iterator[Finding]:

@@ -1,5 +1,5 @@
-"""Certifying verifiers: a suite of equal and different answers, attacks and imitations, run over any verifier in a process
-of its own, and what was found. Knows no workspace. `rollmill certify VERIFIER` is its command line (docs/certify.md).
+"""Measures verifiers: suites of equal, different and hostile answers, planted errors, and a sample for a person to judge.
 
-The child process imports this package with an interpreter that may have none of our dependencies: nothing is imported here.
+`rollmill certify VERIFIER` runs a suite over a verifier in a process of its own (docs/certify.md). The child imports
+this package with an interpreter that may have none of our dependencies: nothing is imported here.
 """

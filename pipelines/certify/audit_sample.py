@@ -1,4 +1,4 @@
-"""Which rollouts a person should judge: a stratified random sample with exact inclusion probabilities. Knows no ledger.
+"""Which rollouts a person should judge: a stratified random sample with exact inclusion probabilities.
 
 The sample is a pure function of the rollouts, the size and the seed. Within a stratum rollouts are ordered by a hash, and
 strata take turns by a rule under which a larger sample holds the smaller one: an audit is extended by asking for more, and
@@ -61,11 +61,11 @@ def strata_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
     for row in rows:
         common = rules[row.side, _rule(row)] >= _COMMON * sides[row.side]
         fine.setdefault((row.side, row.band, _rule(row) if common else "other"), []).append(row)
-    found: dict[str, list[Row]] = {}
+    strata: dict[str, list[Row]] = {}
     for (side, band, rule), members in sorted(fine.items()):
         name = SEPARATOR.join((side, band, rule if len(members) >= _SMALL else "other"))
-        found.setdefault(name, []).extend(members)
-    return found
+        strata.setdefault(name, []).extend(members)
+    return strata
 
 
 def describe(strata: Mapping[str, Sequence[Row]]) -> list[Stratum]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pipelines.certify.rows import SECTIONS, Row
-from pipelines.certify.trial import Seen
+from pipelines.certify.trial import Observation
 from pipelines.stats import clopper_pearson
 
 Fault = Literal["false_accept", "false_reject", "crash", "hang", "execution", "poisoned"]
@@ -18,21 +18,21 @@ FAULTS: tuple[Fault, ...] = ("false_accept", "false_reject", "crash", "hang", "e
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row with what was seen: `ran` says what of it ran, `poisoned` which probe went wrong after it."""
+    """One row with what was observed: `ran` says what of it ran, `poisoned` which probe went wrong after it."""
 
     row: Row
-    seen: Seen
+    observation: Observation
     ran: tuple[str, ...] = ()
     poisoned: str = ""
 
     def faults(self) -> tuple[Fault, ...]:
         """Everything that is wrong about this row; a policy row's verdict is never wrong."""
         faults: list[Fault] = []
-        if self.seen.state != "judged":
-            faults.append("hang" if self.seen.state == "hang" else "crash")
-        elif self.row.expected == "wrong" and self.seen.outcome == "correct":
+        if self.observation.state != "judged":
+            faults.append("hang" if self.observation.state == "hang" else "crash")
+        elif self.row.expected == "wrong" and self.observation.outcome == "correct":
             faults.append("false_accept")
-        elif self.row.expected == "correct" and self.seen.outcome in ("incorrect", "unparsed"):
+        elif self.row.expected == "correct" and self.observation.outcome in ("incorrect", "unparsed"):
             faults.append("false_reject")
         if self.ran:
             faults.append("execution")
@@ -42,8 +42,8 @@ class Result:
 
     def line(self) -> str:
         """What happened, for a person."""
-        happened = self.seen.outcome or self.seen.detail
-        parts = [f"{happened} ({self.seen.detail})" if self.seen.outcome and self.seen.detail else happened]
+        outcome, detail = self.observation.outcome, self.observation.detail
+        parts = [f"{outcome} ({detail})" if outcome and detail else outcome or detail]
         parts += [f"ran: {', '.join(self.ran)}"] if self.ran else []
         parts += [f"then {self.poisoned}"] if self.poisoned else []
         return "; ".join(parts)
@@ -93,15 +93,15 @@ class Certificate:
             if result.row.pair is None:
                 continue
             other = first.setdefault(result.row.pair, result)
-            outcomes = {other.seen.outcome, result.seen.outcome}
+            outcomes = {other.observation.outcome, result.observation.outcome}
             if "correct" in outcomes and outcomes & {"incorrect", "unparsed"}:
-                pairs.append((other.row, str(other.seen.outcome), str(result.seen.outcome)))
+                pairs.append((other.row, str(other.observation.outcome), str(result.observation.outcome)))
         return pairs
 
     def policies(self) -> list[tuple[str, str, str]]:
         """(name, the texts, the outcome) of the rows whose verdict is a matter of policy."""
         return [
-            (result.row.name, result.row.shown(40), result.seen.outcome or result.seen.state)
+            (result.row.name, result.row.shown(40), result.observation.outcome or result.observation.state)
             for result in self.results
             if result.row.section == "policy"
         ]
@@ -117,7 +117,7 @@ class Certificate:
             "sections": self.sections(),
             "rates": self.rates(),
             "failing": [_failing_json(result) for result in self.failing()],
-            "asymmetric": [[_printable(row.reference), _printable(row.text), *seen] for row, *seen in self.asymmetric()],
+            "asymmetric": [[_printable(row.reference), _printable(row.text), *both] for row, *both in self.asymmetric()],
             "policy": [list(row) for row in self.policies()],
         }
 
@@ -125,7 +125,7 @@ class Certificate:
 def _failing_json(result: Result) -> dict[str, Any]:
     row = result.row
     texts = {"reference": _printable(row.reference), "text": _printable(row.text)}
-    facts = {"faults": list(result.faults()), "seen": asdict(result.seen), "ran": list(result.ran)}
+    facts = {"faults": list(result.faults()), "seen": asdict(result.observation), "ran": list(result.ran)}
     return {"section": row.section, "name": row.name, "expected": row.expected, **texts, **facts, "then": result.poisoned}
 
 
@@ -137,7 +137,7 @@ def _printable(text: str) -> str:
 def _counts(results: Sequence[Result]) -> Mapping[str, int]:
     faults = [fault for result in results for fault in result.faults()]
     counts: dict[str, int] = {fault: faults.count(fault) for fault in FAULTS}
-    counts["undecided"] = sum(result.seen.outcome == "undecided" for result in results)
+    counts["undecided"] = sum(result.observation.outcome == "undecided" for result in results)
     return counts
 
 

@@ -1,18 +1,94 @@
 """Runs a suite over a verifier in a process of its own and certifies what it did, for `rollmill certify`.
 
+A canary shows whether anything of a row ran: a fresh folder holds one path per row; a listener on 127.0.0.1 notes who
+connects, by the token that a row's payload sends, or else as the row that is being judged. What an attack leaves behind has
+a moment to show itself at the end.
+
 After every hostile row two plain questions are asked, one right and one wrong: an attack may have left the verifier
-accepting everything, refusing everything, or dead. Whatever an attack leaves behind has a moment to show itself at the end.
+accepting everything, refusing everything, or dead.
 """
 
+import secrets
+import shutil
+import socket
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from pipelines.certify.canary import Canary
 from pipelines.certify.certificate import Certificate, Result
 from pipelines.certify.rows import HOSTILE, MARKS, Row, Suite
-from pipelines.certify.trial import Limits, Seen, Subject, Trial
+from pipelines.certify.trial import Limits, Observation, Subject, Trial
+
+_READ_SECONDS = 0.5
+
+
+class Canary:
+    """A folder, a listener and a secret for one run; use it in a `with`. `work` is where the verifier may leave files."""
+
+    def __init__(self) -> None:
+        self.secret = secrets.token_hex(12)
+        # Hex letters and digits only: normalisers that drop spaces, underscores or capitals leave this path whole.
+        self.folder = Path(tempfile.gettempdir()) / f"rm{secrets.token_hex(6)}"
+        self.work = self.folder / "work"
+        self.current = -1
+        self._connected: set[int] = set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._thread = threading.Thread(target=self._listen, name="rollmill-canary", daemon=True)
+
+    def __enter__(self) -> "Canary":
+        self.folder.mkdir(mode=0o700)
+        self.work.mkdir()
+        (self.folder / "secret").write_text(self.secret)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listener.close()
+        with socket.socket() as knock:  # wakes the blocked accept
+            knock.settimeout(_READ_SECONDS)
+            knock.connect_ex(("127.0.0.1", self.port))
+        self._thread.join(timeout=5)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def marks(self, index: int) -> dict[str, str]:
+        """What replaces the marks in row `index`, which from now on is the one being judged."""
+        self.current = index
+        return {
+            "@FILE@": str(self.folder / f"c{index}"),
+            "@PORT@": str(self.port),
+            "@TOKEN@": f"t{index}t",
+            "@SECRET@": self.secret,
+        }
+
+    def triggered(self, index: int) -> tuple[str, ...]:
+        """What of a row has run so far: "file", "connection"."""
+        file = (self.folder / f"c{index}").exists()
+        return (*(("file",) if file else ()), *(("connection",) if index in self._connected else ()))
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                self._connected.add(self._sender(connection))
+
+    def _sender(self, connection: socket.socket) -> int:
+        """The row whose token was sent; a payload that sends none is taken for the current row."""
+        connection.settimeout(_READ_SECONDS)
+        try:
+            received = connection.recv(1_000).decode("ascii", "replace")
+        except OSError:
+            received = ""
+        words = received.replace("/", " ").split()
+        tokens = [word for word in words if word[:1] == word[-1:] == "t" and word[1:-1].isdigit()]
+        return int(tokens[0][1:-1]) if tokens else self.current
 
 
 def certify(
@@ -35,7 +111,7 @@ def certify(
                     progress(index + 1, len(selected.rows))
             if any(row.section in HOSTILE for row in selected.rows):
                 time.sleep(limits.late_seconds)  # a daemon left behind may yet show itself
-            results = [replace(r, ran=_executed(r.row, r.seen, canary, index)) for index, r in enumerate(results)]
+            results = [replace(r, ran=_executed(r.row, r.observation, canary, index)) for index, r in enumerate(results)]
         finally:
             trial.close()
     return Certificate(str(trial.introduced["name"]), str(trial.introduced["version"]), selected.name, tuple(results))
@@ -43,26 +119,26 @@ def certify(
 
 def _result(trial: Trial, canary: Canary, suite: Suite, index: int) -> Result:
     row = suite.rows[index]
-    seen = trial.ask(_message(row, index, canary.marks(index)))
-    poisoned = _poisoned(trial, suite, seen) if row.section in HOSTILE else ""
-    return Result(row, seen, _executed(row, seen, canary, index), poisoned)
+    observation = trial.ask(_message(row, index, canary.marks(index)))
+    poisoned = _poisoned(trial, suite, observation) if row.section in HOSTILE else ""
+    return Result(row, observation, _executed(row, observation, canary, index), poisoned)
 
 
-def _executed(row: Row, seen: Seen, canary: Canary, index: int) -> tuple[str, ...]:
+def _executed(row: Row, observation: Observation, canary: Canary, index: int) -> tuple[str, ...]:
     """What of a row ran where it must not: in the verifier's process, on this machine's files or its network.
 
     A program that is right only if it knows the secret, and is called correct, has read what is not its own.
     """
-    leaked = ("secret",) if seen.outcome == "correct" and any("@SECRET@" in test for test in row.tests) else ()
-    return (*canary.triggered(index), *(("environment",) if seen.changed else ()), *leaked)
+    leaked = ("secret",) if observation.outcome == "correct" and any("@SECRET@" in test for test in row.tests) else ()
+    return (*canary.triggered(index), *(("environment",) if observation.changed else ()), *leaked)
 
 
-def _poisoned(trial: Trial, suite: Suite, seen: Seen) -> str:
+def _poisoned(trial: Trial, suite: Suite, observation: Observation) -> str:
     """What went wrong with a plain question after this row; the row's own crash or hang is not told twice."""
     for probe in suite.probes:
         after = trial.ask(_message(probe, -1, {}))
         wanted = ("correct",) if probe.expected == "correct" else ("incorrect", "unparsed")
-        if seen.state == "judged" and after.outcome not in wanted:
+        if observation.state == "judged" and after.outcome not in wanted:
             return f"a plain {'right' if probe.expected == 'correct' else 'wrong'} answer: {after.outcome or after.detail}"
     return ""
 

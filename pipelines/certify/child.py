@@ -1,24 +1,33 @@
-"""The process in which a verifier under test lives: reads rows, answers with verdicts. It trusts the verifier with nothing.
+"""The process in which a verifier under test lives: loads it by name, reads rows, answers with verdicts.
 
-Its pipes are out of the verifier's way, whose own standard input and output are empty. Each answer carries the question's
-nonce. Imports the standard library and what of ours needs no more, so that an interpreter without our dependencies can run
-a peer here.
+A name is one of the registry, `path/to/file.py:Class`, or `package.module:Class`; whatever goes wrong is one line for the
+person who typed it. The verifier is trusted with nothing: its pipes are out of its way, its own standard input and output
+are empty, and each answer carries the question's nonce. Imports the standard library and what of ours needs no more, so
+that an interpreter without our dependencies can run a peer here.
 """
 
 import builtins
+import importlib
+import importlib.util
 import os
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from pipelines.certify.load import NotLoaded, load
 from pipelines.processes.child import die_with_parent, limit_memory, take_pipes
 from pipelines.processes.frames import receive, send
 from storage.records import OUTCOMES, Completion, Problem
 
 CANARY = "ROLLMILL_CANARY"
 _LONGEST = 300
+
+
+class LoadError(Exception):
+    """There is no such verifier, or it cannot be built."""
 
 
 def main() -> None:
@@ -34,7 +43,7 @@ def main() -> None:
         verifier = load(hello["verifier"], hello["options"])
         suite = getattr(verifier, "suite", None)
         send(answers, {"name": str(verifier.name), "version": str(verifier.version), "suite": suite})
-    except NotLoaded as error:
+    except LoadError as error:
         send(answers, {"not_loaded": str(error)})
         return
     except AttributeError as error:
@@ -93,6 +102,40 @@ def _text(value: object) -> str:
         return str(value)[:_LONGEST]
     except Exception as error:
         return f"(text unavailable: {type(error).__name__})"
+
+
+def load(name: str, options: Mapping[str, Any]) -> Any:
+    """An instance of the named verifier; `LoadError` with a reason in one line."""
+    place, colon, attribute = name.rpartition(":")
+    try:
+        cls = getattr(_module(place), attribute) if colon else _registered(name)
+        return cls(**options)
+    except LoadError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise LoadError(f"{type(error).__name__}: {text}") from error
+
+
+def _registered(name: str) -> Any:
+    from pipelines.verify import VERIFIERS
+
+    return VERIFIERS[name]
+
+
+def _module(place: str) -> ModuleType:
+    if not place.endswith(".py"):
+        return importlib.import_module(place)
+    path = Path(place).resolve()
+    sys.path.append(str(path.parent))  # behind the libraries: a file called json.py shadows nothing
+    key = f"rollmill_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(key, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise LoadError(f"no file {place}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 if __name__ == "__main__":

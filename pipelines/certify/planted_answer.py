@@ -48,10 +48,10 @@ class Answer:
 
 def locate_answer(reference: str, text: str) -> Answer | None:
     """The marked answer of a text when it provably is the reference, else None."""
-    found = _span(text)
-    if found is None or found[1] - found[0] > _LONGEST:
+    span = _span(text)
+    if span is None or span[1] - span[0] > _LONGEST:
         return None
-    start, end, mark = found
+    start, end, mark = span
     sign = _money(text[start:end])
     gold = reference.rsplit("####", 1)[-1].strip()
     gold = gold[len(_money(gold)) :]

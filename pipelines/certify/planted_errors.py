@@ -161,7 +161,7 @@ def dropped_step(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
     deciding = _deciding(answer)
     if deciding is None or answer.value is None:
         return []
-    before = [one for one in _calculations(answer) if one.match.end() <= deciding.match.start()]
+    before = [step for step in _calculations(answer) if step.match.end() <= deciding.match.start()]
     if not before or not is_another(answer.value, before[-1].result):
         return []
     written = before[-1].match["result"]
@@ -171,16 +171,16 @@ def dropped_step(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
 
 def _calculations(answer: Answer) -> list[Calculation]:
     """The right calculations before the answer's place, in order."""
-    found = []
+    calculations = []
     for match in _CALCULATION.finditer(answer.text, 0, answer.start):
         left, right, result = (_value(match[name]) for name in ("left", "right", "result"))
         if _computed(left, match["op"], right) == result:
-            found.append(Calculation(match, left, right, result))
-    return found
+            calculations.append(Calculation(match, left, right, result))
+    return calculations
 
 
 def _deciding(answer: Answer) -> Calculation | None:
-    giving = [one for one in _calculations(answer) if one.result == answer.value]
+    giving = [step for step in _calculations(answer) if step.result == answer.value]
     return giving[-1] if giving else None
 
 

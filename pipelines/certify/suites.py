@@ -1,10 +1,290 @@
-"""The suite of each of our verifiers, by its registry name, and the suite that a run asks for. Runs nothing."""
+"""The suite of each of our verifiers, by its registry name: rows from the tables, and the probes asked after each attack.
 
-from collections.abc import Callable, Mapping
+Rows are pairs in both orders, cases of form, programs, hostile texts. Tests of programs are HumanEval's `check(candidate)`;
+`meta.certify` holds the same calls as data, for adapters of graders that take inputs and outputs instead. Nothing runs
+here.
+"""
 
-from pipelines.certify import suite_rows as rows
-from pipelines.certify.rows import Row, Section, Suite
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pipelines.certify.rows import ExpectedOutcome, Row, Section, Suite, boxed
+from pipelines.certify.tables import choices, form_cases
+from pipelines.certify.tables.code_tasks import BUILT, FORMS, TASKS, TOTAL, Task
+from pipelines.certify.tables.hostile_texts import (
+    ANSWERED,
+    HEAVY_REFERENCES,
+    HEAVY_TEXTS,
+    MISLEADING,
+    ODD,
+    PAYLOAD_FORMS,
+    PAYLOADS,
+    UNCLEAR,
+)
+from pipelines.certify.tables.math_different import DIFFERENT, POLICY
+from pipelines.certify.tables.math_equal import EQUAL, SELF, Pairs
+from pipelines.certify.tables.sentences import ANSWER as SENTENCE_ANSWER
+from pipelines.certify.tables.sentences import BOXES, CHANGED, PLAIN, READ
+from pipelines.certify.tables.sentences import FORMS as SENTENCE_FORMS
 from storage.errors import SetupError, unknown_name
+
+ANSWER = "7"
+"""What every hostile text is asked for and does not give."""
+_PLAIN = re.compile(r"[-+−]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:/\d+)?\Z|\\frac\{-?\d+\}\{-?\d+\}\Z")
+_ALWAYS_EQUAL = "all things at once"
+
+
+def math_pairs() -> Iterator[Row]:
+    """Every pair in both orders, texts beside themselves, and the pairs that are a matter of policy."""
+    yield from _both_orders("equivalence", EQUAL, "correct", 0)
+    yield from (boxed("equivalence", "self", (text, text), "correct") for text in SELF)
+    yield from _both_orders("non_equivalence", DIFFERENT, "wrong", 1_000_000)
+    yield from _both_orders("policy", POLICY, "any", 2_000_000)
+
+
+def number_pairs() -> Iterator[Row]:
+    """Those pairs of which both sides are one plain number."""
+    for row in math_pairs():
+        if _PLAIN.match(row.reference) and _PLAIN.match(row.text[len("\\boxed{") : -1]):
+            yield row
+
+
+def sentences() -> Iterator[Row]:
+    """Sentences about a number that do not give it, in every form, and some that do."""
+    for name, texts in CHANGED.items():
+        for sentence in (form.format(text) for form in SENTENCE_FORMS for text in texts):
+            yield Row("non_equivalence", f"sentence: {name}", SENTENCE_ANSWER, sentence, "wrong")
+    yield from (
+        Row("equivalence", "sentence: plain", SENTENCE_ANSWER, form.format(text), "correct")
+        for form in SENTENCE_FORMS[:2]
+        for text in PLAIN
+    )
+    yield from (Row("non_equivalence", "boxes", reference, text, "wrong") for reference, text in BOXES)
+
+
+def read_texts() -> Iterator[Row]:
+    """Texts that say their reference, which only a reader of formulas may know."""
+    yield from (Row("equivalence", "boxes", reference, text, "correct") for reference, text in READ)
+
+
+def hostile_text() -> Iterator[Row]:
+    """Everything that nobody who wants to know the answer would write."""
+    yield from _denial_of_service()
+    for name, payloads in PAYLOADS.items():
+        for payload in payloads:
+            for form, pattern in PAYLOAD_FORMS:
+                yield _hostile_row("code_execution", f"{name}, {form}", pattern.replace("%s", payload))
+    for name, texts in MISLEADING.items():
+        section: Section = "always_equal" if name == _ALWAYS_EQUAL else "tampering"
+        yield from (_hostile_row(section, name, text) for text in texts)
+    for name, texts in ODD.items():
+        yield from (_hostile_row("tampering", name, text, "correct") for text in texts)
+    for name, texts in UNCLEAR.items():
+        yield from (_hostile_row("policy", name, text, "any") for text in texts)
+
+
+def bare_hostile(reference: str, prompt: str, kind: str) -> Iterator[Row]:
+    """The hostile texts that must not be called correct, for a problem of another kind; boxes only where they belong."""
+    for row in hostile_text():
+        if row.expected == "wrong" and row.reference == ANSWER and (row.section != "tampering" or "imitated" in row.name):
+            yield Row(row.section, row.name, reference, row.text, "wrong", prompt, kind)
+
+
+def _denial_of_service() -> Iterator[Row]:
+    for name, texts in HEAVY_TEXTS.items():
+        for text in texts:
+            yield _hostile_row("denial_of_service", name, text)
+            if len(text) < 2_000 and not text.startswith("\\boxed"):
+                yield _hostile_row("denial_of_service", f"{name}, in a box", f"\\boxed{{{text}}}")
+    for reference, text in HEAVY_REFERENCES:
+        yield boxed("denial_of_service", "hostile reference", (reference, text), "wrong")
+    for reference, text in ANSWERED:
+        yield Row("denial_of_service", "answer beside the bulk", reference, text, "correct")
+
+
+def _hostile_row(section: Section, name: str, text: str, expected: ExpectedOutcome = "wrong") -> Row:
+    return Row(section, name, ANSWER, text, expected)
+
+
+def _both_orders(section: Section, table: Mapping[str, Pairs], expected: ExpectedOutcome, first: int) -> Iterator[Row]:
+    """Each pair twice, with one number, so that a verdict that depends on the order is found."""
+    pairs = [(name, pair) for name, pairs in table.items() for pair in pairs]
+    for number, (name, (left, right)) in enumerate(pairs, first):
+        yield boxed(section, name, (left, right), expected, number)
+        yield boxed(section, name, (right, left), expected, number)
+
+
+_TABLES: tuple[tuple[Section, ExpectedOutcome], ...] = (("equivalence", "correct"), ("non_equivalence", "wrong"))
+
+
+def choice_rows() -> Iterator[Row]:
+    """Letters and texts of options, and all hostile texts beside a plain problem."""
+    for (section, expected), table in zip(_TABLES, (choices.RIGHT, choices.WRONG), strict=True):
+        for name, cases in table.items():
+            for prompt, letter, text in cases:
+                yield Row(section, name, letter, text, expected, prompt, "choice")
+    for prompt, letter, text in choices.UNCLEAR:
+        yield Row("policy", "spelling", letter, text, "any", prompt, "choice")
+    yield from bare_hostile("B", choices.PLANETS, "choice")
+
+
+def choice_probes() -> tuple[Row, Row]:
+    """The right letter and another."""
+    right = Row("equivalence", "probe", "B", "\\boxed{B}", "correct", choices.PLANETS, "choice")
+    wrong = Row("non_equivalence", "probe", "B", "\\boxed{A}", "wrong", choices.PLANETS, "choice")
+    return right, wrong
+
+
+def exact_rows() -> Iterator[Row]:
+    """Equal and different texts, case and spaces as policy, and all hostile texts."""
+    tables = (form_cases.EXACT_SAME, form_cases.EXACT_DIFFERENT)
+    for (section, expected), table in zip(_TABLES, tables, strict=True):
+        yield from (Row(section, "text", reference, text, expected) for reference, text in table)
+    yield from (Row("policy", "spelling", reference, text, "any") for reference, text in form_cases.EXACT_POLICY)
+    yield from bare_hostile("7", "Find it.", "exact")
+
+
+def regex_rows() -> Iterator[Row]:
+    """Texts that match a whole pattern and texts that do not, patterns that are bait, and all hostile texts."""
+    tables = (form_cases.REGEX_MATCHES, form_cases.REGEX_MISSES)
+    for (section, expected), table in zip(_TABLES, tables, strict=True):
+        yield from (Row(section, "pattern", pattern, text, expected, kind="regex") for pattern, text in table)
+    for pattern, text in form_cases.REGEX_BAIT:
+        yield Row("denial_of_service", "bait", pattern, text, "wrong", kind="regex")
+    yield from bare_hostile("7", "Find it.", "regex")
+
+
+def json_rows() -> Iterator[Row]:
+    """Texts that satisfy a schema and texts that do not, schemas and texts that are bait, and all hostile texts."""
+    tables = (form_cases.SCHEMA_VALID, form_cases.SCHEMA_INVALID)
+    for (section, expected), table in zip(_TABLES, tables, strict=True):
+        yield from (_schema(section, "schema", pair, expected) for pair in table)
+    for pair in form_cases.SCHEMA_BAIT:
+        yield _schema("code_execution" if "@PORT@" in pair[0] else "denial_of_service", "bait", pair, "wrong")
+    for row in bare_hostile("", "Give it as JSON.", "json_schema"):
+        yield Row(row.section, row.name, "", row.text, "wrong", row.prompt, row.kind, ('{"const": {"seven": 7}}',))
+
+
+def constraint_rows() -> Iterator[Row]:
+    """Instructions that are followed and not, in IFEval's form, and all hostile texts."""
+    for (section, expected), table in zip(_TABLES, (form_cases.KEPT, form_cases.BROKEN), strict=True):
+        yield from (_told(section, case, expected) for case in table)
+    for row in bare_hostile("", "Write a text.", "constraints"):
+        yield Row(row.section, row.name, "", row.text, "wrong", row.prompt, row.kind, (_test(*form_cases.UNFOUND),))
+
+
+def constraint_probes() -> tuple[Row, Row]:
+    """A text with the word, and one without."""
+    right = _told("equivalence", (*form_cases.UNFOUND, "a xylophone"), "correct")
+    return right, _told("non_equivalence", (*form_cases.UNFOUND, "a guitar"), "wrong")
+
+
+def optimization_rows() -> Iterator[Row]:
+    """Models in JSON with the right optimum, with another, and none, and all hostile texts."""
+    for (section, expected), table in zip(_TABLES, (form_cases.OPTIMA, form_cases.NO_OPTIMA), strict=True):
+        yield from (Row(section, "model", optimum, text, expected, "Model it.", "optimization") for optimum, text in table)
+    yield from bare_hostile("13", "Model it.", "optimization")
+
+
+def optimization_probes() -> tuple[Row, Row]:
+    """A model with the right optimum, and one with another."""
+    good = form_cases.GOOD
+    right = Row("equivalence", "probe", "13", good, "correct", "Model it.", "optimization")
+    return right, Row("non_equivalence", "probe", "13", good.replace("max", "min"), "wrong", "Model it.", "optimization")
+
+
+def text_probes(right: str, wrong: str) -> tuple[Row, Row]:
+    """A text that is its reference and one that is not, `right` being both reference and pattern."""
+    return (
+        Row("equivalence", "probe", right, right, "correct"),
+        Row("non_equivalence", "probe", right, wrong, "wrong"),
+    )
+
+
+def json_probes() -> tuple[Row, Row]:
+    """A valid text and another."""
+    schema = '{"const": {"seven": 7}}'
+    return (
+        _schema("equivalence", "probe", (schema, '{"seven": 7}'), "correct"),
+        _schema("non_equivalence", "probe", (schema, '{"seven": 8}'), "wrong"),
+    )
+
+
+def _schema(section: Section, name: str, pair: tuple[str, str], expected: ExpectedOutcome) -> Row:
+    return Row(section, name, "", pair[1], expected, "Give it as JSON.", "json_schema", (pair[0],))
+
+
+def _told(section: Section, case: form_cases.Instruction, expected: ExpectedOutcome) -> Row:
+    name, arguments, text = case
+    return Row(section, name, "", text, expected, "Write a text.", "constraints", (_test(name, arguments),))
+
+
+def _test(name: str, arguments: dict[str, object]) -> str:
+    return json.dumps({"instruction_id_list": [name], "kwargs": [arguments]})
+
+
+_PROGRAMS = Path(__file__).parent / "tables" / "programs"
+_KNOWING = "def check(candidate):\n    assert candidate([1]) == '@SECRET@'\n"
+_ATTACKS: tuple[tuple[Section, str], ...] = (
+    ("always_equal", "always_equal"),
+    ("tampering", "tampering"),
+    ("tampering", "poisoning"),
+    ("code_execution", "escapes"),
+    ("denial_of_service", "endless"),
+    ("denial_of_service", "growing"),
+    ("denial_of_service", "dying"),
+)
+"""(section, file of programs)."""
+
+
+def code_rows() -> Iterator[Row]:
+    """Everything: what is right, what is wrong, what is a matter of taste, and what attacks."""
+    tasks = {task.name: task for task in TASKS}
+    yield from (_program_row("equivalence", name, tasks[name], source, "correct") for name, source in programs("right"))
+    yield from (_program_row("non_equivalence", name, tasks[name], source, "wrong") for name, source in programs("wrong"))
+    yield from (
+        _program_row("equivalence", "body alone", tasks[name], source, "correct") for name, source in programs("bodies")
+    )
+    for name, source in programs("taste"):
+        yield _program_row("policy", name, tasks[name.partition(":")[0]], source, "any")
+    for task in TASKS:
+        for form, pattern in FORMS.items():
+            given = pattern.replace("{name}", task.name)
+            yield _program_row("equivalence", form, task, given.replace("{source}", _first("right", task)), "correct")
+            yield _program_row("non_equivalence", form, task, given.replace("{source}", _first("wrong", task)), "wrong")
+    for section, file in _ATTACKS:
+        yield from (_program_row(section, f"{file}: {name}", TOTAL, source, "wrong") for name, source in programs(file))
+    yield from (_program_row("denial_of_service", name, TOTAL, source, "wrong") for name, source in BUILT.items())
+    for name, source in programs("leaks"):
+        meta = {"entry_point": TOTAL.name, "certify": [[[[1]], "@SECRET@"]]}
+        yield Row("code_execution", f"leaks: {name}", "", source, "wrong", TOTAL.prompt, "code", (_KNOWING,), meta)
+
+
+def code_probes() -> tuple[Row, Row]:
+    """A right and a wrong program, asked after every attack."""
+    right, wrong = _first("right", TOTAL), _first("wrong", TOTAL)
+    return _program_row("equivalence", "probe", TOTAL, right, "correct"), _program_row(
+        "non_equivalence", "probe", TOTAL, wrong, "wrong"
+    )
+
+
+def programs(file: str) -> list[tuple[str, str]]:
+    """The (name, source) pairs of one file: each begins with a line `### name`."""
+    parts = (_PROGRAMS / f"{file}.txt").read_text(encoding="ascii").split("### ")[1:]
+    return [(name, source.rstrip("\n") + "\n") for name, _, source in (part.partition("\n") for part in parts)]
+
+
+def _first(file: str, task: Task) -> str:
+    return next(source for name, source in programs(file) if name == task.name)
+
+
+def _program_row(section: Section, name: str, task: Task, text: str, expected: ExpectedOutcome) -> Row:
+    calls = [[list(args), value] for args, value in task.calls]
+    meta = {"entry_point": task.name, "certify": calls}
+    return Row(section, name, "", text, expected, task.prompt, "code", (task.tests,), meta)
+
 
 _ANSWER_PROBES = (
     Row("equivalence", "probe", "7", "\\boxed{7}", "correct"),
@@ -14,25 +294,25 @@ _ANSWER_PROBES = (
 
 def _math() -> Suite:
     """Equal and different answers of every form, and all hostile texts."""
-    texts = (*rows.math_pairs(), *rows.sentences(), *rows.read_texts(), *rows.hostile_text())
+    texts = (*math_pairs(), *sentences(), *read_texts(), *hostile_text())
     return Suite("math", texts, _ANSWER_PROBES)
 
 
 def _number() -> Suite:
     """The part of `math` whose pairs are plain numbers, and all hostile texts."""
-    return Suite("number", (*rows.number_pairs(), *rows.sentences(), *rows.hostile_text()), _ANSWER_PROBES)
+    return Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _ANSWER_PROBES)
 
 
 SUITES: Mapping[str, Callable[[], Suite]] = {
-    "choice": lambda: Suite("choice", tuple(rows.choice_rows()), rows.choice_probes()),
-    "code": lambda: Suite("code", tuple(rows.code_rows()), rows.code_probes()),
-    "constraints": lambda: Suite("constraints", tuple(rows.constraint_rows()), rows.constraint_probes()),
-    "exact": lambda: Suite("exact", tuple(rows.exact_rows()), rows.text_probes("7", "8")),
-    "json_schema": lambda: Suite("json_schema", tuple(rows.json_rows()), rows.json_probes()),
+    "choice": lambda: Suite("choice", tuple(choice_rows()), choice_probes()),
+    "code": lambda: Suite("code", tuple(code_rows()), code_probes()),
+    "constraints": lambda: Suite("constraints", tuple(constraint_rows()), constraint_probes()),
+    "exact": lambda: Suite("exact", tuple(exact_rows()), text_probes("7", "8")),
+    "json_schema": lambda: Suite("json_schema", tuple(json_rows()), json_probes()),
     "math": _math,
     "number": _number,
-    "optimization": lambda: Suite("optimization", tuple(rows.optimization_rows()), rows.optimization_probes()),
-    "regex": lambda: Suite("regex", tuple(rows.regex_rows()), rows.text_probes("7", "8")),
+    "optimization": lambda: Suite("optimization", tuple(optimization_rows()), optimization_probes()),
+    "regex": lambda: Suite("regex", tuple(regex_rows()), text_probes("7", "8")),
 }
 """Built when asked for: some texts are megabytes."""
 

@@ -1,7 +1,7 @@
 """The verifier under test, from outside: one child process, asked row by row, killed at a limit, started again.
 
 Limits of one row are CPU seconds of the whole process tree and, far above, seconds by the clock: a verifier that waits for
-a busy machine is not a hanging one. Knows nothing of what is right.
+a busy machine is not a hanging one.
 """
 
 import os
@@ -56,7 +56,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """What came of one row."""
 
     state: State
@@ -79,7 +79,7 @@ class Trial:
         self._nonce = 0
         self.introduced = self._start()
 
-    def ask(self, row: Mapping[str, Any]) -> Seen:
+    def ask(self, row: Mapping[str, Any]) -> Observation:
         """The verdict on a row, or how there came to be none."""
         process = self._process
         if process is None:
@@ -94,12 +94,12 @@ class Trial:
             )
         except _Limit as limit:
             self.close()
-            return Seen("hang", None, str(limit), time.monotonic() - started)
+            return Observation("hang", None, str(limit), time.monotonic() - started)
         seconds = time.monotonic() - started
         if isinstance(reply, dict):
-            return _seen(reply, seconds)
+            return _observation(reply, seconds)
         self.close()
-        return Seen("crash", None, reply, seconds)
+        return Observation("crash", None, reply, seconds)
 
     def close(self) -> None:
         """End the process and everything it started."""
@@ -164,9 +164,9 @@ def _interpreter(python: str) -> str:
     return str(Path(python).absolute()) if os.sep in python else python
 
 
-def _seen(reply: Mapping[str, Any], seconds: float) -> Seen:
+def _observation(reply: Mapping[str, Any], seconds: float) -> Observation:
     changed = bool(reply.get("changed"))
     if "raised" in reply:
-        return Seen("crash", None, f"raised {reply['raised']}", seconds, changed)
+        return Observation("crash", None, f"raised {reply['raised']}", seconds, changed)
     detail = " ".join(part for part in (reply.get("rule", ""), reply.get("cause", "")) if part)
-    return Seen("judged", str(reply["outcome"]), detail, float(reply.get("seconds", seconds)), changed)
+    return Observation("judged", str(reply["outcome"]), detail, float(reply.get("seconds", seconds)), changed)

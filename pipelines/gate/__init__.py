@@ -4,9 +4,8 @@ The rules run in Great Expectations over DataFrames of ids, counts and outcomes,
 HTML. The gate reads Arrow tables in the schemas of the segment kinds; it knows neither the workspace nor how rows are made.
 """
 
-from pipelines.gate.expected import Expected
-from pipelines.gate.gate import Gate, Tables
+from pipelines.gate.engine import Check, GateResult
+from pipelines.gate.gate import Gate, Provenance, Tables
 from pipelines.gate.report import render_report
-from pipelines.gate.result import Check, GateResult
 
-__all__ = ["Check", "Expected", "Gate", "GateResult", "Tables", "render_report"]
+__all__ = ["Check", "Gate", "GateResult", "Provenance", "Tables", "render_report"]

@@ -6,12 +6,68 @@ use (it takes seconds).
 
 import os
 import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from pipelines.gate.result import Check, named
 from pipelines.gate.rules import Part, Rule
+
+NAMED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule: what it demands, what was found, and the rows against it (at most 1,000 named, all counted).
+
+    `passed` is None for a check that could not run because an earlier one failed: that is no pass.
+    """
+
+    name: str
+    passed: bool | None
+    expected: str
+    observed: str
+    failing: tuple[str, ...] = ()
+    failing_count: int = 0
+
+    def line(self, shown: int = 3) -> str:
+        """One line for a person."""
+        state = {True: "passed", False: "FAILED", None: "not run"}[self.passed]
+        rows = ", ".join(self.failing[:shown])
+        more = self.failing_count - min(shown, len(self.failing))
+        tail = f": {rows}{f' and {more:,} more' if more > 0 else ''}" if self.failing and self.passed is False else ""
+        return f"{state}  {self.name}: expected {self.expected}, found {self.observed}{tail}"
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """All checks in order. `facts` are the numbers the report shows: funnel, levels, evaluation overlap."""
+
+    checks: tuple[Check, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check ran and passed."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The result as plain JSON values, the same for the same rows."""
+        checks = [{**asdict(check), "failing": list(check.failing)} for check in self.checks]
+        return {"passed": self.passed, "engine": self.engine, "checks": checks, "facts": dict(self.facts)}
+
+    def lines(self) -> list[str]:
+        """The checks that did not pass, one line each."""
+        return [check.line() for check in self.failed]
+
 
 _RESULT = {"result_format": "COMPLETE", "unexpected_index_column_names": ["row"]}
 
@@ -46,7 +102,7 @@ class Engine:
         observed = rule.observed(len(failing), total) if rule.observed else f"{len(failing):,} of {total:,} rows"
         if errors:
             observed = f"the check broke: {errors[0]}"
-        return Check(rule.name, passed, rule.expected, observed, named(failing), len(failing))
+        return Check(rule.name, passed, rule.expected, observed, tuple(failing[:NAMED]), len(failing))
 
     def _results(self, part: Part) -> list[Any]:
         classes = self._gx.expectations
@@ -60,8 +116,8 @@ class Engine:
 
 
 def _failing(result: Any) -> list[str]:
-    found = result.result.get("unexpected_index_list") or []
-    return [str(entry["row"]) for entry in found if not pd.isna(entry["row"])]
+    entries = result.result.get("unexpected_index_list") or []
+    return [str(entry["row"]) for entry in entries if not pd.isna(entry["row"])]
 
 
 def _errors(result: Any) -> list[str]:

@@ -1,4 +1,7 @@
-"""The DataFrames that the rules run over: ids, counts and outcomes; texts stay behind. Judges nothing."""
+"""The rows of a dataset as the frames that the rules check, and the columns with their types that the gate relies on.
+
+Texts never leave Arrow: of those columns a frame only says whether a value is there.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,9 +11,60 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.gate.columns import NULLABLE, REQUIRED, ROW_ID, TEXTS, type_name
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
 from storage.records import Verdict
+
+REQUIRED: Mapping[str, Mapping[str, str]] = {
+    "problems": {"id": "string", "prompt_id": "string", "prompt": "string", "reference": "string", "kind": "string"},
+    "completions": {
+        "id": "string",
+        "prompt_id": "string",
+        "engine": "string",
+        "model_digest": "string",
+        "sample_index": "int64",
+        "text": "string",
+        "finish_reason": "string",
+    },
+    "verdicts": {
+        "completion_id": "string",
+        "problem_id": "string",
+        "verifier": "string",
+        "version": "string",
+        "outcome": "string",
+        "rule": "string",
+    },
+    "decisions": {
+        "problem_id": "string",
+        "completion_id": "string",
+        "selector": "string",
+        "version": "string",
+        "kept": "bool",
+        "reason": "string",
+        "outcome": "string",
+        "verifier": "string",
+        "verifier_version": "string",
+    },
+}
+NULLABLE: Mapping[str, Mapping[str, str]] = {
+    "problems": {"level": "int64", "skill": "string", "template": "string", "external_id": "string", "meta": "string"},
+    "completions": {"tokens_out": "int64"},
+}
+ROW_ID: Mapping[str, str] = {
+    "problems": "id",
+    "completions": "id",
+    "verdicts": "completion_id",
+    "decisions": "completion_id",
+}
+# Texts never leave Arrow; of these columns the checks only ask whether they are there.
+TEXTS = frozenset({"prompt", "reference", "text", "meta"})
+
+
+def type_name(kind: pa.DataType) -> str:
+    """The type as the lists above spell it; the string layouts are one type."""
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return "string"
+    return str(kind)
+
 
 PAIR = ["completion_id", "problem_id"]
 UNDECIDED = "undecided"
@@ -44,14 +98,14 @@ def counting(verdicts: pa.Table, chain: Sequence[tuple[str, str]], policy: Polic
     """
     names, wanted = (*PAIR, "verifier", "version", "outcome"), set(chain)
     values: list[Any] = verdicts["value"].to_pylist() if "value" in verdicts.column_names else [None] * verdicts.num_rows
-    said: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = {}
+    verdicts_of: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = {}
     for *row, value in zip(*(verdicts[name].to_pylist() for name in names), values, strict=True):
         cid, problem_id, verifier, version, outcome = row
         if (verifier, version) in wanted:
             verdict = Verdict(cid, problem_id, verifier, version, outcome, rule="", value=value)
-            said.setdefault((cid, problem_id), {})[verifier, version] = verdict
-    counted = ((pair, accepted(policy, chain, found)) for pair, found in said.items())
-    rows = [(*pair, found.verifier, found.version, found.outcome) for pair, found in counted if found is not None]
+            verdicts_of.setdefault((cid, problem_id), {})[verifier, version] = verdict
+    ruled = ((pair, accepted(policy, chain, own)) for pair, own in verdicts_of.items())
+    rows = [(*pair, verdict.verifier, verdict.version, verdict.outcome) for pair, verdict in ruled if verdict is not None]
     return pd.DataFrame(rows, columns=[*PAIR, "verifier", "version", "outcome"])
 
 

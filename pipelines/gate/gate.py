@@ -1,21 +1,39 @@
-"""The gate itself: tables and expectations in, a result out. Writes nothing and publishes nothing.
+"""The gate itself: the rows of a dataset and how they were made in, a result out. Publishes nothing.
 
 A dataset whose gate does not pass is not published; the result names the rows that stand in the way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from pipelines.gate import facts, frames, rules
-from pipelines.gate.columns import REQUIRED
-from pipelines.gate.engine import Engine
-from pipelines.gate.expected import Expected
+from pipelines.gate.engine import Check, Engine, GateResult
+from pipelines.gate.frames import REQUIRED
 from pipelines.gate.overlap import EvaluationSet, Hit, completion_hits, problem_hits
-from pipelines.gate.result import Check, GateResult
 from pipelines.gate.rules import Rule
+from pipelines.verify.acceptance import PLAIN, Policy
 from storage.pool import pool_of
+from storage.records import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How the rows were judged and planned, and what must not be inside.
+
+    `verifiers` are the recorded (name, version) in their order, `policy` says which of their verdicts counts. `drawn` is
+    the number of rollouts planned, None where nobody planned. `prefix` is the fixed number of completions per problem that
+    rates use. `evaluation` are the problems that must not be inside.
+    """
+
+    verifiers: tuple[tuple[str, str], ...]
+    drawn: int | None = None
+    prefix: int | None = None
+    arm: str = ""
+    evaluation: Sequence[Problem] = ()
+    policy: Policy = PLAIN
 
 
 class Tables(Protocol):
@@ -52,7 +70,7 @@ class Gate:
         self.min_kept = min_kept
         self.level_shares = dict(level_shares or {})
 
-    def check(self, tables: Tables, expected: Expected) -> GateResult:
+    def check(self, tables: Tables, provenance: Provenance) -> GateResult:
         """Run every check. A broken schema leaves the others not run, which is no pass."""
         every = {kind: getattr(tables, kind) for kind in REQUIRED}
         engine = Engine()
@@ -60,39 +78,39 @@ class Gate:
         if not all(check.passed for check in checks):
             skipped = Check("all others", None, "a sound schema first", "the schema check failed")
             return GateResult((*checks, skipped), {}, engine.name)
-        found, told = self._rules(every, expected)
-        return GateResult((*checks, *(engine.check(rule) for rule in found)), told, engine.name)
+        content_rules, numbers = self._rules(every, provenance)
+        return GateResult((*checks, *(engine.check(rule) for rule in content_rules)), numbers, engine.name)
 
-    def _rules(self, tables: Mapping[str, pa.Table], expected: Expected) -> tuple[list[Rule], dict[str, Any]]:
-        rollouts = frames.rollouts_frame(tables, expected.verifiers, expected.policy)
-        chain = ", ".join(f"{name} {version}" for name, version in expected.verifiers)
-        evaluation = EvaluationSet(expected.evaluation)
+    def _rules(self, tables: Mapping[str, pa.Table], provenance: Provenance) -> tuple[list[Rule], dict[str, Any]]:
+        rollouts = frames.rollouts_frame(tables, provenance.verifiers, provenance.policy)
+        chain = ", ".join(f"{name} {version}" for name, version in provenance.verifiers)
+        evaluation = EvaluationSet(provenance.evaluation)
         hits = _hits(tables, evaluation, set(rollouts.loc[rollouts["kept"].astype(bool), "row"]))
         pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
-        pool = pool.measured(expected.prefix, expected.arm)
+        pool = pool.measured(provenance.prefix, provenance.arm)
         levels = facts.level_facts(pool)
         amounts = rules.amount_rules(
             rollouts,
-            drawn=expected.drawn,
+            drawn=provenance.drawn,
             max_undecided=self.max_undecided,
             min_kept=self.min_kept,
         )
-        found = [
+        content_rules = [
             *rules.table_rules(tables),
             *rules.evaluation_rules(tables, hits, len(evaluation)),
             *rules.rollout_rules(tables, rollouts, chain),
             *amounts,
             *rules.level_rules(levels, self.level_shares),
         ]
-        told = {
+        numbers = {
             "funnel": facts.funnel_facts(pool),
             "levels": levels,
-            "prefix": expected.prefix,
-            "verifiers": [list(pair) for pair in expected.verifiers],
+            "prefix": provenance.prefix,
+            "verifiers": [list(pair) for pair in provenance.verifiers],
             "models": sorted(tables["completions"]["model"].unique().to_pylist()),
             "evaluation": _overlap(hits, len(evaluation)),
         }
-        return found, told
+        return content_rules, numbers
 
 
 def _hits(tables: Mapping[str, pa.Table], evaluation: EvaluationSet, kept: set[str]) -> list[Hit]:
@@ -103,4 +121,4 @@ def _hits(tables: Mapping[str, pa.Table], evaluation: EvaluationSet, kept: set[s
 
 def _overlap(hits: list[Hit], size: int) -> dict[str, Any]:
     classes = ("exact", "same problem", "new numbers")
-    return {"problems": size, "classes": {name: sum(hit.found == name for hit in hits) for name in classes}}
+    return {"problems": size, "classes": {name: sum(hit.overlap == name for hit in hits) for name in classes}}

@@ -1,4 +1,4 @@
-"""How near a dataset comes to the evaluation problems, in three classes. Knows texts and solution graphs, no rule.
+"""How near a dataset comes to the evaluation problems, in three classes.
 
 Contamination is reported in classes (exact; the same problem edited; the same wording or solution graph with new numbers)
 because only the first two leak answers. Edited copies are found by shared word 8-grams, numbers included: hiding the
@@ -32,7 +32,7 @@ class Hit:
     """A row of the dataset that overlaps an evaluation problem, and the share of 8-grams they have in common."""
 
     row: str
-    found: Class
+    overlap: Class
     evaluation_id: str
     share: float
 
@@ -111,8 +111,8 @@ class EvaluationSet:
                 return index, share
         return None
 
-    def _hit(self, row: str, found: Class, best: tuple[int, float]) -> Hit:
-        return Hit(row, found, self._problems[best[0]].id, best[1])
+    def _hit(self, row: str, overlap: Class, best: tuple[int, float]) -> Hit:
+        return Hit(row, overlap, self._problems[best[0]].id, best[1])
 
 
 def problem_hits(evaluation: EvaluationSet, problems: pa.Table) -> list[Hit]:
@@ -128,12 +128,12 @@ def problem_hits(evaluation: EvaluationSet, problems: pa.Table) -> list[Hit]:
 
 def completion_hits(evaluation: EvaluationSet, completions: pa.Table, kept: set[str]) -> list[Hit]:
     """The overlap of every kept completion of a table, in its order."""
-    found = (
+    hits = (
         evaluation.completion(row["id"], row["text"] or "")
         for row in _rows(completions, ["id", "text"])
         if row["id"] in kept
     )
-    return [hit for hit in found if hit is not None]
+    return [hit for hit in hits if hit is not None]
 
 
 def tokens(text: str) -> list[str]:
@@ -171,10 +171,10 @@ def _sequence(words: Iterable[str]) -> Gram:
     return tuple(word for word in words if word[0].isdigit())
 
 
-def _alike(one: Iterable[str], other: Iterable[str]) -> float:
+def _alike(left: Iterable[str], right: Iterable[str]) -> float:
     """The share of the words of two texts that they have in common."""
-    first, second = set(one), set(other)
-    return len(first & second) / len(first | second)
+    left_words, right_words = set(left), set(right)
+    return len(left_words & right_words) / len(left_words | right_words)
 
 
 def _counts(own: Iterable[Gram], index: Mapping[Gram, list[int]]) -> Counter[int]:
@@ -187,7 +187,7 @@ def _best(own: set[Gram], index: Mapping[Gram, list[int]]) -> tuple[int, float] 
     if not shared:
         return None
     count = max(shared.values())
-    first = min(problem for problem, found in shared.items() if found == count)
+    first = min(problem for problem, number in shared.items() if number == count)
     return first, count / len(own)
 
 

@@ -1,16 +1,131 @@
 """The quality report as one HTML page that needs nothing but itself: no script, no font, no host. Computes nothing.
 
-Every text that comes from data is escaped; the page is the same, byte for byte, for the same result and manifest.
+Every text that comes from data is escaped; the page is the same, byte for byte, for the same result and manifest. Bars (the
+funnel, pass rates with intervals, level shares) are inline SVG; colours follow the reader's own setting, light or dark.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from pipelines.gate.charts import funnel_bars, level_bars, share_bars
-from pipelines.gate.result import Check, GateResult
-from pipelines.gate.style import CSS
-from pipelines.metrics import rate_words
+from pipelines.gate.engine import Check, GateResult
+from pipelines.metrics import NOTHING, rate_words
+
+CSS = """
+:root{--bg:#fbfaf8;--card:#fff;--ink:#22252a;--soft:#6b7078;--line:#e4e1db;--rail:#f0ede7;--a:#3b6ea8;--good:#2e8b57;
+--bad:#c0392b;--warn:#c98a1b;--none:#9aa0a8}
+@media (prefers-color-scheme:dark){:root{--bg:#15171a;--card:#1d2024;--ink:#e8e6e3;--soft:#9aa0a8;--line:#2f343a;
+--rail:#282c31;--a:#6f9fd8;--good:#55b581;--bad:#e2685b;--warn:#dba94a;--none:#6b7078}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+main{max-width:860px;margin:0 auto;padding:28px 20px 60px}
+section,.banner{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 22px;margin:0 0 16px}
+.banner{display:flex;gap:18px;align-items:center;border-left:8px solid var(--good)}
+.banner.bad{border-left-color:var(--bad)}
+.banner .mark{font-size:34px;line-height:1;color:var(--good)}
+.banner.bad .mark{color:var(--bad)}
+h1{font-size:22px;margin:0;overflow-wrap:anywhere}
+h2{font-size:16px;margin:0 0 10px}
+p{margin:0 0 10px;color:var(--soft)}
+.banner p{margin:0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:14px}
+.tiles div{display:flex;flex-direction:column}
+.tiles b{font-size:24px;font-variant-numeric:tabular-nums}
+.tiles small{color:var(--soft)}
+table{border-collapse:collapse;width:100%}
+th{text-align:left;font-weight:600;color:var(--soft);font-size:13px}
+td,th{padding:6px 10px 6px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
+tr:last-child td{border-bottom:0}
+td.name{white-space:nowrap;padding-right:18px}
+td.good{color:var(--good)}
+td.bad{color:var(--bad)}
+td.none{color:var(--soft)}
+code{font:13px ui-monospace,SFMono-Regular,Menlo,monospace}
+ul{margin:6px 0 0;padding-left:18px}
+summary{cursor:pointer;color:var(--soft);font-size:13px}
+svg{display:block;width:100%;height:auto}
+svg text{fill:var(--ink);font-size:13px}
+svg .label{text-anchor:end}
+svg .note{fill:var(--soft);font-variant-numeric:tabular-nums}
+svg .rail{fill:var(--rail)}
+svg .a{fill:var(--a)}
+svg .good{fill:var(--good)}
+svg .bad{fill:var(--bad)}
+svg .warn{fill:var(--warn)}
+svg .none{fill:var(--none)}
+svg .whisker{stroke:var(--ink);stroke-width:1.5;fill:none}
+@media print{body{background:#fff}section,.banner{break-inside:avoid}}
+"""
+
+
+_WIDTH, _LEFT, _RIGHT, _ROW = 720, 190, 150, 26
+_PLOT = _WIDTH - _LEFT - _RIGHT
+
+
+def funnel_bars(funnel: Mapping[str, Any]) -> str:
+    """Drawn rollouts by outcome, kept ones, and dropped ones by reason, all on one scale."""
+    drawn = max(funnel["drawn"], 1)
+    outcomes = funnel["outcomes"]
+    rows = [("drawn", funnel["drawn"], "a")]
+    rows += [(name, outcomes[name], kind) for name, kind in zip(outcomes, ("good", "bad", "warn", "none"), strict=True)]
+    rows += [("kept", funnel["kept"], "good")]
+    rows += [(f"dropped: {reason}", count, "none") for reason, count in funnel["dropped_by_reason"].items()]
+    bars = [_bar(index, label, count / drawn, f"{count:,}", kind) for index, (label, count, kind) in enumerate(rows)]
+    return _svg("".join(bars), len(rows), "Rollouts from drawn to kept")
+
+
+def level_bars(levels: Sequence[Mapping[str, Any]]) -> str:
+    """One bar per level: mean pass rate with its interval as a whisker."""
+    bars = []
+    for index, entry in enumerate(levels):
+        if entry["rate"] is None:
+            bars.append(_bar(index, _level(entry), 0.0, NOTHING, "none"))
+            continue
+        note = f"{entry['rate']:.2f} [{entry['low']:.2f}, {entry['high']:.2f}]"
+        bars.append(_bar(index, _level(entry), entry["rate"], note, "a") + _whisker(index, entry["low"], entry["high"]))
+    return _svg("".join(bars), len(levels), "Pass rate by level")
+
+
+def share_bars(levels: Sequence[Mapping[str, Any]]) -> str:
+    """Two bars per level: its share of the rollouts before selection, and of the kept ones."""
+    total = sum(entry["rollouts"] for entry in levels)
+    bars = []
+    for index, entry in enumerate(levels):
+        before = entry["rollouts"] / total if total else 0.0
+        after = entry["kept_share"] or 0.0
+        bars.append(_bar(2 * index, f"{_level(entry)}, drawn", before, f"{before:.1%}", "none"))
+        bars.append(_bar(2 * index + 1, "kept", after, f"{after:.1%} ({entry['kept']:,})", "good"))
+    return _svg("".join(bars), 2 * len(levels), "Share of each level before and after selection")
+
+
+def _level(entry: Mapping[str, Any]) -> str:
+    name = "no level" if entry["level"] is None else f"level {entry['level']}"
+    return f"{name} ({entry['problems']:,})"
+
+
+def _bar(index: int, label: str, share: float, note: str, kind: str) -> str:
+    top = index * _ROW
+    width = max(0.0, min(1.0, share)) * _PLOT
+    shown = escape(label if len(label) <= 30 else label[:29] + "…")
+    return (
+        f'<text class="label" x="{_LEFT - 10}" y="{top + 17}"><title>{escape(label)}</title>{shown}</text>'
+        f'<rect class="rail" x="{_LEFT}" y="{top + 5}" width="{_PLOT}" height="16" rx="3"/>'
+        f'<rect class="{kind}" x="{_LEFT}" y="{top + 5}" width="{width:.2f}" height="16" rx="3"/>'
+        f'<text class="note" x="{_LEFT + _PLOT + 10}" y="{top + 17}">{escape(note)}</text>'
+    )
+
+
+def _whisker(index: int, low: float, high: float) -> str:
+    middle = index * _ROW + 13
+    start, end = _LEFT + low * _PLOT, _LEFT + high * _PLOT
+    path = f"M{start:.2f} {middle}H{end:.2f}M{start:.2f} {middle - 5}v10M{end:.2f} {middle - 5}v10"
+    return f'<path class="whisker" d="{path}"/>'
+
+
+def _svg(body: str, rows: int, title: str) -> str:
+    height = max(rows, 1) * _ROW
+    return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">{body}</svg>'
+
 
 _NAMED = 20
 

@@ -1,4 +1,4 @@
-"""The rules of the gate as data: which frame, which expectations, in which words. Runs nothing.
+"""The rules of the gate as data: which frame must satisfy which expectations, and the words of the result.
 
 An expectation is the name of a Great Expectations class and its arguments; its unexpected rows are named by the column
 `row`.
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.gate import frames
-from pipelines.gate.columns import REQUIRED
+from pipelines.gate.frames import REQUIRED
 from pipelines.gate.overlap import LEAKS, Hit
 
 Expectation = tuple[str, dict[str, Any]]
@@ -73,11 +73,11 @@ def _unique(kind: str, keys: Mapping[str, list[str]]) -> Expectation:
 
 def evaluation_rules(tables: Mapping[str, pa.Table], hits: Sequence[Hit], size: int) -> list[Rule]:
     """No evaluation problem inside, neither as it is nor edited, nor repeated in a kept answer."""
-    found: dict[str, str] = {hit.row: hit.found for hit in hits}
+    overlaps: dict[str, str] = {hit.row: hit.overlap for hit in hits}
     ids = [str(row) for row in tables["problems"]["id"].to_pylist()]
-    rows = list(dict.fromkeys([*ids, *found]))
-    frame = pd.DataFrame({"row": rows, "overlap": [found.get(row, "none") for row in rows]})
-    new = sum(hit.found == "new numbers" for hit in hits)
+    rows = list(dict.fromkeys([*ids, *overlaps]))
+    frame = pd.DataFrame({"row": rows, "overlap": [overlaps.get(row, "none") for row in rows]})
+    new = sum(hit.overlap == "new numbers" for hit in hits)
 
     def leaks(name: str) -> list[Part]:
         return [Part(frame, [("ExpectColumnValuesToNotBeInSet", {"column": "overlap", "value_set": [name]})])]
@@ -145,20 +145,17 @@ def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[
     above = ("ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "share", "column_B": "low", "or_equal": True})
     below = ("ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "high", "column_B": "share", "or_equal": True})
     wanted = ", ".join(f"{level}: {low:.0%} to {high:.0%}" for level, (low, high) in sorted(bounds.items()))
-    seen = (
-        ", ".join(f"{'none' if level is None else level}: {share:.1%}" for level, share in shares.items()) or "nothing kept"
-    )
-    return [
-        Rule("level shares", wanted or "any (the recipe sets no bounds)", [Part(frame, [above, below])], lambda *_: seen)
-    ]
+    observed = ", ".join(f"{'none' if level is None else level}: {share:.1%}" for level, share in shares.items())
+    parts = [Part(frame, [above, below])]
+    return [Rule("level shares", wanted or "any (the recipe sets no bounds)", parts, lambda *_: observed or "nothing kept")]
 
 
 def _one_number(
     name: str, expected: str, value: float, bounds: tuple[float | None, float | None], blamed: Sequence[str] = ()
 ) -> Rule:
     frame = pd.DataFrame({"row": [None], "value": [value]})  # a number of the whole dataset: no row of its own
-    seen = f"{value:,}" if isinstance(value, int) else f"{value:.2%}"
-    return Rule(name, expected, [Part(frame, [_within("value", *bounds)])], lambda *_: seen, blamed)
+    observed = f"{value:,}" if isinstance(value, int) else f"{value:.2%}"
+    return Rule(name, expected, [Part(frame, [_within("value", *bounds)])], lambda *_: observed, blamed)
 
 
 def _within(column: str, low: float | None, high: float | None) -> Expectation:

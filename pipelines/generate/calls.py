@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from storage.records import Attempt, Completion, Request
+from storage.errors import SetupError
+from storage.records import Attempt, Completion, Request, Sampling
 
-Heard = Callable[[Sequence[Attempt]], None]
+AttemptListener = Callable[[Sequence[Attempt]], None]
 
 
-class Interrupted(Exception):  # noqa: N818 - somebody asked for it
+class Interruption(Exception):  # noqa: N818 - somebody asked for it
     """What was under way was given up on request."""
 
 
@@ -107,3 +108,17 @@ def by_prompt(call: Call, requests: Sequence[Request]) -> "deque[deque[Job]]":
     for request in requests:
         groups.setdefault(request.prompt_id, deque()).append(Job(request, call))
     return deque(groups.values())
+
+
+def check_sampling(sampling: Sampling) -> None:
+    """SetupError for parameters that name no distribution or no text."""
+    wrong = {
+        "temperature": (sampling.temperature, sampling.temperature >= 0, "0 (greedy) or more"),
+        "top_p": (sampling.top_p, 0 < sampling.top_p <= 1, "above 0, at most 1 (no cut)"),
+        "top_k": (sampling.top_k, sampling.top_k >= 0, "0 (no cut) or more"),
+        "max_tokens": (sampling.max_tokens, sampling.max_tokens >= 1, "1 or more"),
+        "stop": (list(sampling.stop), all(sampling.stop), "strings of one character or more"),
+    }
+    for name, (value, fine, valid) in wrong.items():
+        if not fine:
+            raise SetupError(f"{name} is {value}.", choices=(valid,), next_command="mend generate in the recipe")

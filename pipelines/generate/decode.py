@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.generate.sampling import Draws, Floats, Knobs, Uniforms, draw
+from pipelines.generate.sampling import Draws, Floats, RowSampling, Uniforms, draw
 from pipelines.generate.session import Prefix, Session
 from pipelines.generate.vocabulary import Vocabulary
 from storage.records import Request
@@ -35,8 +35,8 @@ class Row:
     seconds: float = 0.0
 
 
-class Drawn(NamedTuple):
-    """What a lane drew for one request; `seconds` is its share of the lane's time."""
+class Sample(NamedTuple):
+    """What was drawn for one request; `seconds` is its share of its loop's time."""
 
     text: str
     finish: str
@@ -46,7 +46,7 @@ class Drawn(NamedTuple):
     seconds: float
 
     @classmethod
-    def of(cls, row: Row, vocabulary: Vocabulary) -> "Drawn":
+    def of(cls, row: Row, vocabulary: Vocabulary) -> "Sample":
         """A finished row, its tokens as text."""
         text = vocabulary.decode(row.tokens) if row.text is None else row.text
         return cls(text, row.finish, row.tokens, row.logprob, row.certainty, row.seconds)
@@ -60,7 +60,7 @@ class Group:
     requests: Sequence[Request]
 
 
-class Lane:
+class DecodeLoop:
     """One thread's tile and the rows in it. `next_group` hands out work, None when there is no more."""
 
     def __init__(self, session: Session, vocabulary: Vocabulary, next_group: Callable[[], Group | None]) -> None:
@@ -69,12 +69,12 @@ class Lane:
         self._rows: list[Row] = []
         self._waiting: deque[tuple[Request, tuple[int, ...]]] = deque()
         self._prefix: tuple[tuple[int, ...], Prefix] | None = None
-        self._knobs = _knobs([])
+        self._row_sampling = _row_sampling([])
         self._uniforms = Uniforms()
         self._clock = 0.0
 
     def run(self) -> Iterator[Row]:
-        """Finished rows, until there is neither a row nor a waiting request; a lane runs once."""
+        """Finished rows, until there is neither a row nor a waiting request; a loop runs once."""
         try:
             yield from self._admit()
             while self._rows:
@@ -89,7 +89,7 @@ class Lane:
         started = time.perf_counter()
         logits = self._tile.step([row.tokens[-1] for row in self._rows])
         chance = np.asarray([row.chance[len(row.tokens)] for row in self._rows])
-        self._note(self._rows, draw(logits, chance, self._knobs))
+        self._note(self._rows, draw(logits, chance, self._row_sampling))
         self._clock += (time.perf_counter() - started) / len(self._rows)
 
     def _admit(self) -> Iterator[Row]:
@@ -100,8 +100,8 @@ class Lane:
             request, ids = item
             prefix = self._prefilled(ids)
             row = self._new_row(request, ids)
-            knobs = _knobs([request])
-            self._note([row], draw(prefix.logits[None, :], row.chance[:1], knobs))
+            sampling = _row_sampling([request])
+            self._note([row], draw(prefix.logits[None, :], row.chance[:1], sampling))
             if row.finish:
                 row.seconds = time.perf_counter() - started
                 yield row
@@ -111,7 +111,7 @@ class Lane:
             self._rows.append(row)
             joined = True
         if joined:
-            self._knobs = _knobs([row.request for row in self._rows])
+            self._row_sampling = _row_sampling([row.request for row in self._rows])
 
     def _take(self) -> tuple[Request, tuple[int, ...]] | None:
         while not self._waiting:
@@ -162,13 +162,13 @@ class Lane:
             row.seconds = self._clock - row.started
             yield row
         if finished:
-            self._knobs = _knobs([row.request for row in self._rows])
+            self._row_sampling = _row_sampling([row.request for row in self._rows])
 
 
-def _knobs(requests: list[Request]) -> Knobs:
+def _row_sampling(requests: list[Request]) -> RowSampling:
     """The sampling parameters of some requests as arrays."""
     samplings = [request.sampling for request in requests]
-    return Knobs(
+    return RowSampling(
         np.asarray([sampling.temperature for sampling in samplings], dtype=np.float64),
         np.asarray([sampling.top_p for sampling in samplings], dtype=np.float64),
         np.asarray([sampling.top_k for sampling in samplings], dtype=np.int64),

@@ -14,20 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.generate.calls import Call
-from pipelines.generate.chat import render_chat
-from pipelines.generate.cpu import cpu_level
-from pipelines.generate.decode import Drawn, Group, Lane
-from pipelines.generate.lanes.crew import Crew
-from pipelines.generate.model_files import ModelFiles
+from pipelines.generate.calls import Call, check_sampling
+from pipelines.generate.decode import DecodeLoop, Group, Sample
+from pipelines.generate.draw_workers import DrawWorkers
+from pipelines.generate.model_files import ModelFiles, cpu_level
 from pipelines.generate.session import SIZES, Session
-from pipelines.generate.vocabulary import Vocabulary
+from pipelines.generate.vocabulary import Vocabulary, render_chat
 from storage.errors import SetupError
-from storage.records import Completion, Prompt, Request, Sampling
+from storage.records import Completion, Prompt, Request
 
 SHIPPED = "models/rollmill-tiny"
 GROUP = 8
-CREW_FROM = 128  # requests since the engine was made: fewer are drawn before a process has loaded the model
+WORKERS_FROM = 128  # requests since the engine was made: fewer are drawn before a process has loaded the model
 MAX_THREADS = 16
 
 
@@ -43,17 +41,17 @@ class Embedded:
         self._files = ModelFiles.open(model)
         self.model = self._files.name
         self.model_digest = self._files.digest
-        self._make = Maker(self.model, self.model_digest, self._files.context)
+        self._make = CompletionMaker(self.model, self.model_digest, self._files.context)
         self._threads = threads or min(MAX_THREADS, _cores())
         self._vocabulary: Vocabulary | None = None
         self._session: Session | None = None
-        self._crew: Crew | None = None
-        self._asked = 0
+        self._workers: DrawWorkers | None = None
+        self._requested = 0
         self._loading = threading.Lock()
 
     @property
     def calls(self) -> int:
-        """How many calls of `generate` to make at once: lanes go on with the second when the first runs dry."""
+        """How many calls of `generate` to make at once: workers go on with the second when the first runs dry."""
         return 2 if self._threads > 1 else 1
 
     def fingerprint(self) -> Mapping[str, str]:
@@ -85,18 +83,18 @@ class Embedded:
             check_sampling(sampling)
         groups, too_long = self._grouped(requests)
         yield from too_long
-        yield from self._drawn(groups, self._crew_for(groups))
+        yield from self._drawn(groups, self._workers_for(groups))
 
     def close(self) -> None:
-        """Drop the session and end the lanes; a later call loads them again."""
+        """Drop the session and end the workers; a later call loads them again."""
         with self._loading:
-            crew, self._crew = self._crew, None
+            workers, self._workers = self._workers, None
             self._session = self._vocabulary = None
-        if crew is not None:
-            crew.close()
+        if workers is not None:
+            workers.close()
 
     def _grouped(self, requests: Sequence[Request]) -> tuple[deque[Group], list[Completion]]:
-        """What lanes take at a time, and the answers to prompts that the context has no room for."""
+        """What a decoding loop takes at a time, and the answers to prompts that the context has no room for."""
         session, vocabulary = self._loaded()
         groups, too_long = deque[Group](), list[Completion]()
         for ids, same in _by_prompt(vocabulary, requests):
@@ -106,40 +104,40 @@ class Embedded:
                 groups.extend(Group(ids, same[at : at + GROUP]) for at in range(0, len(same), GROUP))
         return groups, too_long
 
-    def _drawn(self, groups: deque[Group], crew: Crew | None) -> Iterator[Completion]:
-        """By the crew, and until its first lane has loaded on the caller's thread; a few are not worth a crew."""
-        handed: list[tuple[Crew, Call]] = []
+    def _drawn(self, groups: deque[Group], workers: DrawWorkers | None) -> Iterator[Completion]:
+        """By the workers, and until the first has loaded the model on the caller's thread."""
+        handed: list[tuple[DrawWorkers, Call]] = []
 
         def next_group() -> Group | None:
-            if crew is not None and crew.ready and not handed:
-                handed.append((crew, crew.submit(groups)))
+            if workers is not None and workers.ready and not handed:
+                handed.append((workers, workers.submit(groups)))
                 groups.clear()
             return groups.popleft() if groups else None
 
         session, vocabulary = self._loaded()
         try:
-            for row in Lane(session, vocabulary, next_group).run():
-                yield self._make.drawn(row.request, row.prompt, Drawn.of(row, vocabulary))
+            for row in DecodeLoop(session, vocabulary, next_group).run():
+                yield self._make.drawn(row.request, row.prompt, Sample.of(row, vocabulary))
             for owner, call in handed:
                 yield from owner.collect(call)
         finally:
             for owner, call in handed:
                 owner.forget(call)
 
-    def _crew_for(self, groups: Sequence[Group]) -> Crew | None:
-        """The lanes in processes of their own, started where there is enough for them to do; none for a single group."""
+    def _workers_for(self, groups: Sequence[Group]) -> DrawWorkers | None:
+        """The draw workers, started where there is enough for them to do; none for a single group."""
         session, _ = self._loaded()
         if self._threads == 1 or len(groups) < 2:
             return None
         with self._loading:
-            self._asked += sum(len(group.requests) for group in groups)
-            if self._crew is not None and self._crew.failure is not None:
-                self._crew.close()
-                self._crew = None
-            if self._crew is None and self._asked >= CREW_FROM:
-                self._crew = Crew(self._files.folder, session.sizes, self._threads, self._make.drawn)
-                weakref.finalize(self, self._crew.close)
-            return self._crew
+            self._requested += sum(len(group.requests) for group in groups)
+            if self._workers is not None and self._workers.failure is not None:
+                self._workers.close()
+                self._workers = None
+            if self._workers is None and self._requested >= WORKERS_FROM:
+                self._workers = DrawWorkers(self._files.folder, session.sizes, self._threads, self._make.drawn)
+                weakref.finalize(self, self._workers.close)
+            return self._workers
 
     def _loaded(self) -> tuple[Session, Vocabulary]:
         with self._loading:
@@ -150,15 +148,15 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
-    """Completions of one model. It holds no engine, so that one nobody uses any more is let go of with its lanes."""
+class CompletionMaker:
+    """Completions of one model. It holds no engine, so that one nobody uses any more is let go of with its workers."""
 
     model: str
     digest: str
     context: int
 
-    def drawn(self, request: Request, prompt: Sequence[int], drawn: Drawn) -> Completion:
-        """What a lane drew."""
+    def drawn(self, request: Request, prompt: Sequence[int], drawn: Sample) -> Completion:
+        """The completion of what was drawn."""
         tokens = len(drawn.tokens)
         return self._of(
             request,
@@ -210,17 +208,3 @@ def _by_prompt(vocabulary: Vocabulary, requests: Sequence[Request]) -> Iterator[
 def _cores() -> int:
     """Cores this process may use; where the system does not say, all of them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def check_sampling(sampling: Sampling) -> None:
-    """SetupError for parameters that name no distribution or no text."""
-    wrong = {
-        "temperature": (sampling.temperature, sampling.temperature >= 0, "0 (greedy) or more"),
-        "top_p": (sampling.top_p, 0 < sampling.top_p <= 1, "above 0, at most 1 (no cut)"),
-        "top_k": (sampling.top_k, sampling.top_k >= 0, "0 (no cut) or more"),
-        "max_tokens": (sampling.max_tokens, sampling.max_tokens >= 1, "1 or more"),
-        "stop": (list(sampling.stop), all(sampling.stop), "strings of one character or more"),
-    }
-    for name, (value, fine, valid) in wrong.items():
-        if not fine:
-            raise SetupError(f"{name} is {value}.", choices=(valid,), next_command="mend generate in the recipe")

@@ -1,10 +1,12 @@
-"""The files of a shipped model: where they are, what they say, and the digest that names them.
+"""What the embedded engine's texts rest on: the files of a model with the digest that names them, and the processor.
 
 Reads only; knows neither onnxruntime nor sampling.
 """
 
 import hashlib
+import importlib
 import json
+import platform
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,3 +86,14 @@ def _found(model: str) -> Path:
     lacking = next((name for name in NEEDED if tried[0].is_dir() and not (tried[0] / name).is_file()), None)
     message = f"model folder {model!r} has no {lacking}." if lacking else f"no model folder {model!r}."
     raise SetupError(message, choices=shipped, next_command=f"rollmill train --out {model}")
+
+
+# The features by which onnxruntime and numpy choose their kernels, widest first.
+LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")
+
+
+def cpu_level() -> str:
+    """Architecture and the widest vector feature numpy found in use, such as x86_64-avx512_skx."""
+    features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
+    widest = next((level for level in LEVELS if features.get(level)), "baseline")
+    return f"{platform.machine()}-{widest.lower()}"

@@ -10,14 +10,13 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from pipelines.generate.calls import Call, Heard, ignore
-from pipelines.generate.embedded import check_sampling
-from pipelines.generate.http.ask import ENGINE, Asker
-from pipelines.generate.http.complaints import Complaints
+from pipelines.generate.calls import AttemptListener, Call, check_sampling, ignore
+from pipelines.generate.http.client import ENGINE, CompletionClient
 from pipelines.generate.http.dispatch import Dispatcher
 from pipelines.generate.http.exchange import Exchange
+from pipelines.generate.http.failures import ErrorMessages
+from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.replicas import Replica
-from pipelines.generate.http.settings import HttpSettings, Secrets
 from pipelines.generate.http.wire import SEED_BITS, Wire
 from storage.errors import SetupError
 from storage.records import Completion, Prompt, Request
@@ -88,10 +87,12 @@ class OpenAI:
         for group in self.groups(requests):
             yield from group
 
-    def groups(self, requests: Sequence[Request], heard: Heard = ignore) -> Generator[Sequence[Completion], None, None]:
+    def groups(
+        self, requests: Sequence[Request], on_attempts: AttemptListener = ignore
+    ) -> Generator[Sequence[Completion], None, None]:
         """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
 
-        `heard` is told of every attempt, summed up. SetupError once a request was tried in vain; replies come first.
+        `on_attempts` is told of every attempt, summed up. SetupError once a request was tried in vain; replies come first.
         """
         for sampling in {request.sampling for request in requests}:
             check_sampling(sampling)
@@ -103,24 +104,24 @@ class OpenAI:
         try:
             while group := call.take():
                 unsaved = len(group)
-                heard(call.attempts())
+                on_attempts(call.attempts())
                 yield group
                 loop.soon(loop.dispatcher.saved, unsaved)
                 unsaved = 0
         finally:
             loop.soon(loop.dispatcher.forget, call, unsaved)
-            heard(call.attempts())
+            on_attempts(call.attempts())
         if call.error is not None:
             raise call.error
 
     def interrupt(self) -> None:
-        """Give up what is under way, from any thread: every call of `groups` raises Interrupted."""
+        """Give up what is under way, from any thread: every call of `groups` raises Interruption."""
         self._wait_no_more()
         if self._running is not None:
             self._running.soon(self._running.dispatcher.interrupt)
 
     def wind_down(self) -> None:
-        """Send nothing more, from any thread: every call of `groups` gives what still arrives, then raises Interrupted."""
+        """Send nothing more, from any thread: every call of `groups` gives what still arrives, then raises Interruption."""
         self._wait_no_more()
         if self._running is not None:
             self._running.soon(self._running.dispatcher.wind_down)
@@ -168,14 +169,14 @@ class _Loop:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai-loop", daemon=True)
         self._thread.start()
-        complaints = Complaints(wire.model, secrets)
-        self._asker = Asker(wire, settings, secrets, complaints)
-        self._wait(self._begin(replicas, settings, complaints))
+        messages = ErrorMessages(wire.model, secrets)
+        self._client = CompletionClient(wire, settings, secrets, messages)
+        self._wait(self._begin(replicas, settings, messages))
 
-    async def _begin(self, replicas: Sequence[Replica], settings: HttpSettings, complaints: Complaints) -> None:
-        self._asker.exchange = Exchange(settings)
-        self.dispatcher = Dispatcher(replicas, settings, complaints)
-        self.dispatcher.ask, self.dispatcher.probe = self._asker.ask, self._asker.probe
+    async def _begin(self, replicas: Sequence[Replica], settings: HttpSettings, messages: ErrorMessages) -> None:
+        self._client.exchange = Exchange(settings)
+        self.dispatcher = Dispatcher(replicas, settings, messages)
+        self.dispatcher.ask, self.dispatcher.probe = self._client.ask, self._client.probe
 
     def soon(self, work: Callable[..., None], *arguments: Any) -> None:
         """Run something in the loop's thread; nothing where the loop is closed."""
@@ -192,7 +193,7 @@ class _Loop:
 
     async def _finish(self) -> None:
         await self.dispatcher.close()
-        await self._asker.exchange.close()
+        await self._client.exchange.close()
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(CLOSE_SECONDS)

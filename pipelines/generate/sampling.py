@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Knobs:
+class RowSampling:
     """Per-row sampling parameters, each of shape (rows,): temperature 0 is greedy, top_p 1 and top_k 0 cut nothing.
 
     `plain` says whether every row draws from the model's own distribution, uncut.
@@ -70,14 +70,14 @@ def uniforms(seed: int, count: int) -> Floats:
     return Uniforms().of(seed, count)
 
 
-def draw(logits: npt.NDArray[np.float32], chance: Floats, knobs: Knobs) -> Draws:
+def draw(logits: npt.NDArray[np.float32], chance: Floats, sampling: RowSampling) -> Draws:
     """One token per row of float32 logits (rows, vocabulary), `chance` in [0, 1) of shape (rows,)."""
     scores = logits.astype(np.float64)
     scores -= np.maximum.reduce(scores, axis=1, keepdims=True)
     weights = np.exp(scores)
     log_total = np.log(np.add.reduce(weights, axis=1))
-    if not knobs.plain:
-        weights = _adjusted(scores, weights, knobs)
+    if not sampling.plain:
+        weights = _adjusted(scores, weights, sampling)
     tokens = _invert(weights, chance)
     logprob = scores[np.arange(len(tokens)), tokens] - log_total
     certainty = log_total - np.add.reduce(scores, axis=1) / scores.shape[1] - np.log(scores.shape[1])
@@ -91,10 +91,12 @@ def _invert(weights: Floats, chance: Floats) -> Ints:
     return np.asarray(exceeded.argmax(axis=1), dtype=np.int64)
 
 
-def _adjusted(scores: Floats, weights: Floats, knobs: Knobs) -> Floats:
+def _adjusted(scores: Floats, weights: Floats, sampling: RowSampling) -> Floats:
     """Weights after temperature, then top-k, then top-p; row by row, since rows differ in what they need."""
     adjusted = weights.copy()
-    for row, (temperature, top_p, top_k) in enumerate(zip(knobs.temperature, knobs.top_p, knobs.top_k, strict=True)):
+    for row, (temperature, top_p, top_k) in enumerate(
+        zip(sampling.temperature, sampling.top_p, sampling.top_k, strict=True)
+    ):
         if temperature == 0.0:
             adjusted[row] = 0.0
             adjusted[row, int(scores[row].argmax())] = 1.0

@@ -1,10 +1,13 @@
-"""Text to token ids and back with the model's own tokenizer file; downloads nothing.
+"""Prompts to the embedded model's tokens and back: its chat form, and its own tokenizer file; downloads nothing.
 
-Decoding is by bytes, so that any sequence of ids has a text. It knows no chat form beyond the special tokens' names.
+Decoding is by bytes, so that any sequence of ids has a text. `TEMPLATE` says the chat form in Jinja, for other programs
+that load the model folder.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+
+from storage.records import Message, Prompt
 
 
 class Vocabulary:
@@ -36,3 +39,28 @@ def _letters_to_bytes() -> dict[str, int]:
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     rest = [byte for byte in range(256) if byte not in set(printable)]
     return {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(rest)}
+
+
+END = "<|end|>"
+MARKERS = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
+
+TEMPLATE = (
+    "{% for message in messages %}"
+    "{% set role = message['role'] if message['role'] in ['system', 'assistant'] else 'user' %}"
+    "{{ '<|' + role + '|>' + message['content'].replace('<|', '< |') }}"
+    "{% if role == 'assistant' %}{{ '<|end|>' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def render_chat(prompt: Prompt) -> str:
+    """The model's view of a prompt: marked turns, then the marker that opens its answer."""
+    turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    return "".join(map(_turn, turns)) + MARKERS["assistant"]
+
+
+def _turn(message: Message) -> str:
+    """One turn; a role the model never saw speaks as the user, and markers inside a text lose their power."""
+    role = message.role if message.role in ("system", "assistant") else "user"
+    return MARKERS[role] + message.content.replace("<|", "< |") + (END if role == "assistant" else "")

@@ -1,8 +1,9 @@
-"""Untrusted programs in boxes: what goes in, what comes out, and the pool that runs them. Knows no verifier."""
+"""Runs untrusted programs: what goes in, what comes out, and the pool of sandboxed processes that runs them."""
 
 from pipelines.sandbox.checks import check_sandbox
 from pipelines.sandbox.programs import (
     MODES,
+    AssertTests,
     Call,
     Calls,
     Cause,
@@ -14,13 +15,13 @@ from pipelines.sandbox.programs import (
     SandboxFailed,
     Script,
     Status,
-    Tested,
 )
 from pipelines.sandbox.reading import TestsBroken
 from pipelines.sandbox.sandbox import Sandbox
 
 __all__ = [
     "MODES",
+    "AssertTests",
     "Call",
     "Calls",
     "Cause",
@@ -33,7 +34,6 @@ __all__ = [
     "SandboxFailed",
     "Script",
     "Status",
-    "Tested",
     "TestsBroken",
     "check_sandbox",
 ]

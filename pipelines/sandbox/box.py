@@ -1,4 +1,4 @@
-"""One warm keeper seen from the host: start it, hand it jobs one at a time, end it. Knows no verdict and no policy.
+"""One warm keeper process, as the host sees it: start it, send it jobs one at a time, end it.
 
 Everything that comes back is decoded as plain data of bounded size; a box that says anything else is broken.
 """

@@ -1,4 +1,4 @@
-"""The command line that starts a keeper: which folders it sees, which namespaces it gets. Knows no program."""
+"""Builds the command line that starts a keeper: which folders it sees, which namespaces it gets."""
 
 import os
 import platform
@@ -71,11 +71,11 @@ def interpreter() -> str:
 
 def bubblewrap() -> str:
     """Where bubblewrap is. SetupError when it is not installed."""
-    found = shutil.which("bwrap")
-    if found is None:
+    program = shutil.which("bwrap")
+    if program is None:
         message = "the sandbox needs bubblewrap (the program bwrap), which is not installed."
         raise SetupError(message, next_command=INSTALL)
-    return found
+    return program
 
 
 def _bare(folder: str) -> tuple[str, ...]:
@@ -117,8 +117,8 @@ def _libraries() -> list[str]:
     prefix = Path(sys.base_prefix).resolve()
     places = [Path("/usr/lib"), Path("/usr/lib64"), *(Path(top) for top in ("/lib", "/lib64"))]
     places.append(prefix / "lib" if prefix in _SHARED_PREFIXES else prefix)
-    found = {str(place) for place in places if place.is_dir() and not place.is_symlink()}
-    return sorted(place for place in found if not any(place.startswith(other + "/") for other in found))
+    folders = {str(place) for place in places if place.is_dir() and not place.is_symlink()}
+    return sorted(place for place in folders if not any(place.startswith(other + "/") for other in folders))
 
 
 def _executables() -> list[str]:

@@ -1,4 +1,4 @@
-"""What goes into the sandbox and what comes out, as plain values. Knows nothing of processes or namespaces."""
+"""Programs and reports: what goes into the sandbox and what comes out, as plain values."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -47,7 +47,7 @@ class Calls:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class AssertTests:
     """A program and the dataset's own tests of it, which run in another process and see proxies of its functions."""
 
     __test__: ClassVar[bool] = False  # not a test class of pytest
@@ -56,7 +56,7 @@ class Tested:
     entry_point: str | None = None
 
 
-Program = Script | Calls | Tested
+Program = Script | Calls | AssertTests
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From what a box observed to a report: causes, results, texts. Trusts no byte of it. Knows no process."""
+"""Turns the keeper's record of a program into a report: cause, results, texts. Trusts no byte of it."""
 
 import signal
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class TestsBroken(SandboxFailed):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Record:
     """The keeper's account of one program, types checked."""
 
     ended: str
@@ -53,14 +53,14 @@ class Seen:
 
 def report(program: Program, limits: Limits, answer: tuple[Any, ...]) -> Report:
     """The report on one program."""
-    seen = Seen(*answer)
-    death = _death(seen, limits)
-    raws = frames.split(seen.body)
+    record = Record(*answer)
+    death = _death(record, limits)
+    raws = frames.split(record.body)
     if isinstance(program, Script):
-        return _script(seen, death, raws)
+        return _script(record, death, raws)
     if isinstance(program, Calls):
-        return _finished(seen, *_calls(program, death, raws))
-    return _finished(seen, *_tested(seen, death, [_message(raw) for raw in raws]))
+        return _finished(record, *_calls(program, death, raws))
+    return _finished(record, *_tested(record, death, [_message(raw) for raw in raws]))
 
 
 def _message(raw: bytes) -> Any:
@@ -79,33 +79,41 @@ def _reply(raw: bytes) -> tuple[bytes, Any]:
         return (raw, None) if raw == b"x" else (b"", None)
 
 
-def _death(seen: Seen, limits: Limits) -> tuple[Cause, str] | None:
+def _death(record: Record, limits: Limits) -> tuple[Cause, str] | None:
     """Why the program's process ended, if not by itself and well."""
-    if seen.ended in _ENDED:
-        cause, text = _ENDED[seen.ended]
+    if record.ended in _ENDED:
+        cause, text = _ENDED[record.ended]
         values = {name: getattr(limits, name) for name in ("cpu_seconds", "wall_seconds", "output_kib")}
         return cause, text.format(**values)
-    if seen.ended == "done" or seen.status == 0:
+    if record.ended == "done" or record.status == 0:
         return None
-    if seen.status > 0:
-        return "runtime_error", f"exit status {seen.status}"
-    if -seen.status == signal.SIGSYS:
+    if record.status > 0:
+        return "runtime_error", f"exit status {record.status}"
+    if -record.status == signal.SIGSYS:
         return "sandbox_violation", "a forbidden system call"
-    if -seen.status in (signal.SIGKILL, signal.SIGXCPU) and seen.cpu >= limits.cpu_seconds:
+    if -record.status in (signal.SIGKILL, signal.SIGXCPU) and record.cpu >= limits.cpu_seconds:
         return "timeout", f"the CPU limit of {limits.cpu_seconds:g} s"
-    if -seen.status == signal.SIGKILL:
+    if -record.status == signal.SIGKILL:
         return "memory", "killed by the system"
-    return "runtime_error", f"killed by signal {-seen.status}"
+    return "runtime_error", f"killed by signal {-record.status}"
 
 
-def _script(seen: Seen, death: tuple[Cause, str] | None, raws: list[bytes]) -> Report:
+def _script(record: Record, death: tuple[Cause, str] | None, raws: list[bytes]) -> Report:
     """A script's end: its limits, its syntax, its exception, its exit status, in this order."""
-    told = _load_failure(*_reply(raws[0])) if raws else None
-    if death and death[0] == "runtime_error" and told:
-        death = told
+    failure = _load_failure(*_reply(raws[0])) if raws else None
+    if death and death[0] == "runtime_error" and failure:
+        death = failure
     cause, detail = death or (None, "")
-    result = Result("error" if cause else "returned", cause, seen.status, detail)
-    return Report(cause, (result,), _text(seen.stdout), _text(seen.stderr[-_TAIL:]), seen.cpu, seen.wall, detail)
+    result = Result("error" if cause else "returned", cause, record.status, detail)
+    return Report(
+        cause,
+        (result,),
+        _text(record.stdout),
+        _text(record.stderr[-_TAIL:]),
+        record.cpu,
+        record.wall,
+        detail,
+    )
 
 
 def _load_failure(kind: bytes, message: Any) -> tuple[Cause, str] | None:
@@ -145,7 +153,7 @@ def _returned(kind: bytes, message: Any) -> Result:
 
 
 def _tested(
-    seen: Seen, death: tuple[Cause, str] | None, messages: list[Any]
+    record: Record, death: tuple[Cause, str] | None, messages: list[Any]
 ) -> tuple[tuple[Result, ...], tuple[Cause, str] | None]:
     """The results that the tests' process reported, and why there are no more of them."""
     known: dict[int, Result] = {}
@@ -161,19 +169,19 @@ def _tested(
             case ("result", int() as index, str() as outcome, str() as text) if 0 <= index < count:
                 known[index] = _outcome(outcome, text)
             case ("gone", str() as how):
-                end = death or _gone(seen, how)
+                end = death or _gone(record, how)
             case ("end", None):
                 over = True
             case ("end", (str() as outcome, str() as text)):
                 over, known[count] = True, _outcome(outcome, text)
     if not over and end is None:
-        end = death or ("runtime_error", f"the tests ended their process (status {seen.tests_status})")
+        end = death or ("runtime_error", f"the tests ended their process (status {record.tests_status})")
     return _in_order(known, count, end), end
 
 
-def _gone(seen: Seen, how: str) -> tuple[Cause, str]:
-    if how == "closed" and seen.ended == "":
-        return "runtime_error", f"the program ended its process (exit status {seen.status})"
+def _gone(record: Record, how: str) -> tuple[Cause, str]:
+    if how == "closed" and record.ended == "":
+        return "runtime_error", f"the program ended its process (exit status {record.status})"
     return _GONE.get(how, _GONE["malformed"])
 
 
@@ -196,11 +204,19 @@ def _in_order(known: dict[int, Result], count: int, end: tuple[Cause, str] | Non
     return tuple(results)
 
 
-def _finished(seen: Seen, results: tuple[Result, ...], end: tuple[Cause, str] | None) -> Report:
+def _finished(record: Record, results: tuple[Result, ...], end: tuple[Cause, str] | None) -> Report:
     """The report on calls or tests: the first cause in the order of the results, else that of the end."""
     first = next((result for result in results if result.cause), None)
     cause, detail = (first.cause, first.detail) if first else (end or (None, ""))
-    return Report(cause, results, _text(seen.stdout[-_TAIL:]), _text(seen.stderr[-_TAIL:]), seen.cpu, seen.wall, detail)
+    return Report(
+        cause,
+        results,
+        _text(record.stdout[-_TAIL:]),
+        _text(record.stderr[-_TAIL:]),
+        record.cpu,
+        record.wall,
+        detail,
+    )
 
 
 def _text(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Programs in, reports out: a pool of warm boxes that any thread may use. Knows no tests' meaning and no verdict.
+"""Runs programs and reports on them: a pool of warm keepers that any thread may use.
 
 A box that breaks is replaced and its program is run once more with no other program running; if that fails too it is our
 failure (SandboxFailed), never the program's.
@@ -92,13 +92,13 @@ class Sandbox:
     def _again(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
         """Once more, alone: every other box is idle meanwhile."""
         with self._alone:
-            held = [self._places.get() for _ in range(self.workers - 1)]
+            other_boxes = [self._places.get() for _ in range(self.workers - 1)]
             try:
                 return self._once(job)
             except BoxBroken as error:
                 raise SandboxFailed(f"the box failed twice: {error}") from error
             finally:
-                for box in held:
+                for box in other_boxes:
                     self._places.put(box)
 
 

@@ -1,4 +1,4 @@
-"""The system call filter of one program, as classic BPF. Knows numbers and rules; knows nothing of who is filtered.
+"""The system call filter of one program, as classic BPF.
 
 Allowed calls run, calls without an honest use kill the process (SIGSYS, so the cause can be told from outside), everything
 else does not exist (ENOSYS). Layout per rule: compare, act, else fall through to the next.

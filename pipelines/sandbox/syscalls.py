@@ -1,4 +1,4 @@
-"""System call numbers by name for x86_64 and aarch64, in three lists. Knows no filter and no policy beyond the lists.
+"""System call numbers by name for x86_64 and aarch64, in three lists.
 
 Each entry is `name:x86_64:aarch64`; `-` where an architecture lacks the call. What stands in no list does not exist for a
 program (ENOSYS), so a library that only tries it falls back.

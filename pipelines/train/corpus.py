@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.generate.chat import END, MARKERS, render_chat
+from pipelines.generate.vocabulary import END, MARKERS, render_chat
 from pipelines.train.settings import TrainSettings
 from storage.ids import digest128
 

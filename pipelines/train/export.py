@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.generate.chat import END, MARKERS, TEMPLATE
+from pipelines.generate.vocabulary import END, MARKERS, TEMPLATE
 from pipelines.train.onnx_graph import Weights, build_onnx
 from pipelines.train.settings import Shape
 

@@ -1,4 +1,4 @@
-"""Verifiers: what each concluded on a completion, with evidence. One file per method; none knows the workspace.
+"""Verifiers: each says of a completion whether it is right, with evidence. One file or folder per method.
 
 From a notebook, without Prefect and without torch:
 
@@ -103,15 +103,15 @@ def verify(
     `tests` and what else a row holds go to the verifier too. One that is given ready made, with its options, stays open.
     """
     frame = frame_of(rows)
-    asked = list(pairs_of(rows if frame is None else frame.rows(), Names(prompt, reference, answer)))
-    with _opened(verifier) as chosen:
-        found = iter(list(chosen.verify_many(pair for alternatives in asked for pair in alternatives)))
-        verdicts = [min(islice(found, len(alternatives)), key=_preferred) for alternatives in asked]
-    return verdicts if frame is None else frame.judged(verdicts)
+    pairs = list(pairs_of(rows if frame is None else frame.rows(), Names(prompt, reference, answer)))
+    with _instance(verifier) as instance:
+        every = iter(list(instance.verify_many(pair for alternatives in pairs for pair in alternatives)))
+        verdicts = [min(islice(every, len(alternatives)), key=_preferred) for alternatives in pairs]
+    return verdicts if frame is None else frame.with_verdicts(verdicts)
 
 
 @contextmanager
-def _opened(verifier: str | Verifier) -> Iterator[Verifier]:
+def _instance(verifier: str | Verifier) -> Iterator[Verifier]:
     """The verifier: one that is given, or a new one of a name, which is closed at the end."""
     if not isinstance(verifier, str):
         if isinstance(verifier, type) or not hasattr(verifier, "verify_many"):
@@ -122,8 +122,8 @@ def _opened(verifier: str | Verifier) -> Iterator[Verifier]:
         return
     if verifier not in VERIFIERS:
         raise unknown_name("verifier", verifier, VERIFIERS)
-    with closing(VERIFIERS[verifier]()) as made:
-        yield made
+    with closing(VERIFIERS[verifier]()) as instance:
+        yield instance
 
 
 def _preferred(verdict: Verdict) -> int:

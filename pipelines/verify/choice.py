@@ -1,4 +1,4 @@
-"""The verifier `choice`: multiple choice, A to J. The option is named by its letter or by its text. Knows no subject.
+"""The verifier `choice`: multiple choice, A to J. The option is named by its letter or by its text.
 
 The answer is looked for where `extract` finds it (`####`, a box, "answer is", the whole short text), then in the last line
 as a sentence, then in the first line when it is an option and nothing else. What names two options, or one option's letter
@@ -8,12 +8,19 @@ with another's text, is no answer. A letter beyond the problem's options is an a
 from functools import lru_cache
 
 from pipelines.verify.answers.policy import STRICT
-from pipelines.verify.choices.letters import Named, is_item, lists_options, named_in, named_in_sentence
-from pipelines.verify.choices.options import LETTERS, Options, options_of
+from pipelines.verify.choice_options import (
+    LETTERS,
+    Choice,
+    Options,
+    is_item,
+    lists_options,
+    named_in,
+    named_in_sentence,
+    options_of,
+)
 from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import WINDOW, Extracted, final_answer
-from pipelines.verify.finding import Finding, OneByOne, spoken, version_of
-from pipelines.verify.number import prompt_text
+from pipelines.verify.extract import WINDOW, FinalAnswer, final_answer
+from pipelines.verify.finding import Finding, OneByOne, prompt_text, spoken, version_of
 from storage.records import Completion, Problem
 
 _MARKED = ("hash", "boxed", "tag")
@@ -43,17 +50,17 @@ class ChoiceVerifier(OneByOne):
         return Finding(outcome, f"{rule}:named", None, None, shown, named.letter, wanted, evidence)  # type: ignore[arg-type]
 
 
-def _answer(completion: Completion, options: Options) -> tuple[str, str | None, Named | None]:
+def _answer(completion: Completion, options: Options) -> tuple[str, str | None, Choice | None]:
     """(rule, text it looked at, what that names)."""
     text, cut = spoken(completion), completion.finish_reason == "length"
-    found = final_answer(text, cut=cut)
-    if found is None:
+    final = final_answer(text, cut=cut)
+    if final is None:
         return "none", None, None
-    named = _marked(found, options)
+    named = _marked(final, options)
     if named is not None:
-        return found.rule, found.text, named
-    if found.rule in _MARKED or cut:
-        return "none", found.text, None
+        return final.rule, final.text, named
+    if final.rule in _MARKED or cut:
+        return "none", final.text, None
     last, first = text.rstrip().rpartition("\n")[2].strip(), text.lstrip().partition("\n")[0].strip()
     listing = lists_options(text[-WINDOW:])
     named = None if listing and is_item(last) else named_in(last, options) or named_in_sentence(last)
@@ -65,19 +72,19 @@ def _answer(completion: Completion, options: Options) -> tuple[str, str | None, 
     return "none", last, None
 
 
-def _marked(found: Extracted, options: Options) -> Named | None:
+def _marked(final: FinalAnswer, options: Options) -> Choice | None:
     """What an extracted answer names; a letter that is no option needs a mark to be an answer at all."""
-    named = None if found.rule == "tail" else named_in(found.text, options)
-    if named is None and found.rule == "phrase":
-        named = named_in_sentence(found.text)
-    return named if named is None or found.rule not in ("bare",) or _is_option(named, options) else None
+    named = None if final.rule == "tail" else named_in(final.text, options)
+    if named is None and final.rule == "phrase":
+        named = named_in_sentence(final.text)
+    return named if named is None or final.rule not in ("bare",) or _is_option(named, options) else None
 
 
-def _is_option(named: Named, options: Options) -> bool:
+def _is_option(named: Choice, options: Options) -> bool:
     return named.letter is None or not options or named.letter in options
 
 
-def _bare_option(line: str, named: Named, options: Options) -> bool:
+def _bare_option(line: str, named: Choice, options: Options) -> bool:
     """Whether a first line holds an option and nothing else: its letter, or its letter with its own text."""
     assert named.letter is not None
     if len(line.strip("*()[].: ")) == 1:

@@ -1,4 +1,4 @@
-"""The verifiers `all_of` and `any_of`: one verdict from several verifiers of the same completion. They judge nothing.
+"""The verifiers `all_of` and `any_of`: one verdict from several verifiers of the same completion.
 
 Every part is asked, always, so what one of them says never depends on another. The outcome is the first of these that
 any part has:
@@ -44,7 +44,7 @@ class Composite(OneByOne):
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
         """The finding on one completion, after asking every part."""
-        return self._finding([_asked(part, (problem, completion)) for part in self.parts])
+        return self._finding([_verdict(part, (problem, completion)) for part in self.parts])
 
     def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
         """Verdicts in input order; each part judges the stream in its own way, a window of items at a time."""
@@ -74,7 +74,7 @@ class Composite(OneByOne):
 
     def _window(self, items: Sequence[Item]) -> Iterator[Verdict]:
         started = perf_counter()
-        columns = [_all_asked(part, items) for part in self.parts]
+        columns = [_verdicts(part, items) for part in self.parts]
         seconds = (perf_counter() - started) / max(1, len(items))
         for item, verdicts in zip(items, zip(*columns, strict=True), strict=True):
             yield verdict_of(self, item, self._finding(verdicts), seconds)
@@ -89,7 +89,7 @@ class Composite(OneByOne):
             chosen.extracted,
             chosen.normal_form,
             chosen.reference_form,
-            [_told(verdict) for verdict in verdicts],
+            [_evidence(verdict) for verdict in verdicts],
         )
 
 
@@ -126,18 +126,18 @@ def part_of(given: Part, where: str) -> Verifier:
         raise SetupError(f"verifier {method!r} within {where!r}: {error}.") from None
 
 
-def _all_asked(part: Verifier, items: Sequence[Item]) -> list[Verdict]:
+def _verdicts(part: Verifier, items: Sequence[Item]) -> list[Verdict]:
     """A part's verdicts on a window; where it raises on the whole, it is asked item by item."""
     try:
         verdicts = list(part.verify_many(list(items)))
     except Exception:
-        return [_asked(part, item) for item in items]
+        return [_verdict(part, item) for item in items]
     if len(verdicts) != len(items):
         raise RuntimeError(f"verifier {part.name} gave {len(verdicts)} verdicts for {len(items)} items")
     return verdicts
 
 
-def _asked(part: Verifier, item: Item) -> Verdict:
+def _verdict(part: Verifier, item: Item) -> Verdict:
     """A part's verdict; one that raises has crashed, and its verdict is undecided."""
     try:
         return part.verify(*item)
@@ -146,7 +146,7 @@ def _asked(part: Verifier, item: Item) -> Verdict:
         return verdict_of(part, item, Finding("undecided", "verifier_raised", cause), 0.0)
 
 
-def _told(verdict: Verdict) -> dict[str, Any]:
+def _evidence(verdict: Verdict) -> dict[str, Any]:
     row = {
         "verifier": verdict.verifier,
         "version": verdict.version,

@@ -74,8 +74,8 @@ class ExactVerifier(OneByOne):
         """The text to compare; a text cut off at its length limit is not a whole one."""
         text, cut = spoken(completion), completion.finish_reason == "length"
         if self._final:
-            found = final_answer(text, cut=cut)
-            return found.text if found else None
+            final = final_answer(text, cut=cut)
+            return final.text if final else None
         return text if text.strip() and not cut else None
 
     def _normal(self, text: str) -> str:

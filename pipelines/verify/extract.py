@@ -1,4 +1,4 @@
-"""Finds the final answer in what a model wrote. Knows marks and lines, nothing of mathematics.
+"""Finds the final answer in what a model wrote.
 
 The order, first that applies:
 1. `####` on the last non-empty line: what follows it (GSM8K's form);
@@ -77,7 +77,7 @@ _WORD = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Extracted:
+class FinalAnswer:
     """An answer's text as written, and the rule that found it."""
 
     text: str
@@ -92,27 +92,27 @@ def judged_text(completion: Completion) -> str:
     return last.content if last.kind == "text" else ""
 
 
-def final_answer(text: str, *, cut: bool = False) -> Extracted | None:
+def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
     """The final answer of a text, or None when it gives none. `cut` says that generation stopped at its length limit."""
     text = undoubled(_answering(text))
-    opened = text.rfind(THOUGHT_BEGIN)
-    if opened > text.rfind(THOUGHT_END):
-        text = text[:opened]
+    thought_begin = text.rfind(THOUGHT_BEGIN)
+    if thought_begin > text.rfind(THOUGHT_END):
+        text = text[:thought_begin]
     before, text = text[:-WINDOW], text[-WINDOW:].rstrip()
     thought = text.rfind(THOUGHT_END)
     if thought >= 0:
         before, text = "", text[thought + 8 :].lstrip()
     if not text:
         return None
-    found = _hash(text, cut) or _boxed(text) or _tagged(text) or _phrase(text, cut)
-    found = found or (None if cut or "####" in before or "boxed{" in before else _unmarked(_undecorated(text)))
-    if found is not None and found.rule in ("phrase", "bare", "tail") and _TORN.search(found.text):
+    answer = _hash(text, cut) or _boxed(text) or _tagged(text) or _phrase(text, cut)
+    answer = answer or (None if cut or "####" in before or "boxed{" in before else _unmarked(_undecorated(text)))
+    if answer is not None and answer.rule in ("phrase", "bare", "tail") and _TORN.search(answer.text):
         return None
-    if found is not None and not found.text[-1].isascii():
-        found = Extracted(_undecorated(found.text), found.rule)
-    if found is not None and found.rule in ("phrase", "bare", "tail") and _BOX.search(found.text):
-        return _mended(found.text)
-    return found
+    if answer is not None and not answer.text[-1].isascii():
+        answer = FinalAnswer(_undecorated(answer.text), answer.rule)
+    if answer is not None and answer.rule in ("phrase", "bare", "tail") and _BOX.search(answer.text):
+        return _mended(answer.text)
+    return answer
 
 
 def _answering(text: str) -> str:
@@ -137,23 +137,23 @@ def _undecorated(text: str) -> str:
     return text if text.isascii() else _EMOJI.sub("", text) or text
 
 
-def _hash(text: str, cut: bool) -> Extracted | None:
+def _hash(text: str, cut: bool) -> FinalAnswer | None:
     mark = text.rfind("####")
     if mark < 0 or cut:
         return None
     tail = text[mark + 4 :].strip()
-    return Extracted(tail, "hash") if tail and "\n" not in tail else None
+    return FinalAnswer(tail, "hash") if tail and "\n" not in tail else None
 
 
-def _boxed(text: str) -> Extracted | None:
+def _boxed(text: str) -> FinalAnswer | None:
     """The last closed box that lies in no other, with those joined to it on its left and what right outside changes it."""
     first = text.find("box")
     if first < 0:
         return None
-    opened = {match.end(): match.start() for match in _BOX.finditer(text, max(0, first - 2))}
-    if not opened:
+    starts = {match.end(): match.start() for match in _BOX.finditer(text, max(0, first - 2))}
+    if not starts:
         return None
-    spans = sorted((opened[brace], end, brace) for brace, end in _closed(text, min(opened)) if brace in opened)
+    spans = sorted((starts[brace], end, brace) for brace, end in _closed(text, min(starts)) if brace in starts)
     boxes: list[tuple[int, int, str]] = []
     for start, end, brace in spans:
         if not boxes or start >= boxes[-1][1]:
@@ -174,7 +174,7 @@ def _boxed(text: str) -> Extracted | None:
         joined = f"{content} {'or' if 'or' in gap or '或' in gap else ','} {joined}"
         start = left
     joined = _around(text, start, stop, joined)
-    return Extracted(joined, "boxed") if joined.strip() else None
+    return FinalAnswer(joined, "boxed") if joined.strip() else None
 
 
 def _around(text: str, start: int, stop: int, content: str) -> str:
@@ -189,7 +189,7 @@ def _around(text: str, start: int, stop: int, content: str) -> str:
     return content if sign is None or not content else f"{sign[1]}({content})"
 
 
-def _mended(text: str) -> Extracted | None:
+def _mended(text: str) -> FinalAnswer | None:
     """A text with a box left open is no answer, unless it is the inside of two boxes, torn at its ends."""
     whole = f"\\boxed{{{text}}}"
     depth, closed = 0, 0
@@ -211,14 +211,14 @@ def _closed(text: str, start: int) -> Iterator[tuple[int, int]]:
             yield stack.pop(), match.end()
 
 
-def _tagged(text: str) -> Extracted | None:
+def _tagged(text: str) -> FinalAnswer | None:
     end = text.rfind("</answer>")
     start = text.rfind("<answer>", 0, end) if end >= 0 else -1
     content = text[start + 8 : end].strip() if start >= 0 else ""
-    return Extracted(content, "tag") if content else None
+    return FinalAnswer(content, "tag") if content else None
 
 
-def _phrase(text: str, cut: bool) -> Extracted | None:
+def _phrase(text: str, cut: bool) -> FinalAnswer | None:
     start = max(_last_said(text), _last_line_a(text))
     if start < 0:
         return None
@@ -229,7 +229,7 @@ def _phrase(text: str, cut: bool) -> Extracted | None:
         line = rest.split("\n\n", 1)[0]
     end = _SENTENCE_END.search(line)
     content = (line[: end.start()] if end else line).strip().strip("*").strip()
-    return Extracted(content, "phrase") if content else None
+    return FinalAnswer(content, "phrase") if content else None
 
 
 def _last_said(text: str) -> int:
@@ -251,13 +251,13 @@ def _last_line_a(text: str) -> int:
     return last
 
 
-def _unmarked(text: str) -> Extracted | None:
+def _unmarked(text: str) -> FinalAnswer | None:
     if "\n" not in text.strip() and len(text) <= BARE_LENGTH and len(_WORD.findall(text)) <= _BARE_WORDS:
-        return Extracted(_BOLD.sub(r"\1", text.strip()), "bare")
+        return FinalAnswer(_BOLD.sub(r"\1", text.strip()), "bare")
     last = text[text.rfind("\n") + 1 :].strip()
     opening = _DISPLAYS.get(last)
     if opening is not None:
         start = text.rfind(opening, 0, len(text) - len(last))
         if start >= 0 and len(text) - start <= BARE_LENGTH:
-            return Extracted(" ".join(text[start:].split()), "tail")
-    return Extracted(_SENTENCE_START.split(last)[-1], "tail")
+            return FinalAnswer(" ".join(text[start:].split()), "tail")
+    return FinalAnswer(_SENTENCE_START.split(last)[-1], "tail")

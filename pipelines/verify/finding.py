@@ -1,22 +1,26 @@
-"""What a verifier found out, and how that becomes a verdict. Knows no method and never what is right.
+"""What verifiers share: a finding and how it becomes a verdict, the text that is judged, verdicts in input order, versions.
 
 A verifier that judges one completion after the other in the calling thread derives from `OneByOne` and writes `judge`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Self
 
 from pipelines.verify.extract import THOUGHT_BEGIN, THOUGHT_END, judged_text
 from storage.ids import canonical_json
-from storage.records import Completion, Outcome, Problem, Verdict
+from storage.records import Completion, Outcome, Problem, Prompt, Verdict
 
 SHOWN = 1_000
 """Characters of an extracted answer or a normal form that a verdict keeps."""
 EVIDENCE_BYTES = 65_536
 Item = tuple[Problem, Completion]
 Rules = tuple[tuple[str, str], ...]
+_AHEAD = 256
+"""Items that may be under way before the first of them is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Finding:
 
 
 class OneByOne:
-    """A verifier without processes of its own: the verdict of an item is the finding of `judge`."""
+    """A verifier whose verdict on an item is the finding of `judge`."""
 
     name: str
     version: str
@@ -47,8 +51,8 @@ class OneByOne:
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         """The verdict on one completion."""
         started = perf_counter()
-        found = self.judge(problem, completion)
-        return verdict_of(self, (problem, completion), found, perf_counter() - started)
+        finding = self.judge(problem, completion)
+        return verdict_of(self, (problem, completion), finding, perf_counter() - started)
 
     def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
         """Verdicts in input order, one at a time."""
@@ -64,17 +68,40 @@ class OneByOne:
         self.close()
 
 
+def prompt_text(prompt: Prompt) -> str:
+    """The words of a prompt, whichever form it has."""
+    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
+
+
 def spoken(completion: Completion) -> str:
     """The text that is judged as a whole: the last turn, without the thought that stands before `</think>`.
 
     A thought that was opened at the beginning and never closed is all there is: nothing was said.
     """
     text = judged_text(completion)
-    _, closed, said = text.rpartition(THOUGHT_END)
-    return "" if not closed and said.lstrip().startswith(THOUGHT_BEGIN) else said
+    _, closed, answer = text.rpartition(THOUGHT_END)
+    return "" if not closed and answer.lstrip().startswith(THOUGHT_BEGIN) else answer
 
 
-def verdict_of(verifier: Any, item: Item, found: Finding, seconds: float) -> Verdict:
+def in_order(judge: Callable[[Item], Verdict], items: Iterable[Item], threads: int) -> Iterator[Verdict]:
+    """The verdicts of a slow function in the order of the items; what it raises is raised at its place.
+
+    Only a window of items is held, so an endless stream of them may come in, and may be abandoned.
+    """
+    waiting: deque[Future[Verdict]] = deque()
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="rollmill-verify")
+    try:
+        for item in items:
+            waiting.append(executor.submit(judge, item))
+            while waiting and (waiting[0].done() or len(waiting) > _AHEAD):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def verdict_of(verifier: Any, item: Item, finding: Finding, seconds: float) -> Verdict:
     """The verdict of a verifier with a name and a version; long texts are cut, long evidence says that it was too long."""
     problem, completion = item
     return Verdict(
@@ -82,15 +109,15 @@ def verdict_of(verifier: Any, item: Item, found: Finding, seconds: float) -> Ver
         problem_id=problem.id,
         verifier=verifier.name,
         version=verifier.version,
-        outcome=found.outcome,
-        rule=found.rule,
-        cause=_shown(found.cause),
-        value=found.value,
-        extracted=_shown(found.extracted),
-        normal_form=_shown(found.normal_form),
-        reference_form=_shown(found.reference_form),
+        outcome=finding.outcome,
+        rule=finding.rule,
+        cause=_shown(finding.cause),
+        value=finding.value,
+        extracted=_shown(finding.extracted),
+        normal_form=_shown(finding.normal_form),
+        reference_form=_shown(finding.reference_form),
         seconds=seconds,
-        evidence=evidence_text(found.evidence),
+        evidence=evidence_text(finding.evidence),
     )
 
 

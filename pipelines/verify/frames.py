@@ -33,7 +33,7 @@ class Frame(Protocol):
 
     def rows(self) -> Iterator[Mapping[str, Any]]: ...
 
-    def judged(self, verdicts: Sequence[Verdict]) -> Any: ...
+    def with_verdicts(self, verdicts: Sequence[Verdict]) -> Any: ...
 
 
 class PandasFrame:
@@ -49,16 +49,16 @@ class PandasFrame:
         for values in zip(*(column.where(column.notna(), None) for column in cells), strict=True):
             yield dict(zip(self._names, values, strict=True))
 
-    def judged(self, verdicts: Sequence[Verdict]) -> Any:
+    def with_verdicts(self, verdicts: Sequence[Verdict]) -> Any:
         """A new frame with the verdicts' columns."""
         import pandas as pd
 
-        found = pd.DataFrame(
-            {name: [getattr(one, name) for one in verdicts] for name in COLUMNS},
+        columns = pd.DataFrame(
+            {name: [getattr(verdict, name) for verdict in verdicts] for name in COLUMNS},
             index=self._frame.index,
             columns=[*COLUMNS],
         )
-        return pd.concat([self._frame, found], axis=1)
+        return pd.concat([self._frame, columns], axis=1)
 
 
 class ArrowFrame:
@@ -75,7 +75,7 @@ class ArrowFrame:
         for batch in self._table.to_batches(max_chunksize=10_000):
             yield from batch.to_pylist()
 
-    def judged(self, verdicts: Sequence[Verdict]) -> Any:
+    def with_verdicts(self, verdicts: Sequence[Verdict]) -> Any:
         """The table with the verdicts' columns."""
         import pyarrow as pa
 
@@ -83,18 +83,18 @@ class ArrowFrame:
         table = self._table
         for name in COLUMNS:
             kind = pa.float64() if name in numbers else pa.string()
-            table = table.append_column(name, pa.array([getattr(one, name) for one in verdicts], kind))
+            table = table.append_column(name, pa.array([getattr(verdict, name) for verdict in verdicts], kind))
         return table
 
 
 class DuckFrame(ArrowFrame):
     """A DuckDB relation; one on DuckDB's default connection comes back, for a relation does not tell its own."""
 
-    def judged(self, verdicts: Sequence[Verdict]) -> Any:
+    def with_verdicts(self, verdicts: Sequence[Verdict]) -> Any:
         """A relation over the table with the verdicts' columns."""
         import duckdb
 
-        return duckdb.from_arrow(super().judged(verdicts))
+        return duckdb.from_arrow(super().with_verdicts(verdicts))
 
 
 def frame_of(rows: Any) -> Frame | None:
@@ -113,9 +113,9 @@ def _free(names: Sequence[str]) -> list[str]:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise SetupError(f"the frame has more than one column {doubled[0]!r}.", next_command="rename or drop one of them")
-    if taken := [name for name in COLUMNS if name in names]:
+    if present := [name for name in COLUMNS if name in names]:
         raise SetupError(
-            f"the frame already has the column {', '.join(taken)}, which verify adds.",
+            f"the frame already has the column {', '.join(present)}, which verify adds.",
             next_command="rename it, or pass the columns of prompt, reference and answer only",
         )
     return list(names)

@@ -1,4 +1,4 @@
-"""The verifier `json_schema`: does the text hold a JSON value, and does that satisfy the schema? Knows no meaning of keys.
+"""The verifier `json_schema`: does the text hold a JSON value, and does that satisfy the schema?
 
 The schema is the recipe's (`schema`), or the problem's: its first test, `meta["schema"]`, its reference, the first that is
 given. Validation runs in a worker process with limits. Formats (`email`, `date`) are not asserted unless `formats: true`;
@@ -13,15 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Literal
 
-from pipelines.verify.finding import Finding, Item, OneByOne, spoken, version_of
-from pipelines.verify.jsontext import LONGEST, BadJsonError, Found, find_json, parse_json, too_deep
-from pipelines.verify.ordered import in_order
+from pipelines.verify.finding import Finding, Item, OneByOne, in_order, spoken, version_of
+from pipelines.verify.json_text import LONGEST, BadJsonError, JsonText, find_json, parse_json, too_deep
 from pipelines.verify.workers.pool import Limits, WorkerPool
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, sha256_text
 from storage.records import Completion, Problem, Verdict
 
-JOB = "pipelines.verify.schemas.validation:validate"
+JOB = "pipelines.verify.json_validation:validate"
 CPU = Limits(cpu_seconds=2.0)
 
 
@@ -64,13 +63,13 @@ class JsonSchemaVerifier(OneByOne):
         schema = self._schema if self._schema is not None else _of(problem)
         if isinstance(schema, str):
             return Finding("undecided", "schema", schema)
-        found = find_json(spoken(completion), duplicates=self._duplicates)
-        if found is None:
+        json_text = find_json(spoken(completion), duplicates=self._duplicates)
+        if json_text is None:
             return Finding("unparsed", "json", "no JSON value in the text")
-        if found.error is not None:
-            return Finding("incorrect", "json", None, None, found.text, evidence={"not_json": found.error})
-        reply = self._pool.ask({"schema": schema, "value": found.value, "formats": self._formats})
-        return _finding(found, reply)
+        if json_text.error is not None:
+            return Finding("incorrect", "json", None, None, json_text.text, evidence={"not_json": json_text.error})
+        reply = self._pool.ask({"schema": schema, "value": json_text.value, "formats": self._formats})
+        return _finding(json_text, reply)
 
     def close(self) -> None:
         """End the worker processes; safe to call twice."""
@@ -78,7 +77,7 @@ class JsonSchemaVerifier(OneByOne):
 
     def _check_recipes(self, schema: Mapping[str, Any]) -> None:
         """SetupError for a schema that no value could be judged by."""
-        from pipelines.verify.schemas.validation import validate
+        from pipelines.verify.json_validation import validate
 
         if not isinstance(schema, Mapping) or too_deep(schema):
             raise SetupError("verifier 'json_schema': schema is not a mapping of keys to values, or is nested too deep.")
@@ -105,13 +104,13 @@ def _of(problem: Problem) -> Any:
     return chosen
 
 
-def _finding(found: Found, reply: Mapping[str, Any]) -> Finding:
+def _finding(json_text: JsonText, reply: Mapping[str, Any]) -> Finding:
     if "failed" in reply:
-        return Finding("undecided", "valid", str(reply["failed"]), None, found.text)
+        return Finding("undecided", "valid", str(reply["failed"]), None, json_text.text)
     if "bad_schema" in reply:
-        return Finding("undecided", "valid", f"the problem's schema is none: {reply['bad_schema']}", None, found.text)
+        return Finding("undecided", "valid", f"the problem's schema is none: {reply['bad_schema']}", None, json_text.text)
     errors = reply["errors"]
-    form = json.dumps(found.value, sort_keys=True, ensure_ascii=False)
+    form = json.dumps(json_text.value, sort_keys=True, ensure_ascii=False)
     if errors:
-        return Finding("incorrect", "valid", None, None, found.text, form, evidence={"errors": errors})
-    return Finding("correct", "valid", None, None, found.text, form)
+        return Finding("incorrect", "valid", None, None, json_text.text, form, evidence={"errors": errors})
+    return Finding("correct", "valid", None, None, json_text.text, form)

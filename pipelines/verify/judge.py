@@ -20,10 +20,9 @@ from time import perf_counter
 from typing import Any, Literal
 
 from pipelines.protocols import Sampler, Samplers, Samples
-from pipelines.verify.finding import Finding, Item, OneByOne, Rules, spoken, verdict_of, version_of
+from pipelines.verify.finding import Finding, Item, OneByOne, Rules, prompt_text, spoken, verdict_of, version_of
 from pipelines.verify.judging.rubric import Case, Rubric
 from pipelines.verify.judging.votes import Vote, count, majority, vote_of
-from pipelines.verify.number import prompt_text
 from storage.errors import RollmillError, SetupError, unknown_name
 from storage.ids import digest128
 from storage.records import Completion, Origin, Problem, Request, Sampling, Verdict, completion_id

@@ -18,13 +18,14 @@ from time import perf_counter
 from typing import Any
 
 from pipelines.verify.answers.conclusion import concluding_formula
-from pipelines.verify.answers.policy import Asked, asked, order_named, policy_named, same_quantity, versioned
+from pipelines.verify.answers.policy import EqualityContext, order_named, policy_named, same_quantity, versioned
 from pipelines.verify.answers.reading import Reading, is_spaced_list, normal_spelling, read, strip_dollars, ungrouped
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.answers.values import Assignments, Collection, Value
 from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import Extracted, final_answer, judged_text, undoubled
-from pipelines.verify.number import plain_text, prompt_text
+from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
+from pipelines.verify.finding import OneByOne, prompt_text
+from pipelines.verify.number import plain_text
 from pipelines.verify.workers.pool import Limits, WorkerPool
 from storage.records import Completion, Outcome, Problem, Verdict
 
@@ -80,14 +81,14 @@ class Question:
     reference: str
     answer: str
     rule: str
-    asks: Asked
+    context: EqualityContext
 
     def key(self) -> tuple[object, ...]:
         """Equal keys have equal decisions."""
-        return self.reference, self.answer, self.rule, *self.asks.key()
+        return self.reference, self.answer, self.rule, *self.context.key()
 
 
-class MathVerifier:
+class MathVerifier(OneByOne):
     """Exact and bounded; usable from any thread. Close it, or use it in a `with`, to end its workers early."""
 
     name = "math"
@@ -143,23 +144,17 @@ class MathVerifier:
         """End the worker processes; safe to call twice."""
         self._pool.close()
 
-    def __enter__(self) -> "MathVerifier":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
     def _quick(self, problem: Problem, completion: Completion) -> tuple[Question | None, Decision | None]:
         """The question with the decision that needs no worker, or with None."""
-        found = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
+        final = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
         reference = reference_text(problem.reference)
-        answer = None if found is None else found.text if _as_written(found, reference) else answer_text(found)
-        if found is not None and answer is not None and "=" in reference and answer is not found.text:
-            answer = _with_name(answer, found)
-        if found is None or answer is None:
+        answer = None if final is None else final.text if _as_written(final, reference) else answer_text(final)
+        if final is not None and answer is not None and "=" in reference and answer is not final.text:
+            answer = _with_name(answer, final)
+        if final is None or answer is None:
             return None, Decision("unparsed", "no-answer", "no final answer found")
-        asks = asked(prompt_text(problem.prompt), self.policy, self.order)
-        question = Question(reference, answer, found.rule, asks)
+        context = EqualityContext(prompt_text(problem.prompt), self.policy, self.order)
+        question = Question(reference, answer, final.rule, context)
         decision = decide_exactly(question)
         if decision is None and self._memory:
             with self._lock:
@@ -168,8 +163,8 @@ class MathVerifier:
 
     def _slow(self, question: Question) -> Decision:
         """Ask a worker; what it concludes is remembered, what it fails on is not."""
-        asked_of = {"reference": question.reference, "answer": question.answer, "asks": question.asks.to_json()}
-        reply = self._pool.ask(asked_of)
+        message = {"reference": question.reference, "answer": question.answer, "asks": question.context.to_json()}
+        reply = self._pool.ask(message)
         if "failed" in reply:
             return Decision("undecided", f"{question.rule}:worker", str(reply["failed"]), float(reply.get("cpu", 0.0)))
         decision = _from_reply(question, reply)
@@ -214,37 +209,37 @@ def math_version(policy: str = "strict", order: str = "by_problem") -> str:
 @lru_cache(maxsize=32_768)
 def reference_text(reference: str) -> str:
     """The answer inside a reference: after `####`, or inside its last box, or the whole."""
-    found = final_answer(reference)
-    return found.text if found is not None and found.rule in ("hash", "boxed") else undoubled(reference.strip())
+    final = final_answer(reference)
+    return final.text if final is not None and final.rule in ("hash", "boxed") else undoubled(reference.strip())
 
 
-def _as_written(found: Extracted, reference: str) -> bool:
+def _as_written(final: FinalAnswer, reference: str) -> bool:
     """Whether the whole of an unmarked answer is the reference, so that no part of it (17 of March 17) is taken."""
-    return found.rule in ("phrase", "bare") and read(found.text).normal == read(reference).normal != ""
+    return final.rule in ("phrase", "bare") and read(final.text).normal == read(reference).normal != ""
 
 
-def _with_name(answer: str, found: Extracted) -> str:
+def _with_name(answer: str, final: FinalAnswer) -> str:
     """The number of a sentence with the unknown that it is given to: beside x = 2 the 2 of y = 2 is another answer."""
-    name = re.search(rf"(?<![A-Za-z\\])([A-Za-z])\s*=\s*[$*]*{re.escape(answer.strip())}", found.text)
+    name = re.search(rf"(?<![A-Za-z\\])([A-Za-z])\s*=\s*[$*]*{re.escape(answer.strip())}", final.text)
     return answer if name is None else f"{name[1]} = {answer.strip()}"
 
 
-def answer_text(found: Extracted) -> str | None:
+def answer_text(final: FinalAnswer) -> str | None:
     """The answer an extraction holds; None where an unmarked last line concludes nothing."""
-    if found.rule in ("hash", "boxed", "tag"):
-        return found.text
-    whole = read(found.text)
-    if found.rule != "tail" and (whole.quantity is not None or whole.value is not None):
-        return found.text
+    if final.rule in ("hash", "boxed", "tag"):
+        return final.text
+    whole = read(final.text)
+    if final.rule != "tail" and (whole.quantity is not None or whole.value is not None):
+        return final.text
     if whole.choice is not None:
-        return found.text
-    number = plain_text(found)
+        return final.text
+    number = plain_text(final)
     if number is not None:
         return number
-    formula = concluding_formula(found.text[-_LONGEST_ANSWER:], after_phrase=found.rule == "phrase")
-    if found.rule == "tail":
+    formula = concluding_formula(final.text[-_LONGEST_ANSWER:], after_phrase=final.rule == "phrase")
+    if final.rule == "tail":
         return formula
-    return formula or found.text
+    return formula or final.text
 
 
 def decide_exactly(question: Question) -> Decision | None:
@@ -260,7 +255,7 @@ def decide_exactly(question: Question) -> Decision | None:
     if (reference.quantity is None) != (answer.quantity is None):
         reference, answer = ungrouped(reference), ungrouped(answer)
     if reference.quantity is not None and answer.quantity is not None:
-        return _decision(same_quantity(reference.quantity, answer.quantity, question.asks), f"{rule}:number")
+        return _decision(same_quantity(reference.quantity, answer.quantity, question.context), f"{rule}:number")
     if reference.normal == answer.normal and answer.normal:
         return Decision("correct", f"{rule}:identical")
     return _by_choice(reference, answer, question) or _by_value(reference, answer, question)
@@ -268,27 +263,28 @@ def decide_exactly(question: Question) -> Decision | None:
 
 def _by_value(reference: Reading, answer: Reading, question: Question) -> Decision | None:
     if reference.quantity is not None and answer.quantity is not None:
-        return _decision(same_quantity(reference.quantity, answer.quantity, question.asks), f"{question.rule}:number")
+        return _decision(same_quantity(reference.quantity, answer.quantity, question.context), f"{question.rule}:number")
     if reference.value is None or answer.value is None:
         return _unreadable(reference, answer, question.rule)
     same = _same_values(reference, answer, question)
-    if same is False and question.asks.policy.parts_accepted and _is_part(reference.value, answer.value, question.asks):
+    context = question.context
+    if same is False and context.policy.parts_accepted and _is_part(reference.value, answer.value, context):
         return Decision("correct", f"{question.rule}:incomplete")
     return _decision(same, f"{question.rule}:exact")
 
 
-def _is_part(reference: Value, answer: Value, asks: Asked) -> bool:
+def _is_part(reference: Value, answer: Value, context: EqualityContext) -> bool:
     """Whether the reference is exactly one of the few values that the answer gives: 20 of `20, 35`."""
     given = answer.values if isinstance(answer, Assignments) else answer.items if isinstance(answer, Collection) else ()
     if isinstance(reference, (Assignments, Collection)) or not 2 <= len(given) <= _MOST_PARTS:
         return False
-    return [Judge(asks).same(reference, value) for value in given].count(True) == 1
+    return [Judge(context).same(reference, value) for value in given].count(True) == 1
 
 
 def _by_choice(reference: Reading, answer: Reading, question: Question) -> Decision | None:
     """Multiple choice: letter against letter; an option's value against a value; a letter's option under `lenient`."""
-    rule, asks = f"{question.rule}:choice", question.asks
-    wanted, chosen = _option(reference, asks), _option(answer, asks)
+    rule, context = f"{question.rule}:choice", question.context
+    wanted, chosen = _option(reference, context), _option(answer, context)
     if wanted is None and chosen is None:
         return None
     if wanted is not None and chosen is not None:
@@ -296,26 +292,26 @@ def _by_choice(reference: Reading, answer: Reading, question: Question) -> Decis
     lettered, other = (wanted, answer) if wanted is not None else (chosen, reference)
     assert lettered is not None
     value = lettered[1]
-    if not value and asks.policy.options_resolved:
-        value = dict(asks.options).get(lettered[0], "")
+    if not value and context.policy.options_resolved:
+        value = dict(context.options).get(lettered[0], "")
     decision = _by_value(read(value), other, question) if value else None
     return decision if decision is None else replace(decision, rule=rule)
 
 
-def _option(side: Reading, asks: Asked) -> tuple[str, str] | None:
+def _option(side: Reading, context: EqualityContext) -> tuple[str, str] | None:
     """(letter, rest) where an answer names an option. `(a)^2` and `a:b` do not, unless the problem lists options."""
-    found = side.choice
-    if found is None or not found[1] or asks.options or _MARKED_AS_TEXT.match(side.text):
-        return found
-    named = _NAMED.match(found[1]) or (found[1][0].isdigit() and read(found[1]).quantity is not None)
-    return found if named and _SPACED_MARK.match(side.text) else None
+    choice = side.choice
+    if choice is None or not choice[1] or context.options or _MARKED_AS_TEXT.match(side.text):
+        return choice
+    named = _NAMED.match(choice[1]) or (choice[1][0].isdigit() and read(choice[1]).quantity is not None)
+    return choice if named and _SPACED_MARK.match(side.text) else None
 
 
 def _both_lettered(
     wanted: tuple[str, str], chosen: tuple[str, str], sides: tuple[Reading, Reading], question: Question
 ) -> Decision | None:
     """Two letters name options where the problem lists some, or one is marked; `b` beside `B` are two variables."""
-    rule, listed = f"{question.rule}:choice", bool(question.asks.options)
+    rule, listed = f"{question.rule}:choice", bool(question.context.options)
     if not listed and all(len(strip_dollars(side.text).strip(" .")) == 1 for side in sides):
         return None
     if wanted[0] != chosen[0] or listed or not (wanted[1] and chosen[1]):
@@ -328,22 +324,22 @@ def _same_values(reference: Reading, answer: Reading, question: Question) -> boo
     """Exact comparison; what may be a number with thousands or a list, such as 1,234, is also tried as a list."""
     assert reference.value is not None
     assert answer.value is not None
-    judge = Judge(question.asks)
+    judge = Judge(question.context)
     same = judge.same(reference.value, answer.value)
-    one, other = reference.value, answer.value
+    wanted, given = reference.value, answer.value
     if (
         same is False
-        and isinstance(one, Collection)
-        and isinstance(other, Collection)
-        and "ratio" not in (one.kind, other.kind)
+        and isinstance(wanted, Collection)
+        and isinstance(given, Collection)
+        and "ratio" not in (wanted.kind, given.kind)
     ):
         if is_spaced_list(reference.text):  # numbers side by side are a vector, whichever brackets the other side has
-            return judge.same(replace(one, kind=other.kind), other)
+            return judge.same(replace(wanted, kind=given.kind), given)
         if is_spaced_list(answer.text):
-            return judge.same(one, replace(other, kind=one.kind))
+            return judge.same(wanted, replace(given, kind=wanted.kind))
     if same is False and "," in question.answer and "," in question.reference:
         left, right = read(question.reference, grouping=False).value, read(question.answer, grouping=False).value
-        for first, second in ((left, other), (one, right)):
+        for first, second in ((left, given), (wanted, right)):
             if first is not None and second is not None and judge.same(first, second):
                 return True
     return same

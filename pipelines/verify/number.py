@@ -1,19 +1,19 @@
-"""The verifier `number`: one plain number against another, as exact rationals. Knows no formula and starts no process.
+"""The verifier `number`: one plain number against another, as exact rationals.
 
 What it cannot read as a plain number but might still equal one (a formula) is `undecided` and goes to the next verifier.
 """
 
 import re
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from time import perf_counter
 
 from pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
-from pipelines.verify.answers.policy import STRICT, Asked, asked, policy_named, same_quantity, versioned
+from pipelines.verify.answers.policy import STRICT, EqualityContext, policy_named, same_quantity, versioned
 from pipelines.verify.answers.quantity import Quantity, parse_quantity
-from pipelines.verify.extract import BARE_LENGTH, Extracted, final_answer, judged_text, undoubled
+from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, undoubled
 from pipelines.verify.extract import RULES as EXTRACTION
-from storage.records import Completion, Outcome, Problem, Prompt, Verdict
+from pipelines.verify.finding import OneByOne, prompt_text
+from storage.records import Completion, Outcome, Problem, Verdict
 
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
 _FORMULA = re.compile(r"[\d\\^∞√π]")
@@ -23,7 +23,7 @@ _SENTENCE = re.compile(
 _MARKED = re.compile(r"\$|\\[(\[]")
 
 
-class NumberVerifier:
+class NumberVerifier(OneByOne):
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
@@ -39,9 +39,9 @@ class NumberVerifier:
         """The verdict on one completion; never raises on model text."""
         started = perf_counter()
         reference = _reference(problem.reference)
-        found = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
-        answer = plain_number(found) if found else None
-        outcome, rule, cause = _decide(asked(prompt_text(problem.prompt), self.policy), reference, found, answer)
+        final = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
+        answer = plain_number(final) if final else None
+        outcome, rule, cause = _decide(EqualityContext(prompt_text(problem.prompt), self.policy), reference, final, answer)
         return Verdict(
             completion.id,
             problem.id,
@@ -51,54 +51,36 @@ class NumberVerifier:
             rule,
             cause,
             None,
-            found.text[:1000] if found else None,
+            final.text[:1000] if final else None,
             _form(answer),
             _form(reference),
             perf_counter() - started,
         )
 
-    def verify_many(self, items: Iterable[tuple[Problem, Completion]]) -> Iterator[Verdict]:
-        """Verdicts in input order, one at a time."""
-        return (self.verify(problem, completion) for problem, completion in items)
 
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def __enter__(self) -> "NumberVerifier":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-
-def plain_number(found: Extracted) -> Quantity | None:
+def plain_number(final: FinalAnswer) -> Quantity | None:
     """The one plain number an extracted answer gives, or None."""
-    text = plain_text(found)
+    text = plain_text(final)
     return None if text is None else parse_quantity(text)
 
 
-def plain_text(found: Extracted) -> str | None:
+def plain_text(final: FinalAnswer) -> str | None:
     """The part of an extracted answer that is one plain number with its unit, as written; None when there is none."""
-    if found.rule == "tail":
-        return concluding_number(found.text)
-    if parse_quantity(found.text) is not None:
-        return found.text
-    name, equals, value = found.text.rpartition("=")
+    if final.rule == "tail":
+        return concluding_number(final.text)
+    if parse_quantity(final.text) is not None:
+        return final.text
+    name, equals, value = final.text.rpartition("=")
     if equals and _NAME.match(name) and equates(name) and parse_quantity(value) is not None:
         return value.strip()
-    if found.rule in ("phrase", "bare") and (len(NUMBER.findall(value)) == 1 or _is_sentence(found.text)):
-        return concluding_number(found.text)
+    if final.rule in ("phrase", "bare") and (len(NUMBER.findall(value)) == 1 or _is_sentence(final.text)):
+        return concluding_number(final.text)
     return None
 
 
 def _is_sentence(text: str) -> bool:
     """Whether a short text has words and a verb before its last number, so that it may name other numbers too."""
     return len(text) <= BARE_LENGTH and _SENTENCE.search(text) is not None
-
-
-def prompt_text(prompt: Prompt) -> str:
-    """The words of a prompt, whichever form it has."""
-    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
 @lru_cache(maxsize=65_536)
@@ -108,22 +90,22 @@ def _reference(text: str) -> Quantity | None:
 
 
 def _decide(
-    asks: Asked, reference: Quantity | None, found: Extracted | None, answer: Quantity | None
+    context: EqualityContext, reference: Quantity | None, final: FinalAnswer | None, answer: Quantity | None
 ) -> tuple[Outcome, str, str | None]:
     """(outcome, rule, cause)."""
-    if found is None:
+    if final is None:
         return "unparsed", "no-answer", "no final answer found"
     if reference is None:
         return "undecided", "no-number", "the reference is not a plain number"
     if answer is None:
-        if _FORMULA.search(found.text) and (found.rule != "tail" or _MARKED.search(found.text)):
+        if _FORMULA.search(final.text) and (final.rule != "tail" or _MARKED.search(final.text)):
             return "undecided", "no-number", "the answer is not a plain number"
-        if found.rule in ("bare", "tail"):
+        if final.rule in ("bare", "tail"):
             return "unparsed", "no-answer", "no number in the answer"
-        return "incorrect", f"{found.rule}:no-number", None
-    if same_quantity(reference, answer, asks):
-        return "correct", f"{found.rule}:equal", None
-    return "incorrect", f"{found.rule}:unequal", None
+        return "incorrect", f"{final.rule}:no-number", None
+    if same_quantity(reference, answer, context):
+        return "correct", f"{final.rule}:equal", None
+    return "incorrect", f"{final.rule}:unequal", None
 
 
 def _form(quantity: Quantity | None) -> str | None:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from pipelines.sandbox import Call, Calls, Mode, SandboxFailed
 from pipelines.verify.code.program import blocks
-from pipelines.verify.code.sandbox_verifier import BoxedVerifier, limits_of
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError
 from pipelines.verify.code.values import shown
 from pipelines.verify.composite import Part, part_of
@@ -35,8 +35,8 @@ _LONGEST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """The way back, as the data set gives it."""
+class RoundTrip:
+    """The program that brings an answer back, as the data set gives it, with what checks the program itself."""
 
     back: str
     controls: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Way:
     copy: bool = False
 
 
-class RoundtripVerifier(BoxedVerifier):
+class RoundtripVerifier(SandboxVerifier):
     """Usable from any thread; `back` runs in the sandbox, the inner verifier as it does alone. Closing closes both."""
 
     name = "roundtrip"
@@ -86,38 +86,38 @@ class RoundtripVerifier(BoxedVerifier):
         """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
         started = perf_counter()
         try:
-            found = self._judged(problem, completion)
+            finding = self.judge(problem, completion)
         except BadTestsError as error:
-            found = Finding("undecided", "tests", f"tests: {error}")
+            finding = Finding("undecided", "tests", f"tests: {error}")
         except SandboxFailed as error:
-            found = Finding("undecided", "sandbox", f"crash: {error}")
-        return verdict_of(self, (problem, completion), found, perf_counter() - started)
+            finding = Finding("undecided", "sandbox", f"crash: {error}")
+        return verdict_of(self, (problem, completion), finding, perf_counter() - started)
 
-    def _judged(self, problem: Problem, completion: Completion) -> Finding:
-        way = way_of(problem)
-        rule, encoded = taken(spoken(completion))
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        trip = roundtrip_of(problem)
+        rule, encoded = encoded_answer(spoken(completion))
         if encoded is None:
             return Finding("unparsed", "no-answer", "no answer in the text")
-        if not way.copy and encoded.split() == problem.reference.split():
+        if not trip.copy and encoded.split() == problem.reference.split():
             return Finding("incorrect", f"{rule}:copied", "copied", extracted=encoded)
-        self._check(problem, way)
-        text, cause = self._back(way, encoded)
+        self._check(problem, trip)
+        text, cause = self._back(trip, encoded)
         if text is None:
             return Finding("incorrect", f"{rule}:back", cause, extracted=encoded)
-        verdict = self._compared(problem, completion, way, text)
-        told = {"back": shown(text, 1_000), "inner": verdict.rule, "outcome": verdict.outcome, "cause": verdict.cause}
+        verdict = self._compared(problem, completion, trip, text)
+        evidence = {"back": shown(text, 1_000), "inner": verdict.rule, "outcome": verdict.outcome, "cause": verdict.cause}
         if verdict.outcome in ("correct", "undecided"):
             cause = None if verdict.outcome == "correct" else f"inner: {verdict.cause}"
-            return Finding(verdict.outcome, f"{rule}:inner", cause, extracted=encoded, normal_form=text, evidence=told)
-        return Finding("incorrect", f"{rule}:inner", "differs", extracted=encoded, normal_form=text, evidence=told)
+            return Finding(verdict.outcome, f"{rule}:inner", cause, extracted=encoded, normal_form=text, evidence=evidence)
+        return Finding("incorrect", f"{rule}:inner", "differs", extracted=encoded, normal_form=text, evidence=evidence)
 
-    def _compared(self, problem: Problem, completion: Completion, way: Way, text: str) -> Verdict:
-        said = replace(completion, text=text, messages=None, reasoning=None, finish_reason="stop")
-        return self.inner.verify(replace(problem, tests=way.inner_tests), said)
+    def _compared(self, problem: Problem, completion: Completion, trip: RoundTrip, text: str) -> Verdict:
+        answer = replace(completion, text=text, messages=None, reasoning=None, finish_reason="stop")
+        return self.inner.verify(replace(problem, tests=trip.inner_tests), answer)
 
-    def _back(self, way: Way, encoded: str) -> tuple[str | None, str | None]:
+    def _back(self, trip: RoundTrip, encoded: str) -> tuple[str | None, str | None]:
         """What an answer is brought back to, or why it is not: the answer's fault, for `back` reads the witness."""
-        [result] = self.box().run(Calls(way.back, (Call("back", (encoded,)),))).results
+        [result] = self.sandbox().run(Calls(trip.back, (Call("back", (encoded,)),))).results
         if result.cause == "compile_error":
             raise BadTestsError(f"back does not compile: {result.detail}")
         if result.status != "returned" or result.value is None:
@@ -126,51 +126,51 @@ class RoundtripVerifier(BoxedVerifier):
             raise BadTestsError(f"back gave {shown(result.value, 60)}, not a text")
         return result.value, None
 
-    def _check(self, problem: Problem, way: Way) -> None:
+    def _check(self, problem: Problem, trip: RoundTrip) -> None:
         """The data set's own controls and witness, once per problem; BadTestsError where the way back proves nothing."""
         if problem.id not in self._sound:
             if len(self._sound) >= _REMEMBERED:
                 self._sound.pop(next(iter(self._sound)), None)
-            self._sound[problem.id] = self._unsound(problem, way)
+            self._sound[problem.id] = self._unsound(problem, trip)
         if (why := self._sound[problem.id]) is not None:
             raise BadTestsError(why)
 
-    def _unsound(self, problem: Problem, way: Way) -> str | None:
-        for told, right in [(control, False) for control in way.controls] + [(way.witness, True)]:
-            if told is None:
+    def _unsound(self, problem: Problem, trip: RoundTrip) -> str | None:
+        for encoded, right in [(control, False) for control in trip.controls] + [(trip.witness, True)]:
+            if encoded is None:
                 continue
-            text, _ = self._back(way, told)
+            text, _ = self._back(trip, encoded)
             control = Completion("", "", "", "", "", "evaluate", 0, None, "", "stop")
-            correct = text is not None and self._compared(problem, control, way, text).outcome == "correct"
+            correct = text is not None and self._compared(problem, control, trip, text).outcome == "correct"
             if correct is not right:
-                return f"back {'loses' if right else 'accepts'} {shown(told, 100)}: it does not tell right from wrong"
+                return f"back {'loses' if right else 'accepts'} {shown(encoded, 100)}: it does not tell right from wrong"
         return None
 
 
-def way_of(problem: Problem) -> Way:
+def roundtrip_of(problem: Problem) -> RoundTrip:
     """The way back of a problem; BadTestsError says what is missing."""
     try:
-        told = json.loads(problem.tests[0]) if len(problem.tests) == 1 else None
+        entry = json.loads(problem.tests[0]) if len(problem.tests) == 1 else None
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        entry = None
+    if not isinstance(entry, dict):
         raise BadTestsError("a roundtrip problem has one entry in tests, a JSON object")
-    back, witness = told.get("back"), told.get("witness")
-    lists = {name: told.get(name, []) for name in ("controls", "inner_tests")}
+    back, witness = entry.get("back"), entry.get("witness")
+    lists = {name: entry.get(name, []) for name in ("controls", "inner_tests")}
     if not isinstance(back, str) or not isinstance(witness, str | None) or not problem.reference.strip():
         raise BadTestsError("back is missing, witness is no text, or the reference is empty")
     for name, items in lists.items():
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise BadTestsError(f"{name} is not a list of texts")
-    return Way(back, tuple(lists["controls"]), witness, tuple(lists["inner_tests"]), told.get("copy") is True)
+    return RoundTrip(back, tuple(lists["controls"]), witness, tuple(lists["inner_tests"]), entry.get("copy") is True)
 
 
-def taken(text: str) -> tuple[str, str | None]:
+def encoded_answer(text: str) -> tuple[str, str | None]:
     """(rule, the answer in its form): the last fenced block, else the marked final answer, else the whole text."""
     fenced = [block.text for block in blocks(text) if block.text.strip()]
     if fenced:
         return "block", fenced[-1][:_LONGEST]
-    found = final_answer(text)
-    if found is not None and found.rule != "tail":
-        return "answer", found.text[:_LONGEST]
+    answer = final_answer(text)
+    if answer is not None and answer.rule != "tail":
+        return "answer", answer.text[:_LONGEST]
     return "text", text.strip()[:_LONGEST] or None

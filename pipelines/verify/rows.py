@@ -38,18 +38,18 @@ class Names:
     reference: str | None = None
     answer: str | None = None
 
-    def found(self, row: Mapping[str, Any], place: str) -> dict[str, str]:
+    def find(self, row: Mapping[str, Any], place: str) -> dict[str, str]:
         """Part to name in a row: what the caller said, else the usual names."""
         given = {part: name for part in PARTS if (name := getattr(self, part)) is not None}
         for part, name in given.items():
             if name not in row:
                 raise unknown_name(f"name for the {part} of {place}:", name, map(str, row))
         usual = {part: name for part in PARTS if (name := next((n for n in NAMES[part] if n in row), None)) is not None}
-        found = {**usual, **given}
-        if "answer" in row and "answer" not in found.values():
-            free = [part for part in ("reference", "answer") if part not in found]
-            found.update(dict.fromkeys(free if len(free) == 1 else (), "answer"))
-        return found
+        places = {**usual, **given}
+        if "answer" in row and "answer" not in places.values():
+            free = [part for part in ("reference", "answer") if part not in places]
+            places.update(dict.fromkeys(free if len(free) == 1 else (), "answer"))
+        return places
 
 
 def pairs_of(rows: Iterable[Any], names: Names) -> Iterator[list[Pair]]:
@@ -69,21 +69,21 @@ def _pairs(row: Any, names: Names, place: str) -> list[Pair]:
     named = _named(row)
     if named is None:
         named = dict(zip(PARTS, _placed(row, place), strict=True))
-        found = dict(zip(PARTS, PARTS, strict=True))
+        place_of = dict(zip(PARTS, PARTS, strict=True))
     else:
-        found = names.found(named, place)
+        place_of = names.find(named, place)
     tests = _tests(named.get("tests"))
-    needed = [part for part in PARTS if part not in found and not (part == "reference" and tests)]
+    needed = [part for part in PARTS if part not in place_of and not (part == "reference" and tests)]
     if needed:
         given = ", ".join(map(str, named)) or "nothing"
         known = "; ".join(f"{part}: {', '.join(NAMES[part])}" for part in needed)
         raise SetupError(
             f"{place} has no {' and no '.join(needed)}; it has {given}. Known names: {known}.", next_command=_NAMED
         )
-    rest = {name: value for name, value in named.items() if name not in {*found.values(), "tests"}}
-    prompt = _prompt(named[found["prompt"]], place)
-    references = [""] if "reference" not in found else _references(named[found["reference"]], place, needed=not tests)
-    answer = _answer(named[found["answer"]], place)
+    rest = {name: value for name, value in named.items() if name not in {*place_of.values(), "tests"}}
+    prompt = _prompt(named[place_of["prompt"]], place)
+    references = [""] if "reference" not in place_of else _references(named[place_of["reference"]], place, needed=not tests)
+    answer = _answer(named[place_of["answer"]], place)
     finish = rest.get("finish_reason")
     return [
         _pair(
@@ -106,7 +106,7 @@ def _named(row: Any) -> Mapping[str, Any] | None:
     if isinstance(row, Mapping):
         return row
     if is_dataclass(row) and not isinstance(row, type):
-        return {one.name: getattr(row, one.name) for one in fields(row)}
+        return {field.name: getattr(row, field.name) for field in fields(row)}
     if hasattr(row, "_asdict"):
         return dict(row._asdict())
     if hasattr(row, "keys") and hasattr(row, "__getitem__"):  # rows of databases, pandas.Series
@@ -154,7 +154,7 @@ def _references(value: Any, place: str, *, needed: bool) -> list[str]:
     if isinstance(value, set | frozenset):
         value = sorted(value, key=str)
     several = value if isinstance(value, list) else [value]
-    spelled = [spelling(one) for one in several]
+    spelled = [spelling(alternative) for alternative in several]
     if not spelled or None in spelled:
         wrong = several[spelled.index(None)] if spelled else value
         raise SetupError(f"the reference of {place} is {_shown(wrong)}.", choices=_REFERENCES, next_command=_NAMED)
@@ -197,7 +197,7 @@ def _tests(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     several = value if isinstance(value, list | tuple) else [value]
-    return tuple(one if isinstance(one, str) else json.dumps(one, ensure_ascii=False, default=str) for one in several)
+    return tuple(test if isinstance(test, str) else json.dumps(test, ensure_ascii=False, default=str) for test in several)
 
 
 def _listed(value: Any) -> Any:

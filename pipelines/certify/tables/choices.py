@@ -1,4 +1,4 @@
-"""Multiple-choice answers: what names the right option, what names another, several, or none. Knows no verifier.
+"""Multiple-choice answers: what names the right option, what names another, several, or none.
 
 Letters that are words (the article A, the pronoun I, vitamin C, an energy E) are the classic trap of this kind of grader.
 """

@@ -1,6 +1,6 @@
 """Which request goes where and when, within one event loop: slots, retries, dead replicas, the end of a call.
 
-Knows replicas and calls; what is sent and read is the Exchange's and the Asker's. Every method runs in the loop's thread.
+What is sent and read is the client's. Every method runs in the loop's thread.
 """
 
 import asyncio
@@ -9,12 +9,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
-from pipelines.generate.calls import Call, Interrupted, Job
-from pipelines.generate.http.backoff import pause
-from pipelines.generate.http.complaints import Complaints
-from pipelines.generate.http.failures import Failure
+from pipelines.generate.calls import Call, Interruption, Job
+from pipelines.generate.http.failures import ErrorMessages, Failure
+from pipelines.generate.http.http_settings import HttpSettings
 from pipelines.generate.http.replicas import FAILURES, Replica, choose
-from pipelines.generate.http.settings import HttpSettings
 from storage.records import Completion, Request
 
 Ask = Callable[[Replica, Request], Awaitable[Completion]]
@@ -38,8 +36,8 @@ class Dispatcher:
     The window is the sum of the replicas' concurrency: what a kill can cost.
     """
 
-    def __init__(self, replicas: Sequence[Replica], settings: HttpSettings, complaints: Complaints) -> None:
-        self._replicas, self._settings, self._complaints = replicas, settings, complaints
+    def __init__(self, replicas: Sequence[Replica], settings: HttpSettings, messages: ErrorMessages) -> None:
+        self._replicas, self._settings, self._messages = replicas, settings, messages
         self.window = sum(replica.server.concurrency for replica in replicas)
         self._unsaved = 0
         self._calls: list[Call] = []
@@ -83,14 +81,14 @@ class Dispatcher:
     def interrupt(self) -> None:
         """Give up everything that is under way."""
         for call in list(self._calls):
-            call.error = call.error or Interrupted("interrupted")
+            call.error = call.error or Interruption("interrupted")
             self._drop(call)
             self._cancel(call)
             self._end(call)
 
     def wind_down(self) -> None:
         """Send nothing more; what is under way may still arrive for a while."""
-        self._end_all(Interrupted("another batch has failed"))
+        self._end_all(Interruption("another batch has failed"))
 
     def fail(self, error: BaseException) -> None:
         """No server is left and none comes back: end every call, saying why."""
@@ -176,7 +174,7 @@ class Dispatcher:
             replica.limit.refused(now - seconds, now)
         too_long = failure.after is not None and failure.after > self._settings.longest_wait
         if not failure.again or too_long or job.tried >= self._settings.attempts:
-            self._stop(job.call, self._complaints.about(replica, failure, job.tried))
+            self._stop(job.call, self._messages.about(replica, failure, job.tried))
             return
         if failure.after:
             self._pause(replica, now, failure.after)
@@ -267,19 +265,19 @@ class Dispatcher:
                     base, most = self._settings.backoff_seconds, min(PROBE_MOST, self._settings.backoff_most)
                     await asyncio.sleep(pause(tried + 1, None, self._rng, base=base, most=most))
                 tried += 1
-                await self._look(replica)
+                await self._probe_once(replica)
         finally:
             replica.probing = False
             if replica.state != "up":
                 replica.state = "unknown"  # the next call looks again
 
-    async def _look(self, replica: Replica) -> None:
+    async def _probe_once(self, replica: Replica) -> None:
         try:
             await self.probe(replica)
         except Failure as failure:
             replica.why, replica.absent = str(failure), failure.down
             if not failure.again:
-                self._end_all(self._complaints.about(replica, failure, 1))
+                self._end_all(self._messages.about(replica, failure, 1))
             return
         replica.state, replica.failures, self._dark_since = "up", 0, None
         replica.absent, self._answered = False, True
@@ -289,7 +287,7 @@ class Dispatcher:
         """No server has answered for as long as one may wait."""
         dark, patience = self._dark_since, self._settings.patience
         if dark is not None and self._calls and self._loop.time() - dark >= patience - 0.01:
-            self._end_all(self._complaints.dark(self._replicas, patience))
+            self._end_all(self._messages.dark(self._replicas, patience))
 
     def _give_up_early(self) -> None:
         """Nothing listens at any address, and nothing ever did: a wrong address or a forgotten server is said at once.
@@ -298,7 +296,7 @@ class Dispatcher:
         """
         ours = self._settings.local is not None and bool(self._settings.local.names)
         if self._calls and not ours and not self._answered and all(replica.absent for replica in self._replicas):
-            self._end_all(self._complaints.dark(self._replicas, min(FIRST_PATIENCE, self._settings.patience)))
+            self._end_all(self._messages.dark(self._replicas, min(FIRST_PATIENCE, self._settings.patience)))
 
     def _end_all(self, error: BaseException) -> None:
         for call in list(self._calls):
@@ -316,3 +314,9 @@ class Dispatcher:
         flight = self._flights.pop(task, None)
         if flight is not None:
             self._landed(flight)
+
+
+def pause(tried: int, asked: float | None, rng: random.Random, *, base: float, most: float) -> float:
+    """Seconds: uniform in [0, base 2^(tried-1)], at most `most`; on top of what a Retry-After asked for."""
+    jitter = rng.uniform(0.0, min(most, base * 2.0 ** min(tried - 1, 60)))
+    return jitter if asked is None else asked + min(jitter, base)

@@ -3,14 +3,46 @@
 Knows no retries and no replicas beyond the one it is given.
 """
 
+import ipaddress
+import ssl
+import urllib.request
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pipelines.generate.http.failures import Failure, of_exception, of_status
+from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.http.replicas import Replica
-from pipelines.generate.http.route import proxy_of, tls_of
-from pipelines.generate.http.settings import HttpSettings
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name for an address."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if _is_loopback(host) or urllib.request.proxy_bypass(host):
+        return None
+    listed = urllib.request.getproxies()
+    found = listed.get(parts.scheme, listed.get("all"))
+    return found if found and urlsplit(found).scheme in ("http", "https") else None
+
+
+def tls_of(server: Server) -> Mapping[str, Any]:
+    """The request's option for a server with certificates of its own; Failure where their file is none."""
+    if server.ca_file is None:
+        return {}
+    try:
+        return {"ssl": ssl.create_default_context(cafile=server.ca_file)}
+    except (OSError, ssl.SSLError) as error:
+        raise Failure("tls", f"ca_file {server.ca_file}: {error.strerror or error}", again=False) from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -23,7 +55,7 @@ _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "def
 
 
 class Exchange:
-    """A connection pool to all servers. Made inside the event loop that uses it."""
+    """A connection pool to all servers. MakeCompletion inside the event loop that uses it."""
 
     def __init__(self, settings: HttpSettings) -> None:
         import aiohttp

@@ -1,21 +1,25 @@
-"""What can go wrong with one request, sorted by what is to be done. Knows aiohttp's exceptions and HTTP's statuses.
+"""What can go wrong with one request, sorted by what is to be done, and what is said to a person when it will not pass.
 
 A failure that may pass is an attempt: recorded, waited for, tried again. One that will not pass (a wrong key, an unknown
-model, a malformed body) stops the command at once.
+model, a malformed body) stops the command at once, with server, error, what is kept and the next command, without secrets.
 """
 
 import asyncio
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from pipelines.generate.http.http_settings import Secrets
+from pipelines.generate.http.replicas import Replica
+from storage.errors import SetupError
+
 MOST_DETAIL = 300
 MOST_AFTER = 86_400.0  # seconds; a server that asks for more is not waited for anyway
-AGAIN = frozenset({408, 409, 425, 429})
+PASSING_STATUSES = frozenset({408, 409, 425, 429})
 CONGESTED = frozenset({429, 503, 529})
 # Spent money comes back with status 429 too, and waiting does not mend it.
 FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "invalid_api_key", "model_not_found"})
@@ -64,7 +68,7 @@ def of_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """The failure behind a status that is not 200."""
     code, message = error_of(body)
     detail = f"{message or 'no message'}"[:MOST_DETAIL]
-    again = (status in AGAIN or status >= 500) and code not in FINAL_CODES
+    again = (status in PASSING_STATUSES or status >= 500) and code not in FINAL_CODES
     after = retry_after(headers.get("Retry-After"), time.time()) if again else None
     return Failure(
         f"http_{status}", detail, again, after, congested=status in CONGESTED and again, status=status, code=code
@@ -97,3 +101,62 @@ def retry_after(value: str | None, now: float) -> float | None:
         except (ValueError, TypeError, OverflowError):
             return None
     return min(max(0.0, seconds), MOST_AFTER) if math.isfinite(seconds) else None
+
+
+KEPT = "every reply received is kept"
+AGAIN = "the same command again, which asks only for what is missing"
+
+
+class ErrorMessages:
+    """Builds the errors that end a command."""
+
+    def __init__(self, model: str, secrets: Secrets) -> None:
+        self._model, self._secrets = model, secrets
+        self.served: dict[str, tuple[str, ...]] = {}
+
+    def about(self, replica: Replica, failure: Failure, tried: int) -> SetupError:
+        """A failure that will not pass, or did not pass in `tried` attempts."""
+        name = replica.name
+        if failure.status in (401, 403):
+            variable = replica.server.key_env
+            mend = f"put a valid key into {variable}" if variable else "name its key's variable in the profile: key_env"
+            return self._error(f"{name} refuses the key", failure, mend)
+        if failure.status == 404:
+            return self._unknown_model(replica, failure)
+        if failure.kind == "tls":
+            mend = "mend its address, or name its certificate authority in the profile (ca_file, a PEM file beside it)"
+            return self._error(f"{name} is not believed to be itself", failure, mend)
+        if failure.after is not None:
+            return self._error(f"{name} asks to wait {failure.after:,.0f} seconds", failure, "wait")
+        if failure.again:
+            return self._error(f"{name} failed {tried} times for one request, the last time", failure, "look at its log")
+        return self._error(f"{name} refuses the request", failure, "mend generate in the recipe or the server")
+
+    def not_listed(self, replica: Replica, served: Sequence[str]) -> SetupError:
+        """The model is not among those that a server names."""
+        return SetupError(
+            f"{replica.name} does not serve {self._model!r}.",
+            choices=served[:20],
+            next_command="name one of them in generate.model, or set listed: false for this server in the profile",
+        )
+
+    def dark(self, replicas: Sequence[Replica], seconds: float) -> SetupError:
+        """No server answers."""
+        said = "; ".join(f"{replica.name} ({self._clean(replica.why or 'no answer')})" for replica in replicas)
+        return SetupError(
+            f"no server has answered for {seconds:,.0f} seconds: {said}; {KEPT}.", next_command=f"start it, then {AGAIN}"
+        )
+
+    def _unknown_model(self, replica: Replica, failure: Failure) -> SetupError:
+        served = self.served.get(replica.name, ())
+        if served and self._model not in served:
+            return self.not_listed(replica, served)
+        mend = "check generate.model in the recipe and the server's url in the profile (it usually ends in /v1)"
+        return self._error(f"{replica.name} does not know the model {self._model!r} or the path", failure, mend)
+
+    def _error(self, what: str, failure: Failure, mend: str) -> SetupError:
+        said = self._clean(str(failure)).rstrip(". ")
+        return SetupError(f"{what} ({said}); {KEPT}.", next_command=f"{mend}, then {AGAIN}")
+
+    def _clean(self, text: str) -> str:
+        return " ".join(self._secrets.hide(text).split())

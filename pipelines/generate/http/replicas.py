@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from pipelines.generate.http.http_settings import Server
 from pipelines.generate.http.limit import Limit
-from pipelines.generate.http.settings import Server
 
 if TYPE_CHECKING:
     from pipelines.generate.calls import Job

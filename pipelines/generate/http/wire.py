@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.generate.prompts import messages_of, plain_text
 from storage.errors import SetupError, unknown_name
 from storage.ids import digest128
-from storage.records import Message, Prompt, Request, Sampling
+from storage.records import Prompt, Request, Sampling
 
 APIS = {"chat": "chat/completions", "completions": "completions"}
 LIMITS = ("max_tokens", "max_completion_tokens")
@@ -19,7 +20,6 @@ OURS = frozenset(
     {"model", "messages", "prompt", "temperature", "top_p", "top_k", "stop", "seed", "n", "stream", *LIMITS}
 ) | {"logprobs", "top_logprobs", "reasoning_effort"}
 SEED_BITS = 31  # what every server takes: llama.cpp reads 32 bits, others signed 32
-_ROLES = {"tool_result": "tool"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +104,3 @@ class Wire:
             return {"reasoning_effort": self.reasoning}
         switches = {"enable_thinking": self.reasoning, "thinking": self.reasoning}
         return {"chat_template_kwargs": switches | dict(self.extra.get("chat_template_kwargs") or {})}
-
-
-def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, str]]:
-    """The messages that a chat template is given, after the recipe's system message."""
-    turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
-    first = [] if system is None else [{"role": "system", "content": system}]
-    return [*first, *map(_turn, turns)]
-
-
-def _turn(message: Message) -> dict[str, str]:
-    role = _ROLES.get(message.kind, message.role)
-    named = {"name": message.name} if message.name is not None else {}
-    return {"role": role, "content": message.content, **named}
-
-
-def plain_text(prompt: Prompt) -> str:
-    """The text of a prompt without roles, for models that have none."""
-    return prompt if isinstance(prompt, str) else "\n\n".join(message.content for message in prompt)

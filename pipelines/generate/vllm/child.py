@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.generate.vllm.settings import MAKE, VllmSettings
+from pipelines.generate.vllm.vllm_settings import MAKE, VllmSettings
 from pipelines.processes.ending import Log, ending
 from pipelines.processes.frames import Message, receive, send
 from pipelines.processes.guarded import Guarded
@@ -33,7 +33,7 @@ NOISE = (" INFO ", " WARNING ", "resource_tracker", "warnings.warn(")  # what st
 STOP_SECONDS, END_SECONDS = 20.0, 5.0
 
 
-class Child:
+class VllmChild:
     """Begin it, `ready()`, then `listen`: the listeners are called from its thread. Close it, in any state."""
 
     def __init__(self, settings: VllmSettings, setup: Message, env: dict[str, str]) -> None:
@@ -172,7 +172,7 @@ def _ignore(_: object) -> None:
     """Nobody listens yet."""
 
 
-def close_all(children: Sequence[Child]) -> None:
+def close_all(children: Sequence[VllmChild]) -> None:
     """Close several at once, so that their patience is not added up."""
     threads = [threading.Thread(target=child.close) for child in children]
     for thread in threads:

@@ -9,18 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pipelines.generate.calls import Call, Heard, Interrupted, ignore
-from pipelines.generate.cpu import cpu_level
-from pipelines.generate.embedded import check_sampling
-from pipelines.generate.http.wire import messages_of, plain_text
-from pipelines.generate.vllm.child import Child, close_all
-from pipelines.generate.vllm.desk import Desk
-from pipelines.generate.vllm.folder import find_folder, find_lora, folder_digest
+from pipelines.generate.calls import AttemptListener, Call, Interruption, check_sampling, ignore
+from pipelines.generate.model_files import cpu_level
+from pipelines.generate.prompts import messages_of, plain_text
+from pipelines.generate.vllm.child import VllmChild, close_all
+from pipelines.generate.vllm.messages import CompletionMaker, environment, setup_message
+from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
 from pipelines.generate.vllm.options import Options
-from pipelines.generate.vllm.reply import Maker
-from pipelines.generate.vllm.settings import VllmSettings
-from pipelines.generate.vllm.setup import environment, setup_message
-from pipelines.generate.vllm.template import ChatTemplate
+from pipelines.generate.vllm.router import RequestRouter
+from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.processes.frames import Message
 from storage.errors import SetupError
 from storage.ids import digest128
@@ -133,40 +130,41 @@ class Vllm:
         for group in self.groups(requests):
             yield from group
 
-    def groups(self, requests: Sequence[Request], heard: Heard = ignore) -> Iterator[Sequence[Completion]]:
+    def groups(self, requests: Sequence[Request], on_attempts: AttemptListener = ignore) -> Iterator[Sequence[Completion]]:
         """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
 
-        `heard` is told that nothing was tried in vain: a child answers or dies. SetupError where it dies, after what came.
+        `on_attempts` is told that nothing was tried in vain: a child answers or dies. SetupError where it
+        dies, after what came.
         """
         for sampling in {request.sampling for request in requests}:
             check_sampling(sampling)
         if not requests:
             return
-        desk, call = self._started().desk, Call(requests)
+        router, call = self._started().router, Call(requests)
         unsaved: Sequence[Completion] = ()
-        desk.add(call)
+        router.add(call)
         try:
             while unsaved := call.take():
-                heard(call.attempts())
+                on_attempts(call.attempts())
                 yield unsaved
-                desk.saved(unsaved)
+                router.saved(unsaved)
                 unsaved = ()
         finally:
-            desk.forget(call, unsaved)
+            router.forget(call, unsaved)
         if call.error is not None:
             raise call.error
 
     def interrupt(self) -> None:
-        """Give up what is under way, from any thread: every call of `groups` raises Interrupted."""
+        """Give up what is under way, from any thread: every call of `groups` raises Interruption."""
         self._end_start()
         if (running := self._running) is not None:
-            running.desk.interrupt()
+            running.router.interrupt()
 
     def wind_down(self) -> None:
-        """Begin nothing more, from any thread: calls of `groups` give what is being drawn, then raise Interrupted."""
+        """Begin nothing more, from any thread: calls of `groups` give what is being drawn, then raise Interruption."""
         self._end_start()
         if (running := self._running) is not None:
-            running.desk.wind_down()
+            running.router.wind_down()
 
     def close(self) -> None:
         """End the child and all it started; a later call starts it anew."""
@@ -188,7 +186,7 @@ class Vllm:
                 self._running = None
             if self._running is None:
                 digest = None if self._template is None else self._template.digest
-                made = Maker(self.engine, self.model, self.model_digest, digest)
+                made = CompletionMaker(self.engine, self.model, self.model_digest, digest)
                 message = setup_message(self._folder, self._lora, self._options, self._settings)
                 self._starting = _Running(self._settings, message)
                 try:
@@ -205,30 +203,30 @@ class Vllm:
 
 
 class _Running:
-    """The children and, once they are ready, the desk before them."""
+    """The children and, once they are ready, the router before them."""
 
-    desk: Desk
+    router: RequestRouter
     facts: Mapping[str, Any]
 
     def __init__(self, settings: VllmSettings, message: Message) -> None:
         self.dead = self._abandoned = False
         certainty = bool(message["certainty_slots"])
         replicas = range(settings.data_parallel)
-        self._children = [Child(settings, message, environment(settings, at, certainty=certainty)) for at in replicas]
+        self._children = [VllmChild(settings, message, environment(settings, at, certainty=certainty)) for at in replicas]
 
-    def wait(self, made: Maker) -> None:
-        """Until every child has loaded its model; SetupError where one cannot, Interrupted where nobody waits any more."""
+    def wait(self, made: CompletionMaker) -> None:
+        """Until every child has loaded its model; SetupError where one cannot, Interruption where nobody waits any more."""
         try:
             said = [child.ready() for child in self._children]
         except BaseException:
             self.close()
             if self._abandoned:
-                raise Interrupted from None
+                raise Interruption from None
             raise
         self.facts = said[0]
-        self.desk = Desk(self._children, [2 * int(facts["max_num_seqs"]) for facts in said], made)
+        self.router = RequestRouter(self._children, [2 * int(facts["max_num_seqs"]) for facts in said], made)
         for child in self._children:
-            child.listen(self.desk.heard, self._fail)
+            child.listen(self.router.answers, self._fail)
 
     def abandon(self) -> None:
         """End children that have not loaded yet."""
@@ -242,4 +240,4 @@ class _Running:
 
     def _fail(self, error: SetupError) -> None:
         self.dead = True
-        self.desk.fail(error)
+        self.router.fail(error)

@@ -1,4 +1,4 @@
-"""The calls that tests are bound to make first, in order, read off their syntax. Knows no process.
+"""Finds the calls that tests are bound to make first, in order, from their syntax.
 
 A run of assertions such as `assert f([1, 2]) == 3` makes known calls: sent together they cost one change of process, not
 one each. Only plain shapes with literal arguments are read; the first statement of any other shape ends the run.
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 _AROUND = frozenset(("abs", "round", "sorted", "list", "set", "tuple", "len", "sum"))
 
 
-class Foreseen(NamedTuple):
+class KnownCall(NamedTuple):
     """One call: the function's name as the tests write it, and its arguments."""
 
     function: str
@@ -22,7 +22,7 @@ class NotLiteral(Exception):  # noqa: N818 - an answer
     """The expression is more than a literal, or the statement has another shape."""
 
 
-def foreseen(body: list[_ast.stmt]) -> tuple[Foreseen, ...]:
+def known_calls(body: list[_ast.stmt]) -> tuple[KnownCall, ...]:
     """The calls of the leading assertions of a body."""
     calls = []
     for statement in body:
@@ -43,7 +43,7 @@ def _silent(statement: _ast.stmt) -> bool:
     return isinstance(statement, _ast.Import | _ast.ImportFrom | _ast.FunctionDef | _ast.Pass)
 
 
-def _call(test: _ast.expr) -> Foreseen:
+def _call(test: _ast.expr) -> KnownCall:
     """The one call in f(...) == literal, not f(...), abs(f(...) - literal) < literal, f(...)."""
     if isinstance(test, _ast.Compare):
         for other in test.comparators:
@@ -63,7 +63,7 @@ def _call(test: _ast.expr) -> Foreseen:
     args = [_literal(argument) for argument in test.args]
     if not all(keyword.arg for keyword in test.keywords):
         raise NotLiteral
-    return Foreseen(test.func.id, args, {str(keyword.arg): _literal(keyword.value) for keyword in test.keywords})
+    return KnownCall(test.func.id, args, {str(keyword.arg): _literal(keyword.value) for keyword in test.keywords})
 
 
 def _no_call(node: _ast.expr) -> None:

@@ -1,4 +1,4 @@
-"""Mutable arguments after a call: what the program did to its copies is done to the originals. Knows no process."""
+"""Repeats on the tests' own mutable arguments what the program did to its copies of them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Length-prefixed messages over a descriptor. Knows neither what they say nor who is at the other end."""
+"""Length-prefixed messages over a descriptor."""
 
 import os
 
@@ -59,11 +59,11 @@ class Reader:
 
 def split(data: bytes) -> list[bytes]:
     """The whole frames in these bytes; an unfinished last one is left out."""
-    found, at = [], 0
+    messages, at = [], 0
     while at + 4 <= len(data):
         size = int.from_bytes(data[at : at + 4], "little")
         if size > len(data) - at - 4:
             break
-        found.append(data[at + 4 : at + 4 + size])
+        messages.append(data[at + 4 : at + 4 + size])
         at += 4 + size
-    return found
+    return messages

@@ -1,4 +1,4 @@
-"""The dataset's tests as code in which every assertion is a result of its own. Pure syntax: knows no process, no proxy.
+"""Rewrites the dataset's tests so that every assertion is a result of its own. Syntax only, nothing runs.
 
 Assertions at the top level and in the body of `check` are wrapped; those within a nested function, class or `try` are
 left alone, where catching them would change what the tests mean.
@@ -8,7 +8,7 @@ import _ast
 from types import CodeType
 from typing import Any, NamedTuple
 
-from pipelines.sandbox.guest.ahead import Foreseen, foreseen
+from pipelines.sandbox.guest.ahead import KnownCall, known_calls
 from pipelines.sandbox.guest.harmless import harmless
 
 PASSED, FAILED, ERROR = "__rollmill_passed__", "__rollmill_failed__", "__rollmill_error__"
@@ -16,7 +16,7 @@ _CHECK = "check"
 _TREE = 0x400  # PyCF_ONLY_AST; the module `ast` is more than is needed of it
 
 
-class Prepared(NamedTuple):
+class InstrumentedTests(NamedTuple):
     """Instrumented tests: the line of each assertion, every name in them, whether they leave their process as it was.
 
     `ahead` are the calls they make first. `check`: "" without such a function, "called" when they call it themselves (with
@@ -27,25 +27,25 @@ class Prepared(NamedTuple):
     lines: tuple[int, ...]
     names: set[str]
     harmless: bool
-    ahead: tuple[Foreseen, ...]
+    ahead: tuple[KnownCall, ...]
     check: str
     candidate: str
     called_with: str
 
 
-def prepare(source: str) -> Prepared:
+def prepare(source: str) -> InstrumentedTests:
     """The instrumented tests. SyntaxError, ValueError, RecursionError or MemoryError on broken ones."""
     tree = compile(source, "<tests>", "exec", _TREE, dont_inherit=True)
     lines: list[int] = []
     check = next((item for item in tree.body if isinstance(item, _ast.FunctionDef) and item.name == _CHECK), None)
-    ahead = foreseen(check.body if check else tree.body)
+    ahead = known_calls(check.body if check else tree.body)
     called_with = _called_with(tree.body) if check else None
     state = "" if check is None else "uncalled" if called_with is None else "called"
     candidate = check.args.args[0].arg if check and check.args.args else ""
     tree.body = _wrapped(tree.body, lines, top=True)
     code: CodeType = compile(tree, "<tests>", "exec", dont_inherit=True)
     used = names(code) - {PASSED, FAILED, ERROR}
-    return Prepared(code, tuple(lines), used, harmless(code, used), ahead, state, candidate, called_with or "")
+    return InstrumentedTests(code, tuple(lines), used, harmless(code, used), ahead, state, candidate, called_with or "")
 
 
 def _called_with(body: list[_ast.stmt]) -> str | None:
@@ -59,11 +59,11 @@ def _called_with(body: list[_ast.stmt]) -> str | None:
 
 def names(code: CodeType) -> set[str]:
     """Every name that the code reads as a global (and names of attributes, which do no harm)."""
-    found = set(code.co_names)
+    global_names = set(code.co_names)
     for constant in code.co_consts:
         if type(constant) is CodeType:
-            found |= names(constant)
-    return found
+            global_names |= names(constant)
+    return global_names
 
 
 def _wrapped(body: list[_ast.stmt], lines: list[int], *, top: bool) -> list[_ast.stmt]:

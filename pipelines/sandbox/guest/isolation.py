@@ -1,4 +1,4 @@
-"""What a forked process gives up before it sees a program: namespaces, capabilities, limits, calls. Knows no program.
+"""Confines a forked process before it sees a program: namespaces, capabilities, limits, system calls.
 
 Everything here runs once per program in a fresh fork, where each page touched is a page copied: as few steps as will do.
 """

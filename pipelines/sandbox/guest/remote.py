@@ -1,7 +1,7 @@
 """The program under test as the tests' process sees it: a descriptor that takes calls and gives plain data back.
 
 What comes over it is decoded within bounds and by exact shape; nothing of it is ever executed or looked up as code, but for
-the names of builtin exceptions. Knows no test and no result.
+the names of builtin exceptions.
 """
 
 import builtins
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pipelines.sandbox.guest import frames, wire
-from pipelines.sandbox.guest.ahead import Foreseen
+from pipelines.sandbox.guest.ahead import KnownCall
 from pipelines.sandbox.guest.copy_back import update
 
 _REQUEST_LIMIT = 64 << 20
@@ -110,7 +110,7 @@ class Remote:
             return kind, self.exception(*_exception_parts(self.decoded(raw))[1:])
         raise Gone("oversized" if kind == b"x" else "malformed")
 
-    def ask_ahead(self, calls: tuple[Foreseen, ...], functions: dict[str, str]) -> None:
+    def ask_ahead(self, calls: tuple[KnownCall, ...], functions: dict[str, str]) -> None:
         """Send the calls that are bound to come, as many as are surely the program's, and remember what was sent."""
         self.asked.clear()
         for function, args, kwargs in calls:

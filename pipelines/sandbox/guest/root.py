@@ -1,6 +1,6 @@
 """The keeper's own walls: an unprivileged uid, its own user and mount namespace, a root with nothing but what Python needs.
 
-bubblewrap has built the first wall; this is the second, the same for root and for ordinary users. Knows no program.
+bubblewrap has built the first wall; this is the second, the same for root and for ordinary users.
 """
 
 # ruff: noqa: PTH102, PTH103, PTH112, PTH120, PTH211 - pathlib would stay in the memory of every program

@@ -1,4 +1,4 @@
-"""One job after the other: have it forked, watch, kill, report. Knows limits and descriptors, not what programs say."""
+"""The keeper's loop: has a process forked for each job, watches it, kills it, reports what became of it."""
 
 import contextlib
 import marshal
@@ -85,15 +85,15 @@ class Keeper:
         if self.tested:
             tests, report = self.testing.start(cell.channel, *extra)
             watch.until_tests_end(tests, report)
-            seen = watch.finish(self.dying)
+            record = watch.finish(self.dying)
             os.close(report)
-            tests_status = self.testing.end(seen[0], seen[6], self.dying)
+            tests_status = self.testing.end(record[0], record[6], self.dying)
         else:
             watch.until_program_ends(cell.channel)
-            seen = watch.finish(self.dying)
+            record = watch.finish(self.dying)
         cell.close()
         self.clean()
-        return wire.encode((*seen, tests_status), _ANSWER_LIMIT)
+        return wire.encode((*record, tests_status), _ANSWER_LIMIT)
 
     def clean(self) -> None:
         """Leave nothing to the next program (mode shared): a new scratch folder, unless nothing has touched this one."""

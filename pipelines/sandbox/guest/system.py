@@ -1,4 +1,4 @@
-"""The system calls the box needs and Python lacks: clone, mounts, capabilities, the filter. Knows no program.
+"""The system calls the box needs and Python lacks: clone, mounts, capabilities, the filter.
 
 ctypes is loaded once in the keeper; a forked program finds it loaded. All calls go through `PyDLL`, which keeps the
 interpreter lock: a raw clone must not give it away.
@@ -37,9 +37,9 @@ def _checked(result: int, what: str) -> int:
 
 def _tid_address() -> int:
     """Where the C library keeps its thread id, which clone must renew as fork does; 0 where the kernel does not tell."""
-    found = ctypes.c_void_p()
-    failed = _libc.prctl(_PR_TID_ADDRESS, ctypes.byref(found), 0, 0, 0)
-    return 0 if failed else found.value or 0
+    address = ctypes.c_void_p()
+    failed = _libc.prctl(_PR_TID_ADDRESS, ctypes.byref(address), 0, 0, 0)
+    return 0 if failed else address.value or 0
 
 
 _TID = _tid_address()

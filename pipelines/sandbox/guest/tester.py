@@ -15,7 +15,7 @@ from _socket import socket
 from typing import Any
 
 from pipelines.sandbox.guest import frames, wire
-from pipelines.sandbox.guest.instrument import FAILED, PASSED, Prepared, prepare
+from pipelines.sandbox.guest.instrument import FAILED, PASSED, InstrumentedTests, prepare
 from pipelines.sandbox.guest.remote import Gone, Remote, Unsupported
 
 _REQUEST_LIMIT = 64 << 20
@@ -25,7 +25,7 @@ _MOMENT = 0.01
 _CHUNK = 1 << 15
 AS_BEFORE, CHANGED = b"\x01\x00\x00\x00.", b"\x01\x00\x00\x00!"
 """The last frame of a whole report: the process is as it was, or the tests may have changed something in it."""
-_known: dict[str, Prepared] = {}
+_known: dict[str, InstrumentedTests] = {}
 _FROM_COLLECTIONS = frozenset(("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"))
 
 
@@ -60,7 +60,7 @@ class Tester:
         self.finish(count, whole)
         return prepared.harmless
 
-    def execute(self, tests: Prepared, entry_point: str | None, functions: list[str]) -> tuple[str, str]:
+    def execute(self, tests: InstrumentedTests, entry_point: str | None, functions: list[str]) -> tuple[str, str]:
         """The tests as a module, then `check` with the function under test, unless the tests call it themselves."""
         candidate = entry_point or (functions[-1] if functions else "")
         space: dict[str, Any] = {"__name__": "tests", PASSED: self.passed, FAILED: self.failed}
@@ -82,18 +82,18 @@ class Tester:
 
     def surroundings(self, used: set[str], functions: list[str]) -> dict[str, Any]:
         """What the tests use and do not define. The standard library comes first, and builtins are never replaced."""
-        found: dict[str, Any] = {}
+        bindings: dict[str, Any] = {}
         for name in used:
             if hasattr(builtins, name):
                 continue
             if name in sys.stdlib_module_names and not name.startswith("_"):
                 with contextlib.suppress(ImportError):
-                    found[name] = __import__(name)
+                    bindings[name] = __import__(name)
             elif name in _FROM_COLLECTIONS:
-                found[name] = getattr(__import__("collections"), name)
+                bindings[name] = getattr(__import__("collections"), name)
             elif name in functions:
-                found[name] = self.program.proxy(name)
-        return found
+                bindings[name] = self.program.proxy(name)
+        return bindings
 
     def hello(self) -> list[str] | None:
         """The names of the program's functions; None when it did not load, which is reported."""
@@ -182,11 +182,11 @@ def main(control: socket) -> None:
         os.close(report)
 
 
-def _prepared(tests: str) -> Prepared:
+def _prepared(tests: str) -> InstrumentedTests:
     """Prepared tests, kept for the next program of the same problem."""
-    found = _known.get(tests)
-    if found is None:
+    instrumented = _known.get(tests)
+    if instrumented is None:
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
-        found = _known[tests] = prepare(tests)
-    return found
+        instrumented = _known[tests] = prepare(tests)
+    return instrumented

@@ -1,4 +1,4 @@
-"""The keeper's side of the processes that run the dataset's tests. Knows when to start and end one; knows no test.
+"""Starts and ends the processes that run the dataset's tests, on the keeper's side.
 
 One process serves program after program as long as it says that their tests read as harmless and nothing about a run was
 out of order; otherwise the next program gets a new one. What runs in it is the dataset's, never a program's.

@@ -1,4 +1,4 @@
-"""Waits for a program, collects its bytes, enforces what the kernel cannot, and says how it ended. Knows no protocol."""
+"""Waits for a program, collects its bytes, enforces what the kernel cannot, and says how it ended."""
 
 import contextlib
 import os

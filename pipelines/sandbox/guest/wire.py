@@ -1,4 +1,4 @@
-"""Plain data as bytes and back, both bounded. Decoding trusts nothing: exact types, no code, no names. Knows no process.
+"""Encodes plain data as bytes and back, both bounded. Decoding trusts nothing: exact types, no code, no names.
 
 One tag byte, then a fixed or a counted body. Ranges, views of dicts and iterators go as their items; only who has called
 `keep_iterables` (the dataset's tests, which may write `list(f(x))` or `f(g(x))`, and the program) gets them back as such,
@@ -127,9 +127,9 @@ def _put_base(out: bytearray, value: Any, limit: int, depth: int) -> None:
     iterable = ITERABLES.get(type(value))
     if iterable is not None:
         name, items = iterable
-        found = list(islice(items(value), _MOST_ITEMS))
+        entries = list(islice(items(value), _MOST_ITEMS))
         out += b"~" + name
-        _put(out, found, limit, depth + 1)
+        _put(out, entries, limit, depth + 1)
         return
     for base, plain in _BASES:
         if issubclass(type(value), base):
@@ -192,8 +192,8 @@ def decode(data: bytes, limit: int = MAX_BYTES) -> Any:
 
 def decode_pair(data: bytes, limit: int = MAX_BYTES) -> tuple[Any, Any]:
     """Two values, one after the other."""
-    opened = b"(\x02\x00\x00\x00" + data
-    first, second = decode(opened, limit + 5)
+    enclosed = b"(\x02\x00\x00\x00" + data
+    first, second = decode(enclosed, limit + 5)
     return first, second
 
 

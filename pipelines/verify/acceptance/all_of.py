@@ -15,6 +15,6 @@ class AllOf(Over):
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
         """One refusal is enough, whatever the others could not decide."""
-        said = {verdict.outcome for verdict in verdicts}
+        outcomes = {verdict.outcome for verdict in verdicts}
         order: tuple[Outcome, ...] = ("incorrect", "unparsed", "undecided", "correct")
-        return ruling(self, verdicts, next(outcome for outcome in order if outcome in said))
+        return ruling(self, verdicts, next(outcome for outcome in order if outcome in outcomes))

@@ -18,6 +18,6 @@ class AnyOf(Over):
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
         """An undecided verifier might have said correct, so without a yes the whole is undecided."""
-        said = {verdict.outcome for verdict in verdicts}
+        outcomes = {verdict.outcome for verdict in verdicts}
         order: tuple[Outcome, ...] = ("correct", "undecided", "incorrect", "unparsed")
-        return ruling(self, verdicts, next(outcome for outcome in order if outcome in said))
+        return ruling(self, verdicts, next(outcome for outcome in order if outcome in outcomes))

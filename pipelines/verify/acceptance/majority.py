@@ -20,11 +20,11 @@ class Majority(Over):
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
         """A tie decides nothing."""
-        said = [verdict.outcome for verdict in verdicts]
-        refusing = said.count("incorrect") + said.count("unparsed")
+        outcomes = [verdict.outcome for verdict in verdicts]
+        refusing = outcomes.count("incorrect") + outcomes.count("unparsed")
         outcome: Outcome = "undecided"
-        if 2 * said.count("correct") > len(said):
+        if 2 * outcomes.count("correct") > len(outcomes):
             outcome = "correct"
-        elif 2 * refusing > len(said):
-            outcome = "incorrect" if "incorrect" in said else "unparsed"
+        elif 2 * refusing > len(outcomes):
+            outcome = "incorrect" if "incorrect" in outcomes else "unparsed"
         return ruling(self, verdicts, outcome)

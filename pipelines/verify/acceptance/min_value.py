@@ -1,4 +1,4 @@
-"""Policy `min_value`: right if the share of tests passed is at least so much. Knows shares, not tests."""
+"""Policy `min_value`: right if the share of tests passed is at least so much."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,14 +33,14 @@ class MinValue:
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
         """The smallest share is the value of the whole; undecided and unparsed verdicts have none."""
         judged = [verdict for verdict in verdicts if verdict.outcome in ("correct", "incorrect")]
-        said = {verdict.outcome for verdict in verdicts}
+        outcomes = {verdict.outcome for verdict in verdicts}
         lowest = min((share(verdict) for verdict in judged), default=None)
         outcome: Outcome = "correct"
         if lowest is not None and lowest < self.least:
             outcome = "incorrect"
-        elif "unparsed" in said:
+        elif "unparsed" in outcomes:
             outcome = "unparsed"
-        elif "undecided" in said:
+        elif "undecided" in outcomes:
             outcome = "undecided"
         return replace(ruling(self, verdicts, outcome), value=lowest, rule=f"value>={self.least}")
 

@@ -1,7 +1,7 @@
 """What an acceptance policy is, and how one is asked: which verdicts it needs of a rollout, and what follows from them.
 
 A policy sees the verdicts of one rollout side by side, in the order of the recipe's verifiers, and gives one accepted
-verdict. Knows verdicts only: no problem, no text, no store. The SQL that live views use is tested against `accepted`.
+verdict. The SQL that live views use is tested against `accepted`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,32 +50,32 @@ def asks(policy: Policy, verifier: str, before: Sequence[Verdict]) -> bool:
 
 def accepted(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> Verdict | None:
     """The verdict that counts of one rollout, or None while one that the policy asks for is missing."""
-    found = used(policy, chain, verdicts)
-    return None if found is None else policy.decide(found)
+    verdicts_used = used(policy, chain, verdicts)
+    return None if verdicts_used is None else policy.decide(verdicts_used)
 
 
 def used(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Verdict] | None:
     """The verdicts that the policy asks for, in the order of the chain; None while one of them is missing."""
-    found: list[Verdict] = []
+    asked_for: list[Verdict] = []
     for key in chain:
-        if not asks(policy, key[0], found):
+        if not asks(policy, key[0], asked_for):
             continue
         verdict = verdicts.get(key)
         if verdict is None:
             return None
-        found.append(verdict)
-    return found or None
+        asked_for.append(verdict)
+    return asked_for or None
 
 
 def lacking(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Key]:
     """The verifiers whose verdicts the policy asks for and lacks; of a lazy one the next."""
-    found: list[Verdict] = []
+    present: list[Verdict] = []
     missing: list[Key] = []
     for key in chain:
-        if not asks(policy, key[0], found):
+        if not asks(policy, key[0], present):
             continue
         if key in verdicts:
-            found.append(verdicts[key])
+            present.append(verdicts[key])
         else:
             missing.append(key)
             if policy.lazy:
@@ -90,14 +90,14 @@ def ruling(policy: Policy, verdicts: Sequence[Verdict], outcome: Outcome) -> Ver
     """
     agreeing = [verdict for verdict in verdicts if verdict.outcome == outcome]
     shown = agreeing[0] if agreeing else verdicts[0]
-    said = ", ".join(f"{verdict.verifier} {verdict.outcome}" for verdict in verdicts)
+    all_outcomes = ", ".join(f"{verdict.verifier} {verdict.outcome}" for verdict in verdicts)
     return replace(
         shown,
         verifier=PREFIX + policy.name,
         version=policy.version,
         outcome=outcome,
         rule="+".join(verdict.verifier for verdict in agreeing) or "none",
-        cause=None if outcome in ("correct", "incorrect") else (shown.cause if agreeing else said),
+        cause=None if outcome in ("correct", "incorrect") else (shown.cause if agreeing else all_outcomes),
         seconds=None,
         evidence=None,
     )

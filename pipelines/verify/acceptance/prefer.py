@@ -32,5 +32,5 @@ class Prefer:
         """The first that is not undecided; undecided where all are."""
         ranks = {name: rank for rank, name in enumerate(self.order)}
         ordered = sorted(verdicts, key=lambda verdict: ranks.get(verdict.verifier, len(ranks)))
-        found = next((verdict for verdict in ordered if verdict.outcome != "undecided"), ordered[-1])
-        return ruling(self, [found], found.outcome)
+        first = next((verdict for verdict in ordered if verdict.outcome != "undecided"), ordered[-1])
+        return ruling(self, [first], first.outcome)

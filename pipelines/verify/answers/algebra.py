@@ -1,4 +1,4 @@
-"""Exact arithmetic of formulas: quotients of polynomials over the rationals. Knows no notation.
+"""Exact arithmetic of formulas: quotients of polynomials over the rationals.
 
 A formula is num/den, each a sum of terms coefficient * monomial. A monomial is a product of atoms with exponents:
 `s:x` a symbol, `p:2` a prime under a root (exponent in (0, 1)), `c:pi` and `c:e`, `i`, and `f:...` anything whose inside is

@@ -159,15 +159,15 @@ def concluding_formula(line: str, *, after_phrase: bool) -> str | None:
         first -= 1
     behind = line[spans[last].end() :]
     if after_phrase:
-        said = _FIRST_WORDS.match(behind)
-        assert said is not None
-        if _GOES_ON.match(behind, said.end()):
+        first_words = _FIRST_WORDS.match(behind)
+        assert first_words is not None
+        if _GOES_ON.match(behind, first_words.end()):
             return None  # $17$ (or 18)
-        behind = said[0]
+        behind = first_words[0]
     elif len(behind) > _AFTER_SPAN:
         return None
-    found = concluding_number(f"{line[: spans[first].start()]}${_STAND_IN}${behind}")
-    sign, stand_in, words = (found or "").partition(_STAND_IN)
+    number = concluding_number(f"{line[: spans[first].start()]}${_STAND_IN}${behind}")
+    sign, stand_in, words = (number or "").partition(_STAND_IN)
     if not stand_in or (words and not _NEXT_WORD.match(words)):
         return None
     joiner = " or " if "or" in line[spans[first].end() : spans[last].start()] else ", "

@@ -51,23 +51,23 @@ class Node:
         return [("", node), *reversed(chain)]
 
 
-def parse(found: list[Token]) -> Node:
+def parse(tokens: list[Token]) -> Node:
     """The tree of a whole answer: every token is used, or `Unsupported`."""
-    if not found:
+    if not tokens:
         raise Unsupported("empty")
-    parser = _Parser(found)
+    parser = _Parser(tokens)
     node = parser.sequence()
-    if parser.position < len(found):
-        raise Unsupported(f"unexpected {found[parser.position].text!r}")
+    if parser.position < len(tokens):
+        raise Unsupported(f"unexpected {tokens[parser.position].text!r}")
     return node
 
 
 class _Parser:
     """Recursive descent with a depth limit. Each rule consumes at least one token or raises."""
 
-    def __init__(self, found: list[Token]) -> None:
-        self.found = found
-        self.signs = [token.text if token.kind == "sign" else "" for token in found]
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
+        self.signs = [token.text if token.kind == "sign" else "" for token in tokens]
         self.signs.append("")
         self.position = 0
         self.depth = 0
@@ -75,7 +75,7 @@ class _Parser:
 
     def peek(self, ahead: int = 0) -> Token | None:
         index = self.position + ahead
-        return self.found[index] if index < len(self.found) else None
+        return self.tokens[index] if index < len(self.tokens) else None
 
     def sign(self) -> str:
         return self.signs[self.position]
@@ -170,7 +170,7 @@ class _Parser:
         """A factor without a sign before it; two numbers side by side are only a mixed number."""
         token = self.peek()
         assert token is not None
-        before = self.found[self.position - 1]
+        before = self.tokens[self.position - 1]
         right = self.power()
         if token.kind == "number" or (token.text == "frac" and before.kind == "number"):
             if token.text == "frac" and node.op == "number" and _proper_fraction(node, right):

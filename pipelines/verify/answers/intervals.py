@@ -77,14 +77,14 @@ def bounds(node: Node, point: Mapping[str, float]) -> Bounds:
 
 
 def _symbols(node: Node) -> frozenset[str]:
-    found = set()
+    names = set()
     for count, part in enumerate(node.walk(below=frozenset(["_", "prime"]))):
         if count > _MAX_NODES or part.op == "word":
             return frozenset("i")
         name = symbol_name(part)
         if name is not None:
-            found.add(name)
-    return frozenset(found)
+            names.add(name)
+    return frozenset(names)
 
 
 def _wide(low: float, high: float, ulps: int = _ULPS) -> Bounds:

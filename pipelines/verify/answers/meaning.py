@@ -1,4 +1,4 @@
-"""What an answer's tree says: a number, a list, an interval, an equation, words. Knows not when two are the same."""
+"""What an answer's tree says: a number, a list, an interval, an equation, words."""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from pipelines.verify.answers import algebra
 from pipelines.verify.answers.algebra import Formula, Unsupported
-from pipelines.verify.answers.formulas import formula, symbol_name
+from pipelines.verify.answers.formulas import formula, multiplied_out, symbol_name
 from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.matrices import multiplied_out
 from pipelines.verify.answers.quantity import CHANGING, print_slack, scale_word
 from pipelines.verify.answers.units import known_unit
 from pipelines.verify.answers.values import (
@@ -17,7 +16,7 @@ from pipelines.verify.answers.values import (
     Interval,
     Kind,
     Matrix,
-    Named,
+    NamedValue,
     Relation,
     Scalar,
     Union,
@@ -120,19 +119,19 @@ def _refuse_structure(node: Node) -> None:
 
 def _list(kind: Kind, items: list[Value]) -> Value:
     """A bare list; `n = 2, 3` and `x = 2, x = 3` name the whole of it, `x = 2, y = 3` names each."""
-    named = sorted((item for item in items if isinstance(item, Named)), key=lambda item: item.name)
+    named = sorted((item for item in items if isinstance(item, NamedValue)), key=lambda item: item.name)
     if len({item.name for item in named}) == len(items) > 1 and kind == "list":
         return Assignments(tuple(item.name for item in named), tuple(item.value for item in named), named == items)
-    names = [item.name if isinstance(item, Named) else None for item in items]
+    names = [item.name if isinstance(item, NamedValue) else None for item in items]
     first = items[0]
-    ranges = [item.value for item in items if isinstance(item, Named) and isinstance(item.value, Interval)]
-    if kind == "either" and len(ranges) == len(items) and isinstance(first, Named) and set(names) == {first.name}:
-        return Named(first.name, Union(tuple(ranges)))
-    if isinstance(first, Named) and not isinstance(first.value, Interval):
+    ranges = [item.value for item in items if isinstance(item, NamedValue) and isinstance(item.value, Interval)]
+    if kind == "either" and len(ranges) == len(items) and isinstance(first, NamedValue) and set(names) == {first.name}:
+        return NamedValue(first.name, Union(tuple(ranges)))
+    if isinstance(first, NamedValue) and not isinstance(first.value, Interval):
         if all(name == first.name for name in names):
-            return Named(first.name, Collection(kind, tuple(i.value for i in items if isinstance(i, Named))))
+            return NamedValue(first.name, Collection(kind, tuple(i.value for i in items if isinstance(i, NamedValue))))
         if not any(names[1:]):
-            return Named(first.name, Collection(kind, (first.value, *items[1:])))
+            return NamedValue(first.name, Collection(kind, (first.value, *items[1:])))
     return Collection(kind, tuple(items))
 
 
@@ -180,7 +179,7 @@ def _relation(node: Node) -> Value:
         place = meaning(sides[1])
         if isinstance(place, Scalar):  # x in A is not A in x, as x = A is A = x
             raise Unsupported("membership in what is no set")
-        return Named(name, place)
+        return NamedValue(name, place)
     return _inequality(signs, sides)
 
 
@@ -193,7 +192,7 @@ def _equation(sides: tuple[Node, ...]) -> Value:
         value = meaning(sides[-1])
         if sides[0].op == "bracket" and isinstance(value, Collection) and len(value.items) == len(sides[0].args):
             return Assignments(tuple(str(symbol_name(item)) for item in sides[0].args), value.items)
-        return Named(name, value)
+        return NamedValue(name, value)
     left, right = _scalar(sides[0]), _scalar(sides[-1])
     if left.formula is not None and left.formula.rational() is not None and _holds(sides):
         return _measured(sides[-1])
@@ -246,7 +245,7 @@ def _inequality(signs: str, sides: tuple[Node, ...]) -> Value:
     if signs == "≠" and _left_name(sides[0]):
         hole = _scalar(sides[1])
         parts = (Interval(None, hole, (False, False)), Interval(hole, None, (False, False)))
-        return Named(str(_left_name(sides[0])), Union(parts))
+        return NamedValue(str(_left_name(sides[0])), Union(parts))
     if not set(signs) <= set(_FLIP):
         raise Unsupported("mixed relations")
     if set(signs) <= {">", "≥"}:
@@ -260,13 +259,13 @@ def _inequality(signs: str, sides: tuple[Node, ...]) -> Value:
         return bounded
     name, other = _left_name(sides[0]), _left_name(sides[1])
     if name is not None and other is None:
-        return Named(name, Interval(None, _scalar(sides[1]), (False, signs == "≤")))
+        return NamedValue(name, Interval(None, _scalar(sides[1]), (False, signs == "≤")))
     if other is not None and name is None:
-        return Named(other, Interval(_scalar(sides[0]), None, (signs == "≤", False)))
+        return NamedValue(other, Interval(_scalar(sides[0]), None, (signs == "≤", False)))
     return Relation(signs, _scalar(sides[0]), _scalar(sides[1]))
 
 
-def _bounded_size(sign: str, sides: tuple[Node, ...]) -> Named | None:
+def _bounded_size(sign: str, sides: tuple[Node, ...]) -> NamedValue | None:
     """|x| < a is -a < x < a, and |x| > a is the rest, for a plain positive a; None for any other inequality."""
     inside = sides[0].op == "abs"
     size, bound = sides if inside else sides[::-1]
@@ -277,8 +276,8 @@ def _bounded_size(sign: str, sides: tuple[Node, ...]) -> Named | None:
         return None
     low, closed = _scalar(Node("neg", (bound,))), sign == "≤"
     if inside:
-        return Named(name, Interval(low, high, (closed, closed)))
-    return Named(name, Union((Interval(None, low, (False, closed)), Interval(high, None, (closed, False)))))
+        return NamedValue(name, Interval(low, high, (closed, closed)))
+    return NamedValue(name, Union((Interval(None, low, (False, closed)), Interval(high, None, (closed, False)))))
 
 
 def _between(signs: str, sides: tuple[Node, ...]) -> Value:
@@ -287,7 +286,7 @@ def _between(signs: str, sides: tuple[Node, ...]) -> Value:
         raise Unsupported("double inequality of a formula")
     low = None if _infinite(sides[0]) else _scalar(sides[0])
     high = None if _infinite(sides[2]) else _scalar(sides[2])
-    return Named(name, Interval(low, high, (signs[0] == "≤", signs[1] == "≤")))
+    return NamedValue(name, Interval(low, high, (signs[0] == "≤", signs[1] == "≤")))
 
 
 def _contains(node: Node, ops: Iterable[str]) -> bool:

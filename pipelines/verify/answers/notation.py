@@ -1,4 +1,4 @@
-"""Cuts an answer's text into tokens: numbers, names, words, signs. Knows spelling (LaTeX, plain, Unicode), not structure.
+"""Cuts an answer's text into tokens: numbers, names, words, signs.
 
 Nothing is evaluated and nothing is guessed: a character or command that is not listed raises `Unsupported`.
 """
@@ -141,11 +141,11 @@ class _Scanner:
         self.position = 0
         self.depth = 0
         self.spaced = False
-        self.found: list[Token] = []
+        self.tokens: list[Token] = []
 
     def run(self) -> list[Token]:
         while self.position < len(self.text):
-            if len(self.found) > MAX_TOKENS:
+            if len(self.tokens) > MAX_TOKENS:
                 raise Unsupported("too many tokens")
             char = self.text[self.position]
             if char.isspace():
@@ -154,10 +154,10 @@ class _Scanner:
                 continue
             self.step(char)
             self.spaced = False
-        return self.found
+        return self.tokens
 
     def put(self, kind: Kind, text: str, value: Fraction | None = None) -> None:
-        self.found.append(Token(kind, text, value, self.spaced))
+        self.tokens.append(Token(kind, text, value, self.spaced))
 
     def step(self, char: str) -> None:
         if (char.isdigit() and char.isascii()) or (

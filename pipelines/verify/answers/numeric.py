@@ -44,12 +44,12 @@ def agree(reference: Node, answer: Node, near: Fraction = NO_SLACK) -> bool | No
     names = sorted(_names(reference) | _names(answer))
     complex_allowed = "i" in names
     symbols = [name for name in names if name not in ("pi", "e", "i")]
-    seen: list[Any] = []
+    results: list[Any] = []
     for point in _points(symbols):
-        seen.append(_agree_at((reference, answer), point, near, complex_allowed=complex_allowed))
-        if seen[-1] is False:
+        results.append(_agree_at((reference, answer), point, near, complex_allowed=complex_allowed))
+        if results[-1] is False:
             return False
-    agreed, mismatched = seen.count(True), "domain" in seen
+    agreed, mismatched = results.count(True), "domain" in results
     if not symbols:
         return True if agreed else None
     return True if agreed >= _MIN_POINTS and not mismatched else None
@@ -95,7 +95,7 @@ def _size(value: Any) -> int:
 def _values(node: Node, point: dict[str, tuple[int, int]], more: int, *, complex_allowed: bool) -> Any:
     """The value at both precisions, or "undefined" or "large"."""
     mpmath = _mpmath()
-    found = []
+    values = []
     for digits in _DIGITS:
         with mpmath.workdps(digits + more):
             try:
@@ -110,8 +110,8 @@ def _values(node: Node, point: dict[str, tuple[int, int]], more: int, *, complex
             real = abs(mpmath.im(value)) <= abs(mpmath.re(value)) * mpmath.mpf(10) ** -60
             if not complex_allowed and not real:
                 return "undefined"
-            found.append(value if complex_allowed else mpmath.re(value))
-    return found
+            values.append(value if complex_allowed else mpmath.re(value))
+    return values
 
 
 def _compare(left: list[Any], right: list[Any], near: Fraction) -> bool | None:
@@ -136,8 +136,8 @@ def _is_zero(values: list[Any]) -> bool:
 
 
 def _names(node: Node) -> frozenset[str]:
-    found = (symbol_name(part) for part in node.walk(below=frozenset(["_", "prime"])) if part.op != "word")
-    return frozenset(name for name in found if name is not None)
+    names = (symbol_name(part) for part in node.walk(below=frozenset(["_", "prime"])) if part.op != "word")
+    return frozenset(name for name in names if name is not None)
 
 
 def _evaluate(node: Node, env: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The equality policies: what counts as the same answer where mathematicians and graders differ. Knows no parser.
+"""The equality policies: what counts as the same answer where mathematicians and graders differ.
 
 Named and versioned; the name and version of the chosen policy, and of the order, are part of a verifier's version. What
 notation alone cannot tell, the problem's text decides. No policy cares which side is the reference.
@@ -14,7 +14,7 @@ lenient (also accepts)
 - decimals: a plain decimal equals every value that rounds to it: |x - decimal| is at most half a unit of its last place,
   and the decimal keeps two places and two significant digits, or one place and three significant digits. Integers stay
   exact.
-- percent and scale words: as written or multiplied out, whatever the problem asks. 1/2 never equals 1/2%.
+- percent and scale words: as written or multiplied out, whatever the problem context. 1/2 never equals 1/2%.
 - units and currency: never compared. Words that turn an answer round (loss, below, south) still count.
 - brackets: around the whole of one side only they are layout: 1, 2 equals (1, 2). Two kinds of brackets still differ.
 - options: a letter equals its option's value in the problem's text.
@@ -90,7 +90,7 @@ _SCALE_ASKED = re.compile(r"(?i)%|\b(percent(?:age)?|dozens?|hundreds?|thousands
 _OPTION = re.compile(r"(?:(?<=\s)|\A)\(?([A-Ja-j])[).:]\s+(?=\S)|(?:(?<=\s)|\A)\(([A-Ja-j])\)\s*(?=\S)")
 
 
-class Asked:
+class EqualityContext:
     """What the problem's text says of the form of its answer, and the policy in force. Reads the text when first asked."""
 
     __slots__ = ("_options", "_order", "_scales", "order", "policy", "prompt")
@@ -105,8 +105,8 @@ class Asked:
     def scales(self) -> frozenset[str]:
         """The percent sign and scale words in the problem's text."""
         if self._scales is None:
-            found = (match[0].lower() for match in _SCALE_ASKED.finditer(self.prompt))
-            self._scales = frozenset("%" if word[0] in "%p" else word.rstrip("s") for word in found)
+            words = (match[0].lower() for match in _SCALE_ASKED.finditer(self.prompt))
+            self._scales = frozenset("%" if word[0] in "%p" else word.rstrip("s") for word in words)
         return self._scales
 
     @property
@@ -144,9 +144,9 @@ class Asked:
         return {"prompt": self.prompt[:_PROMPT], "order": self.order, "policy": self.policy.name}
 
     @classmethod
-    def from_json(cls, asks: Mapping[str, Any]) -> "Asked":
+    def from_json(cls, context: Mapping[str, Any]) -> "EqualityContext":
         """As told by `to_json`."""
-        return cls(str(asks["prompt"]), POLICIES[asks["policy"]], order_named(asks["order"]))
+        return cls(str(context["prompt"]), POLICIES[context["policy"]], order_named(context["order"]))
 
 
 def policy_named(name: str) -> Policy:
@@ -168,11 +168,6 @@ def order_named(order: str) -> Order:
     return order  # type: ignore[return-value]
 
 
-def asked(prompt: str, policy: Policy = STRICT, order: Order = "by_problem") -> Asked:
-    """What a problem asks for, read from the words of its prompt."""
-    return Asked(prompt, policy, order)
-
-
 def options_of(prompt: str) -> tuple[tuple[str, str], ...]:
     """(letter, text) of the options a prompt lists, at least A and B in a row; the letters in upper case."""
     marks = list(_OPTION.finditer(prompt))
@@ -184,44 +179,44 @@ def options_of(prompt: str) -> tuple[tuple[str, str], ...]:
     return tuple(zip(letters, texts, strict=True))
 
 
-def same_quantity(left: Quantity, right: Quantity, asks: Asked) -> bool:
+def same_quantity(left: Quantity, right: Quantity, context: EqualityContext) -> bool:
     """Whether two plain numbers are the same answer under the policy; which of them is the reference does not matter."""
-    if left.unit != right.unit and not compatible(left.unit, right.unit, asks):
+    if left.unit != right.unit and not compatible(left.unit, right.unit, context):
         return False
-    near = (spread(left.value, left.slack, left.places, asks), spread(right.value, right.slack, right.places, asks))
+    near = (spread(left.value, left.slack, left.places, context), spread(right.value, right.slack, right.places, context))
     if left.scale == right.scale:
         return same_number(left.value, right.value, max(near))
     factors = (SCALES.get(left.scale, _ONE), SCALES.get(right.scale, _ONE))
-    if multiplied_out(left.scale, right.scale, right.value if left.scale else left.value, asks) and same_number(
+    if multiplied_out(left.scale, right.scale, right.value if left.scale else left.value, context) and same_number(
         left.value * factors[0], right.value * factors[1], max(near[0] * factors[0], near[1] * factors[1])
     ):
         return True
-    return as_written(left.scale, right.scale, left.value, asks) and same_number(left.value, right.value, max(near))
+    return as_written(left.scale, right.scale, left.value, context) and same_number(left.value, right.value, max(near))
 
 
-def multiplied_out(left: str, right: str, plain: Fraction | None, asks: Asked) -> bool:
+def multiplied_out(left: str, right: str, plain: Fraction | None, context: EqualityContext) -> bool:
     """Whether numbers of which one alone has a percent sign or scale word may be compared with it multiplied out.
 
     Where the problem asks in percent a plain number above 1 is in percent too: 12 is then 12%, and never 1200%.
     """
-    percent = (left or right) == "%" and not (left and right) and "%" in asks.scales
+    percent = (left or right) == "%" and not (left and right) and "%" in context.scales
     return not percent or plain is None or abs(plain) <= 1
 
 
-def as_written(left: str, right: str, value: Fraction | None, asks: Asked) -> bool:
+def as_written(left: str, right: str, value: Fraction | None, context: EqualityContext) -> bool:
     """Whether numbers of which one alone has a percent sign or scale word may be compared without it."""
     if left and right:
         return False
-    if (left or right) in asks.scales:
+    if (left or right) in context.scales:
         return True
-    if not asks.policy.scales_either or value is None:
+    if not context.policy.scales_either or value is None:
         return False
     return abs(value) > 1 and (left or right) not in ("tenths", "hundredths", "thousandths")
 
 
-def spread(value: Fraction, slack: Fraction, places: int | None, asks: Asked) -> Fraction:
+def spread(value: Fraction, slack: Fraction, places: int | None, context: EqualityContext) -> Fraction:
     """How far from a number as written its value may lie: its print's slack; half a unit under `lenient`."""
-    if not places or not asks.policy.rounded:
+    if not places or not context.policy.rounded:
         return slack
     digits = abs(value) * 10**places
     return max(slack, Fraction(1, 2 * 10**places)) if digits >= (10 if places > 1 else 100) else slack
@@ -232,9 +227,6 @@ def same_number(left: Fraction, right: Fraction, near: Fraction) -> bool:
     return left == right or (near > 0 and abs(right - left) <= near)
 
 
-def compatible(left: str, right: str, asks: Asked) -> bool:
+def compatible(left: str, right: str, context: EqualityContext) -> bool:
     """Whether the units behind two numbers may stand for each other."""
-    return same_sense(left, right) if asks.policy.units_ignored else same_unit(left, right)
-
-
-assert set(SCALES) >= {"%", "dozen"}
+    return same_sense(left, right) if context.policy.units_ignored else same_unit(left, right)

@@ -1,4 +1,4 @@
-"""Exact equality of real numbers made of integers, + - * / and roots, nested as they may be. Knows no symbols.
+"""Exact equality of real numbers made of integers, + - * / and roots, nested as they may be.
 
 The difference of the two sides is computed with enough digits and compared with a separation bound: a number that such an
 expression stands for is zero, or at least 1 / (l * u^(D - 1)) in size, where D is the product of the degrees of its roots
@@ -113,13 +113,13 @@ def _combined(op: str, a: tuple[Decimal, Decimal], b: tuple[Decimal, Decimal], c
 
 
 def _power(a: tuple[Decimal, Decimal], power: int, context: Context) -> tuple[Decimal, Decimal]:
-    one = (Decimal(1), Decimal(0))
-    result = one
+    unit = (Decimal(1), Decimal(0))
+    result = unit
     for bit in bin(abs(power))[2:]:
         result = _combined("*", result, result, context)
         if bit == "1":
             result = _combined("*", result, a, context)
-    return result if power >= 0 else _combined("/", one, result, context)
+    return result if power >= 0 else _combined("/", unit, result, context)
 
 
 def _root(a: tuple[Decimal, Decimal], degree: int, context: Context) -> tuple[Decimal, Decimal]:

@@ -15,7 +15,7 @@ from pipelines.verify.answers.values import (
     Collection,
     Interval,
     Matrix,
-    Named,
+    NamedValue,
     Relation,
     Scalar,
     Union,
@@ -170,8 +170,8 @@ def key(value: Value) -> str:
     return _key_of_rest(value)
 
 
-def _key_of_rest(value: Named | Assignments | Relation | Matrix | Words) -> str:
-    if isinstance(value, Named):
+def _key_of_rest(value: NamedValue | Assignments | Relation | Matrix | Words) -> str:
+    if isinstance(value, NamedValue):
         return f"{value.name} = {key(value.value)}"
     if isinstance(value, Assignments):
         pairs = zip(value.names, value.values, strict=True)

@@ -11,14 +11,14 @@ from fractions import Fraction
 from pipelines.verify.answers import algebra, intervals, radicals
 from pipelines.verify.answers.algebra import UNIT, Formula, Unsupported
 from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.policy import Asked, as_written, compatible, multiplied_out, same_number, spread
+from pipelines.verify.answers.policy import EqualityContext, as_written, compatible, multiplied_out, same_number, spread
 from pipelines.verify.answers.quantity import SCALES
 from pipelines.verify.answers.values import (
     Assignments,
     Collection,
     Interval,
     Matrix,
-    Named,
+    NamedValue,
     Relation,
     Scalar,
     Union,
@@ -35,7 +35,7 @@ _BRACKETS = frozenset(["()", "[]", "set"])
 class Judge:
     """Compares two answers to one problem; which of them is the reference does not matter."""
 
-    asks: Asked
+    context: EqualityContext
     oracle: Oracle | None = None
 
     def same(self, left: Value, right: Value) -> bool | None:
@@ -49,7 +49,7 @@ class Judge:
     def _same(self, left: Value, right: Value) -> bool | None:
         if isinstance(left, Assignments) or isinstance(right, Assignments):
             return self._assignments(left, right)
-        if isinstance(left, Named) or isinstance(right, Named):
+        if isinstance(left, NamedValue) or isinstance(right, NamedValue):
             return self._named(left, right)
         left, right = _alone(left), _alone(right)
         if isinstance(left, Scalar):
@@ -82,13 +82,13 @@ class Judge:
         return self._each(named.values, bare.items)
 
     def _named(self, left: Value, right: Value) -> bool | None:
-        if isinstance(left, Named) and isinstance(right, Named):
+        if isinstance(left, NamedValue) and isinstance(right, NamedValue):
             if left.name == right.name:
                 return self._same(left.value, right.value)
-            one, other = _as_relation(left), _as_relation(right)
-            return self._relations(one, other) if one is not None and other is not None else False
-        named, bare = (left, right) if isinstance(left, Named) else (right, left)
-        assert isinstance(named, Named)
+            equations = _as_relation(left), _as_relation(right)
+            return False if equations[0] is None or equations[1] is None else self._relations(equations[0], equations[1])
+        named, bare = (left, right) if isinstance(left, NamedValue) else (right, left)
+        assert isinstance(named, NamedValue)
         if isinstance(bare, Relation) and isinstance(named.value, Interval):
             solved = _solved(bare)
             return None if solved is None else self._named(named, solved)
@@ -106,7 +106,7 @@ class Judge:
         return False
 
     def _scalars(self, left: Scalar, right: Scalar) -> bool | None:
-        if left.unit != right.unit and not compatible(left.unit, right.unit, self.asks):
+        if left.unit != right.unit and not compatible(left.unit, right.unit, self.context):
             return False
         spreads = self._spread(left), self._spread(right)
         near = max(spreads)
@@ -115,15 +115,15 @@ class Judge:
         scaled = max(wide * SCALES.get(side.scale, 1) for wide, side in zip(spreads, (left, right), strict=True))
         value = None if left.formula is None else left.formula.rational()
         plain = value if not left.scale else None if right.formula is None else right.formula.rational()
-        apart = not multiplied_out(left.scale, right.scale, plain, self.asks)
+        apart = not multiplied_out(left.scale, right.scale, plain, self.context)
         results = [False if apart else self._formulas(_scaled(left), _scaled(right), scaled)]
-        if results[0] is not True and as_written(left.scale, right.scale, value, self.asks):
+        if results[0] is not True and as_written(left.scale, right.scale, value, self.context):
             results.append(self._formulas(left, right, near))
         return True if True in results else None if None in results else False
 
     def _spread(self, scalar: Scalar) -> Fraction:
         value = None if not scalar.places or scalar.formula is None else scalar.formula.rational()
-        return scalar.slack if value is None else spread(value, scalar.slack, scalar.places, self.asks)
+        return scalar.slack if value is None else spread(value, scalar.slack, scalar.places, self.context)
 
     def _formulas(self, left: Scalar, right: Scalar, near: Fraction) -> bool | None:
         if left.formula is not None and right.formula is not None:
@@ -139,10 +139,10 @@ class Judge:
 
     def _relations(self, left: Value, right: Value) -> bool | None:
         """Equations are the same when their sides differ by one nonzero factor; inequalities by a positive one."""
-        for one, other in ((left, right), (right, left)):
-            if isinstance(one, Relation) and isinstance(other, Interval | Collection):
-                solved = _solved(one)
-                return False if solved is None else self._same(solved.value, other)
+        for relation, values in ((left, right), (right, left)):
+            if isinstance(relation, Relation) and isinstance(values, Interval | Collection):
+                solved = _solved(relation)
+                return False if solved is None else self._same(solved.value, values)
         if not isinstance(left, Relation) or not isinstance(right, Relation) or left.sign != right.sign:
             return False
         differences = [_difference(relation) for relation in (left, right)]
@@ -162,13 +162,13 @@ class Judge:
         kinds = {left.kind, right.kind}
         if len(kinds) > 1 and "list" in kinds and kinds & _BRACKETS:
             bracketed = next(iter(kinds & _BRACKETS))
-            loose = self.asks.policy.brackets_loose or (bracketed == "[]" and self.asks.unordered)
+            loose = self.context.policy.brackets_loose or (bracketed == "[]" and self.context.unordered)
             kinds = {"list"} if loose and bracketed != "set" else kinds
         if len(kinds) > 1 and not kinds <= {"set", "list", "either"}:
             return False
-        if "either" in kinds or kinds == {"set"} or ("set" in kinds and not self.asks.ordered):
+        if "either" in kinds or kinds == {"set"} or ("set" in kinds and not self.context.ordered):
             return self._unordered(left.items, right.items)
-        if kinds == {"list"} and self.asks.unordered:
+        if kinds == {"list"} and self.context.unordered:
             return self._unordered(left.items, right.items)
         return self._each(left.items, right.items)
 
@@ -176,11 +176,11 @@ class Judge:
         """Intervals and unions of them; (a, b) and [a, b] may be read as intervals."""
         if isinstance(left, Union) and isinstance(right, Union):
             return self._unordered(left.parts, right.parts)
-        one, other = _as_interval(left), _as_interval(right)
-        if one is None or other is None or one.closed != other.closed:
+        first, second = _as_interval(left), _as_interval(right)
+        if first is None or second is None or first.closed != second.closed:
             return False
         ends = []
-        for a, b in ((one.low, other.low), (one.high, other.high)):
+        for a, b in ((first.low, second.low), (first.high, second.high)):
             if (a is None) != (b is None):
                 return False
             ends.append(True if a is None or b is None else self._scalars(a, b))
@@ -247,14 +247,14 @@ def _alone(value: Value) -> Value:
     return value
 
 
-def _as_relation(named: Named) -> Relation | None:
+def _as_relation(named: NamedValue) -> Relation | None:
     if not isinstance(named.value, Scalar) or not named.name.replace("_", "").replace("'", "").isalnum():
         return None
     name = Node("name", (), named.name)
     return Relation("=", Scalar(name, algebra.atom(f"s:{named.name}")), named.value)
 
 
-def _solved(relation: Relation) -> Named | None:
+def _solved(relation: Relation) -> NamedValue | None:
     """A linear inequality in one unknown, solved: 2x < 6 is x in (-∞, 3)."""
     difference = _difference(relation)
     if relation.sign not in ("<", "≤") or difference is None or len(difference.symbols) != 1 or difference.den != {UNIT: 1}:
@@ -267,8 +267,8 @@ def _solved(relation: Relation) -> Named | None:
     end, closed = -offset / slope, relation.sign == "≤"
     bound = Scalar(Node("number", (), str(end), end), algebra.constant(end))
     if slope > 0:
-        return Named(name, Interval(None, bound, (False, closed)))
-    return Named(name, Interval(bound, None, (closed, False)))
+        return NamedValue(name, Interval(None, bound, (False, closed)))
+    return NamedValue(name, Interval(bound, None, (closed, False)))
 
 
 def _as_interval(value: Value) -> Interval | None:
@@ -289,5 +289,5 @@ def _difference(relation: Relation) -> Formula | None:
 
 
 def _all(results: Iterable[bool | None]) -> bool | None:
-    seen = list(results)
-    return False if False in seen else None if None in seen else True
+    known = list(results)
+    return False if False in known else None if None in known else True

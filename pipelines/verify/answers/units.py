@@ -59,8 +59,8 @@ def same_unit(left: str, right: str) -> bool:
 @lru_cache(maxsize=16_384)
 def same_sense(left: str, right: str) -> bool:
     """Words such as loss, below, south, pm turn an answer round: neither side may have one that the other has not."""
-    one, other = set(turning_words(left)), set(turning_words(right))
-    return one == other or (not one and other <= _ALONE) or (not other and one <= _ALONE)
+    first, second = set(turning_words(left)), set(turning_words(right))
+    return first == second or (not first and second <= _ALONE) or (not second and first <= _ALONE)
 
 
 def _without_turns(words: str) -> str:

@@ -48,7 +48,7 @@ class Union:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedValue:
     """`name = value` or `name in value`."""
 
     name: str
@@ -90,4 +90,4 @@ class Words:
     text: str
 
 
-Value = Scalar | Collection | Interval | Union | Named | Assignments | Relation | Matrix | Words
+Value = Scalar | Collection | Interval | Union | NamedValue | Assignments | Relation | Matrix | Words

@@ -1,20 +1,18 @@
 """The verifier `code`: runs the program of a completion against the tests of its problem in a sandbox.
 
 A program that fails, exceeds its limits or tries to leave the sandbox is `incorrect` with its cause; a completion without a
-program is `unparsed`; tests that cannot be read and failures of the sandbox itself are `undecided`. Knows no process: all
-execution is `pipelines.sandbox`.
+program is `unparsed`; tests that cannot be read and failures of the sandbox itself are `undecided`.
 """
 
 from time import perf_counter
-from typing import Any
 
 from pipelines.sandbox import Mode, SandboxFailed, TestsBroken
-from pipelines.verify.code.execution import Ran, all_passed, evidence, gravest, passed, run_suite
-from pipelines.verify.code.program import EXTRACTION, Program, program_of, prompt_text, task_of
-from pipelines.verify.code.sandbox_verifier import BoxedVerifier, limits_of
+from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed, run_suite
+from pipelines.verify.code.program import EXTRACTION, Program, program_of, task_of
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError, Suite, suite_of, with_helpers
 from pipelines.verify.code.values import SPACINGS, Spacing
-from pipelines.verify.finding import spoken
+from pipelines.verify.finding import Item, prompt_text, spoken
 from storage.errors import SetupError
 from storage.records import Completion, Outcome, Problem, Verdict
 
@@ -22,7 +20,7 @@ _FORMS = (("asserts", "2"), ("calls", "1"), ("stdio", "1"), ("mixed", "1"), ("sa
 _EXTRACTED = 2_000
 
 
-class CodeVerifier(BoxedVerifier):
+class CodeVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first program. Close it, or use it in a `with`.
 
     `cpu_seconds`, `memory_mib` and `output_kib` are the limits of one program (of one run, for stdin and stdout); it may
@@ -50,46 +48,40 @@ class CodeVerifier(BoxedVerifier):
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
-        started = perf_counter()
+        started, item = perf_counter(), (problem, completion)
         try:
             suite = suite_of(problem)
         except BadTestsError as error:
-            return self._verdict(problem, completion, "undecided", "tests", cause=f"tests: {error}"[:500])
+            return self.verdict(item, "undecided", "tests", cause=f"tests: {error}")
         if not suite.size:
-            return self._verdict(problem, completion, "undecided", "tests", cause="tests: the problem has none")
+            return self.verdict(item, "undecided", "tests", cause="tests: the problem has none")
         task = task_of(prompt_text(problem.prompt), suite.entry_point)
         suite = with_helpers(suite, task.prelude)
         program = program_of(code_text(completion), task)
         if program is None:
-            cause, seconds = "no program in the text", perf_counter() - started
-            return self._verdict(problem, completion, "unparsed", "no-program", cause=cause, seconds=seconds)
+            seconds = perf_counter() - started
+            return self.verdict(item, "unparsed", "no-program", cause="no program in the text", seconds=seconds)
         try:
-            ran = run_suite(self.box(), program.text, suite, spacing=self.spacing)
+            run = run_suite(self.sandbox(), program.text, suite, spacing=self.spacing)
         except TestsBroken as error:
-            return self._verdict(problem, completion, "undecided", "tests", cause=f"tests: {error}"[:500])
+            return self.verdict(item, "undecided", "tests", cause=f"tests: {error}")
         except SandboxFailed as error:
-            rule = f"{program.rule}:sandbox"
-            return self._verdict(problem, completion, "undecided", rule, cause=f"crash: {error}"[:500])
-        return self._judged((problem, completion), program, suite, ran)
+            return self.verdict(item, "undecided", f"{program.rule}:sandbox", cause=f"crash: {error}")
+        return self._of_run(item, program, suite, run)
 
-    def _judged(self, item: tuple[Problem, Completion], program: Program, suite: Suite, ran: Ran) -> Verdict:
-        right = passed(ran.results)
-        outcome: Outcome = "correct" if all_passed(ran.results) else "incorrect"
-        more = {"detail": ran.detail[:500]} if ran.detail else {}
-        return self._verdict(
-            *item,
+    def _of_run(self, item: Item, program: Program, suite: Suite, run: SuiteRun) -> Verdict:
+        outcome: Outcome = "correct" if all_passed(run.results) else "incorrect"
+        details = {"detail": run.detail[:500]} if run.detail else {}
+        return self.verdict(
+            item,
             outcome,
             f"{program.rule}:{suite.forms[0] if len(suite.forms) == 1 else 'mixed'}",
-            cause=None if outcome == "correct" else gravest(ran.results) or "wrong_answer",
-            value=right / len(ran.results),
+            cause=None if outcome == "correct" else gravest(run.results) or "wrong_answer",
+            value=passed(run.results) / len(run.results),
             extracted=program.text[:_EXTRACTED],
-            seconds=ran.cpu_seconds,
-            evidence=evidence(ran.results, **more),
+            seconds=run.cpu_seconds,
+            evidence=evidence(run.results, **details),
         )
-
-    def _verdict(self, problem: Problem, completion: Completion, outcome: Outcome, rule: str, **more: Any) -> Verdict:
-        fields = {"seconds": 0.0, **more}
-        return Verdict(completion.id, problem.id, self.name, self.version, outcome, rule, **fields)
 
 
 def code_text(completion: Completion) -> str:

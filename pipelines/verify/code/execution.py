@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from pipelines.sandbox import Call, Calls, Report, Result, Script, Tested
+from pipelines.sandbox import AssertTests, Call, Calls, Report, Result, Script
 from pipelines.verify.code.suite import Asserts, CallCase, RunCase, Suite
 from pipelines.verify.code.values import Spacing, same, same_output, shown
 from storage.ids import canonical_json
@@ -54,8 +54,8 @@ def all_passed(results: Sequence[TestResult]) -> bool:
 
 def gravest(results: Sequence[TestResult]) -> str | None:
     """The gravest cause among the results; None where all passed."""
-    found = {result.cause for result in results if result.cause is not None}
-    return next((cause for cause in CAUSES if cause in found), None)
+    causes = {result.cause for result in results if result.cause is not None}
+    return next((cause for cause in CAUSES if cause in causes), None)
 
 
 def evidence(results: Sequence[TestResult], **more: Any) -> str:
@@ -97,11 +97,11 @@ _NEVER = "never reached"  # the sandbox's word for an assertion that no failure 
 class Runner(Protocol):
     """What runs a program: `pipelines.sandbox.Sandbox`."""
 
-    def run(self, program: Script | Calls | Tested) -> Report: ...
+    def run(self, program: Script | Calls | AssertTests) -> Report: ...
 
 
 @dataclass(slots=True)
-class Ran:
+class SuiteRun:
     """The results of a suite in its order, the CPU seconds, and the detail of a program that could not start."""
 
     results: list[TestResult] = field(default_factory=list)
@@ -109,38 +109,38 @@ class Ran:
     detail: str = ""
 
 
-def run_suite(runner: Runner, source: str, suite: Suite, *, spacing: Spacing = "lines") -> Ran:
+def run_suite(runner: Runner, source: str, suite: Suite, *, spacing: Spacing = "lines") -> SuiteRun:
     """All tests of a suite on one program; SandboxFailed where the sandbox itself did."""
-    ran = Ran()
+    run = SuiteRun()
     for asserts in suite.asserts:
-        report = runner.run(Tested(source, asserts.text, suite.entry_point))
-        _add(ran, report, list(_tested(asserts, report)))
+        report = runner.run(AssertTests(source, asserts.text, suite.entry_point))
+        _add(run, report, list(_tested(asserts, report)))
         if report.cause == "compile_error":
-            return _unrun(ran, suite)
+            return _unrun(run, suite)
     if suite.calls:
         calls = tuple(Call(case.function, case.args, dict(case.kwargs)) for case in suite.calls)
         report = runner.run(Calls(source, calls))
-        _add(ran, report, list(_called(suite.calls, report)))
+        _add(run, report, list(_called(suite.calls, report)))
     for case in suite.runs:
-        if any(result.cause in FATAL for result in ran.results):
+        if any(result.cause in FATAL for result in run.results):
             break
         report = runner.run(Script(source, case.stdin))
-        _add(ran, report, [_printed(case, report, spacing)])
-    return _unrun(ran, suite)
+        _add(run, report, [_printed(case, report, spacing)])
+    return _unrun(run, suite)
 
 
-def _add(ran: Ran, report: Report, results: Sequence[TestResult]) -> None:
-    ran.results.extend(results)
-    ran.cpu_seconds += report.cpu_seconds
-    ran.detail = ran.detail or (report.detail if report.cause else "")
+def _add(run: SuiteRun, report: Report, results: Sequence[TestResult]) -> None:
+    run.results.extend(results)
+    run.cpu_seconds += report.cpu_seconds
+    run.detail = run.detail or (report.detail if report.cause else "")
 
 
-def _unrun(ran: Ran, suite: Suite) -> Ran:
+def _unrun(run: SuiteRun, suite: Suite) -> SuiteRun:
     """What was not reached is there as `not_run`."""
     names = [name for part in suite.asserts for name in part.names if name]
     names += [case.name for case in suite.calls] + [case.name for case in suite.runs]
-    ran.results.extend(TestResult(name, "not_run") for name in names[len(ran.results) :])
-    return ran
+    run.results.extend(TestResult(name, "not_run") for name in names[len(run.results) :])
+    return run
 
 
 def _tested(asserts: Asserts, report: Report) -> Iterator[TestResult]:

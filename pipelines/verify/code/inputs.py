@@ -30,17 +30,17 @@ _TYPICAL: Mapping[str, Any] = {
 
 def examples(entry_point: str, *texts: str) -> list[Args]:
     """The positional arguments of every call of a function with literals, in tests and in doctests; no two alike."""
-    found: dict[str, Args] = {}
+    arguments: dict[str, Args] = {}
     names = {entry_point, "candidate"}
     for text in texts:
         doctests = [line.strip()[len(_DOCTEST) :] for line in text.split("\n") if line.strip().startswith(_DOCTEST)]
         for part in (text, *doctests):
             for args in _calls(part, names):
-                found.setdefault(shown(args, 4_000), args)
-    return list(found.values()) or [args for text in texts for args in _by_signature(entry_point, text)]
+                arguments.setdefault(shown(args, 4_000), args)
+    return list(arguments.values()) or [args for text in texts for args in _by_signature(entry_point, text)]
 
 
-def generated(shown_args: Sequence[Args], count: int, *, seed: int = 0) -> list[Args]:
+def generate_inputs(shown_args: Sequence[Args], count: int, *, seed: int = 0) -> list[Args]:
     """At most `count` inputs that are no examples, a pure function of examples, count and seed."""
     if not shown_args:
         return []
@@ -50,7 +50,7 @@ def generated(shown_args: Sequence[Args], count: int, *, seed: int = 0) -> list[
     usable = [args for args in shown_args if len(args) == arity]
     places = [_Place.of([args[index] for args in usable]) for index in range(arity)]
     equal = _equal_lengths(usable)
-    made: list[Args] = []
+    inputs: list[Args] = []
     for _ in range(count * 8):
         base = rng.choice(usable)
         args = tuple(
@@ -60,10 +60,10 @@ def generated(shown_args: Sequence[Args], count: int, *, seed: int = 0) -> list[
         if key in seen or (equal and not _equal_lengths([args])):
             continue
         seen.add(key)
-        made.append(args)
-        if len(made) == count:
+        inputs.append(args)
+        if len(inputs) == count:
             break
-    return made
+    return inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ class _Place:
             elif change == "drop" and kind != "tuple" and (len(items) > 1 or kind in self.empties):
                 items.pop(rng.randrange(len(items)))
             elif change in ("double", "insert") and len(items) < _LONGEST and kind != "tuple":
-                one = rng.choice(items)
-                new = one if change == "double" else rng.choice(alphabet) if alphabet else self.changed(one, rng)
+                item = rng.choice(items)
+                new = item if change == "double" else rng.choice(alphabet) if alphabet else self.changed(item, rng)
                 items.insert(rng.randrange(len(items) + 1), new)
             elif change == "replace":
                 at = rng.randrange(len(items))
@@ -182,7 +182,7 @@ def _containers(values: Iterable[Any]) -> Iterator[Any]:
 
 def _is_sorted(items: Sequence[Any]) -> bool:
     try:
-        return all(one <= two for one, two in pairwise(items))
+        return all(left <= right for left, right in pairwise(items))
     except TypeError:
         return False
 

@@ -64,27 +64,27 @@ def sampled(source: str, count: int, *, seed: int = 0, functions: Iterable[str] 
 
 def _nodes(tree: ast.Module, names: frozenset[str] | None) -> list[tuple[ast.expr | ast.stmt, ast.AST]]:
     """(node, parent) of what may change: bodies of functions, without docstrings, annotations and decorators."""
-    found: list[tuple[ast.expr | ast.stmt, ast.AST]] = []
+    nodes: list[tuple[ast.expr | ast.stmt, ast.AST]] = []
     for function in ast.walk(tree):
         if isinstance(function, _FUNCTIONS) and (names is None or function.name in names):
             for statement in _without_docstring(function.body):
-                _collect(statement, function, found)
+                _collect(statement, function, nodes)
     unique = {(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, type(node)): (node, parent)
-              for node, parent in found}  # fmt: skip
+              for node, parent in nodes}  # fmt: skip
     return sorted(unique.values(), key=lambda pair: (pair[0].lineno, pair[0].col_offset, -(pair[0].end_col_offset or 0)))
 
 
-def _collect(node: ast.AST, parent: ast.AST, found: list[tuple[ast.expr | ast.stmt, ast.AST]]) -> None:
+def _collect(node: ast.AST, parent: ast.AST, nodes: list[tuple[ast.expr | ast.stmt, ast.AST]]) -> None:
     if isinstance(node, ast.JoinedStr):  # positions inside f-strings are not those of the text before Python 3.12
         return
     if isinstance(node, ast.expr | ast.stmt):
-        found.append((node, parent))
+        nodes.append((node, parent))
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "type_comment"):
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
-                _collect(child, node, found)
+                _collect(child, node, nodes)
 
 
 def _without_docstring(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
@@ -129,9 +129,9 @@ _COMPARISONS: Mapping[type[ast.cmpop], tuple[tuple[str, type[ast.cmpop]], ...]] 
     ast.IsNot: (("comparison", ast.Is),),
 }
 _SWAPPED = {
-    one: two
+    name: other
     for pair in (("min", "max"), ("any", "all"), ("upper", "lower"), ("floor", "ceil"), ("islower", "isupper"))
-    for one, two in (pair, pair[::-1])
+    for name, other in (pair, pair[::-1])
 }
 _WIDEST = 10**12
 Change = tuple[str, str]

@@ -1,4 +1,4 @@
-"""Finds the program in what a model wrote. Runs nothing; knows nothing of tests.
+"""Finds the program in what a model wrote. Runs nothing.
 
 The rules, first that applies:
 1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point (where none is named, the
@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipelines.verify.code.source import LONGEST, bound_by, defined, does_something, has_body, methods_of, parses
-from storage.records import Prompt
 
 _OPEN = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)")
 
@@ -42,10 +41,10 @@ def blocks(text: str) -> Iterator[Block]:
     held: list[str] = []
     for line in text.replace("\r\n", "\n").split("\n"):
         if not mark:
-            found = _OPEN.match(line)
-            named = line[found.end() :] if found else ""
-            if found and (found[2][0] == "~" or "`" not in named):
-                indent, mark = found[1], found[2]
+            fence = _OPEN.match(line)
+            named = line[fence.end() :] if fence else ""
+            if fence and (fence[2][0] == "~" or "`" not in named):
+                indent, mark = fence[1], fence[2]
                 language = (named.split(None, 1) or [""])[0].strip("{}.").lower()
                 held = []
         elif _closes(line, mark):
@@ -93,11 +92,6 @@ class Task:
     entry_point: str | None = None
     prompt_code: str | None = None
     prelude: str = ""
-
-
-def prompt_text(prompt: Prompt) -> str:
-    """The words of a prompt, whichever form it has."""
-    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
 @lru_cache(maxsize=1_024)
@@ -187,15 +181,15 @@ def _joined(text: str, task: Task) -> str | None:
 def _shortened(text: str) -> Iterator[str]:
     """The text, then the text without its last lines from column zero on, longest first."""
     yield text
-    cuts = [found.start() for found in _COLUMN_ZERO.finditer(text[:LONGEST]) if found.start()]
+    cuts = [line_start.start() for line_start in _COLUMN_ZERO.finditer(text[:LONGEST]) if line_start.start()]
     tries = max(2, min(_CUTS, _PARSED // (len(text) + 1)))
     yield from (text[:cut].rstrip() for cut in reversed(cuts[:tries]))
 
 
 def _embedded(text: str, task: Task) -> tuple[str, ast.Module] | None:
     """Python between prose without a fence: from the first line that begins like it, as far as it parses."""
-    found = _TOP_LINE.search(text[:LONGEST])
-    for part in _shortened(text[found.start() :]) if found else ():
+    first_line = _TOP_LINE.search(text[:LONGEST])
+    for part in _shortened(text[first_line.start() :]) if first_line else ():
         tree = parses(part)
         if tree is not None:
             return (part, tree) if _answers(tree, task) and does_something(tree) else None

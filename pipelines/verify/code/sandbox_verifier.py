@@ -1,32 +1,26 @@
-"""What verifiers that execute code share: a sandbox that starts with the first program, and verdicts in input order.
+"""What verifiers that execute programs share: a sandbox that starts with the first program, limits, and the verdict.
 
-Knows nothing of what is judged. A subclass has `name` and `verify`; it runs programs through `box()`.
+A subclass has `name`, `rules` and `verify`; it runs programs through `sandbox()`.
 """
 
 import os
 import sys
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 from pipelines.sandbox import MODES, Limits, Mode, Sandbox, check_sandbox
+from pipelines.verify.finding import Item, OneByOne, Rules, in_order
 from storage.errors import SetupError
 from storage.ids import digest128
-from storage.records import Completion, Problem, Verdict
+from storage.records import Outcome, Verdict
 
-Rules = tuple[tuple[str, str], ...]
-_WINDOW = 256
 _PATIENCE = 12
+_LONGEST_CAUSE = 500
 
 
-class BoxedVerifier:
+class SandboxVerifier(OneByOne):
     """Usable from any thread. Close it, or use it in a `with`, to end the sandbox early."""
-
-    name = ""
-    rules: Rules = ()
 
     def __init__(self, sandbox: Mode, limits: Limits, workers: int | None) -> None:
         if sandbox not in MODES:
@@ -36,7 +30,7 @@ class BoxedVerifier:
                 raise SetupError(f"verifier {self.name!r}: {what} is {getattr(limits, what)}, and must be above 0.")
         self.mode, self.limits = sandbox, limits
         self.workers = workers or max(1, min(8, os.cpu_count() or 1))
-        self.version = boxed_version(self.rules, sandbox, limits)
+        self.version = _version(self.rules, sandbox, limits)
         self._sandbox: Sandbox | None = None
         self._lock = threading.Lock()
 
@@ -44,7 +38,7 @@ class BoxedVerifier:
         """SetupError where this machine cannot run the sandbox that the recipe names."""
         check_sandbox(self.mode)
 
-    def box(self) -> Sandbox:
+    def sandbox(self) -> Sandbox:
         """The sandbox, started on first use; SetupError where there is none."""
         with self._lock:
             if self._sandbox is None:
@@ -52,36 +46,23 @@ class BoxedVerifier:
                 self._sandbox = Sandbox(self.mode, limits=self.limits, workers=self.workers)
             return self._sandbox
 
-    def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text."""
-        raise NotImplementedError
+    def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
+        """Verdicts in input order, streamed, `workers` items under way."""
+        return in_order(lambda item: self.verify(*item), items, self.workers)
 
-    def verify_many(self, items: Iterable[tuple[Problem, Completion]]) -> Iterator[Verdict]:
-        """Verdicts in input order, streamed; at most a window of items is held, `workers` of them under way."""
-        waiting: deque[Future[Verdict]] = deque()
-        executor = ThreadPoolExecutor(self.workers, thread_name_prefix=f"rollmill-{self.name}")
-        try:
-            for problem, completion in items:
-                waiting.append(executor.submit(self.verify, problem, completion))
-                while waiting and (waiting[0].done() or len(waiting) > _WINDOW):
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
+    def verdict(self, item: Item, outcome: Outcome, rule: str, *, cause: str | None = None, **fields: Any) -> Verdict:
+        """A verdict of this verifier; `seconds` are CPU seconds of the programs, 0 where none ran."""
+        problem, completion = item
+        cause = None if cause is None else cause[:_LONGEST_CAUSE]
+        fields = {"seconds": 0.0, **fields}
+        return Verdict(completion.id, problem.id, self.name, self.version, outcome, rule, cause, **fields)
 
     def close(self) -> None:
         """End the sandbox; safe to call twice."""
         with self._lock:
-            box, self._sandbox = self._sandbox, None
-        if box is not None:
-            box.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+            sandbox, self._sandbox = self._sandbox, None
+        if sandbox is not None:
+            sandbox.close()
 
 
 def limits_of(cpu_seconds: float, memory_mib: int, output_kib: int = 1024) -> Limits:
@@ -90,7 +71,7 @@ def limits_of(cpu_seconds: float, memory_mib: int, output_kib: int = 1024) -> Li
     return Limits(cpu_seconds=cpu_seconds, wall_seconds=wall, memory_mib=memory_mib, output_kib=output_kib)
 
 
-def boxed_version(rules: Rules, mode: Mode, limits: Limits) -> str:
+def _version(rules: Rules, mode: Mode, limits: Limits) -> str:
     """Everything that can change a verdict: our rules, the interpreter, the sandbox's mode and limits."""
     digest = digest128([list(rule) for rule in rules])[:8]
     python = f"python-{sys.version_info[0]}.{sys.version_info[1]}"

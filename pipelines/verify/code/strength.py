@@ -1,4 +1,4 @@
-"""How strong the tests of a problem are: which mutants of its reference they let pass, and an input that tells them apart.
+"""Measures how strong the tests of a problem are: which mutants of its reference pass, and on which input these differ.
 
 A mutant differs when some generated input, on which the reference returns a value, gives another value (beyond 1e-6, and
 beyond what Python calls equal), an exception or a limit. One that differs and passes every test shows a weak test, unless
@@ -13,11 +13,12 @@ from typing import Any, Literal
 
 from pipelines.sandbox import Call, Calls, Report, Result
 from pipelines.verify.code.execution import Runner, all_passed, run_suite
-from pipelines.verify.code.inputs import Args, examples, generated
+from pipelines.verify.code.inputs import Args, examples, generate_inputs
 from pipelines.verify.code.mutants import Mutant, mutants, sampled
-from pipelines.verify.code.program import program_of, prompt_text, task_of
+from pipelines.verify.code.program import program_of, task_of
 from pipelines.verify.code.suite import Suite, suite_of
 from pipelines.verify.code.values import same, shown
+from pipelines.verify.finding import prompt_text
 from storage.records import Problem
 
 Fate = Literal["killed", "test-weak", "equivalent"]
@@ -54,14 +55,14 @@ def subject_of(runner: Runner, problem: Problem, *, inputs: int = 80, seed: int 
     program = program_of(problem.reference, task_of(prompt, suite.entry_point))
     if program is None or suite.entry_point is None:
         raise ValueError("the reference is no program with an entry point")
-    ran = run_suite(runner, program.text, suite)
-    if not all_passed(ran.results):
-        failed = next(result for result in ran.results if result.status != "passed")
+    run = run_suite(runner, program.text, suite)
+    if not all_passed(run.results):
+        failed = next(result for result in run.results if result.status != "passed")
         raise ValueError(f"the reference fails its own tests: {failed.name}: {failed.cause} {failed.detail}".rstrip())
     known = examples(suite.entry_point, *problem.tests, prompt)
-    tried = [*known, *generated(known, inputs, seed=seed)]
-    report = _called(runner, program.text, suite.entry_point, tried)
-    returned = [pair for pair in zip(tried, report.results, strict=False) if pair[1].status == "returned"]
+    candidates = [*known, *generate_inputs(known, inputs, seed=seed)]
+    report = _call_each(runner, program.text, suite.entry_point, candidates)
+    returned = [pair for pair in zip(candidates, report.results, strict=False) if pair[1].status == "returned"]
     answers = tuple(result.value for _, result in returned)
     return Subject(program.text, suite, suite.entry_point, tuple(args for args, _ in returned), answers)
 
@@ -71,7 +72,7 @@ def evaluate_mutants(
 ) -> Iterator[MutantResult]:
     """Every mutant with its fate, in the order given."""
     with ThreadPoolExecutor(workers) as threads:
-        yield from threads.map(lambda mutant: _study(runner, subject, mutant), chosen)
+        yield from threads.map(lambda mutant: _evaluate(runner, subject, mutant), chosen)
 
 
 def mutants_of(subject: Subject, count: int | None = None, *, seed: int = 0) -> list[Mutant]:
@@ -82,9 +83,9 @@ def mutants_of(subject: Subject, count: int | None = None, *, seed: int = 0) -> 
     return sampled(subject.source, count, seed=seed, functions=functions)
 
 
-def _study(runner: Runner, subject: Subject, mutant: Mutant) -> MutantResult:
+def _evaluate(runner: Runner, subject: Subject, mutant: Mutant) -> MutantResult:
     killed = not all_passed(run_suite(runner, mutant.source, subject.suite).results)
-    report = _called(runner, mutant.source, subject.entry_point, subject.inputs)
+    report = _call_each(runner, mutant.source, subject.entry_point, subject.inputs)
     for args, answer, result in zip(subject.inputs, subject.answers, _padded(report, len(subject.inputs)), strict=True):
         if _differs(answer, result):
             got = shown(result.value) if result.status == "returned" else f"{result.cause}: {result.detail}"[:160]
@@ -92,7 +93,7 @@ def _study(runner: Runner, subject: Subject, mutant: Mutant) -> MutantResult:
     return MutantResult(mutant, "killed" if killed else "equivalent", differs=False)
 
 
-def _called(runner: Runner, source: str, function: str, inputs: Sequence[Args]) -> Report:
+def _call_each(runner: Runner, source: str, function: str, inputs: Sequence[Args]) -> Report:
     return runner.run(Calls(source, tuple(Call(function, args, {}) for args in inputs)))
 
 
@@ -108,6 +109,6 @@ def _differs(answer: Any, result: Result) -> bool:
     return not (_equal(answer, result.value) or same(answer, result.value, tolerance=CLOSE))
 
 
-def _equal(one: Any, two: Any) -> bool:
+def _equal(expected: Any, got: Any) -> bool:
     """Python's own equality of plain data: 1 is True here, since a test's `==` would say so too."""
-    return bool(one == two)
+    return bool(expected == got)

@@ -112,13 +112,13 @@ def _read(tests: tuple[str, ...], named: str | None, setup: str) -> Suite:
     for index, text in enumerate(tests):
         try:
             case = _json(text)
-            for one in [_asserts(setup + text)] if case is None else _cases(case, entry_point, index):
-                if isinstance(one, Asserts):
-                    asserts.append(one)
-                elif isinstance(one, CallCase):
-                    calls.append(one)
+            for test in [_asserts(setup + text)] if case is None else _cases(case, entry_point, index):
+                if isinstance(test, Asserts):
+                    asserts.append(test)
+                elif isinstance(test, CallCase):
+                    calls.append(test)
                 else:
-                    runs.append(one)
+                    runs.append(test)
         except (BadTestsError, BadValueError, UnreadableError) as error:
             raise BadTestsError(f"test {index}: {error}") from None
     forms = tuple(name for name, part in (("asserts", asserts), ("calls", calls), ("stdio", runs)) if part)

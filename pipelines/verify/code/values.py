@@ -51,14 +51,18 @@ def same(expected: Any, got: Any, *, tolerance: float | None = None, depth: int 
         return _is_number(got) and _same_number(expected, got, tolerance)
     if type(expected) is complex:
         return type(got) is complex and all(
-            _same_number(one, two, tolerance) for one, two in ((expected.real, got.real), (expected.imag, got.imag))
+            _same_number(wanted, given, tolerance)
+            for wanted, given in ((expected.real, got.real), (expected.imag, got.imag))
         )
     if type(expected) in (list, tuple):
         kinds = (list, tuple) if type(expected) is list else (tuple,)
         return (
             type(got) in kinds
             and len(got) == len(expected)
-            and all(same(one, two, tolerance=tolerance, depth=depth + 1) for one, two in zip(expected, got, strict=True))
+            and all(
+                same(wanted, given, tolerance=tolerance, depth=depth + 1)
+                for wanted, given in zip(expected, got, strict=True)
+            )
         )
     if type(expected) is dict:
         return type(got) is dict and _same_dict(expected, got, tolerance, depth)
@@ -96,9 +100,9 @@ def _same_number(expected: Any, got: Any, tolerance: float | None) -> bool:
 
 def _same_dict(expected: dict[Any, Any], got: dict[Any, Any], tolerance: float | None, depth: int) -> bool:
     wanted = {_key(key): value for key, value in expected.items()}
-    found = {_key(key): value for key, value in got.items()}
-    return wanted.keys() == found.keys() and all(
-        same(value, found[key], tolerance=tolerance, depth=depth + 1) for key, value in wanted.items()
+    returned = {_key(key): value for key, value in got.items()}
+    return wanted.keys() == returned.keys() and all(
+        same(value, returned[key], tolerance=tolerance, depth=depth + 1) for key, value in wanted.items()
     )
 
 
@@ -167,25 +171,25 @@ def same_output(expected: str, printed: str, *, spacing: Spacing = "lines", tole
 
 def lines(text: str) -> list[str]:
     """The lines that count, without the white space at their ends."""
-    found = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
-    while found and not found[-1]:
-        found.pop()
-    return found
+    counted = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
+    while counted and not counted[-1]:
+        counted.pop()
+    return counted
 
 
 def _close(expected: str, printed: str, tolerance: float, *, by_line: bool) -> bool:
     wanted = [line.split() for line in lines(expected)] if by_line else [expected.split()]
-    found = [line.split() for line in lines(printed)] if by_line else [printed.split()]
-    if [len(words) for words in wanted] != [len(words) for words in found]:
+    given = [line.split() for line in lines(printed)] if by_line else [printed.split()]
+    if [len(words) for words in wanted] != [len(words) for words in given]:
         return False
-    pairs = zip((word for words in wanted for word in words), (word for words in found for word in words), strict=True)
-    return all(_same_word(one, two, tolerance) for one, two in pairs)
+    pairs = zip((word for words in wanted for word in words), (word for words in given for word in words), strict=True)
+    return all(_same_word(wanted, given, tolerance) for wanted, given in pairs)
 
 
-def _same_word(wanted: str, found: str, tolerance: float) -> bool:
-    if wanted == found:
+def _same_word(wanted: str, printed: str, tolerance: float) -> bool:
+    if wanted == printed:
         return True
-    if not (_NUMBER.fullmatch(wanted) and _NUMBER.fullmatch(found)):
+    if not (_NUMBER.fullmatch(wanted) and _NUMBER.fullmatch(printed)):
         return False
-    expected, got = float(wanted), float(found)
+    expected, got = float(wanted), float(printed)
     return math.isfinite(got) and abs(got - expected) <= tolerance * max(1.0, abs(expected))

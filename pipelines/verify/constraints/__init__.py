@@ -1,4 +1,4 @@
-"""The verifier `constraints`: instructions about the form of a text that a program can check. Knows no topic."""
+"""The verifier `constraints`: instructions about the form of a text that a program can check."""
 
 from pipelines.verify.constraints.constraints_verifier import ConstraintsVerifier
 

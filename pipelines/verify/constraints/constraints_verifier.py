@@ -15,10 +15,9 @@ from typing import Any, Literal
 from pipelines.verify.constraints.counting import Response
 from pipelines.verify.constraints.ifeval import row_of
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of
-from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, spoken, version_of
-from pipelines.verify.jsontext import BadJsonError, parse_json
-from pipelines.verify.number import prompt_text
-from pipelines.verify.patterns import dialect
+from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, prompt_text, spoken, version_of
+from pipelines.verify.json_text import BadJsonError, parse_json
+from pipelines.verify.regex import dialect
 from storage.errors import unknown_name
 from storage.ids import canonical_json
 from storage.records import Completion, Problem

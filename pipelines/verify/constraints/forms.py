@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipelines.verify.constraints.counting import NUMBER, Arguments, Response, occurrences, words_of
-from pipelines.verify.jsontext import LONGEST, BadJsonError, fenced_blocks, parse_json
+from pipelines.verify.json_text import LONGEST, BadJsonError, fenced_blocks, parse_json
 
 Observation = tuple[bool, Any]
 _TITLE = re.compile(r"<<[^<>\n]*[^<>\s][^<>\n]*>>")

@@ -1,4 +1,4 @@
-"""The instruction ids of IFEval (Zhou et al. 2023, arXiv:2311.07911) as instructions of ours. Knows no text.
+"""The instruction ids of IFEval (Zhou et al. 2023, arXiv:2311.07911) as instructions of ours.
 
 Two things differ from its released checker on purpose: keywords are literal texts (there they are regular expressions), and
 a language is recognised by its script only, so one that shares its script with others is refused, not guessed.

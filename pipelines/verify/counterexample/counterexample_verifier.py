@@ -6,21 +6,23 @@ makes no input.
 """
 
 from time import perf_counter
-from typing import Any
 
 from pipelines.sandbox import Mode, SandboxFailed
 from pipelines.verify.code.code_verifier import code_text
 from pipelines.verify.code.execution import printable
-from pipelines.verify.code.sandbox_verifier import BoxedVerifier, limits_of
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError
 from pipelines.verify.code.values import shown
-from pipelines.verify.counterexample.proposed_input import RULES, Given, Input, given_of
-from pipelines.verify.counterexample.refutation import PARTS, Puzzle, Trial, UnusableError, made, puzzle_of, tried
+from pipelines.verify.counterexample.proposed_input import RULES, Input, Proposal, proposal_of
+from pipelines.verify.counterexample.refutation import PARTS, Puzzle, UnusableError, make_input, puzzle_of, refute
+from pipelines.verify.finding import Item
 from storage.ids import canonical_json
-from storage.records import Completion, Outcome, Problem, Verdict
+from storage.records import Completion, Problem, Verdict
+
+_PART_KEYS = ("input_valid", "trusted_answers", "suspect_fails")
 
 
-class CounterexampleVerifier(BoxedVerifier):
+class CounterexampleVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first input. `cpu_seconds` and `memory_mib` are per program."""
 
     name = "counterexample"
@@ -33,52 +35,43 @@ class CounterexampleVerifier(BoxedVerifier):
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
-        started = perf_counter()
-        item = problem, completion
+        started, item = perf_counter(), (problem, completion)
         try:
             puzzle = puzzle_of(problem)
-            given = given_of(code_text(completion), stdin=puzzle.entry_point is None)
-            if given is None:
+            proposal = proposal_of(code_text(completion), stdin=puzzle.entry_point is None)
+            if proposal is None:
                 seconds = perf_counter() - started
-                return self._verdict(item, "unparsed", "no-input", cause="no input in the text", seconds=seconds)
-            return self._tried(item, puzzle, given)
+                return self.verdict(item, "unparsed", "no-input", cause="no input in the text", seconds=seconds)
+            return self._refutation(item, puzzle, proposal)
         except BadTestsError as error:
-            return self._verdict(item, "undecided", "tests", cause=f"tests: {error}"[:500])
+            return self.verdict(item, "undecided", "tests", cause=f"tests: {error}")
         except SandboxFailed as error:
-            return self._verdict(item, "undecided", "sandbox", cause=f"crash: {error}"[:500])
+            return self.verdict(item, "undecided", "sandbox", cause=f"crash: {error}")
 
-    def _tried(self, item: tuple[Problem, Completion], puzzle: Puzzle, given: Given) -> Verdict:
+    def _refutation(self, item: Item, puzzle: Puzzle, proposal: Proposal) -> Verdict:
         try:
-            found = made(self.box(), given, stdin=puzzle.entry_point is None)
+            candidate = make_input(self.sandbox(), proposal, stdin=puzzle.entry_point is None)
         except UnusableError as error:
-            told = canonical_json({"detail": printable(str(error))})
-            return self._verdict(item, "incorrect", f"{given.rule}:valid", cause="generator", value=0.0, evidence=told)
-        trial = tried(self.box(), puzzle, found, self.limits.cpu_seconds)
-        rule = f"{given.rule}:{PARTS[min(trial.parts, 2)]}"
-        told = canonical_json(_told(found, trial))
-        return self._verdict(
+            evidence = canonical_json({"detail": printable(str(error))})
+            return self.verdict(
+                item, "incorrect", f"{proposal.rule}:valid", cause="generator", value=0.0, evidence=evidence
+            )
+        refutation = refute(self.sandbox(), puzzle, candidate, self.limits.cpu_seconds)
+        parts = {name: index < refutation.parts for index, name in enumerate(_PART_KEYS)}
+        text = printable(_spelled(candidate))
+        return self.verdict(
             item,
-            "correct" if trial.parts == len(PARTS) else "incorrect",
-            rule,
-            cause=trial.cause,
-            value=trial.parts / len(PARTS),
-            extracted=printable(_shown(found)),
-            seconds=trial.cpu_seconds,
-            evidence=told,
+            "correct" if refutation.parts == len(PARTS) else "incorrect",
+            f"{proposal.rule}:{PARTS[min(refutation.parts, 2)]}",
+            cause=refutation.cause,
+            value=refutation.parts / len(PARTS),
+            extracted=text,
+            seconds=refutation.cpu_seconds,
+            evidence=canonical_json({**parts, "input": text, "detail": printable(refutation.detail)}),
         )
 
-    def _verdict(self, item: tuple[Problem, Completion], outcome: Outcome, rule: str, **more: Any) -> Verdict:
-        problem, completion = item
-        fields = {"seconds": 0.0, **more}
-        return Verdict(completion.id, problem.id, self.name, self.version, outcome, rule, **fields)
 
-
-def _told(found: Input, trial: Trial) -> dict[str, Any]:
-    parts = {name: index < trial.parts for index, name in enumerate(("input_valid", "trusted_answers", "suspect_fails"))}
-    return {**parts, "input": printable(_shown(found)), "detail": printable(trial.detail)}
-
-
-def _shown(found: Input) -> str:
-    if found.text is not None:
-        return shown(found.text)
-    return shown(dict(found.kwargs) if found.kwargs else found.args)
+def _spelled(candidate: Input) -> str:
+    if candidate.text is not None:
+        return shown(candidate.text)
+    return shown(dict(candidate.kwargs) if candidate.kwargs else candidate.args)

@@ -32,15 +32,15 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What the completion gave: the input itself, or the source that makes it; and the rule that found it."""
+class Proposal:
+    """What a completion proposes: the input itself, or the source that makes it; and the rule that found it."""
 
     rule: str
     input: Input | None = None
     source: str = ""
 
 
-def given_of(text: str, *, stdin: bool) -> Given | None:
+def proposal_of(text: str, *, stdin: bool) -> Proposal | None:
     """The input of a completion, or None where it gives none."""
     answer = text.rpartition(_THOUGHT)[2] if _THOUGHT in text else text
     fenced = [block for block in blocks(answer) if block.text.strip()]
@@ -49,9 +49,9 @@ def given_of(text: str, *, stdin: bool) -> Given | None:
     whole = _from_text(answer, stdin=stdin, bare=False)
     if whole is not None:
         return whole
-    found = None if stdin else final_answer(answer)
-    value = None if found is None else read_value(found.text)
-    return None if value is None else Given("value", value)
+    marked = None if stdin else final_answer(answer)
+    value = None if marked is None else read_value(marked.text)
+    return None if value is None else Proposal("value", value)
 
 
 def read_value(text: str) -> Input | None:
@@ -93,13 +93,13 @@ def is_plain(value: Any, depth: int = 0) -> bool:
     return type(value) in _PLAIN
 
 
-def _from_text(text: str, *, stdin: bool, bare: bool) -> Given | None:
+def _from_text(text: str, *, stdin: bool, bare: bool) -> Proposal | None:
     tree = parses(text)
     if tree is not None and GENERATE in defined(tree):
-        return Given("generator", None, text)
+        return Proposal("generator", None, text)
     value = None if stdin else read_value(text)
     if value is not None:
-        return Given("value", value)
+        return Proposal("value", value)
     if tree is not None and does_something(tree):
-        return Given("program", None, text)
-    return Given("value", Input(text=text + "\n")) if bare else None
+        return Proposal("program", None, text)
+    return Proposal("value", Input(text=text + "\n")) if bare else None

@@ -21,8 +21,11 @@ from pipelines.sandbox import Call, Calls, Report, Result, Script
 from pipelines.verify.code.execution import Runner
 from pipelines.verify.code.suite import BadTestsError
 from pipelines.verify.code.values import same, same_output, shown
-from pipelines.verify.counterexample.proposed_input import GENERATE, Given, Input, input_of, is_plain, read_value
+from pipelines.verify.counterexample.proposed_input import GENERATE, Input, Proposal, input_of, is_plain, read_value
 from storage.records import Problem
+
+LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
+PARTS = ("valid", "trusted", "suspect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +45,29 @@ def puzzle_of(problem: Problem) -> Puzzle:
     if len(problem.tests) != 1:
         raise BadTestsError(f"a counterexample problem has one entry in tests, this one {len(problem.tests)}")
     try:
-        told = json.loads(problem.tests[0])
+        entry = json.loads(problem.tests[0])
     except (ValueError, RecursionError) as error:
         raise BadTestsError(f"the entry is no JSON: {error}") from None
-    if not isinstance(told, dict):
+    if not isinstance(entry, dict):
         raise BadTestsError("the entry is no JSON object")
     for name in ("suspect", "validator"):
-        if not isinstance(told.get(name), str) or not told[name].strip():
+        if not isinstance(entry.get(name), str) or not entry[name].strip():
             raise BadTestsError(f"{name} is missing")
     for name in ("entry_point", "checker"):
-        if not isinstance(told.get(name), str | None):
+        if not isinstance(entry.get(name), str | None):
             raise BadTestsError(f"{name} is no text")
     if not problem.reference.strip():
         raise BadTestsError("the reference, which is the trusted program, is empty")
-    tolerance = told.get("tolerance")
+    tolerance = entry.get("tolerance")
     if tolerance is not None and (isinstance(tolerance, bool) or not isinstance(tolerance, int | float)):
         raise BadTestsError("tolerance is no number")
-    programs = (problem.reference, told["suspect"], told["validator"])
-    return Puzzle(*programs, told.get("entry_point"), told.get("checker"), tolerance)
-
-
-LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
-PARTS = ("valid", "trusted", "suspect")
+    programs = (problem.reference, entry["suspect"], entry["validator"])
+    return Puzzle(*programs, entry.get("entry_point"), entry.get("checker"), tolerance)
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """How many of the three parts hold, why not the next, what is told of it, CPU seconds used."""
+class Refutation:
+    """How many of the three parts hold, why not the next, what is said of it, CPU seconds used."""
 
     parts: int
     cause: str | None
@@ -90,61 +89,61 @@ class UnusableError(Exception):
     """The completion's program makes no input: its cause."""
 
 
-def made(runner: Runner, given: Given, *, stdin: bool) -> Input:
+def make_input(runner: Runner, proposal: Proposal, *, stdin: bool) -> Input:
     """The input that a completion gives; its program runs in the sandbox. UnusableError says why there is none."""
-    if given.input is not None:
-        return given.input
-    if given.rule == "program":
-        report = runner.run(Script(given.source))
+    if proposal.input is not None:
+        return proposal.input
+    if proposal.rule == "program":
+        report = runner.run(Script(proposal.source))
         if report.cause is not None:
             raise UnusableError(f"{report.cause}: {report.detail}")
-        found = Input(text=report.stdout) if stdin else read_value(report.stdout)
+        candidate = Input(text=report.stdout) if stdin else read_value(report.stdout)
         detail = f"printed {shown(report.stdout, 100)}"
     else:
-        [result] = runner.run(Calls(given.source, (Call(GENERATE),))).results
+        [result] = runner.run(Calls(proposal.source, (Call(GENERATE),))).results
         if result.status != "returned":
             raise UnusableError(f"{result.cause}: {result.detail}")
         text = result.value if stdin and type(result.value) is str else None
-        found = Input(text=text) if text is not None else None if stdin else input_of(result.value)
+        candidate = Input(text=text) if text is not None else None if stdin else input_of(result.value)
         detail = f"{GENERATE}() returned {shown(result.value, 100)}"
-    if found is None:
+    if candidate is None:
         raise UnusableError(f"no input: {detail}, which is not {'a text' if stdin else 'the list of all arguments'}")
-    return found
+    return candidate
 
 
-def tried(runner: Runner, puzzle: Puzzle, found: Input, cpu_limit: float) -> Trial:
+def refute(runner: Runner, puzzle: Puzzle, candidate: Input, cpu_limit: float) -> Refutation:
     """The three parts on one input. BadTestsError where the data set's own programs fail."""
-    valid = _valid(runner, puzzle, found)
+    valid = _valid(runner, puzzle, candidate)
     if valid.value is not True:
-        told = valid.detail or f"valid returned {shown(valid.value, 60)}"
-        return Trial(0, "invalid_input", told, valid.cpu_seconds)
-    trusted = answer_of(runner, puzzle.trusted, puzzle, found)
+        detail = valid.detail or f"valid returned {shown(valid.value, 60)}"
+        return Refutation(0, "invalid_input", detail, valid.cpu_seconds)
+    trusted = answer_of(runner, puzzle.trusted, puzzle, candidate)
     used = valid.cpu_seconds + trusted.cpu_seconds
     if trusted.cause in LIMIT_CAUSES:
-        return Trial(1, "trusted_limit", trusted.detail, used)
+        return Refutation(1, "trusted_limit", trusted.detail, used)
     if trusted.cause is not None:
         raise BadTestsError(f"the trusted program fails on a valid input: {trusted.cause}: {trusted.detail}")
-    suspect = answer_of(runner, puzzle.suspect, puzzle, found)
+    suspect = answer_of(runner, puzzle.suspect, puzzle, candidate)
     used += suspect.cpu_seconds
     if suspect.cause == "compile_error":
         raise BadTestsError(f"the suspect program does not compile: {suspect.detail}")
     if suspect.cause == "timeout" and trusted.cpu_seconds > cpu_limit / 2:
-        return Trial(2, "suspect_slow", f"the trusted program needs {trusted.cpu_seconds:.2f} s", used)
+        return Refutation(2, "suspect_slow", f"the trusted program needs {trusted.cpu_seconds:.2f} s", used)
     if suspect.cause is not None:
-        return Trial(3, None, f"{suspect.cause}: {suspect.detail}", used)
-    if agree(runner, puzzle, found, (trusted, suspect)):
-        return Trial(2, "suspect_survives", f"both answer {shown(suspect.value, 100)}", used)
+        return Refutation(3, None, f"{suspect.cause}: {suspect.detail}", used)
+    if agree(runner, puzzle, candidate, (trusted, suspect)):
+        return Refutation(2, "suspect_survives", f"both answer {shown(suspect.value, 100)}", used)
     if puzzle.checker is None:
-        _same_twice(runner, puzzle, found, trusted)
-    return Trial(3, None, f"answers {shown(suspect.value, 100)}, right is {shown(trusted.value, 100)}", used)
+        _same_twice(runner, puzzle, candidate, trusted)
+    return Refutation(3, None, f"answers {shown(suspect.value, 100)}, right is {shown(trusted.value, 100)}", used)
 
 
-def answer_of(runner: Runner, source: str, puzzle: Puzzle, found: Input) -> Answer:
+def answer_of(runner: Runner, source: str, puzzle: Puzzle, candidate: Input) -> Answer:
     """What a program answers to an input."""
     if puzzle.entry_point is None:
-        report = runner.run(Script(source, found.text or ""))
+        report = runner.run(Script(source, candidate.text or ""))
         return Answer(report.stdout, report.cause, report.detail, report.cpu_seconds)
-    report = runner.run(Calls(source, (Call(puzzle.entry_point, found.args, dict(found.kwargs)),)))
+    report = runner.run(Calls(source, (Call(puzzle.entry_point, candidate.args, dict(candidate.kwargs)),)))
     return answer(report.results[0], report)
 
 
@@ -157,13 +156,13 @@ def answer(result: Result, report: Report) -> Answer:
     return Answer(result.value, None, "", report.cpu_seconds)
 
 
-def agree(runner: Runner, puzzle: Puzzle, found: Input, answers: tuple[Answer, Answer]) -> bool:
+def agree(runner: Runner, puzzle: Puzzle, candidate: Input, answers: tuple[Answer, Answer]) -> bool:
     """Whether the suspect's answer is right: by the checker, or equal to the trusted one (1 and True count as equal)."""
     trusted, suspect = answers
     if puzzle.checker is not None:
-        if not _accepts(runner, puzzle, found, trusted):
+        if not _accepts(runner, puzzle, candidate, trusted):
             raise BadTestsError("the checker refuses the trusted program's answer")
-        return _accepts(runner, puzzle, found, suspect)
+        return _accepts(runner, puzzle, candidate, suspect)
     return equal(puzzle, trusted.value, suspect.value)
 
 
@@ -174,8 +173,12 @@ def equal(puzzle: Puzzle, trusted: Any, suspect: Any) -> bool:
     return bool(trusted == suspect) or same(trusted, suspect, tolerance=puzzle.tolerance)
 
 
-def _valid(runner: Runner, puzzle: Puzzle, found: Input) -> Answer:
-    call = Call("valid", found.args, dict(found.kwargs)) if found.text is None else Call("valid", (found.text,))
+def _valid(runner: Runner, puzzle: Puzzle, candidate: Input) -> Answer:
+    call = (
+        Call("valid", candidate.args, dict(candidate.kwargs))
+        if candidate.text is None
+        else Call("valid", (candidate.text,))
+    )
     report = runner.run(Calls(puzzle.validator, (call,)))
     result = report.results[0]
     if result.cause == "compile_error":
@@ -183,17 +186,17 @@ def _valid(runner: Runner, puzzle: Puzzle, found: Input) -> Answer:
     return answer(result, report)
 
 
-def _accepts(runner: Runner, puzzle: Puzzle, found: Input, said: Answer) -> bool:
-    given: Any = found.text if found.text is not None else [*found.args, *dict(found.kwargs).values()]
+def _accepts(runner: Runner, puzzle: Puzzle, candidate: Input, program_answer: Answer) -> bool:
+    given: Any = candidate.text if candidate.text is not None else [*candidate.args, *dict(candidate.kwargs).values()]
     assert puzzle.checker is not None
-    result = runner.run(Calls(puzzle.checker, (Call("accepts", (given, said.value)),))).results[0]
+    result = runner.run(Calls(puzzle.checker, (Call("accepts", (given, program_answer.value)),))).results[0]
     if result.status != "returned" or type(result.value) is not bool:
         raise BadTestsError(f"the checker gives no answer: {result.detail or shown(result.value, 60)}")
     return result.value
 
 
-def _same_twice(runner: Runner, puzzle: Puzzle, found: Input, trusted: Answer) -> None:
+def _same_twice(runner: Runner, puzzle: Puzzle, candidate: Input, trusted: Answer) -> None:
     """A trusted program that draws would refute anybody."""
-    again = answer_of(runner, puzzle.trusted, puzzle, found)
+    again = answer_of(runner, puzzle.trusted, puzzle, candidate)
     if again.cause is not None or not equal(puzzle, trusted.value, again.value):
         raise BadTestsError("the trusted program answers differently each time")

@@ -117,8 +117,8 @@ def _terms(value: Any, numbers: Mapping[str, int], where: str) -> Mapping[int, f
     for name in given:
         if name not in numbers:
             raise MalformedError(f"{where} names {name[:40]!r}, which is no variable")
-    found = {numbers[name]: _number(factor, f"factor of {name[:40]!r} in {where}") for name, factor in given.items()}
-    return {index: factor for index, factor in found.items() if factor}
+    factors = {numbers[name]: _number(factor, f"factor of {name[:40]!r} in {where}") for name, factor in given.items()}
+    return {index: factor for index, factor in factors.items() if factor}
 
 
 def _mapping(value: Any, where: str, keys: frozenset[str] | None = None) -> Mapping[str, Any]:

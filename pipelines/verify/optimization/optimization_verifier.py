@@ -19,10 +19,9 @@ from typing import Any, Literal
 
 from pipelines.sandbox import MODES, Limits, Mode, Sandbox, SandboxFailed, Script, check_sandbox
 from pipelines.verify.code.program import Task, program_of
-from pipelines.verify.finding import Finding, Item, OneByOne, spoken, version_of
-from pipelines.verify.jsontext import LONGEST, BadJsonError, find_json, parse_json
+from pipelines.verify.finding import Finding, Item, OneByOne, in_order, spoken, version_of
+from pipelines.verify.json_text import LONGEST, BadJsonError, find_json, parse_json
 from pipelines.verify.optimization.model import MalformedError, Model, Optimum, TooBigError, model_of, optimum_of
-from pipelines.verify.ordered import in_order
 from pipelines.verify.workers.pool import Limits as WorkerLimits
 from pipelines.verify.workers.pool import WorkerPool
 from storage.errors import SetupError, unknown_name
@@ -107,15 +106,15 @@ class OptimizationVerifier(OneByOne):
     def _wanted(self, problem: Problem) -> Sequence[tuple[str, Optimum]]:
         """(input, optimum) of every instance; one without input where the problem only has a reference."""
         stated = optimum_of(problem.reference)
-        found = [self._instance(_json(test, "a test"), stated) for test in problem.tests[:_INSTANCES]]
-        if not found and stated is None and problem.reference.lstrip().startswith("{"):
-            found = [self._instance(_json(problem.reference, "the reference"), None)]
-        if not found and stated is not None:
-            found = [("", stated)]
-        if not found or len(problem.tests) > _INSTANCES or (len(found) > 1 and not self._code):
-            several = "several tests need form: code" if len(found) > 1 else "no optimum in reference and tests"
-            raise UndecidedError("reference", several)
-        return found
+        instances = [self._instance(_json(test, "a test"), stated) for test in problem.tests[:_INSTANCES]]
+        if not instances and stated is None and problem.reference.lstrip().startswith("{"):
+            instances = [self._instance(_json(problem.reference, "the reference"), None)]
+        if not instances and stated is not None:
+            instances = [("", stated)]
+        if not instances or len(problem.tests) > _INSTANCES or (len(instances) > 1 and not self._code):
+            cause = "several tests need form: code" if len(instances) > 1 else "no optimum in reference and tests"
+            raise UndecidedError("reference", cause)
+        return instances
 
     def _instance(self, given: Any, stated: Optimum | None) -> tuple[str, Optimum]:
         if isinstance(given, dict) and given.keys() <= {"stdin", "optimum"}:
@@ -129,18 +128,18 @@ class OptimizationVerifier(OneByOne):
             raise UndecidedError("reference", f"the reference's model: {error}") from None
 
     def _of_text(self, wanted: Optimum, text: str) -> Finding:
-        found = find_json(text)
-        if found is None or (found.error is None and not isinstance(found.value, dict)):
+        json_text = find_json(text)
+        if json_text is None or (json_text.error is None and not isinstance(json_text.value, dict)):
             return Finding("unparsed", "model", "no JSON object in the text")
-        if found.error is not None:
-            return Finding("incorrect", "model", None, None, found.text, evidence={"malformed": found.error})
-        return self._compared(wanted, found.value, found.text)
+        if json_text.error is not None:
+            return Finding("incorrect", "model", None, None, json_text.text, evidence={"malformed": json_text.error})
+        return self._compared(wanted, json_text.value, json_text.text)
 
     def _of_program(self, wanted: Sequence[tuple[str, Optimum]], text: str) -> Finding:
         program = program_of(text, Task())
         if program is None or program.rule == "broken":
             return Finding("unparsed", "program", "no program in the text")
-        findings = [self._ran(program.text, stdin, optimum) for stdin, optimum in wanted]
+        findings = [self._of_run(program.text, stdin, optimum) for stdin, optimum in wanted]
         right = sum(finding.outcome == "correct" for finding in findings)
         order = ("incorrect", "unparsed", "undecided", "correct")
         chosen = min(findings, key=lambda finding: order.index(finding.outcome))
@@ -155,7 +154,7 @@ class OptimizationVerifier(OneByOne):
             [{"outcome": finding.outcome, "rule": finding.rule, "saw": finding.evidence} for finding in findings],
         )
 
-    def _ran(self, source: str, stdin: str, wanted: Optimum) -> Finding:
+    def _of_run(self, source: str, stdin: str, wanted: Optimum) -> Finding:
         """The finding on one run of a program: a program that fails or prints no model is wrong."""
         try:
             report = self._sandbox().run(Script(source, stdin))
@@ -165,11 +164,11 @@ class OptimizationVerifier(OneByOne):
             return Finding("incorrect", "program", report.cause, evidence={"detail": report.detail[:300]})
         if len(report.stdout) > LONGEST:
             raise UndecidedError("bounds", f"size_limit: more than {LONGEST} characters printed")
-        found = find_json(report.stdout)
-        if found is None or found.error is not None:
-            why = "nothing that is JSON was printed" if found is None else found.error
+        printed = find_json(report.stdout)
+        if printed is None or printed.error is not None:
+            why = "nothing that is JSON was printed" if printed is None else printed.error
             return Finding("incorrect", "model", None, evidence={"malformed": why})
-        return self._compared(wanted, found.value, found.text)
+        return self._compared(wanted, printed.value, printed.text)
 
     def _compared(self, wanted: Optimum, value: Any, text: str) -> Finding:
         try:

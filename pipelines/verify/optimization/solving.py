@@ -1,4 +1,4 @@
-"""The question a worker answers about optimization: what is the optimum of this model? Knows no reference and no text.
+"""Solves a model in a worker process: its optimum, or that it has none.
 
 HiGHS through `scipy.optimize.milp`, without a relative gap: its default would stop within 0.01% of the optimum. Then the
 integers are rounded and fixed and the rest is solved again, so that a value rests on integers and not on 2.9999995. What
@@ -29,14 +29,14 @@ def solve(question: dict[str, Any]) -> dict[str, Any]:
         cost[index] = value
     sign = -1.0 if question["sense"] == "max" else 1.0
     program = _Program(question, columns)
-    found = program.solve(sign * cost, program.integral, program.lower, program.upper)
-    if found.status in (_UNBOUNDED, 4):
+    solution = program.solve(sign * cost, program.integral, program.lower, program.upper)
+    if solution.status in (_UNBOUNDED, 4):
         return _without_objective(program)
-    if found.status == _INFEASIBLE:
+    if solution.status == _INFEASIBLE:
         return {"status": "infeasible"}
-    if found.status != _OPTIMAL or found.x is None:
-        return {"failed": f"solver: {found.message}"[:300]}
-    return _value(program, sign * cost, found.x, sign, float(question["offset"]))
+    if solution.status != _OPTIMAL or solution.x is None:
+        return {"failed": f"solver: {solution.message}"[:300]}
+    return _value(program, sign * cost, solution.x, sign, float(question["offset"]))
 
 
 class _Program:
@@ -104,10 +104,10 @@ def _without_objective(program: _Program) -> dict[str, Any]:
     """
     import numpy as np
 
-    found = program.solve(np.zeros(program.columns), program.integral, program.lower, program.upper)
-    if found.status == _OPTIMAL:
+    solution = program.solve(np.zeros(program.columns), program.integral, program.lower, program.upper)
+    if solution.status == _OPTIMAL:
         return {"status": "unbounded"}
-    return {"status": "infeasible"} if found.status == _INFEASIBLE else {"failed": f"solver: {found.message}"[:300]}
+    return {"status": "infeasible"} if solution.status == _INFEASIBLE else {"failed": f"solver: {solution.message}"[:300]}
 
 
 def _value(program: _Program, cost: Any, x: Any, sign: float, offset: float) -> dict[str, Any]:
@@ -120,10 +120,10 @@ def _value(program: _Program, cost: Any, x: Any, sign: float, offset: float) -> 
         if float(np.abs(rounded - x).max()) > _INTEGRAL_WITHIN:
             return {"failed": "solver: integers that are none"}
         lower, upper = np.where(whole, rounded, program.lower), np.where(whole, rounded, program.upper)
-        found = program.solve(cost, np.zeros(program.columns, dtype=int), lower, upper)
-        if found.status != _OPTIMAL or found.x is None:
+        solution = program.solve(cost, np.zeros(program.columns, dtype=int), lower, upper)
+        if solution.status != _OPTIMAL or solution.x is None:
             return {"failed": "solver: no solution at whole integers"}
-        x = np.where(whole, rounded, found.x)
+        x = np.where(whole, rounded, solution.x)
     if program.violation(x) > FEASIBLE_WITHIN:
         return {"failed": "solver: a solution that violates the model"}
     return {"status": "optimal", "value": sign * float(cost @ x) + offset}

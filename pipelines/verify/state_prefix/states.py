@@ -71,7 +71,7 @@ def states_of(values: Sequence[str]) -> tuple[State, ...]:
 def _covered(state: State, known: Sequence[State]) -> int:
     """The last known state whose values are all among these."""
     held = Counter(state)
-    return max((index for index, one in enumerate(known, start=1) if not Counter(one) - held), default=0)
+    return max((index for index, values in enumerate(known, start=1) if not Counter(values) - held), default=0)
 
 
 MOST = 100
@@ -110,7 +110,7 @@ def statements_of(text: str) -> list[ast.stmt] | None:
     return body if any(isinstance(part, ast.Assign | ast.AugAssign | ast.AnnAssign) for part in body) else None
 
 
-def traced(runner: Runner, statements: list[ast.stmt]) -> Path:
+def trace(runner: Runner, statements: list[ast.stmt]) -> Path:
     """The path of a program. A statement that raises ends it there; a limit, or an exit, leaves no states at all."""
     lines = [_PROLOGUE, "try:"]
     for statement in statements[:MOST]:
@@ -120,8 +120,8 @@ def traced(runner: Runner, statements: list[ast.stmt]) -> Path:
     report = runner.run(Calls("\n".join(lines), (Call("__traced_get__"), Call("__traced_why__"))))
     if report.results[0].status != "returned" or not isinstance(report.results[0].value, list):
         return Path((), None, f"{report.results[0].cause}: {report.results[0].detail}")
-    told = report.results[0].value[: len(statements)]  # say what it may: not more states than statements
-    states = [state for state in told if type(state) is dict]
+    recorded = report.results[0].value[: len(statements)]  # say what it may: not more states than statements
+    states = [state for state in recorded if type(state) is dict]
     why = report.results[1].value if len(report.results) > 1 else None
     ended = why if isinstance(why, str) else None
     keys = tuple(tuple(sorted(canonical(value) for value in state.values() if is_plain(value))) for state in states)
@@ -140,11 +140,11 @@ def canonical(value: Any) -> str:
 
 def _changes(states: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
     """Statements that change no value (imports, a second pass) are no steps."""
-    found: list[tuple[str, ...]] = []
+    steps: list[tuple[str, ...]] = []
     for state in states:
-        if state and (not found or found[-1] != state):
-            found.append(state)
-    return tuple(found)
+        if state and (not steps or steps[-1] != state):
+            steps.append(state)
+    return tuple(steps)
 
 
 def _final(state: dict[str, Any], statements: list[ast.stmt]) -> str | None:

@@ -34,15 +34,15 @@ class Step:
 
 def steps_of(text: str) -> list[Step]:
     """The steps of a text in their order, at most 200."""
-    found: list[Step] = []
+    steps: list[Step] = []
     for left, right in _written(text):
         stated, value = number(right), evaluated(left)
         if stated is not None and value is not None:
             true = _is(value, stated, right)
-            found.append(Step(f"{left.strip()}={right.strip()}", value if true else stated, true))
-        if len(found) == MOST:
+            steps.append(Step(f"{left.strip()}={right.strip()}", value if true else stated, true))
+        if len(steps) == MOST:
             break
-    return found
+    return steps
 
 
 def number(text: str) -> Fraction | None:
@@ -88,10 +88,10 @@ def _equations(line: str) -> Iterator[tuple[str, str]]:
 
 def _expression(text: str) -> str | None:
     """The longest end of a text that is a calculation: a number before it may belong to the sentence."""
-    for found in _TOKEN.finditer(text.translate(_SIGNS)):
-        end = text[found.start(1) :]
+    for token in _TOKEN.finditer(text.translate(_SIGNS)):
+        end = text[token.start(1) :]
         calculates = any(sign in end.translate(_SIGNS)[1:] for sign in "+-*/%")
-        if found[1] not in ("+", "*", "/", ")", "%") and calculates and evaluated(end) is not None:
+        if token[1] not in ("+", "*", "/", ")", "%") and calculates and evaluated(end) is not None:
             return end
     return None
 
@@ -109,15 +109,15 @@ def _is(value: Fraction, stated: Fraction, written: str) -> bool:
 
 
 def _tokens(text: str) -> list[str] | None:
-    found: list[str] = []
+    tokens: list[str] = []
     at = 0
     while at < len(text):
         token = _TOKEN.match(text, at)
         if token is None:
-            return None if text[at:].strip() else found
-        found.append(token[1])
+            return None if text[at:].strip() else tokens
+        tokens.append(token[1])
         at = token.end()
-    return found
+    return tokens
 
 
 class _Reader:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipelines.verify.answers import numeric
-from pipelines.verify.answers.policy import Asked
+from pipelines.verify.answers.policy import EqualityContext
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.workers import library
@@ -17,10 +17,10 @@ def warm_up() -> None:
 def decide(question: dict[str, Any]) -> dict[str, Any]:
     """{"outcome", "rule"} for {"reference", "answer", "asks"}; may be slow, may be killed."""
     reference, answer = str(question["reference"]), str(question["answer"])
-    asks = Asked.from_json(question["asks"])
+    context = EqualityContext.from_json(question["asks"])
     left, right = read(reference).value, read(answer).value
     if left is not None and right is not None:
-        same = Judge(asks, numeric.agree).same(left, right)
+        same = Judge(context, numeric.agree).same(left, right)
         if same is not None:
             return {"outcome": "correct" if same else "incorrect", "rule": "numbers"}
     outcome, rule = library.opinion(reference, answer)

@@ -15,7 +15,7 @@ from tests.flows.conftest import RECIPE, ROOT, Run
 ARMS = """\
 arms:
   - {name: weak, options: {chance: 0.3}}
-  - {name: strong, model: toy-2, options: {chance: 0.9}, form: "Think.\\n{prompt}"}
+  - {name: strong, model: toy-2, options: {chance: 0.9}, prompt_template: "Think.\\n{prompt}"}
 """
 PROP2DIFF = "method: prop2diff\n  options: {initial: 4, target: 3, cap: 16}"
 ROUTER = "method: router\n  options: {initial: 4, target: 2, cap: 12, pilot: 2}"
@@ -38,7 +38,7 @@ def test_a_recipe_without_arms_has_the_hash_it_always_had() -> None:
 def test_what_is_shown_of_a_recipe_with_arms_has_the_same_hash(tmp_path: Path) -> None:
     found = load_recipe(ROOT / "recipes" / "routed.yaml")
     shown = found.shown()
-    assert [(arm["name"], arm["temperature"], arm["max_tokens"], arm["form"]) for arm in shown["arms"]] == [
+    assert [(arm["name"], arm["temperature"], arm["max_tokens"], arm["prompt_template"]) for arm in shown["arms"]] == [
         ("short", 0.3, 80, "{prompt}"),
         ("long", 1.0, 200, "{prompt}"),
     ]
@@ -47,11 +47,22 @@ def test_what_is_shown_of_a_recipe_with_arms_has_the_same_hash(tmp_path: Path) -
     assert again.recipe_hash == found.recipe_hash
 
 
+def test_a_prompt_template_under_its_old_key_is_the_same_recipe(toy: Path) -> None:
+    new, old = ROUTED, ROUTED.replace("prompt_template:", "form:")
+    hashes = {loaded(toy / "routed.yaml", text).recipe_hash for text in (new, old)}
+    assert len(hashes) == 1
+    assert "form: " in old
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (("name: strong,", "name: weak,"), "two arms are named 'weak'"),
-        (('form: "Think.\\n{prompt}"', "form: Think"), "a form needs {prompt} where the problem's text goes"),
+        (
+            ('prompt_template: "Think.\\n{prompt}"', "prompt_template: Think"),
+            "a prompt_template needs {prompt} where the problem's text goes",
+        ),
+        (("name: strong,", "name: strong, form: Think,"), "unknown key 'arms.1.form'"),
         (("model: toy-2, ", "modle: toy-2, "), "unknown key 'arms.1.modle'. Did you mean 'model'?"),
         (("model: toy-2, ", "engine: openai, "), "arm 'strong' names engine 'openai' and no model"),
         (("model: toy-2, ", "engine: imported, model: x, "), "engine imported draws nothing"),
@@ -62,7 +73,10 @@ def test_what_is_shown_of_a_recipe_with_arms_has_the_same_hash(tmp_path: Path) -
         ),
         ((ARMS, ""), "chooses between arms, and the recipe has none"),
         (
-            ('model: toy-2, options: {chance: 0.9}, form: "Think.\\n{prompt}"', "max_tokens: 9, options: {chance: 0.3}"),
+            (
+                'model: toy-2, options: {chance: 0.9}, prompt_template: "Think.\\n{prompt}"',
+                "max_tokens: 9, options: {chance: 0.3}",
+            ),
             "arms 'weak' and 'strong' differ in max_tokens and stop at most",
         ),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from flows.recipe import load_profile
 from flows.recipe.servers import Http, Prices, Server, http_settings, lanes_for
-from pipelines.generate.http import settings
+from pipelines.generate.http import http_settings as settings
 
 ROOT = Path(__file__).resolve().parents[3]
 

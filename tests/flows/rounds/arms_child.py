@@ -8,7 +8,7 @@ from typing import Any
 from flows.rounds import RunSpec, decide, run_all
 from flows.sampling.arms import Arm
 from pipelines.budget import Router
-from pipelines.generate.form import PLACE
+from pipelines.generate.prompts import PLACE
 from storage.records import Sampling
 from tests.flows.rounds.toy import ToyEngine, problems, spec, workspace
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from flows.rounds import Limits, RunSpec, decide, run_all
 from pipelines.budget import Fixed
 from pipelines.generate import OpenAI
-from pipelines.generate.http.settings import HttpSettings, Server
+from pipelines.generate.http.http_settings import HttpSettings, Server
 from tests.flows.rounds.toy import problems, spec, workspace
 
 SAMPLES = 10

@@ -32,7 +32,7 @@ from flows.rounds import Limits, RunSpec, decide, run_all
 from flows.sampling.spool_writer import GROUP
 from pipelines.budget import DarsUniform
 from pipelines.generate import OpenAI
-from pipelines.generate.http.settings import HttpSettings, Server
+from pipelines.generate.http.http_settings import HttpSettings, Server
 from storage import failpoints
 from storage.records import Attempt, Completion, Request
 from storage.segments.schema import Kind

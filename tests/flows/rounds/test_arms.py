@@ -17,7 +17,7 @@ from flows.rounds.gather import tallies_of
 from flows.sampling.arms import Arm
 from pipelines.budget import Fixed, Router
 from pipelines.generate import OpenAI
-from pipelines.generate.http.settings import HttpSettings, Server
+from pipelines.generate.http.http_settings import HttpSettings, Server
 from storage.errors import SetupError
 from storage.records import Problem, Sampling
 from tests.flows.rounds.arms_child import BATCH, routed, two_models

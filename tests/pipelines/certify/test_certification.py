@@ -54,7 +54,7 @@ def test_crashes_and_hangs_are_rows_and_the_next_row_is_judged() -> None:
     rows = [hostile(text) for text in ("y" * 1_001, "", "{", "[", "|", "8")]
     found = tried("Fragile", *rows)
     assert faults(found) == [("crash",), ("crash",), ("hang",), ("hang",), ("crash",), ()]
-    assert [result.seen.detail.split(":")[0] for result in found.results] == [
+    assert [result.observation.detail.split(":")[0] for result in found.results] == [
         "ended with exit status 0",
         "raised ValueError",
         "more than 1 CPU seconds",

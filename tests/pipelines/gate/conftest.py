@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.gate import Expected
+from pipelines.gate import Provenance
 from storage.records import Completion, Decision, Problem, Verdict
 from storage.segments.schema import Kind, to_table
 
@@ -75,7 +75,7 @@ class Toy:
     """What the tests of this folder share: the sound tables, what is expected of them, and how a problem is made."""
 
     tables: ToyTables
-    expected: Callable[..., Expected]
+    expected: Callable[..., Provenance]
     problem: Callable[[int], Problem]
 
 
@@ -84,6 +84,6 @@ def toy() -> Toy:
     return Toy(tables(), expected, problem)
 
 
-def expected(**changes: Any) -> Expected:
+def expected(**changes: Any) -> Provenance:
     """What the sound dataset's maker knows."""
-    return Expected(**{"verifiers": CHAIN, "drawn": 48, "prefix": 4, **changes})
+    return Provenance(**{"verifiers": CHAIN, "drawn": 48, "prefix": 4, **changes})

@@ -17,7 +17,7 @@ HELD_OUT = Problem(TRAIN, "210", meta={"graph": "+(n,n)"})
 def found(text: str, graph: str | None = None) -> tuple[str, float] | None:
     hit = EvaluationSet([HELD_OUT]).problem("row", Problem(text, "").prompt_id, text, graph)
     assert hit is None or (hit.row, hit.evaluation_id) == ("row", HELD_OUT.id)
-    return None if hit is None else (hit.found, round(hit.share, 2))
+    return None if hit is None else (hit.overlap, round(hit.share, 2))
 
 
 def test_classes_of_overlap() -> None:
@@ -68,7 +68,7 @@ def test_recall_on_edited_leaks_and_false_flags_on_clean_problems() -> None:
     evaluation, rng = EvaluationSet(problems[:330]), random.Random(1)
     hits = [evaluation.problem("r", "", edited(str(problem.prompt), rng)) for problem in problems[:330]]
     clean = [evaluation.problem("r", problem.prompt_id, str(problem.prompt)) for problem in problems[330:]]
-    assert sum(hit is not None and hit.found == "same problem" for hit in hits) == 330
+    assert sum(hit is not None and hit.overlap == "same problem" for hit in hits) == 330
     assert [hit for hit in clean if hit is not None] == []
 
 
@@ -82,7 +82,7 @@ def test_among_instances_of_the_same_templates_no_copy_is_missed_and_few_others_
     ours, theirs = (list(SYNTHESIZERS["templates"]().synthesize(800, seed)) for seed in (1, 2))
     evaluation, held = EvaluationSet(theirs), {key(problem) for problem in theirs}
     hits = [(p, evaluation.problem(p.id, p.prompt_id, str(p.prompt), p.meta["graph"])) for p in ours]
-    leaks = [(problem, hit is not None and hit.found in LEAKS) for problem, hit in hits]
+    leaks = [(problem, hit is not None and hit.overlap in LEAKS) for problem, hit in hits]
     assert [problem.prompt for problem, leaked in leaks if key(problem) in held and not leaked] == []
     assert sum(key(problem) in held for problem in ours) > 5
     # The flagged rest has the same solution graph and numbers in another story: flagged on purpose, and rare.

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from pipelines.generate import GENERATORS, OpenAI
-from pipelines.generate.calls import Interrupted
-from pipelines.generate.http.settings import HttpSettings, Prices, Server
-from pipelines.generate.serving.local import LocalServers
+from pipelines.generate.calls import Interruption
+from pipelines.generate.http.http_settings import HttpSettings, Prices, Server
+from pipelines.generate.serving.local_servers import LocalServers
 from storage.errors import SetupError
 from storage.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.http.serving import Script, Serving, body, cut, half, hang, reply_to, status, text_for
@@ -291,7 +291,7 @@ def test_two_calls_at_once_and_an_interrupt() -> None:
         assert [len(by_id) for by_id, _ in results] == [80, 80, 80]
         server.delay = 30.0
         threading.Timer(0.2, made.interrupt).start()
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interruption):
             list(made.generate(requests(made)))
         server.delay = 0.0
         drawn(made, requests(made))

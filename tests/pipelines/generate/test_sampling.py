@@ -5,18 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.generate.sampling import Knobs, draw, uniforms
+from pipelines.generate.sampling import RowSampling, draw, uniforms
 
 LOGITS = np.log(np.asarray([0.5, 0.25, 0.125, 0.1, 0.02, 0.005], dtype=np.float32))
 
 
-def knobs(rows, temperature=1.0, top_p=1.0, top_k=0):
-    return Knobs(np.full(rows, temperature), np.full(rows, top_p), np.full(rows, top_k))
+def sampling(rows, temperature=1.0, top_p=1.0, top_k=0):
+    return RowSampling(np.full(rows, temperature), np.full(rows, top_p), np.full(rows, top_k))
 
 
 def tokens(logits, chance, **cut):
     rows = np.tile(logits, (len(chance), 1)).astype(np.float32)
-    return draw(rows, np.asarray(chance, dtype=np.float64), knobs(len(chance), **cut)).tokens
+    return draw(rows, np.asarray(chance, dtype=np.float64), sampling(len(chance), **cut)).tokens
 
 
 def exact(logits, temperature=1.0):
@@ -70,9 +70,9 @@ def test_temperature_zero_takes_the_heaviest_and_the_first_of_equals():
 
 def test_rows_with_different_parameters_do_not_mix():
     rows = np.tile(LOGITS, (3, 1)).astype(np.float32)
-    mixed = Knobs(np.asarray([0.0, 1.0, 1.0]), np.asarray([1.0, 0.5, 1.0]), np.asarray([0, 0, 1]))
+    mixed = RowSampling(np.asarray([0.0, 1.0, 1.0]), np.asarray([1.0, 0.5, 1.0]), np.asarray([0, 0, 1]))
     assert draw(rows, np.full(3, 0.999999), mixed).tokens.tolist() == [0, 0, 0]
-    assert draw(rows, np.full(3, 0.999999), knobs(3)).tokens.tolist() == [5, 5, 5]
+    assert draw(rows, np.full(3, 0.999999), sampling(3)).tokens.tolist() == [5, 5, 5]
 
 
 def test_a_token_of_one_in_a_billion_is_reachable():
@@ -92,7 +92,7 @@ def test_the_largest_uniform_stays_in_the_vocabulary_and_impossible_tokens_are_n
 
 def test_logprob_and_certainty_follow_their_definitions_whatever_the_cuts():
     logits = np.random.default_rng(2).normal(size=(7, 640)).astype(np.float32) * 4
-    drawn = draw(logits, uniforms(5, 7), knobs(7, temperature=0.6, top_p=0.9, top_k=40))
+    drawn = draw(logits, uniforms(5, 7), sampling(7, temperature=0.6, top_p=0.9, top_k=40))
     for row, token in enumerate(drawn.tokens):
         probs = exact(logits[row])
         assert drawn.logprob[row] == pytest.approx(math.log(probs[token]), abs=1e-12)
@@ -101,7 +101,7 @@ def test_logprob_and_certainty_follow_their_definitions_whatever_the_cuts():
 
 
 def test_certainty_of_a_uniform_distribution_is_zero():
-    assert draw(np.zeros((1, 640), dtype=np.float32), np.asarray([0.3]), knobs(1)).certainty[0] == pytest.approx(
+    assert draw(np.zeros((1, 640), dtype=np.float32), np.asarray([0.3]), sampling(1)).certainty[0] == pytest.approx(
         0, abs=1e-12
     )
 
@@ -110,10 +110,10 @@ def test_a_rows_bits_do_not_depend_on_the_other_rows():
     logits = np.random.default_rng(3).normal(size=(256, 640)).astype(np.float32) * 5
     chance = uniforms(9, 256)
     for cut in ({}, {"temperature": 0.8, "top_p": 0.95}):
-        whole = draw(logits, chance, knobs(256, **cut))
+        whole = draw(logits, chance, sampling(256, **cut))
         for size in (1, 2, 3, 7, 16, 100):
             for at in range(0, 256, size):
-                part = draw(logits[at : at + size], chance[at : at + size], knobs(len(chance[at : at + size]), **cut))
+                part = draw(logits[at : at + size], chance[at : at + size], sampling(len(chance[at : at + size]), **cut))
                 assert part.tokens.tobytes() == whole.tokens[at : at + size].tobytes()
                 assert part.logprob.tobytes() == whole.logprob[at : at + size].tobytes()
                 assert part.certainty.tobytes() == whole.certainty[at : at + size].tobytes()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.sandbox import Limits, Mode, Report, Sandbox, Tested
+from pipelines.sandbox import AssertTests, Limits, Mode, Report, Sandbox
 
 SECRET = "vault-" + "8c1e5b"
 SMALL = Limits(cpu_seconds=1.0, wall_seconds=3.0, memory_mib=256, output_kib=256, disk_mib=4)
@@ -22,8 +22,10 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 def well(sandbox: Sandbox) -> bool:
     """Whether an honest program after an attack is judged as it should be."""
-    right = sandbox.run(Tested("def f(x):\n    return sorted(x)[-1]", "assert f([3, 9, 4]) == 9\nassert f([1]) == 1", "f"))
-    wrong = sandbox.run(Tested("def f(x):\n    return x[0]", "assert f([3, 9, 4]) == 9\nassert f([1]) == 1", "f"))
+    right = sandbox.run(
+        AssertTests("def f(x):\n    return sorted(x)[-1]", "assert f([3, 9, 4]) == 9\nassert f([1]) == 1", "f")
+    )
+    wrong = sandbox.run(AssertTests("def f(x):\n    return x[0]", "assert f([3, 9, 4]) == 9\nassert f([1]) == 1", "f"))
     return right.cause is None and [r.status for r in wrong.results] == ["failed", "passed"]
 
 

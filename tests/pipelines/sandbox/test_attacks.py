@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.sandbox import Call, Calls, Limits, Sandbox, Script, Tested
+from pipelines.sandbox import AssertTests, Call, Calls, Limits, Sandbox, Script
 from tests.pipelines.sandbox.conftest import SECRET, all_text, well
 
 pytestmark = pytest.mark.sandbox
@@ -213,7 +213,7 @@ def test_poison_does_not_reach_the_next_program(sandbox: Sandbox) -> None:
         "for o in gc.get_objects():\n    if type(o) is dict and 'f' in o:\n        o.clear()\n"
         "open('math.py', 'w').write('sqrt = None')\n"
     )
-    for program in (Script(poison), Tested(poison + "def f(x):\n    return 9", "assert f([3, 9, 4]) == 9", "f")):
+    for program in (Script(poison), AssertTests(poison + "def f(x):\n    return 9", "assert f([3, 9, 4]) == 9", "f")):
         sandbox.run(program)
         assert well(sandbox)
         report = sandbox.run(Script("import os, math\nprint(os.listdir('.'), math.sqrt(4), len([1]), sorted([2, 1]))"))
@@ -248,7 +248,9 @@ def search_for(text: str) -> str:
 
 def test_no_trace_of_earlier_jobs_is_left_in_the_memory_of_a_program(sandbox: Sandbox) -> None:
     marker, other = "expected-fsbwkp", "source-czmiqa"
-    honest = Tested(f"# {other}\ndef f(x):\n    print('{other}')\n    return x", f"assert f('{marker}') == '{marker}'", "f")
+    honest = AssertTests(
+        f"# {other}\ndef f(x):\n    print('{other}')\n    return x", f"assert f('{marker}') == '{marker}'", "f"
+    )
     with Sandbox(sandbox.mode, Limits(cpu_seconds=10, wall_seconds=30)) as patient:
         for _ in range(3):
             assert patient.run(honest).cause is None
@@ -262,5 +264,5 @@ def test_no_trace_of_earlier_jobs_is_left_in_the_memory_of_a_program(sandbox: Sa
 def test_expected_values_of_its_own_tests_are_not_in_its_process(sandbox: Sandbox) -> None:
     with Sandbox(sandbox.mode, Limits(cpu_seconds=10, wall_seconds=30)) as patient:
         tests = "assert f(False)[0] == 0\nassert f(True)[0] > 0\nassert 'expected-jbzgnc'"
-        report = patient.run(Tested(search_for("expected-jbzgnc"), tests, "f"))
+        report = patient.run(AssertTests(search_for("expected-jbzgnc"), tests, "f"))
         assert [result.status for result in report.results] == ["passed", "passed", "passed"], report.detail

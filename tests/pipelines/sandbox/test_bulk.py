@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.sandbox import Limits, Mode, Report, Sandbox, Script, Tested
+from pipelines.sandbox import AssertTests, Limits, Mode, Report, Sandbox, Script
 
 pytestmark = pytest.mark.sandbox
 
 PROGRAMS = (
     Script("print(1)"),
     Script("open('x', 'w').write('y' * 1000)\nprint(1)"),
-    Tested("def f(x):\n    return x + 1", "assert f(1) == 2", "f"),
-    Tested("def f(x):\n    return x", "assert f(1) == 2", "f"),
+    AssertTests("def f(x):\n    return x + 1", "assert f(1) == 2", "f"),
+    AssertTests("def f(x):\n    return x", "assert f(1) == 2", "f"),
     Script("import os\nos.fork()"),
     Script("1 / 0"),
 )

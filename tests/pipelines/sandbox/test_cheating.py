@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pipelines.sandbox import Call, Calls, Sandbox, Tested
+from pipelines.sandbox import AssertTests, Call, Calls, Sandbox
 from tests.pipelines.sandbox.conftest import well
 
 pytestmark = pytest.mark.sandbox
@@ -64,7 +64,7 @@ CHEATS = {
 @pytest.mark.parametrize("name", CHEATS)
 def test_no_cheat_passes(sandbox: Sandbox, name: str) -> None:
     started = time.monotonic()
-    report = sandbox.run(Tested(CHEATS[name], TESTS, "f"))
+    report = sandbox.run(AssertTests(CHEATS[name], TESTS, "f"))
     assert report.cause is not None
     assert all(result.status != "passed" for result in report.results[:2])
     assert any(result.status in ("failed", "error") for result in report.results)
@@ -74,8 +74,8 @@ def test_no_cheat_passes(sandbox: Sandbox, name: str) -> None:
 
 def test_catching_everything_in_a_test_does_not_hide_a_dead_program(sandbox: Sandbox) -> None:
     tests = "try:\n    f(-1)\n    ok = False\nexcept BaseException:\n    ok = True\nassert ok"
-    assert sandbox.run(Tested("def f(x):\n    raise ValueError", tests, "f")).cause is None
-    assert sandbox.run(Tested("import os\ndef f(x):\n    os._exit(0)", tests, "f")).cause == "runtime_error"
+    assert sandbox.run(AssertTests("def f(x):\n    raise ValueError", tests, "f")).cause is None
+    assert sandbox.run(AssertTests("import os\ndef f(x):\n    os._exit(0)", tests, "f")).cause == "runtime_error"
 
 
 @pytest.mark.parametrize("name", [name for name in CHEATS if "at import" not in name and name != "forging a report"])

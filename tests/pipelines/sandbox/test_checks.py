@@ -55,9 +55,9 @@ def test_this_machine_can(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 SCRIPT = """
-from pipelines.sandbox import Sandbox, Script, Tested
+from pipelines.sandbox import Sandbox, Script, AssertTests
 with Sandbox("strict") as box:
-    print(box.run(Tested("def f(x): return x", "assert f(1) == 1", "f")).cause)
+    print(box.run(AssertTests("def f(x): return x", "assert f(1) == 1", "f")).cause)
     print(box.run(Script("import os\\nos.fork()")).cause, box.run(Script("open('/etc/passwd')")).cause)
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox.guest.ahead import foreseen
+from pipelines.sandbox.guest.ahead import known_calls
 from pipelines.sandbox.guest.copy_back import update
 from pipelines.sandbox.guest.frames import Reader, send, split
 from pipelines.sandbox.guest.harmless import harmless
@@ -88,11 +88,11 @@ def test_broken_tests_are_told() -> None:
     ],
 )
 def test_calls_that_are_bound_to_come(source: str, calls: int) -> None:
-    assert len(foreseen(ast.parse(source).body)) == calls
+    assert len(known_calls(ast.parse(source).body)) == calls
 
 
-def test_foreseen_arguments_are_those_of_the_call() -> None:
-    (call,) = foreseen(ast.parse("assert f([1, -2.5], ('a', None), {1, 2}, k={'x': True}) == 0").body)
+def test_known_arguments_are_those_of_the_call() -> None:
+    (call,) = known_calls(ast.parse("assert f([1, -2.5], ('a', None), {1, 2}, k={'x': True}) == 0").body)
     assert call == ("f", [[1, -2.5], ("a", None), {1, 2}], {"k": {"x": True}})
 
 

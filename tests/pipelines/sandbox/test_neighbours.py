@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox import Limits, Sandbox, Script, Tested
+from pipelines.sandbox import AssertTests, Limits, Sandbox, Script
 from pipelines.sandbox.box import Box, BoxBroken
 from pipelines.sandbox.programs import Mode
 
@@ -70,7 +70,7 @@ def one_box(request: pytest.FixtureRequest) -> object:
 
 
 def honest(box: Sandbox) -> tuple[object, ...]:
-    report = box.run(Tested(HONEST, TESTS, "f"))
+    report = box.run(AssertTests(HONEST, TESTS, "f"))
     return report.cause, *(result.status for result in report.results)
 
 
@@ -84,9 +84,11 @@ def test_the_next_program_is_judged_as_if_nothing_had_been_before(one_box: Sandb
     assert honest(one_box) == (None, "passed", "passed")
     one_box.run(Script(before))
     assert honest(one_box) == (None, "passed", "passed")
-    one_box.run(Tested(before + HONEST, TESTS, "f"))
+    one_box.run(AssertTests(before + HONEST, TESTS, "f"))
     assert honest(one_box) == (None, "passed", "passed")
-    one_box.run(Tested(HONEST + "\n" + "def g():\n" + "".join(f"    {line}\n" for line in before.split("\n")), "g()", "g"))
+    one_box.run(
+        AssertTests(HONEST + "\n" + "def g():\n" + "".join(f"    {line}\n" for line in before.split("\n")), "g()", "g")
+    )
     assert honest(one_box) == (None, "passed", "passed")
 
 

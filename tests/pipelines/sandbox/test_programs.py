@@ -2,13 +2,13 @@ import math
 
 import pytest
 
-from pipelines.sandbox import Call, Calls, Limits, Sandbox, Script, Tested, TestsBroken
+from pipelines.sandbox import AssertTests, Call, Calls, Limits, Sandbox, Script, TestsBroken
 
 pytestmark = pytest.mark.sandbox
 
 
 def causes(sandbox: Sandbox, source: str, tests: str, entry: str | None = "f") -> list[str | None]:
-    report = sandbox.run(Tested(source, tests, entry))
+    report = sandbox.run(AssertTests(source, tests, entry))
     return [report.cause, *(result.status for result in report.results)]
 
 
@@ -174,9 +174,9 @@ def test_tests_that_end_their_process_or_never_end_pass_nobody(sandbox: Sandbox)
 
 def test_broken_tests_are_nobodys_answer(sandbox: Sandbox) -> None:
     with pytest.raises(TestsBroken, match="SyntaxError"):
-        sandbox.run(Tested("def f():\n    return 1", "assert f( ==", "f"))
+        sandbox.run(AssertTests("def f():\n    return 1", "assert f( ==", "f"))
     with pytest.raises(TestsBroken, match="function cannot cross"):
-        sandbox.run(Tested("def f(g):\n    return g(1)", "assert f(lambda x: x) == 1", "f"))
+        sandbox.run(AssertTests("def f(g):\n    return g(1)", "assert f(lambda x: x) == 1", "f"))
 
 
 def test_values_that_are_not_data_equal_nothing(sandbox: Sandbox) -> None:
@@ -207,7 +207,9 @@ def test_nan_and_infinities_keep_their_meaning(sandbox: Sandbox) -> None:
 
 
 def test_what_a_program_prints_is_shown_and_does_not_count(sandbox: Sandbox) -> None:
-    report = sandbox.run(Tested("print('loading')\ndef f():\n    print('called')\n    return 1", "assert f() == 1", "f"))
+    report = sandbox.run(
+        AssertTests("print('loading')\ndef f():\n    print('called')\n    return 1", "assert f() == 1", "f")
+    )
     assert (report.cause, report.stdout) == (None, "loading\ncalled\n")
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox import Call, Calls, Limits, Report, SandboxFailed, Script, Tested, TestsBroken
+from pipelines.sandbox import AssertTests, Call, Calls, Limits, Report, SandboxFailed, Script, TestsBroken
 from pipelines.sandbox.guest.wire import encode
 from pipelines.sandbox.reading import report
 
 LIMITS = Limits(cpu_seconds=2, wall_seconds=9)
 READY = b"r" + encode(["f"])
-TESTS = Tested("def f(): ...", "assert f()", "f")
+TESTS = AssertTests("def f(): ...", "assert f()", "f")
 
 
 def framed(*messages: bytes) -> bytes:

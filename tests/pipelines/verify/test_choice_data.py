@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.verify.choice import ChoiceVerifier
-from pipelines.verify.choices.options import options_in
+from pipelines.verify.choice_options import options_in
 from storage.records import Completion, Message, Problem
 
 pytestmark = pytest.mark.data

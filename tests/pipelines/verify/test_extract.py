@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.verify.extract import Extracted, Rule, final_answer, judged_text
+from pipelines.verify.extract import FinalAnswer, Rule, final_answer, judged_text
 from storage.records import Completion, Message
 
 
@@ -40,7 +40,7 @@ def completion(text: str, messages: tuple[Message, ...] | None = None) -> Comple
     ],
 )
 def test_each_rule(text: str, answer: str, rule: Rule) -> None:
-    assert final_answer(text) == Extracted(answer, rule)
+    assert final_answer(text) == FinalAnswer(answer, rule)
 
 
 @pytest.mark.parametrize("text", ["", "   \n ", "\\boxed{}", "####"])
@@ -54,11 +54,11 @@ def test_a_cut_text_answers_only_with_a_closed_box_or_a_finished_line() -> None:
     assert final_answer(r"so \boxed{1", cut=True) is None
     assert final_answer("22", cut=True) is None
     assert final_answer("The answer is 1", cut=True) is None
-    assert final_answer(r"so \boxed{19} and", cut=True) == Extracted("19", "boxed")
+    assert final_answer(r"so \boxed{19} and", cut=True) == FinalAnswer("19", "boxed")
 
 
 def test_an_unclosed_box_falls_back_to_the_closed_one() -> None:
-    assert final_answer(r"\boxed{3} or \boxed{4") == Extracted("3", "boxed")
+    assert final_answer(r"\boxed{3} or \boxed{4") == FinalAnswer("3", "boxed")
 
 
 def test_depth_and_length_are_the_models_to_choose() -> None:
@@ -81,5 +81,5 @@ def test_padding_hides_no_answer_from_the_window() -> None:
     for padding in ("\n" * 30_000, " " * 30_000, "\n" + "word " * 10_000):
         assert final_answer(f"\\boxed{{8}}{padding}7") is None
         assert final_answer(f"#### 8{padding}7") is None
-    assert final_answer("word " * 10_000 + "\nso it is 7") == Extracted("so it is 7", "tail")
-    assert final_answer("\\boxed{8}" + "word " * 10_000 + "</think>\n7") == Extracted("7", "bare")
+    assert final_answer("word " * 10_000 + "\nso it is 7") == FinalAnswer("so it is 7", "tail")
+    assert final_answer("\\boxed{8}" + "word " * 10_000 + "</think>\n7") == FinalAnswer("7", "bare")

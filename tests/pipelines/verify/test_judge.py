@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.generate.direct import DirectSampler, DirectSamplers
-from pipelines.generate.http.settings import HttpSettings, Server
+from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.verify.judge import JudgeVerifier
 from pipelines.verify.judging.agreement import agreement
 from storage.errors import SetupError

@@ -11,7 +11,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.verify.answers.policy import LENIENT, STRICT, Policy, asked
+from pipelines.verify.answers.policy import LENIENT, STRICT, EqualityContext, Policy
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.mathematics import Question, decide_exactly
@@ -78,8 +78,8 @@ def expressions() -> st.SearchStrategy[Drawn]:
 
 def decided(one: str, other: str, policy: Policy = STRICT) -> bool | None:
     """What the layers in this process say of a pair; None where a worker would be asked."""
-    asks = asked("Find it.", policy)
-    decision = decide_exactly(Question(one, other, "boxed", asks))
+    context = EqualityContext("Find it.", policy)
+    decision = decide_exactly(Question(one, other, "boxed", context))
     return None if decision is None else decision.outcome == "correct"
 
 
@@ -157,7 +157,7 @@ def test_order_counts_where_brackets_say_so(values: list[Fraction], rng: random.
     assert both_orders(rf"\{{{one}\}}", rf"\{{{other}\}}") is True
     assert both_orders(f"({one})", f"({other})") is (values == shuffled)
     assert both_orders(one, other) is (values == shuffled)
-    unordered = asked("Find it.", STRICT, "unordered")
+    unordered = EqualityContext("Find it.", STRICT, "unordered")
     left, right = read(one).value, read(other).value
     assert left is not None
     assert right is not None

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.patterns import CPU_SECONDS, BadPatternError, SearchLimitError, compiled, last_match
-from pipelines.verify.regex import RegexVerifier
+from pipelines.verify.regex import CPU_SECONDS, BadPatternError, RegexVerifier, SearchLimitError, compiled, last_match
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Verdict
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.roundtrip import RoundtripVerifier, Way, taken, way_of
+from pipelines.verify.roundtrip import RoundTrip, RoundtripVerifier, encoded_answer, roundtrip_of
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Verdict
 
@@ -32,18 +32,18 @@ def short(verdict: Verdict) -> tuple[str, str, str | None]:
 
 
 def test_where_the_answer_is() -> None:
-    assert taken("So:\n```json\n[1]\n```") == ("block", "[1]")
-    assert taken("It is \\boxed{XLIV}.") == ("answer", "XLIV")
-    assert taken("The answer is XLIV.") == ("answer", "XLIV")
-    assert taken("x\ny z\n") == ("text", "x\ny z")
-    assert taken(" \n") == ("text", None)
+    assert encoded_answer("So:\n```json\n[1]\n```") == ("block", "[1]")
+    assert encoded_answer("It is \\boxed{XLIV}.") == ("answer", "XLIV")
+    assert encoded_answer("The answer is XLIV.") == ("answer", "XLIV")
+    assert encoded_answer("x\ny z\n") == ("text", "x\ny z")
+    assert encoded_answer(" \n") == ("text", None)
 
 
 def test_the_problem_says_the_way_back() -> None:
-    assert way_of(numeral(witness="XLIV", controls=["XLV"])) == Way(ROMAN, ("XLV",), "XLIV")
+    assert roundtrip_of(numeral(witness="XLIV", controls=["XLV"])) == RoundTrip(ROMAN, ("XLV",), "XLIV")
     for tests in ((), ("{",), ("[]",), ("{}",), ('{"back": "b", "controls": "x"}',), ('{"back": "b", "witness": 1}',)):
         with pytest.raises(BadTestsError):
-            way_of(Problem("?", "44", "roundtrip", tests))
+            roundtrip_of(Problem("?", "44", "roundtrip", tests))
 
 
 def test_the_inner_verifier_is_named_and_part_of_the_version() -> None:

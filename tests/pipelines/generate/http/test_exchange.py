@@ -1,13 +1,30 @@
 """Bodies that are compressed: unfolded within a bound, and every damage an attempt."""
 
+import datetime
 import gzip
+import ipaddress
+import ssl
 import tracemalloc
 import zlib
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from pipelines.generate.http.exchange import unfolded
+from flows.recipe import load_profile
+from flows.recipe.servers import http_settings
+from pipelines.generate import OpenAI
+from pipelines.generate.http.exchange import proxy_of, unfolded
 from pipelines.generate.http.failures import Failure, retry_after
+from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.http.probe import probe
+from storage.errors import SetupError
+from storage.records import Completion, Origin, Problem, Sampling, request_for
+from tests.pipelines.generate.http.serving import Serving
 
 TEXT = b'{"choices": []}' * 100
 
@@ -49,3 +66,113 @@ def test_a_server_is_waited_for_a_day_at_most() -> None:
         retry_after(value, 0.0) for value in ("7", "-3", "1e308", "inf", "nan", "soon", "Thu, 01 Jan 1970 00:01:00 GMT")
     ]
     assert waits == [7.0, 0.0, 86_400.0, None, None, None, 60.0]
+
+
+def certificate(folder: Path, address: str = "127.0.0.1") -> ssl.SSLContext:
+    """A self-signed certificate in `folder`/ca.pem and a server's context with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "toy")])
+    now = datetime.datetime.now(datetime.UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "ca.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    return context
+
+
+def draw(settings: HttpSettings) -> list[Completion]:
+    made = OpenAI("toy", http=settings)
+    try:
+        problem = Problem("2 + 2 = ?", "4")
+        origin = Origin(made.engine, made.model_digest, "curate", 1)
+        asked = [request_for(problem, made.render(problem.prompt), Sampling(), origin, index) for index in range(4)]
+        return list(made.generate(asked))
+    finally:
+        made.close()
+
+
+def settings_of(folder: Path, server: str) -> HttpSettings:
+    (folder / "p.yaml").write_text(f"servers: [{server}]\nhttp: {{patience: 20, backoff_seconds: 0.01}}\n")
+    profile = load_profile(folder / "p.yaml")
+    return http_settings(profile.servers, profile.http, profile.prices)
+
+
+def test_a_self_signed_server_is_believed_with_its_file_and_only_then(tmp_path: Path) -> None:
+    server = Serving()
+    server.tls = certificate(tmp_path)
+    with server:
+        believing = settings_of(tmp_path, f"{{url: '{server.url}', ca_file: ca.pem}}")
+        assert believing.servers[0].ca_file == str(tmp_path / "ca.pem")
+        assert len(draw(believing)) == 4
+        assert probe(believing.servers[0], believing) == (True, "serves toy")
+        with pytest.raises(SetupError, match=r"is not believed to be itself \(tls: .*ca_file"):
+            draw(settings_of(tmp_path, f"{{url: '{server.url}'}}"))
+        assert len(server.bodies) == 4
+
+
+def test_a_certificate_for_another_address_is_refused(tmp_path: Path) -> None:
+    server = Serving()
+    server.tls = certificate(tmp_path, "192.0.2.7")
+    with server, pytest.raises(SetupError, match="is not believed to be itself"):
+        draw(settings_of(tmp_path, f"{{url: '{server.url}', ca_file: ca.pem}}"))
+    assert server.bodies == []
+
+
+@pytest.mark.parametrize("text", [None, "not a certificate"])
+def test_a_file_that_is_no_certificate_is_told(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "ca.pem").write_text(text)
+    with pytest.raises(SetupError, match=r"ca_file .*ca\.pem"):
+        draw(settings_of(tmp_path, "{url: 'https://127.0.0.1:9/v1', ca_file: ca.pem}"))
+
+
+def test_requests_go_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy stands where a proxy would: a request for another host arrives at it."""
+    clean(monkeypatch)
+    with Serving() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://me:s3cr3t@127.0.0.1:{proxy.port}")
+        assert len(draw(HttpSettings((Server("http://gpu.invalid/v1"),)))) == 4
+        assert {head["Host"] for head in proxy.headers} == {"gpu.invalid"}
+        assert {head.get("Proxy-Authorization") for head in proxy.headers} == {"Basic bWU6czNjcjN0"}
+        count = len(proxy.headers)
+        direct = HttpSettings((Server("http://gpu.invalid/v1"),), proxies=False, patience=1.0, backoff_seconds=0.01)
+        with pytest.raises(SetupError, match="no server has answered"):
+            draw(direct)
+        assert len(proxy.headers) == count
+    quick: Any = {"patience": 1.0, "backoff_seconds": 0.01}
+    with pytest.raises(SetupError) as told:
+        draw(HttpSettings((Server("http://gpu.invalid/v1"),), **quick))
+    assert "s3cr3t" not in str(told.value)
+
+
+def test_loopback_and_exceptions_need_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    clean(monkeypatch)
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy:1080")
+    monkeypatch.setenv("NO_PROXY", "inside.example")
+    assert proxy_of("http://gpu1:8000/v1") == "http://proxy:3128"
+    assert [proxy_of(f"http://{host}/v1") for host in ("127.0.0.1:8000", "[::1]:8000", "localhost", "inside.example")] == [
+        None
+    ] * 4
+    assert proxy_of("https://api.example.com/v1") is None  # a kind of proxy that aiohttp does not speak
+
+
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)

@@ -5,7 +5,7 @@ from email.utils import formatdate
 
 import pytest
 
-from pipelines.generate.http.backoff import pause
+from pipelines.generate.http.dispatch import pause
 from pipelines.generate.http.failures import error_of, of_status, retry_after
 
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from benchmarks.engines import running
 from pipelines.generate import Embedded, OpenAI
-from pipelines.generate.http.settings import HttpSettings, Server
+from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.serving import LocalModel, LocalServers
 from pipelines.synthesize.templates import Templates
 from storage.errors import SetupError

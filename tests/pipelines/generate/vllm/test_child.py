@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.calls import Interrupted
+from pipelines.generate.calls import Interruption
 from pipelines.generate.vllm.engine import Vllm
 from storage.errors import SetupError
 from storage.records import Completion
@@ -135,7 +135,7 @@ def test_an_interrupt_ends_a_start(tmp_path: Path) -> None:
     engine = Vllm(SHIPPED, vllm=settings(tmp_path, env={"TOY_START": "60"}))
     timer = threading.Timer(0.7, engine.interrupt)
     timer.start()
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interruption):
         list(engine.generate(asked(engine, ["one"], 1)))
     timer.join()
     engine.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.calls import Interrupted
+from pipelines.generate.calls import Interruption
 from pipelines.generate.vllm.engine import Vllm
 from storage.errors import SetupError
 from storage.records import Completion, Problem
@@ -75,7 +75,7 @@ def test_what_is_not_yet_safe_bounds_what_is_begun(tmp_path: Path) -> None:
     groups = engine.groups(asked(engine, ["one"], 100))
     kept = list(next(groups))
     engine.wind_down()
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interruption):
         kept.extend(answer for group in groups for answer in group)
     assert 1 <= len(kept) <= 16  # the window of 8, and as many again that came before the winding down
     assert len({answer.id for answer in engine.generate(asked(engine, ["one"], 100))}) == 100
@@ -87,7 +87,7 @@ def test_an_interrupt_ends_calls_at_once_and_the_engine_goes_on(tmp_path: Path) 
     groups = engine.groups(asked(engine, ["one"], 100))
     assert len(next(groups)) >= 1
     engine.interrupt()
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interruption):
         list(groups)
     assert len(list(engine.generate(asked(engine, ["two"], 5)))) == 5
     engine.close()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.generate.vllm.engine import Vllm
-from pipelines.generate.vllm.folder import find_folder, folder_digest
-from pipelines.generate.vllm.settings import VllmSettings
+from pipelines.generate.vllm.model_folder import find_folder, folder_digest
+from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.generate.vocabulary import Vocabulary
 from storage.errors import SetupError
 

@@ -14,7 +14,7 @@ from pipelines.generate import Embedded
 from pipelines.generate.model_files import ModelFiles
 from pipelines.generate.session import Session
 from pipelines.generate.vllm.engine import Vllm
-from pipelines.generate.vllm.settings import VllmSettings
+from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.generate.vocabulary import Vocabulary
 from pipelines.synthesize.templates import Templates
 from storage.errors import SetupError
@@ -37,9 +37,9 @@ def real(folder: Path, model: str = SHIPPED, **options: Any) -> Vllm:
 def drawn(engine: Any, problems: list[Problem], samples: int, first: int = 0, **sampling: Any) -> Answers:
     """Completions by prompt and index."""
     origin = Origin(engine.engine, engine.model_digest, "curate", recipe_seed=11)
-    knobs = Sampling(**{"max_tokens": 200, **sampling})
+    sampling = Sampling(**{"max_tokens": 200, **sampling})
     indices = range(first, first + samples)
-    requests = [request_for(one, engine.render(one.prompt), knobs, origin, at) for one in problems for at in indices]
+    requests = [request_for(one, engine.render(one.prompt), sampling, origin, at) for one in problems for at in indices]
     return {(answer.prompt_id, answer.sample_index): answer for answer in engine.generate(requests)}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.generate.vllm.engine import Vllm
-from pipelines.generate.vllm.settings import VllmSettings
+from pipelines.generate.vllm.vllm_settings import VllmSettings
 from storage.records import Origin, Problem, Request, Sampling, request_for
 
 TOY = Path(__file__).with_name("toy")
@@ -22,9 +22,9 @@ def settings(folder: Path, **given: Any) -> VllmSettings:
 def asked(engine: Vllm, prompts: Iterable[str], samples: int, **sampling: Any) -> list[Request]:
     """Requests as rounds make them."""
     origin = Origin(engine.engine, engine.model_digest, "curate", recipe_seed=1)
-    knobs = Sampling(**{"max_tokens": 40, **sampling})
+    sampling = Sampling(**{"max_tokens": 40, **sampling})
     problems = [Problem(prompt, "0") for prompt in prompts]
-    return [request_for(one, engine.render(one.prompt), knobs, origin, at) for one in problems for at in range(samples)]
+    return [request_for(one, engine.render(one.prompt), sampling, origin, at) for one in problems for at in range(samples)]
 
 
 def noted(folder: Path, word: str) -> list[str]:

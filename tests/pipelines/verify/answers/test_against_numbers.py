@@ -5,7 +5,7 @@ import random
 import mpmath
 import pytest
 
-from pipelines.verify.answers.policy import asked
+from pipelines.verify.answers.policy import EqualityContext
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 
@@ -56,7 +56,7 @@ def random_formula(rng: random.Random, depth: int) -> tuple[str, mpmath.mpf]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_decisions_agree_with_numbers(seed: int) -> None:
-    rng, judge, decided, equal = random.Random(seed), Judge(asked("")), 0, 0
+    rng, judge, decided, equal = random.Random(seed), Judge(EqualityContext("")), 0, 0
     with mpmath.workdps(60):
         formulas = [random_formula(rng, rng.randint(1, 3)) for _ in range(260)]
         for first, (text, value) in enumerate(formulas):

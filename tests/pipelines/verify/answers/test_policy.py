@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.verify.answers.policy import LENIENT, POLICIES, asked, order_named, policy_named, same_quantity
+from pipelines.verify.answers.policy import LENIENT, POLICIES, EqualityContext, order_named, policy_named, same_quantity
 from pipelines.verify.answers.quantity import parse_quantity
 from pipelines.verify.answers.units import known_unit
 from storage.errors import SetupError
@@ -58,8 +58,8 @@ def test_same_quantity(prompt: str, reference: str, answer: str, same: bool) -> 
     left, right = parse_quantity(reference), parse_quantity(answer)
     assert left is not None
     assert right is not None
-    assert same_quantity(left, right, asked(prompt)) is same
-    assert same_quantity(right, left, asked(prompt)) is same
+    assert same_quantity(left, right, EqualityContext(prompt)) is same
+    assert same_quantity(right, left, EqualityContext(prompt)) is same
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_same_quantity_under_lenient(one: str, other: str, same: bool) -> None:
     left, right = parse_quantity(one), parse_quantity(other)
     assert left is not None
     assert right is not None
-    assert same_quantity(left, right, asked(PLAIN, LENIENT)) is same
-    assert same_quantity(right, left, asked(PLAIN, LENIENT)) is same
+    assert same_quantity(left, right, EqualityContext(PLAIN, LENIENT)) is same
+    assert same_quantity(right, left, EqualityContext(PLAIN, LENIENT)) is same
 
 
 def test_policies_and_orders_are_named() -> None:
@@ -116,23 +116,23 @@ def test_policies_and_orders_are_named() -> None:
 
 
 def test_the_order_may_be_fixed() -> None:
-    assert asked("Find all roots.", order="ordered").ordered
-    assert not asked("Find all roots.", order="ordered").unordered
-    assert asked("Sort them.", order="unordered").unordered
+    assert EqualityContext("Find all roots.", order="ordered").ordered
+    assert not EqualityContext("Find all roots.", order="ordered").unordered
+    assert EqualityContext("Sort them.", order="unordered").unordered
 
 
 def test_the_options_of_a_problem() -> None:
-    assert asked("Which is it?\n(A) 3\n(B) 4 cm\n(C) 5").options == (("A", "3"), ("B", "4 cm"), ("C", "5"))
-    assert asked("What is the biggest value?  (a) 0.3  (b) 45  (c) -2").options[1] == ("B", "45")
-    assert asked("Parts (a) and more.").options == ()
+    assert EqualityContext("Which is it?\n(A) 3\n(B) 4 cm\n(C) 5").options == (("A", "3"), ("B", "4 cm"), ("C", "5"))
+    assert EqualityContext("What is the biggest value?  (a) 0.3  (b) 45  (c) -2").options[1] == ("B", "45")
+    assert EqualityContext("Parts (a) and more.").options == ()
 
 
 def test_what_a_problem_asks_for() -> None:
-    assert asked("What percentage is it?").scales == {"%"}
-    assert asked("Find all real values of x.").unordered
-    assert asked("Enter the solutions, separated by commas.").unordered
-    assert not asked("Sort the roots in increasing order.").unordered
-    assert not asked("How many apples and pears?").unordered
+    assert EqualityContext("What percentage is it?").scales == {"%"}
+    assert EqualityContext("Find all real values of x.").unordered
+    assert EqualityContext("Enter the solutions, separated by commas.").unordered
+    assert not EqualityContext("Sort the roots in increasing order.").unordered
+    assert not EqualityContext("How many apples and pears?").unordered
 
 
 def test_known_units() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.verify.answers.policy import asked
+from pipelines.verify.answers.policy import EqualityContext
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 
@@ -91,7 +91,7 @@ def test_pairs_in_both_orders(reference: str, answer: str, same: bool) -> None:
     left, right = read(reference), read(answer)
     assert left.value is not None, left.why
     assert right.value is not None, right.why
-    judge = Judge(asked(""))
+    judge = Judge(EqualityContext(""))
     assert judge.same(left.value, right.value) is same
     if "or" not in answer:
         assert judge.same(right.value, left.value) is same
@@ -105,23 +105,23 @@ def test_what_exact_arithmetic_cannot_tell_stays_open(reference: str, answer: st
     left, right = read(reference).value, read(answer).value
     assert left is not None
     assert right is not None
-    assert Judge(asked("")).same(left, right) is None
+    assert Judge(EqualityContext("")).same(left, right) is None
 
 
 def test_order_is_what_the_problem_asks_for() -> None:
     left, right = read("10, 4, -2").value, read("4, 10, -2").value
     assert left is not None
     assert right is not None
-    assert Judge(asked("Find all roots.")).same(left, right) is True
-    assert Judge(asked("Sort the roots in decreasing order.")).same(left, right) is False
+    assert Judge(EqualityContext("Find all roots.")).same(left, right) is True
+    assert Judge(EqualityContext("Sort the roots in decreasing order.")).same(left, right) is False
 
 
 def test_a_bracketed_list_is_a_list_where_all_values_are_asked_for() -> None:
     left, right = read("[2, 3]").value, read("3, 2").value
     assert left is not None
     assert right is not None
-    assert Judge(asked("List the prime factors of 12.")).same(left, right) is True
-    assert Judge(asked("On which interval?")).same(left, right) is False
+    assert Judge(EqualityContext("List the prime factors of 12.")).same(left, right) is True
+    assert Judge(EqualityContext("On which interval?")).same(left, right) is False
 
 
 def test_equal_answers_share_their_canonical_form() -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.counterexample.proposed_input import Given, Input, given_of, input_of, read_value
+from pipelines.verify.counterexample.proposed_input import Input, Proposal, input_of, proposal_of, read_value
 from pipelines.verify.counterexample.refutation import Puzzle, puzzle_of
 from storage.records import Problem
 
@@ -14,30 +14,30 @@ PRINTER = "print([3, 1])\n"
 
 
 def test_the_last_block_is_a_generator_a_value_or_a_program() -> None:
-    assert given_of(f"So:\n```python\n{MAKER}```", stdin=False) == Given("generator", None, MAKER.rstrip())
-    assert given_of(f"```python\n{PRINTER}```", stdin=False) == Given("program", None, PRINTER.rstrip())
-    assert given_of("```json\n[[1, 2], 3]\n```", stdin=False) == Given("value", Input(([1, 2], 3)))
-    assert given_of("```\n{'n': 3}\n```", stdin=False) == Given("value", Input(kwargs=(("n", 3),)))
-    assert given_of("```python\n((1, 2), {3})\n```", stdin=False) == Given("value", Input(((1, 2), {3})))
+    assert proposal_of(f"So:\n```python\n{MAKER}```", stdin=False) == Proposal("generator", None, MAKER.rstrip())
+    assert proposal_of(f"```python\n{PRINTER}```", stdin=False) == Proposal("program", None, PRINTER.rstrip())
+    assert proposal_of("```json\n[[1, 2], 3]\n```", stdin=False) == Proposal("value", Input(([1, 2], 3)))
+    assert proposal_of("```\n{'n': 3}\n```", stdin=False) == Proposal("value", Input(kwargs=(("n", 3),)))
+    assert proposal_of("```python\n((1, 2), {3})\n```", stdin=False) == Proposal("value", Input(((1, 2), {3})))
 
 
 def test_for_stdin_a_block_is_the_text_unless_it_is_a_program() -> None:
-    assert given_of("```\n3\n1 2 3\n```", stdin=True) == Given("value", Input(text="3\n1 2 3\n"))
-    assert given_of("```json\n[1]\n```", stdin=True) == Given("value", Input(text="[1]\n"))
-    assert given_of(f"```python\n{PRINTER}```", stdin=True) == Given("program", None, PRINTER.rstrip())
+    assert proposal_of("```\n3\n1 2 3\n```", stdin=True) == Proposal("value", Input(text="3\n1 2 3\n"))
+    assert proposal_of("```json\n[1]\n```", stdin=True) == Proposal("value", Input(text="[1]\n"))
+    assert proposal_of(f"```python\n{PRINTER}```", stdin=True) == Proposal("program", None, PRINTER.rstrip())
 
 
 def test_without_a_block_the_answer_or_the_whole_text() -> None:
-    assert given_of("It overflows, so\n\\boxed{[0, 7]}", stdin=False) == Given("value", Input((0, 7)))
-    assert given_of("[0, 7]", stdin=False) == Given("value", Input((0, 7)))
-    assert given_of(MAKER, stdin=True) == Given("generator", None, MAKER)
+    assert proposal_of("It overflows, so\n\\boxed{[0, 7]}", stdin=False) == Proposal("value", Input((0, 7)))
+    assert proposal_of("[0, 7]", stdin=False) == Proposal("value", Input((0, 7)))
+    assert proposal_of(MAKER, stdin=True) == Proposal("generator", None, MAKER)
 
 
 @pytest.mark.parametrize(
     "text", ["", "I do not know.", "The answer is 7.", "```json\n7\n```", "[" * 50_000, "<think>[1]</think>"]
 )
 def test_no_input(text: str) -> None:
-    assert given_of(text, stdin=False) is None
+    assert proposal_of(text, stdin=False) is None
 
 
 def test_values_are_data_and_never_evaluated() -> None:

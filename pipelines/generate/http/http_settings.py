@@ -1,0 +1,152 @@
+"""How the engine `openai` reaches its servers: addresses, keys, patience. None of it can change a row.
+
+Knows no sockets. Keys are named by environment variables and read when the engine starts; whatever is shown or raised goes
+through `Secrets.hide`.
+"""
+
+import os
+import urllib.request
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from pipelines.generate.prices import Prices
+from storage.errors import SetupError
+
+HIDDEN = "[hidden]"
+LEAST_SECRET = 4  # shorter ones would blot out ordinary words
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One replica. `url` ends where /chat/completions follows; `models`: the names it is asked for, empty for any.
+
+    `listed`: whether a model that its /models does not name is refused. `ca_file`: certificates to believe instead of the
+    system's. `key`: of a server that we started ourselves.
+    """
+
+    url: str
+    key_env: str | None = None
+    concurrency: int = 64
+    models: tuple[str, ...] = ()
+    listed: bool = True
+    ca_file: str | None = None
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The address without user, password and query."""
+        return shown_url(self.url)
+
+
+OnLoss = Callable[[SetupError], None]
+
+
+class Local(Protocol):
+    """Servers that are started when they are needed (pipelines/generate/serving)."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models they serve."""
+        ...
+
+    def patience(self, model: str) -> float:
+        """Seconds that they may be away because they are being started again."""
+        ...
+
+    def serving(self, model: str, lost: OnLoss) -> Sequence[Server]:
+        """Start those of a model and wait until one answers; `lost` is told when none is left and none comes back."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make whoever waits for a start give up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Everything about servers that a profile says. Times are seconds.
+
+    `attempts`: tries of one request. `patience`: how long to go on while no server answers. `longest_wait`: a Retry-After
+    above it ends the command. `drain`: how long what is under way may take to arrive once a request was given up.
+    `proxies`: whether HTTP_PROXY and its like in the environment count.
+    """
+
+    servers: tuple[Server, ...] = ()
+    attempts: int = 8
+    connect_seconds: float = 10.0
+    reply_seconds: float = 600.0
+    backoff_seconds: float = 0.5
+    backoff_most: float = 60.0
+    patience: float = 120.0
+    longest_wait: float = 600.0
+    drain: float = 30.0
+    proxies: bool = True
+    prices: Prices | None = None
+    local: Local | None = field(default=None, repr=False, compare=False)
+
+    def starts(self, model: str) -> bool:
+        """Whether a server for this model is started when it is needed."""
+        return self.local is not None and model in self.local.names
+
+    def serving(self, model: str) -> tuple[Server, ...]:
+        """The servers for a model that run already; SetupError where the profile has none and starts none."""
+        found = tuple(server for server in self.servers if not server.models or model in server.models)
+        if not found and not self.starts(model):
+            raise SetupError(
+                f"the profile names no server for model {model!r}, and engine openai needs one.",
+                choices=() if self.local is None else self.local.names,
+                next_command="write `servers: [{url: http://127.0.0.1:8000/v1}]` into profiles/NAME.yaml and give it with "
+                "--profile",
+            )
+        return found
+
+
+@dataclass(slots=True)
+class Secrets:
+    """The keys and passwords in use, to be taken out of every text."""
+
+    texts: set[str] = field(default_factory=set)
+
+    def learn(self, server: Server) -> str | None:
+        """The key of a server from its environment variable; SetupError where that is not set."""
+        parts = urlsplit(server.url)
+        self._add([parts.query] if parts.query else ())
+        for url in (server.url, *urllib.request.getproxies().values()):
+            self._add_user(url)
+        if server.key_env is None:
+            self._add([server.key] if server.key else ())
+            return server.key
+        key = os.environ.get(server.key_env, "").strip()
+        if not key:
+            raise SetupError(
+                f"the environment variable {server.key_env}, which holds the key of {server.shown}, is not set.",
+                next_command=f"export {server.key_env}=..., then the same command",
+            )
+        if not key.isascii() or not key.isprintable():
+            raise SetupError(f"the key in {server.key_env} has characters that no HTTP header can carry.")
+        self._add([key])
+        return key
+
+    def hide(self, text: str) -> str:
+        """The text without any of them."""
+        for secret in sorted(self.texts, key=len, reverse=True):
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def _add_user(self, url: str) -> None:
+        """User and password of an address, as they are written and as they are meant."""
+        parts = urlsplit(url)
+        self._add(part for raw in (parts.username, parts.password) if raw for part in (raw, unquote(raw)))
+
+    def _add(self, texts: Iterable[str]) -> None:
+        self.texts.update(text for text in texts if len(text) >= LEAST_SECRET)
+
+
+def shown_url(url: str) -> str:
+    """Scheme, host, port and path of an address."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}{'' if parts.port is None else f':{parts.port}'}{parts.path.rstrip('/')}"

@@ -1,0 +1,53 @@
+"""A problem's prompt to what a model is asked: the recipe's words around it, the messages of a conversation, plain text.
+
+A prompt template is text with `{prompt}` where the problem's own text goes; in a conversation it is put around the last
+thing that the user said. Braces elsewhere, in the template or in the problem, mean themselves.
+"""
+
+from dataclasses import replace
+
+from storage.errors import SetupError
+from storage.records import Message, Prompt
+
+PLACE = "{prompt}"
+_ROLES = {"tool_result": "tool"}
+
+
+def check_template(template: str) -> None:
+    """SetupError where a template has no place for the problem."""
+    if PLACE not in template:
+        raise SetupError(
+            f"the prompt_template {template!r} has no {PLACE}, so every problem would be the same prompt.",
+            next_command='prompt_template: "Answer with the number only.\\n{prompt}"',
+        )
+
+
+def fill_template(prompt: Prompt, template: str) -> Prompt:
+    """The prompt in this template."""
+    if template == PLACE:
+        return prompt
+    if isinstance(prompt, str):
+        return template.replace(PLACE, prompt)
+    last = max((index for index, message in enumerate(prompt) if message.role == "user"), default=None)
+    if last is None:
+        raise SetupError("a conversation without a user's message cannot be put into a prompt_template.")
+    turn = replace(prompt[last], content=template.replace(PLACE, prompt[last].content))
+    return (*prompt[:last], turn, *prompt[last + 1 :])
+
+
+def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, str]]:
+    """The messages that a chat template is given, after the recipe's system message."""
+    turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    first = [] if system is None else [{"role": "system", "content": system}]
+    return [*first, *map(_turn, turns)]
+
+
+def _turn(message: Message) -> dict[str, str]:
+    role = _ROLES.get(message.kind, message.role)
+    named = {"name": message.name} if message.name is not None else {}
+    return {"role": role, "content": message.content, **named}
+
+
+def plain_text(prompt: Prompt) -> str:
+    """The text of a prompt without roles, for models that have none."""
+    return prompt if isinstance(prompt, str) else "\n\n".join(message.content for message in prompt)

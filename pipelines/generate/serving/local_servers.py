@@ -1,0 +1,248 @@
+"""The model servers of one command: started when somebody wants to draw, watched, started again, ended with the command.
+
+What dies before it ever answered is a mistake in the profile, told with the last lines of its log; what dies later,
+be it while it starts again, is started again, a bounded number of times for all replicas. Knows no requests.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.generate.calls import Interruption
+from pipelines.generate.http.http_settings import OnLoss, Server
+from pipelines.generate.serving.local_model import LocalModel
+from pipelines.generate.serving.server_process import ServerProcess, check_port, free_port
+from pipelines.processes.ending import ending
+from storage.errors import SetupError
+
+State = Literal["starting", "up", "restarting", "lost", "ended"]
+POLL = 0.25
+PROBE_SECONDS = 5.0  # between looks at a server that is up
+SICK = 3  # looks in a row at which it says that it is broken
+PORT_TRIES = 3
+TOLD_LINES = 6
+MOST_LINES = 10_000
+# What logs say, and what mends it.
+KNOWN = {
+    "No module named 'vllm": "make vllm, whose interpreter has it",
+    "CPU Generator does not use offset": "add --no-enable-chunked-prefill, --max-num-batched-tokens, 4096 to serve.args: "
+    "on a CPU vLLM cannot read a prompt with a seed in pieces",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """What a server does: its state, for how many seconds, and the last line of its log while it starts or why it died."""
+
+    name: str
+    state: State
+    seconds: float = 0.0
+    said: str = ""
+
+
+EventListener = Callable[[ServerEvent], None]
+
+
+@dataclass(slots=True)
+class Restarts:
+    """How often the replicas of a model may still be started again."""
+
+    left: int
+
+
+class LocalServer:
+    """A replica. `was_up`, `error` and `listeners` are read and written under `changed`."""
+
+    def __init__(
+        self, model: LocalModel, number: int, restarts: Restarts, changed: threading.Condition, tell: EventListener
+    ) -> None:
+        self.model, self._restarts, self._changed, self._tell = model, restarts, changed, tell
+        self.name = model.name if model.replicas == 1 else f"{model.name} #{number + 1}"
+        safe = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in model.name)
+        self._log = model.logs / f"serve-{safe}-{number + 1}.log"
+        self._port = model.port + number if model.port else free_port()
+        self._key = secrets.token_urlsafe(24)
+        self._process: ServerProcess | None = None
+        self.group: list[LocalServer] = [self]
+        self.listeners: list[OnLoss] = []
+        self.error: SetupError | None = None
+        self.was_up = False
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._keep, name=f"serve-{self.name}", daemon=True)
+
+    def server(self) -> Server:
+        """Where it is asked; its port stays from now on."""
+        url, model = f"http://127.0.0.1:{self._port}/v1", self.model
+        return Server(url, concurrency=model.concurrency, models=(model.name,), key=self._key)
+
+    def _keep(self) -> None:
+        """The body of the thread."""
+        state: State = "starting"
+        try:
+            while not self.over.is_set():
+                self._process = self._begun(state)
+                if not self.over.is_set():
+                    self._watch(self._process)
+                if not self.over.is_set():
+                    self._count_death(self._process)
+                self._process.close()
+                state = "restarting"
+        except SetupError as error:
+            self._give_up(error)
+        finally:
+            if self._process is not None:
+                self._process.close()
+            self._tell(ServerEvent(self.name, "lost" if self.error else "ended", said=str(self.error or "")))
+
+    def _begun(self, state: State) -> ServerProcess:
+        """A server that answers, that nobody wants any more, or whose restart failed; SetupError where it never answered.
+
+        Requests reach a restarted server before our first look at it does, and may be what ends it: a death as any other.
+        """
+        for _ in range(PORT_TRIES):
+            self._process = process = ServerProcess(self.model, self._port, self._key, self._log)
+            if self._wait(process, state) or state == "restarting":
+                return process
+            if self.model.port or self.listeners or not _port_was_taken(process):
+                break
+            self._port = free_port()  # somebody was faster
+        raise self._died(process, f"ended ({_how(process)}) while it was starting")
+
+    def _wait(self, process: ServerProcess, state: State) -> bool:
+        """Whether it answers or nobody wants it any more; False where it ended, SetupError where it is late."""
+        began = time.monotonic()
+        while process.status is None:
+            waited = time.monotonic() - began
+            if self.over.is_set():
+                return True
+            if process.health() == 200:
+                with self._changed:
+                    self.was_up = True
+                    self._changed.notify_all()
+                self._tell(ServerEvent(self.name, "up", waited))
+                return True
+            if waited > self.model.start_seconds:
+                raise self._died(process, f"did not answer within serve.start_seconds, {self.model.start_seconds:,.0f}")
+            self._tell(ServerEvent(self.name, state, waited, "".join(process.said(1))))
+            self.over.wait(POLL)
+        return False
+
+    def _watch(self, process: ServerProcess) -> None:
+        """Return when the server ends, says that it is broken, or is wanted no more."""
+        sick, looked = 0, time.monotonic()
+        while process.status is None and not self.over.wait(POLL):
+            if time.monotonic() - looked < PROBE_SECONDS:
+                continue
+            sick = sick + 1 if (process.health() or 200) >= 500 else 0
+            looked = time.monotonic()
+            if sick >= SICK:
+                return
+
+    def _count_death(self, process: ServerProcess) -> None:
+        """Take one of the restarts; SetupError where there is none left."""
+        with self._changed:
+            if self._restarts.left == 0:
+                raise self._died(process, f"ended once more after {self.model.restarts} restarts")
+            self._restarts.left -= 1
+        self._tell(ServerEvent(self.name, "restarting", said=f"ended ({_how(process)})"))
+
+    def _died(self, process: ServerProcess, what: str) -> SetupError:
+        """Why it is gone, with the last lines of its log."""
+        lines = process.said(MOST_LINES)
+        said = "".join(f"\n    {line}" for line in lines[-TOLD_LINES:])
+        known = (mend for words, mend in KNOWN.items() if any(words in line for line in lines))
+        mend = next(known, f"read {self._log}, mend serve: in the profile")
+        return SetupError(f"the model server {self.name} {what}; it said:{said}\n", next_command=mend)
+
+    def _give_up(self, error: SetupError) -> None:
+        """Remember why; where no replica is left, tell whoever draws."""
+        with self._changed:
+            self.error = error
+            last = all(one.error is not None for one in self.group)
+            listeners = list(self.listeners) if last else []
+            self._changed.notify_all()
+        for listener in listeners:
+            listener(error)
+
+
+def _how(process: ServerProcess) -> str:
+    status = process.status
+    return "it does not answer" if status is None else ending(status)
+
+
+def _port_was_taken(process: ServerProcess) -> bool:
+    return any("address already in use" in line.lower() for line in process.said(200))
+
+
+class LocalServers:
+    """Every model that a profile has served here. Nothing is started before `serving` asks for it."""
+
+    def __init__(self, models: Sequence[LocalModel], tell: EventListener = lambda _: None) -> None:
+        self._models = {model.name: model for model in models}
+        self._tell = tell
+        self._servers: dict[str, list[LocalServer]] = {}
+        self._changed = threading.Condition()
+        self._given_up = 0
+        self._closed = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models, as requests call them."""
+        return tuple(self._models)
+
+    def patience(self, model: str) -> float:
+        """Seconds that the servers of this model may be away because they are being started again."""
+        return 1.5 * self._models[model].start_seconds
+
+    def serving(self, model: str, lost: OnLoss) -> tuple[Server, ...]:
+        """The replicas of a model, started unless they are, as soon as one of them answers; the others join by themselves.
+
+        `lost` is told when the last of them is gone for good. SetupError where one cannot be started, Interruption after
+        `interrupt`.
+        """
+        with self._changed:
+            given_up = self._given_up
+            kept = self._begun(self._models[model])
+            while not any(one.was_up and one.error is None for one in kept):
+                for error in (one.error for one in kept if one.error):
+                    raise error
+                if self._given_up != given_up or self._closed:
+                    raise Interruption("interrupted")
+                self._changed.wait(POLL)
+            for one in kept:
+                one.listeners.append(lost)
+            return tuple(one.server() for one in kept)
+
+    def interrupt(self) -> None:
+        """Make everybody who waits for a start give up; the start itself goes on until `close`."""
+        with self._changed:
+            self._given_up += 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End every server and wait until it has ended; safe to call twice."""
+        with self._changed:
+            self._closed = True
+            kept = [one for group in self._servers.values() for one in group]
+            self._servers = {}
+            self._changed.notify_all()
+        for one in kept:
+            one.over.set()
+        for one in kept:
+            one.thread.join()
+
+    def _begun(self, model: LocalModel) -> list[LocalServer]:
+        if model.name not in self._servers:
+            model.check()
+            for port in range(model.port, model.port + model.replicas) if model.port else ():
+                check_port(port)
+            restarts = Restarts(model.restarts)
+            group = [LocalServer(model, number, restarts, self._changed, self._tell) for number in range(model.replicas)]
+            for one in group:
+                one.group = group
+                one.thread.start()
+            self._servers[model.name] = group
+        return self._servers[model.name]

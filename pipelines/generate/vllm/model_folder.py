@@ -1,0 +1,172 @@
+"""The model folder that vLLM is given: where it is, the digest of what in it decides rows, and its chat template.
+
+Reads only; downloads nothing. A prompt is rendered here in the host, so that ids need no engine, as transformers does it
+(sandboxed Jinja, its filters, the special tokens as variables), with one difference: `strftime_now` always tells one day,
+or a prompt, and with it a completion's id, would change overnight.
+"""
+
+import datetime
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.generate.model_files import CHECKOUT, digest_files
+from storage.errors import SetupError
+from storage.ids import digest128
+
+TEXTS = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+    "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "tekken.json", "params.json",
+    "chat_template.jinja", "chat_template.json", "adapter_config.json", "quantize_config.json",
+)  # fmt: skip
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+OLD_WEIGHTS = ("*.bin", "*.pt")  # read by vLLM only where there are no safetensors
+
+
+def find_folder(model: str, revision: str | None) -> Path:
+    """A folder at a path, seen from the working directory or the checkout, or a name's snapshot in Hugging Face's cache."""
+    for folder in (Path(model), CHECKOUT / model):
+        if folder.is_dir():
+            return _with_config(folder.resolve(), model)
+    cached = _cached(model, revision)
+    if cached is not None:
+        return _with_config(cached, model)
+    asked = f" at revision {revision}" if revision else ""
+    raise SetupError(
+        f"no model folder {model!r}{asked}, and none of that name in Hugging Face's cache; nothing is downloaded for you.",
+        next_command=f"hf download {model}{f' --revision {revision}' if revision else ''}, or name a folder",
+    )
+
+
+def folder_digest(folder: Path) -> str:
+    """The digest of the folder's configuration, tokenizer and weights, by their content."""
+    names = [name for name in TEXTS if (folder / name).is_file()]
+    weights = _matching(folder, WEIGHTS) or _matching(folder, OLD_WEIGHTS)
+    if not weights:
+        raise SetupError(f"model folder {folder.name!r} has no weights.", choices=(*WEIGHTS[:1], *OLD_WEIGHTS))
+    return digest_files(folder, [*names, *weights])
+
+
+def _matching(folder: Path, patterns: tuple[str, ...]) -> list[str]:
+    return sorted(path.name for pattern in patterns for path in folder.glob(pattern))
+
+
+def _with_config(folder: Path, model: str) -> Path:
+    if not (folder / "config.json").is_file():
+        raise SetupError(f"model folder {model!r} has no config.json.", next_command="name a Hugging Face folder")
+    return folder
+
+
+def _cached(model: str, revision: str | None) -> Path | None:
+    """The snapshot of a model's name: Hugging Face keeps refs/REVISION, which holds the commit, and snapshots/COMMIT."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    repository = hub / f"models--{model.replace('/', '--')}"
+    reference = repository / "refs" / (revision or "main")
+    commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else revision
+    snapshot = repository / "snapshots" / (commit or "")
+    return snapshot.resolve() if commit and snapshot.is_dir() else None
+
+
+def find_lora(place: str) -> Path:
+    """The folder of a LoRA adapter, as PEFT writes it."""
+    for folder in (Path(place), CHECKOUT / place):
+        if (folder / "adapter_config.json").is_file():
+            return folder.resolve()
+    raise SetupError(
+        f"no LoRA adapter in {place!r}: there is no adapter_config.json.", next_command="name a folder that PEFT wrote"
+    )
+
+
+DAY = datetime.datetime(2024, 7, 26)
+TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+class ChatTemplate:
+    """A template with the special tokens of its model; `digest` names its text."""
+
+    def __init__(self, text: str, tokens: Mapping[str, str], where: str) -> None:
+        from jinja2 import TemplateError
+        from jinja2.ext import loopcontrols
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+        environment.filters["tojson"] = _tojson
+        environment.globals["raise_exception"] = _raise
+        environment.globals["strftime_now"] = DAY.strftime
+        self._tokens, self._where = dict(tokens), where
+        try:
+            self._template = environment.from_string(text)
+        except TemplateError as error:
+            raise SetupError(f"the chat template of {where} is no template: {error}.") from None
+        self.digest = digest128(["template", text])
+
+    @classmethod
+    def of(cls, folder: Path, own: str | None) -> "ChatTemplate":
+        """The recipe's own template, else the folder's."""
+        config = _json(folder / "tokenizer_config.json")
+        text = own or _in_folder(folder, config)
+        if text is None:
+            raise SetupError(
+                f"model folder {folder.name!r} has no chat template.",
+                choices=("api: completions (a base model: the plain prompt)", "chat_template: FILE"),
+                next_command="write one of them into generate.options",
+            )
+        return cls(text, _tokens(folder, config), "the recipe" if own else folder.name)
+
+    def render(self, messages: list[dict[str, str]], variables: Mapping[str, Any]) -> str:
+        """The text up to where the answer begins; SetupError where the template refuses the messages."""
+        from jinja2 import TemplateError
+
+        given = {**self._tokens, "tools": None, "documents": None, "add_generation_prompt": True, **variables}
+        try:
+            return self._template.render(messages=messages, **given)
+        except (TemplateError, TypeError, KeyError, AttributeError) as error:
+            roles = ", ".join(message["role"] for message in messages)
+            raise SetupError(
+                f"the chat template of {self._where} refuses messages of {roles}: {error}.",
+                next_command="leave system out, or name a chat_template that takes them",
+            ) from None
+
+
+def _in_folder(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """Where the layouts of several years keep it; of several named ones the one called default."""
+    plain = folder / "chat_template.jinja"
+    if plain.is_file():
+        return plain.read_text(encoding="utf-8")
+    found = _json(folder / "chat_template.json").get("chat_template") or config.get("chat_template")
+    if isinstance(found, list):
+        found = {one.get("name"): one.get("template") for one in found if isinstance(one, dict)}.get("default")
+    return found if isinstance(found, str) else None
+
+
+def _tokens(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
+    """Special tokens by their variable's name; some files hold the text, others an object around it."""
+    named = {**_json(folder / "special_tokens_map.json"), **{key: config[key] for key in TOKENS if config.get(key)}}
+    plain = {key: value.get("content") if isinstance(value, dict) else value for key, value in named.items()}
+    return {key: value for key, value in plain.items() if isinstance(value, str)}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise SetupError(
+            f"{path.parent.name}/{path.name} is not JSON.", next_command="write the model folder again"
+        ) from None
+    return found if isinstance(found, dict) else {}
+
+
+def _tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, **more: Any) -> str:
+    """Jinja's own filter escapes for HTML, which no model was trained on."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **more)
+
+
+def _raise(message: str) -> None:
+    from jinja2 import TemplateError
+
+    raise TemplateError(message)

@@ -1,1 +1,0 @@
-"""JSON Schema in a worker process. Knows no completion."""
