@@ -4,7 +4,8 @@ never for selection claims: after 0 of 8 the mean pass rate is not 0.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise, repeat
+from operator import truediv
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,9 @@ from pipelines.stats.intervals import check_counts
 
 Array = npt.NDArray[np.float64]
 
-_STARTS = 41
-_ROUNDS = 6
+_LEAST, _MOST = np.log(0.05), np.log(1000.0)
+_GRIDS = tuple(np.linspace(-width, width, 41) for width in accumulate(repeat(6.0, 5), truediv, initial=_MOST))
+_EPSILON = float(np.finfo(np.float64).eps)
 _FACTORS = 48  # of one product, each below 1000 + 1000 + draws: it stays below 1e308 up to a million draws
 _TERMS = 1 << 20  # at once
 
@@ -52,14 +54,12 @@ def fit_prior(correct: Sequence[int], judged: Sequence[int]) -> BetaPrior:
     if sum(c for c, _ in pairs) in (0, sum(n for _, n in pairs)):
         pairs.append((1, 2))
     counts = _Tallied.of(pairs)
-    centre, width = np.array([0.0, 0.0]), np.log(1000.0)
-    for _ in range(_ROUNDS):
-        grid = np.linspace(-width, width, _STARTS)
-        logs_a = np.clip(centre[0] + grid, np.log(0.05), np.log(1000.0))
-        logs_b = np.clip(centre[1] + grid, np.log(0.05), np.log(1000.0))
-        best = _likeliest(np.exp(logs_a), np.exp(logs_b), counts)
-        centre, width = np.array([logs_a[best[0]], logs_b[best[1]]]), width / 6
-    return BetaPrior(float(np.exp(centre[0])), float(np.exp(centre[1])))
+    log_a = log_b = np.float64(0.0)
+    for grid in _GRIDS:
+        logs_a, logs_b = (log_a + grid).clip(_LEAST, _MOST), (log_b + grid).clip(_LEAST, _MOST)
+        row, column = _likeliest(np.exp(logs_a), np.exp(logs_b), counts)
+        log_a, log_b = logs_a[row], logs_b[column]
+    return BetaPrior(float(np.exp(log_a)), float(np.exp(log_b)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _likeliest(a: Array, b: Array, counts: _Tallied) -> tuple[int, int]:
     both = _sum_of_logs(a[:, None] + b[None, :], counts.draws)
     about = right[:, None] + wrong[None, :] - both
     size = max(abs(right).max() + abs(wrong).max() + abs(both).max(), counts.draws.sum())
-    slack = size * np.finfo(np.float64).eps * 2 * (3 * len(steps) + 100)  # what the roundings of both sums come to at most
+    slack = size * _EPSILON * 2 * (3 * len(steps) + 100)  # what the roundings of both sums come to at most
     rows, columns = np.nonzero(about >= about.max() - slack)
     if len(rows) > 1:
         first = int(np.argmax(_log_likelihood(a[rows], b[columns], counts)))
