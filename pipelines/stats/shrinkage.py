@@ -53,7 +53,7 @@ def fit_prior(correct: Sequence[int], judged: Sequence[int]) -> BetaPrior:
         return JEFFREYS
     if sum(c for c, _ in pairs) in (0, sum(n for _, n in pairs)):
         pairs.append((1, 2))
-    counts = _Tallied.of(pairs)
+    counts = _TailCounts.of(pairs)
     log_a = log_b = np.float64(0.0)
     for grid in _GRIDS:
         logs_a, logs_b = (log_a + grid).clip(_LEAST, _MOST), (log_b + grid).clip(_LEAST, _MOST)
@@ -63,7 +63,7 @@ def fit_prior(correct: Sequence[int], judged: Sequence[int]) -> BetaPrior:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tallied:
+class _TailCounts:
     """How many problems have more than i right answers, wrong answers, draws, for i = 0, 1, ... below the most draws."""
 
     wins: Array
@@ -71,7 +71,7 @@ class _Tallied:
     draws: Array
 
     @classmethod
-    def of(cls, pairs: Sequence[tuple[int, int]]) -> "_Tallied":
+    def of(cls, pairs: Sequence[tuple[int, int]]) -> "_TailCounts":
         """Of (correct, judged) pairs."""
         counts = np.array(pairs, dtype=np.int64)
         top = int(counts[:, 1].max())
@@ -82,7 +82,7 @@ def _more_than(counts: npt.NDArray[np.int64], top: int) -> Array:
     return (len(counts) - np.bincount(counts, minlength=top + 1).cumsum()[:top]).astype(np.float64)
 
 
-def _likeliest(a: Array, b: Array, counts: _Tallied) -> tuple[int, int]:
+def _likeliest(a: Array, b: Array, counts: _TailCounts) -> tuple[int, int]:
     """The first cell of the grid a x b with the greatest likelihood as `_log_likelihood` gives it.
 
     It would be dear to ask it of every cell. A cheaper sum, some 1e-12 beside it, leaves a few cells that can be the one.
@@ -114,7 +114,7 @@ def _sum_of_logs(s: Array, weights: Array) -> Array:
     return total
 
 
-def _log_likelihood(a: Array, b: Array, counts: _Tallied) -> Array:
+def _log_likelihood(a: Array, b: Array, counts: _TailCounts) -> Array:
     """Sum of log B(c + a, n - c + b) - log B(a, b) over the problems at pairs (a, b), by rising factorials."""
     half = len(a) // 2
     if half and 3 * len(counts.draws) * len(a) > _TERMS:
