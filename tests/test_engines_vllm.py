@@ -8,7 +8,7 @@ import pytest
 from benchmarks.engines import NAMES, SEED, compared, measured, running
 from pipelines.synthesize.templates import Templates
 
-pytestmark = pytest.mark.vllm
+pytestmark = [pytest.mark.vllm, pytest.mark.long]
 MARGIN = 0.05
 
 

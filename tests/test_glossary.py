@@ -105,3 +105,9 @@ def test_links_of_the_pages_resolve(page: Path) -> None:
 def test_the_index_of_the_pages_names_each() -> None:
     index = (ROOT / "docs/README.md").read_text()
     assert [page.name for page in PAGES[2:] if page.name != "README.md" and f"({page.name})" not in index] == []
+
+
+def test_each_decision_is_told_once() -> None:
+    titles = re.findall(r"^\*\*(.+?)\*\*", (ROOT / "docs/decisions.md").read_text(), flags=re.MULTILINE)
+    assert len(titles) > 40
+    assert sorted(set(titles)) == sorted(titles)

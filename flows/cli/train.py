@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from pipelines.train.settings import TrainSettings
+from pipelines.train.training_settings import TrainSettings
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
-    from pipelines.train.run import Job
-    from pipelines.train.trainer import StepReport
+    from pipelines.train.trainer import StepReport, TrainingJob
 
 DEFAULTS = TrainSettings()
 SHOWN_EVERY = 0.5
@@ -55,9 +54,9 @@ def train(  # noqa: PLR0913
     if dry_run:
         return as_json({"out": str(out), "settings": asdict(settings), "measure": measure})
     _check_extra()
-    from pipelines.train.run import Job, train_model
+    from pipelines.train.trainer import TrainingJob, train_model
 
-    job = Job(out, settings, resume, minutes * 60 if minutes is not None else float("inf"))
+    job = TrainingJob(out, settings, resume, minutes * 60 if minutes is not None else float("inf"))
     try:
         with _progress(job) as report:
             trained = train_model(job, report)
@@ -84,7 +83,7 @@ def _check_extra() -> None:
 
 
 def _check_folder(out: Path, *, resume: bool) -> None:
-    from pipelines.train.run import checkpoint_folder
+    from pipelines.train.trainer import checkpoint_folder
 
     if out.exists() and not out.is_dir():
         raise SetupError(f"{out} is no folder.", next_command="name another --out")
@@ -98,7 +97,7 @@ def _check_folder(out: Path, *, resume: bool) -> None:
 
 
 @contextmanager
-def _progress(job: "Job") -> Iterator[Callable[["StepReport"], None]]:
+def _progress(job: "TrainingJob") -> Iterator[Callable[["StepReport"], None]]:
     """A line that rewrites itself on a terminal, one line per checkpoint in a log."""
     watch = _Watch(job.settings.steps, rewrite=sys.stderr.isatty())
     try:

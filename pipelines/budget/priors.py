@@ -5,7 +5,7 @@ problems. The likelihood of a problem's counts is the same under every rule that
 adaptively may be put into a prior, though not into a rate that anybody reads.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.protocols import Tally
@@ -35,7 +35,7 @@ class GroupPriors:
 
     def __post_init__(self) -> None:
         for tally in self.tallies:
-            for group in self._names(tally) if tally.judged else ():
+            for group in self._groups_of(tally) if tally.judged else ():
                 self._groups.setdefault(group, []).append(tally)
 
     def prior(self, tally: Tally) -> Prior:
@@ -50,18 +50,17 @@ class GroupPriors:
         self._forecasts |= zip(new, stopping_forecasts(asked), strict=True)
         return [self._forecasts[key] for key in keys]
 
-    def _names(self, tally: Tally) -> list[Hashable]:
-        """The groups of a problem, the finest first."""
-        names: Mapping[str, Hashable] = {
-            "template": None if tally.template is None else (tally.level, tally.template),
-            "level": tally.level,
-            "pool": "pool",
-        }
-        kinds = PRIORS[PRIORS.index(self.kind) : -1]
-        return [(kind, names[kind]) for kind in kinds if names[kind] is not None]
+    def _groups_of(self, tally: Tally) -> list[Hashable]:
+        """The groups of a problem, the finest first: its template, its level, the pool."""
+        groups: list[Hashable] = [("pool", "pool")] if self.kind != "jeffreys" else []
+        if self.kind in ("template", "level") and tally.level is not None:
+            groups.insert(0, ("level", tally.level))
+        if self.kind == "template" and tally.template is not None:
+            groups.insert(0, ("template", tally.level, tally.template))
+        return groups
 
     def _group(self, tally: Tally) -> Hashable:
-        large = (group for group in self._names(tally) if len(self._groups.get(group, ())) >= LEAST_PROBLEMS)
+        large = (group for group in self._groups_of(tally) if len(self._groups.get(group, ())) >= LEAST_PROBLEMS)
         return next(large, None)
 
     def _prior(self, group: Hashable) -> Prior:

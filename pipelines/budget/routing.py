@@ -128,7 +128,7 @@ class ArmForecasts:
 
     def _count(self, place: int, level: int | None, arm: ArmTally) -> None:
         self._tried[place, level] = self._tried.get((place, level), 0) + 1
-        for group in {level, None}:
+        for group in (level, None) if level is not None else (None,):
             tokens, drawn = self._tokens.get((place, group), (0, 0))
             self._tokens[place, group] = tokens + arm.tokens, drawn + arm.drawn
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pipelines.protocols import ArmTally, Budget, Draw, PrefixTally, RoundPlan
-from storage.records import Outcome
+from storage.records import OUTCOMES, Outcome
 
 MOST_ROUNDS = 10_000
 
@@ -54,10 +54,8 @@ def run_budget(budget: Budget, problems: Sequence[Subject], outcomes: Source, ar
     A later round may not be asked for while an earlier one is unread: it is an iterator, so stop reading to stop drawing.
     `arms`: the names of the recipe's arms, in order, where it has some.
     """
-    names, ordered = tuple(arms) or ("",), sorted(problems, key=lambda one: one.problem_id)
-    accounts = {
-        one.problem_id: _Account(one, budget.prefix, {name: _ArmAccount(name) for name in names}) for one in ordered
-    }
+    ordered = sorted(problems, key=lambda problem: problem.problem_id)
+    accounts = {problem.problem_id: _Account(problem, budget.prefix, tuple(arms) or ("",)) for problem in ordered}
     for index in range(MOST_ROUNDS):
         plan = _only_new_stops(budget.plan(index, [account.tally() for account in accounts.values()]), accounts)
         samples = tuple(_samples(accounts[draw.problem_id], draw, outcomes) for draw in plan.draws)
@@ -72,8 +70,7 @@ def _only_new_stops(plan: RoundPlan, accounts: "dict[str, _Account]") -> RoundPl
     stops = tuple(stop for stop in plan.stops if accounts[stop.problem_id].stopped is None)
     continued = tuple(stop for stop in plan.continued if not accounts[stop.problem_id].given_up)
     for stop in stops:
-        accounts[stop.problem_id].stopped = stop.reason
-        accounts[stop.problem_id].cached = None
+        accounts[stop.problem_id].stop(stop.reason)
     for stop in continued:
         accounts[stop.problem_id].given_up = True
     return RoundPlan(plan.draws, stops, continued)
@@ -93,23 +90,18 @@ def _samples(account: "_Account", draw: Draw, outcomes: Source) -> Sequence[Samp
 
 
 @dataclass(slots=True)
-class _ArmAccount:
-    """What was drawn of one problem on one arm. The tally is made anew only after a draw."""
+class _Counts:
+    """What was drawn of one problem, on one arm or in all."""
 
-    name: str
     drawn: int = 0
     tokens: int = 0
-    outcomes: dict[Outcome, int] = field(
-        default_factory=lambda: {"correct": 0, "incorrect": 0, "unparsed": 0, "undecided": 0}
-    )
+    outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     solutions: set[str | int] = field(default_factory=set)
     answers: dict[str | int, int] = field(default_factory=dict)
-    cached: ArmTally | None = None
 
     def add(self, samples: Sequence[Sample]) -> None:
         """Count these."""
         self.drawn += len(samples)
-        self.cached = None
         for outcome, solution, tokens, answer in samples:
             self.outcomes[outcome] += 1
             self.tokens += tokens
@@ -118,61 +110,73 @@ class _ArmAccount:
             if answer is not None:
                 self.answers[answer] = self.answers.get(answer, 0) + 1
 
-    def tally(self) -> ArmTally:
+    def arm_tally(self, name: str) -> ArmTally:
         """As flows.rounds makes it of stored rows."""
-        if self.cached is None:
-            agreeing = max(self.answers.values(), default=0)
-            self.cached = ArmTally(
-                self.name,
-                self.drawn,
-                **self.outcomes,
-                distinct=len(self.solutions),
-                tokens=self.tokens,
-                agreeing=agreeing,
-            )
-        return self.cached
+        return ArmTally(
+            name,
+            self.drawn,
+            self.outcomes["correct"],
+            self.outcomes["incorrect"],
+            self.outcomes["unparsed"],
+            self.outcomes["undecided"],
+            len(self.solutions),
+            self.tokens,
+            max(self.answers.values(), default=0),
+        )
 
 
-@dataclass(slots=True)
 class _Account:
-    """What was drawn of one problem so far. The tally is made anew only after a draw or a stop."""
+    """What was drawn of one problem so far. Tallies are made anew only after a draw or a stop."""
 
-    subject: Subject
-    prefix: int
-    arms: dict[str, _ArmAccount]
-    prefix_judged: int = 0
-    prefix_correct: int = 0
-    stopped: str | None = None
-    given_up: bool = False
-    cached: PrefixTally | None = None
+    def __init__(self, subject: Subject, prefix: int, arms: Sequence[str]) -> None:
+        self.total = _Counts()
+        self.arms = {name: _Counts() if name else self.total for name in arms}
+        self.stopped: str | None = None
+        self.given_up = False
+        self._subject, self._prefix, self._first = subject, prefix, arms[0]
+        self._prefix_judged = self._prefix_correct = 0
+        self._arm_tallies: dict[str, ArmTally] = {}
+        self._tally: PrefixTally | None = None
 
     def add(self, arm: str, first_index: int, samples: Sequence[Sample]) -> None:
         """Count the samples of one draw."""
-        self.arms[arm].add(samples)
-        if arm == next(iter(self.arms)):
-            prefix = [sample.outcome for sample in samples[: max(0, self.prefix - first_index)]]
-            self.prefix_judged += len(prefix) - prefix.count("undecided")
-            self.prefix_correct += prefix.count("correct")
-        self.cached = None
+        self.total.add(samples)
+        if arm:
+            self.arms[arm].add(samples)
+            self._arm_tallies.pop(arm, None)
+        if arm == self._first:
+            prefix = [sample.outcome for sample in samples[: max(0, self._prefix - first_index)]]
+            self._prefix_judged += len(prefix) - prefix.count("undecided")
+            self._prefix_correct += prefix.count("correct")
+        self._tally = None
+
+    def stop(self, reason: str) -> None:
+        """Note that the budget stopped it."""
+        self.stopped, self._tally = reason, None
 
     def tally(self) -> PrefixTally:
         """As flows.rounds makes it of stored rows."""
-        if self.cached is None:
-            tallies = tuple(arm.tally() for arm in self.arms.values())
-            self.cached = PrefixTally(
-                problem_id=self.subject.problem_id,
-                level=self.subject.level,
-                template=self.subject.template,
-                tokens=sum(arm.tokens for arm in tallies),
-                arms=() if "" in self.arms else tallies,
+        if self._tally is None:
+            outcomes = self.total.outcomes
+            self._tally = PrefixTally(
+                self._subject.problem_id,
+                self.total.drawn,
+                outcomes["correct"],
+                outcomes["incorrect"],
+                outcomes["unparsed"],
+                outcomes["undecided"],
+                len(self.total.solutions),
+                level=self._subject.level,
+                template=self._subject.template,
+                tokens=self.total.tokens,
                 stopped=self.stopped,
-                drawn=sum(arm.drawn for arm in tallies),
-                correct=sum(arm.correct for arm in tallies),
-                incorrect=sum(arm.incorrect for arm in tallies),
-                unparsed=sum(arm.unparsed for arm in tallies),
-                undecided=sum(arm.undecided for arm in tallies),
-                distinct_correct=len(set[str | int]().union(*(arm.solutions for arm in self.arms.values()))),
-                prefix_judged=self.prefix_judged,
-                prefix_correct=self.prefix_correct,
+                arms=tuple(self._arm_tally(name) for name in self.arms if name),
+                prefix_judged=self._prefix_judged,
+                prefix_correct=self._prefix_correct,
             )
-        return self.cached
+        return self._tally
+
+    def _arm_tally(self, name: str) -> ArmTally:
+        if name not in self._arm_tallies:
+            self._arm_tallies[name] = self.arms[name].arm_tally(name)
+        return self._arm_tallies[name]

@@ -1,4 +1,4 @@
-"""Scorer `length`: characters of a completion's text. Knows no tokens, so it compares across models."""
+"""Scorer `length`: characters of a completion's text. It counts no tokens, so it compares across models."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

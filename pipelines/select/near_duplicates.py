@@ -1,4 +1,4 @@
-"""Near-duplicate texts by MinHash, confirmed exactly. Knows words, numbers and operators; no meaning beyond them.
+"""Near-duplicate texts by MinHash, confirmed exactly. For selectors and for problem sets.
 
 Two texts are near duplicates when (1) their numbers, operators, number words and words that turn a statement around (not,
 more, fewer ...) are the same in the same order, and (2) the Jaccard similarity of their word 3-grams reaches the threshold.

@@ -4,7 +4,8 @@ never for selection claims: after 0 of 8 the mean pass rate is not 0.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise, repeat
+from operator import truediv
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,9 @@ from pipelines.stats.intervals import check_counts
 
 Array = npt.NDArray[np.float64]
 
-_STARTS = 41
-_ROUNDS = 6
+_LEAST, _MOST = np.log(0.05), np.log(1000.0)
+_GRIDS = tuple(np.linspace(-width, width, 41) for width in accumulate(repeat(6.0, 5), truediv, initial=_MOST))
+_EPSILON = float(np.finfo(np.float64).eps)
 _FACTORS = 48  # of one product, each below 1000 + 1000 + draws: it stays below 1e308 up to a million draws
 _TERMS = 1 << 20  # at once
 
@@ -51,19 +53,17 @@ def fit_prior(correct: Sequence[int], judged: Sequence[int]) -> BetaPrior:
         return JEFFREYS
     if sum(c for c, _ in pairs) in (0, sum(n for _, n in pairs)):
         pairs.append((1, 2))
-    counts = _Tallied.of(pairs)
-    centre, width = np.array([0.0, 0.0]), np.log(1000.0)
-    for _ in range(_ROUNDS):
-        grid = np.linspace(-width, width, _STARTS)
-        logs_a = np.clip(centre[0] + grid, np.log(0.05), np.log(1000.0))
-        logs_b = np.clip(centre[1] + grid, np.log(0.05), np.log(1000.0))
-        best = _likeliest(np.exp(logs_a), np.exp(logs_b), counts)
-        centre, width = np.array([logs_a[best[0]], logs_b[best[1]]]), width / 6
-    return BetaPrior(float(np.exp(centre[0])), float(np.exp(centre[1])))
+    counts = _TailCounts.of(pairs)
+    log_a = log_b = np.float64(0.0)
+    for grid in _GRIDS:
+        logs_a, logs_b = (log_a + grid).clip(_LEAST, _MOST), (log_b + grid).clip(_LEAST, _MOST)
+        row, column = _likeliest(np.exp(logs_a), np.exp(logs_b), counts)
+        log_a, log_b = logs_a[row], logs_b[column]
+    return BetaPrior(float(np.exp(log_a)), float(np.exp(log_b)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Tallied:
+class _TailCounts:
     """How many problems have more than i right answers, wrong answers, draws, for i = 0, 1, ... below the most draws."""
 
     wins: Array
@@ -71,7 +71,7 @@ class _Tallied:
     draws: Array
 
     @classmethod
-    def of(cls, pairs: Sequence[tuple[int, int]]) -> "_Tallied":
+    def of(cls, pairs: Sequence[tuple[int, int]]) -> "_TailCounts":
         """Of (correct, judged) pairs."""
         counts = np.array(pairs, dtype=np.int64)
         top = int(counts[:, 1].max())
@@ -82,7 +82,7 @@ def _more_than(counts: npt.NDArray[np.int64], top: int) -> Array:
     return (len(counts) - np.bincount(counts, minlength=top + 1).cumsum()[:top]).astype(np.float64)
 
 
-def _likeliest(a: Array, b: Array, counts: _Tallied) -> tuple[int, int]:
+def _likeliest(a: Array, b: Array, counts: _TailCounts) -> tuple[int, int]:
     """The first cell of the grid a x b with the greatest likelihood as `_log_likelihood` gives it.
 
     It would be dear to ask it of every cell. A cheaper sum, some 1e-12 beside it, leaves a few cells that can be the one.
@@ -92,7 +92,7 @@ def _likeliest(a: Array, b: Array, counts: _Tallied) -> tuple[int, int]:
     both = _sum_of_logs(a[:, None] + b[None, :], counts.draws)
     about = right[:, None] + wrong[None, :] - both
     size = max(abs(right).max() + abs(wrong).max() + abs(both).max(), counts.draws.sum())
-    slack = size * np.finfo(np.float64).eps * 2 * (3 * len(steps) + 100)  # what the roundings of both sums come to at most
+    slack = size * _EPSILON * 2 * (3 * len(steps) + 100)  # what the roundings of both sums come to at most
     rows, columns = np.nonzero(about >= about.max() - slack)
     if len(rows) > 1:
         first = int(np.argmax(_log_likelihood(a[rows], b[columns], counts)))
@@ -114,7 +114,7 @@ def _sum_of_logs(s: Array, weights: Array) -> Array:
     return total
 
 
-def _log_likelihood(a: Array, b: Array, counts: _Tallied) -> Array:
+def _log_likelihood(a: Array, b: Array, counts: _TailCounts) -> Array:
     """Sum of log B(c + a, n - c + b) - log B(a, b) over the problems at pairs (a, b), by rising factorials."""
     half = len(a) // 2
     if half and 3 * len(counts.draws) * len(a) > _TERMS:

@@ -113,11 +113,12 @@ def _fit(counts: Mapping[tuple[int, int], float], likelihoods: Sequence[Array], 
     if not counts:
         return flat
     observed, table = np.array(list(counts.values())), np.stack(likelihoods)
+    towards, whole = pull * flat, observed.sum() + pull
     weights = flat
     for _ in range(_ROUNDS):
         shares = table * weights
         shares /= shares.sum(axis=1, keepdims=True)
-        weights = (observed @ shares + pull * flat) / (observed.sum() + pull)
+        weights = (observed @ shares + towards) / whole
     return np.asarray(weights, dtype=np.float64)
 
 

@@ -1,6 +1,6 @@
 """The child process of the reasoning-gym synthesizer: one request, and a message for each row as answer.
 
-Runs with fixed string hashing. Knows no Problem record.
+Runs with fixed string hashing.
 """
 
 import json

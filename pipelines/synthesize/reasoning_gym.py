@@ -1,7 +1,7 @@
 """The synthesizer over the library reasoning-gym: a hundred procedural task families with their own verifiers.
 
 Problems are made in a child process with fixed string hashing, because some families follow the order of sets. Each problem
-carries the library's entry, so `score` needs nothing else. It knows no workspace.
+carries the library's entry, so `score` needs nothing else.
 
 Threat: some of the library's verifiers evaluate the answer as code. Call `score` on model text only in a confined process.
 """

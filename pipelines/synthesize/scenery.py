@@ -1,7 +1,4 @@
-"""Names, things, number sizes and small phrases that all templates share, so that the vocabulary stays small and closed.
-
-Knows no template.
-"""
+"""Names, things, number sizes and small phrases that all templates share, so that the vocabulary stays small and closed."""
 
 import random
 from collections.abc import Sequence

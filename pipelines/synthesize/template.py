@@ -1,7 +1,6 @@
 """What an executable template is: parameters are sampled, rendered to text and solved by code.
 
-Holds the contract, the calculator that writes solution steps, and the notions of solution graph and instance. It knows no
-single template, no split and nothing of models.
+Holds the contract, the calculator that writes solution steps, and the notions of solution graph and instance.
 """
 
 import random

@@ -1,7 +1,7 @@
 """The synthesizer over executable templates: problems balanced over levels, then templates.
 
 A pure function of its options, the budget and the seed; a smaller budget gives a prefix of a larger one. Every problem
-carries what regenerates it byte for byte. It knows no workspace and no model.
+carries what regenerates it byte for byte.
 """
 
 import random

@@ -1,7 +1,6 @@
 """A user's own templates: `package.module:Class` or `path/to/file.py:Class`, validated before use.
 
-Knows where to look and what to say when nothing is there; a file or module is looked for in the folder that is given (the
-recipe's), without one in the current folder.
+A file or module is looked for in the folder that is given (the recipe's), without one in the current folder.
 """
 
 import difflib

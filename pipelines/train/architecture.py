@@ -1,13 +1,13 @@
 """The Llama architecture as plain functions over a dict of tensors named as Hugging Face names them.
 
-RMSNorm, rotary positions (half-split, as transformers lays them out), SwiGLU, tied embeddings. It knows no optimiser, no
-data and no file. Tensors are typed Any because torch is imported only inside functions.
+RMSNorm, rotary positions (half-split, as transformers lays them out), SwiGLU, tied embeddings. Tensors are
+typed Any because torch is imported only inside functions.
 """
 
 import math
 from typing import Any
 
-from pipelines.train.settings import Shape
+from pipelines.train.training_settings import Shape
 
 Parameters = dict[str, Any]
 EMBEDDING = "model.embed_tokens.weight"

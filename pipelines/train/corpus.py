@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.generate.vocabulary import END, MARKERS, render_chat
-from pipelines.train.settings import TrainSettings
+from pipelines.train.training_settings import TrainSettings
 from storage.ids import digest128
 
 Source = Callable[[int, int], Iterable[tuple[str, str]]]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipelines.generate.vocabulary import END, MARKERS, TEMPLATE
 from pipelines.train.onnx_graph import Weights, build_onnx
-from pipelines.train.settings import Shape
+from pipelines.train.training_settings import Shape
 
 _ALIGN = 8  # bytes: where the numbers of a safetensors file begin
 

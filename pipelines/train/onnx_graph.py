@@ -1,7 +1,7 @@
 """Writes the model as an ONNX graph with its key-value cache as inputs and outputs, node by node from the weights.
 
 The cache is a fixed buffer per row, padded to the right: GroupQueryAttention reads each row's own length from `seqlens_k`
-and appends in place when input and output are bound to one buffer. It knows numpy arrays and onnx, not torch.
+and appends in place when input and output are bound to one buffer. Weights are numpy arrays: no torch here.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.train.settings import Shape
+from pipelines.train.training_settings import Shape
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 MS = "com.microsoft"

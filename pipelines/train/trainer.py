@@ -1,12 +1,13 @@
-"""The training loop: AdamW, warm-up and cosine, checkpoints, resumption equal to the last bit on one machine.
+"""Trains a model: tokenizer, training loop, checkpoints, export to a model folder. For `rollmill train`.
 
-It takes batches from the corpus and parameters from the architecture, and reports each step to a callback. A checkpoint
-(parameters, optimiser moments, step and time used) is written whole or not at all.
+AdamW with warm-up and cosine; a resumed run is equal to the last bit on one machine. Each step is reported to a callback. A
+checkpoint (parameters, optimiser moments, step and time used) is written whole or not at all.
 """
 
 import ctypes
 import math
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,11 +16,29 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.train.architecture import Parameters, hidden_states, initial_parameters, logits
-from pipelines.train.corpus import Batch, Source, batches
-from pipelines.train.settings import Shape, TrainSettings
+from pipelines.train.corpus import Batch, Source, batches, template_source, tokenizer_texts, train_tokenizer
+from pipelines.train.export import export_folder
+from pipelines.train.training_settings import Shape, TrainSettings
 from storage.errors import SetupError
 
 CHECKPOINT = "checkpoint.pt"
+VOCABULARY = 640
+TOKENIZER_PROBLEMS = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """What to train and where: `out` gets the model; the checkpoint lies beside it, hidden, and is never shipped."""
+
+    out: Path
+    settings: TrainSettings
+    resume: bool = False
+    seconds: float = math.inf
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the resumable state."""
+        return checkpoint_folder(self.out)
 
 
 @dataclass(slots=True)
@@ -113,6 +132,53 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip)
         self.optimiser.step()
         return float(loss.detach())
+
+
+def checkpoint_folder(out: Path) -> Path:
+    """Where the training of a model folder keeps its state."""
+    return out.parent / f".{out.name}.training"
+
+
+def train_model(job: TrainingJob, report: Callable[[StepReport], None], source: Source | None = None) -> TrainingResult:
+    """Train (or go on training) and export; every saved checkpoint is exported too, so the folder is usable early."""
+    problems = source or template_source(job.settings.levels)
+    tokenizer = train_tokenizer(tokenizer_texts(problems, TOKENIZER_PROBLEMS, job.settings.seed), VOCABULARY)
+    trainer = Trainer(Shape(tokenizer.get_vocab_size()), job.settings, problems, tokenizer, job.checkpoints)
+    if job.resume:
+        trainer.resume()
+
+    def after_step(step: StepReport) -> None:
+        if step.saved:
+            _export(job, trainer, tokenizer)
+        report(step)
+
+    result = trainer.run(after_step, seconds=job.seconds)
+    _export(job, trainer, tokenizer)
+    return result
+
+
+def _export(job: TrainingJob, trainer: Trainer, tokenizer: Any) -> None:
+    weights = {name: value.detach().numpy() for name, value in trainer.parameters.items()}
+    export_folder(job.out, weights, trainer.shape, tokenizer, training_record(trainer))
+
+
+def training_record(trainer: Trainer) -> dict[str, Any]:
+    """What training.json says: settings, how far, how long, with which software."""
+    import tokenizers
+    import torch
+
+    progress = trainer.progress
+    return {
+        **trainer.recipe,
+        "parameters": trainer.shape.parameters,
+        "steps_done": progress.step,
+        "problems_seen": progress.step * trainer.settings.batch,
+        "wall_seconds": round(progress.wall_seconds, 1),
+        "cpu_seconds": round(progress.cpu_seconds, 1),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "tokenizers": tokenizers.__version__,
+    }
 
 
 def learning_rate(settings: TrainSettings, step: int) -> float:

@@ -24,7 +24,7 @@ from pipelines.verify.finding import Finding, OneByOne, prompt_text, spoken, ver
 from storage.records import Completion, Problem
 
 _MARKED = ("hash", "boxed", "tag")
-_HEAD_LENGTH = 300
+_HEAD_LENGTH = 300  # a first line that is longer is no bare option
 
 
 class ChoiceVerifier(OneByOne):

@@ -31,8 +31,8 @@ WINDOW = 20_000
 """Marks are looked for in this many last characters; a final answer further from the end is none."""
 THOUGHT_BEGIN, THOUGHT_END = "<think>", "</think>"
 BARE_LENGTH = 200
-_BARE_WORDS = 6
-_GAP = 40
+_BARE_WORDS = 6  # more words make a short line a sentence
+_GAP = 40  # characters between two boxes of one answer, at most
 
 _CALCULATION = re.compile(r"<<[^<>\n]{0,200}>>")
 _NEXT_TURN = re.compile(r"<\|(?:im_start|start_header_id)\|>\s*(?:user|system)\b|<\|user\|>|<start_of_turn>\s*user\b")
@@ -48,7 +48,7 @@ _LAYOUT = re.compile(r"(?:[\s$~{}]|\\[()\[\],;: !]|\\q?quad|\\text)+")
 _JOINED = re.compile(
     r"(?:(?:[A-Za-z().]+ ?){0,4}?(?:[,;，、；和或]|,? ?\b(?:and|or|as well as)|\\l(?:or|and)))?(?: ?[A-Za-z](?:_\d)? ?=)?\Z"
 )
-_MOST_JOINED = 20
+_MOST_JOINED = 20  # boxes of one answer
 _LAST_BLANK = re.compile(r"(?<!\\)\\\Z")
 _ANEW = re.compile(
     r"(?i)[.!?](?:\s|\Z)|\\\\|&|\n\s*\n|\A\s*\n\s*\Z|⇒|→|=>|\\(?:implies|Rightarrow|to|rightarrow|approx|therefore)(?![A-Za-z])"

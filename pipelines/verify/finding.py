@@ -3,6 +3,7 @@
 A verifier that judges one completion after the other in the calling thread derives from `OneByOne` and writes `judge`.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -128,6 +129,11 @@ def evidence_text(value: Any) -> str | None:
     text = canonical_json(value)
     size = len(text.encode("utf-8", "surrogatepass"))
     return text if size <= EVIDENCE_BYTES else canonical_json({"left_out": f"{size} bytes, more than {EVIDENCE_BYTES}"})
+
+
+def worker_count(workers: int | None) -> int:
+    """How many processes a verifier starts: as many as it was told, else one a core and 8 at most."""
+    return workers or max(1, min(8, os.cpu_count() or 1))
 
 
 def version_of(rules: Rules, **options: object) -> str:

@@ -8,12 +8,11 @@ recipe.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Literal
 
-from pipelines.verify.finding import Finding, Item, OneByOne, in_order, spoken, version_of
+from pipelines.verify.finding import Finding, Item, OneByOne, in_order, spoken, version_of, worker_count
 from pipelines.verify.json_text import LONGEST, BadJsonError, JsonText, find_json, parse_json, too_deep
 from pipelines.verify.workers.pool import Limits, WorkerPool
 from storage.errors import SetupError, unknown_name
@@ -41,7 +40,7 @@ class JsonSchemaVerifier(OneByOne):
     ) -> None:
         if duplicates not in ("refuse", "last"):
             raise unknown_name("duplicates of verifier 'json_schema'", duplicates, ("last", "refuse"))
-        self.workers = workers or max(1, min(8, os.cpu_count() or 1))
+        self.workers = worker_count(workers)
         self._schema, self._formats, self._duplicates = schema, formats, duplicates
         self._pool = WorkerPool(JOB, workers=self.workers, limits=limits or CPU)
         self.version = version_of(

@@ -18,10 +18,10 @@ LONGEST = 200_000
 """Characters in which a value is looked for, from the end."""
 DEEPEST = 64
 _TOO_DEEP = f"deeper than {DEEPEST} levels"
-_DIGITS = 400
+_DIGITS = 400  # of an integer
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([A-Za-z0-9_+-]*)[^\n]*$", re.MULTILINE)
 _OPENING = re.compile(r"\{\s*+[\"}]|\[\s*+[\"{\[\]\-0-9tfn]")
-_ATTEMPTS = 5_000
+_ATTEMPTS = 5_000  # a text of opening braces costs no more than this many readings
 Duplicates = Literal["refuse", "last"]
 
 

@@ -5,7 +5,6 @@ equations by exact arithmetic; 5. in a worker process: values to 260 digits, the
 yes must be confirmed. Model text is never evaluated as a program. A failure of a worker is `undecided` with its cause.
 """
 
-import os
 import re
 import threading
 from collections import OrderedDict, deque
@@ -24,7 +23,7 @@ from pipelines.verify.answers.same import Judge
 from pipelines.verify.answers.values import Assignments, Collection, Value
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
-from pipelines.verify.finding import OneByOne, prompt_text
+from pipelines.verify.finding import OneByOne, prompt_text, worker_count
 from pipelines.verify.number import plain_text
 from pipelines.verify.workers.pool import Limits, WorkerPool
 from storage.records import Completion, Outcome, Problem, Verdict
@@ -38,11 +37,11 @@ _LIBRARY_LOSES = re.compile(r"\\(?:text|mathrm|mbox|[lc]?dots)|\.\.\.|(?<![A-Za-
 _MARKED_AS_TEXT = re.compile(r"[\s$]*\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{\s*\(?[A-Ja-j][).:]")
 _NAMED = re.compile(r"[A-Za-z]{3,}(?![A-Za-z(=])")
 _SPACED_MARK = re.compile(r"[\s$]*\(?[A-Ja-j][).]\s+\S")
-_LONGEST_ANSWER = 2_000
+_LONGEST_ANSWER = 2_000  # characters; a longer one is no answer, unless its reference is long too
 _LONGEST_REFERENCE = 8_000
-_MOST_PARTS = 4
-_REMEMBERED = 50_000
-_WINDOW = 512
+_MOST_PARTS = 4  # under the policy `incomplete`
+_REMEMBERED = 50_000  # decisions of workers
+_WINDOW = 512  # verdicts held until the first of them is there
 JOB = "pipelines.verify.workers.judgement:decide"
 RULES = (
     *EXTRACTION,
@@ -106,7 +105,7 @@ class MathVerifier(OneByOne):
     ) -> None:
         self.policy, self.order = policy_named(policy), order_named(order)
         self.version = math_version(policy, order)
-        self.workers = workers or max(1, min(8, os.cpu_count() or 1))
+        self.workers = worker_count(workers)
         self._pool = WorkerPool(job, workers=self.workers, limits=limits, path=path)
         self._memory: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
         self._lock = threading.Lock()

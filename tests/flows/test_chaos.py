@@ -20,7 +20,7 @@ pytestmark = pytest.mark.chaos
 BATCH = 16
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_kill_9_while_drawing_repays_two_batches_at_most(toy: Path, tmp_path: Path, seed: int) -> None:
     # The verifier with worker processes of its own: they must be gone too.
     (toy / "toy.yaml").write_text((toy / "toy.yaml").read_text().replace("method: number", "method: math"))
@@ -46,8 +46,15 @@ def test_kill_9_while_drawing_repays_two_batches_at_most(toy: Path, tmp_path: Pa
     assert outcome["spent"]["drawn"] == expected["funnel"]["drawn"] - committed
 
 
-@pytest.mark.parametrize("point", ["publish.folder_written", "publish.renamed", "publish.ledger", "publish.index"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "publish.renamed",
+        *(pytest.param(f"publish.{step}", marks=pytest.mark.long) for step in ("folder_written", "ledger", "index")),
+    ],
+)
 def test_kill_9_while_publishing_is_finished_by_the_next_command(toy: Path, point: str) -> None:
+    """Every point without the command line is in storage/versions/test_publish."""
     command = start("curate", "toy.yaml", "--direct", cwd=toy, ROLLMILL_FAILPOINT=point)
     assert finish(command).status == -9
     again = finish(start("curate", "toy.yaml", "--direct", "--json", cwd=toy))
@@ -62,9 +69,9 @@ def test_kill_9_while_publishing_is_finished_by_the_next_command(toy: Path, poin
 @pytest.mark.parametrize(
     "point",
     [
-        "segment.temp_written:1",
         "segment.renamed:4",
         "plan.committed:2",
+        pytest.param("segment.temp_written:1", marks=pytest.mark.long),
     ],
 )
 def test_kill_9_between_two_steps_of_a_commit(toy: Path, uninterrupted: dict[str, Any], point: str) -> None:

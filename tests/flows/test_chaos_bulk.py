@@ -104,7 +104,7 @@ def undisturbed(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Out
     return outcome
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
 def test_a_kill_in_the_middle_of_judging(imported: Path, undisturbed: Outcome, tmp_path: Path, seed: int) -> None:
     killed = Judged(Path(shutil.copytree(imported, tmp_path / "ws")))
     rng = random.Random(seed)

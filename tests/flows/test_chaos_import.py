@@ -63,7 +63,10 @@ def stored(folder: Path) -> tuple[int, int]:
         return workspace.segments.read("problems").num_rows, workspace.segments.read("completions").num_rows
 
 
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [(signal.SIGKILL, -9), (signal.SIGINT, 130), pytest.param(signal.SIGTERM, 130, marks=pytest.mark.long)],
+)
 def test_an_import_that_is_ended_between_its_files_is_no_import(folder: Path, how: signal.Signals, status: int) -> None:
     command = start(*COMMAND, cwd=folder)
     assert until(lambda: len(segment_files(folder)) >= FILES, 120)

@@ -74,7 +74,7 @@ def report(folder: Path, log: Path, *arguments: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_kill_9_loses_one_batch_at_most(slow: Path, tmp_path: Path, seed: int) -> None:
     undisturbed = tmp_path / "undisturbed"
     shutil.copytree(slow, undisturbed)

@@ -1,4 +1,4 @@
-"""Chained arithmetic: a changing stock, a bill, a number machine. Knows only scenery and the calculator."""
+"""Chained arithmetic: a changing stock, a bill, a number machine."""
 
 import random
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Counting: choices that multiply, a counter that turns, overlapping groups. Knows only scenery and the calculator."""
+"""Counting: choices that multiply, a counter that turns, overlapping groups."""
 
 import random
 from itertools import product

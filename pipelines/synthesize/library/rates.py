@@ -1,4 +1,4 @@
-"""Rates: journeys by leg, a tank with pumps and leaks, a pursuit (evaluation only). Knows scenery and the calculator."""
+"""Rates: journeys by leg, a tank with pumps and leaks, a pursuit (evaluation only)."""
 
 import random
 from itertools import pairwise

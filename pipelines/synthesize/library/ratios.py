@@ -1,4 +1,4 @@
-"""Ratios and percent: sharing in a ratio, a discount. Knows only scenery and the calculator."""
+"""Ratios and percent: sharing in a ratio, a discount."""
 
 import random
 from fractions import Fraction

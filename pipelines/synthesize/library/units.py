@@ -1,4 +1,4 @@
-"""Unit conversion: adding up mixed units, cutting a length into pieces. Knows only scenery and the calculator."""
+"""Unit conversion: adding up mixed units, cutting a length into pieces."""
 
 import random
 

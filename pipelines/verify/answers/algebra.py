@@ -12,18 +12,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-MAX_TERMS = 400
-MAX_BITS = 12_000
+MAX_TERMS = 400  # of a sum; a product may take 20 times as many steps
+MAX_BITS = 12_000  # of a coefficient: 2^{10000} is still exact
 MAX_EXPONENT = 20_000
-MAX_ROOT_DEGREE = 24
-_TRIAL = 20_000
+MAX_ROOT_DEGREE = 24  # a root of a higher degree stays opaque
+_TRIAL = 20_000  # divisors tried under a root: what is left below the square of this is a prime
 _TRIAL_SQUARED = _TRIAL * _TRIAL
 
 Monomial = tuple[tuple[str, Fraction], ...]
 Terms = Mapping[Monomial, Fraction]
 
 UNIT: Monomial = ()
-_WORK = 150_000
+_WORK = 150_000  # steps of one answer: a chain of small products is bounded as well
 _spent = threading.local()
 
 

@@ -25,7 +25,7 @@ _IN_DOLLARS = re.compile(
 _SPAN = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$|(?<!\\)\$((?:\\.|[^$\\])+)\$")
 _AND = re.compile(r"[\s*]*(?:,|;|,?\s*(?:and|or))[\s*]*\Z")
 _AFTER_SPAN, _BEFORE = 40, 400
-_STAND_IN = "123454321"
+_STAND_IN = "123454321"  # a number that no text holds
 _FIRST_WORDS = re.compile(r"(?:[^\s.,;:(]*\s*){0,5}")
 _GOES_ON = re.compile(
     r"[\W\s]*(?:\d|\\overline|(?:or|and|base|mod|possibly|maybe|perhaps|remainder)\b)|[.,;:(\s]*(?:\$|\\\()"
@@ -38,7 +38,6 @@ _JOINED = re.compile(
     r"[A-Za-z]*\W*\Z(?<![=:])|\A(?:[\s*$,;:…]|\.{2,}|\\[lc]?dots)+\Z"
 )
 _NEXT_WORD = re.compile(r"(\s*)([A-Za-z][A-Za-z'’-]*(?:[²³]|\^\{?\d\}?)?|[%°])")
-_LETTER_BEHIND = re.compile(r"\s*([A-Za-z])(?![A-Za-z'’])(?:\W*\Z)?")
 _CHANGED_BEHIND = re.compile(
     r"(?i)\b(?:(?:or|and)\s+(?:more|less|fewer|greater|larger|smaller|above|below|higher|lower|up|over|under|so)"
     r"|and\s+(?:an?|one|two|three|four|five|seven)\s+(?:half|halves|thirds?|quarters?|fourths?|\w+ths?)"

@@ -19,7 +19,7 @@ _COMBINE: Mapping[str, Callable[[Formula, Formula], Formula]] = {
     "*": algebra.multiply,
     "/": algebra.divide,
 }
-_MAX_FACTORIAL = 300
+_MAX_FACTORIAL = 300  # larger ones are compared as opaque atoms: 1/2004! never becomes a number
 _MAX_BINOMIAL = 1_000
 
 

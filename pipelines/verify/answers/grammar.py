@@ -13,7 +13,7 @@ from math import prod
 from pipelines.verify.answers.algebra import Unsupported
 from pipelines.verify.answers.notation import Token
 
-MAX_DEPTH = 60
+MAX_DEPTH = 60  # how deep brackets lie is the model's to choose
 RELATIONS = frozenset("=<>≤≥≠∈≈")
 _OPENING = {"(": ")", "[": "]", "{.": ".}", "{": "}", "⌊": "⌋", "⌈": "⌉"}
 _CLOSING = frozenset([")", "]", ".}", "}", "⌋", "⌉", "endmatrix"])

@@ -18,11 +18,11 @@ from pipelines.verify.answers.grammar import Node
 from pipelines.verify.answers.quantity import NO_SLACK
 
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
-_DIGITS = (220, 440)
-_AGREE, _DIFFER = 300, 90
-_MAX_SIZE = 4_000
-_POINTS = 12
-_MIN_POINTS = 4
+_DIGITS = (220, 440)  # two precisions: what shrinks from the first to the second is noise around zero
+_AGREE, _DIFFER = 300, 90  # digits: equal beyond the first, different before the second, between them nobody can tell
+_MAX_SIZE = 4_000  # digits before the point that are still worth computing
+_POINTS = 12  # half of them positive, for roots and logarithms
+_MIN_POINTS = 4  # a formula may be undefined at the others
 _MAX_MAGNITUDE = 10**7
 
 

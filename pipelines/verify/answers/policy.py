@@ -38,7 +38,7 @@ from storage.ids import digest128
 
 Order = Literal["by_problem", "ordered", "unordered"]
 _ONE = Fraction(1)
-_PROMPT = 20_000
+_PROMPT = 20_000  # characters that go to a worker process
 ORDERS = ("by_problem", "ordered", "unordered")
 
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 MAX_LENGTH = 1_000
 MAX_EXPONENT = 400
-FLOAT_DIGITS = 15
-_DOUBLE_DIGITS = 17
+FLOAT_DIGITS = 15  # significant digits from which a decimal is taken for the print of a double
+_DOUBLE_DIGITS = 17  # as many as a double can need
 NO_SLACK = Fraction(0)
 _DIGIT = re.compile(r"\d")
 _CHANGED = ("exponent", "power", "bottom", "over")

@@ -12,12 +12,12 @@ from functools import reduce
 
 from pipelines.verify.answers.grammar import Node
 
-MAX_DEGREE = 256
+MAX_DEGREE = 256  # the digits that a proof needs grow with the product of the roots' degrees
 MAX_DIGITS = 4_000
 _MAX_NODES = 200
 _MAX_ROOT = 64
 _MAX_EXPONENT = 4_000
-_GUARD = 40
+_GUARD = 40  # digits beyond those needed, for the errors of the operations
 
 
 class Beyond(Exception):  # noqa: N818 - not an error: another method may know

@@ -27,7 +27,7 @@ from pipelines.verify.answers.values import (
 )
 
 Oracle = Callable[[Node, Node, Fraction], bool | None]
-_MAX_UNORDERED = 40
+_MAX_UNORDERED = 40  # matching costs the square of it
 _BRACKETS = frozenset(["()", "[]", "set"])
 
 

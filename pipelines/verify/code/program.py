@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipelines.verify.code.source import LONGEST, bound_by, defined, does_something, has_body, methods_of, parses
+from pipelines.verify.extract import THOUGHT_END
 
 _OPEN = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)")
 
@@ -74,7 +75,6 @@ _CODE_LINE = re.compile(
 _TOP_LINE = re.compile(r"(?m)^(?:(?:async )?def |class |import |from [\w.]+ import |@)")
 _COLUMN_ZERO = re.compile(r"(?m)^(?=[^\s#])")
 _CUTS, _PARSED = 24, 400_000  # at most so many shorter readings of a text, and so many characters parsed for them
-_THOUGHT = "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def task_of(prompt: str, entry_point: str | None) -> Task:
 
 def program_of(text: str, task: Task) -> Program | None:
     """The program of a completion, or None where it gives none."""
-    answer = text.rpartition(_THOUGHT)[2] if _THOUGHT in text else text
+    answer = text.rpartition(THOUGHT_END)[2]
     answer = answer.replace("\r\n", "\n").replace("\x00", "\ufffd")
     if not answer.strip():
         return None

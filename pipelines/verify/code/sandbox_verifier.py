@@ -3,19 +3,18 @@
 A subclass has `name`, `rules` and `verify`; it runs programs through `sandbox()`.
 """
 
-import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipelines.sandbox import MODES, Limits, Mode, Sandbox, check_sandbox
-from pipelines.verify.finding import Item, OneByOne, Rules, in_order
+from pipelines.verify.finding import Item, OneByOne, Rules, in_order, worker_count
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.records import Outcome, Verdict
 
-_PATIENCE = 12
+_PATIENCE = 12  # seconds by the clock for each CPU second: on a busy machine a program waits its turn
 _LONGEST_CAUSE = 500
 
 
@@ -29,7 +28,7 @@ class SandboxVerifier(OneByOne):
             if not getattr(limits, what) > 0:
                 raise SetupError(f"verifier {self.name!r}: {what} is {getattr(limits, what)}, and must be above 0.")
         self.mode, self.limits = sandbox, limits
-        self.workers = workers or max(1, min(8, os.cpu_count() or 1))
+        self.workers = worker_count(workers)
         self.version = _version(self.rules, sandbox, limits)
         self._sandbox: Sandbox | None = None
         self._lock = threading.Lock()

@@ -4,6 +4,7 @@ Each takes the text and, where it takes any, its checked arguments, and gives (h
 """
 
 import re
+from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,7 @@ from pipelines.verify.json_text import LONGEST, BadJsonError, fenced_blocks, par
 
 Observation = tuple[bool, Any]
 _TITLE = re.compile(r"<<[^<>\n]*[^<>\s][^<>\n]*>>")
-_SCRIPT_SHARE = 0.8
+_SCRIPT_SHARE = 0.8  # names and quotations in another script are allowed
 SCRIPTS = frozenset(
     re.findall(
         r"\w+",
@@ -162,10 +163,11 @@ def share_of_script(text: str, script: str) -> tuple[float, int]:
 
     By Unicode's script extensions: a mark that scripts share, such as the long-vowel mark of the two kana, counts for each.
     """
-    letters = "".join(filter(str.isalpha, text))
-    if not letters or (script == "japanese" and not _matching("kana").search(letters)):  # Han alone is Chinese
-        return 0.0, len(letters)
-    return len(_matching(script).findall(letters)) / len(letters), len(letters)
+    letters = {char: count for char, count in Counter(text).items() if char.isalpha()}
+    different, total = "".join(letters), sum(letters.values())
+    if not letters or (script == "japanese" and not _matching("kana").search(different)):  # Han alone is Chinese
+        return 0.0, total
+    return sum(letters[char] for char in _matching(script).findall(different)) / total, total
 
 
 @lru_cache

@@ -14,12 +14,11 @@ from typing import Any
 from pipelines.verify.code.program import blocks
 from pipelines.verify.code.source import LONGEST, defined, does_something, parses
 from pipelines.verify.code.values import BadValueError, decode
-from pipelines.verify.extract import final_answer
+from pipelines.verify.extract import THOUGHT_END, final_answer
 
 GENERATE = "generate"
 RULES = (("generator", "1"), ("value", "1"), ("program", "1"), ("no-input", "1"))
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
-_THOUGHT = "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Proposal:
 
 def proposal_of(text: str, *, stdin: bool) -> Proposal | None:
     """The input of a completion, or None where it gives none."""
-    answer = text.rpartition(_THOUGHT)[2] if _THOUGHT in text else text
+    answer = text.rpartition(THOUGHT_END)[2]
     fenced = [block for block in blocks(answer) if block.text.strip()]
     if fenced:
         return _from_text(fenced[-1].text, stdin=stdin, bare=stdin)

@@ -10,29 +10,28 @@ rounded, and no altered model is tried. A model that is malformed is `incorrect`
 what is beyond our bounds, or the solver's own failure, is `undecided`.
 """
 
-import os
-import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Literal
 
-from pipelines.sandbox import MODES, Limits, Mode, Sandbox, SandboxFailed, Script, check_sandbox
+from pipelines.sandbox import Limits, Mode, SandboxFailed, Script
 from pipelines.verify.code.program import Task, program_of
-from pipelines.verify.finding import Finding, Item, OneByOne, in_order, spoken, version_of
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier
+from pipelines.verify.finding import Finding, spoken, version_of
 from pipelines.verify.json_text import LONGEST, BadJsonError, find_json, parse_json
 from pipelines.verify.optimization.model import MalformedError, Model, Optimum, TooBigError, model_of, optimum_of
 from pipelines.verify.workers.pool import Limits as WorkerLimits
 from pipelines.verify.workers.pool import WorkerPool
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, digest128
-from storage.records import Completion, Problem, Verdict
+from storage.records import Completion, Problem
 
 JOB = "pipelines.verify.optimization.solving:solve"
 CPU = WorkerLimits(cpu_seconds=10.0, memory_bytes=3 << 30)
 TOLERANCE = 1e-6
 _REMEMBERED = 4_096
-_INSTANCES = 50
+_INSTANCES = 50  # tests of one problem: each is a run of the program
 
 
 class UndecidedError(Exception):
@@ -43,7 +42,7 @@ class UndecidedError(Exception):
         self.rule = rule
 
 
-class OptimizationVerifier(OneByOne):
+class OptimizationVerifier(SandboxVerifier):
     """Solves in worker processes with limits of CPU and memory; usable from any thread. `cpu_seconds`: of one program."""
 
     name = "optimization"
@@ -61,18 +60,11 @@ class OptimizationVerifier(OneByOne):
     ) -> None:
         if form not in ("json", "code"):
             raise unknown_name("form of verifier 'optimization'", form, ("code", "json"))
-        if sandbox not in MODES:
-            raise SetupError(f"verifier 'optimization': sandbox is {sandbox!r}.", choices=MODES)
         if not 0 <= tolerance < 1:
             raise SetupError(f"verifier 'optimization': tolerance is {tolerance}.", choices=("0 or more, below 1",))
-        if not cpu_seconds > 0:
-            raise SetupError(f"verifier 'optimization': cpu_seconds is {cpu_seconds}, and must be above 0.")
-        self._limits = Limits(cpu_seconds=cpu_seconds, wall_seconds=4 * cpu_seconds)
-        self.workers = workers or max(1, min(8, os.cpu_count() or 1))
-        self.mode, self._code, self._tolerance = sandbox, form == "code", tolerance
+        super().__init__(sandbox, Limits(cpu_seconds=cpu_seconds, wall_seconds=4 * cpu_seconds), workers)
+        self._code, self._tolerance = form == "code", tolerance
         self._pool = WorkerPool(JOB, workers=self.workers, limits=limits or CPU)
-        self._box: Sandbox | None = None
-        self._lock = threading.Lock()
         self._memory: OrderedDict[str, Optimum] = OrderedDict()
         boxed = {"sandbox": sandbox, "cpu": f"{cpu_seconds:g}s"} if self._code else {}
         self.version = version_of(self.rules, scipy=version("scipy"), form=form, tolerance=f"{tolerance:g}", **boxed)
@@ -80,11 +72,7 @@ class OptimizationVerifier(OneByOne):
     def ready(self) -> None:
         """SetupError where programs are to be run and this machine has no sandbox for them."""
         if self._code:
-            check_sandbox(self.mode)
-
-    def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
-        """Verdicts in input order, streamed; several workers at once."""
-        return in_order(lambda item: self.verify(*item), items, self.workers)
+            super().ready()
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
         """The finding on one completion."""
@@ -98,10 +86,7 @@ class OptimizationVerifier(OneByOne):
     def close(self) -> None:
         """End the worker processes and the sandbox; safe to call twice."""
         self._pool.close()
-        with self._lock:
-            box, self._box = self._box, None
-        if box is not None:
-            box.close()
+        super().close()
 
     def _wanted(self, problem: Problem) -> Sequence[tuple[str, Optimum]]:
         """(input, optimum) of every instance; one without input where the problem only has a reference."""
@@ -157,7 +142,7 @@ class OptimizationVerifier(OneByOne):
     def _of_run(self, source: str, stdin: str, wanted: Optimum) -> Finding:
         """The finding on one run of a program: a program that fails or prints no model is wrong."""
         try:
-            report = self._sandbox().run(Script(source, stdin))
+            report = self.sandbox().run(Script(source, stdin))
         except SandboxFailed as error:
             raise UndecidedError("program", f"crash: {error}"[:500]) from None
         if report.cause is not None:
@@ -205,13 +190,6 @@ class OptimizationVerifier(OneByOne):
             if len(self._memory) > _REMEMBERED:
                 self._memory.popitem(last=False)
         return optimum
-
-    def _sandbox(self) -> Sandbox:
-        with self._lock:
-            if self._box is None:
-                check_sandbox(self.mode)
-                self._box = Sandbox(self.mode, limits=self._limits, workers=self.workers)
-            return self._box
 
 
 def _json(text: str, what: str) -> Any:

@@ -1,9 +1,13 @@
 """Bernoulli problems that are drawn as a budget says; every rule of a plan is checked on the way."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from pipelines.budget.forecast import Question, simulate_run, totals_of
+from pipelines.budget.posterior_predictive import JointPosteriorPredictive, Observation, PosteriorPredictive
 from pipelines.budget.simulate import Sample, Subject, run_budget
 from pipelines.protocols import Budget, Draw, PrefixTally, Stop
 
@@ -83,3 +87,27 @@ def until_target(target: int, cap: int, *, initial: int = 1, step: int = 1) -> C
         return min(step if drawn else initial, cap - drawn)
 
     return rule
+
+
+def depths(
+    question: Question,
+    evidence: Sequence[Observation] | Mapping[str, Sequence[Observation]],
+    actual: Mapping[str, float],
+    enough: int = 1,
+) -> dict[str, int]:
+    """How deep the actual total of each quantity lies among the simulated ones of `forecast`, counted from the nearer end.
+
+    Of 39 simulations the 95% interval holds it from depth 1 on, the 80% interval from 4 on. Simulating ends once every
+    quantity is `enough` deep, which further simulations do not undo: most runs are decided after a fifth of them.
+    """
+    subjects = [problem.subject for problem in question.problems]
+    joint = isinstance(evidence, Mapping)
+    predictive = JointPosteriorPredictive(subjects, evidence) if joint else PosteriorPredictive(subjects, evidence)
+    sides = {name: [0, 0] for name in actual}
+    for number in range(question.simulations):
+        totals = totals_of(simulate_run(question, predictive.draw(np.random.default_rng([question.seed, number]))))
+        for name, (below, above) in sides.items():
+            sides[name] = [below + (totals[name] <= actual[name]), above + (totals[name] >= actual[name])]
+        if all(min(pair) >= enough for pair in sides.values()):
+            break
+    return {name: min(pair) for name, pair in sides.items()}

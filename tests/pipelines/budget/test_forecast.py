@@ -10,6 +10,7 @@ from pipelines.budget.forecast import ForecastProblem, Question, forecast, simul
 from pipelines.budget.posterior_predictive import Observation, PosteriorPredictive
 from pipelines.budget.simulate import Sample, Subject
 from pipelines.protocols import Draw, RoundPlan, Stop, Tally
+from tests.pipelines.budget.simulation import depths
 
 RIGHT, WRONG = "correct", "incorrect"
 
@@ -128,16 +129,35 @@ def test_intervals_of_totals_hold_as_often_as_they_say() -> None:
     for number in range(40):
         rates = _rates(rng, some)
         ask = question(some, budget, simulations=39, seed=number)
-        found = forecast(ask, observe(rng, some[:4], rates, 6))
-        actual = totals_of(simulate_run(ask, _truth(rng, rates)))
-        for name in ("draws", "tokens_out", "solved", "level.1.pass_rate"):
-            one = found[name]
-            inside = one.low80 <= actual[name] <= one.high80, one.low95 <= actual[name] <= one.high95
-            held.setdefault(name, []).append(inside)
+        evidence = observe(rng, some[:4], rates, 6)
+        totals = totals_of(simulate_run(ask, _truth(rng, rates)))
+        actual = {name: totals[name] for name in ("draws", "tokens_out", "solved", "level.1.pass_rate")}
+        for name, depth in depths(ask, evidence, actual, enough=4).items():
+            held.setdefault(name, []).append((depth >= 4, depth >= 1))
     for name, pairs in held.items():
         share80, share95 = np.mean(pairs, axis=0)
         assert 0.65 <= share80 <= 1.0, (name, share80)  # counts are discrete: intervals hold a little more often
         assert 0.87 <= share95 <= 1.0, (name, share95)
+
+
+def test_a_depth_says_what_the_intervals_of_39_simulations_hold() -> None:
+    rng = np.random.default_rng(7)
+    some = subjects(8, levels=1, templates=4)
+    ask = question(some, DarsUniform(initial=2, target=2, cap=6), simulations=39)
+    evidence = observe(rng, some[:4], _rates(rng, some), 6)
+    interval = forecast(ask, evidence)["tokens_out"]
+    for actual in (
+        interval.low95 - 1,
+        interval.low95,
+        interval.low80 - 0.5,
+        interval.low80,
+        interval.high80,
+        interval.high95,
+        interval.high95 + 1,
+    ):
+        [depth] = depths(ask, evidence, {"tokens_out": actual}, enough=4).values()
+        assert (depth >= 1) == (interval.low95 <= actual <= interval.high95)
+        assert (depth >= 4) == (interval.low80 <= actual <= interval.high80)
 
 
 def _rates(rng: np.random.Generator, some: Sequence[Subject]) -> dict[str, float]:

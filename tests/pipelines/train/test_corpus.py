@@ -5,7 +5,7 @@ import random
 import pytest
 
 from pipelines.train.corpus import BATCHES_PER_BLOCK, batches, block_seed, encode_pairs, template_source, train_tokenizer
-from pipelines.train.settings import TrainSettings
+from pipelines.train.training_settings import TrainSettings
 
 SETTINGS = TrainSettings(batch=4, seed=5)
 
@@ -71,7 +71,7 @@ def test_prompts_are_rendered_and_solutions_ended(tokenizer):
 def test_the_shipped_tokenizer_is_what_training_makes():
     from pipelines.generate.model_files import CHECKOUT
     from pipelines.train.corpus import tokenizer_texts
-    from pipelines.train.run import TOKENIZER_PROBLEMS, VOCABULARY
+    from pipelines.train.trainer import TOKENIZER_PROBLEMS, VOCABULARY
 
     settings = TrainSettings()
     texts = tokenizer_texts(template_source(settings.levels), TOKENIZER_PROBLEMS, settings.seed)

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.generate.model_files import CHECKOUT, ModelFiles
 from pipelines.train.export import to_safetensors
-from pipelines.train.settings import Shape
+from pipelines.train.training_settings import Shape
 
 SHIPPED = CHECKOUT / "models" / "rollmill-tiny"
 

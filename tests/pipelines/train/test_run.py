@@ -6,8 +6,8 @@ import random
 import pytest
 
 from pipelines.generate import Embedded
-from pipelines.train.run import Job, checkpoint_folder, train_model
-from pipelines.train.settings import TrainSettings
+from pipelines.train.trainer import TrainingJob, checkpoint_folder, train_model
+from pipelines.train.training_settings import TrainSettings
 from storage.records import Origin, Problem, Sampling, request_for
 
 SETTINGS = TrainSettings(steps=6, batch=4, warmup=2, seed=3, checkpoint_every=2, threads=1)
@@ -27,7 +27,7 @@ def nothing(report):
 @pytest.mark.train
 def test_a_run_gives_a_model_that_the_engine_samples_from(tmp_path):
     out = tmp_path / "mine"
-    trained = train_model(Job(out, SETTINGS), nothing, sums)
+    trained = train_model(TrainingJob(out, SETTINGS), nothing, sums)
     assert trained.finished
     record = json.loads((out / "training.json").read_text())
     assert (record["steps_done"], record["problems_seen"], record["settings"]["seed"]) == (6, 24, 3)
@@ -49,7 +49,7 @@ def test_a_run_gives_a_model_that_the_engine_samples_from(tmp_path):
 @pytest.mark.train
 def test_an_interrupted_run_ends_with_the_same_files(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train_model(Job(whole, SETTINGS), nothing, sums)
+    train_model(TrainingJob(whole, SETTINGS), nothing, sums)
 
     class StoppedError(Exception):
         pass
@@ -59,9 +59,9 @@ def test_an_interrupted_run_ends_with_the_same_files(tmp_path):
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train_model(Job(parts, SETTINGS), interrupt, sums)
+        train_model(TrainingJob(parts, SETTINGS), interrupt, sums)
     assert (parts / "model.onnx").is_file()  # the checkpoint at step 2 was exported
-    assert train_model(Job(parts, SETTINGS, resume=True), nothing, sums).finished
+    assert train_model(TrainingJob(parts, SETTINGS, resume=True), nothing, sums).finished
     for name in ("model.onnx", "model.safetensors", "tokenizer.json", "config.json"):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
     assert checkpoint_folder(parts).name == ".parts.training"

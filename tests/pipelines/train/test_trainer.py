@@ -6,8 +6,8 @@ import random
 import pytest
 
 from pipelines.train.corpus import train_tokenizer
-from pipelines.train.settings import Shape, TrainSettings
 from pipelines.train.trainer import CHECKPOINT, Trainer, learning_rate
+from pipelines.train.training_settings import Shape, TrainSettings
 from storage.errors import SetupError
 
 SETTINGS = TrainSettings(steps=20, batch=4, warmup=5, seed=3, checkpoint_every=7, threads=1)

@@ -171,12 +171,13 @@ def no_blanks() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("guided", "shape"),
     [
-        ({"regex": "#### [0-9]{3}7"}, "#### [0-9]{3}7"),
-        ({"choice": ["yes", "perhaps not"]}, "yes|perhaps not"),
-        ({"json": SUM}, r'\{"sum": ?[0-9]{1,2},"sure": ?(true|false)\}'),
-        ({"grammar": GRAMMAR}, "The answer is [0-9]{1,2}( or [0-9]{1,2})?"),
+        pytest.param({"json": SUM}, r'\{"sum": ?[0-9]{1,2},"sure": ?(true|false)\}', id="json"),
+        pytest.param({"regex": "#### [0-9]{3}7"}, "#### [0-9]{3}7", id="regex", marks=pytest.mark.long),
+        pytest.param({"choice": ["yes", "perhaps not"]}, "yes|perhaps not", id="choice", marks=pytest.mark.long),
+        pytest.param(
+            {"grammar": GRAMMAR}, "The answer is [0-9]{1,2}( or [0-9]{1,2})?", id="grammar", marks=pytest.mark.long
+        ),
     ],
-    ids=["regex", "choice", "json", "grammar"],
 )
 def test_guides_constrain(tmp_path: Path, guided: dict[str, Any], shape: str) -> None:
     extra = no_blanks() if "json" in guided else {}

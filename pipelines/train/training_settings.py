@@ -1,6 +1,6 @@
 """What decides a training run: the shape of the model and the settings of the optimiser.
 
-Plain values only; it knows neither torch nor files. Two runs with equal settings on one machine give equal losses.
+Plain values, imported without torch. Two runs with equal settings on one machine give equal losses.
 """
 
 from dataclasses import dataclass
