@@ -5,9 +5,9 @@ acceptance, selection, scores and publication; the verdicts are the run's own. B
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,13 @@ from flows.job import Job
 from flows.problems import preview_problems
 from flows.recipe import resolve
 from flows.rejudging.reselection import chosen_sets, policy_of
-from flows.rounds.groups import by_problems
+from flows.rounds.groups import in_order
 from flows.session import build_spec, read_session
+from pipelines.score import scores_of
 from pipelines.verify.acceptance import Policy, accepted, check_names, lacking
 from storage.errors import SetupError
-from storage.records import Completion, Decision, PlanRow, Rollout, Score, Verdict
+from storage.records import Decision, Rollout, Score
+from storage.rollouts import Accept, GradedCompletion, IncompleteRound, Key
 from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
@@ -29,10 +31,8 @@ if TYPE_CHECKING:
     from pipelines.protocols import Selector
     from storage.runs import Run
 
-Key = tuple[str, str]
 # Keys of the canonical recipe that change no rollout and no verdict.
 _AFTER_JUDGING = BESIDE_RECIPE | {"name", "score", "select", "gate", "evaluation", "dataset", "accept", "recipe_schema"}
-GROUP = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _rows_decided_by(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _compared(opened: "Session", spec: "RunSpec", run: "Run") -> dict[str, Any]:
-    """Both ways over every rollout of the run, a few thousand rows at a time."""
+    """Both ways over every rollout of the run, problem by problem."""
     part = run.recipe["select"]
     selector = resolve("selector", part["method"], part["options"], base=opened.loaded.base).build()
     before, now = Way(policy_of(run.recipe, opened.loaded.base), selector), Way(spec.accept, spec.selector)
@@ -146,23 +146,18 @@ def _compared(opened: "Session", spec: "RunSpec", run: "Run") -> dict[str, Any]:
     moves: Counter[tuple[str, str]] = Counter()
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
-    for group in by_problems(opened.workspace.runs.plans(run.id), GROUP):
-        said = _said(opened, chain, group)
-        for verdicts in said.values():
-            missing.update(lacking(now.policy, chain, verdicts))
-        rows += len(group)
+    ways = [(way, partial(accepted, way.policy, chain)) for way in (before, now)]
+    for members in _graded(opened, spec, run, chain):
+        rows += len(members)
+        for graded in members:
+            missing.update(lacking(now.policy, chain, graded.verdicts))
         if missing:
             continue
-        arms = {(row.completion_id, row.problem_id): row.arm for row in group}
-        for _, members in groupby(_rollouts(opened, spec, run, group), key=lambda pair: pair[0].id):
-            mine = [(problem, completion, said[completion.id, problem.id]) for problem, completion in members]
-            scores = _scores(spec, mine[0][0], [completion for _, completion, _ in mine])
-            sides = [[_rollout(way, chain, *item, scores) for item in mine] for way in (before, now)]
-            if spec.arms:
-                sides = [[_on_arm(spec, rollout, arms) for rollout in side] for side in sides]
-            made = [way.decide(run.id, side) for way, side in zip((before, now), sides, strict=True)]
-            moves.update((a.reason, b.reason) for a, b in zip(*made, strict=True) if a.reason != b.reason)
-            problems += 1
+        scores = scores_of(spec.scorers, members[0].problem, [graded.completion for graded in members])
+        sides = [[_rollout(graded, accept, scores) for graded in members] for _, accept in ways]
+        made = [way.decide(run.id, side) for (way, _), side in zip(ways, sides, strict=True)]
+        moves.update((a.reason, b.reason) for a, b in zip(*made, strict=True) if a.reason != b.reason)
+        problems += 1
     if missing:
         raise _missing(opened, run, now.policy, missing, rows)
     levels = sorted({p.level for p in spec.problems}, key=lambda level: (level is None, level))
@@ -177,48 +172,27 @@ def _compared(opened: "Session", spec: "RunSpec", run: "Run") -> dict[str, Any]:
     }
 
 
-def _said(opened: "Session", chain: Sequence[Key], rows: Sequence[PlanRow]) -> dict[tuple[str, str], dict[Key, Verdict]]:
-    pairs = [(row.completion_id, row.problem_id) for row in rows]
-    found: dict[tuple[str, str], dict[Key, Verdict]] = {pair: {} for pair in pairs}
-    for verdict in opened.workspace.segments.fetch_verdicts(chain, pairs):
-        found[verdict.completion_id, verdict.problem_id][verdict.verifier, verdict.version] = verdict
-    return found
-
-
-def _rollouts(opened: "Session", spec: "RunSpec", run: "Run", rows: Sequence[PlanRow]) -> list[tuple[Any, Completion]]:
-    from flows.rounds.gather import IncompleteRound, completions_by_id
+def _graded(opened: "Session", spec: "RunSpec", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
+    """The rollouts of the run, problem by problem; SetupError where some are lost."""
+    from flows.rounds.gather import reader_of
 
     try:
-        texts = completions_by_id(opened.workspace, {row.completion_id for row in rows})
+        for _, members in reader_of(opened.workspace, spec, chain).by_problem(
+            in_order(opened.workspace.runs.plans(run.id))
+        ):
+            yield members
     except IncompleteRound as error:
         again = "rollmill curate RECIPE makes the lost rows again"
         raise SetupError(f"run {run.id} is no longer whole: {error}.", next_command=again) from None
-    return [(spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
 
 
-def _rollout(
-    way: Way, chain: Sequence[Key], problem: Any, completion: Completion, said: Mapping[Key, Verdict], scores: Any
-) -> Rollout:
-    verdict = accepted(way.policy, chain, said)
+def _rollout(graded: GradedCompletion, accept: Accept, scores: Mapping[str, tuple[Score, ...]]) -> Rollout:
+    verdict = accept(graded.verdicts)
     if verdict is None:
         raise SetupError(
             "the run has rows that it has not judged to the end.", next_command="rollmill runs resume, then this again"
         )
-    return Rollout(problem, completion, verdict, tuple(scores.get(completion.id, ())))
-
-
-def _on_arm(spec: "RunSpec", rollout: Rollout, arms: Mapping[tuple[str, str], str]) -> Rollout:
-    """The rollout with the arm that drew it."""
-    arm = arms[rollout.completion.id, rollout.problem.id]
-    return replace(rollout, arm=arm, place=spec.place(arm))
-
-
-def _scores(spec: "RunSpec", problem: Any, completions: Sequence[Completion]) -> dict[str, list[Score]]:
-    found: dict[str, list[Score]] = {}
-    for scorer in spec.scorers:
-        for score in scorer.score(problem, completions):
-            found.setdefault(score.completion_id, []).append(score)
-    return found
+    return graded.rollout(verdict, scores.get(graded.completion.id, ()))
 
 
 def _missing(opened: "Session", run: "Run", policy: Policy, missing: Mapping[Key, int], rows: int) -> SetupError:

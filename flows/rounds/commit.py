@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from flows.rounds.gather import Pair, completions_by_id, pair_of
 from flows.rounds.remembering import remember
 from flows.rounds.spec import Event, EventKind, RunSpec
 from flows.sampling.batches import OpenBatch
@@ -20,6 +19,7 @@ from flows.sampling.queues import BatchCompletions, BatchVerdicts, Clock, EndOfD
 from pipelines.verify.acceptance import accepted
 from storage.ids import digest128
 from storage.records import Completion, Outcome, Verdict
+from storage.rollouts import Pair, completions_by_id, pair_of
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Record
 from storage.spending import sums_of

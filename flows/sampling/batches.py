@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flows.rounds.gather import CHUNK, Pair, pair_of, verdicts_by_pair
 from flows.rounds.spec import RunSpec
 from pipelines.verify.acceptance import lacking
 from storage.ids import digest128
 from storage.ledger.leases import Lease
 from storage.records import Completion, PlanRow, Verdict
+from storage.rollouts import CHUNK, Pair, pair_of, verdicts_by_pair
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
@@ -136,7 +136,7 @@ def _lacks(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> Iterator[M
     members = [list(batch.rows) for batch in batches]
     rows = [row for part in members for row in part]
     present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
-    verdicts = verdicts_by_pair(ws, spec, [pair_of(row) for row in rows])
+    verdicts = verdicts_by_pair(ws, spec.chain(), [pair_of(row) for row in rows])
     chain, policies = spec.chain(), spec.policies()
 
     def judged(row: PlanRow) -> bool:
