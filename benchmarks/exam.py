@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.verify.answers.policy import ORDERS, POLICIES
+from pipelines.verify.answers.equality import ORDERS, POLICIES
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.number import NumberVerifier
 from storage.ids import digest128

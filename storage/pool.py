@@ -23,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Group = int | str | None
 KEPT, DROPPED, OPEN = 1, 0, -1
+STRATA = ("level", "template", "skill", "source")
 _COLUMNS = ("problem", "completion", "index", "outcome", "in_prefix", "arm", "kept", "reason", "model", "answer", "tokens")
 T = TypeVar("T")
 
@@ -85,13 +86,13 @@ def pool_of(problems: pa.Table, completions: pa.Table, decisions: pa.Table) -> P
     """
     ids = problems["id"]
     at = _places(decisions["completion_id"], completions["id"])
-    arms, arm = _coded(_filled(decisions, "arm", ""))
-    models, model = _coded(_column(completions, "model"))
-    reasons, reason = _coded(decisions["reason"])
+    arms, arm = coded(_column(decisions, "arm"), "")
+    models, model = coded(_column(completions, "model"))
+    reasons, reason = coded(decisions["reason"])
     outcome = _places(decisions["outcome"], pa.array(STATES))
     return Pool(
         problems=tuple(ids.to_pylist()),
-        strata={name: tuple(_column(problems, name).to_pylist()) for name in ("level", "template", "skill", "source")},
+        strata={name: tuple(_column(problems, name).to_pylist()) for name in STRATA},
         problem=_places(decisions["problem_id"], ids),
         completion=at,
         index=_taken(_numbers(completions, "sample_index"), at),
@@ -123,9 +124,10 @@ def _places(values: Any, known: Any) -> Ints:
     return _integers(pc.index_in(values, value_set=_flat(known)), -1)
 
 
-def _coded(values: Any) -> tuple[tuple[str, ...], Ints]:
-    """The different values, and the place of each row's; null is -1."""
-    encoded = _flat(values).cast(pa.string()).dictionary_encode()
+def coded(values: Any, missing: str | None = None) -> tuple[tuple[str, ...], Ints]:
+    """The different texts of an Arrow column, and the place of each row's; null counts as `missing`, else as no place."""
+    texts = _flat(values).cast(pa.string())
+    encoded = (texts if missing is None else pc.fill_null(texts, missing)).dictionary_encode()
     return tuple(encoded.dictionary.to_pylist()), _integers(encoded.indices, -1)
 
 
@@ -135,10 +137,6 @@ def _flat(values: Any) -> Any:
 
 def _column(table: pa.Table, name: str) -> Any:
     return table[name] if name in table.column_names else pa.nulls(table.num_rows, pa.string())
-
-
-def _filled(table: pa.Table, name: str, value: str) -> Any:
-    return pc.fill_null(_column(table, name).cast(pa.string()), value)
 
 
 def _numbers(table: pa.Table, name: str) -> Ints:

@@ -75,7 +75,7 @@ def _known(verifier: str) -> None:
 
 
 def _sections(names: list[str]) -> frozenset[Any]:
-    from pipelines.certify.rows import SECTIONS
+    from pipelines.certify.suite_rows import SECTIONS
 
     for name in names:
         if name not in SECTIONS:

@@ -6,6 +6,7 @@ routes by agreement the vote over all answers is reported too; it looks at no re
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from flows.curation.metrics import arm_rates
 from pipelines.metrics import PassAtLimit, funnel_of
 from pipelines.stats import vote, weighted_vote
+from pipelines.verify.acceptance import accepted
 from storage.pool import Pool
 
 if TYPE_CHECKING:
@@ -71,24 +73,25 @@ def _prefix(spec: "RunSpec", arm: "Arm") -> int | None:
 def _voted(run: "RecipeRun") -> dict[str, Any]:
     """How often the answer that was voted for is a correct one; the weighted form stands beside it."""
     from flows.rounds.arm_tallies import answer_key
-    from flows.rounds.gather import accepted_verdicts
+    from flows.rounds.gather import reader_of
 
-    plans = run.workspace.runs.plans(run.id)
-    rows = sorted((row for plan in plans for row in plan), key=lambda row: (run.spec.place(row.arm), row.sample_index))
-    said = accepted_verdicts(run.workspace, run.spec, rows)
-    answers: dict[str, dict[str, list[Any]]] = {}
-    right: dict[str, set[str]] = {}
-    for row in rows:
-        verdict = said[row.completion_id, row.problem_id]
-        key = answer_key(verdict)
-        answers.setdefault(row.problem_id, {}).setdefault(row.arm, []).append(key)
-        if verdict.outcome == "correct" and key is not None:
-            right.setdefault(row.problem_id, set()).add(key)
+    spec, plans = run.spec, run.workspace.runs.plans(run.id)
+    rows = sorted((row for plan in plans for row in plan), key=lambda row: (spec.place(row.arm), row.sample_index))
+    accept = partial(accepted, spec.accept, spec.chain())
+    pool = reader_of(run.workspace, spec).pool(spec.problems, rows, accept, answer_key)
+    answers: dict[int, dict[int, list[int | None]]] = {}
+    right: dict[int, set[int]] = {}
+    columns = (pool.problem, pool.arm, pool.answer, pool.has("correct"))
+    for problem, arm, answer, correct in zip(*(column.tolist() for column in columns), strict=True):
+        key = None if answer < 0 else answer
+        answers.setdefault(problem, {}).setdefault(arm, []).append(key)
+        if correct and key is not None:
+            right.setdefault(problem, set()).add(key)
     elected = {name: _score(answers, right, poll) for name, poll in (("plain", vote), ("weighted", weighted_vote))}
     return {"problems": len(answers), "voters": len(rows), **elected}
 
 
-def _score(answers: Mapping[str, Mapping[str, Any]], right: Mapping[str, set[str]], poll: Any) -> dict[str, Any]:
+def _score(answers: Mapping[int, Mapping[int, Any]], right: Mapping[int, set[int]], poll: Any) -> dict[str, Any]:
     elected = {problem: poll(list(by_arm.values())).answer for problem, by_arm in answers.items()}
     correct = sum(answer is not None and answer in right.get(problem, ()) for problem, answer in elected.items())
     silent = sum(answer is None for answer in elected.values())

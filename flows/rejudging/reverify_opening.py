@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from flows.identity import unopened_run
 from flows.job import Job
-from flows.rejudging.reverify_renew import Key, Seat
+from flows.rejudging.reverify_renew import Seat
 from flows.rejudging.reverify_rules import Change
 from flows.session import open_session, read_session
 from pipelines.verify.extract import RULES as EXTRACTION
 from storage.errors import SetupError, unknown_name
+from storage.rollouts import Key
 from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:

@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flows.rejudging.reverify_rules import Change
-from flows.rounds.gather import Pair
 from flows.rounds.verify import Item, verdicts_of
 from pipelines.protocols import Verifier
 from pipelines.verify.acceptance import Policy, asks
 from storage.errors import SetupError
 from storage.records import Verdict
+from storage.rollouts import Key, Pair
 
-Key = tuple[str, str]
 Said = Mapping[Key, Verdict]
 
 

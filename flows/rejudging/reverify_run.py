@@ -7,7 +7,8 @@ committed, and a new generation of the run is opened, only when a person accepts
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,21 +16,19 @@ from typing import TYPE_CHECKING, Any
 from flows.progress import Stage
 from flows.rejudging.reverify_flips import Flips
 from flows.rejudging.reverify_opening import Opened, opening
-from flows.rejudging.reverify_renew import Counts, Key, Renewed, renew
+from flows.rejudging.reverify_renew import Counts, renew
 from flows.rejudging.reverify_sample import Sample
 from flows.rounds.groups import by_problems
+from pipelines.score import scores_of
 from pipelines.verify.acceptance import accepted, lacking
 from storage.errors import FoundWanting, SetupError
 from storage.records import PlanRow, Rollout, Score, Verdict
+from storage.rollouts import GradedCompletion, IncompleteRound, RunReader, Stored
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
-    from flows.rounds.verify import Item
     from storage.ledger.leases import Lease
 
 GROUP = 4_096  # rows read at a time: bounds memory, and each look into the store costs tens of milliseconds
-Pair = tuple[str, str]
-Said = Mapping[Pair, Mapping[Key, Verdict]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +104,15 @@ def _judge_all(opened: Opened, lease: "Lease", watcher: Callable[[Stage], None] 
     groups = list(_groups(opened))
     total, pending, done, began = sum(map(len, groups)), 0, 0, time.monotonic()
     for rows in groups:
-        stored = _stored(opened, rows)
+        stored = _reader(opened).verdicts(rows)
         judged = [row for row in rows if _was_judged(opened, stored, row)]
-        arms = {(row.completion_id, row.problem_id): row.arm for row in judged if row.arm}
         pending += len(rows) - len(judged)
-        for items in _batches(opened, _items(opened, judged)):
+        for batch in _batches(opened, _read(opened, judged, stored)):
+            items = [(graded.problem, graded.completion) for graded in batch]
             made = renew(opened.seats, spec.policies(), items, stored, counts)
             _commit(opened, made.judged)
             sample.offer(made.carried, items)
-            _compare(opened, items, _Sides(stored, made, arms), flips)
+            _compare(opened, batch, made.verdicts, flips)
             lease.renew()
         done += len(rows)
         if watcher is not None:
@@ -132,10 +131,10 @@ def _groups(opened: Opened) -> Iterator[list[PlanRow]]:
     return by_problems(opened.workspace.runs.plans(opened.run.id), GROUP)
 
 
-def _batches(opened: Opened, items: "Sequence[Item]") -> "Iterator[list[Item]]":
+def _batches(opened: Opened, graded: Sequence[GradedCompletion]) -> Iterator[list[GradedCompletion]]:
     """What is judged and committed at a time: a batch of the recipe, whole problems together."""
-    batch: list[Item] = []
-    for _, members in groupby(items, key=lambda item: item[0].id):
+    batch: list[GradedCompletion] = []
+    for _, members in groupby(graded, key=lambda one: one.problem.id):
         batch += members
         if len(batch) >= opened.spec.batch_size:
             yield batch
@@ -144,34 +143,27 @@ def _batches(opened: Opened, items: "Sequence[Item]") -> "Iterator[list[Item]]":
         yield batch
 
 
-def _stored(opened: Opened, rows: Sequence[PlanRow]) -> Said:
-    """All verdicts on these rows by the old and the new versions."""
-    keys = list(dict.fromkeys((*opened.before, *opened.after)))
-    pairs = [(row.completion_id, row.problem_id) for row in rows]
-    found: dict[Pair, dict[Key, Verdict]] = {}
-    for verdict in opened.workspace.segments.fetch_verdicts(keys, pairs):
-        pair = (verdict.completion_id, verdict.problem_id)
-        found.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
-    return found
+def _reader(opened: Opened) -> RunReader:
+    """Reads the run's rows with all verdicts by the old and the new versions."""
+    from flows.rounds.gather import reader_of
+
+    return reader_of(opened.workspace, opened.spec, list(dict.fromkeys((*opened.before, *opened.after))))
 
 
-def _was_judged(opened: Opened, stored: Said, row: PlanRow) -> bool:
+def _was_judged(opened: Opened, stored: Stored, row: PlanRow) -> bool:
     """Whether the run has judged this row to its end; what it has not is not reverify's to judge."""
     said = stored.get((row.completion_id, row.problem_id), {})
     return not any(lacking(policy, opened.before, said) for policy in opened.spec.policies())
 
 
-def _items(opened: Opened, rows: Sequence[PlanRow]) -> "list[Item]":
-    """The problems and completions of these rows."""
-    from flows.rounds.gather import IncompleteRound, completions_by_id
-
+def _read(opened: Opened, rows: Sequence[PlanRow], stored: Stored) -> list[GradedCompletion]:
+    """The problems and completions of these rows with the verdicts on them."""
     try:
-        texts = completions_by_id(opened.workspace, {row.completion_id for row in rows})
+        return _reader(opened).read(rows, stored)
     except IncompleteRound as error:
         raise SetupError(
             f"run {opened.run.id} is no longer whole: {error}.", next_command=f"rollmill runs resume {opened.run.id}"
         ) from None
-    return [(opened.spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
 
 
 def _commit(opened: Opened, verdicts: Sequence[Verdict]) -> None:
@@ -181,58 +173,32 @@ def _commit(opened: Opened, verdicts: Sequence[Verdict]) -> None:
         opened.workspace.segments.commit_many(verdict_segments(verdicts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Sides:
-    """The verdicts before and after, and the arms that drew the rows (none where the recipe has none)."""
-
-    stored: Said
-    made: Renewed
-    arms: Mapping[Pair, str]
-
-
-def _compare(opened: Opened, items: "Sequence[Item]", sides: _Sides, flips: Flips) -> None:
+def _compare(opened: Opened, batch: Sequence[GradedCompletion], after: Stored, flips: Flips) -> None:
     """Count the flips of these rows, and the decisions of the run's selector on either set of verdicts."""
     spec = opened.spec
-    for _, members in groupby(items, key=lambda item: item[0].id):
+    early, late = (partial(accepted, spec.accept, chain) for chain in (opened.before, opened.after))
+    for _, members in groupby(batch, key=lambda graded: graded.problem.id):
         mine = list(members)
-        scores = _scores(opened, mine)
-        before = [_rollout(opened.before, item, sides.stored, scores, spec) for item in mine]
-        after = [_rollout(opened.after, item, sides.made.verdicts, scores, spec) for item in mine]
-        if sides.arms:
-            before, after = (_with_arms(spec, side, sides.arms) for side in (before, after))
-        flips.add(before, after)
-        decisions = (list(spec.selector.select(opened.run.id, side)) for side in (before, after))
-        flips.decide(mine[0][0].level, *decisions)
+        scores = scores_of(spec.scorers, mine[0].problem, [graded.completion for graded in mine])
+        sides = [
+            [_rollout(graded, early(graded.verdicts), scores) for graded in mine],
+            [_rollout(graded, late(after[graded.pair]), scores) for graded in mine],
+        ]
+        flips.add(*sides)
+        decisions = (list(spec.selector.select(opened.run.id, side)) for side in sides)
+        flips.decide(mine[0].problem.level, *decisions)
 
 
-def _with_arms(spec: "RunSpec", rollouts: Sequence[Rollout], arms: Mapping[Pair, str]) -> list[Rollout]:
-    named = [(rollout, arms[rollout.completion.id, rollout.problem.id]) for rollout in rollouts]
-    return [replace(rollout, arm=arm, place=spec.place(arm)) for rollout, arm in named]
-
-
-def _rollout(
-    chain: Sequence[Key], item: "Item", said: Said, scores: Mapping[str, tuple[Score, ...]], spec: "RunSpec"
-) -> Rollout:
-    problem, completion = item
-    verdict = accepted(spec.accept, chain, said[completion.id, problem.id])
+def _rollout(graded: GradedCompletion, verdict: Verdict | None, scores: Mapping[str, tuple[Score, ...]]) -> Rollout:
     assert verdict is not None, "only rows that were judged to their end come here"
-    return Rollout(problem, completion, verdict, scores.get(completion.id, ()))
-
-
-def _scores(opened: Opened, items: "Sequence[Item]") -> dict[str, tuple[Score, ...]]:
-    """What the recipe's scorers give the rollouts of one problem."""
-    found: dict[str, tuple[Score, ...]] = {}
-    for scorer in opened.spec.scorers:
-        for score in scorer.score(items[0][0], [completion for _, completion in items]):
-            found[score.completion_id] = (*found.get(score.completion_id, ()), score)
-    return found
+    return graded.rollout(verdict, scores.get(graded.completion.id, ()))
 
 
 def _reach(opened: Opened) -> dict[str, dict[str, int]]:
     """How many stored verdicts of each changed verifier hold, and how many are to be judged again."""
     counts = {change.name: {"stored": 0, "carried": 0, "judged": 0} for change in opened.changes}
     for rows in _groups(opened):
-        for said in _stored(opened, rows).values():
+        for said in _reader(opened).verdicts(rows).values():
             for seat in opened.seats:
                 if seat.change is not None and seat.old in said:
                     holds = "carried" if seat.change.holds(said[seat.old]) else "judged"
@@ -262,10 +228,11 @@ def _accept(opened: Opened, lease: "Lease") -> dict[str, Any]:
     from flows.identity import begin_generation
 
     for rows in _groups(opened):
-        stored = _stored(opened, rows)
+        stored = _reader(opened).verdicts(rows)
         judged = [row for row in rows if _was_judged(opened, stored, row)]
         counts = {key: Counts() for key in opened.after}
-        _commit(opened, renew(opened.seats, opened.spec.policies(), _items(opened, judged), stored, counts).carried)
+        items = [(graded.problem, graded.completion) for graded in _read(opened, judged, stored)]
+        _commit(opened, renew(opened.seats, opened.spec.policies(), items, stored, counts).carried)
         lease.renew()
     name = begin_generation(opened.recipe_run, after=opened.run.id)
     return {"accepted": True, "run_after": name, "next": f"rollmill runs resume {name}"}

@@ -5,9 +5,9 @@ acceptance, selection, scores and publication; the verdicts are the run's own. B
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +15,22 @@ from flows.identity import imported_digest, unopened_run
 from flows.job import Job
 from flows.recipe import resolve
 from flows.rejudging.reselection import chosen_sets, policy_of
-from flows.rounds.groups import by_problems
+from flows.rounds.groups import in_order
 from flows.session import read_session
+from pipelines.score import scores_of
 from pipelines.verify.acceptance import Policy, accepted, check_names, lacking
 from storage.errors import SetupError
-from storage.records import Completion, Decision, PlanRow, Rollout, Score, Verdict
+from storage.records import Decision, Rollout, Score
+from storage.rollouts import Accept, GradedCompletion, IncompleteRound, Key
 from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
     from flows.session import RecipeRun, Session
     from pipelines.protocols import Selector
     from storage.runs import Run
-    from storage.workspace import Workspace
 
-Key = tuple[str, str]
 # Keys of the canonical recipe that change no rollout and no verdict.
 _AFTER_JUDGING = BESIDE_RECIPE | {"name", "score", "select", "gate", "evaluation", "dataset", "accept", "recipe_schema"}
-GROUP = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +135,8 @@ def _rows_decided_by(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
+    """Both ways over every rollout of the run, problem by problem."""
     spec, base = selecting.spec, selecting.loaded.base
-    """Both ways over every rollout of the run, a few thousand rows at a time."""
     part = run.recipe["select"]
     selector = resolve("selector", part["method"], part["options"], base=base).build()
     before, now = Way(policy_of(run.recipe, base), selector), Way(spec.accept, spec.selector)
@@ -147,23 +145,18 @@ def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     moves: Counter[tuple[str, str]] = Counter()
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
-    for group in by_problems(selecting.workspace.runs.plans(run.id), GROUP):
-        said = _said(selecting.workspace, chain, group)
-        for verdicts in said.values():
-            missing.update(lacking(now.policy, chain, verdicts))
-        rows += len(group)
+    ways = [(way, partial(accepted, way.policy, chain)) for way in (before, now)]
+    for members in _graded(selecting, run, chain):
+        rows += len(members)
+        for graded in members:
+            missing.update(lacking(now.policy, chain, graded.verdicts))
         if missing:
             continue
-        arms = {(row.completion_id, row.problem_id): row.arm for row in group}
-        for _, members in groupby(_rollouts(selecting, run, group), key=lambda pair: pair[0].id):
-            mine = [(problem, completion, said[completion.id, problem.id]) for problem, completion in members]
-            scores = _scores(spec, mine[0][0], [completion for _, completion, _ in mine])
-            sides = [[_rollout(way, chain, *item, scores) for item in mine] for way in (before, now)]
-            if spec.arms:
-                sides = [[_on_arm(spec, rollout, arms) for rollout in side] for side in sides]
-            made = [way.decide(run.id, side) for way, side in zip((before, now), sides, strict=True)]
-            moves.update((a.reason, b.reason) for a, b in zip(*made, strict=True) if a.reason != b.reason)
-            problems += 1
+        scores = scores_of(spec.scorers, members[0].problem, [graded.completion for graded in members])
+        sides = [[_rollout(graded, accept, scores) for graded in members] for _, accept in ways]
+        made = [way.decide(run.id, side) for (way, _), side in zip(ways, sides, strict=True)]
+        moves.update((a.reason, b.reason) for a, b in zip(*made, strict=True) if a.reason != b.reason)
+        problems += 1
     if missing:
         raise _missing(selecting.session.job, run, now.policy, missing, rows)
     levels = sorted({p.level for p in spec.problems}, key=lambda level: (level is None, level))
@@ -178,50 +171,26 @@ def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     }
 
 
-def _said(
-    workspace: "Workspace", chain: Sequence[Key], rows: Sequence[PlanRow]
-) -> dict[tuple[str, str], dict[Key, Verdict]]:
-    pairs = [(row.completion_id, row.problem_id) for row in rows]
-    found: dict[tuple[str, str], dict[Key, Verdict]] = {pair: {} for pair in pairs}
-    for verdict in workspace.segments.fetch_verdicts(chain, pairs):
-        found[verdict.completion_id, verdict.problem_id][verdict.verifier, verdict.version] = verdict
-    return found
-
-
-def _rollouts(selecting: "RecipeRun", run: "Run", rows: Sequence[PlanRow]) -> list[tuple[Any, Completion]]:
-    from flows.rounds.gather import IncompleteRound, completions_by_id
+def _graded(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
+    """The rollouts of the run, problem by problem; SetupError where some are lost."""
+    from flows.rounds.gather import reader_of
 
     try:
-        texts = completions_by_id(selecting.workspace, {row.completion_id for row in rows})
+        rows = in_order(selecting.workspace.runs.plans(run.id))
+        for _, members in reader_of(selecting.workspace, selecting.spec, chain).by_problem(rows):
+            yield members
     except IncompleteRound as error:
         again = "rollmill curate RECIPE makes the lost rows again"
         raise SetupError(f"run {run.id} is no longer whole: {error}.", next_command=again) from None
-    return [(selecting.spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
 
 
-def _rollout(
-    way: Way, chain: Sequence[Key], problem: Any, completion: Completion, said: Mapping[Key, Verdict], scores: Any
-) -> Rollout:
-    verdict = accepted(way.policy, chain, said)
+def _rollout(graded: GradedCompletion, accept: Accept, scores: Mapping[str, tuple[Score, ...]]) -> Rollout:
+    verdict = accept(graded.verdicts)
     if verdict is None:
         raise SetupError(
             "the run has rows that it has not judged to the end.", next_command="rollmill runs resume, then this again"
         )
-    return Rollout(problem, completion, verdict, tuple(scores.get(completion.id, ())))
-
-
-def _on_arm(spec: "RunSpec", rollout: Rollout, arms: Mapping[tuple[str, str], str]) -> Rollout:
-    """The rollout with the arm that drew it."""
-    arm = arms[rollout.completion.id, rollout.problem.id]
-    return replace(rollout, arm=arm, place=spec.place(arm))
-
-
-def _scores(spec: "RunSpec", problem: Any, completions: Sequence[Completion]) -> dict[str, list[Score]]:
-    found: dict[str, list[Score]] = {}
-    for scorer in spec.scorers:
-        for score in scorer.score(problem, completions):
-            found.setdefault(score.completion_id, []).append(score)
-    return found
+    return graded.rollout(verdict, scores.get(graded.completion.id, ()))
 
 
 def _missing(job: Job, run: "Run", policy: Policy, missing: Mapping[Key, int], rows: int) -> SetupError:

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 from flows.recipe import Resolved, resolve
 from pipelines.verify.acceptance import PLAIN, Policy, accepted, used
 from storage.errors import RollmillError
-from storage.records import Completion, Decision, Problem, Rollout, Score, Verdict
+from storage.records import Decision, Rollout
+from storage.rollouts import Key, Pair, Stored, graded_of_tables
 from storage.segments.schema import from_table
 
 if TYPE_CHECKING:
     from storage.versions import Snapshot, VersionInfo
-
-Pair = tuple[str, str]
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +43,20 @@ def verify_version(info: "VersionInfo", *, base: Path) -> Verification:
 
     snapshot = load_snapshot(info)
     policy, why_not = _policy(snapshot, base)
-    judged = _judged(snapshot)
-    rollouts = _rollouts(snapshot, policy, judged)
+    arms = [arm["name"] for arm in snapshot.manifest["recipe"].get("arms", ())]
+    graded = graded_of_tables(dict(snapshot.tables()), arms)
+    verdicts = {one.pair: one.verdicts for members in graded.values() for one in members}
+    chain = _chain(snapshot)
+    rollouts = {
+        key: [one.rollout(verdict) for one in members if (verdict := accepted(policy, chain, one.verdicts)) is not None]
+        for key, members in graded.items()
+    }
     stored = {(d.completion_id, d.problem_id): d for d in from_table("decisions", snapshot.decisions)}
     kept = [r for members in rollouts.values() for r in members if (d := stored.get(_pair(r))) is not None and d.kept]
     differences = {
         "hashes": list(_hashes(info, snapshot)),
         "decisions": [why_not] if why_not else list(_decisions(snapshot, rollouts, stored, base)),
-        "verdicts": list(_verdicts(snapshot, _used(snapshot, policy, kept, judged), base)),
+        "verdicts": list(_verdicts(snapshot, _used(chain, policy, kept, verdicts), base)),
     }
     checked = {"problems": len(rollouts), "decisions": len(stored), "rejudged": len(kept), "hashes": 3}
     return Verification(info.ref, checked, differences)
@@ -84,43 +88,8 @@ def _policy(snapshot: "Snapshot", base: Path) -> tuple[Policy, str | None]:
     return policy, None
 
 
-def _judged(snapshot: "Snapshot") -> dict[Pair, dict[Key, Verdict]]:
-    """Every verdict by what it is about and by who gave it."""
-    verdicts: dict[Pair, dict[Key, Verdict]] = {}
-    for verdict in from_table("verdicts", snapshot.verdicts):
-        verdicts.setdefault((verdict.completion_id, verdict.problem_id), {})[verdict.verifier, verdict.version] = verdict
-    return verdicts
-
-
 def _chain(snapshot: "Snapshot") -> list[Key]:
     return [(part["name"], part["version"]) for part in snapshot.manifest["verifiers"]]
-
-
-def _rollouts(
-    snapshot: "Snapshot", policy: Policy, verdicts: Mapping[Pair, Mapping[Key, Verdict]]
-) -> dict[str, list[Rollout]]:
-    """Every rollout by problem with the verdict that counts and its scores."""
-    chain = _chain(snapshot)
-    problems: dict[str, Problem] = {row.id: row for row in from_table("problems", snapshot.problems)}
-    completions: dict[str, Completion] = {row.id: row for row in from_table("completions", snapshot.completions)}
-    scores: dict[Pair, list[Score]] = {}
-    for score in from_table("scores", snapshot.scores):
-        scores.setdefault((score.completion_id, score.problem_id), []).append(score)
-    arm_of = {(d.completion_id, d.problem_id): d.arm for d in from_table("decisions", snapshot.decisions)}
-    places = {arm["name"]: place for place, arm in enumerate(snapshot.manifest["recipe"].get("arms", ()))}
-    found: dict[str, list[Rollout]] = {key: [] for key in problems}
-    for pair, judged in verdicts.items():
-        verdict = accepted(policy, chain, judged)
-        if verdict is not None and pair[0] in completions and pair[1] in problems:
-            arm = arm_of.get(pair, "")
-            rollout = Rollout(
-                problems[pair[1]], completions[pair[0]], verdict, tuple(scores.get(pair, ())), arm, places.get(arm, 0)
-            )
-            found[pair[1]].append(rollout)
-    return {
-        key: sorted(members, key=lambda r: (r.place, r.completion.sample_index, r.completion.id))
-        for key, members in found.items()
-    }
 
 
 def _decisions(
@@ -146,14 +115,11 @@ def _decisions(
         yield f"completion {pair[0][:12]}: a decision is recorded, but no verdict that it could follow from"
 
 
-def _used(
-    snapshot: "Snapshot", policy: Policy, kept: Sequence[Rollout], judged: Mapping[Pair, Mapping[Key, Verdict]]
-) -> dict[Key, list[Rollout]]:
+def _used(chain: Sequence[Key], policy: Policy, kept: Sequence[Rollout], stored: Stored) -> dict[Key, list[Rollout]]:
     """The kept rollouts with each verdict that they were accepted on, by verifier: of the chain the one that decided."""
-    chain = _chain(snapshot)
     found: dict[Key, list[Rollout]] = {}
     for rollout in kept:
-        verdicts = used(policy, chain, judged[_pair(rollout)]) or []
+        verdicts = used(policy, chain, stored[_pair(rollout)]) or []
         for verdict in verdicts[-1:] if policy.lazy else verdicts:
             found.setdefault((verdict.verifier, verdict.version), []).append(replace(rollout, verdict=verdict))
     return found

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flows.rounds.gather import CHUNK, Pair, pair_of, verdicts_by_pair
 from flows.rounds.plan import id_of, request_of
 from flows.rounds.spec import RunSpec
 from pipelines.protocols import Generator
@@ -14,6 +13,7 @@ from storage.errors import SetupError
 from storage.ids import digest128
 from storage.ledger.leases import Lease
 from storage.records import Completion, PlanRow, Request, Verdict
+from storage.rollouts import CHUNK, Pair, pair_of, verdicts_by_pair
 from storage.segments.rows import Rows
 from storage.spending import DRAW
 from storage.workspace import Workspace
@@ -173,7 +173,7 @@ def _missing_work(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> Ite
     members = [list(batch.rows) for batch in batches]
     rows = [row for part in members for row in part]
     present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
-    verdicts = verdicts_by_pair(ws, spec, [pair_of(row) for row in rows])
+    verdicts = verdicts_by_pair(ws, spec.chain(), [pair_of(row) for row in rows])
     chain, policies = spec.chain(), spec.policies()
 
     def judged(row: PlanRow) -> bool:

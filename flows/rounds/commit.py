@@ -11,7 +11,6 @@ from typing import cast
 
 from flows.rounds.batches import OpenBatch
 from flows.rounds.draw import RoundDrawer
-from flows.rounds.gather import Pair, completions_by_id, pair_of
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
 from flows.rounds.remembering import remember
 from flows.rounds.spec import Event, EventKind, RunSpec
@@ -20,6 +19,7 @@ from flows.sampling.heartbeat import LeaseHeartbeat
 from pipelines.verify.acceptance import accepted
 from storage.ids import digest128
 from storage.records import Completion, Outcome, Verdict
+from storage.rollouts import Pair, completions_by_id, pair_of
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Record
 from storage.spending import sums_of

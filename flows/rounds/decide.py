@@ -16,6 +16,7 @@ from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import read_plans
 from flows.rounds.spec import RunSpec
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
+from pipelines.score import scores_of
 from storage.errors import broken
 from storage.ids import ListDigest, digest128
 from storage.records import Decision, PlanRow, Rollout, Score
@@ -64,9 +65,10 @@ def decide(ws: Workspace, spec: RunSpec) -> DecisionReport:
     created = bool(commits) and not commits[0].redundant
     funnel = counter.funnel(problems=len(spec.problems), solved=solved, kept_problems=kept_problems)
     funnel.reconcile()
-    scores = [score for members in made.scores for score in members]
     stops = stop_reasons(ws.runs.stops(spec.run))
-    return DecisionReport(spec.run, batch_id, created, decided, scores, funnel, completions.origins(ws, spec.run), stops)
+    return DecisionReport(
+        spec.run, batch_id, created, decided, made.scores, funnel, completions.origins(ws, spec.run), stops
+    )
 
 
 def _plans(ws: Workspace, spec: RunSpec) -> Sequence[Sequence[PlanRow]]:
@@ -76,24 +78,19 @@ def _plans(ws: Workspace, spec: RunSpec) -> Sequence[Sequence[PlanRow]]:
 
 @dataclass(slots=True)
 class _Made:
-    """What is kept of each problem: decisions, what they rest on, and the scores of each scorer; no text."""
+    """What is kept of each problem: decisions, what they rest on, and scores; no text."""
 
     decisions: Packer[Decision] = field(default_factory=lambda: Packer("decisions"))
     deciding: ListDigest = field(default_factory=lambda: ListDigest("decisions"))
-    scores: list[list[Score]] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
 
     def scored(self, spec: RunSpec, rollouts: Sequence[Rollout]) -> Sequence[Rollout]:
         """The rollouts of one problem with their scores."""
         if not spec.scorers:
             return rollouts
-        self.scores = self.scores or [[] for _ in spec.scorers]
-        by_completion: dict[str, list[Score]] = {}
-        for scorer, known in zip(spec.scorers, self.scores, strict=True):
-            fresh = list(scorer.score(rollouts[0].problem, [rollout.completion for rollout in rollouts]))
-            known.extend(fresh)
-            for score in fresh:
-                by_completion.setdefault(score.completion_id, []).append(score)
-        return [replace(r, scores=tuple(by_completion.get(r.completion.id, ()))) for r in rollouts]
+        scores = scores_of(spec.scorers, rollouts[0].problem, [rollout.completion for rollout in rollouts])
+        self.scores += [score for given in scores.values() for score in given]
+        return [replace(r, scores=scores.get(r.completion.id, ())) for r in rollouts]
 
 
 def _select(spec: RunSpec, rollouts: Sequence[Rollout]) -> list[Decision]:
@@ -106,9 +103,9 @@ def _select(spec: RunSpec, rollouts: Sequence[Rollout]) -> list[Decision]:
     return [replace(made, arm=rollout.arm) for made, rollout in zip(decisions, rollouts, strict=True)]
 
 
-def _score_segments(scores: Sequence[Sequence[Score]]) -> list[tuple[SegmentKey, Sequence[Record]]]:
+def _score_segments(scores: Sequence[Score]) -> list[tuple[SegmentKey, Sequence[Record]]]:
     by_scorer: dict[tuple[str, str], list[Score]] = {}
-    for score in (score for members in scores for score in members):
+    for score in scores:
         by_scorer.setdefault((score.scorer, score.version), []).append(score)
     return [
         (SegmentKey("scores", name, version, _score_digest(members)), members)

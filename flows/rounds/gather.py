@@ -1,12 +1,13 @@
-"""Reading a run back: its verdicts, rollouts and tallies, from what is committed. Draws and judges nothing.
+"""A run's rollouts for whoever decides, and its tallies for its budget, from what is committed (storage.rollouts).
 
 Which verdict counts is the policies' to say: the one that the run was planned under for the budget, the accepting one for
 everything after it (pipelines.verify.acceptance).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 import pyarrow.compute as pc
@@ -16,80 +17,22 @@ from flows.rounds.groups import problems_and_arms, whole_problems
 from flows.rounds.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
 from flows.rounds.spec import RunSpec
 from pipelines.protocols import PrefixTally
-from pipelines.verify.acceptance import Policy, accepted
-from storage.records import CONTINUED, Completion, PlanRow, Problem, Rollout, Verdict
+from pipelines.verify.acceptance import accepted
+from storage.records import CONTINUED, PlanRow, Problem, Rollout
+from storage.rollouts import CHUNK, Key, Pair, RunReader, completions_by_id, pair_of
 from storage.segments.rows import Rows
 from storage.solutions import key_of_completion
 from storage.workspace import Workspace
 
-Pair = tuple[str, str]
-CHUNK = 20_000
 
-
-def pair_of(row: PlanRow) -> Pair:
-    """(completion id, problem id): what a verdict is about."""
-    return row.completion_id, row.problem_id
-
-
-def verdicts_by_pair(ws: Workspace, spec: RunSpec, pairs: Sequence[Pair]) -> dict[Pair, dict[tuple[str, str], Verdict]]:
-    """All stored verdicts of the run's verifiers on these pairs, by pair and (verifier, version)."""
-    found: dict[Pair, dict[tuple[str, str], Verdict]] = {}
-    for verdict in ws.segments.fetch_verdicts(spec.chain(), pairs) if pairs else ():
-        pair = (verdict.completion_id, verdict.problem_id)
-        found.setdefault(pair, {})[(verdict.verifier, verdict.version)] = verdict
-    return found
-
-
-class IncompleteRound(RuntimeError):  # noqa: N818 - what a caller that draws cannot meet, and one that only reads can
-    """Rows of a plan are not drawn or not judged (or lost since): run their round."""
-
-
-def rollouts_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> dict[str, list[Rollout]]:
-    """The run's rollouts by problem, in plan order. RuntimeError where a row was not drawn or not judged: run the round."""
-    return dict(rollouts_by_problem(ws, spec, rows))
+def reader_of(ws: Workspace, spec: RunSpec, chain: Sequence[Key] = ()) -> RunReader:
+    """The reader of a run's rows; `chain`: other verifiers than the recipe's."""
+    return RunReader(ws, spec.problem, chain or spec.chain(), spec.place)
 
 
 def rollouts_by_problem(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
-    """The same, problem by problem in order of problem id, with no more than a few thousand rows in memory."""
-    plan: Rows[PlanRow] = Rows.of("plan", rows)
-    rollouts = _in_order(ws, spec, plan.sorted_by("problem_id"))
-    for problem_id, members in groupby(rollouts, key=lambda rollout: rollout.problem.id):
-        yield problem_id, list(members)
-
-
-def _in_order(ws: Workspace, spec: RunSpec, rows: Rows[PlanRow]) -> Iterator[Rollout]:
-    """One rollout per row; verdicts are looked up a chunk at a time, texts are read in one pass."""
-    texts = ws.segments.fetch_in_order("completions", rows.column("completion_id"))
-    for start, part in _chunks(rows):
-        verdicts = _decided(ws, spec, spec.accept, part)
-        for place, row in enumerate(part, start):
-            found, completion = next(texts, (-1, None))
-            if found != place or completion is None:
-                raise IncompleteRound(
-                    f"completion {row.completion_id} of run {spec.run} is not stored; run its round first"
-                )
-            problem, which = spec.problem(row.problem_id), spec.place(row.arm)
-            yield Rollout(problem, completion, verdicts[pair_of(row)], arm=row.arm, place=which)
-
-
-def accepted_verdicts(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> dict[Pair, Verdict]:
-    """The verdict that counts on each of these rows, a chunk read at a time; RuntimeError where one is missing."""
-    found: dict[Pair, Verdict] = {}
-    for _, part in _chunks(rows):
-        found |= _decided(ws, spec, spec.accept, part)
-    return found
-
-
-def completions_by_id(ws: Workspace, ids: Iterable[str]) -> dict[str, Completion]:
-    """Stored completions; RuntimeError where one is missing."""
-    wanted = sorted(ids)
-    records = ws.segments.fetch("completions", wanted) if wanted else []
-    found = {record.id: record for record in records if isinstance(record, Completion)}
-    if len(found) != len(wanted):
-        raise IncompleteRound(
-            f"{len(wanted) - len(found)} of {len(wanted)} completions are not stored; run their round first"
-        )
-    return found
+    """The run's rollouts in order of problem id, in plan order within one; RuntimeError where a row lacks something."""
+    return reader_of(ws, spec).rollouts(rows, partial(accepted, spec.accept, spec.chain()))
 
 
 def tallies_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[PrefixTally]:
@@ -150,7 +93,7 @@ def _learn(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> None:
     """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run."""
     new = [row for row in rows if outcome_of(spec, row) is None]
     if new:
-        decided = _decided(ws, spec, spec.planning, new)
+        decided = reader_of(ws, spec).accepted(new, partial(accepted, spec.planning, spec.chain()))
         for row in new:
             note_outcome(spec, row, decided[pair_of(row)].outcome)
         if spec.arms:
@@ -181,20 +124,3 @@ def _tokens_of(ws: Workspace, rows: Rows[PlanRow]) -> dict[Pair, int]:
         for owner, cid in zip(problems_and_arms(part), ids, strict=True):
             total[owner] += of.get(cid) or 0
     return dict(total)
-
-
-def _chunks(rows: Sequence[PlanRow]) -> Iterator[tuple[int, list[PlanRow]]]:
-    """Some thousand rows at a time, each with the place of the first."""
-    return ((start, list(rows[start : start + CHUNK])) for start in range(0, len(rows), CHUNK))
-
-
-def _decided(ws: Workspace, spec: RunSpec, policy: Policy, rows: Sequence[PlanRow]) -> dict[Pair, Verdict]:
-    chain = spec.chain()
-    stored = verdicts_by_pair(ws, spec, [pair_of(row) for row in rows])
-    found = {pair: verdict for pair, said in stored.items() if (verdict := accepted(policy, chain, said)) is not None}
-    missing = [row for row in rows if pair_of(row) not in found]
-    if missing:
-        raise IncompleteRound(
-            f"{len(missing)} of {len(rows)} planned rollouts have no verdict; run round {missing[0].round} first"
-        )
-    return found

@@ -8,9 +8,14 @@ from storage.segments.rows import Rows
 from storage.segments.schema import CHUNK
 
 
+def in_order(plans: Sequence[Sequence[PlanRow]]) -> Rows[PlanRow]:
+    """The rows of all rounds by problem and sample index."""
+    return together(plans).sorted_by("problem_id", "sample_index", "completion_id")
+
+
 def by_problems(plans: Sequence[Sequence[PlanRow]], at_least: int) -> Iterator[list[PlanRow]]:
-    """The rows of all rounds by problem and sample index, each (completion, problem) once, groups of `at_least` rows."""
-    for group in whole_problems(together(plans).sorted_by("problem_id", "sample_index", "completion_id"), at_least):
+    """The same, each (completion, problem) once, in groups of whole problems of `at_least` rows."""
+    for group in whole_problems(in_order(plans), at_least):
         yield list({(row.completion_id, row.problem_id): row for row in group}.values())
 
 

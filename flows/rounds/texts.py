@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from flows.rounds.batches import Batch, MissingWork
-from flows.rounds.gather import completions_by_id
 from storage.records import Completion
+from storage.rollouts import completions_by_id
 from storage.workspace import Workspace
 
 Placed = tuple[int, Completion]

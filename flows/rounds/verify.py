@@ -9,7 +9,6 @@ which is a person's to mend: the run stops.
 from collections.abc import Iterator, Mapping, Sequence
 
 from flows.rounds.batches import Known, OpenBatch
-from flows.rounds.gather import Pair, completions_by_id
 from flows.rounds.queues import BatchVerdicts, RoundQueues
 from flows.rounds.spec import RunSpec
 from flows.sampling.sample import SpendLimitReached
@@ -17,6 +16,7 @@ from pipelines.protocols import Verifier
 from pipelines.verify.acceptance import PLAIN, Policy, asks
 from storage.errors import RollmillError, SetupError, broken
 from storage.records import Completion, Problem, Verdict
+from storage.rollouts import Pair, completions_by_id
 from storage.workspace import Workspace
 
 Item = tuple[Problem, Completion]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pipelines.certify.rows import SECTIONS, Row
+from pipelines.certify.suite_rows import SECTIONS, Row
 from pipelines.certify.trial import Observation
 from pipelines.stats import clopper_pearson
 

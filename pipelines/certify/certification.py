@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.certify.certificate import Certificate, Result
-from pipelines.certify.rows import HOSTILE, MARKS, Row, Suite
+from pipelines.certify.suite_rows import HOSTILE, MARKS, Row, Suite
 from pipelines.certify.trial import Limits, Observation, Subject, Trial
 
 _READ_SECONDS = 0.5

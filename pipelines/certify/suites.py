@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pipelines.certify.rows import ExpectedOutcome, Row, Section, Suite, boxed
+from pipelines.certify.suite_rows import ExpectedOutcome, Row, Section, Suite, boxed
 from pipelines.certify.tables import choices, form_cases
 from pipelines.certify.tables.code_tasks import BUILT, FORMS, TASKS, TOTAL, Task
 from pipelines.certify.tables.hostile_texts import (

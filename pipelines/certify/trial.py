@@ -111,7 +111,7 @@ class Trial:
     def _start(self) -> dict[str, Any]:
         """Start the child; its introduction (name, version, suite)."""
         self._process = process = MessageChild(
-            module_command("pipelines.certify.child", python=_interpreter(self.subject.python)),
+            module_command("pipelines.certify.verifier_child", python=_interpreter(self.subject.python)),
             environment(os.environ.get("PYTHONPATH"), ROLLMILL_SECRET=self._secret),
             limit=_LONGEST_ANSWER,
             stderr=subprocess.DEVNULL,

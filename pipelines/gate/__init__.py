@@ -4,8 +4,8 @@ The rules run in Great Expectations over DataFrames of ids, counts and outcomes,
 HTML. The gate reads Arrow tables in the schemas of the segment kinds; it knows neither the workspace nor how rows are made.
 """
 
-from pipelines.gate.engine import Check, GateResult
 from pipelines.gate.gate import Gate, Provenance, Tables
 from pipelines.gate.report import render_report
+from pipelines.gate.rule_engine import Check, GateResult
 
 __all__ = ["Check", "Gate", "GateResult", "Provenance", "Tables", "render_report"]

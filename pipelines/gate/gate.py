@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from pipelines.gate import facts, frames, rules
-from pipelines.gate.engine import Check, Engine, GateResult
-from pipelines.gate.frames import REQUIRED
+from pipelines.gate import facts, rule_frames, rules
 from pipelines.gate.overlap import EvaluationSet, Hit, completion_hits, problem_hits
+from pipelines.gate.rule_engine import Check, Engine, GateResult
+from pipelines.gate.rule_frames import REQUIRED
 from pipelines.gate.rules import Rule
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.pool import pool_of
@@ -82,7 +82,7 @@ class Gate:
         return GateResult((*checks, *(engine.check(rule) for rule in content_rules)), numbers, engine.name)
 
     def _rules(self, tables: Mapping[str, pa.Table], provenance: Provenance) -> tuple[list[Rule], dict[str, Any]]:
-        rollouts = frames.rollouts_frame(tables, provenance.verifiers, provenance.policy)
+        rollouts = rule_frames.rollouts_frame(tables, provenance.verifiers, provenance.policy)
         chain = ", ".join(f"{name} {version}" for name, version in provenance.verifiers)
         evaluation = EvaluationSet(provenance.evaluation)
         hits = _hits(tables, evaluation, set(rollouts.loc[rollouts["kept"].astype(bool), "row"]))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from pipelines.gate.engine import Check, GateResult
+from pipelines.gate.rule_engine import Check, GateResult
 from pipelines.metrics import NOTHING, rate_words
 
 CSS = """

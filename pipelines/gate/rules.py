@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.gate import frames
-from pipelines.gate.frames import REQUIRED
+from pipelines.gate import rule_frames
 from pipelines.gate.overlap import LEAKS, Hit
+from pipelines.gate.rule_frames import REQUIRED
 
 Expectation = tuple[str, dict[str, Any]]
 
@@ -39,14 +39,14 @@ class Rule:
 
 def schema_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
     """The columns are there with their types; without them no other rule can run."""
-    frame = frames.columns_frame(tables)
+    frame = rule_frames.columns_frame(tables)
     pair = ("ExpectColumnPairValuesToBeEqual", {"column_A": "expected", "column_B": "observed"})
     return [Rule("schema", "every column with its type", [Part(frame, [pair])], _wording("columns"))]
 
 
 def table_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
     """Nothing missing, nothing empty, every id once."""
-    shown = {kind: frames.projected(kind, tables[kind]) for kind in REQUIRED}
+    shown = {kind: rule_frames.projected(kind, tables[kind]) for kind in REQUIRED}
     nulls = [
         Part(frame, [("ExpectColumnValuesToNotBeNull", {"column": name}) for name in REQUIRED[kind]])
         for kind, frame in shown.items()
@@ -55,7 +55,7 @@ def table_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
         Part(shown[kind][["row"]], [("ExpectTableRowCountToBeBetween", {"min_value": 1})])
         for kind in ("problems", "completions", "decisions")
     ]
-    keys = {"verdicts": [*frames.PAIR, "verifier", "version"], "decisions": frames.PAIR}
+    keys = {"verdicts": [*rule_frames.PAIR, "verifier", "version"], "decisions": rule_frames.PAIR}
     unique = [Part(shown[kind][["row", *keys.get(kind, [])]], [_unique(kind, keys)]) for kind in REQUIRED]
     sizes = ", ".join(f"{tables[kind].num_rows:,} {kind}" for kind in REQUIRED)
     return [
@@ -97,7 +97,7 @@ def rollout_rules(tables: Mapping[str, pa.Table], rollouts: pd.DataFrame, chain:
     kept = rollouts[rollouts["kept"].astype(bool)]
     correct = ("ExpectColumnValuesToBeInSet", {"column": "judged", "value_set": ["correct"]})
     recorded = ("ExpectColumnPairValuesToBeEqual", {"column_A": "recorded", "column_B": "found"})
-    counts, strangers = frames.counts_frame(tables), frames.strangers_frame(tables)
+    counts, strangers = rule_frames.counts_frame(tables), rule_frames.strangers_frame(tables)
     counts["surplus"] = (counts["decisions"] - counts["problems"]).clip(lower=0)
     reconcile = [
         Part(counts, [_within("decisions", 1, None), _within("surplus", 0, 0)]),
@@ -120,7 +120,7 @@ def rollout_rules(tables: Mapping[str, pa.Table], rollouts: pd.DataFrame, chain:
 
 def amount_rules(rollouts: pd.DataFrame, *, drawn: int | None, max_undecided: float, min_kept: int) -> list[Rule]:
     """Everything planned is there, few rollouts are undecided, enough are kept."""
-    undecided = rollouts.loc[rollouts["outcome"] == frames.UNDECIDED, "row"].tolist()
+    undecided = rollouts.loc[rollouts["outcome"] == rule_frames.UNDECIDED, "row"].tolist()
     share = len(undecided) / len(rollouts) if len(rollouts) else 0.0
     kept = int(rollouts["kept"].sum())
     rules = [

@@ -16,7 +16,7 @@ from pipelines.sandbox.programs import (
     Script,
     Status,
 )
-from pipelines.sandbox.reading import TestsBroken
+from pipelines.sandbox.reports import TestsBroken
 from pipelines.sandbox.sandbox import Sandbox
 
 __all__ = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.sandbox import seccomp
-from pipelines.sandbox.guest.settings import Settings
+from pipelines.sandbox.guest.box_settings import Settings
 from pipelines.sandbox.programs import Limits, Mode
 from storage.errors import SetupError
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 from pipelines.sandbox.box import Box, BoxBroken
 from pipelines.sandbox.checks import check_limits, check_mode
 from pipelines.sandbox.programs import Calls, Limits, Mode, Program, Report, SandboxFailed, Script
-from pipelines.sandbox.reading import report
+from pipelines.sandbox.reports import report
 
 _AHEAD = 4
 

@@ -17,8 +17,8 @@ from pipelines.verify.code import CodeVerifier
 from pipelines.verify.composite import AllOf, AnyOf
 from pipelines.verify.constraints import ConstraintsVerifier
 from pipelines.verify.counterexample import CounterexampleVerifier
+from pipelines.verify.dataframes import frame_of
 from pipelines.verify.exact import ExactVerifier
-from pipelines.verify.frames import frame_of
 from pipelines.verify.json_schema import JsonSchemaVerifier
 from pipelines.verify.judge import JudgeVerifier
 from pipelines.verify.mathematics import MathVerifier
@@ -26,8 +26,8 @@ from pipelines.verify.number import NumberVerifier
 from pipelines.verify.optimization import OptimizationVerifier
 from pipelines.verify.regex import RegexVerifier
 from pipelines.verify.roundtrip import RoundtripVerifier
-from pipelines.verify.rows import Names, pairs_of
 from pipelines.verify.state_prefix import StatePrefixVerifier
+from pipelines.verify.user_rows import Names, pairs_of
 from storage.errors import SetupError, unknown_name
 from storage.records import Verdict
 

@@ -7,7 +7,7 @@ with another's text, is no answer. A letter beyond the problem's options is an a
 
 from functools import lru_cache
 
-from pipelines.verify.answers.policy import STRICT
+from pipelines.verify.answers.equality import STRICT
 from pipelines.verify.choice_options import (
     LETTERS,
     Choice,

@@ -16,11 +16,11 @@ from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
 
+from pipelines.verify.answers.answer_values import Assignments, Collection, Value
 from pipelines.verify.answers.conclusion import concluding_formula
-from pipelines.verify.answers.policy import EqualityContext, order_named, policy_named, same_quantity, versioned
+from pipelines.verify.answers.equality import EqualityContext, order_named, policy_named, same_quantity, versioned
 from pipelines.verify.answers.reading import Reading, is_spaced_list, normal_spelling, read, strip_dollars, ungrouped
 from pipelines.verify.answers.same import Judge
-from pipelines.verify.answers.values import Assignments, Collection, Value
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
 from pipelines.verify.finding import OneByOne, prompt_text, worker_count

@@ -8,7 +8,7 @@ from functools import lru_cache
 from time import perf_counter
 
 from pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
-from pipelines.verify.answers.policy import STRICT, EqualityContext, policy_named, same_quantity, versioned
+from pipelines.verify.answers.equality import STRICT, EqualityContext, policy_named, same_quantity, versioned
 from pipelines.verify.answers.quantity import Quantity, parse_quantity
 from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, undoubled
 from pipelines.verify.extract import RULES as EXTRACTION

@@ -8,7 +8,6 @@ import pytest
 from benchmarks.recorded import record_of
 from benchmarks.replay import Recorded, Replayed, replay
 from flows.rounds import run_all
-from flows.rounds.gather import IncompleteRound
 from flows.rounds.plan import plan_round, read_plans
 from pipelines.budget import BUDGETS, DarsUniform
 from pipelines.budget.fixed import Fixed
@@ -17,6 +16,7 @@ from pipelines.protocols import Budget
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS
 from storage.records import Sampling
+from storage.rollouts import IncompleteRound
 from tests.flows.rounds.toy import problems, spec, workspace
 
 REPLAYED = sorted(set(BUDGETS) - {"router"})  # one way of drawing; the router draws on several

@@ -21,8 +21,8 @@ def main() -> None:
     place = sys.argv[1]
     sys.path.insert(0, place)
     from pipelines.sandbox.guest import frames, isolation, root, system
+    from pipelines.sandbox.guest.box_settings import Settings
     from pipelines.sandbox.guest.serve import Keeper
-    from pipelines.sandbox.guest.settings import Settings
 
     host = _move_host_channel()
     raw = frames.Reader(host, _JOB_LIMIT).receive()

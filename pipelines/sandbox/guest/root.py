@@ -8,8 +8,8 @@ bubblewrap has built the first wall; this is the second, the same for root and f
 import os
 
 from pipelines.sandbox.guest import system
+from pipelines.sandbox.guest.box_settings import Settings
 from pipelines.sandbox.guest.isolation import SCRATCH
-from pipelines.sandbox.guest.settings import Settings
 
 _READ_ONLY = system.REMOUNT | system.BIND | system.RDONLY | system.NOSUID | system.NODEV
 

@@ -8,7 +8,7 @@ from _socket import AF_UNIX, SOCK_STREAM, socketpair
 from typing import Any
 
 from pipelines.sandbox.guest import frames, isolation, system, wire
-from pipelines.sandbox.guest.settings import Settings
+from pipelines.sandbox.guest.box_settings import Settings
 from pipelines.sandbox.guest.testing import Testing
 from pipelines.sandbox.guest.watch import Watch
 from pipelines.sandbox.guest.zygote import PROGRAM, READY, Zygote

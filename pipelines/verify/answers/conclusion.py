@@ -8,7 +8,7 @@ behind it (17 or more). `negative` and `minus` are its sign. Doubt gives None: a
 import re
 
 from pipelines.verify.answers.quantity import CHANGING, PER_CENT, SHORT_UNITS, parse_quantity, scale_word
-from pipelines.verify.answers.units import turning_words
+from pipelines.verify.answers.unit_names import turning_words
 
 UNFINISHED = re.compile(
     r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|\w+n['’]t|wrong"

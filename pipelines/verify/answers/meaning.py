@@ -6,11 +6,7 @@ from dataclasses import replace
 
 from pipelines.verify.answers import algebra
 from pipelines.verify.answers.algebra import Formula, Unsupported
-from pipelines.verify.answers.formulas import formula, multiplied_out, symbol_name
-from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.quantity import CHANGING, print_slack, scale_word
-from pipelines.verify.answers.units import known_unit
-from pipelines.verify.answers.values import (
+from pipelines.verify.answers.answer_values import (
     Assignments,
     Collection,
     Interval,
@@ -23,6 +19,10 @@ from pipelines.verify.answers.values import (
     Value,
     Words,
 )
+from pipelines.verify.answers.formulas import formula, multiplied_out, symbol_name
+from pipelines.verify.answers.grammar import Node
+from pipelines.verify.answers.quantity import CHANGING, print_slack, scale_word
+from pipelines.verify.answers.unit_names import known_unit
 
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])
 _CONSTANTS = frozenset(["pi", "e", "i"])

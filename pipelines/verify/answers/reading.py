@@ -5,12 +5,7 @@ from functools import lru_cache
 from typing import Literal
 
 from pipelines.verify.answers.algebra import Unsupported, constant, fresh_budget
-from pipelines.verify.answers.grammar import Node, parse
-from pipelines.verify.answers.meaning import meaning, words
-from pipelines.verify.answers.notation import clean, tokens
-from pipelines.verify.answers.quantity import Quantity, parse_quantity
-from pipelines.verify.answers.units import turning_words
-from pipelines.verify.answers.values import (
+from pipelines.verify.answers.answer_values import (
     Assignments,
     Collection,
     Interval,
@@ -22,6 +17,11 @@ from pipelines.verify.answers.values import (
     Value,
     Words,
 )
+from pipelines.verify.answers.grammar import Node, parse
+from pipelines.verify.answers.meaning import meaning, words
+from pipelines.verify.answers.notation import clean, tokens
+from pipelines.verify.answers.quantity import Quantity, parse_quantity
+from pipelines.verify.answers.unit_names import turning_words
 
 _WRAPPER = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|operatorname|boxed|fbox)\s*\{([^{}]*)\}"

@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipelines.verify.answers import algebra, intervals, radicals
+from pipelines.verify.answers import algebra, bounds, radicals
 from pipelines.verify.answers.algebra import UNIT, Formula, Unsupported
-from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.policy import EqualityContext, as_written, compatible, multiplied_out, same_number, spread
-from pipelines.verify.answers.quantity import SCALES
-from pipelines.verify.answers.values import (
+from pipelines.verify.answers.answer_values import (
     Assignments,
     Collection,
     Interval,
@@ -25,6 +22,9 @@ from pipelines.verify.answers.values import (
     Value,
     Words,
 )
+from pipelines.verify.answers.equality import EqualityContext, as_written, compatible, multiplied_out, same_number, spread
+from pipelines.verify.answers.grammar import Node
+from pipelines.verify.answers.quantity import SCALES
 
 Oracle = Callable[[Node, Node, Fraction], bool | None]
 _MAX_UNORDERED = 40  # matching costs the square of it
@@ -130,7 +130,7 @@ class Judge:
             decided = _exactly(left.formula, right.formula, near)
             if decided is not None:
                 return decided
-        decided = intervals.compare(left.node, right.node, near)
+        decided = bounds.compare(left.node, right.node, near)
         if decided is None and not near:
             decided = radicals.equal(left.node, right.node)
         if decided is None and self.oracle is not None:

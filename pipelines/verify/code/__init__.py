@@ -1,7 +1,7 @@
 """The verifier `code`: does a program that a model wrote pass the tests of its problem?
 
-`program` finds the program in the text, `suite` reads the tests, `execution` runs them in `pipelines.sandbox`, `values`
-compares on this side of it. `mutants`, `inputs` and `strength` measure how strong the tests of a data set are.
+`program` finds the program in the text, `suite` reads the tests, `execution` runs them in `pipelines.sandbox`,
+`expected_values` compares on this side of it. `mutants`, `inputs` and `strength` measure how strong tests are.
 """
 
 from pipelines.verify.code.code_verifier import CodeVerifier

@@ -8,10 +8,10 @@ from time import perf_counter
 
 from pipelines.sandbox import Mode, SandboxFailed, TestsBroken
 from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed, run_suite
+from pipelines.verify.code.expected_values import SPACINGS, Spacing
 from pipelines.verify.code.program import EXTRACTION, Program, program_of, task_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError, Suite, suite_of, with_helpers
-from pipelines.verify.code.values import SPACINGS, Spacing
 from pipelines.verify.finding import Item, prompt_text, spoken
 from storage.errors import SetupError
 from storage.records import Completion, Outcome, Problem, Verdict
@@ -24,7 +24,8 @@ class CodeVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first program. Close it, or use it in a `with`.
 
     `cpu_seconds`, `memory_mib` and `output_kib` are the limits of one program (of one run, for stdin and stdout); it may
-    last twelve times its CPU seconds. `stdout` says which white space counts (`output`). `workers`: programs side by side.
+    last twelve times its CPU seconds. `stdout` says which white space counts (`expected_values`). `workers`: programs side
+    by side.
     """
 
     name = "code"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from pipelines.sandbox import AssertTests, Call, Calls, Report, Result, Script
+from pipelines.verify.code.expected_values import Spacing, same, same_output, shown
 from pipelines.verify.code.suite import Asserts, CallCase, RunCase, Suite
-from pipelines.verify.code.values import Spacing, same, same_output, shown
 from storage.ids import canonical_json
 
 Status = Literal["passed", "failed", "error", "not_run"]

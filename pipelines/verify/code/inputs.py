@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from pipelines.verify.code.source import parses
-from pipelines.verify.code.values import shown
+from pipelines.verify.code.expected_values import shown
+from pipelines.verify.code.syntax import parses
 
 Args = tuple[Any, ...]
 _DOCTEST = ">>> "

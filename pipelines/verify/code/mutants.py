@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipelines.verify.code.source import parsed, parses
+from pipelines.verify.code.syntax import parsed, parses
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.verify.code.source import LONGEST, bound_by, defined, does_something, has_body, methods_of, parses
+from pipelines.verify.code.syntax import LONGEST, bound_by, defined, does_something, has_body, methods_of, parses
 from pipelines.verify.extract import THOUGHT_END
 
 _OPEN = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)")

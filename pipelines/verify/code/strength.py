@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from pipelines.sandbox import Call, Calls, Report, Result
 from pipelines.verify.code.execution import Runner, all_passed, run_suite
+from pipelines.verify.code.expected_values import same, shown
 from pipelines.verify.code.inputs import Args, examples, generate_inputs
 from pipelines.verify.code.mutants import Mutant, mutants, sampled
 from pipelines.verify.code.program import program_of, task_of
 from pipelines.verify.code.suite import Suite, suite_of
-from pipelines.verify.code.values import same, shown
 from pipelines.verify.finding import prompt_text
 from storage.records import Problem
 

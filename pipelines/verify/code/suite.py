@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from pipelines.verify.code.source import UnreadableError, has_body, parsed, parses
-from pipelines.verify.code.values import BadValueError, decode
+from pipelines.verify.code.expected_values import BadValueError, decode
+from pipelines.verify.code.syntax import UnreadableError, has_body, parsed, parses
 from storage.records import Problem
 
 _SEED = "import random\nrandom.seed(20261120)\n"  # tests that draw give the same verdict every time

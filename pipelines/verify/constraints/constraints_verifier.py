@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-from pipelines.verify.constraints.counting import Response
+from pipelines.verify.constraints.counts import Response
 from pipelines.verify.constraints.ifeval import row_of
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of
 from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, prompt_text, spoken, version_of

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from pipelines.verify.constraints.counting import NUMBER, Arguments, Response, occurrences, words_of
+from pipelines.verify.constraints.counts import NUMBER, Arguments, Response, occurrences, words_of
 from pipelines.verify.json_text import LONGEST, BadJsonError, fenced_blocks, parse_json
 
 Observation = tuple[bool, Any]

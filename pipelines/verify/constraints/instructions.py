@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.verify.constraints import counting, forms
-from pipelines.verify.constraints.counting import Response
+from pipelines.verify.constraints import counts, forms
+from pipelines.verify.constraints.counts import Response
 
 BOUNDS = ("at_least", "at_most", "exactly", "less_than", "more_than")
 REQUIRED = object()
@@ -133,9 +133,9 @@ def _each(count: Callable[[Response], list[int]]) -> Instruction:
     """An instruction that every part must satisfy; a text without parts satisfies none."""
 
     def check(response: Response, arguments: dict[str, Any]) -> tuple[bool, Any]:
-        counts = count(response)
-        outside = [value for value in counts if not arguments["bounds"].hold(value)]
-        return bool(counts) and not outside, {"parts": len(counts), "outside": outside[:10]}
+        sizes = count(response)
+        outside = [value for value in sizes if not arguments["bounds"].hold(value)]
+        return bool(sizes) and not outside, {"parts": len(sizes), "outside": outside[:10]}
 
     return Instruction(check, {}, bounded=True)
 
@@ -148,38 +148,38 @@ def _plain(holds: Callable[[Response], tuple[bool, Any]]) -> Instruction:
 _CASE = {"case": (bool, False)}
 INSTRUCTIONS: Mapping[str, Instruction] = {
     "acrostic": Instruction(forms.acrostic, {"word": str}),
-    "bullets": _counted(counting.bullets),
-    "capital_words": _counted(counting.capital_words, letters=(int, 2)),
-    "characters": _counted(counting.characters),
-    "code_blocks": _counted(counting.code_blocks, _ONE),
-    "distinct_words": _counted(counting.distinct_words),
+    "bullets": _counted(counts.bullets),
+    "capital_words": _counted(counts.capital_words, letters=(int, 2)),
+    "characters": _counted(counts.characters),
+    "code_blocks": _counted(counts.code_blocks, _ONE),
+    "distinct_words": _counted(counts.distinct_words),
     "ends_with": Instruction(forms.ends_with, {"phrase": str, **_CASE}),
     "first_word": Instruction(forms.first_word, {"word": str, "paragraph": (int, 1), "paragraphs": (int, 0)}),
     "forbidden": Instruction(forms.forbidden, {"words": list, **_MATCH}),
-    "highlights": _counted(counting.highlights, _ONE),
+    "highlights": _counted(counts.highlights, _ONE),
     "json": _plain(forms.json_only),
-    "keyword": _counted(counting.keyword, _ONE, keyword=str, **_MATCH),
+    "keyword": _counted(counts.keyword, _ONE, keyword=str, **_MATCH),
     "keywords": Instruction(forms.keywords, {"keywords": list, **_MATCH}),
-    "letter": _counted(counting.letter, letter=str),
-    "lines": _counted(counting.lines),
+    "letter": _counted(counts.letter, letter=str),
+    "lines": _counted(counts.lines),
     "lower_case": _plain(forms.lower_case),
     "no_comma": _plain(forms.no_comma),
-    "numbered_items": _counted(counting.numbered_items),
-    "numbers": _counted(counting.numbers),
+    "numbered_items": _counted(counts.numbered_items),
+    "numbers": _counted(counts.numbers),
     "numeric_range": Instruction(forms.numeric_range, {"minimum": float, "maximum": float}),
     "one_of": Instruction(forms.one_of, {"options": list, "anywhere": (bool, False)}),
     "palindrome": Instruction(forms.palindrome, {"scope": (frozenset({"text", "word"}), "text"), "letters": (int, 3)}),
-    "paragraph_words": _each(counting.each_paragraph),
-    "paragraphs": _counted(counting.paragraphs, separator=(str, None)),
-    "placeholders": _counted(counting.placeholders, _ONE),
+    "paragraph_words": _each(counts.each_paragraph),
+    "paragraphs": _counted(counts.paragraphs, separator=(str, None)),
+    "placeholders": _counted(counts.placeholders, _ONE),
     "postscript": Instruction(forms.postscript, {"marker": (str, "P.S.")}),
     "quotation": _plain(forms.quotation),
     "repeat_prompt": Instruction(forms.repeat_prompt, {"prompt": (str, "")}),
     "responses": Instruction(forms.responses, {"exactly": (int, 2), "separator": (str, "******")}),
     "script": Instruction(forms.script, {"script": forms.SCRIPTS}),
-    "sections": _counted(counting.sections, _ONE, marker=(str, "Section")),
-    "sentence_words": _each(counting.each_sentence),
-    "sentences": _counted(counting.sentences),
+    "sections": _counted(counts.sections, _ONE, marker=(str, "Section")),
+    "sentence_words": _each(counts.each_sentence),
+    "sentences": _counted(counts.sentences),
     "sorted_list": Instruction(
         forms.sorted_list,
         {
@@ -191,8 +191,8 @@ INSTRUCTIONS: Mapping[str, Instruction] = {
     "title": _plain(forms.title),
     "title_case": _plain(forms.title_case),
     "upper_case": _plain(forms.upper_case),
-    "word_letters": _each(counting.each_word),
-    "words": _counted(counting.words),
+    "word_letters": _each(counts.each_word),
+    "words": _counted(counts.words),
 }
 
 

@@ -10,9 +10,9 @@ from time import perf_counter
 from pipelines.sandbox import Mode, SandboxFailed
 from pipelines.verify.code.code_verifier import code_text
 from pipelines.verify.code.execution import printable
+from pipelines.verify.code.expected_values import shown
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.code.values import shown
 from pipelines.verify.counterexample.proposed_input import RULES, Input, Proposal, proposal_of
 from pipelines.verify.counterexample.refutation import PARTS, Puzzle, UnusableError, make_input, puzzle_of, refute
 from pipelines.verify.finding import Item

@@ -11,9 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.verify.code.expected_values import BadValueError, decode
 from pipelines.verify.code.program import blocks
-from pipelines.verify.code.source import LONGEST, defined, does_something, parses
-from pipelines.verify.code.values import BadValueError, decode
+from pipelines.verify.code.syntax import LONGEST, defined, does_something, parses
 from pipelines.verify.extract import THOUGHT_END, final_answer
 
 GENERATE = "generate"

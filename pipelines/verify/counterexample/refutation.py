@@ -19,8 +19,8 @@ from typing import Any
 
 from pipelines.sandbox import Call, Calls, Report, Result, Script
 from pipelines.verify.code.execution import Runner
+from pipelines.verify.code.expected_values import same, same_output, shown
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.code.values import same, same_output, shown
 from pipelines.verify.counterexample.proposed_input import GENERATE, Input, Proposal, input_of, is_plain, read_value
 from storage.records import Problem
 

@@ -19,8 +19,8 @@ from typing import Any, Literal, get_args
 
 from pipelines.sandbox import Call, Calls
 from pipelines.verify.code.execution import Runner
-from pipelines.verify.code.source import parses
-from pipelines.verify.code.values import shown
+from pipelines.verify.code.expected_values import shown
+from pipelines.verify.code.syntax import parses
 from pipelines.verify.counterexample.proposed_input import is_plain
 
 Matching = Literal["exact", "covers"]

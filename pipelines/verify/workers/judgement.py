@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipelines.verify.answers import numeric
-from pipelines.verify.answers.policy import EqualityContext
+from pipelines.verify.answers.equality import EqualityContext
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.workers import library

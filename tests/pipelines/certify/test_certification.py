@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
-from pipelines.certify.rows import Row, Section, Suite
+from pipelines.certify.suite_rows import Row, Section, Suite
 from pipelines.certify.trial import Limits, Subject
 from storage.errors import SetupError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.certify.rows import MARKS
+from pipelines.certify.suite_rows import MARKS
 from pipelines.certify.suites import code_rows, programs
 from pipelines.certify.tables.code_tasks import TASKS, Task
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
-from pipelines.certify.rows import SECTIONS, Section
+from pipelines.certify.suite_rows import SECTIONS, Section
 from pipelines.certify.suites import SUITES, select_suite
 from pipelines.certify.trial import Limits, Subject
 from pipelines.verify import VERIFIERS

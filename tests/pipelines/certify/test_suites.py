@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.certify.rows import SECTIONS
+from pipelines.certify.suite_rows import SECTIONS
 from pipelines.certify.suites import SUITES, select_suite
 from pipelines.certify.tables.math_different import DIFFERENT
 from pipelines.certify.tables.math_equal import EQUAL

@@ -1,10 +1,15 @@
-"""What verifiers share: the text that is judged, the size of a verdict, versions."""
+"""What verifiers share: the text that is judged, verdicts in input order, the size of a verdict, versions."""
 
 import json
+import time
+from collections.abc import Iterator
+from itertools import count, islice
+
+import pytest
 
 from pipelines.verify.exact import ExactVerifier
-from pipelines.verify.finding import EVIDENCE_BYTES, Finding, evidence_text, spoken, verdict_of, version_of
-from storage.records import Completion, Message, Problem
+from pipelines.verify.finding import EVIDENCE_BYTES, Finding, Item, evidence_text, in_order, spoken, verdict_of, version_of
+from storage.records import Completion, Message, Problem, Verdict
 
 
 def said(text: str, *turns: Message) -> Completion:
@@ -19,6 +24,34 @@ def test_the_last_turn_without_its_thought_is_judged() -> None:
     assert spoken(said("I use <think> as a word")) == "I use <think> as a word"
     assert spoken(said("x", Message("assistant", "a"), Message("assistant", "<think>b</think>c"))) == "c"
     assert spoken(said("x", Message("tool", "3", "tool_result"))) == ""
+
+
+def judged(item: Item) -> Verdict:
+    """As many milliseconds as the text says; a text that is none raises."""
+    time.sleep(int(item[1].text) / 1_000)
+    return verdict_of(ExactVerifier(), item, Finding("correct", "equal", extracted=item[1].text), 0.0)
+
+
+def test_slow_verdicts_come_in_input_order_and_errors_at_their_place() -> None:
+    problem, texts = Problem("?", "x"), ["30", "0", "20", "10", "0", "x", "0"]
+    verdicts = in_order(judged, ((problem, said(text)) for text in texts), threads=4)
+    assert [verdict.extracted for verdict in islice(verdicts, 5)] == texts[:5]
+    with pytest.raises(ValueError, match="'x'"):
+        next(verdicts)
+
+
+def test_an_endless_stream_of_items_is_held_in_part_and_may_be_abandoned() -> None:
+    taken = 0
+
+    def items() -> Iterator[Item]:
+        nonlocal taken
+        for taken in count(1):
+            yield Problem("?", "x"), said("0" if taken > 1 else "100")
+
+    verdicts = in_order(judged, items(), threads=2)
+    assert next(verdicts).extracted == "100"
+    verdicts.close()  # type: ignore[attr-defined]
+    assert taken <= 300
 
 
 def test_long_texts_are_cut_and_long_evidence_says_its_size() -> None:

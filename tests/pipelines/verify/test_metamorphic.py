@@ -11,7 +11,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.verify.answers.policy import LENIENT, STRICT, EqualityContext, Policy
+from pipelines.verify.answers.equality import LENIENT, STRICT, EqualityContext, Policy
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.mathematics import Question, decide_exactly

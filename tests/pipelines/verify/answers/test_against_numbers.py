@@ -5,7 +5,7 @@ import random
 import mpmath
 import pytest
 
-from pipelines.verify.answers.policy import EqualityContext
+from pipelines.verify.answers.equality import EqualityContext
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.verify.answers.policy import EqualityContext
+from pipelines.verify.answers.equality import EqualityContext
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.verify.code.program import Program, Task, blocks, program_of, task_of
-from pipelines.verify.code.source import UnreadableError, defined, has_body, parsed, parses
+from pipelines.verify.code.syntax import UnreadableError, defined, has_body, parsed, parses
 
 PROMPT = '''\
 from typing import List

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.constraints.counting import Response
+from pipelines.verify.constraints.counts import Response
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, constraint_of
 
 PROMPT = "Say  hello\nto Ann."

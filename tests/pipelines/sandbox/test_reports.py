@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.sandbox import AssertTests, Call, Calls, Limits, Report, SandboxFailed, Script, TestsBroken
 from pipelines.sandbox.guest.wire import encode
-from pipelines.sandbox.reading import report
+from pipelines.sandbox.reports import report
 
 LIMITS = Limits(cpu_seconds=2, wall_seconds=9)
 READY = b"r" + encode(["f"])

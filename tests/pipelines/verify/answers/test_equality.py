@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.verify.answers.policy import LENIENT, POLICIES, EqualityContext, order_named, policy_named, same_quantity
+from pipelines.verify.answers.equality import LENIENT, POLICIES, EqualityContext, order_named, policy_named, same_quantity
 from pipelines.verify.answers.quantity import parse_quantity
-from pipelines.verify.answers.units import known_unit
+from pipelines.verify.answers.unit_names import known_unit
 from storage.errors import SetupError
 
 PLAIN = "How much does she pay?"

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.verify import MathVerifier, verify
-from pipelines.verify.frames import COLUMNS
+from pipelines.verify.dataframes import COLUMNS
 from storage.errors import SetupError
 from storage.records import Message
 

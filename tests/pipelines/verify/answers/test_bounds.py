@@ -7,8 +7,8 @@ import mpmath
 import pytest
 
 from pipelines.verify.answers import numeric
+from pipelines.verify.answers.bounds import Unbounded, bounds, compare
 from pipelines.verify.answers.grammar import Node, parse
-from pipelines.verify.answers.intervals import Unbounded, bounds, compare
 from pipelines.verify.answers.notation import tokens
 
 

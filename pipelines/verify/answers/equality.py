@@ -32,7 +32,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from pipelines.verify.answers.quantity import SCALES, Quantity
-from pipelines.verify.answers.units import same_sense, same_unit
+from pipelines.verify.answers.unit_names import same_sense, same_unit
 from storage.errors import unknown_name
 from storage.ids import digest128
 

@@ -1,0 +1,229 @@
+"""The one reader of rollouts: problem, completion, verdicts and arm put together, from a run's plan or a version's tables.
+
+For whoever decides, judges again, compares or measures. Texts are read in windows, verdicts a chunk at a time, so a run of
+any size is gone through in bounded memory. Which of the verdicts counts is a policy's to say, and comes in as a function.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from storage.pool import OPEN, PENDING, STATES, STRATA, Pool, coded
+from storage.records import Completion, PlanRow, Problem, Rollout, Score, Verdict
+from storage.segments.rows import Rows
+from storage.segments.schema import from_table
+from storage.workspace import Workspace
+
+Pair = tuple[str, str]
+"""(completion id, problem id): what a verdict is about."""
+Key = tuple[str, str]
+"""(verifier, version)."""
+Stored = Mapping[Pair, Mapping[Key, Verdict]]
+Item = tuple[PlanRow, Completion]
+Accept = Callable[[Mapping[Key, Verdict]], Verdict | None]
+"""The verdict that counts of those on one rollout; None while one is missing."""
+AnswerOf = Callable[[Verdict], str | None]
+"""The canonical key of a verdict's answer, equal for equal answers of one problem; None: it abstains."""
+CHUNK = 20_000
+
+
+class IncompleteRound(RuntimeError):  # noqa: N818 - what a caller that draws cannot meet, and one that only reads can
+    """Rows of a plan are not drawn or not judged (or lost since): run their round."""
+
+
+class GradedCompletion(NamedTuple):
+    """A completion of a problem with the stored verdicts on it. `place`: of its arm among the recipe's, 0 without arms."""
+
+    problem: Problem
+    completion: Completion
+    verdicts: Mapping[Key, Verdict]
+    arm: str = ""
+    place: int = 0
+    scores: tuple[Score, ...] = ()
+
+    @property
+    def pair(self) -> Pair:
+        """(completion id, problem id)."""
+        return self.completion.id, self.problem.id
+
+    def rollout(self, verdict: Verdict, scores: tuple[Score, ...] | None = None) -> Rollout:
+        """The rollout, once it is said which verdict counts."""
+        known = self.scores if scores is None else scores
+        return Rollout(self.problem, self.completion, verdict, known, self.arm, self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReader:
+    """Reads the rows of a run's plan. `problem` gives one by its id, `place` that of an arm by its name.
+
+    `chain`: the verifiers whose verdicts are read.
+    """
+
+    workspace: Workspace
+    problem: Callable[[str], Problem]
+    chain: Sequence[Key]
+    place: Callable[[str], int]
+
+    def by_problem(self, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[GradedCompletion]]]:
+        """Problem by problem in order of their ids, rows of one as given; IncompleteRound where one is not drawn."""
+        graded = (self._graded(*item, stored) for items, _, stored in self._windows(rows) for item in items)
+        for problem_id, members in groupby(graded, key=lambda one: one.problem.id):
+            yield problem_id, list(members)
+
+    def rollouts(self, rows: Sequence[PlanRow], accept: Accept) -> Iterator[tuple[str, list[Rollout]]]:
+        """The same as rollouts with the verdict that counts; IncompleteRound where one has none."""
+        judged = (
+            Rollout(self.problem(row.problem_id), completion, verdicts[pair_of(row)], (), row.arm, self.place(row.arm))
+            for items, part, stored in self._windows(rows)
+            for verdicts in (_counting(part, stored, accept),)
+            for row, completion in items
+        )
+        for problem_id, members in groupby(judged, key=lambda rollout: rollout.problem.id):
+            yield problem_id, list(members)
+
+    def read(self, rows: Sequence[PlanRow], verdicts: Stored) -> list[GradedCompletion]:
+        """Some thousand rows at once, in their order, with verdicts that were read before."""
+        texts = completions_by_id(self.workspace, {row.completion_id for row in rows})
+        return [self._graded(row, texts[row.completion_id], verdicts) for row in rows]
+
+    def verdicts(self, rows: Iterable[PlanRow]) -> dict[Pair, dict[Key, Verdict]]:
+        """All stored verdicts of the chain on some thousand rows."""
+        return verdicts_by_pair(self.workspace, self.chain, [pair_of(row) for row in rows])
+
+    def accepted(self, rows: Sequence[PlanRow], accept: Accept) -> dict[Pair, Verdict]:
+        """The verdict that counts on each of these rows, no text read; IncompleteRound where one is missing."""
+        counting: dict[Pair, Verdict] = {}
+        for _, part in _chunks(rows):
+            counting |= _counting(part, self.verdicts(part), accept)
+        return counting
+
+    def pool(self, problems: Sequence[Problem], rows: Sequence[PlanRow], accept: Accept, answer_of: AnswerOf) -> Pool:
+        """The rows as columns, in their order, no text read and nothing in the prefix yet; what is not judged is pending.
+
+        `problems`: at least those of the rows, each once.
+        """
+        place = {problem.id: at for at, problem in enumerate(problems)}
+        columns: dict[str, list[Any]] = {name: [] for name in ("outcome", "answer", "tokens", "model")}
+        for _, part in _chunks(rows):
+            stored, ids = self.verdicts(part), [row.completion_id for row in part]
+            verdicts = [accept(stored.get(pair_of(row), {})) for row in part]
+            columns["outcome"] += [STATES.index(PENDING if one is None else one.outcome) for one in verdicts]
+            columns["answer"] += [None if one is None else answer_of(one) for one in verdicts]
+            for name, column in (("tokens", "tokens_out"), ("model", "model")):
+                known = self.workspace.segments.column("completions", column, ids)
+                columns[name] += [known.get(cid) for cid in ids]
+        plan: Rows[PlanRow] = Rows.of("plan", rows)
+        answers, answer = coded(pa.array(columns["answer"], pa.string()))
+        models, model = coded(pa.array(columns["model"], pa.string()))
+        arms, arm = coded(plan.column("arm"), "")
+        return Pool(
+            problems=tuple(place),
+            strata={name: tuple(getattr(problem, name) for problem in problems) for name in STRATA},
+            problem=np.array([place[key] for key in plan.column("problem_id").to_pylist()], dtype=np.int64),
+            completion=coded(plan.column("completion_id"))[1],
+            index=plan.column("sample_index").to_numpy(),
+            outcome=np.array(columns["outcome"], dtype=np.int64),
+            in_prefix=np.zeros(len(plan), dtype=bool),
+            arm=arm,
+            kept=np.full(len(plan), OPEN),
+            reason=np.full(len(plan), -1),
+            model=model,
+            answer=answer,
+            tokens=np.array([-1 if count is None else count for count in columns["tokens"]], dtype=np.int64),
+            arms=arms or ("",),
+            models=models,
+            answers=answers,
+        )
+
+    def _windows(self, rows: Sequence[PlanRow]) -> Iterator[tuple[Iterator[Item], list[PlanRow], Stored]]:
+        """Rows in order of their problems: verdicts are looked up a chunk at a time, texts come in one pass over all."""
+        plan: Rows[PlanRow] = Rows.of("plan", rows)
+        ordered = plan.sorted_by("problem_id")
+        texts = self.workspace.segments.fetch_in_order("completions", ordered.column("completion_id"))
+        for start, part in _chunks(ordered):
+            yield _with_texts(part, start, texts), part, self.verdicts(part)
+
+    def _graded(self, row: PlanRow, completion: Completion, verdicts: Stored) -> GradedCompletion:
+        mine = verdicts.get((row.completion_id, row.problem_id), {})
+        return GradedCompletion(self.problem(row.problem_id), completion, mine, row.arm, self.place(row.arm))
+
+
+def pair_of(row: PlanRow) -> Pair:
+    """(completion id, problem id): what a verdict is about."""
+    return row.completion_id, row.problem_id
+
+
+def completions_by_id(ws: Workspace, ids: Iterable[str]) -> dict[str, Completion]:
+    """Stored completions; IncompleteRound where one is missing."""
+    wanted = sorted(ids)
+    records = ws.segments.fetch("completions", wanted) if wanted else []
+    stored = {record.id: record for record in records if isinstance(record, Completion)}
+    if len(stored) != len(wanted):
+        raise IncompleteRound(
+            f"{len(wanted) - len(stored)} of {len(wanted)} completions are not stored; run their round first"
+        )
+    return stored
+
+
+def verdicts_by_pair(ws: Workspace, chain: Sequence[Key], pairs: Sequence[Pair]) -> dict[Pair, dict[Key, Verdict]]:
+    """All stored verdicts of these verifiers on these pairs, by pair and (verifier, version)."""
+    stored: dict[Pair, dict[Key, Verdict]] = {}
+    for verdict in ws.segments.fetch_verdicts(chain, pairs) if pairs else ():
+        pair = (verdict.completion_id, verdict.problem_id)
+        stored.setdefault(pair, {})[(verdict.verifier, verdict.version)] = verdict
+    return stored
+
+
+def graded_of_tables(tables: Mapping[str, pa.Table], arms: Sequence[str]) -> dict[str, list[GradedCompletion]]:
+    """Every judged rollout of a version by problem, in order of arm, sample index and id; problems without any too.
+
+    `tables`: those of a snapshot by kind. `arms`: the recipe's, in order.
+    """
+    verdicts: dict[Pair, dict[Key, Verdict]] = {}
+    for verdict in from_table("verdicts", tables["verdicts"]):
+        verdicts.setdefault((verdict.completion_id, verdict.problem_id), {})[verdict.verifier, verdict.version] = verdict
+    problems: dict[str, Problem] = {row.id: row for row in from_table("problems", tables["problems"])}
+    completions: dict[str, Completion] = {row.id: row for row in from_table("completions", tables["completions"])}
+    scores: dict[Pair, list[Score]] = {}
+    for score in from_table("scores", tables["scores"]):
+        scores.setdefault((score.completion_id, score.problem_id), []).append(score)
+    arm_of = {(d.completion_id, d.problem_id): d.arm for d in from_table("decisions", tables["decisions"])}
+    places = {arm: place for place, arm in enumerate(arms)}
+    graded: dict[str, list[GradedCompletion]] = {key: [] for key in problems}
+    for pair, said in verdicts.items():
+        if pair[0] in completions and pair[1] in problems:
+            arm, known = arm_of.get(pair, ""), tuple(scores.get(pair, ()))
+            one = GradedCompletion(problems[pair[1]], completions[pair[0]], said, arm, places.get(arm, 0), known)
+            graded[pair[1]].append(one)
+    return {
+        key: sorted(members, key=lambda one: (one.place, one.completion.sample_index, one.completion.id))
+        for key, members in graded.items()
+    }
+
+
+def _chunks(rows: Sequence[PlanRow]) -> Iterator[tuple[int, list[PlanRow]]]:
+    """Some thousand rows at a time, each with the place of the first."""
+    return ((start, list(rows[start : start + CHUNK])) for start in range(0, len(rows), CHUNK))
+
+
+def _with_texts(part: Sequence[PlanRow], start: int, texts: Iterator[tuple[int, Completion]]) -> Iterator[Item]:
+    """Each row with its completion, the first of them at position `start` of the texts."""
+    for position, row in enumerate(part, start):
+        at, completion = next(texts, (-1, None))
+        if at != position or completion is None:
+            raise IncompleteRound(f"completion {row.completion_id} of run {row.run} is not stored; run its round first")
+        yield row, completion
+
+
+def _counting(part: Sequence[PlanRow], stored: Stored, accept: Accept) -> dict[Pair, Verdict]:
+    counting = {pair: verdict for pair, said in stored.items() if (verdict := accept(said)) is not None}
+    missing = [row for row in part if pair_of(row) not in counting]
+    if missing:
+        raise IncompleteRound(
+            f"{len(missing)} of {len(part)} planned rollouts have no verdict; run round {missing[0].round} first"
+        )
+    return counting

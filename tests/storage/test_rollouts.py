@@ -1,0 +1,98 @@
+"""Rollouts are assembled in one place: from a run's plan and from a version's tables they are the same."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.rounds import DecisionReport, RunSpec, decide, run_all
+from flows.rounds.arm_tallies import answer_key
+from flows.rounds.gather import reader_of
+from flows.rounds.groups import in_order
+from pipelines.metrics import counts_of, funnel_of
+from pipelines.verify.acceptance import accepted
+from storage.pool import PENDING, STATES, pool_of
+from storage.records import PlanRow
+from storage.rollouts import Accept, IncompleteRound, RunReader, graded_of_tables
+from storage.segments.rows import Rows
+from storage.segments.schema import to_table
+from storage.workspace import Workspace
+from tests.flows.rounds.toy import spec, workspace
+
+
+@dataclass
+class Toy:
+    """A finished toy run with its reader and the rule by which a verdict counts."""
+
+    ws: Workspace
+    spec: RunSpec
+    report: DecisionReport
+    reader: RunReader
+    accept: Accept
+    rows: Rows[PlanRow]
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
+    folder: Path = tmp_path_factory.mktemp("rollouts")
+    with workspace(folder) as ws, spec() as run:
+        run_all(ws, run)
+        report = decide(ws, run)
+        rows = in_order(ws.runs.plans(run.run))
+        yield Toy(ws, run, report, reader_of(ws, run), partial(accepted, run.accept, run.chain()), rows)
+
+
+def test_graded_completions_and_rollouts_are_the_same_rows(toy: Toy) -> None:
+    graded = [one for _, members in toy.reader.by_problem(toy.rows) for one in members]
+    rollouts = [one for _, members in toy.reader.rollouts(toy.rows, toy.accept) for one in members]
+    assert len(graded) == len(rollouts) == 52
+    for one, rollout in zip(graded, rollouts, strict=True):
+        verdict = toy.accept(one.verdicts)
+        assert verdict is not None
+        assert one.rollout(verdict) == rollout
+    some = list(toy.rows)[:7]
+    assert toy.reader.read(some, toy.reader.verdicts(some)) == graded[:7]
+
+
+def test_a_versions_tables_give_what_the_run_gives(toy: Toy) -> None:
+    graded = dict(toy.reader.by_problem(toy.rows))
+    every = [one for members in graded.values() for one in members]
+    tables = {
+        "problems": to_table("problems", toy.spec.problems),
+        "completions": to_table("completions", [one.completion for one in every]),
+        "verdicts": to_table("verdicts", [verdict for one in every for verdict in one.verdicts.values()]),
+        "scores": to_table("scores", toy.report.scores),
+        "decisions": to_table("decisions", toy.report.decisions),
+    }
+    assert graded_of_tables(tables, ()) == graded
+    mine = toy.reader.pool(toy.spec.problems, toy.rows, toy.accept, answer_key).measured(4)
+    made = pool_of(tables["problems"], tables["completions"], tables["decisions"]).measured(4)
+    for name in ("correct", "judged", "undecided", "rollouts"):
+        assert getattr(counts_of(mine), name).tolist() == getattr(counts_of(made), name).tolist(), name
+    assert counts_of(mine).judged.sum() > 0
+    assert funnel_of(mine).outcomes() == funnel_of(made).outcomes() == toy.report.funnel.outcomes()
+    assert sorted(mine.tokens.tolist()) == sorted(made.tokens.tolist())
+    assert (mine.models, mine.arms) == (made.models, made.arms)
+
+
+def test_a_pool_holds_answers_by_their_canonical_keys(toy: Toy) -> None:
+    pool = toy.reader.pool(toy.spec.problems, toy.rows, toy.accept, answer_key)
+    verdicts = toy.reader.accepted(toy.rows, toy.accept)
+    keys = [answer_key(verdicts[row.completion_id, row.problem_id]) for row in toy.rows]
+    assert [None if at < 0 else pool.answers[at] for at in pool.answer.tolist()] == keys
+    assert len(set(keys) - {None}) > 1
+    assert (pool.answer[pool.has("unparsed")] == -1).all()
+
+
+def test_rows_that_nobody_judged_are_pending_in_a_pool_and_refused_as_rollouts(toy: Toy) -> None:
+    other = RunReader(toy.ws, toy.spec.problem, [("nobody", "1")], toy.spec.place)
+    accept = partial(accepted, toy.spec.accept, [("nobody", "1")])
+    pool = other.pool(toy.spec.problems, toy.rows, accept, answer_key)
+    assert np.array_equal(pool.outcome, np.full(52, STATES.index(PENDING)))
+    with pytest.raises(IncompleteRound, match="52 of 52 planned rollouts have no verdict; run round 0 first"):
+        list(other.rollouts(toy.rows, accept))
+    with pytest.raises(IncompleteRound, match="52 of 52 planned rollouts have no verdict"):
+        other.accepted(toy.rows, accept)
