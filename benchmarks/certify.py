@@ -16,7 +16,7 @@ from benchmarks.peers.environment import peers_python
 from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
 from pipelines.certify.suites import select_suite
-from pipelines.certify.trial import Limits, Subject
+from pipelines.certify.verifier_process import Limits, Subject
 
 OURS = {"math": ("math", "number"), "code": ("code",)}
 PEERS = {

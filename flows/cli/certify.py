@@ -44,7 +44,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     """
     from pipelines.certify.certification import certify as run
     from pipelines.certify.suites import select_suite
-    from pipelines.certify.trial import Limits, Subject
+    from pipelines.certify.verifier_process import Limits, Subject
 
     _known(verifier)
     sections = _sections(section or [])

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pipelines.certify.suite_rows import SECTIONS, Row
-from pipelines.certify.trial import Observation
+from pipelines.certify.verifier_process import Observation
 from pipelines.stats import clopper_pearson
 
 Fault = Literal["false_accept", "false_reject", "crash", "hang", "execution", "poisoned"]

@@ -21,7 +21,7 @@ from typing import Any
 
 from pipelines.certify.certificate import Certificate, Result
 from pipelines.certify.suite_rows import HOSTILE, MARKS, Row, Suite
-from pipelines.certify.trial import Limits, Observation, Subject, Trial
+from pipelines.certify.verifier_process import Limits, Observation, Subject, VerifierProcess
 
 _READ_SECONDS = 0.5
 
@@ -101,26 +101,26 @@ def certify(
     """Every row of a suite put to a verifier. `suite` gets the suite's name that the verifier declares, if any."""
     limits = limits or Limits()
     with Canary() as canary:
-        trial = Trial(subject, limits, canary.work, canary.secret)
+        process = VerifierProcess(subject, limits, canary.work, canary.secret)
         try:
-            selected = suite(trial.introduced.get("suite"))
+            selected = suite(process.introduction.get("suite"))
             results = []
             for index in range(len(selected.rows)):
-                results.append(_result(trial, canary, selected, index))
+                results.append(_result(process, canary, selected, index))
                 if progress is not None:
                     progress(index + 1, len(selected.rows))
             if any(row.section in HOSTILE for row in selected.rows):
                 time.sleep(limits.late_seconds)  # a daemon left behind may yet show itself
             results = [replace(r, ran=_executed(r.row, r.observation, canary, index)) for index, r in enumerate(results)]
         finally:
-            trial.close()
-    return Certificate(str(trial.introduced["name"]), str(trial.introduced["version"]), selected.name, tuple(results))
+            process.close()
+    return Certificate(str(process.introduction["name"]), str(process.introduction["version"]), selected.name, tuple(results))
 
 
-def _result(trial: Trial, canary: Canary, suite: Suite, index: int) -> Result:
+def _result(process: VerifierProcess, canary: Canary, suite: Suite, index: int) -> Result:
     row = suite.rows[index]
-    observation = trial.ask(_message(row, index, canary.marks(index)))
-    poisoned = _poisoned(trial, suite, observation) if row.section in HOSTILE else ""
+    observation = process.ask(_message(row, index, canary.marks(index)))
+    poisoned = _poisoned(process, suite, observation) if row.section in HOSTILE else ""
     return Result(row, observation, _executed(row, observation, canary, index), poisoned)
 
 
@@ -133,10 +133,10 @@ def _executed(row: Row, observation: Observation, canary: Canary, index: int) ->
     return (*canary.triggered(index), *(("environment",) if observation.changed else ()), *leaked)
 
 
-def _poisoned(trial: Trial, suite: Suite, observation: Observation) -> str:
+def _poisoned(process: VerifierProcess, suite: Suite, observation: Observation) -> str:
     """What went wrong with a plain question after this row; the row's own crash or hang is not told twice."""
     for probe in suite.probes:
-        after = trial.ask(_message(probe, -1, {}))
+        after = process.ask(_message(probe, -1, {}))
         wanted = ("correct",) if probe.expected == "correct" else ("incorrect", "unparsed")
         if observation.state == "judged" and after.outcome not in wanted:
             return f"a plain {'right' if probe.expected == 'correct' else 'wrong'} answer: {after.outcome or after.detail}"

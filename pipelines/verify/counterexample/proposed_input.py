@@ -54,7 +54,7 @@ def proposal_of(text: str, *, stdin: bool) -> Proposal | None:
 
 
 def read_value(text: str) -> Input | None:
-    """A value as written: JSON (with the tags of `code.values`), else a Python literal."""
+    """A value as written: JSON (with the tags of `code.expected_values`), else a Python literal."""
     if len(text) > LONGEST:
         return None
     try:

@@ -98,7 +98,7 @@ def depths(
     """How deep the actual total of each quantity lies among the simulated ones of `forecast`, counted from the nearer end.
 
     Of 39 simulations the 95% interval holds it from depth 1 on, the 80% interval from 4 on. Simulating ends once every
-    quantity is `enough` deep, which further simulations do not undo: most runs are decided after a fifth of them.
+    quantity is `enough` deep, which further simulations do not undo.
     """
     subjects = [problem.subject for problem in question.problems]
     joint = isinstance(evidence, Mapping)

@@ -8,7 +8,7 @@ import pytest
 from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
 from pipelines.certify.suite_rows import Row, Section, Suite
-from pipelines.certify.trial import Limits, Subject
+from pipelines.certify.verifier_process import Limits, Subject
 from storage.errors import SetupError
 
 TOYS = Path(__file__).with_name("toys.py")

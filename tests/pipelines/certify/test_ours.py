@@ -6,7 +6,7 @@ from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
 from pipelines.certify.suite_rows import SECTIONS, Section
 from pipelines.certify.suites import SUITES, select_suite
-from pipelines.certify.trial import Limits, Subject
+from pipelines.certify.verifier_process import Limits, Subject
 from pipelines.verify import VERIFIERS
 
 

@@ -70,14 +70,14 @@ class _Limit(Exception):  # noqa: N818 - says which was reached
     """A row took too much."""
 
 
-class Trial:
+class VerifierProcess:
     """A child process that judges rows; a new one replaces it whenever it dies or is killed."""
 
     def __init__(self, subject: Subject, limits: Limits, folder: Path, secret: str = "") -> None:
         self.subject, self.limits, self._folder, self._secret = subject, limits, folder, secret
         self._process: MessageChild | None = None
         self._nonce = 0
-        self.introduced = self._start()
+        self.introduction = self._start()
 
     def ask(self, row: Mapping[str, Any]) -> Observation:
         """The verdict on a row, or how there came to be none."""
