@@ -114,7 +114,8 @@ def certify(
             results = [replace(r, ran=_executed(r.row, r.observation, canary, index)) for index, r in enumerate(results)]
         finally:
             process.close()
-    return Certificate(str(process.introduction["name"]), str(process.introduction["version"]), selected.name, tuple(results))
+    name, version = (str(process.introduction[key]) for key in ("name", "version"))
+    return Certificate(name, version, selected.name, tuple(results))
 
 
 def _result(process: VerifierProcess, canary: Canary, suite: Suite, index: int) -> Result:
