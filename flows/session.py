@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 from flows.imported import ImportedCounts
 from flows.job import Job
 from flows.problems import MadeProblems
-from flows.progress import Progress, Spent
+from flows.progress import Progress, Spent, Stage
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
     from pipelines.generate.serving import LocalServers
+    from pipelines.generate.serving.local_servers import ServerEvent
     from storage.workspace import Workspace
+
+SHOWN = 60  # letters of a server's log line beside the bar
 
 
 @dataclass
@@ -103,10 +106,30 @@ def read_session(job: Job, progress: Progress | None = None) -> Iterator[Session
     workspace = Workspace.open(Path(job.workspace))
     session = Session(job, workspace, loaded, profile, progress or Progress())
     if profile.serve:
-        from flows.serving import local_servers
-
-        session.servers = local_servers(profile, workspace, session.progress, session.messages)
+        session.servers = _local_servers(session)
     try:
         yield session
     finally:
         session.close()
+
+
+def _local_servers(session: Session) -> "LocalServers":
+    """What the profile's `serve` wants, ready to be started; that one was lost is told in the session's messages."""
+    from flows.recipe.serve import local_models
+    from pipelines.generate.serving import LocalServers
+
+    profile, workspace = session.profile, session.workspace
+    models = local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs")
+
+    def tell(event: "ServerEvent") -> None:
+        if event.state in ("restarting", "lost") and not event.seconds:
+            session.messages.append(f"the model server {event.name} {event.said}; {workspace.state / 'logs'} has its log")
+        if event.state != "ended":
+            session.progress.tell(_stage(event))
+
+    return LocalServers(models, tell)
+
+
+def _stage(event: "ServerEvent") -> Stage:
+    detail = {"said": f"{event.name}: {event.said}"[:SHOWN] if event.said else event.name, "state": event.state}
+    return Stage("serve", int(event.state == "up"), 1, seconds=event.seconds, detail=detail)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flows.curation.notebook import curate
+    from flows.cli.notebook import curate
     from pipelines.verify import verify
     from storage.errors import FoundWanting, RollmillError, SetupError
     from storage.queries.notebook import WorkspaceView as Workspace
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "open": "storage.queries.notebook:open_workspace",
     "Workspace": "storage.queries.notebook:WorkspaceView",
-    "curate": "flows.curation.notebook:curate",
+    "curate": "flows.cli.notebook:curate",
     "verify": "pipelines.verify:verify",
     "Problem": "storage.records:Problem",
     "Message": "storage.records:Message",

@@ -125,7 +125,7 @@ class Workspace:
         return store
 
     def _unbound(self) -> "SegmentStore":
-        from storage.segments.place import place_for
+        from storage.segments.binding import place_for
         from storage.segments.registry import Registry
         from storage.segments.store import SegmentStore
 

@@ -115,8 +115,8 @@ def _under_prefect(job: "Job") -> dict[str, Any]:
     load_recipe(Path(job.recipe), sets=job.sets)
     server = ManagedServer(Path(job.workspace) / STATE)
     with server.start(), watching() as watcher, open_session(job, Progress(watcher)) as session:
-        from flows.curate import run
         from flows.curation.stages import prepare
+        from flows.prefect.curate import run
 
         prepare(session)
         if not server.answers:

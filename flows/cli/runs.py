@@ -163,8 +163,8 @@ def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False
 
     Example: rollmill runs cancel arithmetic-3f9a0c1d
     """
-    from flows.workspace.commands import cancel as cancel_workers
-    from flows.workspace.commands import workers_of
+    from flows.commands import cancel as cancel_workers
+    from flows.commands import workers_of
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -186,7 +186,7 @@ def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False
 
 def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     """One run for people; `killed` is one that says it runs while no process of this machine works on it."""
-    from flows.workspace.commands import workers_of
+    from flows.commands import workers_of
 
     verify = next((s for s in workspace.runs.progress_of(run.id) if s.stage == "verify"), None)
     idle = run.status == "running" and not workers_of(workspace.state).get(run.id)

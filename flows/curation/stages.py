@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from flows.commands import working_on
 from flows.curation.gate_attempts import attempts, with_attempt
 from flows.curation.gating import GateFailed, check_gate, gate_failed, load_library
 from flows.curation.outcome import outcome_of, write_reports
@@ -17,7 +18,6 @@ from flows.identity import open_run
 from flows.limits import LimitReached, limit_reached
 from flows.progress import Stage
 from flows.session import RecipeRun, Session
-from flows.workspace.commands import working_on
 from storage.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
 
 if TYPE_CHECKING:

@@ -151,7 +151,7 @@ def _deployment(item: Scheduled, workspace: Path) -> "RunnerDeployment":
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.curate import curate
+    from flows.prefect.curate import curate
 
     job = Job(str(workspace), item.recipe, item.sets, item.profile)
     return RunnerDeployment.from_flow(

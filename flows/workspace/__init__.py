@@ -1,1 +1,1 @@
-"""Looking after a workspace: its health, its garbage, and which processes work in it."""
+"""Looking after a workspace: its health and its garbage."""

@@ -3,6 +3,7 @@
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from storage.segments.compaction import compact
 from storage.segments.schema import KINDS
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
     merged = {}
     for kind in KINDS:
         if files[kind] >= FEW:
-            report = workspace.segments.compact(kind)
+            report = compact(workspace.segments, kind)
             merged[kind] = {
                 "files_before": report.files_before,
                 "files_after": report.files_after,
@@ -30,7 +31,7 @@ def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
 
 def _leftovers(workspace: "Workspace") -> list[str]:
     """Prefect homes of killed commands, and word of those."""
-    from flows.workspace.commands import workers_of
+    from flows.commands import workers_of
     from pipelines.processes.proc import process
 
     workers_of(workspace.state)

@@ -6,16 +6,14 @@ until its lease ends.
 
 import secrets
 from collections.abc import Collection, Set
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, Self
 
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from storage.ledger.models import LeaseRow
 from storage.ledger.owners import Owner, this_process
-
-if TYPE_CHECKING:
-    from storage.ledger.engine import Ledger
 
 
 class Lease:
@@ -43,10 +41,22 @@ class Lease:
         self.release()
 
 
+class Transactions(Protocol):
+    """What leases need of a ledger."""
+
+    def write(self, *, durable: bool = ...) -> AbstractContextManager[Session]: ...
+
+    def read(self) -> AbstractContextManager[Session]: ...
+
+    def now(self, session: Session) -> float:
+        """Seconds since 1970 by the database's clock."""
+        ...
+
+
 class Leases:
     """All leases of one ledger."""
 
-    def __init__(self, ledger: "Ledger") -> None:
+    def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
 
     def acquire(self, key: str, ttl: float = 60, claim: Collection[str] = ()) -> Lease | None:

@@ -1,12 +1,26 @@
-"""Binds a place of segments to one ledger, so that no ledger judges files of another. Opens no segment file.
+"""Finds the place of a workspace's segments and binds it to one ledger, so that no ledger judges files of another.
 
 Without it a mistyped URL or a disk that is not mounted would look like the loss of every segment, and a second ledger on
 the same folder would take the first one's files for leftovers.
 """
 
+from pathlib import Path
+
 from storage.errors import SetupError
+from storage.segments.local import LocalPlace
 from storage.segments.place import Place
 from storage.segments.registry import Registry
+
+
+def place_for(url: str | None, state: Path, root: Path) -> Place:
+    """The place of a URL or path (relative to the workspace); the default is a folder of its state."""
+    if url is None:
+        return LocalPlace(state / "segments")
+    if "://" not in url:
+        return LocalPlace(root / url)
+    from storage.segments.remote import RemotePlace
+
+    return RemotePlace(url, state / "scratch")
 
 
 def bind(registry: Registry, place: Place) -> None:

@@ -8,7 +8,6 @@ are registered or the new one is. Old files are kept a while for readers that li
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -16,16 +15,19 @@ from storage import failpoints
 from storage.segments.files import write_batches
 from storage.segments.keys import CompactReport, Segment, SegmentKey
 from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.store import SegmentStore
 from storage.segments.views import IDENTITY, keys, select
-
-if TYPE_CHECKING:
-    from storage.segments.store import SegmentStore
 
 _ROWS_PER_BATCH = 50_000
 
 
-def compact(store: "SegmentStore", kind: Kind, target_rows: int) -> CompactReport:
-    """Merge until no two neighbouring small files of a producer are left."""
+def compact(store: SegmentStore, kind: Kind, *, target_rows: int = 1_000_000) -> CompactReport:
+    """Merge small files of a kind until no two neighbouring ones of a producer are left; rows stay, repeated rows go."""
+    with store.naming_files():
+        return _compact(store, kind, target_rows)
+
+
+def _compact(store: SegmentStore, kind: Kind, target_rows: int) -> CompactReport:
     before = store.readable(store.registry.segments(kind))
     shared = _shared(store, kind, before)
     for group in _groups([segment for segment in before if segment.seq not in shared], target_rows):
@@ -52,7 +54,7 @@ def _worth(group: list[Segment]) -> Iterator[list[Segment]]:
         yield group
 
 
-def _shared(store: "SegmentStore", kind: Kind, segments: Sequence[Segment]) -> set[int]:
+def _shared(store: SegmentStore, kind: Kind, segments: Sequence[Segment]) -> set[int]:
     """Segments that repeat a row of another producer. They stay as they are: each producer keeps all it made."""
     extra = [segment for segment in segments if segment.overlaps]
     if not extra or kind not in IDENTITY:
@@ -69,7 +71,7 @@ def _shared(store: "SegmentStore", kind: Kind, segments: Sequence[Segment]) -> s
     return {seq for (seq,) in rows}
 
 
-def _merge(store: "SegmentStore", kind: Kind, group: Sequence[Segment]) -> None:
+def _merge(store: SegmentStore, kind: Kind, group: Sequence[Segment]) -> None:
     key = SegmentKey(kind, group[0].producer, group[0].version, "")
     if len(store.readable(group)) < len(group):
         return  # a missing file is for `check` to name; merging the others would hide the loss
@@ -85,7 +87,7 @@ def _merge(store: "SegmentStore", kind: Kind, group: Sequence[Segment]) -> None:
         store.place.remove(kind, written.id)
 
 
-def _stream(store: "SegmentStore", kind: Kind, group: Sequence[Segment]) -> Iterator[pa.RecordBatch]:
+def _stream(store: SegmentStore, kind: Kind, group: Sequence[Segment]) -> Iterator[pa.RecordBatch]:
     """The rows of the group as a reader of the whole kind sees them: a row repeated elsewhere is left to the winner."""
     known = list(group)
     if any(segment.overlaps for segment in group):

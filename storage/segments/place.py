@@ -68,19 +68,6 @@ def file_id_of(name: str) -> str | None:
     return found[1] if found else None
 
 
-def place_for(url: str | None, state: Path, root: Path) -> Place:
-    """The place of a URL or path (relative to the workspace); the default is a folder of its state."""
-    from storage.segments.local import LocalPlace
-
-    if url is None:
-        return LocalPlace(state / "segments")
-    if "://" not in url:
-        return LocalPlace(root / url)
-    from storage.segments.remote import RemotePlace
-
-    return RemotePlace(url, state / "scratch")
-
-
 def sync(path: Path) -> None:
     """fsync a file or a folder."""
     file = os.open(path, os.O_RDONLY)

@@ -19,7 +19,7 @@ import pyarrow as pa
 from storage.errors import CorruptSegment, SetupError
 from storage.records import Verdict
 from storage.segments.index import IdentityIndex
-from storage.segments.keys import Commit, CompactReport, LostSegment, Segment, SegmentKey
+from storage.segments.keys import Commit, LostSegment, Segment, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import Registry
 from storage.segments.rows import Rows, packed
@@ -52,13 +52,13 @@ class SegmentStore:
 
     def commit_many(self, items: Sequence[Item], *, run: str | None = None, also: Also | None = None) -> list[Commit]:
         """Store several batches, registered in one transaction: all or none; `also` adds to that transaction."""
-        with self._named():
+        with self.naming_files():
             return Writer(self.registry, self.place, self._index()).commit(items, run, also)
 
     @contextmanager
     def bulk(self) -> Iterator[Bulk]:
         """Batches that are written as they come and registered together at the end; what is not registered is removed."""
-        with self._named(), Bulk(Writer(self.registry, self.place, self._index())) as bulk:
+        with self.naming_files(), Bulk(Writer(self.registry, self.place, self._index())) as bulk:
             yield bulk
 
     def has(self, key: SegmentKey) -> bool:
@@ -81,7 +81,7 @@ class SegmentStore:
     def foreign(self, kind: Kind) -> int:
         """A number that grows with what others store: files that this store met and did not commit itself."""
         index = self._index()
-        with self._named(), index.lock:
+        with self.naming_files(), index.lock:
             index.update(kind, self.registry.segments(kind))
             return index.met[kind]
 
@@ -105,7 +105,7 @@ class SegmentStore:
         places, segments = self._find(kind, wanted)
         if len(places):
             stored = wanted if len(places) == len(wanted) else wanted.take(places)
-            with self._named(), self.connection() as connection:
+            with self.naming_files(), self.connection() as connection:
                 rows = select(kind, segments, self.path)
                 for position, record in in_order(connection, kind, rows, stored):
                     yield int(places[position]), record
@@ -137,7 +137,7 @@ class SegmentStore:
 
         `columns`: only those; `where`: only rows of which this SQL is true.
         """
-        with self._named(), self._cursor() as connection:
+        with self.naming_files(), self._cursor() as connection:
             schema = pa.schema([SCHEMAS[kind].field(name) for name in columns or SCHEMAS[kind].names])
             found = connection.sql(self._reading(kind, (producer, version), schema.names, where))
             rows: pa.Table = found.to_arrow_table()
@@ -145,7 +145,7 @@ class SegmentStore:
 
     def rows(self, kind: Kind, *, producer: str, version: str, where: str = "true") -> Rows[Any]:
         """As `read`, for many rows: packed as they come."""
-        with self._named(), self._cursor() as connection:
+        with self.naming_files(), self._cursor() as connection:
             found = connection.sql(self._reading(kind, (producer, version), SCHEMAS[kind].names, where))
             batches = found.to_arrow_reader(CHUNK)
             return Rows.joined(kind, [packed(kind, pa.Table.from_batches([batch])) for batch in batches])
@@ -162,7 +162,7 @@ class SegmentStore:
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """An in-memory DuckDB with a view per kind over the files registered now; the caller closes it."""
         connection = self.connection()
-        with self._named():
+        with self.naming_files():
             for kind in KINDS:
                 segments = self.readable(self.registry.segments(kind))
                 connection.execute(f"CREATE VIEW {kind} AS {select(kind, segments, self.path)}")
@@ -243,13 +243,6 @@ class SegmentStore:
         size = sum(segment.bytes for kind in KINDS for segment in self.registry.segments(kind))
         return self.check(deep=size <= DEEP_BYTES)
 
-    def compact(self, kind: Kind, *, target_rows: int = 1_000_000) -> CompactReport:
-        """Merge small files of a kind into few, each swap one transaction; rows stay, repeated rows go."""
-        from storage.segments.compaction import compact
-
-        with self._named():
-            return compact(self, kind, target_rows)
-
     def close(self) -> None:
         """Release the index and the kept instance; safe to call twice."""
         with self._lock:
@@ -270,7 +263,7 @@ class SegmentStore:
         index = self._index()
         holders: dict[str, int] = {}
         found = [np.empty((2, 0), np.int64)]
-        with self._named(), index.lock:
+        with self.naming_files(), index.lock:
             segments = self.registry.segments(kind)
             index.update(kind, segments)
             for start in range(0, len(identities), LOOK):
@@ -293,14 +286,14 @@ class SegmentStore:
         """Columns of the rows with these identities, read from these segments only."""
         names = IDENTITY[kind]
         wanted = pa.table({name: pa.array([one[i] for one in identities], pa.string()) for i, name in enumerate(names)})
-        with self._named(), self._cursor() as connection:
+        with self.naming_files(), self._cursor() as connection:
             connection.register("wanted", wanted)
             rows = select(kind, segments, self.path)
             query = f"SELECT {columns} FROM ({rows}) SEMI JOIN wanted USING ({', '.join(names)})"  # noqa: S608
             return connection.sql(query).to_arrow_table()
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def naming_files(self) -> Iterator[None]:
         """Where DuckDB cannot read a file, find and unregister the altered one and name it."""
         import duckdb
 

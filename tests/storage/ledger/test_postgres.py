@@ -15,6 +15,7 @@ from storage.errors import SetupError
 from storage.ledger.migrate import SCRIPTS
 from storage.ledger.models import Base
 from storage.records import Completion
+from storage.segments.compaction import compact
 from storage.segments.keys import SegmentKey
 from storage.spending import Amount, Charge, Limit, Sums
 from storage.workspace import Workspace
@@ -92,7 +93,7 @@ def test_two_processes_migrate_and_race_and_the_first_commit_wins(server: str, t
             [winner] = workspace.segments.fetch("completions", [f"c{batch}"])
             loser = {"left": "right", "right": "left"}[winner.text]
             assert (said[winner.text][batch], said[loser][batch]) == ("stored", "redundant")
-        assert workspace.segments.compact("completions").files_after == 1
+        assert compact(workspace.segments, "completions").files_after == 1
         assert workspace.recover() == []
         assert workspace.segments.read("completions").num_rows == 10
         lease = workspace.ledger.leases.acquire("batch")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from storage.records import Completion, PlanRow, Problem
 from storage.segments.checking import GRACE_SECONDS, sweep
-from storage.segments.compaction import _merge
+from storage.segments.compaction import _merge, compact
 from storage.segments.keys import CompactReport, SegmentKey
 from storage.segments.store import SegmentStore
 from storage.workspace import Workspace
@@ -34,9 +34,9 @@ def test_small_files_of_one_producer_become_one_and_every_batch_stays_known(tmp_
         store = workspace.segments
         fill(store)
         before = rows(store)
-        assert store.compact("completions") == CompactReport("completions", 7, 2, 61, 61)
+        assert compact(store, "completions") == CompactReport("completions", 7, 2, 61, 61)
         assert rows(store) == before
-        assert store.compact("completions") == CompactReport("completions", 2, 2, 61, 61)
+        assert compact(store, "completions") == CompactReport("completions", 2, 2, 61, 61)
         assert all(store.has(key(str(batch))) for batch in range(6))
         assert store.commit(key("3"), [TOY]).redundant
         assert len(workspace.runs.batches("run")) == 6
@@ -48,7 +48,7 @@ def test_small_files_of_one_producer_become_one_and_every_batch_stays_known(tmp_
 def test_target_rows_bounds_a_file(tmp_path: Path) -> None:
     with Workspace.init(tmp_path) as workspace:
         fill(workspace.segments)
-        workspace.segments.compact("completions", target_rows=25)
+        compact(workspace.segments, "completions", target_rows=25)
         assert sorted(segment.rows for segment in workspace.segments.registry.segments("completions")) == [1, 20, 20, 20]
 
 
@@ -61,7 +61,7 @@ def test_repeated_rows_go_and_the_first_stays(tmp_path: Path) -> None:
         before = rows(store)
         assert ("0-0", "text 0 0") in before
         assert ("new", "n") in before
-        assert store.compact("completions") == CompactReport("completions", 9, 2, 65, 63)
+        assert compact(store, "completions") == CompactReport("completions", 9, 2, 65, 63)
         assert rows(store) == before
         assert not any(segment.overlaps for segment in store.registry.segments("completions"))
 
@@ -82,7 +82,7 @@ def test_each_producer_keeps_all_it_made(tmp_path: Path) -> None:
             for name in ("first", "second"):
                 table = store.read("problems", producer=f"import:{name}")
                 assert sorted(table.column("source").to_pylist()) == ["", "", name]
-            store.compact("problems")
+            compact(store, "problems")
 
 
 def test_large_files_are_not_written_again(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_large_files_are_not_written_again(tmp_path: Path) -> None:
         store.commit(key("large"), [replace(TOY, id=f"large-{index}") for index in range(60)])
         fill(store)
         large = store.registry.segments("completions")[0]
-        store.compact("completions", target_rows=100)
+        compact(store, "completions", target_rows=100)
         assert large in store.registry.segments("completions")
         assert len(store.registry.segments("completions")) == 3
 
@@ -103,8 +103,8 @@ def test_order_within_a_producer_stays(tmp_path: Path) -> None:
         for r in range(3):
             workspace.runs.commit_plan("run", r, [row for row in plan if row.round == r], [])
         before = store.read("plan")
-        store.compact("plan")
-        store.compact("stops")
+        compact(store, "plan")
+        compact(store, "stops")
         assert store.read("plan").equals(before)
         assert workspace.runs.plans("run") == [plan[0:4], plan[4:8], plan[8:12]]
 
@@ -114,7 +114,7 @@ def test_old_files_stay_for_readers_that_listed_them(tmp_path: Path) -> None:
         store = workspace.segments
         fill(store)
         with store.connect() as connection:
-            store.compact("completions")
+            compact(store, "completions")
             workspace.recover()
             assert connection.execute("SELECT count(*) FROM completions").fetchall() == [(61,)]
         files = list((workspace.state / "segments").rglob("*.parquet"))
@@ -145,5 +145,5 @@ def test_a_missing_file_is_not_hidden_by_a_merge(tmp_path: Path) -> None:
         Path(store.path(group[2])).unlink()
         _merge(store, "completions", group)
         assert [lost.segment_id for lost in store.check()] == [group[2].id]
-        assert store.compact("completions") == CompactReport("completions", 6, 2, 51, 51)
+        assert compact(store, "completions") == CompactReport("completions", 6, 2, 51, 51)
         assert [store.has(key(str(batch))) for batch in range(6)] == [True, True, False, True, True, True]
