@@ -14,7 +14,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,46 +27,21 @@ from pipelines.generate import Embedded
 from pipelines.select import Quota
 from pipelines.synthesize import SYNTHESIZERS
 from pipelines.verify import VERIFIERS
-from storage.records import Completion, Problem, Prompt, Request, Sampling
+from storage.records import Problem, Request, Sampling
 from storage.workspace import Workspace
+from tests.toys import Toy
 
 T = TypeVar("T")
 SAMPLES = 8
 FILLER = "So we add the parts one after another and write down what is left over. " * 8
 
 
-class ZeroCost:
+class ZeroCost(Toy):
     """An engine that answers at once with 600 characters and a number from its seed."""
 
-    engine, model, model_digest, spooled = "zero-cost", "none", "0", False
-
-    def fingerprint(self) -> Mapping[str, str]:
-        """Nothing its texts depend on."""
-        return {}
-
-    def render(self, prompt: Prompt) -> str:
-        """The prompt itself."""
-        return str(prompt)
-
-    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """One answer per request."""
-        for request in requests:
-            yield Completion(
-                id=request.completion_id,
-                prompt_id=request.prompt_id,
-                engine=self.engine,
-                model=self.model,
-                model_digest=self.model_digest,
-                stream=request.stream,
-                sample_index=request.sample_index,
-                seed=request.seed,
-                text=f"{FILLER}The answer is {request.seed % 5}.",
-                finish_reason="stop",
-                tokens_out=150,
-            )
-
-    def close(self) -> None:
-        """Nothing to release."""
+    def answer(self, request: Request) -> Mapping[str, Any]:
+        """The same filler for all."""
+        return {"text": f"{FILLER}The answer is {request.seed % 5}.", "tokens_out": 150}
 
 
 ENGINES: Mapping[str, Callable[[], Any]] = {"zero": ZeroCost, "embedded": Embedded}

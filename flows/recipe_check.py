@@ -13,6 +13,7 @@ from flows.imported import imports_taken
 from flows.problems import held_out
 from flows.recipe import LoadedRecipe, Resolved
 from flows.run_spec import find_model, placed
+from pipelines.protocols import NeedsMachine
 from pipelines.verify.acceptance import check_names
 from storage.errors import SetupError, unknown_name
 from storage.imports.answering import names_of
@@ -48,7 +49,8 @@ def _check_verifiers(loaded: LoadedRecipe) -> None:
         for method in loaded.verifiers:
             verifier = method.build()
             stack.callback(verifier.close)
-            getattr(verifier, "ready", lambda: None)()  # a sandbox, where it needs one
+            if isinstance(verifier, NeedsMachine):
+                verifier.ready()  # a sandbox, where it needs one
             verifiers.append(verifier.name)
         for policy in (loaded.accept, loaded.planned_under):
             if policy is not None:

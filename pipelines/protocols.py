@@ -6,7 +6,7 @@ from the recipe. None of these knows the workspace: state comes in as arguments 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from storage.records import Completion, Decision, Problem, Prompt, Request, Rollout, Score, Verdict
 
@@ -119,12 +119,8 @@ class Synthesizer(Protocol):
 class Generator(Protocol):
     """An engine with one model. `spooled` engines get each reply made durable as it comes.
 
-    One in this process may say in `calls` how many calls of `generate` it takes at once, to go on with the next when one
-    runs dry; 1 where it does not. A spooled engine may have two methods more: `groups(requests, heard)` is `generate` in
-    groups of what has come meanwhile, so that each is made durable in one write; asking for the next one says that it is.
-    `under_way`, where it has it, says how many requests a kill can cost at most: asked of others and not durable.
-    From another thread, `interrupt()` makes calls under way raise at once, and `wind_down()` once what is under way has
-    arrived.
+    What it may be beside: ConcurrentGenerator, GroupedGenerator, BoundedLoss, CountsPromptTokens, Interruptible,
+    WindsDown.
     """
 
     engine: str
@@ -188,10 +184,11 @@ class Samplers(Protocol):
     def of(self, engine: str, model: str, options: Mapping[str, Any]) -> Sampler: ...
 
 
+@runtime_checkable
 class Verifier(Protocol):
     """Judges completions. Never raises on model text: what it cannot judge is `undecided` with a cause.
 
-    One that waits for somebody else may have `interrupt()`: from another thread, it makes a call under way raise soon.
+    What it may be beside: RuledVerifier, NeedsMachine, and Interruptible where it waits for somebody else.
     """
 
     name: str
@@ -204,6 +201,91 @@ class Verifier(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """An engine or verifier that can give up what is under way."""
+
+    def interrupt(self) -> None:
+        """Make calls under way raise soon; from any thread."""
+        ...
+
+
+@runtime_checkable
+class WindsDown(Protocol):
+    """An engine that can send nothing more and give what still arrives."""
+
+    def wind_down(self) -> None:
+        """Make calls under way raise once what they asked for has arrived; from any thread."""
+        ...
+
+
+@runtime_checkable
+class ConcurrentGenerator(Protocol):
+    """An engine in this process that takes several calls of `generate` at once, to go on when one runs dry."""
+
+    @property
+    def calls(self) -> int:
+        """How many."""
+        ...
+
+
+@runtime_checkable
+class GroupedGenerator(Protocol):
+    """A spooled engine that gives what has come meanwhile together, so that it is made durable in one write."""
+
+    def groups(self, requests: Sequence[Request], on_attempts: Any) -> Iterator[Sequence[Completion]]:
+        """`generate` in groups; asking for the next one says that the last is durable. `on_attempts` hears of attempts."""
+        ...
+
+
+@runtime_checkable
+class BoundedLoss(Protocol):
+    """An engine that knows what a kill can cost."""
+
+    @property
+    def under_way(self) -> int | None:
+        """The most requests that are asked of others and not durable; None: any number."""
+        ...
+
+
+@runtime_checkable
+class CountsPromptTokens(Protocol):
+    """An engine that counts the tokens of a prompt without drawing."""
+
+    def prompt_tokens(self, rendered: str) -> int:
+        """The tokens of a rendered prompt."""
+        ...
+
+
+@runtime_checkable
+class RuledVerifier(Protocol):
+    """A verifier that lists the rules it tries, in order, each with a version: an edit of one then reaches few verdicts."""
+
+    @property
+    def rules(self) -> Sequence[tuple[str, str]] | None:
+        """(rule, version) pairs."""
+        ...
+
+
+@runtime_checkable
+class NeedsMachine(Protocol):
+    """A verifier that needs something of the machine, a sandbox for one."""
+
+    def ready(self) -> None:
+        """SetupError where the machine lacks it."""
+        ...
+
+
+@runtime_checkable
+class BuiltOfMethods(Protocol):
+    """A class with options that are methods themselves."""
+
+    @property
+    def nested(self) -> Mapping[str, str]:
+        """The role of each such option."""
+        ...
 
 
 class Scorer(Protocol):
@@ -220,7 +302,8 @@ class Budget(Protocol):
 
     `prefix` (n0): the completions with sample indices 0 .. n0-1 that round 0 draws of every problem, whatever the verdicts;
     0 where there is none. `estimator`: the valid estimate of pass rates from its draws, `prefix` (the first n0 alone),
-    `path_counting` (all draws; then it has `rule` and `cap`, see pipelines.stats.pass_rates) or `none`.
+    `path_counting` (all draws; then it is a StoppingBudget) or `none`. What it may be beside: MeasuringBudget,
+    RoutingBudget.
     """
 
     name: str
@@ -233,6 +316,25 @@ class Budget(Protocol):
     def estimator(self) -> str: ...
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan: ...
+
+
+@runtime_checkable
+class MeasuringBudget(Protocol):
+    """A budget that goes by a number in the problems' meta."""
+
+    @property
+    def measure(self) -> str | None:
+        """Its key; tallies then have it in `measured`."""
+        ...
+
+
+@runtime_checkable
+class RoutingBudget(Protocol):
+    """A budget that chooses between the recipe's arms. `rule`: by what; `entry`: first draws on a later arm."""
+
+    routes: bool
+    rule: str
+    entry: int | None
 
 
 class StoppingBudget(Budget, Protocol):

@@ -108,6 +108,8 @@ def test_the_index_of_the_pages_names_each() -> None:
 
 
 def test_each_decision_is_told_once() -> None:
-    titles = re.findall(r"^\*\*(.+?)\*\*", (ROOT / "docs/decisions.md").read_text(), flags=re.MULTILINE)
+    page = (ROOT / "docs/decisions.md").read_text()
+    titles = re.findall(r"^\*\*(.+?)\*\*", page, flags=re.MULTILINE)
+    assert re.findall(r"^## (.+)$", page, flags=re.MULTILINE) == re.findall(r"^- \[(.+)\]\(#", page, flags=re.MULTILINE)
     assert len(titles) > 40
     assert sorted(set(titles)) == sorted(titles)

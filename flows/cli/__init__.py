@@ -131,10 +131,10 @@ def run(arguments: Sequence[str]) -> int:
 
 def _in_users_file(error: Exception) -> SetupError | None:
     """The mistake of a method in a user's own file, where the error comes from there: its line says more than ours."""
-    from flows.recipe.methods import USERS_MODULE
+    from pipelines.user_code import MODULES
 
     frames = traceback.walk_tb(error.__traceback__)
-    own = [(frame, line) for frame, line in frames if str(frame.f_globals.get("__name__")).startswith(USERS_MODULE)]
+    own = [(frame, line) for frame, line in frames if str(frame.f_globals.get("__name__")).startswith(MODULES)]
     if not own:
         return None
     frame, number = own[-1]

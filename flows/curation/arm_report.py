@@ -13,6 +13,7 @@ import numpy as np
 
 from flows.curation.metrics import arm_rates
 from pipelines.metrics import PassAtLimit, funnel_of
+from pipelines.protocols import RoutingBudget
 from pipelines.stats import vote, weighted_vote
 from pipelines.verify.acceptance import accepted
 from storage.pool import Pool
@@ -39,7 +40,8 @@ def arms_of(run: "RecipeRun", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
     if not run.spec.arms:
         return {}
     rows = [_arm(run.spec, arm, pool, limit) for arm in run.spec.arms]
-    voted = getattr(run.spec.budget, "rule", None) == "agreement"
+    budget = run.spec.budget
+    voted = isinstance(budget, RoutingBudget) and budget.rule == "agreement"
     return {"arms": rows, **({"vote": _voted(run)} if voted else {})}
 
 
@@ -66,7 +68,7 @@ def _arm(spec: "RunSpec", arm: "Arm", pool: Pool, limit: PassAtLimit) -> dict[st
 
 def _prefix(spec: "RunSpec", arm: "Arm") -> int | None:
     """The completions of a problem on this arm that no verdict on it decided."""
-    entry = getattr(spec.budget, "entry", None)
+    entry = spec.budget.entry if isinstance(spec.budget, RoutingBudget) else None
     return spec.prefix if entry is None or spec.place(arm.name) == 0 else entry
 
 

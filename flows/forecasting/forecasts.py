@@ -14,6 +14,7 @@ from flows.forecasting.pilot import Pilot, run_pilots, subject_of
 from flows.identity import unopened_run
 from pipelines.budget.forecast import ForecastProblem, Question, forecast, outcome_of, totals_of
 from pipelines.budget.posterior_predictive import Observation
+from pipelines.protocols import CountsPromptTokens
 from pipelines.stats import Prediction, score_prediction
 from storage.errors import SetupError
 from storage.records import Decision
@@ -237,9 +238,8 @@ def _sizes(spec: "RunSpec", arm: str, known: Mapping[str, int]) -> dict[str, int
     """The tokens of each problem's prompt: counted, or by their bytes as those of the observed ones."""
     engine = spec.engine(arm)
     rendered = {problem.id: engine.render(spec.arm(arm).asked(problem.prompt)) for problem in spec.problems}
-    count: Callable[[str], int] | None = getattr(engine, "prompt_tokens", None)
-    if count is not None:
-        return {key: count(text) for key, text in rendered.items()}
+    if isinstance(engine, CountsPromptTokens):
+        return {key: engine.prompt_tokens(text) for key, text in rendered.items()}
     seen = {key: tokens for key, tokens in known.items() if key in rendered and tokens}
     per_byte = sum(seen.values()) / max(1, sum(len(rendered[key].encode()) for key in seen)) if seen else 0.25
     return {key: round(len(text.encode()) * per_byte) for key, text in rendered.items()} | seen

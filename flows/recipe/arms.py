@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.recipe.methods import Resolved
 from flows.recipe.schema import Arm, Generate
+from pipelines.protocols import RoutingBudget
 from storage.errors import SetupError
 from storage.ids import canonical_json
 
@@ -69,7 +70,7 @@ def check_arms(arms: Sequence[LoadedArm], canonical: Sequence[dict[str, Any]], b
 
 
 def _check_budget(arms: int, budget: Any) -> None:
-    routes = getattr(budget, "routes", False)
+    routes = isinstance(budget, RoutingBudget) and budget.routes
     if arms and not routes:
         raise SetupError(
             f"the recipe has arms, and budget {budget.name!r} does not choose between arms.",

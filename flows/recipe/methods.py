@@ -4,17 +4,16 @@ Checks names and options against the registries and the constructors. Knows no w
 """
 
 import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.abc import Loader
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pipelines.generate.direct import DirectSamplers
+from pipelines.method_checks import check_method
+from pipelines.protocols import BuiltOfMethods
+from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
 from storage.errors import SetupError, unknown_name
 from storage.ids import sha256_text
 
@@ -27,10 +26,8 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
     "budget": ("pipelines.budget", "BUDGETS"),
     "selector": ("pipelines.select", "SELECTORS"),
 }
-ESTIMATORS = ("prefix", "path_counting", "none")
 # What a profile decides, though a constructor takes it: these cannot change a row.
 PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm", "samplers"})
-USERS_MODULE = "rollmill_user_"  # begins the names of modules that are files of a user's own
 # What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
 INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "recipe_folder"})
 
@@ -63,7 +60,7 @@ class Resolved:
             built = self.cls(**{**self.options, **inside}, **taken)
         except (ValueError, TypeError) as error:
             raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
-        _check_stated(self.role, self.name, built)
+        check_method(self.role, self.name, built)
         if self.source_sha256 is not None:
             _sign(built, "model_digest" if self.role == "engine" else "version", file_mark(self.source_sha256))
         return built
@@ -83,27 +80,6 @@ class Resolved:
 def file_mark(sha256: str) -> str:
     """What the version of a method in a user's own file ends with: an edited file is another method."""
     return f"+file.{sha256[:8]}"
-
-
-def _check_stated(role: str, name: str, built: Any) -> None:
-    """SetupError where an instance does not say of itself what its Protocol in pipelines.protocols asks."""
-    for needed in () if role == "engine" else ("name", "version"):
-        if not isinstance(getattr(built, needed, None), str):
-            raise SetupError(f"{role} {name!r} has no {needed!r}; give the class a {needed} string.")
-    if role == "budget":
-        prefix, estimator = getattr(built, "prefix", None), getattr(built, "estimator", None)
-        if not isinstance(prefix, int) or prefix < 0:
-            raise SetupError(
-                f"budget {name!r} has no 'prefix': the completions that round 0 draws of every problem, whatever the "
-                "verdicts; rates are over these alone.",
-                choices=("prefix = 4, say", "prefix = 0 where it draws no such completions"),
-            )
-        if estimator not in ESTIMATORS or (estimator != "none" and not prefix):
-            raise SetupError(
-                f"budget {name!r} has estimator {estimator!r} and prefix {prefix}: say which estimate of pass rates its "
-                "draws allow; without a prefix, none.",
-                choices=ESTIMATORS,
-            )
 
 
 def _sign(built: Any, attribute: str, mark: str) -> None:
@@ -134,7 +110,7 @@ def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> 
             raise unknown_name(role, name, known)
         cls = known[name]
     checked = _checked(role, name, cls, options)
-    nested: Mapping[str, str] = getattr(cls, "nested", {})
+    nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
     parts = {key: _parts(f"{name}.{key}", inner, checked.get(key), base) for key, inner in nested.items()}
     return Resolved(role, name, cls, checked, sha, parts, base)
 
@@ -191,47 +167,14 @@ def _plain(value: Any) -> Any:
 
 def _users_own(role: str, name: str, base: Path) -> tuple[type[Any], str | None]:
     place, _, attribute = name.rpartition(":")
-    module, sha = _from_file(base / place) if place.endswith(".py") else _from_dotted(role, name, place, base)
-    cls = getattr(module, attribute, None)
-    if not isinstance(cls, type):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+    try:
+        module = load_module(place, base)
+    except NoFile as error:
+        raise SetupError(f"{error} (looked for beside the recipe).") from None
+    except NotLoaded as error:
+        raise SetupError(str(error) if place.endswith(".py") else f"{role} {name!r}: {error}.") from error
+    classes = classes_of(module)
+    if attribute not in classes:
         raise unknown_name(f"class in {place}", attribute, classes)
-    return cls, sha
-
-
-def _from_file(path: Path) -> tuple[ModuleType, str]:
-    if not path.is_file():
-        raise SetupError(f"no file {path} (looked for beside the recipe).")
-    sha = sha256_text(path.read_text(encoding="utf-8"))
-    key = f"{USERS_MODULE}{sha[:16]}"
-    if key not in sys.modules:
-        spec = importlib.util.spec_from_file_location(key, path)
-        if spec is None or spec.loader is None:
-            raise SetupError(f"{path} is not a Python file.")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[key] = module
-        _run_users_code(spec.loader, module, path.name)
-    return sys.modules[key], sha
-
-
-def _from_dotted(role: str, name: str, place: str, base: Path) -> tuple[ModuleType, str | None]:
-    folder = str(base.resolve())
-    if folder not in sys.path:
-        sys.path.append(folder)
-    try:
-        module = importlib.import_module(place)
-    except ImportError as error:
-        raise SetupError(f"{role} {name!r}: cannot import {place!r}: {error}.") from None
-    except Exception as error:
-        raise SetupError(f"{role} {name!r}: {place} cannot be loaded: {type(error).__name__}: {error}.") from error
-    source = Path(module.__file__ or "")
-    return module, sha256_text(source.read_text(encoding="utf-8")) if source.suffix == ".py" else None
-
-
-def _run_users_code(loader: Loader, module: ModuleType, name: str) -> None:
-    """A user's file may raise anything; it is their mistake and is told in one line."""
-    try:
-        loader.exec_module(module)
-    except Exception as error:
-        sys.modules.pop(module.__name__, None)
-        raise SetupError(f"{name} cannot be loaded: {type(error).__name__}: {error}.") from error
+    source = source_of(module)
+    return classes[attribute], None if source is None else sha256_text(source.read_text(encoding="utf-8"))

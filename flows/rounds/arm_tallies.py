@@ -18,13 +18,14 @@ LONGEST = 1_000  # characters of a form that verdicts keep: a longer one may dif
 @dataclass(frozen=True, slots=True)
 class Known:
     """What was read of the rows of a run: outcomes and answer keys by pair, solution keys by completion, tokens by
-    (problem, arm).
+    (problem, arm); `measure`: the key of the problems' meta that the budget asks for.
     """
 
     outcomes: Mapping[Pair, Outcome]
     answers: Mapping[Pair, str | None]
     solutions: Mapping[str, str]
     tokens: Mapping[Pair, int]
+    measure: str | None = None
 
 
 def answer_key(verdict: Verdict) -> str | None:

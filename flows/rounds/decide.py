@@ -51,10 +51,10 @@ def decide(ws: Workspace, spec: RunSpec) -> DecisionReport:
         rollouts = made.scored(spec, judged)
         decisions = _select(spec, rollouts)
         made.decisions.add(decisions)
-        for r, decision in zip(rollouts, decisions, strict=True):
+        for r in rollouts:
             made.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
-            counter.add(r.verdict.outcome, decision.reason, kept=decision.kept)
-            completions.add(r.completion)
+        counter.add_all(rollouts, decisions)
+        completions.add_all(rollouts)
         solved += any(r.verdict.outcome == "correct" for r in rollouts)
         kept_problems += any(decision.kept for decision in decisions)
     batch_id = made.deciding.end(spec.selector.name, options_of(spec.selector))
@@ -96,7 +96,8 @@ class _Made:
 def _select(spec: RunSpec, rollouts: Sequence[Rollout]) -> list[Decision]:
     """The selector's decisions on one problem; one that skips or repeats a rollout is broken."""
     decisions = list(spec.selector.select(spec.run, rollouts) or ())
-    if [getattr(d, "completion_id", None) for d in decisions] != [rollout.completion.id for rollout in rollouts]:
+    named = [made.completion_id if isinstance(made, Decision) else None for made in decisions]
+    if named != [rollout.completion.id for rollout in rollouts]:
         raise broken(f"selector {spec.selector.name!r} did not give one decision per rollout, in their order")
     if not spec.arms:
         return decisions

@@ -16,7 +16,7 @@ from flows.rounds.arm_tallies import Known, answer_key, arm_tallies
 from flows.rounds.groups import problems_and_arms, whole_problems
 from flows.rounds.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
 from flows.rounds.spec import RunSpec
-from pipelines.protocols import PrefixTally
+from pipelines.protocols import MeasuringBudget, PrefixTally
 from pipelines.verify.acceptance import accepted
 from storage.records import CONTINUED, PlanRow, Problem, Rollout
 from storage.rollouts import CHUNK, Key, Pair, RunReader, completions_by_id, pair_of
@@ -39,16 +39,17 @@ def tallies_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[Pr
     """One tally per problem of the recipe over the rows of all committed rounds, in order of problem id."""
     plan: Rows[PlanRow] = Rows.of("plan", rows)
     tokens = _tokens_by_arm(ws, spec, plan)
+    measure = spec.budget.measure if isinstance(spec.budget, MeasuringBudget) else None
     found: dict[str, PrefixTally] = {}
     for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
         _learn(ws, spec, group)
         outcomes = {pair_of(row): outcome for row in group if (outcome := outcome_of(spec, row)) is not None}
         keys = {row.completion_id: key for row in group if (key := key_of(spec, row)) is not None}
-        known = Known(outcomes, spec.answer_keys, keys, tokens)
+        known = Known(outcomes, spec.answer_keys, keys, tokens, measure)
         for problem_id, members in groupby(group, key=lambda row: row.problem_id):
             found[problem_id] = _tally(spec, problem_id, list(members), known)
     stopped = {stop.problem_id: stop.reason for stop in ws.runs.stops(spec.run) if stop.reason != CONTINUED}
-    nothing = Known({}, {}, {}, {})
+    nothing = Known({}, {}, {}, {}, measure)
     return [
         replace(found.get(problem_id) or _tally(spec, problem_id, (), nothing), stopped=stopped.get(problem_id))
         for problem_id in sorted({problem.id for problem in spec.problems})
@@ -69,7 +70,7 @@ def _tally(spec: RunSpec, problem_id: str, rows: Sequence[PlanRow], known: Known
         problem_id=problem_id,
         level=problem.level,
         template=problem.template,
-        measured=_measured(spec, problem),
+        measured=_measured(problem, known.measure),
         drawn=len(rows),
         correct=outcomes.count("correct"),
         incorrect=outcomes.count("incorrect"),
@@ -83,9 +84,9 @@ def _tally(spec: RunSpec, problem_id: str, rows: Sequence[PlanRow], known: Known
     )
 
 
-def _measured(spec: RunSpec, problem: Problem) -> float | None:
+def _measured(problem: Problem, key: str | None) -> float | None:
     """The number in the problem's meta that the budget asks for; None where it asks for none or there is none."""
-    value = problem.meta.get(getattr(spec.budget, "measure", None) or "")
+    value = None if key is None else problem.meta.get(key)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow
-from storage.records import Completion, PlanRow
+from storage.records import PlanRow, Rollout
 from storage.workspace import Workspace
 
 
@@ -36,15 +36,15 @@ class CompletionCounter:
     tokens: int = 0
     _counted: set[str] = field(default_factory=set)
 
-    def add(self, completion: Completion) -> None:
-        """Count it unless it was counted."""
-        if completion.id in self._counted:
-            return
-        if completion.id in self.shared:
-            self._counted.add(completion.id)
-        self.completions += 1
-        self.truncated += completion.finish_reason == "length"
-        self.tokens += completion.tokens_out or 0
+    def add_all(self, rollouts: Sequence[Rollout]) -> None:
+        """Count the completions of these that were not counted before."""
+        for completion in (rollout.completion for rollout in rollouts):
+            if completion.id not in self._counted:
+                if completion.id in self.shared:
+                    self._counted.add(completion.id)
+                self.completions += 1
+                self.truncated += completion.finish_reason == "length"
+                self.tokens += completion.tokens_out or 0
 
     def origins(self, ws: Workspace, run: str) -> Origins:
         """Where they come from, by the batches that the run committed."""

@@ -18,7 +18,7 @@ from flows.sampling.control import Limits
 from flows.sampling.sample import Samplers
 from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.generate.prices import Prices
-from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
+from pipelines.protocols import Budget, Generator, Interruptible, RuledVerifier, Scorer, Selector, Verifier
 from pipelines.verify.acceptance import PLAIN, Policy, check_names
 from storage.errors import SetupError
 from storage.records import STREAMS, Origin, PlanRow, Problem, Sampling, Stream, is_stream
@@ -47,7 +47,8 @@ class Event:
 
 def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:
     """The (rule, version) pairs that a verifier exposes, in the order in which it tries them."""
-    return tuple((str(rule), str(version)) for rule, version in getattr(verifier, "rules", None) or ())
+    rules = verifier.rules if isinstance(verifier, RuledVerifier) else None
+    return tuple((str(rule), str(version)) for rule, version in rules or ())
 
 
 def ignore(event: Event) -> None:
@@ -199,7 +200,8 @@ class RunSpec:
         with self._lock:
             busy = [part for chain in self._busy for part in chain]
         for part in busy:
-            getattr(part, "interrupt", lambda: None)()
+            if isinstance(part, Interruptible):
+                part.interrupt()
 
     def origin(self, arm: str = "") -> Origin:
         """Where the completions of this run, on an arm, come from."""

@@ -7,19 +7,17 @@ that an interpreter without our dependencies can run a peer here.
 """
 
 import builtins
-import importlib
-import importlib.util
 import os
 import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pipelines.processes.child import die_with_parent, limit_memory, take_pipes
 from pipelines.processes.frames import receive, send
+from pipelines.user_code import NotLoaded, load_module
 from storage.records import OUTCOMES, Completion, Problem
 
 CANARY = "ROLLMILL_CANARY"
@@ -108,10 +106,9 @@ def load(name: str, options: Mapping[str, Any]) -> Any:
     """An instance of the named verifier; `LoadError` with a reason in one line."""
     place, colon, attribute = name.rpartition(":")
     try:
-        cls = getattr(_module(place), attribute) if colon else _registered(name)
-        return cls(**options)
-    except LoadError:
-        raise
+        return (getattr(load_module(place, Path.cwd()), attribute) if colon else _registered(name))(**options)
+    except NotLoaded as error:
+        raise LoadError(str(error)) from error
     except Exception as error:
         text = " ".join(str(error).split())
         raise LoadError(f"{type(error).__name__}: {text}") from error
@@ -121,21 +118,6 @@ def _registered(name: str) -> Any:
     from pipelines.verify import VERIFIERS
 
     return VERIFIERS[name]
-
-
-def _module(place: str) -> ModuleType:
-    if not place.endswith(".py"):
-        return importlib.import_module(place)
-    path = Path(place).resolve()
-    sys.path.append(str(path.parent))  # behind the libraries: a file called json.py shadows nothing
-    key = f"rollmill_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(key, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise LoadError(f"no file {place}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[key] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":

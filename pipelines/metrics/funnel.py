@@ -5,13 +5,13 @@ planned for two problems (same prompt, other reference) is two rollouts.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from storage.pool import DROPPED, KEPT, STATES, Pool
-from storage.records import CONTINUED, OUTCOMES, StopRow
+from storage.records import CONTINUED, OUTCOMES, Decision, Rollout, StopRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,13 @@ class FunnelCounter:
             self.kept += count
         elif kept is not None:
             self.dropped[str(reason)] += count
+
+    def add_all(self, rollouts: Sequence[Rollout], decisions: Sequence[Decision]) -> None:
+        """The rollouts of one problem with what was decided on each."""
+        self.outcomes.update([rollout.verdict.outcome for rollout in rollouts])
+        reasons = [decision.reason for decision in decisions if not decision.kept]
+        self.kept += len(decisions) - len(reasons)
+        self.dropped.update(reasons)
 
     def funnel(self, *, problems: int, solved: int, kept_problems: int, decided: bool = True) -> Funnel:
         """The funnel of all that was counted, dropped ones by the commonest reason first."""

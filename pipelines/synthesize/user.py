@@ -5,8 +5,6 @@ A file or module is looked for in the folder that is given (the recipe's), witho
 
 import difflib
 import hashlib
-import importlib
-import importlib.util
 import os
 import resource
 import signal
@@ -19,6 +17,7 @@ from typing import cast
 
 from pipelines.synthesize.template import Template
 from pipelines.synthesize.validation import fingerprint, require_valid
+from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module
 from storage.errors import SetupError, unknown_name
 
 # CPU seconds: far more than a hundred instances need, far less than a person waits for a template that loops. Waiting for a
@@ -48,8 +47,8 @@ def load_template(reference: str, folder: Path | None = None) -> Template:
 def load_class(reference: str) -> type[object]:
     """The class behind `module:Class` or `file.py:Class`; a file with a single template needs no `:Class`."""
     place, _, attribute = reference.partition(":") if "\\" not in reference else reference.rpartition(":")
-    module = _from_file(place) if place.endswith(".py") else _from_module(place)
-    classes = {key: value for key, value in vars(module).items() if isinstance(value, type)}
+    module = _module(place)
+    classes = classes_of(module)
     own = [value for value in classes.values() if value.__module__ == module.__name__ and hasattr(value, "solve")]
     if not attribute:
         if len(own) == 1:
@@ -113,25 +112,13 @@ def _fingerprint(template: Template) -> str:
         return "nothing"
 
 
-def _from_file(place: str) -> ModuleType:
-    path = Path(place)
-    if not path.is_file():
-        raise _no_file(path)
-    source = path.read_bytes()
-    name = f"rollmill_user_template_{hashlib.sha256(str(path.resolve()).encode() + source).hexdigest()[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise SetupError(f"{place!r} is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+def _module(place: str) -> ModuleType:
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise SetupError(f"{place!r} cannot be loaded: {type(error).__name__}: {error}.") from error
-    return module
+        return load_module(place, Path.cwd())
+    except NoFile:
+        raise _no_file(Path(place)) from None
+    except NotLoaded as error:
+        raise SetupError(f"{error}.") from error
 
 
 def _no_file(path: Path) -> SetupError:
@@ -139,10 +126,3 @@ def _no_file(path: Path) -> SetupError:
     near = difflib.get_close_matches(path.name, beside, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return SetupError(f"there is no file {str(path)!r}.{hint}", choices=beside)
-
-
-def _from_module(place: str) -> ModuleType:
-    try:
-        return importlib.import_module(place)
-    except Exception as error:
-        raise SetupError(f"module {place!r} cannot be imported: {type(error).__name__}: {error}.") from error

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Any, ClassVar
 
-from pipelines.protocols import Verifier
+from pipelines.protocols import Interruptible, NeedsMachine, Verifier
 from pipelines.verify.finding import SHOWN, Finding, Item, OneByOne, Rules, verdict_of
 from storage.errors import SetupError, unknown_name
 from storage.ids import digest128
@@ -59,12 +59,14 @@ class Composite(OneByOne):
     def ready(self) -> None:
         """SetupError where a part cannot run on this machine."""
         for part in self.parts:
-            getattr(part, "ready", lambda: None)()
+            if isinstance(part, NeedsMachine):
+                part.ready()
 
     def interrupt(self) -> None:
         """Make the parts that can give up what is under way do so, from any thread."""
         for part in self.parts:
-            getattr(part, "interrupt", lambda: None)()
+            if isinstance(part, Interruptible):
+                part.interrupt()
 
     def close(self) -> None:
         """Close every part, whatever another raises; safe to call twice."""
@@ -112,7 +114,7 @@ def part_of(given: Part, where: str) -> Verifier:
     from pipelines.verify import VERIFIERS
 
     if not isinstance(given, Mapping):
-        if not all(isinstance(getattr(given, needed, None), str) for needed in ("name", "version")):
+        if not isinstance(given, Verifier):
             raise SetupError(f"a part of verifier {where!r} is {given!r:.100}, neither a verifier nor a method.")
         return given
     for key in sorted(given.keys() - {"method", "options"}):

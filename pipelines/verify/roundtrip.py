@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, ClassVar
 
+from pipelines.protocols import NeedsMachine
 from pipelines.sandbox import Call, Calls, Mode, SandboxFailed
 from pipelines.verify.code.expected_values import shown
 from pipelines.verify.code.program import blocks
@@ -75,7 +76,8 @@ class RoundtripVerifier(SandboxVerifier):
     def ready(self) -> None:
         """SetupError where the sandbox or the inner verifier cannot run on this machine."""
         super().ready()
-        getattr(self.inner, "ready", lambda: None)()
+        if isinstance(self.inner, NeedsMachine):
+            self.inner.ready()
 
     def close(self) -> None:
         """End the sandbox and the inner verifier; safe to call twice."""

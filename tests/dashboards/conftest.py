@@ -31,7 +31,7 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace; made once, because the pages only read."""
     folder = tmp_path_factory.mktemp("dashboard") / "ws"
     Workspace.init(folder).close()
-    shutil.copyfile(Path(__file__).parents[1] / "flows" / "toys.py", folder / "toys.py")
+    shutil.copyfile(Path(__file__).parents[1] / "toys.py", folder / "toys.py")
     (folder / "toy.yaml").write_text(RECIPE)
     (folder / "hostile.yaml").write_text(IMPORTED)
     rows = [

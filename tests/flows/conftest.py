@@ -63,7 +63,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace folder, the current one, with toys.py and toy.yaml in it."""
     folder = tmp_path / "ws"
     Workspace.init(folder).close()
-    shutil.copyfile(Path(__file__).with_name("toys.py"), folder / "toys.py")
+    shutil.copyfile(Path(__file__).parents[1] / "toys.py", folder / "toys.py")
     (folder / "toy.yaml").write_text(RECIPE)
     monkeypatch.chdir(folder)
     return folder

@@ -1,16 +1,17 @@
 """The toy engine with answers that only a worker process can judge, and `math` with workers that may be shot."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from typing import Any
 
 from pipelines.verify.mathematics import Limits, MathVerifier
-from storage.records import Completion, Request
-from tests.flows.toys import ToyEngine
+from storage.records import Request
+from tests.toys import ToyEngine
 
 
 class Formulas(ToyEngine):
-    def _answer(self, request: Request) -> Completion:
-        plain = super()._answer(request)
-        return replace(plain, text=plain.text + r"\cos(0)")
+    def answer(self, request: Request) -> Mapping[str, Any]:
+        plain = super().answer(request)
+        return {**plain, "text": plain["text"] + r"\cos(0)"}
 
 
 class Judged(MathVerifier):

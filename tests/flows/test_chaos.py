@@ -102,7 +102,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the toy recipe gives when nobody kills it."""
     folder = tmp_path_factory.mktemp("uninterrupted") / "ws"
     Workspace.init(folder).close()
-    shutil.copyfile(Path(__file__).with_name("toys.py"), folder / "toys.py")
+    shutil.copyfile(Path(__file__).parents[1] / "toys.py", folder / "toys.py")
     (folder / "toy.yaml").write_text(RECIPE)
     outcome: dict[str, Any] = json.loads(finish(start("curate", "toy.yaml", "--direct", "--json", cwd=folder)).out)
     return outcome

@@ -36,7 +36,7 @@ class Shooting:
         """The content hash, and (outcome, rule, cause) of every completion; each answer's workers die so often."""
         place = self.folder / name
         Workspace.init(place).close()
-        shutil.copyfile(Path(__file__).with_name("toys.py"), place / "toys.py")
+        shutil.copyfile(Path(__file__).parents[1] / "toys.py", place / "toys.py")
         (place / "toy.yaml").write_text(FORMULAS)
         (place / "shots.json").write_text(json.dumps({"who": who, "answers": answers}))
         self.patch.chdir(place)

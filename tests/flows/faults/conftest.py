@@ -19,7 +19,7 @@ from tests.tied import tied
 
 CONCURRENCY = 8
 BATCH = 16
-TOYS = Path(__file__).parents[1] / "toys.py"
+TOYS = Path(__file__).parents[2] / "toys.py"
 RECIPE = f"""\
 recipe_schema: 1
 name: served

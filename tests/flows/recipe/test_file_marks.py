@@ -10,17 +10,22 @@ from storage.ids import sha256_text
 OWN = """
 from dataclasses import dataclass
 
-class Plain:
+class Selects:
+    __slots__ = ()
+    def select(self, run, rollouts):
+        return iter(())
+
+class Plain(Selects):
     name, version = "plain", "1"
 
-class Computed:
+class Computed(Selects):
     name = "computed"
     @property
     def version(self):
         return "2"
 
 @dataclass(frozen=True, slots=True)
-class Slotted:
+class Slotted(Selects):
     name: str = "slotted"
     version: str = "3"
 """

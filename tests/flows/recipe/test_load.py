@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.recipe import load_profile, load_recipe
+from flows.recipe import load_profile, load_recipe, resolve
 from storage.errors import SetupError
 from tests.flows.conftest import RECIPE, ROOT
 
@@ -249,3 +249,38 @@ def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: py
     assert load_recipe(Path(path.name)).recipe_hash == here
     assert loaded.synthesizer is not None
     assert len(list(loaded.synthesizer.build().synthesize(4, 1))) == 4
+
+
+@pytest.mark.parametrize(
+    ("role", "body", "said"),
+    [
+        (
+            "verifier",
+            "def verify(self, problem, completion): ...",
+            "has no 'verify_many'. Next: pipelines/protocols.py",
+        ),
+        ("selector", "choose = None", "has no 'select'."),
+        ("scorer", "rank = None", "has no 'score'."),
+        ("synthesizer", "make = None", "has no 'synthesize'."),
+        ("policy", "def decide(self, verdicts): ...", "has no 'lazy'. Next: docs/policies.md says what it needs"),
+        ("engine", "engine = model = model_digest = 'x'", "has no 'spooled'."),
+        ("verifier", "verify = verify_many = close = None\n    rules = ('sum',)", "'rules' must be pairs of texts"),
+        ("budget", "prefix, estimator = True, 'prefix'\n    plan = None", "has no 'prefix'"),
+        ("budget", "prefix, estimator = 2, 'path_counting'\n    plan = None", "has no 'rule', which path counting needs"),
+        ("budget", "prefix, estimator = 2, 'prefix'\n    plan, measure = None, 3", "'measure' is 3"),
+    ],
+)
+def test_what_a_users_class_lacks_for_its_role_is_told_when_it_is_built(
+    tmp_path: Path, role: str, body: str, said: str
+) -> None:
+    (tmp_path / "own.py").write_text(f"class Own:\n    name = version = '1'\n    {body}\n")
+    with pytest.raises(SetupError) as refused:
+        resolve(role, "own.py:Own", {}, base=tmp_path).build()
+    assert said in f"{refused.value.message} Next: {refused.value.next_command}"
+
+
+def test_a_users_file_imports_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "rates_of_mine.py").write_text("FACTOR = 7\n")
+    text = "from rates_of_mine import FACTOR\n\n\nclass Own:\n    name, version = 'own', str(FACTOR)\n    score = None\n"
+    (tmp_path / "own.py").write_text(text)
+    assert resolve("scorer", "own.py:Own", {}, base=tmp_path).build().version.startswith("7+file.")

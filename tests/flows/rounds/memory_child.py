@@ -14,13 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from flows.rounds import Limits, RunSpec, decide, run_all
 from pipelines.budget import Fixed
 from pipelines.select import Quota
-from storage.records import Completion, Problem, Prompt, Request
+from storage.records import Completion, Problem, Request
 from storage.segments import ordered
 from tests.flows.rounds.toy import ToyVerifier, workspace
+from tests.toys import Toy
 
 SAMPLES, BATCH = 8, 512
 LETTERS = 6_000
@@ -31,30 +33,19 @@ drawn_out = threading.Event()
 
 
 @dataclass
-class Writer:
+class Writer(Toy):
     """Answers at once, at length, rightly two times of five; after so many `rows` it says that it is done."""
 
-    engine, model, model_digest, spooled = "writer", "none", "0", False
     rows: int = 0
 
-    def fingerprint(self) -> Mapping[str, str]:
-        return {}
-
-    def render(self, prompt: Prompt) -> str:
-        return str(prompt)
+    def answer(self, request: Request) -> Mapping[str, Any]:
+        argument = f"{request.seed:016x}" * (LETTERS // 16)
+        return {"text": f"{argument} answer: {request.seed % 5 // 2}"}
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        for request in requests:
-            argument = f"{request.seed:016x}" * (LETTERS // 16)
-            text = f"{argument} answer: {request.seed % 5 // 2}"
-            own = (request.prompt_id, self.engine, self.model, self.model_digest, request.stream)
-            yield Completion(request.completion_id, *own, request.sample_index, request.seed, text, "stop")
-        self.rows -= len(requests)
-        if self.rows == 0:
+        yield from super().generate(requests)
+        if self.made == self.rows:  # drawn by one thread
             drawn_out.set()
-
-    def close(self) -> None:
-        pass
 
 
 def wait_for_all(_: str) -> None:
@@ -84,7 +75,7 @@ def spec_of(options: argparse.Namespace) -> RunSpec:
     return RunSpec(
         run="toy-run",
         problems=[Problem(f"Say {number}.", str(number % 2)) for number in range(options.rows // SAMPLES)],
-        generator=partial(Writer, options.rows),
+        generator=partial(Writer, rows=options.rows),
         verifiers=(judge,),
         budget=Fixed(initial=SAMPLES),
         selector=Quota(),

@@ -113,7 +113,7 @@ class Overtaken(ToyEngine):
         yield from super().generate(requests)
 
     def _other(self, request: Request) -> Completion:
-        made = self._answer(request)
+        [made] = super().generate([request])
         return replace(made, text="I do not know." if "answer" in made.text else "answer: 0")
 
 

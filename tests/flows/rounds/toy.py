@@ -4,7 +4,6 @@ The toy answers a + b rightly with the probability written in the prompt, in one
 or cut off; every completion it makes is one line of its call log, which survives a SIGKILL of the process.
 """
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,8 +15,9 @@ from flows.rounds import Limits, RunSpec
 from pipelines.budget import DarsUniform
 from pipelines.select import Quota
 from storage.ids import digest128
-from storage.records import Completion, Problem, Prompt, Request, Verdict
+from storage.records import Completion, Problem, Request, Verdict
 from storage.workspace import Workspace
+from tests.toys import Toy
 
 PROMPT = re.compile(r"(\d+) \+ (\d+) = \? \(p=(\d+)%\)")
 
@@ -36,68 +36,24 @@ def problems(count: int = 8, rates: Sequence[int] = (100, 80, 50, 20, 5, 0)) -> 
 
 
 @dataclass
-class ToyEngine:
-    """A generator whose texts are a pure function of prompt and seed. `fail_after`: raises after that many completions.
+class ToyEngine(Toy):
+    """Sums, right with the chance that the prompt says.
 
     `lift`: another, better model: so many per cent more often right, and right in its own way.
     """
 
-    log: Path | None = None
-    delay: float = 0.0
-    spooled: bool = False
-    fail_after: int | None = None
-    reverse: bool = False
-    model_digest: str = "toy-1"
-    engine: str = "toy"
-    model: str = "sums"
-    closed: bool = False
-    made: int = 0
     lift: int = 0
 
-    def fingerprint(self) -> Mapping[str, str]:
-        return {"toy": self.model_digest}
-
-    def render(self, prompt: Prompt) -> str:
-        assert isinstance(prompt, str)
-        return f"Q: {prompt}\nA:"
-
-    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        for request in reversed(requests) if self.reverse else requests:
-            if self.fail_after is not None and self.made >= self.fail_after:
-                raise ConnectionError("the toy is out of order")
-            if self.delay:
-                time.sleep(self.delay)
-            self.made += 1
-            self._record(request)
-            yield self._answer(request)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def _record(self, request: Request) -> None:
-        if self.log is not None:
-            file = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.write(file, f"{request.completion_id}\n".encode())
-            os.close(file)
-
-    def _answer(self, request: Request) -> Completion:
+    def answer(self, request: Request) -> Mapping[str, Any]:
         seed = int(digest128([self.model_digest, request.seed])[:15], 16) if self.lift else request.seed
         text, cut = toy_text(str(request.prompt), seed, self.lift)
-        return Completion(
-            id=request.completion_id,
-            prompt_id=request.prompt_id,
-            engine=self.engine,
-            model=self.model,
-            model_digest=self.model_digest,
-            stream=request.stream,
-            sample_index=request.sample_index,
-            seed=request.seed,
-            text=text,
-            finish_reason="length" if cut else "stop",
-            tokens_in=8,
-            tokens_out=len(text.split()),
-            logprob_sum=-float(request.seed % 7),
-        )
+        return {
+            "text": text,
+            "finish_reason": "length" if cut else "stop",
+            "tokens_in": 8,
+            "tokens_out": len(text.split()),
+            "logprob_sum": -float(request.seed % 7),
+        }
 
 
 def toy_text(prompt: str, seed: int, lift: int = 0) -> tuple[str, bool]:

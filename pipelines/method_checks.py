@@ -1,0 +1,75 @@
+"""Whether a method says of itself what its Protocol in pipelines.protocols asks: the one place where each role is checked.
+
+For the loader of recipes, and for verifiers that are built of other verifiers. A user's class needs no base class, so what
+it lacks is told in one line when it is built, and not by a traceback when it is first used.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.protocols import ConcurrentGenerator, MeasuringBudget, RuledVerifier
+from storage.errors import SetupError
+
+ESTIMATORS = ("prefix", "path_counting", "none")
+TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest")}
+NAMED = ("name", "version")
+MEMBERS: Mapping[str, Sequence[str]] = {
+    "synthesizer": ("synthesize",),
+    "engine": ("spooled", "fingerprint", "render", "generate", "close"),
+    "verifier": ("verify", "verify_many", "close"),
+    "policy": ("decide", "lazy", "over"),
+    "scorer": ("score",),
+    "budget": ("plan",),
+    "selector": ("select",),
+}
+
+
+def check_method(role: str, name: str, built: Any) -> None:
+    """SetupError where an instance lacks what its role needs, or states it in another form."""
+    for needed in TEXTS.get(role, NAMED):
+        if not isinstance(getattr(built, needed, None), str):
+            raise SetupError(f"{role} {name!r} has no {needed!r}; give the class a {needed} string.")
+    for needed in MEMBERS[role]:
+        if not hasattr(built, needed):
+            advice = (
+                "docs/policies.md says what it needs" if role == "policy" else "pipelines/protocols.py says what it needs"
+            )
+            raise SetupError(f"{role} {name!r} has no {needed!r}.", next_command=advice)
+    if role == "budget":
+        _check_budget(name, built)
+    elif role == "verifier" and isinstance(built, RuledVerifier) and not _are_rules(built.rules):
+        raise SetupError(f"verifier {name!r}: 'rules' must be pairs of texts, (rule, version), in the order it tries them.")
+    elif role == "engine" and isinstance(built, ConcurrentGenerator) and not _is_count(built.calls, least=1):
+        raise SetupError(f"engine {name!r}: 'calls' is {built.calls!r}, and must be a number of calls, at least 1.")
+
+
+def _check_budget(name: str, built: Any) -> None:
+    prefix, estimator = getattr(built, "prefix", None), getattr(built, "estimator", None)
+    if not _is_count(prefix, least=0):
+        raise SetupError(
+            f"budget {name!r} has no 'prefix': the completions that round 0 draws of every problem, whatever the "
+            "verdicts; rates are over these alone.",
+            choices=("prefix = 4, say", "prefix = 0 where it draws no such completions"),
+        )
+    if estimator not in ESTIMATORS or (estimator != "none" and not prefix):
+        raise SetupError(
+            f"budget {name!r} has estimator {estimator!r} and prefix {prefix}: say which estimate of pass rates its "
+            "draws allow; without a prefix, none.",
+            choices=ESTIMATORS,
+        )
+    for needed in ("rule", "cap") if estimator == "path_counting" else ():
+        if not hasattr(built, needed):
+            raise SetupError(f"budget {name!r} has no {needed!r}, which path counting needs.", choices=ESTIMATORS)
+    if isinstance(built, MeasuringBudget) and not isinstance(built.measure, str | None):
+        raise SetupError(f"budget {name!r}: 'measure' is {built.measure!r}, and must name a key of the problems' meta.")
+
+
+def _is_count(value: Any, *, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _are_rules(rules: Any) -> bool:
+    pairs = list(rules or ())
+    return all(
+        isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs
+    )

@@ -1,0 +1,73 @@
+"""Code of the user's own by its place: `file.py` beside the recipe, or `package.module`; the one loader of it.
+
+For every role, for templates, and for verifiers under test, whose interpreter may have nothing but the standard library:
+therefore this module needs no more either. What goes wrong is a NotLoaded of one line; whoever asked says for what.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+MODULES = "rollmill_user_"
+"""Begins the names of modules that are files of a user's own."""
+
+
+class NotLoaded(Exception):  # noqa: N818 - says what happened
+    """There is no such code, or it cannot be run."""
+
+
+class NoFile(NotLoaded):
+    """There is no such file."""
+
+
+def load_module(place: str, folder: Path) -> ModuleType:
+    """The module at a place; a file or module is looked for in the folder, modules also wherever Python looks.
+
+    A file is run once per content and place. What it imports is looked for beside it, behind the libraries: a `json.py`
+    there shadows nothing.
+    """
+    path = folder / place
+    searched = str((path.parent if place.endswith(".py") else folder).resolve())
+    if searched not in sys.path:
+        sys.path.append(searched)
+    if place.endswith(".py"):
+        return _from_file(path)
+    try:
+        return importlib.import_module(place)
+    except ImportError as error:
+        raise NotLoaded(f"cannot import {place!r}: {error}") from error
+    except Exception as error:
+        raise NotLoaded(f"{place} cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+def source_of(module: ModuleType) -> Path | None:
+    """The Python file that a module was loaded from; None for one of another kind."""
+    path = Path(module.__file__ or "")
+    return path if path.suffix == ".py" else None
+
+
+def classes_of(module: ModuleType) -> dict[str, type]:
+    """The classes that a module has, imported ones included, by name."""
+    return {name: value for name, value in vars(module).items() if isinstance(value, type)}
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise NoFile(f"no file {path}")
+    name = MODULES + hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()[:16]
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NotLoaded(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a user's file may raise anything
+        del sys.modules[name]
+        raise NotLoaded(f"{path.name} cannot be loaded: {type(error).__name__}: {error}") from error
+    return module
