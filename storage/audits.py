@@ -56,7 +56,7 @@ class AuditItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PersonJudgement:
     """One person's judgement of one rollout."""
 
     completion_id: str
@@ -138,7 +138,7 @@ class Audits:
         with self._ledger.read() as session:
             return [_item(row) for row in session.scalars(query)]
 
-    def judge(self, said: Iterable[Said]) -> int:
+    def judge(self, said: Iterable[PersonJudgement]) -> int:
         """Store judgements in one transaction; a person's later word on a rollout replaces the earlier. How many."""
         rows = list({(one.pair, one.judge): one for one in said}.values())
         for one in rows:
@@ -158,10 +158,10 @@ class Audits:
         with self._ledger.write() as session:
             session.execute(delete(JudgementRow).where(mine))
 
-    def judgements(self, pairs: Sequence[Pair] | None = None) -> dict[Pair, tuple[Said, ...]]:
+    def judgements(self, pairs: Sequence[Pair] | None = None) -> dict[Pair, tuple[PersonJudgement, ...]]:
         """What was said of these rollouts (of all, if None), each by the reviewers' names."""
         wanted = None if pairs is None else set(pairs)
-        found: dict[Pair, tuple[Said, ...]] = {}
+        found: dict[Pair, tuple[PersonJudgement, ...]] = {}
         query = select(JudgementRow).order_by(JudgementRow.completion_id, JudgementRow.problem_id, JudgementRow.judge)
         with self._ledger.read() as session:
             for row in session.scalars(query):
@@ -195,7 +195,7 @@ def _audit(row: AuditRow) -> Audit:
     return Audit(row.id, row.verifier, row.version, kind, row.source, row.design, row.report, created)
 
 
-def _said(row: JudgementRow) -> Said:
+def _said(row: JudgementRow) -> PersonJudgement:
     judgement: Any = row.judgement
     when = datetime.fromtimestamp(row.judged_at, UTC)
-    return Said(row.completion_id, row.problem_id, row.judge, judgement, row.note, when)
+    return PersonJudgement(row.completion_id, row.problem_id, row.judge, judgement, row.note, when)

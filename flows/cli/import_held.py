@@ -8,7 +8,7 @@ import typer
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 
 if TYPE_CHECKING:
-    from storage.imports.removal import Held, Removal
+    from storage.imports.removal import ImportContents, Removal
 
 _Name = Annotated[str, typer.Argument(help="The name given at import.", show_default=False)]
 
@@ -76,7 +76,7 @@ def remove(name: _Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
     return line("\n".join(_said(found, dry_run=dry_run)))
 
 
-def _described(found: "Held") -> list[str]:
+def _described(found: "ImportContents") -> list[str]:
     lines = [f"{found.name}: {found.problems:,} problems, {found.rollouts:,} rollouts"]
     if found.of is not None:
         lines.append(f"  answers      the problem set {found.of}")

@@ -40,14 +40,14 @@ def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill reverify arithmetic-3f9a0c1d --verifier math
     """
     from flows.cli.live import watching
-    from flows.rejudging import Asked
+    from flows.rejudging import ReverifyRequest
     from flows.rejudging import reverify as judge_again
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         root = workspace.root
     with watching() as watcher:
-        report = judge_again(Asked(root, run, verifier, tuple(sets or ()), accept, dry_run, check, watcher))
+        report = judge_again(ReverifyRequest(root, run, verifier, tuple(sets or ()), accept, dry_run, check, watcher))
     return as_json(report) if json else line(page(report))
 
 

@@ -111,7 +111,7 @@ def _state(reader: "Reader", queue: "Queue", who: str, *, json: bool) -> None:
 
 
 def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> None:
-    from storage.audits import Said
+    from storage.audits import PersonJudgement
     from storage.queries.review import judge, review_item, waiting
 
     left = waiting(reader, queue, who)
@@ -126,7 +126,7 @@ def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> N
             if key == "q":
                 break
             if key in KEYS:
-                judge(reader, queue, [Said(item.completion_id, item.problem_id, who, KEYS[key])])
+                judge(reader, queue, [PersonJudgement(item.completion_id, item.problem_id, who, KEYS[key])])
                 done += 1
     finally:  # Ctrl-C too: what was judged is stored, and the person is told so
         note(f"{done:,} judged now, {len(waiting(reader, queue, who)):,} left. {_next(queue)}")

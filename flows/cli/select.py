@@ -36,14 +36,14 @@ def select(
 
     Example: rollmill select recipes/arithmetic.yaml --policy all_of --policy-option over=[number,math]
     """
-    from flows.rejudging.selection import Wanted, selection_of
+    from flows.rejudging.selection import SelectRequest, selection_of
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         root = workspace.root
     if policy_option and policy is None:
         raise SetupError("--policy-option needs a --policy.", next_command="rollmill select RECIPE --policy min_value ...")
-    row, job = selection_of(Wanted(root, target, tuple(sets or ()), policy, _options(policy_option or ())))
+    row, job = selection_of(SelectRequest(root, target, tuple(sets or ()), policy, _options(policy_option or ())))
     if publish:
         from flows.cli.curate import run_job
         from flows.cli.summary import summary

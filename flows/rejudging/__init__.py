@@ -3,6 +3,6 @@
 `rules` says what a change can reach, `renew` carries over or judges, `flips` counts what is different, `run` drives it.
 """
 
-from flows.rejudging.reverify_run import Asked, reverify
+from flows.rejudging.reverify_run import ReverifyRequest, reverify
 
-__all__ = ["Asked", "reverify"]
+__all__ = ["ReverifyRequest", "reverify"]

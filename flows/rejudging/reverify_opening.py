@@ -28,7 +28,7 @@ _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class RunAgain:
     """An open run with a seat per verifier. `others`: names of verifiers that changed too and were not asked for."""
 
     recipe_run: "RecipeRun"
@@ -70,7 +70,7 @@ def opening(
     sets: Sequence[str] = (),
     verifier: str | None = None,
     looking: bool = False,
-) -> "Iterator[Opened]":
+) -> "Iterator[RunAgain]":
     """The run (the latest without a name) under the verifiers of today; SetupError where more than those changed.
 
     `looking`: nothing is put right on the way.
@@ -97,7 +97,7 @@ def opening(
                 if verifier is not None and verifier not in [seat.new[0] for seat in seats]:
                     raise unknown_name("verifier", verifier, [seat.new[0] for seat in seats])
                 left = tuple(change.name for change in found if change and verifier not in (None, change.name))
-                yield Opened(recipe_run, run, tuple(seats), left)
+                yield RunAgain(recipe_run, run, tuple(seats), left)
 
 
 def _check_same(session: "Session", run: "Run") -> None:

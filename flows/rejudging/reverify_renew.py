@@ -38,7 +38,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Renewed:
+class RenewedVerdicts:
     """What became of some rows. `verdicts`: by row and (verifier, new version), those that the policies ask for."""
 
     verdicts: dict[Pair, dict[Key, Verdict]] = field(default_factory=dict)
@@ -52,9 +52,9 @@ def renew(
     items: Sequence[Item],
     stored: Mapping[Pair, Said],
     counts: Mapping[Key, Counts],
-) -> Renewed:
+) -> RenewedVerdicts:
     """The verdicts of these rows, verifier by verifier, each asked for the rows that the policies need it for."""
-    made = Renewed(verdicts={pair_of(item): {} for item in items})
+    made = RenewedVerdicts(verdicts={pair_of(item): {} for item in items})
     for seat in seats:
         missing = []
         for item in items:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.progress import Stage
 from flows.rejudging.reverify_flips import Flips
-from flows.rejudging.reverify_opening import Opened, opening
+from flows.rejudging.reverify_opening import RunAgain, opening
 from flows.rejudging.reverify_renew import Counts, renew
 from flows.rejudging.reverify_sample import Sample
 from flows.rounds.groups import by_problems
@@ -32,7 +32,7 @@ GROUP = 4_096  # rows read at a time: bounds memory, and each look into the stor
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReverifyRequest:
     """What one command was asked: which run, only one of its verifiers, other options for them, and whether to accept.
 
     `check`: how many carried verdicts to judge after all, which must say the same.
@@ -48,7 +48,7 @@ class Asked:
     watcher: Callable[[Stage], None] | None = None
 
 
-def reverify(asked: Asked) -> dict[str, Any]:
+def reverify(asked: ReverifyRequest) -> dict[str, Any]:
     """The report as JSON values; with `accept` the run goes on under the new versions."""
     with opening(asked.root, asked.run, sets=asked.sets, verifier=asked.verifier, looking=asked.dry_run) as opened:
         report: dict[str, Any] = {
@@ -88,7 +88,7 @@ def _check_rules(report: dict[str, Any], found: dict[str, Any]) -> None:
         )
 
 
-def _alone(opened: Opened) -> "Lease":
+def _alone(opened: RunAgain) -> "Lease":
     """Two commands would do the same work twice; the second is told so."""
     lease = opened.workspace.ledger.leases.acquire(f"reverify/{opened.run.id}", 600)
     if lease is None:
@@ -96,7 +96,7 @@ def _alone(opened: Opened) -> "Lease":
     return lease
 
 
-def _judge_all(opened: Opened, lease: "Lease", watcher: Callable[[Stage], None] | None, sample: Sample) -> dict[str, Any]:
+def _judge_all(opened: RunAgain, lease: "Lease", watcher: Callable[[Stage], None] | None, sample: Sample) -> dict[str, Any]:
     """Carry over or judge every row that the run has judged; commit what was judged; count what is different."""
     spec = opened.spec
     counts = {key: Counts() for key in opened.after}
@@ -126,12 +126,12 @@ def vars_of(counts: Counts) -> dict[str, int]:
     return {"stored": counts.stored, "carried": counts.carried, "judged": counts.judged}
 
 
-def _groups(opened: Opened) -> Iterator[list[PlanRow]]:
+def _groups(opened: RunAgain) -> Iterator[list[PlanRow]]:
     """What is read at a time."""
     return by_problems(opened.workspace.runs.plans(opened.run.id), GROUP)
 
 
-def _batches(opened: Opened, graded: Sequence[GradedCompletion]) -> Iterator[list[GradedCompletion]]:
+def _batches(opened: RunAgain, graded: Sequence[GradedCompletion]) -> Iterator[list[GradedCompletion]]:
     """What is judged and committed at a time: a batch of the recipe, whole problems together."""
     batch: list[GradedCompletion] = []
     for _, members in groupby(graded, key=lambda one: one.problem.id):
@@ -143,20 +143,20 @@ def _batches(opened: Opened, graded: Sequence[GradedCompletion]) -> Iterator[lis
         yield batch
 
 
-def _reader(opened: Opened) -> RunReader:
+def _reader(opened: RunAgain) -> RunReader:
     """Reads the run's rows with all verdicts by the old and the new versions."""
     from flows.rounds.gather import reader_of
 
     return reader_of(opened.workspace, opened.spec, list(dict.fromkeys((*opened.before, *opened.after))))
 
 
-def _was_judged(opened: Opened, stored: Stored, row: PlanRow) -> bool:
+def _was_judged(opened: RunAgain, stored: Stored, row: PlanRow) -> bool:
     """Whether the run has judged this row to its end; what it has not is not reverify's to judge."""
     said = stored.get((row.completion_id, row.problem_id), {})
     return not any(lacking(policy, opened.before, said) for policy in opened.spec.policies())
 
 
-def _read(opened: Opened, rows: Sequence[PlanRow], stored: Stored) -> list[GradedCompletion]:
+def _read(opened: RunAgain, rows: Sequence[PlanRow], stored: Stored) -> list[GradedCompletion]:
     """The problems and completions of these rows with the verdicts on them."""
     try:
         return _reader(opened).read(rows, stored)
@@ -166,14 +166,14 @@ def _read(opened: Opened, rows: Sequence[PlanRow], stored: Stored) -> list[Grade
         ) from None
 
 
-def _commit(opened: Opened, verdicts: Sequence[Verdict]) -> None:
+def _commit(opened: RunAgain, verdicts: Sequence[Verdict]) -> None:
     from flows.rounds.commit import verdict_segments
 
     if verdicts:
         opened.workspace.segments.commit_many(verdict_segments(verdicts))
 
 
-def _compare(opened: Opened, batch: Sequence[GradedCompletion], after: Stored, flips: Flips) -> None:
+def _compare(opened: RunAgain, batch: Sequence[GradedCompletion], after: Stored, flips: Flips) -> None:
     """Count the flips of these rows, and the decisions of the run's selector on either set of verdicts."""
     spec = opened.spec
     early, late = (partial(accepted, spec.accept, chain) for chain in (opened.before, opened.after))
@@ -194,7 +194,7 @@ def _rollout(graded: GradedCompletion, verdict: Verdict | None, scores: Mapping[
     return graded.rollout(verdict, scores.get(graded.completion.id, ()))
 
 
-def _reach(opened: Opened) -> dict[str, dict[str, int]]:
+def _reach(opened: RunAgain) -> dict[str, dict[str, int]]:
     """How many stored verdicts of each changed verifier hold, and how many are to be judged again."""
     counts = {change.name: {"stored": 0, "carried": 0, "judged": 0} for change in opened.changes}
     for rows in _groups(opened):
@@ -206,7 +206,7 @@ def _reach(opened: Opened) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _check_acceptable(opened: Opened) -> None:
+def _check_acceptable(opened: RunAgain) -> None:
     from flows.identity import resolved_parts
 
     if opened.others:
@@ -223,7 +223,7 @@ def _check_acceptable(opened: Opened) -> None:
         )
 
 
-def _accept(opened: Opened, lease: "Lease") -> dict[str, Any]:
+def _accept(opened: RunAgain, lease: "Lease") -> dict[str, Any]:
     """Commit what was carried over and open the run's next generation, which plans anew under the new verdicts."""
     from flows.identity import begin_generation
 

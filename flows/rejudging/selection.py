@@ -34,7 +34,7 @@ _AFTER_JUDGING = BESIDE_RECIPE | {"name", "score", "select", "gate", "evaluation
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SelectRequest:
     """What one command asks: a run's id or a recipe's path, overrides, and a policy with its options."""
 
     root: Path
@@ -71,7 +71,7 @@ class Way:
         }
 
 
-def selection_of(wanted: Wanted) -> tuple[dict[str, Any], Job]:
+def selection_of(wanted: SelectRequest) -> tuple[dict[str, Any], Job]:
     """Kept and dropped, by reason and by level, before and now, as JSON values; and the job that publishes it.
 
     SetupError where there are no rollouts to select from, or where the policy needs verdicts that the run does not have.
@@ -88,7 +88,7 @@ def selection_of(wanted: Wanted) -> tuple[dict[str, Any], Job]:
         return {**row, "up_to_date": [list(key) for key in spec.chain()] == run.recipe["resolved"]["verifiers"]}, job
 
 
-def _job(wanted: Wanted) -> Job:
+def _job(wanted: SelectRequest) -> Job:
     path = Path(wanted.target)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return Job(str(wanted.root), str(path.resolve()), wanted.sets)
@@ -99,7 +99,7 @@ def _job(wanted: Wanted) -> Job:
     return replace(made, sets=(*made.sets, *wanted.sets), keep_going=False)
 
 
-def _run(session: "Session", wanted: Wanted) -> "Run":
+def _run(session: "Session", wanted: SelectRequest) -> "Run":
     """The named run, or the newest finished one with these rollouts."""
     rows = _rows_decided_by(session.loaded.canonical())
     runs = session.workspace.runs.list()

@@ -16,7 +16,7 @@ LONGEST = 1_000  # characters of a form that verdicts keep: a longer one may dif
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RowFacts:
     """What was read of the rows of a run: outcomes and answer keys by pair, solution keys by completion, tokens by
     (problem, arm); `measure`: the key of the problems' meta that the budget asks for.
     """
@@ -36,7 +36,7 @@ def answer_key(verdict: Verdict) -> str | None:
     return None if form is None or len(form) >= LONGEST else form
 
 
-def arm_tallies(arms: Sequence[str], problem_id: str, rows: Sequence[PlanRow], known: Known) -> tuple[ArmTally, ...]:
+def arm_tallies(arms: Sequence[str], problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> tuple[ArmTally, ...]:
     """One tally per arm in the recipe's order, those on which nothing was drawn too."""
     mine: dict[str, list[PlanRow]] = {arm: [] for arm in arms}
     for row in rows:
@@ -44,7 +44,7 @@ def arm_tallies(arms: Sequence[str], problem_id: str, rows: Sequence[PlanRow], k
     return tuple(_tally(arm, members, known, known.tokens.get((problem_id, arm), 0)) for arm, members in mine.items())
 
 
-def _tally(arm: str, rows: Sequence[PlanRow], known: Known, tokens: int) -> ArmTally:
+def _tally(arm: str, rows: Sequence[PlanRow], known: RowFacts, tokens: int) -> ArmTally:
     pairs = [(row.completion_id, row.problem_id) for row in rows]
     outcomes = Counter(known.outcomes[pair] for pair in pairs)
     solved = {known.solutions.get(cid) for cid, problem in pairs if known.outcomes[cid, problem] == "correct"} - {None}

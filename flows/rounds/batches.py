@@ -18,7 +18,7 @@ from storage.segments.rows import Rows
 from storage.spending import DRAW
 from storage.workspace import Workspace
 
-Known = Mapping[tuple[str, str], Verdict]
+KnownVerdicts = Mapping[tuple[str, str], Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class MissingWork:
 
     missing: tuple[str, ...] = ()
     unjudged: Sequence[PlanRow] = ()
-    known: dict[Pair, Known] = field(default_factory=dict)
+    known: dict[Pair, KnownVerdicts] = field(default_factory=dict)
 
     @property
     def nothing(self) -> bool:

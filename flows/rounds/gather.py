@@ -12,7 +12,7 @@ from itertools import groupby
 
 import pyarrow.compute as pc
 
-from flows.rounds.arm_tallies import Known, answer_key, arm_tallies
+from flows.rounds.arm_tallies import RowFacts, answer_key, arm_tallies
 from flows.rounds.groups import problems_and_arms, whole_problems
 from flows.rounds.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
 from flows.rounds.spec import RunSpec
@@ -45,18 +45,18 @@ def tallies_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[Pr
         _learn(ws, spec, group)
         outcomes = {pair_of(row): outcome for row in group if (outcome := outcome_of(spec, row)) is not None}
         keys = {row.completion_id: key for row in group if (key := key_of(spec, row)) is not None}
-        known = Known(outcomes, spec.answer_keys, keys, tokens, measure)
+        known = RowFacts(outcomes, spec.answer_keys, keys, tokens, measure)
         for problem_id, members in groupby(group, key=lambda row: row.problem_id):
             found[problem_id] = _tally(spec, problem_id, list(members), known)
     stopped = {stop.problem_id: stop.reason for stop in ws.runs.stops(spec.run) if stop.reason != CONTINUED}
-    nothing = Known({}, {}, {}, {}, measure)
+    nothing = RowFacts({}, {}, {}, {}, measure)
     return [
         replace(found.get(problem_id) or _tally(spec, problem_id, (), nothing), stopped=stopped.get(problem_id))
         for problem_id in sorted({problem.id for problem in spec.problems})
     ]
 
 
-def _tally(spec: RunSpec, problem_id: str, rows: Sequence[PlanRow], known: Known) -> PrefixTally:
+def _tally(spec: RunSpec, problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> PrefixTally:
     problem = spec.problem(problem_id)
     arms = [arm.name for arm in spec.arms]
     outcomes = [known.outcomes[pair_of(row)] for row in rows]

@@ -8,7 +8,7 @@ which is a person's to mend: the run stops.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from flows.rounds.batches import Known, OpenBatch
+from flows.rounds.batches import KnownVerdicts, OpenBatch
 from flows.rounds.queues import BatchVerdicts, RoundQueues
 from flows.rounds.spec import RunSpec
 from flows.sampling.sample import SpendLimitReached
@@ -56,7 +56,10 @@ class VerifierThread:
 
 
 def judge(
-    chain: Sequence[Verifier], items: Sequence[Item], known: Mapping[Pair, Known], policies: Sequence[Policy] = (PLAIN,)
+    chain: Sequence[Verifier],
+    items: Sequence[Item],
+    known: Mapping[Pair, KnownVerdicts],
+    policies: Sequence[Policy] = (PLAIN,),
 ) -> Iterator[Verdict]:
     """The verdicts that a policy asks for and that are not known yet, verifier by verifier."""
     before: dict[Pair, list[Verdict]] = {_pair(item): [] for item in items}

@@ -40,7 +40,7 @@ def _answered(turns: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class ImportedCompletion:
     """One imported completion with the problem it answers."""
 
     name: str
@@ -62,14 +62,14 @@ class CompletionRows:
         self.count = 0
         self.reasons: Counter[str] = Counter()
 
-    def completion(self, row: Row, problem: StoredProblem) -> Drawn:
+    def completion(self, row: Row, problem: StoredProblem) -> ImportedCompletion:
         """The row's completion; raises SetupError with its place."""
         try:
             return self._completion(row.values, problem)
         except CellError as error:
             raise SetupError(f"{self._path}, {row.where}: {error}; nothing was stored.") from error
 
-    def _completion(self, values: dict[str, Any], problem: StoredProblem) -> Drawn:
+    def _completion(self, values: dict[str, Any], problem: StoredProblem) -> ImportedCompletion:
         get = self._columns.get
         model = cells.text(get(values, "model")) or _NO_MODEL
         cell = get(values, "text")
@@ -101,7 +101,7 @@ class CompletionRows:
             messages=turns,
             meta=self._meta(values, problem, external_id),
         )
-        return Drawn(cells.text(get(values, "problem_id")) or problem.id, problem, completion, external_id)
+        return ImportedCompletion(cells.text(get(values, "problem_id")) or problem.id, problem, completion, external_id)
 
     def _reason(self, given: str | None) -> FinishReason:
         if given is not None and given.lower() not in _REASONS:

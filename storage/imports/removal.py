@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ImportContents:
     """What is stored under one name. `of`: the problem set that its rollouts answer, None where it has none or where
     nothing says so; `models`: rollouts by model; `records`: the files it came from, none for imports older than records;
     `lost`: what is missing of it and how to mend that, None where it is whole.
@@ -53,12 +53,12 @@ class Removal:
     used_by: tuple[str, ...]
 
 
-def imports_held(ws: "Workspace") -> list[Held]:
+def imports_held(ws: "Workspace") -> list[ImportContents]:
     """Every import, by name."""
     return [held(ws, name) for name in _names(ws)]
 
 
-def held(ws: "Workspace", name: str) -> Held:
+def held(ws: "Workspace", name: str) -> ImportContents:
     """One import; SetupError where there is none of this name."""
     known = _names(ws)
     if name not in known:
@@ -72,8 +72,8 @@ def held(ws: "Workspace", name: str) -> Held:
     try:
         ws.imports.require_whole(name)
     except SetupError as error:
-        return Held(name, problems, sum(models.values()), of, models, records, error.message)
-    return Held(name, problems, sum(models.values()), of, models, records)
+        return ImportContents(name, problems, sum(models.values()), of, models, records, error.message)
+    return ImportContents(name, problems, sum(models.values()), of, models, records)
 
 
 def plan_removal(ws: "Workspace", name: str) -> Removal:

@@ -8,7 +8,7 @@ from storage.errors import SetupError
 from storage.imports.answers import each_answer
 from storage.imports.cells import CellError, Sanitiser
 from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, listed, require
-from storage.imports.completion_rows import CompletionRows, Drawn
+from storage.imports.completion_rows import CompletionRows, ImportedCompletion
 from storage.imports.matching import Embedded, Lookup, matcher
 from storage.imports.problems import mark_of, sanitised_notes
 from storage.imports.readers import Row
@@ -38,7 +38,7 @@ class _Pass:
     answers: int = 0
     notes: list[str] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[tuple[str, Problem | None, Drawn]]:
+    def __iter__(self) -> Iterator[tuple[str, Problem | None, ImportedCompletion]]:
         completions = CompletionRows(self.spec.path, self.columns, name=self.spec.name)
         for row in clean_rows(self.spec, self.sanitiser):
             self.rows += 1

@@ -20,7 +20,7 @@ from pipelines.stats import (
     population_mean,
     precision_within,
 )
-from storage.audits import Audit, AuditItem, Audits, Pair, Said
+from storage.audits import Audit, AuditItem, Audits, Pair, PersonJudgement
 from storage.queries.audited import CHAIN, chain_of, chain_version
 from storage.queries.kept_set import KeptSet, kept_set_of
 from storage.queries.scope import Scope
@@ -60,7 +60,7 @@ class KnownRates:
         return asdict(self)
 
 
-def truth_of(said: Iterable[Said]) -> bool | None:
+def truth_of(said: Iterable[PersonJudgement]) -> bool | None:
     """Whether the rollout is right by the majority of those who could tell; None for a tie and for nobody."""
     votes = Counter(one.judgement == "correct" for one in said if one.judgement != "unsure")
     return None if votes[True] == votes[False] else votes[True] > votes[False]
@@ -189,13 +189,13 @@ def _measured(audit: Audit, pooled: Sequence[Audit]) -> tuple[VerifierPassRate |
     return VerifierPassRate(Estimate(**raw), [(total, size) for total, size in audit.design["clusters"]["sums"]]), place
 
 
-def _judged(item: AuditItem, said: Sequence[Said], place: Mapping[str, int]) -> Judgement:
+def _judged(item: AuditItem, said: Sequence[PersonJudgement], place: Mapping[str, int]) -> Judgement:
     truth = truth_of(said)
     right = None if truth is None else truth == (item.outcome == "correct")
     return Judgement(item.stratum, item.weight, right, place.get(item.problem_id))
 
 
-def _reviewers(said: Mapping[Pair, Sequence[Said]]) -> Row:
+def _reviewers(said: Mapping[Pair, Sequence[PersonJudgement]]) -> Row:
     """Who judged how many, and how often two who judged the same rollout agree on right or wrong."""
     counted = Counter(one.judge for votes in said.values() for one in votes)
     pairs = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.audits import JUDGEMENTS, Audit, Pair, Said
+from storage.audits import JUDGEMENTS, Audit, Pair, PersonJudgement
 from storage.errors import SetupError, unknown_name
 from storage.queries.audited import CHAIN
 from storage.queries.audits import rates_of_audit
@@ -51,7 +51,7 @@ class ReviewItem:
     text: str
     extracted: str | None
     verdicts: tuple[Verdict, ...]
-    said: tuple[Said, ...]
+    said: tuple[PersonJudgement, ...]
 
     @property
     def ending(self) -> str:
@@ -139,7 +139,7 @@ def review_items(reader: Reader, queue: Queue, positions: Sequence[int]) -> list
     return items
 
 
-def judge(reader: Reader, queue: Queue, said: Iterable[Said]) -> int:
+def judge(reader: Reader, queue: Queue, said: Iterable[PersonJudgement]) -> int:
     """Store judgements and the report that follows for the queue's audit; how many."""
     count = reader.audits.judge(said)
     if queue.audit is not None:
@@ -153,7 +153,9 @@ def judge_one(reader: Reader, queue: Queue, item: ReviewItem, who: str, judgemen
         raise unknown_name("judgement", judgement, JUDGEMENTS)
     if not who.strip():
         raise SetupError("a reviewer has a name.")
-    judge(reader, queue, [Said(item.completion_id, item.problem_id, who.strip(), judgement, note.strip() or None)])
+    judge(
+        reader, queue, [PersonJudgement(item.completion_id, item.problem_id, who.strip(), judgement, note.strip() or None)]
+    )
 
 
 def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str) -> int:
@@ -169,7 +171,7 @@ def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str) -> int:
     return len(items)
 
 
-def read_csv(queue: Queue, path: Path, reviewer: str) -> list[Said]:
+def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
     """Judgements from a file with completion_id, problem_id, judgement and perhaps note and judge; empty ones are skipped.
 
     SetupError names the line of a rollout that is not in the queue, and of a judgement that is none.
@@ -196,7 +198,7 @@ def as_text(prompt: Prompt) -> str:
     return prompt if isinstance(prompt, str) else "\n\n".join(f"{turn.role}: {turn.content}" for turn in prompt)
 
 
-def _said(row: Mapping[str, Any], known: set[Pair], where: str, reviewer: str) -> Said | None:
+def _said(row: Mapping[str, Any], known: set[Pair], where: str, reviewer: str) -> PersonJudgement | None:
     judgement = (row["judgement"] or "").strip().lower()
     if not judgement:
         return None
@@ -205,7 +207,9 @@ def _said(row: Mapping[str, Any], known: set[Pair], where: str, reviewer: str) -
         raise SetupError(f"{where}: the rollout {pair[0][:32]!r} is not in this review.")
     if judgement not in JUDGEMENTS:
         raise unknown_name(f"judgement in {where}:", judgement, JUDGEMENTS)
-    return Said(*pair, (row.get("judge") or "").strip() or reviewer, judgement, (row.get("note") or "").strip() or None)
+    return PersonJudgement(
+        *pair, (row.get("judge") or "").strip() or reviewer, judgement, (row.get("note") or "").strip() or None
+    )
 
 
 def _text(completion: Completion) -> str:

@@ -36,7 +36,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class BatchRows:
     """A batch within a file, and the run that made it, if one did."""
 
     batch_id: str
@@ -48,13 +48,13 @@ FOOTER, SEAL = "rollmill", "rollmill.seal"
 _OPEN = b"0" * 64  # where the seal is to stand
 
 
-def facts_of(parquet: Any) -> tuple[str, str, tuple[Held, ...], float, str] | None:
+def facts_of(parquet: Any) -> tuple[str, str, tuple[BatchRows, ...], float, str] | None:
     """Producer, version, batches, time of writing and seal in the footer of an open Parquet file; None in older files."""
     said = parquet.metadata.metadata or {}
     if FOOTER.encode() not in said and SEAL.encode() not in said:
         return None
     facts = json.loads(said[FOOTER.encode()])
-    held = tuple(Held(**held) for held in facts["batches"])
+    held = tuple(BatchRows(**held) for held in facts["batches"])
     return facts["producer"], facts["version"], held, float(facts["at"]), said[SEAL.encode()].decode()
 
 
@@ -65,7 +65,7 @@ def write_batches(
     batches: Iterable[pa.RecordBatch],
     *,
     run: str | None = None,
-    merged: Sequence[Held] = (),
+    merged: Sequence[BatchRows] = (),
 ) -> Written:
     """Make these rows durable in one new file of that kind and producer; it is not registered.
 
@@ -80,7 +80,7 @@ def write_batches(
             for batch in batches:
                 facts["rows"] = int(facts["rows"]) + batch.num_rows
                 writer.write_batch(batch)
-            held = merged or [Held(key.batch_id, int(facts["rows"]), run)]
+            held = merged or [BatchRows(key.batch_id, int(facts["rows"]), run)]
             footer = {
                 "producer": key.producer,
                 "version": key.version,

@@ -21,7 +21,7 @@ from storage.errors import SetupError
 from storage.ids import digest128
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
 from storage.ledger.owners import maker_of, this_process
-from storage.segments.files import Held, Written, facts_of, is_whole
+from storage.segments.files import BatchRows, Written, facts_of, is_whole
 from storage.segments.keys import Segment
 from storage.segments.place import TEMPORARY, Place
 from storage.segments.registry import Registry
@@ -39,7 +39,7 @@ class File:
     """One readable segment file, and the batches in it."""
 
     written: Written
-    held: tuple[Held, ...]
+    held: tuple[BatchRows, ...]
     at: float
 
 
@@ -140,13 +140,15 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return pa.list_(kind.value_type) if pa.types.is_list(kind) else kind
 
 
-def _inferred(kind: Kind, file_id: str, rows: int, told: Sequence[dict[str, Any]]) -> tuple[str, str, tuple[Held, ...]]:
+def _inferred(
+    kind: Kind, file_id: str, rows: int, told: Sequence[dict[str, Any]]
+) -> tuple[str, str, tuple[BatchRows, ...]]:
     """Producer, version and batch of a file without a footer of ours, as its rows tell them."""
     makers = {tuple(row[name] for name in _MAKERS[kind]) for row in told} if kind in _MAKERS else set()
     if len(makers) != 1 or "imported" in (maker := makers.pop()):
-        return UNKNOWN, "1", (Held(file_id, rows, None),)
+        return UNKNOWN, "1", (BatchRows(file_id, rows, None),)
     ids = sorted(row["id"] for row in told) if kind == "completions" else [file_id]
-    return maker[0], maker[1], (Held(digest128([kind, ids]), rows, None),)
+    return maker[0], maker[1], (BatchRows(digest128([kind, ids]), rows, None),)
 
 
 def _without_copies(files: Sequence[File], done: Rebuilt) -> Iterator[File]:
@@ -163,7 +165,7 @@ def _without_copies(files: Sequence[File], done: Rebuilt) -> Iterator[File]:
             done.left.append((file.written.id, "its batches are in another file"))
 
 
-def _key(file: File, held: Held) -> tuple[str, ...]:
+def _key(file: File, held: BatchRows) -> tuple[str, ...]:
     return file.written.kind, file.written.producer, file.written.version, held.batch_id
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, IdentityRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
-from storage.segments.files import Held, Written
+from storage.segments.files import BatchRows, Written
 from storage.segments.keys import LostSegment, Segment, SegmentKey
 from storage.segments.schema import Kind
 
@@ -119,7 +119,7 @@ class Registry:
             if new:
                 connection.execute(insert(_RUN_BATCHES), [{"run_id": run, "batch": batch} for batch in new])
 
-    def held(self, segment_ids: Sequence[str]) -> list[Held]:
+    def held(self, segment_ids: Sequence[str]) -> list[BatchRows]:
         """The batches whose rows lie in these segments, in the order in which they were registered."""
         run = select(func.min(RunBatchRow.run_id)).where(RunBatchRow.batch == BatchRow.id).scalar_subquery()
         found: list[Any] = []
@@ -127,7 +127,7 @@ class Registry:
             for start in range(0, len(segment_ids), _PARAMETERS):
                 mine = BatchRow.segment_id.in_(segment_ids[start : start + _PARAMETERS])
                 found += session.execute(select(BatchRow.id, BatchRow.batch_id, BatchRow.rows, run).where(mine)).all()
-        return [Held(*row[1:]) for row in sorted(found)]
+        return [BatchRows(*row[1:]) for row in sorted(found)]
 
     def swap(self, session: Session, old: Sequence[Segment], new: Written) -> bool:
         """Put one file in the place of others; False where one of them is no longer registered."""

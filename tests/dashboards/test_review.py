@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flows import cli
-from storage.audits import Audit, Said
+from storage.audits import Audit, PersonJudgement
 from storage.queries import Reader
 
 Open = Callable[[str], AppTest]
@@ -81,7 +81,9 @@ def test_rates_stand_on_review_and_difficulty(audited: Path) -> None:
         audit = natural(reader)
         run = audit.source
         reader.audits.judge(
-            Said(one.completion_id, one.problem_id, "ann", "correct" if one.outcome == "correct" else "incorrect")
+            PersonJudgement(
+                one.completion_id, one.problem_id, "ann", "correct" if one.outcome == "correct" else "incorrect"
+            )
             for one in reader.audits.items(audit.id)
         )
     page = opened("review")

@@ -10,7 +10,7 @@ import pytest
 from flows import cli
 from flows.auditing.audits import Ask, natural_audit, refreshed
 from flows.auditing.planted import planted_audit
-from storage.audits import Judgement, Said
+from storage.audits import Judgement, PersonJudgement
 from storage.errors import SetupError
 from storage.queries import Reader, run_scope, scope_rates, version_card, version_manifest
 from storage.queries.audits import all_known_rates, bound_of, known_rates, rates_of_audit
@@ -44,7 +44,7 @@ def judge_all(reader: Reader, audit: str, judge: str = "ann", limit: int | None 
     for item in reader.audits.items(audit)[:limit]:
         right = (item.outcome == "correct") != (item.ordinal % 7 == 6)
         judgement: Judgement = "correct" if right else "incorrect"
-        said.append(Said(item.completion_id, item.problem_id, judge, judgement))
+        said.append(PersonJudgement(item.completion_id, item.problem_id, judge, judgement))
     reader.audits.judge(said)
 
 
@@ -143,7 +143,7 @@ def test_reviewers_who_differ_leave_the_truth_open(reader: Reader) -> None:
     judge_all(reader, audit.id)
     first = reader.audits.items(audit.id)[0]
     other: Judgement = "incorrect" if first.outcome == "correct" else "correct"
-    reader.audits.judge([Said(first.completion_id, first.problem_id, "ben", other)])
+    reader.audits.judge([PersonJudgement(first.completion_id, first.problem_id, "ben", other)])
     report = refreshed(reader, audit)
     assert report["unsure"] == 1
     assert report["reviewers"]["judged"] == {"ann": 60, "ben": 1}

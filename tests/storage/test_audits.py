@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.audits import Audit, AuditItem, Audits, Said, audit_id
+from storage.audits import Audit, AuditItem, Audits, PersonJudgement, audit_id
 from storage.errors import SetupError
 from storage.workspace import Workspace
 
@@ -58,8 +58,8 @@ def test_an_unknown_or_ambiguous_audit_is_said(audits: Audits) -> None:
 
 
 def test_every_reviewer_has_a_say_and_the_last_one_counts(audits: Audits) -> None:
-    audits.judge([Said("c", "p", "ann", "correct"), Said("c", "p", "ben", "incorrect", "sign")])
-    audits.judge([Said("c", "p", "ann", "unsure"), Said("d", "p", "ann", "correct")])
+    audits.judge([PersonJudgement("c", "p", "ann", "correct"), PersonJudgement("c", "p", "ben", "incorrect", "sign")])
+    audits.judge([PersonJudgement("c", "p", "ann", "unsure"), PersonJudgement("d", "p", "ann", "correct")])
     found = audits.judgements([("c", "p")])
     assert [(one.judge, one.judgement, one.note) for one in found["c", "p"]] == [
         ("ann", "unsure", None),
@@ -72,13 +72,13 @@ def test_every_reviewer_has_a_say_and_the_last_one_counts(audits: Audits) -> Non
 
 def test_a_judgement_that_is_none_is_refused_and_nothing_is_stored(audits: Audits) -> None:
     with pytest.raises(SetupError, match="Did you mean 'correct'"):
-        audits.judge([Said("c", "p", "ann", "correct"), Said("d", "p", "ann", "corect")])  # type: ignore[arg-type]
+        audits.judge([PersonJudgement("c", "p", "ann", "correct"), PersonJudgement("d", "p", "ann", "corect")])  # type: ignore[arg-type]
     assert audits.judgements() == {}
 
 
 def test_judgements_outlive_the_audit_that_drew_them(audits: Audits) -> None:
     stored = audits.save(audit(), [item(0)])
-    audits.judge([Said("c0", "p", "ann", "correct")])
+    audits.judge([PersonJudgement("c0", "p", "ann", "correct")])
     audits.save(audit(2), [item(0)])
     audits.record(stored.id, {"n": 1})
     assert audits.get(stored.id).report == {"n": 1}

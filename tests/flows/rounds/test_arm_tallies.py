@@ -1,6 +1,6 @@
 """Tallies by arm: which answers are the same, and that the reference plays no part in it."""
 
-from flows.rounds.arm_tallies import Known, answer_key, arm_tallies
+from flows.rounds.arm_tallies import RowFacts, answer_key, arm_tallies
 from pipelines.protocols import ArmTally
 from storage.records import Outcome, PlanRow, Verdict
 
@@ -29,7 +29,7 @@ def test_every_arm_counts_its_own_rows_in_the_recipes_order() -> None:
         "c4": ("unparsed", None),
         "c5": ("undecided", "9"),
     }
-    known = Known(
+    known = RowFacts(
         outcomes={(cid, "p"): outcome for cid, (outcome, _) in said.items()},
         answers={(cid, "p"): answer for cid, (_, answer) in said.items()},
         solutions={"c1": "one way", "c2": "one way"},
