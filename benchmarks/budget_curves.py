@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.oracle import Oracle, law_of, oracle, price_grid
-from benchmarks.replay import Record, Spent, replay, solutions, solvable
+from benchmarks.replay import Record, Spending, replay, solutions, solvable
 from pipelines.budget.simulate import Sample, Subject
 
 GRID = 40
@@ -33,7 +33,7 @@ class Run:
     """One replay: where the dial stood (draws per problem, or draws in all; inf: no limit), and what each problem had."""
 
     dial: float
-    spent: Mapping[str, Spent]
+    spent: Mapping[str, Spending]
 
     @property
     def tokens(self) -> int:
@@ -51,13 +51,13 @@ Family = Sequence[Run]
 
 def fixed_family(record: Record, cap: int) -> Family:
     """`fixed` at every n up to the cap: prefixes of the record, added up without asking the budget (a test does)."""
-    spent: list[dict[str, Spent]] = [{} for _ in range(cap)]
+    spent: list[dict[str, Spending]] = [{} for _ in range(cap)]
     for one in record:
         tokens, found = 0, set[str | int]()
         for index, sample in enumerate(one.samples[:cap]):
             tokens += sample.tokens
             found |= solutions([sample])
-            spent[index][one.subject.problem_id] = Spent(tokens, index + 1, len(found))
+            spent[index][one.subject.problem_id] = Spending(tokens, index + 1, len(found))
     return [Run(n, part) for n, part in enumerate(spent, 1)]
 
 

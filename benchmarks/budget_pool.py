@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.recorded import record_of
-from benchmarks.replay import Recorded
+from benchmarks.replay import RecordedProblem
 from flows.rounds import Event, RunSpec, run_all
 from flows.rounds.plan import read_plans
 from pipelines.budget.fixed import Fixed
@@ -74,7 +74,7 @@ def draw(ws: Workspace, size: PoolSize, threads: int = 0) -> None:
         print(f"\nseed {seed}: {drawn:,} completions and {tokens:,} tokens drawn in {seconds:,.0f} s", flush=True)
 
 
-def records(ws: Workspace, size: PoolSize) -> dict[int, list[Recorded]]:
+def records(ws: Workspace, size: PoolSize) -> dict[int, list[RecordedProblem]]:
     """The record of each sampling seed whose draws are complete."""
     problems = problems_of(size)
     found = {}

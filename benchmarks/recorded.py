@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.replay import Recorded
+from benchmarks.replay import RecordedProblem
 from flows.rounds.gather import rollouts_by_problem
 from flows.rounds.spec import RunSpec
 from pipelines.budget.simulate import Sample, Subject
@@ -11,7 +11,7 @@ from storage.solutions import key_of_completion
 from storage.workspace import Workspace
 
 
-def record_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[Recorded]:
+def record_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[RecordedProblem]:
     """What these rows of a run drew, by problem and in order of sample index; Incomplete where one is not drawn and judged.
 
     The verdict that counts is that of the run's policy; a solution counts as the selector and the tallies count it.
@@ -20,9 +20,9 @@ def record_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[Rec
     return [_recorded(rollouts) for _, rollouts in rollouts_by_problem(ws, spec, ordered)]
 
 
-def _recorded(rollouts: Sequence[Rollout]) -> Recorded:
+def _recorded(rollouts: Sequence[Rollout]) -> RecordedProblem:
     problem = rollouts[0].problem
-    return Recorded(Subject(problem.id, problem.level, problem.template), tuple(map(_sample, rollouts)))
+    return RecordedProblem(Subject(problem.id, problem.level, problem.template), tuple(map(_sample, rollouts)))
 
 
 def _sample(rollout: Rollout) -> Sample:

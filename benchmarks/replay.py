@@ -17,18 +17,18 @@ from pipelines.protocols import Budget, Draw, Stop
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedProblem:
     """One problem and its recorded draws, sample index 0 first."""
 
     subject: Subject
     samples: tuple[Sample, ...]
 
 
-Record = Sequence[Recorded]
+Record = Sequence[RecordedProblem]
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Spending:
     """What one problem has after a round: tokens and draws so far, distinct correct solutions."""
 
     tokens: int = 0
@@ -37,15 +37,15 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayResult:
     """A budget's run over a record: its draws round by round, what each problem had after each, and why it stopped."""
 
     rounds: tuple[tuple[Draw, ...], ...]
-    after: tuple[Mapping[str, Spent], ...]
+    after: tuple[Mapping[str, Spending], ...]
     stops: Mapping[str, Stop]
 
     @property
-    def spent(self) -> Mapping[str, Spent]:
+    def spent(self) -> Mapping[str, Spending]:
         """What each problem had in the end."""
         return self.after[-1] if self.after else {}
 
@@ -58,12 +58,12 @@ class Replayed:
         return frozenset(key for key, one in self.spent.items() if one.distinct >= k)
 
 
-def replay(budget: Budget, record: Record) -> Replayed:
+def replay(budget: Budget, record: Record) -> ReplayResult:
     """Run a budget over recorded draws; ValueError where it asks for a draw that was not recorded."""
     samples = {recorded.subject.problem_id: recorded.samples for recorded in record}
-    spent = {key: Spent() for key in sorted(samples)}
+    spent = {key: Spending() for key in sorted(samples)}
     rounds: list[tuple[Draw, ...]] = []
-    after: list[Mapping[str, Spent]] = []
+    after: list[Mapping[str, Spending]] = []
     stops: dict[str, Stop] = {}
     for step in run_budget(budget, [recorded.subject for recorded in record], lambda draw: _recorded(samples, draw)):
         stops |= {stop.problem_id: stop for stop in step.plan.stops}
@@ -75,7 +75,7 @@ def replay(budget: Budget, record: Record) -> Replayed:
             }
             rounds.append(step.plan.draws)
             after.append(spent)
-    return Replayed(tuple(rounds), tuple(after), stops)
+    return ReplayResult(tuple(rounds), tuple(after), stops)
 
 
 def solvable(record: Record, k: int) -> frozenset[str]:
@@ -97,5 +97,5 @@ def _recorded(samples: Mapping[str, Sequence[Sample]], draw: Draw) -> Sequence[S
     return samples[draw.problem_id][draw.first_index : end]
 
 
-def _more(before: Spent, drawn: Sequence[Sample], distinct: int) -> Spent:
-    return Spent(before.tokens + sum(one.tokens for one in drawn), before.drawn + len(drawn), distinct)
+def _more(before: Spending, drawn: Sequence[Sample], distinct: int) -> Spending:
+    return Spending(before.tokens + sum(one.tokens for one in drawn), before.drawn + len(drawn), distinct)

@@ -123,7 +123,7 @@ def _local_servers(session: Session) -> "LocalServers":
 
     def tell(event: "ServerEvent") -> None:
         if event.state in ("restarting", "lost") and not event.seconds:
-            session.messages.append(f"the model server {event.name} {event.said}; {workspace.state / 'logs'} has its log")
+            session.messages.append(f"the model server {event.name} {event.detail}; {workspace.state / 'logs'} has its log")
         if event.state != "ended":
             session.progress.tell(_stage(event))
 
@@ -131,5 +131,5 @@ def _local_servers(session: Session) -> "LocalServers":
 
 
 def _stage(event: "ServerEvent") -> Stage:
-    detail = {"said": f"{event.name}: {event.said}"[:SHOWN] if event.said else event.name, "state": event.state}
+    detail = {"said": f"{event.name}: {event.detail}"[:SHOWN] if event.detail else event.name, "state": event.state}
     return Stage("serve", int(event.state == "up"), 1, seconds=event.seconds, detail=detail)

@@ -12,8 +12,8 @@ from flows.cli.program import group
 from storage.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
+    from storage.queries.why import Why
     from storage.versions import VersionInfo
-    from storage.versions.why import Why
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 SHOWN = 10
@@ -228,9 +228,9 @@ def why(
 def _why(reference: str, identity: str) -> "Why":
     from storage.queries import Reader
     from storage.queries.why import run_of, why_in_run
+    from storage.queries.why import why as look_up
     from storage.versions import resolve
     from storage.versions.index import dataset_names
-    from storage.versions.why import why as look_up
 
     with Reader.open() as reader:
         run = None if reference.partition("@")[0] in dataset_names(reader.datasets) else run_of(reader, reference)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from storage.queries.evidence import brief, evidence_lines
 
 if TYPE_CHECKING:
-    from storage.versions.why import Why
+    from storage.queries.why import Why
 
 MOST = 12
 LONGEST = 2_000

@@ -23,6 +23,7 @@ from flows.sampling.control import StopSignal
 from flows.sampling.draw import BatchDrawer, calls_of
 from flows.sampling.heartbeat import LeaseHeartbeat
 from flows.sampling.spend_limiter import SpendLimiter
+from pipelines.protocols import Interruptible, WindsDown
 from storage.errors import SetupError
 from storage.ledger.leases import Lease
 from storage.workspace import Workspace
@@ -69,12 +70,14 @@ class RoundDrawer:
     def interrupt(self) -> None:
         """Make an engine that can give up what is under way do so; from any thread."""
         for engine in self._spec.engines():
-            getattr(engine, "interrupt", lambda: None)()
+            if isinstance(engine, Interruptible):
+                engine.interrupt()
 
     def wind_down(self) -> None:
         """Make an engine that can send nothing more, and give what still arrives, do so; from any thread."""
         for engine in self._spec.engines():
-            getattr(engine, "wind_down", lambda: None)()
+            if isinstance(engine, WindsDown):
+                engine.wind_down()
 
     def _workers(self, todo: Todo) -> int:
         """How many batches are drawn side by side: as many as the most capable engine takes at once."""

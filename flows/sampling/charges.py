@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from flows.sampling.batches import Batch, OpenBatch
 from pipelines.generate.prices import Prices
-from pipelines.protocols import Generator
+from pipelines.protocols import CountsPromptTokens, Generator
 from storage.ids import digest128
 from storage.money import units_of
 from storage.records import Completion, Request
@@ -57,6 +57,7 @@ class Bounds:
     def __init__(self, prices: Prices | None) -> None:
         self._prices = prices
         self._excess = 0
+        self._counters: dict[int, CountsPromptTokens | None] = {}
 
     def of(self, request: Request, engine: Generator) -> Amount:
         """Tokens in and out, and their price."""
@@ -74,9 +75,11 @@ class Bounds:
         return Amount(completion.tokens_in + completion.tokens_out, units_of(cost))
 
     def _prompt(self, request: Request, engine: Generator) -> int:
-        count: Callable[[str], int] | None = getattr(engine, "prompt_tokens", None)
-        if count is not None:
-            return count(request.rendered)
+        if id(engine) not in self._counters:  # asked once per engine: the question costs more than counting
+            self._counters[id(engine)] = engine if isinstance(engine, CountsPromptTokens) else None
+        counter = self._counters[id(engine)]
+        if counter is not None:
+            return counter.prompt_tokens(request.rendered)
         return len(request.rendered.encode()) + MARGIN + self._excess
 
 

@@ -16,7 +16,7 @@ from flows.sampling.control import Control
 from flows.sampling.heartbeat import LeaseHeartbeat
 from flows.sampling.spend_limiter import SpendLimiter
 from flows.sampling.spool_writer import SpoolWriter
-from pipelines.protocols import Generator
+from pipelines.protocols import ConcurrentGenerator, Generator, GroupedGenerator
 from storage.errors import broken
 from storage.records import Attempt, Completion, Request
 from storage.spool import Spool
@@ -69,10 +69,9 @@ class BatchDrawer:
         engine = opened.batch.engine
         requests = list(opened.batch.requests([cid for cid in opened.missing if cid not in opened.completions]))
         parts = self._limiter.parts(opened, requests, self._control.check)
-        groups: Groups | None = getattr(engine, "groups", None) if engine.spooled else None
-        if groups is not None:
+        if engine.spooled and isinstance(engine, GroupedGenerator):
             for part in parts:
-                self._draw_groups(groups, opened, part, wind_down)
+                self._draw_groups(engine.groups, opened, part, wind_down)
                 _check_all_answered(engine, opened, part)
         elif engine.spooled:
             self._draw_spooled(opened, parts)
@@ -146,7 +145,7 @@ class BatchDrawer:
 
 def calls_of(engine: Generator) -> int:
     """How many calls of `generate` an engine in this process takes at once; one that does not say so takes one."""
-    return int(getattr(engine, "calls", 1))
+    return engine.calls if isinstance(engine, ConcurrentGenerator) else 1
 
 
 def _check_all_answered(engine: Generator, opened: OpenBatch, requests: Sequence[Request]) -> None:

@@ -16,7 +16,7 @@ from flows.sampling.control import Control, Limits, StopSignal
 from flows.sampling.draw import BatchDrawer
 from flows.sampling.heartbeat import LeaseHeartbeat
 from flows.sampling.spend_limiter import SpendLimiter
-from pipelines.protocols import Generator, Sampler, Samples
+from pipelines.protocols import Generator, Interruptible, Sampler, Samples, WindsDown
 from storage.errors import FoundWanting, SetupError
 from storage.ids import canonical_json, digest128
 from storage.ledger.leases import Lease
@@ -120,7 +120,8 @@ class RunSampler:
         """Make calls under way raise StopSignal or what the engine raises then, from any thread."""
         for control in list(self._under_way):
             control.stop()
-        getattr(self._engine, "interrupt", lambda: None)()
+        if isinstance(self._engine, Interruptible):
+            self._engine.interrupt()
 
     def _stored(self, ids: Sequence[str]) -> dict[str, Completion]:
         return {completion.id: completion for completion in self._ws.segments.fetch("completions", ids)}
@@ -182,7 +183,7 @@ class _Drawing:
         engine = opened.batch.engine
         failure: str | None = None
         try:
-            self._drawer.draw(opened, getattr(engine, "wind_down", lambda: None))
+            self._drawer.draw(opened, engine.wind_down if isinstance(engine, WindsDown) else lambda: None)
         except (SetupError, StopSignal):
             raise
         except Exception as error:

@@ -10,7 +10,7 @@ from heapq import nlargest
 
 from flows.sampling.batches import Batch, OpenBatch
 from flows.sampling.charges import Account, Bounds
-from pipelines.protocols import Generator
+from pipelines.protocols import BoundedLoss, Generator
 from storage.records import Completion, Request
 from storage.spending import DRAW, Amount, Charge, Reservation, Sums
 from storage.workspace import Workspace
@@ -179,5 +179,6 @@ class SpendLimiter:
 
 def _under_way(engine: Generator) -> int | None:
     """How many requests a kill can cost: what the engine says; else none of one in this process, all of others."""
-    declared: int | None = getattr(engine, "under_way", None if engine.spooled else 0)
-    return declared
+    if isinstance(engine, BoundedLoss):
+        return engine.under_way
+    return None if engine.spooled else 0

@@ -89,12 +89,12 @@ class _LevelPosterior:
 
     def __init__(self, problems: Sequence[Subject], evidence: Sequence[Observation], priors: Sequence[Array]) -> None:
         self._problems = problems
-        observed = {one.subject.problem_id: counts_of(one.samples) for one in evidence}
+        observed = {entry.subject.problem_id: counts_of(entry.samples) for entry in evidence}
         ids = {problem.problem_id for problem in problems}
-        subjects = [*problems, *(one.subject for one in evidence if one.subject.problem_id not in ids)]
+        subjects = [*problems, *(entry.subject for entry in evidence if entry.subject.problem_id not in ids)]
         counts = [observed.get(subject.problem_id, (0, 0, 0)) for subject in subjects]
         self._rates = Hierarchy(
-            [ProblemCounts(one.template or "", c, n) for one, (c, n, _) in zip(subjects, counts, strict=True)]
+            [ProblemCounts(subject.template or "", c, n) for subject, (c, n, _) in zip(subjects, counts, strict=True)]
         )
         self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts[: len(problems)]] for p in priors]
         self._undecided = undecided_share(evidence)
@@ -127,16 +127,16 @@ class _JointLevelPosterior:
     ) -> None:
         self._problems, self._arms = problems, tuple(evidence)
         pooled = _pooled(evidence)
-        templates = [one.subject.template or "" for one in pooled]
-        self._own = {one.subject.problem_id: place for place, one in enumerate(pooled)}
+        templates = [entry.subject.template or "" for entry in pooled]
+        self._own = {entry.subject.problem_id: place for place, entry in enumerate(pooled)}
         self._clusters = np.unique(templates, return_inverse=True)[1]
         self._rates = {
             arm: Hierarchy(
-                [ProblemCounts(name, *counts_of(one.samples)[:2]) for name, one in zip(templates, every, strict=True)]
+                [ProblemCounts(name, *counts_of(entry.samples)[:2]) for name, entry in zip(templates, every, strict=True)]
             )
             for arm, every in evidence.items()
         }
-        counts = [counts_of(one.samples) for one in pooled]
+        counts = [counts_of(entry.samples) for entry in pooled]
         self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts] for p in priors]
         self._wrong = fit_laws(*_wrong_counts(pooled), [1.0] * len(pooled)).cumsum()
         self._undecided = {arm: undecided_share(every) for arm, every in evidence.items()}
@@ -145,7 +145,7 @@ class _JointLevelPosterior:
     def draw(self, rng: np.random.Generator, uniforms: "Uniforms") -> "dict[tuple[str, str], Answers]":
         """The problems of one draw on every arm."""
         rates = {arm: hierarchy.draw(rng) for arm, hierarchy in self._rates.items()}
-        lengths = {arm: {good: one.draw(rng) for good, one in kinds.items()} for arm, kinds in self._tokens.items()}
+        lengths = {arm: {good: tokens.draw(rng) for good, tokens in kinds.items()} for arm, kinds in self._tokens.items()}
         diversity = self._diversity[int(rng.integers(len(self._diversity)))]
         ends = self._weights(rng).cumsum()
         answers: dict[tuple[str, str], Answers] = {}
@@ -244,10 +244,10 @@ def by_level(
     problems: Sequence[Subject], evidence: Sequence[Observation]
 ) -> Iterator[tuple[Level, list[Subject], list[Observation]]]:
     """Each level with its problems and the evidence on it: all of it where nothing was drawn there."""
-    observed = {one.subject.level for one in evidence}
+    observed = {entry.subject.level for entry in evidence}
     for level in dict.fromkeys(problem.level for problem in problems):
         members = [problem for problem in problems if problem.level == level]
-        yield level, members, [one for one in evidence if level not in observed or one.subject.level == level]
+        yield level, members, [entry for entry in evidence if level not in observed or entry.subject.level == level]
 
 
 def draw_urn(rng: np.random.Generator, ends: Array) -> Urn:
@@ -269,7 +269,7 @@ def priors_of_diversity(level: Level, evidence: Sequence[Observation]) -> list[A
     Neighbouring levels count half, the next ones a quarter: with several right answers to few hard problems, a level by
     itself says too little of how many solutions there are.
     """
-    counts = [(one.subject.level, *counts_of(one.samples)) for one in evidence]
+    counts = [(entry.subject.level, *counts_of(entry.samples)) for entry in evidence]
     near = np.array([_nearness(level, other) for other, *_ in counts])
     rng = np.random.default_rng(0)
     return [
@@ -284,15 +284,15 @@ def _nearness(level: Level, other: Level) -> float:
 
 def undecided_share(evidence: Sequence[Observation]) -> float:
     """The share of undecided samples."""
-    every = [sample for one in evidence for sample in one.samples]
+    every = [sample for entry in evidence for sample in entry.samples]
     return sum(sample.outcome == "undecided" for sample in every) / len(every) if every else 0.0
 
 
 def _lengths(evidence: Sequence[Observation], right: Sequence[bool]) -> list[tuple[str, int]]:
     return [
-        (one.subject.template or "", sample.tokens)
-        for one in evidence
-        for sample in one.samples
+        (entry.subject.template or "", sample.tokens)
+        for entry in evidence
+        for sample in entry.samples
         if (sample.outcome == "correct") in right
     ]
 
@@ -301,7 +301,7 @@ def _pooled(evidence: Mapping[str, Sequence[Observation]]) -> list[Observation]:
     """Each problem with its samples on all arms, in the order of the first arm's."""
     every = list(evidence.values())
     return [
-        Observation(members[0].subject, list(chain.from_iterable(one.samples for one in members)))
+        Observation(members[0].subject, list(chain.from_iterable(entry.samples for entry in members)))
         for members in zip(*every, strict=True)
     ]
 
@@ -310,11 +310,11 @@ def _of_problems(
     chosen: Sequence[Observation], evidence: Mapping[str, Sequence[Observation]]
 ) -> dict[str, list[Observation]]:
     """The evidence on these problems, by arm."""
-    ids = {one.subject.problem_id for one in chosen}
-    return {arm: [one for one in every if one.subject.problem_id in ids] for arm, every in evidence.items()}
+    ids = {entry.subject.problem_id for entry in chosen}
+    return {arm: [entry for entry in every if entry.subject.problem_id in ids] for arm, every in evidence.items()}
 
 
 def _wrong_counts(evidence: Sequence[Observation]) -> tuple[list[int], list[int]]:
     """Per problem how many different wrong answers there are, and how many in all; those without a key are left out."""
-    answers = [[s.answer for s in one.samples if s.outcome == "incorrect" and s.answer] for one in evidence]
+    answers = [[s.answer for s in entry.samples if s.outcome == "incorrect" and s.answer] for entry in evidence]
     return [len(set(members)) for members in answers], [len(members) for members in answers]

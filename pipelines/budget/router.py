@@ -86,7 +86,7 @@ class Router:
 
     def options(self) -> Options:
         """What the rules read."""
-        given = {one.name: getattr(self, one.name) for one in fields(Options)}
+        given = {option.name: getattr(self, option.name) for option in fields(Options)}
         return Options(**{**given, "entry": self.initial if self.entry is None else self.entry})
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
@@ -118,9 +118,11 @@ class Router:
     def _check_only_this_rules(self) -> None:
         """SetupError for an option that the rule does not read: it would change nothing."""
         other = next(rule for rule in RULES if rule != self.rule)
-        for one in fields(self):
-            if one.name in _ONE_RULE[other] and getattr(self, one.name) != one.default:
-                raise SetupError(f"budget {self.name!r}: option {one.name!r} belongs to rule {other!r}, not {self.rule!r}.")
+        for option in fields(self):
+            if option.name in _ONE_RULE[other] and getattr(self, option.name) != option.default:
+                raise SetupError(
+                    f"budget {self.name!r}: option {option.name!r} belongs to rule {other!r}, not {self.rule!r}."
+                )
 
     def _check_costs(self) -> None:
         for name, cost in (self.token_cost or {}).items():

@@ -113,7 +113,7 @@ class Sequential:
 
     def _cases(self, priors: GroupPriors, going: Sequence[Tally]) -> list[_Case]:
         questions = [(tally, self.target - tally.distinct_correct, self.cap - tally.drawn) for tally in going]
-        return [_Case(tally, one) for tally, one in zip(going, priors.forecasts(questions), strict=True)]
+        return [_Case(tally, forecast) for tally, forecast in zip(going, priors.forecasts(questions), strict=True)]
 
     def _known(self, priors: GroupPriors, tally: Tally) -> Stop | None:
         if self.width is None:

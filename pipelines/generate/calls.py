@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from storage.errors import SetupError
 from storage.records import Attempt, Completion, Request, Sampling
@@ -72,12 +73,12 @@ class Call:
     def tried(self, replica: str, outcome: str, seconds: float, completion_id: str) -> None:
         """Count an attempt."""
         with self._changed:
-            found = self._attempts.get((replica, outcome))
-            if found is None:
-                found = self._attempts[replica, outcome] = _Sum()
-            found.count += 1
-            found.seconds += seconds
-            found.completion_id = completion_id
+            attempts = self._attempts.get((replica, outcome))
+            if attempts is None:
+                attempts = self._attempts[replica, outcome] = _Sum()
+            attempts.count += 1
+            attempts.seconds += seconds
+            attempts.completion_id = completion_id
 
     # The caller's side.
 
@@ -98,8 +99,24 @@ class Call:
     def attempts(self) -> list[Attempt]:
         """What was counted since the last time."""
         with self._changed:
-            found, self._attempts = self._attempts, {}
-            return [Attempt(*key, sums.count, sums.seconds, sums.completion_id) for key, sums in found.items()]
+            counted, self._attempts = self._attempts, {}
+            return [Attempt(*key, sums.count, sums.seconds, sums.completion_id) for key, sums in counted.items()]
+
+
+def completion_of(request: Request, model: "tuple[str, str, str]", **fields: Any) -> Completion:
+    """The completion of a request by a model: its engine, its name and its digest."""
+    engine, name, digest = model
+    return Completion(
+        id=request.completion_id,
+        prompt_id=request.prompt_id,
+        engine=engine,
+        model=name,
+        model_digest=digest,
+        stream=request.stream,
+        sample_index=request.sample_index,
+        seed=request.seed,
+        **fields,
+    )
 
 
 def by_prompt(call: Call, requests: Sequence[Request]) -> "deque[deque[Job]]":

@@ -146,10 +146,10 @@ class DecodeLoop:
     def _stopped(self, row: Row) -> bool:
         """Whether the text now holds a stop string; the text ends before the first one."""
         text = self._vocabulary.decode(row.tokens)
-        found = [at for stop in row.request.sampling.stop if (at := text.find(stop)) >= 0]
-        if found:
-            row.text = text[: min(found)]
-        return bool(found)
+        stops = [at for stop in row.request.sampling.stop if (at := text.find(stop)) >= 0]
+        if stops:
+            row.text = text[: min(stops)]
+        return bool(stops)
 
     def _leave(self) -> Iterator[Row]:
         """Take finished rows out and close the gaps from the end."""

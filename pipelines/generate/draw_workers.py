@@ -175,7 +175,7 @@ class DrawWorkers:
     def _deal(self) -> None:
         """Give out what there is room for, each group to the worker that has the most of it; under the lock."""
         while self._waiting and self._workers:
-            worker = max(self._workers, key=lambda one: one.room)
+            worker = max(self._workers, key=lambda candidate: candidate.room)
             if worker.room < len(self._waiting[0].left):
                 return
             work = self._waiting.popleft()
@@ -186,11 +186,11 @@ class DrawWorkers:
 
 
 def _message(number: int, work: Work) -> Message:
-    asked = [(place, work.group.requests[place]) for place in sorted(work.left)]
+    missing = [(place, work.group.requests[place]) for place in sorted(work.left)]
     return {
         "work": number,
         "ids": work.group.ids,
-        "requests": [[place, str(request.seed), FIELDS(request.sampling)] for place, request in asked],
+        "requests": [[place, str(request.seed), FIELDS(request.sampling)] for place, request in missing],
     }
 
 

@@ -10,11 +10,10 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from pipelines.generate.calls import Call, check_sampling
+from pipelines.generate.calls import Call, check_sampling, completion_of
 from pipelines.generate.decode import DecodeLoop, Group, Sample
 from pipelines.generate.draw_workers import DrawWorkers
 from pipelines.generate.model_files import ModelFiles, cpu_level
@@ -41,7 +40,7 @@ class Embedded:
         self._files = ModelFiles.open(model)
         self.model = self._files.name
         self.model_digest = self._files.digest
-        self._make = CompletionMaker(self.model, self.model_digest, self._files.context)
+        self._make = CompletionMaker((self.engine, self.model, self.model_digest), self._files.context)
         self._threads = threads or min(MAX_THREADS, _cores())
         self._vocabulary: Vocabulary | None = None
         self._session: Session | None = None
@@ -151,15 +150,15 @@ class Embedded:
 class CompletionMaker:
     """Completions of one model. It holds no engine, so that one nobody uses any more is let go of with its workers."""
 
-    model: str
-    digest: str
+    model: tuple[str, str, str]
     context: int
 
     def drawn(self, request: Request, prompt: Sequence[int], drawn: Sample) -> Completion:
         """The completion of what was drawn."""
         tokens = len(drawn.tokens)
-        return self._of(
+        return completion_of(
             request,
+            self.model,
             text=drawn.text,
             finish_reason="stop" if drawn.finish == "stop" else "length",
             tokens_in=len(prompt),
@@ -173,26 +172,14 @@ class CompletionMaker:
 
     def too_long(self, request: Request, length: int) -> Completion:
         """The answer to a prompt that leaves no room for one."""
-        return self._of(
+        return completion_of(
             request,
+            self.model,
             text="",
             finish_reason="length",
             tokens_in=length,
             tokens_out=0,
             meta={"cause": f"prompt of {length} tokens, context of {self.context}"},
-        )
-
-    def _of(self, request: Request, **found: Any) -> Completion:
-        return Completion(
-            id=request.completion_id,
-            prompt_id=request.prompt_id,
-            engine=Embedded.engine,
-            model=self.model,
-            model_digest=self.digest,
-            stream=request.stream,
-            sample_index=request.sample_index,
-            seed=request.seed,
-            **found,
         )
 
 

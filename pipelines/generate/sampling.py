@@ -65,11 +65,6 @@ class Uniforms:
         return self._generator.random(count)
 
 
-def uniforms(seed: int, count: int) -> Floats:
-    """The uniforms of one completion."""
-    return Uniforms().of(seed, count)
-
-
 def draw(logits: npt.NDArray[np.float32], chance: Floats, sampling: RowSampling) -> Draws:
     """One token per row of float32 logits (rows, vocabulary), `chance` in [0, 1) of shape (rows,)."""
     scores = logits.astype(np.float64)

@@ -150,7 +150,7 @@ def _loaded(files: ModelFiles) -> Any:
     except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.InvalidArgument, state.NotImplemented) as error:
         reason = str(error).splitlines()[0]
         raise SetupError(f"onnxruntime cannot load {files.name}/model.onnx: {reason}", next_command=advice) from error
-    lacking = [name for name in _input_names(files) if name not in {one.name for one in run.get_inputs()}]
+    lacking = [name for name in _input_names(files) if name not in {known.name for known in run.get_inputs()}]
     if lacking:
         raise SetupError(f"{files.name}/model.onnx has no input {lacking[0]!r}.", next_command=advice)
     return run

@@ -41,8 +41,8 @@ def stat(pid: int) -> Stat | None:
 def everyone() -> Iterator[tuple[int, Stat]]:
     """All processes that can be seen from here."""
     for name in os.listdir("/proc"):  # noqa: PTH208 - several hundred paths, just to read their names
-        if name.isdigit() and (found := stat(int(name))) is not None:
-            yield int(name), found
+        if name.isdigit() and (known := stat(int(name))) is not None:
+            yield int(name), known
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,15 @@ def process(pid: int) -> Process:
 def tree(root: int) -> dict[Process, Stat]:
     """A process and its descendants, from one look at all processes."""
     seen = dict(everyone())
-    found = {root} & seen.keys()
-    while more := {pid for pid, one in seen.items() if one.parent in found} - found:
-        found |= more
-    return {Process(pid, seen[pid].started): seen[pid] for pid in sorted(found)}
+    members = {root} & seen.keys()
+    while more := {pid for pid, known in seen.items() if known.parent in members} - members:
+        members |= more
+    return {Process(pid, seen[pid].started): seen[pid] for pid in sorted(members)}
 
 
 def cpu_of_tree(root: int) -> float:
     """CPU seconds of a process, its living descendants, and those that they have collected."""
-    return sum(one.cpu + one.cpu_of_dead_children for one in tree(root).values())
+    return sum(member.cpu + member.cpu_of_dead_children for member in tree(root).values())
 
 
 def kill_tree(root: int) -> None:
@@ -106,7 +106,7 @@ def kill_session(leader: int) -> None:
     """SIGKILL to whoever is left of a session whose leader is gone and collected."""
     if stat(leader) is not None:
         return  # another process with its number, which a living session's name keeps from being given
-    for pid, one in everyone():
-        if one.session == leader:
+    for pid, known in everyone():
+        if known.session == leader:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)

@@ -96,14 +96,14 @@ def stopping_forecasts(questions: Sequence[StoppingQuestion]) -> list[StoppingFo
 
 def _side_by_side(questions: Sequence[StoppingQuestion]) -> list[StoppingForecast]:
     """Problems that miss as many solutions. A shorter horizon is the beginning of a longer one."""
-    missing, most = questions[0].missing, max(one.most for one in questions)
-    weights = np.stack([thetas_after(one.counts.distinct, one.counts.correct, one.prior.diversity) for one in questions])
-    table = new_solutions([one.counts.correct for one in questions], missing, most, weights)
+    missing, most = questions[0].missing, max(question.most for question in questions)
+    weights = np.stack([thetas_after(q.counts.distinct, q.counts.correct, q.prior.diversity) for q in questions])
+    table = new_solutions([question.counts.correct for question in questions], missing, most, weights)
     met = table[:, :, missing, None]  # a view: in a copy the products would be added in another order
     news = np.zeros((len(questions), most + 1, 1))
-    for at, one in enumerate(questions):
-        news[at, : one.most + 1, 0] = table[at, : one.most + 1] @ np.arange(missing + 1.0)
-    a, b = np.array([one.prior.after(one.counts) for one in questions]).T[:, :, None]
+    for at, question in enumerate(questions):
+        news[at, : question.most + 1, 0] = table[at, : question.most + 1] @ np.arange(missing + 1.0)
+    a, b = np.array([question.prior.after(question.counts) for question in questions]).T[:, :, None]
     reach, gain = np.zeros((2, len(questions), most + 1))
     hits = np.ones((len(questions), 1))  # the chance of j correct among the further draws so far
     for m in range(most):
@@ -114,7 +114,7 @@ def _side_by_side(questions: Sequence[StoppingQuestion]) -> list[StoppingForecas
         hits = grown
         row = hits[:, None, :]
         reach[:, m + 1], gain[:, m + 1] = (row @ met[:, : m + 2])[:, 0, 0], (row @ news[:, : m + 2])[:, 0, 0]
-    return [StoppingForecast(reach[at, : one.most + 1], gain[at, : one.most + 1]) for at, one in enumerate(questions)]
+    return [StoppingForecast(reach[at, : q.most + 1], gain[at, : q.most + 1]) for at, q in enumerate(questions)]
 
 
 def rate_bounds(counts: DrawCounts, prior: Prior, *, confidence: float = 0.95) -> tuple[float, float]:

@@ -97,8 +97,8 @@ def count_samples(
 def summarise(counts: Sequence[SampleCounts]) -> dict[str, Any]:
     """Scores by level and by template, as JSON values."""
     return {
-        "levels": {str(level): _scores(group) for level, group in _grouped(counts, lambda one: one.level)},
-        "templates": {name: _scores(group, ks=(1,)) for name, group in _grouped(counts, lambda one: one.template)},
+        "levels": {str(level): _scores(group) for level, group in _grouped(counts, lambda problem: problem.level)},
+        "templates": {name: _scores(group, ks=(1,)) for name, group in _grouped(counts, lambda problem: problem.template)},
     }
 
 
@@ -123,22 +123,22 @@ def _counted(problem: Problem, completions: Sequence[Completion], verifier: Veri
 
 def _grouped(counts: Sequence[SampleCounts], key: Callable[[SampleCounts], Any]) -> list[tuple[Any, list[SampleCounts]]]:
     groups: dict[Any, list[SampleCounts]] = {}
-    for one in counts:
-        groups.setdefault(key(one), []).append(one)
+    for problem in counts:
+        groups.setdefault(key(problem), []).append(problem)
     return sorted(groups.items())
 
 
 def _scores(group: Sequence[SampleCounts], ks: Sequence[int] = KS) -> dict[str, Any]:
     """Estimates of one group of problems; a wrong or unreadable answer counts as not passed."""
-    drawn = sum(one.drawn for one in group)
+    drawn = sum(problem.drawn for problem in group)
     scores: dict[str, Any] = {"problems": len(group), "completions": drawn}
     for k in ks:
-        values = [value for one in group if (value := pass_at_k(one.drawn, one.correct, k)) is not None]
+        values = [value for problem in group if (value := pass_at_k(problem.drawn, problem.correct, k)) is not None]
         estimate = population_mean(values, estimand=f"mean pass@{k} of unseen instances of these templates")
         if estimate is not None:
             scores[f"pass@{k}"] = _rounded(estimate)
-    scores["cut_share"] = round(sum(one.cut for one in group) / drawn, 6)
-    scores["mean_tokens"] = round(sum(one.tokens for one in group) / drawn, 2)
+    scores["cut_share"] = round(sum(problem.cut for problem in group) / drawn, 6)
+    scores["mean_tokens"] = round(sum(problem.tokens for problem in group) / drawn, 2)
     return scores
 
 

@@ -20,7 +20,7 @@ from pipelines.verify.choice_options import (
 )
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WINDOW, FinalAnswer, final_answer
-from pipelines.verify.finding import Finding, OneByOne, prompt_text, spoken, version_of
+from pipelines.verify.finding import Finding, OneByOne, prompt_text, version_of, visible_text
 from storage.records import Completion, Problem
 
 _MARKED = ("hash", "boxed", "tag")
@@ -52,7 +52,7 @@ class ChoiceVerifier(OneByOne):
 
 def _answer(completion: Completion, options: Options) -> tuple[str, str | None, Choice | None]:
     """(rule, text it looked at, what that names)."""
-    text, cut = spoken(completion), completion.finish_reason == "length"
+    text, cut = visible_text(completion), completion.finish_reason == "length"
     final = final_answer(text, cut=cut)
     if final is None:
         return "none", None, None

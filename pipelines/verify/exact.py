@@ -10,7 +10,7 @@ from typing import Literal
 
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import final_answer
-from pipelines.verify.finding import Finding, OneByOne, Rules, spoken, version_of
+from pipelines.verify.finding import Finding, OneByOne, Rules, version_of, visible_text
 from storage.errors import SetupError, unknown_name
 from storage.records import Completion, Problem
 
@@ -72,7 +72,7 @@ class ExactVerifier(OneByOne):
 
     def _answer(self, completion: Completion) -> str | None:
         """The text to compare; a text cut off at its length limit is not a whole one."""
-        text, cut = spoken(completion), completion.finish_reason == "length"
+        text, cut = visible_text(completion), completion.finish_reason == "length"
         if self._final:
             final = final_answer(text, cut=cut)
             return final.text if final else None

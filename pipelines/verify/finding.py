@@ -74,7 +74,7 @@ def prompt_text(prompt: Prompt) -> str:
     return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
-def spoken(completion: Completion) -> str:
+def visible_text(completion: Completion) -> str:
     """The text that is judged as a whole: the last turn, without the thought that stands before `</think>`.
 
     A thought that was opened at the beginning and never closed is all there is: nothing was said.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Literal
 
-from pipelines.verify.finding import Finding, Item, OneByOne, in_order, spoken, version_of, worker_count
+from pipelines.verify.finding import Finding, Item, OneByOne, in_order, version_of, visible_text, worker_count
 from pipelines.verify.json_text import LONGEST, BadJsonError, JsonText, find_json, parse_json, too_deep
 from pipelines.verify.workers.pool import Limits, WorkerPool
 from storage.errors import SetupError, unknown_name
@@ -62,7 +62,7 @@ class JsonSchemaVerifier(OneByOne):
         schema = self._schema if self._schema is not None else _of(problem)
         if isinstance(schema, str):
             return Finding("undecided", "schema", schema)
-        json_text = find_json(spoken(completion), duplicates=self._duplicates)
+        json_text = find_json(visible_text(completion), duplicates=self._duplicates)
         if json_text is None:
             return Finding("unparsed", "json", "no JSON value in the text")
         if json_text.error is not None:

@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import Any, Literal
 
 from pipelines.protocols import Sampler, Samplers, Samples
-from pipelines.verify.finding import Finding, Item, OneByOne, Rules, prompt_text, spoken, verdict_of, version_of
+from pipelines.verify.finding import Finding, Item, OneByOne, Rules, prompt_text, verdict_of, version_of, visible_text
 from pipelines.verify.judging.rubric import Case, Rubric
 from pipelines.verify.judging.votes import Vote, count, majority, vote_of
 from storage.errors import RollmillError, SetupError, unknown_name
@@ -132,7 +132,7 @@ class JudgeVerifier(OneByOne):
     def _requests(self, item: Item) -> list[tuple[Request, bool]]:
         """(request, whether it shows the answer first) of every vote; none for an empty answer."""
         problem, completion = item
-        case = Case(prompt_text(problem.prompt), problem.reference, spoken(completion))
+        case = Case(prompt_text(problem.prompt), problem.reference, visible_text(completion))
         if not case.answer.strip():
             return []
         prompts = [self._rubric.prompt(case, answer_first=first) for first in (False, True)]
@@ -177,6 +177,6 @@ class JudgeVerifier(OneByOne):
             "model": self._sampler.model,
             "votes": [vote.told() for vote in votes],
         }
-        shown = spoken(item[1]).strip()
+        shown = visible_text(item[1]).strip()
         value = None if outcome == "undecided" else counted.correct / counted.votes
         return Finding(outcome, rule, cause, value, shown, evidence=evidence)

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from time import thread_time
 from typing import Any, Literal
 
-from pipelines.verify.finding import Finding, OneByOne, spoken, version_of
+from pipelines.verify.finding import Finding, OneByOne, version_of, visible_text
 from storage.errors import SetupError, unknown_name
 from storage.ids import sha256_text
 from storage.records import Completion, Problem
@@ -102,7 +102,7 @@ class RegexVerifier(OneByOne):
                 compiled(pattern)
         except BadPatternError as error:
             return Finding("undecided", "pattern", f"bad pattern in the problem: {error}")
-        text = spoken(completion).strip()
+        text = visible_text(completion).strip()
         if not text:
             return Finding("unparsed", "text", "the text is empty")
         try:

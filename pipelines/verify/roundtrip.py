@@ -25,7 +25,7 @@ from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError
 from pipelines.verify.composite import Part, part_of
 from pipelines.verify.extract import final_answer
-from pipelines.verify.finding import Finding, spoken, verdict_of
+from pipelines.verify.finding import Finding, verdict_of, visible_text
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.records import Completion, Problem, Verdict
@@ -97,7 +97,7 @@ class RoundtripVerifier(SandboxVerifier):
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
         trip = roundtrip_of(problem)
-        rule, encoded = encoded_answer(spoken(completion))
+        rule, encoded = encoded_answer(visible_text(completion))
         if encoded is None:
             return Finding("unparsed", "no-answer", "no answer in the text")
         if not trip.copy and encoded.split() == problem.reference.split():

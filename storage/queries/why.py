@@ -1,27 +1,116 @@
-"""Everything known of one completion or problem of a run that published no version: from its plan and the segments.
+"""Everything known of one completion or problem, by the first digits of its id: from a dataset version, or from a run.
 
-The same answer as `storage.versions.why`, so that a gate that said no, or a run that is not over, can be looked into too.
+A run that published nothing (its gate said no, or it is not over) is looked into as well: from its plan and the segments.
+Reads, never judges.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from storage.errors import SetupError
+from storage.queries import views
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
+from storage.versions.read import load_manifest, open_version, reading
+from storage.versions.resolve import VersionInfo, versions
 
 if TYPE_CHECKING:
     import duckdb
 
-    from storage.versions.why import Why
+Kind = Literal["completion", "problem"]
+Row = dict[str, Any]
 
 _SHOWN = 8
 _SHORTEST = 4
+# Reads views `planned` (completion_id, problem_id, arm), problems, completions, verdicts, scores and decided.
 _FIND = (
-    "SELECT DISTINCT 'completion' AS kind, completion_id AS id FROM planned WHERE starts_with(completion_id, $1) "
-    "UNION SELECT 'problem', problem_id FROM planned WHERE starts_with(problem_id, $1) "
-    "ORDER BY 1, 2 LIMIT 9"  # one more than is shown
+    "SELECT DISTINCT 'completion' AS kind, id FROM known_completions WHERE starts_with(id, $1) "
+    "UNION SELECT 'problem', id FROM known_problems WHERE starts_with(id, $1) ORDER BY 1, 2 LIMIT 9"  # one more than shown
 )
 _MINE = "(completion_id, problem_id) IN (SELECT (completion_id, problem_id) FROM mine)"
+_OF_VERSION = """
+CREATE TEMP VIEW decided AS SELECT * FROM decisions;
+CREATE TEMP VIEW planned AS SELECT problem_id, completion_id, arm FROM rollouts;
+CREATE TEMP VIEW known_completions AS SELECT id FROM completions;
+CREATE TEMP VIEW known_problems AS SELECT id FROM problems;
+"""
+_OF_RUN = """
+CREATE VIEW known_completions AS SELECT completion_id AS id FROM planned;
+CREATE VIEW known_problems AS SELECT problem_id AS id FROM planned;
+"""
+
+
+@dataclass(frozen=True)
+class Membership:
+    """That a version holds the row, and what it decided there: kept and dropped counts with their reasons."""
+
+    version: str
+    kept: int
+    dropped: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Why:
+    """One rollout with its verdicts, scores and decisions; or, for a problem, all of its rollouts.
+
+    `arms`: which of the recipe's arms drew each, where it has several.
+    """
+
+    kind: Kind
+    id: str
+    version: str
+    problems: tuple[Row, ...]
+    rollouts: tuple[Row, ...]
+    verdicts: tuple[Row, ...]
+    scores: tuple[Row, ...]
+    decisions: tuple[Row, ...]
+    made_by: Row
+    versions: tuple[Membership, ...]
+    arms: tuple[Row, ...] = ()
+
+    def json(self) -> Row:
+        """The same as plain JSON values."""
+        return asdict(self)
+
+
+def why(info: VersionInfo, id_prefix: str) -> Why:
+    """Look a row of a version up; SetupError if the digits fit none or several."""
+    prefix = _checked(id_prefix)
+    manifest = load_manifest(info)
+    with _version(info) as connection:
+        nothing = SetupError(
+            f"{info.ref} holds no completion and no problem whose id begins with {prefix!r}.",
+            next_command=f"rollmill dataset why {info.name}@vN {prefix}",
+        )
+        kind, identity = _find(connection, prefix, nothing)
+        return Why(
+            version=info.ref,
+            **_rows_of(connection, kind, identity, decided=True),
+            made_by={key: manifest.get(key) for key in ("run", "recipe_hash", "fingerprint")},
+            versions=_memberships(info, kind, identity),
+        )
+
+
+def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> Why:
+    """Look a row of a run up; SetupError if the digits fit none or several."""
+    prefix = _checked(id_prefix)
+    scope = run_scope(reader, run_id)
+    with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
+        connection.execute(f"CREATE VIEW scores AS {reader.rows('scores')}; {_OF_RUN}")
+        nothing = SetupError(
+            f"run {run_id} planned no completion and has no problem whose id begins with {prefix!r}.",
+            next_command=f"rollmill runs show {run_id}",
+        )
+        kind, identity = _find(connection, prefix, nothing)
+        return Why(
+            version=f"run {run_id}",
+            **_rows_of(connection, kind, identity, decided=scope.decided),
+            made_by={"run": run_id, "recipe_hash": scope.run.recipe_hash if scope.run else None, "fingerprint": None},
+            versions=(),
+        )
 
 
 def run_of(reader: Reader, reference: str) -> str | None:
@@ -31,47 +120,67 @@ def run_of(reader: Reader, reference: str) -> str | None:
     return next(iter([*named, *(run.id for run in runs if run.recipe.get("dataset", run.name) == reference)]), None)
 
 
-def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> "Why":
-    """Look a row of a run up by the first digits of its id; SetupError if they fit none or several."""
-    from storage.versions.why import Why
-
+def _checked(id_prefix: str) -> str:
     prefix = id_prefix.strip().lower()
     if len(prefix) < _SHORTEST:
         raise SetupError(f"{id_prefix!r} is too short: give at least {_SHORTEST} digits of an id.")
-    scope = run_scope(reader, run_id)
-    with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
-        kind, found = _find(connection, run_id, prefix)
-        connection.execute(f"CREATE TEMP TABLE mine AS SELECT * FROM planned WHERE {kind}_id = ?", [found])  # noqa: S608
-        connection.execute(f"CREATE VIEW scores AS {reader.rows('scores')}")
-        return Why(
-            kind="completion" if kind == "completion" else "problem",
-            id=found,
-            version=f"run {run_id}",
-            problems=_rows(connection, "problems", "id IN (SELECT problem_id FROM mine)"),
-            rollouts=_rows(connection, "completions", "id IN (SELECT completion_id FROM mine)"),
-            verdicts=_rows(connection, "verdicts", _MINE),
-            scores=_rows(connection, "scores", _MINE),
-            decisions=_rows(connection, "decided", _MINE) if scope.decided else (),
-            arms=_rows(connection, "(SELECT completion_id, problem_id, arm FROM planned)", f"arm <> '' AND {_MINE}"),
-            made_by={"run": run_id, "recipe_hash": scope.run.recipe_hash if scope.run else None, "fingerprint": None},
-            versions=(),
-        )
+    return prefix
 
 
-def _find(connection: "duckdb.DuckDBPyConnection", run_id: str, prefix: str) -> tuple[str, str]:
+@contextmanager
+def _version(info: VersionInfo) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """A version's rows under the names of a run's."""
+    with reading(info), open_version(info) as connection:
+        views.of_version(connection)
+        connection.execute(_OF_VERSION)
+        yield connection
+
+
+def _find(connection: "duckdb.DuckDBPyConnection", prefix: str, nothing: SetupError) -> tuple[Kind, str]:
     matches = connection.execute(_FIND, [prefix]).fetchall()
     if len(matches) == 1:
-        return matches[0][0], matches[0][1]
+        kind: Kind = matches[0][0]
+        return kind, matches[0][1]
     if not matches:
-        raise SetupError(
-            f"run {run_id} planned no completion and has no problem whose id begins with {prefix!r}.",
-            next_command=f"rollmill runs show {run_id}",
-        )
+        raise nothing
     more = " and more" if len(matches) > _SHOWN else ""
-    listed = ", ".join(f"{kind} {found[: len(prefix) + 8]}" for kind, found in matches[:_SHOWN])
+    listed = ", ".join(f"{kind} {identity[: len(prefix) + 8]}" for kind, identity in matches[:_SHOWN])
     raise SetupError(f"{prefix!r} fits several ids: {listed}{more}. Give more digits.")
 
 
-def _rows(connection: "duckdb.DuckDBPyConnection", table: str, condition: str) -> tuple[dict[str, Any], ...]:
-    found = connection.sql(f"SELECT * FROM {table} WHERE {condition} ORDER BY ALL")  # noqa: S608
-    return tuple(found.to_arrow_table().to_pylist())
+def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str, *, decided: bool) -> Row:
+    """The fields of a Why that are rows; a problem or completion that nothing was planned for stands alone."""
+    connection.execute(f"CREATE TEMP TABLE mine AS SELECT * FROM planned WHERE {kind}_id = ?", [identity])  # noqa: S608
+    connection.execute("CREATE TEMP TABLE asked AS SELECT ? AS kind, ? AS id", [kind, identity])
+    own = "id IN (SELECT {0}_id FROM mine UNION SELECT id FROM asked WHERE kind = '{0}')"
+    planned = "(SELECT completion_id, problem_id, arm FROM planned)"
+    return {
+        "kind": kind,
+        "id": identity,
+        "problems": _rows(connection, "problems", own.format("problem")),
+        "rollouts": _rows(connection, "completions", own.format("completion")),
+        "verdicts": _rows(connection, "verdicts", _MINE),
+        "scores": _rows(connection, "scores", _MINE),
+        "decisions": _rows(connection, "decided", _MINE) if decided else (),
+        "arms": _rows(connection, planned, f"arm <> '' AND {_MINE}"),
+    }
+
+
+def _memberships(info: VersionInfo, kind: Kind, identity: str) -> tuple[Membership, ...]:
+    """The same row in every version whose rows are here, oldest first."""
+    held = []
+    for version in versions(info.path.parent.parent, info.name):
+        if not version.path.exists():
+            continue
+        with reading(version), open_version(version) as connection:
+            query = f"SELECT kept, reason FROM decisions WHERE {kind}_id = ?"  # noqa: S608 - our own names
+            rows = connection.execute(query, [identity]).fetchall()
+        if rows:
+            kept = sum(keep for keep, _ in rows)
+            held.append(Membership(version.ref, kept, len(rows) - kept, tuple(sorted({reason for _, reason in rows}))))
+    return tuple(held)
+
+
+def _rows(connection: "duckdb.DuckDBPyConnection", table: str, condition: str) -> tuple[Row, ...]:
+    rows = connection.sql(f"SELECT * FROM {table} WHERE {condition} ORDER BY ALL")  # noqa: S608 - our own names, ids of ours
+    return tuple(rows.to_arrow_table().to_pylist())

@@ -11,7 +11,6 @@ from storage.versions.read import load_manifest, load_snapshot, materialise, ope
 from storage.versions.rebase import Rebased, rebase
 from storage.versions.resolve import VersionInfo, resolve, versions
 from storage.versions.snapshot import Snapshot
-from storage.versions.why import Why, why
 
 __all__ = [
     "Index",
@@ -20,7 +19,6 @@ __all__ = [
     "Snapshot",
     "VersionDiff",
     "VersionInfo",
-    "Why",
     "content_hash",
     "dataset_names",
     "describe",
@@ -42,6 +40,5 @@ __all__ = [
     "untag",
     "unyank",
     "versions",
-    "why",
     "yank",
 ]

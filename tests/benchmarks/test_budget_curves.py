@@ -23,7 +23,7 @@ from benchmarks.budget_curves import (
     solvable_by_seed,
 )
 from benchmarks.budget_tables import bill_rows, compared, duel_rows, equal_rows, regret_rows
-from benchmarks.replay import Record, Recorded, Spent, replay
+from benchmarks.replay import Record, RecordedProblem, Spending, replay
 from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.simulate import Sample, Subject
@@ -36,11 +36,13 @@ def drawn(rate: float, rng: random.Random) -> Sample:
     return Sample("correct", f"way {rng.randrange(3)}", 3) if rng.random() < rate else Sample("incorrect", None, 5)
 
 
-def record(seed: int) -> list[Recorded]:
+def record(seed: int) -> list[RecordedProblem]:
     """Twelve problems, two of each rate on levels 1 to 6, each template on three levels."""
     rng = random.Random(seed)
     return [
-        Recorded(Subject(f"p{level}{half}", level, f"t{level % 3}{half}"), tuple(drawn(rate, rng) for _ in range(CAP)))
+        RecordedProblem(
+            Subject(f"p{level}{half}", level, f"t{level % 3}{half}"), tuple(drawn(rate, rng) for _ in range(CAP))
+        )
         for level, rate in enumerate(RATES, 1)
         for half in "ab"
     ]
@@ -51,7 +53,7 @@ SETTING = Setting(k=1, initial=2, cap=CAP)
 
 
 def run(dial: float, tokens: int, distinct: int) -> Run:
-    return Run(dial, {"p": Spent(tokens, tokens, distinct)})
+    return Run(dial, {"p": Spending(tokens, tokens, distinct)})
 
 
 def test_at_tokens_mixes_neighbours_by_what_they_spend_whatever_they_covered() -> None:

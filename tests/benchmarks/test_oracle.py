@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.oracle import Law, law_of, oracle, price_grid
-from benchmarks.replay import Recorded, replay, solutions
+from benchmarks.replay import RecordedProblem, replay, solutions
 from pipelines.budget import BUDGETS
 from pipelines.budget.simulate import Sample, Subject
 
@@ -163,7 +163,7 @@ def test_no_budget_beats_it_in_expectation(name: str) -> None:
     tokens, covered = [], []
     for seed in range(40):
         rng = random.Random(seed)
-        record = [Recorded(Subject(key), tuple(drawn_by(law, rng) for _ in range(64))) for key, law in laws.items()]
+        record = [RecordedProblem(Subject(key), tuple(drawn_by(law, rng) for _ in range(64))) for key, law in laws.items()]
         done = replay(BUDGETS[name](), record)
         tokens.append(done.tokens())
         covered.append(len(done.covered(2)))

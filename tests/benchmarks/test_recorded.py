@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.recorded import record_of
-from benchmarks.replay import Recorded, Replayed, replay
+from benchmarks.replay import RecordedProblem, ReplayResult, replay
 from flows.rounds import run_all
 from flows.rounds.plan import plan_round, read_plans
 from pipelines.budget import BUDGETS, DarsUniform
@@ -23,7 +23,7 @@ REPLAYED = sorted(set(BUDGETS) - {"router"})  # one way of drawing; the router d
 Rounds = list[list[tuple[str, int]]]
 
 
-def record(path: Path, draws: int, **changes: Any) -> list[Recorded]:
+def record(path: Path, draws: int, **changes: Any) -> list[RecordedProblem]:
     """So many draws of every problem, as a real run makes them."""
     with workspace(path, "pool") as ws, spec("pool", budget=Fixed(initial=draws), batch_size=2048, **changes) as part:
         run_all(ws, part)
@@ -42,7 +42,7 @@ def really(path: Path, budget: Budget, **changes: Any) -> tuple[Rounds, set[tupl
         )
 
 
-def planned(done: Replayed) -> Rounds:
+def planned(done: ReplayResult) -> Rounds:
     rounds = [
         [(one.problem_id, index) for one in draws for index in range(one.first_index, one.first_index + one.count)]
         for draws in done.rounds
@@ -51,12 +51,12 @@ def planned(done: Replayed) -> Rounds:
 
 
 @pytest.fixture(scope="module")
-def toys(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
+def toys(tmp_path_factory: pytest.TempPathFactory) -> list[RecordedProblem]:
     return record(tmp_path_factory.mktemp("pool"), 64, problems=problems(18))
 
 
 @pytest.mark.parametrize("name", REPLAYED)
-def test_a_replay_is_the_run(tmp_path: Path, toys: list[Recorded], name: str) -> None:
+def test_a_replay_is_the_run(tmp_path: Path, toys: list[RecordedProblem], name: str) -> None:
     budget = BUDGETS[name]()
     rows, stops, tokens = really(tmp_path, budget, problems=problems(18))
     done = replay(budget, toys)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.replay import Recorded, Spent, replay, solvable
+from benchmarks.replay import RecordedProblem, Spending, replay, solvable
 from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.simulate import Sample, Subject
@@ -15,15 +15,15 @@ def right(solution: str) -> Sample:
 
 
 RECORD = [
-    Recorded(Subject("easy", 1), (right("a"), right("a"), right("b"), right("a"))),
-    Recorded(Subject("hard", 8), (WRONG, WRONG, WRONG, right("c"))),
-    Recorded(Subject("cut", 8), (Sample("correct", None, 9), WRONG, WRONG, WRONG)),
+    RecordedProblem(Subject("easy", 1), (right("a"), right("a"), right("b"), right("a"))),
+    RecordedProblem(Subject("hard", 8), (WRONG, WRONG, WRONG, right("c"))),
+    RecordedProblem(Subject("cut", 8), (Sample("correct", None, 9), WRONG, WRONG, WRONG)),
 ]
 
 
 def test_fixed_spends_the_prefix_of_every_problem() -> None:
     done = replay(Fixed(initial=2), RECORD)
-    assert done.spent == {"easy": Spent(6, 2, 1), "hard": Spent(10, 2, 0), "cut": Spent(14, 2, 0)}
+    assert done.spent == {"easy": Spending(6, 2, 1), "hard": Spending(10, 2, 0), "cut": Spending(14, 2, 0)}
     assert done.tokens() == 30
     assert done.tokens(["hard"]) == 10
     assert done.covered(1) == {"easy"}

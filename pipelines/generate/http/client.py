@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.generate.calls import completion_of
 from pipelines.generate.http.exchange import Exchange
 from pipelines.generate.http.failures import ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
@@ -72,15 +73,9 @@ class CompletionClient:
     def _completion(self, request: Request, answer: Answer, seconds: float) -> Completion:
         prices = None if self._settings.prices is None else self._settings.prices.of(self._wire.model)
         logprobs = answer.logprobs
-        return Completion(
-            id=request.completion_id,
-            prompt_id=request.prompt_id,
-            engine=ENGINE,
-            model=self._wire.model,
-            model_digest=self._digest,
-            stream=request.stream,
-            sample_index=request.sample_index,
-            seed=request.seed,
+        return completion_of(
+            request,
+            (ENGINE, self._wire.model, self._digest),
             text=answer.text,
             finish_reason=answer.finish,
             tokens_in=answer.tokens_in,
@@ -101,10 +96,10 @@ class CompletionClient:
 def _about_the_prompt(failure: Failure, secrets: Secrets) -> Answer:
     """The empty answer that a refusal of this very prompt is; any other failure is raised."""
     failure.detail = secrets.hide(failure.detail)
-    said = f"{failure.detail} {failure.code}".lower()
-    if failure.status not in (400, 413, 422) or not any(words in said for words in (*TOO_LONG, *FILTERED)):
+    reason = f"{failure.detail} {failure.code}".lower()
+    if failure.status not in (400, 413, 422) or not any(words in reason for words in (*TOO_LONG, *FILTERED)):
         raise failure
-    filtered = any(words in said for words in FILTERED)
+    filtered = any(words in reason for words in FILTERED)
     notes: Mapping[str, Any] = {"cause": failure.detail, "finish_reason": "content_filter" if filtered else "too_long"}
     return Answer("", "length", tokens_out=0, notes=dict(notes))
 

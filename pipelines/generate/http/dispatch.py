@@ -105,8 +105,8 @@ class Dispatcher:
 
     def _pump(self) -> None:
         """Send while there is a place, a job and a replica for it."""
-        while self._unsaved < self.window and (found := self._next()) is not None:
-            replica, job = found
+        while self._unsaved < self.window and (next_job := self._next()) is not None:
+            replica, job = next_job
             replica.in_flight += 1
             self._unsaved += 1
             job.call.under_way += 1
@@ -316,7 +316,7 @@ class Dispatcher:
             self._landed(flight)
 
 
-def pause(tried: int, asked: float | None, rng: random.Random, *, base: float, most: float) -> float:
+def pause(tried: int, retry_after: float | None, rng: random.Random, *, base: float, most: float) -> float:
     """Seconds: uniform in [0, base 2^(tried-1)], at most `most`; on top of what a Retry-After asked for."""
     jitter = rng.uniform(0.0, min(most, base * 2.0 ** min(tried - 1, 60)))
-    return jitter if asked is None else asked + min(jitter, base)
+    return jitter if retry_after is None else retry_after + min(jitter, base)

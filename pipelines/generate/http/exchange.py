@@ -23,8 +23,8 @@ def proxy_of(url: str) -> str | None:
     if _is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
     listed = urllib.request.getproxies()
-    found = listed.get(parts.scheme, listed.get("all"))
-    return found if found and urlsplit(found).scheme in ("http", "https") else None
+    proxy = listed.get(parts.scheme, listed.get("all"))
+    return proxy if proxy and urlsplit(proxy).scheme in ("http", "https") else None
 
 
 def tls_of(server: Server) -> Mapping[str, Any]:
@@ -120,14 +120,14 @@ async def _body(response: "ClientResponse") -> bytes:
     if response.status == 200:
         return await _read(response, MOST_BODY)
     try:
-        said = await _read(response, MOST_ERROR)
+        body = await _read(response, MOST_ERROR)
     except Failure:
         raise
     except Exception:  # the status is news enough
-        said = b""
+        body = b""
     if 300 <= response.status < 400:
         raise Failure(f"http_{response.status}", "the server redirects", again=False, status=response.status)
-    raise of_status(response.status, response.headers, said)
+    raise of_status(response.status, response.headers, body)
 
 
 async def _read(response: "ClientResponse", most: int) -> bytes:

@@ -50,18 +50,18 @@ def of_exception(error: BaseException) -> Failure:
     """The failure behind what aiohttp raised."""
     import aiohttp
 
-    said = f"{type(error).__name__}: {error}"[:MOST_DETAIL]
+    detail = f"{type(error).__name__}: {error}"[:MOST_DETAIL]
     if isinstance(error, aiohttp.InvalidURL):
-        return Failure("bad_url", said, again=False)
+        return Failure("bad_url", detail, again=False)
     if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)):
-        return Failure("tls", said, again=False)
+        return Failure("tls", detail, again=False)
     if isinstance(error, (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)):
-        return Failure("no_connection", said, down=True)
+        return Failure("no_connection", detail, down=True)
     if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
         return Failure("timeout", "no whole reply in time", congested=True)
     if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
-        return Failure("cut_off", said)
-    return Failure("broken_reply", said, again=isinstance(error, (aiohttp.ClientError, OSError)))
+        return Failure("cut_off", detail)
+    return Failure("broken_reply", detail, again=isinstance(error, (aiohttp.ClientError, OSError)))
 
 
 def of_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
@@ -81,11 +81,11 @@ def error_of(body: bytes) -> tuple[str | None, str]:
         data = json.loads(body)
     except (ValueError, RecursionError):
         return None, body[:MOST_DETAIL].decode("utf-8", "replace").strip()
-    found: Any = data.get("error", data) if isinstance(data, dict) else data
-    if not isinstance(found, dict):
-        return None, str(found)[:MOST_DETAIL]
-    code = found.get("code") or found.get("type")
-    message = found.get("message") or found.get("detail") or found
+    error: Any = data.get("error", data) if isinstance(data, dict) else data
+    if not isinstance(error, dict):
+        return None, str(error)[:MOST_DETAIL]
+    code = error.get("code") or error.get("type")
+    message = error.get("message") or error.get("detail") or error
     return (code if isinstance(code, str) else None), str(message)[:MOST_DETAIL]
 
 
@@ -142,9 +142,9 @@ class ErrorMessages:
 
     def dark(self, replicas: Sequence[Replica], seconds: float) -> SetupError:
         """No server answers."""
-        said = "; ".join(f"{replica.name} ({self._clean(replica.why or 'no answer')})" for replica in replicas)
+        answers = "; ".join(f"{replica.name} ({self._clean(replica.why or 'no answer')})" for replica in replicas)
         return SetupError(
-            f"no server has answered for {seconds:,.0f} seconds: {said}; {KEPT}.", next_command=f"start it, then {AGAIN}"
+            f"no server has answered for {seconds:,.0f} seconds: {answers}; {KEPT}.", next_command=f"start it, then {AGAIN}"
         )
 
     def _unknown_model(self, replica: Replica, failure: Failure) -> SetupError:
@@ -155,8 +155,8 @@ class ErrorMessages:
         return self._error(f"{replica.name} does not know the model {self._model!r} or the path", failure, mend)
 
     def _error(self, what: str, failure: Failure, mend: str) -> SetupError:
-        said = self._clean(str(failure)).rstrip(". ")
-        return SetupError(f"{what} ({said}); {KEPT}.", next_command=f"{mend}, then {AGAIN}")
+        reason = self._clean(str(failure)).rstrip(". ")
+        return SetupError(f"{what} ({reason}); {KEPT}.", next_command=f"{mend}, then {AGAIN}")
 
     def _clean(self, text: str) -> str:
         return " ".join(self._secrets.hide(text).split())

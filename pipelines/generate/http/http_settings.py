@@ -92,15 +92,15 @@ class HttpSettings:
 
     def serving(self, model: str) -> tuple[Server, ...]:
         """The servers for a model that run already; SetupError where the profile has none and starts none."""
-        found = tuple(server for server in self.servers if not server.models or model in server.models)
-        if not found and not self.starts(model):
+        fitting = tuple(server for server in self.servers if not server.models or model in server.models)
+        if not fitting and not self.starts(model):
             raise SetupError(
                 f"the profile names no server for model {model!r}, and engine openai needs one.",
                 choices=() if self.local is None else self.local.names,
                 next_command="write `servers: [{url: http://127.0.0.1:8000/v1}]` into profiles/NAME.yaml and give it with "
                 "--profile",
             )
-        return found
+        return fitting
 
 
 @dataclass(slots=True)

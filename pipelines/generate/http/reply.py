@@ -46,8 +46,8 @@ def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
     """The answer in a body of status 200; Failure where there is none."""
     data = _object(body)
     choice = _choice(data, body)
-    said = choice.get("message")
-    message: Mapping[str, Any] = said if isinstance(said, dict) else {}
+    given = choice.get("message")
+    message: Mapping[str, Any] = given if isinstance(given, dict) else {}
     content = message.get("content") if message else choice.get("text")
     text = _text(content)
     if text is None and content is not None:
@@ -80,11 +80,11 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 def _choice(data: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
     """The choice of index 0, wherever it stands; the first where none says so. Some servers send errors with status 200."""
-    found = data.get("choices")
-    choices = [choice for choice in found if isinstance(choice, dict)] if isinstance(found, list) else []
+    listed = data.get("choices")
+    choices = [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []
     if not choices:
-        said = error_of(body)[1] if data.get("error") else f"keys {sorted(data)[:8]}"
-        raise Failure("error_in_reply" if data.get("error") else "no_choices", said)
+        detail = error_of(body)[1] if data.get("error") else f"keys {sorted(data)[:8]}"
+        raise Failure("error_in_reply" if data.get("error") else "no_choices", detail)
     return next((choice for choice in choices if choice.get("index") == 0), choices[0])
 
 
@@ -137,16 +137,16 @@ def _id_list(value: Any) -> tuple[int, ...] | None:
     return tuple(value) if good else None
 
 
-def _finish(answer: Answer, said: Any, max_tokens: int) -> None:
+def _finish(answer: Answer, reason: Any, max_tokens: int) -> None:
     """Why it ended; where the server does not say, by the count."""
-    said = said if isinstance(said, str) else None
-    if said in UNFINISHED:
-        raise Failure("aborted", f"finish_reason {said}")
+    reason = reason if isinstance(reason, str) else None
+    if reason in UNFINISHED:
+        raise Failure("aborted", f"finish_reason {reason}")
     full = answer.tokens_out is not None and answer.tokens_out >= max_tokens
-    answer.finish = FINISHED.get(said or "", "length" if full else "stop")
-    if said not in PLAIN:
-        answer.notes["finish_reason"] = None if said is None else said[:MOST_NOTE]
-    if said == "length" and answer.tokens_out is not None and answer.tokens_out < max_tokens:
+    answer.finish = FINISHED.get(reason or "", "length" if full else "stop")
+    if reason not in PLAIN:
+        answer.notes["finish_reason"] = None if reason is None else reason[:MOST_NOTE]
+    if reason == "length" and answer.tokens_out is not None and answer.tokens_out < max_tokens:
         answer.notes["cause"] = f"the context was full after {answer.tokens_out} of {max_tokens} tokens"
 
 
@@ -164,8 +164,8 @@ def _parts(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any]
     old = _tool_call({"function": message.get("function_call")})
     calls += [old] if old is not None and not calls else []
     if calls:
-        said = [Message("assistant", answer.text)] if answer.text else []
-        answer.messages = (*said, *calls)
+        text = [Message("assistant", answer.text)] if answer.text else []
+        answer.messages = (*text, *calls)
 
 
 def _tool_call(call: Any) -> Message | None:
@@ -177,17 +177,17 @@ def _tool_call(call: Any) -> Message | None:
     return Message("assistant", arguments, kind="tool_call", name=function["name"])
 
 
-def _logprobs(answer: Answer, found: Any) -> None:
+def _logprobs(answer: Answer, given: Any) -> None:
     """Log-probabilities of the chosen tokens and of the top ones, in either API's form; all or none."""
-    if not isinstance(found, dict):
+    if not isinstance(given, dict):
         return
-    content = found.get("content")
+    content = given.get("content")
     if isinstance(content, list):
         chosen: list[Any] = [item.get("logprob") if isinstance(item, dict) else None for item in content]
         tops = [_pairs(item) for item in content]
     else:
-        chosen = _list(found.get("token_logprobs"))
-        tops = [list(top.items()) if isinstance(top, dict) else [] for top in _list(found.get("top_logprobs"))]
+        chosen = _list(given.get("token_logprobs"))
+        tops = [list(top.items()) if isinstance(top, dict) else [] for top in _list(given.get("top_logprobs"))]
     if not chosen:
         return
     if not all(_is_number(value) for value in chosen):

@@ -86,12 +86,12 @@ def probe(model: LocalModel) -> tuple[bool, str]:
     except SetupError as error:
         return False, error.text()
     try:
-        done = subprocess.run(
+        search = subprocess.run(
             [str(model.python), "-c", _FIND], env=model.environment(""), capture_output=True, timeout=PROBE_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return False, f"{model.python} cannot be run: {error}"
-    if done.returncode != 0:
+    if search.returncode != 0:
         return False, f"{model.python} has no vllm. Next: make vllm"
     place = model.model if Path(model.model).is_dir() else f"{model.model}, which vLLM will look for by name"
     return True, f"can be started from {model.python}: {place}"

@@ -40,7 +40,7 @@ class ServerEvent:
     name: str
     state: State
     seconds: float = 0.0
-    said: str = ""
+    detail: str = ""
 
 
 EventListener = Callable[[ServerEvent], None]
@@ -83,7 +83,7 @@ class LocalServer:
         state: State = "starting"
         try:
             while not self.over.is_set():
-                self._process = self._begun(state)
+                self._process = self._start(state)
                 if not self.over.is_set():
                     self._watch(self._process)
                 if not self.over.is_set():
@@ -95,9 +95,9 @@ class LocalServer:
         finally:
             if self._process is not None:
                 self._process.close()
-            self._tell(ServerEvent(self.name, "lost" if self.error else "ended", said=str(self.error or "")))
+            self._tell(ServerEvent(self.name, "lost" if self.error else "ended", detail=str(self.error or "")))
 
-    def _begun(self, state: State) -> ServerProcess:
+    def _start(self, state: State) -> ServerProcess:
         """A server that answers, that nobody wants any more, or whose restart failed; SetupError where it never answered.
 
         Requests reach a restarted server before our first look at it does, and may be what ends it: a death as any other.
@@ -126,7 +126,7 @@ class LocalServer:
                 return True
             if waited > self.model.start_seconds:
                 raise self._died(process, f"did not answer within serve.start_seconds, {self.model.start_seconds:,.0f}")
-            self._tell(ServerEvent(self.name, state, waited, "".join(process.said(1))))
+            self._tell(ServerEvent(self.name, state, waited, "".join(process.last_lines(1))))
             self.over.wait(POLL)
         return False
 
@@ -147,21 +147,21 @@ class LocalServer:
             if self._restarts.left == 0:
                 raise self._died(process, f"ended once more after {self.model.restarts} restarts")
             self._restarts.left -= 1
-        self._tell(ServerEvent(self.name, "restarting", said=f"ended ({_how(process)})"))
+        self._tell(ServerEvent(self.name, "restarting", detail=f"ended ({_how(process)})"))
 
     def _died(self, process: ServerProcess, what: str) -> SetupError:
         """Why it is gone, with the last lines of its log."""
-        lines = process.said(MOST_LINES)
-        said = "".join(f"\n    {line}" for line in lines[-TOLD_LINES:])
+        lines = process.last_lines(MOST_LINES)
+        told = "".join(f"\n    {line}" for line in lines[-TOLD_LINES:])
         known = (mend for words, mend in KNOWN.items() if any(words in line for line in lines))
         mend = next(known, f"read {self._log}, mend serve: in the profile")
-        return SetupError(f"the model server {self.name} {what}; it said:{said}\n", next_command=mend)
+        return SetupError(f"the model server {self.name} {what}; it said:{told}\n", next_command=mend)
 
     def _give_up(self, error: SetupError) -> None:
         """Remember why; where no replica is left, tell whoever draws."""
         with self._changed:
             self.error = error
-            last = all(one.error is not None for one in self.group)
+            last = all(server.error is not None for server in self.group)
             listeners = list(self.listeners) if last else []
             self._changed.notify_all()
         for listener in listeners:
@@ -174,7 +174,7 @@ def _how(process: ServerProcess) -> str:
 
 
 def _port_was_taken(process: ServerProcess) -> bool:
-    return any("address already in use" in line.lower() for line in process.said(200))
+    return any("address already in use" in line.lower() for line in process.last_lines(200))
 
 
 class LocalServers:
@@ -205,16 +205,16 @@ class LocalServers:
         """
         with self._changed:
             given_up = self._given_up
-            kept = self._begun(self._models[model])
-            while not any(one.was_up and one.error is None for one in kept):
-                for error in (one.error for one in kept if one.error):
+            servers = self._start(self._models[model])
+            while not any(server.was_up and server.error is None for server in servers):
+                for error in (server.error for server in servers if server.error):
                     raise error
                 if self._given_up != given_up or self._closed:
                     raise Interruption("interrupted")
                 self._changed.wait(POLL)
-            for one in kept:
-                one.listeners.append(lost)
-            return tuple(one.server() for one in kept)
+            for server in servers:
+                server.listeners.append(lost)
+            return tuple(server.server() for server in servers)
 
     def interrupt(self) -> None:
         """Make everybody who waits for a start give up; the start itself goes on until `close`."""
@@ -226,23 +226,23 @@ class LocalServers:
         """End every server and wait until it has ended; safe to call twice."""
         with self._changed:
             self._closed = True
-            kept = [one for group in self._servers.values() for one in group]
+            servers = [server for group in self._servers.values() for server in group]
             self._servers = {}
             self._changed.notify_all()
-        for one in kept:
-            one.over.set()
-        for one in kept:
-            one.thread.join()
+        for server in servers:
+            server.over.set()
+        for server in servers:
+            server.thread.join()
 
-    def _begun(self, model: LocalModel) -> list[LocalServer]:
+    def _start(self, model: LocalModel) -> list[LocalServer]:
         if model.name not in self._servers:
             model.check()
             for port in range(model.port, model.port + model.replicas) if model.port else ():
                 check_port(port)
             restarts = Restarts(model.restarts)
             group = [LocalServer(model, number, restarts, self._changed, self._tell) for number in range(model.replicas)]
-            for one in group:
-                one.group = group
-                one.thread.start()
+            for server in group:
+                server.group = group
+                server.thread.start()
             self._servers[model.name] = group
         return self._servers[model.name]

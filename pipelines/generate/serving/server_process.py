@@ -41,7 +41,7 @@ class ServerProcess:
         except (OSError, urllib.error.URLError, ValueError):
             return None
 
-    def said(self, lines: int) -> list[str]:
+    def last_lines(self, lines: int) -> list[str]:
         """The last lines of this start that say something, without secrets."""
         return [self._plain(line) for line in self._log.lines() if not line.startswith(OURS)][-lines:]
 

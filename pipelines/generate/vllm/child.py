@@ -87,10 +87,10 @@ class VllmChild:
         self._process.close()
         self._thread.join(STOP_SECONDS)
 
-    def failure(self, said: Message | None) -> SetupError:
+    def failure(self, message_of_end: Message | None) -> SetupError:
         """What to tell the user of a child that failed, and said so or not."""
-        cause = "died" if said is None else str(said.get("cause", "engine"))
-        text = "" if said is None else str(said.get("message", ""))
+        cause = "died" if message_of_end is None else str(message_of_end.get("cause", "engine"))
+        text = "" if message_of_end is None else str(message_of_end.get("message", ""))
         words = {
             "no_vllm": (f"{self._python} has no vLLM.", MAKE),
             "no_avx512": ("this CPU has no AVX512, which vLLM's CPU build needs.", "use engine embedded or openai"),
@@ -146,15 +146,15 @@ class VllmChild:
 
     def _start(self, env: dict[str, str]) -> tuple[Guarded, BinaryIO, BinaryIO]:
         """The guard with its child, the stream to it and the one from it."""
-        asked, asking = os.pipe()
-        reading, writing = os.pipe()
-        command = [self._python, "-c", BOOT, str(asked), str(writing), str(ROOT)]
+        child_reads, we_write = os.pipe()
+        we_read, child_writes = os.pipe()
+        command = [self._python, "-c", BOOT, str(child_reads), str(child_writes), str(ROOT)]
         try:
-            process = Guarded(command, self._environment(env), self._log.path, keep=(asked, writing))
+            process = Guarded(command, self._environment(env), self._log.path, keep=(child_reads, child_writes))
         finally:
-            for fd in (asked, writing):
+            for fd in (child_reads, child_writes):
                 os.close(fd)
-        return process, os.fdopen(asking, "wb"), os.fdopen(reading, "rb", buffering=1 << 20)
+        return process, os.fdopen(we_write, "wb"), os.fdopen(we_read, "rb", buffering=1 << 20)
 
     def _environment(self, env: dict[str, str]) -> dict[str, str]:
         """The host's variables without those of its own interpreter; nothing of vLLM's goes out to the network."""

@@ -186,7 +186,7 @@ class Vllm:
                 self._running = None
             if self._running is None:
                 digest = None if self._template is None else self._template.digest
-                made = CompletionMaker(self.engine, self.model, self.model_digest, digest)
+                made = CompletionMaker((self.engine, self.model, self.model_digest), digest)
                 message = setup_message(self._folder, self._lora, self._options, self._settings)
                 self._starting = _Running(self._settings, message)
                 try:
@@ -217,14 +217,14 @@ class _Running:
     def wait(self, made: CompletionMaker) -> None:
         """Until every child has loaded its model; SetupError where one cannot, Interruption where nobody waits any more."""
         try:
-            said = [child.ready() for child in self._children]
+            facts_of_each = [child.ready() for child in self._children]
         except BaseException:
             self.close()
             if self._abandoned:
                 raise Interruption from None
             raise
-        self.facts = said[0]
-        self.router = RequestRouter(self._children, [2 * int(facts["max_num_seqs"]) for facts in said], made)
+        self.facts = facts_of_each[0]
+        self.router = RequestRouter(self._children, [2 * int(facts["max_num_seqs"]) for facts in facts_of_each], made)
         for child in self._children:
             child.listen(self.router.answers, self._fail)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.generate.calls import completion_of
 from pipelines.generate.vllm.options import Options
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.processes.frames import Message
@@ -70,8 +71,8 @@ def _lora(folder: Path) -> dict[str, Any]:
 
 
 def _context(folder: Path) -> int | None:
-    found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
-    return found if isinstance(found, int) else None
+    context = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
+    return context if isinstance(context, int) else None
 
 
 def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dict[str, str]:
@@ -79,37 +80,29 @@ def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dic
 
     The certainty's logits processor speaks the interface of vLLM's first model runner, which is told to run.
     """
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     if settings.data_parallel > 1:
         width = settings.tensor_parallel
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
         devices = named.split(",") if named else [str(at) for at in range(width * settings.data_parallel)]
-        found["CUDA_VISIBLE_DEVICES"] = ",".join(devices[replica * width : (replica + 1) * width])
+        variables["CUDA_VISIBLE_DEVICES"] = ",".join(devices[replica * width : (replica + 1) * width])
     if certainty:
-        found["VLLM_USE_V2_MODEL_RUNNER"] = "0"
-    return found
+        variables["VLLM_USE_V2_MODEL_RUNNER"] = "0"
+    return variables
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionMaker:
     """What all completions of an engine have in common."""
 
-    engine: str
-    model: str
-    model_digest: str
+    model: tuple[str, str, str]
     template_digest: str | None
 
     def __call__(self, request: Request, answer: Message) -> Completion:
         """The completion of a request."""
-        return Completion(
-            id=request.completion_id,
-            prompt_id=request.prompt_id,
-            engine=self.engine,
-            model=self.model,
-            model_digest=self.model_digest,
-            stream=request.stream,
-            sample_index=request.sample_index,
-            seed=request.seed,
+        return completion_of(
+            request,
+            self.model,
             template_digest=self.template_digest,
             **(_refused(answer) if "cause" in answer else _drawn(answer)),
         )

@@ -33,9 +33,9 @@ def find_folder(model: str, revision: str | None) -> Path:
     cached = _cached(model, revision)
     if cached is not None:
         return _with_config(cached, model)
-    asked = f" at revision {revision}" if revision else ""
+    at = f" at revision {revision}" if revision else ""
     raise SetupError(
-        f"no model folder {model!r}{asked}, and none of that name in Hugging Face's cache; nothing is downloaded for you.",
+        f"no model folder {model!r}{at}, and none of that name in Hugging Face's cache; nothing is downloaded for you.",
         next_command=f"hf download {model}{f' --revision {revision}' if revision else ''}, or name a folder",
     )
 
@@ -136,10 +136,12 @@ def _in_folder(folder: Path, config: Mapping[str, Any]) -> str | None:
     plain = folder / "chat_template.jinja"
     if plain.is_file():
         return plain.read_text(encoding="utf-8")
-    found = _json(folder / "chat_template.json").get("chat_template") or config.get("chat_template")
-    if isinstance(found, list):
-        found = {one.get("name"): one.get("template") for one in found if isinstance(one, dict)}.get("default")
-    return found if isinstance(found, str) else None
+    template = _json(folder / "chat_template.json").get("chat_template") or config.get("chat_template")
+    if isinstance(template, list):
+        template = {named.get("name"): named.get("template") for named in template if isinstance(named, dict)}.get(
+            "default"
+        )
+    return template if isinstance(template, str) else None
 
 
 def _tokens(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
@@ -153,12 +155,12 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise SetupError(
             f"{path.parent.name}/{path.name} is not JSON.", next_command="write the model folder again"
         ) from None
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, **more: Any) -> str:

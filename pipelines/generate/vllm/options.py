@@ -69,7 +69,7 @@ class Options:
         if (
             not isinstance(value, fitting)
             or not value
-            or (name == "choice" and not all(isinstance(one, str) for one in value))
+            or (name == "choice" and not all(isinstance(choice, str) for choice in value))
         ):
             wanted = {"json": "a JSON schema", "choice": "a list of texts"}.get(name, "a text")
             raise SetupError(f"guided.{name} is {value!r}.", choices=(wanted,))

@@ -49,16 +49,16 @@ class VllmSettings:
                 raise SetupError("engine vllm needs an interpreter with vLLM; none is named or built.", next_command=MAKE)
             return str(built)
         places = (Path(named), CHECKOUT / named)
-        found = next((str(place.absolute()) for place in places if place.is_file()), None) or shutil.which(named)
-        if found is None:
+        path = next((str(place.absolute()) for place in places if place.is_file()), None) or shutil.which(named)
+        if path is None:
             raise SetupError(f"the interpreter of engine vllm, {named!r}, does not exist.", next_command=MAKE)
-        return found
+        return path
 
     def packages(self) -> dict[str, str]:
         """Versions of what computes, asked of the interpreter without importing any; empty where it cannot be asked."""
         try:
-            said = subprocess.run([self.interpreter(), "-c", ASKED], capture_output=True, text=True, timeout=60)
-            found = json.loads(said.stdout)
+            reply = subprocess.run([self.interpreter(), "-c", ASKED], capture_output=True, text=True, timeout=60)
+            versions = json.loads(reply.stdout)
         except (SetupError, OSError, ValueError, subprocess.TimeoutExpired):
             return {}
-        return {name: found[name] for name in PACKAGES if name in found}
+        return {name: versions[name] for name in PACKAGES if name in versions}

@@ -12,7 +12,7 @@ from pipelines.verify.code.expected_values import SPACINGS, Spacing
 from pipelines.verify.code.program import EXTRACTION, Program, program_of, task_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError, Suite, suite_of, with_helpers
-from pipelines.verify.finding import Item, prompt_text, spoken
+from pipelines.verify.finding import Item, prompt_text, visible_text
 from storage.errors import SetupError
 from storage.records import Completion, Outcome, Problem, Verdict
 
@@ -89,4 +89,4 @@ def code_text(completion: Completion) -> str:
     """The text that holds the program: the last turn when it is text or code, else the completion's text."""
     if completion.messages and completion.messages[-1].kind == "code":
         return completion.messages[-1].content
-    return spoken(completion)
+    return visible_text(completion)

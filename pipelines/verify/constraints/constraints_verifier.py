@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pipelines.verify.constraints.counts import Response
 from pipelines.verify.constraints.ifeval import row_of
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of
-from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, prompt_text, spoken, version_of
+from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, prompt_text, version_of, visible_text
 from pipelines.verify.json_text import BadJsonError, parse_json
 from pipelines.verify.regex import dialect
 from storage.errors import unknown_name
@@ -44,7 +44,7 @@ class ConstraintsVerifier(OneByOne):
             constraints = _of(problem.tests)
         except BadConstraintError as error:
             return Finding("undecided", "tests", str(error))
-        text = spoken(completion)
+        text = visible_text(completion)
         if not text.strip():
             return Finding("unparsed", "text", "the text is empty")
         if len(text) > LONGEST:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pipelines.sandbox import Limits, Mode, SandboxFailed, Script
 from pipelines.verify.code.program import Task, program_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.finding import Finding, spoken, version_of
+from pipelines.verify.finding import Finding, version_of, visible_text
 from pipelines.verify.json_text import LONGEST, BadJsonError, find_json, parse_json
 from pipelines.verify.optimization.model import MalformedError, Model, Optimum, TooBigError, model_of, optimum_of
 from pipelines.verify.workers.pool import Limits as WorkerLimits
@@ -78,7 +78,7 @@ class OptimizationVerifier(SandboxVerifier):
         """The finding on one completion."""
         try:
             wanted = self._wanted(problem)
-            text = spoken(completion)
+            text = visible_text(completion)
             return self._of_program(wanted, text) if self._code else self._of_text(wanted[0][1], text)
         except UndecidedError as error:
             return Finding("undecided", error.rule, str(error))

@@ -1,1 +1,1 @@
-"""Worker processes with hard limits (`pool`, `worker`) and the question they answer (`judgement`, `library`)."""
+"""Worker processes with hard limits (`pool`, `worker`) and the question they answer (`judgement`)."""

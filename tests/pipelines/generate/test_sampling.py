@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.generate.sampling import RowSampling, draw, uniforms
+from pipelines.generate.sampling import RowSampling, Uniforms, draw
 
 LOGITS = np.log(np.asarray([0.5, 0.25, 0.125, 0.1, 0.02, 0.005], dtype=np.float32))
 
@@ -43,7 +43,7 @@ def brute_force(logits, temperature, top_p, top_k):
 @pytest.mark.parametrize("cut", [{}, {"temperature": 0.7}, {"temperature": 1.6}, {"top_k": 3}, {"top_p": 0.8}])
 def test_frequencies_match_exact_probabilities_by_chi_square(cut):
     draws = 40_000
-    seen = np.bincount(tokens(LOGITS, uniforms(11, draws), **cut), minlength=6)
+    seen = np.bincount(tokens(LOGITS, Uniforms().of(11, draws), **cut), minlength=6)
     expected = np.asarray(brute_force(LOGITS, cut.get("temperature", 1.0), cut.get("top_p", 1.0), cut.get("top_k", 0)))
     assert (seen[expected == 0] == 0).all()
     possible = expected > 0
@@ -92,7 +92,7 @@ def test_the_largest_uniform_stays_in_the_vocabulary_and_impossible_tokens_are_n
 
 def test_logprob_and_certainty_follow_their_definitions_whatever_the_cuts():
     logits = np.random.default_rng(2).normal(size=(7, 640)).astype(np.float32) * 4
-    drawn = draw(logits, uniforms(5, 7), sampling(7, temperature=0.6, top_p=0.9, top_k=40))
+    drawn = draw(logits, Uniforms().of(5, 7), sampling(7, temperature=0.6, top_p=0.9, top_k=40))
     for row, token in enumerate(drawn.tokens):
         probs = exact(logits[row])
         assert drawn.logprob[row] == pytest.approx(math.log(probs[token]), abs=1e-12)
@@ -108,7 +108,7 @@ def test_certainty_of_a_uniform_distribution_is_zero():
 
 def test_a_rows_bits_do_not_depend_on_the_other_rows():
     logits = np.random.default_rng(3).normal(size=(256, 640)).astype(np.float32) * 5
-    chance = uniforms(9, 256)
+    chance = Uniforms().of(9, 256)
     for cut in ({}, {"temperature": 0.8, "top_p": 0.95}):
         whole = draw(logits, chance, sampling(256, **cut))
         for size in (1, 2, 3, 7, 16, 100):
@@ -120,9 +120,9 @@ def test_a_rows_bits_do_not_depend_on_the_other_rows():
 
 
 def test_uniforms_belong_to_seed_and_position_and_carry_53_bits():
-    assert uniforms(7, 3).tolist() == uniforms(7, 200)[:3].tolist()
-    assert not set(uniforms(7, 100)) & set(uniforms(8, 100))
-    assert uniforms(2**63 - 1, 1).shape == (1,)
-    scaled = uniforms(1, 1000) * 2**53
+    assert Uniforms().of(7, 3).tolist() == Uniforms().of(7, 200)[:3].tolist()
+    assert not set(Uniforms().of(7, 100)) & set(Uniforms().of(8, 100))
+    assert Uniforms().of(2**63 - 1, 1).shape == (1,)
+    scaled = Uniforms().of(1, 1000) * 2**53
     assert (scaled == np.floor(scaled)).all()
     assert (scaled % 2 == 1).mean() > 0.4  # the last of 53 bits is in use

@@ -8,7 +8,16 @@ from itertools import count, islice
 import pytest
 
 from pipelines.verify.exact import ExactVerifier
-from pipelines.verify.finding import EVIDENCE_BYTES, Finding, Item, evidence_text, in_order, spoken, verdict_of, version_of
+from pipelines.verify.finding import (
+    EVIDENCE_BYTES,
+    Finding,
+    Item,
+    evidence_text,
+    in_order,
+    verdict_of,
+    version_of,
+    visible_text,
+)
 from storage.records import Completion, Message, Problem, Verdict
 
 
@@ -17,13 +26,13 @@ def said(text: str, *turns: Message) -> Completion:
 
 
 def test_the_last_turn_without_its_thought_is_judged() -> None:
-    assert spoken(said("a")) == "a"
-    assert spoken(said("<think>a</think>b</think>c")) == "c"
-    assert spoken(said("thought without a beginning</think>c")) == "c"
-    assert spoken(said(" <think>never closed")) == ""
-    assert spoken(said("I use <think> as a word")) == "I use <think> as a word"
-    assert spoken(said("x", Message("assistant", "a"), Message("assistant", "<think>b</think>c"))) == "c"
-    assert spoken(said("x", Message("tool", "3", "tool_result"))) == ""
+    assert visible_text(said("a")) == "a"
+    assert visible_text(said("<think>a</think>b</think>c")) == "c"
+    assert visible_text(said("thought without a beginning</think>c")) == "c"
+    assert visible_text(said(" <think>never closed")) == ""
+    assert visible_text(said("I use <think> as a word")) == "I use <think> as a word"
+    assert visible_text(said("x", Message("assistant", "a"), Message("assistant", "<think>b</think>c"))) == "c"
+    assert visible_text(said("x", Message("tool", "3", "tool_result"))) == ""
 
 
 def judged(item: Item) -> Verdict:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from storage.errors import SetupError
+from storage.queries.why import Membership, why
 from storage.records import Problem
 from storage.segments.schema import to_table
 from storage.versions.describe import describe
@@ -14,7 +15,6 @@ from storage.versions.diff import Change, Delta, Members, Move, changes, deltas,
 from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
-from storage.versions.why import Membership, why
 from storage.workspace import Workspace
 
 Build = Callable[..., Snapshot]

@@ -11,6 +11,7 @@ import pytest
 
 from storage.errors import SetupError
 from storage.exports import export
+from storage.queries.why import why
 from storage.records import Completion, Decision, Problem
 from storage.segments.schema import to_table
 from storage.versions.diff import diff
@@ -20,7 +21,6 @@ from storage.versions.read import load_snapshot, materialise, open_version
 from storage.versions.resolve import VersionInfo
 from storage.versions.shards import connect_shards, read_listing, write_shards
 from storage.versions.snapshot import TABLES, Snapshot
-from storage.versions.why import why
 from storage.workspace import Workspace
 
 Build = Callable[..., Snapshot]

@@ -170,7 +170,7 @@ def test_a_restart_that_fails_is_one_of_those_that_are_allowed(tmp_path: Path) -
         (server,) = local.serving("toy", lost.append)
         stop.touch()
         os.kill(born(tmp_path)[0].server, signal.SIGKILL)
-        wait_for(lambda: [part.said for part in events].count("ended (exit status 4)") >= 2)
+        wait_for(lambda: [part.detail for part in events].count("ended (exit status 4)") >= 2)
         stop.unlink()
         wait_for(lambda: [part.state for part in events].count("up") == 2)
         assert status(server.url, server.key) == 200
