@@ -7,6 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 SLOW := services or sandbox or chaos or browser or train or data or vllm or long
 RECIPE ?= recipes/arithmetic.yaml
+unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
 .PHONY: run test check dashboard test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long test-all train vllm peers peers-http bench-http bench lock clean help
 
@@ -84,6 +85,7 @@ $(VENV)/bin/python:
 $(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q flows pipelines storage dashboards rollmill
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run

@@ -18,7 +18,7 @@ from tests.flows.test_services import curated, left_behind, run
 pytestmark = pytest.mark.services
 
 SLOW = "0.1"
-SECONDS = 30  # from the end of the stages to the end of the command, on a machine that does other work as well
+SECONDS = 60  # from the end of the stages to the end of the command, on a machine that does other work as well
 
 
 def begun(toy: Path, *arguments: str) -> "subprocess.Popen[str]":
