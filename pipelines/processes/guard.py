@@ -2,7 +2,7 @@
 
 vLLM is such a tree; some of its processes outlive a kill -9 of their parent. The guard starts it, adopts what loses its
 parent (subreaper), and ends all of it as soon as we are gone (our end of its standard input closes, and the kernel says so)
-or the first process has ended; then it removes their shared memory and temporary files. Run by `guarded.Guarded` as
+or the first process has ended; then it removes their shared memory and temporary files. Run by `guarded.GuardedProgram` as
 `python -I guard.py [--keep FD,FD] [--grace SECONDS] COMMAND...`: the descriptors are the command's. With a grace it gets
 SIGTERM first, and the log says what happened to it.
 """

@@ -15,7 +15,7 @@ END_SECONDS = 50.0  # until the guard itself is given up
 OURS = "rollmill: "  # how the guard's own lines in the log begin
 
 
-class Guarded:
+class GuardedProgram:
     """One such program. `keep`: descriptors that it gets, besides its log. `grace`: seconds from SIGTERM to SIGKILL."""
 
     def __init__(

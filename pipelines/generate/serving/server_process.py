@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.generate.serving.local_model import LocalModel
 from pipelines.processes.ending import Log
-from pipelines.processes.guarded import OURS, Guarded
+from pipelines.processes.guarded import OURS, GuardedProgram
 from storage.errors import SetupError
 
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
@@ -23,7 +23,7 @@ class ServerProcess:
     def __init__(self, model: LocalModel, port: int, key: str, log: Path) -> None:
         self.model, self.port, self._key = model, port, key
         self._log = Log(log, MOST_LOG)
-        self._process = Guarded(model.command(port), model.environment(key), log, grace=GRACE)
+        self._process = GuardedProgram(model.command(port), model.environment(key), log, grace=GRACE)
 
     @property
     def status(self) -> int | None:

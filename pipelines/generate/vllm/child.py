@@ -13,7 +13,7 @@ from typing import BinaryIO
 from pipelines.generate.vllm.vllm_settings import MAKE, VllmSettings
 from pipelines.processes.ending import Log, ending
 from pipelines.processes.frames import Message, receive, send
-from pipelines.processes.guarded import Guarded
+from pipelines.processes.guarded import GuardedProgram
 from pipelines.processes.spawn import ROOT
 from storage.errors import SetupError
 
@@ -144,13 +144,13 @@ class VllmChild:
         else:
             self._on_message(message)
 
-    def _start(self, env: dict[str, str]) -> tuple[Guarded, BinaryIO, BinaryIO]:
+    def _start(self, env: dict[str, str]) -> tuple[GuardedProgram, BinaryIO, BinaryIO]:
         """The guard with its child, the stream to it and the one from it."""
         child_reads, we_write = os.pipe()
         we_read, child_writes = os.pipe()
         command = [self._python, "-c", BOOT, str(child_reads), str(child_writes), str(ROOT)]
         try:
-            process = Guarded(command, self._environment(env), self._log.path, keep=(child_reads, child_writes))
+            process = GuardedProgram(command, self._environment(env), self._log.path, keep=(child_reads, child_writes))
         finally:
             for fd in (child_reads, child_writes):
                 os.close(fd)

@@ -46,11 +46,11 @@ class Limits:
     kill_pauses: tuple[float, ...] = (0.05, 0.2, 0.8, 2.0)
 
 
-class WorkerDied(Exception):  # noqa: N818 - internal: always caught by the pool
+class WorkerDeath(Exception):  # noqa: N818 - internal: always caught by the pool
     """The worker ended before it answered; the message is the cause."""
 
 
-class WorkerKilled(WorkerDied):
+class WorkerKill(WorkerDeath):
     """Somebody else ended it (a person, a system without memory), or it could not start: its question had no part in it."""
 
 
@@ -65,7 +65,7 @@ class Worker:
         self.kill = self.process.kill
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """The worker's reply; `WorkerDied` with the cause when there is none."""
+        """The worker's reply; `WorkerDeath` with the cause when there is none."""
         cpu, since = 0.0, time.monotonic()
 
         def check() -> None:
@@ -75,24 +75,24 @@ class Worker:
             if now is not None and now.cpu != cpu:
                 cpu, since = now.cpu, time.monotonic()
             elif time.monotonic() - since > self.limits.stall_seconds:
-                raise WorkerDied("stalled")
+                raise WorkerDeath("stalled")
 
         try:
             sent = self.process.send(question)
             reply = self.process.receive(min(_WATCH_SECONDS, self.limits.stall_seconds / 4), check) if sent else None
         except BadFrame as error:
-            raise WorkerDied(f"crash: {error}") from None
+            raise WorkerDeath(f"crash: {error}") from None
         if reply is None:
             raise self._death()
         return reply
 
-    def _death(self) -> WorkerDied:
+    def _death(self) -> WorkerDeath:
         status = self.process.status()
         if status is None:
-            return WorkerDied("crash: closed its output")
+            return WorkerDeath("crash: closed its output")
         if status == -signal.SIGPROF:
-            return WorkerDied("cpu_limit")
-        return (WorkerKilled if by_somebody(status) else WorkerDied)(f"crash: {ending(status)}")
+            return WorkerDeath("cpu_limit")
+        return (WorkerKill if by_somebody(status) else WorkerDeath)(f"crash: {ending(status)}")
 
 
 class WorkerPool:
@@ -144,22 +144,22 @@ class WorkerPool:
     def _asked(self, question: dict[str, Any], *, fresh: bool = False) -> dict[str, Any]:
         """One asking: of another worker as long as somebody kills them, until there are no more pauses."""
         for pause in self.limits.kill_pauses:
-            with contextlib.suppress(WorkerKilled):
+            with contextlib.suppress(WorkerKill):
                 return self._asked_of_one(question, fresh=fresh)
             self._closed.wait(pause)
         try:
             return self._asked_of_one(question, fresh=fresh)
-        except WorkerKilled as death:
+        except WorkerKill as death:
             return {"failed": str(death), "killed": True}
 
     def _asked_of_one(self, question: dict[str, Any], *, fresh: bool) -> dict[str, Any]:
         worker = self._borrow(fresh=fresh)
         try:
             reply = worker.ask(question)
-        except WorkerKilled:
+        except WorkerKill:
             self._drop(worker)
             raise
-        except WorkerDied as death:
+        except WorkerDeath as death:
             self._drop(worker)
             return {"failed": str(death)}
         except BaseException:
@@ -188,7 +188,7 @@ class WorkerPool:
             except OSError as error:
                 if error.errno not in _SHORT_OF:
                     raise
-                raise WorkerKilled(f"crash: no worker: {error.strerror}") from error
+                raise WorkerKill(f"crash: no worker: {error.strerror}") from error
             self._alive.add(worker)
             return worker
 

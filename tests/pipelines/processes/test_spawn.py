@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.processes.ending import Log, by_somebody, ending
 from pipelines.processes.frames import BadFrame
-from pipelines.processes.guarded import Guarded
+from pipelines.processes.guarded import GuardedProgram
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.proc import Process, cpu_of_tree, kill_tree, process, stat, tree
 from pipelines.processes.spawn import ROOT, environment, module_command, spawn
@@ -139,7 +139,7 @@ def test_a_tree_is_measured_and_killed_as_one() -> None:
 
 def test_a_guarded_program_ends_with_all_it_started_and_tells_how(tmp_path: Path) -> None:
     log = Log(tmp_path / "logs" / "a.log")
-    program = Guarded(["bash", "-c", "setsid sleep 600 & echo started $!; wait"], os.environ, log.path)
+    program = GuardedProgram(["bash", "-c", "setsid sleep 600 & echo started $!; wait"], os.environ, log.path)
     assert until(lambda: bool(log.lines()))
     orphan = process(int(log.lines()[0].split()[1]))
     threads = [threading.Thread(target=program.close) for _ in range(2)]
@@ -149,7 +149,7 @@ def test_a_guarded_program_ends_with_all_it_started_and_tells_how(tmp_path: Path
         thread.join()
     assert not orphan.alive()
     assert program.status == -signal.SIGKILL
-    other = Guarded(["bash", "-c", "echo over; exit 3"], os.environ, log.path)
+    other = GuardedProgram(["bash", "-c", "echo over; exit 3"], os.environ, log.path)
     other.wait(20)
     assert other.status == 3
     other.close()
