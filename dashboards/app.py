@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboards import page_budgets, page_datasets, page_difficulty, page_overview, page_problems, page_review
-from dashboards.opened import guarded
+from dashboards.scope_choice import guarded
 
 ICON = Path(__file__).with_name("icon.png")  # a named icon would be fetched from another host
 

@@ -7,8 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.budget_charts import coverage_chart, level_chart, stop_chart
-from dashboards.opened import choose_run, reader
-from dashboards.plain_text import inert
+from dashboards.scope_choice import choose_run, inert, reader
 from storage.queries import CONTINUED, BudgetSpend, RunSummary, StopEvidence, budget_spend, run_scope
 
 GIVEN_UP = ("hopeless", CONTINUED)

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.opened import reader
-from dashboards.plain_text import inert
+from dashboards.scope_choice import inert, reader
 from storage.queries import VersionRow, compare, datasets, version_card, version_manifest, version_report, versions_of
 
 REPORT_HEIGHT = 1200

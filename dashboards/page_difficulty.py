@@ -4,8 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.drawing import band_chart, rate_chart, share_chart
-from dashboards.opened import choose_scope
-from dashboards.plain_text import inert
+from dashboards.scope_choice import choose_scope, inert
 from dashboards.verifier_rates import show_rates
 from pipelines.metrics import rate_words
 from storage.queries import GroupRate, models_of, pass_rate_bands, pass_rates, scope_rates, selection_shares

@@ -6,8 +6,7 @@ What the verifier said is hidden until it is asked for. The page stores judgemen
 import pandas as pd
 import streamlit as st
 
-from dashboards.opened import reader
-from dashboards.plain_text import inert
+from dashboards.scope_choice import inert, reader
 from dashboards.verifier_rates import show_rates
 from storage.queries import (
     Queue,

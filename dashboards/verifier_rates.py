@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.plain_text import inert
+from dashboards.scope_choice import inert
 from storage.queries import KnownRates
 
 RATES = (

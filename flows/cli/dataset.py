@@ -44,7 +44,7 @@ def list_(*, json: AsJson = False) -> None:
     """
     from storage.versions import versions
     from storage.versions.index import dataset_names
-    from storage.versions.remains import lost_indexes
+    from storage.versions.resolve import lost_indexes
 
     folder = _datasets()
     rows: list[dict[str, Any]] = []
@@ -100,8 +100,7 @@ def path(
     Example: rollmill dataset path arithmetic --file
     """
     from storage.versions import resolve
-    from storage.versions.index import load_index
-    from storage.versions.latest import point_latest
+    from storage.versions.index import load_index, point_latest
     from storage.versions.read import fetching, is_here, materialise
 
     info = resolve(_datasets(), reference)
@@ -124,7 +123,7 @@ def diff(
     Example: rollmill dataset diff arithmetic@v1 arithmetic@v2
     """
     from storage.versions import resolve, versions
-    from storage.versions.describe import describe
+    from storage.versions.diff import describe
     from storage.versions.diff import diff as compare
 
     folder = _datasets()

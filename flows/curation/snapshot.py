@@ -143,9 +143,8 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
 
 def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[KnownRates]":
     """What audits say of this run's verifiers in their versions, and of the chain as a whole, from the ledger."""
-    from storage.queries.audited import CHAIN, chain_version
+    from storage.queries.audited import CHAIN, chain_version, kept_set
     from storage.queries.audits import known_rates
-    from storage.queries.kept_set import kept_set
 
     parts = list(run.spec.chain())
     whole = (CHAIN, chain_version(parts, run.loaded.canonical().get("accept")))

@@ -128,7 +128,7 @@ def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
 def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
     from storage.versions import versions
     from storage.versions.index import dataset_names
-    from storage.versions.remains import lost_indexes
+    from storage.versions.resolve import lost_indexes
 
     folder = workspace.datasets
     for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):

@@ -19,7 +19,7 @@ from storage.queries.datasets import (
 from storage.queries.detail import ProblemDetail, RolloutDetail, problem_detail
 from storage.queries.funnel import funnel
 from storage.queries.notebook import WorkspaceView, open_workspace
-from storage.queries.rates import models_of, overall_rate, pass_rates
+from storage.queries.rates import Band, Share, models_of, overall_rate, pass_rate_bands, pass_rates, selection_shares
 from storage.queries.reader import Reader
 from storage.queries.review import (
     Queue,
@@ -34,7 +34,6 @@ from storage.queries.review import (
 from storage.queries.runs import RunSummary, StageProgress, run_progress, runs
 from storage.queries.scope import Scope, dataset_scope, run_scope, workspace_scope
 from storage.queries.search import Filters, ProblemPage, ProblemRow, choices, search_problems
-from storage.queries.selection import Band, Share, pass_rate_bands, selection_shares
 
 __all__ = [
     "CONTINUED",

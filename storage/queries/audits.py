@@ -21,8 +21,7 @@ from pipelines.stats import (
     precision_within,
 )
 from storage.audits import Audit, AuditItem, Audits, Pair, PersonJudgement
-from storage.queries.audited import CHAIN, chain_of, chain_version
-from storage.queries.kept_set import KeptSet, kept_set_of
+from storage.queries.audited import CHAIN, KeptSet, chain_of, chain_version, kept_set_of
 from storage.queries.scope import Scope
 
 Row = dict[str, Any]

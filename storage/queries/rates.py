@@ -1,9 +1,13 @@
-"""Pass rates by level, skill, template or model over the prefix: counted here, computed in pipelines.metrics.
+"""Pass rates of a scope by level, skill, template or model over the prefix, and what selection did to the mixture.
 
-What was drawn beyond the prefix depends on earlier outcomes and stays out.
+Rows are counted here and rates computed in pipelines.metrics. What was drawn beyond the prefix depends on earlier outcomes
+and stays out of every rate.
 """
 
+from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
 
 from pipelines import metrics
 from pipelines.metrics import GroupRate
@@ -72,3 +76,54 @@ def counts_by(scope: Scope, by: str) -> metrics.Counts:
         rows = connection.execute(query.format(by=by, measured=scope.measured())).fetchall()
     groups: dict[str, list[Group]] = {"problem": [row[0] for row in rows], by: [row[1] for row in rows]}
     return metrics.tallied((row[3:] for row in rows), [row[2] for row in rows], **groups)
+
+
+BANDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One group's part of all rollouts and of the kept ones; shares of nothing are None."""
+
+    group: int | str | None
+    problems: int
+    rollouts: int
+    kept: int
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Problems whose pass rate over the prefix lies in [low, high), the last band closed; their rollouts and kept ones."""
+
+    low: float
+    high: float
+    problems: int
+    rollouts: int
+    kept: int
+
+
+def selection_shares(scope: Scope, by: str = "level") -> list[Share]:
+    """Each group's share before and after selection."""
+    rates = pass_rates(scope, by)
+    rollouts, kept = sum(rate.rollouts for rate in rates), sum(rate.kept for rate in rates)
+    return [
+        Share(
+            group=rate.group,
+            problems=rate.problems,
+            rollouts=rate.rollouts,
+            kept=rate.kept,
+            before=rate.rollouts / rollouts if rollouts else None,
+            after=rate.kept / kept if kept else None,
+        )
+        for rate in rates
+    ]
+
+
+def pass_rate_bands(scope: Scope) -> list[Band]:
+    """Ten bands of pass rate, from never solved to always solved; problems without a judged rollout are in none."""
+    counts = counts_by(scope, "level").judged_only()
+    band = np.minimum(BANDS - 1, counts.correct * BANDS // counts.judged)
+    sizes = [np.bincount(band, weights, BANDS).astype(int).tolist() for weights in (None, counts.rollouts, counts.kept)]
+    return [Band(at / BANDS, (at + 1) / BANDS, *(size[at] for size in sizes)) for at in range(BANDS)]

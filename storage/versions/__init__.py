@@ -1,7 +1,6 @@
 """Dataset versions: immutable, content-addressed folders with a git-tracked index. See the modules for each part."""
 
-from storage.versions.describe import describe
-from storage.versions.diff import VersionDiff, diff
+from storage.versions.diff import VersionDiff, describe, diff
 from storage.versions.hashing import content_hash, kept_hash, scores_hash
 from storage.versions.index import Index, dataset_names, load_index
 from storage.versions.ledger import reindex

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from storage.versions.card_cost import cost_section
 from storage.versions.card_rates import verifier_section
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -140,3 +139,48 @@ _LIMITS = (
     "often the model is right. `undecided` counts in no rate. A verdict is as good as the verifier named in the manifest. "
     "Every look at a gate is a chance to pass it by luck: the attempts are counted above."
 )
+
+
+_NAMES = {
+    "draws": "completions",
+    "tokens_in": "tokens in",
+    "tokens_out": "tokens out",
+    "tokens": "tokens",
+    "solved": "problems solved",
+    "kept": "rollouts kept",
+}
+
+
+def cost_section(manifest: Mapping[str, Any]) -> str:
+    """Markdown; versions made before costs were counted, or by hand, say so."""
+    cost = manifest.get("cost")
+    if not cost:
+        return "Not counted when this version was made."
+    return "\n\n".join([_tokens(cost), *_forecast(manifest.get("forecast"))])
+
+
+def _tokens(cost: Mapping[str, Any]) -> str:
+    per_kept = cost["tokens_per_kept"]
+    each = "no row is kept" if per_kept is None else f"{per_kept:,.1f} tokens per kept row (n = {cost['kept']:,})"
+    unknown = f" {cost['uncounted']:,} of them came without token counts and count as 0." if cost["uncounted"] else ""
+    return (
+        f"{cost['tokens_in']:,} tokens in and {cost['tokens_out']:,} out over {cost['completions']:,} completions, kept or "
+        f"not, whoever drew them: {each}.{unknown}"
+    )
+
+
+def _forecast(forecast: Mapping[str, Any] | None) -> list[str]:
+    """The forecast made before the run began, beside what came."""
+    if not forecast:
+        return []
+    rows = [
+        f"| {_NAMES[name]} | {row['median']:,.0f} | [{row['low95']:,.0f}, {row['high95']:,.0f}] | {row['actual']:,.0f} |"
+        for name, row in forecast["totals"].items()
+        if name in _NAMES
+    ]
+    head = ["| forecast | median | 95% interval | came |", "|---|---|---|---|"]
+    said = (
+        f"A forecast from {forecast['source']} was made before the run began; {forecast['inside95']} of its "
+        f"{forecast['n']} 95% intervals held and {forecast['inside80']} of the 80% ones, levels included."
+    )
+    return [said, "\n".join([*head, *rows])]

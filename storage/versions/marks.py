@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 
 from storage.errors import SetupError
 from storage.versions.durable import locked
-from storage.versions.index import Index, SignOff, load_index, save_index
-from storage.versions.latest import LINK, point_latest
+from storage.versions.index import LINK, Index, SignOff, load_index, point_latest, save_index
 from storage.versions.ledger import record_version
 from storage.versions.publish import lock_path
 from storage.versions.resolve import VersionInfo, resolve

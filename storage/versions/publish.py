@@ -23,13 +23,11 @@ from storage.json_files import read_object
 from storage.versions.card import card
 from storage.versions.durable import locked, sync, write_text
 from storage.versions.folder import LARGE, Draft, json_text, write_folder
-from storage.versions.index import Entry, Index, index_path, load_index, manifest_copy, save_index
-from storage.versions.latest import point_latest
+from storage.versions.index import Entry, Index, index_path, load_index, manifest_copy, point_latest, save_index
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
 from storage.versions.read import fetching, is_whole, pointer
-from storage.versions.remains import refuse_lost_index
-from storage.versions.resolve import VersionInfo, version_info
+from storage.versions.resolve import VersionInfo, refuse_lost_index, version_info
 from storage.versions.snapshot import Snapshot, checked
 from storage.workspace import Workspace
 

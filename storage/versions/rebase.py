@@ -14,8 +14,7 @@ from storage import dvc
 from storage.errors import SetupError
 from storage.json_files import read_utf8
 from storage.versions.durable import locked, write_text
-from storage.versions.index import Entry, Index, index_path, manifest_copy, parse_index, restoring, save_index
-from storage.versions.latest import point_latest
+from storage.versions.index import Entry, Index, index_path, manifest_copy, parse_index, point_latest, restoring, save_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import lock_path
 from storage.workspace import Workspace

@@ -16,11 +16,10 @@ from storage.errors import SetupError
 from storage.json_files import read_object
 from storage.ledger.models import DatasetRow
 from storage.versions.durable import locked, write_text
-from storage.versions.index import Entry, Index, index_path, manifest_copy, save_index
-from storage.versions.latest import point_latest
+from storage.versions.index import Entry, Index, index_path, manifest_copy, point_latest, save_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import lock_path
-from storage.versions.remains import remains
+from storage.versions.resolve import remains
 from storage.workspace import Workspace
 
 

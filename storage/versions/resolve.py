@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import SetupError, unknown_name
-from storage.versions.index import Entry, Index, dataset_names, load_index
-from storage.versions.latest import LINK
-from storage.versions.remains import refuse_lost_index
+from storage.versions.index import LINK, Entry, Index, dataset_names, index_path, load_index
 
 _NUMBER = re.compile(r"v(\d{1,9})(?:-([0-9a-f]{8}))?$")
 _HASH = re.compile(r"[0-9a-f]{4,64}$")
@@ -125,3 +123,31 @@ def _find(index: Index, wanted: str) -> Entry:
 
 def _choices(index: Index) -> list[str]:
     return [*(f"v{entry.number} ({entry.content_hash[:8]})" for entry in index.versions), *sorted(index.tags)]
+
+
+_FOLDER = re.compile(r"v[1-9]\d*-[0-9a-f]{8}$")
+
+
+def remains(datasets: Path, name: str) -> list[str]:
+    """The version folders that files of a dataset name, by number."""
+    folder = datasets / name
+    names = {path.name for path in folder.glob("v*-*") if path.is_dir()}
+    names |= {path.stem for path in (*folder.glob("v*-*.dvc"), *folder.glob("manifests/v*-*.json"))}
+    return sorted((found for found in names if _FOLDER.match(found)), key=lambda found: int(found[1:].split("-")[0]))
+
+
+def lost_indexes(datasets: Path) -> list[str]:
+    """The datasets that have remains and no index.json."""
+    folders = (path for path in datasets.glob("*") if path.is_dir() and not index_path(datasets, path.name).exists())
+    return sorted(path.name for path in folders if remains(datasets, path.name))
+
+
+def refuse_lost_index(datasets: Path, name: str, *, but: str | None = None) -> None:
+    """SetupError where a dataset has versions (other than the folder `but`) and no index.json."""
+    path = index_path(datasets, name)
+    found = [] if path.exists() else [folder for folder in remains(datasets, name) if folder != but]
+    if found:
+        raise SetupError(
+            f"{path} is missing, though {len(found)} versions of {name} are here ({found[0]} to {found[-1]}).",
+            next_command=f"git checkout -- {path}, or rollmill dataset rebuild-index {name}",
+        )

@@ -64,7 +64,9 @@ def page(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppT
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
 
     def run(name: str) -> AppTest:
-        script = f"import dashboards.page_{name} as page\nfrom dashboards.opened import guarded\nguarded(page.show)()\n"
+        script = (
+            f"import dashboards.page_{name} as page\nfrom dashboards.scope_choice import guarded\nguarded(page.show)()\n"
+        )
         return AppTest.from_string(script, default_timeout=60).run()
 
     return run

@@ -34,7 +34,7 @@ def audited(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def opened(name: str) -> AppTest:
-    script = f"import dashboards.page_{name} as page\nfrom dashboards.opened import guarded\nguarded(page.show)()\n"
+    script = f"import dashboards.page_{name} as page\nfrom dashboards.scope_choice import guarded\nguarded(page.show)()\n"
     return AppTest.from_string(script, default_timeout=60).run()
 
 

@@ -13,8 +13,8 @@ from flows.auditing.planted import planted_audit
 from storage.audits import Judgement, PersonJudgement
 from storage.errors import SetupError
 from storage.queries import Reader, run_scope, scope_rates, version_card, version_manifest
+from storage.queries.audited import kept_set_of
 from storage.queries.audits import all_known_rates, bound_of, known_rates, rates_of_audit
-from storage.queries.kept_set import kept_set_of
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
 

@@ -1,6 +1,6 @@
 """What the card says of tokens and of the forecast."""
 
-from storage.versions.card_cost import cost_section
+from storage.versions.card import cost_section
 
 COST = {"completions": 40, "tokens_in": 400, "tokens_out": 1600, "uncounted": 0, "kept": 8, "tokens_per_kept": 250.0}
 

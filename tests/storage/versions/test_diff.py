@@ -10,8 +10,7 @@ from storage.errors import SetupError
 from storage.queries.why import Membership, why
 from storage.records import Problem
 from storage.segments.schema import to_table
-from storage.versions.describe import describe
-from storage.versions.diff import Change, Delta, Members, Move, changes, deltas, diff
+from storage.versions.diff import Change, Delta, Members, Move, changes, deltas, describe, diff
 from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot

@@ -14,8 +14,7 @@ from storage.versions.marks import tag, yank
 from storage.versions.publish import finish_interrupted, publish
 from storage.versions.read import fetching, is_here, open_version
 from storage.versions.rebuild import rebuild_index
-from storage.versions.remains import lost_indexes, remains
-from storage.versions.resolve import resolve, versions
+from storage.versions.resolve import lost_indexes, remains, resolve, versions
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 

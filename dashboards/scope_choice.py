@@ -1,9 +1,10 @@
-"""What every page starts from: the workspace, and the run or dataset version that the person looks at.
+"""What every page starts from: the workspace, the run or version that a person looks at, and model text made inert.
 
-Knows where the choice is kept (the address, so that a link reopens it) and nothing of what is asked.
+The choice is kept in the address, so that a link reopens it.
 """
 
 import os
+import re
 from collections.abc import Callable
 
 import streamlit as st
@@ -69,3 +70,13 @@ def _chosen(options: list[str], key: str, nothing: str) -> str | None:
     chosen = str(st.sidebar.selectbox("Look at", options, index=start, key=f"{key}-of"))
     st.query_params["of"] = chosen
     return chosen
+
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])")
+
+
+def inert(text: object, longest: int = 200) -> str:
+    """One line of Markdown that shows `text` as it is, cut after `longest` characters."""
+    line = " ".join(str(text).split())
+    cut = line if len(line) <= longest else line[: longest - 1] + "…"
+    return _SPECIAL.sub(r"\\\1", cut)
