@@ -14,6 +14,7 @@ import pytest
 from storage import failpoints
 from storage.errors import SetupError
 from storage.records import Completion, PlanRow, StopRow, Verdict
+from storage.segments import compaction
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
 from tests.forked import Forked
@@ -214,4 +215,4 @@ def race(root: Path, name: str) -> None:
 
 def compact(root: Path) -> None:
     with Workspace.open(root) as workspace:
-        workspace.segments.compact("completions")
+        compaction.compact(workspace.segments, "completions")

@@ -114,9 +114,7 @@ def test_the_summary(toy: Path, rollmill: Run) -> None:
     ):
         assert piece in said.out
     assert "  level  pass rate  95% interval" in said.out
-    assert (
-        "Rates: the first 4 completions of each problem, fixed before any verdict; intervals over templates, " in said.out
-    )
+    assert "Rates: the first 4 completions of each problem, fixed before any verdict. Intervals over templates" in said.out
     assert lines[-4:] == [
         "Next:",
         "  rollmill dataset show toy",
@@ -246,7 +244,7 @@ def test_select_over_a_lost_segment_says_what_to_do(counted: Path, rollmill: Run
     next((counted / ".rollmill" / "segments" / "completions").rglob("*.parquet")).unlink()
     said = rollmill("select", "toy.yaml")
     assert said.status == 2
-    assert "completions are not stored" in said.err
+    assert "is no longer whole: completion " in said.err
     assert "rollmill curate RECIPE" in said.err
 
 

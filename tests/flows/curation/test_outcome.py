@@ -34,26 +34,24 @@ def problem(number: int, level: int | None) -> Problem:
     return Problem(f"{number}?", str(number), level=level)
 
 
-def run(root: Path) -> tuple[Any, Any]:
-    """What the reports read of a run and of its version."""
+def decided_run(root: Path) -> tuple[Any, Any]:
+    """What the reports read of a decided run and of its version."""
     made = MadeProblems((problem(1, 1), problem(2, 2), problem(3, None)), 5, {"held_out": 2, "near_duplicate": 0})
     loaded = SimpleNamespace(recipe=SimpleNamespace(name="sums"), recipe_hash="abc")
-    session = SimpleNamespace(
-        workspace=SimpleNamespace(root=root),
-        loaded=loaded,
-        problems=made,
+    decided = SimpleNamespace(
+        run=SimpleNamespace(workspace=SimpleNamespace(root=root), loaded=loaded, problems=made),
         snapshot=SimpleNamespace(manifest={"funnel": FUNNEL, "metrics": METRICS}),
     )
-    return session, SimpleNamespace(name="sums", content_hash="c" * 8, kept_hash="k" * 8)
+    return decided, SimpleNamespace(name="sums", content_hash="c" * 8, kept_hash="k" * 8)
 
 
 def test_the_reports_hold_numbers_and_neither_times_nor_paths(tmp_path: Path) -> None:
-    session, version = run(tmp_path)
-    paths = write_reports(session, version)
+    decided, version = decided_run(tmp_path)
+    paths = write_reports(decided, version)
     reports = {path.stem: json.loads(path.read_text()) for path in paths}
     assert [path.relative_to(tmp_path).parent.as_posix() for path in paths] == ["reports/sums"] * 4
     assert reports["problems"] == {
-        "digest": session.problems.digest,
+        "digest": decided.run.problems.digest,
         "made": 5,
         "dropped": {"held_out": 2, "near_duplicate": 0},
         "problems": 3,
@@ -87,8 +85,8 @@ def test_a_file_changes_only_when_its_value_does(tmp_path: Path) -> None:
 
 
 def test_the_order_of_problems_changes_no_report(tmp_path: Path) -> None:
-    session, _ = run(tmp_path)
-    path = write_problem_report(tmp_path, session.loaded, session.problems)
+    decided, _ = decided_run(tmp_path)
+    path = write_problem_report(tmp_path, decided.run.loaded, decided.run.problems)
     before = path.read_text()
-    turned = MadeProblems(session.problems.problems[::-1], 5, session.problems.dropped)
-    assert write_problem_report(tmp_path, session.loaded, turned).read_text() == before
+    turned = MadeProblems(decided.run.problems.problems[::-1], 5, decided.run.problems.dropped)
+    assert write_problem_report(tmp_path, decided.run.loaded, turned).read_text() == before

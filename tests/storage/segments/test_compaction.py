@@ -130,7 +130,7 @@ def test_a_merge_of_segments_that_another_process_compacted_is_thrown_away(tmp_p
         fill(store)
         before, group = rows(store), store.registry.segments("completions")[:6]
         with Workspace.open(tmp_path) as other:
-            other.segments.compact("completions")
+            compact(other.segments, "completions")
         _merge(store, "completions", group)
         assert rows(store) == before
         assert len(store.registry.segments("completions")) == 2
