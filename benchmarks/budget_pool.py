@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.recorded import record_of
 from benchmarks.replay import RecordedProblem
-from flows.rounds import Event, RunSpec, run_all
+from flows.rounds import Event, OpenRun, RunSpec, run_all
 from flows.rounds.plan import read_plans
 from pipelines.budget.fixed import Fixed
 from pipelines.generate import Embedded
@@ -45,17 +45,20 @@ def problems_of(size: PoolSize) -> list[Problem]:
     return list(Templates(split=SPLIT).synthesize(size.problems, PROBLEM_SEED))
 
 
-def pool_spec(size: PoolSize, problems: Sequence[Problem], seed: int, threads: int = 0) -> RunSpec:
+def pool_spec(size: PoolSize, problems: Sequence[Problem], seed: int, threads: int = 0) -> OpenRun:
     """The run of one sampling seed: `draws` completions of every problem."""
-    return RunSpec(
-        run=f"pool-{size.problems}x{size.draws}-seed{seed}",
-        problems=problems,
-        generator=lambda: Embedded(threads=threads),
-        verifiers=[VERIFIERS["number"]],
-        budget=Fixed(initial=size.draws),
-        selector=Quota(),
-        recipe_seed=seed,
-        sampling=SAMPLING,
+    return OpenRun(
+        RunSpec(
+            run=f"pool-{size.problems}x{size.draws}-seed{seed}",
+            problems=problems,
+            generator=lambda: Embedded(threads=threads),
+            verifiers=[VERIFIERS["number"]],
+            budget=Fixed(initial=size.draws),
+            selector=Quota(),
+            recipe_seed=seed,
+            sampling=SAMPLING,
+        ),
+        on_event=_show,
     )
 
 
@@ -65,10 +68,9 @@ def draw(ws: Workspace, size: PoolSize, threads: int = 0) -> None:
     for seed in range(1, size.seeds + 1):
         began = time.monotonic()
         with pool_spec(size, problems, seed, threads) as spec:
-            spec.on_event = _show
-            ws.runs.open(spec.run, name="pool", recipe={}, recipe_hash=spec.run)
+            ws.runs.open(spec.id, name="pool", recipe={}, recipe_hash=spec.id)
             results = run_all(ws, spec)
-            ws.runs.finish(spec.run, "done", {})
+            ws.runs.finish(spec.id, "done", {})
         drawn, tokens = sum(one.drawn for one in results), sum(one.tokens for one in results)
         seconds = time.monotonic() - began
         print(f"\nseed {seed}: {drawn:,} completions and {tokens:,} tokens drawn in {seconds:,.0f} s", flush=True)
@@ -80,8 +82,8 @@ def records(ws: Workspace, size: PoolSize) -> dict[int, list[RecordedProblem]]:
     found = {}
     for seed in range(1, size.seeds + 1):
         with pool_spec(size, problems, seed) as spec:
-            if ws.runs.rounds(spec.run) > 1:  # the round without draws is committed when all of them are stored and judged
-                found[seed] = record_of(ws, spec, [row for plan in read_plans(ws, spec.run) for row in plan])
+            if ws.runs.rounds(spec.id) > 1:  # the round without draws is committed when all of them are stored and judged
+                found[seed] = record_of(ws, spec, [row for plan in read_plans(ws, spec.id) for row in plan])
     return found
 
 

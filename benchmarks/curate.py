@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.timing import Speed, timed
 from flows.recipe.schema import rows_a_batch
-from flows.rounds import RunSpec, decide, run_all
+from flows.rounds import OpenRun, RunSpec, decide, run_all
 from pipelines.budget import Fixed
 from pipelines.generate import Embedded
 from pipelines.select import Quota
@@ -71,15 +71,17 @@ def bare(engine: Embedded, asked: Sequence[Problem], samples: int) -> int:
 def curate(engine: Embedded, ws: Workspace, asked: Sequence[Problem], options: argparse.Namespace) -> int:
     """A whole run in a workspace of its own: the tokens that it drew."""
     ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-    spec = RunSpec(
-        run="bench",
-        problems=asked,
-        generator=lambda: engine,
-        verifiers=(VERIFIERS["number"],),
-        budget=Fixed(initial=options.samples),
-        selector=Quota(),
-        sampling=SAMPLING,
-        batch_size=options.batch,
+    spec = OpenRun(
+        RunSpec(
+            run="bench",
+            problems=asked,
+            generator=lambda: engine,
+            verifiers=(VERIFIERS["number"],),
+            budget=Fixed(initial=options.samples),
+            selector=Quota(),
+            sampling=SAMPLING,
+            batch_size=options.batch,
+        )
     )
     results = run_all(ws, spec)
     decide(ws, spec)

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import aiohttp
 
 from flows.recipe.schema import rows_a_batch
-from flows.rounds import Limits, RunSpec, plan_round, run_all
+from flows.rounds import Limits, OpenRun, RunSpec, plan_round, run_all
 from flows.rounds.batches import Batch, batches_of
 from flows.rounds.plan import request_of
 from pipelines.budget import Fixed
@@ -137,7 +137,7 @@ def engine(url: str, rows: int, in_flight: int, folder: Path) -> float:
         return seconds
 
 
-def _lane(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> None:
+def _lane(ws: Workspace, spec: OpenRun, batches: Sequence[Batch]) -> None:
     made: OpenAI = spec.engine()  # type: ignore[assignment]
     for batch in batches:
         spool = ws.spool(batch.id)
@@ -155,20 +155,22 @@ def run(url: str, rows: int, in_flight: int, folder: Path, batch: int = BATCHES[
 
 
 @contextmanager
-def opened(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATCHES[0]) -> Iterator[RunSpec]:
+def opened(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATCHES[0]) -> Iterator[OpenRun]:
     """A run of `rows` rows, eight samples a problem."""
     ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
     settings = HttpSettings((Server(url, concurrency=in_flight),))
-    spec = RunSpec(
-        run="bench",
-        problems=[Problem(f"What is {number} + 2?", "4") for number in range(rows // SAMPLES)],
-        generator=lambda: OpenAI("toy", http=settings),
-        verifiers=(VERIFIERS["number"],),
-        budget=Fixed(initial=SAMPLES),
-        selector=Quota(),
-        sampling=SAMPLING,
-        batch_size=batch,
-        limits=Limits(draw_workers=LANES, uncommitted=LANES + 1, unjudged=LANES + 3),
+    spec = OpenRun(
+        RunSpec(
+            run="bench",
+            problems=[Problem(f"What is {number} + 2?", "4") for number in range(rows // SAMPLES)],
+            generator=lambda: OpenAI("toy", http=settings),
+            verifiers=(VERIFIERS["number"],),
+            budget=Fixed(initial=SAMPLES),
+            selector=Quota(),
+            sampling=SAMPLING,
+            batch_size=batch,
+            limits=Limits(draw_workers=LANES, uncommitted=LANES + 1, unjudged=LANES + 3),
+        )
     )
     spec.engine()
     with spec:

@@ -109,9 +109,9 @@ def bare(recipe: Path, workspace: Path) -> dict[str, float]:
 
     with open_session(Job(str(workspace), str(recipe))) as session:
         run = open_run(session)
-        spec, plans = run.spec, run.workspace.runs.plans(run.id)
-        requests = [request_of(spec, row) for plan in plans for row in plan]
-        engine = spec.engine()
+        plans = run.workspace.runs.plans(run.id)
+        requests = [request_of(run.open, row) for plan in plans for row in plan]
+        engine = run.open.engine()
         begun = time.monotonic()
         tokens = sum(completion.tokens_out or 0 for completion in engine.generate(requests))
         return {"rows": len(requests), "tokens": tokens, "seconds": time.monotonic() - begun}

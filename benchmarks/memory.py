@@ -54,7 +54,7 @@ def main() -> None:
 def passed(rows: int, batch: int) -> dict[str, object]:
     """Let so many rows pass; peaks are megabytes, each up to the end of its part."""
     from benchmarks.rounds import SAMPLES, ZeroCost
-    from flows.rounds import RunSpec, decide, plan_round, run_all
+    from flows.rounds import OpenRun, RunSpec, decide, plan_round, run_all
     from pipelines.budget import Fixed
     from pipelines.select import Quota
     from pipelines.verify import VERIFIERS
@@ -64,14 +64,16 @@ def passed(rows: int, batch: int) -> dict[str, object]:
     peaks, began = {"start": peak()}, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, Workspace.init(Path(folder)) as ws:
         ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-        spec = RunSpec(
-            run="bench",
-            problems=[Problem(f"What is {number} modulo 5?", str(number % 5)) for number in range(rows // SAMPLES)],
-            generator=ZeroCost,
-            verifiers=(VERIFIERS["number"],),
-            budget=Fixed(initial=SAMPLES),
-            selector=Quota(),
-            batch_size=batch,
+        spec = OpenRun(
+            RunSpec(
+                run="bench",
+                problems=[Problem(f"What is {number} modulo 5?", str(number % 5)) for number in range(rows // SAMPLES)],
+                generator=ZeroCost,
+                verifiers=(VERIFIERS["number"],),
+                budget=Fixed(initial=SAMPLES),
+                selector=Quota(),
+                batch_size=batch,
+            )
         )
         with spec:
             planned = len(plan_round(ws, spec, 0) or ())

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from benchmarks.replay import RecordedProblem
+from flows.rounds import OpenRun
 from flows.rounds.gather import rollouts_by_problem
-from flows.rounds.spec import RunSpec
 from pipelines.budget.simulate import Sample, Subject
 from storage.records import PlanRow, Rollout
 from storage.solutions import key_of_completion
 from storage.workspace import Workspace
 
 
-def record_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[RecordedProblem]:
+def record_of(ws: Workspace, spec: OpenRun, rows: Sequence[PlanRow]) -> list[RecordedProblem]:
     """What these rows of a run drew, by problem and in order of sample index; Incomplete where one is not drawn and judged.
 
     The verdict that counts is that of the run's policy; a solution counts as the selector and the tallies count it.

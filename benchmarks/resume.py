@@ -76,7 +76,7 @@ def resumed(engine: str, folder: str, url: str) -> dict[str, Any]:
 
 def run(engine: str, folder: str, url: str) -> None:
     """One command: recover and run every round, a line for each group of completions that the engine gives."""
-    from flows.rounds import Limits, RunSpec, run_all
+    from flows.rounds import Limits, OpenRun, RunSpec, run_all
     from pipelines.budget import Fixed
     from pipelines.generate import Embedded, OpenAI
     from pipelines.generate.http.http_settings import HttpSettings, Server
@@ -93,16 +93,18 @@ def run(engine: str, folder: str, url: str) -> None:
     with Workspace.init(Path(folder)) as ws:
         ws.recover()
         ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-        spec = RunSpec(
-            run="bench",
-            problems=list(SYNTHESIZERS["templates"]().synthesize(PROBLEMS, 7)),
-            generator=made,
-            verifiers=(VERIFIERS["number"],),
-            budget=Fixed(initial=SAMPLES),
-            selector=Quota(),
-            sampling=Sampling(max_tokens=64),
-            batch_size=BATCH,
-            limits=Limits(draw_workers=2, uncommitted=3, unjudged=5),
+        spec = OpenRun(
+            RunSpec(
+                run="bench",
+                problems=list(SYNTHESIZERS["templates"]().synthesize(PROBLEMS, 7)),
+                generator=made,
+                verifiers=(VERIFIERS["number"],),
+                budget=Fixed(initial=SAMPLES),
+                selector=Quota(),
+                sampling=Sampling(max_tokens=64),
+                batch_size=BATCH,
+                limits=Limits(draw_workers=2, uncommitted=3, unjudged=5),
+            )
         )
         with spec:
             run_all(ws, spec)

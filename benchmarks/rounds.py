@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flows.rounds import RunSpec, decide, plan_round, run_all
+from flows.rounds import OpenRun, RunSpec, decide, plan_round, run_all
 from flows.rounds.batches import batches_of
 from flows.rounds.plan import request_of
 from pipelines.budget import Fixed
@@ -77,7 +77,7 @@ class Cost:
         return {"seconds": round(self.seconds, 3), "cpu_seconds": round(self.cpu, 3)}
 
 
-def measure(ws: Workspace, spec: RunSpec) -> dict[str, Any]:
+def measure(ws: Workspace, spec: OpenRun) -> dict[str, Any]:
     """Cost of each part and rows per second; memory is the peak of this process."""
     planning, rows = _timed(lambda: plan_round(ws, spec, 0) or [])
     bare, tokens = _timed(lambda: _bare(spec, rows))
@@ -104,7 +104,7 @@ def measure(ws: Workspace, spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _bare(spec: RunSpec, rows: Sequence[Any]) -> int:
+def _bare(spec: OpenRun, rows: Sequence[Any]) -> int:
     engine = spec.engine()
     tokens = 0
     for batch in batches_of(spec, rows):
@@ -113,7 +113,7 @@ def _bare(spec: RunSpec, rows: Sequence[Any]) -> int:
     return tokens
 
 
-def _lease(ws: Workspace, spec: RunSpec, rows: Sequence[Any], *, claim: bool) -> None:
+def _lease(ws: Workspace, spec: OpenRun, rows: Sequence[Any], *, claim: bool) -> None:
     """The lease of each batch, with or without a claim on its completions."""
     for batch in batches_of(spec, rows):
         ids = batch.completion_ids if claim else ()
@@ -130,16 +130,18 @@ def _problems(engine: str, count: int) -> list[Problem]:
     return [Problem(prompt=f"What is {number} modulo 5?", reference=str(number % 5)) for number in range(count)]
 
 
-def _spec(problems: Sequence[Problem], engine: Callable[[], Any], batch: int) -> RunSpec:
-    return RunSpec(
-        run="bench",
-        problems=problems,
-        generator=engine,
-        verifiers=(VERIFIERS["number"],),
-        budget=Fixed(initial=SAMPLES),
-        selector=Quota(),
-        sampling=Sampling(max_tokens=200),
-        batch_size=batch,
+def _spec(problems: Sequence[Problem], engine: Callable[[], Any], batch: int) -> OpenRun:
+    return OpenRun(
+        RunSpec(
+            run="bench",
+            problems=problems,
+            generator=engine,
+            verifiers=(VERIFIERS["number"],),
+            budget=Fixed(initial=SAMPLES),
+            selector=Quota(),
+            sampling=Sampling(max_tokens=200),
+            batch_size=batch,
+        )
     )
 
 

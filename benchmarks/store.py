@@ -20,6 +20,7 @@ from pathlib import Path
 
 from storage.ids import digest128
 from storage.records import Completion, Problem, Verdict
+from storage.segments import compaction
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
 
@@ -35,7 +36,7 @@ COLD = """
 import json, sys, time
 start = time.perf_counter()
 from pathlib import Path
-from storage.segments.compaction import compact
+from storage.segments import compaction
 from storage.workspace import Workspace
 with Workspace.open(Path(sys.argv[1])) as workspace, workspace.segments.connect() as connection:
     connected = time.perf_counter()
@@ -127,7 +128,7 @@ def measure_query(root: Path, repeats: int, label: str) -> dict[str, object]:
 def compact(workspace: Workspace) -> None:
     """Compact every kind and say what that took."""
     start = time.perf_counter()
-    reports = [compact(workspace.segments, kind) for kind in ("problems", "completions", "verdicts")]
+    reports = [compaction.compact(workspace.segments, kind) for kind in ("problems", "completions", "verdicts")]
     before, after = sum(r.files_before for r in reports), sum(r.files_after for r in reports)
     print(f"compaction  {before} files into {after} in {time.perf_counter() - start:.1f} s")
 

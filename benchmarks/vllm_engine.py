@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import psutil
 
 from flows.recipe.vllm import VllmPart
-from flows.rounds import Limits, RunSpec, run_all
+from flows.rounds import Limits, OpenRun, RunSpec, run_all
 from pipelines.budget import Fixed
 from pipelines.generate import Vllm
 from pipelines.select import Quota
@@ -108,16 +108,18 @@ def curated(engine: Vllm, folder: Path, asked: Sequence[Problem], samples: int) 
     lanes = VllmPart().lanes(BATCH)
     with Workspace.init(folder) as ws:
         ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-        spec = RunSpec(
-            run="bench",
-            problems=asked,
-            generator=lambda: engine,
-            verifiers=(VERIFIERS["number"],),
-            budget=Fixed(initial=samples),
-            selector=Quota(),
-            sampling=SAMPLING,
-            batch_size=BATCH,
-            limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+        spec = OpenRun(
+            RunSpec(
+                run="bench",
+                problems=asked,
+                generator=lambda: engine,
+                verifiers=(VERIFIERS["number"],),
+                budget=Fixed(initial=samples),
+                selector=Quota(),
+                sampling=SAMPLING,
+                batch_size=BATCH,
+                limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+            )
         )
         began = time.perf_counter()
         run_all(ws, spec)

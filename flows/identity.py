@@ -8,6 +8,7 @@ counts; an unfinished one is not silently mixed: that is a SetupError, until a p
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flows.problems import make_problems, preview_problems
@@ -18,7 +19,7 @@ from storage.ids import digest128
 
 if TYPE_CHECKING:
     from flows.recipe import LoadedRecipe
-    from flows.rounds import RunSpec
+    from flows.rounds import OpenRun, RunSpec
     from flows.session import RecipeRun, Session
     from storage.runs import Run
 
@@ -28,9 +29,9 @@ def open_run(session: "Session") -> "RecipeRun":
     if session.run is None:
         run = recipe_run(session, make_problems(session.workspace, session.loaded))
         try:
-            run.spec.run = _opened(run)
+            run.open.spec = replace(run.spec, run=_opened(run))
         except BaseException:
-            run.spec.close()
+            run.open.close()
             raise
         session.run = run
     return session.run
@@ -41,7 +42,7 @@ def unopened_run(session: "Session", *, store: bool = False) -> "Iterator[Recipe
     """What the run would be, without opening it in the ledger; `store`: its problems are stored all the same."""
     problems = (make_problems if store else preview_problems)(session.workspace, session.loaded)
     run = recipe_run(session, problems)
-    with run.spec:
+    with run.open:
         yield run
 
 
@@ -56,22 +57,22 @@ def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
     budget, selector = spec.budget, spec.selector
     return {
         "problems": run.problems.digest,
-        "model_digest": None if spec.generator is None else spec.engine().model_digest,
+        "model_digest": None if spec.generator is None else run.open.engine().model_digest,
         "imported": imported_digest(run) if spec.generator is None else None,
-        "verifiers": [list(part) for part in spec.chain()],
+        "verifiers": [list(part) for part in run.open.chain()],
         "budget": [budget.name, budget.version],
         "selector": [selector.name, selector.version],
         "scorers": [[part.name, part.version] for part in spec.scorers],
         **_policies(spec),
-        **_arms(spec),
+        **_arms(run.open),
     }
 
 
-def _arms(spec: "RunSpec") -> dict[str, Any]:
+def _arms(run: "OpenRun") -> dict[str, Any]:
     """Every arm with the engine and the digest of its model; nothing for recipes without arms."""
-    if not spec.arms:
+    if not run.spec.arms:
         return {}
-    engines = [(arm.name, spec.engine(arm.name)) for arm in spec.arms]
+    engines = [(arm.name, run.engine(arm.name)) for arm in run.spec.arms]
     return {"arms": [[name, engine.engine, engine.model_digest] for name, engine in engines]}
 
 
@@ -116,7 +117,7 @@ def begin_generation(run: "RecipeRun", *, after: str) -> str:
 
 
 def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
-    run.workspace.verifiers.record(run.spec.rules())
+    run.workspace.verifiers.record(run.open.rules())
     job = run.session.job.data()
     run.workspace.runs.open(
         name,

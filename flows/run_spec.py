@@ -25,33 +25,37 @@ if TYPE_CHECKING:
 
 
 def recipe_run(session: Session, problems: MadeProblems) -> RecipeRun:
-    """The run of a session's recipe with these problems; it has no id yet. Builds no engine; the caller closes its spec."""
-    spec = _spec(session, problems)
-    drawn = spec.generator is not None
-    return RecipeRun(session, problems, spec, None if drawn else counted(session.workspace, spec.imports, problems))
-
-
-def _spec(session: Session, made: MadeProblems) -> "RunSpec":
-    from flows.rounds import Limits, RunSpec
+    """The run of a session's recipe with these problems; it has no id yet. Builds no engine; the caller closes it."""
+    from flows.rounds import OpenRun
     from flows.sampling.sample import Samplers
     from pipelines.generate import built_engine
 
+    settings = _settings(session)
+    samplers = Samplers(session.workspace, partial(built_engine, **settings))
+    spec = _spec(session, problems, {**settings, "samplers": samplers})
+    run = OpenRun(spec, samplers=samplers, on_event=session.progress)
+    drawn = spec.generator is not None
+    return RecipeRun(session, problems, run, None if drawn else counted(session.workspace, spec.imports, problems))
+
+
+def _settings(session: Session) -> dict[str, Any]:
+    """What the profile says of engines and verifiers."""
+    profile = session.profile
+    return {"threads": profile.threads, "workers": profile.workers, "http": _http(session), "vllm": _vllm(session)}
+
+
+def _spec(session: Session, made: MadeProblems, settings: dict[str, Any]) -> "RunSpec":
+    from flows.rounds import Limits, RunSpec
+
     recipe, generate = session.loaded.recipe, session.loaded.recipe.generate
     profile = session.profile
-    settings: dict[str, Any] = {
-        "threads": profile.threads,
-        "workers": profile.workers,
-        "http": _http(session),
-        "vllm": _vllm(session),
-    }
-    samplers = Samplers(session.workspace, partial(built_engine, **settings))
     lanes = max((_lanes(profile, method, size) for method, size in _drawing(session.loaded)), default=1)
     return RunSpec(
         run="",
         problems=made.problems,
         generator=None if session.loaded.arms or session.loaded.engine is None else _engine(session, session.loaded.engine),
         arms=_arms(session),
-        verifiers=[partial(method.build, **settings, samplers=samplers) for method in session.loaded.verifiers],
+        verifiers=[partial(method.build, **settings) for method in session.loaded.verifiers],
         budget=session.loaded.budget.build(),
         selector=session.loaded.selector.build(),
         recipe_seed=recipe.seed,
@@ -66,8 +70,6 @@ def _spec(session: Session, made: MadeProblems) -> "RunSpec":
         limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
         prices=None if profile.prices is None else profile.prices.exact(),
         limit=limit_of(session.job, profile),
-        samplers=samplers,
-        on_event=session.progress,
     )
 
 

@@ -20,7 +20,7 @@ from flows.progress import Progress, Spent, Stage
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
+    from flows.rounds import OpenRun, RunSpec
     from pipelines.generate.serving import LocalServers
     from pipelines.generate.serving.local_servers import ServerEvent
     from storage.workspace import Workspace
@@ -50,7 +50,7 @@ class Session:
         """Release the engines and the workspace; end the servers that were started."""
         try:
             if self.run is not None:
-                self.run.spec.close()
+                self.run.open.close()
         finally:
             if self.servers is not None:
                 self.servers.close()
@@ -61,14 +61,19 @@ class Session:
 class RecipeRun:
     """What a recipe is in a workspace under a profile: its problems and its specification.
 
-    `spec.run` is the run's id in the ledger, "" where it was not opened. `imported`: the rollouts that it takes; None where
+    `id` is the run's id in the ledger, "" where it was not opened. `imported`: the rollouts that it takes; None where
     it draws.
     """
 
     session: Session
     problems: MadeProblems
-    spec: "RunSpec"
+    open: "OpenRun"
     imported: ImportedCounts | None = None
+
+    @property
+    def spec(self) -> "RunSpec":
+        """Its specification."""
+        return self.open.spec
 
     @property
     def workspace(self) -> "Workspace":
@@ -83,7 +88,7 @@ class RecipeRun:
     @property
     def id(self) -> str:
         """Its id in the ledger."""
-        return self.spec.run
+        return self.open.id
 
 
 @contextmanager

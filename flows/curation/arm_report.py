@@ -19,19 +19,19 @@ from pipelines.verify.acceptance import accepted
 from storage.pool import Pool
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
+    from flows.rounds import OpenRun, RunSpec
     from flows.sampling.arms import Arm
     from flows.session import RecipeRun
 
 
-def fingerprint_of(spec: "RunSpec") -> dict[str, str]:
+def fingerprint_of(run: "OpenRun") -> dict[str, str]:
     """What equality of texts depends on, of every engine that may draw."""
-    if spec.generator is None:
+    if run.spec.generator is None:
         return {}
     return {
         f"{arm.name}.{key}" if arm.name else key: value
-        for arm in spec.every_arm()
-        for key, value in spec.engine(arm.name).fingerprint().items()
+        for arm in run.spec.every_arm()
+        for key, value in run.engine(arm.name).fingerprint().items()
     }
 
 
@@ -39,16 +39,16 @@ def arms_of(run: "RecipeRun", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
     """The manifest's part about arms; nothing for a recipe without them."""
     if not run.spec.arms:
         return {}
-    rows = [_arm(run.spec, arm, pool, limit) for arm in run.spec.arms]
+    rows = [_arm(run.open, arm, pool, limit) for arm in run.spec.arms]
     budget = run.spec.budget
     voted = isinstance(budget, RoutingBudget) and budget.rule == "agreement"
     return {"arms": rows, **({"vote": _voted(run)} if voted else {})}
 
 
-def _arm(spec: "RunSpec", arm: "Arm", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
+def _arm(run: "OpenRun", arm: "Arm", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
     mine = pool.where(pool.arm == (pool.arms.index(arm.name) if arm.name in pool.arms else -1))
     funnel, drawn = funnel_of(mine), np.unique(mine.completion, return_index=True)[1]
-    engine, sampling = spec.engine(arm.name), arm.sampling
+    engine, sampling = run.engine(arm.name), arm.sampling
     return {
         "name": arm.name,
         "engine": engine.engine,
@@ -62,7 +62,7 @@ def _arm(spec: "RunSpec", arm: "Arm", pool: Pool, limit: PassAtLimit) -> dict[st
         **funnel.outcomes(),
         "kept": funnel.kept,
         "tokens_out": int(mine.tokens[drawn].clip(min=0).sum()),
-        "rates": arm_rates(pool, prefix=_prefix(spec, arm), arm=arm.name, limit=limit),
+        "rates": arm_rates(pool, prefix=_prefix(run.spec, arm), arm=arm.name, limit=limit),
     }
 
 
@@ -79,8 +79,8 @@ def _voted(run: "RecipeRun") -> dict[str, Any]:
 
     spec, plans = run.spec, run.workspace.runs.plans(run.id)
     rows = sorted((row for plan in plans for row in plan), key=lambda row: (spec.place(row.arm), row.sample_index))
-    accept = partial(accepted, spec.accept, spec.chain())
-    pool = reader_of(run.workspace, spec).pool(spec.problems, rows, accept, answer_key)
+    accept = partial(accepted, spec.accept, run.open.chain())
+    pool = reader_of(run.workspace, run.open).pool(spec.problems, rows, accept, answer_key)
     answers: dict[int, dict[int, list[int | None]]] = {}
     right: dict[int, set[int]] = {}
     columns = (pool.problem, pool.arm, pool.answer, pool.has("correct"))

@@ -70,7 +70,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     part, spec = run.loaded.recipe.gate, run.spec
     gate = Gate(max_undecided=part.max_undecided, min_kept=part.min_kept, level_shares=part.level_shares)
     provenance = Provenance(
-        verifiers=tuple(spec.chain()),
+        verifiers=tuple(run.open.chain()),
         drawn=sum(len(rows) for rows in run.workspace.runs.plans(run.id)),
         prefix=spec.prefix,
         arm=spec.arms[0].name if spec.arms else "",

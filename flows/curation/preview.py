@@ -10,7 +10,7 @@ from flows.session import read_session
 from storage.records import request_for
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
+    from flows.rounds import OpenRun
 
 
 def preview(job: Job) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def preview(job: Job) -> dict[str, Any]:
     with read_session(job) as session, unopened_run(session) as run:
         name = run_name(run.loaded)
         plans = run.workspace.runs.plans(name)
-        planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(run.spec))
+        planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(run.open))
         stored = run.workspace.segments.present("completions", sorted(planned))
         return {
             "run": name,
@@ -35,12 +35,12 @@ def _sizes(problems: MadeProblems) -> dict[str, int]:
     return {"made": problems.made, "problems": len(problems.problems)}
 
 
-def _first_round(spec: "RunSpec") -> Iterator[str]:
+def _first_round(run: "OpenRun") -> Iterator[str]:
     """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
-    if spec.generator is None:
+    if run.spec.generator is None:
         return
-    engine, first = spec.engine(), spec.every_arm()[0]
-    for problem in spec.problems:
+    engine, first = run.engine(), run.spec.every_arm()[0]
+    for problem in run.spec.problems:
         rendered = engine.render(first.asked(problem.prompt))
-        for index in range(spec.budget.prefix):
-            yield request_for(problem, rendered, first.sampling, spec.origin(), index).completion_id
+        for index in range(run.spec.budget.prefix):
+            yield request_for(problem, rendered, first.sampling, run.origin(), index).completion_id

@@ -22,7 +22,7 @@ from storage.segments.schema import SCHEMAS, Kind, to_table
 if TYPE_CHECKING:
     import duckdb
 
-    from flows.rounds import DecisionReport, RunSpec
+    from flows.rounds import DecisionReport, OpenRun
     from flows.session import RecipeRun
     from storage.queries.audits import KnownRates
     from storage.versions import Snapshot
@@ -51,7 +51,7 @@ def decided_run(run: "RecipeRun") -> DecidedRun:
     """Every decision of the run, committed, and its snapshot; all rounds must have been run."""
     from flows.rounds import decide
 
-    report = decide(run.workspace, run.spec)
+    report = decide(run.workspace, run.open)
     bare = _tables(run, report, together(run.workspace.runs.plans(run.id)))
     return DecidedRun(run, report, replace(bare, manifest=_manifest(run, report, bare)))
 
@@ -62,7 +62,7 @@ def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> 
     connection = run.workspace.segments.connect()
     try:
         connection.register("wanted", _pairs(plan))
-        connection.register("chain", _parts(run.spec))
+        connection.register("chain", _parts(run.open))
         verdicts = _conform("verdicts", connection.sql(_QUERIES["verdicts"]).to_arrow_table())
         completions = _completions(connection, plan)
     finally:
@@ -95,19 +95,20 @@ def _pairs(plan: Rows[PlanRow]) -> pa.Table:
     return pa.table({name: plan.column(name) for name in ("completion_id", "problem_id")})
 
 
-def _parts(spec: "RunSpec") -> pa.Table:
+def _parts(run: "OpenRun") -> pa.Table:
     """The verifiers in order; `asked`: a policy asks it of every row, `lazy`: a policy asks it where all before were
     undecided.
     """
-    eager = [policy for policy in spec.policies() if not policy.lazy]
-    names, versions = zip(*spec.chain(), strict=True)
+    policies = run.spec.policies()
+    eager = [policy for policy in policies if not policy.lazy]
+    names, versions = zip(*run.chain(), strict=True)
     return pa.table(
         {
             "name": pa.array(names, pa.string()),
             "version": pa.array(versions, pa.string()),
             "place": pa.array(range(len(names)), pa.int64()),
             "asked": pa.array([any(asks(policy, name, ()) for policy in eager) for name in names], pa.bool_()),
-            "lazy": pa.array([any(policy.lazy for policy in spec.policies())] * len(names), pa.bool_()),
+            "lazy": pa.array([any(policy.lazy for policy in policies)] * len(names), pa.bool_()),
         }
     )
 
@@ -126,9 +127,9 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
         "recipe_hash": loaded.recipe_hash,
         "run": spec.run,
         "seed": loaded.recipe.seed,
-        "model_digest": None if spec.generator is None else spec.engine().model_digest,
-        "fingerprint": fingerprint_of(spec),
-        "verifiers": [{"name": name, "version": version} for name, version in spec.chain()],
+        "model_digest": None if spec.generator is None else run.open.engine().model_digest,
+        "fingerprint": fingerprint_of(run.open),
+        "verifiers": [{"name": name, "version": version} for name, version in run.open.chain()],
         "policy": {"name": spec.accept.name, "version": spec.accept.version},
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
@@ -146,7 +147,7 @@ def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[Known
     from storage.queries.audited import CHAIN, chain_version, kept_set
     from storage.queries.audits import known_rates
 
-    parts = list(run.spec.chain())
+    parts = list(run.open.chain())
     whole = (CHAIN, chain_version(parts, run.loaded.canonical().get("accept")))
     kept = kept_set((d.problem_id, d.completion_id, d.outcome, d.kept) for d in report.decisions)
     known = known_rates(run.workspace.audits, [*parts, whole], run.id, kept)

@@ -32,7 +32,7 @@ def prepare(session: Session) -> None:
     run = open_run(session)
     if run.spec.generator is not None:
         for arm in run.spec.every_arm():
-            run.spec.engine(arm.name)
+            run.open.engine(arm.name)
     load_library()
 
 
@@ -50,10 +50,10 @@ def draw_and_grade(run: RecipeRun, number: int) -> bool:
     """Plan round `number` unless it is planned, draw and judge what it misses; False when drawing is over."""
     from flows.rounds import plan_round, run_round
 
-    rows = plan_round(run.workspace, run.spec, number)
+    rows = plan_round(run.workspace, run.open, number)
     if rows is None:
         return False
-    result = run_round(run.workspace, run.spec, rows)
+    result = run_round(run.workspace, run.open, rows)
     run.session.spent.add(result)
     if result.stopped is not None:
         raise limit_reached(run, result)

@@ -20,7 +20,7 @@ from storage.errors import SetupError
 from storage.records import Decision
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
+    from flows.rounds import OpenRun, RunSpec
     from flows.session import RecipeRun, Session
     from storage.forecasts import Forecast
     from storage.records import Problem
@@ -65,12 +65,12 @@ def _planned(run: "RecipeRun", wish: Wish) -> "Forecast":
     spec, loaded, prices = run.spec, run.loaded, run.session.profile.prices
     _check(spec)
     found = _evidence(run, wish)
-    asked = _asked(spec, found)
+    asked = _asked(run.open, found)
     question = Question(
         spec.budget,
         asked,
         kept_rule(spec.selector),
-        _units(spec),
+        _units(run.open),
         wish.simulations,
         loaded.recipe.seed,
         [arm.name for arm in spec.arms],
@@ -150,10 +150,10 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, 
     tokens_in: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         tokens_in[row.problem_id][row.arm] += sent.get(row.completion_id) or 0
-    units = _units(spec)
+    units = _units(run.open)
     ended = [
         outcome_of(one, tokens_in[one.problem_id], stops.get(one.problem_id), kept[one.problem_id], units)
-        for one in tallies_of(workspace, spec, rows)
+        for one in tallies_of(workspace, run.open, rows)
     ]
     found = totals_of(ended)
     drawing = next((one for one in workspace.runs.progress_of(spec.run) if one.stage == "draw"), None)
@@ -161,10 +161,12 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, 
     return {**found, "seconds": drawing.seconds} if drawing is not None and whole else found
 
 
-def _units(spec: "RunSpec") -> dict[str, Callable[[int, int], int]]:
+def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
     """What tokens cost on every arm; nothing without prices."""
-    prices = spec.prices
-    return {} if prices is None else {arm.name: prices.of(spec.engine(arm.name).model).units for arm in spec.every_arm()}
+    prices = run.spec.prices
+    if prices is None:
+        return {}
+    return {arm.name: prices.of(run.engine(arm.name).model).units for arm in run.spec.every_arm()}
 
 
 def _check(spec: "RunSpec") -> None:
@@ -225,18 +227,18 @@ def _past(run: "RecipeRun") -> Evidence | None:
     return Evidence("past runs", tuple(used), {"": list(observed.values())}, rates, {"": {}})
 
 
-def _asked(spec: "RunSpec", found: Evidence) -> list[ForecastProblem]:
+def _asked(run: "OpenRun", found: Evidence) -> list[ForecastProblem]:
     """The problems with the tokens of their prompts on every arm."""
-    sizes = {arm: _sizes(spec, arm, known) for arm, known in found.tokens_in.items()}
+    sizes = {arm: _sizes(run, arm, known) for arm, known in found.tokens_in.items()}
     return [
         ForecastProblem(subject_of(problem), {arm: size[problem.id] for arm, size in sizes.items()})
-        for problem in spec.problems
+        for problem in run.spec.problems
     ]
 
 
-def _sizes(spec: "RunSpec", arm: str, known: Mapping[str, int]) -> dict[str, int]:
+def _sizes(run: "OpenRun", arm: str, known: Mapping[str, int]) -> dict[str, int]:
     """The tokens of each problem's prompt: counted, or by their bytes as those of the observed ones."""
-    engine = spec.engine(arm)
+    engine, spec = run.engine(arm), run.spec
     rendered = {problem.id: engine.render(spec.arm(arm).asked(problem.prompt)) for problem in spec.problems}
     if isinstance(engine, CountsPromptTokens):
         return {key: engine.prompt_tokens(text) for key, text in rendered.items()}

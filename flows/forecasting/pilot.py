@@ -21,7 +21,7 @@ from storage.records import Problem, Rollout
 from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
+    from flows.rounds import OpenRun
     from flows.sampling.arms import Arm
     from flows.session import RecipeRun
     from storage.workspace import Workspace
@@ -51,10 +51,10 @@ def chosen(problems: Sequence[Problem], count: int) -> list[Problem]:
 
 def run_pilots(run: "RecipeRun", count: int, draws: int) -> dict[str, Pilot]:
     """A pilot on each arm, of the same problems; one, named "", where the recipe has no arms."""
-    return {arm.name: _run_pilot(run.workspace, pilot_spec(run, arm, (count, draws))) for arm in run.spec.every_arm()}
+    return {arm.name: _run_pilot(run.workspace, pilot_run(run, arm, (count, draws))) for arm in run.spec.every_arm()}
 
 
-def _run_pilot(workspace: "Workspace", pilot: "RunSpec") -> Pilot:
+def _run_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
     """Draw and judge what a former pilot did not."""
     from flows.rounds import run_all
     from flows.rounds.gather import rollouts_by_problem
@@ -66,13 +66,13 @@ def _run_pilot(workspace: "Workspace", pilot: "RunSpec") -> Pilot:
         raise FoundWanting(
             f"the pilot reached the {results[-1].stopped}.", next_command="a higher limit, or a smaller --pilot"
         )
-    rows = [row for plan in workspace.runs.plans(pilot.run) for row in plan]
+    rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan]
     rollouts = dict(rollouts_by_problem(workspace, pilot, rows))
     tokens = sum(result.tokens for result in results)
-    size = {"problems": len(pilot.problems), "draws": len(rows) // len(pilot.problems)}
-    workspace.runs.finish(pilot.run, "done", {"pilot": size, "next": "rollmill plan RECIPE"})
+    size = {"problems": len(pilot.spec.problems), "draws": len(rows) // len(pilot.spec.problems)}
+    workspace.runs.finish(pilot.id, "done", {"pilot": size, "next": "rollmill plan RECIPE"})
     return Pilot(
-        pilot.run,
+        pilot.id,
         [observed(subject_of(members[0].problem), members) for members in rollouts.values()],
         sum(result.drawn for result in results),
         sum((row.completion.tokens_in or 0) + (row.completion.tokens_out or 0) for row in chain(*rollouts.values())),
@@ -102,8 +102,8 @@ class OnArm:
         return replace(plan, draws=tuple(replace(draw, arm=self.arm) for draw in plan.draws))
 
 
-def pilot_spec(run: "RecipeRun", arm: "Arm", size: tuple[int, int]) -> "RunSpec":
-    """The specification of a pilot on an arm, its run opened in the ledger; `size`: problems, and draws of each."""
+def pilot_run(run: "RecipeRun", arm: "Arm", size: tuple[int, int]) -> "OpenRun":
+    """A pilot on an arm, its run opened in the ledger; `size`: problems, and draws of each."""
     count, draws = size
     spec, loaded = run.spec, run.loaded
     problems = chosen(spec.problems, count)
@@ -114,18 +114,9 @@ def pilot_spec(run: "RecipeRun", arm: "Arm", size: tuple[int, int]) -> "RunSpec"
     recipe = {**loaded.canonical(), "resolved": parts, "prefix": draws, "job": run.session.job.data()}
     recipe["pilot"] = {"draws": draws}
     run.workspace.runs.open(name, name=name, recipe=recipe, recipe_hash=loaded.recipe_hash)
-    fresh: dict[str, Any] = {"plans": [], "outcomes": {}, "solution_keys": {}, "tokens": {}, "answer_keys": {}}
-    return replace(
-        spec,
-        run=name,
-        problems=problems,
-        arms=[arm] if arm.name else (),
-        budget=OnArm(arm.name, draws),
-        stream="pilot",
-        _problems_by_id=None,
-        _arms_by_name=None,
-        _limiter=None,
-        **fresh,
+    arms = [arm] if arm.name else ()
+    return run.open.variant(
+        replace(spec, run=name, problems=problems, arms=arms, budget=OnArm(arm.name, draws), stream="pilot")
     )
 
 

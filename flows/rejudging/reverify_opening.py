@@ -19,7 +19,7 @@ from storage.runs import BESIDE_RECIPE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.rounds import RunSpec
+    from flows.rounds import OpenRun, RunSpec
     from flows.session import RecipeRun, Session
     from storage.runs import Run
     from storage.workspace import Workspace
@@ -40,6 +40,11 @@ class RunAgain:
     def spec(self) -> "RunSpec":
         """The run under the verifiers of today."""
         return self.recipe_run.spec
+
+    @property
+    def open(self) -> "OpenRun":
+        """What it holds open."""
+        return self.recipe_run.open
 
     @property
     def workspace(self) -> "Workspace":
@@ -84,12 +89,11 @@ def opening(
     with (read_session if looking else open_session)(job) as session:
         _check_same(session, run)
         with unopened_run(session) as recipe_run:
-            spec = recipe_run.spec
-            spec.run = run.id
-            if spec.samplers is not None:
-                spec.samplers.charge(spec.account, spec.limiter(session.workspace))
-            with spec.verifying() as installed:
-                found = _changes(session, spec, run)
+            opened = recipe_run.open
+            opened.spec = replace(opened.spec, run=run.id)
+            opened.charge_samplers(session.workspace)
+            with opened.verifying() as installed:
+                found = _changes(session, opened, run)
                 seats = [
                     _seat(tuple(old), part, change, verifier)
                     for old, part, change in zip(run.recipe["resolved"]["verifiers"], installed, found, strict=True)
@@ -110,10 +114,10 @@ def _check_same(session: "Session", run: "Run") -> None:
         )
 
 
-def _changes(session: "Session", spec: "RunSpec", run: "Run") -> list[Change | None]:
+def _changes(session: "Session", opened: "OpenRun", run: "Run") -> list[Change | None]:
     """The change of every verifier in the recipe's order, None where its version is the same."""
     old = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
-    new, rules = spec.chain(), spec.rules()
+    new, rules = opened.chain(), opened.rules()
     if [name for name, _ in old] != [name for name, _ in new]:
         raise SetupError(
             f"run {run.id} was judged by {', '.join(n for n, _ in old)}, the recipe names {', '.join(n for n, _ in new)}.",

@@ -147,7 +147,7 @@ def _reader(opened: RunAgain) -> RunReader:
     """Reads the run's rows with all verdicts by the old and the new versions."""
     from flows.rounds.gather import reader_of
 
-    return reader_of(opened.workspace, opened.spec, list(dict.fromkeys((*opened.before, *opened.after))))
+    return reader_of(opened.workspace, opened.open, list(dict.fromkeys((*opened.before, *opened.after))))
 
 
 def _was_judged(opened: RunAgain, stored: Stored, row: PlanRow) -> bool:

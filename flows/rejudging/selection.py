@@ -81,11 +81,13 @@ def selection_of(wanted: SelectRequest) -> tuple[dict[str, Any], Job]:
         run = _run(session, wanted)
         job = replace(job, sets=(*job.sets, *chosen_sets(run, session.loaded, wanted.policy, wanted.options)))
     with read_session(job) as session, unopened_run(session) as selecting:
-        spec = selecting.spec
-        spec.run = run.id
+        selecting.open.spec = replace(selecting.spec, run=run.id)
         _check_imports(selecting, run)
         row = _compared(selecting, run)
-        return {**row, "up_to_date": [list(key) for key in spec.chain()] == run.recipe["resolved"]["verifiers"]}, job
+        return {
+            **row,
+            "up_to_date": [list(key) for key in selecting.open.chain()] == run.recipe["resolved"]["verifiers"],
+        }, job
 
 
 def _job(wanted: SelectRequest) -> Job:
@@ -177,7 +179,7 @@ def _graded(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterato
 
     try:
         rows = in_order(selecting.workspace.runs.plans(run.id))
-        for _, members in reader_of(selecting.workspace, selecting.spec, chain).by_problem(rows):
+        for _, members in reader_of(selecting.workspace, selecting.open, chain).by_problem(rows):
             yield members
     except IncompleteRound as error:
         again = "rollmill curate RECIPE makes the lost rows again"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from flows.rounds.open_run import OpenRun
 from flows.rounds.plan import id_of, request_of
-from flows.rounds.spec import RunSpec
 from pipelines.protocols import Generator
 from pipelines.verify.acceptance import lacking
 from storage.errors import SetupError
@@ -25,7 +25,7 @@ KnownVerdicts = Mapping[tuple[str, str], Verdict]
 class Batch:
     """A fixed chunk of a plan, of one arm. `id` names it for leases and the spool, whichever of its rows are missing."""
 
-    spec: RunSpec = field(repr=False, compare=False)
+    run: OpenRun = field(repr=False, compare=False)
     round: int
     number: int
     arm: str
@@ -36,7 +36,7 @@ class Batch:
     @property
     def engine(self) -> Generator:
         """The engine of its arm."""
-        return self.spec.engine(self.arm)
+        return self.run.engine(self.arm)
 
     @property
     def completion_ids(self) -> list[str]:
@@ -55,14 +55,14 @@ class Batch:
             if row.completion_id not in wanted:
                 continue
             wanted.discard(row.completion_id)
-            if row.prompt_id not in checked and id_of(self.spec, row) != row.completion_id:
+            if row.prompt_id not in checked and id_of(self.run, row) != row.completion_id:
                 raise SetupError(
-                    f"run {self.spec.run} was planned with another model, chat template or sampling than "
+                    f"run {self.run.id} was planned with another model, chat template or sampling than "
                     f"{self.engine.model} has now, and rows of that plan are missing.",
                     next_command="restore the model, or give the changed recipe another name",
                 )
             checked.add(row.prompt_id)
-            yield request_of(self.spec, row)
+            yield request_of(self.run, row)
 
 
 @dataclass(slots=True)
@@ -144,17 +144,17 @@ class OpenBatch:
         return self.work.missing
 
 
-def batches_of(spec: RunSpec, rows: Sequence[PlanRow]) -> list[Batch]:
+def batches_of(run: OpenRun, rows: Sequence[PlanRow]) -> list[Batch]:
     """The rows of one round as its batches, in order."""
     plan = Rows.of("plan", rows).sorted_by("ordinal")
     numbers = plan.column("batch").to_numpy()
     starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
-    return [_batch(spec, plan[start:end]) for start, end in zip(starts, [*starts[1:], len(plan)], strict=False)]
+    return [_batch(run, plan[start:end]) for start, end in zip(starts, [*starts[1:], len(plan)], strict=False)]
 
 
-def _batch(spec: RunSpec, rows: Rows[PlanRow]) -> Batch:
+def _batch(run: OpenRun, rows: Rows[PlanRow]) -> Batch:
     first = rows[0]  # a row is made of its columns each time that it is asked for
-    return Batch(spec, first.round, first.batch, first.arm, rows, digest128(["batch", _pairs(rows)]))
+    return Batch(run, first.round, first.batch, first.arm, rows, digest128(["batch", _pairs(rows)]))
 
 
 def _pairs(rows: Rows[PlanRow]) -> list[Pair]:
@@ -162,19 +162,19 @@ def _pairs(rows: Rows[PlanRow]) -> list[Pair]:
     return list(zip(*(rows.column(name).to_pylist() for name in ("completion_id", "problem_id")), strict=True))
 
 
-def survey(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> Iterator[MissingWork]:
+def survey(ws: Workspace, run: OpenRun, batches: Sequence[Batch]) -> Iterator[MissingWork]:
     """What each batch misses, in order; looks at the store once per chunk of rows."""
-    at_once = max(1, CHUNK // spec.batch_size)
+    at_once = max(1, CHUNK // run.spec.batch_size)
     for start in range(0, len(batches), at_once):
-        yield from _missing_work(ws, spec, batches[start : start + at_once])
+        yield from _missing_work(ws, run, batches[start : start + at_once])
 
 
-def _missing_work(ws: Workspace, spec: RunSpec, batches: Sequence[Batch]) -> Iterator[MissingWork]:
+def _missing_work(ws: Workspace, run: OpenRun, batches: Sequence[Batch]) -> Iterator[MissingWork]:
     members = [list(batch.rows) for batch in batches]
     rows = [row for part in members for row in part]
     present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
-    verdicts = verdicts_by_pair(ws, spec.chain(), [pair_of(row) for row in rows])
-    chain, policies = spec.chain(), spec.policies()
+    verdicts = verdicts_by_pair(ws, run.chain(), [pair_of(row) for row in rows])
+    chain, policies = run.chain(), run.spec.policies()
 
     def judged(row: PlanRow) -> bool:
         known = verdicts.get(pair_of(row), {})

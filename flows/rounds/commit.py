@@ -11,9 +11,9 @@ from typing import cast
 
 from flows.rounds.batches import OpenBatch
 from flows.rounds.draw import RoundDrawer
+from flows.rounds.open_run import Event, EventKind, OpenRun
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
 from flows.rounds.remembering import remember
-from flows.rounds.spec import Event, EventKind, RunSpec
 from flows.sampling.charges import Drawing, completions_key, paying, priced
 from flows.sampling.heartbeat import LeaseHeartbeat
 from pipelines.verify.acceptance import accepted
@@ -59,13 +59,13 @@ class Committer:
     def __init__(
         self,
         ws: Workspace,
-        spec: RunSpec,
+        run: OpenRun,
         queues: RoundQueues,
         heartbeat: LeaseHeartbeat,
         drawer: RoundDrawer,
         scope: Scope,
     ) -> None:
-        self._ws, self._spec, self._queues, self._heartbeat, self._drawer = ws, spec, queues, heartbeat, drawer
+        self._ws, self._run, self._queues, self._heartbeat, self._drawer = ws, run, queues, heartbeat, drawer
         self._scope = scope
         self.counts = Counts()
         self._clock = Clock()
@@ -73,7 +73,7 @@ class Committer:
         self._closed = 0
         self._at_hand: list[Item] = []
         self._last_progress = -PROGRESS_SECONDS
-        self._before = {part.stage: part for part in ws.runs.progress_of(spec.run)}
+        self._before = {part.stage: part for part in ws.runs.progress_of(run.id)}
 
     def run(self) -> None:
         """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""
@@ -118,8 +118,8 @@ class Committer:
         """Commit everything that is at hand in one transaction, then send each batch on its way."""
         work = [(item, self._segments(item)) for item in items if isinstance(item, BatchCompletions | BatchVerdicts)]
         segments = [segment for _, parts in work for segment in parts]
-        also = paying(self._ws, self._spec.account, [_drawing(item, part) for item, parts in work for part in parts])
-        commits = iter(self._ws.segments.commit_many(segments, run=self._spec.run, also=also) if segments else [])
+        also = paying(self._ws, self._run.spec.account, [_drawing(item, part) for item, parts in work for part in parts])
+        commits = iter(self._ws.segments.commit_many(segments, run=self._run.id, also=also) if segments else [])
         for item, parts in work:
             made = [next(commits) for _ in parts]
             if isinstance(item, BatchCompletions):
@@ -133,7 +133,7 @@ class Committer:
         if isinstance(item, BatchVerdicts):
             return verdict_segments(item.verdicts)
         found = [record for cid in item.open.work.missing if (record := item.open.completions.get(cid)) is not None]
-        records = priced(self._spec.prices, found)
+        records = priced(self._run.spec.prices, found)
         return [(completions_key(item.open.batch.engine, [record.id for record in records]), records)]
 
     def _after_drawn(self, item: BatchCompletions, records: Sequence[Completion], commit: Commit) -> None:
@@ -167,7 +167,7 @@ class Committer:
         outcomes = self._outcomes(item)
         self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
         if not redundant:  # another command's verdicts are the ones that count: they are read when they are needed
-            remember(self._spec, item.open.completions, item.open.work.unjudged, outcomes)
+            remember(self._run, item.open.completions, item.open.work.unjudged, outcomes)
         self._tell("verified", self._judged, self._judged - self._scope.judged_before, self.counts.tokens)
 
     def _close(self, opened: OpenBatch) -> None:
@@ -181,7 +181,7 @@ class Committer:
         for verdict in item.verdicts:
             pair = (verdict.completion_id, verdict.problem_id)
             said.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
-        chain, policy = self._spec.chain(), self._spec.planning
+        chain, policy = self._run.chain(), self._run.spec.planning
         found = {pair: accepted(policy, chain, verdicts) for pair, verdicts in said.items()}
         return {pair: verdict.outcome for pair, verdict in found.items() if verdict is not None}
 
@@ -194,7 +194,7 @@ class Committer:
 
     def _tell(self, kind: EventKind, done: int, here: int, tokens: int) -> None:
         scope, seconds = self._scope, self._clock.seconds
-        self._spec.tell(Event(kind, scope.round, done, scope.planned, tokens, seconds, here, self.counts.correct))
+        self._run.tell(Event(kind, scope.round, done, scope.planned, tokens, seconds, here, self.counts.correct))
 
     def _progress(self) -> None:
         if self._clock.seconds - self._last_progress >= PROGRESS_SECONDS:
@@ -211,7 +211,7 @@ class Committer:
         for stage, done in (("draw", self._drawn), ("verify", self._judged)):
             before = self._before.get(stage)
             self._ws.runs.progress(
-                self._spec.run,
+                self._run.id,
                 stage,
                 done=scope.before + done,
                 total=scope.before + scope.planned,

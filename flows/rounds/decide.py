@@ -12,9 +12,9 @@ from flows.rounds.collecting import rare_collections
 from flows.rounds.columns import repeated
 from flows.rounds.gather import rollouts_by_problem
 from flows.rounds.groups import together
+from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import read_plans
-from flows.rounds.spec import RunSpec
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from pipelines.score import scores_of
 from storage.errors import broken
@@ -41,15 +41,15 @@ class DecisionReport:
 
 
 @rare_collections()
-def decide(ws: Workspace, spec: RunSpec) -> DecisionReport:
+def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
-    rows = together(_plans(ws, spec))
+    rows = together(_plans(ws, run))
     made, counter = _Made(), FunnelCounter()
     completions = CompletionCounter(shared=repeated(rows.column("completion_id")))
     solved = kept_problems = 0
-    for problem_id, judged in rollouts_by_problem(ws, spec, rows):
-        rollouts = made.scored(spec, judged)
-        decisions = _select(spec, rollouts)
+    for problem_id, judged in rollouts_by_problem(ws, run, rows):
+        rollouts = made.scored(run, judged)
+        decisions = _select(run, rollouts)
         made.decisions.add(decisions)
         for r in rollouts:
             made.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
@@ -57,23 +57,21 @@ def decide(ws: Workspace, spec: RunSpec) -> DecisionReport:
         completions.add_all(rollouts)
         solved += any(r.verdict.outcome == "correct" for r in rollouts)
         kept_problems += any(decision.kept for decision in decisions)
-    batch_id = made.deciding.end(spec.selector.name, options_of(spec.selector))
-    key = SegmentKey("decisions", spec.run, spec.selector.version, batch_id)
+    batch_id = made.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
+    key = SegmentKey("decisions", run.id, run.spec.selector.version, batch_id)
     decided = made.decisions.rows()
     items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, decided), *_score_segments(made.scores)]
-    commits = ws.segments.commit_many(items, run=spec.run) if decided else []
+    commits = ws.segments.commit_many(items, run=run.id) if decided else []
     created = bool(commits) and not commits[0].redundant
-    funnel = counter.funnel(problems=len(spec.problems), solved=solved, kept_problems=kept_problems)
+    funnel = counter.funnel(problems=len(run.spec.problems), solved=solved, kept_problems=kept_problems)
     funnel.reconcile()
-    stops = stop_reasons(ws.runs.stops(spec.run))
-    return DecisionReport(
-        spec.run, batch_id, created, decided, made.scores, funnel, completions.origins(ws, spec.run), stops
-    )
+    stops = stop_reasons(ws.runs.stops(run.id))
+    return DecisionReport(run.id, batch_id, created, decided, made.scores, funnel, completions.origins(ws, run.id), stops)
 
 
-def _plans(ws: Workspace, spec: RunSpec) -> Sequence[Sequence[PlanRow]]:
+def _plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
     """The committed plans; those read before, where they come to the end of drawing."""
-    return spec.plans if spec.plans and not spec.plans[-1] else read_plans(ws, spec.run)
+    return run.memory.plans if run.memory.plans and not run.memory.plans[-1] else read_plans(ws, run.id)
 
 
 @dataclass(slots=True)
@@ -84,22 +82,22 @@ class _Made:
     deciding: ListDigest = field(default_factory=lambda: ListDigest("decisions"))
     scores: list[Score] = field(default_factory=list)
 
-    def scored(self, spec: RunSpec, rollouts: Sequence[Rollout]) -> Sequence[Rollout]:
+    def scored(self, run: OpenRun, rollouts: Sequence[Rollout]) -> Sequence[Rollout]:
         """The rollouts of one problem with their scores."""
-        if not spec.scorers:
+        if not run.spec.scorers:
             return rollouts
-        scores = scores_of(spec.scorers, rollouts[0].problem, [rollout.completion for rollout in rollouts])
+        scores = scores_of(run.spec.scorers, rollouts[0].problem, [rollout.completion for rollout in rollouts])
         self.scores += [score for given in scores.values() for score in given]
         return [replace(r, scores=scores.get(r.completion.id, ())) for r in rollouts]
 
 
-def _select(spec: RunSpec, rollouts: Sequence[Rollout]) -> list[Decision]:
+def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     """The selector's decisions on one problem; one that skips or repeats a rollout is broken."""
-    decisions = list(spec.selector.select(spec.run, rollouts) or ())
+    decisions = list(run.spec.selector.select(run.id, rollouts) or ())
     named = [made.completion_id if isinstance(made, Decision) else None for made in decisions]
     if named != [rollout.completion.id for rollout in rollouts]:
-        raise broken(f"selector {spec.selector.name!r} did not give one decision per rollout, in their order")
-    if not spec.arms:
+        raise broken(f"selector {run.spec.selector.name!r} did not give one decision per rollout, in their order")
+    if not run.spec.arms:
         return decisions
     return [replace(made, arm=rollout.arm) for made, rollout in zip(decisions, rollouts, strict=True)]
 

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from flows.rounds.batches import Batch, MissingMask, MissingWork, OpenBatch, survey
 from flows.rounds.columns import repeated
+from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, EndOfDrawing, RoundQueues
-from flows.rounds.spec import Event, RunSpec
 from flows.rounds.texts import Texts
 from flows.sampling.control import StopSignal
 from flows.sampling.draw import BatchDrawer, calls_of
@@ -38,10 +38,10 @@ class RoundDrawer:
     `foreign`: what the store said of other commands' segments before it was asked what the batches miss.
     """
 
-    def __init__(self, ws: Workspace, spec: RunSpec, queues: RoundQueues, heartbeat: LeaseHeartbeat, foreign: int) -> None:
-        self._ws, self._spec, self._queues, self._heartbeat, self._foreign = ws, spec, queues, heartbeat, foreign
-        self.limiter: SpendLimiter = spec.limiter(ws)
-        self._drawer = BatchDrawer(ws, spec.run, self.limiter, heartbeat, queues, threading.Lock())
+    def __init__(self, ws: Workspace, run: OpenRun, queues: RoundQueues, heartbeat: LeaseHeartbeat, foreign: int) -> None:
+        self._ws, self._run, self._queues, self._heartbeat, self._foreign = ws, run, queues, heartbeat, foreign
+        self.limiter: SpendLimiter = run.limiter(ws)
+        self._drawer = BatchDrawer(ws, run.id, self.limiter, heartbeat, queues, threading.Lock())
         self.arrived = self._drawer.arrived
         self.in_flight: set[str] = set()
         self._texts = Texts(ws, ())
@@ -69,21 +69,21 @@ class RoundDrawer:
 
     def interrupt(self) -> None:
         """Make an engine that can give up what is under way do so; from any thread."""
-        for engine in self._spec.engines():
+        for engine in self._run.engines():
             if isinstance(engine, Interruptible):
                 engine.interrupt()
 
     def wind_down(self) -> None:
         """Make an engine that can send nothing more, and give what still arrives, do so; from any thread."""
-        for engine in self._spec.engines():
+        for engine in self._run.engines():
             if isinstance(engine, WindsDown):
                 engine.wind_down()
 
     def _workers(self, todo: Todo) -> int:
         """How many batches are drawn side by side: as many as the most capable engine takes at once."""
-        if self._spec.generator is None:
+        if self._run.spec.generator is None:
             return 1
-        engines = [self._spec.engine(arm) for arm in sorted({batch.arm for batch, mask in todo if mask.draws})]
+        engines = [self._run.engine(arm) for arm in sorted({batch.arm for batch, mask in todo if mask.draws})]
         workers = self._queues.limits.draw_workers
         most = max((workers if engine.spooled else calls_of(engine) for engine in engines), default=1)
         return min(most, len(todo))
@@ -112,7 +112,7 @@ class RoundDrawer:
             if opened is None:
                 refused += 1
                 if refused >= len(waiting):
-                    self._spec.tell(Event("waiting", batch.round, 0, len(waiting), 0, 0.0))
+                    self._run.tell(Event("waiting", batch.round, 0, len(waiting), 0, 0.0))
                     self._queues.pause(self._queues.limits.poll_seconds)
                     refused = 0
                 continue
@@ -148,15 +148,15 @@ class RoundDrawer:
         An older mask stands unless something of it was stored since. That is asked after the claim: what is neither stored
         then nor claimed by others, nobody else begins to draw. Replies that a killed command left are at hand.
         """
-        if not work.missing or self._spec.generator is None:
-            work = next(survey(self._ws, self._spec, [batch]))
+        if not work.missing or self._run.spec.generator is None:
+            work = next(survey(self._ws, self._run, [batch]))
             return OpenBatch(batch, lease, work, self._texts.of(batch, work)), None
         spooled = self._ws.spool(batch.id).read() if batch.engine.spooled else []
         claimed_by_others = set(work.missing) - lease.claimed - {completion.id for completion in spooled}
         if claimed_by_others == set(work.missing):
             return None, mask
         if mask.known or self._stored_since(work):
-            work = next(survey(self._ws, self._spec, [batch]))
+            work = next(survey(self._ws, self._run, [batch]))
         work, later = work.split(claimed_by_others)
         at_hand = self._texts.of(batch, work)
         at_hand |= {completion.id: completion for completion in spooled if completion.id in work.missing}
@@ -173,9 +173,9 @@ class RoundDrawer:
 
     def _begin(self, opened: OpenBatch) -> bool:
         """Whether something of it is to be drawn; what is drawn by now is sent on to be judged."""
-        if opened.missing and self._spec.generator is None:
+        if opened.missing and self._run.spec.generator is None:
             raise SetupError(
-                f"{len(opened.missing)} imported completions of run {self._spec.run} are no longer stored.",
+                f"{len(opened.missing)} imported completions of run {self._run.id} are no longer stored.",
                 next_command="rollmill import rollouts FILE",
             )
         if opened.missing:

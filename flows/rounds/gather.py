@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from flows.rounds.arm_tallies import RowFacts, answer_key, arm_tallies
 from flows.rounds.groups import problems_and_arms, whole_problems
+from flows.rounds.open_run import OpenRun
 from flows.rounds.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
-from flows.rounds.spec import RunSpec
 from pipelines.protocols import MeasuringBudget, PrefixTally
 from pipelines.verify.acceptance import accepted
 from storage.records import CONTINUED, PlanRow, Problem, Rollout
@@ -25,43 +25,43 @@ from storage.solutions import key_of_completion
 from storage.workspace import Workspace
 
 
-def reader_of(ws: Workspace, spec: RunSpec, chain: Sequence[Key] = ()) -> RunReader:
+def reader_of(ws: Workspace, run: OpenRun, chain: Sequence[Key] = ()) -> RunReader:
     """The reader of a run's rows; `chain`: other verifiers than the recipe's."""
-    return RunReader(ws, spec.problem, chain or spec.chain(), spec.place)
+    return RunReader(ws, run.spec.problem, chain or run.chain(), run.spec.place)
 
 
-def rollouts_by_problem(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
+def rollouts_by_problem(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
     """The run's rollouts in order of problem id, in plan order within one; RuntimeError where a row lacks something."""
-    return reader_of(ws, spec).rollouts(rows, partial(accepted, spec.accept, spec.chain()))
+    return reader_of(ws, run).rollouts(rows, partial(accepted, run.spec.accept, run.chain()))
 
 
-def tallies_of(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> list[PrefixTally]:
+def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[PrefixTally]:
     """One tally per problem of the recipe over the rows of all committed rounds, in order of problem id."""
     plan: Rows[PlanRow] = Rows.of("plan", rows)
-    tokens = _tokens_by_arm(ws, spec, plan)
-    measure = spec.budget.measure if isinstance(spec.budget, MeasuringBudget) else None
+    tokens = _tokens_by_arm(ws, run, plan)
+    measure = run.spec.budget.measure if isinstance(run.spec.budget, MeasuringBudget) else None
     found: dict[str, PrefixTally] = {}
     for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
-        _learn(ws, spec, group)
-        outcomes = {pair_of(row): outcome for row in group if (outcome := outcome_of(spec, row)) is not None}
-        keys = {row.completion_id: key for row in group if (key := key_of(spec, row)) is not None}
-        known = RowFacts(outcomes, spec.answer_keys, keys, tokens, measure)
+        _learn(ws, run, group)
+        outcomes = {pair_of(row): outcome for row in group if (outcome := outcome_of(run, row)) is not None}
+        keys = {row.completion_id: key for row in group if (key := key_of(run, row)) is not None}
+        known = RowFacts(outcomes, run.memory.answer_keys, keys, tokens, measure)
         for problem_id, members in groupby(group, key=lambda row: row.problem_id):
-            found[problem_id] = _tally(spec, problem_id, list(members), known)
-    stopped = {stop.problem_id: stop.reason for stop in ws.runs.stops(spec.run) if stop.reason != CONTINUED}
+            found[problem_id] = _tally(run, problem_id, list(members), known)
+    stopped = {stop.problem_id: stop.reason for stop in ws.runs.stops(run.id) if stop.reason != CONTINUED}
     nothing = RowFacts({}, {}, {}, {}, measure)
     return [
-        replace(found.get(problem_id) or _tally(spec, problem_id, (), nothing), stopped=stopped.get(problem_id))
-        for problem_id in sorted({problem.id for problem in spec.problems})
+        replace(found.get(problem_id) or _tally(run, problem_id, (), nothing), stopped=stopped.get(problem_id))
+        for problem_id in sorted({problem.id for problem in run.spec.problems})
     ]
 
 
-def _tally(spec: RunSpec, problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> PrefixTally:
-    problem = spec.problem(problem_id)
-    arms = [arm.name for arm in spec.arms]
+def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> PrefixTally:
+    problem = run.spec.problem(problem_id)
+    arms = [arm.name for arm in run.spec.arms]
     outcomes = [known.outcomes[pair_of(row)] for row in rows]
     measured = [
-        row for row in rows if row.sample_index < spec.budget.prefix and row.arm in ("", *arms[:1])
+        row for row in rows if row.sample_index < run.spec.budget.prefix and row.arm in ("", *arms[:1])
     ]  # arms are never pooled
     prefix = [known.outcomes[pair_of(row)] for row in measured]
     keys = known.solutions
@@ -90,29 +90,29 @@ def _measured(problem: Problem, key: str | None) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _learn(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> None:
+def _learn(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> None:
     """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run."""
-    new = [row for row in rows if outcome_of(spec, row) is None]
+    new = [row for row in rows if outcome_of(run, row) is None]
     if new:
-        decided = reader_of(ws, spec).accepted(new, partial(accepted, spec.planning, spec.chain()))
+        decided = reader_of(ws, run).accepted(new, partial(accepted, run.spec.planning, run.chain()))
         for row in new:
-            note_outcome(spec, row, decided[pair_of(row)].outcome)
-        if spec.arms:
-            spec.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
-    unread = [row for row in rows if lacks_key(spec, row)]
+            note_outcome(run, row, decided[pair_of(row)].outcome)
+        if run.spec.arms:
+            run.memory.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
+    unread = [row for row in rows if lacks_key(run, row)]
     if unread:
         texts = completions_by_id(ws, {row.completion_id for row in unread})
         for row in unread:
-            note_key(spec, row, key_of_completion(texts[row.completion_id]))
+            note_key(run, row, key_of_completion(texts[row.completion_id]))
 
 
-def _tokens_by_arm(ws: Workspace, spec: RunSpec, rows: Rows[PlanRow]) -> Counter[Pair]:
+def _tokens_by_arm(ws: Workspace, run: OpenRun, rows: Rows[PlanRow]) -> Counter[Pair]:
     """The tokens drawn by (problem, arm); sums are kept per round, which is complete and never changes."""
     total: Counter[Pair] = Counter()
     for index in sorted(pc.unique(rows.column("round")).to_pylist()):
-        if index not in spec.tokens:
-            spec.tokens[index] = _tokens_of(ws, rows.where("round", index))
-        total.update(spec.tokens[index])
+        if index not in run.memory.tokens:
+            run.memory.tokens[index] = _tokens_of(ws, rows.where("round", index))
+        total.update(run.memory.tokens[index])
     return total
 
 

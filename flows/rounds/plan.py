@@ -19,7 +19,7 @@ import pyarrow as pa
 from flows.rounds.collecting import rare_collections
 from flows.rounds.gather import tallies_of
 from flows.rounds.groups import problems_and_arms, together
-from flows.rounds.spec import Event, RunSpec
+from flows.rounds.open_run import Event, OpenRun
 from flows.sampling.arms import Arm
 from pipelines.protocols import Draw, RoundPlan, Stop
 from storage.errors import SetupError, broken
@@ -33,26 +33,26 @@ MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes
 
 
 @rare_collections()
-def plan_round(ws: Workspace, spec: RunSpec, r: int) -> Sequence[PlanRow] | None:
+def plan_round(ws: Workspace, run: OpenRun, r: int) -> Sequence[PlanRow] | None:
     """The rows of round r, planning and committing it if it is not yet; None when drawing is over.
 
     RuntimeError where an earlier round was not planned or judged to its end (run_round does that).
     """
-    plans = committed_plans(ws, spec, r)
+    plans = committed_plans(ws, run, r)
     if len(plans) <= r and not (plans and not plans[-1]):
-        with _one_planner(ws, spec, r):
-            plans = committed_plans(ws, spec, r)
+        with _one_planner(ws, run, r):
+            plans = committed_plans(ws, run, r)
             if len(plans) <= r:
-                _commit_next(ws, spec, r, plans)
-        plans = committed_plans(ws, spec, r)
+                _commit_next(ws, run, r, plans)
+        plans = committed_plans(ws, run, r)
     return (plans[r] or None) if r < len(plans) else None
 
 
-def committed_plans(ws: Workspace, spec: RunSpec, r: int) -> list[Sequence[PlanRow]]:
+def committed_plans(ws: Workspace, run: OpenRun, r: int) -> list[Sequence[PlanRow]]:
     """The plans committed so far, read again only where round r is not among those read before."""
-    if len(spec.plans) <= r:
-        spec.plans = spec.plans + read_plans(ws, spec.run, len(spec.plans))
-    return spec.plans
+    if len(run.memory.plans) <= r:
+        run.memory.plans = run.memory.plans + read_plans(ws, run.id, len(run.memory.plans))
+    return run.memory.plans
 
 
 def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow]]:
@@ -70,46 +70,46 @@ def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow
     return plans
 
 
-def _commit_next(ws: Workspace, spec: RunSpec, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
+def _commit_next(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
     if r > len(plans):
-        raise RuntimeError(f"round {r} of run {spec.run} cannot be planned before round {len(plans)}")
-    rows, stops = _imported_plan(ws, spec, r) if spec.generator is None else _next_plan(ws, spec, r, plans)
-    ws.runs.commit_plan(spec.run, r, rows, stops)
-    spec.tell(Event("planned", r, 0, len(rows), 0, 0.0))
+        raise RuntimeError(f"round {r} of run {run.id} cannot be planned before round {len(plans)}")
+    rows, stops = _imported_plan(ws, run, r) if run.spec.generator is None else _next_plan(ws, run, r, plans)
+    ws.runs.commit_plan(run.id, r, rows, stops)
+    run.tell(Event("planned", r, 0, len(rows), 0, 0.0))
 
 
 @contextmanager
-def _one_planner(ws: Workspace, spec: RunSpec, r: int) -> Iterator[None]:
+def _one_planner(ws: Workspace, run: OpenRun, r: int) -> Iterator[None]:
     """Two commands on one recipe plan the same rows; the second waits and reads them."""
-    while (lease := ws.ledger.leases.acquire(f"plan/{spec.run}/{r}", spec.limits.lease_seconds)) is None:
-        time.sleep(spec.limits.poll_seconds)
+    while (lease := ws.ledger.leases.acquire(f"plan/{run.id}/{r}", run.spec.limits.lease_seconds)) is None:
+        time.sleep(run.spec.limits.poll_seconds)
     with lease:
         yield
 
 
 def _next_plan(
-    ws: Workspace, spec: RunSpec, r: int, plans: Sequence[Sequence[PlanRow]]
+    ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
 ) -> tuple[Sequence[PlanRow], list[StopRow]]:
-    spec.check_arms()
+    run.check_arms()
     planned = together(plans)
-    tallies = tallies_of(ws, spec, planned)
-    plan = spec.budget.plan(r, tallies)
+    tallies = tallies_of(ws, run, planned)
+    plan = run.spec.budget.plan(r, tallies)
     drawn = Counter(problems_and_arms(planned))
-    _check_continues(spec, plan, drawn)
-    return Rows.of("plan", _rows(spec, r, plan.draws)), _new_stops(ws, spec, r, plan)
+    _check_continues(run, plan, drawn)
+    return Rows.of("plan", _rows(run, r, plan.draws)), _new_stops(ws, run, r, plan)
 
 
-def _new_stops(ws: Workspace, spec: RunSpec, r: int, plan: RoundPlan) -> list[StopRow]:
+def _new_stops(ws: Workspace, run: OpenRun, r: int, plan: RoundPlan) -> list[StopRow]:
     """What the plan says of problems for the first time: that they stop, or that they go on though they were given up."""
-    said = {(row.problem_id, row.reason == CONTINUED) for row in ws.runs.stops(spec.run)}
-    stops = [_stop_row(spec, r, stop) for stop in plan.stops if (stop.problem_id, False) not in said]
+    said = {(row.problem_id, row.reason == CONTINUED) for row in ws.runs.stops(run.id)}
+    stops = [_stop_row(run, r, stop) for stop in plan.stops if (stop.problem_id, False) not in said]
     going_on = [replace(stop, reason=CONTINUED) for stop in plan.continued if (stop.problem_id, True) not in said]
-    return stops + [_stop_row(spec, r, stop) for stop in going_on]
+    return stops + [_stop_row(run, r, stop) for stop in going_on]
 
 
-def _check_continues(spec: RunSpec, plan: RoundPlan, drawn: Mapping[tuple[str, str], int]) -> None:
+def _check_continues(run: OpenRun, plan: RoundPlan, drawn: Mapping[tuple[str, str], int]) -> None:
     """A budget that skips or repeats an index would break prefixes and resumes: that is a bug of the budget."""
-    names = {arm.name for arm in spec.every_arm()}
+    names = {arm.name for arm in run.spec.every_arm()}
     for draw in plan.draws:
         before = drawn.get((draw.problem_id, draw.arm), 0)
         if draw.count < 1 or draw.first_index != before or draw.arm not in names:
@@ -121,34 +121,34 @@ def _check_continues(spec: RunSpec, plan: RoundPlan, drawn: Mapping[tuple[str, s
         )
 
 
-def _rows(spec: RunSpec, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
+def _rows(run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
     """The rows of these draws arm by arm, each arm's cut into batches of its size."""
     ordinal = batch = 0
-    for arm in spec.every_arm():
+    for arm in run.spec.every_arm():
         size = 0
-        for problem_id, request in (pair for draw in draws if draw.arm == arm.name for pair in _requests(spec, arm, draw)):
-            yield _plan_row(spec, (r, batch + size // arm.batch_size, ordinal), (problem_id, arm.name), request)
+        for problem_id, request in (pair for draw in draws if draw.arm == arm.name for pair in _requests(run, arm, draw)):
+            yield _plan_row(run, (r, batch + size // arm.batch_size, ordinal), (problem_id, arm.name), request)
             ordinal, size = ordinal + 1, size + 1
         batch += -(-size // arm.batch_size)
 
 
-def _requests(spec: RunSpec, arm: Arm, draw: Draw) -> Iterator[tuple[str, Request]]:
-    problem = spec.problem(draw.problem_id)
-    rendered, origin = spec.engine(arm.name).render(arm.asked(problem.prompt)), spec.origin(arm.name)
+def _requests(run: OpenRun, arm: Arm, draw: Draw) -> Iterator[tuple[str, Request]]:
+    problem = run.spec.problem(draw.problem_id)
+    rendered, origin = run.engine(arm.name).render(arm.asked(problem.prompt)), run.origin(arm.name)
     indices = range(draw.first_index, draw.first_index + draw.count)
     for request in requests_for(problem, rendered, arm.sampling, origin, indices):
         yield problem.id, request
 
 
-def _stop_row(spec: RunSpec, r: int, stop: Stop) -> StopRow:
+def _stop_row(run: OpenRun, r: int, stop: Stop) -> StopRow:
     evidence = canonical_json(dict(stop.evidence)) if stop.evidence else None
-    return StopRow(spec.run, r, stop.problem_id, stop.reason, evidence)
+    return StopRow(run.id, r, stop.problem_id, stop.reason, evidence)
 
 
-def _plan_row(spec: RunSpec, place: tuple[int, int, int], owner: tuple[str, str], request: Request) -> PlanRow:
+def _plan_row(run: OpenRun, place: tuple[int, int, int], owner: tuple[str, str], request: Request) -> PlanRow:
     """`place`: round, batch and ordinal; `owner`: problem and arm."""
     return PlanRow(
-        spec.run,
+        run.id,
         *place,
         problem_id=owner[0],
         prompt_id=request.prompt_id,
@@ -159,36 +159,36 @@ def _plan_row(spec: RunSpec, place: tuple[int, int, int], owner: tuple[str, str]
     )
 
 
-def id_of(spec: RunSpec, row: PlanRow) -> str:
+def id_of(run: OpenRun, row: PlanRow) -> str:
     """The completion id of a planned row as its engine and model make it today."""
-    arm = spec.arm(row.arm)
-    rendered = spec.engine(row.arm).render(arm.asked(spec.problem(row.problem_id).prompt))
-    return completion_id(spec.origin(row.arm), rendered, arm.sampling, seed=row.seed, sample_index=row.sample_index)
+    arm = run.spec.arm(row.arm)
+    rendered = run.engine(row.arm).render(arm.asked(run.spec.problem(row.problem_id).prompt))
+    return completion_id(run.origin(row.arm), rendered, arm.sampling, seed=row.seed, sample_index=row.sample_index)
 
 
-def request_of(spec: RunSpec, row: PlanRow) -> Request:
+def request_of(run: OpenRun, row: PlanRow) -> Request:
     """The request of a planned row, under the id that was planned; see id_of for whether the model still makes that id."""
-    arm = spec.arm(row.arm)
-    prompt = arm.asked(spec.problem(row.problem_id).prompt)
-    rendered = spec.engine(row.arm).render(prompt)
+    arm = run.spec.arm(row.arm)
+    prompt = arm.asked(run.spec.problem(row.problem_id).prompt)
+    rendered = run.engine(row.arm).render(prompt)
     return Request(
-        row.completion_id, row.prompt_id, prompt, rendered, arm.sampling, row.seed, spec.stream, row.sample_index
+        row.completion_id, row.prompt_id, prompt, rendered, arm.sampling, row.seed, run.spec.stream, row.sample_index
     )
 
 
-def _imported_plan(ws: Workspace, spec: RunSpec, r: int) -> tuple[list[PlanRow], list[StopRow]]:
+def _imported_plan(ws: Workspace, run: OpenRun, r: int) -> tuple[list[PlanRow], list[StopRow]]:
     """Every imported completion of these problems, once, in round 0; nothing after it."""
     if r > 0:
         return [], []
-    found = sorted(_imported(ws, spec), key=lambda item: (item[0], item[2], item[1]))
+    found = sorted(_imported(ws, run), key=lambda item: (item[0], item[2], item[1]))
     return [
         PlanRow(
-            run=spec.run,
+            run=run.id,
             round=r,
-            batch=ordinal // spec.batch_size,
+            batch=ordinal // run.spec.batch_size,
             ordinal=ordinal,
             problem_id=problem_id,
-            prompt_id=spec.problem(problem_id).prompt_id,
+            prompt_id=run.spec.problem(problem_id).prompt_id,
             completion_id=cid,
             sample_index=index,
             seed=seed,
@@ -197,17 +197,19 @@ def _imported_plan(ws: Workspace, spec: RunSpec, r: int) -> tuple[list[PlanRow],
     ], []
 
 
-def _imported(ws: Workspace, spec: RunSpec) -> Iterator[tuple[str, str, int, int]]:
+def _imported(ws: Workspace, run: OpenRun) -> Iterator[tuple[str, str, int, int]]:
     """(problem, completion, sample index, seed) of imported completions.
 
     One that names its problem belongs to that problem; where it names none of this recipe's (its reference was repaired
     since), to every problem with the same prompt; where it names one that the recipe left out, to none.
     """
     by_prompt: dict[str, list[str]] = {}
-    for problem in spec.problems:
+    for problem in run.spec.problems:
         by_prompt.setdefault(problem.prompt_id, []).append(problem.id)
-    for cid, prompt_id, model, index, seed, meta in imported_rows(ws, spec.imports, sorted(by_prompt), spec.left_out):
-        if spec.imported_models is not None and model not in spec.imported_models:
+    for cid, prompt_id, model, index, seed, meta in imported_rows(
+        ws, run.spec.imports, sorted(by_prompt), run.spec.left_out
+    ):
+        if run.spec.imported_models is not None and model not in run.spec.imported_models:
             continue
         candidates = by_prompt[prompt_id]
         named = json.loads(meta or "{}").get("problem_id")

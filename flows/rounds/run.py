@@ -14,9 +14,9 @@ from flows.rounds.collecting import rare_collections
 from flows.rounds.columns import distinct
 from flows.rounds.commit import Committer, Scope
 from flows.rounds.draw import RoundDrawer
+from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan import committed_plans, plan_round
 from flows.rounds.queues import Clock, RoundQueues
-from flows.rounds.spec import Event, RunSpec
 from flows.rounds.verify import VerifierThread
 from flows.sampling.heartbeat import LeaseHeartbeat
 from storage.records import PlanRow
@@ -48,30 +48,30 @@ class RoundResult:
 
 
 @rare_collections()
-def run_round(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> RoundResult:
+def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResult:
     """Draw and judge what these rows of one round miss, durably. Nothing to do is done at once and builds no engine.
 
     Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; what was committed stays.
     """
     clock = Clock()
     plan: Rows[PlanRow] = Rows.of("plan", rows)
-    batches, foreign = batches_of(spec, plan), ws.segments.foreign("completions")
-    todo, undrawn, unjudged = _unfinished(batches, survey(ws, spec, batches))
-    before = sum(len(plan) for plan in committed_plans(ws, spec, rows[0].round)[: rows[0].round])
+    batches, foreign = batches_of(run, plan), ws.segments.foreign("completions")
+    todo, undrawn, unjudged = _unfinished(batches, survey(ws, run, batches))
+    before = sum(len(plan) for plan in committed_plans(ws, run, rows[0].round)[: rows[0].round])
     stored = distinct(plan.column("completion_id")) - undrawn
     scope = Scope(rows[0].round, before, len(plan), undrawn, stored, len(plan) - unjudged)
-    if spec.samplers is not None:
-        spec.samplers.charge(spec.account, spec.limiter(ws))
-    queues = RoundQueues(spec.limits)
-    heartbeat = LeaseHeartbeat(spec.limits.lease_seconds)
-    drawer = RoundDrawer(ws, spec, queues, heartbeat, foreign)
-    committer = Committer(ws, spec, queues, heartbeat, drawer, scope)
+    run.charge_samplers(ws)
+    queues = RoundQueues(run.spec.limits)
+    heartbeat = LeaseHeartbeat(run.spec.limits.lease_seconds)
+    drawer = RoundDrawer(ws, run, queues, heartbeat, foreign)
+    committer = Committer(ws, run, queues, heartbeat, drawer, scope)
     if not todo:
         committer.report()
     else:
-        _run(_Parts(ws, spec, queues, heartbeat, drawer, committer), todo)
-    counts = committer.counts
-    spec.tell(Event("done", scope.round, scope.planned, scope.planned, counts.tokens, clock.seconds))
+        _run(_Parts(ws, run, queues, heartbeat, drawer, committer), todo)
+    counts, stopped = committer.counts, drawer.limiter.reason or queues.limit_reason
+    if stopped is None:
+        run.tell(Event("done", scope.round, scope.planned, scope.planned, counts.tokens, clock.seconds))
     return RoundResult(
         round=scope.round,
         planned=scope.planned,
@@ -82,7 +82,7 @@ def run_round(ws: Workspace, spec: RunSpec, rows: Sequence[PlanRow]) -> RoundRes
         tokens=counts.tokens,
         seconds=clock.seconds,
         units=counts.units,
-        stopped=drawer.limiter.reason or queues.limit_reason,
+        stopped=stopped,
     )
 
 
@@ -101,7 +101,7 @@ def _unfinished(batches: Sequence[Batch], work: Iterable[MissingWork]) -> tuple[
 @dataclass(frozen=True, slots=True)
 class _Parts:
     ws: Workspace
-    spec: RunSpec
+    run: OpenRun
     queues: RoundQueues
     heartbeat: LeaseHeartbeat
     drawer: RoundDrawer
@@ -114,8 +114,8 @@ def _run(parts: _Parts, todo: Sequence[tuple[Batch, MissingMask]]) -> None:
     beating = queues.thread("heartbeat", heartbeat.run)
     drawing = queues.thread("draw", lambda: parts.drawer.run(todo))
     judging = [
-        queues.thread(f"verify-{number}", VerifierThread(parts.ws, parts.spec, queues).run)
-        for number in range(parts.spec.limits.verify_threads)
+        queues.thread(f"verify-{number}", VerifierThread(parts.ws, parts.run, queues).run)
+        for number in range(parts.run.spec.limits.verify_threads)
     ]
     patience = JOIN_SECONDS
     try:
@@ -124,7 +124,7 @@ def _run(parts: _Parts, todo: Sequence[tuple[Batch, MissingMask]]) -> None:
         patience = LEAVE_SECONDS
         queues.stop()
         parts.drawer.interrupt()
-        parts.spec.interrupt_verifiers()
+        parts.run.interrupt_verifiers()
         _join([drawing])
         parts.committer.rescue()
         raise
@@ -147,11 +147,11 @@ def _join(threads: Sequence[threading.Thread], seconds: float = JOIN_SECONDS) ->
         thread.join(seconds)
 
 
-def run_all(ws: Workspace, spec: RunSpec) -> list[RoundResult]:
+def run_all(ws: Workspace, run: OpenRun) -> list[RoundResult]:
     """Every round of the run: plan, draw, judge, until the budget or a limit says that drawing is over."""
     results: list[RoundResult] = []
-    while (rows := plan_round(ws, spec, len(results))) is not None:
-        results.append(run_round(ws, spec, rows))
+    while (rows := plan_round(ws, run, len(results))) is not None:
+        results.append(run_round(ws, run, rows))
         if results[-1].stopped is not None:
             break
     return results

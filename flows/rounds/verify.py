@@ -9,8 +9,8 @@ which is a person's to mend: the run stops.
 from collections.abc import Iterator, Mapping, Sequence
 
 from flows.rounds.batches import KnownVerdicts, OpenBatch
+from flows.rounds.open_run import OpenRun
 from flows.rounds.queues import BatchVerdicts, RoundQueues
-from flows.rounds.spec import RunSpec
 from flows.sampling.sample import SpendLimitReached
 from pipelines.protocols import Verifier
 from pipelines.verify.acceptance import PLAIN, Policy, asks
@@ -28,12 +28,12 @@ RESOURCE_CAUSES = frozenset(("cpu_limit", "memory_limit", "time_limit", "timeout
 class VerifierThread:
     """One verifier thread with verifiers of its own."""
 
-    def __init__(self, ws: Workspace, spec: RunSpec, queues: RoundQueues) -> None:
-        self._ws, self._spec, self._queues = ws, spec, queues
+    def __init__(self, ws: Workspace, run: OpenRun, queues: RoundQueues) -> None:
+        self._ws, self._run, self._queues = ws, run, queues
 
     def run(self) -> None:
         """The body of a verifier thread: until a None arrives."""
-        with self._spec.verifying() as chain:
+        with self._run.verifying() as chain:
             while (opened := self._queues.to_judge.get()) is not None:
                 self._queues.check()
                 self._queues.inbox.put(self._judged(chain, opened))
@@ -43,7 +43,9 @@ class VerifierThread:
         if self._queues.limit_reason is not None:
             return BatchVerdicts(opened, (), whole=False)
         try:
-            return BatchVerdicts(opened, tuple(judge(chain, self._items(opened), opened.work.known, self._spec.policies())))
+            return BatchVerdicts(
+                opened, tuple(judge(chain, self._items(opened), opened.work.known, self._run.spec.policies()))
+            )
         except SpendLimitReached as error:
             self._queues.limit_reason = error.reason
             return BatchVerdicts(opened, (), whole=False)
@@ -52,7 +54,7 @@ class VerifierThread:
         rows = opened.work.unjudged
         absent = {row.completion_id for row in rows} - opened.completions.keys()
         texts = opened.completions | completions_by_id(self._ws, absent)
-        return [(self._spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
+        return [(self._run.spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
 
 
 def judge(

@@ -34,10 +34,10 @@ def really(path: Path, budget: Budget, **changes: Any) -> tuple[Rounds, set[tupl
     """The rows of each round, the stops and the tokens of a run of its own, in a workspace of its own."""
     with workspace(path) as ws, spec(budget=budget, batch_size=512, **changes) as part:
         results = run_all(ws, part)
-        rows = [[(row.problem_id, row.sample_index) for row in plan] for plan in read_plans(ws, part.run)]
+        rows = [[(row.problem_id, row.sample_index) for row in plan] for plan in read_plans(ws, part.id)]
         return (
             rows,
-            {(s.round, s.problem_id, s.reason) for s in ws.runs.stops(part.run)},
+            {(s.round, s.problem_id, s.reason) for s in ws.runs.stops(part.id)},
             sum(one.tokens for one in results),
         )
 

@@ -2,7 +2,7 @@
 
 from flows.cli.live import describe
 from flows.progress import Progress, Stage
-from flows.rounds.spec import Event
+from flows.rounds import Event
 
 
 def seen(*events: Event) -> dict[str, Stage]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.rounds import DecisionReport, RunSpec, decide, run_all
+from flows.rounds import DecisionReport, OpenRun, decide, run_all
 from flows.rounds.arm_tallies import answer_key
 from flows.rounds.gather import reader_of
 from flows.rounds.groups import in_order
@@ -28,7 +28,7 @@ class Toy:
     """A finished toy run with its reader and the rule by which a verdict counts."""
 
     ws: Workspace
-    spec: RunSpec
+    run: OpenRun
     report: DecisionReport
     reader: RunReader
     accept: Accept
@@ -41,8 +41,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
     with workspace(folder) as ws, spec() as run:
         run_all(ws, run)
         report = decide(ws, run)
-        rows = in_order(ws.runs.plans(run.run))
-        yield Toy(ws, run, report, reader_of(ws, run), partial(accepted, run.accept, run.chain()), rows)
+        rows = in_order(ws.runs.plans(run.id))
+        yield Toy(ws, run, report, reader_of(ws, run), partial(accepted, run.spec.accept, run.chain()), rows)
 
 
 def test_graded_completions_and_rollouts_are_the_same_rows(toy: Toy) -> None:
@@ -61,14 +61,14 @@ def test_a_versions_tables_give_what_the_run_gives(toy: Toy) -> None:
     graded = dict(toy.reader.by_problem(toy.rows))
     every = [one for members in graded.values() for one in members]
     tables = {
-        "problems": to_table("problems", toy.spec.problems),
+        "problems": to_table("problems", toy.run.spec.problems),
         "completions": to_table("completions", [one.completion for one in every]),
         "verdicts": to_table("verdicts", [verdict for one in every for verdict in one.verdicts.values()]),
         "scores": to_table("scores", toy.report.scores),
         "decisions": to_table("decisions", toy.report.decisions),
     }
     assert graded_of_tables(tables, ()) == graded
-    mine = toy.reader.pool(toy.spec.problems, toy.rows, toy.accept, answer_key).measured(4)
+    mine = toy.reader.pool(toy.run.spec.problems, toy.rows, toy.accept, answer_key).measured(4)
     made = pool_of(tables["problems"], tables["completions"], tables["decisions"]).measured(4)
     for name in ("correct", "judged", "undecided", "rollouts"):
         assert getattr(counts_of(mine), name).tolist() == getattr(counts_of(made), name).tolist(), name
@@ -79,7 +79,7 @@ def test_a_versions_tables_give_what_the_run_gives(toy: Toy) -> None:
 
 
 def test_a_pool_holds_answers_by_their_canonical_keys(toy: Toy) -> None:
-    pool = toy.reader.pool(toy.spec.problems, toy.rows, toy.accept, answer_key)
+    pool = toy.reader.pool(toy.run.spec.problems, toy.rows, toy.accept, answer_key)
     verdicts = toy.reader.accepted(toy.rows, toy.accept)
     keys = [answer_key(verdicts[row.completion_id, row.problem_id]) for row in toy.rows]
     assert [None if at < 0 else pool.answers[at] for at in pool.answer.tolist()] == keys
@@ -88,9 +88,9 @@ def test_a_pool_holds_answers_by_their_canonical_keys(toy: Toy) -> None:
 
 
 def test_rows_that_nobody_judged_are_pending_in_a_pool_and_refused_as_rollouts(toy: Toy) -> None:
-    other = RunReader(toy.ws, toy.spec.problem, [("nobody", "1")], toy.spec.place)
-    accept = partial(accepted, toy.spec.accept, [("nobody", "1")])
-    pool = other.pool(toy.spec.problems, toy.rows, accept, answer_key)
+    other = RunReader(toy.ws, toy.run.spec.problem, [("nobody", "1")], toy.run.spec.place)
+    accept = partial(accepted, toy.run.spec.accept, [("nobody", "1")])
+    pool = other.pool(toy.run.spec.problems, toy.rows, accept, answer_key)
     assert np.array_equal(pool.outcome, np.full(52, STATES.index(PENDING)))
     with pytest.raises(IncompleteRound, match="52 of 52 planned rollouts have no verdict; run round 0 first"):
         list(other.rollouts(toy.rows, accept))

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.rounds import RunSpec, decide, run_all
+from flows.rounds import OpenRun, decide, run_all
 from flows.sampling.arms import Arm
 from pipelines.budget import Router
 from pipelines.generate.prompts import PLACE
@@ -40,7 +40,7 @@ def two_models(**engine: Any) -> list[Arm]:
     ]
 
 
-def routed(run: str = "toy-run", *, arms: list[Arm] | None = None, **engine: Any) -> RunSpec:
+def routed(run: str = "toy-run", *, arms: list[Arm] | None = None, **engine: Any) -> OpenRun:
     """24 sums, a router over two models, batches of eight."""
     budget = Router(initial=4, target=2, cap=8, pilot=2, explore=0)
     return spec(run, problems=problems(24), arms=arms or two_models(**engine), budget=budget, engine=None)

@@ -3,10 +3,11 @@
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from flows.rounds import Limits, RunSpec, decide, run_all
+from flows.rounds import Limits, OpenRun, decide, run_all
 from pipelines.budget import DarsUniform
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec, workspace
 
@@ -28,7 +29,7 @@ def main() -> None:
     engine = partial(ToyEngine, log=options.log, delay=options.delay, spooled=options.spooled)
     verifier = partial(ToyVerifier, delay=options.verify_delay)
     with chaos_spec(engine, verifier, options.problems) as run:
-        run.run, run.batch_size = options.run, options.batch
+        run.spec = replace(run.spec, run=options.run, batch_size=options.batch)
         results = run_all(ws, run)
         decide(ws, run)
     sys.stdout.write(f"{sum(result.drawn for result in results)} {sum(result.redundant for result in results)}\n")
@@ -37,7 +38,7 @@ def main() -> None:
 
 def chaos_spec(
     engine: Callable[[], ToyEngine], verifier: Callable[[], ToyVerifier] = ToyVerifier, count: int = 40
-) -> RunSpec:
+) -> OpenRun:
     """40 sums in batches of 16: two dozen batches in a few rounds."""
     return spec(
         engine=engine,

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from flows.rounds import Limits, RunSpec, decide, run_all
+from flows.rounds import Limits, OpenRun, decide, run_all
 from pipelines.budget import Fixed
 from pipelines.generate import OpenAI
 from pipelines.generate.http.http_settings import HttpSettings, Server
@@ -13,7 +13,7 @@ SAMPLES = 10
 CONCURRENCY = 32
 
 
-def http_spec(urls: list[str], rows: int) -> RunSpec:
+def http_spec(urls: list[str], rows: int) -> OpenRun:
     """Rows of sums, ten samples each, in batches of 50, four batches side by side."""
     servers = tuple(Server(url, concurrency=CONCURRENCY) for url in urls)
     return spec(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
-from flows.rounds import DecisionReport, Limits, RunSpec, decide, run_all
+from flows.rounds import DecisionReport, Limits, OpenRun, RunSpec, decide, run_all
 from pipelines.budget import DarsUniform, Fixed
 from pipelines.generate import Embedded
 from pipelines.protocols import Budget
@@ -95,18 +95,20 @@ class Breaking:
         """It is another test's as well."""
 
 
-def spec_of(life: Life, engine: Breaking, run: str, asked: Sequence[Problem], budget: Budget) -> RunSpec:
-    return RunSpec(
-        run=run,
-        problems=asked,
-        generator=lambda: engine,
-        verifiers=(VERIFIERS["number"],),
-        budget=budget,
-        selector=Quota(per_problem=2),
-        recipe_seed=5,
-        sampling=SAMPLING,
-        batch_size=life.batch,
-        limits=Limits(life.open_batches, life.open_batches + 1, life.judges, lease_seconds=1.0, poll_seconds=0.01),
+def spec_of(life: Life, engine: Breaking, run: str, asked: Sequence[Problem], budget: Budget) -> OpenRun:
+    return OpenRun(
+        RunSpec(
+            run=run,
+            problems=asked,
+            generator=lambda: engine,
+            verifiers=(VERIFIERS["number"],),
+            budget=budget,
+            selector=Quota(per_problem=2),
+            recipe_seed=5,
+            sampling=SAMPLING,
+            batch_size=life.batch,
+            limits=Limits(life.open_batches, life.open_batches + 1, life.judges, lease_seconds=1.0, poll_seconds=0.01),
+        )
     )
 
 
@@ -126,13 +128,13 @@ def command(folder: Path, life: Life, engine: Breaking) -> dict[str, Any]:
             return left(ws, spec, decide(ws, spec))
 
 
-def left(ws: Workspace, spec: RunSpec, report: DecisionReport) -> dict[str, Any]:
+def left(ws: Workspace, spec: OpenRun, report: DecisionReport) -> dict[str, Any]:
     """The content hash and every row with all its fields but those that tell when and in which batch."""
-    plan = [row for rows in ws.runs.plans(spec.run) for row in rows]
+    plan = [row for rows in ws.runs.plans(spec.id) for row in rows]
     tables = {kind: ws.segments.read(kind) for kind in ("completions", "verdicts")}
     decisions = to_table("decisions", report.decisions)
     snapshot = Snapshot(
-        "x", to_table("problems", spec.problems), tables["completions"], tables["verdicts"], decisions=decisions
+        "x", to_table("problems", spec.spec.problems), tables["completions"], tables["verdicts"], decisions=decisions
     )
     rows = {kind: sorted(map(_plain, table.to_pylist())) for kind, table in (*tables.items(), ("decisions", decisions))}
     planned = sorted((row.round, row.problem_id, row.sample_index, row.completion_id) for row in plan)

@@ -4,6 +4,7 @@ Its exit status is 1 where the limit ended it.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from flows.rounds import run_all
@@ -18,7 +19,7 @@ def main() -> int:
     with workspace(Path(sys.argv[1])) as ws:
         ws.recover()
         made = http_spec(sys.argv[4:], int(sys.argv[2]))
-        made.sampling, made.limit = Sampling(max_tokens=5), Limit(tokens=int(sys.argv[3]))
+        made.spec = replace(made.spec, sampling=Sampling(max_tokens=5), limit=Limit(tokens=int(sys.argv[3])))
         with made:
             return 0 if run_all(ws, made)[-1].stopped is None else 1
 

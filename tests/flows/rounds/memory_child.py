@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.rounds import Limits, RunSpec, decide, run_all
+from flows.rounds import Limits, OpenRun, RunSpec, decide, run_all
 from pipelines.budget import Fixed
 from pipelines.select import Quota
 from storage.records import Completion, Problem, Request
@@ -69,18 +69,20 @@ def main() -> None:
         sys.stdout.write(f"{report.funnel.planned} {drawn} {len(report.decisions)}\n")
 
 
-def spec_of(options: argparse.Namespace) -> RunSpec:
+def spec_of(options: argparse.Namespace) -> OpenRun:
     """One answer to half of the problems is right; permits for all batches where they are to be broken."""
     judge = partial(ToyVerifier, seen=wait_for_all) if options.broken == "permits" else ToyVerifier
-    return RunSpec(
-        run="toy-run",
-        problems=[Problem(f"Say {number}.", str(number % 2)) for number in range(options.rows // SAMPLES)],
-        generator=partial(Writer, rows=options.rows),
-        verifiers=(judge,),
-        budget=Fixed(initial=SAMPLES),
-        selector=Quota(),
-        batch_size=BATCH,
-        limits=Limits(uncommitted=EVERYTHING, unjudged=EVERYTHING) if options.broken == "permits" else Limits(),
+    return OpenRun(
+        RunSpec(
+            run="toy-run",
+            problems=[Problem(f"Say {number}.", str(number % 2)) for number in range(options.rows // SAMPLES)],
+            generator=partial(Writer, rows=options.rows),
+            verifiers=(judge,),
+            budget=Fixed(initial=SAMPLES),
+            selector=Quota(),
+            batch_size=BATCH,
+            limits=Limits(uncommitted=EVERYTHING, unjudged=EVERYTHING) if options.broken == "permits" else Limits(),
+        )
     )
 
 

@@ -28,7 +28,7 @@ import psutil
 import pyarrow.parquet
 import sqlalchemy.dialects.sqlite
 
-from flows.rounds import Limits, RunSpec, decide, run_all
+from flows.rounds import Limits, OpenRun, decide, run_all
 from flows.sampling.spool_writer import GROUP
 from pipelines.budget import DarsUniform
 from pipelines.generate import OpenAI
@@ -95,7 +95,7 @@ class Life:
             "http": WINDOW,
         }[self.engine]
 
-    def spec(self) -> RunSpec:
+    def spec(self) -> OpenRun:
         toys: dict[str, Callable[[], Any]] = {
             "memory": partial(ToyEngine, log=self.log, delay=self.delay),
             "spooled": partial(ToyEngine, log=self.log, delay=self.delay, spooled=True),

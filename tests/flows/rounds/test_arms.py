@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import RunSpec, decide, plan_round, run_all
+from flows.rounds import OpenRun, decide, plan_round, run_all
 from flows.rounds.gather import tallies_of
 from flows.sampling.arms import Arm
 from pipelines.budget import Fixed, Router
@@ -28,7 +28,7 @@ from tests.tied import tied
 CHECKOUT = Path(__file__).parents[3]
 
 
-def run_toy(path: Path, run: str = "toy-run", part: RunSpec | None = None, **engine: Any) -> Any:
+def run_toy(path: Path, run: str = "toy-run", part: OpenRun | None = None, **engine: Any) -> Any:
     with workspace(path, run) as ws, part or routed(run, **engine) as given:
         run_all(ws, given)
         return decide(ws, given)
@@ -92,7 +92,7 @@ def test_one_arm_may_be_spooled_and_the_other_in_process(tmp_path: Path, plain: 
     weak, strong = two_models()
     spooled = partial(ToyEngine, model_digest="toy-strong", model="strong", lift=60, spooled=True)
     part = routed(arms=[weak, replace(strong, generator=spooled)])
-    part.limits = replace(part.limits, draw_workers=3, uncommitted=4, unjudged=6)
+    part.spec = replace(part.spec, limits=replace(part.spec.limits, draw_workers=3, uncommitted=4, unjudged=6))
     run_toy(tmp_path, part=part)
     assert rows_of(tmp_path) == plain
 
@@ -139,13 +139,13 @@ def test_a_higher_cap_draws_only_what_is_missing(tmp_path: Path) -> None:
     run_toy(tmp_path / "grown", log=log)
     small = len(calls(log))
     part = routed("large", log=log)
-    part.budget = Router(initial=4, target=3, cap=12, pilot=2, explore=0)
+    part.spec = replace(part.spec, budget=Router(initial=4, target=3, cap=12, pilot=2, explore=0))
     grown = run_toy(tmp_path / "grown", "large", part)
     assert len(calls(log)) == len(set(calls(log)))
     assert grown.origins.reused > 0
     assert grown.origins.drawn == len(calls(log)) - small
     fresh = routed("large")
-    fresh.budget = part.budget
+    fresh.spec = replace(fresh.spec, budget=part.spec.budget)
     assert run_toy(tmp_path / "fresh", "large", fresh).decisions == grown.decisions
 
 
@@ -172,11 +172,11 @@ def test_tallies_are_kept_by_arm(tmp_path: Path) -> None:
 
 def test_agreement_needs_no_reference(tmp_path: Path) -> None:
     part = routed()
-    part.budget = Router(rule="agreement", initial=3)
+    part.spec = replace(part.spec, budget=Router(rule="agreement", initial=3))
     right = run_toy(tmp_path / "right", part=part)
     wrong = routed(arms=two_models())
-    wrong.budget = part.budget
-    wrong.problems = [replace(problem, reference="0") for problem in problems(24)]
+    unknown = [replace(problem, reference="0") for problem in problems(24)]
+    wrong.spec = replace(wrong.spec, budget=part.spec.budget, problems=unknown)
     other = run_toy(tmp_path / "wrong", part=wrong)
     assert right.stops == other.stops
     assert right.origins.completions == other.origins.completions
@@ -221,8 +221,8 @@ def test_two_models_on_two_servers_are_each_asked_for_their_own(tmp_path: Path) 
             Arm("large", lambda: OpenAI("large", http=http), Sampling(max_tokens=64), "Think.\n{prompt}", BATCH),
         ]
         with routed(arms=arms) as part:
-            part.budget = Router(rule="agreement", initial=4)
-            part.limits = replace(part.limits, draw_workers=3, uncommitted=4, unjudged=6)
+            part.spec = replace(part.spec, budget=Router(rule="agreement", initial=4))
+            part.spec = replace(part.spec, limits=replace(part.spec.limits, draw_workers=3, uncommitted=4, unjudged=6))
             results = run_all(ws, part)
             rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
             names = ws.segments.column("completions", "model", [row.completion_id for row in rows])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +85,17 @@ def test_a_server_that_dies_for_good_ends_the_round_and_what_came_is_kept(tmp_pa
 
         threading.Thread(target=die).start()
         run = http_spec([server.url], 300)
-        made = run.generator
+        made = run.spec.generator
         assert made is not None
         engine = made()
         engine._settings = type(engine._settings)(engine._settings.servers, backoff_seconds=0.02, patience=0.5)
-        run.generator = lambda: engine
+        run.spec = replace(run.spec, generator=lambda: engine)
         with (
             run,
             pytest.raises(SetupError, match=r"no server has answered .* every reply received is kept\. Next: start it"),
         ):
             run_all(ws, run)
-        assert {tried.outcome for tried in ws.attempts.of(run.run)} >= {"ok"}
+        assert {tried.outcome for tried in ws.attempts.of(run.id)} >= {"ok"}
         paid = len(server.bodies)
         server.start()
         ws.recover()
@@ -150,7 +151,7 @@ def test_two_replicas_give_the_rows_of_one(tmp_path: Path) -> None:
             run_all(ws, run)
         assert len(one.bodies) + len(two.bodies) == 300
         rows = content(ws)
-        assert {tried.outcome: tried.count for tried in ws.attempts.of(run.run) if tried.replica == one.url} == {
+        assert {tried.outcome: tried.count for tried in ws.attempts.of(run.id) if tried.replica == one.url} == {
             "ok": len(one.bodies)
         }
     assert rows == undisturbed(tmp_path / "whole", 300)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import RunSpec, run_all
+from flows.rounds import OpenRun, run_all
 from flows.sampling.sample import Samplers
 from flows.sampling.spool_writer import GROUP
 from pipelines.budget import Fixed
@@ -51,7 +51,7 @@ class CountedJudge(ToyJudge):
             yield vote
 
 
-def judged_run(ws: Workspace, engine: CountedJudge, run: str = "toy-run", **changes: Any) -> RunSpec:
+def judged_run(ws: Workspace, engine: CountedJudge, run: str = "toy-run", **changes: Any) -> OpenRun:
     samplers = Samplers(ws, lambda *_: engine)
     options: dict[str, Any] = {"votes": VOTES, "max_tokens": 5, "samplers": samplers}
     changes = {"problems": PROBLEMS, "budget": Fixed(initial=4), "recipe_seed": 7} | changes

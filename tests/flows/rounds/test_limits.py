@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.rounds import Limits, RunSpec, decide, run_all
+from flows.rounds import Limits, OpenRun, decide, run_all
 from pipelines.budget import Fixed
 from pipelines.generate.prices import Prices
 from storage.money import UNITS
@@ -37,7 +38,7 @@ class Counting(ToyEngine):
         return 8
 
 
-def limited(most: Limit, **changes: Any) -> RunSpec:
+def limited(most: Limit, **changes: Any) -> OpenRun:
     options = {"engine": Counting, "sampling": SHORT, "prices": PRICES, "limit": most}
     return spec(**(options | changes))
 
@@ -192,9 +193,9 @@ def test_the_shipped_model_under_a_limit(tmp_path: Path) -> None:
 # Over HTTP: real servers on loopback that count tokens as they please (a prompt of 5 words, an answer of 4).
 
 
-def http(urls: list[str], most: Limit, rows: int = 300) -> RunSpec:
+def http(urls: list[str], most: Limit, rows: int = 300) -> OpenRun:
     made = http_spec(urls, rows)
-    made.sampling, made.limit, made.prices = Sampling(max_tokens=5), most, PRICES
+    made.spec = replace(made.spec, sampling=Sampling(max_tokens=5), limit=most, prices=PRICES)
     return made
 
 

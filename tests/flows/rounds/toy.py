@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.rounds import Limits, RunSpec
+from flows.rounds import Limits, OpenRun, RunSpec
 from pipelines.budget import DarsUniform
 from pipelines.select import Quota
 from storage.ids import digest128
@@ -115,7 +115,7 @@ def workspace(path: Path, run: str = "toy-run") -> Workspace:
     return ws
 
 
-def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, **changes: Any) -> RunSpec:
+def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, **changes: Any) -> OpenRun:
     """A small run: 8 sums, DARS uniform in two rounds, quota of two, batches of 8."""
     options: dict[str, Any] = {
         "problems": problems(),
@@ -126,7 +126,8 @@ def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, 
         "recipe_seed": 7,
         "limits": Limits(poll_seconds=0.02),
     }
-    return RunSpec(run=run, generator=engine, **(options | changes))
+    held = {name: changes.pop(name) for name in ("samplers", "on_event") if name in changes}
+    return OpenRun(RunSpec(run=run, generator=engine, **(options | changes)), **held)
 
 
 def content(ws: Workspace) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,0 +1,202 @@
+"""What a run holds open while it is planned, drawn, judged and decided: engines, verifiers, its limit, what was read.
+
+    with OpenRun(spec) as run:
+        run_all(ws, run)
+
+Engines and verifiers are built when they are first asked for and kept until `close`.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal
+
+from flows.rounds.spec import RunSpec
+from flows.sampling.arms import Engines, check_differ
+from flows.sampling.sample import Samplers
+from flows.sampling.spend_limiter import SpendLimiter
+from pipelines.protocols import Generator, Interruptible, RuledVerifier, Verifier
+from pipelines.verify.acceptance import check_names
+from storage.records import Origin, PlanRow
+from storage.workspace import Workspace
+
+EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened in a round: rows done of rows planned in it, tokens drawn, seconds since the round began.
+
+    `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct.
+    """
+
+    kind: EventKind
+    round: int
+    done: int
+    total: int
+    tokens: int
+    seconds: float
+    here: int = 0
+    correct: int = 0
+
+
+def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:
+    """The (rule, version) pairs that a verifier exposes, in the order in which it tries them."""
+    rules = verifier.rules if isinstance(verifier, RuledVerifier) else None
+    return tuple((str(rule), str(version)) for rule, version in rules or ())
+
+
+def ignore(event: Event) -> None:
+    """The default listener: nobody listens."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was read of a run's committed rows, so that no round reads it again.
+
+    `outcomes` and `solution_keys` by round (see `remembering`), `tokens` by round, problem and arm.
+    """
+
+    plans: list[Sequence[PlanRow]] = field(default_factory=list)
+    outcomes: dict[int, bytearray] = field(default_factory=dict)
+    solution_keys: dict[int, bytearray] = field(default_factory=dict)
+    tokens: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict)
+    answer_keys: dict[tuple[str, str], str | None] = field(default_factory=dict)
+
+
+class VerifierPool:
+    """Chains of verifiers, one for a thread at a time, kept for the next: some hold processes that start slowly."""
+
+    def __init__(self, factories: Sequence[Callable[[], Verifier]]) -> None:
+        self._factories = factories
+        self._lock = threading.Lock()
+        self._idle: list[list[Verifier]] = []
+        self._busy: list[list[Verifier]] = []
+
+    @contextmanager
+    def chain(self) -> Iterator[Sequence[Verifier]]:
+        """One chain, in the recipe's order, until the block ends."""
+        with self._lock:
+            chain = self._idle.pop() if self._idle else None
+        chain = chain or [make() for make in self._factories]
+        with self._lock:
+            self._busy.append(chain)
+        try:
+            yield chain
+        finally:
+            with self._lock:
+                self._busy = [other for other in self._busy if other is not chain]
+                self._idle.append(chain)
+
+    def interrupt(self) -> None:
+        """Make verifiers that can give up what is under way do so; from any thread."""
+        with self._lock:
+            busy = [part for chain in self._busy for part in chain]
+        for part in busy:
+            if isinstance(part, Interruptible):
+                part.interrupt()
+
+    def close(self) -> None:
+        """Release those that nobody uses; safe to call twice."""
+        with self._lock:
+            chains, self._idle = self._idle, []
+        for part in (part for chain in chains for part in chain):
+            part.close()
+
+
+class OpenRun:
+    """A run with what it holds open. `samplers`: what its verifiers ask models by; `on_event`: who hears of its rounds."""
+
+    def __init__(
+        self, spec: RunSpec, *, samplers: Samplers | None = None, on_event: Callable[[Event], None] = ignore
+    ) -> None:
+        self.spec, self.samplers, self._on_event = spec, samplers, on_event
+        self.memory = Memory()
+        self._engines, self._verifiers = Engines(), VerifierPool(spec.verifiers)
+        self._lock = threading.Lock()
+        self._limiter: SpendLimiter | None = None
+        self._chain: tuple[tuple[str, str], ...] | None = None
+
+    @property
+    def id(self) -> str:
+        """The run's id in the ledger."""
+        return self.spec.run
+
+    def variant(self, spec: RunSpec) -> "OpenRun":
+        """Another run with the same engines and verifiers; whoever closes this one closes them."""
+        other = OpenRun(spec, samplers=self.samplers, on_event=self._on_event)
+        other._engines, other._verifiers, other._chain = self._engines, self._verifiers, self._chain
+        return other
+
+    def limiter(self, ws: Workspace) -> SpendLimiter:
+        """The limit of the run, shared by its rounds and its judges."""
+        with self._lock:
+            self._limiter = self._limiter or SpendLimiter(ws, self.spec.account)
+            return self._limiter
+
+    def charge_samplers(self, ws: Workspace) -> None:
+        """Let the verifiers' samplers be paid by this run from now on."""
+        if self.samplers is not None:
+            self.samplers.charge(self.spec.account, self.limiter(ws))
+
+    def check_arms(self) -> None:
+        """SetupError where two arms would draw the same texts; builds their engines."""
+        if len(self.spec.arms) > 1:
+            check_differ(self.spec.arms, self._engines, self.spec.problems[0])
+
+    def engine(self, arm: str = "") -> Generator:
+        """The generator of an arm ("": of the first, or of the only one)."""
+        generator = self.spec.generator
+        if generator is None:
+            raise RuntimeError("an imported run has no generator")
+        return self._engines.of(self.spec.arm(arm).generator if arm else generator)
+
+    def engines(self) -> list[Generator]:
+        """The engines that were built so far."""
+        return self._engines.built()
+
+    def verifying(self) -> AbstractContextManager[Sequence[Verifier]]:
+        """A chain of verifiers for one thread at a time."""
+        return self._verifiers.chain()
+
+    def interrupt_verifiers(self) -> None:
+        """Make verifiers that can give up what is under way do so; from any thread."""
+        self._verifiers.interrupt()
+
+    def origin(self, arm: str = "") -> Origin:
+        """Where the completions of this run, on an arm, come from."""
+        engine = self.engine(arm)
+        return Origin(engine.engine, engine.model_digest, self.spec.stream, self.spec.recipe_seed)
+
+    def chain(self) -> tuple[tuple[str, str], ...]:
+        """(name, version) of the verifiers in order."""
+        if self._chain is None:
+            with self.verifying() as chain:
+                self._chain = tuple((part.name, part.version) for part in chain)
+            for policy in self.spec.policies():
+                check_names(policy, [name for name, _ in self._chain])
+        return self._chain
+
+    def rules(self) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
+        """What each verifier tries, in its order, by (name, version); nothing where it does not say."""
+        with self.verifying() as chain:
+            return {(part.name, part.version): rules_of(part) for part in chain}
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on."""
+        self._on_event(event)
+
+    def close(self) -> None:
+        """Release the engines and the verifiers; safe to call twice."""
+        self._verifiers.close()
+        self._engines.close()
+        if self.samplers is not None:
+            self.samplers.close()
+
+    def __enter__(self) -> "OpenRun":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
