@@ -28,11 +28,14 @@ def bind(registry: Registry, place: Place) -> None:
 
     Raises SetupError where the place is another ledger's, or is not the one where this ledger's segments lie.
     """
-    owner = place.owner()
+    if place.owner() == registry.identity():
+        return
+    # Another command may be the first here at this moment. The owner is asked again after the ledger was looked into:
+    # whoever registers a segment has written the ledger's name into the place before.
+    empty, owner, ledger = registry.is_empty(), place.owner(), registry.ledger.where
     if owner == registry.identity():
         return
-    ledger = registry.ledger.where
-    if owner is not None and registry.is_empty():
+    if owner is not None and empty:
         raise SetupError(
             f"the ledger of the segments in {place.where} is missing: {ledger} holds nothing.",
             next_command="restore it or correct [ledger] url in rollmill.toml; where it is lost: rollmill doctor --rebuild",
@@ -42,7 +45,7 @@ def bind(registry: Registry, place: Place) -> None:
             f"the segments in {place.where} belong to another ledger than {ledger}.",
             next_command="correct [ledger] or [segments] in rollmill.toml or in the profile",
         )
-    if not registry.is_empty():
+    if not empty:
         raise SetupError(
             f"the ledger {ledger} has segments, but {place.where} holds none of them.",
             next_command="correct its url, mount the disk, restore the folder, or remove .rollmill to start anew",

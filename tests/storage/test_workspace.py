@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import SetupError
-from storage.records import Problem
+from storage.records import PlanRow, Problem
 from storage.segments.keys import SegmentKey
 from storage.versions.database import write_database
 from storage.workspace import Workspace
@@ -111,7 +111,7 @@ READ_ONLY = """
 import os, sys, tempfile
 from pathlib import Path
 from storage.errors import SetupError
-from storage.records import Problem
+from storage.records import PlanRow, Problem
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
 
@@ -232,3 +232,30 @@ def test_other_odd_names_do(tmp_path: Path, name: str) -> None:
         workspace.segments.commit(key, [Problem("What is 2 + 2?", "4")])
         assert workspace.segments.read("problems").num_rows == 1
         write_database(tmp_path / name / "x.duckdb", build(), {"name": "x"})
+
+
+def test_two_first_commands_at_once_both_find_the_place_theirs(tmp_path: Path) -> None:
+    """While one looks whose the empty place is, the other takes it for the same ledger and stores its first segment."""
+    from storage.segments.binding import bind
+    from storage.segments.local import LocalPlace
+
+    class Slow(LocalPlace):
+        """Its first answer is from before the other command."""
+
+        asked = 0
+
+        def owner(self) -> str | None:
+            owner = super().owner()
+            self.asked += 1
+            if self.asked == 1:
+                with Workspace.open(tmp_path) as other:
+                    other.runs.open("r", name="r", recipe={}, recipe_hash="h")
+                    other.runs.commit_plan("r", 0, [PlanRow("r", 0, 0, 0, "p", "q", "c", 0, 0)], [])
+            return owner
+
+    with Workspace.init(tmp_path) as workspace:
+        store = workspace._unbound()
+        place = Slow(workspace.state / "segments")
+        bind(store.registry, place)
+        assert place.owner() == store.registry.identity()
+        assert not store.registry.is_empty()
