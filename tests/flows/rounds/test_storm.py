@@ -34,14 +34,11 @@ def storm(folder: Path, seed: int, kills: int, how: str, *served: str) -> subpro
 
 
 def survived(*storms: subprocess.Popen[str]) -> int:
-    """How many kills they survived in all."""
-    kills = 0
-    for one in storms:
-        said, _ = one.communicate()
-        assert one.returncode == 0
-        done: dict[str, int] = json.loads(said)
-        kills += done["kills"]
-    return kills
+    """How many kills they survived in all; each is waited for, also where one failed."""
+    printed = [process.communicate()[0] for process in storms]
+    assert [process.returncode for process in storms] == [0] * len(storms)
+    done: list[dict[str, int]] = [json.loads(text) for text in printed]
+    return sum(one["kills"] for one in done)
 
 
 @pytest.mark.parametrize("kills", [100, pytest.param(1000, marks=pytest.mark.long)])
