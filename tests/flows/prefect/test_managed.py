@@ -47,7 +47,7 @@ def told(command: "subprocess.Popen[str]") -> tuple[int, Process, Path]:
     return int(port), process(int(pid)), Path(home)
 
 
-def until(true: Callable[[], bool], seconds: float = 60) -> bool:
+def until(true: Callable[[], bool], seconds: float = 180) -> bool:
     """Whether it came true in time."""
     deadline = time.monotonic() + seconds
     while not true() and time.monotonic() < deadline:
