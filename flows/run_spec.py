@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import CHECKOUT
-from flows.imported import counted, imports_taken
+from flows.imported import imports_taken
 from flows.limits import limit_of
 from flows.problems import MadeProblems
 from flows.recipe import LoadedRecipe, Profile, Resolved
@@ -33,9 +33,7 @@ def recipe_run(session: Session, problems: MadeProblems) -> RecipeRun:
     settings = _settings(session)
     samplers = Samplers(session.workspace, partial(built_engine, **settings))
     spec = _spec(session, problems, {**settings, "samplers": samplers})
-    run = OpenRun(spec, samplers=samplers, on_event=session.progress)
-    drawn = spec.generator is not None
-    return RecipeRun(session, problems, run, None if drawn else counted(session.workspace, spec.imports, problems))
+    return RecipeRun(session, problems, OpenRun(spec, samplers=samplers, on_event=session.progress))
 
 
 def _settings(session: Session) -> dict[str, Any]:

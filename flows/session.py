@@ -10,10 +10,11 @@ Whoever opens a session hands it on: there is none that a function finds by itse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.imported import ImportedCounts
+from flows.imported import ImportedCounts, counted
 from flows.job import Job
 from flows.problems import MadeProblems
 from flows.progress import Progress, Spent, Stage
@@ -61,19 +62,24 @@ class Session:
 class RecipeRun:
     """What a recipe is in a workspace under a profile: its problems and its specification.
 
-    `id` is the run's id in the ledger, "" where it was not opened. `imported`: the rollouts that it takes; None where
-    it draws.
+    `id` is the run's id in the ledger, "" where it was not opened.
     """
 
     session: Session
     problems: MadeProblems
     open: "OpenRun"
-    imported: ImportedCounts | None = None
 
     @property
     def spec(self) -> "RunSpec":
         """Its specification."""
         return self.open.spec
+
+    @cached_property
+    def imported(self) -> ImportedCounts | None:
+        """The rollouts that it takes, counted when first asked for; None where it draws."""
+        if self.spec.generator is not None:
+            return None
+        return counted(self.workspace, self.spec.imports, self.problems)
 
     @property
     def workspace(self) -> "Workspace":
