@@ -14,7 +14,7 @@ from flows.rounds.draw import RoundDrawer
 from flows.rounds.open_run import Event, EventKind, OpenRun
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
 from flows.rounds.remembering import remember
-from flows.sampling.charges import Drawing, completions_key, paying, priced
+from flows.sampling.charges import Drawing, drawn_segment, paying
 from flows.sampling.heartbeat import LeaseHeartbeat
 from pipelines.verify.acceptance import accepted
 from storage.ids import digest128
@@ -132,9 +132,7 @@ class Committer:
     def _segments(self, item: BatchCompletions | BatchVerdicts) -> list[Segment]:
         if isinstance(item, BatchVerdicts):
             return verdict_segments(item.verdicts)
-        found = [record for cid in item.open.work.missing if (record := item.open.completions.get(cid)) is not None]
-        records = priced(self._run.spec.prices, found)
-        return [(completions_key(item.open.batch.engine, [record.id for record in records]), records)]
+        return [drawn_segment(self._run.spec.prices, item.open)]
 
     def _after_drawn(self, item: BatchCompletions, records: Sequence[Completion], commit: Commit) -> None:
         opened = item.open

@@ -11,16 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.sampling.charges import Account, completions_key, paying, priced
+from flows.sampling.charges import Account, drawn_segment, paying
 from flows.sampling.control import Control, Limits, StopSignal
 from flows.sampling.draw import BatchDrawer
 from flows.sampling.heartbeat import LeaseHeartbeat
 from flows.sampling.spend_limiter import SpendLimiter
+from pipelines.generate.direct import EngineSampler
 from pipelines.protocols import Generator, Interruptible, Sampler, Samples, WindsDown
 from storage.errors import FoundWanting, SetupError
 from storage.ids import canonical_json, digest128
 from storage.ledger.leases import Lease
-from storage.records import Completion, Prompt, Request
+from storage.records import Completion, Request
 from storage.spending import JUDGE
 from storage.workspace import Workspace
 
@@ -67,33 +68,15 @@ class OpenRequests:
     completions: dict[str, Completion] = field(default_factory=dict)
 
 
-class RunSampler:
+class RunSampler(EngineSampler):
     """Samples of one engine that a run pays for. Usable from several threads."""
 
     def __init__(self, ws: Workspace, engine: Generator, payer: Callable[[], tuple[Account, SpendLimiter]]) -> None:
-        self._ws, self._engine, self._payer = ws, engine, payer
+        super().__init__(engine)
+        self._ws, self._payer = ws, payer
         self._limits = Limits()
         self._in_process = threading.Lock()
         self._under_way: set[Control] = set()
-
-    @property
-    def engine(self) -> str:
-        """Its engine's name."""
-        return self._engine.engine
-
-    @property
-    def model(self) -> str:
-        """Its model, as people call it."""
-        return self._engine.model
-
-    @property
-    def model_digest(self) -> str:
-        """What decides its texts."""
-        return self._engine.model_digest
-
-    def render(self, prompt: Prompt) -> str:
-        """The text that the model sees for a prompt."""
-        return self._engine.render(prompt)
 
     def sample(self, requests: Sequence[Request]) -> Samples:
         """Completions of these requests, stored ones again. SpendLimitReached where the run's limit ends it."""
@@ -101,7 +84,7 @@ class RunSampler:
         completions = self._stored(list(asked))
         if len(completions) == len(asked):
             return Samples(completions)
-        batch = RequestBatch(digest128(["requests", sorted(asked)]), self._engine, asked)
+        batch = RequestBatch(digest128(["requests", sorted(asked)]), self._generator, asked)
         with self._drawing(batch) as drawing:
             drawing.limiter.expect([(batch, lambda: [cid for cid in asked if cid not in completions])])
             while missing := [cid for cid in asked if cid not in completions]:
@@ -120,8 +103,8 @@ class RunSampler:
         """Make calls under way raise StopSignal or what the engine raises then, from any thread."""
         for control in list(self._under_way):
             control.stop()
-        if isinstance(self._engine, Interruptible):
-            self._engine.interrupt()
+        if isinstance(self._generator, Interruptible):
+            self._generator.interrupt()
 
     def _stored(self, ids: Sequence[str]) -> dict[str, Completion]:
         return {completion.id: completion for completion in self._ws.segments.fetch("completions", ids)}
@@ -154,7 +137,8 @@ class RunSampler:
         lease = self._ws.ledger.leases.acquire(f"batch/{batch.id}", self._limits.lease_seconds, missing)
         if lease is None:
             return None
-        stored = self._stored(missing)  # asked after the claim: what is neither stored then nor claimed, is ours
+        # Asked after the claim: what is neither stored then nor claimed by others, is ours.
+        stored = self._ws.segments.present("completions", missing)
         spooled = {completion.id: completion for completion in self._ws.spool(batch.id).read()}
         mine = [cid for cid in missing if cid not in stored and (cid in lease.claimed or cid in spooled)]
         if not mine:
@@ -202,10 +186,8 @@ class _Drawing:
 
     def _commit(self, opened: OpenRequests) -> None:
         """Store and charge what was drawn; the spool goes when all of it is stored."""
-        at_hand = [opened.completions[cid] for cid in opened.missing if cid in opened.completions]
-        if at_hand:
-            drawn = priced(self._account.prices, at_hand)
-            key = completions_key(opened.batch.engine, [completion.id for completion in drawn])
+        key, drawn = drawn_segment(self._account.prices, opened)
+        if drawn:
             # Not linked to the run, whose completion batches are those of its plan; the payment says who asked.
             self._ws.segments.commit_many([(key, drawn)], also=paying(self._ws, self._account, [(opened, drawn)]))
             self.limiter.committed(opened.batch)

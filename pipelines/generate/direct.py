@@ -14,13 +14,11 @@ from storage.errors import SetupError
 from storage.records import Completion, Prompt, Request
 
 
-class DirectSampler:
-    """Draws each time that it is asked; one call at a time."""
+class EngineSampler:
+    """What every sampler says of its engine."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
-        self._asking = threading.Lock()
-        self._interrupted = threading.Event()
 
     @property
     def engine(self) -> str:
@@ -40,6 +38,15 @@ class DirectSampler:
     def render(self, prompt: Prompt) -> str:
         """The text that the model sees for a prompt."""
         return self._generator.render(prompt)
+
+
+class DirectSampler(EngineSampler):
+    """Draws each time that it is asked; one call at a time."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__(generator)
+        self._asking = threading.Lock()
+        self._interrupted = threading.Event()
 
     def sample(self, requests: Sequence[Request]) -> Samples:
         """Completions of these requests; those that came before the engine failed, and why it did."""
