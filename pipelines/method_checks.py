@@ -7,7 +7,7 @@ it lacks is told in one line when it is built, and not by a traceback when it is
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.protocols import ConcurrentGenerator, MeasuringBudget, RuledVerifier
+from pipelines.protocols import NEEDS, ConcurrentGenerator, GroupScorer, MeasuringBudget, RuledVerifier
 from storage.errors import SetupError
 
 ESTIMATORS = ("prefix", "path_counting", "none")
@@ -18,7 +18,7 @@ MEMBERS: Mapping[str, Sequence[str]] = {
     "engine": ("spooled", "fingerprint", "render", "generate", "close"),
     "verifier": ("verify", "verify_many", "close"),
     "policy": ("decide", "lazy", "over"),
-    "scorer": ("score",),
+    "scorer": (),
     "budget": ("plan",),
     "selector": ("select",),
 }
@@ -37,6 +37,8 @@ def check_method(role: str, name: str, built: Any) -> None:
             raise SetupError(f"{role} {name!r} has no {needed!r}.", next_command=advice)
     if role == "budget":
         _check_budget(name, built)
+    elif role == "scorer":
+        _check_scorer(name, built)
     elif role == "verifier" and isinstance(built, RuledVerifier) and not _are_rules(built.rules):
         raise SetupError(f"verifier {name!r}: 'rules' must be pairs of texts, (rule, version), in the order it tries them.")
     elif role == "engine" and isinstance(built, ConcurrentGenerator) and not _is_count(built.calls, least=1):
@@ -62,6 +64,14 @@ def _check_budget(name: str, built: Any) -> None:
             raise SetupError(f"budget {name!r} has no {needed!r}, which path counting needs.", choices=ESTIMATORS)
     if isinstance(built, MeasuringBudget) and not isinstance(built.measure, str | None):
         raise SetupError(f"budget {name!r}: 'measure' is {built.measure!r}, and must name a key of the problems' meta.")
+
+
+def _check_scorer(name: str, built: Any) -> None:
+    if not isinstance(built, GroupScorer):
+        if not hasattr(built, "score"):
+            raise SetupError(f"scorer {name!r} has no 'score'.", next_command="pipelines/protocols.py says what it needs")
+    elif unknown := [need for need in built.needs if need not in NEEDS]:
+        raise SetupError(f"scorer {name!r} needs {unknown[0]!r}, which no scorer is given.", choices=NEEDS)
 
 
 def _is_count(value: Any, *, least: int) -> bool:

@@ -19,11 +19,11 @@ from flows.rejudging.reverify_opening import RunAgain, opening
 from flows.rejudging.reverify_renew import Counts, renew
 from flows.rejudging.reverify_sample import Sample
 from flows.rounds.groups import by_problems
-from pipelines.score import scores_of
+from flows.rounds.score import preview_scores, rows_of
 from pipelines.verify.acceptance import accepted, lacking
 from storage.errors import FoundWanting, SetupError
 from storage.records import PlanRow, Rollout, Score, Verdict
-from storage.rollouts import GradedCompletion, IncompleteRound, RunReader, Stored
+from storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
 
 if TYPE_CHECKING:
     from storage.ledger.leases import Lease
@@ -176,10 +176,11 @@ def _commit(opened: RunAgain, verdicts: Sequence[Verdict]) -> None:
 def _compare(opened: RunAgain, batch: Sequence[GradedCompletion], after: Stored, flips: Flips) -> None:
     """Count the flips of these rows, and the decisions of the run's selector on either set of verdicts."""
     spec = opened.spec
+    rows = rows_of(opened.workspace, opened.open) if spec.scorers else None
     early, late = (partial(accepted, spec.accept, chain) for chain in (opened.before, opened.after))
     for _, members in groupby(batch, key=lambda graded: graded.problem.id):
         mine = list(members)
-        scores = scores_of(spec.scorers, mine[0].problem, [graded.completion for graded in mine])
+        scores = preview_scores(rows, spec.scorers, mine) if rows is not None else {}
         sides = [
             [_rollout(graded, early(graded.verdicts), scores) for graded in mine],
             [_rollout(graded, late(after[graded.pair]), scores) for graded in mine],
@@ -189,9 +190,9 @@ def _compare(opened: RunAgain, batch: Sequence[GradedCompletion], after: Stored,
         flips.decide(mine[0].problem.level, *decisions)
 
 
-def _rollout(graded: GradedCompletion, verdict: Verdict | None, scores: Mapping[str, tuple[Score, ...]]) -> Rollout:
+def _rollout(graded: GradedCompletion, verdict: Verdict | None, scores: Mapping[Pair, tuple[Score, ...]]) -> Rollout:
     assert verdict is not None, "only rows that were judged to their end come here"
-    return graded.rollout(verdict, scores.get(graded.completion.id, ()))
+    return graded.rollout(verdict, scores.get(graded.pair, ()))
 
 
 def _reach(opened: RunAgain) -> dict[str, dict[str, int]]:

@@ -16,12 +16,12 @@ from flows.job import Job
 from flows.recipe import resolve
 from flows.rejudging.reselection import chosen_sets, policy_of
 from flows.rounds.groups import in_order
+from flows.rounds.score import preview_scores, rows_of
 from flows.session import read_session
-from pipelines.score import scores_of
 from pipelines.verify.acceptance import Policy, accepted, check_names, lacking
 from storage.errors import SetupError
 from storage.records import Decision, Rollout, Score
-from storage.rollouts import Accept, GradedCompletion, IncompleteRound, Key
+from storage.rollouts import Accept, GradedCompletion, IncompleteRound, Key, Pair
 from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     moves: Counter[tuple[str, str]] = Counter()
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
+    scored = rows_of(selecting.workspace, selecting.open) if spec.scorers else None
     ways = [(way, partial(accepted, way.policy, chain)) for way in (before, now)]
     for members in _graded(selecting, run, chain):
         rows += len(members)
@@ -154,7 +155,7 @@ def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
             missing.update(lacking(now.policy, chain, graded.verdicts))
         if missing:
             continue
-        scores = scores_of(spec.scorers, members[0].problem, [graded.completion for graded in members])
+        scores = preview_scores(scored, spec.scorers, members) if scored is not None else {}
         sides = [[_rollout(graded, accept, scores) for graded in members] for _, accept in ways]
         made = [way.decide(run.id, side) for (way, _), side in zip(ways, sides, strict=True)]
         moves.update((a.reason, b.reason) for a, b in zip(*made, strict=True) if a.reason != b.reason)
@@ -186,13 +187,13 @@ def _graded(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterato
         raise SetupError(f"run {run.id} is no longer whole: {error}.", next_command=again) from None
 
 
-def _rollout(graded: GradedCompletion, accept: Accept, scores: Mapping[str, tuple[Score, ...]]) -> Rollout:
+def _rollout(graded: GradedCompletion, accept: Accept, scores: Mapping[Pair, tuple[Score, ...]]) -> Rollout:
     verdict = accept(graded.verdicts)
     if verdict is None:
         raise SetupError(
             "the run has rows that it has not judged to the end.", next_command="rollmill runs resume, then this again"
         )
-    return graded.rollout(verdict, scores.get(graded.completion.id, ()))
+    return graded.rollout(verdict, scores.get(graded.pair, ()))
 
 
 def _missing(job: Job, run: "Run", policy: Policy, missing: Mapping[Key, int], rows: int) -> SetupError:

@@ -56,7 +56,8 @@ def ignore(event: Event) -> None:
 class Memory:
     """What was read of a run's committed rows, so that no round reads it again.
 
-    `outcomes` and `solution_keys` by round (see `remembering`), `tokens` by round, problem and arm.
+    `outcomes` and `solution_keys` by round (see `remembering`), `tokens` by round, problem and arm. `scored`: whether this
+    command has had every row scored.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)
@@ -64,6 +65,7 @@ class Memory:
     solution_keys: dict[int, bytearray] = field(default_factory=dict)
     tokens: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict)
     answer_keys: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    scored: bool = False
 
 
 class VerifierPool:
