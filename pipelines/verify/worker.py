@@ -1,6 +1,6 @@
 """A worker process: answers questions on its standard input until that closes. Knows its job by name and nothing of it.
 
-Started as `python -m pipelines.verify.workers.worker JOB CPU_SECONDS MEMORY_BYTES`. Each question has its own limit of CPU
+Started as `python -m pipelines.verify.worker JOB CPU_SECONDS MEMORY_BYTES`. Each question has its own limit of CPU
 seconds, whose signal kills the process even inside C code; waiting costs nothing.
 """
 

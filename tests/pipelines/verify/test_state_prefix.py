@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.verify.state_prefix import StatePrefixVerifier
-from pipelines.verify.state_prefix.states import canonical, statements_of
+from pipelines.verify.state_prefix import StatePrefixVerifier, canonical, statements_of
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Verdict
 

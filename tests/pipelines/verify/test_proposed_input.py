@@ -5,8 +5,8 @@ import json
 import pytest
 
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.counterexample.proposed_input import Input, Proposal, input_of, proposal_of, read_value
-from pipelines.verify.counterexample.refutation import Puzzle, puzzle_of
+from pipelines.verify.counterexample import Puzzle, puzzle_of
+from pipelines.verify.proposed_input import Input, Proposal, input_of, proposal_of, read_value
 from storage.records import Problem
 
 MAKER = "def generate():\n    return [[1] * 5, 2]\n"

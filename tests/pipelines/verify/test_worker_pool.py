@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.verify.workers.pool import Limits, WorkerPool
+from pipelines.verify.worker_pool import Limits, WorkerPool
 
 HERE = str(Path(__file__).parent)
 ROOT = str(Path(__file__).parents[4])
@@ -27,7 +27,7 @@ def children() -> int:
 
 
 def pool(job: str, *, workers: int = 1, limits: Limits = QUICK) -> WorkerPool:
-    return WorkerPool(f"jobs:{job}", workers=workers, limits=limits, path=[HERE])
+    return WorkerPool(f"worker_jobs:{job}", workers=workers, limits=limits, path=[HERE])
 
 
 @pytest.mark.parametrize(
@@ -248,8 +248,8 @@ def test_a_dropped_pool_ends_its_workers() -> None:
 
 PARENT = """
 import sys, time
-from pipelines.verify.workers.pool import WorkerPool
-pool = WorkerPool("jobs:echo", workers=1, path=[sys.argv[1]])
+from pipelines.verify.worker_pool import WorkerPool
+pool = WorkerPool("worker_jobs:echo", workers=1, path=[sys.argv[1]])
 print(pool.ask({"text": "x"})["pid"], flush=True)
 time.sleep(60)
 """

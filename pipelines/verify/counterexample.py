@@ -1,6 +1,7 @@
-"""A counterexample problem, and whether an input refutes its suspect program: the three parts of the verdict.
+"""The verifier `counterexample`: does a completion give an input on which a suspect program fails?
 
-The parts: the input is valid, the trusted program answers, the suspect fails.
+Three parts, after REFUTE (Sinha et al. 2025): the input is valid, the trusted program answers, the suspect fails. All
+programs run in the sandbox.
 
 `Problem.reference` is the trusted program. `Problem.tests` is one JSON object: `suspect` (the subtly wrong program),
 `validator` (a program that defines `valid`, called with the input's arguments; True allows it), `entry_point` (the
@@ -9,20 +10,36 @@ function that both programs define; without it both read stdin and print), and w
 for floats in answers.
 
 The suspect fails by an exception, a limit, or another answer. A suspect at its CPU limit fails only where the trusted
-program needed at most half of it; a trusted program that reaches a limit makes the input unusable. All of them run in the
-sandbox.
+program needed at most half of it; a trusted program that reaches a limit makes the input unusable.
+
+`value` is the share of the three parts that hold. Causes: `invalid_input`, `trusted_limit`, `suspect_slow`,
+`suspect_survives`, or `generator` where the completion's own program makes no input.
 """
 
 import json
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
-from pipelines.sandbox import Call, Calls, Report, Result, Script
-from pipelines.verify.code.execution import Runner
+from pipelines.sandbox import Call, Calls, Mode, Report, Result, SandboxFailed, Script
+from pipelines.verify.code.code_verifier import code_text
+from pipelines.verify.code.execution import Runner, printable
 from pipelines.verify.code.expected_values import same, same_output, shown
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.counterexample.proposed_input import GENERATE, Input, Proposal, input_of, is_plain, read_value
-from storage.records import Problem
+from pipelines.verify.finding import Item
+from pipelines.verify.proposed_input import (
+    GENERATE,
+    RULES,
+    Input,
+    Proposal,
+    input_of,
+    is_plain,
+    proposal_of,
+    read_value,
+)
+from storage.ids import canonical_json
+from storage.records import Completion, Problem, Verdict
 
 LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
 PARTS = ("valid", "trusted", "suspect")
@@ -200,3 +217,61 @@ def _same_twice(runner: Runner, puzzle: Puzzle, candidate: Input, trusted: Answe
     again = answer_of(runner, puzzle.trusted, puzzle, candidate)
     if again.cause is not None or not equal(puzzle, trusted.value, again.value):
         raise BadTestsError("the trusted program answers differently each time")
+
+
+_PART_KEYS = ("input_valid", "trusted_answers", "suspect_fails")
+
+
+class CounterexampleVerifier(SandboxVerifier):
+    """Usable from any thread; the sandbox starts with the first input. `cpu_seconds` and `memory_mib` are per program."""
+
+    name = "counterexample"
+    rules = (("tests", "1"), *RULES, ("valid", "1"), ("trusted", "1"), ("suspect", "1"), ("sandbox", "1"))
+
+    def __init__(
+        self, sandbox: Mode = "strict", *, cpu_seconds: float = 2.0, memory_mib: int = 256, workers: int | None = None
+    ) -> None:
+        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
+        started, item = perf_counter(), (problem, completion)
+        try:
+            puzzle = puzzle_of(problem)
+            proposal = proposal_of(code_text(completion), stdin=puzzle.entry_point is None)
+            if proposal is None:
+                seconds = perf_counter() - started
+                return self.verdict(item, "unparsed", "no-input", cause="no input in the text", seconds=seconds)
+            return self._refutation(item, puzzle, proposal)
+        except BadTestsError as error:
+            return self.verdict(item, "undecided", "tests", cause=f"tests: {error}")
+        except SandboxFailed as error:
+            return self.verdict(item, "undecided", "sandbox", cause=f"crash: {error}")
+
+    def _refutation(self, item: Item, puzzle: Puzzle, proposal: Proposal) -> Verdict:
+        try:
+            candidate = make_input(self.sandbox(), proposal, stdin=puzzle.entry_point is None)
+        except UnusableError as error:
+            evidence = canonical_json({"detail": printable(str(error))})
+            return self.verdict(
+                item, "incorrect", f"{proposal.rule}:valid", cause="generator", value=0.0, evidence=evidence
+            )
+        refutation = refute(self.sandbox(), puzzle, candidate, self.limits.cpu_seconds)
+        parts = {name: index < refutation.parts for index, name in enumerate(_PART_KEYS)}
+        text = printable(_spelled(candidate))
+        return self.verdict(
+            item,
+            "correct" if refutation.parts == len(PARTS) else "incorrect",
+            f"{proposal.rule}:{PARTS[min(refutation.parts, 2)]}",
+            cause=refutation.cause,
+            value=refutation.parts / len(PARTS),
+            extracted=text,
+            seconds=refutation.cpu_seconds,
+            evidence=canonical_json({**parts, "input": text, "detail": printable(refutation.detail)}),
+        )
+
+
+def _spelled(candidate: Input) -> str:
+    if candidate.text is not None:
+        return shown(candidate.text)
+    return shown(dict(candidate.kwargs) if candidate.kwargs else candidate.args)

@@ -1,23 +1,28 @@
-"""A pool of worker processes with hard limits, usable from any thread. Knows processes and pipes, nothing of mathematics.
+"""A pool of worker processes with hard limits, usable from any thread, for verifiers whose questions may cost any time.
 
 Waiting for a free worker is never counted: limits are CPU seconds of one question, enforced inside the worker by the
 kernel. A worker that dies is replaced; its question is asked once more, of a fresh worker and with no other question
 running, and only if that fails too is the failure reported. One that died while it had no question costs nothing, and one
-that somebody else killed says nothing of its question: another is asked, after longer and longer pauses.
-A question that ended in a limit is not asked again, and copies of one that is under way wait for its reply (`once`).
-Workers are fresh interpreters (nothing is forked) and end when their input closes, so none outlives its parent, however
-that ends.
+that somebody else killed says nothing of its question: another is asked, after longer and longer pauses. Workers are fresh
+interpreters (nothing is forked) and end when their input closes, so none outlives its parent, however that ends.
+
+A question that ended in a limit is not asked again, and copies of one that is under way wait for its reply. All live pools
+of one job with the same limits share this, so the threads of a run do; it is gone with the last of them. What succeeded is
+not kept here: a verifier knows better what to remember.
 """
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import signal
 import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +31,61 @@ from pipelines.processes.frames import BadFrame
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.proc import stat
 from pipelines.processes.spawn import environment, module_command
-from pipelines.verify.workers.once import shared
+
+_LIMITS = frozenset(("cpu_limit", "memory_limit", "recursion_limit", "crash: signal 6", "crash: signal 11"))
+"""Failures that a question meets again; the signals: a C library without memory, and a stack that is too small."""
+_REMEMBERED = 10_000
+_shared: "weakref.WeakValueDictionary[tuple[object, ...], Once]" = weakref.WeakValueDictionary()
+Message = dict[str, Any]
+
+
+class Once:
+    """The questions that are under way, and those that ended in a limit, by digest."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._replies: dict[bytes, Future[Message | None]] = {}
+        self._killing: set[bytes] = set()
+
+    def reply(self, question: Message, ask: Callable[[Message], Message]) -> Message:
+        """What `ask` replies, or has replied to a copy; one whose asking ended without a reply is asked again."""
+        key = hashlib.sha256(json.dumps(question, sort_keys=True).encode("ascii")).digest()
+        while True:
+            with self._lock:
+                mine = key not in self._replies
+                future = self._replies.setdefault(key, Future())
+            if mine:
+                return self._ask(key, future, lambda: ask(question))
+            reply = future.result()
+            if reply is not None:
+                return {**reply, "cpu": 0.0}
+
+    def _ask(self, key: bytes, future: "Future[Message | None]", ask: Callable[[], Message]) -> Message:
+        reply = None
+        try:
+            reply = ask()
+            return dict(reply)
+        finally:
+            with self._lock:
+                if reply is None or not self._lasts(key, reply):
+                    self._replies.pop(key, None)
+                elif len(self._replies) > _REMEMBERED:
+                    self._replies.pop(next((past for past, under_way in self._replies.items() if under_way.done()), key))
+            future.set_result(reply)
+
+    def _lasts(self, key: bytes, reply: Message) -> bool:
+        """Whether a copy would fare alike: after a limit, and after kills the second time (the system may be at it)."""
+        if not reply.get("killed"):
+            return reply.get("failed") in _LIMITS
+        again = key in self._killing
+        self._killing.add(key)
+        return again
+
+
+def shared(*of: object) -> Once:
+    """The one of this key in this process."""
+    return _shared.setdefault((os.getpid(), *of), Once())
+
 
 _WATCH_SECONDS = 5.0
 _SHORT_OF = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
@@ -60,7 +119,7 @@ class Worker:
     def __init__(self, job: str, limits: Limits, path: Sequence[str]) -> None:
         self.limits = limits
         limited = (str(limits.cpu_seconds), str(limits.memory_bytes))
-        command = module_command("pipelines.verify.workers.worker", job, *limited)
+        command = module_command("pipelines.verify.worker", job, *limited)
         self.process = MessageChild(command, environment(*path), stderr=subprocess.DEVNULL)
         self.kill = self.process.kill
 

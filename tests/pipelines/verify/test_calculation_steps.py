@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.state_prefix.states import Match, Path, furthest, states_of
-from pipelines.verify.state_prefix.steps import Step, evaluated, number, steps_of
+from pipelines.verify.calculation_steps import Step, evaluated, number, steps_of
+from pipelines.verify.state_prefix import Match, Path, furthest, states_of
 
 
 def told(text: str) -> list[tuple[str, bool]]:

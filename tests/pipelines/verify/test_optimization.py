@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.verify.linear_model import Optimum, optimum_of
 from pipelines.verify.optimization import OptimizationVerifier
-from pipelines.verify.optimization.model import Optimum, optimum_of
-from pipelines.verify.workers.pool import Limits
+from pipelines.verify.worker_pool import Limits
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Verdict
 

@@ -20,14 +20,14 @@ from pipelines.verify.code.program import Task, program_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.finding import Finding, version_of, visible_text
 from pipelines.verify.json_text import LONGEST, BadJsonError, find_json, parse_json
-from pipelines.verify.optimization.model import MalformedError, Model, Optimum, TooBigError, model_of, optimum_of
-from pipelines.verify.workers.pool import Limits as WorkerLimits
-from pipelines.verify.workers.pool import WorkerPool
+from pipelines.verify.linear_model import MalformedError, Model, Optimum, TooBigError, model_of, optimum_of
+from pipelines.verify.worker_pool import Limits as WorkerLimits
+from pipelines.verify.worker_pool import WorkerPool
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, digest128
 from storage.records import Completion, Problem
 
-JOB = "pipelines.verify.optimization.solving:solve"
+JOB = "pipelines.verify.linear_model:solve"
 CPU = WorkerLimits(cpu_seconds=10.0, memory_bytes=3 << 30)
 TOLERANCE = 1e-6
 _REMEMBERED = 4_096
