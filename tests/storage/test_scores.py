@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from storage.records import PlanRow, Score
 from storage.runs import Run
-from storage.scores import RunMarks, version_scores
+from storage.pool import score_columns
+from storage.scores import RunMarks, about
 from storage.segments.schema import to_table
 
 JUDGED = {"verifiers": [["number", "1"]]}
@@ -28,11 +29,11 @@ def test_a_versions_scores_stand_in_the_order_of_the_rows() -> None:
         Score("c9", "p9", "other", "1", 1.0),
     ]
     rows = pa.table({"completion_id": ["c0", "c1", "c2"], "problem_id": ["p1", "p1", "p1"]})
-    columns = version_scores(to_table("scores", scores), rows)
-    assert list(columns) == ["length", "words", "words 2 a=2"]
+    columns = score_columns(rows, to_table("scores", scores))
+    assert list(columns) == ["length", "words@2 a=1", "words@2 a=2", "other"]
     np.testing.assert_array_equal(columns["length"], [2.0, 3.0, np.nan])
-    np.testing.assert_array_equal(columns["words"], [0.5, np.nan, np.nan])
-    assert version_scores(to_table("scores", []), rows) == {}
+    np.testing.assert_array_equal(columns["words@2 a=1"], [0.5, np.nan, np.nan])
+    assert score_columns(rows, to_table("scores", [])) == {}
 
 
 def test_a_mark_names_the_rows_and_who_judged_them() -> None:
@@ -51,3 +52,5 @@ def test_a_mark_names_the_rows_and_who_judged_them() -> None:
         True,
         False,
     ]
+    scores = [Score("c0", "p1", "a", f"1{mark}", 0.5) for mark in ("", agreed, fewer.of(("answers",)))]
+    assert about(to_table("scores", scores), marks)["version"].to_pylist() == ["1", f"1{agreed}"]
