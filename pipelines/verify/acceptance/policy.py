@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
+from pipelines.protocols import OrderedPolicy
 from storage.errors import SetupError
 from storage.records import Outcome, Verdict
 
@@ -21,7 +22,7 @@ class Policy(Protocol):
     """One way from verdicts to an accepted outcome.
 
     `lazy`: verifiers are asked one after another until one decides; otherwise side by side. `over`: the names of the
-    verifiers that count, empty for all of the recipe.
+    verifiers that count, empty for all of the recipe. What it may be beside: OrderedPolicy.
     """
 
     @property
@@ -135,7 +136,8 @@ class Over:
 
 def check_names(policy: Policy, verifiers: Sequence[str]) -> None:
     """SetupError where a policy counts on a verifier that the recipe does not name."""
-    for name in (*policy.over, *getattr(policy, "order", ())):
+    order = policy.order if isinstance(policy, OrderedPolicy) else ()
+    for name in (*policy.over, *order):
         if name not in verifiers:
             raise SetupError(
                 f"policy {policy.name!r} counts on verifier {name!r}, which is not among the recipe's.",
