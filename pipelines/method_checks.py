@@ -7,7 +7,7 @@ it lacks is told in one line when it is built, and not by a traceback when it is
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.protocols import ConcurrentGenerator, MeasuringBudget, OrderedPolicy, RuledVerifier, SuitedVerifier
+from pipelines.protocols import ConcurrentGenerator, MeasuringBudget, RankedPolicy, RuledVerifier, SuitedVerifier
 from storage.errors import SetupError
 
 ESTIMATORS = ("prefix", "path_counting", "none")
@@ -67,7 +67,7 @@ def _check_budget(name: str, built: Any) -> None:
 
 
 def _check_policy(name: str, built: Any) -> None:
-    listed = {"over": built.over, **({"order": built.order} if isinstance(built, OrderedPolicy) else {})}
+    listed = {"over": built.over, **({"order": built.order} if isinstance(built, RankedPolicy) else {})}
     for member, names in listed.items():
         if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(item, str) for item in names):
             raise SetupError(f"policy {name!r}: {member!r} is {names!r}, and must list names of verifiers.")

@@ -299,8 +299,8 @@ class BuiltOfMethods(Protocol):
 
 
 @runtime_checkable
-class OrderedPolicy(Protocol):
-    """An acceptance policy (`pipelines/verify/acceptance/policy.py`) that names verifiers in an order of its own."""
+class RankedPolicy(Protocol):
+    """An acceptance policy (`pipelines/verify/acceptance.py`) that trusts some verifiers before others."""
 
     @property
     def order(self) -> Sequence[str]:

@@ -249,7 +249,7 @@ def _run_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
 
 def _observation(subject: Subject, rollouts: Iterable[Rollout]) -> Observation:
     """Rollouts of a problem as evidence."""
-    from flows.rounds.arm_tallies import answer_key
+    from storage.pool import answer_key
 
     samples = [
         Sample(

@@ -23,8 +23,11 @@ from pipelines.metrics.rates import (
     rate_row,
     rate_words,
 )
+from pipelines.metrics.registry import METRICS, MetricRow, measure
+from pipelines.metrics.sample import Measured, Metric, Options, Sample
 
 __all__ = [
+    "METRICS",
     "NOTHING",
     "NO_RATES",
     "Counts",
@@ -32,12 +35,18 @@ __all__ = [
     "Funnel",
     "FunnelCounter",
     "GroupRate",
+    "Measured",
+    "Metric",
+    "MetricRow",
+    "Options",
     "PairedDecisions",
     "PassAtLimit",
+    "Sample",
     "counts_of",
     "digits",
     "estimand_of",
     "funnel_of",
+    "measure",
     "moves_rows",
     "paired_pass_at",
     "paired_rates",
