@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
-from flows.rounds.arm_tallies import answer_key
 from flows.rounds.gather import reader_of
 from flows.rounds.groups import by_problems, together
 from flows.rounds.open_run import OpenRun
@@ -20,6 +19,7 @@ from pipelines.score import given, needs_of, scores_of
 from pipelines.verify.acceptance import accepted
 from storage.errors import SetupError, broken
 from storage.ids import digest128
+from storage.pool import ballot
 from storage.records import PlanRow, Score
 from storage.rollouts import Accept, GradedCompletion, Pair, RunReader, pair_of
 from storage.scores import RunMarks, ScorerKey
@@ -186,14 +186,14 @@ def _candidates(
 
 
 def _answer(rows: RunRows, graded: GradedCompletion) -> str | None:
-    """The answer's canonical key. SetupError where it is not judged: shares of what is known so far would stay stored."""
+    """What its answer votes for. SetupError where it is not judged: shares of what is known so far would stay stored."""
     verdict = rows.accept(graded.verdicts)
     if verdict is None:
         raise SetupError(
             f"run {rows.run} has rollouts that are not judged, and a scorer needs the answers of all.",
             next_command=f"rollmill runs resume {rows.run}",
         )
-    return answer_key(verdict)
+    return ballot(verdict)
 
 
 def _scores(rows: RunRows, scorer: AnyScorer, groups: Sequence[Candidates], pairs: set[Pair]) -> list[Score]:

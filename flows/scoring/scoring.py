@@ -61,7 +61,7 @@ def score(asked: ScoreRequest) -> dict[str, Any]:
         with _scorers(session, run, methods) as scorers:
             rows = _rows(session, run)
             counts = score_rows(rows, scorers, _tell(session, run, asked), dry_run=asked.dry_run)
-        stored = [_summary(name, column) for name, column in run_scores(session.workspace, run).items()]
+        stored = [_summary(name, column) for name, column in sorted(run_scores(session.workspace, run).items())]
     return {
         "run": run.id,
         "scored": [_row(one) for one in counts],

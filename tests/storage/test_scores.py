@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
+from storage.pool import score_columns
 from storage.records import PlanRow, Score
 from storage.runs import Run
-from storage.pool import score_columns
 from storage.scores import RunMarks, about
 from storage.segments.schema import to_table
 
