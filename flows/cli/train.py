@@ -150,7 +150,7 @@ def _measured(out: Path, per_level: int) -> dict[str, Any]:
 
     generator = GENERATORS["embedded"](model=str(out))
     try:
-        return score_model(out, generator, per_level, seen=seen)
+        return score_model(out, generator, per_level, report=seen)
     finally:
         generator.close()
 

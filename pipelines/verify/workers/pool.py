@@ -21,11 +21,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.processes.ending import by_somebody, ending
 from pipelines.processes.frames import BadFrame
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.proc import stat
-from pipelines.processes.spawn import environment, module_command
+from pipelines.processes.spawn import by_somebody, ending, environment, module_command
 from pipelines.verify.workers.once import shared
 
 _WATCH_SECONDS = 5.0
