@@ -265,10 +265,21 @@ def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: py
         ("synthesizer", "synthesize = 3", "synthesizer 'own.py:Own': 'synthesize' is no method."),
         ("policy", "def decide(self, verdicts): ...", "has no 'lazy'. Next: docs/policies.md says what it needs"),
         ("engine", "engine = model = model_digest = 'x'", "has no 'spooled'."),
+        ("verifier", "verify = verify_many = close = print\n    rules = ('sum',)", "'rules' must be pairs of texts"),
         (
             "verifier",
-            "verify = verify_many = close = lambda *_: None\n    rules = ('sum',)",
-            "'rules' must be pairs of texts",
+            "verify = verify_many = close = print\n    suite = 3",
+            "'suite' is 3, and must be the name of",
+        ),
+        (
+            "policy",
+            "lazy, decide = None, print\n    over = 'number'",
+            "'over' is 'number', and must list names of",
+        ),
+        (
+            "policy",
+            "lazy, decide = None, print\n    over, order = (), 7",
+            "'order' is 7, and must list names of",
         ),
         ("budget", "prefix, estimator = True, 'prefix'\n    plan = print", "has no 'prefix'"),
         ("budget", "prefix, estimator = 2, 'path_counting'\n    plan = print", "has no 'rule', which path counting needs"),
