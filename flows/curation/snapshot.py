@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from flows.curation.arm_report import arms_of, fingerprint_of
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
-from flows.rounds.groups import together
+from flows.rounds.plan_rows import together
 from pipelines.metrics import PassAtLimit
 from pipelines.verify.acceptance import asks
 from storage.pool import pool_of

@@ -18,7 +18,7 @@ from flows.rejudging.reverify_flips import Flips
 from flows.rejudging.reverify_opening import RunAgain, opening
 from flows.rejudging.reverify_renew import Counts, renew
 from flows.rejudging.reverify_sample import Sample
-from flows.rounds.groups import by_problems
+from flows.rounds.plan_rows import by_problems
 from pipelines.score import scores_of
 from pipelines.verify.acceptance import accepted, lacking
 from storage.errors import FoundWanting, SetupError
@@ -145,9 +145,8 @@ def _batches(opened: RunAgain, graded: Sequence[GradedCompletion]) -> Iterator[l
 
 def _reader(opened: RunAgain) -> RunReader:
     """Reads the run's rows with all verdicts by the old and the new versions."""
-    from flows.rounds.gather import reader_of
 
-    return reader_of(opened.workspace, opened.open, list(dict.fromkeys((*opened.before, *opened.after))))
+    return opened.open.reader(opened.workspace, list(dict.fromkeys((*opened.before, *opened.after))))
 
 
 def _was_judged(opened: RunAgain, stored: Stored, row: PlanRow) -> bool:

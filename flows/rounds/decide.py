@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
-from flows.rounds.collecting import rare_collections
-from flows.rounds.columns import repeated
-from flows.rounds.gather import rollouts_by_problem
-from flows.rounds.groups import together
+from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import read_plans
+from flows.rounds.plan_rows import repeated, together
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from pipelines.score import scores_of
 from storage.errors import broken
@@ -47,7 +45,7 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     made, counter = _Made(), FunnelCounter()
     completions = CompletionCounter(shared=repeated(rows.column("completion_id")))
     solved = kept_problems = 0
-    for problem_id, judged in rollouts_by_problem(ws, run, rows):
+    for problem_id, judged in run.rollouts(ws, rows):
         rollouts = made.scored(run, judged)
         decisions = _select(run, rollouts)
         made.decisions.add(decisions)

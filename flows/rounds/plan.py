@@ -16,10 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.rounds.collecting import rare_collections
-from flows.rounds.gather import tallies_of
-from flows.rounds.groups import problems_and_arms, together
+from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import Event, OpenRun
+from flows.rounds.plan_rows import problems_and_arms, together
+from flows.rounds.tallies import tallies_of
 from flows.sampling.arms import Arm
 from pipelines.protocols import Draw, RoundPlan, Stop
 from storage.errors import SetupError, broken

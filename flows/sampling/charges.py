@@ -35,10 +35,10 @@ def completions_key(engine: Generator, ids: Collection[str]) -> SegmentKey:
     return SegmentKey("completions", engine.engine, engine.model_digest, digest128(["completions", sorted(ids)]))
 
 
-def drawn_segment(prices: Prices | None, opened: OpenBatch) -> tuple[SegmentKey, list[Completion]]:
+def drawn_segment(prices: Prices | None, open_batch: OpenBatch) -> tuple[SegmentKey, list[Completion]]:
     """What of an open batch's missing completions is at hand, priced, as the segment that it becomes."""
-    at_hand = [opened.completions[cid] for cid in opened.missing if cid in opened.completions]
-    return completions_key(opened.batch.engine, [completion.id for completion in at_hand]), priced(prices, at_hand)
+    at_hand = [open_batch.completions[cid] for cid in open_batch.missing if cid in open_batch.completions]
+    return completions_key(open_batch.batch.engine, [completion.id for completion in at_hand]), priced(prices, at_hand)
 
 
 def priced(prices: Prices | None, completions: Sequence[Completion]) -> list[Completion]:
