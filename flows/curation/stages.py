@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.commands import working_on
-from flows.curation.gate_attempts import attempts, with_attempt
-from flows.curation.gating import GateFailed, check_gate, gate_failed, load_library
+from flows.curation.gating import GateFailed, attempts, check_gate, gate_failed, load_library, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
 from flows.curation.snapshot import DecidedRun, decided_run
 from flows.identity import open_run

@@ -106,12 +106,12 @@ class Committer:
                 self._tell_drawn()
 
     def _waiting(self) -> list[Item]:
-        found: list[Item] = []
+        items: list[Item] = []
         while True:
             try:
-                found.append(self._queues.inbox.get_nowait())
+                items.append(self._queues.inbox.get_nowait())
             except queue.Empty:
-                return found
+                return items
 
     def _commit(self, items: Iterable[Item]) -> None:
         """Commit everything that is at hand in one transaction, then send each batch on its way."""
@@ -120,11 +120,11 @@ class Committer:
         also = paying(self._ws, self._run.spec.account, [_drawing(item, part) for item, parts in work for part in parts])
         commits = iter(self._ws.segments.commit_many(segments, run=self._run.id, also=also) if segments else [])
         for item, parts in work:
-            made = [next(commits) for _ in parts]
+            results = [next(commits) for _ in parts]
             if isinstance(item, BatchCompletions):
-                self._after_drawn(item, _completions(parts[0]), made[0])
+                self._after_drawn(item, _completions(parts[0]), results[0])
             else:
-                self._after_judged(item, redundant=any(commit.redundant or commit.repeated for commit in made))
+                self._after_judged(item, redundant=any(commit.redundant or commit.repeated for commit in results))
         if work:
             self._progress()
 
@@ -175,13 +175,13 @@ class Committer:
 
     def _outcomes(self, item: BatchVerdicts) -> dict[Pair, Outcome]:
         """The outcomes of the newly judged rows, as the budget counts."""
-        said = {pair: dict(known) for pair, known in item.open.work.known.items()}
+        verdicts = {pair: dict(known) for pair, known in item.open.work.known.items()}
         for verdict in item.verdicts:
             pair = (verdict.completion_id, verdict.problem_id)
-            said.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
+            verdicts.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
         chain, policy = self._run.chain(), self._run.spec.planning
-        found = {pair: accepted(policy, chain, verdicts) for pair, verdicts in said.items()}
-        return {pair: verdict.outcome for pair, verdict in found.items() if verdict is not None}
+        counted = {pair: accepted(policy, chain, given) for pair, given in verdicts.items()}
+        return {pair: verdict.outcome for pair, verdict in counted.items() if verdict is not None}
 
     def _tell_drawn(self) -> None:
         """What is committed and what has come of the open batches: a batch may take a slow engine minutes."""
@@ -205,7 +205,7 @@ class Committer:
         """
         self._last_progress = self._clock.seconds
         scope = self._scope
-        made = {"draw": self.counts.drawn, "verify": self.counts.judged}
+        here = {"draw": self.counts.drawn, "verify": self.counts.judged}
         for stage, done in (("draw", self._drawn), ("verify", self._judged)):
             before = self._before.get(stage)
             self._ws.runs.progress(
@@ -215,7 +215,7 @@ class Committer:
                 total=scope.before + scope.planned,
                 tokens=self.counts.tokens + (before.tokens if before else 0),
                 seconds=self._clock.seconds + (before.seconds if before else 0.0),
-                detail={"round": scope.round, "made": made[stage] + (before.detail.get("made", 0) if before else 0)},
+                detail={"round": scope.round, "made": here[stage] + (before.detail.get("made", 0) if before else 0)},
             )
 
 

@@ -69,14 +69,14 @@ def judge(
         key = (verifier.name, verifier.version)
         missing = []
         for item in items:
-            said = before[_pair(item)]
-            if not any(asks(policy, verifier.name, said) for policy in policies):
+            given = before[_pair(item)]
+            if not any(asks(policy, verifier.name, given) for policy in policies):
                 continue
             stored = known.get(_pair(item), {}).get(key)
             if stored is None:
                 missing.append(item)
             else:
-                said.append(stored)
+                given.append(stored)
         for verdict in verdicts_of(verifier, missing):
             before[verdict.completion_id, verdict.problem_id].append(verdict)
             yield verdict

@@ -91,7 +91,9 @@ class Bounds:
 
 def charge_of(prices: Prices | None, batch: Batch, completions: Sequence[Completion]) -> Charge:
     """The payment for these completions of a batch."""
-    uncounted = {one.id for one in completions if one.tokens_in is None or one.tokens_out is None}
+    uncounted = {
+        completion.id for completion in completions if completion.tokens_in is None or completion.tokens_out is None
+    }
     bounds = Bounds(prices)
     bound = sum((bounds.of(request, batch.engine) for request in batch.requests(uncounted)), Amount())
     return Charge(
