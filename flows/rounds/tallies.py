@@ -17,13 +17,12 @@ from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import problems_and_arms, whole_problems
 from pipelines.protocols import ArmTally, MeasuringBudget, PrefixTally
 from pipelines.verify.acceptance import accepted
-from storage.records import CONTINUED, Outcome, PlanRow, Problem, Verdict
+from storage.pool import answer_key
+from storage.records import CONTINUED, Outcome, PlanRow, Problem
 from storage.rollouts import CHUNK, Pair, completions_by_id, pair_of
 from storage.segments.rows import Rows
 from storage.solutions import key_of_completion
 from storage.workspace import Workspace
-
-LONGEST = 1_000  # characters of a form that verdicts keep: a longer one may differ from another beyond them
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +36,6 @@ class RowFacts:
     solutions: Mapping[str, str]
     tokens: Mapping[Pair, int]
     measure: str | None = None
-
-
-def answer_key(verdict: Verdict) -> str | None:
-    """Equal for equal answers: the normal form that the verifier gave, else the extracted text; None: none can be told."""
-    if verdict.outcome == "unparsed":
-        return None
-    form = verdict.normal_form if verdict.normal_form is not None else verdict.extracted
-    return None if form is None or len(form) >= LONGEST else form
 
 
 def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[PrefixTally]:

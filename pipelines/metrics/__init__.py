@@ -23,8 +23,11 @@ from pipelines.metrics.rates import (
     rate_row,
     rate_words,
 )
+from pipelines.metrics.registry import METRICS, MetricRow, measure
+from pipelines.metrics.sample import Measured, Metric, Options, Sample
 
 __all__ = [
+    "METRICS",
     "NOTHING",
     "NO_RATES",
     "Counts",
@@ -32,11 +35,17 @@ __all__ = [
     "Funnel",
     "FunnelCounter",
     "GroupRate",
+    "Measured",
+    "Metric",
+    "MetricRow",
+    "Options",
     "PassAtLimit",
+    "Sample",
     "counts_of",
     "digits",
     "estimand_of",
     "funnel_of",
+    "measure",
     "paired_pass_at",
     "paired_rates",
     "pass_at",

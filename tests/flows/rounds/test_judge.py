@@ -20,7 +20,7 @@ from storage.records import Completion, Problem, Request
 from storage.spending import DRAW, JUDGE, Limit
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, spec, workspace
-from tests.pipelines.verify.judging.toy_judge import ToyJudge
+from tests.pipelines.verify.toy_judge import ToyJudge
 from tests.tied import tied
 
 CHECKOUT = Path(__file__).parents[3]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flows.rounds import decide, run_all
-from flows.rounds.tallies import RowFacts, answer_key, arm_tallies, tallies_of
+from flows.rounds.tallies import RowFacts, arm_tallies, tallies_of
 from pipelines.budget.fixed import Fixed
 from pipelines.protocols import ArmTally, Draw, RoundPlan, Stop, Tally
-from storage.records import Outcome, PlanRow, StopRow, Verdict
+from storage.records import Outcome, PlanRow, StopRow
 from tests.flows.rounds.toy import problems, spec, workspace
 
 
@@ -108,18 +108,6 @@ def test_a_stop_without_evidence_stores_none(tmp_path: Path) -> None:
     with workspace(tmp_path) as ws, spec(problems=problems(1), budget=Fixed(initial=2)) as part:
         run_all(ws, part)
         assert [stop.evidence for stop in ws.runs.stops("toy-run")] == [None]
-
-
-def verdict(outcome: Outcome, extracted: str | None, normal_form: str | None = None) -> Verdict:
-    return Verdict("c", "p", "number", "1", outcome, "rule", extracted=extracted, normal_form=normal_form)
-
-
-def test_equal_normal_forms_are_equal_answers_and_what_cannot_be_read_is_none() -> None:
-    assert answer_key(verdict("correct", "7.0", "7")) == answer_key(verdict("incorrect", "7", "7")) == "7"
-    assert answer_key(verdict("incorrect", "7.0")) == "7.0"
-    assert answer_key(verdict("unparsed", "none")) is None
-    assert answer_key(verdict("undecided", None)) is None
-    assert answer_key(verdict("incorrect", "x", "9" * 1_000)) is None  # cut off there, so it may differ from its like
 
 
 def row(cid: str, arm: str) -> PlanRow:

@@ -1,0 +1,85 @@
+"""What tokens and attempts buy: against every order of every small case, and identities."""
+
+import math
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+from pipelines.stats import pass_at_k
+from pipelines.stats.token_budgets import (
+    normalised_regret,
+    pass_at_tokens,
+    progress,
+    regret_of_tokens,
+    solved_by,
+)
+
+
+def test_pass_at_tokens_equals_every_order_of_every_small_case() -> None:
+    for n in range(1, 5):
+        for tokens in product((1, 3, 4), repeat=n):
+            for correct in product((False, True), repeat=n):
+                budgets = range(1, sum(tokens) + 2)
+                found = pass_at_tokens(tokens, correct, budgets)
+                for budget, share in zip(budgets, found, strict=True):
+                    orders = list(permutations(range(n)))
+                    wins = sum(
+                        any(correct[i] and sum(tokens[j] for j in order[: at + 1]) <= budget for at, i in enumerate(order))
+                        for order in orders
+                    )
+                    wanted = wins / len(orders) if budget <= sum(tokens) else math.nan
+                    assert share == pytest.approx(wanted, nan_ok=True)
+
+
+def test_of_equal_completions_it_is_pass_at_k() -> None:
+    assert pass_at_tokens([5] * 6, [True, False] * 3, [4, 5, 14, 15, 30]) == pytest.approx(
+        [0.0, 0.5, pass_at_k(6, 3, 2), pass_at_k(6, 3, 3), 1.0]
+    )
+    many = pass_at_tokens([5] * 40, [True] * 4 + [False] * 36, [50], seed=1)[0]
+    assert many == pytest.approx(float(pass_at_k(40, 4, 10) or 0), abs=0.06)
+    assert many == pass_at_tokens([5] * 40, [True] * 4 + [False] * 36, [50], seed=1)[0]
+
+
+def test_beyond_the_stored_tokens_it_is_undefined() -> None:
+    assert np.isnan(pass_at_tokens([2, 3], [True, True], [6])).all()
+    assert np.isnan(pass_at_tokens([], [], [1])).all()
+    with pytest.raises(ValueError, match="at least 1"):
+        pass_at_tokens([0], [True], [1])
+
+
+def test_regret_is_exact_for_straight_lines() -> None:
+    assert normalised_regret([0, 100], [0.0, 1.0], 100) == pytest.approx(0.5)
+    assert normalised_regret([10], [0.8], 50) == pytest.approx(0.2)  # one value, held before and after
+    assert normalised_regret([0, 50], [0.0, 1.0], 100) == pytest.approx(0.25)  # held flat after the trace ends
+    assert normalised_regret([0, 100], [0.0, 1.0], 50) == pytest.approx(0.75)
+    assert normalised_regret([0, 10, 20], [1.0, 1.0, 1.0], 20) == 0.0
+    for bad in (([0, 0], [0, 1], 1), ([0], [1], 0), ([0, 1], [1], 1)):
+        with pytest.raises(ValueError, match="ascending"):
+            normalised_regret(*bad)
+
+
+def test_an_episode_without_progress_adds_regret_and_no_progress() -> None:
+    assert progress([0.1, 0.4, 0.4, 0.9]) == pytest.approx([0.3, 0.0, 0.5])
+    assert sum(progress([0.1, 0.4, 0.4, 0.9])) == pytest.approx(0.8)
+    direct, idle = (
+        normalised_regret([0, 10, 20], [0.1, 0.4, 0.9], 40),
+        normalised_regret([0, 10, 20, 30], [0.1, 0.4, 0.4, 0.9], 40),
+    )
+    assert idle > direct
+
+
+def test_attempts_after_success_are_not_needed_and_missing_ones_are_not_wrong() -> None:
+    table = solved_by([1, 3, 0, 0], [1, 3, 4, 2], 4)
+    np.testing.assert_array_equal(table[:2], [[1, 1, 1, 1], [0, 0, 1, 1]])
+    np.testing.assert_array_equal(table[2:], [[0, 0, 0, 0], [0, 0, math.nan, math.nan]])
+
+
+def test_the_regret_of_drawing_again_is_the_area_above_pass_at_tokens() -> None:
+    tokens, correct = [3, 5, 2, 7], [False, True, False, True]
+    for budget in (1, 4, 9, 17):
+        above = [1.0 - float(share) for share in pass_at_tokens(tokens, correct, range(budget))]
+        assert regret_of_tokens(tokens, correct, [budget])[0] == pytest.approx(sum(above) / budget)
+    assert regret_of_tokens([4] * 3, [False] * 3, [12])[0] == 1.0
+    assert regret_of_tokens([4] * 3, [True] * 3, [12])[0] == pytest.approx(1 / 3)
+    assert np.isnan(regret_of_tokens([4], [True], [5])).all()
