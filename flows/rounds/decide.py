@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
-from flows.rounds.collecting import rare_collections
-from flows.rounds.columns import repeated
-from flows.rounds.gather import rollouts_by_problem
-from flows.rounds.groups import together
+from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import read_plans
+from flows.rounds.plan_rows import repeated, together
 from flows.rounds.score import rows_of, score_run, stored_scores
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from storage.errors import broken
@@ -46,22 +44,22 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     rows = together(_plans(ws, run))
     score_run(ws, run)
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
-    made, counter = _Made(scores), FunnelCounter()
+    results, counter = _Results(scores), FunnelCounter()
     completions = CompletionCounter(shared=repeated(rows.column("completion_id")))
     solved = kept_problems = 0
-    for problem_id, judged in rollouts_by_problem(ws, run, rows):
-        rollouts = made.scored(judged)
+    for problem_id, judged in run.rollouts(ws, rows):
+        rollouts = results.scored(judged)
         decisions = _select(run, rollouts)
-        made.decisions.add(decisions)
+        results.decisions.add(decisions)
         for r in rollouts:
-            made.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
+            results.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
         counter.add_all(rollouts, decisions)
         completions.add_all(rollouts)
         solved += any(r.verdict.outcome == "correct" for r in rollouts)
         kept_problems += any(decision.kept for decision in decisions)
-    batch_id = made.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
+    batch_id = results.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
     key = SegmentKey("decisions", run.id, run.spec.selector.version, batch_id)
-    decided = made.decisions.rows()
+    decided = results.decisions.rows()
     commits = [ws.segments.commit(key, decided, run=run.id)] if decided else []
     created = bool(commits) and not commits[0].redundant
     funnel = counter.funnel(problems=len(run.spec.problems), solved=solved, kept_problems=kept_problems)
@@ -77,7 +75,7 @@ def _plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
 
 
 @dataclass(slots=True)
-class _Made:
+class _Results:
     """What is kept of each problem: decisions, what they rest on, and the stored scores by pair; no text."""
 
     scores: Mapping[Pair, tuple[Score, ...]]
@@ -94,12 +92,12 @@ class _Made:
 def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     """The selector's decisions on one problem; one that skips or repeats a rollout is broken."""
     decisions = list(run.spec.selector.select(run.id, rollouts) or ())
-    named = [made.completion_id if isinstance(made, Decision) else None for made in decisions]
+    named = [decision.completion_id if isinstance(decision, Decision) else None for decision in decisions]
     if named != [rollout.completion.id for rollout in rollouts]:
         raise broken(f"selector {run.spec.selector.name!r} did not give one decision per rollout, in their order")
     if not run.spec.arms:
         return decisions
-    return [replace(made, arm=rollout.arm) for made, rollout in zip(decisions, rollouts, strict=True)]
+    return [replace(decision, arm=rollout.arm) for decision, rollout in zip(decisions, rollouts, strict=True)]
 
 
 def options_of(part: Any) -> dict[str, Any]:

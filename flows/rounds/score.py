@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
-from flows.rounds.gather import reader_of
-from flows.rounds.groups import by_problems, together
 from flows.rounds.open_run import OpenRun
+from flows.rounds.plan_rows import by_problems, together
 from pipelines.protocols import ANSWERS, MODEL, VERDICTS, Candidates, GroupScorer, Scorer
 from pipelines.score import given, needs_of, scores_of
 from pipelines.verify.acceptance import accepted
@@ -76,7 +75,7 @@ def rows_of(ws: Workspace, run: OpenRun) -> RunRows:
     """Those of an open run."""
     plans = ws.runs.plans(run.id)
     marks = RunMarks(ws.runs.get(run.id), together(plans))
-    return RunRows(ws, run.id, plans, reader_of(ws, run), partial(accepted, run.spec.accept, run.chain()), marks)
+    return RunRows(ws, run.id, plans, run.reader(ws), partial(accepted, run.spec.accept, run.chain()), marks)
 
 
 def score_run(ws: Workspace, run: OpenRun, tell: Tell | None = None) -> list[ScoreCounts]:

@@ -18,7 +18,7 @@ from flows.job import Job
 from flows.limits import limit_of
 from flows.progress import Stage
 from flows.recipe import Resolved, resolve
-from flows.rounds.groups import together
+from flows.rounds.plan_rows import together
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
 from flows.run_spec import engine_settings
 from flows.session import Session, open_session, read_session
