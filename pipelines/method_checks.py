@@ -19,6 +19,7 @@ MEMBERS: Mapping[str, Sequence[str]] = {
     "verifier": ("verify", "verify_many", "close"),
     "policy": ("decide", "lazy", "over"),
     "scorer": ("score",),
+    "aggregator": ("elect", "needs"),
     "budget": ("plan",),
     "selector": ("select",),
 }

@@ -26,6 +26,7 @@ VERBS = {
     "plan": "plan",
     "curate": "curate",
     "select": "select",
+    "replay": "replay",
     "reverify": "reverify",
     "audit": "audit",
     "review": "review",
