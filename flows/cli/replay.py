@@ -107,17 +107,8 @@ def _in_full(rows: list[dict[str, Any]]) -> str:
     from flows.evaluation.replay_page import cells
 
     most = max(row["amount"] for row in rows)
-    table = [cells(row) for row in rows if row["amount"] == most]
-    head = [
-        "at the largest",
-        "budget",
-        "accuracy",
-        "95% interval",
-        "to majority",
-        "95% interval",
-        "tokens",
-        "chosen settings",
-    ]
+    table = [[name, *rest] for name, _, *rest in (cells(row) for row in rows if row["amount"] == most)]
+    head = [f"at {most:,}", "accuracy", "95% interval", "to majority", "95% interval", "tokens", "chosen settings"]
     return columns(head, table)
 
 

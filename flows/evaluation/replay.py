@@ -23,7 +23,8 @@ from storage.queries import Reader, Scope, dataset_scope, run_scope
 from storage.queries.pools import ScopePool, scope_pool
 from storage.versions.index import dataset_names
 
-FROM = 4  # samples from which on a token budget is set beside them by default: below, most are cut off
+LEAST = 4  # mean completions that a token budget pays for by default: below, most of what is drawn is cut off
+LADDER = 6  # token budgets by default, each twice the one before
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
         source = scope_pool(_scope(reader, request.pool))
         models = _models(source.pool, request.models)
         scores = _scores(source.pool, request.scores)
-        chosen = _settings(request, source.pool, scores, several=len(models) > 1)
+        chosen = _settings(request, scores, models)
         texts = source.texts() if any("texts" in setting.aggregator.needs for setting in chosen) else ()
     _refuse_pending(source)
     every = ballots(source.pool, models, texts)
@@ -132,7 +133,7 @@ def _models(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(wanted)) or pool.models
     raise SetupError(
         f"the pool has completions of {len(pool.models)} models: say whose vote.",
-        choices=pool.models,
+        choices=sorted(pool.models),
         next_command="--model NAME, several times for a vote of several, in the order in which they are asked",
     )
 
@@ -145,9 +146,9 @@ def _scores(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(wanted)) or known
 
 
-def _settings(request: ReplayRequest, pool: Pool, scores: Sequence[str], *, several: bool) -> list[Setting]:
+def _settings(request: ReplayRequest, scores: Sequence[str], models: Sequence[str]) -> list[Setting]:
     """Every setting of every aggregator that is asked for; the majority is always one, as what others are compared with."""
-    here = {"scores": bool(scores), "models": several, "texts": False, "passes": False}
+    here = {"scores": bool(scores), "models": len(models) > 1, "texts": False, "passes": False}
     asked = [text for text in request.aggregators if text.split()[:1]]
     names = asked or [name for name, cls in AGGREGATORS.items() if all(here[need] for need in cls.needs)]
     settings: list[Setting] = []
@@ -156,16 +157,20 @@ def _settings(request: ReplayRequest, pool: Pool, scores: Sequence[str], *, seve
         cls = resolve("aggregator", name, options, base=request.root).cls
         given = [options] if options or not isinstance(cls, Adjustable) else list(cls.settings(scores))
         built = [(one, resolve("aggregator", name, one, base=request.root).build()) for one in given]
-        settings += [Setting(aggregator.name, _label(aggregator, one), aggregator) for one, aggregator in built]
-        _check_needs(built[0][1], {**here, "texts": True}, pool)
+        labels = [_label(aggregator, one) for one, aggregator in built]
+        settings += [
+            Setting(label if options else aggregator.name, label, aggregator)
+            for label, (_, aggregator) in zip(labels, built, strict=True)
+        ]
+        _check_needs(built[0][1], {**here, "texts": True}, models)
     return settings
 
 
-def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], pool: Pool) -> None:
+def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Sequence[str]) -> None:
     """SetupError where a pool lacks what an aggregator needs."""
     missing = {
         "scores": "scores, and the pool has none; a recipe's `score:` stores some",
-        "models": f"several models, and the pool is of {', '.join(pool.models) or 'one'}; --model chooses more",
+        "models": f"several models, and these completions are by {', '.join(models) or 'one'}; --model chooses more",
         "passes": "a table of generated tests, which stored pools have not; docs/aggregation.md says how to give one",
     }
     for need in aggregator.needs:
@@ -210,8 +215,8 @@ def _refuse_pending(source: ScopePool) -> None:
 def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ballot], tuple[Budget, ...]]:
     """The budgets, and the problems that have enough completions and tokens for all of them.
 
-    An expectation over N of fewer than N is undefined, so such problems are left out, and counted; budgets that nobody asked
-    for go no further than what every problem has.
+    An expectation over N of fewer than N is undefined, so such problems are left out, and counted; budgets that nobody
+    asked for go no further than what every problem has.
     """
     totals = [_total_tokens(ballot) for ballot in every]
     smallest = min(ballot.size for ballot in every)
@@ -224,7 +229,7 @@ def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ball
         largest = max(ballot.size for ballot in every)
         raise SetupError(f"no problem has {most} completions and {spent} tokens; the most completions are {largest}.")
     known = [total for total in totals if total is not None]
-    tokens = request.tokens or (_tokens_beside(samples, kept, min(known)) if len(known) == len(totals) else ())
+    tokens = request.tokens or (_token_ladder(kept, min(known)) if len(known) == len(totals) else ())
     ordered = [Budget("samples", n) for n in sorted(set(samples))] + [Budget("tokens", t) for t in sorted(set(tokens))]
     return kept, tuple(ordered)
 
@@ -234,7 +239,7 @@ def _total_tokens(ballot: Ballot) -> int | None:
     return None if (tokens < 0).any() else int(tokens.sum())
 
 
-def _tokens_beside(samples: Sequence[int], kept: Sequence[Ballot], most: int) -> tuple[int, ...]:
-    """Token budgets that pay for about as many completions as the samples, where every problem has so many tokens."""
+def _token_ladder(kept: Sequence[Ballot], most: int) -> tuple[int, ...]:
+    """The tokens that every problem has, halved for as long as that pays for some completions."""
     mean = float(np.mean([ballot.pool.tokens.mean() for ballot in kept]))
-    return tuple(amount for n in samples if n >= FROM and 0 < (amount := round(mean * n)) <= most)
+    return tuple(amount for power in range(LADDER) if (amount := most >> power) >= LEAST * mean)

@@ -55,6 +55,14 @@ def about(report: Mapping[str, Any]) -> str:
 def notes(report: Mapping[str, Any]) -> list[str]:
     """What has to be said beside the numbers."""
     said = [f"Intervals: 95%, {report['estimand']}; clusters are templates. {_noise(report)}"]
+    chosen = [row for row in report["rows"] if row["best_on_the_same_problems"] is not None]
+    if chosen:
+        worst = max(chosen, key=lambda row: row["best_on_the_same_problems"] - row["value"])
+        said.append(
+            f"The best setting of {worst['aggregator']} at {worst['amount']:,} {worst['unit']} shows "
+            f"{worst['best_on_the_same_problems']:.3f} on the problems it is best on and {worst['value']:.3f} where it was "
+            "chosen on others: the largest difference here, and the reason why the table has the latter."
+        )
     if report["left_out"]:
         said.append(f"{report['left_out']:,} problems have too few completions for these budgets and are left out.")
     if report["conflicts"]:
@@ -126,7 +134,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def cells(row: Row) -> list[str]:
-    """A row as texts: aggregator, budget, accuracy, its interval, difference to the majority, its interval, tokens, settings."""
+    """A row as texts: aggregator, budget, accuracy and interval, difference to the majority and its, tokens, settings."""
     change = row["to_majority"]
     return [
         row["aggregator"],
