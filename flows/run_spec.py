@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows import CHECKOUT
 from flows.imported import imports_taken
 from flows.limits import limit_of
-from flows.problems import MadeProblems
+from flows.problems import RecipeProblems
 from flows.recipe import LoadedRecipe, Profile, Resolved
 from flows.recipe.schema import Generate
 from flows.session import RecipeRun, Session
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipelines.generate.vllm.vllm_settings import VllmSettings
 
 
-def recipe_run(session: Session, problems: MadeProblems) -> RecipeRun:
+def recipe_run(session: Session, problems: RecipeProblems) -> RecipeRun:
     """The run of a session's recipe with these problems; it has no id yet. Builds no engine; the caller closes it."""
     from flows.rounds import OpenRun
     from flows.sampling.sample import Samplers
@@ -42,7 +42,7 @@ def _settings(session: Session) -> dict[str, Any]:
     return {"threads": profile.threads, "workers": profile.workers, "http": _http(session), "vllm": _vllm(session)}
 
 
-def _spec(session: Session, made: MadeProblems, settings: dict[str, Any]) -> "RunSpec":
+def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "RunSpec":
     from flows.rounds import Limits, RunSpec
 
     recipe, generate = session.loaded.recipe, session.loaded.recipe.generate

@@ -17,7 +17,7 @@ from flows.progress import Stage
 from flows.rejudging.reverify_flips import Flips
 from flows.rejudging.reverify_target import ReverifyTarget, open_target
 from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
-from flows.rounds.groups import by_problems
+from flows.rounds.plan_rows import by_problems
 from pipelines.score import scores_of
 from pipelines.verify.acceptance import accepted, lacking
 from storage.errors import FoundWanting, SetupError
@@ -137,9 +137,8 @@ def _batches(target: ReverifyTarget, graded: Sequence[GradedCompletion]) -> Iter
 
 def _reader(target: ReverifyTarget) -> RunReader:
     """Reads the run's rows with all verdicts by the old and the new versions."""
-    from flows.rounds.gather import reader_of
 
-    return reader_of(target.workspace, target.open, list(dict.fromkeys((*target.before, *target.after))))
+    return target.open.reader(target.workspace, list(dict.fromkeys((*target.before, *target.after))))
 
 
 def _was_judged(target: ReverifyTarget, stored: Stored, row: PlanRow) -> bool:

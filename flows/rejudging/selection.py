@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flows.identity import imported_digest, unopened_run
 from flows.job import Job
 from flows.recipe import resolve
-from flows.rounds.groups import in_order
+from flows.rounds.plan_rows import in_order
 from flows.session import read_session
 from pipelines.metrics import PairedDecisions, moves_rows
 from pipelines.score import scores_of
@@ -207,11 +207,10 @@ def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
 
 def _graded(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
     """The rollouts of the run, problem by problem; SetupError where some are lost."""
-    from flows.rounds.gather import reader_of
 
     try:
         rows = in_order(selecting.workspace.runs.plans(run.id))
-        for _, members in reader_of(selecting.workspace, selecting.open, chain).by_problem(rows):
+        for _, members in selecting.open.reader(selecting.workspace, chain).by_problem(rows):
             yield members
     except IncompleteRound as error:
         again = "rollmill curate RECIPE makes the lost rows again"

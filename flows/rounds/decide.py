@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
-from flows.rounds.collecting import rare_collections
-from flows.rounds.columns import repeated
-from flows.rounds.gather import rollouts_by_problem
-from flows.rounds.groups import together
+from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import read_plans
+from flows.rounds.plan_rows import repeated, together
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from pipelines.score import scores_of
 from storage.errors import broken
@@ -44,29 +42,31 @@ class DecisionReport:
 def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
     rows = together(_plans(ws, run))
-    made, counter = _Made(), FunnelCounter()
+    results, counter = _Results(), FunnelCounter()
     completions = CompletionCounter(shared=repeated(rows.column("completion_id")))
     solved = kept_problems = 0
-    for problem_id, judged in rollouts_by_problem(ws, run, rows):
-        rollouts = made.scored(run, judged)
+    for problem_id, judged in run.rollouts(ws, rows):
+        rollouts = results.scored(run, judged)
         decisions = _select(run, rollouts)
-        made.decisions.add(decisions)
+        results.decisions.add(decisions)
         for r in rollouts:
-            made.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
+            results.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
         counter.add_all(rollouts, decisions)
         completions.add_all(rollouts)
         solved += any(r.verdict.outcome == "correct" for r in rollouts)
         kept_problems += any(decision.kept for decision in decisions)
-    batch_id = made.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
+    batch_id = results.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
     key = SegmentKey("decisions", run.id, run.spec.selector.version, batch_id)
-    decided = made.decisions.rows()
-    items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, decided), *_score_segments(made.scores)]
+    decided = results.decisions.rows()
+    items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, decided), *_score_segments(results.scores)]
     commits = ws.segments.commit_many(items, run=run.id) if decided else []
     created = bool(commits) and not commits[0].redundant
     funnel = counter.funnel(problems=len(run.spec.problems), solved=solved, kept_problems=kept_problems)
     funnel.reconcile()
     stops = stop_reasons(ws.runs.stops(run.id))
-    return DecisionReport(run.id, batch_id, created, decided, made.scores, funnel, completions.origins(ws, run.id), stops)
+    return DecisionReport(
+        run.id, batch_id, created, decided, results.scores, funnel, completions.origins(ws, run.id), stops
+    )
 
 
 def _plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
@@ -75,7 +75,7 @@ def _plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
 
 
 @dataclass(slots=True)
-class _Made:
+class _Results:
     """What is kept of each problem: decisions, what they rest on, and scores; no text."""
 
     decisions: Packer[Decision] = field(default_factory=lambda: Packer("decisions"))
@@ -94,12 +94,12 @@ class _Made:
 def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     """The selector's decisions on one problem; one that skips or repeats a rollout is broken."""
     decisions = list(run.spec.selector.select(run.id, rollouts) or ())
-    named = [made.completion_id if isinstance(made, Decision) else None for made in decisions]
+    named = [decision.completion_id if isinstance(decision, Decision) else None for decision in decisions]
     if named != [rollout.completion.id for rollout in rollouts]:
         raise broken(f"selector {run.spec.selector.name!r} did not give one decision per rollout, in their order")
     if not run.spec.arms:
         return decisions
-    return [replace(made, arm=rollout.arm) for made, rollout in zip(decisions, rollouts, strict=True)]
+    return [replace(decision, arm=rollout.arm) for decision, rollout in zip(decisions, rollouts, strict=True)]
 
 
 def _score_segments(scores: Sequence[Score]) -> list[tuple[SegmentKey, Sequence[Record]]]:
