@@ -22,7 +22,7 @@ from storage.errors import SetupError
 ESTIMATORS = ("prefix", "path_counting", "none")
 TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest"), "template": ("name", "skill")}
 NAMED = ("name", "version")
-VALUES: Mapping[str, Sequence[str]] = {"engine": ("spooled",), "policy": ("lazy", "over")}
+VALUES: Mapping[str, Sequence[str]] = {"engine": ("spooled",), "policy": ("lazy", "over"), "aggregator": ("needs",)}
 CALLS: Mapping[str, Sequence[str]] = {
     "synthesizer": ("synthesize",),
     "template": ("sample", "render", "solve"),
@@ -31,6 +31,7 @@ CALLS: Mapping[str, Sequence[str]] = {
     "policy": ("decide",),
     "scorer": ("score",),
     "group scorer": ("score_groups",),
+    "aggregator": ("elect",),
     "budget": ("plan",),
     "selector": ("select",),
 }

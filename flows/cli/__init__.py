@@ -32,6 +32,7 @@ VERBS = {
     "curate": "curate",
     "select": "select",
     "score": "score",
+    "replay": "replay",
     "reverify": "reverify",
     "audit": "audit",
     "review": "review",
