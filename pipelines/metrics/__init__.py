@@ -5,7 +5,7 @@ records in, numbers with their n, interval and estimator's name out. The estimat
 """
 
 from pipelines.metrics.counts import Counts, CountsByProblem, counts_of, tallied
-from pipelines.metrics.funnel import Funnel, FunnelCounter, funnel_of, stop_reasons
+from pipelines.metrics.funnel import Funnel, FunnelCounter, PairedDecisions, funnel_of, moves_rows, stop_reasons
 from pipelines.metrics.path_rates import path_counted
 from pipelines.metrics.rates import (
     NO_RATES,
@@ -39,6 +39,7 @@ __all__ = [
     "Metric",
     "MetricRow",
     "Options",
+    "PairedDecisions",
     "PassAtLimit",
     "Sample",
     "counts_of",
@@ -46,6 +47,7 @@ __all__ = [
     "estimand_of",
     "funnel_of",
     "measure",
+    "moves_rows",
     "paired_pass_at",
     "paired_rates",
     "pass_at",
