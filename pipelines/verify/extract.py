@@ -219,7 +219,8 @@ def _tagged(text: str) -> FinalAnswer | None:
 
 
 def _phrase(text: str, cut: bool) -> FinalAnswer | None:
-    start = max(_last_said(text), _last_line_a(text))
+    line_a = max((match.end() for match in _LINE_A.finditer(text)), default=-1)
+    start = max(_end_of_phrase(text), line_a)
     if start < 0:
         return None
     line, _, rest = text[start:].partition("\n")
@@ -232,8 +233,9 @@ def _phrase(text: str, cut: bool) -> FinalAnswer | None:
     return FinalAnswer(content, "phrase") if content else None
 
 
-def _last_said(text: str) -> int:
+def _end_of_phrase(text: str) -> int:
     """Where the last "answer is" or "answer:" ends, or -1; searched from the end, for it stands there."""
+    # lower() of other scripts may change the length, and with it every index
     low = text.lower() if text.isascii() else _LOWER_ANSWER.sub("answer", text)
     position = low.rfind("answer")
     while position >= 0:
@@ -242,13 +244,6 @@ def _last_said(text: str) -> int:
             return match.end()
         position = low.rfind("answer", 0, position)
     return -1
-
-
-def _last_line_a(text: str) -> int:
-    last = -1
-    for match in _LINE_A.finditer(text):
-        last = match.end()
-    return last
 
 
 def _unmarked(text: str) -> FinalAnswer | None:

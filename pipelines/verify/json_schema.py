@@ -89,8 +89,8 @@ class JsonSchemaVerifier(OneByOne):
 
 def _of(problem: Problem) -> Any:
     """The schema of a problem, or in words why there is none."""
-    given: Sequence[Any] = [*problem.tests[:1], problem.meta.get("schema"), problem.reference]
-    chosen = next((item for item in given if item), None)
+    candidates: Sequence[Any] = [*problem.tests[:1], problem.meta.get("schema"), problem.reference]
+    chosen = next((item for item in candidates if item), None)
     if chosen is None:
         return "neither the recipe nor the problem has a schema"
     if isinstance(chosen, str):

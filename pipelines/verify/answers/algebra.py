@@ -123,7 +123,8 @@ def power(base: Formula, exponent: Fraction, *, real_root: bool = False) -> Form
     if value < 0:
         sign, value = _root_of_minus_one(exponent, real_root=real_root), -value
     result: dict[str, Fraction] = {name: e * exponent for name, e in mono}
-    for prime, count in _factors(value):
+    below = ((prime, -count) for prime, count in _prime_powers(value.denominator))
+    for prime, count in (*_prime_powers(value.numerator), *below):
         result[f"p:{prime}"] = result.get(f"p:{prime}", Fraction(0)) + count * exponent
     return multiply(sign, _formula_of({tuple(sorted(result.items())): Fraction(1)}))
 
@@ -148,12 +149,6 @@ def _integer_power(base: Formula, exponent: int) -> Formula:
         if bit == "1":
             result = multiply(result, base)
     return result
-
-
-def _factors(value: Fraction) -> Iterator[tuple[int, int]]:
-    """Prime factors with exponents of a positive rational."""
-    yield from _prime_powers(value.numerator)
-    yield from ((prime, -count) for prime, count in _prime_powers(value.denominator))
 
 
 def _prime_powers(number: int) -> Iterator[tuple[int, int]]:
