@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe import LoadedRecipe
-from flows.recipe.evaluation import LoadedEvaluation
+from flows.recipe.load import LoadedEvaluation
 from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.imported import producer_of

@@ -79,8 +79,7 @@ def _drawing(loaded: LoadedRecipe) -> list[tuple[Resolved, int]]:
 
 def _lanes(profile: Profile, method: Resolved, batch_size: int) -> int:
     """Batches of this engine to draw side by side."""
-    from flows.recipe.serve import as_servers
-    from flows.recipe.servers import lanes_for
+    from flows.recipe.servers import as_servers, lanes_for
 
     if method.name == "vllm":
         return profile.vllm.lanes(batch_size)

@@ -126,7 +126,7 @@ def read_session(job: Job, progress: Progress | None = None) -> Iterator[Session
 
 def _local_servers(session: Session) -> "LocalServers":
     """What the profile's `serve` wants, ready to be started; that one was lost is told in the session's messages."""
-    from flows.recipe.serve import local_models
+    from flows.recipe.servers import local_models
     from pipelines.generate.serving import LocalServers
 
     profile, workspace = session.profile, session.workspace

@@ -7,7 +7,7 @@ it lacks is told in one line when it is built, and not by a traceback when it is
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.protocols import ConcurrentGenerator, MeasuringBudget, RuledVerifier
+from pipelines.protocols import ConcurrentGenerator, MeasuringBudget, RankedPolicy, RuledVerifier, SuitedVerifier
 from storage.errors import SetupError
 
 ESTIMATORS = ("prefix", "path_counting", "none")
@@ -37,8 +37,10 @@ def check_method(role: str, name: str, built: Any) -> None:
             raise SetupError(f"{role} {name!r} has no {needed!r}.", next_command=advice)
     if role == "budget":
         _check_budget(name, built)
-    elif role == "verifier" and isinstance(built, RuledVerifier) and not _are_rules(built.rules):
-        raise SetupError(f"verifier {name!r}: 'rules' must be pairs of texts, (rule, version), in the order it tries them.")
+    elif role == "policy":
+        _check_policy(name, built)
+    elif role == "verifier":
+        _check_verifier(name, built)
     elif role == "engine" and isinstance(built, ConcurrentGenerator) and not _is_count(built.calls, least=1):
         raise SetupError(f"engine {name!r}: 'calls' is {built.calls!r}, and must be a number of calls, at least 1.")
 
@@ -62,6 +64,20 @@ def _check_budget(name: str, built: Any) -> None:
             raise SetupError(f"budget {name!r} has no {needed!r}, which path counting needs.", choices=ESTIMATORS)
     if isinstance(built, MeasuringBudget) and not isinstance(built.measure, str | None):
         raise SetupError(f"budget {name!r}: 'measure' is {built.measure!r}, and must name a key of the problems' meta.")
+
+
+def _check_policy(name: str, built: Any) -> None:
+    listed = {"over": built.over, **({"order": built.order} if isinstance(built, RankedPolicy) else {})}
+    for member, names in listed.items():
+        if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(item, str) for item in names):
+            raise SetupError(f"policy {name!r}: {member!r} is {names!r}, and must list names of verifiers.")
+
+
+def _check_verifier(name: str, built: Any) -> None:
+    if isinstance(built, RuledVerifier) and not _are_rules(built.rules):
+        raise SetupError(f"verifier {name!r}: 'rules' must be pairs of texts, (rule, version), in the order it tries them.")
+    if isinstance(built, SuitedVerifier) and not isinstance(built.suite, str | None):
+        raise SetupError(f"verifier {name!r}: 'suite' is {built.suite!r}, and must be the name of a suite of certify.")
 
 
 def _is_count(value: Any, *, least: int) -> bool:

@@ -188,7 +188,7 @@ class Samplers(Protocol):
 class Verifier(Protocol):
     """Judges completions. Never raises on model text: what it cannot judge is `undecided` with a cause.
 
-    What it may be beside: RuledVerifier, NeedsMachine, and Interruptible where it waits for somebody else.
+    What it may be beside: RuledVerifier, SuitedVerifier, NeedsMachine, and Interruptible where it waits for somebody else.
     """
 
     name: str
@@ -270,6 +270,16 @@ class RuledVerifier(Protocol):
 
 
 @runtime_checkable
+class SuitedVerifier(Protocol):
+    """A verifier that says by which suite `certify` puts it to the test, where nobody names one."""
+
+    @property
+    def suite(self) -> str | None:
+        """A name of `pipelines.certify.suites.SUITES`."""
+        ...
+
+
+@runtime_checkable
 class NeedsMachine(Protocol):
     """A verifier that needs something of the machine, a sandbox for one."""
 
@@ -285,6 +295,16 @@ class BuiltOfMethods(Protocol):
     @property
     def nested(self) -> Mapping[str, str]:
         """The role of each such option."""
+        ...
+
+
+@runtime_checkable
+class RankedPolicy(Protocol):
+    """An acceptance policy (`pipelines/verify/acceptance.py`) that trusts some verifiers before others."""
+
+    @property
+    def order(self) -> Sequence[str]:
+        """Their names, each of which the recipe must have."""
         ...
 
 

@@ -14,9 +14,8 @@ from prefect.events.worker import EventsWorker
 
 from flows.curation import stages
 from flows.job import Job
-from flows.prefect.firing import fire
+from flows.prefect.firing import end_with_supervisor, fire
 from flows.prefect.managed import ManagedServer
-from flows.prefect.supervision import end_with_supervisor
 from flows.session import Session, open_session
 from storage.errors import RollmillError
 

@@ -13,22 +13,16 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from pipelines.processes.child import die_with_parent, limit_memory, take_pipes
 from pipelines.processes.frames import receive, send
+from pipelines.protocols import SuitedVerifier
 from pipelines.user_code import NotLoaded, load_module
 from storage.records import OUTCOMES, Completion, Problem
 
 CANARY = "ROLLMILL_CANARY"
 _LONGEST = 300
-
-
-@runtime_checkable
-class NamesSuite(Protocol):
-    """A verifier that says which suite it takes; one of ours takes the suite of its name."""
-
-    suite: str
 
 
 class LoadError(Exception):
@@ -46,7 +40,8 @@ def main() -> None:
     sys.path.append(hello["folder"])
     try:
         verifier = load(hello["verifier"], hello["options"])
-        suite = verifier.suite if isinstance(verifier, NamesSuite) else None
+        suite = verifier.suite if isinstance(verifier, SuitedVerifier) else None
+        suite = None if suite is None else str(suite)
         send(answers, {"name": str(verifier.name), "version": str(verifier.version), "suite": suite})
     except LoadError as error:
         send(answers, {"not_loaded": str(error)})

@@ -7,8 +7,9 @@ verdict. It is versioned and applied when rollouts are selected, so another one 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol
 
+from pipelines.protocols import RankedPolicy
 from pipelines.verify.finding import ALL_OF, ANY_OF
 from storage.errors import SetupError
 from storage.records import Outcome, Verdict
@@ -23,7 +24,7 @@ class Policy(Protocol):
     """One way from verdicts to an accepted outcome.
 
     `lazy`: verifiers are asked one after another until one decides; otherwise side by side. `over`: the names of the
-    verifiers that count, empty for all of the recipe.
+    verifiers that count, empty for all of the recipe. What it may be beside: RankedPolicy.
     """
 
     @property
@@ -41,14 +42,6 @@ class Policy(Protocol):
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
         """The accepted verdict; `verdicts`: at least one, all that the policy asked for, in the recipe's order."""
         ...
-
-
-@runtime_checkable
-class RankedPolicy(Protocol):
-    """A policy that trusts some verifiers, `order` by name, before others."""
-
-    @property
-    def order(self) -> Sequence[str]: ...
 
 
 def asks(policy: Policy, verifier: str, before: Sequence[Verdict]) -> bool:

@@ -1,4 +1,7 @@
-"""A run and its recipe of today, side by side: what changed, and whether judging again is the answer. Judges nothing."""
+"""The run that `reverify` judges again, opened under the verifiers of today: what changed, and whether that is the answer.
+
+Judges nothing. Whatever changed besides the verifiers would change rows too and is refused: it makes another run.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.identity import unopened_run
 from flows.job import Job
-from flows.rejudging.reverify_renew import Seat
-from flows.rejudging.reverify_rules import Change
+from flows.rejudging.reverify_verdicts import ChainEntry, Change
 from flows.session import open_session, read_session
 from pipelines.verify.extract import RULES as EXTRACTION
 from storage.errors import SetupError, unknown_name
@@ -28,12 +30,12 @@ _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 
 
 @dataclass(frozen=True, slots=True)
-class RunAgain:
-    """An open run with a seat per verifier. `others`: names of verifiers that changed too and were not asked for."""
+class ReverifyTarget:
+    """The open run and its verifiers. `others`: names of verifiers that changed too and were not asked for."""
 
     recipe_run: "RecipeRun"
     run: "Run"
-    seats: tuple[Seat, ...]
+    chain: tuple[ChainEntry, ...]
     others: tuple[str, ...]
 
     @property
@@ -54,31 +56,26 @@ class RunAgain:
     @property
     def changes(self) -> list[Change]:
         """The changes that are looked at."""
-        return [seat.change for seat in self.seats if seat.change is not None]
+        return [entry.change for entry in self.chain if entry.change is not None]
 
     @property
     def before(self) -> tuple[Key, ...]:
         """The verifiers that judged the run."""
-        return tuple(seat.old for seat in self.seats)
+        return tuple(entry.old for entry in self.chain)
 
     @property
     def after(self) -> tuple[Key, ...]:
         """The verifiers that judge it now."""
-        return tuple(seat.new for seat in self.seats)
+        return tuple(entry.new for entry in self.chain)
 
 
 @contextmanager
-def opening(
-    root: Path,
-    run_id: str | None,
-    *,
-    sets: Sequence[str] = (),
-    verifier: str | None = None,
-    looking: bool = False,
-) -> "Iterator[RunAgain]":
+def open_target(
+    root: Path, run_id: str | None, *, sets: Sequence[str] = (), verifier: str | None = None, dry_run: bool = False
+) -> "Iterator[ReverifyTarget]":
     """The run (the latest without a name) under the verifiers of today; SetupError where more than those changed.
 
-    `looking`: nothing is put right on the way.
+    `verifier`: the only one whose change counts; the others stay as they judged. `dry_run`: opened for reading only.
     """
     from storage.workspace import Workspace
 
@@ -86,22 +83,23 @@ def opening(
         run = workspace.runs.chosen(run_id)
     job = Job.of_run(run.recipe["job"], root)
     job = replace(job, sets=(*job.sets, *sets))
-    with (read_session if looking else open_session)(job) as session:
+    with (read_session if dry_run else open_session)(job) as session:
         _check_same(session, run)
         with unopened_run(session) as recipe_run:
-            opened = recipe_run.open
-            opened.spec = replace(opened.spec, run=run.id)
-            opened.charge_samplers(session.workspace)
-            with opened.verifying() as installed:
-                found = _changes(session, opened, run)
-                seats = [
-                    _seat(tuple(old), part, change, verifier)
-                    for old, part, change in zip(run.recipe["resolved"]["verifiers"], installed, found, strict=True)
+            open_run = recipe_run.open
+            open_run.spec = replace(open_run.spec, run=run.id)
+            open_run.charge_samplers(session.workspace)
+            with open_run.verifying() as installed:
+                changes = _changes(session, open_run, run)
+                chain = [
+                    _entry(tuple(old), part, change, verifier)
+                    for old, part, change in zip(run.recipe["resolved"]["verifiers"], installed, changes, strict=True)
                 ]
-                if verifier is not None and verifier not in [seat.new[0] for seat in seats]:
-                    raise unknown_name("verifier", verifier, [seat.new[0] for seat in seats])
-                left = tuple(change.name for change in found if change and verifier not in (None, change.name))
-                yield RunAgain(recipe_run, run, tuple(seats), left)
+                names = [entry.new[0] for entry in chain]
+                if verifier is not None and verifier not in names:
+                    raise unknown_name("verifier", verifier, names)
+                others = tuple(change.name for change in changes if change and verifier not in (None, change.name))
+                yield ReverifyTarget(recipe_run, run, tuple(chain), others)
 
 
 def _check_same(session: "Session", run: "Run") -> None:
@@ -114,16 +112,16 @@ def _check_same(session: "Session", run: "Run") -> None:
         )
 
 
-def _changes(session: "Session", opened: "OpenRun", run: "Run") -> list[Change | None]:
+def _changes(session: "Session", open_run: "OpenRun", run: "Run") -> list[Change | None]:
     """The change of every verifier in the recipe's order, None where its version is the same."""
     old = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
-    new, rules = opened.chain(), opened.rules()
+    new, rules = open_run.chain(), open_run.rules()
     if [name for name, _ in old] != [name for name, _ in new]:
         raise SetupError(
             f"run {run.id} was judged by {', '.join(n for n, _ in old)}, the recipe names {', '.join(n for n, _ in new)}.",
             next_command=session.job.command,
         )
-    others = _other_options(session, run, new)
+    others = _with_other_options(session, run, new)
 
     def change(before: Key, after: Key) -> Change:
         return Change(
@@ -145,21 +143,21 @@ def _extraction(workspace: "Workspace", key: Key) -> set[str]:
     return {rule.split(":")[0] for rule in rules.to_pylist() if ":" in rule} | {name for name, _ in EXTRACTION}
 
 
-def _other_options(session: "Session", run: "Run", chain: Sequence[Key]) -> Collection[str]:
-    """Names of the verifiers whose options the recipe changed; a new option at its default is none."""
-    found = []
+def _with_other_options(session: "Session", run: "Run", chain: Sequence[Key]) -> Collection[str]:
+    """Names of the verifiers whose options the recipe changed; an option that is new and at its default is no change."""
+    names = []
     parts = zip(chain, run.recipe["verify"], session.loaded.verifiers, session.loaded.recipe.verify, strict=True)
     for (name, _), before, now, written in parts:
         old: Mapping[str, Any] = before["options"]
         new: Mapping[str, Any] = now.canonical()["options"]
         same = all(key in new and new[key] == old[key] for key in old) and not (written.options.keys() - old.keys())
         if not same or before["method"] != now.name:
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
-def _seat(old: tuple[str, str], part: Any, change: Change | None, chosen: str | None) -> Seat:
+def _entry(old: tuple[str, str], part: Any, change: Change | None, chosen: str | None) -> ChainEntry:
     installed = (part.name, part.version)
     if chosen not in (None, part.name):
-        return Seat(old, old, None, part if installed == old else None)
-    return Seat(old, installed, change, part)
+        return ChainEntry(old, old, None, part if installed == old else None)
+    return ChainEntry(old, installed, change, part)

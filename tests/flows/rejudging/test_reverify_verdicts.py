@@ -1,4 +1,4 @@
-"""Judging again only what a change can reach gives what judging everything again gives; by random changes of rules."""
+"""What a change of rules reaches, and that judging only this again gives what judging everything gives."""
 
 import random
 from collections.abc import Sequence
@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.rejudging.reverify_renew import Counts, Seat, pair_of, renew
-from flows.rejudging.reverify_rules import Change
+from flows.rejudging.reverify_verdicts import ChainEntry, Change, VerdictCounts, pair_of, renew, residue, tried
 from flows.rounds.verify import judge
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy
 from pipelines.verify.mathematics import MathVerifier
@@ -57,7 +56,7 @@ def everything(chain: Sequence[Staged], rows: Sequence[Any], policies: Sequence[
     return found
 
 
-def seat(old: Staged, new: Staged, stored: dict[Any, dict[Any, Verdict]]) -> Seat:
+def entry(old: Staged, new: Staged, stored: dict[Any, dict[Any, Verdict]]) -> ChainEntry:
     seen = [said[old.name, old.version].rule for said in stored.values() if (old.name, old.version) in said]
     before, after = (old.name, old.version), (new.name, new.version)
     change = Change(
@@ -68,7 +67,7 @@ def seat(old: Staged, new: Staged, stored: dict[Any, dict[Any, Verdict]]) -> Sea
         new_rules=new.rules,
         extraction=frozenset(rule.split(":")[0] for rule in seen if ":" in rule),
     )
-    return Seat(before, after, None if before == after else change, new)
+    return ChainEntry(before, after, None if before == after else change, new)
 
 
 @pytest.mark.parametrize("policies", POLICY, ids=["chain", "all_of", "both"])
@@ -81,11 +80,11 @@ def test_the_result_equals_a_full_rerun(policies: tuple[Policy, ...]) -> None:
         new = [replace(part, answers=part.answers, compares=mutated(rng, part.compares)) for part in old]
         new = [replace(part, answers=mutated(rng, part.answers)) if rng.random() < 0.5 else part for part in new]
         stored = everything(old, rows, policies)
-        seats = [seat(*pair, stored) for pair in zip(old, new, strict=True)]
-        counts = {one.new: Counts() for one in seats}
-        made = renew(seats, policies, rows, stored, counts)
+        chain = [entry(*pair, stored) for pair in zip(old, new, strict=True)]
+        counts = {link.new: VerdictCounts() for link in chain}
+        made = renew(chain, policies, rows, stored, counts)
         assert made.verdicts == everything(new, rows, policies), seed
-        assert len(made.carried) == sum(one.carried for one in counts.values())
+        assert len(made.carried) == sum(count.carried for count in counts.values())
         carried, judged = carried + len(made.carried), judged + len(made.judged)
     assert carried > judged / 10
     assert judged > 0
@@ -108,8 +107,8 @@ def test_the_real_verifiers_with_a_rule_of_another_version() -> None:
         stored = everything(old, rows, (PLAIN,))
         for bumped, share in (("unequal", 0.5), ("library-confirmed", 0.7), ("tail", 0.35), ("hash", 0.0)):
             new = [_bumped(part, bumped) for part in old]
-            seats = [seat(*pair, stored) for pair in zip(old, new, strict=True)]
-            made = renew(seats, (PLAIN,), rows, stored, {one.new: Counts() for one in seats})
+            chain = [entry(*pair, stored) for pair in zip(old, new, strict=True)]
+            made = renew(chain, (PLAIN,), rows, stored, {link.new: VerdictCounts() for link in chain})
             assert _timeless(made.verdicts) == _timeless(everything(new, rows, (PLAIN,))), bumped
             there = len(rows) + len([said for said in stored.values() if len(said) == 2])
             assert len(made.judged) <= (1 - share) * there, (bumped, len(made.judged), there)
@@ -135,14 +134,111 @@ def test_nothing_is_judged_twice_when_some_of_it_is_there() -> None:
     rows = items(40)
     old, new = Staged(ANSWERS, COMPARES), Staged(ANSWERS, [("same", "2"), *COMPARES[1:]])
     stored = everything([old], rows, (PLAIN,))
-    seats = [seat(old, new, stored)]
-    first = renew(seats, (PLAIN,), rows, stored, {seats[0].new: Counts()})
+    chain = [entry(old, new, stored)]
+    first = renew(chain, (PLAIN,), rows, stored, {chain[0].new: VerdictCounts()})
     there = {pair: dict(said) for pair, said in stored.items()}
     for verdict in first.judged:
         there[verdict.completion_id, verdict.problem_id][verdict.verifier, verdict.version] = verdict
-    counts = {seats[0].new: Counts()}
-    again = renew(seats, (PLAIN,), rows, there, counts)
+    counts = {chain[0].new: VerdictCounts()}
+    again = renew(chain, (PLAIN,), rows, there, counts)
     assert again.verdicts == first.verdicts
-    assert (again.judged, counts[seats[0].new].stored) == ([], len(first.judged))
+    assert (again.judged, counts[chain[0].new].stored) == ([], len(first.judged))
     assert len(first.judged) > 0
     assert len(again.carried) == len(first.carried) > 0
+
+
+RULES = (("hash", "1"), ("boxed", "1"), ("tail", "1"), ("nothing", "1"), ("same", "1"), ("number", "1"))
+STAGE = ("hash", "boxed", "tail")
+
+
+def change(new_rules: Any, **options: Any) -> Change:
+    given = {"extraction": STAGE, "old_rules": RULES, "old": "1", "new": "2", **options}
+    return Change(name="v", new_rules=new_rules, **given)
+
+
+def bumped(name: str) -> tuple[tuple[str, str], ...]:
+    return tuple((rule, "2" if rule == name else version) for rule, version in RULES)
+
+
+def verdict(rule: str, outcome: Any = "correct", cause: str | None = None) -> Verdict:
+    return Verdict("c", "p", "v", "1", outcome, rule, cause)
+
+
+BOTH = [f"{first}:{second}" for first in STAGE for second in ("same", "number")]
+
+
+@pytest.mark.parametrize(
+    ("new", "holds"),
+    [
+        (bumped("hash"), []),
+        (bumped("boxed"), ["hash:same", "hash:number"]),
+        (bumped("tail"), ["hash:same", "hash:number", "boxed:same", "boxed:number"]),
+        (bumped("nothing"), []),
+        (bumped("same"), ["nothing"]),
+        (bumped("number"), ["hash:same", "boxed:same", "tail:same", "nothing"]),
+        (
+            (*RULES, ("last", "1")),
+            [*BOTH, "nothing"],
+        ),
+        ((("first", "1"), *RULES), []),
+        (tuple(rule for rule in RULES if rule[0] != "hash"), []),
+        ((RULES[1], RULES[0], *RULES[2:]), []),
+    ],
+)
+def test_what_a_change_cannot_reach_holds(new: Any, holds: list[str]) -> None:
+    every = [*BOTH, "nothing"]
+    assert [rule for rule in every if change(new).holds(verdict(rule))] == sorted(holds, key=every.index)
+
+
+@pytest.mark.parametrize("rule", ["verifier_raised", "boxed:worker", "a:b:c", "same:boxed", "", ":same"])
+def test_a_rule_that_cannot_be_placed_is_judged_again(rule: str) -> None:
+    assert tried(rule, RULES, STAGE) is None
+    assert not change(bumped("number")).holds(verdict(rule))
+
+
+def test_a_name_that_stands_twice_cannot_be_placed() -> None:
+    assert tried("same", (*RULES, ("same", "2")), STAGE) is None
+
+
+def test_what_lacked_resources_is_judged_again() -> None:
+    new = bumped("number")
+    assert change(new).holds(verdict("hash:same", outcome="undecided", cause="no such notation"))
+    assert not change(new).holds(verdict("hash:same", outcome="undecided", cause="cpu_limit"))
+
+
+def test_without_a_known_stage_all_earlier_rules_were_tried() -> None:
+    assert not change(bumped("tail"), extraction=()).holds(verdict("boxed:same"))
+    assert change(bumped("number"), extraction=()).holds(verdict("boxed:same"))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"old_rules": ()}, "version 1 names no rules"),
+        ({"new": "3", "new_rules": ()}, "version 3 names no rules"),
+        ({"new_rules": RULES}, "no rule changed, so something else did"),
+        ({"options_differ": True}, "its options in the recipe changed"),
+    ],
+)
+def test_where_rules_cannot_tell_everything_is_judged_again(options: dict[str, Any], why: str) -> None:
+    given: dict[str, Any] = {"new": "2", "new_rules": bumped("number"), "old_rules": RULES, "extraction": STAGE, **options}
+    found = Change(name="v", old="1", **given)
+    assert found.whole == why
+    assert not found.holds(verdict("hash:same"))
+
+
+def test_a_library_that_changed_beside_the_rules_is_seen_in_the_version() -> None:
+    def digest(rules: Any) -> str:
+        return digest128([list(rule) for rule in rules])[:8]
+
+    new = bumped("number")
+    old_version, new_version = f"2+rules.{digest(RULES)}+sympy-1.13", f"2+rules.{digest(new)}+sympy-1.13"
+    assert change(new, old=old_version, new=new_version).whole is None
+    assert change(new, old=old_version, new=new_version.replace("1.13", "1.14")).whole == "more than its rules changed"
+    listed = "+".join(f"{name}.{version}" for name, version in RULES)
+    assert residue(f"{listed}+dialect=2020", RULES) == "dialect=2020"
+    assert change(new, old=f"{listed}+mode=a", new="+".join(f"{n}.{v}" for n, v in new) + "+mode=b").whole is not None
+
+
+def test_the_changed_rules_are_named() -> None:
+    assert change((*bumped("same")[:-1], ("last", "1"))).changed == ["same", "number", "last"]

