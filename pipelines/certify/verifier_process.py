@@ -20,7 +20,7 @@ from pipelines.processes.proc import cpu_of_tree, kill_tree
 from pipelines.processes.spawn import environment, module_command
 from storage.errors import SetupError
 
-_TICK = 0.25
+_TICK = 0.25  # seconds between two looks at a child that is being waited for
 _LONGEST_ANSWER = 1 << 20  # bytes
 State = Literal["judged", "crash", "hang"]
 

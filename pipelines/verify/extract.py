@@ -101,7 +101,7 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
     before, text = text[:-WINDOW], text[-WINDOW:].rstrip()
     thought = text.rfind(THOUGHT_END)
     if thought >= 0:
-        before, text = "", text[thought + 8 :].lstrip()
+        before, text = "", text[thought + len(THOUGHT_END) :].lstrip()
     if not text:
         return None
     answer = _hash(text, cut) or _boxed(text) or _tagged(text) or _phrase(text, cut)
@@ -214,13 +214,14 @@ def _closed(text: str, start: int) -> Iterator[tuple[int, int]]:
 def _tagged(text: str) -> FinalAnswer | None:
     end = text.rfind("</answer>")
     start = text.rfind("<answer>", 0, end) if end >= 0 else -1
-    content = text[start + 8 : end].strip() if start >= 0 else ""
+    content = text[start + len("<answer>") : end].strip() if start >= 0 else ""
     return FinalAnswer(content, "tag") if content else None
 
 
 def _phrase(text: str, cut: bool) -> FinalAnswer | None:
-    line_a = max((match.end() for match in _LINE_A.finditer(text)), default=-1)
-    start = max(_end_of_phrase(text), line_a)
+    start = _end_of_phrase(text)
+    for match in _LINE_A.finditer(text):
+        start = max(start, match.end())
     if start < 0:
         return None
     line, _, rest = text[start:].partition("\n")

@@ -22,7 +22,7 @@ from storage.ids import canonical_json, sha256_text
 from storage.records import Completion, Problem, Verdict
 
 JOB = "pipelines.verify.json_schema:validate"
-CPU = Limits(cpu_seconds=2.0)
+CPU = Limits(cpu_seconds=2.0)  # an honest schema takes milliseconds
 
 
 class JsonSchemaVerifier(OneByOne):
@@ -117,8 +117,8 @@ def _finding(json_text: JsonText, reply: Mapping[str, Any]) -> Finding:
     return Finding("correct", "valid", None, None, json_text.text, form)
 
 
-_ERRORS = 20
-_SHOWN = 200
+_ERRORS = 20  # violations that the evidence lists
+_SHOWN = 200  # characters of each
 
 
 def warm_up() -> None:

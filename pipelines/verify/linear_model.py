@@ -207,8 +207,9 @@ def optimum_of(given: Any) -> Optimum | None:
 
 FEASIBLE_WITHIN = 1e-6
 """Relative to the row: how far a solution may violate a constraint before its value is not believed."""
-_INTEGRAL_WITHIN = 1e-5
-_OPTIMAL, _LIMIT, _INFEASIBLE, _UNBOUNDED = 0, 1, 2, 3
+_INTEGRAL_WITHIN = 1e-5  # how far from an integer the solver may leave one (its own tolerance is 1e-6)
+# of scipy.optimize.milp; `other` is what it says where HiGHS says "unbounded or infeasible"
+_OPTIMAL, _INFEASIBLE, _UNBOUNDED, _OTHER = 0, 2, 3, 4
 
 
 def warm_up() -> None:
@@ -228,7 +229,7 @@ def solve(question: dict[str, Any]) -> dict[str, Any]:
     sign = -1.0 if question["sense"] == "max" else 1.0
     program = _Program(question, columns)
     solution = program.solve(sign * cost, program.integral, program.lower, program.upper)
-    if solution.status in (_UNBOUNDED, 4):
+    if solution.status in (_UNBOUNDED, _OTHER):
         return _without_objective(program)
     if solution.status == _INFEASIBLE:
         return {"status": "infeasible"}

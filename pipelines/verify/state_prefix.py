@@ -92,7 +92,7 @@ def _covered(state: State, known: Sequence[State]) -> int:
     return max((index for index, others in enumerate(known, start=1) if not Counter(others) - values), default=0)
 
 
-MOST = 100
+MOST = 100  # statements that are traced: what follows them is not run
 ANSWERS = ("answer", "ans", "result")
 _STATES = "__traced_states__"
 _PROLOGUE = f"""
@@ -188,7 +188,7 @@ def _is_remark(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-_KNOWN = 64
+_KNOWN = 64  # paths of known programs that are remembered: rollouts of one problem come together
 
 
 class StatePrefixVerifier(SandboxVerifier):

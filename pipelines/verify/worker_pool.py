@@ -34,7 +34,7 @@ from pipelines.processes.spawn import environment, module_command
 
 _LIMITS = frozenset(("cpu_limit", "memory_limit", "recursion_limit", "crash: signal 6", "crash: signal 11"))
 """Failures that a question meets again; the signals: a C library without memory, and a stack that is too small."""
-_REMEMBERED = 10_000
+_REMEMBERED = 10_000  # questions that ended in a limit
 _shared: "weakref.WeakValueDictionary[tuple[object, ...], SharedReplies]" = weakref.WeakValueDictionary()
 Message = dict[str, Any]
 
@@ -82,7 +82,7 @@ class SharedReplies:
         return again
 
 
-_WATCH_SECONDS = 5.0
+_WATCH_SECONDS = 5.0  # between two looks at a worker's CPU time, while its reply is waited for
 _SHORT_OF = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
 """What a system says that has no process, memory or file to give just now; the question had no part in it."""
 

@@ -48,7 +48,7 @@ def _merged(old: Any, new: Any) -> Any:
 
 
 _REQUEST_LIMIT = 64 << 20
-_MOST_AHEAD = 1 << 16
+_MOST_AHEAD = 1 << 16  # bytes of calls sent together: less than a socket takes before anybody reads
 
 
 _ENDS_ITERATION = frozenset(("StopIteration", "StopAsyncIteration", "GeneratorExit"))

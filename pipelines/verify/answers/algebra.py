@@ -246,7 +246,7 @@ def _reduced(num: Terms, den: Terms) -> Formula:
     """num/den with roots out of the denominator where conjugates do it, and one-term denominators multiplied in."""
     if not num:
         return Formula({}, _ONE)
-    for _ in range(6):
+    for _ in range(6):  # each pass takes one root out of the denominator
         if len(den) == 1:
             break
         conjugate = _conjugate(den)
@@ -285,7 +285,7 @@ def _exact_quotient(num: Terms, den: Terms) -> Terms | None:
     """num/den when den divides num, by leading terms in a graded order; None otherwise."""
     lead = max(den, key=_order)
     rest, quotient = dict(num), dict[Monomial, Fraction]()
-    for _ in range(64):
+    for _ in range(64):  # terms of the quotient; what needs more stays a fraction
         if not rest:
             return quotient
         top = max(rest, key=_order)

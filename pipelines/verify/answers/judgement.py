@@ -41,7 +41,7 @@ _WORDS = re.compile(r"(?:\A|(?<=\s))(?!(?:sin|cos|tan|log|ln|exp|max|min)\b)[A-Z
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{[A-Za-z*]+\}")
 _LONG_NAME = re.compile(r"(?<![A-Za-z\\])(?!(?:sin|cos|tan|cot|sec|csc|log|exp|max|min|gcd|lcm)(?![A-Za-z]))[A-Za-z]{3,}")
 _NESTED_POWER = re.compile(r"\^\s*\{?[^{}]*\^|\d{5,}\s*!|\^\s*\{?\s*\d{5,}")
-_DIGITS = 330
+_DIGITS = 330  # 300 must agree; the others are for the errors of the operations
 _HUGE = 30
 _POINTS = ((13, 7), (29, 17), (41, 11), (-19, 23), (-31, 13))
 

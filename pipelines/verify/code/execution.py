@@ -25,9 +25,9 @@ CAUSES = (
     "wrong_answer",
 )
 """Why a test was not passed, the gravest first: the cause of a verdict is the gravest of its tests."""
-SHOWN = 100
-_DETAIL = 240
-_LONGEST = 60_000
+SHOWN = 100  # tests in the evidence of a verdict
+_DETAIL = 240  # characters of a name or a detail in it
+_LONGEST = 60_000  # bytes of the whole, below what a verdict may carry (finding.EVIDENCE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

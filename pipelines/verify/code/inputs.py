@@ -17,7 +17,7 @@ from pipelines.verify.code.syntax import parses
 
 Args = tuple[Any, ...]
 _DOCTEST = ">>> "
-_LONGEST = 40
+_LONGEST = 40  # items: changes make no longer sequence
 _TYPICAL: Mapping[str, Any] = {
     "str": "abcdefgh",
     "int": 7,
@@ -51,7 +51,7 @@ def generate_inputs(shown_args: Sequence[Args], count: int, *, seed: int = 0) ->
     places = [_Place.of([args[index] for args in usable]) for index in range(arity)]
     equal = _equal_lengths(usable)
     inputs: list[Args] = []
-    for _ in range(count * 8):
+    for _ in range(count * 8):  # many changes give an input that is known already, and a function may have few
         base = rng.choice(usable)
         args = tuple(
             place.changed(value, rng) if rng.random() < 0.7 else value for place, value in zip(places, base, strict=True)

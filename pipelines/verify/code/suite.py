@@ -18,7 +18,7 @@ from pipelines.verify.code.syntax import UnreadableError, has_body, parsed, pars
 from storage.records import Problem
 
 _SEED = "import random\nrandom.seed(20261120)\n"  # tests that draw give the same verdict every time
-_NAME_WIDTH = 160
+_NAME_WIDTH = 160  # characters of an assertion that name its test
 _ENTRY_KEYS = ("entry_point", "fn_name", "func_name", "function_name")
 
 
