@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.imported import ImportedCounts, counted
 from flows.job import Job
-from flows.problems import MadeProblems
+from flows.problems import RecipeProblems
 from flows.progress import Progress, Spent, Stage
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
 
@@ -66,7 +66,7 @@ class RecipeRun:
     """
 
     session: Session
-    problems: MadeProblems
+    problems: RecipeProblems
     open: "OpenRun"
 
     @property

@@ -31,6 +31,8 @@ VERBS = {
     "plan": "plan",
     "curate": "curate",
     "select": "select",
+    "score": "score",
+    "replay": "replay",
     "reverify": "reverify",
     "audit": "audit",
     "review": "review",

@@ -144,6 +144,6 @@ def _measured(out: Path, per_level: int) -> dict[str, Any]:
 
     generator = GENERATORS["embedded"](model=str(out))
     try:
-        return score_model(out, generator, per_level, seen=show)
+        return score_model(out, generator, per_level, report=show)
     finally:
         generator.close()

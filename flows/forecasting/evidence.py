@@ -224,7 +224,6 @@ def _pilot_run(run: "RecipeRun", arm: "Arm", size: tuple[int, int]) -> "OpenRun"
 def _run_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
     """Draw and judge what a former pilot did not."""
     from flows.rounds import run_all
-    from flows.rounds.gather import rollouts_by_problem
 
     began = time.monotonic()
     results = run_all(workspace, pilot)
@@ -234,7 +233,7 @@ def _run_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
             f"the pilot reached the {results[-1].stopped}.", next_command="a higher limit, or a smaller --pilot"
         )
     rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan]
-    rollouts = dict(rollouts_by_problem(workspace, pilot, rows))
+    rollouts = dict(pilot.rollouts(workspace, rows))
     tokens = sum(result.tokens for result in results)
     size = {"problems": len(pilot.spec.problems), "draws": len(rows) // len(pilot.spec.problems)}
     workspace.runs.finish(pilot.id, "done", {"pilot": size, "next": "rollmill plan RECIPE"})

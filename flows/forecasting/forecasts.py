@@ -149,7 +149,7 @@ def shown(scored: "Forecast") -> dict[str, Any]:
 
 def actual_totals(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, float]:
     """The same quantities of the run as it came, by its own completions, whoever drew them."""
-    from flows.rounds.gather import tallies_of
+    from flows.rounds.tallies import tallies_of
 
     spec, workspace = run.spec, run.workspace
     rows = [row for plan in workspace.runs.plans(spec.run) for row in plan]

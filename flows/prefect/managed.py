@@ -17,9 +17,8 @@ from typing import IO
 
 from flows.prefect.server import ONE_SHOT, apply, child_environment, environment
 from flows.prefect.service import find_standing, healthy, write_standing
-from pipelines.processes.ending import Log, ending
 from pipelines.processes.proc import process
-from pipelines.processes.spawn import module_command, spawn_apart
+from pipelines.processes.spawn import Log, ending, module_command, spawn_apart
 from storage.errors import RollmillError, SetupError
 
 _ERROR = re.compile(r"(?m)^[\w.]*(?:Error|Exception): .*$")  # the last line of a traceback

@@ -193,7 +193,7 @@ def _prefect_database(workspace: "Workspace") -> Iterator[Finding]:
 def _servers(profile: "Profile") -> Iterator[Finding]:
     """Whether each server of the profile answers."""
     from flows.recipe.servers import http_settings
-    from pipelines.generate.http.probe import probe
+    from pipelines.generate.http.exchange import probe
 
     settings = http_settings(profile.servers, profile.http, profile.prices)
     for server in settings.servers:

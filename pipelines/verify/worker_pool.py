@@ -26,11 +26,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.processes.ending import by_somebody, ending
 from pipelines.processes.frames import BadFrame
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.proc import stat
-from pipelines.processes.spawn import environment, module_command
+from pipelines.processes.spawn import by_somebody, ending, environment, module_command
 
 _LIMITS = frozenset(("cpu_limit", "memory_limit", "recursion_limit", "crash: signal 6", "crash: signal 11"))
 """Failures that a question meets again; the signals: a C library without memory, and a stack that is too small."""

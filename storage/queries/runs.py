@@ -62,7 +62,8 @@ def runs(reader: Reader) -> list[RunSummary]:
 def run_progress(reader: Reader, run_id: str) -> list[StageProgress]:
     """The stages of a run in the order in which they work; SetupError where there is no such run."""
     reader.runs.get(run_id)
-    order = {"synthesize": 0, "draw": 1, "verify": 2, "decide": 3, "select": 3, "gate": 4, "publish": 5}  # decide: once
+    names = ("synthesize", "draw", "verify", "score", "decide", "select", "gate", "publish")  # decide: select's name once
+    order = {name: place for place, name in enumerate(names)}
     found = [
         StageProgress(one.stage, one.done, one.total, one.tokens, one.seconds, one.updated_at, one.detail)
         for one in reader.runs.progress_of(run_id)

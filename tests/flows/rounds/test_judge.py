@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from flows.rounds import OpenRun, run_all
+from flows.sampling.replies import GROUP
 from flows.sampling.sample import Samplers
-from flows.sampling.spool_writer import GROUP
 from pipelines.budget import Fixed
 from pipelines.verify.judge import JudgeVerifier
 from storage.records import Completion, Problem, Request

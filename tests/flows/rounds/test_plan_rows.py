@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from flows.rounds.columns import distinct, repeated
+from flows.rounds.plan_rows import distinct, repeated
 
 
 @pytest.mark.parametrize(

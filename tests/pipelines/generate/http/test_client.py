@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.http.wire import Wire
+from pipelines.generate.http.client import Wire
 from storage.errors import SetupError
 from storage.records import Message, Origin, Problem, Prompt, Request, Sampling, request_for
 

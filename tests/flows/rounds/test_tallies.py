@@ -1,4 +1,4 @@
-"""What a budget is told of committed rounds, and that what it says of its stops is stored."""
+"""What a budget is told of committed rounds, on each arm too, and that what it says of its stops is stored."""
 
 import json
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flows.rounds import decide, run_all
-from flows.rounds.gather import tallies_of
+from flows.rounds.tallies import RowFacts, arm_tallies, tallies_of
 from pipelines.budget.fixed import Fixed
-from pipelines.protocols import Draw, RoundPlan, Stop, Tally
-from storage.records import StopRow
+from pipelines.protocols import ArmTally, Draw, RoundPlan, Stop, Tally
+from storage.records import Outcome, PlanRow, StopRow
 from tests.flows.rounds.toy import problems, spec, workspace
 
 
@@ -108,3 +108,29 @@ def test_a_stop_without_evidence_stores_none(tmp_path: Path) -> None:
     with workspace(tmp_path) as ws, spec(problems=problems(1), budget=Fixed(initial=2)) as part:
         run_all(ws, part)
         assert [stop.evidence for stop in ws.runs.stops("toy-run")] == [None]
+
+
+def row(cid: str, arm: str) -> PlanRow:
+    return PlanRow("run", 0, 0, 0, "p", "q", cid, 0, 0, arm)
+
+
+def test_every_arm_counts_its_own_rows_in_the_recipes_order() -> None:
+    said: dict[str, tuple[Outcome, str | None]] = {
+        "c1": ("correct", "7"),
+        "c2": ("correct", "7"),
+        "c3": ("incorrect", "8"),
+        "c4": ("unparsed", None),
+        "c5": ("undecided", "9"),
+    }
+    known = RowFacts(
+        outcomes={(cid, "p"): outcome for cid, (outcome, _) in said.items()},
+        answers={(cid, "p"): answer for cid, (_, answer) in said.items()},
+        solutions={"c1": "one way", "c2": "one way"},
+        tokens={("p", "weak"): 40, ("p", "strong"): 9},
+    )
+    rows = [*(row(cid, "weak") for cid in ("c1", "c2", "c3", "c4")), row("c5", "strong")]
+    assert arm_tallies(["weak", "strong", "unused"], "p", rows, known) == (
+        ArmTally("weak", drawn=4, correct=2, incorrect=1, unparsed=1, distinct=1, tokens=40, agreeing=2),
+        ArmTally("strong", drawn=1, undecided=1, tokens=9, agreeing=1),
+        ArmTally("unused"),
+    )

@@ -1,7 +1,11 @@
-"""Planned rows in groups of whole problems, so that a run of any size is gone through in bounded memory. Reads nothing."""
+"""The planned rows of a run: in order, in groups of whole problems, and their ids counted, in bounded memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.records import PlanRow
 from storage.segments.rows import Rows
@@ -42,3 +46,23 @@ def whole_problems(rows: Iterable[PlanRow], at_least: int) -> Iterator[list[Plan
             group = []
     if group:
         yield group
+
+
+def distinct(ids: pa.ChunkedArray) -> int:
+    """How many different texts there are."""
+    return len(ids) - int(pc.sum(_repeats(_in_order(ids))).as_py() or 0)
+
+
+def repeated(ids: pa.ChunkedArray) -> frozenset[str]:
+    """The texts that stand there more than once; few, if any, where each completion belongs to one problem."""
+    ordered = _in_order(ids)
+    return frozenset(pc.unique(ordered[1:].filter(_repeats(ordered))).to_pylist())
+
+
+def _in_order(ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    return ids.take(pc.sort_indices(ids))
+
+
+def _repeats(ordered: pa.ChunkedArray) -> Any:
+    """Of each text but the first, whether it is the one before."""
+    return pc.equal(ordered[1:], ordered[:-1])

@@ -1,39 +1,41 @@
-"""A run's rollouts for whoever decides, and its tallies for its budget, from what is committed (storage.rollouts).
+"""What a budget is told of each problem, over all arms and on each: its tallies, from what is committed.
 
 Which verdict counts is the policies' to say: the one that the run was planned under for the budget, the accepting one for
-everything after it (pipelines.verify.acceptance).
+everything after it (pipelines.verify.acceptance). Answers are grouped by canonical key, never by pairwise
+comparison or with a look at the reference: one that a verifier could not read, or that was cut off, agrees with no other.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
 import pyarrow.compute as pc
 
-from flows.rounds.arm_tallies import RowFacts, arm_tallies
-from flows.rounds.groups import problems_and_arms, whole_problems
 from flows.rounds.open_run import OpenRun
-from flows.rounds.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
-from pipelines.protocols import MeasuringBudget, PrefixTally
+from flows.rounds.plan_rows import problems_and_arms, whole_problems
+from pipelines.protocols import ArmTally, MeasuringBudget, PrefixTally
 from pipelines.verify.acceptance import accepted
 from storage.pool import answer_key
-from storage.records import CONTINUED, PlanRow, Problem, Rollout
-from storage.rollouts import CHUNK, Key, Pair, RunReader, completions_by_id, pair_of
+from storage.records import CONTINUED, Outcome, PlanRow, Problem
+from storage.rollouts import CHUNK, Pair, completions_by_id, pair_of
 from storage.segments.rows import Rows
 from storage.solutions import key_of_completion
 from storage.workspace import Workspace
 
 
-def reader_of(ws: Workspace, run: OpenRun, chain: Sequence[Key] = ()) -> RunReader:
-    """The reader of a run's rows; `chain`: other verifiers than the recipe's."""
-    return RunReader(ws, run.spec.problem, chain or run.chain(), run.spec.place)
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """What was read of the rows of a run: outcomes and answer keys by pair, solution keys by completion, tokens by
+    (problem, arm); `measure`: the key of the problems' meta that the budget asks for.
+    """
 
-
-def rollouts_by_problem(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
-    """The run's rollouts in order of problem id, in plan order within one; RuntimeError where a row lacks something."""
-    return reader_of(ws, run).rollouts(rows, partial(accepted, run.spec.accept, run.chain()))
+    outcomes: Mapping[Pair, Outcome]
+    answers: Mapping[Pair, str | None]
+    solutions: Mapping[str, str]
+    tokens: Mapping[Pair, int]
+    measure: str | None = None
 
 
 def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[PrefixTally]:
@@ -41,18 +43,19 @@ def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[Pre
     plan: Rows[PlanRow] = Rows.of("plan", rows)
     tokens = _tokens_by_arm(ws, run, plan)
     measure = run.spec.budget.measure if isinstance(run.spec.budget, MeasuringBudget) else None
-    found: dict[str, PrefixTally] = {}
+    memory = run.memory
+    tallies: dict[str, PrefixTally] = {}
     for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
         _learn(ws, run, group)
-        outcomes = {pair_of(row): outcome for row in group if (outcome := outcome_of(run, row)) is not None}
-        keys = {row.completion_id: key for row in group if (key := key_of(run, row)) is not None}
+        outcomes = {pair_of(row): outcome for row in group if (outcome := memory.outcome(row)) is not None}
+        keys = {row.completion_id: key for row in group if (key := memory.solution(row)) is not None}
         known = RowFacts(outcomes, run.memory.answer_keys, keys, tokens, measure)
         for problem_id, members in groupby(group, key=lambda row: row.problem_id):
-            found[problem_id] = _tally(run, problem_id, list(members), known)
+            tallies[problem_id] = _tally(run, problem_id, list(members), known)
     stopped = {stop.problem_id: stop.reason for stop in ws.runs.stops(run.id) if stop.reason != CONTINUED}
     nothing = RowFacts({}, {}, {}, {}, measure)
     return [
-        replace(found.get(problem_id) or _tally(run, problem_id, (), nothing), stopped=stopped.get(problem_id))
+        replace(tallies.get(problem_id) or _tally(run, problem_id, (), nothing), stopped=stopped.get(problem_id))
         for problem_id in sorted({problem.id for problem in run.spec.problems})
     ]
 
@@ -93,18 +96,18 @@ def _measured(problem: Problem, key: str | None) -> float | None:
 
 def _learn(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> None:
     """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run."""
-    new = [row for row in rows if outcome_of(run, row) is None]
+    new = [row for row in rows if run.memory.outcome(row) is None]
     if new:
-        decided = reader_of(ws, run).accepted(new, partial(accepted, run.spec.planning, run.chain()))
+        decided = run.reader(ws).accepted(new, partial(accepted, run.spec.planning, run.chain()))
         for row in new:
-            note_outcome(run, row, decided[pair_of(row)].outcome)
+            run.memory.note_outcome(row, decided[pair_of(row)].outcome)
         if run.spec.arms:
             run.memory.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
-    unread = [row for row in rows if lacks_key(run, row)]
+    unread = [row for row in rows if run.memory.lacks_solution(row)]
     if unread:
         texts = completions_by_id(ws, {row.completion_id for row in unread})
         for row in unread:
-            note_key(run, row, key_of_completion(texts[row.completion_id]))
+            run.memory.note_solution(row, key_of_completion(texts[row.completion_id]))
 
 
 def _tokens_by_arm(ws: Workspace, run: OpenRun, rows: Rows[PlanRow]) -> Counter[Pair]:
@@ -126,3 +129,29 @@ def _tokens_of(ws: Workspace, rows: Rows[PlanRow]) -> dict[Pair, int]:
         for owner, cid in zip(problems_and_arms(part), ids, strict=True):
             total[owner] += of.get(cid) or 0
     return dict(total)
+
+
+def arm_tallies(arms: Sequence[str], problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> tuple[ArmTally, ...]:
+    """One tally per arm in the recipe's order, those on which nothing was drawn too."""
+    mine: dict[str, list[PlanRow]] = {arm: [] for arm in arms}
+    for row in rows:
+        mine[row.arm].append(row)
+    return tuple(_arm_tally(arm, members, known, known.tokens.get((problem_id, arm), 0)) for arm, members in mine.items())
+
+
+def _arm_tally(arm: str, rows: Sequence[PlanRow], known: RowFacts, tokens: int) -> ArmTally:
+    pairs = [(row.completion_id, row.problem_id) for row in rows]
+    outcomes = Counter(known.outcomes[pair] for pair in pairs)
+    solved = {known.solutions.get(cid) for cid, problem in pairs if known.outcomes[cid, problem] == "correct"} - {None}
+    answers = Counter(key for pair in pairs if (key := known.answers.get(pair)) is not None)
+    return ArmTally(
+        name=arm,
+        drawn=len(rows),
+        correct=outcomes["correct"],
+        incorrect=outcomes["incorrect"],
+        unparsed=outcomes["unparsed"],
+        undecided=outcomes["undecided"],
+        distinct=len(solved),
+        tokens=tokens,
+        agreeing=max(answers.values(), default=0),
+    )
