@@ -5,9 +5,9 @@ import streamlit as st
 
 from dashboards.drawing import funnel_chart
 from dashboards.scope_choice import inert, reader
-from storage.queries import Funnel, RunSummary, StageProgress, funnel, run_progress, run_scope, runs
+from storage.queries import Funnel, Progress, Run, funnel, run_progress, run_scope, runs
 from storage.queries.cost import RunCost, money_text, run_cost
-from storage.queries.runs import forecast_of
+from storage.queries.reader import forecast_of
 
 REFRESH_LIVE = "2s"
 REFRESH_IDLE = "10s"
@@ -25,7 +25,7 @@ def show() -> None:
     st.fragment(_runs, run_every=REFRESH_LIVE if live else REFRESH_IDLE)(live=live)
 
 
-def _any_running(found: list[RunSummary]) -> bool:
+def _any_running(found: list[Run]) -> bool:
     return any(run.status == "running" for run in found)
 
 
@@ -40,12 +40,12 @@ def _runs(*, live: bool) -> None:
     _one(run)
 
 
-def _table(found: list[RunSummary]) -> pd.DataFrame:
+def _table(found: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "run": [run.id for run in found],
             "recipe": [run.name for run in found],
-            "status": [run.status for run in found],
+            "status": [run.state for run in found],
             "dataset": [run.dataset for run in found],
             "started": [run.started_at.strftime("%Y-%m-%d %H:%M:%S") for run in found],
             "seconds": [_seconds(run) for run in found],
@@ -53,11 +53,11 @@ def _table(found: list[RunSummary]) -> pd.DataFrame:
     )
 
 
-def _seconds(run: RunSummary) -> float | None:
+def _seconds(run: Run) -> float | None:
     return None if run.finished_at is None else round((run.finished_at - run.started_at).total_seconds(), 1)
 
 
-def _one(run: RunSummary) -> None:
+def _one(run: Run) -> None:
     st.subheader(inert(run.id))
     if run.error:
         st.error("The run ended with an error.")
@@ -86,7 +86,7 @@ def _numbers(counts: Funnel) -> None:
     columns[4].metric("Kept", "not yet" if counts.kept is None else f"{counts.kept:,}")
 
 
-def _line(stage: StageProgress) -> str:
+def _line(stage: Progress) -> str:
     """One stage in a line: done of total, rate, time left, tokens."""
     parts = [f"{inert(stage.stage)} {stage.done:,} / {stage.total:,}"]
     if stage.rate:
@@ -102,7 +102,7 @@ def _line(stage: StageProgress) -> str:
 TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "solved", "kept")
 
 
-def show_cost(run: RunSummary) -> None:
+def show_cost(run: Run) -> None:
     """Draw the tables; nothing while a run draws, as the page is drawn every two seconds then."""
     if run.status == "running":
         return

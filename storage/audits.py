@@ -1,11 +1,12 @@
-"""Audits of verifiers in the ledger: what was drawn for people to judge, what they said, and the rates that follow.
+"""What the ledger knows of verifier versions: the rules that each tried, audits of them, and what people judged.
 
-Knows neither how rollouts are drawn nor how rates are estimated. A judgement belongs to a rollout, so every audit that drew
-the rollout uses it.
+A version's rules are written once, when a run first uses it; `rollmill reverify` reads them after the verifier has changed.
+A judgement belongs to a rollout, so every audit that drew the rollout uses it. flows.auditing draws the rollouts, and
+pipelines.stats estimates the rates.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -14,7 +15,37 @@ from sqlalchemy import ColumnElement, and_, delete, func, select
 
 from storage.errors import SetupError, unknown_name
 from storage.ledger.engine import Ledger
-from storage.ledger.models import AuditItemRow, AuditRow, JudgementRow
+from storage.ledger.models import AuditItemRow, AuditRow, JudgementRow, VerifierRow
+
+Rules = tuple[tuple[str, str], ...]
+"""(rule, its version) in the order in which they are tried."""
+
+
+class Verifiers:
+    """The verifier versions that this workspace has used."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def record(self, used: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> None:
+        """Remember the rules of every (verifier, version) that is new here; what is known already stays."""
+        with self._ledger.read() as session:
+            new = {key: rules for key, rules in used.items() if session.get(VerifierRow, key) is None}
+        if not new:
+            return
+        with self._ledger.write() as session:
+            now = self._ledger.now(session)
+            for (name, version), rules in new.items():
+                if session.get(VerifierRow, (name, version)) is None:
+                    listed = [[rule, of] for rule, of in rules]
+                    session.add(VerifierRow(name=name, version=version, rules=listed, seen_at=now))
+
+    def rules(self, name: str, version: str) -> Rules:
+        """The rules of a version; empty where it has none, or was never seen here."""
+        with self._ledger.read() as session:
+            row = session.get(VerifierRow, (name, version))
+            return () if row is None else tuple((rule, of) for rule, of in row.rules)
+
 
 Kind = Literal["natural", "planted"]
 Judgement = Literal["correct", "incorrect", "unparsed", "unsure"]

@@ -1,7 +1,7 @@
 """What was imported: a record per import of a file, made in the transaction that makes its rows visible.
 
 It says which problem set the rollouts of an import answer. Imports older than these records have rows and no record; see
-storage.imports.answering. Knows neither files nor columns.
+storage.imports.stored. Knows neither files nor columns.
 """
 
 from collections.abc import Collection, Mapping, Sequence

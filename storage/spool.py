@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from storage import failpoints
-from storage.faults import explained
+from storage.errors import explained
+from storage.files import sync
 from storage.ids import digest128
 from storage.records import Completion, Message
 
@@ -84,9 +85,7 @@ class Spool:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         if new:
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
+            sync(self.path.parent)
         return file
 
     def _mend(self) -> bytes:

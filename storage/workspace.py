@@ -8,22 +8,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.errors import SetupError
-from storage.faults import explained
+from storage.errors import SetupError, explained
 from storage.spool import Spool
 
 if TYPE_CHECKING:
-    from storage.attempts import Attempts
-    from storage.audits import Audits
-    from storage.firings import Firings
-    from storage.forecasts import Forecasts
+    from storage.audits import Audits, Verifiers
     from storage.imported import Imports
     from storage.ledger.engine import Ledger
+    from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Runs
     from storage.segments.rebuild import Rebuilt
     from storage.segments.store import SegmentStore
     from storage.spending import Spending
-    from storage.verifiers import Verifiers
 
 MARKER = "rollmill.toml"
 STATE = ".rollmill"
@@ -118,14 +114,14 @@ class Workspace:
     @cached_property
     def segments(self) -> "SegmentStore":
         """The segment store."""
-        from storage.segments.binding import bind
+        from storage.segments.checking import bind
 
         store = self._unbound()
         bind(store.registry, store.place)
         return store
 
     def _unbound(self) -> "SegmentStore":
-        from storage.segments.binding import place_for
+        from storage.segments.place import place_for
         from storage.segments.registry import Registry
         from storage.segments.store import SegmentStore
 
@@ -149,7 +145,7 @@ class Workspace:
     @cached_property
     def verifiers(self) -> "Verifiers":
         """The verifier versions used here, with their rules."""
-        from storage.verifiers import Verifiers
+        from storage.audits import Verifiers
 
         return Verifiers(self.ledger)
 
@@ -163,7 +159,7 @@ class Workspace:
     @cached_property
     def attempts(self) -> "Attempts":
         """What servers were asked."""
-        from storage.attempts import Attempts
+        from storage.run_records import Attempts
 
         return Attempts(self.ledger)
 
@@ -177,14 +173,14 @@ class Workspace:
     @cached_property
     def firings(self) -> "Firings":
         """The firings of its schedules."""
-        from storage.firings import Firings
+        from storage.run_records import Firings
 
         return Firings(self.ledger)
 
     @cached_property
     def forecasts(self) -> "Forecasts":
         """Forecasts of runs, and their scores."""
-        from storage.forecasts import Forecasts
+        from storage.run_records import Forecasts
 
         return Forecasts(self.ledger)
 

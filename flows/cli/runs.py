@@ -207,7 +207,7 @@ def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
 def _arms(workspace: "Workspace", run: "Run") -> list[dict[str, Any]]:
     """What each arm of the recipe was asked for; none where it names no arms."""
     from storage.queries import Reader, run_scope
-    from storage.queries.funnel import arm_counts
+    from storage.queries.rates import arm_counts
 
     return [asdict(one) for one in arm_counts(run_scope(Reader(workspace), run.id))] if run.recipe.get("arms") else []
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from storage.queries.evidence import brief, evidence_lines
+from storage.queries.why import brief, evidence_lines
 
 if TYPE_CHECKING:
     from storage.queries.why import Why

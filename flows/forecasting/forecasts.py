@@ -22,8 +22,8 @@ from storage.records import Decision
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
     from flows.session import RecipeRun, Session
-    from storage.forecasts import Forecast
     from storage.records import Problem
+    from storage.run_records import Forecast
 
 PILOT_PER_LEVEL = 8
 PILOT_DRAWS = 8

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flows.forecasting.forecasts import TOTALS
-from storage.forecasts import Forecast
+from storage.run_records import Forecast
 
 
 def history(forecasts: Sequence[Forecast]) -> dict[str, Any]:

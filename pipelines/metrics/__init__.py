@@ -5,7 +5,7 @@ records in, numbers with their n, interval and estimator's name out. The estimat
 """
 
 from pipelines.metrics.counts import Counts, CountsByProblem, counts_of, tallied
-from pipelines.metrics.funnel import Funnel, FunnelCounter, funnel_of, stop_reasons
+from pipelines.metrics.funnel import Funnel, FunnelCounter, decision_counts, funnel_of, stop_reasons
 from pipelines.metrics.path_rates import path_counted
 from pipelines.metrics.rates import (
     NO_RATES,
@@ -34,6 +34,7 @@ __all__ = [
     "GroupRate",
     "PassAtLimit",
     "counts_of",
+    "decision_counts",
     "digits",
     "estimand_of",
     "funnel_of",

@@ -13,8 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.source import rollouts
-from storage.exports.turns import answer_turns, prompt_turns
+from storage.exports.rollouts import answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 

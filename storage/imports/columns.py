@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import SetupError, unknown_name
-from storage.imports.cells import level
-from storage.imports.paths import root
+from storage.imports.cells import level, root
 
 Aliases = Mapping[str, tuple[str, ...]]
 _SHOWN = 5

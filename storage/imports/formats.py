@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from storage.imports.cells import CellError
-from storage.imports.paths import opened, value_at
+from storage.imports.cells import CellError, opened, value_at
 
 Values = dict[str, Any]
 

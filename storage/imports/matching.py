@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.errors import SetupError
-from storage.imported import producer_of
 from storage.imports import cells
 from storage.imports.columns import ROLLOUT_ALIASES, Columns, listed, require
 from storage.imports.problem_rows import ProblemRows, prompt_cell
@@ -107,7 +106,7 @@ def matcher(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Lookup |
     """The way this import finds the problem of a row."""
     if spec.problems is None:
         return _embedded(store, spec, columns)
-    known = stored_problems(store, producer_of(spec.problems))
+    known = stored_problems(store, spec.problems)
     if not known:
         raise SetupError(
             f"there are no problems called {spec.problems!r} in this workspace.",
@@ -128,4 +127,4 @@ def _embedded(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Embedd
             next_command=f"rollmill import rollouts {spec.path} --name {spec.name} --problems NAME",
         )
     rows = ProblemRows(spec.path, columns, source=spec.producer, id_field="problem_id")
-    return Embedded(spec, columns, rows, stored_problems(store, spec.producer))
+    return Embedded(spec, columns, rows, stored_problems(store, spec.name))

@@ -9,10 +9,8 @@ from storage.errors import SetupError
 from storage.imports.cells import Sanitiser
 from storage.imports.columns import PROBLEM_ALIASES, Columns, listed, require
 from storage.imports.problem_rows import ProblemRows
-from storage.imports.report import ImportReport
-from storage.imports.samples import sample
 from storage.imports.scan import Places, clean_rows, detect, mark, unchanged
-from storage.imports.spec import ImportSpec
+from storage.imports.spec import ImportReport, ImportSpec, sample
 from storage.imports.stored import StoredProblem, stored_problems
 from storage.imports.writer import Writer
 from storage.records import Problem
@@ -44,7 +42,7 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     if not columns.has("tests"):
         require(columns, ("reference",), PROBLEM_ALIASES, path=spec.path, verb="problems")
     writer = Writer(ws, spec, dry_run=dry_run)  # notes what the import holds before anything of it is read
-    stored = stored_problems(ws.segments, spec.producer)
+    stored = stored_problems(ws.segments, spec.name)
     sanitiser, rows = Sanitiser(), ProblemRows(spec.path, columns, source=spec.producer)
     survey = _survey(spec, rows, sanitiser, stored)
     unchanged(spec.path, before)

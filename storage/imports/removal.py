@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from storage.errors import SetupError, unknown_name
 from storage.imported import PREFIX, ImportRecord, producer_of
-from storage.imports.answering import answering, names_of, rows_of
+from storage.imports.stored import answering, names_of, rows_of
 from storage.ledger.models import BatchRow, ImportRow, RunRow
 
 if TYPE_CHECKING:

@@ -5,17 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.errors import SetupError
-from storage.imports.answers import each_answer
 from storage.imports.cells import CellError, Sanitiser
 from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, listed, require
-from storage.imports.completion_rows import CompletionRows, ImportedCompletion
+from storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
 from storage.imports.matching import Embedded, Lookup, matcher
 from storage.imports.problems import mark_of, sanitised_notes
 from storage.imports.readers import Row
-from storage.imports.report import ImportReport
-from storage.imports.samples import sample
 from storage.imports.scan import Places, clean_rows, detect, unchanged
-from storage.imports.spec import ImportSpec
+from storage.imports.spec import ImportReport, ImportSpec, sample
 from storage.imports.stored import stored_completions
 from storage.imports.writer import Writer
 from storage.records import Problem
@@ -66,7 +63,7 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     if not columns.has("messages"):
         require(columns, ("text",), aliases, path=spec.path, verb="rollouts")
     writer = Writer(ws, spec, dry_run=dry_run)  # notes what the imports hold before anything of it is read
-    held = stored_completions(ws.segments, spec.producer)
+    held = stored_completions(ws.segments, spec.name)
     first = _Pass(spec, columns, matcher(ws.segments, spec, columns))
     samples = _survey(first, held)
     unchanged(spec.path, before)

@@ -9,10 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from storage.errors import SetupError
-from storage.imports.cells import CellError, Sanitiser
+from storage.imports.cells import CellError, Sanitiser, root, value_at
 from storage.imports.columns import Aliases, Columns, listed, resolve
 from storage.imports.formats import rewritten
-from storage.imports.paths import root, value_at
 from storage.imports.readers import Row, read_rows
 from storage.imports.spec import ImportSpec
 

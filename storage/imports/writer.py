@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.imported import ImportRecord
-from storage.imports.report import Count, ImportReport
-from storage.imports.spec import ImportSpec
+from storage.imports.spec import Count, ImportReport, ImportSpec
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Kind
 from storage.workspace import Workspace

@@ -1,7 +1,8 @@
-"""Opening the ledger and its transactions. Knows the two databases, SQLite and PostgreSQL, and nothing of what is stored.
+"""Opening the ledger, in SQLite or PostgreSQL: its connections, its transactions, and its schema brought to this version.
 
 SQLite runs in WAL mode: any number of readers beside one writer, writers wait up to a minute for one another. A write
-transaction takes its lock when it begins, so two processes never find out at commit that they collided.
+transaction takes its lock when it begins, so two processes never find out at commit that they collided. Alembic is imported
+only where a schema has to change, which keeps opening a workspace fast.
 """
 
 import os
@@ -15,16 +16,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 
 from storage import failpoints
-from storage.errors import SetupError
-from storage.faults import ledger_error, read_only
+from storage.errors import SetupError, ledger_error, read_only
 from storage.ledger.leases import Leases
-from storage.ledger.migrate import migrate
+from storage.ledger.models import SCHEMA_REVISION
 
 BUSY_SECONDS = 60.0
 _NOW = {
@@ -206,3 +206,48 @@ def _begin_sqlite(connection: Connection) -> None:
     if write:
         connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if options.get('rollmill_note') else 'FULL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
+    """Upgrade to SCHEMA_REVISION in one transaction; SetupError where the ledger is newer, or old and read-only.
+
+    `engine` must begin its transactions with the write lock, so that of two processes one upgrades and one waits.
+    """
+    with engine.connect().execution_options(rollmill_write=False) as connection:
+        found = _revision(connection)
+    if found == SCHEMA_REVISION:
+        return
+    _refuse_newer(found, where)
+    if read_only:
+        raise SetupError(f"the ledger {where} has an older schema and is read-only.", next_command="make it writable once")
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('rollmill'))"))
+        _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _refuse_newer(found: str | None, where: str) -> None:
+    if found is not None and found > SCHEMA_REVISION:
+        raise SetupError(
+            f"the ledger {where} has schema {found}, newer than {SCHEMA_REVISION}, the newest this Rollmill knows.",
+            next_command="update Rollmill (git pull, then make)",
+        )
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -7,8 +7,7 @@ from pipelines.metrics import Funnel, GroupRate
 from storage.queries.audits import KnownRates, all_known_rates, known_rates, scope_rates
 from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
 from storage.queries.datasets import (
-    DatasetRow,
-    VersionRow,
+    DatasetSummary,
     compare,
     datasets,
     version_card,
@@ -16,11 +15,28 @@ from storage.queries.datasets import (
     version_report,
     versions_of,
 )
-from storage.queries.detail import ProblemDetail, RolloutDetail, problem_detail
-from storage.queries.funnel import funnel
 from storage.queries.notebook import WorkspaceView, open_workspace
-from storage.queries.rates import Band, Share, models_of, overall_rate, pass_rate_bands, pass_rates, selection_shares
-from storage.queries.reader import Reader
+from storage.queries.problems import (
+    Filters,
+    ProblemDetail,
+    ProblemPage,
+    ProblemRow,
+    RolloutDetail,
+    choices,
+    problem_detail,
+    search_problems,
+)
+from storage.queries.rates import (
+    Band,
+    Share,
+    funnel,
+    models_of,
+    overall_rate,
+    pass_rate_bands,
+    pass_rates,
+    selection_shares,
+)
+from storage.queries.reader import Reader, run_progress, runs
 from storage.queries.review import (
     Queue,
     ReviewItem,
@@ -31,16 +47,16 @@ from storage.queries.review import (
     undecided_queue,
     waiting,
 )
-from storage.queries.runs import RunSummary, StageProgress, run_progress, runs
 from storage.queries.scope import Scope, dataset_scope, run_scope, workspace_scope
-from storage.queries.search import Filters, ProblemPage, ProblemRow, choices, search_problems
+from storage.runs import Progress, Run
+from storage.versions.resolve import VersionInfo
 
 __all__ = [
     "CONTINUED",
     "Band",
     "BudgetRound",
     "BudgetSpend",
-    "DatasetRow",
+    "DatasetSummary",
     "Filters",
     "Funnel",
     "GroupRate",
@@ -49,17 +65,17 @@ __all__ = [
     "ProblemDetail",
     "ProblemPage",
     "ProblemRow",
+    "Progress",
     "Queue",
     "Reader",
     "ReviewItem",
     "RolloutDetail",
-    "RunSummary",
+    "Run",
     "Scope",
     "Share",
-    "StageProgress",
     "StopCount",
     "StopEvidence",
-    "VersionRow",
+    "VersionInfo",
     "WorkspaceView",
     "all_known_rates",
     "audit_queue",

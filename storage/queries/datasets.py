@@ -4,64 +4,44 @@ Reads the git-tracked index and the version folders; never the ledger. What a cl
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import RollmillError, SetupError
 from storage.queries.reader import Reader
+from storage.versions.resolve import VersionInfo
 
 if TYPE_CHECKING:
-    from storage.versions import VersionInfo
     from storage.versions.diff import VersionDiff
 
 
 @dataclass(frozen=True, slots=True)
-class VersionRow:
-    """One version in a list. `fetched`: whether its rows are in this clone; `parent` is a content hash."""
-
-    ref: str
-    name: str
-    number: int
-    content_hash: str
-    parent: str | None
-    created_at: str
-    problems: int
-    rollouts: int
-    kept: int
-    tags: tuple[str, ...]
-    yanked: str | None
-    path: Path
-    fetched: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetRow:
+class DatasetSummary:
     """One dataset with its newest version (None where every version is gone from the index) and how many it has."""
 
     name: str
     versions: int
-    newest: VersionRow | None
+    newest: VersionInfo | None
 
 
-def datasets(reader: Reader) -> list[DatasetRow]:
+def datasets(reader: Reader) -> list[DatasetSummary]:
     """All datasets, by name."""
     from storage.versions.index import dataset_names
 
-    found = []
+    rows = []
     for name in dataset_names(reader.datasets):
         try:
             every = versions_of(reader, name)
         except RollmillError:  # whoever chooses it is told what is wrong with its index
             every = []
-        found.append(DatasetRow(name, len(every), every[0] if every else None))
-    return found
+        rows.append(DatasetSummary(name, len(every), every[0] if every else None))
+    return rows
 
 
-def versions_of(reader: Reader, name: str) -> list[VersionRow]:
+def versions_of(reader: Reader, name: str) -> list[VersionInfo]:
     """The versions of a dataset, the newest first; SetupError where there is no such dataset."""
     from storage.versions import versions
 
-    return [_row(info) for info in reversed(versions(reader.datasets, name))]
+    return versions(reader.datasets, name)[::-1]
 
 
 def version_card(reader: Reader, reference: str) -> str:
@@ -98,21 +78,3 @@ def _file(reader: Reader, reference: str, name: str) -> str:
     if not path.exists():
         raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=fetching(info))
     return path.read_text(encoding="utf-8")
-
-
-def _row(info: "VersionInfo") -> VersionRow:
-    return VersionRow(
-        ref=info.ref,
-        name=info.name,
-        number=info.number,
-        content_hash=info.content_hash,
-        parent=info.parent,
-        created_at=info.created_at,
-        problems=info.problems,
-        rollouts=info.rows,
-        kept=info.kept,
-        tags=info.tags,
-        yanked=info.yanked,
-        path=info.path,
-        fetched=(info.path / "manifest.json").exists(),
-    )

@@ -1,4 +1,4 @@
-"""A workspace opened for reading only, and DuckDB connections over its rows. Knows no run and no question.
+"""A workspace opened for reading only: DuckDB connections over its rows, its runs, and how far each is.
 
 Each connection is in memory and sees the segments registered when it was made; it takes no lock that a writer could meet.
 """
@@ -13,11 +13,12 @@ from storage.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
 
     from storage.audits import Audits
-    from storage.forecasts import Forecast
     from storage.records import Verdict
-    from storage.runs import Runs
+    from storage.run_records import Forecast
+    from storage.runs import Progress, Run, Runs
     from storage.spending import Amount, Payment
 
 
@@ -103,3 +104,32 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def runs(reader: Reader) -> "list[Run]":
+    """All runs, the latest first; pilots behind the others."""
+    return sorted(reader.runs.list(), key=lambda run: run.is_pilot)
+
+
+def run_progress(reader: Reader, run_id: str) -> "list[Progress]":
+    """The stages of a run in the order in which they work; SetupError where there is no such run."""
+    reader.runs.get(run_id)
+    # "decide" is what older runs called the stage "select".
+    order = {"synthesize": 0, "draw": 1, "verify": 2, "decide": 3, "select": 3, "gate": 4, "publish": 5}
+    stages = reader.runs.progress_of(run_id)
+    return sorted(stages, key=lambda stage: (order.get(stage.stage, len(order)), stage.stage))
+
+
+def forecast_of(reader: Reader, run_id: str) -> "pd.DataFrame | None":
+    """A row per quantity: median, ends of the 95% interval, what came, whether it held; None without a forecast."""
+    import pandas as pd
+
+    forecast = reader.forecast(run_id)
+    if forecast is None or forecast.score is None:
+        return None
+    rows: list[dict[str, Any]] = []
+    for name, score in forecast.score["quantities"].items():
+        quantity = forecast.forecast["quantities"][name]
+        row = {"quantity": name, **{key: quantity[key] for key in ("median", "low95", "high95")}}
+        rows.append({**row, "actual": score["actual"], "held": score["inside95"]})
+    return pd.DataFrame(rows)

@@ -7,7 +7,7 @@ from storage.versions.ledger import reindex
 from storage.versions.marks import sign_off, tag, untag, unyank, yank
 from storage.versions.publish import Published, finish_interrupted, publish
 from storage.versions.read import load_manifest, load_snapshot, materialise, open_version
-from storage.versions.rebase import Rebased, rebase
+from storage.versions.repair import Rebased, rebase
 from storage.versions.resolve import VersionInfo, resolve, versions
 from storage.versions.snapshot import Snapshot
 

@@ -1,15 +1,13 @@
 """README.md of a version: the dataset card, from the manifest alone. The same manifest, the same text.
 
-Knows nothing of files. Its front matter is the one that dataset hubs read. It names the version by hash, not by number,
-which a rebase may change.
+Its front matter is the one that dataset hubs read. It names the version by hash, not by number, which a rebase may change.
+Every rate stands with its n, its interval, its estimand and its method, or the card says that nothing was measured.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
-
-from storage.versions.card_rates import verifier_section
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -25,7 +23,8 @@ def card(manifest: Mapping[str, Any]) -> str:
         "## What it took\n\n" + cost_section(manifest),
         *_given_up(manifest.get("funnel", {}).get("given_up")),
         "## How often the verifiers err\n\n" + _verifiers(manifest),
-        "## Metrics\n\n" + _metric_table(manifest["metrics"]),
+        "## Metrics\n\n"
+        + _table(("metric", "value"), sorted(flatten(manifest["metrics"]).items()) if manifest["metrics"] else []),
         "## How it was made\n\n```yaml\n" + yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True) + "```",
         "## Identity\n\n" + _identity(manifest),
         "## Reading it\n\n" + _READING,
@@ -75,15 +74,15 @@ def _count_table(what: str, counted: Mapping[str, int]) -> str:
     return _table((what, "rollouts"), sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _given_up(found: Mapping[str, Any] | None) -> list[str]:
+def _given_up(rule: Mapping[str, Any] | None) -> list[str]:
     """What the problems that the budget gave up and drew on at random say of its rule; nothing where none went on."""
-    if not found or not found["continued"]:
+    if not rule or not rule["continued"]:
         return []
-    total, went_on = found["stopped"] + found["continued"], found["continued"]
+    total, went_on = rule["stopped"] + rule["continued"], rule["continued"]
     text = f"The budget gave {total} problems up as hopeless; {went_on} of them, chosen at random, were drawn on"
-    if found["error"] is not None:
-        interval = f"{found['error']:.3f}, 95% interval {found['low']:.3f} to {found['high']:.3f} (Clopper-Pearson)"
-        text += f", and {found['met']} of the {found['ended']} that ended met their target: {interval}"
+    if rule["error"] is not None:
+        interval = f"{rule['error']:.3f}, 95% interval {rule['low']:.3f} to {rule['high']:.3f} (Clopper-Pearson)"
+        text += f", and {rule['met']} of the {rule['ended']} that ended met their target: {interval}"
     return [f"## Problems given up\n\n{text}."]
 
 
@@ -94,23 +93,14 @@ def _verifiers(manifest: Mapping[str, Any]) -> str:
     return verifier_section(manifest.get("verifier_rates", bare), str(manifest.get("run", "")))
 
 
-def _attempts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found = manifest.get("gate_attempts")
-    if not found:
-        return []
-    return [("gate attempts on this dataset, this one included", f"{found['attempts']}, of which {found['passed']} passed")]
-
-
-def _metric_table(metrics: Mapping[str, Any]) -> str:
-    return _table(("metric", "value"), sorted(flatten(metrics).items()) if metrics else [])
-
-
 def _identity(manifest: Mapping[str, Any]) -> str:
     rows = [(f"{kind} hash", f"`{digest}`") for kind, digest in sorted(manifest["hashes"].items())]
     rows += [("recipe hash", f"`{manifest['recipe_hash']}`"), ("parent", f"`{manifest['parent'] or 'none'}`")]
     rows += [("models", ", ".join(f"{model} ({count})" for model, count in manifest["counts"].get("models", {}).items()))]
     rows += [("licences", ", ".join(manifest["counts"]["licences"])), ("sources", ", ".join(manifest["counts"]["sources"]))]
-    rows += _attempts(manifest)
+    if attempts := manifest.get("gate_attempts"):
+        text = f"{attempts['attempts']}, of which {attempts['passed']} passed"
+        rows.append(("gate attempts on this dataset, this one included", text))
     rows += [(f"fingerprint {key}", str(value)) for key, value in sorted(flatten(manifest["fingerprint"]).items()) if key]
     return _table(("what", "value"), rows)
 
@@ -179,8 +169,111 @@ def _forecast(forecast: Mapping[str, Any] | None) -> list[str]:
         if name in _NAMES
     ]
     head = ["| forecast | median | 95% interval | came |", "|---|---|---|---|"]
-    said = (
+    text = (
         f"A forecast from {forecast['source']} was made before the run began; {forecast['inside95']} of its "
         f"{forecast['n']} 95% intervals held and {forecast['inside80']} of the 80% ones, levels included."
     )
-    return [said, "\n".join([*head, *rows])]
+    return [text, "\n".join([*head, *rows])]
+
+
+_RATES = (
+    ("false_accept_rate", "false accepts"),
+    ("false_reject_rate", "false rejects"),
+    ("precision_kept", "precision of the kept set"),
+)
+_UNKNOWN = (
+    "{name} {version}: **not audited**. Nobody has measured how often it accepts a wrong rollout or rejects a right one; "
+    "`rollmill audit verifier {name}` draws rollouts for people to judge."
+)
+Rows = list[list[Any]]
+
+
+def verifier_section(rates: Sequence[Mapping[str, Any]], run: str) -> str:
+    """Markdown on every verifier of the version, `run` being the one it was made by."""
+    return "\n\n".join(_measured(rate, run) for rate in rates) or "none"
+
+
+def _measured(known: Mapping[str, Any], run: str) -> str:
+    report = known["report"]
+    stress = _stress(known.get("planted"))
+    if report is None:
+        return "\n".join([_UNKNOWN.format(name=known["verifier"], version=_code(known["version"])), *stress])
+    own = bool(known.get("own", known["source"] == run))
+    where = "this run" if known["source"] == run else f"another run, {_code(known['source'])}"
+    where += ", which has the same rollouts and outcomes," if own and known["source"] != run else ""
+    unsure = f" ({report['unsure']} more could not be told)" if report["unsure"] else ""
+    overall = report["overall"]
+    # Another run kept another set, so its precision is not this version's.
+    labels = [label if own else label.replace("the kept set", "the set that run kept") for _, label in _RATES]
+    lines = [
+        f"{known['verifier']} {_code(known['version'])}: {report['n']} rollouts of {where} drawn at random with recorded "
+        f"probabilities and judged by people{unsure}, of {overall['rollouts']} it judged "
+        f"(audit {_code(known['audit'])}). Bands are of the problem's pass rate as the verifier sees it.",
+        "",
+        _table(("band", "rollouts", "audited", *labels), _bands(report)),
+        *_corrected(report),
+        *_methods(report),
+        *_consequences(report),
+        *stress,
+    ]
+    return "\n".join(lines)
+
+
+def _stress(planted: Mapping[str, Any] | None) -> list[str]:
+    """The stress test in a sentence, under its label."""
+    if planted is None:
+        return []
+    kinds = [
+        f"{kind} {row['as_expected']} of {row['n']} {row['expected']} {_interval(row['rate'])}"
+        for kind, row in planted["kinds"].items()
+    ]
+    return ["", f"A {planted['label']} (intervals over problems): {'; '.join(kinds)}."]
+
+
+def _bands(report: Mapping[str, Any]) -> Rows:
+    named = [("all", report["overall"]), *report["bands"].items()]
+    return [[band, row["rollouts"], row["audited"], *(_rate(row[key]) for key, _ in _RATES)] for band, row in named]
+
+
+def _corrected(report: Mapping[str, Any]) -> list[str]:
+    rates = report.get("pass_rate") or {}
+    corrected = rates.get("corrected")
+    if not corrected:
+        return []
+    text = (
+        f"Pass rate ({corrected['estimand']}): {_rate(rates.get('verifier'))} by the verifier, {_rate(corrected)} corrected"
+    )
+    return ["", f"{text} ({corrected['n']} audited, {corrected['clusters']} clusters; {corrected['method']})."]
+
+
+def _methods(report: Mapping[str, Any]) -> list[str]:
+    rates = [(label, report["overall"][key]) for key, label in _RATES]
+    methods = [f"{label}: {rate['estimand']}, n = {rate['n']}, {rate['method']}" for label, rate in rates if rate]
+    return ["", f"95% intervals. {'; '.join(methods)}."] if methods else []
+
+
+def _consequences(report: Mapping[str, Any]) -> list[str]:
+    consequences = report.get("consequences")
+    if not consequences:
+        return []
+    best, worst, costs = (consequences[key] for key in ("at_estimate", "at_upper_bounds", "costs"))
+    return [
+        "",
+        f"Drawing until accepted could be right on at most {best['ceiling']:.3f} of the problems however long it goes on "
+        f"({worst['ceiling']:.3f} at both upper bounds). With a wrong completion worth {costs['wrong']:g} and a draw "
+        f"costing {costs['draw']:g}, where a right one is worth 1, the best number of draws is {best['best_draws']} "
+        f"({worst['best_draws']} at the bounds).",
+    ]
+
+
+def _rate(rate: Mapping[str, Any] | None) -> str:
+    return "-" if rate is None else f"{rate['value']:.4f} [{rate['low']:.4f}, {rate['high']:.4f}]"
+
+
+def _interval(rate: Mapping[str, Any] | None) -> str:
+    return "" if rate is None else f"[{rate['low']:.3f}, {rate['high']:.3f}]"
+
+
+def _code(text: str) -> str:
+    """A name of somebody's choice as code, so that nothing in it is read as Markdown."""
+    return "`" + str(text).replace("`", "'").replace("\n", " ").replace("|", "/") + "`"

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from storage.dvc import repository
-from storage.errors import SetupError
-from storage.faults import explained, no_right
-from storage.json_files import parse_object, read_utf8
-from storage.versions.durable import write_text
+from storage.errors import SetupError, explained, no_right
+from storage.files import parse_object, read_utf8, write_text
 
 INDEX_SCHEMA = 1
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from storage.errors import SetupError
-from storage.versions.durable import locked
+from storage.files import locked
 from storage.versions.index import LINK, Index, SignOff, load_index, point_latest, save_index
 from storage.versions.ledger import record_version
 from storage.versions.publish import lock_path

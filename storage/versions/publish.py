@@ -1,10 +1,11 @@
-"""Publishing a version so that a crash at any point leaves nothing half done. Knows nothing of recipes or gates.
+"""Publishing a version so that a crash at any point leaves nothing half done.
 
 The version is written whole into a hidden folder beside its place and fsynced; then an intent is recorded. From there every
 step is idempotent and driven by the intent alone: rename, ledger, index, `dvc add`. Whoever comes next (`publish`, or any
 writing command through `finish_interrupted`) finishes an intent that a killed process left. Never commits to git.
 """
 
+import json
 import re
 import shutil
 from dataclasses import asdict, dataclass
@@ -15,14 +16,12 @@ from typing import Any
 import duckdb
 
 from storage import dvc
-from storage.errors import SetupError
+from storage.errors import SetupError, explained, full_disk
 from storage.failpoints import hit
-from storage.faults import explained, full_disk
+from storage.files import locked, read_object, sync, sync_folder, write_text
 from storage.ids import sha256_text
-from storage.json_files import read_object
 from storage.versions.card import card
-from storage.versions.durable import locked, sync, write_text
-from storage.versions.folder import LARGE, Draft, json_text, write_folder
+from storage.versions.database import write_database, write_shards
 from storage.versions.index import Entry, Index, index_path, load_index, manifest_copy, point_latest, save_index
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
@@ -30,6 +29,46 @@ from storage.versions.read import fetching, is_whole, pointer
 from storage.versions.resolve import VersionInfo, refuse_lost_index, version_info
 from storage.versions.snapshot import Snapshot, checked
 from storage.workspace import Workspace
+
+LARGE = 1_000_000_000  # bytes of Arrow memory from which a version is written as shards
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Everything that goes into a version's folder. `parent` is the folder of the version before, if its files are here."""
+
+    snapshot: Snapshot
+    manifest: dict[str, Any]
+    entry: Entry
+    report_html: str
+    report_json: dict[str, Any]
+    parent: Path | None = None
+    large: int = LARGE
+
+
+def write_folder(folder: Path, draft: Draft) -> None:
+    """Make the folder with all of its files, durable; it must not exist."""
+    folder.mkdir(parents=True)
+    if sum(table.nbytes for _, table in draft.snapshot.tables()) > draft.large:
+        write_shards(folder, draft.snapshot, draft.parent)
+    else:
+        write_database(folder / "dataset.duckdb", draft.snapshot, draft.manifest)
+    texts = {
+        "manifest.json": json_text(draft.manifest),
+        "README.md": card(draft.manifest),
+        "report.html": draft.report_html,
+        "report.json": json_text(draft.report_json),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    sync_folder(folder)
+    sync(folder.parent)
+
+
+def json_text(value: Any) -> str:
+    """JSON for people and for git: sorted keys, one value per line."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 _PARTIAL = ".partial-"

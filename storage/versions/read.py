@@ -10,13 +10,11 @@ from typing import Any
 
 import duckdb
 
-from storage.errors import FoundWanting, RollmillError, SetupError
-from storage.faults import explained
-from storage.json_files import read_object
-from storage.versions.database import TABLE_NAMES, read_table, write_database
+from storage.errors import FoundWanting, RollmillError, SetupError, explained
+from storage.files import read_object
+from storage.versions.database import TABLE_NAMES, connect_shards, read_listing, read_table, write_database
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
-from storage.versions.shards import connect_shards, read_listing
 from storage.versions.snapshot import TABLES, Snapshot
 
 TEXTS = ("README.md", "report.html", "report.json")

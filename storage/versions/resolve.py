@@ -15,52 +15,33 @@ _HASH = re.compile(r"[0-9a-f]{4,64}$")
 
 
 @dataclass(frozen=True)
-class VersionInfo:
-    """One version: what the index says of it, and the folder where its files lie or would lie. `rows` counts rollouts."""
+class VersionInfo(Entry):
+    """One version: its entry in the index, and the folder where its files lie or would lie. `rows` counts rollouts."""
 
     name: str
-    number: int
-    content_hash: str
-    kept_hash: str
-    scores_hash: str
-    recipe_hash: str
-    parent: str | None
     path: Path
     tags: tuple[str, ...]
     yanked: str | None
-    created_at: str
-    problems: int
-    rows: int
-    kept: int
-
-    @property
-    def folder(self) -> str:
-        """The name of its folder, `v3-3f9a0c1d`."""
-        return self.path.name
 
     @property
     def ref(self) -> str:
         """How a person names it, `arithmetic@v3`."""
         return f"{self.name}@v{self.number}"
 
+    @property
+    def fetched(self) -> bool:
+        """Whether its rows are in this clone."""
+        return (self.path / "manifest.json").exists()
+
 
 def version_info(datasets: Path, index: Index, entry: Entry) -> VersionInfo:
-    """The public form of an index entry."""
+    """An index entry with its dataset, place, tags and yank."""
     return VersionInfo(
+        **vars(entry),
         name=index.name,
-        number=entry.number,
-        content_hash=entry.content_hash,
-        kept_hash=entry.kept_hash,
-        scores_hash=entry.scores_hash,
-        recipe_hash=entry.recipe_hash,
-        parent=entry.parent,
         path=datasets / index.name / entry.folder,
         tags=tuple(sorted(tag for tag, folder in index.tags.items() if folder == entry.folder)),
         yanked=index.yanked.get(entry.folder),
-        created_at=entry.created_at,
-        problems=entry.problems,
-        rows=entry.rows,
-        kept=entry.kept,
     )
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flows.forecasting.history import history
-from storage.forecasts import Forecast
+from storage.run_records import Forecast
 
 MADE = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import yaml
 from storage.versions.card import card, flatten
 from storage.versions.manifest import full_manifest, twelve_digits
 from storage.versions.snapshot import Snapshot
-from tests.storage.versions.conftest import build
+from tests.storage.versions.conftest import build, counted
 
 Build = Callable[..., Snapshot]
 
@@ -41,7 +41,7 @@ def test_a_cell_cannot_break_the_table(snapshot: Build) -> None:
 
 def test_a_bare_snapshot_has_a_card_too(snapshot: Build) -> None:
     toy = snapshot()
-    text = card(full_manifest(Snapshot("bare", toy.problems, toy.completions), parent=None))
+    text = card(full_manifest(counted(Snapshot("bare", toy.problems, toy.completions)), parent=None))
     assert "6 rollouts (none judged); 0 kept, 0 dropped." in text
 
 

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines.stats import Costs, Judgement, Stratum, audit_rates, consequences
-from storage.versions.card import card
-from storage.versions.card_rates import verifier_section
+from storage.versions.card import card, verifier_section
 from storage.versions.manifest import full_manifest
 from storage.versions.snapshot import Snapshot
 

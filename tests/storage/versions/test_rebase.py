@@ -13,7 +13,7 @@ from storage.versions.index import load_index
 from storage.versions.marks import sign_off, tag
 from storage.versions.publish import publish
 from storage.versions.read import load_manifest, load_snapshot
-from storage.versions.rebase import rebase, sides
+from storage.versions.repair import rebase, sides
 from storage.versions.resolve import resolve, versions
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace

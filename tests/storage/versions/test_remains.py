@@ -13,7 +13,7 @@ from storage.versions.index import index_path, load_index, parse_index, restorin
 from storage.versions.marks import tag, yank
 from storage.versions.publish import finish_interrupted, publish
 from storage.versions.read import fetching, is_here, open_version
-from storage.versions.rebuild import rebuild_index
+from storage.versions.repair import rebuild_index
 from storage.versions.resolve import lost_indexes, remains, resolve, versions
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
