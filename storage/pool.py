@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.records import OUTCOMES
+from storage.records import OUTCOMES, Verdict
 
 PENDING = "pending"
 STATES: tuple[str, ...] = (*OUTCOMES, PENDING)
@@ -21,9 +21,11 @@ STATES: tuple[str, ...] = (*OUTCOMES, PENDING)
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 Group = int | str | None
 KEPT, DROPPED, OPEN = 1, 0, -1
 STRATA = ("level", "template", "skill", "source")
+LONGEST = 1_000  # characters of a form that verdicts keep: a longer one may differ from another beyond them
 _COLUMNS = ("problem", "completion", "index", "outcome", "in_prefix", "arm", "kept", "reason", "model", "answer", "tokens")
 T = TypeVar("T")
 
@@ -35,7 +37,8 @@ class Pool:
     `problems` (P): their ids. `strata`: columns of length P by name (`level`, `template`, `skill`, `source`); the template
     is the cluster that intervals respect. `problem`: place of the problem. `completion`: a number of the completion, equal
     where one answers several problems. `index`: sample index, counted on each arm. `arm`, `model`, `reason`, `answer`:
-    places; equal answers (canonical keys of one problem) have equal places, -1 abstains. `outcome`: place in STATES.
+    places; equal answers (canonical keys of one problem) have equal places, one without a key has a place of its own, -1
+    abstains. `outcome`: place in STATES.
     `kept`: KEPT, DROPPED or OPEN while undecided. `tokens`: tokens out, -1 where unknown. `in_prefix`: whether the rollout
     was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN where there is none.
     """
@@ -57,7 +60,7 @@ class Pool:
     models: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
-    scores: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    scores: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.problem)
@@ -79,10 +82,30 @@ class Pool:
         return replace(self, **taken, scores={name: values[rows] for name, values in self.scores.items()})
 
 
-def pool_of(problems: pa.Table, completions: pa.Table, decisions: pa.Table) -> Pool:
+def answer_key(verdict: Verdict) -> str | None:
+    """Equal for equal answers: the normal form that the verifier gave, else the extracted text; None: none can be told."""
+    return None if verdict.outcome == "unparsed" else _form(verdict.normal_form, verdict.extracted)
+
+
+def ballot(verdict: Verdict) -> str | None:
+    """What a rollout votes for: its answer's key, or one of its own where that cannot be told; None: it abstains.
+
+    Keys are never compared pairwise: equivalence as graders judge it is not transitive (docs/statistics.md).
+    """
+    return None if verdict.outcome == "unparsed" else answer_key(verdict) or _alone(verdict.completion_id)
+
+
+def pool_of(
+    problems: pa.Table,
+    completions: pa.Table,
+    decisions: pa.Table,
+    verdicts: pa.Table | None = None,
+    scores: pa.Table | None = None,
+) -> Pool:
     """The pool of the tables of a version or a run that has decided, a row per decision; nothing is in the prefix yet.
 
-    A row that names a problem or completion which is not there has place -1, or index -1.
+    A row that names a problem or completion which is not there has place -1, or index -1. With `verdicts` the pool has
+    answers, with `scores` what scorers stored and what engines measured.
     """
     ids = problems["id"]
     at = _places(decisions["completion_id"], completions["id"])
@@ -90,7 +113,7 @@ def pool_of(problems: pa.Table, completions: pa.Table, decisions: pa.Table) -> P
     models, model = coded(_column(completions, "model"))
     reasons, reason = coded(decisions["reason"])
     outcome = _places(decisions["outcome"], pa.array(STATES))
-    return Pool(
+    pool = Pool(
         problems=tuple(ids.to_pylist()),
         strata={name: tuple(_column(problems, name).to_pylist()) for name in STRATA},
         problem=_places(decisions["problem_id"], ids),
@@ -108,6 +131,26 @@ def pool_of(problems: pa.Table, completions: pa.Table, decisions: pa.Table) -> P
         models=models,
         reasons=reasons,
     )
+    if verdicts is not None:
+        answers, answer = coded(_ballots(decisions, verdicts))
+        pool = replace(pool, answers=answers, answer=answer)
+    if scores is None:
+        return pool
+    columns = {name: _floats(completions, name) for name in MEASURED}
+    measured = measured_scores(columns, _numbers(completions, "tokens_out"))
+    of_rows = {name: np.where(at < 0, np.nan, values[at]) for name, values in measured.items()} if len(completions) else {}
+    return replace(pool, scores=of_rows | _stored_scores(decisions, scores))
+
+
+MEASURED = ("logprob_sum", "self_certainty")
+"""Columns of completions that engines measure while they draw."""
+
+
+def measured_scores(measured: Mapping[str, Floats], tokens: Ints) -> dict[str, Floats]:
+    """The scores that follow from what engines measured (MEASURED), by name; only those that some completion has."""
+    per_token = np.where(tokens > 0, measured["logprob_sum"] / np.maximum(tokens, 1), np.nan)
+    scores = {"logprob_per_token": per_token, **measured}
+    return {name: values for name, values in scores.items() if not np.isnan(values).all()}
 
 
 def grouped(values: Sequence[T]) -> dict[T, Ints]:
@@ -152,3 +195,64 @@ def _taken(values: Ints, places: Ints) -> Ints:
     if not len(values):
         return np.full(len(places), -1)
     return np.where(places < 0, -1, values[places])
+
+
+def _form(normal_form: str | None, extracted: str | None) -> str | None:
+    form = normal_form if normal_form is not None else extracted
+    return None if form is None or len(form) >= LONGEST else form
+
+
+def _alone(completion_id: str) -> str:
+    return f"(no key) {completion_id}"
+
+
+def _ballots(decisions: pa.Table, verdicts: pa.Table) -> pa.Array:
+    """What each decision's rollout votes for, by the form in the verdict that decided; where a policy did, in the first."""
+    pair, by = ("completion_id", "problem_id"), ("verifier", "verifier_version")
+    exact = _places(_joined(decisions, *pair, *by), _joined(verdicts, *pair, "verifier", "version"))
+    formed = verdicts.filter(pc.is_valid(pc.coalesce(verdicts["normal_form"], verdicts["extracted"])))
+    first = _places(_joined(decisions, *pair), _joined(formed, *pair))
+    forms = [_forms(verdicts), _forms(formed)]
+    rows = zip(
+        decisions["outcome"].to_pylist(),
+        decisions["completion_id"].to_pylist(),
+        exact.tolist(),
+        first.tolist(),
+        strict=True,
+    )
+    votes = [
+        None
+        if outcome in ("unparsed", PENDING)
+        else (forms[0][at] if at >= 0 else forms[1][other] if other >= 0 else None) or _alone(completion)
+        for outcome, completion, at, other in rows
+    ]
+    return pa.array(votes, pa.string())
+
+
+def _forms(verdicts: pa.Table) -> list[str | None]:
+    columns = (verdicts[name].to_pylist() for name in ("normal_form", "extracted"))
+    return [_form(normal_form, extracted) for normal_form, extracted in zip(*columns, strict=True)]
+
+
+def _stored_scores(decisions: pa.Table, scores: pa.Table) -> dict[str, Floats]:
+    """The score rows as columns, by scorer, or by scorer and version where several are stored."""
+    row = _places(_joined(scores, "completion_id", "problem_id"), _joined(decisions, "completion_id", "problem_id"))
+    versions: dict[str, set[str]] = {}
+    kinds = list(zip(scores["scorer"].to_pylist(), scores["version"].to_pylist(), strict=True))
+    for scorer, version in kinds:
+        versions.setdefault(scorer, set()).add(version)
+    columns: dict[str, Floats] = {}
+    for (scorer, version), at, value in zip(kinds, row.tolist(), scores["value"].to_pylist(), strict=True):
+        name = scorer if len(versions[scorer]) == 1 else f"{scorer}@{version}"
+        column = columns.setdefault(name, np.full(len(decisions), np.nan))
+        if at >= 0 and value is not None:
+            column[at] = value
+    return columns
+
+
+def _joined(table: pa.Table, *names: str) -> Any:
+    return pc.binary_join_element_wise(*(table[name].cast(pa.string()) for name in names), "\x1f")
+
+
+def _floats(table: pa.Table, name: str) -> Floats:
+    return np.asarray(pc.fill_null(_column(table, name).cast(pa.float64()), np.nan), dtype=np.float64)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from storage.pool import OPEN, PENDING, STATES, STRATA, Pool, coded
+from storage.pool import MEASURED, OPEN, PENDING, STATES, STRATA, Pool, ballot, coded, measured_scores
 from storage.records import Completion, PlanRow, Problem, Rollout, Score, Verdict
 from storage.segments.rows import Rows
 from storage.segments.schema import from_table
@@ -26,9 +26,8 @@ Stored = Mapping[Pair, Mapping[Key, Verdict]]
 Item = tuple[PlanRow, Completion]
 Accept = Callable[[Mapping[Key, Verdict]], Verdict | None]
 """The verdict that counts of those on one rollout; None while one is missing."""
-AnswerOf = Callable[[Verdict], str | None]
-"""The canonical key of a verdict's answer, equal for equal answers of one problem; None: it abstains."""
 CHUNK = 20_000
+_STORED = ("tokens_out", "model", *MEASURED)
 
 
 class IncompleteRound(RuntimeError):  # noqa: N818 - what a caller that draws cannot meet, and one that only reads can
@@ -101,22 +100,23 @@ class RunReader:
             counting |= _counting(part, self.verdicts(part), accept)
         return counting
 
-    def pool(self, problems: Sequence[Problem], rows: Sequence[PlanRow], accept: Accept, answer_of: AnswerOf) -> Pool:
+    def pool(self, problems: Sequence[Problem], rows: Sequence[PlanRow], accept: Accept) -> Pool:
         """The rows as columns, in their order, no text read and nothing in the prefix yet; what is not judged is pending.
 
         `problems`: at least those of the rows, each once.
         """
         place = {problem.id: at for at, problem in enumerate(problems)}
-        columns: dict[str, list[Any]] = {name: [] for name in ("outcome", "answer", "tokens", "model")}
+        columns: dict[str, list[Any]] = {name: [] for name in ("outcome", "answer", *_STORED)}
         for _, part in _chunks(rows):
             stored, ids = self.verdicts(part), [row.completion_id for row in part]
             verdicts = [accept(stored.get(pair_of(row), {})) for row in part]
             columns["outcome"] += [STATES.index(PENDING if one is None else one.outcome) for one in verdicts]
-            columns["answer"] += [None if one is None else answer_of(one) for one in verdicts]
-            for name, column in (("tokens", "tokens_out"), ("model", "model")):
-                known = self.workspace.segments.column("completions", column, ids)
+            columns["answer"] += [None if one is None else ballot(one) for one in verdicts]
+            for name in _STORED:
+                known = self.workspace.segments.column("completions", name, ids)
                 columns[name] += [known.get(cid) for cid in ids]
         plan: Rows[PlanRow] = Rows.of("plan", rows)
+        tokens = np.array([-1 if count is None else count for count in columns["tokens_out"]], dtype=np.int64)
         answers, answer = coded(pa.array(columns["answer"], pa.string()))
         models, model = coded(pa.array(columns["model"], pa.string()))
         arms, arm = coded(plan.column("arm"), "")
@@ -133,10 +133,11 @@ class RunReader:
             reason=np.full(len(plan), -1),
             model=model,
             answer=answer,
-            tokens=np.array([-1 if count is None else count for count in columns["tokens"]], dtype=np.int64),
+            tokens=tokens,
             arms=arms or ("",),
             models=models,
             answers=answers,
+            scores=measured_scores({name: np.array(columns[name], dtype=np.float64) for name in MEASURED}, tokens),
         )
 
     def _windows(self, rows: Sequence[PlanRow]) -> Iterator[tuple[Iterator[Item], list[PlanRow], Stored]]:

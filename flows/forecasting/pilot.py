@@ -122,7 +122,7 @@ def pilot_run(run: "RecipeRun", arm: "Arm", size: tuple[int, int]) -> "OpenRun":
 
 def observed(subject: Subject, rollouts: Iterable[Rollout]) -> Observation:
     """Rollouts of a problem as evidence."""
-    from flows.rounds.arm_tallies import answer_key
+    from storage.pool import answer_key
 
     return Observation(
         subject,

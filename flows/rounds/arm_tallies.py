@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.protocols import ArmTally
-from storage.records import Outcome, PlanRow, Verdict
+from storage.records import Outcome, PlanRow
 
 Pair = tuple[str, str]
-LONGEST = 1_000  # characters of a form that verdicts keep: a longer one may differ from another beyond them
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +25,6 @@ class RowFacts:
     solutions: Mapping[str, str]
     tokens: Mapping[Pair, int]
     measure: str | None = None
-
-
-def answer_key(verdict: Verdict) -> str | None:
-    """Equal for equal answers: the normal form that the verifier gave, else the extracted text; None: none can be told."""
-    if verdict.outcome == "unparsed":
-        return None
-    form = verdict.normal_form if verdict.normal_form is not None else verdict.extracted
-    return None if form is None or len(form) >= LONGEST else form
 
 
 def arm_tallies(arms: Sequence[str], problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> tuple[ArmTally, ...]:

@@ -12,12 +12,13 @@ from itertools import groupby
 
 import pyarrow.compute as pc
 
-from flows.rounds.arm_tallies import RowFacts, answer_key, arm_tallies
+from flows.rounds.arm_tallies import RowFacts, arm_tallies
 from flows.rounds.groups import problems_and_arms, whole_problems
 from flows.rounds.open_run import OpenRun
 from flows.rounds.remembering import key_of, lacks_key, note_key, note_outcome, outcome_of
 from pipelines.protocols import MeasuringBudget, PrefixTally
 from pipelines.verify.acceptance import accepted
+from storage.pool import answer_key
 from storage.records import CONTINUED, PlanRow, Problem, Rollout
 from storage.rollouts import CHUNK, Key, Pair, RunReader, completions_by_id, pair_of
 from storage.segments.rows import Rows

@@ -1,6 +1,7 @@
 """The gate itself: the rows of a dataset and how they were made in, a result out. Publishes nothing.
 
-A dataset whose gate does not pass is not published; the result names the rows that stand in the way.
+A dataset whose gate does not pass is not published; the result names the rows that stand in the way. Beside the checks it
+holds the numbers that a report shows, counted from the same rows by pipelines.metrics, like every other such number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,14 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from pipelines.gate import facts, rule_frames, rules
-from pipelines.gate.overlap import EvaluationSet, Hit, completion_hits, problem_hits
+from pipelines.gate import rule_frames, rules
+from pipelines.gate.overlap import CLASSES, EvaluationSet, Hit, completion_hits, problem_hits
 from pipelines.gate.rule_engine import Check, Engine, GateResult
 from pipelines.gate.rule_frames import REQUIRED
 from pipelines.gate.rules import Rule
+from pipelines.metrics import counts_of, digits, funnel_of, pass_rates
 from pipelines.verify.acceptance import PLAIN, Policy
-from storage.pool import pool_of
+from storage.pool import Pool, pool_of
 from storage.records import Problem
 
 
@@ -85,40 +87,70 @@ class Gate:
         rollouts = rule_frames.rollouts_frame(tables, provenance.verifiers, provenance.policy)
         chain = ", ".join(f"{name} {version}" for name, version in provenance.verifiers)
         evaluation = EvaluationSet(provenance.evaluation)
-        hits = _hits(tables, evaluation, set(rollouts.loc[rollouts["kept"].astype(bool), "row"]))
+        hits: list[Hit] = []
+        if len(evaluation):
+            kept = set(rollouts.loc[rollouts["kept"].astype(bool), "row"])
+            hits = problem_hits(evaluation, tables["problems"]) + completion_hits(evaluation, tables["completions"], kept)
         pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
         pool = pool.measured(provenance.prefix, provenance.arm)
-        levels = facts.level_facts(pool)
-        amounts = rules.amount_rules(
-            rollouts,
-            drawn=provenance.drawn,
-            max_undecided=self.max_undecided,
-            min_kept=self.min_kept,
-        )
+        levels = level_facts(pool)
         content_rules = [
             *rules.table_rules(tables),
             *rules.evaluation_rules(tables, hits, len(evaluation)),
             *rules.rollout_rules(tables, rollouts, chain),
-            *amounts,
+            *rules.amount_rules(rollouts, drawn=provenance.drawn, max_undecided=self.max_undecided, min_kept=self.min_kept),
             *rules.level_rules(levels, self.level_shares),
         ]
         numbers = {
-            "funnel": facts.funnel_facts(pool),
+            "funnel": funnel_facts(pool),
             "levels": levels,
             "prefix": provenance.prefix,
             "verifiers": [list(pair) for pair in provenance.verifiers],
-            "models": sorted(tables["completions"]["model"].unique().to_pylist()),
-            "evaluation": _overlap(hits, len(evaluation)),
+            "models": sorted(tables["completions"]["model"].drop_null().unique().to_pylist()),
+            "evaluation": {
+                "problems": len(evaluation),
+                "classes": {name: sum(hit.overlap == name for hit in hits) for name in CLASSES},
+            },
         }
         return content_rules, numbers
 
 
-def _hits(tables: Mapping[str, pa.Table], evaluation: EvaluationSet, kept: set[str]) -> list[Hit]:
-    if not len(evaluation):
-        return []
-    return problem_hits(evaluation, tables["problems"]) + completion_hits(evaluation, tables["completions"], kept)
+def funnel_facts(pool: Pool) -> dict[str, Any]:
+    """Counts from problems made to rollouts kept, dropped ones by reason."""
+    funnel = funnel_of(pool)
+    return {
+        "problems": funnel.problems,
+        "drawn": funnel.planned,
+        "outcomes": funnel.outcomes(),
+        "kept": funnel.kept,
+        "dropped": funnel.dropped,
+        "kept_problems": funnel.kept_problems,
+        "dropped_by_reason": dict(funnel.dropped_by_reason),
+    }
 
 
-def _overlap(hits: list[Hit], size: int) -> dict[str, Any]:
-    classes = ("exact", "same problem", "new numbers")
-    return {"problems": size, "classes": {name: sum(hit.overlap == name for hit in hits) for name in classes}}
+def level_facts(pool: Pool) -> list[dict[str, Any]]:
+    """One entry per level, None last: problems, rollouts, pass rate with interval, kept rollouts and their share."""
+    rates = pass_rates(counts_of(pool), "level")
+    total_kept = sum(rate.kept for rate in rates)
+    entries = []
+    for rate in rates:
+        row, estimate = rate.row(), rate.estimate
+        entries.append(
+            {
+                "level": rate.group,
+                "problems": rate.problems,
+                "rollouts": rate.rollouts,
+                "measured": rate.judged + rate.undecided,
+                "undecided": rate.undecided,
+                "rate": row["pass_rate"],
+                "low": row["low"],
+                "high": row["high"],
+                "clusters": 0 if estimate is None else estimate.clusters,
+                "method": None if estimate is None else estimate.method,
+                "bounds": row["undecided_bounds"],
+                "kept": rate.kept,
+                "kept_share": digits(rate.kept / total_kept) if total_kept else None,
+            }
+        )
+    return entries

@@ -17,8 +17,10 @@ import pyarrow as pa
 from storage.records import Problem, prompt_json
 
 Class = Literal["exact", "same problem", "new numbers", "none"]
-LEAKS: tuple[Class, ...] = ("exact", "same problem")
-_N = 8
+CLASSES: tuple[Class, ...] = ("exact", "same problem", "new numbers")
+LEAKS = CLASSES[:2]
+_N = 8  # tokens of a run
+# The shares that make an overlap: of the 8-grams, of them in a text without numbers, and of the words of a short text.
 _SHARE = 0.5
 _BARE = 0.25
 _WORDS = 0.6
@@ -119,6 +121,8 @@ def problem_hits(evaluation: EvaluationSet, problems: pa.Table) -> list[Hit]:
     """The overlap of every problem of a table, in its order."""
     hits = []
     for row in _rows(problems, ["id", "prompt_id", "prompt", "meta"]):
+        if row["prompt"] is None:
+            continue  # the check of missing values names it
         graph = json.loads(row["meta"] or "{}").get("graph")
         hit = evaluation.problem(row["id"], row["prompt_id"], prompt_text(json.loads(row["prompt"])), graph)
         if hit is not None:

@@ -55,8 +55,6 @@ ROW_ID: Mapping[str, str] = {
     "verdicts": "completion_id",
     "decisions": "completion_id",
 }
-# Texts never leave Arrow; of these columns the checks only ask whether they are there.
-TEXTS = frozenset({"prompt", "reference", "text", "meta"})
 
 
 def type_name(kind: pa.DataType) -> str:
@@ -82,13 +80,24 @@ def columns_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["row", "expected", "observed"])
 
 
-def projected(kind: str, table: pa.Table) -> pd.DataFrame:
-    """The required columns of a kind; a text column becomes its null mask: True, or null where the text is missing."""
-    columns: dict[str, Any] = {"row": pc.coalesce(table[ROW_ID[kind]], pa.scalar("(no id)"))}
-    for name in REQUIRED[kind]:
-        column = table[name]
-        columns[name] = pc.if_else(pc.is_valid(column), pa.scalar(value=True), None) if name in TEXTS else column
-    return _pandas(pa.table(columns))
+def missing_rows(tables: Mapping[str, pa.Table]) -> list[str]:
+    """The rows that lack a value of a required column, by kind and column; a row that lacks its own id has none to tell."""
+    rows: list[str] = []
+    for kind, required in REQUIRED.items():
+        table = tables[kind]
+        for name in required:
+            if table[name].null_count:
+                rows += _row_ids(kind, table).filter(pc.is_null(table[name])).to_pylist()
+    return list(dict.fromkeys(rows))
+
+
+def key_frame(kind: str, table: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
+    """What must be there once: the rows of a kind, with these columns where its id alone does not say."""
+    return _pandas(pa.table({"row": _row_ids(kind, table), **{name: table[name] for name in columns}}))
+
+
+def _row_ids(kind: str, table: pa.Table) -> pa.ChunkedArray:
+    return pc.coalesce(table[ROW_ID[kind]], pa.scalar("(no id)"))
 
 
 def counting(verdicts: pa.Table, chain: Sequence[tuple[str, str]], policy: Policy) -> pd.DataFrame:

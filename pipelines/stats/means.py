@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from pipelines.stats.intervals import Estimate, check_counts, clopper_pearson, t_quantile
 
-_TIE = 1e-12  # means of counts that are equal differ by rounding
-_UNSEEN = 0.2  # clusters of the other extreme that are taken to have been missed; see docs/statistics.md
+TIE = 1e-12  # means of counts that are equal differ by rounding
+UNSEEN = 0.2  # clusters of the other extreme that are taken to have been missed; see docs/statistics.md
 
 _THESE = "mean pass rate of these problems"
 
-Sums = Sequence[tuple[float, int]]
-"""(sum of values, number of problems) of each cluster."""
+Sums = Sequence[tuple[float, float]]
+"""(sum of values, number of problems, or sum of their weights) of each cluster."""
 
 
 class Bounds(NamedTuple):
@@ -67,8 +67,8 @@ def mean_bounds(sums: Sums, mean: float, confidence: float = 0.95) -> Bounds:
         return Bounds(exact.low, exact.high, "Clopper-Pearson over clusters")
     if groups < 2:
         return Bounds(0.0, 1.0, "one cluster: no interval")
-    if all(abs(total - mean * size) <= _TIE * size for total, size in sums):
-        half = _hoeffding([size / count for _, size in sums], confidence)
+    if all(abs(total - mean * size) <= TIE * size for total, size in sums):
+        half = hoeffding([size / count for _, size in sums], confidence)
         return Bounds(max(0.0, mean - half), min(1.0, mean + half), "Hoeffding over clusters that tie")
     effective = count**2 / math.fsum(size**2 for _, size in sums)
     t = t_quantile((1.0 + confidence) / 2.0, effective)
@@ -79,7 +79,7 @@ def mean_bounds(sums: Sums, mean: float, confidence: float = 0.95) -> Bounds:
 
 def _upper(sums: Sums, mean: float, unit: float, t: float) -> float:
     """The upper end, `unit` being the size of a typical cluster."""
-    unseen = _UNSEEN * (1.0 - mean) * unit
+    unseen = UNSEEN * (1.0 - mean) * unit
     whole = math.fsum(size for _, size in sums) + unseen
     centre = (math.fsum(total for total, _ in sums) + unseen) / whole
     squares = math.fsum((total - centre * size) ** 2 for total, size in sums) + unseen * unit * (1.0 - centre) ** 2
@@ -88,7 +88,7 @@ def _upper(sums: Sums, mean: float, unit: float, t: float) -> float:
     return 0.5 * (1.0 + math.tanh(logit / 2.0))
 
 
-def _hoeffding(shares: Sequence[float], confidence: float) -> float:
+def hoeffding(shares: Sequence[float], confidence: float) -> float:
     """Half width for a weighted mean of independent values in [0, 1] (Hoeffding 1963, theorem 2)."""
     return math.sqrt(math.log(2.0 / (1.0 - confidence)) / 2.0 * math.fsum(share**2 for share in shares))
 

@@ -6,15 +6,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from flows.rounds import DecisionReport, OpenRun, decide, run_all
-from flows.rounds.arm_tallies import answer_key
 from flows.rounds.gather import reader_of
 from flows.rounds.groups import in_order
 from pipelines.metrics import counts_of, funnel_of
 from pipelines.verify.acceptance import accepted
-from storage.pool import PENDING, STATES, pool_of
+from storage.pool import PENDING, STATES, Pool, ballot, pool_of
 from storage.records import PlanRow
 from storage.rollouts import Accept, IncompleteRound, RunReader, graded_of_tables
 from storage.segments.rows import Rows
@@ -68,20 +68,35 @@ def test_a_versions_tables_give_what_the_run_gives(toy: Toy) -> None:
         "decisions": to_table("decisions", toy.report.decisions),
     }
     assert graded_of_tables(tables, ()) == graded
-    mine = toy.reader.pool(toy.run.spec.problems, toy.rows, toy.accept, answer_key).measured(4)
-    made = pool_of(tables["problems"], tables["completions"], tables["decisions"]).measured(4)
+    mine = toy.reader.pool(toy.run.spec.problems, toy.rows, toy.accept).measured(4)
+    made = pool_of(*tables_of(tables)).measured(4)
     for name in ("correct", "judged", "undecided", "rollouts"):
         assert getattr(counts_of(mine), name).tolist() == getattr(counts_of(made), name).tolist(), name
     assert counts_of(mine).judged.sum() > 0
     assert funnel_of(mine).outcomes() == funnel_of(made).outcomes() == toy.report.funnel.outcomes()
     assert sorted(mine.tokens.tolist()) == sorted(made.tokens.tolist())
     assert (mine.models, mine.arms) == (made.models, made.arms)
+    assert rows_of(mine) == rows_of(made)
+    assert sorted(made.scores) == ["logprob_per_token", "logprob_sum"]  # this engine measures no certainty
+    bare = pool_of(tables["problems"], tables["completions"], tables["decisions"])
+    assert set(bare.answer.tolist()) == {-1}
+
+
+def tables_of(tables: dict[str, pa.Table]) -> tuple[pa.Table, ...]:
+    return tuple(tables[kind] for kind in ("problems", "completions", "decisions", "verdicts", "scores"))
+
+
+def rows_of(pool: Pool) -> list[tuple[object, ...]]:
+    """What aggregators see of each row, in an order of their own."""
+    answers = [None if at < 0 else pool.answers[at] for at in pool.answer.tolist()]
+    problems = [pool.problems[at] for at in pool.problem.tolist()]
+    return sorted(zip(problems, pool.index.tolist(), map(str, answers), *map(list, pool.scores.values()), strict=True))
 
 
 def test_a_pool_holds_answers_by_their_canonical_keys(toy: Toy) -> None:
-    pool = toy.reader.pool(toy.run.spec.problems, toy.rows, toy.accept, answer_key)
+    pool = toy.reader.pool(toy.run.spec.problems, toy.rows, toy.accept)
     verdicts = toy.reader.accepted(toy.rows, toy.accept)
-    keys = [answer_key(verdicts[row.completion_id, row.problem_id]) for row in toy.rows]
+    keys = [ballot(verdicts[row.completion_id, row.problem_id]) for row in toy.rows]
     assert [None if at < 0 else pool.answers[at] for at in pool.answer.tolist()] == keys
     assert len(set(keys) - {None}) > 1
     assert (pool.answer[pool.has("unparsed")] == -1).all()
@@ -90,7 +105,7 @@ def test_a_pool_holds_answers_by_their_canonical_keys(toy: Toy) -> None:
 def test_rows_that_nobody_judged_are_pending_in_a_pool_and_refused_as_rollouts(toy: Toy) -> None:
     other = RunReader(toy.ws, toy.run.spec.problem, [("nobody", "1")], toy.run.spec.place)
     accept = partial(accepted, toy.run.spec.accept, [("nobody", "1")])
-    pool = other.pool(toy.run.spec.problems, toy.rows, accept, answer_key)
+    pool = other.pool(toy.run.spec.problems, toy.rows, accept)
     assert np.array_equal(pool.outcome, np.full(52, STATES.index(PENDING)))
     with pytest.raises(IncompleteRound, match="52 of 52 planned rollouts have no verdict; run round 0 first"):
         list(other.rollouts(toy.rows, accept))

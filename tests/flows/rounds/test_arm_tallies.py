@@ -1,20 +1,8 @@
 """Tallies by arm: which answers are the same, and that the reference plays no part in it."""
 
-from flows.rounds.arm_tallies import RowFacts, answer_key, arm_tallies
+from flows.rounds.arm_tallies import RowFacts, arm_tallies
 from pipelines.protocols import ArmTally
-from storage.records import Outcome, PlanRow, Verdict
-
-
-def verdict(outcome: Outcome, extracted: str | None, normal_form: str | None = None) -> Verdict:
-    return Verdict("c", "p", "number", "1", outcome, "rule", extracted=extracted, normal_form=normal_form)
-
-
-def test_equal_normal_forms_are_equal_answers_and_what_cannot_be_read_is_none() -> None:
-    assert answer_key(verdict("correct", "7.0", "7")) == answer_key(verdict("incorrect", "7", "7")) == "7"
-    assert answer_key(verdict("incorrect", "7.0")) == "7.0"
-    assert answer_key(verdict("unparsed", "none")) is None
-    assert answer_key(verdict("undecided", None)) is None
-    assert answer_key(verdict("incorrect", "x", "9" * 1_000)) is None  # cut off there, so it may differ from its like
+from storage.records import Outcome, PlanRow
 
 
 def row(cid: str, arm: str) -> PlanRow:

@@ -93,6 +93,34 @@ def test_a_planted_defect_is_named_by_its_row(
     assert failing in failed(result)[check]
 
 
+def test_rows_that_lack_several_values_are_named_once_in_the_order_of_kinds_and_columns(toy: Any) -> None:
+    spoiled = toy.tables.spoiled("completions", 9, engine=None).spoiled("completions", 2, engine=None, text=None)
+    spoiled = spoiled.spoiled("problems", 3, prompt=None).spoiled("decisions", 9, selector=None)
+    held_out = [toy.problem(5)]  # its text is looked for in every other problem's, that without one passed over
+    result = Gate().check(spoiled, toy.expected(evaluation=held_out))
+    named = (toy.tables.problems["id"][3].as_py(), "c-7-2", "c-11-1")
+    assert failed(result) == {"nulls": named, "evaluation, exact": (toy.problem(5).id,)}
+    assert check_of(result, "nulls").observed == "3 of 156 rows against it"
+
+
+def test_a_completion_without_its_models_name_is_no_crash(toy: Any) -> None:
+    result = Gate().check(toy.tables.spoiled("completions", 0, model=None), toy.expected())
+    assert result.passed
+    assert result.facts["models"] == ["toy"]
+
+
+def test_a_rule_that_the_library_cannot_run_fails_and_says_so(toy: Any) -> None:
+    import pandas as pd
+
+    from pipelines.gate.rule_engine import Engine
+    from pipelines.gate.rules import Part, Rule
+
+    unknown = ("ExpectColumnValuesToNotBeNull", {"column": "absent"})
+    check = Engine().check(Rule("toy", "a column", [Part(pd.DataFrame({"row": ["a"]}), [unknown])], lambda _: "sound"))
+    assert check.passed is False
+    assert check.observed.startswith("the check broke: ")
+
+
 def test_a_rollout_without_a_decision_is_named(toy: Any) -> None:
     rows = toy.tables.decisions.to_pylist()
     result = Gate().check(toy.tables.with_rows("decisions", rows[:7] + rows[8:]), toy.expected())

@@ -1,0 +1,42 @@
+"""Choosing an answer out of many: aggregators see a blind pool of one problem's completions and elect an answer or k.
+
+`pipelines.select` keeps rows and may see verdicts; nothing here sees one. Each method says where it comes from, what it
+needs and which settings a replay tries.
+"""
+
+from collections.abc import Mapping
+
+from pipelines.aggregate.best_of import BestOfMajority, BestOfN, ClusterRerank
+from pipelines.aggregate.blind_pool import Adjustable, Aggregator, BlindPool, Election, Need
+from pipelines.aggregate.knockout import Comparer, Knockout, knockout_bound
+from pipelines.aggregate.majority import Borda, Majority, WeightedMajority
+from pipelines.aggregate.model_switch import ModelSwitch
+from pipelines.aggregate.program_votes import B4, CodeT, MaxPass, MbrExec
+from pipelines.aggregate.similarity_vote import SimilarityVote
+
+AGGREGATORS: Mapping[str, type[Aggregator]] = {
+    "majority": Majority,
+    "weighted": WeightedMajority,
+    "borda": Borda,
+    "best_of_n": BestOfN,
+    "best_of_majority": BestOfMajority,
+    "rerank": ClusterRerank,
+    "knockout": Knockout,
+    "model_switch": ModelSwitch,
+    "similarity": SimilarityVote,
+    "max_pass": MaxPass,
+    "mbr_exec": MbrExec,
+    "codet": CodeT,
+    "b4": B4,
+}
+
+__all__ = [
+    "AGGREGATORS",
+    "Adjustable",
+    "Aggregator",
+    "BlindPool",
+    "Comparer",
+    "Election",
+    "Need",
+    "knockout_bound",
+]

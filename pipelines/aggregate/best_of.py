@@ -1,0 +1,123 @@
+"""Aggregators that go by the score of an answer, not by votes alone: `best_of_n`, `best_of_majority`, `rerank`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from pipelines.aggregate.blind_pool import NEVER, BlindPool, Election, Floats, Need, elected_only, lexicographic, refuse
+
+Reward = Literal["mean", "max"]
+REWARDS = ("mean", "max")
+_LOWEST = -1e100  # of an answer whose completions have no score, among those that have one
+
+
+@dataclass(frozen=True, slots=True)
+class BestOfN:
+    """The answer of the completion with the best score.
+
+    A completion without an answer is never elected, whatever its score. Answers whose completions have no score come after
+    all others, by their votes.
+    """
+
+    name: ClassVar[str] = "best_of_n"
+    version: ClassVar[str] = "1"
+    needs: ClassVar[tuple[Need, ...]] = ("scores",)
+    score: str = "logprob_per_token"
+
+    @staticmethod
+    def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Each score."""
+        return ({"score": score} for score in scores)
+
+    def elect(self, pool: BlindPool) -> Election:
+        """By the largest score of an answer's completions."""
+        return Election(_scored_first(pool, pool.largest(pool.score(self.score))))
+
+
+@dataclass(frozen=True, slots=True)
+class BestOfMajority:
+    """Of the answers that at least a share `alpha` of the completions give, the k with the best rewards.
+
+    Best-of-Majority (2025): the threshold keeps rare answers out whose reward is wrong by much, so it does not degrade as N
+    grows; with N too small for the right answer to come up often enough it does harm. Where fewer than k answers reach the
+    threshold the others follow by their votes, then by reward (the paper leaves this open). The reward of an answer is the
+    mean (`of: mean`) or the largest score of its completions.
+    """
+
+    name: ClassVar[str] = "best_of_majority"
+    version: ClassVar[str] = "1"
+    needs: ClassVar[tuple[Need, ...]] = ("scores",)
+    score: str = "logprob_per_token"
+    alpha: float = 0.1
+    of: Reward = "mean"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise refuse(self.name, "alpha", self.alpha, "a share between 0 and 1")
+        if self.of not in REWARDS:
+            raise refuse(self.name, "of", self.of, "mean or max")
+
+    @staticmethod
+    def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Each score at four thresholds."""
+        return ({"score": score, "alpha": alpha} for alpha in (0.1, 0.05, 0.2, 0.3) for score in scores)
+
+    def elect(self, pool: BlindPool) -> Election:
+        """Survivors by reward, the others by votes."""
+        counts, rewards = pool.counts, _rewards(pool, self.score, self.of)
+        enough = counts >= self.alpha * pool.sizes[:, None] - 1e-9
+        return Election(_chosen_first(pool, enough, rewards))
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRerank:
+    """Of the `clusters` answers with the most votes the one with the best reward; 0 takes all of them.
+
+    Solution-cluster re-ranking (Liu et al. 2023, arXiv:2310.10047): the majority proposes, a score decides. Answers that
+    tie for the last place are all taken. The reward is the mean score of an answer's completions, or the largest.
+    """
+
+    name: ClassVar[str] = "rerank"
+    version: ClassVar[str] = "1"
+    needs: ClassVar[tuple[Need, ...]] = ("scores",)
+    score: str = "logprob_per_token"
+    clusters: int = 2
+    of: Reward = "mean"
+
+    def __post_init__(self) -> None:
+        if self.clusters < 0:
+            raise refuse(self.name, "clusters", self.clusters, "at least 0")
+        if self.of not in REWARDS:
+            raise refuse(self.name, "of", self.of, "mean or max")
+
+    @staticmethod
+    def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Each score over the top two, the top four and all clusters."""
+        return ({"score": score, "clusters": clusters} for clusters in (2, 4, 0) for score in scores)
+
+    def elect(self, pool: BlindPool) -> Election:
+        """The top clusters by reward, the others by votes."""
+        counts = pool.counts
+        taken = self.clusters or counts.shape[1]
+        least = np.sort(counts, axis=1)[:, ::-1][:, min(taken, counts.shape[1]) - 1, None] if counts.size else counts
+        return Election(_chosen_first(pool, (counts >= least) & (counts > 0), _rewards(pool, self.score, self.of)))
+
+
+def _rewards(pool: BlindPool, score: str, of: Reward) -> Floats:
+    values = pool.score(score)
+    return pool.mean(values) if of == "mean" else pool.largest(values)
+
+
+def _chosen_first(pool: BlindPool, chosen: np.ndarray[Any, Any], rewards: Floats) -> Floats:
+    """The chosen answers by reward, then the others by votes and reward."""
+    finite = np.where(np.isfinite(rewards), rewards, _LOWEST)
+    order = lexicographic(chosen.astype(float), np.where(chosen, finite, pool.counts), finite)
+    return elected_only(pool, order)
+
+
+def _scored_first(pool: BlindPool, rewards: Floats) -> Floats:
+    """Answers by reward; those without one after all others, by votes."""
+    scored = rewards > NEVER
+    return elected_only(pool, lexicographic(scored.astype(float), np.where(scored, rewards, pool.counts)))

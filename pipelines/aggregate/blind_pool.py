@@ -1,0 +1,222 @@
+"""What an aggregator sees of one problem, what it gives back, and the role itself: for methods here and for a user's own.
+
+There is no reference and no verdict in it, and nothing in this package may import what has one (pyproject.toml): a method
+that cannot see the labels cannot use them. Aggregators work on R subsets of a problem's completions side by side, so that
+a replay of hundreds of subsets is one call; where all completions vote once, R is 1.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.errors import SetupError, unknown_name
+from storage.ids import digest128
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Need = Literal["scores", "texts", "models", "passes"]
+NEVER = -np.inf
+"""The strength of an answer that is not elected, not even after all others: nobody gave it."""
+_DIGITS = 9  # sums of equal weights differ by rounding, which must not break a tie
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlindPool:
+    """R subsets of the completions of one problem, N in each.
+
+    `answers` (A): the canonical keys; equal answers have equal keys, an answer without a key has one of its own. Arrays
+    are (R, N): `answer` is a place in `answers`, -1 abstains and still counts in N; `drawn` is False where a subset has
+    fewer than N; `member` numbers the completions of the problem, M in all; `model` is the place of the model, in the order
+    in which they are asked; `tokens` are tokens out, -1 where unknown. `scores`: by scorer, NaN where there is none.
+    `texts` (M): empty where nobody read them. `passes` (M, T): whether a program passes a generated test; never a test
+    that decides the problem.
+    """
+
+    answers: tuple[str, ...]
+    answer: Ints
+    drawn: Flags
+    member: Ints
+    model: Ints
+    tokens: Ints
+    scores: Mapping[str, Floats] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    passes: Flags | None = None
+    _orders: dict[str, tuple[Ints, Ints]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        answers: Sequence[str | None],
+        scores: Mapping[str, Sequence[float | None]] | None = None,
+        *,
+        models: Sequence[int] | None = None,
+        texts: Sequence[str] = (),
+        passes: Any = None,
+    ) -> Self:
+        """All completions of a problem as one subset: their canonical keys, None where one abstains, and what is known."""
+        known = tuple(dict.fromkeys(answer for answer in answers if answer is not None))
+        place = {answer: at for at, answer in enumerate(known)}
+        size = len(answers)
+        given = {name: [np.nan if v is None else v for v in values] for name, values in (scores or {}).items()}
+        return cls(
+            answers=known,
+            answer=np.array([[-1 if answer is None else place[answer] for answer in answers]], dtype=np.int64),
+            drawn=np.ones((1, size), dtype=bool),
+            member=np.arange(size)[None, :],
+            model=np.zeros((1, size), dtype=np.int64) if models is None else np.array([models], dtype=np.int64),
+            tokens=np.full((1, size), -1),
+            scores={name: np.array([values], dtype=float) for name, values in given.items()},
+            texts=tuple(texts),
+            passes=None if passes is None else np.asarray(passes, dtype=bool),
+        )
+
+    def __len__(self) -> int:
+        return len(self.answer)
+
+    def subsets(self, places: Ints, drawn: Flags | None = None) -> "BlindPool":
+        """Subsets of a pool that is one subset: (R, N) places of its completions; `drawn` False where one ends earlier."""
+        there = np.ones(places.shape, dtype=bool) if drawn is None else drawn
+        return BlindPool(
+            answers=self.answers,
+            answer=np.where(there, self.answer[0][places], -1),
+            drawn=there,
+            member=self.member[0][places],
+            model=self.model[0][places],
+            tokens=self.tokens[0][places],
+            scores={name: np.where(there, values[0][places], np.nan) for name, values in self.scores.items()},
+            texts=self.texts,
+            passes=self.passes,
+        )
+
+    @property
+    def sizes(self) -> Ints:
+        """(R,) how many completions each subset has, those that abstain too."""
+        sizes: Ints = self.drawn.sum(axis=1)
+        return sizes
+
+    @property
+    def counts(self) -> Floats:
+        """(R, A) how many completions give each answer."""
+        return self.total(np.ones(self.answer.shape))
+
+    def total(self, weights: Floats) -> Floats:
+        """(R, A) the sum of the weights (R, N) of the completions that give each answer, free of rounding noise."""
+        votes = self.answer >= 0
+        sums = np.bincount(self._cells()[votes], weights[votes], len(self) * len(self.answers))
+        return np.round(sums.reshape(len(self), len(self.answers)), _DIGITS)
+
+    def largest(self, values: Floats) -> Floats:
+        """(R, A) the largest value (R, N) among the completions that give each answer; NEVER where there is none."""
+        best = np.full(len(self) * len(self.answers), NEVER)
+        votes = (self.answer >= 0) & ~np.isnan(values)
+        np.maximum.at(best, self._cells()[votes], values[votes])
+        return best.reshape(len(self), len(self.answers))
+
+    def mean(self, values: Floats) -> Floats:
+        """(R, A) the mean of the known values among the completions that give each answer; NEVER where there is none."""
+        known = ~np.isnan(values)
+        number = self.total(known.astype(float))
+        sums = self.total(np.where(known, values, 0.0))
+        return np.where(number > 0, sums / np.maximum(number, 1.0), NEVER)
+
+    def score(self, name: str) -> Floats:
+        """(R, N) the scores of one scorer, larger is better; `-length` turns `length` round. SetupError: no such score."""
+        plain = name.removeprefix("-")
+        if plain not in self.scores:
+            raise unknown_name("score", name, self.scores, next_command="a recipe's `score:` stores scores with a run")
+        return -self.scores[plain] if name.startswith("-") else self.scores[plain]
+
+    def by_rank(self, name: str, weight: Floats) -> Floats:
+        """(R, N) the weight of each completion's rank by a score: `weight` (R, N) of places 0 (best) .. N - 1.
+
+        Equal scores share the mean weight of their places; a completion without a score comes after all that have one.
+        """
+        if name not in self._orders:
+            score = self.score(name)
+            key = np.where(self.drawn, np.where(np.isnan(score), np.finfo(float).max, -score), np.inf)
+            order = np.argsort(key, axis=1, kind="stable")
+            ordered = np.take_along_axis(key, order, axis=1)
+            first = np.ones(key.shape, dtype=bool)
+            first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+            self._orders[name] = order, np.flatnonzero(first)
+        order, starts = self._orders[name]
+        sizes = np.diff([*starts, order.size])
+        means = np.add.reduceat(weight.ravel(), starts) / sizes
+        shared = np.empty(order.shape)
+        np.put_along_axis(shared, order, np.repeat(means, sizes).reshape(order.shape), axis=1)
+        return shared
+
+    def _cells(self) -> Ints:
+        return np.arange(len(self))[:, None] * len(self.answers) + self.answer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Election:
+    """What an aggregator elected in each of R subsets.
+
+    `strength` (R, A): the answers' order, the strongest first; equal strengths are a tie; NEVER: not to be elected. `used`
+    (R, N): the completions that it needed, where it stops before it has asked for all; None: all. `comparisons` (R,): how
+    often it compared two completions beside that.
+    """
+
+    strength: Floats
+    used: Flags | None = None
+    comparisons: Ints | None = None
+
+    def top(self, pool: BlindPool, k: int = 1, *, seed: int = 0) -> tuple[str, ...]:
+        """The k elected answers of the first subset, the best first; fewer where fewer were given.
+
+        Ties are broken by a hash of the seed and the answer's key: by chance, the same for every order of the completions.
+        """
+        places = [at for at in range(len(pool.answers)) if self.strength[0, at] > NEVER]
+        tie = {at: digest128(["tie", seed, pool.answers[at]]) for at in places}
+        ordered = sorted(places, key=lambda at: (-self.strength[0, at], tie[at]))
+        return tuple(pool.answers[at] for at in ordered[:k])
+
+
+class Aggregator(Protocol):
+    """Elects an answer, or the k best, out of the completions of one problem.
+
+    A pure function of the pool and its options; another order of the completions gives the same election, except that
+    `knockout` draws its pairs by their numbers. `needs`: what else than answers must be there.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    needs: ClassVar[tuple[Need, ...]]
+
+    def elect(self, pool: BlindPool) -> Election: ...
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """An aggregator class with settings to choose from; a replay chooses on other problems than it reports on."""
+
+    @staticmethod
+    def settings(scores: Sequence[str]) -> Iterable[Mapping[str, Any]]:
+        """The options of each setting, the one to prefer among equals first. `scores`: those that the pool has."""
+        ...
+
+
+def lexicographic(*columns: Floats) -> Floats:
+    """(R, A) whole numbers in the order of the first column, within equals of the second, and so on; NEVER stays NEVER."""
+    code = np.zeros(columns[0].shape)
+    for column in columns:
+        values, rank = np.unique(np.round(column, _DIGITS), return_inverse=True)
+        distinct = np.unique(code * len(values) + rank.reshape(column.shape), return_inverse=True)[1]
+        code = distinct.reshape(column.shape).astype(float)
+    return np.where(np.isneginf(columns[0]), NEVER, code)
+
+
+def elected_only(pool: BlindPool, strength: Floats) -> Floats:
+    """The strengths with NEVER for answers that no completion of the subset gives."""
+    return np.where(pool.counts > 0, strength, NEVER)
+
+
+def refuse(aggregator: str, option: str, value: object, what: str) -> SetupError:
+    """The error for an option with a value that it cannot have."""
+    return SetupError(f"aggregator {aggregator!r}: option {option!r} is {value!r}, and must be {what}.")

@@ -1,0 +1,37 @@
+"""The pool of a run: its measured rollouts alone, with texts in the order of its rows."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from pipelines.metrics import counts_of
+from storage.errors import SetupError
+from storage.queries import overall_rate, run_scope
+from storage.queries.pools import scope_pool
+from tests.storage.queries.conftest import DONE, LIVE, Milled
+
+
+def test_the_pool_of_a_run_is_its_fixed_prefix_and_its_rates_are_the_runs(curated: Milled) -> None:
+    scope = run_scope(curated.reader, DONE)
+    found = scope_pool(scope)
+    assert (len(found.pool), len(found.pool.problems)) == (24, 6)
+    assert sorted(found.pool.index.tolist()) == sorted([*range(4)] * 6)
+    counts = counts_of(found.pool)
+    assert int(counts.correct.sum()) == overall_rate(scope).correct == 14
+    assert found.pool.tokens.tolist() == [7] * 24
+    assert found.texts() == tuple(f"text {cid}" for cid in found.completions)
+
+
+def test_rows_that_are_not_judged_yet_are_pending_and_abstain(curated: Milled, live_run: Callable[..., None]) -> None:
+    live_run(curated, [["nobody", "1"]])
+    found = scope_pool(run_scope(curated.reader, LIVE))
+    pending = found.pool.has("pending")
+    assert pending.any()
+    assert set(found.pool.answer[pending].tolist()) == {-1}
+
+
+def test_a_scope_without_a_fixed_prefix_has_no_pool(curated: Milled) -> None:
+    scope = replace(run_scope(curated.reader, DONE), prefix=0)
+    with pytest.raises(SetupError, match="no completions that were fixed before a verdict"):
+        scope_pool(scope)
