@@ -145,11 +145,11 @@ class Audits:
     def get(self, audit: str) -> Audit:
         """The audit with this id, or with an id that begins so; SetupError where there is none or several."""
         with self._ledger.read() as session:
-            found = session.scalars(select(AuditRow).where(AuditRow.id.startswith(audit, autoescape=True))).all()
-            if len(found) == 1:
-                return _audit(found[0])
-            if found:
-                raise SetupError(f"{audit!r} begins several audits.", choices=[row.id for row in found])
+            rows = session.scalars(select(AuditRow).where(AuditRow.id.startswith(audit, autoescape=True))).all()
+            if len(rows) == 1:
+                return _audit(rows[0])
+            if rows:
+                raise SetupError(f"{audit!r} begins several audits.", choices=[row.id for row in rows])
             known = session.scalars(select(AuditRow.id)).all()
             raise unknown_name("audit", audit, known, next_command="rollmill audit list")
 
@@ -169,17 +169,19 @@ class Audits:
         with self._ledger.read() as session:
             return [_item(row) for row in session.scalars(query)]
 
-    def judge(self, said: Iterable[PersonJudgement]) -> int:
+    def judge(self, judgements: Iterable[PersonJudgement]) -> int:
         """Store judgements in one transaction; a person's later word on a rollout replaces the earlier. How many."""
-        rows = list({(one.pair, one.judge): one for one in said}.values())
-        for one in rows:
-            if one.judgement not in JUDGEMENTS:
-                raise unknown_name("judgement", one.judgement, JUDGEMENTS)
+        rows = list({(judgement.pair, judgement.judge): judgement for judgement in judgements}.values())
+        for judgement in rows:
+            if judgement.judgement not in JUDGEMENTS:
+                raise unknown_name("judgement", judgement.judgement, JUDGEMENTS)
         with self._ledger.write() as session:
             now = self._ledger.now(session)
-            for one in rows:
-                row = JudgementRow(completion_id=one.completion_id, problem_id=one.problem_id, judge=one.judge)
-                row.judgement, row.note, row.judged_at = one.judgement, one.note, now
+            for judgement in rows:
+                row = JudgementRow(
+                    completion_id=judgement.completion_id, problem_id=judgement.problem_id, judge=judgement.judge
+                )
+                row.judgement, row.note, row.judged_at = judgement.judgement, judgement.note, now
                 session.merge(row)
         return len(rows)
 
@@ -192,14 +194,14 @@ class Audits:
     def judgements(self, pairs: Sequence[Pair] | None = None) -> dict[Pair, tuple[PersonJudgement, ...]]:
         """What was said of these rollouts (of all, if None), each by the reviewers' names."""
         wanted = None if pairs is None else set(pairs)
-        found: dict[Pair, tuple[PersonJudgement, ...]] = {}
+        judged: dict[Pair, tuple[PersonJudgement, ...]] = {}
         query = select(JudgementRow).order_by(JudgementRow.completion_id, JudgementRow.problem_id, JudgementRow.judge)
         with self._ledger.read() as session:
             for row in session.scalars(query):
                 pair = (row.completion_id, row.problem_id)
                 if wanted is None or pair in wanted:
-                    found[pair] = (*found.get(pair, ()), _said(row))
-        return found
+                    judged[pair] = (*judged.get(pair, ()), _said(row))
+        return judged
 
     def judges(self) -> dict[str, int]:
         """Who judged how many rollouts."""

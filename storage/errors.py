@@ -142,9 +142,10 @@ def ledger_error(message: str, where: str) -> SetupError | None:
         lines = [
             line.partition("FATAL:")[2] or line for line in message.splitlines() if "FATAL:" in line or "denied" in line
         ]
-        said = (lines or [message])[-1].strip()
+        refusal = (lines or [message])[-1].strip()
         return SetupError(
-            f"the database at {where} refuses: {said}.", next_command="correct [ledger] url, the user's password or rights"
+            f"the database at {where} refuses: {refusal}.",
+            next_command="correct [ledger] url, the user's password or rights",
         )
     if "connection refused" in text or "could not translate host" in text or "connection failed" in text:
         return SetupError(f"no database answers at {where}.", next_command="start it or correct the ledger url")

@@ -26,6 +26,11 @@ def write_text(path: Path, text: str) -> None:
     sync(path.parent)
 
 
+def json_text(value: Any) -> str:
+    """JSON for people and for git: sorted keys, one value per line."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def sync_folder(folder: Path) -> None:
     """Make every file below a folder, and the folders themselves, durable."""
     for path in sorted(folder.rglob("*")):
@@ -65,8 +70,8 @@ def read_utf8(path: Path, *, next_command: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        found = f"byte {error.object[error.start]:#04x} at position {error.start}"
-        raise SetupError(f"{path} is damaged: it is not UTF-8 text ({found}).", next_command=next_command) from None
+        byte = f"byte {error.object[error.start]:#04x} at position {error.start}"
+        raise SetupError(f"{path} is damaged: it is not UTF-8 text ({byte}).", next_command=next_command) from None
 
 
 def parse_object(text: str, path: Path, *, next_command: str) -> dict[str, Any]:

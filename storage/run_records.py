@@ -54,8 +54,8 @@ class Attempts:
         sums = (func.sum(row.count), func.sum(row.seconds), func.min(row.first_at), func.max(row.last_at))
         question = select(row.replica, row.outcome, *sums).where(row.run_id == run_id).group_by(row.replica, row.outcome)
         with self._ledger.read() as session:
-            found = session.execute(question.order_by(row.replica, row.outcome)).all()
-        return [Tried(replica, outcome, int(count), *times) for replica, outcome, count, *times in found]
+            rows = session.execute(question.order_by(row.replica, row.outcome)).all()
+        return [Tried(replica, outcome, int(count), *times) for replica, outcome, count, *times in rows]
 
     def failed(self, run_id: str) -> dict[str, int]:
         """How many attempts of a run gave no completion, by batch."""
@@ -111,11 +111,11 @@ class Firings:
             session.flush()
             return _firing(row)
 
-    def end(self, firing: int, status: str, said: str, run: str | None) -> None:
+    def end(self, firing: int, status: str, message: str, run: str | None) -> None:
         """Write down how it ended."""
         with self._ledger.write() as session:
             row = session.get_one(FiringRow, firing)
-            row.status, row.said, row.run_id, row.ended_at = status, said, run, self._ledger.now(session)
+            row.status, row.said, row.run_id, row.ended_at = status, message, run, self._ledger.now(session)
 
     def last(self, schedule: str) -> Firing | None:
         """The newest firing of a schedule; None where it never fired."""
@@ -176,7 +176,7 @@ class Forecasts:
 
     def of_run(self, run: str) -> Forecast | None:
         """The scored forecast of a run, the latest made of several."""
-        return next((one for one in self.list() if one.run == run), None)
+        return next((forecast for forecast in self.list() if forecast.run == run), None)
 
 
 def _forecast(row: ForecastRow) -> Forecast:

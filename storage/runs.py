@@ -54,6 +54,11 @@ class Run:
         return "pilot" in self.recipe
 
     @property
+    def verifiers(self) -> list[tuple[str, str]]:
+        """(verifier, version) of its chain in order; empty where it began before these were recorded."""
+        return [(str(name), str(version)) for name, version in self.recipe.get("resolved", {}).get("verifiers", [])]
+
+    @property
     def dataset(self) -> str:
         """The dataset that it publishes."""
         return str(self.recipe.get("dataset") or self.name)

@@ -51,12 +51,12 @@ class Spool:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
-        found: dict[str, Completion] = {}
+        completions: dict[str, Completion] = {}
         for line in lines:
             completion = _completion(line)
             if completion is not None:
-                found.setdefault(completion.id, completion)
-        return list(found.values())
+                completions.setdefault(completion.id, completion)
+        return list(completions.values())
 
     def discard(self) -> None:
         """Remove the file, once its batch is committed."""

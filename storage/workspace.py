@@ -252,17 +252,17 @@ def _settings(marker: Path) -> dict[str, Any]:
         content: dict[str, Any] = tomllib.loads(marker.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(f"{marker} cannot be read: {error}.") from error
-    found: dict[str, Any] = {"ledger": None, "segments": None, "up": UP_PORT}
+    settings: dict[str, Any] = {"ledger": None, "segments": None, "up": UP_PORT}
     for section, values in content.items():
         key = "port" if section == "up" else "url"
-        if section not in found or not isinstance(values, dict) or set(values) - {key}:
+        if section not in settings or not isinstance(values, dict) or set(values) - {key}:
             raise SetupError(f"{marker}: {section!r} is not known here.", choices=_SETTINGS)
-        found[section] = values.get(key, found[section])
-        if key == "url" and not isinstance(found[section], str | None):
+        settings[section] = values.get(key, settings[section])
+        if key == "url" and not isinstance(settings[section], str | None):
             raise SetupError(f"{marker}: [{section}] url must be a text.")
-    if type(found["up"]) is not int or not 0 <= found["up"] < 1 << 16:
-        raise SetupError(f"{marker}: [up] port {found['up']!r} is no port.", choices=("0 (any)", "1024 to 65535"))
-    return found
+    if type(settings["up"]) is not int or not 0 <= settings["up"] < 1 << 16:
+        raise SetupError(f"{marker}: [up] port {settings['up']!r} is no port.", choices=("0 (any)", "1024 to 65535"))
+    return settings
 
 
 def _absolute(url: str, root: Path) -> str:

@@ -55,7 +55,7 @@ def planted_audit(reader: Reader, ask: Ask, *, dry_run: bool = False) -> Audit:
 def built(run: "Run", name: str, root: Path) -> "Verifier":
     """The verifier as the run's recipe configures it, in the version that is installed."""
     parts = run.recipe.get("verify", [])
-    names = [str(one) for one, _ in run.recipe.get("resolved", {}).get("verifiers", [])]
+    names = [name for name, _ in run.verifiers]
     for part, own in zip(parts, names, strict=True):
         if name == own:
             recipe = run.recipe.get("job", {}).get("recipe")

@@ -197,7 +197,7 @@ def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
         "status": "killed" if killed else run.state,
         "started": run.started_at.isoformat(sep=" ", timespec="seconds"),
         "finished": run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else None,
-        "dataset": run.recipe.get("dataset", run.name),
+        "dataset": run.dataset,
         "judged": verify.done if verify else 0,
         "planned": verify.total if verify else 0,
         "next": run.summary.get("next"),

@@ -25,7 +25,7 @@ def attempts(decided: "DecidedRun") -> dict[str, int]:
     name = decided.run.loaded.recipe.dataset
     found: dict[str, bool] = {}
     for other in decided.run.workspace.runs.list():
-        if (other.recipe.get("dataset") or other.name) == name:
+        if other.dataset == name:
             found |= _of_run(decided.run, other.id)
     found.setdefault(_identity(decided), True)
     return {"attempts": len(found), "passed": sum(found.values())}

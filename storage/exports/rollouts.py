@@ -54,9 +54,9 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
     """
     stored = json.loads(rollout["messages"]) if rollout["messages"] else []
     turns = [{"role": turn["role"], "content": turn["content"]} for turn in stored]
-    asked = prompt_turns(rollout["prompt"])
-    if turns[: len(asked)] == asked:
-        turns = turns[len(asked) :]
+    prompt = prompt_turns(rollout["prompt"])
+    if turns[: len(prompt)] == prompt:
+        turns = turns[len(prompt) :]
     while turns and turns[0]["role"] in ("system", "user"):  # a prompt in other words, as some files have it
         turns = turns[1:]
     return turns or [{"role": "assistant", "content": _with_reasoning(rollout)}]

@@ -56,10 +56,10 @@ def whole(value: Any) -> int | None:
 
 def tally(value: Any) -> int | None:
     """A cell as a count or index."""
-    found = whole(value)
-    if found is not None and found < 0:
-        raise CellError(f"{found} is negative, and counts are not")
-    return found
+    count = whole(value)
+    if count is not None and count < 0:
+        raise CellError(f"{count} is negative, and counts are not")
+    return count
 
 
 def number(value: Any) -> float | None:
@@ -77,10 +77,10 @@ def number(value: Any) -> float | None:
 
 def log_probability(value: Any) -> float | None:
     """A cell as the logarithm of a probability; a rounding error above 0 is let through."""
-    found = number(value)
-    if found is not None and found > 1e-3:
-        raise CellError(f"{found} is above 0, and the logarithm of a probability is not")
-    return found
+    logarithm = number(value)
+    if logarithm is not None and logarithm > 1e-3:
+        raise CellError(f"{logarithm} is above 0, and the logarithm of a probability is not")
+    return logarithm
 
 
 def yes_or_no(value: Any) -> bool | None:
@@ -96,8 +96,8 @@ def yes_or_no(value: Any) -> bool | None:
 def level(value: Any) -> int | None:
     """A difficulty level: 3, "3" or "Level 3". Words without a number ("hard", "Level ?") give none."""
     if isinstance(value, str):
-        found = _LEVEL.fullmatch(value)
-        return int(found[1]) if found else None
+        match = _LEVEL.fullmatch(value)
+        return int(match[1]) if match else None
     return whole(value)
 
 
@@ -170,7 +170,7 @@ def root(path: str) -> str:
 
 def steps(path: str) -> list[str | int]:
     """The steps of a path: names, positions, and `*` for every item; SetupError where it is none."""
-    found: list[str | int] = []
+    path_steps: list[str | int] = []
     at = 0
     while at < len(path):
         match = _STEP.match(path, at)
@@ -178,9 +178,9 @@ def steps(path: str) -> list[str | int]:
             raise SetupError(
                 f"{path!r} names no place in a row.", choices=("column", "column.key", "column[0]", "column[*].key")
             )
-        found.append(match[1] or (match[2] if match[2] == "*" else int(match[2])))
+        path_steps.append(match[1] or (match[2] if match[2] == "*" else int(match[2])))
         at = match.end()
-    return found
+    return path_steps
 
 
 def value_at(values: Mapping[str, Any], path: str) -> Any:
@@ -193,8 +193,8 @@ def _follow(value: Any, rest: list[str | int]) -> Any:
         value = opened(value)
         if step == "*":
             items = value if isinstance(value, list) else []
-            found = [_follow(item, rest[place + 1 :]) for item in items]
-            return [item for item in found if item is not None] or None
+            values = [_follow(item, rest[place + 1 :]) for item in items]
+            return [item for item in values if item is not None] or None
         if isinstance(step, int):
             inside = isinstance(value, list) and -len(value) <= step < len(value)
             value = value[step] if inside else None

@@ -66,11 +66,11 @@ class ProblemRows:
             if prompt is None or not prompt.strip():
                 raise CellError("there is no prompt")
             return prompt
-        asked, answered = asked_and_answered(messages(value) or ())
-        if not asked:
+        prompt_turns, answered = asked_and_answered(messages(value) or ())
+        if not prompt_turns:
             raise CellError("the conversation asks nothing: no turn of it is the user's")
         self.answered += bool(answered)
-        return asked
+        return prompt_turns
 
     def _reference(self, values: dict[str, Any], extra: dict[str, Any], *, optional: bool) -> str:
         cell = self._columns.get(values, "reference")

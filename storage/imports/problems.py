@@ -55,7 +55,7 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
             rows=survey.rows,
             problems=writer.count("problems"),
             mapping=columns.shown(),
-            columns=columns.found,
+            columns=columns.present,
             notes=tuple(_notes(survey, rows, sanitiser)),
             samples=tuple(survey.samples),
             dry_run=dry_run,
@@ -111,11 +111,11 @@ def _survey(spec: ImportSpec, rows: ProblemRows, sanitiser: Sanitiser, stored: d
 
 def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: Writer) -> None:
     rows = ProblemRows(spec.path, columns, source=spec.producer)
-    done: set[str] = set()
+    stored: set[str] = set()
     for row in clean_rows(spec, Sanitiser()):
         problem = rows.problem(row)
-        if problem.id not in done:
-            done.add(problem.id)
+        if problem.id not in stored:
+            stored.add(problem.id)
             writer.add("problems", _with_aliases(problem, survey.repeats.get(problem.id, [])))
 
 

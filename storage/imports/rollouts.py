@@ -78,7 +78,7 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
             problems=writer.count("problems"),
             completions=writer.count("completions"),
             mapping=columns.shown(),
-            columns=columns.found,
+            columns=columns.present,
             notes=tuple(first.notes),
             samples=tuple(samples),
             dry_run=dry_run,
@@ -92,7 +92,7 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
 def _answered(ws: Workspace, spec: ImportSpec) -> str:
     """The problem set that the rollouts answer; SetupError where those imported under this name before answer another."""
     of = spec.problems or spec.name
-    others = [one.of for one in ws.imports.list() if one.name == spec.name and one.of not in (None, of)]
+    others = [record.of for record in ws.imports.list() if record.name == spec.name and record.of not in (None, of)]
     if others:
         raise SetupError(
             f"the import {spec.name!r} holds rollouts of the problem set {others[0]!r}, not of {of!r}: an import answers "
@@ -128,11 +128,11 @@ def _survey(rows: _Pass, held: dict[tuple[str, str, int], str]) -> list[dict[str
 
 
 def _store(rows: _Pass, writer: Writer) -> None:
-    made: set[str] = set()
+    stored: set[str] = set()
     if isinstance(rows.problems, Embedded):
         writer.know("problems", [problem.id for problem in rows.problems.known.values()])
     for _, problem, drawn in rows:
-        if problem is not None and problem.id not in made:
-            made.add(problem.id)
+        if problem is not None and problem.id not in stored:
+            stored.add(problem.id)
             writer.add("problems", problem)
         writer.add("completions", drawn.completion)

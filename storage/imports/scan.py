@@ -20,13 +20,13 @@ _DETECT_ROWS = 200
 
 def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
     """The column mapping of a file, from the columns of its first rows; of JSON lines all, as each may bring others."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     formats: dict[str, None] = {}
     fixed = {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
     for row in clean_rows(spec, Sanitiser(), limit=_DETECT_ROWS if fixed else None):
-        found.update(dict.fromkeys(row.values))
+        names.update(dict.fromkeys(row.values))
         formats.update(dict.fromkeys([row.format] if row.format else []))
-    columns = resolve(tuple(found), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
+    columns = resolve(tuple(names), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
     return replace(columns, format=", ".join(formats))
 
 

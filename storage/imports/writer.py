@@ -91,8 +91,8 @@ class Writer:
         try:
             yield
         except SetupError as error:
-            said = f"{error.message} Nothing of {self._spec.path} was stored."
-            raise SetupError(said, choices=error.choices, next_command=error.next_command) from error
+            message = f"{error.message} Nothing of {self._spec.path} was stored."
+            raise SetupError(message, choices=error.choices, next_command=error.next_command) from error
 
     def _record(self, session: Session, commits: Sequence[Commit], report: ImportReport) -> None:
         record = ImportRecord(

@@ -217,10 +217,10 @@ def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
     `engine` must begin its transactions with the write lock, so that of two processes one upgrades and one waits.
     """
     with engine.connect().execution_options(rollmill_write=False) as connection:
-        found = _revision(connection)
-    if found == SCHEMA_REVISION:
+        revision = _revision(connection)
+    if revision == SCHEMA_REVISION:
         return
-    _refuse_newer(found, where)
+    _refuse_newer(revision, where)
     if read_only:
         raise SetupError(f"the ledger {where} has an older schema and is read-only.", next_command="make it writable once")
     with engine.begin() as connection:
@@ -235,10 +235,10 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
-def _refuse_newer(found: str | None, where: str) -> None:
-    if found is not None and found > SCHEMA_REVISION:
+def _refuse_newer(revision: str | None, where: str) -> None:
+    if revision is not None and revision > SCHEMA_REVISION:
         raise SetupError(
-            f"the ledger {where} has schema {found}, newer than {SCHEMA_REVISION}, the newest this Rollmill knows.",
+            f"the ledger {where} has schema {revision}, newer than {SCHEMA_REVISION}, the newest this Rollmill knows.",
             next_command="update Rollmill (git pull, then make)",
         )
 

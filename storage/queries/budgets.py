@@ -108,7 +108,7 @@ def budget_spend(scope: Scope, k: int = 1) -> BudgetSpend:
         problems=len(account.problems),
         rounds=account.rounds(),
         levels=account.by_level(levels),
-        stops=[StopEvidence(key, levels.get(key), r, why, json.loads(said or "{}")) for r, key, why, said in stops],
+        stops=[StopEvidence(key, levels.get(key), r, why, json.loads(evidence or "{}")) for r, key, why, evidence in stops],
     )
 
 
@@ -151,11 +151,11 @@ class _Account:
         self.so_far[round_] = self.draws, self.tokens, self.covered
 
     def rounds(self) -> list[BudgetRound]:
-        found, before = [], 0
+        rounds, before = [], 0
         for round_, (draws, tokens, covered) in sorted(self.so_far.items()):
-            found.append(BudgetRound(round_, len(self.drawn[round_]), draws - before, tokens, covered))
+            rounds.append(BudgetRound(round_, len(self.drawn[round_]), draws - before, tokens, covered))
             before = draws
-        return found
+        return rounds
 
     def by_level(self, levels: Mapping[str, int | None]) -> list[LevelSpend]:
         members: dict[int | None, list[_Problem]] = {}
@@ -165,9 +165,9 @@ class _Account:
             LevelSpend(
                 level,
                 len(group),
-                sum(one.draws for one in group),
-                sum(one.tokens for one in group),
-                sum(len(one.solutions) >= self.k for one in group),
+                sum(problem.draws for problem in group),
+                sum(problem.tokens for problem in group),
+                sum(len(problem.solutions) >= self.k for problem in group),
             )
             for level, group in sorted(members.items(), key=lambda item: (item[0] is None, item[0] or 0))
         ]

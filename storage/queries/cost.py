@@ -138,7 +138,8 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
         rows = connection.sql(_ROWS.format(arm=arm, units=UNITS, micros=MICROS)).to_arrow_table()
     whole = _group("all", _columns(rows), sum(failed.values()))
     by_purpose = {
-        purpose: sum((one.charge.sums for one in payments if one.charge.purpose == purpose), Sums()) for purpose in PURPOSES
+        purpose: sum((payment.charge.sums for payment in payments if payment.charge.purpose == purpose), Sums())
+        for purpose in PURPOSES
     }
     again = by_purpose[DRAW] - whole.spent
     given_up = reader.given_up(run_id)
@@ -166,15 +167,15 @@ def cost_frame(groups: Sequence[Group]) -> "pd.DataFrame":
 
     rows = [
         {
-            "group": one.name,
-            **{name: getattr(one.represented, name) for name in SUMMED},
-            "spent_tokens": one.spent.tokens,
-            "spent_units": one.spent.units,
-            "calls": one.calls,
-            "kept": one.kept,
-            "tokens_per_kept": one.tokens_per_kept,
+            "group": group.name,
+            **{name: getattr(group.represented, name) for name in SUMMED},
+            "spent_tokens": group.spent.tokens,
+            "spent_units": group.spent.units,
+            "calls": group.calls,
+            "kept": group.kept,
+            "tokens_per_kept": group.tokens_per_kept,
         }
-        for one in groups
+        for group in groups
     ]
     return pd.DataFrame(rows)
 
@@ -247,10 +248,10 @@ def _failed_by_batch(cost: RunCost) -> dict[tuple[Any, ...], int]:
 
 def _by_command(payments: "Sequence[Payment]") -> list[Group]:
     """What each process paid, from the ledger alone: thrown away completions included."""
-    found: dict[str, Sums] = {}
+    sums_of_command: dict[str, Sums] = {}
     for payment in payments:
-        found[payment.command] = found.get(payment.command, Sums()) + payment.charge.sums
-    return [Group(name, sums, sums, 0) for name, sums in found.items()]
+        sums_of_command[payment.command] = sums_of_command.get(payment.command, Sums()) + payment.charge.sums
+    return [Group(name, sums, sums, 0) for name, sums in sums_of_command.items()]
 
 
 def _name(key: tuple[Any, ...]) -> str:

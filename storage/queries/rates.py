@@ -62,9 +62,9 @@ def arm_counts(scope: Scope) -> list[ArmCount]:
     if not scope.arm:
         return []
     with scope.connection("rollouts", "completions") as connection:
-        found = {row[0]: ArmCount(row[0], *map(int, row[1:])) for row in connection.execute(_COUNTED).fetchall()}
+        counts = {row[0]: ArmCount(row[0], *map(int, row[1:])) for row in connection.execute(_COUNTED).fetchall()}
     order = [str(arm["name"]) for arm in scope.run.recipe.get("arms", ())] if scope.run is not None else []
-    return [found[name] for name in [*order, *sorted(found.keys() - set(order))] if name in found]
+    return [counts[name] for name in [*order, *sorted(counts.keys() - set(order))] if name in counts]
 
 
 By = Literal["level", "skill", "template", "source", "model"]

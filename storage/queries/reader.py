@@ -88,12 +88,14 @@ class Reader:
         """The SELECT of all rows of a kind, or of one producer's; a kind without segments gives no rows."""
         store = self._workspace.segments
         segments = store.readable(store.registry.segments(kind))
-        return select(kind, [one for one in segments if producer in (None, one.producer)], store.path)
+        return select(kind, [segment for segment in segments if producer in (None, segment.producer)], store.path)
 
     def count(self, kind: Kind, producer: str) -> int:
         """How many rows of a kind one producer has, from the ledger alone."""
         store = self._workspace.segments
-        return sum(one.rows for one in store.readable(store.registry.segments(kind)) if one.producer == producer)
+        return sum(
+            segment.rows for segment in store.readable(store.registry.segments(kind)) if segment.producer == producer
+        )
 
     def close(self) -> None:
         """Release connections; safe to call twice."""

@@ -119,7 +119,7 @@ def run_of(reader: Reader, reference: str) -> str | None:
     """The run that a person names: its id, or the dataset it would publish (then the latest such run); None if neither."""
     runs = sorted(reader.runs.list(), key=lambda run: run.is_pilot)
     named = [run.id for run in runs if run.id == reference]
-    return next(iter([*named, *(run.id for run in runs if run.recipe.get("dataset", run.name) == reference)]), None)
+    return next(iter([*named, *(run.id for run in runs if run.dataset == reference)]), None)
 
 
 def _checked(id_prefix: str) -> str:
@@ -197,14 +197,14 @@ def evidence_lines(evidence: str | None, most: int = MOST) -> list[str]:
     if evidence is None:
         return []
     try:
-        found = json.loads(evidence)
+        values = json.loads(evidence)
     except ValueError:
         return [_cut(evidence)]
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         return [_cut(evidence)]
-    tests = found.pop("tests", None)
-    lines = list(_counts(found)) if "passed" in found and "total" in found else []
-    lines += [f"{key}: {_cut(_text(value))}" for key, value in sorted(found.items())][:most]
+    tests = values.pop("tests", None)
+    lines = list(_counts(values)) if "passed" in values and "total" in values else []
+    lines += [f"{key}: {_cut(_text(value))}" for key, value in sorted(values.items())][:most]
     if isinstance(tests, list):
         lines += _tests([test for test in tests if isinstance(test, dict)], most)
     return lines
@@ -218,8 +218,8 @@ def brief(text: str | None) -> str:
     return repr(text) if lines == 1 and len(text) <= _WIDTH else f"{lines} lines, {len(text):,} characters"
 
 
-def _counts(found: dict[str, Any]) -> Iterator[str]:
-    passed, total, omitted = found.pop("passed"), found.pop("total"), found.pop("omitted", 0)
+def _counts(values: dict[str, Any]) -> Iterator[str]:
+    passed, total, omitted = values.pop("passed"), values.pop("total"), values.pop("omitted", 0)
     more = f" ({omitted} of them not listed)" if omitted else ""
     yield f"tests passed: {passed} of {total}{more}"
 
@@ -232,11 +232,11 @@ def _tests(tests: list[Mapping[str, Any]], most: int) -> list[str]:
 
 
 def _test(test: Mapping[str, Any]) -> str:
-    said = [str(test.get("status"))]
+    words = [str(test.get("status"))]
     if test.get("cause"):
-        said.append(f"({test['cause']})")
+        words.append(f"({test['cause']})")
     detail = f" - {test['detail']}" if test.get("detail") else ""
-    return _cut(f"test {test.get('i')} {' '.join(said)}: {test.get('name')}{detail}")
+    return _cut(f"test {test.get('i')} {' '.join(words)}: {test.get('name')}{detail}")
 
 
 def _text(value: Any) -> str:
@@ -244,5 +244,5 @@ def _text(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    one = " ".join(text.split("\n"))
-    return one if len(one) <= _WIDTH else one[: _WIDTH - 1] + "…"
+    line = " ".join(text.split("\n"))
+    return line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"

@@ -117,11 +117,11 @@ def _problem(place: Place, segment: Segment, size: int | None, *, deep: bool) ->
 
 def digest(place: Place, segment: Segment) -> str:
     """The SHA-256 of a segment's file as it lies there; empty where the system cannot read it to its end."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     try:
         with place.open(segment.kind, segment.id) as file:
             while chunk := file.read(1 << 20):
-                found.update(chunk)
+                hashed.update(chunk)
     except OSError:  # a disk that cannot give a block back
         return ""
-    return found.hexdigest()
+    return hashed.hexdigest()

@@ -50,12 +50,12 @@ _OPEN = b"0" * 64  # where the seal is to stand
 
 def facts_of(parquet: Any) -> tuple[str, str, tuple[BatchRows, ...], float, str] | None:
     """Producer, version, batches, time of writing and seal in the footer of an open Parquet file; None in older files."""
-    said = parquet.metadata.metadata or {}
-    if FOOTER.encode() not in said and SEAL.encode() not in said:
+    footer = parquet.metadata.metadata or {}
+    if FOOTER.encode() not in footer and SEAL.encode() not in footer:
         return None
-    facts = json.loads(said[FOOTER.encode()])
+    facts = json.loads(footer[FOOTER.encode()])
     held = tuple(BatchRows(**held) for held in facts["batches"])
-    return facts["producer"], facts["version"], held, float(facts["at"]), said[SEAL.encode()].decode()
+    return facts["producer"], facts["version"], held, float(facts["at"]), footer[SEAL.encode()].decode()
 
 
 def write_batches(

@@ -68,17 +68,17 @@ class KeyTable:
 
     def find(self, keys: Sequence[int]) -> list[tuple[int, int]]:
         """(position in `keys`, number) for every number of every key."""
-        found = [(position, number) for position, key in enumerate(keys) for number in self._recent.get(key, ())]
+        matches = [(position, number) for position, key in enumerate(keys) for number in self._recent.get(key, ())]
         if not keys or not len(self._high):
-            return found
+            return matches
         high = np.fromiter((key >> 64 for key in keys), np.uint64, len(keys))
         first = np.searchsorted(self._high, high, "left")
         last = np.searchsorted(self._high, high, "right")
         for position in np.flatnonzero(last > first).tolist():
             low = keys[position] & _LOW
             rows = range(first[position], last[position])
-            found += [(position, int(self._numbers[row])) for row in rows if int(self._low[row]) == low]
-        return found
+            matches += [(position, int(self._numbers[row])) for row in rows if int(self._low[row]) == low]
+        return matches
 
     def _settle(self) -> None:
         """Move what came last into the sorted arrays."""
@@ -137,8 +137,8 @@ class IdentityIndex:
 
     def find(self, kind: Kind, identities: Sequence[str]) -> list[tuple[int, str]]:
         """(position in `identities`, segment id) for each place where one is stored."""
-        found = self._tables[kind].find([key_of(identity) for identity in identities])
-        return [(position, self._names[number]) for position, number in found]
+        matches = self._tables[kind].find([key_of(identity) for identity in identities])
+        return [(position, self._names[number]) for position, number in matches]
 
     def _load(self, kind: Kind, segments: Sequence[Segment]) -> None:
         with self._connect() as connection:

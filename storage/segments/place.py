@@ -75,8 +75,8 @@ class Place(Protocol):
 
 def file_id_of(name: str) -> str | None:
     """The segment id in a file's name, temporary or final; None for a file that is no segment."""
-    found = _NAME.fullmatch(name)
-    return found[1] if found else None
+    match = _NAME.fullmatch(name)
+    return match[1] if match else None
 
 
 def place_for(url: str | None, state: Path, root: Path) -> Place:
@@ -114,13 +114,13 @@ class LocalPlace:
         failpoints.hit("segment.renamed")
 
     def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:  # noqa: ARG002
-        found = {}
+        sizes = {}
         for kind, segment_id in files:
             try:
-                found[segment_id] = os.stat(self.path(kind, segment_id)).st_size  # noqa: PTH116 (thousands of them)
+                sizes[segment_id] = os.stat(self.path(kind, segment_id)).st_size  # noqa: PTH116 (thousands of them)
             except FileNotFoundError:
                 continue
-        return found
+        return sizes
 
     def remove(self, kind: str, segment_id: str) -> None:
         Path(self.path(kind, segment_id)).unlink(missing_ok=True)
@@ -270,9 +270,9 @@ class RemotePlace:
         except FileNotFoundError:
             raise  # an object that is gone is an answer
         except Exception as error:
-            said = " ".join(str(error).split()) or type(error).__name__
+            message = " ".join(str(error).split()) or type(error).__name__
             raise SetupError(
-                f"the place of segments {self.url} does not answer: {said[:_SAID]} ({type(error).__name__}).",
+                f"the place of segments {self.url} does not answer: {message[:_SAID]} ({type(error).__name__}).",
                 next_command="check [segments] url in rollmill.toml, its credentials and the network",
             ) from error
 

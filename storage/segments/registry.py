@@ -76,7 +76,7 @@ class Registry:
 
     def batches(self, session: Session, keys: Iterable[SegmentKey]) -> dict[SegmentKey, "Batch"]:
         """Those of these batches that are registered."""
-        found: dict[SegmentKey, Batch] = {}
+        registered: dict[SegmentKey, Batch] = {}
         names: dict[tuple[Kind, str, str], list[str]] = {}
         for key in keys:
             names.setdefault((key.kind, key.producer, key.version), []).append(key.batch_id)
@@ -86,14 +86,14 @@ class Registry:
             for start in range(0, len(ids), _PARAMETERS):
                 part = ids[start : start + _PARAMETERS]
                 rows = session.connection().execute(select(*columns).where(*mine, _BATCHES.c.batch_id.in_(part)))
-                found |= {SegmentKey(kind, producer, version, name): Batch(*row) for name, *row in rows}
-        return found
+                registered |= {SegmentKey(kind, producer, version, name): Batch(*row) for name, *row in rows}
+        return registered
 
     def register(self, session: Session, key: SegmentKey, written: Written, *, overlaps: bool, now: float) -> "Batch":
         """Register a file and its batch in the caller's transaction, which holds the write lock."""
         connection = session.connection()  # not as objects: their bookkeeping took longer than the statements
         connection.execute(insert(_SEGMENTS), {**_segment(written), "overlaps": overlaps, "created_at": now})
-        made = connection.execute(
+        inserted = connection.execute(
             insert(_BATCHES),
             {
                 "kind": key.kind,
@@ -105,8 +105,8 @@ class Registry:
                 "created_at": now,
             },
         )
-        assert made.inserted_primary_key is not None
-        return Batch(int(made.inserted_primary_key[0]), written.id, written.rows)
+        assert inserted.inserted_primary_key is not None
+        return Batch(int(inserted.inserted_primary_key[0]), written.id, written.rows)
 
     def link(self, session: Session, run: str, batches: Iterable[int]) -> None:
         """Say that a run made or used these batches; twice is once."""
@@ -114,20 +114,20 @@ class Registry:
         connection = session.connection()
         for start in range(0, len(wanted), _PARAMETERS):
             part = wanted[start : start + _PARAMETERS]
-            asked = select(_RUN_BATCHES.c.batch).where(_RUN_BATCHES.c.run_id == run, _RUN_BATCHES.c.batch.in_(part))
-            new = sorted(set(part) - set(connection.execute(asked).scalars()))
+            linked = select(_RUN_BATCHES.c.batch).where(_RUN_BATCHES.c.run_id == run, _RUN_BATCHES.c.batch.in_(part))
+            new = sorted(set(part) - set(connection.execute(linked).scalars()))
             if new:
                 connection.execute(insert(_RUN_BATCHES), [{"run_id": run, "batch": batch} for batch in new])
 
     def held(self, segment_ids: Sequence[str]) -> list[BatchRows]:
         """The batches whose rows lie in these segments, in the order in which they were registered."""
         run = select(func.min(RunBatchRow.run_id)).where(RunBatchRow.batch == BatchRow.id).scalar_subquery()
-        found: list[Any] = []
+        rows: list[Any] = []
         with self.ledger.read() as session:
             for start in range(0, len(segment_ids), _PARAMETERS):
                 mine = BatchRow.segment_id.in_(segment_ids[start : start + _PARAMETERS])
-                found += session.execute(select(BatchRow.id, BatchRow.batch_id, BatchRow.rows, run).where(mine)).all()
-        return [BatchRows(*row[1:]) for row in sorted(found)]
+                rows += session.execute(select(BatchRow.id, BatchRow.batch_id, BatchRow.rows, run).where(mine)).all()
+        return [BatchRows(*row[1:]) for row in sorted(rows)]
 
     def swap(self, session: Session, old: Sequence[Segment], new: Written) -> bool:
         """Put one file in the place of others; False where one of them is no longer registered."""

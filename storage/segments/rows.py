@@ -85,8 +85,8 @@ class Rows(Sequence[R], Generic[R]):
     def __getitem__(self, place: int | slice) -> "R | Rows[R]":
         if isinstance(place, int):
             at = range(len(self))[place]
-            found: R = from_table(self.kind, _plain(self.kind, self.table.slice(at, 1)))[0]
-            return found
+            record: R = from_table(self.kind, _plain(self.kind, self.table.slice(at, 1)))[0]
+            return record
         start, stop, step = place.indices(len(self))
         if step != 1:
             raise ValueError("rows are sliced without a step")

@@ -65,7 +65,7 @@ class Writer:
             self._load(kind)
         commits = self._register(work, run, also)
         kept = {commit.segment_id for commit in commits}
-        self._discard([one.file for one in work if one.file is not None and one.file.id not in kept])
+        self._discard([pending.file for pending in work if pending.file is not None and pending.file.id not in kept])
         failpoints.hit("segment.registered")
         return commits
 
@@ -181,9 +181,9 @@ class _Overlap:
         if identities is None:
             identities = [identity_of(kind, record) for record in pending.records]
         self.identities[segment_id] = identities
-        seen = self._seen.setdefault(kind, set())
-        repeated = seen.intersection(identities) | {identities[at] for at, _ in self._index.find(kind, identities)}
-        seen.update(identities)
+        known = self._seen.setdefault(kind, set())
+        repeated = known.intersection(identities) | {identities[at] for at, _ in self._index.find(kind, identities)}
+        known.update(identities)
         twice = len(set(identities)) < len(identities)
         return twice or bool(repeated) or not self._complete[kind], frozenset(repeated)
 

@@ -85,8 +85,8 @@ def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
     stored = {row[0] for row in connection.sql(f"describe {TABLE_NAMES[kind]}").fetchall()}
     # A version published before a column existed has none of it: its rows read as null there.
     columns = ", ".join(f'"{name}"' if name in stored else f'null as "{name}"' for name in schema.names)
-    found = connection.sql(f"select {columns} from {TABLE_NAMES[kind]}").to_arrow_reader(_CHUNK)  # noqa: S608
-    table = pa.Table.from_batches(found, found.schema).cast(schema)
+    batches = connection.sql(f"select {columns} from {TABLE_NAMES[kind]}").to_arrow_reader(_CHUNK)  # noqa: S608
+    table = pa.Table.from_batches(batches, batches.schema).cast(schema)
     return sorted_by_key(kind, table)  # as it was written, so nothing is copied
 
 

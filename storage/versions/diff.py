@@ -126,8 +126,8 @@ def changes(old: Any, new: Any) -> tuple[Change, ...]:
     """The dotted keys whose values differ."""
     left, right = flatten(old), flatten(new)
     keys = sorted(left.keys() | right.keys())
-    found = (Change(key, left.get(key, _ABSENT), right.get(key, _ABSENT)) for key in keys if key)
-    return tuple(change for change in found if change.old != change.new)
+    compared = (Change(key, left.get(key, _ABSENT), right.get(key, _ABSENT)) for key in keys if key)
+    return tuple(change for change in compared if change.old != change.new)
 
 
 def deltas(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Delta, ...]:
@@ -223,8 +223,8 @@ def describe(diff: VersionDiff) -> list[str]:
         ("levels", _deltas(diff.levels)),
     )
     for title, items in sections:
-        found = [f"  {item}" for item in items]
-        lines += [title, *found] if found else []
+        section = [f"  {item}" for item in items]
+        lines += [title, *section] if section else []
     if len(lines) == 1:
         lines.append("  no difference" if diff.same_scores else "  no difference but in the scores")
     return lines
@@ -245,7 +245,10 @@ def _move_lines(moves: Iterable[Move]) -> Iterator[str]:
 
 
 def _repairs(repaired: Iterable[Repaired]) -> Iterator[str]:
-    return (f"{one.old_id[:8]} -> {one.new_id[:8]}: {one.old_reference} -> {one.new_reference}" for one in repaired)
+    return (
+        f"{repair.old_id[:8]} -> {repair.new_id[:8]}: {repair.old_reference} -> {repair.new_reference}"
+        for repair in repaired
+    )
 
 
 def _members(members: Members) -> Iterator[str]:

@@ -66,12 +66,12 @@ def reading(info: VersionInfo) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        said = str(error).splitlines()[0]
-        if "Could not set lock" in said:
+        message = str(error).splitlines()[0]
+        if "Could not set lock" in message:
             raise SetupError(f"another process has {info.ref} open for writing.", next_command="close it") from error
-        if not any(words in said for words in _DAMAGED):
+        if not any(words in message for words in _DAMAGED):
             raise
-        raise FoundWanting(f"the rows of {info.ref} are damaged ({said}). Next: {_mending(info)}") from error
+        raise FoundWanting(f"the rows of {info.ref} are damaged ({message}). Next: {_mending(info)}") from error
 
 
 def _mending(info: VersionInfo) -> str:

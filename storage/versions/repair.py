@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,7 +54,9 @@ def rebase(ws: Workspace, name: str, *, keep: Side = "theirs") -> Rebased:
         save_index(ws.datasets, merged)
         point_latest(ws.datasets, merged)
     reindex(ws)
-    return Rebased(renamed, dvc.git_add_line(_to_add(path.parent)))
+    # Where DVC tracks the rows they are ignored by git, so the whole folder may be added, pointers that went included.
+    tracked = any(path.parent.glob("*.dvc"))
+    return Rebased(renamed, dvc.git_add_line([path.parent] if tracked else [path, path.parent / "manifests"]))
 
 
 def merge(kept: Index, moved: Index) -> tuple[Index, dict[str, str]]:
@@ -66,13 +69,13 @@ def merge(kept: Index, moved: Index) -> tuple[Index, dict[str, str]]:
             renamed[entry.folder] = renumbered.folder
             versions.append(renumbered)
             next_number += 1
-    signoffs = [replace(one, folder=renamed.get(one.folder, one.folder)) for one in moved.signoffs]
+    signoffs = [replace(word, folder=renamed.get(word.folder, word.folder)) for word in moved.signoffs]
     merged = Index(
         name=kept.name,
-        versions=tuple(sorted(versions, key=_number)),
+        versions=tuple(sorted(versions, key=attrgetter("number"))),
         tags={**{tag: renamed.get(folder, folder) for tag, folder in moved.tags.items()}, **kept.tags},
         yanked={**{renamed.get(folder, folder): reason for folder, reason in moved.yanked.items()}, **kept.yanked},
-        signoffs=(*kept.signoffs, *(one for one in signoffs if one not in kept.signoffs)),
+        signoffs=(*kept.signoffs, *(word for word in signoffs if word not in kept.signoffs)),
     )
     return merged, {old: new for old, new in renamed.items() if old != new}
 
@@ -81,29 +84,20 @@ def sides(text: str) -> tuple[str, str]:
     """The two texts (ours, theirs) that a git conflict mixes; twice the same text where there is none."""
     ours: list[str] = []
     theirs: list[str] = []
-    now: tuple[list[str], ...] = (ours, theirs)
+    current: tuple[list[str], ...] = (ours, theirs)
     for line in text.splitlines(keepends=True):
         if line.startswith("<<<<<<< "):
-            now = (ours,)
+            current = (ours,)
         elif line.startswith("||||||| "):
-            now = ()
+            current = ()
         elif line.rstrip("\n") == "=======":
-            now = (theirs,)
+            current = (theirs,)
         elif line.startswith(">>>>>>> "):
-            now = (ours, theirs)
+            current = (ours, theirs)
         else:
-            for side in now:
+            for side in current:
                 side.append(line)
     return "".join(ours), "".join(theirs)
-
-
-def _to_add(folder: Path) -> list[Path]:
-    """Where DVC tracks the rows they are ignored by git, so the whole folder may be added, pointers that went included."""
-    return [folder] if any(folder.glob("*.dvc")) else [folder / "index.json", folder / "manifests"]
-
-
-def _number(entry: Entry) -> int:
-    return entry.number
 
 
 def _rename(datasets: Path, name: str, old: str, new: str) -> None:
@@ -144,18 +138,21 @@ def rebuild_index(ws: Workspace, name: str, *, dry_run: bool = False) -> Rebuilt
     path = index_path(ws.datasets, name)
     if path.exists():
         raise SetupError(f"{path} is there; a rebuild is for a lost one.", next_command="rollmill doctor")
-    found = remains(ws.datasets, name)
-    if not found:
+    folders = remains(ws.datasets, name)
+    if not folders:
         raise SetupError(f"nothing is left of a dataset {name!r} in {ws.datasets}.", next_command="rollmill dataset list")
-    known = _known(ws, name)
-    manifests = {folder: text for folder in found if (text := _manifest(ws.datasets, name, folder)) is not None}
+    with ws.ledger.read() as session:
+        rows = session.scalars(select(DatasetRow).where(DatasetRow.name == name)).all()
+    known = {Path(row.path).name: row for row in rows}
+    manifests = {folder: copy for folder in folders if (copy := _manifest(ws.datasets, name, folder)) is not None}
     place = ws.datasets / name
     entries = (_entry(folder, _read(path), known.get(folder), place) for folder, path in manifests.items())
+    details = {folder: known[folder].detail for folder in manifests if folder in known}
     index = Index(
         name,
         tuple(entries),
-        tags={tag: folder for folder in manifests if folder in known for tag in known[folder].detail.get("tags", ())},
-        yanked={folder: known[folder].detail["yanked"] for folder in manifests if _yanked(known.get(folder))},
+        tags={tag: folder for folder, detail in details.items() for tag in detail.get("tags", ())},
+        yanked={folder: detail["yanked"] for folder, detail in details.items() if detail.get("yanked") is not None},
     )
     if not dry_run:
         with locked(lock_path(ws, name)):
@@ -164,14 +161,7 @@ def rebuild_index(ws: Workspace, name: str, *, dry_run: bool = False) -> Rebuilt
             save_index(ws.datasets, index)
             point_latest(ws.datasets, index)
         reindex(ws)
-    return Rebuilt(index, tuple(folder for folder in found if folder not in manifests))
-
-
-def _known(ws: Workspace, name: str) -> dict[str, DatasetRow]:
-    """What the ledger remembers, by folder."""
-    with ws.ledger.read() as session:
-        rows = session.scalars(select(DatasetRow).where(DatasetRow.name == name)).all()
-    return {Path(row.path).name: row for row in rows}
+    return Rebuilt(index, tuple(folder for folder in folders if folder not in manifests))
 
 
 def _manifest(datasets: Path, name: str, folder: str) -> Path | None:
@@ -190,10 +180,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _entry(folder: str, manifest: dict[str, Any], known: DatasetRow | None, place: Path) -> Entry:
-    counts, hashes = manifest["counts"], manifest["hashes"]
-    if not str(hashes["content"]).startswith(folder.partition("-")[2]):
+    content = str(manifest["hashes"]["content"])
+    if not content.startswith(folder.partition("-")[2]):
         raise SetupError(
-            f"the manifest of {place / folder} is of another content ({hashes['content'][:8]}).",
+            f"the manifest of {place / folder} is of another content ({content[:8]}).",
             next_command=f"git checkout -- {place}",
         )
     if known is not None:
@@ -201,19 +191,5 @@ def _entry(folder: str, manifest: dict[str, Any], known: DatasetRow | None, plac
     else:
         copies = (place / "manifests" / f"{folder}.json", place / folder / "manifest.json")
         seconds = min(path.stat().st_mtime for path in copies if path.exists())
-    return Entry(
-        number=int(folder[1:].split("-", maxsplit=1)[0]),
-        content_hash=hashes["content"],
-        kept_hash=hashes["kept"],
-        scores_hash=hashes["scores"],
-        recipe_hash=str(manifest["recipe_hash"]),
-        parent=manifest["parent"],
-        created_at=datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds"),
-        problems=counts["problems"],
-        rows=counts["rollouts"],
-        kept=counts["kept"],
-    )
-
-
-def _yanked(known: DatasetRow | None) -> bool:
-    return known is not None and known.detail.get("yanked") is not None
+    number = int(folder[1:].split("-", maxsplit=1)[0])
+    return Entry.of_manifest(number, manifest, datetime.fromtimestamp(seconds, UTC))

@@ -109,12 +109,12 @@ def _choices(index: Index) -> list[str]:
 _FOLDER = re.compile(r"v[1-9]\d*-[0-9a-f]{8}$")
 
 
-def remains(datasets: Path, name: str) -> list[str]:
+def remains(datasets: Path, dataset: str) -> list[str]:
     """The version folders that files of a dataset name, by number."""
-    folder = datasets / name
+    folder = datasets / dataset
     names = {path.name for path in folder.glob("v*-*") if path.is_dir()}
     names |= {path.stem for path in (*folder.glob("v*-*.dvc"), *folder.glob("manifests/v*-*.json"))}
-    return sorted((found for found in names if _FOLDER.match(found)), key=lambda found: int(found[1:].split("-")[0]))
+    return sorted((name for name in names if _FOLDER.match(name)), key=lambda name: int(name[1:].split("-")[0]))
 
 
 def lost_indexes(datasets: Path) -> list[str]:
@@ -126,9 +126,9 @@ def lost_indexes(datasets: Path) -> list[str]:
 def refuse_lost_index(datasets: Path, name: str, *, but: str | None = None) -> None:
     """SetupError where a dataset has versions (other than the folder `but`) and no index.json."""
     path = index_path(datasets, name)
-    found = [] if path.exists() else [folder for folder in remains(datasets, name) if folder != but]
-    if found:
+    folders = [] if path.exists() else [folder for folder in remains(datasets, name) if folder != but]
+    if folders:
         raise SetupError(
-            f"{path} is missing, though {len(found)} versions of {name} are here ({found[0]} to {found[-1]}).",
+            f"{path} is missing, though {len(folders)} versions of {name} are here ({folders[0]} to {folders[-1]}).",
             next_command=f"git checkout -- {path}, or rollmill dataset rebuild-index {name}",
         )
