@@ -4,10 +4,9 @@ Every function reads what is registered at that moment, so all of them work whil
 """
 
 from pipelines.metrics import Funnel, GroupRate
-from storage.queries.audits import KnownRates, all_known_rates, known_rates, scope_rates
+from storage.queries.audits import KnownRates, known_rates, scope_rates
 from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
 from storage.queries.datasets import (
-    DatasetSummary,
     compare,
     datasets,
     version_card,
@@ -15,7 +14,7 @@ from storage.queries.datasets import (
     version_report,
     versions_of,
 )
-from storage.queries.notebook import WorkspaceView, open_workspace
+from storage.queries.notebook import open_workspace
 from storage.queries.problems import (
     Filters,
     ProblemDetail,
@@ -56,7 +55,6 @@ __all__ = [
     "Band",
     "BudgetRound",
     "BudgetSpend",
-    "DatasetSummary",
     "Filters",
     "Funnel",
     "GroupRate",
@@ -76,8 +74,6 @@ __all__ = [
     "StopCount",
     "StopEvidence",
     "VersionInfo",
-    "WorkspaceView",
-    "all_known_rates",
     "audit_queue",
     "audit_queues",
     "budget_spend",

@@ -145,23 +145,12 @@ def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
 
 
 def _row(row: tuple[Any, ...], prior: BetaPrior) -> ProblemRow:
-    key, external_id, prompt, reference, level, skill, template, rollouts, correct, judged, kept, outcomes = row
-    return ProblemRow(
-        id=key,
-        external_id=external_id,
-        prompt=readable_prompt(prompt),
-        reference=reference,
-        level=level,
-        skill=skill,
-        template=template,
-        rollouts=rollouts,
-        correct=correct,
-        judged=judged,
-        kept=kept,
-        rate=correct / judged if judged else None,
-        shrunken=shrunken_rate(correct, judged, prior),
-        outcomes=tuple(outcomes),
-    )
+    """From the columns of the query, which stand in the order of the fields up to `kept`."""
+    key, external_id, prompt, *columns, outcomes = row
+    correct, judged = row[8:10]
+    rates = correct / judged if judged else None, shrunken_rate(correct, judged, prior)
+    values: list[Any] = [key, external_id, readable_prompt(prompt), *columns, *rates, tuple(outcomes)]
+    return ProblemRow(*values)
 
 
 _COMPLETIONS = "SELECT * FROM completions WHERE id IN (SELECT completion_id FROM mine) AND prompt_id = ?"

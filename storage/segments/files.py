@@ -15,24 +15,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from storage.ledger.owners import new_file_id
-from storage.segments.keys import SegmentKey
+from storage.segments.keys import SegmentKey, Written
 from storage.segments.place import Place
-from storage.segments.schema import Kind
 from storage.segments.views import CURRENT
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A durable file that is not registered yet."""
-
-    id: str
-    kind: Kind
-    producer: str
-    version: str
-    rows: int
-    bytes: int
-    checksum: str
-    columns: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ registered and marked as not whole, as only the ledger knew whether it had come 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 import pyarrow as pa
@@ -21,8 +21,8 @@ from storage.errors import SetupError
 from storage.ids import digest128
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
 from storage.ledger.owners import maker_of, this_process
-from storage.segments.files import BatchRows, Written, facts_of, is_whole
-from storage.segments.keys import Segment
+from storage.segments.files import BatchRows, facts_of, is_whole
+from storage.segments.keys import Segment, Written
 from storage.segments.place import TEMPORARY, Place
 from storage.segments.registry import Registry
 from storage.segments.schema import KINDS, Kind
@@ -63,7 +63,7 @@ def rebuild(registry: Registry, place: Place, connection: Any) -> Rebuilt:
     report = Rebuilt()
     files = sorted(_files(place, report), key=lambda file: (file.at, file.written.id))
     files = _judged_as_stored(list(_without_copies(files, report)), place, connection, report)
-    numbered = [_segment(number, file) for number, file in enumerate(files, 1)]
+    numbered = [Segment(**asdict(file.written), seq=number, overlaps=False) for number, file in enumerate(files, 1)]
     repeating = _repeating(numbered, lambda segment: place.path(segment.kind, segment.id), connection)
     with registry.ledger.write() as session:
         known = set(session.scalars(select(SegmentRow.id)))
@@ -186,21 +186,6 @@ def _judged_as_stored(files: list[File], place: Place, connection: Any, report: 
     return [file for file in files if place.path(file.written.kind, file.written.id) not in names]
 
 
-def _segment(number: int, file: File) -> Segment:
-    written = file.written
-    facts = (
-        written.id,
-        written.kind,
-        written.producer,
-        written.version,
-        written.rows,
-        written.bytes,
-        written.checksum,
-        written.columns,
-    )
-    return Segment(number, *facts, overlaps=False)
-
-
 def _repeating(segments: Sequence[Segment], path_of: PathOf, connection: Any) -> set[int]:
     """Numbers of the segments that repeat a row of an earlier one, or of their own."""
     repeating: set[int] = set()
@@ -217,8 +202,7 @@ def _repeating(segments: Sequence[Segment], path_of: PathOf, connection: Any) ->
 
 def _register(session: Session, file: File, *, overlaps: bool) -> None:
     written = file.written
-    names = ("id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns")
-    session.add(SegmentRow(**{name: getattr(written, name) for name in names}, overlaps=overlaps, created_at=file.at))
+    session.add(SegmentRow(**asdict(written), overlaps=overlaps, created_at=file.at))
     session.flush()
     maker = {"kind": written.kind, "producer": written.producer, "version": written.version, "segment_id": written.id}
     for held in file.held:

@@ -1,7 +1,7 @@
 """What the ledger knows of segments and batches: listing, registering, linking, unregistering. Opens no segment file."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from sqlalchemy import Table, delete, func, insert, select, update
@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, IdentityRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
-from storage.segments.files import BatchRows, Written
-from storage.segments.keys import LostSegment, Segment, SegmentKey
+from storage.segments.files import BatchRows
+from storage.segments.keys import LostSegment, Segment, SegmentKey, Written
 from storage.segments.schema import Kind
 
 _SEGMENTS, _BATCHES, _RUN_BATCHES = (cast("Table", row.__table__) for row in (SegmentRow, BatchRow, RunBatchRow))
@@ -18,7 +18,7 @@ _PARAMETERS = 1_000  # of one statement; SQLite and PostgreSQL have limits above
 _Mark = tuple[int, int, int]
 _Listing = tuple[_Mark, list[Segment]]
 _NOTHING: _Listing = ((0, 0, 0), [])
-_FIELDS = ("seq", "id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns", "overlaps")
+_FIELDS = tuple(Segment.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Registry:
     def register(self, session: Session, key: SegmentKey, written: Written, *, overlaps: bool, now: float) -> "Batch":
         """Register a file and its batch in the caller's transaction, which holds the write lock."""
         connection = session.connection()  # not as objects: their bookkeeping took longer than the statements
-        connection.execute(insert(_SEGMENTS), {**_segment(written), "overlaps": overlaps, "created_at": now})
+        connection.execute(insert(_SEGMENTS), {**asdict(written), "overlaps": overlaps, "created_at": now})
         inserted = connection.execute(
             insert(_BATCHES),
             {
@@ -137,7 +137,7 @@ class Registry:
         if sum(counts) != len(ids):
             return False
         now = self.ledger.now(session)
-        session.connection().execute(insert(_SEGMENTS), {**_segment(new), "overlaps": False, "created_at": now})
+        session.connection().execute(insert(_SEGMENTS), {**asdict(new), "overlaps": False, "created_at": now})
         for part in parts:
             session.execute(update(BatchRow).where(BatchRow.segment_id.in_(part)).values(segment_id=new.id))
             session.execute(delete(SegmentRow).where(SegmentRow.id.in_(part)))
@@ -217,10 +217,3 @@ def _list(session: Session, kind: Kind, after: int = 0) -> list[Segment]:
     chosen = (SegmentRow.kind == kind, SegmentRow.seq > after)
     rows = session.execute(select(*columns).where(*chosen).order_by(SegmentRow.seq))
     return [Segment(*row) for row in rows]
-
-
-def _segment(written: Written) -> dict[str, Any]:
-    return {
-        name: getattr(written, name)
-        for name in ("id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns")
-    }

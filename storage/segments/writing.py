@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from storage import failpoints
 from storage.records import Score, Verdict
-from storage.segments.files import Written, write_batches
+from storage.segments.files import write_batches
 from storage.segments.index import IdentityIndex
-from storage.segments.keys import Commit, SegmentKey
+from storage.segments.keys import Commit, SegmentKey, Written
 from storage.segments.place import Place
 from storage.segments.registry import Registry
 from storage.segments.rows import Rows, storable

@@ -25,6 +25,7 @@ from storage.errors import SetupError
 from storage.files import read_object
 from storage.ids import canonical_json
 from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.views import files, no_rows
 from storage.versions.snapshot import KEYS, TABLES, Snapshot, in_key_order, sorted_by_key
 
 _CHUNK = 8_192  # rows handed over at a time, and
@@ -187,10 +188,8 @@ def _link(source: Path, target: Path) -> None:
 
 def _scan(kind: Kind, folder: Path, shards: list[dict[str, Any]], *, filename: bool = False) -> str:
     """A SELECT over shards; of none, no rows with the right columns; a column that old shards lack is null there."""
-    columns = ", ".join(f'cast(null as {_sql_type(field.type)}) as "{field.name}"' for field in SCHEMAS[kind])
-    empty = f"select {columns} where false"
     if not shards:
-        return empty
+        return no_rows(kind)
     paths = [folder / FOLDER / shard["file"] for shard in shards]
     missing = [path for path in paths if not path.exists()]
     if missing:
@@ -198,15 +197,9 @@ def _scan(kind: Kind, folder: Path, shards: list[dict[str, Any]], *, filename: b
             f"{len(missing)} shards of {folder.name} are not here, first {missing[0].name}.",
             next_command=f"dvc checkout {folder}.dvc",
         )
-    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     names = ", ".join(f'"{name}"' for name in SCHEMAS[kind].names)
     extra = ", filename" if filename else ""
-    rows = f"select * from read_parquet([{listed}], filename={str(filename).lower()}, union_by_name=true)"  # noqa: S608
-    return f"select {names}{extra} from ({empty} union all by name {rows})"  # noqa: S608
-
-
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_list(kind):
-        return _sql_type(kind.value_type) + "[]"
-    names = {"int64": "bigint", "int32": "integer", "double": "double", "float": "float", "bool": "boolean"}
-    return names.get(str(kind), "varchar")
+    rows = (
+        f"select * from read_parquet({files(list(map(str, paths)))}, filename={str(filename).lower()}, union_by_name=true)"  # noqa: S608
+    )
+    return f"select {names}{extra} from ({no_rows(kind)} union all by name {rows})"  # noqa: S608
