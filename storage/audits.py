@@ -7,11 +7,11 @@ pipelines.stats estimates the rates.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import delete, func, select
 
 from storage.errors import SetupError, unknown_name
 from storage.ledger.engine import Ledger
@@ -131,7 +131,7 @@ class Audits:
             row.design, row.report = audit.design, audit.report
             session.flush()
             session.execute(delete(AuditItemRow).where(AuditItemRow.audit_id == audit.id))
-            session.add_all(AuditItemRow(audit_id=audit.id, **_columns(item)) for item in items)
+            session.add_all(AuditItemRow(audit_id=audit.id, **asdict(item)) for item in items)
             return _audit(row)
 
     def record(self, audit: str, report: dict[str, Any]) -> None:
@@ -167,7 +167,8 @@ class Audits:
         """The drawn rollouts of an audit in the order of review."""
         query = select(AuditItemRow).where(AuditItemRow.audit_id == audit).order_by(AuditItemRow.ordinal)
         with self._ledger.read() as session:
-            return [_item(row) for row in session.scalars(query)]
+            names = AuditItem.__dataclass_fields__
+            return [AuditItem(**{name: getattr(row, name) for name in names}) for row in session.scalars(query)]
 
     def judge(self, judgements: Iterable[PersonJudgement]) -> int:
         """Store judgements in one transaction; a person's later word on a rollout replaces the earlier. How many."""
@@ -184,12 +185,6 @@ class Audits:
                 row.judgement, row.note, row.judged_at = judgement.judgement, judgement.note, now
                 session.merge(row)
         return len(rows)
-
-    def retract(self, completion_id: str, problem_id: str, judge: str) -> None:
-        """Take one person's judgement back; nothing where there is none."""
-        mine = and_(_is(completion_id, problem_id), JudgementRow.judge == judge)
-        with self._ledger.write() as session:
-            session.execute(delete(JudgementRow).where(mine))
 
     def judgements(self, pairs: Sequence[Pair] | None = None) -> dict[Pair, tuple[PersonJudgement, ...]]:
         """What was said of these rollouts (of all, if None), each by the reviewers' names."""
@@ -208,18 +203,6 @@ class Audits:
         query = select(JudgementRow.judge, func.count()).group_by(JudgementRow.judge).order_by(JudgementRow.judge)
         with self._ledger.read() as session:
             return {row[0]: row[1] for row in session.execute(query)}
-
-
-def _is(completion_id: str, problem_id: str) -> ColumnElement[bool]:
-    return and_(JudgementRow.completion_id == completion_id, JudgementRow.problem_id == problem_id)
-
-
-def _columns(item: AuditItem) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in AuditItem.__dataclass_fields__}
-
-
-def _item(row: AuditItemRow) -> AuditItem:
-    return AuditItem(**{name: getattr(row, name) for name in AuditItem.__dataclass_fields__})
 
 
 def _audit(row: AuditRow) -> Audit:

@@ -8,7 +8,7 @@ have been changed since by a person, a merge or a bad disk.
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,15 @@ def write_text(path: Path, text: str) -> None:
 def json_text(value: Any) -> str:
     """JSON for people and for git: sorted keys, one value per line."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def ensure_lines(path: Path, lines: Sequence[str]) -> None:
+    """Add those of these lines that a file lacks, such as a .gitignore, which may be a user's own."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    missing = [line for line in lines if line not in text.splitlines()]
+    if missing:
+        gap = "" if not text or text.endswith("\n") else "\n"
+        path.write_text(text + gap + "\n".join(missing) + "\n", encoding="utf-8")
 
 
 def sync_folder(folder: Path) -> None:

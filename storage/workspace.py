@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from storage.errors import SetupError, explained
+from storage.files import ensure_lines
 from storage.spool import Spool
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ class Workspace:
             (root / STATE).mkdir(parents=True, exist_ok=True)
             if not (root / MARKER).exists():
                 (root / MARKER).write_text(_TEMPLATE, encoding="utf-8")
-            _ensure_lines(root / ".gitignore", [f"{STATE}/"])
-            _ensure_lines(root / ".dvcignore", [f"{STATE}/", "__pycache__/"])
+            ensure_lines(root / ".gitignore", [f"{STATE}/"])
+            ensure_lines(root / ".dvcignore", [f"{STATE}/", "__pycache__/"])
         return cls(root)
 
     @classmethod
@@ -269,11 +270,3 @@ def _absolute(url: str, root: Path) -> str:
     """A relative SQLite path is relative to the workspace, wherever the command was called."""
     prefix = "sqlite:///"
     return f"{prefix}{root / url[len(prefix) :]}" if url.startswith(prefix) else url
-
-
-def _ensure_lines(path: Path, lines: list[str]) -> None:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    missing = [line for line in lines if line not in text.splitlines()]
-    if missing:
-        gap = "" if not text or text.endswith("\n") else "\n"
-        path.write_text(text + gap + "\n".join(missing) + "\n", encoding="utf-8")

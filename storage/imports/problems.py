@@ -49,21 +49,9 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     with writer:
         writer.know("problems", [problem.id for problem in stored.values()])
         _store(spec, columns, survey, writer)
-        report = ImportReport(
-            name=spec.name,
-            file=str(spec.path),
-            rows=survey.rows,
-            problems=writer.count("problems"),
-            mapping=columns.shown(),
-            columns=columns.present,
-            notes=tuple(_notes(survey, rows, sanitiser)),
-            samples=tuple(survey.samples),
-            dry_run=dry_run,
-            format=columns.format,
-        )
         unchanged(spec.path, before)
-        writer.register(report)
-    return report
+        notes = _notes(survey, rows, sanitiser)
+        return writer.finish(columns, rows=survey.rows, notes=notes, samples=survey.samples)
 
 
 def read_prompts(path: Path, maps: Mapping[str, str]) -> list[Problem]:

@@ -70,23 +70,8 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     with writer:
         writer.know("completions", list(held.values()))
         _store(_Pass(spec, columns, matcher(ws.segments, spec, columns)), writer)
-        report = ImportReport(
-            name=spec.name,
-            file=str(spec.path),
-            rows=first.rows,
-            of=of,
-            problems=writer.count("problems"),
-            completions=writer.count("completions"),
-            mapping=columns.shown(),
-            columns=columns.present,
-            notes=tuple(first.notes),
-            samples=tuple(samples),
-            dry_run=dry_run,
-            format=columns.format,
-        )
         unchanged(spec.path, before)
-        writer.register(report)
-    return report
+        return writer.finish(columns, rows=first.rows, notes=first.notes, samples=samples, of=of)
 
 
 def _answered(ws: Workspace, spec: ImportSpec) -> str:

@@ -37,7 +37,7 @@ class Ledger:
     """One ledger, usable from several threads, and by several processes that each open their own."""
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
-        self.url = _driver_url(url)
+        self.url = url.replace("postgresql://", "postgresql+psycopg://", 1) if url.startswith("postgresql://") else url
         self.path = _sqlite_path(self.url)
         self.read_only = read_only or (self.path is not None and not _writable(self.path))
         self._engine = _engine(self.url, self.path, read_only=self.read_only)
@@ -126,10 +126,6 @@ def _dispose(engine: Engine, pid: int) -> None:
     engine.dispose(close=pid == os.getpid())
 
 
-def _driver_url(url: str) -> str:
-    return "postgresql+psycopg" + url[len("postgresql") :] if url.startswith("postgresql://") else url
-
-
 def _sqlite_path(url: str) -> Path | None:
     try:
         parsed = make_url(url)
@@ -153,7 +149,13 @@ def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
     try:
         if path is None:
             return create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
-        engine = create_engine("sqlite://", creator=lambda: _connect_sqlite(path, read_only=read_only), **_pool(read_only))
+        # A reader without write access opens the file each time: whether somebody writes decides how, see below.
+        pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 8, "max_overflow": 32}
+        engine = create_engine(
+            "sqlite://",
+            creator=lambda: _connect_sqlite(path, read_only=read_only),
+            **({"poolclass": NullPool} if read_only else pool),
+        )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise SetupError(
             f"the driver for the ledger {make_url(url).render_as_string(hide_password=True)} is not installed.",
@@ -161,11 +163,6 @@ def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
         ) from error
     event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _pool(read_only: bool) -> dict[str, Any]:
-    """A reader without write access opens the file each time: whether somebody writes decides how, see below."""
-    return {"poolclass": NullPool} if read_only else {"poolclass": QueuePool, "pool_size": 8, "max_overflow": 32}
 
 
 def _connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -220,7 +217,11 @@ def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
         revision = _revision(connection)
     if revision == SCHEMA_REVISION:
         return
-    _refuse_newer(revision, where)
+    if revision is not None and revision > SCHEMA_REVISION:
+        raise SetupError(
+            f"the ledger {where} has schema {revision}, newer than {SCHEMA_REVISION}, the newest this Rollmill knows.",
+            next_command="update Rollmill (git pull, then make)",
+        )
     if read_only:
         raise SetupError(f"the ledger {where} has an older schema and is read-only.", next_command="make it writable once")
     with engine.begin() as connection:
@@ -233,14 +234,6 @@ def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-
-
-def _refuse_newer(revision: str | None, where: str) -> None:
-    if revision is not None and revision > SCHEMA_REVISION:
-        raise SetupError(
-            f"the ledger {where} has schema {revision}, newer than {SCHEMA_REVISION}, the newest this Rollmill knows.",
-            next_command="update Rollmill (git pull, then make)",
-        )
 
 
 def _upgrade(connection: Connection) -> None:

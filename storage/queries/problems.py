@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipelines.stats import BetaPrior, fit_prior, shrunken_rate
 from storage.errors import SetupError
 from storage.queries.scope import Scope
-from storage.records import Completion, Problem, Verdict
+from storage.records import Completion, Problem, Prompt, Verdict
 from storage.segments.schema import from_table, prompt_from_json
 
 if TYPE_CHECKING:
@@ -116,9 +116,8 @@ def choices(scope: Scope, column: str) -> list[Any]:
         return [value for (value,) in connection.execute(query).fetchall()]
 
 
-def readable_prompt(stored: str) -> str:
-    """A stored prompt as one text; the turns of a conversation under their roles."""
-    prompt = prompt_from_json(stored)
+def prompt_text(prompt: Prompt) -> str:
+    """A prompt as one text; the turns of a conversation under their roles."""
     return prompt if isinstance(prompt, str) else "\n\n".join(f"{turn.role}: {turn.content}" for turn in prompt)
 
 
@@ -149,7 +148,7 @@ def _row(row: tuple[Any, ...], prior: BetaPrior) -> ProblemRow:
     key, external_id, prompt, *columns, outcomes = row
     correct, judged = row[8:10]
     rates = correct / judged if judged else None, shrunken_rate(correct, judged, prior)
-    values: list[Any] = [key, external_id, readable_prompt(prompt), *columns, *rates, tuple(outcomes)]
+    values: list[Any] = [key, external_id, prompt_text(prompt_from_json(prompt)), *columns, *rates, tuple(outcomes)]
     return ProblemRow(*values)
 
 

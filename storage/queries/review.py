@@ -14,9 +14,10 @@ from storage.audits import JUDGEMENTS, Audit, Pair, PersonJudgement
 from storage.errors import SetupError, unknown_name
 from storage.queries.audited import CHAIN
 from storage.queries.audits import rates_of_audit
+from storage.queries.problems import prompt_text
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
-from storage.records import Completion, Prompt, Verdict
+from storage.records import Completion, Verdict
 
 if TYPE_CHECKING:
     pass
@@ -129,7 +130,7 @@ def review_items(reader: Reader, queue: Queue, positions: Sequence[int]) -> list
                 completion_id=pair[0],
                 problem_id=pair[1],
                 kind=problem.kind,
-                prompt=as_text(problem.prompt),
+                prompt=prompt_text(problem.prompt),
                 reference=problem.reference,
                 tests=problem.tests,
                 text=_text(completions[pair[0]]),
@@ -195,11 +196,6 @@ def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
     return [
         judgement for line, row in rows if (judgement := _said(row, known, f"{path} line {line}", reviewer)) is not None
     ]
-
-
-def as_text(prompt: Prompt) -> str:
-    """A prompt as one text; the turns of a conversation under their roles."""
-    return prompt if isinstance(prompt, str) else "\n\n".join(f"{turn.role}: {turn.content}" for turn in prompt)
 
 
 def _said(row: Mapping[str, Any], known: set[Pair], where: str, reviewer: str) -> PersonJudgement | None:

@@ -199,15 +199,25 @@ def evidence_lines(evidence: str | None, most: int = MOST) -> list[str]:
     try:
         values = json.loads(evidence)
     except ValueError:
-        return [_cut(evidence)]
+        values = None
     if not isinstance(values, dict):
         return [_cut(evidence)]
     tests = values.pop("tests", None)
-    lines = list(_counts(values)) if "passed" in values and "total" in values else []
-    lines += [f"{key}: {_cut(_text(value))}" for key, value in sorted(values.items())][:most]
-    if isinstance(tests, list):
-        lines += _tests([test for test in tests if isinstance(test, dict)], most)
-    return lines
+    lines = []
+    if "passed" in values and "total" in values:
+        passed, total, omitted = values.pop("passed"), values.pop("total"), values.pop("omitted", 0)
+        more = f" ({omitted} of them not listed)" if omitted else ""
+        lines.append(f"tests passed: {passed} of {total}{more}")
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in values.items()
+    }
+    lines += [f"{key}: {_cut(text)}" for key, text in sorted(texts.items())][:most]
+    if not isinstance(tests, list):
+        return lines
+    # Those that did not pass come first; then as many others as there is room for.
+    ordered = sorted((test for test in tests if isinstance(test, dict)), key=lambda test: test.get("status") == "passed")
+    lines += map(_test_line, ordered[:most])
+    return lines if len(ordered) <= most else [*lines, f"... and {len(ordered) - most} more tests"]
 
 
 def brief(text: str | None) -> str:
@@ -218,29 +228,10 @@ def brief(text: str | None) -> str:
     return repr(text) if lines == 1 and len(text) <= _WIDTH else f"{lines} lines, {len(text):,} characters"
 
 
-def _counts(values: dict[str, Any]) -> Iterator[str]:
-    passed, total, omitted = values.pop("passed"), values.pop("total"), values.pop("omitted", 0)
-    more = f" ({omitted} of them not listed)" if omitted else ""
-    yield f"tests passed: {passed} of {total}{more}"
-
-
-def _tests(tests: list[Mapping[str, Any]], most: int) -> list[str]:
-    """The tests that did not pass, first; then as many others as there is room for."""
-    ordered = sorted(tests, key=lambda test: test.get("status") == "passed")
-    lines = [_test(test) for test in ordered[:most]]
-    return lines if len(ordered) <= most else [*lines, f"... and {len(ordered) - most} more tests"]
-
-
-def _test(test: Mapping[str, Any]) -> str:
-    words = [str(test.get("status"))]
-    if test.get("cause"):
-        words.append(f"({test['cause']})")
+def _test_line(test: Mapping[str, Any]) -> str:
+    cause = f" ({test['cause']})" if test.get("cause") else ""
     detail = f" - {test['detail']}" if test.get("detail") else ""
-    return _cut(f"test {test.get('i')} {' '.join(words)}: {test.get('name')}{detail}")
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _cut(f"test {test.get('i')} {test.get('status')}{cause}: {test.get('name')}{detail}")
 
 
 def _cut(text: str) -> str:

@@ -114,5 +114,6 @@ class _Dealt:
 
 
 def _read_up(file: IO[bytes]) -> pa.Table:
+    """All rows of a window. A function, as a name in the generator would keep the rows while the caller sorts a copy."""
     with file:
         return pa.ipc.open_stream(file).read_all()

@@ -49,7 +49,8 @@ class Writer:
 
     def commit(self, items: Sequence[Item], run: str | None, also: Also | None = None) -> list[Commit]:
         """Commit all items in one transaction. A batch that is there already is redundant, whoever made it."""
-        known = self._known([key for key, _ in items])
+        with self._registry.ledger.read() as session:
+            known = self._registry.batches(session, [key for key, _ in items])
         work: list[Pending] = []
         try:
             for key, records in items:
@@ -61,17 +62,15 @@ class Writer:
 
     def register(self, work: Sequence[Pending], run: str | None = None, also: Also | None = None) -> list[Commit]:
         """Register what was written, in one transaction, and remove the files of batches that are there already."""
+        # The index is filled before the write lock is taken; under the lock only the newest segments are left.
         for kind in {pending.key.kind for pending in work} & IDENTITY.keys():
-            self._load(kind)
+            with self._index.lock:
+                self._index.update(kind, self._registry.segments(kind))
         commits = self._register(work, run, also)
         kept = {commit.segment_id for commit in commits}
         self._discard([pending.file for pending in work if pending.file is not None and pending.file.id not in kept])
         failpoints.hit("segment.registered")
         return commits
-
-    def _known(self, keys: Sequence[SegmentKey]) -> set[SegmentKey]:
-        with self._registry.ledger.read() as session:
-            return set(self._registry.batches(session, keys))
 
     def write(self, key: SegmentKey, records: Sequence[Record], run: str | None = None) -> Written:
         """Make the file of one batch of a run durable; nothing counts it before it is registered."""
@@ -81,11 +80,6 @@ class Writer:
         if first is None:
             return write_batches(self._place, key, SCHEMAS[key.kind], [], run=run)
         return write_batches(self._place, key, first.schema, chain([first], batches), run=run)
-
-    def _load(self, kind: Kind) -> None:
-        """Fill the index before the write lock is taken; under the lock only the newest segments are left."""
-        with self._index.lock:
-            self._index.update(kind, self._registry.segments(kind))
 
     def _register(self, work: Sequence[Pending], run: str | None, also: Also | None) -> list[Commit]:
         with self._index.lock:

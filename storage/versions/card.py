@@ -9,22 +9,29 @@ from typing import Any
 
 import yaml
 
+_LEVEL = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def card(manifest: Mapping[str, Any]) -> str:
     """The card as Markdown."""
+    levels, reasons = (manifest["counts"][key].items() for key in ("levels", "dropped_by_reason"))
+    # Versions made before audits, or by hand, carry no measured rates and say so.
+    verifiers = manifest["verifiers"] if isinstance(manifest["verifiers"], list) else []
+    bare = [{"verifier": part["name"], "version": part["version"], "report": None} for part in verifiers]
+    rates = manifest.get("verifier_rates", bare)
     parts = [
         _front_matter(manifest),
         f"# {manifest['name']} @ {manifest['hashes']['content'][:8]}",
         _summary(manifest),
-        "## Difficulty\n\n" + _level_table(manifest["counts"]["levels"]),
-        "## Why rollouts were dropped\n\n" + _count_table("reason", manifest["counts"]["dropped_by_reason"]),
+        "## Difficulty\n\n"
+        + _table(("level", *_LEVEL), [(level, *(row[name] for name in _LEVEL)) for level, row in levels]),
+        "## Why rollouts were dropped\n\n"
+        + _table(("reason", "rollouts"), sorted(reasons, key=lambda item: (-item[1], item[0]))),
         "## What it took\n\n" + cost_section(manifest),
         *_given_up(manifest.get("funnel", {}).get("given_up")),
-        "## How often the verifiers err\n\n" + _verifiers(manifest),
-        "## Metrics\n\n"
-        + _table(("metric", "value"), sorted(flatten(manifest["metrics"]).items()) if manifest["metrics"] else []),
+        "## How often the verifiers err\n\n" + verifier_section(rates, str(manifest.get("run", ""))),
+        "## Metrics\n\n" + _table(("metric", "value"), sorted(flatten(manifest["metrics"]).items())),
         "## How it was made\n\n```yaml\n" + yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True) + "```",
         "## Identity\n\n" + _identity(manifest),
         "## Reading it\n\n" + _READING,
@@ -65,15 +72,6 @@ def _summary(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def _level_table(levels: Mapping[str, Mapping[str, int]]) -> str:
-    columns = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
-    return _table(("level", *columns), [(level, *(tally[column] for column in columns)) for level, tally in levels.items()])
-
-
-def _count_table(what: str, counted: Mapping[str, int]) -> str:
-    return _table((what, "rollouts"), sorted(counted.items(), key=lambda item: (-item[1], item[0])))
-
-
 def _given_up(rule: Mapping[str, Any] | None) -> list[str]:
     """What the problems that the budget gave up and drew on at random say of its rule; nothing where none went on."""
     if not rule or not rule["continued"]:
@@ -84,13 +82,6 @@ def _given_up(rule: Mapping[str, Any] | None) -> list[str]:
         interval = f"{rule['error']:.3f}, 95% interval {rule['low']:.3f} to {rule['high']:.3f} (Clopper-Pearson)"
         text += f", and {rule['met']} of the {rule['ended']} that ended met their target: {interval}"
     return [f"## Problems given up\n\n{text}."]
-
-
-def _verifiers(manifest: Mapping[str, Any]) -> str:
-    """Measured rates where the manifest carries them; versions made before audits, or by hand, say they have none."""
-    parts = manifest["verifiers"] if isinstance(manifest["verifiers"], list) else []
-    bare = [{"verifier": part["name"], "version": part["version"], "report": None} for part in parts]
-    return verifier_section(manifest.get("verifier_rates", bare), str(manifest.get("run", "")))
 
 
 def _identity(manifest: Mapping[str, Any]) -> str:
@@ -185,7 +176,6 @@ _UNKNOWN = (
     "{name} {version}: **not audited**. Nobody has measured how often it accepts a wrong rollout or rejects a right one; "
     "`rollmill audit verifier {name}` draws rollouts for people to judge."
 )
-Rows = list[list[Any]]
 
 
 def verifier_section(rates: Sequence[Mapping[str, Any]], run: str) -> str:
@@ -203,6 +193,8 @@ def _measured(known: Mapping[str, Any], run: str) -> str:
     where += ", which has the same rollouts and outcomes," if own and known["source"] != run else ""
     unsure = f" ({report['unsure']} more could not be told)" if report["unsure"] else ""
     overall = report["overall"]
+    named = [("all", overall), *report["bands"].items()]
+    bands = [[band, row["rollouts"], row["audited"], *(_rate(row[key]) for key, _ in _RATES)] for band, row in named]
     # Another run kept another set, so its precision is not this version's.
     labels = [label if own else label.replace("the kept set", "the set that run kept") for _, label in _RATES]
     lines = [
@@ -210,7 +202,7 @@ def _measured(known: Mapping[str, Any], run: str) -> str:
         f"probabilities and judged by people{unsure}, of {overall['rollouts']} it judged "
         f"(audit {_code(known['audit'])}). Bands are of the problem's pass rate as the verifier sees it.",
         "",
-        _table(("band", "rollouts", "audited", *labels), _bands(report)),
+        _table(("band", "rollouts", "audited", *labels), bands),
         *_corrected(report),
         *_methods(report),
         *_consequences(report),
@@ -223,16 +215,11 @@ def _stress(planted: Mapping[str, Any] | None) -> list[str]:
     """The stress test in a sentence, under its label."""
     if planted is None:
         return []
-    kinds = [
-        f"{kind} {row['as_expected']} of {row['n']} {row['expected']} {_interval(row['rate'])}"
-        for kind, row in planted["kinds"].items()
-    ]
+    kinds = []
+    for kind, row in planted["kinds"].items():
+        interval = f"[{row['rate']['low']:.3f}, {row['rate']['high']:.3f}]" if row["rate"] is not None else ""
+        kinds.append(f"{kind} {row['as_expected']} of {row['n']} {row['expected']} {interval}")
     return ["", f"A {planted['label']} (intervals over problems): {'; '.join(kinds)}."]
-
-
-def _bands(report: Mapping[str, Any]) -> Rows:
-    named = [("all", report["overall"]), *report["bands"].items()]
-    return [[band, row["rollouts"], row["audited"], *(_rate(row[key]) for key, _ in _RATES)] for band, row in named]
 
 
 def _corrected(report: Mapping[str, Any]) -> list[str]:
@@ -268,10 +255,6 @@ def _consequences(report: Mapping[str, Any]) -> list[str]:
 
 def _rate(rate: Mapping[str, Any] | None) -> str:
     return "-" if rate is None else f"{rate['value']:.4f} [{rate['low']:.4f}, {rate['high']:.4f}]"
-
-
-def _interval(rate: Mapping[str, Any] | None) -> str:
-    return "" if rate is None else f"[{rate['low']:.3f}, {rate['high']:.3f}]"
 
 
 def _code(text: str) -> str:

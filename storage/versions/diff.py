@@ -132,17 +132,18 @@ def changes(old: Any, new: Any) -> tuple[Change, ...]:
 
 def deltas(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Delta, ...]:
     """The dotted keys whose numbers differ, each with the difference."""
-    numbers = (Delta(c.key, _number(c.old), _number(c.new), _difference(c)) for c in changes(old, new))
-    return tuple(delta for delta in numbers if delta.old is not None or delta.new is not None)
+    numbers = []
+    for change in changes(old, new):
+        before, after = _number(change.old), _number(change.new)
+        if before is not None and after is not None:
+            numbers.append(Delta(change.key, before, after, float(f"{after - before:.12g}")))
+        elif before is not None or after is not None:
+            numbers.append(Delta(change.key, before, after, None))
+    return tuple(numbers)
 
 
 def _number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _difference(change: Change) -> float | None:
-    old, new = _number(change.old), _number(change.new)
-    return None if old is None or new is None else float(f"{new - old:.12g}")
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, info: VersionInfo, alias: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from storage.dvc import repository
 from storage.errors import SetupError, explained, no_right
-from storage.files import json_text, parse_object, read_utf8, write_text
+from storage.files import ensure_lines, json_text, parse_object, read_utf8, write_text
 
 INDEX_SCHEMA = 1
 
@@ -182,17 +182,10 @@ def point_latest(datasets: Path, index: Index) -> None:
         return
     with explained(place):
         if repository(place, ".git") is not None:
-            _ignore(place / ".gitignore")
+            ensure_lines(place / ".gitignore", [f"/{LINK}"])
         if link.is_symlink() and str(link.readlink()) == here[-1]:
             return
         temporary = place / f".{LINK}.tmp"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(here[-1])
         os.replace(temporary, link)  # noqa: PTH105 - Path.replace would do the same
-
-
-def _ignore(path: Path) -> None:
-    """Keep the link out of git."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if f"/{LINK}" not in text.splitlines():
-        path.write_text(f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}/{LINK}\n", encoding="utf-8")

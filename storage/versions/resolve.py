@@ -55,9 +55,12 @@ def resolve(datasets: Path, reference: str) -> VersionInfo:
     """The one version that a reference names; SetupError with the choices if there is none or more than one."""
     name, at, wanted = reference.partition("@")
     index = _known_index(datasets, name)
-    newest = not at or (wanted == LINK and wanted not in index.tags)
-    entry = _newest_usable(index) if newest else _find(index, wanted)
-    return version_info(datasets, index, entry)
+    if at and (wanted != LINK or wanted in index.tags):
+        return version_info(datasets, index, _find(index, wanted))
+    usable = [entry for entry in index.versions if entry.folder not in index.yanked]
+    if not usable:
+        raise SetupError(f"every version of {index.name} is yanked; name one outright.", choices=_choices(index))
+    return version_info(datasets, index, usable[-1])
 
 
 def _known_index(datasets: Path, name: str) -> Index:
@@ -68,13 +71,6 @@ def _known_index(datasets: Path, name: str) -> Index:
     if name not in known:
         raise unknown_name("dataset", name, known, next_command="rollmill dataset list")
     return load_index(datasets, name)
-
-
-def _newest_usable(index: Index) -> Entry:
-    usable = [entry for entry in index.versions if entry.folder not in index.yanked]
-    if not usable:
-        raise SetupError(f"every version of {index.name} is yanked; name one outright.", choices=_choices(index))
-    return usable[-1]
 
 
 def _find(index: Index, wanted: str) -> Entry:
