@@ -6,14 +6,6 @@ Every function reads what is registered at that moment, so all of them work whil
 from pipelines.metrics import Funnel, GroupRate
 from storage.queries.audits import KnownRates, known_rates, scope_rates
 from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
-from storage.queries.datasets import (
-    compare,
-    datasets,
-    version_card,
-    version_manifest,
-    version_report,
-    versions_of,
-)
 from storage.queries.notebook import open_workspace
 from storage.queries.problems import (
     Filters,
@@ -35,7 +27,17 @@ from storage.queries.rates import (
     pass_rates,
     selection_shares,
 )
-from storage.queries.reader import Reader, run_progress, runs
+from storage.queries.reader import (
+    Reader,
+    compare,
+    datasets,
+    run_progress,
+    runs,
+    version_card,
+    version_manifest,
+    version_report,
+    versions_of,
+)
 from storage.queries.review import (
     Queue,
     ReviewItem,
