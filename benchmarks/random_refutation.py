@@ -12,8 +12,8 @@ from typing import Any
 from pipelines.sandbox import Call, Calls
 from pipelines.verify.code.execution import Runner
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.counterexample.proposed_input import Input
-from pipelines.verify.counterexample.refutation import Answer, Puzzle, agree, answer
+from pipelines.verify.counterexample import Answer, Puzzle, agree, answer
+from pipelines.verify.proposed_input import Input
 
 BATCH = 500
 

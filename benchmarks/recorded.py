@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from benchmarks.replay import RecordedProblem
 from flows.rounds import OpenRun
-from flows.rounds.gather import rollouts_by_problem
 from pipelines.budget.simulate import Sample, Subject
 from storage.records import PlanRow, Rollout
 from storage.solutions import key_of_completion
@@ -17,7 +16,7 @@ def record_of(ws: Workspace, spec: OpenRun, rows: Sequence[PlanRow]) -> list[Rec
     The verdict that counts is that of the run's policy; a solution counts as the selector and the tallies count it.
     """
     ordered = sorted(rows, key=lambda row: row.sample_index)
-    return [_recorded(rollouts) for _, rollouts in rollouts_by_problem(ws, spec, ordered)]
+    return [_recorded(rollouts) for _, rollouts in spec.rollouts(ws, ordered)]
 
 
 def _recorded(rollouts: Sequence[Rollout]) -> RecordedProblem:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
 
-from flows.recipe.vllm import VllmPart
+from flows.recipe.profile import VllmPart
 from flows.rounds import Limits, OpenRun, RunSpec, run_all
 from pipelines.budget import Fixed
 from pipelines.generate import Vllm

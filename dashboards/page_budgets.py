@@ -6,12 +6,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.budget_charts import coverage_chart, level_chart, stop_chart
+from dashboards.charts import coverage_chart, level_chart, stop_chart
 from dashboards.scope_choice import choose_run, inert, reader
 from storage.queries import CONTINUED, BudgetSpend, Run, StopEvidence, budget_spend, run_scope
 
 GIVEN_UP = ("hopeless", CONTINUED)
-MOST_K = 8
+MOST_K = 8  # distinct solutions that one may ask for
+ROUND_COLUMNS = ["round", "problems drawn", "draws", "tokens so far", "covered so far"]
+LEVEL_COLUMNS = ["level", "problems", "draws", "tokens", "covered"]
 
 
 def show() -> None:
@@ -27,8 +29,8 @@ def show() -> None:
     start = min(MOST_K, max(1, wanted)) if isinstance(wanted, int) else 1
     k = int(st.sidebar.number_input("Distinct correct solutions", 1, MOST_K, start, key=f"budgets-k-{run.id}"))
     spend = budget_spend(run_scope(reader(), run.id), k)
-    said = " · ".join(f"{name} {value}" for name, value in options.items() if value is not None) or "its defaults"
-    st.caption(inert(f"Budget {budget.get('method', 'fixed')}: {said}"))
+    chosen = " · ".join(f"{name} {value}" for name, value in options.items() if value is not None) or "its defaults"
+    st.caption(inert(f"Budget {budget.get('method', 'fixed')}: {chosen}"))
     _numbers(spend)
     left, right = st.columns(2)
     with left:
@@ -40,8 +42,10 @@ def show() -> None:
         st.caption("Where the tokens went, and what they reached.")
         st.altair_chart(level_chart(spend), width="stretch")
     with st.expander("The numbers by round and level"):
-        st.dataframe(_rounds(spend), hide_index=True, width="stretch")
-        st.dataframe(_levels(spend), hide_index=True, width="stretch")
+        rounds = [(row.round, row.problems, row.draws, row.tokens, row.covered) for row in spend.rounds]
+        levels = [(_level(row.level), row.problems, row.draws, row.tokens, row.covered) for row in spend.levels]
+        st.dataframe(pd.DataFrame(rounds, columns=ROUND_COLUMNS), hide_index=True, width="stretch")
+        st.dataframe(pd.DataFrame(levels, columns=LEVEL_COLUMNS), hide_index=True, width="stretch")
     _stops(spend, run)
 
 
@@ -56,30 +60,6 @@ def _numbers(spend: BudgetSpend) -> None:
     )
     columns[3].metric("Covered", f"{covered:,}", help=f"problems with at least {spend.k} distinct correct solutions")
     columns[4].metric("Tokens per covered problem", f"{tokens / covered:,.0f}" if covered and tokens else "none")
-
-
-def _rounds(spend: BudgetSpend) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "round": [one.round for one in spend.rounds],
-            "problems drawn": [one.problems for one in spend.rounds],
-            "draws": [one.draws for one in spend.rounds],
-            "tokens so far": [one.tokens for one in spend.rounds],
-            "covered so far": [one.covered for one in spend.rounds],
-        }
-    )
-
-
-def _levels(spend: BudgetSpend) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "level": ["none" if one.level is None else str(one.level) for one in spend.levels],
-            "problems": [one.problems for one in spend.levels],
-            "draws": [one.draws for one in spend.levels],
-            "tokens": [one.tokens for one in spend.levels],
-            "covered": [one.covered for one in spend.levels],
-        }
-    )
 
 
 def _stops(spend: BudgetSpend, run: Run) -> None:
@@ -107,7 +87,7 @@ def _evidence(stops: Sequence[StopEvidence]) -> pd.DataFrame:
     rows: list[Mapping[str, Any]] = [
         {
             "problem": stop.problem_id,
-            "level": "none" if stop.level is None else str(stop.level),
+            "level": _level(stop.level),
             "after round": stop.round - 1,
             "reason": stop.reason,
             **stop.evidence,
@@ -115,3 +95,7 @@ def _evidence(stops: Sequence[StopEvidence]) -> pd.DataFrame:
         for stop in stops
     ]
     return pd.DataFrame(rows)
+
+
+def _level(level: int | None) -> str:
+    return "none" if level is None else str(level)

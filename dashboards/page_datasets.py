@@ -11,18 +11,18 @@ import streamlit as st
 from dashboards.scope_choice import inert, reader
 from storage.queries import VersionInfo, compare, datasets, version_card, version_manifest, version_report, versions_of
 
-REPORT_HEIGHT = 1200
+REPORT_HEIGHT = 1200  # pixels: a report's length is not known before it is drawn
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Datasets")
-    found = datasets(reader())
-    if not found:
+    summaries = datasets(reader())
+    if not summaries:
         st.info("No dataset version yet.")
         st.code("rollmill curate recipes/arithmetic.yaml", language=None)
         return
-    name = st.selectbox("Dataset", [row.name for row in found], key="datasets-name")
+    name = st.selectbox("Dataset", [row.name for row in summaries], key="datasets-name")
     versions = versions_of(reader(), name)
     st.dataframe(_table(versions), hide_index=True, width="stretch")
     labels = [version.ref for version in versions]
@@ -75,20 +75,20 @@ def _compare(references: Sequence[str]) -> None:
     changes = compare(reader(), before, after)
     if changes.same_content:
         st.success("The two versions hold the same content.")
-    found = changes.json()
-    _section("Recipe", found["recipe"])
-    _section("Verifiers", found["verifiers"])
-    _section("Engine and libraries", found["fingerprint"])
+    rows = changes.json()
+    _section("Recipe", rows["recipe"])
+    _section("Verifiers", rows["verifiers"])
+    _section("Engine and libraries", rows["fingerprint"])
     columns = st.columns(2)
     with columns[0]:
         _counts("Problems", asdict(changes.problems))
     with columns[1]:
         _counts("Rollouts", asdict(changes.rollouts))
-    _section("Kept before, dropped after", found["kept_to_dropped"])
-    _section("Dropped before, kept after", found["dropped_to_kept"])
-    _section("Outcomes that changed", found["outcome_flips"])
-    _section("Pass rate by level", found["levels"])
-    _section("Metrics", found["metrics"])
+    _section("Kept before, dropped after", rows["kept_to_dropped"])
+    _section("Dropped before, kept after", rows["dropped_to_kept"])
+    _section("Outcomes that changed", rows["outcome_flips"])
+    _section("Pass rate by level", rows["levels"])
+    _section("Metrics", rows["metrics"])
 
 
 def _counts(title: str, members: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboards.drawing import band_chart, rate_chart, share_chart
+from dashboards.charts import band_chart, rate_chart, share_chart
 from dashboards.scope_choice import choose_scope, inert
 from dashboards.verifier_rates import show_rates
 from pipelines.metrics import rate_words
@@ -29,7 +29,7 @@ def show() -> None:
     models = models_of(scope)
     if by != "model" and len(models) > 1:
         st.caption(
-            f"Each rate pools the rollouts of {len(models)} models: {inert(', '.join(models))}. By model shows each alone."
+            f"Each rate pools the rollouts of {len(models)} models: {inert(', '.join(models))}. By model shows each alrate."
         )
     st.altair_chart(rate_chart(rates, by), width="stretch")
     with st.expander("The numbers, with n, clusters and method"):
@@ -47,22 +47,22 @@ def show() -> None:
 
 def _numbers(rates: list[GroupRate], by: str) -> pd.DataFrame:
     rows = []
-    for one in rates:
+    for rate in rates:
         row = {
-            by: str(one.group),
-            "problems": one.problems,
-            "judged": one.judged,
-            "correct": one.correct,
-            "undecided": one.undecided,
+            by: str(rate.group),
+            "problems": rate.problems,
+            "judged": rate.judged,
+            "correct": rate.correct,
+            "undecided": rate.undecided,
         }
-        if one.estimate is not None:
+        if rate.estimate is not None:
             row |= {
-                "pass rate": one.estimate.value,
-                "low": one.estimate.low,
-                "high": one.estimate.high,
-                "clusters": one.estimate.clusters,
-                "method": one.estimate.method,
-                "estimand": one.estimate.estimand,
+                "pass rate": rate.estimate.value,
+                "low": rate.estimate.low,
+                "high": rate.estimate.high,
+                "clusters": rate.estimate.clusters,
+                "method": rate.estimate.method,
+                "estimand": rate.estimate.estimand,
             }
-        rows.append(row | {"rollouts": one.rollouts, "kept": one.kept})
+        rows.append(row | {"rollouts": rate.rollouts, "kept": rate.kept})
     return pd.DataFrame(rows)

@@ -3,61 +3,61 @@
 import pandas as pd
 import streamlit as st
 
-from dashboards.drawing import funnel_chart
+from dashboards.charts import funnel_chart
 from dashboards.scope_choice import inert, reader
 from storage.queries import Funnel, Progress, Run, funnel, run_progress, run_scope, runs
 from storage.queries.cost import RunCost, money_text, run_cost
 from storage.queries.reader import forecast_of
 
 REFRESH_LIVE = "2s"
-REFRESH_IDLE = "10s"
+REFRESH_IDLE = "10s"  # a run that another terminal begins shows up by itself
+TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "solved", "kept")  # of a forecast, without those by level
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Overview")
-    found = runs(reader())
-    if not found:
+    summaries = runs(reader())
+    if not summaries:
         st.info("No run yet. The main job needs no GPU and no download:")
         st.code("rollmill curate recipes/arithmetic.yaml", language=None)
         return
-    live = _any_running(found)
+    live = _any_running(summaries)
     st.fragment(_runs, run_every=REFRESH_LIVE if live else REFRESH_IDLE)(live=live)
 
 
-def _any_running(found: list[Run]) -> bool:
-    return any(run.status == "running" for run in found)
+def _any_running(summaries: list[Run]) -> bool:
+    return any(run.status == "running" for run in summaries)
 
 
 def _runs(*, live: bool) -> None:
-    found = runs(reader())
-    if _any_running(found) != live:
+    summaries = runs(reader())
+    if _any_running(summaries) != live:
         st.rerun()  # the whole page, which sets the pace of this fragment anew
-    st.dataframe(_table(found), hide_index=True, width="stretch")
-    ids = [run.id for run in found]
+    st.dataframe(_table(summaries), hide_index=True, width="stretch")
+    ids = [run.id for run in summaries]
     chosen = st.selectbox("Run", ids, key=f"overview-run-{ids[0]}")  # a new run becomes the chosen one
-    run = found[ids.index(chosen)]
-    _one(run)
+    run = summaries[ids.index(chosen)]
+    _show_run(run)
 
 
-def _table(found: list[Run]) -> pd.DataFrame:
+def _table(summaries: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "run": [run.id for run in found],
-            "recipe": [run.name for run in found],
-            "status": [run.state for run in found],
-            "dataset": [run.dataset for run in found],
-            "started": [run.started_at.strftime("%Y-%m-%d %H:%M:%S") for run in found],
-            "seconds": [_seconds(run) for run in found],
+            "run": [run.id for run in summaries],
+            "recipe": [run.name for run in summaries],
+            "status": [run.state for run in summaries],
+            "dataset": [run.dataset for run in summaries],
+            "started": [run.started_at.strftime("%Y-%m-%d %H:%M:%S") for run in summaries],
+            "seconds": [
+                None if run.finished_at is None else round((run.finished_at - run.started_at).total_seconds(), 1)
+                for run in summaries
+            ],
         }
     )
 
 
-def _seconds(run: Run) -> float | None:
-    return None if run.finished_at is None else round((run.finished_at - run.started_at).total_seconds(), 1)
-
-
-def _one(run: Run) -> None:
+def _show_run(run: Run) -> None:
     st.subheader(inert(run.id))
     if run.error:
         st.error("The run ended with an error.")
@@ -99,18 +99,15 @@ def _line(stage: Progress) -> str:
     return " · ".join(parts)
 
 
-TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "solved", "kept")
-
-
 def show_cost(run: Run) -> None:
     """Draw the tables; nothing while a run draws, as the page is drawn every two seconds then."""
     if run.status == "running":
         return
-    found = run_cost(reader(), run.id)
-    if found.whole.represented.completions:
+    cost = run_cost(reader(), run.id)
+    if cost.whole.represented.completions:
         st.markdown("**Cost**")
-        st.dataframe(_cost_table(found, run.summary.get("currency")), hide_index=True, width="stretch")
-        st.caption(_caption(found))
+        st.dataframe(_cost_table(cost, run.summary.get("currency")), hide_index=True, width="stretch")
+        st.caption(_caption(cost))
     forecast = forecast_of(reader(), run.id)
     if forecast is not None:
         totals = forecast[forecast["quantity"].isin(TOTALS)]
@@ -120,13 +117,13 @@ def show_cost(run: Run) -> None:
         st.caption(f"{held} of {len(forecast)} 95% intervals held, those of the levels included.")
 
 
-def _cost_table(found: RunCost, currency: str | None) -> pd.DataFrame:
-    whole = found.whole
+def _cost_table(cost: RunCost, currency: str | None) -> pd.DataFrame:
+    whole = cost.whole
     rows = {"represented": whole.represented, "spent by this run": whole.spent, "reused": whole.represented - whole.spent}
-    if found.again.completions:
-        rows["drawn again"] = found.again
-    if found.votes.completions:
-        rows["judges' votes"] = found.votes
+    if cost.again.completions:
+        rows["drawn again"] = cost.again
+    if cost.votes.completions:
+        rows["judges' votes"] = cost.votes
     return pd.DataFrame(
         {
             "": list(rows),
@@ -139,8 +136,8 @@ def _cost_table(found: RunCost, currency: str | None) -> pd.DataFrame:
     )
 
 
-def _caption(found: RunCost) -> str:
-    whole = found.whole
+def _caption(cost: RunCost) -> str:
+    whole = cost.whole
     each = "no row kept yet" if whole.tokens_per_kept is None else f"{whole.tokens_per_kept:,.1f} tokens per kept row"
     failed = f"; {whole.failed:,} calls failed, and what a server bills for those is not known" if whole.failed else ""
     return f"{each} (n = {whole.kept:,}); {whole.calls:,} calls{failed}"

@@ -21,8 +21,9 @@ from storage.queries.queue import HopelessQueue, Queued, hopeless_queue
 from storage.queries.why import brief, evidence_lines
 from storage.records import JUDGED, OUTCOMES, Message, Prompt
 
-SIZE = 25
-ROW_HEIGHT = 35
+SIZE = 25  # problems a page
+ROW_HEIGHT = 35  # pixels of a row as Streamlit draws it, so that a page needs no inner scrolling
+QUEUE_ROWS, QUEUE_HEIGHT = 500, 320  # of the table of hopeless problems: rows at most, pixels
 COLUMNS = {
     "problem": st.column_config.TextColumn(width=420),
     "pass rate": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.2f", width="small"),
@@ -118,7 +119,7 @@ def _shrinkage(page: ProblemPage) -> str:
 def _table(rows: tuple[ProblemRow, ...]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "problem": [" ".join(row.prompt.split())[:160] for row in rows],
+            "problem": [_one_line(row.prompt) for row in rows],
             "reference": [row.reference for row in rows],
             "pass rate": [row.rate for row in rows],
             "shrunken": [row.shrunken for row in rows],
@@ -159,7 +160,7 @@ def _rate(detail: ProblemDetail, scope: Scope) -> str:
     """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew, or two arms."""
     if scope.prefix == 0:
         return "pass rate  none: how often this problem was drawn followed from verdicts"
-    measured = [one.outcome for one in detail.rollouts if scope.is_measured(one.sample_index, one.arm)]
+    measured = [row.outcome for row in detail.rollouts if scope.is_measured(row.sample_index, row.arm)]
     correct, judged = measured.count("correct"), sum(outcome in JUDGED for outcome in measured)
     estimate = pass_rate_interval(correct, judged)
     if estimate is None:
@@ -167,7 +168,7 @@ def _rate(detail: ProblemDetail, scope: Scope) -> str:
     over = "all completions" if scope.prefix is None else f"the first {scope.prefix} completions"
     over += f" of arm {inert(scope.arm)}" if scope.arm else ""
     value = f"{correct} of {judged} = {estimate.value:.3f}"
-    models = {one.completion.model for one in detail.rollouts if one.completion is not None}
+    models = {row.completion.model for row in detail.rollouts if row.completion is not None}
     over += f" of {len(models)} models together" if scope.prefix is None and len(models) > 1 else ""
     return f"pass rate  {value}, 95% interval [{estimate.low:.3f}, {estimate.high:.3f}] (Jeffreys), over {over}"
 
@@ -235,10 +236,6 @@ def _facts(rollout: RolloutDetail) -> str:
     return "\n".join(lines)
 
 
-MOST = 500
-HEIGHT = 320
-
-
 def hopeless_section(scope: Scope) -> None:
     """The section; nothing for a dataset version or a run without hopeless problems."""
     if scope.run is None:
@@ -247,10 +244,10 @@ def hopeless_section(scope: Scope) -> None:
     if not queue.problems:
         return
     with st.expander(f"Hopeless queue: {len(queue.problems):,} problems, {queue.tokens:,} tokens spent on them"):
-        rows = queue.problems[:MOST]
-        st.dataframe(_queue_table(rows), hide_index=True, width="stretch", height=HEIGHT, key="hopeless-table")
-        if len(queue.problems) > MOST:
-            st.caption(f"The first {MOST:,}, the hardest levels first.")
+        rows = queue.problems[:QUEUE_ROWS]
+        st.dataframe(_queue_table(rows), hide_index=True, width="stretch", height=QUEUE_HEIGHT, key="hopeless-table")
+        if len(queue.problems) > QUEUE_ROWS:
+            st.caption(f"The first {QUEUE_ROWS:,}, the hardest levels first.")
         st.caption(_rule(queue))
         st.code(f"rollmill runs queue {queue.run} --out hopeless.jsonl", language=None)
 
@@ -258,21 +255,21 @@ def hopeless_section(scope: Scope) -> None:
 def _queue_table(rows: tuple[Queued, ...]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "problem": [_brief(one) for one in rows],
-            "level": [one.problem.level for one in rows],
-            "drawn": [one.drawn for one in rows],
-            "correct": [one.correct for one in rows],
-            "p below": [one.upper for one in rows],
-            "tokens": [one.tokens for one in rows],
-            "reason": [one.reason for one in rows],
-            "went on": [one.continued for one in rows],
-            "id": [one.problem.id for one in rows],
+            "problem": [_one_line(row.problem.prompt) for row in rows],
+            "level": [row.problem.level for row in rows],
+            "drawn": [row.drawn for row in rows],
+            "correct": [row.correct for row in rows],
+            "p below": [row.upper for row in rows],
+            "tokens": [row.tokens for row in rows],
+            "reason": [row.reason for row in rows],
+            "went on": [row.continued for row in rows],
+            "id": [row.problem.id for row in rows],
         }
     )
 
 
-def _brief(one: Queued) -> str:
-    prompt = one.problem.prompt
+def _one_line(prompt: Prompt) -> str:
+    """The beginning of a prompt, as much as a table's row shows."""
     text = prompt if isinstance(prompt, str) else " ".join(message.content for message in prompt)
     return " ".join(text.split())[:160]
 

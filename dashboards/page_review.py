@@ -43,21 +43,20 @@ def show() -> None:
     if not who.strip():
         st.info("Enter your name in the sidebar: judgements are kept by reviewer.")
     else:
-        _one(queue, who.strip(), hinted=hinted)
+        _review(queue, who.strip(), hinted=hinted)
     if queue.audit is not None:
         st.subheader("Rates so far")
         show_rates(known_rates(reader().audits, [(queue.audit.verifier, queue.audit.version)], queue.audit.source))
 
 
 def _choose() -> Queue | None:
-    found = audit_queues(reader())
-    options = {title: audit for audit, title in found}
+    options = {title: audit for audit, title in audit_queues(reader())}
     sources = [*options, *(f"{UNDECIDED}{run.id}" for run in runs(reader()))]
     if not sources:
         st.info("Nothing to review yet.")
         st.code("rollmill curate recipes/arithmetic.yaml", language=None)
         return None
-    if not found:
+    if not options:
         st.info("No audit has drawn rollouts yet; undecided ones can be judged below.")
         st.code("rollmill audit verifier math --n 300", language=None)
     wanted = st.query_params.get("queue")
@@ -69,11 +68,11 @@ def _choose() -> Queue | None:
     return undecided_queue(reader(), chosen.removeprefix(UNDECIDED))
 
 
-def _one(queue: Queue, who: str, *, hinted: bool) -> None:
+def _review(queue: Queue, who: str, *, hinted: bool) -> None:
     left = waiting(reader(), queue, who)
     total = len(queue.pairs)
-    done = total - len(left)
-    st.progress(done / total if total else 1.0, text=f"{done:,} of {total:,} judged by {inert(who)}")
+    judged = total - len(left)
+    st.progress(judged / total if total else 1.0, text=f"{judged:,} of {total:,} judged by {inert(who)}")
     skipped: set[int] = st.session_state.setdefault(f"review-skipped-{queue.title}", set())
     open_items = [position for position in left if position not in skipped]
     if not open_items:
@@ -113,7 +112,7 @@ def _item(item: ReviewItem, *, hinted: bool) -> None:
             st.code(item.text, language=None, wrap_lines=True)
     if hinted:
         rows = [
-            {"verifier": one.verifier, "version": one.version, "outcome": one.outcome, "rule": one.rule, "cause": one.cause}
-            for one in item.verdicts
+            {"verifier": v.verifier, "version": v.version, "outcome": v.outcome, "rule": v.rule, "cause": v.cause}
+            for v in item.verdicts
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")

@@ -55,9 +55,9 @@ def choose_scope(key: str) -> Scope | None:
 
 def choose_run(key: str) -> Run | None:
     """Let the person choose a run in the sidebar; None where there is none."""
-    found = {f"run {run.id}": run for run in runs(reader())}
-    chosen = _chosen(list(found), key, "This workspace has no run yet.")
-    return None if chosen is None else found[chosen]
+    options = {f"run {run.id}": run for run in runs(reader())}
+    chosen = _chosen(list(options), key, "This workspace has no run yet.")
+    return None if chosen is None else options[chosen]
 
 
 def _chosen(options: list[str], key: str, nothing: str) -> str | None:

@@ -30,22 +30,22 @@ def show_rates(known: Sequence[KnownRates]) -> None:
     rows = rate_rows(known)
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=COLUMNS)
-    for one in known:
-        if one.report is None:
-            st.caption(f"{inert(one.verifier)} {inert(one.version)}: not audited, its errors are not measured.")
+    for rates in known:
+        if rates.report is None:
+            st.caption(f"{inert(rates.verifier)} {inert(rates.version)}: not audited, its errors are not measured.")
         else:
-            st.caption(_method(one))
-        if one.planted is not None:
-            st.caption(_stress(one.planted))
+            st.caption(_method(rates))
+        if rates.planted is not None:
+            st.caption(_stress(rates.planted))
 
 
 def rate_rows(known: Sequence[KnownRates]) -> list[dict[str, Any]]:
     """A row per verifier and band, `all` first."""
     return [
-        _row(one, band, row)
-        for one in known
-        if one.report is not None
-        for band, row in [("all", one.report["overall"]), *one.report["bands"].items()]
+        _row(rates, band, row)
+        for rates in known
+        if rates.report is not None
+        for band, row in [("all", rates.report["overall"]), *rates.report["bands"].items()]
     ]
 
 
@@ -71,8 +71,8 @@ def _method(known: KnownRates) -> str:
     rates = [rate for key, _ in RATES if (rate := report["overall"][key]) is not None]
     estimands = "; ".join(dict.fromkeys(f"{rate['estimand']} ({rate['method']})" for rate in rates))
     unsure = f", {report['unsure']:,} could not be told" if report["unsure"] else ""
-    said = (
+    sentence = (
         f"{known.verifier} {known.version}: {report['n']:,} random rollouts of {known.source} judged by people{unsure} "
         f"(audit {known.audit}). 95% intervals. {estimands}."
     )
-    return inert(said, longest=1_000)
+    return inert(sentence, longest=1_000)

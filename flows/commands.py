@@ -28,16 +28,16 @@ def working_on(state: Path, run: str) -> Iterator[None]:
 
 def workers_of(state: Path) -> dict[str, list[Process]]:
     """The living processes of each run on this machine; files of dead ones are removed."""
-    found: dict[str, list[Process]] = {}
+    workers: dict[str, list[Process]] = {}
     for path in sorted(_folder(state).glob("*.json")):
         with suppress(OSError, ValueError, KeyError):
             row = json.loads(path.read_text())
             worker = Process(row["pid"], row["started"])
             if worker.alive():
-                found.setdefault(row["run"], []).append(worker)
+                workers.setdefault(row["run"], []).append(worker)
             else:
                 path.unlink(missing_ok=True)
-    return found
+    return workers
 
 
 def cancel(state: Path, run: str) -> int:

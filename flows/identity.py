@@ -132,8 +132,8 @@ def _generations(run: "RecipeRun") -> "Iterator[Run]":
     base = run_name(run.loaded)
     known = {other.id: other for other in run.workspace.runs.list()}
     generation = 1
-    while (found := known.get(_name(base, generation))) is not None:
-        yield found
+    while (earlier := known.get(_name(base, generation))) is not None:
+        yield earlier
         generation += 1
 
 

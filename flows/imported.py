@@ -12,7 +12,7 @@ from storage.errors import SetupError
 from storage.imports.stored import ModelCount, answering, model_counts, names_of
 
 if TYPE_CHECKING:
-    from flows.problems import MadeProblems
+    from flows.problems import RecipeProblems
     from storage.workspace import Workspace
 
 
@@ -25,16 +25,16 @@ class ImportedCounts:
 
     def rows(self) -> list[dict[str, Any]]:
         """What is taken, as JSON values."""
-        return [asdict(one) for one in self.taken]
+        return [asdict(count) for count in self.taken]
 
     def lines(self) -> list[str]:
         """For a person, before anything is judged."""
-        names = dict.fromkeys(one.name for one in self.taken)
-        lines = [f"taken: {one.rollouts:,} rollouts of {_source(one)}" for one in self.taken]
+        names = dict.fromkeys(count.name for count in self.taken)
+        lines = [f"taken: {count.rollouts:,} rollouts of {_source(count)}" for count in self.taken]
         return lines + [
-            f"left out: {one.rollouts:,} rollouts of {_source(one)}, imported for other problems "
-            f"(generate.imports: [{', '.join([*names, one.name])}] takes them too)"
-            for one in self.left
+            f"left out: {count.rollouts:,} rollouts of {_source(count)}, imported for other problems "
+            f"(generate.imports: [{', '.join([*names, count.name])}] takes them too)"
+            for count in self.left
         ]
 
 
@@ -48,27 +48,29 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
     if loaded.engines():
         return ()
     named = bool(generate.imports) or problem_set is None
-    found = tuple(generate.imports) if named else answering(workspace, str(problem_set))
-    for name in found:
+    names = tuple(generate.imports) if named else answering(workspace, str(problem_set))
+    for name in names:
         workspace.imports.require_whole(name)
-    if not found and not named:
+    if not names and not named:
         raise SetupError(
             f"no rollouts were imported for the problem set {problem_set!r}; generate.imports takes others.",
             choices=names_of(workspace.segments, "completions"),
             next_command=f"rollmill import rollouts FILE --name NAME --problems {problem_set}",
         )
-    return found
+    return names
 
 
-def counted(workspace: "Workspace", names: Sequence[str], problems: "MadeProblems") -> ImportedCounts:
+def counted(workspace: "Workspace", names: Sequence[str], problems: "RecipeProblems") -> ImportedCounts:
     """The rollouts of these problems in the imports that are taken (all, where none is named), and in the others."""
     every = names_of(workspace.segments, "completions")
     chosen = list(names) or every
     ordered = [*chosen, *(name for name in every if name not in chosen)]
-    counts = model_counts(workspace.segments, ordered, {one.prompt_id for one in problems.problems}, problems.left_out)
-    taken = tuple(one for one in counts if one.name in chosen)
-    return ImportedCounts(taken, tuple(one for one in counts if one.name not in chosen))
+    counts = model_counts(
+        workspace.segments, ordered, {problem.prompt_id for problem in problems.problems}, problems.left_out
+    )
+    taken = tuple(count for count in counts if count.name in chosen)
+    return ImportedCounts(taken, tuple(count for count in counts if count.name not in chosen))
 
 
-def _source(one: ModelCount) -> str:
-    return f"{one.prompts:,} problems by {one.model} (import {one.name})"
+def _source(count: ModelCount) -> str:
+    return f"{count.prompts:,} problems by {count.model} (import {count.name})"

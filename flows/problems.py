@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe import LoadedRecipe
-from flows.recipe.evaluation import LoadedEvaluation
+from flows.recipe.load import LoadedEvaluation
 from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.imported import producer_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeProblems:
+class RecipeProblems:
     """The problems of a run in a fixed order, how many there were before, how many were dropped for which reason.
 
     `evaluation` are the held-out problems that they were kept apart from, `left_out` the ids of the set's other problems.
@@ -38,17 +38,17 @@ class MadeProblems:
         return digest128(["problems", sorted(problem.id for problem in self.problems)])
 
 
-def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProblems:
+def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblems:
     """The problems of the recipe, stored as one segment when they are made and new; SetupError when there are none."""
-    found = preview_problems(workspace, loaded)
+    recipe_problems = preview_problems(workspace, loaded)
     if loaded.synthesizer is not None:
-        key = problems_key(loaded, found.evaluation)
+        key = problems_key(loaded, recipe_problems.evaluation)
         if not workspace.segments.has(key):
-            workspace.segments.commit(key, found.problems)
-    return found
+            workspace.segments.commit(key, recipe_problems.problems)
+    return recipe_problems
 
 
-def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProblems:
+def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblems:
     """The problems of the recipe, without storing any."""
     part = loaded.recipe.problems
     every = _imported(workspace, part.imported) if part.imported is not None else _synthesized(loaded)
@@ -60,7 +60,7 @@ def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> MadeProble
         raise SetupError("every problem is one of the evaluation problems.", next_command="rollmill recipe show RECIPE")
     dropped = {"held_out": len(made) - len(apart), "near_duplicate": len(apart) - len(kept)}
     left_out = {problem.id for problem in every} - {problem.id for problem in kept}
-    return MadeProblems(tuple(kept), len(made), dropped, tuple(evaluation), frozenset(left_out))
+    return RecipeProblems(tuple(kept), len(made), dropped, tuple(evaluation), frozenset(left_out))
 
 
 def held_out(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
@@ -102,7 +102,7 @@ def prompt_text(prompt: Prompt) -> str:
 def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
     assert loaded.synthesizer is not None
     made = list(loaded.synthesizer.build().synthesize(loaded.recipe.problems.count, loaded.recipe.seed) or ())
-    if odd := [one for one in made if not isinstance(one, Problem)]:
+    if odd := [item for item in made if not isinstance(item, Problem)]:
         raise broken(f"synthesizer {loaded.synthesizer.name!r} made {odd[0]!r:.60}, which is no Problem")
     if not made:
         raise SetupError(f"synthesizer {loaded.synthesizer.name!r} made no problems with these options.")

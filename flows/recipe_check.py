@@ -74,8 +74,8 @@ def _check_engine(method: Resolved, root: Path) -> None:
 def _imports(loaded: LoadedRecipe) -> "list[tuple[Kind, Sequence[str]]]":
     """The names of imported sets, of problems and of rollouts."""
     named = (loaded.recipe.problems.imported, *(part.imported for part in loaded.recipe.evaluation))
-    found: list[tuple[Kind, Sequence[str]]] = [("problems", [name]) for name in named if name is not None]
-    return found + ([("completions", loaded.recipe.generate.imports)] if loaded.recipe.generate.imports else [])
+    sets: list[tuple[Kind, Sequence[str]]] = [("problems", [name]) for name in named if name is not None]
+    return sets + ([("completions", loaded.recipe.generate.imports)] if loaded.recipe.generate.imports else [])
 
 
 def _check_imported(workspace: "Workspace", kind: "Kind", names: Iterable[str]) -> None:

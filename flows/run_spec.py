@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows import CHECKOUT
 from flows.imported import imports_taken
 from flows.limits import limit_of
-from flows.problems import MadeProblems
+from flows.problems import RecipeProblems
 from flows.recipe import LoadedRecipe, Profile, Resolved
 from flows.recipe.schema import Generate
 from flows.session import RecipeRun, Session
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from pipelines.generate.vllm.vllm_settings import VllmSettings
 
 
-def recipe_run(session: Session, problems: MadeProblems) -> RecipeRun:
+def recipe_run(session: Session, problems: RecipeProblems) -> RecipeRun:
     """The run of a session's recipe with these problems; it has no id yet. Builds no engine; the caller closes it."""
     from flows.rounds import OpenRun
     from flows.sampling.sample import Samplers
     from pipelines.generate import built_engine
 
-    settings = _settings(session)
+    settings = engine_settings(session)
     samplers = Samplers(session.workspace, partial(built_engine, **settings))
     spec = _spec(session, problems, {**settings, "samplers": samplers})
     return RecipeRun(session, problems, OpenRun(spec, samplers=samplers, on_event=session.progress))
 
 
-def _settings(session: Session) -> dict[str, Any]:
+def engine_settings(session: Session) -> dict[str, Any]:
     """What the profile says of engines and verifiers."""
     profile = session.profile
     return {"threads": profile.threads, "workers": profile.workers, "http": _http(session), "vllm": _vllm(session)}
 
 
-def _spec(session: Session, made: MadeProblems, settings: dict[str, Any]) -> "RunSpec":
+def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "RunSpec":
     from flows.rounds import Limits, RunSpec
 
     recipe, generate = session.loaded.recipe, session.loaded.recipe.generate
@@ -62,7 +62,7 @@ def _spec(session: Session, made: MadeProblems, settings: dict[str, Any]) -> "Ru
         batch_size=generate.batch_size,
         imports=imports_taken(session.workspace, session.loaded),
         left_out=made.left_out,
-        scorers=[method.build() for method in session.loaded.scorers],
+        scorers=[method.build(**settings) for method in session.loaded.scorers],
         accept=session.loaded.accept.build(),
         planned_under=None if session.loaded.planned_under is None else session.loaded.planned_under.build(),
         limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
@@ -79,8 +79,7 @@ def _drawing(loaded: LoadedRecipe) -> list[tuple[Resolved, int]]:
 
 def _lanes(profile: Profile, method: Resolved, batch_size: int) -> int:
     """Batches of this engine to draw side by side."""
-    from flows.recipe.serve import as_servers
-    from flows.recipe.servers import lanes_for
+    from flows.recipe.servers import as_servers, lanes_for
 
     if method.name == "vllm":
         return profile.vllm.lanes(batch_size)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.imported import ImportedCounts, counted
 from flows.job import Job
-from flows.problems import MadeProblems
+from flows.problems import RecipeProblems
 from flows.progress import Progress, Spent, Stage
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
 
@@ -66,7 +66,7 @@ class RecipeRun:
     """
 
     session: Session
-    problems: MadeProblems
+    problems: RecipeProblems
     open: "OpenRun"
 
     @property
@@ -126,7 +126,7 @@ def read_session(job: Job, progress: Progress | None = None) -> Iterator[Session
 
 def _local_servers(session: Session) -> "LocalServers":
     """What the profile's `serve` wants, ready to be started; that one was lost is told in the session's messages."""
-    from flows.recipe.serve import local_models
+    from flows.recipe.servers import local_models
     from pipelines.generate.serving import LocalServers
 
     profile, workspace = session.profile, session.workspace

@@ -1,24 +1,37 @@
 """Whether a method says of itself what its Protocol in pipelines.protocols asks: the one place where each role is checked.
 
-For the loader of recipes, and for verifiers that are built of other verifiers. A user's class needs no base class, so what
-it lacks is told in one line when it is built, and not by a traceback when it is first used.
+For the loader of recipes, for verifiers that are built of other verifiers, and for the validation of templates. A user's
+class needs no base class, so what it lacks is told in one line when it is built, and not by a traceback when it is first
+used. Nothing else asks a user's object for attributes by name: what is optional is a Protocol, asked by `isinstance`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.protocols import ConcurrentGenerator, MeasuringBudget, RuledVerifier
+from pipelines.protocols import (
+    NEEDS,
+    ConcurrentGenerator,
+    GroupScorer,
+    MeasuringBudget,
+    RankedPolicy,
+    RuledVerifier,
+    SuitedVerifier,
+)
 from storage.errors import SetupError
 
 ESTIMATORS = ("prefix", "path_counting", "none")
-TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest")}
+TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest"), "template": ("name", "skill")}
 NAMED = ("name", "version")
-MEMBERS: Mapping[str, Sequence[str]] = {
+VALUES: Mapping[str, Sequence[str]] = {"engine": ("spooled",), "policy": ("lazy", "over"), "aggregator": ("needs",)}
+CALLS: Mapping[str, Sequence[str]] = {
     "synthesizer": ("synthesize",),
-    "engine": ("spooled", "fingerprint", "render", "generate", "close"),
+    "template": ("sample", "render", "solve"),
+    "engine": ("fingerprint", "render", "generate", "close"),
     "verifier": ("verify", "verify_many", "close"),
-    "policy": ("decide", "lazy", "over"),
+    "policy": ("decide",),
     "scorer": ("score",),
+    "group scorer": ("score_groups",),
+    "aggregator": ("elect",),
     "budget": ("plan",),
     "selector": ("select",),
 }
@@ -26,21 +39,41 @@ MEMBERS: Mapping[str, Sequence[str]] = {
 
 def check_method(role: str, name: str, built: Any) -> None:
     """SetupError where an instance lacks what its role needs, or states it in another form."""
-    for needed in TEXTS.get(role, NAMED):
-        if not isinstance(getattr(built, needed, None), str):
+    for needed in missing_members("group scorer" if isinstance(built, GroupScorer) else role, built):
+        if needed in TEXTS.get(role, NAMED):
             raise SetupError(f"{role} {name!r} has no {needed!r}; give the class a {needed} string.")
-    for needed in MEMBERS[role]:
-        if not hasattr(built, needed):
-            advice = (
-                "docs/policies.md says what it needs" if role == "policy" else "pipelines/protocols.py says what it needs"
-            )
-            raise SetupError(f"{role} {name!r} has no {needed!r}.", next_command=advice)
+        page = "docs/policies.md" if role == "policy" else "pipelines/protocols.py"
+        form = (
+            f"{role} {name!r}: {needed!r} is no method."
+            if hasattr(built, needed)
+            else f"{role} {name!r} has no {needed!r}."
+        )
+        raise SetupError(form, next_command=f"{page} says what it needs")
     if role == "budget":
         _check_budget(name, built)
-    elif role == "verifier" and isinstance(built, RuledVerifier) and not _are_rules(built.rules):
-        raise SetupError(f"verifier {name!r}: 'rules' must be pairs of texts, (rule, version), in the order it tries them.")
+    elif isinstance(built, GroupScorer):
+        _check_needs(name, built.needs)
+    elif role == "policy":
+        _check_policy(name, built)
+    elif role == "verifier":
+        _check_verifier(name, built)
     elif role == "engine" and isinstance(built, ConcurrentGenerator) and not _is_count(built.calls, least=1):
         raise SetupError(f"engine {name!r}: 'calls' is {built.calls!r}, and must be a number of calls, at least 1.")
+
+
+def missing_members(role: str, built: Any) -> list[str]:
+    """What an instance, or a class that states it for its instances, lacks of its role: texts, then values, then calls."""
+    texts = [name for name in TEXTS.get(role, NAMED) if not isinstance(getattr(built, name, None), str)]
+    values = [name for name in VALUES.get(role, ()) if not hasattr(built, name)]
+    calls = [name for name in CALLS[role] if not callable(getattr(built, name, None))]
+    if role == "template" and not _is_count(getattr(built, "phrasings", None), least=1):
+        values.append("phrasings")
+    return [*texts, *values, *calls]
+
+
+def means_to_be(role: str, cls: type) -> bool:
+    """Whether a class of a user's file has the call that makes it one of this role, be the rest right or not."""
+    return CALLS[role][-1] not in missing_members(role, cls)
 
 
 def _check_budget(name: str, built: Any) -> None:
@@ -62,6 +95,26 @@ def _check_budget(name: str, built: Any) -> None:
             raise SetupError(f"budget {name!r} has no {needed!r}, which path counting needs.", choices=ESTIMATORS)
     if isinstance(built, MeasuringBudget) and not isinstance(built.measure, str | None):
         raise SetupError(f"budget {name!r}: 'measure' is {built.measure!r}, and must name a key of the problems' meta.")
+
+
+def _check_needs(name: str, needs: Any) -> None:
+    unknown = [need for need in needs if need not in NEEDS] if isinstance(needs, (tuple, list)) else [needs]
+    if unknown:
+        raise SetupError(f"scorer {name!r} needs {unknown[0]!r}, which no scorer is given.", choices=NEEDS)
+
+
+def _check_policy(name: str, built: Any) -> None:
+    listed = {"over": built.over, **({"order": built.order} if isinstance(built, RankedPolicy) else {})}
+    for member, names in listed.items():
+        if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(item, str) for item in names):
+            raise SetupError(f"policy {name!r}: {member!r} is {names!r}, and must list names of verifiers.")
+
+
+def _check_verifier(name: str, built: Any) -> None:
+    if isinstance(built, RuledVerifier) and not _are_rules(built.rules):
+        raise SetupError(f"verifier {name!r}: 'rules' must be pairs of texts, (rule, version), in the order it tries them.")
+    if isinstance(built, SuitedVerifier) and not isinstance(built.suite, str | None):
+        raise SetupError(f"verifier {name!r}: 'suite' is {built.suite!r}, and must be the name of a suite of certify.")
 
 
 def _is_count(value: Any, *, least: int) -> bool:

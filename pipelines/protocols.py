@@ -188,7 +188,7 @@ class Samplers(Protocol):
 class Verifier(Protocol):
     """Judges completions. Never raises on model text: what it cannot judge is `undecided` with a cause.
 
-    What it may be beside: RuledVerifier, NeedsMachine, and Interruptible where it waits for somebody else.
+    What it may be beside: RuledVerifier, SuitedVerifier, NeedsMachine, and Interruptible where it waits for somebody else.
     """
 
     name: str
@@ -270,6 +270,16 @@ class RuledVerifier(Protocol):
 
 
 @runtime_checkable
+class SuitedVerifier(Protocol):
+    """A verifier that says by which suite `certify` puts it to the test, where nobody names one."""
+
+    @property
+    def suite(self) -> str | None:
+        """A name of `pipelines.certify.suites.SUITES`."""
+        ...
+
+
+@runtime_checkable
 class NeedsMachine(Protocol):
     """A verifier that needs something of the machine, a sandbox for one."""
 
@@ -288,13 +298,64 @@ class BuiltOfMethods(Protocol):
         ...
 
 
-class Scorer(Protocol):
-    """Gives completions a number."""
+@runtime_checkable
+class RankedPolicy(Protocol):
+    """An acceptance policy (`pipelines/verify/acceptance.py`) that trusts some verifiers before others."""
 
-    name: str
-    version: str
+    @property
+    def order(self) -> Sequence[str]:
+        """Their names, each of which the recipe must have."""
+        ...
+
+
+class Scorer(Protocol):
+    """Gives completions of one problem a number each, or none where it has none. It may be a GroupScorer instead."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]: ...
+
+
+ANSWERS, VERDICTS, MODEL = NEEDS = ("answers", "verdicts", "model")
+"""What a GroupScorer may need beside problems and texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The completions of one problem as a GroupScorer is given them, in order of sample index.
+
+    `answers`: canonical keys, equal for equal answers, None where an answer cannot be told; empty unless they are needed.
+    `verdicts`: on each completion those of the run's verifiers, by name; empty unless they are needed.
+    """
+
+    problem: Problem
+    completions: Sequence[Completion]
+    answers: Sequence[str | None] = ()
+    verdicts: Sequence[Mapping[str, Verdict]] = ()
+
+
+@runtime_checkable
+class GroupScorer(Protocol):
+    """A scorer that is given many problems at once, so that it can ask a model for all of them together.
+
+    `needs`: some of NEEDS. Whoever needs `answers` gives numbers that hold for this set of completions only, and who needs
+    `verdicts`, for those verdicts only; both are stored under a version that names the set.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def needs(self) -> Sequence[str]: ...
+
+    def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]: ...
 
 
 class Budget(Protocol):

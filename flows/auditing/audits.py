@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from storage.queries.scope import Scope
     from storage.runs import Run
 
-KINDS = 200  # points that stand for the distribution of pass rates
+RATE_POINTS = 200  # points that stand for the distribution of pass rates
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class AuditRequest:
     """Which verifier to audit, on which run (None: the newest that used it), how many rollouts, and the seed."""
 
     verifier: str
@@ -35,29 +35,29 @@ class Ask:
     seed: int = 1
 
 
-def natural_audit(reader: Reader, ask: Ask, *, dry_run: bool = False) -> Audit:
+def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = False) -> Audit:
     """Draw the audit, or find it drawn; one that is larger already stays. SetupError where nothing can be drawn."""
-    if ask.n < 1:
-        raise SetupError(f"an audit of {ask.n} rollouts measures nothing.", next_command="--n 300")
-    run = run_of(reader, ask)
-    name, version = audited_as(run, ask.verifier)
-    identity = audit_id("natural", run.id, name, version, ask.seed)
-    before = next((one for one in reader.audits.list(name, version, run.id) if one.id == identity), None)
-    if before is not None and before.design["n"] >= ask.n:
+    if request.n < 1:
+        raise SetupError(f"an audit of {request.n} rollouts measures nothing.", next_command="--n 300")
+    run = run_of(reader, request)
+    name, version = audited_as(run, request.verifier)
+    identity = audit_id("natural", run.id, name, version, request.seed)
+    before = next((audit for audit in reader.audits.list(name, version, run.id) if audit.id == identity), None)
+    if before is not None and before.design["n"] >= request.n:
         return before
     scope = run_scope(reader, run.id)
     rows, design = population(scope, name, version)
     if not rows:
         raise SetupError(f"{name} {version} judged no rollout of {run.id}.", next_command=f"rollmill runs show {run.id}")
     strata = strata_of(rows)
-    described = [asdict(one) for one in describe(strata)]
+    described = [asdict(stratum) for stratum in describe(strata)]
     if before is not None and before.design["strata"] != described:
         raise SetupError(
             f"{run.id} has other verdicts or decisions than when {before.id} was drawn, so it cannot be extended.",
-            next_command=f"rollmill audit verifier {ask.verifier} --run {run.id} --seed {ask.seed + 1}",
+            next_command=f"rollmill audit verifier {request.verifier} --run {run.id} --seed {request.seed + 1}",
         )
-    items = draw(strata, ask.n, ask.seed)
-    full = {"run": run.id, "seed": ask.seed, "n": len(items), "strata": described, **design}
+    items = draw(strata, request.n, request.seed)
+    full = {"run": run.id, "seed": request.seed, "n": len(items), "strata": described, **design}
     full["clusters"] = _of_drawn(design["clusters"], {item.row.problem_id for item in items})
     audit = Audit(identity, name, version, "natural", run.id, full)
     if dry_run:
@@ -92,31 +92,31 @@ def with_clusters(reader: Reader, audit: Audit) -> Audit:
     if audit.kind != "natural" or "clusters" in audit.design:
         return audit
     rows, design = population(run_scope(reader, audit.source), audit.verifier, audit.version)
-    if [asdict(one) for one in describe(strata_of(rows))] != audit.design["strata"]:
+    if [asdict(stratum) for stratum in describe(strata_of(rows))] != audit.design["strata"]:
         return audit  # other verdicts or decisions by now: its clusters would not be those of its strata
     items = reader.audits.items(audit.id)
     clusters = _of_drawn(design["clusters"], {item.problem_id for item in items})
     return reader.audits.save(replace(audit, design={**audit.design, "clusters": clusters}), items)
 
 
-def run_of(reader: Reader, ask: Ask) -> "Run":
+def run_of(reader: Reader, request: AuditRequest) -> "Run":
     """The named run, or the newest finished one whose chain has this verifier."""
-    if ask.run is not None:
-        return reader.runs.get(ask.run)
+    if request.run is not None:
+        return reader.runs.get(request.run)
     every = [run for run in reader.runs.list() if run.status == "done" and not run.is_pilot]
     names = [[name for name, _ in run.verifiers] for run in every]
     for run, mine in zip(every, names, strict=True):
-        if ask.verifier in (*mine, CHAIN):
+        if request.verifier in (*mine, CHAIN):
             return run
     if not every:
         raise SetupError("no finished run to audit.", next_command="rollmill curate RECIPE")
-    raise unknown_name("verifier of a finished run", ask.verifier, {name for mine in names for name in mine} | {CHAIN})
+    raise unknown_name("verifier of a finished run", request.verifier, {name for mine in names for name in mine} | {CHAIN})
 
 
 def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict[str, Any]]:
     """The rollouts that may be drawn, and what the design has to remember of all of them."""
-    seen = audited_rows(scope, name, version)
-    judged = [row for row in seen if row.outcome in JUDGED]
+    audited = audited_rows(scope, name, version)
+    judged = [row for row in audited if row.outcome in JUDGED]
     prefix = [row for row in judged if scope.is_measured(row.sample_index, row.arm)]
     every, counts = _counted(judged), _counted(prefix)
     band = dict(zip(every.groups["problem"], every.bands(), strict=True))
@@ -133,14 +133,14 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict
         )
         for row in judged
     ]
-    outcomes = Counter(row.outcome for row in seen)
+    outcomes = Counter(row.outcome for row in audited)
     design = {
         "population": len(rows),
-        "undecided": len(seen) - len(judged),
+        "undecided": len(audited) - len(judged),
         "outcomes": dict(sorted(outcomes.items())),
         "prefix": scope.prefix,
         **_raw_rate(counts),
-        "kinds": _kinds(counts),
+        "kinds": _spread_of_rates(counts),
     }
     return rows, design
 
@@ -169,10 +169,10 @@ def _raw_rate(prefix: Counts) -> dict[str, Any]:
 
 def _of_drawn(clusters: dict[str, Any], problems: set[str]) -> dict[str, Any]:
     place = {problem: clusters["place"][problem] for problem in sorted(problems) if problem in clusters["place"]}
-    return {"sums": [list(one) for one in clusters["sums"]], "place": place}
+    return {"sums": [list(sums) for sums in clusters["sums"]], "place": place}
 
 
-def _kinds(prefix: Counts) -> list[tuple[float, float]]:
+def _spread_of_rates(prefix: Counts) -> list[tuple[float, float]]:
     """How pass rates are spread over the problems, as the verifier sees them: a beta fitted to the prefix counts.
 
     0 of 8 does not mean that a problem is never solved, so the counts themselves would be too extreme.
@@ -180,4 +180,4 @@ def _kinds(prefix: Counts) -> list[tuple[float, float]]:
     if not len(prefix):
         return []
     prior = fit_prior(prefix.correct.tolist(), prefix.judged.tolist())
-    return [(1.0 / KINDS, beta_quantile((i + 0.5) / KINDS, prior.a, prior.b)) for i in range(KINDS)]
+    return [(1.0 / RATE_POINTS, beta_quantile((i + 0.5) / RATE_POINTS, prior.a, prior.b)) for i in range(RATE_POINTS)]

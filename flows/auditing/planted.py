@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.auditing.audits import Ask, run_of
+from flows.auditing.audits import AuditRequest, run_of
 from flows.recipe import resolve
 from pipelines.certify.audit_sample import Row, ranking
 from pipelines.certify.planted import PlantedVariant, planted_variants
@@ -26,36 +26,37 @@ if TYPE_CHECKING:
     from storage.runs import Run
 
 LABEL = "stress test: planted errors, not a sample of natural ones; corrects nothing"
-EXAMPLES = 5
+EXAMPLES = 5  # of each kind that the verifier missed
 Trial = tuple[Problem, Completion, PlantedVariant]
 
 
-def planted_audit(reader: Reader, ask: Ask, *, dry_run: bool = False) -> Audit:
-    """Plant into at most `ask.n` accepted rollouts of a run, judge each variant, and keep the rates in the ledger."""
-    run = run_of(reader, ask)
-    verifier = built(run, ask.verifier, reader.root)
+def planted_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = False) -> Audit:
+    """Plant into at most `request.n` accepted rollouts of a run, judge each variant, and keep the rates in the ledger."""
+    run = run_of(reader, request)
+    verifier = _verifier_of(run, request.verifier, reader.root)
     try:
-        trials = list(_trials(reader, run, ask))
+        trials = list(_trials(reader, run, request))
         if not trials:
             raise SetupError(
-                f"nothing can be planted: {ask.verifier} accepted no rollout of {run.id} whose answer is provably right.",
-                next_command=f"rollmill audit verifier {ask.verifier} --run {run.id} --n {ask.n}",
+                f"nothing can be planted: {request.verifier} accepted no rollout of {run.id} whose answer is provably "
+                "right.",
+                next_command=f"rollmill audit verifier {request.verifier} --run {run.id} --n {request.n}",
             )
         verdicts = list(verifier.verify_many([(problem, completion) for problem, completion, _ in trials]))
     finally:
         verifier.close()
-    identity = audit_id("planted", run.id, verifier.name, verifier.version, ask.seed)
+    identity = audit_id("planted", run.id, verifier.name, verifier.version, request.seed)
     rollouts = len({completion.meta["planted_into"] for _, completion, _ in trials})
-    design = {"run": run.id, "seed": ask.seed, "n": ask.n, "rollouts": rollouts, "variants": len(trials)}
-    report = {"label": LABEL, "kinds": rates_by_kind(trials, verdicts)}
+    design = {"run": run.id, "seed": request.seed, "n": request.n, "rollouts": rollouts, "variants": len(trials)}
+    report = {"label": LABEL, "kinds": _rates_by_kind(trials, verdicts)}
     audit = Audit(identity, verifier.name, verifier.version, "planted", run.id, design, report)
     return audit if dry_run else reader.audits.save(audit)
 
 
-def built(run: "Run", name: str, root: Path) -> "Verifier":
+def _verifier_of(run: "Run", name: str, root: Path) -> "Verifier":
     """The verifier as the run's recipe configures it, in the version that is installed."""
     parts = run.recipe.get("verify", [])
-    names = [name for name, _ in run.verifiers]
+    names = [verifier for verifier, _ in run.verifiers]
     for part, own in zip(parts, names, strict=True):
         if name == own:
             recipe = run.recipe.get("job", {}).get("recipe")
@@ -65,7 +66,7 @@ def built(run: "Run", name: str, root: Path) -> "Verifier":
     raise unknown_name(f"verifier of {run.id}", name, names)
 
 
-def rates_by_kind(trials: Sequence[Trial], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def _rates_by_kind(trials: Sequence[Trial], verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """By kind: how many, the share judged as expected with its interval over problems, and what went wrong."""
     kinds = sorted({variant.kind for _, _, variant in trials})
     return {
@@ -77,14 +78,14 @@ def rates_by_kind(trials: Sequence[Trial], verdicts: Sequence[Verdict]) -> dict[
 def _rate(kind: str, tried: Sequence[tuple[Trial, Verdict]]) -> dict[str, Any]:
     decided = [(trial, verdict) for trial, verdict in tried if verdict.outcome != "undecided"]
     expected = tried[0][0][2].expected_outcome
-    said = "accepted" if expected == "correct" else "rejected"
+    expected_word = "accepted" if expected == "correct" else "rejected"
     good = [(verdict.outcome == "correct") == (expected == "correct") for _, verdict in decided]
     problems = [trial[0].id for trial, _ in decided]
-    estimand = f"share of planted {kind} variants that are {said}"
-    rate = population_mean([float(one) for one in good], problems, estimand=estimand)
+    estimand = f"share of planted {kind} variants that are {expected_word}"
+    rate = population_mean([float(fine) for fine in good], problems, estimand=estimand)
     missed = [trial for (trial, _), fine in zip(decided, good, strict=True) if not fine]
     return {
-        "expected": said,
+        "expected": expected_word,
         "n": len(decided),
         "undecided": len(tried) - len(decided),
         "as_expected": sum(good),
@@ -96,17 +97,17 @@ def _rate(kind: str, tried: Sequence[tuple[Trial, Verdict]]) -> dict[str, Any]:
     }
 
 
-def _trials(reader: Reader, run: "Run", ask: Ask) -> Iterator[Trial]:
+def _trials(reader: Reader, run: "Run", request: AuditRequest) -> Iterator[Trial]:
     """Every variant of a random choice of accepted rollouts."""
-    name, version = audited_as(run, ask.verifier)
-    seen = audited_rows(run_scope(reader, run.id), name, version)
-    rows = [Row(one.completion_id, one.problem_id, one.outcome, "", "") for one in seen if one.outcome == "correct"]
-    chosen = ranking(rows, ask.seed)[: ask.n]
-    completions = {one.id: one for one in reader.fetch("completions", [row.completion_id for row in chosen])}
-    problems = {one.id: one for one in reader.fetch("problems", sorted({row.problem_id for row in chosen}))}
+    name, version = audited_as(run, request.verifier)
+    audited = audited_rows(run_scope(reader, run.id), name, version)
+    rows = [Row(row.completion_id, row.problem_id, row.outcome, "", "") for row in audited if row.outcome == "correct"]
+    chosen = ranking(rows, request.seed)[: request.n]
+    completions = {row.id: row for row in reader.fetch("completions", [row.completion_id for row in chosen])}
+    problems = {row.id: row for row in reader.fetch("problems", sorted({row.problem_id for row in chosen}))}
     for row in chosen:
         problem, completion = problems[row.problem_id], completions[row.completion_id]
-        rng = random.Random(int(digest128(["planted", ask.seed, *_pair(row)]), 16))
+        rng = random.Random(int(digest128(["planted", request.seed, row.completion_id, row.problem_id]), 16))
         for number, variant in enumerate(planted_variants(problem, completion.text, rng)):
             yield problem, _with(completion, variant, number), variant
 
@@ -116,7 +117,3 @@ def _with(completion: Completion, variant: PlantedVariant, number: int) -> Compl
     meta = {**completion.meta, "planted_into": completion.id}
     identity = digest128(["planted", completion.id, number, variant.text])
     return replace(completion, id=identity, text=variant.text, messages=None, finish_reason="stop", meta=meta)
-
-
-def _pair(row: Row) -> tuple[str, str]:
-    return row.completion_id, row.problem_id

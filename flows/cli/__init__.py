@@ -1,53 +1,87 @@
-"""The command line `rollmill`: its verbs, and what a mistake, a "no" and Ctrl-C look like.
+"""The command line `rollmill`: its verbs, how help reads, and what a mistake, a "no" and Ctrl-C look like.
 
-A verb is one module here with `register(app)`; heavy imports happen inside the verbs so that --help is quick.
+A verb is registered by `register(app)` of its module here; heavy imports happen inside the verbs so that --help is quick.
 """
 
 import errno
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from flows import CHECKOUT
 from flows.cli.output import never_silent, note
-from flows.cli.program import group, version_line
 from storage.errors import FoundWanting, RollmillError, SetupError, interrupted
 
+# The verbs in the order of --help, each with its module.
 VERBS = {
-    "init": "init",
-    "synthesize": "synthesize",
+    "init": "workspace",
+    "recipe": "recipe",
+    "synthesize": "recipe",
     "import": "import_",
     "plan": "plan",
     "curate": "curate",
     "select": "select",
+    "score": "score",
+    "replay": "replay",
     "reverify": "reverify",
     "audit": "audit",
     "review": "review",
-    "train": "train",
-    "recipe": "recipe",
+    "certify": "certify",
     "runs": "runs",
     "dataset": "dataset",
+    "dashboard": "services",
     "schedule": "schedule",
-    "up": "up",
-    "down": "down",
-    "dashboard": "dashboard",
-    "gc": "gc",
-    "certify": "certify",
-    "doctor": "doctor",
+    "up": "services",
+    "down": "services",
+    "train": "train",
+    "gc": "workspace",
+    "doctor": "workspace",
 }
+
+
+class CommandList(TyperGroup):
+    """A group whose help gives the first sentence of each command in full, over as many lines as it takes."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The program's verbs in their own order; Typer puts groups behind commands."""
+        names = super().list_commands(ctx)
+        return names if ctx.parent is not None else sorted(names, key=list(VERBS).index)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(limit=1_000)) for name, command in commands if command is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def group(name: str, help_text: str, *, completion: bool = False) -> typer.Typer:
+    """A group of commands; asked for nothing, it prints its help. `completion` adds the options that set up a shell's."""
+    return typer.Typer(
+        name=name,
+        help=help_text,
+        cls=CommandList,
+        no_args_is_help=True,
+        add_completion=completion,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
 
 
 def build(verb: str | None = None) -> typer.Typer:
     """The program with every verb registered, or with the one that is asked for: a verb's module costs its imports."""
     app = group("rollmill", "", completion=True)
     app.callback()(_everywhere)
-    for module in [VERBS[verb]] if verb in VERBS else VERBS.values():
+    for module in [VERBS[verb]] if verb in VERBS else dict.fromkeys(VERBS.values()):
         importlib.import_module(f"flows.cli.{module}").register(app)
     return app
 
@@ -71,6 +105,21 @@ def _typed(program: Any, arguments: Sequence[str]) -> str:
             program = program.commands[word]
             named.append(word)
     return " ".join(named)
+
+
+def version_line() -> str:
+    """`rollmill 0.1.0 (4a98cfe)`: the version and the commit; `+changes` where files differ from that.
+
+    In a checkout git is asked; a wheel carries its commit in a file.
+    """
+    commit, written = "", CHECKOUT / "COMMIT"
+    if (CHECKOUT / ".git").exists():
+        describe = ["git", "-C", str(CHECKOUT), "describe", "--always", "--exclude=*", "--dirty=+changes"]
+        described = subprocess.run(describe, capture_output=True, text=True, check=False)
+        commit = described.stdout.strip() if not described.returncode else ""
+    elif written.is_file():
+        commit = written.read_text(encoding="utf-8")
+    return f"rollmill {version('rollmill')}" + (f" ({commit})" if commit else "")
 
 
 def _print_version(asked: bool) -> None:
@@ -108,11 +157,11 @@ def run(arguments: Sequence[str]) -> int:
             return int(program.main(list(arguments), "rollmill", standalone_mode=False) or 0)
     except SetupError as error:
         next_command = error.next_command or f"{_typed(program, arguments)} --help"
-        return _say(SetupError(error.message, choices=error.choices, next_command=next_command), 2)
+        return _report(SetupError(error.message, choices=error.choices, next_command=next_command), 2)
     except FoundWanting as error:
-        return _say(error, 1)
+        return _report(error, 1)
     except RollmillError as error:
-        return _say(error, 1)
+        return _report(error, 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left, `| head` for one
         return 1
@@ -126,7 +175,7 @@ def run(arguments: Sequence[str]) -> int:
         raised = _in_users_file(error)
         if raised is None:
             raise
-        return _say(raised, 2)
+        return _report(raised, 2)
 
 
 def _in_users_file(error: Exception) -> SetupError | None:
@@ -139,11 +188,11 @@ def _in_users_file(error: Exception) -> SetupError | None:
         return None
     frame, number = own[-1]
     where = f"{Path(frame.f_code.co_filename).name}, line {number}, in {frame.f_code.co_name}"
-    said = f"{where}: {type(error).__name__}: {error}"[:500]
-    return SetupError(f"{said}.", next_command="mend it and run the same command again; what was drawn is kept")
+    message = f"{where}: {type(error).__name__}: {error}"[:500]
+    return SetupError(f"{message}.", next_command="mend it and run the same command again; what was drawn is kept")
 
 
-def _say(error: Exception, status: int) -> int:
+def _report(error: Exception, status: int) -> int:
     note(f"rollmill: {' '.join(str(error).split())}" if status == 2 else f"rollmill: {error}")
     return status
 
@@ -169,12 +218,12 @@ def _refused(error: OSError, arguments: Sequence[str]) -> int:
         with explained(error.filename or "here"):
             raise error
     except SetupError as mended:
-        return _say(mended, 2)
+        return _report(mended, 2)
     except OSError:
         if not _named(error, arguments):
             raise
         refused = f"cannot use {error.filename}: {str(error.strerror).lower()}."
-        return _say(SetupError(refused, next_command="name another path"), 2)
+        return _report(SetupError(refused, next_command="name another path"), 2)
 
 
 def _named(error: OSError, arguments: Sequence[str]) -> bool:
@@ -182,6 +231,6 @@ def _named(error: OSError, arguments: Sequence[str]) -> bool:
     if not isinstance(error.filename, str | os.PathLike):
         return False
     named = [Path(word).absolute() for word in arguments if "\0" not in word]
-    found = Path(error.filename).absolute()
-    inside = error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG) and any(one in found.parents for one in named)
-    return inside or any(found == one or found in one.parents[:-1] for one in named)
+    refused = Path(error.filename).absolute()
+    inside = error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG) and any(path in refused.parents for path in named)
+    return inside or any(refused == path or refused in path.parents[:-1] for path in named)

@@ -4,13 +4,25 @@ What it prints carries n, interval, estimand and method; what is not measured is
 """
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.program import group
 from storage.errors import SetupError
+
+RATES = (
+    ("false_accept_rate", "false accepts"),
+    ("false_reject_rate", "false rejects"),
+    ("precision_kept", "precision, kept"),
+    ("precision_accepted", "precision, accepted"),
+    ("verdict_accuracy", "verdicts right"),
+    ("share_right", "rollouts right"),
+)
+BAND_RATES = RATES[:3]  # what a table of difficulty bands has room for
+MOST = 1_024  # how far the best number of draws is looked for
 
 Wrong = Annotated[float, typer.Option("--wrong", help="Worth of returning a wrong completion, where a right one is 1.")]
 PerDraw = Annotated[float, typer.Option("--draw", help="Cost of one draw on the same scale.")]
@@ -43,16 +55,15 @@ def verifier(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill audit verifier math --run arithmetic-3f9a0c1d --n 300 --seed 1
     """
-    from flows.auditing.audits import Ask, natural_audit
+    from flows.auditing.audits import AuditRequest, natural_audit
     from flows.auditing.planted import planted_audit
-    from flows.cli.audit_page import described
     from storage.queries import Reader
 
-    ask = Ask(name, run, n, seed)
+    request = AuditRequest(name, run, n, seed)
     with Reader.open() as reader:
-        audit = (planted_audit if planted else natural_audit)(reader, ask, dry_run=dry_run)
+        audit = (planted_audit if planted else natural_audit)(reader, request, dry_run=dry_run)
         row = _row(reader, audit, dry_run=dry_run)
-    return as_json(row) if json else line(described(row))
+    return as_json(row) if json else line(_page(row))
 
 
 def show(
@@ -68,7 +79,6 @@ def show(
 
     Example: rollmill audit show natural-3f9a0c1d20 --wrong -2 --draw 0.001
     """
-    from flows.cli.audit_page import described
     from pipelines.stats import Costs
     from storage.queries import Reader
 
@@ -80,7 +90,7 @@ def show(
         raise SetupError(f"--draw {draw} is no cost.", next_command="--draw 0.001")
     with Reader.open() as reader:
         row = _row(reader, reader.audits.get(audit), costs=Costs(wrong, draw, target, cap))
-    return as_json(row) if json else line(described(row))
+    return as_json(row) if json else line(_page(row))
 
 
 def list_(*, json: AsJson = False) -> None:
@@ -123,3 +133,91 @@ def _row(reader: Any, audit: Any, *, costs: Any = None, dry_run: bool = False) -
         "report": report,
         "dry_run": dry_run,
     }
+
+
+def _page(row: Mapping[str, Any]) -> str:
+    """An audit for a person: rates with n, interval, estimand and method, and what follows from them."""
+    return "\n".join(_planted(row) if row["kind"] == "planted" else _natural(row))
+
+
+def _natural(row: Mapping[str, Any]) -> list[str]:
+    design, report = row["design"], row["report"]
+    lines = [
+        f"{row['audit']}: {row['verifier']} {row['version']} on {row['source']}",
+        f"  {design['n']:,} of {design['population']:,} judged rollouts drawn in {len(design['strata'])} strata (outcome, "
+        f"difficulty band, rule), seed {design['seed']}; {design['undecided']:,} undecided are in no rate.",
+    ]
+    if row["dry_run"]:
+        return [*lines, "  Nothing was written."]
+    unsure = f", {report['unsure']:,} could not be told" if report["unsure"] else ""
+    left = report["drawn"] - report["n"] - report["unsure"]
+    lines.append(f"  {report['n']:,} judged by people{unsure}, {left:,} wait.")
+    agreement = report["reviewers"]["agreement"]
+    if agreement:
+        lines.append(f"  reviewers agree on {_rate(agreement)} of {agreement['n']:,} pairs of judgements")
+    if report["unseen_strata"]:
+        lines.append(f"  {len(report['unseen_strata'])} strata have no judgement yet: rates over them are open.")
+    bands = [
+        [band, of["rollouts"], of["accepted"], of["audited"], *(_rate(of[key]) for key, _ in BAND_RATES)]
+        for band, of in report["bands"].items()
+    ]
+    head = ["pass rate of problem", "rollouts", "accepted", "audited", *(label for _, label in BAND_RATES)]
+    lines += ["", *_overall(report), "", *([columns(head, bands)] if bands else []), *_consequences(report)]
+    return [*lines, "", f"Next: rollmill review {row['audit']}"] if left else lines
+
+
+def _overall(report: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [label, _rate(rate), rate["n"], rate["estimand"]]
+        for key, label in RATES
+        if (rate := report["overall"][key]) is not None
+    ]
+    corrected = report.get("pass_rate", {}).get("corrected")
+    if corrected:
+        raw = report["pass_rate"]["verifier"]
+        rows.append(["pass rate, verifier", _rate(raw), raw["n"], raw["estimand"]])
+        rows.append(["pass rate, corrected", _rate(corrected), corrected["n"], corrected["estimand"]])
+    if not rows:
+        return ["No rate yet: nobody has judged a rollout of every stratum."]
+    methods = dict.fromkeys(rate["method"] for key, _ in RATES if (rate := report["overall"][key]) is not None)
+    return [columns(["rate", "value [95% interval]", "n", "estimand"], rows), f"method: {'; '.join(methods)}"]
+
+
+def _consequences(report: Mapping[str, Any]) -> list[str]:
+    consequences = report["consequences"]
+    if consequences is None:
+        return []
+    costs, rows = consequences["costs"], []
+    for label, key in (("at the estimates", "at_estimate"), ("at both upper bounds", "at_upper_bounds")):
+        plan = consequences[key]
+        best = f"{plan['best_draws']:,}" if plan["best_draws"] < MOST else f"{MOST:,} or more"
+        rows.append([label, plan["ceiling"], best, plan["value"], plan["kept_precision"]])
+    k = consequences["largest_k"]
+    shown = f"k = {k}" if k is not None else "any k (every accept on rarely solved problems was adjudicated)"
+    return [
+        "",
+        f"Drawing until accepted; right 1, wrong {costs['wrong']:g}, a draw costs {costs['draw']:g}:",
+        columns(["", "ceiling", "best draws", "value", f"precision until {costs['target']}, cap {costs['cap']}"], rows),
+        f"pass@k may be shown up to {shown}.",
+    ]
+
+
+def _planted(row: Mapping[str, Any]) -> list[str]:
+    design, report = row["design"], row["report"]
+    rows = [
+        [kind, trials["expected"], trials["as_expected"], trials["n"], trials["undecided"], _rate(trials["rate"])]
+        for kind, trials in report["kinds"].items()
+    ]
+    return [
+        f"{row['audit']}: {row['verifier']} {row['version']}",
+        f"  {report['label']}.",
+        f"  {design['variants']:,} variants of {design['rollouts']:,} accepted rollouts of {row['source']}, "
+        f"seed {design['seed']}.",
+        "",
+        columns(["kind", "should be", "were", "n", "undecided", "rate [95% interval over problems]"], rows),
+        *(["", "Nothing was written."] if row["dry_run"] else []),
+    ]
+
+
+def _rate(rate: Mapping[str, Any] | None) -> str:
+    return "-" if rate is None else f"{rate['value']:.4f} [{rate['low']:.4f}, {rate['high']:.4f}]"

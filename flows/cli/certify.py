@@ -1,10 +1,12 @@
 """`rollmill certify VERIFIER`: the shipped suite of equal and different answers and attacks, run over any verifier.
 
-Knows printing only. The verifier lives in a process of its own; needs no workspace.
+The verifier lives in a process of its own; needs no workspace.
 """
 
 import math
 import sys
+from collections.abc import Sequence
+from json import loads
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,8 +17,8 @@ from storage.errors import FoundWanting, SetupError, unknown_name
 if TYPE_CHECKING:
     from pipelines.certify.certificate import Certificate
 
-_SHOWN = 40
-_EVERY = 100
+_SHOWN = 40  # failing rows that are printed
+_EVERY = 100  # rows between two lines of progress
 
 
 def register(app: typer.Typer) -> None:
@@ -46,46 +48,47 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     from pipelines.certify.suites import select_suite
     from pipelines.certify.verifier_process import Limits, Subject
 
-    _known(verifier)
-    sections = _sections(section or [])
+    _check_names(verifier, section or ())
+    sections: frozenset[Any] = frozenset(section or ())
     if not (math.isfinite(seconds) and seconds > 0):
         raise SetupError(f"--seconds {seconds} is no time.", next_command="--seconds 30")
     limits = Limits(cpu_seconds=seconds, wall_seconds=max(120.0, 4 * seconds))
-    found = run(
+
+    def show(judged: int, rows: int) -> None:
+        if judged % _EVERY == 0 or judged == rows:
+            note(f"{judged} of {rows} rows")
+
+    certificate = run(
         Subject(verifier, _parsed(options), python),
         lambda declared: select_suite(verifier, suite, declared, sections),
         limits=limits,
-        progress=_progress if sys.stderr.isatty() else None,
+        progress=show if sys.stderr.isatty() else None,
     )
     if json:
-        as_json(found.to_json())
+        as_json(certificate.to_json())
     else:
-        _print(found)
-    if not found.clean:
-        raise FoundWanting(f"{len(found.failing())} of {len(found.results)} rows are wrong: {_summary(found)}.")
+        _print(certificate)
+    if not certificate.clean:
+        raise FoundWanting(
+            f"{len(certificate.failing())} of {len(certificate.results)} rows are wrong: {_summary(certificate)}."
+        )
 
 
-def _known(verifier: str) -> None:
-    """A misspelt name is told before any process starts."""
+def _check_names(verifier: str, sections: Sequence[str]) -> None:
+    """SetupError for a misspelt name, before any process starts."""
+    from pipelines.certify.suite_rows import SECTIONS
+
     if ":" not in verifier:
         from pipelines.verify import VERIFIERS
 
         if verifier not in VERIFIERS:
             raise unknown_name("verifier", verifier, VERIFIERS)
-
-
-def _sections(names: list[str]) -> frozenset[Any]:
-    from pipelines.certify.suite_rows import SECTIONS
-
-    for name in names:
+    for name in sections:
         if name not in SECTIONS:
             raise unknown_name("section", name, SECTIONS)
-    return frozenset(names)
 
 
 def _parsed(options: str) -> dict[str, Any]:
-    from json import loads
-
     try:
         parsed = loads(options)
     except ValueError:
@@ -95,39 +98,31 @@ def _parsed(options: str) -> dict[str, Any]:
     return parsed
 
 
-def _progress(done: int, rows: int) -> None:
-    if done % _EVERY == 0 or done == rows:
-        note(f"{done} of {rows} rows")
-
-
-def _print(found: "Certificate") -> None:
+def _print(certificate: "Certificate") -> None:
     """Counts by section, rates with intervals, what is policy, and every failing row."""
-    line(f"{found.verifier} {found.version}, suite {found.suite}, {len(found.results)} rows")
+    line(f"{certificate.verifier} {certificate.version}, suite {certificate.suite}, {len(certificate.results)} rows")
     line()
-    sections = found.sections()
+    sections = certificate.sections()
     line(columns([key.replace("_", " ") for key in sections[0]], [list(row.values()) for row in sections]))
     line()
     rows = [
         [name.replace("_", " "), rate["count"], rate["n"], f"{rate['rate']:.2%} [{rate['low']:.2%}, {rate['high']:.2%}]"]
-        for name, rate in found.rates().items()
+        for name, rate in certificate.rates().items()
         if rate is not None
     ]
     line(columns(["fault", "count", "of", "rate [95% Clopper-Pearson]"], rows))
-    pairs = found.asymmetric()
+    pairs = certificate.asymmetric()
     line(f"\npairs whose order changes the verdict: {len(pairs)}")
-    for row, one, other in pairs[:_SHOWN]:
-        line(f"  {row.shown()}: {one}, turned round {other}")
-    for result in found.failing()[:_SHOWN]:
+    for row, outcome, swapped in pairs[:_SHOWN]:
+        line(f"  {row.shown()}: {outcome}, turned round {swapped}")
+    for result in certificate.failing()[:_SHOWN]:
         head = f"{', '.join(result.faults())}: {result.row.section}, {result.row.name}"
         line(f"\n{head}\n  {result.row.shown()}\n  {result.line()}")
-    if len(found.failing()) > _SHOWN:
-        line(f"\nand {len(found.failing()) - _SHOWN} more (--json lists them all).")
+    if len(certificate.failing()) > _SHOWN:
+        line(f"\nand {len(certificate.failing()) - _SHOWN} more (--json lists them all).")
 
 
-def _summary(found: "Certificate") -> str:
-    counts = [(name, rate["count"]) for name, rate in found.rates().items() if rate and name != "undecided"]
-    return ", ".join(f"{count} {_plural(name, count)}" for name, count in counts if count)
-
-
-def _plural(name: str, count: int) -> str:
-    return name.replace("_", " ") + ("s" if count != 1 and name != "poisoned" else "")
+def _summary(certificate: "Certificate") -> str:
+    counts = [(name, rate["count"]) for name, rate in certificate.rates().items() if rate and name != "undecided"]
+    plural = {name: "s" if count != 1 and name != "poisoned" else "" for name, count in counts}
+    return ", ".join(f"{count} {name.replace('_', ' ')}{plural[name]}" for name, count in counts if count)

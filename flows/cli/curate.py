@@ -1,4 +1,8 @@
-"""`rollmill curate`: a recipe to a dataset version, resumable at any moment. Knows how to run and show a job only."""
+"""`rollmill curate`: a recipe to a dataset version, resumable at any moment.
+
+From here to a sampled completion: `run_job`, `drive` and `draw_and_grade` (flows.curation.stages), `run_round`
+(flows.rounds.run), `RoundDrawer.run` (flows.rounds.draw), `BatchDrawer.draw` (flows.sampling.draw), the engine.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,12 +80,19 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
 
 def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
     """Run a job with its progress shown, directly or under Prefect, and give its outcome; Ctrl-C says how to go on."""
+    doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
+    from flows.cli.live import watching
     from flows.cli.summary import before_a_version
     from flows.curation.gating import GateFailed
+    from flows.curation.stages import Stages, drive
+    from flows.progress import Progress
+    from flows.session import open_session
 
-    doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
     try:
-        return in_process(job) if direct else _under_prefect(job)
+        if not direct:
+            return _under_prefect(job)
+        with watching() as watcher, open_session(job, Progress(watcher)) as session:
+            return drive(session, Stages())
     except GateFailed as failed:
         note(before_a_version(failed.counts))
         raise
@@ -92,19 +103,8 @@ def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
         raise typer.Exit(130) from None
 
 
-def in_process(job: "Job") -> dict[str, Any]:
-    """Run a job without Prefect, with its progress shown."""
-    from flows.cli.live import watching
-    from flows.curation.stages import Stages, drive
-    from flows.progress import Progress
-    from flows.session import open_session
-
-    with watching() as watcher, open_session(job, Progress(watcher)) as session:
-        return drive(session, Stages())
-
-
 def _under_prefect(job: "Job") -> dict[str, Any]:
-    """The server boots while this process checks the recipe, imports Prefect and loads the model."""
+    """The same stages as Prefect tasks; its server boots while this process checks the recipe and loads the model."""
     from flows.cli.live import watching
     from flows.prefect.managed import ManagedServer
     from flows.progress import Progress

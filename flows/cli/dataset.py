@@ -1,4 +1,4 @@
-"""`rollmill dataset list|show|diff|verify|export|why` and the marks on versions. Knows printing; the work is elsewhere."""
+"""`rollmill dataset list|show|diff|verify|export|why` and the marks on versions."""
 
 import sys
 from pathlib import Path
@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import dataset_marks
+from flows.cli import dataset_marks, group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.program import group
 from storage.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from storage.queries.why import Why
     from storage.versions import VersionInfo
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
-SHOWN = 10
+SHOWN = 10  # differences of a kind that are printed
 _RECIPES = Path("recipes")
 
 
@@ -77,7 +75,7 @@ def show(
 
     Example: rollmill dataset show arithmetic@v1
     """
-    from flows.cli.dataset_page import version_page
+    from flows.cli.dataset_pages import version_page
     from storage.versions import load_manifest, resolve
     from storage.versions.card import card
     from storage.versions.read import is_here
@@ -102,14 +100,18 @@ def path(
     from storage.versions import resolve
     from storage.versions.index import load_index, point_latest
     from storage.versions.read import fetching, is_here, materialise
+    from storage.workspace import STATE
 
     info = resolve(_datasets(), reference)
     if not is_here(info):
         raise SetupError(f"the rows of {info.ref} are not in this clone.", next_command=fetching(info))
     point_latest(info.path.parent.parent, load_index(info.path.parent.parent, info.name))
     whole = info.path / "dataset.duckdb"
-    found = (whole if whole.exists() else materialise(info, _materialised(info))) if file else info.path
-    return as_json({"version": info.ref, "path": str(found)}) if json else typer.echo(str(found))
+    place = info.path
+    if file:  # of a version of shards it is written when somebody asks for it, outside of the version
+        elsewhere = info.path.parents[2] / STATE / "materialised" / f"{info.name}-{info.folder}.duckdb"
+        place = whole if whole.exists() else materialise(info, elsewhere)
+    return as_json({"version": info.ref, "path": str(place)}) if json else typer.echo(str(place))
 
 
 def diff(
@@ -130,8 +132,8 @@ def diff(
     old, new = resolve(folder, before), resolve(folder, after or before.partition("@")[0])
     if after is None and old.folder == new.folder:
         raise _nothing_after(new, [info.ref for info in versions(folder, new.name) if info.folder != new.folder])
-    found = compare(old, new)
-    return as_json(found.json()) if json else line("\n".join(describe(found)))
+    changes = compare(old, new)
+    return as_json(changes.json()) if json else line("\n".join(describe(changes)))
 
 
 def verify(
@@ -151,22 +153,22 @@ def verify(
 
     if base != _RECIPES and not base.is_dir():
         raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
-    found = verify_version(resolve(_datasets(), reference), base=base)
+    verification = verify_version(resolve(_datasets(), reference), base=base)
     if json:
-        as_json(found.json())
+        as_json(verification.json())
     else:
-        counts = found.checked
+        counts = verification.checked
         line(
-            f"{found.version}: {counts['decisions']:,} decisions of {counts['problems']:,} problems derived again, "
+            f"{verification.version}: {counts['decisions']:,} decisions of {counts['problems']:,} problems derived again, "
             f"{counts['rejudged']:,} kept rollouts judged again, {counts['hashes']} hashes recomputed."
         )
-        for kind, differences in found.differences.items():
+        for kind, differences in verification.differences.items():
             line(f"  {kind:<10} {'all the same' if not differences else f'{len(differences):,} differ'}")
             for text in differences[:SHOWN]:
                 line(f"    {text}")
-    if not found.passed:
-        total = sum(len(differences) for differences in found.differences.values())
-        raise FoundWanting(f"{found.version} does not verify: {total:,} differences.")
+    if not verification.passed:
+        total = sum(len(differences) for differences in verification.differences.values())
+        raise FoundWanting(f"{verification.version} does not verify: {total:,} differences.")
 
 
 def export(
@@ -218,13 +220,7 @@ def why(
 
     Example: rollmill dataset why arithmetic 3f9a0c1d
     """
-    from flows.cli.why import described
-
-    found = _why(reference, identity)
-    return as_json(found.json()) if json else line(described(found))
-
-
-def _why(reference: str, identity: str) -> "Why":
+    from flows.cli.dataset_pages import history_page
     from storage.queries import Reader
     from storage.queries.why import run_of, why_in_run
     from storage.queries.why import why as look_up
@@ -232,10 +228,13 @@ def _why(reference: str, identity: str) -> "Why":
     from storage.versions.index import dataset_names
 
     with Reader.open() as reader:
-        run = None if reference.partition("@")[0] in dataset_names(reader.datasets) else run_of(reader, reference)
-        if run is not None:
-            return why_in_run(reader, run, identity)
-        return look_up(resolve(reader.datasets, reference), identity)
+        named = reference.partition("@")[0] in dataset_names(reader.datasets)  # a dataset goes before a run of that name
+        run = None if named else run_of(reader, reference)
+        if run is None:
+            history = look_up(resolve(reader.datasets, reference), identity)
+        else:
+            history = why_in_run(reader, run, identity)
+    return as_json(history.json()) if json else line(history_page(history))
 
 
 def _nothing_after(newest: "VersionInfo", others: list[str]) -> SetupError:
@@ -245,13 +244,6 @@ def _nothing_after(newest: "VersionInfo", others: list[str]) -> SetupError:
     return SetupError(
         f"{newest.ref} is the only version: there is nothing to compare.", next_command="rollmill curate RECIPE"
     )
-
-
-def _materialised(info: "VersionInfo") -> Path:
-    """Where the database file of a version of shards is written when somebody asks for it: outside of the version."""
-    from storage.workspace import STATE
-
-    return info.path.parents[2] / STATE / "materialised" / f"{info.name}-{info.folder}.duckdb"
 
 
 def _datasets() -> Path:

@@ -90,12 +90,12 @@ def rebase(
     if keep not in ("theirs", "ours"):
         raise unknown_name("side", keep, ("theirs", "ours"))
     with Workspace.open() as workspace:
-        done = settle(workspace, name, keep="ours" if keep == "ours" else "theirs")
+        renumbered = settle(workspace, name, keep="ours" if keep == "ours" else "theirs")
     if json:
-        return as_json({"renamed": dict(done.renamed), "git_add": done.git_add})
-    for old, new in done.renamed.items():
+        return as_json({"renamed": dict(renumbered.renamed), "git_add": renumbered.git_add})
+    for old, new in renumbered.renamed.items():
         line(f"{old} is now {new}")
-    return line(done.git_add or "Settled.")
+    return line(renumbered.git_add or "Settled.")
 
 
 def rebuild_index(
@@ -114,20 +114,20 @@ def rebuild_index(
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        done = rebuild(workspace, name, dry_run=dry_run)
+        rebuilt = rebuild(workspace, name, dry_run=dry_run)
     if json:
-        folders = [entry.folder for entry in done.index.versions]
-        return as_json({"dataset": name, "versions": folders, "left_out": list(done.left_out), "dry_run": dry_run})
-    for entry in done.index.versions:
+        folders = [entry.folder for entry in rebuilt.index.versions]
+        return as_json({"dataset": name, "versions": folders, "left_out": list(rebuilt.left_out), "dry_run": dry_run})
+    for entry in rebuilt.index.versions:
         line(f"{entry.folder}  {entry.rows:,} rollouts, {entry.kept:,} kept, {entry.created_at}")
-    for folder in done.left_out:
+    for folder in rebuilt.left_out:
         line(f"{folder}  left out: its manifest is not here")
     if dry_run:
         return line("Nothing was written (--dry-run).")
     return line(f"Next: rollmill dataset verify {name}, then git add the dataset's index.json")
 
 
-def _mark(reference: str, change: Any, said: str, *, dry_run: bool, json: bool) -> None:
+def _mark(reference: str, change: Any, phrase: str, *, dry_run: bool, json: bool) -> None:
     from storage.versions import resolve
     from storage.workspace import Workspace
 
@@ -135,4 +135,4 @@ def _mark(reference: str, change: Any, said: str, *, dry_run: bool, json: bool) 
         info = resolve(workspace.datasets, reference) if dry_run else change(workspace)
     if json:
         return as_json({"version": info.ref, "tags": list(info.tags), "yanked": info.yanked, "dry_run": dry_run})
-    return line(f"{'Would be: ' if dry_run else ''}{said} {info.ref}.")
+    return line(f"{'Would be: ' if dry_run else ''}{phrase} {info.ref}.")

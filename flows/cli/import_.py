@@ -1,17 +1,20 @@
-"""`rollmill import problems|rollouts`: bring a file of one's own into the workspace. Knows options and printing only."""
+"""`rollmill import problems|rollouts|list|show|remove`: files made elsewhere come into the workspace, or leave it again."""
 
-import json
+import json as json_
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flows.cli import import_held
-from flows.cli.program import group
+from flows.cli import group
+from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
     from storage.imports import ImportReport, ImportSpec
+    from storage.imports.removal import ImportContents, Removal
 
 _PROBLEMS_HELP = """Import a file of problems (JSONL, Parquet, CSV; also .gz): all rows, or none.
 
@@ -28,7 +31,7 @@ label beside the rollout. Without --problems, the rows must carry their problems
 Example: rollmill import rollouts answers.parquet --name gpt3 --problems gsm8k
 """
 _File = Annotated[Path, typer.Argument(help="The file; its suffix names the format.", show_default=False)]
-_Name = Annotated[str, typer.Option("--name", help="The name of this import; recipes refer to it.", show_default=False)]
+_NewName = Annotated[str, typer.Option("--name", help="The name of this import; recipes refer to it.", show_default=False)]
 _Map = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="FIELD=COLUMN", help="Which column feeds a field; may be repeated.", show_default=False),
@@ -41,66 +44,68 @@ _Set = Annotated[
 ]
 _Problems = Annotated[str | None, typer.Option("--problems", help="The imported problem set that the rollouts answer.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and check everything, show the mapping, store nothing.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+_Name = Annotated[str, typer.Argument(help="The name given at import.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb `import` with its two nouns."""
+    """Add the verb `import` with its nouns and what can be done with an import."""
     verb = group("import", "Bring problems and rollouts made elsewhere into the workspace.")
     verb.command("problems", help=_PROBLEMS_HELP)(problems)
     verb.command("rollouts", help=_ROLLOUTS_HELP)(rollouts)
-    import_held.register(verb)
+    verb.command("list")(list_)
+    verb.command("show")(show)
+    verb.command("remove")(remove)
     app.add_typer(verb)
 
 
 def problems(
     file: _File,
-    name: _Name,
+    name: _NewName,
     map_: _Map = None,
     set_: _Set = None,
+    *,
     dry_run: _DryRun = False,
-    as_json: _Json = False,
+    json: AsJson = False,
 ) -> None:
     """Import problems."""
     from storage.imports import ImportSpec
 
-    spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"))
-    _run("problems", spec, dry_run=dry_run, as_json=as_json)
+    _import("problems", ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set")), dry_run=dry_run, json=json)
 
 
 def rollouts(  # noqa: PLR0913 - one parameter per option of the command
     file: _File,
-    name: _Name,
+    name: _NewName,
     problems: _Problems = None,
     map_: _Map = None,
     set_: _Set = None,
+    *,
     dry_run: _DryRun = False,
-    as_json: _Json = False,
+    json: AsJson = False,
 ) -> None:
     """Import rollouts."""
     from storage.imports import ImportSpec
 
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), problems)
-    _run("rollouts", spec, dry_run=dry_run, as_json=as_json)
+    _import("rollouts", spec, dry_run=dry_run, json=json)
 
 
-def _run(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_run: bool, as_json: bool) -> None:
+def _import(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_run: bool, json: bool) -> None:
     from storage.imports import import_problems, import_rollouts
     from storage.versions import finish_interrupted
     from storage.workspace import Workspace
 
     load = import_problems if kind == "problems" else import_rollouts
-    with Workspace.open() as ws:
-        recovered = [] if dry_run else [*ws.recover(), *finish_interrupted(ws)]
+    with Workspace.open() as workspace:
+        messages = [] if dry_run else [*workspace.recover(), *finish_interrupted(workspace)]
         try:
-            report = load(ws, spec, dry_run=dry_run)
+            report = load(workspace, spec, dry_run=dry_run)
         except SetupError as error:
             again = f"mend it, then rollmill import {kind} {spec.path} --name {spec.name} --dry-run"
             raise SetupError(error.message, choices=error.choices, next_command=error.next_command or again) from error
-    for line in recovered:
-        typer.echo(line, err=True)
-    lines = [json.dumps(report.to_json(), ensure_ascii=False, indent=2)] if as_json else described(report)
-    typer.echo("\n".join(lines))
+    for message in messages:
+        note(message)
+    return as_json(report.to_json()) if json else line("\n".join(_report_lines(report)))
 
 
 def _pairs(items: list[str] | None, option: str) -> dict[str, str]:
@@ -115,7 +120,7 @@ def _pairs(items: list[str] | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def described(report: "ImportReport") -> list[str]:
+def _report_lines(report: "ImportReport") -> list[str]:
     """The report as a person reads it."""
     would = "would be " if report.dry_run else ""
     lines = [f"{report.file}: {report.rows:,} rows"]
@@ -125,10 +130,10 @@ def described(report: "ImportReport") -> list[str]:
     mapping = ", ".join(f"{name} <- {column}" for name, column in sorted(report.mapping.items()))
     lines += [f"  format       {report.format}"] if report.format else []
     lines.append(f"  columns      {mapping}")
-    lines.extend(f"  note         {note}" for note in report.notes)
+    lines.extend(f"  note         {text}" for text in report.notes)
     for number, values in enumerate(report.samples if report.dry_run else (), start=1):
         lines.append(f"  row {number}")
-        lines.extend(f"    {name:<14} {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+        lines.extend(f"    {name:<14} {json_.dumps(value, ensure_ascii=False)}" for name, value in values.items())
     if report.dry_run:
         return [*lines, "  nothing was stored (--dry-run)"]
     if not (report.problems.new or report.completions.new):
@@ -147,3 +152,90 @@ def _next(report: "ImportReport") -> str:
         f"problems: {{imported: {problems}}} and generate: {{engine: imported, imports: [{report.name}]}} "
         f"(without imports it takes all rollouts imported for {problems})"
     )
+
+
+def list_(*, json: AsJson = False) -> None:
+    """Every import: its problems, its rollouts by model, and the problem set that they answer.
+
+    Example: rollmill import list
+    """
+    from storage.imports.removal import imports_held
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        imports = imports_held(workspace)
+    if json:
+        return as_json([contents.row() for contents in imports])
+    if not imports:
+        return line("Nothing was imported. Next: rollmill import problems FILE --name NAME")
+    rows = [
+        [held.name, held.problems, held.rollouts, held.lost is None, held.of or "-", ", ".join(held.models) or "-"]
+        for held in imports
+    ]
+    return line(columns(("name", "problems", "rollouts", "whole", "answers", "models"), rows))
+
+
+def show(name: _Name, *, json: AsJson = False) -> None:
+    """One import: the files it came from, how their columns were read, rollouts by model, and what uses it.
+
+    Example: rollmill import show gsm8k
+    """
+    from storage.imports.removal import held, plan_removal
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        contents, used_by = held(workspace, name), plan_removal(workspace, name).used_by
+    if json:
+        return as_json({**contents.row(), "used_by": list(used_by)})
+    return line("\n".join([*_contents_lines(contents), f"  used by      {', '.join(used_by) or 'nothing yet'}"]))
+
+
+def remove(name: _Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Remove an import that no run, dataset version or other import uses; rows that another import also holds stay there.
+
+    Verdicts on its rollouts stay too: imported again, they are not judged again. The disk space is free after a quarter of
+    an hour, with the next command that writes.
+
+    Example: rollmill import remove gsm8k --dry-run
+    """
+    from storage.imports import removal
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        if not dry_run:
+            workspace.recover()
+        removed = removal.plan_removal(workspace, name) if dry_run else removal.remove(workspace, name)
+    if json:
+        return as_json({**asdict(removed), "used_by": list(removed.used_by), "removed": not dry_run})
+    return line("\n".join(_removal_lines(removed, dry_run=dry_run)))
+
+
+def _contents_lines(contents: "ImportContents") -> list[str]:
+    lines = [f"{contents.name}: {contents.problems:,} problems, {contents.rollouts:,} rollouts"]
+    if contents.of is not None:
+        lines.append(f"  answers      the problem set {contents.of}")
+    lines += [f"  model        {count:>9,}   {model}" for model, count in contents.models.items()]
+    lines += [f"  lost         {contents.lost}"] if contents.lost is not None else []
+    for record in contents.row()["records"]:
+        lines += _file_lines(record)
+    return lines if contents.records else [*lines, "  file         not recorded (imported by an older Rollmill)"]
+
+
+def _file_lines(record: Mapping[str, Any]) -> list[str]:
+    new = f"{record['problems']:,} problems and {record['completions']:,} rollouts of them new"
+    mapping = ", ".join(f"{field} <- {column}" for field, column in sorted(record["mapping"].items()))
+    return [
+        f"  file         {record['file']}, {record['rows']:,} rows, {new} ({record['imported_at']})",
+        f"  columns      {mapping}",
+        *(f"  note         {note}" for note in record["notes"]),
+    ]
+
+
+def _removal_lines(removed: "Removal", *, dry_run: bool) -> list[str]:
+    verb = "Would remove" if dry_run else "Removed"
+    lines = [f"{verb} {removed.name}: {removed.problems:,} problems, {removed.rollouts:,} rollouts."]
+    if removed.shared:
+        lines.append(f"  {removed.shared:,} of these rows are also held elsewhere and stay there.")
+    if removed.used_by:
+        lines = [f"{removed.name} cannot be removed: it is used by {', '.join(removed.used_by)}."]
+    return [*lines, "Nothing was removed (--dry-run)."] if dry_run else lines

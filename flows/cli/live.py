@@ -1,4 +1,4 @@
-"""Progress of a curation on standard error: bars on a terminal, structured lines elsewhere. Knows stages only."""
+"""Progress of a curation on standard error: bars on a terminal, structured lines elsewhere."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ from flows.progress import Stage
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-LINE_SECONDS = 10.0
+LINE_SECONDS = 10.0  # between two lines of a stage where no terminal shows bars
 
 
 @contextmanager
@@ -30,17 +30,17 @@ class Lines:
     """A line when a stage ends, and every ten seconds while one lasts."""
 
     def __init__(self) -> None:
-        self._last: dict[str, float] = {}
-        self._said: dict[str, tuple[int, int]] = {}
+        self._last: dict[str, float] = {}  # when the stage's line was written
+        self._written: dict[str, tuple[int, int]] = {}  # what it said
 
     def __call__(self, stage: Stage) -> None:
         """Write the stage's line unless it was written lately or says nothing new."""
         now = time.monotonic()
         last = self._last.setdefault(stage.name, now)
         ended = stage.done == stage.total
-        if self._said.get(stage.name) == (stage.done, stage.total) or not (ended or now - last >= LINE_SECONDS):
+        if self._written.get(stage.name) == (stage.done, stage.total) or not (ended or now - last >= LINE_SECONDS):
             return
-        self._last[stage.name], self._said[stage.name] = now, (stage.done, stage.total)
+        self._last[stage.name], self._written[stage.name] = now, (stage.done, stage.total)
         with suppress(OSError):  # a reader that left, `2>&1 | head` for one, must not end the run
             note(describe(stage))
             for text in stage.detail.get("taken", ()):

@@ -22,8 +22,13 @@ def curate(
     path, content_hash, funnel, metrics, spent. SetupError for what a person can mend; FoundWanting where the gate did not
     pass (`GateFailed`) or a limit ended drawing. An interrupted call goes on when it is called again.
     """
-    from flows.cli.curate import in_process
+    from flows.cli.live import watching
+    from flows.curation.stages import Stages, drive
     from flows.job import Job
+    from flows.progress import Progress
+    from flows.session import open_session
 
     limits = {"max_tokens": max_tokens, "max_cost": max_cost}
-    return in_process(Job.here(recipe, sets, profile, keep_going=keep_going, **limits))
+    job = Job.here(recipe, sets, profile, keep_going=keep_going, **limits)
+    with watching() as watcher, open_session(job, Progress(watcher)) as session:
+        return drive(session, Stages())

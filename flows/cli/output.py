@@ -1,7 +1,4 @@
-"""What verbs print: JSON for programs, aligned text for people, and what is being done before there is something to show.
-
-Knows nothing of what is printed.
-"""
+"""What verbs print: JSON for programs, aligned text for people, and what is being done while there is nothing to show."""
 
 import json
 import re
@@ -103,14 +100,10 @@ def typeable(text: str) -> str:
 
 def program_in(folder: Path) -> str:
     """How this shell finds the program from a folder that may be another one than this."""
-    found = _program()
-    return (
-        found
-        if found and folder.resolve() == Path.cwd()
-        else shlex.quote(str(Path(sys.argv[0]).absolute()))
-        if found
-        else "rollmill"
-    )
+    program = _program()
+    if program is None:
+        return "rollmill"
+    return program if folder.resolve() == Path.cwd() else shlex.quote(str(Path(sys.argv[0]).absolute()))
 
 
 def _program() -> str | None:
@@ -120,6 +113,12 @@ def _program() -> str | None:
         return None
     inside = called.is_relative_to(Path.cwd())
     return shlex.quote(str(called.relative_to(Path.cwd()) if inside else called))
+
+
+def inert(text: str) -> str:
+    """Model text without the control characters that a terminal would obey."""
+    readable = text.replace("\r\n", "\n").replace("\t", "    ")
+    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in readable)
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

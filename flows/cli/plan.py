@@ -1,4 +1,4 @@
-"""`rollmill plan`: what a recipe will take, before it is drawn, and how right earlier forecasts were. Formats only."""
+"""`rollmill plan`: what a recipe will take, before it is drawn, and how right earlier forecasts were."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.curate import MaxTokens, ProfilePath
-from flows.cli.forecast_lines import NAMES, number
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import Sets
+from flows.cli.summary import FORECAST_NAMES, forecast_number
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
@@ -56,61 +56,67 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
         return _show_scores(json=json)
     if recipe is None:
         raise SetupError("plan needs a recipe.", next_command="rollmill plan recipes/arithmetic.yaml, or --scores")
-    from flows.forecasting.forecasts import Wish, done_run, plan_run
+    from flows.forecasting.evidence import ForecastRequest
+    from flows.forecasting.forecasts import done_run, plan_run
     from flows.job import Job
     from flows.session import open_session
 
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens)
-    wish = Wish(pilot, pilot_draws, simulations)
+    request = ForecastRequest(pilot, pilot_draws, simulations)
     if dry_run:
-        return _preview(job, wish, json=json)
+        return _preview(job, request, json=json)
     with open_session(job) as session:
-        done = None if pilot else done_run(session)
-        if done is not None:
-            text = f"Run {done} of this recipe is done: curate would draw nothing. Next: rollmill runs show {done}"
-            return as_json({"done": done}) if json else line(text)
-        made = plan_run(session, wish)
+        run = None if pilot else done_run(session)
+        if run is not None:
+            text = f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}"
+            return as_json({"done": run}) if json else line(text)
+        forecast = plan_run(session, request)
     if json:
-        return as_json({"id": made.id, "recipe_hash": made.recipe_hash, "source": made.source, **made.forecast})
-    line(forecast_text(made))
+        return as_json(
+            {"id": forecast.id, "recipe_hash": forecast.recipe_hash, "source": forecast.source, **forecast.forecast}
+        )
+    line(forecast_text(forecast))
     return line(f"\nNext: {job.command}")
 
 
-def forecast_text(made: "Forecast") -> str:
+def forecast_text(forecast: "Forecast") -> str:
     """A forecast for people."""
-    row, told, found = made.forecast, made.forecast["evidence"], made.forecast["quantities"]
-    spent = f", {told['tokens_spent']:,} tokens" if told["tokens_spent"] else ""
+    row, evidence, quantities = forecast.forecast, forecast.forecast["evidence"], forecast.forecast["quantities"]
+    spent = f", {evidence['tokens_spent']:,} tokens" if evidence["tokens_spent"] else ""
     head = ["", "median", "80% interval", "95% interval"]
     lines = [
-        f"{made.name}: forecast {made.id} of budget {row['budget']}, from {told['source']} ({', '.join(told['runs'])}): "
-        f"{told['problems']:,} problems, {told['samples']:,} completions{spent}; {row['simulations']} simulated runs.",
+        f"{forecast.name}: forecast {forecast.id} of budget {row['budget']}, from {evidence['source']} "
+        f"({', '.join(evidence['runs'])}): {evidence['problems']:,} problems, {evidence['samples']:,} completions{spent}; "
+        f"{row['simulations']} simulated runs.",
         "",
-        columns(head, [_total(row, name) for name in NAMES if name in found]),
+        columns(head, [_total(row, name) for name in FORECAST_NAMES if name in quantities]),
         "",
         columns(LEVEL_HEAD, [_level(row, level) for level in row["problems"]]),
         "",
         "Pass rates are of the first completions of each problem; met, capped and hopeless are shares of problems.",
     ]
-    if "seconds" in found:
+    if "seconds" in quantities:
         rates = row["rates"] or {"": row["rate"]}
         speed = ", ".join(f"{rate:,.0f} tokens out a second" + (f" of {arm}" if arm else "") for arm, rate in rates.items())
-        lines.append(f"Seconds are at the {speed} in the {told['source']}; their interval is that of the tokens.")
+        lines.append(f"Seconds are at the {speed} in the {evidence['source']}; their interval is that of the tokens.")
     return "\n".join(lines)
 
 
 def _total(row: dict[str, Any], name: str) -> list[str]:
-    one = row["quantities"][name]
-    told = NAMES[name] if name != "units" else f"money ({row['currency']})"
-    spans = [f"{number(name, one[f'low{c}'])} .. {number(name, one[f'high{c}'])}" for c in (80, 95)]
-    return [told, number(name, one["median"]), *spans]
+    quantity = row["quantities"][name]
+    label = FORECAST_NAMES[name] if name != "units" else f"money ({row['currency']})"
+    spans = [
+        f"{forecast_number(name, quantity[f'low{c}'])} .. {forecast_number(name, quantity[f'high{c}'])}" for c in (80, 95)
+    ]
+    return [label, forecast_number(name, quantity["median"]), *spans]
 
 
 def _level(row: dict[str, Any], level: str) -> list[Any]:
     def of(name: str) -> dict[str, float] | None:
-        found: dict[str, float] | None = row["quantities"].get(f"level.{level}.{name}")
-        return found
+        quantity: dict[str, float] | None = row["quantities"].get(f"level.{level}.{name}")
+        return quantity
 
-    shares = ["-" if (one := of(name)) is None else f"{one['median']:.0%}" for name in ("met", "capped", "hopeless")]
+    shares = ["-" if (share := of(name)) is None else f"{share['median']:.0%}" for name in ("met", "capped", "hopeless")]
     rate, kept = of("pass_rate"), of("kept")
     rates = ["-", "-"] if rate is None else [f"{rate['median']:.2f}", f"{rate['low95']:.2f} .. {rate['high95']:.2f}"]
     keeps = ["-", "-"] if kept is None else [f"{kept['median']:,.0f}", f"{kept['low95']:,.0f} .. {kept['high95']:,.0f}"]
@@ -118,39 +124,40 @@ def _level(row: dict[str, Any], level: str) -> list[Any]:
 
 
 def _show_scores(*, json: bool) -> None:
-    from flows.forecasting.history import history
+    from flows.forecasting.forecasts import history
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        found = history(workspace.forecasts.list())
+        scores = history(workspace.forecasts.list())
     if json:
-        return as_json(found)
-    if not found["forecasts"]:
+        return as_json(scores)
+    if not scores["forecasts"]:
         return line("No forecast yet. Next: rollmill plan recipes/arithmetic.yaml")
-    cells = [[one["id"], one["recipe"], one["source"], one["run"], one["error"], one["held"]] for one in found["forecasts"]]
+    keys = ("id", "recipe", "source", "run", "error", "held")
+    cells = [[row[key] for key in keys] for row in scores["forecasts"]]
     line(columns(["forecast", "recipe", "source", "run", "tokens off by", "95% held"], cells))
-    if found["quantities"]:
+    if scores["quantities"]:
         head = ["quantity", "forecasts", "in 80%", "in 95%", "mean |error|", "interval score 95%"]
-        line("\n" + columns(head, [[*row.values()] for row in found["quantities"]]))
+        line("\n" + columns(head, [[*row.values()] for row in scores["quantities"]]))
         line("\nInterval scores are in the quantity's unit, smaller is better; quantities of one run are not independent.")
     return line("\nNext: rollmill runs show RUN")
 
 
-def _preview(job: Any, wish: Any, *, json: bool) -> None:
-    from flows.forecasting.forecasts import pilot_size
+def _preview(job: Any, request: Any, *, json: bool) -> None:
+    from flows.forecasting.evidence import pilot_size
     from flows.problems import preview_problems
     from flows.session import read_session
 
-    with read_session(job) as opened:
-        made = preview_problems(opened.workspace, opened.loaded)
-        arms = max(1, len(opened.loaded.arms))
-        count, draws = pilot_size(made.problems, opened.loaded.budget.build().prefix, wish)
-    row = {"problems": len(made.problems), "pilot_problems": count, "pilot_completions": count * draws * arms}
+    with read_session(job) as session:
+        problem_set = preview_problems(session.workspace, session.loaded)
+        arms = max(1, len(session.loaded.arms))
+        count, draws = pilot_size(problem_set.problems, session.loaded.budget.build().prefix, request)
+    row = {"problems": len(problem_set.problems), "pilot_problems": count, "pilot_completions": count * draws * arms}
     if json:
         return as_json(row)
-    always = "" if wish.pilot or arms > 1 else ", unless past runs on other problems tell enough"
+    always = "" if request.pilot or arms > 1 else ", unless past runs on other problems tell enough"
     what = f"{row['pilot_completions']:,} completions on {count} of {row['problems']:,} problems"
     return line(
-        f"Would draw a pilot of {what}{always}, then simulate the budget {wish.simulations} times. Nothing was written. "
+        f"Would draw a pilot of {what}{always}, then simulate the budget {request.simulations} times. Nothing was written. "
         "Next: the same command without --dry-run"
     )

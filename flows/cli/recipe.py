@@ -1,12 +1,17 @@
-"""`rollmill recipe check|show`: whether a recipe is sound, and all that it means. Knows no workspace."""
+"""`rollmill recipe check|show` and `rollmill synthesize`: a recipe looked at before anything is drawn.
 
+Is it sound here, what does it mean with every default, and which problems does it make.
+"""
+
+import time
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, line, note
-from flows.cli.program import group
+from flows.cli import group
+from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 Sets = Annotated[
@@ -21,6 +26,7 @@ def register(app: typer.Typer) -> None:
     verbs.command("check")(check)
     verbs.command("show")(show)
     app.add_typer(verbs)
+    app.command("synthesize")(synthesize)
 
 
 def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
@@ -56,3 +62,57 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
         return as_json({"recipe_hash": loaded.recipe_hash, "recipe": loaded.shown()})
     line(f"# recipe_hash: {loaded.recipe_hash}")
     return line(yaml.safe_dump(loaded.shown(), sort_keys=False, allow_unicode=True).rstrip())
+
+
+def synthesize(
+    recipe: RecipePath,
+    sets: Sets = None,
+    *,
+    show: Annotated[int, typer.Option(min=0, help="Print so many of the problems.")] = 2,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Make the problems of a recipe and store them; curate does this by itself.
+
+    Example: rollmill synthesize recipes/arithmetic.yaml --show 8
+    """
+    from flows.curation.outcome import write_problem_report
+    from flows.problems import make_problems, preview_problems
+    from flows.recipe import load_recipe
+    from storage.workspace import Workspace
+
+    started = time.monotonic()
+    loaded = load_recipe(recipe, sets=sets or ())
+    with Workspace.open() as workspace:
+        messages = [] if dry_run else workspace.recover()
+        problem_set = (preview_problems if dry_run else make_problems)(workspace, loaded)
+        report = None if dry_run else write_problem_report(workspace.root, loaded, problem_set)
+    levels = Counter(problem.level for problem in problem_set.problems)
+    row = {
+        "recipe": loaded.recipe.name,
+        "digest": problem_set.digest,
+        "made": problem_set.made,
+        "dropped": dict(problem_set.dropped),
+        "problems": len(problem_set.problems),
+        "levels": {str(level): levels[level] for level in sorted(levels, key=lambda level: (level is None, level))},
+        "seconds": round(time.monotonic() - started, 3),
+        "messages": messages,
+    }
+    if json:
+        return as_json(row)
+    return line(_page(row, problem_set.problems[:show], report, recipe))
+
+
+def _page(row: dict[str, Any], shown: Any, report: Path | None, recipe: Path) -> str:
+    from flows.cli.summary import dropped_problems
+    from flows.problems import prompt_text
+
+    lines = [
+        *row["messages"],
+        f"{row['problems']:,} problems of {row['made']:,} made ({dropped_problems(row['dropped'])}) "
+        f"in {row['seconds']:.1f} s, {'not stored' if report is None else 'stored'}.",
+        columns(["level", "problems"], [[level, count] for level, count in row["levels"].items()]),
+    ]
+    for problem in shown:
+        lines += ["", f"[{problem.template or problem.source}] {prompt_text(problem.prompt)}", f"  = {problem.reference}"]
+    return "\n".join([*lines, "", f"Next: rollmill curate {recipe}"])

@@ -1,6 +1,6 @@
-"""`rollmill reverify`: judge a run again after a verifier has changed, see what is different, accept it. Text only."""
+"""`rollmill reverify`: judge a run again after a verifier has changed, see what is different, accept it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +14,8 @@ Accept = Annotated[
     bool, typer.Option("--accept", help="Let the run go on under the new versions; without it nothing changes.")
 ]
 Check = Annotated[int, typer.Option("--check", min=0, help="Judge so many carried verdicts after all; they must agree.")]
-EXAMPLES = 3
+EXAMPLES = 3  # of flips that are printed; --json has all that were kept
+PAIRED = ("before", "after", "difference", "95% interval")
 
 
 def register(app: typer.Typer) -> None:
@@ -56,11 +57,22 @@ def page(report: Mapping[str, Any]) -> str:
     if not report["changes"]:
         left = f" ({', '.join(report['not_looked_at'])} changed)" if report["not_looked_at"] else ""
         return f"{report['run']}: its verifiers are those of today; there is nothing to judge again{left}."
-    parts = [_changes(report), _verdicts(report)]
+    sections = [_changes(report), _verdicts(report)]
     if "rates" in report:
-        parts += [_flips(report["flips"], report["rows"]), _rates(report)]
-        parts += [_metrics(report["metrics"]), _decisions(report["decisions"])]
-    return "\n\n".join("\n".join(part) for part in [*parts, _ending(report)] if part)
+        metrics = [[name, *_paired(row)] for name, row in report["metrics"].items()]
+        sections += [_flips(report["flips"], report["rows"]), _rates(report)]
+        sections += [[columns(["metric", *PAIRED], metrics)]] if metrics else []
+        decisions = report["decisions"]
+        kept = f"Kept: {decisions['kept_before']:,}, now {decisions['kept_after']:,}."
+        moves = (f"  {move['before']} -> {move['after']}  {move['rows']:,}" for move in decisions["moves"])
+        sections.append([kept, *moves])
+    if report["accepted"]:
+        ending = f"Accepted: run {report['run_after']} goes on under the new versions. Next: {report['next']}"
+    elif "rates" in report:
+        ending = f"Nothing of the run has changed. To accept this: {report['next']}"
+    else:
+        ending = f"Nothing was judged. Next: {report['next']}"
+    return "\n\n".join("\n".join(section) for section in [*sections, [ending]])
 
 
 def _changes(report: Mapping[str, Any]) -> list[str]:
@@ -105,39 +117,16 @@ def _rates(report: Mapping[str, Any]) -> list[str]:
     rows.append(["all", *_paired(rates["overall"]), report["decisions"]["kept_before"], report["decisions"]["kept_after"]])
     what = prefix_words(report["prefix"]) or "the first completion (none was fixed before verdicts)"
     return [
-        columns(["level", "before", "after", "difference", "95% interval", "kept", "now"], rows),
+        columns(["level", *PAIRED, "kept", "now"], rows),
         f"Pass rates over {what} of each problem; differences are paired, intervals over templates.",
     ]
-
-
-def _metrics(metrics: Mapping[str, Any]) -> list[str]:
-    rows = [[name, *_paired(row)] for name, row in metrics.items()]
-    return [columns(["metric", "before", "after", "difference", "95% interval"], rows)] if rows else []
 
 
 def _paired(row: Mapping[str, Any]) -> list[str]:
     if row["difference"] is None:
         return ["-", "-", "-", "-"]
-    return [
-        f"{row['before']:.3f}",
-        f"{row['after']:.3f}",
-        f"{row['difference']:+.3f}",
-        f"[{row['low']:+.3f}, {row['high']:+.3f}]",
-    ]
-
-
-def _decisions(decisions: Mapping[str, Any]) -> list[str]:
-    lines = [f"Kept: {decisions['kept_before']:,}, now {decisions['kept_after']:,}."]
-    moves: Sequence[Mapping[str, Any]] = decisions["moves"]
-    return [*lines, *(f"  {move['before']} -> {move['after']}  {move['rows']:,}" for move in moves)]
-
-
-def _ending(report: Mapping[str, Any]) -> list[str]:
-    if report["accepted"]:
-        return [f"Accepted: run {report['run_after']} goes on under the new versions. Next: {report['next']}"]
-    if "rates" not in report:
-        return [f"Nothing was judged. Next: {report['next']}"]
-    return [f"Nothing of the run has changed. To accept this: {report['next']}"]
+    change, interval = f"{row['difference']:+.3f}", f"[{row['low']:+.3f}, {row['high']:+.3f}]"
+    return [f"{row['before']:.3f}", f"{row['after']:.3f}", change, interval]
 
 
 def _short(text: str) -> str:

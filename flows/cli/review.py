@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, line, note
+from flows.cli.output import AsJson, DryRun, as_json, inert, line, note
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KEYS: dict[str, "Judgement"] = {"c": "correct", "i": "incorrect", "u": "unparsed", "?": "unsure"}
 HELP = "c correct  i incorrect  u gives no answer  ? cannot tell  t whole text  s skip  q quit"
-LINE = "-" * 78
+LINE = "-" * 78  # between two rollouts
 
 
 def register(app: typer.Typer) -> None:
@@ -75,20 +75,21 @@ def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: 
     if not dry_run:
         with explained(path):
             export_csv(reader, queue, path, who)
-    row = {"path": str(path), "rows": len(queue.pairs), "dry_run": dry_run}
-    return (
-        as_json(row) if json else line(f"{'Would write' if dry_run else 'Wrote'} {len(queue.pairs):,} rollouts to {path}.")
-    )
+    if json:
+        return as_json({"path": str(path), "rows": len(queue.pairs), "dry_run": dry_run})
+    return line(f"{'Would write' if dry_run else 'Wrote'} {len(queue.pairs):,} rollouts to {path}.")
 
 
 def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:
     from storage.queries.review import judge, read_csv
 
-    said = read_csv(queue, path, who)
+    judgements = read_csv(queue, path, who)
     if not dry_run:
-        judge(reader, queue, said)
-    row = {**_counts(reader, queue, who), "read": len(said), "dry_run": dry_run}
-    return as_json(row) if json else line(f"{'Would read' if dry_run else 'Read'} {len(said):,} judgements from {path}.")
+        judge(reader, queue, judgements)
+    row = {**_counts(reader, queue, who), "read": len(judgements), "dry_run": dry_run}
+    return (
+        as_json(row) if json else line(f"{'Would read' if dry_run else 'Read'} {len(judgements):,} judgements from {path}.")
+    )
 
 
 def _counts(reader: "Reader", queue: "Queue", who: str) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> N
     left = waiting(reader, queue, who)
     line(f"{queue.title}: {len(left):,} of {len(queue.pairs):,} wait for {who}.")
     keys = _keys()
-    done = 0
+    judged = 0
     try:
         for position in left:
             item = review_item(reader, queue, position)
@@ -127,9 +128,10 @@ def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> N
                 break
             if key in KEYS:
                 judge(reader, queue, [PersonJudgement(item.completion_id, item.problem_id, who, KEYS[key])])
-                done += 1
+                judged += 1
     finally:  # Ctrl-C too: what was judged is stored, and the person is told so
-        note(f"{done:,} judged now, {len(waiting(reader, queue, who)):,} left. {_next(queue)}")
+        then = "the same command goes on." if queue.audit is None else f"rollmill audit show {queue.audit.id}"
+        note(f"{judged:,} judged now, {len(waiting(reader, queue, who)):,} left. Next: {then}")
 
 
 def _key(keys: Iterator[str], item: "ReviewItem") -> str:
@@ -137,7 +139,7 @@ def _key(keys: Iterator[str], item: "ReviewItem") -> str:
     while True:
         key = next(keys, "q")
         if key == "t":
-            line(_inert(item.text))
+            line(inert(item.text))
         elif key in KEYS or key in ("s", "q"):
             return key
         else:
@@ -156,24 +158,12 @@ def _keys() -> Iterator[str]:
 def _page(item: "ReviewItem", total: int, *, show_outcome: bool) -> str:
     parts = [
         f"\n{LINE}\n{item.position + 1} of {total}  {item.completion_id[:12]}",
-        f"PROBLEM\n{_inert(item.prompt)}",
-        f"REFERENCE  {_inert(item.reference)}" if item.reference else "",
-        "TESTS\n" + "\n".join(_inert(test) for test in item.tests) if item.tests else "",
-        f"ANSWER (the completion's end)\n{_inert(item.ending)}",
-        f"EXTRACTED  {_inert(item.extracted)}" if item.extracted is not None else "EXTRACTED  nothing",
+        f"PROBLEM\n{inert(item.prompt)}",
+        f"REFERENCE  {inert(item.reference)}" if item.reference else "",
+        "TESTS\n" + "\n".join(inert(test) for test in item.tests) if item.tests else "",
+        f"ANSWER (the completion's end)\n{inert(item.ending)}",
+        f"EXTRACTED  {inert(item.extracted)}" if item.extracted is not None else "EXTRACTED  nothing",
     ]
     if show_outcome:
-        parts += [f"VERDICT  {one.outcome} by {one.verifier}, rule {one.rule}, cause {one.cause}" for one in item.verdicts]
+        parts += [f"VERDICT  {v.outcome} by {v.verifier}, rule {v.rule}, cause {v.cause}" for v in item.verdicts]
     return "\n\n".join(part for part in parts if part) + f"\n\n{HELP}"
-
-
-def _next(queue: "Queue") -> str:
-    if queue.audit is None:
-        return "Next: the same command goes on."
-    return f"Next: rollmill audit show {queue.audit.id}"
-
-
-def _inert(text: str) -> str:
-    """Model text without control characters, which a terminal would obey."""
-    lines = text.replace("\r\n", "\n").replace("\t", "    ")
-    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in lines)

@@ -4,24 +4,22 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from flows.cli import group
 from flows.cli.curate import MaxCost, MaxTokens
-from flows.cli.forecast_lines import forecast_lines
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.program import group
-from flows.cli.runs_cost import cost
-from flows.cli.runs_queue import queue, rule_lines
+from flows.cli.runs_cost import RunId, cost, queue, rule_lines
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
+    from flows.progress import Stage
     from storage.runs import Run
     from storage.workspace import Workspace
 
-RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
-WATCH_SECONDS = 0.5
+WATCH_SECONDS = 0.5  # between two readings of the ledger
 
 
 def register(app: typer.Typer) -> None:
@@ -58,51 +56,77 @@ def list_(*, json: AsJson = False) -> None:
     return line(columns(["run", "status", "started", "judged", "planned"], cells))
 
 
-def show(run: RunName = None, *, json: AsJson = False) -> None:
+def show(run: RunId = None, *, json: AsJson = False) -> None:
     """One run: status, stages, and what it left.
 
     Example: rollmill runs show arithmetic-3f9a0c1d
     """
-    from flows.cli.summary import before_a_version
-    from flows.rounds.origins import origins_so_far
-    from pipelines.stats import rule_error_counts
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        found = workspace.runs.chosen(run)
-        row = {**_row(workspace, found), "stages": _stages(workspace, found.id), "summary": found.summary}
-        plans = workspace.runs.plans(found.id)
-        row["rounds"] = sum(map(bool, plans))
-        row["completions"] = origins_so_far(workspace, found.id, plans)
-        row["arms"] = _arms(workspace, found)
-        row["given_up"] = rule_error_counts((stop.problem_id, stop.reason) for stop in workspace.runs.stops(found.id)).row()
-        row["attempts"] = [asdict(tried) for tried in workspace.attempts.of(found.id)]
-        row["forecast"] = _forecast(workspace, found.id)
-    if json:
-        return as_json(row)
-    line(f"{row['run']}: {row['status']}, {row['rounds']} rounds, started {row['started']}")
+        chosen = workspace.runs.chosen(run)
+        row = _details(workspace, chosen)
+    return as_json(row) if json else line(_page(chosen, row))
+
+
+def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
+    """Everything that `runs show` says of a run."""
+    from flows.forecasting.forecasts import shown
+    from flows.rounds.origins import origins_so_far
+    from pipelines.stats import rule_error_counts
+    from storage.queries import Reader, run_scope
+    from storage.queries.rates import arm_counts
+
+    plans, forecast = workspace.runs.plans(run.id), workspace.forecasts.of_run(run.id)
+    arms = arm_counts(run_scope(Reader(workspace), run.id)) if run.recipe.get("arms") else []
+    stages = _stages(workspace, run.id)
+    return {
+        **_row(workspace, run),
+        "stages": [
+            {"stage": s.name, "done": s.done, "total": s.total, "tokens": s.tokens, "seconds": s.seconds} for s in stages
+        ],
+        "summary": run.summary,
+        "rounds": sum(map(bool, plans)),
+        "completions": origins_so_far(workspace, run.id, plans),
+        "arms": [asdict(arm) for arm in arms],
+        "given_up": rule_error_counts((stop.problem_id, stop.reason) for stop in workspace.runs.stops(run.id)).row(),
+        "attempts": [asdict(attempt) for attempt in workspace.attempts.of(run.id)],
+        "forecast": None if forecast is None else shown(forecast),
+    }
+
+
+def _page(run: "Run", row: dict[str, Any]) -> str:
+    """The details for a person."""
+    from flows.cli.summary import before_a_version, forecast_lines
+
     cells = [[s["stage"], s["done"], s["total"], s["tokens"], s["seconds"]] for s in row["stages"]]
-    line(columns(["stage", "done", "total", "tokens", "seconds"], cells))
-    line(f"\n{_origins(found, row['completions'])}")
+    counts = row["completions"]
+    # A completion is drawn once, by whichever run asks first; the others reuse it.
+    elsewhere = "imported" if run.recipe.get("generate", {}).get("engine") == "imported" else "drawn by other runs"
+    lines = [
+        f"{row['run']}: {row['status']}, {row['rounds']} rounds, started {row['started']}",
+        columns(["stage", "done", "total", "tokens", "seconds"], cells),
+        f"\n{counts['planned']:,} completions planned so far: {counts['drawn']:,} drawn by this run, "
+        f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw",
+    ]
     if row["arms"]:
-        line("\n" + columns(list(row["arms"][0]), [list(one.values()) for one in row["arms"]]))
-    for text in rule_lines(row["given_up"]):
-        line(text)
+        lines.append("\n" + columns(list(row["arms"][0]), [list(arm.values()) for arm in row["arms"]]))
+    lines += rule_lines(row["given_up"])
     if row["attempts"]:
-        tried = [[one["replica"], one["outcome"], one["count"], round(one["seconds"], 1)] for one in row["attempts"]]
-        line("\n" + columns(["server", "attempts", "count", "seconds"], tried))
+        attempts = [[a["replica"], a["outcome"], a["count"], round(a["seconds"], 1)] for a in row["attempts"]]
+        lines.append("\n" + columns(["server", "attempts", "count", "seconds"], attempts))
     if row["forecast"]:
-        line("\n" + "\n".join(forecast_lines(row["forecast"])))
-    if "said" in found.summary and found.status == "stopped":
-        line(f"\n{found.summary['said']}")
-    if "error" in found.summary and "funnel" in found.summary:
-        line(f"\n{before_a_version(found.summary)}")
-    if "error" in found.summary:
-        line(f"\n{found.summary['error']}")
-    return line(f"\nNext: {_next(row)}")
+        lines += ["", *forecast_lines(row["forecast"])]
+    if "said" in run.summary and run.status == "stopped":
+        lines.append(f"\n{run.summary['said']}")
+    if "error" in run.summary and "funnel" in run.summary:
+        lines.append(f"\n{before_a_version(run.summary)}")
+    if "error" in run.summary:
+        lines.append(f"\n{run.summary['error']}")
+    return "\n".join([*lines, f"\nNext: {_next(row)}"])
 
 
-def watch(run: RunName = None) -> None:
+def watch(run: RunId = None) -> None:
     """Follow a run until it ends; works from any terminal while another command does the work.
 
     Example: rollmill runs watch
@@ -111,11 +135,11 @@ def watch(run: RunName = None) -> None:
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        found = workspace.runs.chosen(run)
+        chosen = workspace.runs.chosen(run)
         with watching() as watcher:
             while True:
-                row = _row(workspace, workspace.runs.get(found.id))
-                for stage in _shown_stages(workspace, found.id):
+                row = _row(workspace, workspace.runs.get(chosen.id))
+                for stage in _stages(workspace, chosen.id):
                     watcher(stage)
                 if row["status"] != "running":
                     break
@@ -124,7 +148,7 @@ def watch(run: RunName = None) -> None:
 
 
 def resume(
-    run: RunName = None,
+    run: RunId = None,
     *,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
@@ -142,23 +166,23 @@ def resume(
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        found, root = workspace.runs.chosen(run), workspace.root
-    job = Job.of_run(found.recipe["job"], root)
-    if "pilot" in found.recipe:
-        raise SetupError(f"{found.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
+        chosen, root = workspace.runs.chosen(run), workspace.root
+    job = Job.of_run(chosen.recipe["job"], root)
+    if "pilot" in chosen.recipe:
+        raise SetupError(f"{chosen.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
     tokens, money = max_tokens if max_tokens is not None else job.max_tokens, max_cost or job.max_cost
     job = replace(job, max_tokens=tokens, max_cost=money)
-    if load_recipe(Path(job.recipe), sets=job.sets).recipe_hash != found.recipe_hash:
+    if load_recipe(Path(job.recipe), sets=job.sets).recipe_hash != chosen.recipe_hash:
         raise SetupError(
-            f"{job.recipe} has changed since run {found.id} began.", next_command=f"{job.command} (another run)"
+            f"{job.recipe} has changed since run {chosen.id} began.", next_command=f"{job.command} (another run)"
         )
     if dry_run:
-        return as_json({"run": found.id, "command": job.command}) if json else line(f"Would run: {job.command}")
+        return as_json({"run": chosen.id, "command": job.command}) if json else line(f"Would run: {job.command}")
     outcome = run_job(job, direct=False)
     return as_json(outcome) if json else line(summary(outcome, root))
 
 
-def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Stop the processes that work on a run, as Ctrl-C would; what was committed is kept.
 
     Example: rollmill runs cancel arithmetic-3f9a0c1d
@@ -168,20 +192,22 @@ def cancel(run: RunName = None, *, dry_run: DryRun = False, json: AsJson = False
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        found = workspace.runs.chosen(run)
-        working = len(workers_of(workspace.state).get(found.id, []))
+        chosen = workspace.runs.chosen(run)
+        working = len(workers_of(workspace.state).get(chosen.id, []))
         if not dry_run and working:
-            cancel_workers(workspace.state, found.id)
-        elif not dry_run and found.status == "running":
-            workspace.runs.finish(found.id, "interrupted", found.summary)
+            cancel_workers(workspace.state, chosen.id)
+        elif not dry_run and chosen.status == "running":
+            workspace.runs.finish(chosen.id, "interrupted", chosen.summary)
     if json:
-        return as_json({"run": found.id, "processes": working, "dry_run": dry_run})
+        return as_json({"run": chosen.id, "processes": working, "dry_run": dry_run})
     if not working:
-        if found.status == "running":
-            return line(f"{found.id} was killed: no process works on it. Next: rollmill runs resume {found.id}")
-        return line(f"{found.id} has ended ({found.status}): there is nothing to stop. Next: rollmill runs show {found.id}")
+        if chosen.status == "running":
+            return line(f"{chosen.id} was killed: no process works on it. Next: rollmill runs resume {chosen.id}")
+        return line(
+            f"{chosen.id} has ended ({chosen.status}): there is nothing to stop. Next: rollmill runs show {chosen.id}"
+        )
     asked = "Would ask" if dry_run else "Asked"
-    return line(f"{asked} {working} processes of {found.id} to stop. Next: rollmill runs resume {found.id}")
+    return line(f"{asked} {working} processes of {chosen.id} to stop. Next: rollmill runs resume {chosen.id}")
 
 
 def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
@@ -204,50 +230,18 @@ def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     }
 
 
-def _arms(workspace: "Workspace", run: "Run") -> list[dict[str, Any]]:
-    """What each arm of the recipe was asked for; none where it names no arms."""
-    from storage.queries import Reader, run_scope
-    from storage.queries.rates import arm_counts
-
-    return [asdict(one) for one in arm_counts(run_scope(Reader(workspace), run.id))] if run.recipe.get("arms") else []
-
-
-def _origins(run: "Run", counts: dict[str, int]) -> str:
-    """Where a run's completions come from: a completion is drawn once, by whichever run asks first."""
-    elsewhere = "imported" if run.recipe.get("generate", {}).get("engine") == "imported" else "drawn by other runs"
-    return (
-        f"{counts['planned']:,} completions planned so far: {counts['drawn']:,} drawn by this run, "
-        f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw"
-    )
-
-
-def _forecast(workspace: "Workspace", run: str) -> dict[str, Any] | None:
-    """The scored forecast of a run."""
-    from flows.forecasting.forecasts import shown
-
-    made = workspace.forecasts.of_run(run)
-    return None if made is None else shown(made)
-
-
-def _stages(workspace: "Workspace", run: str) -> list[dict[str, Any]]:
-    return [
-        {"stage": s.name, "done": s.done, "total": s.total, "tokens": s.tokens, "seconds": s.seconds}
-        for s in _shown_stages(workspace, run)
-    ]
-
-
-def _shown_stages(workspace: "Workspace", run: str) -> list[Any]:
+def _stages(workspace: "Workspace", run: str) -> list["Stage"]:
+    """The progress of the stages that have begun, in their order."""
     from flows.progress import STAGES, Stage
 
-    found = {s.stage: s for s in workspace.runs.progress_of(run)}
-    order = [name for name in STAGES if name in found]
-    return [Stage(s.stage, s.done, s.total, s.tokens, s.seconds, s.detail) for s in (found[name] for name in order)]
+    progress = {stage.stage: stage for stage in workspace.runs.progress_of(run)}
+    begun = [progress[name] for name in STAGES if name in progress]
+    return [Stage(s.stage, s.done, s.total, s.tokens, s.seconds, s.detail) for s in begun]
 
 
 def _next(row: dict[str, Any]) -> str:
-    said = row.get("next")
-    if said is not None and row["status"] not in ("running", "killed"):
-        return str(said)
+    if row["next"] is not None and row["status"] not in ("running", "killed"):
+        return str(row["next"])
     if row["status"] == "done":
         return f"rollmill dataset show {row['dataset']}"
     return f"rollmill runs {'watch' if row['status'] == 'running' else 'resume'} {row['run']}"

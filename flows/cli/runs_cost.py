@@ -1,5 +1,11 @@
-"""`rollmill runs cost`: what a run took, over all and by group. Formats what storage.queries.cost counts."""
+"""`rollmill runs cost|queue`: what a run took, by group, and the problems that took draws and were never solved.
 
+Formats what storage.queries.cost and storage.queries.queue count.
+"""
+
+import json as json_
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,7 +13,9 @@ import typer
 from flows.cli.output import AsJson, as_json, columns, line
 
 if TYPE_CHECKING:
+    from pipelines.stats import RuleErrorCounts
     from storage.queries.cost import Group, RunCost
+    from storage.queries.queue import HopelessQueue
     from storage.spending import Sums
 
 RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
@@ -15,7 +23,14 @@ GroupBy = Annotated[
     str | None,
     typer.Option("--by", metavar="GROUP", help="batch, problem, level, arm, round, engine, or command (one process)."),
 ]
-HEAD = ["", "completions", "calls", "tokens in", "tokens out", "engine s", "money", "kept", "tokens per kept"]
+COST_HEAD = ["", "completions", "calls", "tokens in", "tokens out", "engine s", "money", "kept", "tokens per kept"]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write them as a JSONL file of problems that `import problems` takes."),
+]
+Most = Annotated[int, typer.Option("--most", metavar="N", min=0, help="Rows to print.")]
+QUEUE_HEAD = ["problem", "level", "drawn", "correct", "p below", "tokens", "reason", "went on"]
+MOST = 40  # rows of the queue that are printed
 
 
 def cost(run: RunId = None, by: GroupBy = None, *, json: AsJson = False) -> None:
@@ -25,70 +40,76 @@ def cost(run: RunId = None, by: GroupBy = None, *, json: AsJson = False) -> None
 
     Example: rollmill runs cost arithmetic-3f9a0c1d --by level
     """
-    from storage.queries import Reader, runs
+    from storage.queries import Reader
     from storage.queries.cost import run_cost
 
     with Reader.open() as reader:
-        known = runs(reader)
-        name = run or (known[0].id if known else "")
-        found = run_cost(reader, name)
-        currency = _currency(reader.runs.get(name).summary)
-    groups = found.by(by) if by else []  # type: ignore[arg-type]
+        chosen = reader.runs.chosen(run)
+        spent = run_cost(reader, chosen.id)
+    currency = chosen.summary.get("currency")  # of the command that ended last
+    groups = spent.by(by) if by else []  # type: ignore[arg-type]
     if json:
-        return as_json(cost_row(found, groups, currency))
-    line(cost_text(found, currency))
+        return as_json(cost_row(spent, groups, currency))
+    line(cost_text(spent, currency))
     if groups:
-        line("\n" + columns([by or "", *HEAD[1:]], [_cells(group.name, group, currency) for group in groups]))
-    return line(f"\nNext: rollmill runs cost {name} --by {'problem' if by == 'level' else 'level'}")
+        rows = [_row(group.name, group.represented, group.calls, currency, group) for group in groups]
+        line("\n" + columns([by or "", *COST_HEAD[1:]], rows))
+    return line(f"\nNext: rollmill runs cost {chosen.id} --by {'problem' if by == 'level' else 'level'}")
 
 
-def cost_row(found: "RunCost", groups: "list[Group]", currency: str | None) -> dict[str, Any]:
+def cost_row(cost: "RunCost", groups: "list[Group]", currency: str | None) -> dict[str, Any]:
     """Everything as JSON values."""
     from storage.queries.cost import sums_row
 
-    again, twice = (
-        {"completions": sums.completions, "tokens": sums.tokens, "units": sums.units} for sums in (found.again, found.twice)
-    )
-    whole = {key: value for key, value in found.whole.row().items() if key != "group"}
-    head = {"run": found.run, "currency": currency, "recorded": found.recorded}
-    given_up = {"tokens": found.given_up.tokens, "units": found.given_up.units}
-    sums = {"given_up": given_up, "again": again, "paid_twice": twice, "paid": sums_row(found.paid)}
-    sums["votes"] = sums_row(found.votes)
-    return {**head, **whole, **sums, "groups": [group.row() for group in groups]}
+    def counts(sums: "Sums") -> dict[str, int]:
+        return {"completions": sums.completions, "tokens": sums.tokens, "units": sums.units}
+
+    return {
+        "run": cost.run,
+        "currency": currency,
+        "recorded": cost.recorded,
+        **{key: value for key, value in cost.whole.row().items() if key != "group"},
+        "given_up": {"tokens": cost.given_up.tokens, "units": cost.given_up.units},
+        "again": counts(cost.again),
+        "paid_twice": counts(cost.twice),
+        "paid": sums_row(cost.paid),
+        "votes": sums_row(cost.votes),
+        "groups": [group.row() for group in groups],
+    }
 
 
-def cost_text(found: "RunCost", currency: str | None) -> str:
+def cost_text(cost: "RunCost", currency: str | None) -> str:
     """The accounts of a run for people."""
     from storage.money import shown
 
-    whole = found.whole
+    whole = cost.whole
     reused = whole.represented - whole.spent
     rows = [
         _row("represented", whole.represented, None, currency, whole),
         _row("  drawn by this run", whole.spent, whole.calls, currency),
         _row("  reused, paid before", reused, None, currency),
     ]
-    if found.again.completions:
-        rows.append(_row("drawn again", found.again, None, currency))
-    if found.votes.completions:
-        rows.append(_row("judges' votes", found.votes, None, currency))
-    if found.again.completions or found.votes.completions:
-        rows.append(_row("paid in all", found.paid, None, currency))
-    lines = [f"{found.run}", columns(HEAD, rows)]
-    if found.twice.completions:
-        again = f"{found.twice.completions:,} completions ({found.twice.tokens:,} tokens)"
+    if cost.again.completions:
+        rows.append(_row("drawn again", cost.again, None, currency))
+    if cost.votes.completions:
+        rows.append(_row("judges' votes", cost.votes, None, currency))
+    if cost.again.completions or cost.votes.completions:
+        rows.append(_row("paid in all", cost.paid, None, currency))
+    lines = [f"{cost.run}", columns(COST_HEAD, rows)]
+    if cost.twice.completions:
+        again = f"{cost.twice.completions:,} completions ({cost.twice.tokens:,} tokens)"
         lines.append(f"{again} were paid twice: another command had stored them first, and its texts are used.")
-    if found.given_up.tokens:
-        money = f" ({shown(found.given_up.units, currency)})" if found.given_up.units else ""
+    if cost.given_up.tokens:
+        money = f" ({shown(cost.given_up.units, currency)})" if cost.given_up.units else ""
         lines.append(
-            f"Up to {found.given_up.tokens:,} tokens{money} were under way when a command was killed or interrupted: they "
+            f"Up to {cost.given_up.tokens:,} tokens{money} were under way when a command was killed or interrupted: they "
             "count against a limit, and are in no total."
         )
     if whole.failed:
         lines.append(f"{whole.failed:,} calls failed; what a server bills for them is not known and in no total.")
     if whole.represented.uncounted:
         lines.append(f"{whole.represented.uncounted:,} completions came without token counts and count as 0 here.")
-    if not found.recorded and whole.represented.completions:
+    if not cost.recorded and whole.represented.completions:
         lines.append("The ledger holds no payments of this run: it drew nothing, or is older than they are.")
     return "\n".join(lines)
 
@@ -101,15 +122,59 @@ def _row(name: str, sums: "Sums", calls: int | None, currency: str | None, group
     return [name, *(_dash(value) for value in counts), money_text(sums, currency), *(_dash(value) for value in kept)]
 
 
-def _cells(name: str, group: "Group", currency: str | None) -> list[Any]:
-    return _row(name, group.represented, group.calls, currency, group)
-
-
 def _dash(value: float | None) -> str:
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
 
 
-def _currency(summary: dict[str, Any]) -> str | None:
-    """The currency of the command that ended last."""
-    said = summary.get("currency")
-    return str(said) if said else None
+def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson = False) -> None:
+    """Problems that a run gave up as hopeless or never solved, with the evidence.
+
+    `p below` bounds the pass rate: 0 of 8 is not 0. `went on`: given up, and drawn on at random to measure the rule.
+
+    Example: rollmill runs queue arithmetic-3f9a0c1d --out hopeless.jsonl
+    """
+    from storage.queries import Reader, run_scope
+    from storage.queries.queue import export_rows, hopeless_queue
+
+    with Reader.open() as reader:
+        hopeless = hopeless_queue(run_scope(reader, reader.runs.chosen(run).id))
+    if out is not None:
+        problems = (json_.dumps(row, ensure_ascii=False) + "\n" for row in export_rows(hopeless))
+        out.write_text("".join(problems), encoding="utf-8")
+    if json:
+        rows = [problem.row() for problem in hopeless.problems]
+        return as_json({"run": hopeless.run, "problems": rows, "tokens": hopeless.tokens, "rule": hopeless.rule.row()})
+    line(queue_text(hopeless, most))
+    if out is None:
+        return line(f"\nNext: rollmill runs queue {hopeless.run} --out hopeless.jsonl")
+    line(f"\n{len(hopeless.problems):,} problems written to {out}")
+    then = f"(then `problems: {{imported: {out.stem}}}` in a recipe)"
+    return line(f"Next: rollmill import problems {out} --name {out.stem}   {then}")
+
+
+def queue_text(hopeless: "HopelessQueue", most: int = MOST) -> str:
+    """The queue for people."""
+    if not hopeless.problems:
+        return "\n".join([f"{hopeless.run} has no hopeless problems.", *rule_lines(hopeless.rule)])
+    cells = [
+        [row.problem.id[:12], row.problem.level, row.drawn, row.correct, row.upper, row.tokens, row.reason, row.continued]
+        for row in hopeless.problems[:most]
+    ]
+    more = [f"... and {len(hopeless.problems) - most:,} more: --most N, or --json"] if len(hopeless.problems) > most else []
+    head = f"{hopeless.run}: {len(hopeless.problems):,} hopeless problems, {hopeless.tokens:,} tokens spent on them"
+    return "\n".join([head, columns(QUEUE_HEAD, cells), *more, *rule_lines(hopeless.rule)])
+
+
+def rule_lines(rule: "RuleErrorCounts | Mapping[str, Any]") -> list[str]:
+    """What those that went on say of the rule; nothing where none did."""
+    row: Mapping[str, Any] = rule if isinstance(rule, Mapping) else rule.row()
+    if not row["continued"]:
+        return []
+    start = f"given up {row['stopped'] + row['continued']:,} problems; {row['continued']:,} of them, at random, went on"
+    if row["error"] is None:
+        return [f"{start}; none has ended yet"]
+    met = f"{row['met']:,} of {row['ended']:,} that have ended met their target"
+    return [
+        f"{start}: {met}",
+        f"so {row['error']:.1%} were given up wrongly, 95% interval [{row['low']:.1%}, {row['high']:.1%}]",
+    ]

@@ -1,4 +1,4 @@
-"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes on cron lines. Knows only the file."""
+"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes on cron lines."""
 
 import re
 from datetime import UTC, datetime
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.program import group
 from flows.cli.recipe import RecipePath, Sets
 from storage.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
-    from flows.prefect.service import Service
+    from flows.prefect.schedules import Scheduled, Schedules
+    from flows.prefect.service import Service, Standing
     from storage.workspace import Workspace
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -145,7 +146,7 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
     Example: rollmill schedule run-now arithmetic
     """
     item, service = _schedules().get(name), _service()
-    if service.status != "up":
+    if service.standing is None or service.status != "up":
         raise SetupError(
             f"schedule {name!r} needs a standing server. {service.line()}", next_command=f"rollmill curate {item.recipe}"
         )
@@ -155,10 +156,10 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
     return line(f"{'Would start' if dry_run else 'Started'} {name}. Next: rollmill runs watch")
 
 
-def _submit(name: str, standing: Any) -> str:
+def _submit(name: str, standing: "Standing") -> str:
     import httpx
 
-    from flows.prefect.environment import ONE_SHOT, apply, environment
+    from flows.prefect.server import ONE_SHOT, apply, environment
 
     apply(environment(standing.home, standing.port, **ONE_SHOT))
     from prefect.deployments import run_deployment
@@ -188,30 +189,34 @@ def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
     return line(f"{name} {'would be' if dry_run else 'is'} {state}.")
 
 
-def _schedules() -> Any:
-    from flows.prefect.schedules import Schedules
+def _state() -> Path:
+    """The folder of the workspace in which schedules and the standing server's word of itself lie."""
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        return Schedules(workspace.state)
+        return workspace.state
+
+
+def _schedules() -> "Schedules":
+    from flows.prefect.schedules import Schedules
+
+    return Schedules(_state())
 
 
 def _service() -> "Service":
     from flows.prefect.service import look
-    from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
-        return look(workspace.state)
+    return look(_state())
 
 
 def _last(workspace: "Workspace", name: str) -> dict[str, Any] | None:
     """The last firing of a schedule as the ledger has it; None where it never fired."""
-    found = None if workspace.unused else workspace.firings.last(name)
-    if found is None:
+    firing = None if workspace.unused else workspace.firings.last(name)
+    if firing is None:
         return None
-    fired = found.fired_at.isoformat(timespec="seconds")
-    row = {"fired": fired, "status": found.status, "said": found.said, "run": found.run}
-    return {**row, "number": found.number} if found.fresh else row
+    fired = firing.fired_at.isoformat(timespec="seconds")
+    row = {"fired": fired, "status": firing.status, "said": firing.said, "run": firing.run}
+    return {**row, "number": firing.number} if firing.fresh else row
 
 
 def _shown(last: dict[str, Any] | None) -> str:
@@ -222,7 +227,7 @@ def _shown(last: dict[str, Any] | None) -> str:
     return f"fired {last['fired'][:16].replace('T', ' ')} UTC{number}, {ending}"
 
 
-def _row(item: Any) -> dict[str, Any]:
+def _row(item: "Scheduled") -> dict[str, Any]:
     fires = item.next_time(datetime.now(UTC))
     when = "paused" if fires is None else fires.isoformat(timespec="minutes")
     return {

@@ -62,7 +62,7 @@ def _options(given: Any) -> dict[str, Any]:
     """Values are read as YAML; a text with commas is a list, and so is a verifier's name alone."""
     import yaml
 
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for text in given:
         key, sign, value = text.partition("=")
         try:
@@ -72,8 +72,8 @@ def _options(given: Any) -> dict[str, Any]:
         if not sign or not key.strip() or read is None:
             raise SetupError(f"--policy-option {text!r} is not KEY=VALUE.", next_command="--policy-option least=0.8")
         listed = isinstance(read, str) and ("," in read or key.strip() in ("over", "order"))
-        found[key.strip()] = read.split(",") if listed else read
-    return found
+        options[key.strip()] = read.split(",") if listed else read
+    return options
 
 
 def _page(row: Mapping[str, Any], command: str) -> str:
@@ -82,8 +82,8 @@ def _page(row: Mapping[str, Any], command: str) -> str:
     dropped = [[reason, before["dropped"].get(reason, 0), row["dropped"].get(reason, 0)] for reason in reasons]
     kept = [[level, before["levels"][level], count] for level, count in row["levels"].items()]
     lines = [
-        f"{_way(row)} on the {row['rollouts']:,} rollouts of {row['run']}: "
-        f"{row['kept']:,} kept of {row['problems']:,} problems; {_way(before)} kept {before['kept']:,}.",
+        f"{_selection(row)} on the {row['rollouts']:,} rollouts of {row['run']}: "
+        f"{row['kept']:,} kept of {row['problems']:,} problems; {_selection(before)} kept {before['kept']:,}.",
         columns(["dropped", "then", "now"], dropped),
         columns(["level", "kept then", "now"], [*kept, ["all", before["kept"], row["kept"]]]),
         *(f"  {move['before']} -> {move['after']}  {move['rows']:,}" for move in row["moves"]),
@@ -93,5 +93,5 @@ def _page(row: Mapping[str, Any], command: str) -> str:
     return "\n".join(lines)
 
 
-def _way(row: Mapping[str, Any]) -> str:
+def _selection(row: Mapping[str, Any]) -> str:
     return f"{' '.join(row['selector'])} after {' '.join(row['policy'])}"

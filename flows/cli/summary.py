@@ -1,17 +1,29 @@
-"""The page a finished curation prints: funnel, pass rate by level, cost, where it lies and what to type next. Pure text."""
+"""The page a finished curation prints: funnel, pass rate by level, cost, forecast, and what to type next. Pure text.
 
-import re
+Its parts are shown by other pages too: `runs show`, `dataset show`, `plan`.
+"""
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from flows.cli.forecast_lines import forecast_lines
-from flows.cli.runs_queue import rule_lines
+from flows.cli.runs_cost import rule_lines
+from storage.money import shown
 from storage.records import OUTCOMES
 
-BAR = 14
+BAR = 14  # characters of a pass rate of 1
+FORECAST_NAMES = {
+    "draws": "completions",
+    "tokens_in": "tokens in",
+    "tokens_out": "tokens out",
+    "tokens": "tokens",
+    "units": "money",
+    "seconds": "seconds",
+    "solved": "problems solved",
+    "kept": "kept",
+}
 
 
 def summary(outcome: Mapping[str, Any], root: Path) -> str:
@@ -50,9 +62,10 @@ def _funnel(outcome: Mapping[str, Any]) -> list[str]:
     drawn, reused = funnel["drawn"], outcome.get("reused", 0)
     others = f", {reused:,} of them drawn by other runs" if reused and imports is None else ""
     made = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
+    rounds = "1 round" if spent["rounds"] == 1 else f"{spent['rounds']:,} rounds"
     lines = [
         f"  problems     {funnel['problems']:>9,}{made}",
-        f"  completions  {drawn:>9,}   in {_plural(spent['rounds'], 'round')}: {spent['drawn']:,} drawn now, "
+        f"  completions  {drawn:>9,}   in {rounds}: {spent['drawn']:,} drawn now, "
         f"{drawn - spent['drawn']:,} there before{others}",
         *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
         f"  kept         {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}",
@@ -69,20 +82,21 @@ def _funnel(outcome: Mapping[str, Any]) -> list[str]:
     return [*lines, *([f"  frontier     {_frontier(funnel['frontier'])}"] if "frontier" in funnel else [])]
 
 
-def _frontier(found: Mapping[str, Any]) -> str:
+def _frontier(frontier: Mapping[str, Any]) -> str:
     """Up to which level the model passes, with its interval; level `none` is below the first."""
-    interval = f"{found['confidence']:.0%} interval {found['low']} to {found['high']}"
+    interval = f"{frontier['confidence']:.0%} interval {frontier['low']} to {frontier['high']}"
     return (
-        f"pass rate at least {found['value']:g} up to level {found['frontier']} ({interval}), found with "
-        f"{found['drawn']:,} draws; rates rise with the level by {found['violation']:.2f} at most"
+        f"pass rate at least {frontier['value']:g} up to level {frontier['frontier']} ({interval}), found with "
+        f"{frontier['drawn']:,} draws; rates rise with the level by {frontier['violation']:.2f} at most"
     )
 
 
 def taken_lines(imports: Sequence[Mapping[str, Any] | str]) -> list[str]:
     """How many rollouts of which import and model were taken; nothing for outcomes older than these counts."""
-    counts = [one for one in imports if not isinstance(one, str)]
     return [
-        f"{one['rollouts']:>9,}   of {one['prompts']:,} problems by {one['model']} (import {one['name']})" for one in counts
+        f"{taken['rollouts']:>9,}   of {taken['prompts']:,} problems by {taken['model']} (import {taken['name']})"
+        for taken in imports
+        if not isinstance(taken, str)
     ]
 
 
@@ -125,9 +139,9 @@ def _rate(row: Mapping[str, Any]) -> str:
 
 
 def _ending(outcome: Mapping[str, Any], root: Path) -> list[str]:
-    name, path = outcome["dataset"], _shown(Path(outcome["path"]), root)
+    name, path = outcome["dataset"], relative_path(Path(outcome["path"]), root)
     kept = outcome["funnel"]["kept"]
-    messages = [f"  {_relative(text, root)}" for text in outcome["messages"]]
+    messages = [f"  {text.replace(f'{root}/', '')}" for text in outcome["messages"]]
     third = f"rollmill dataset diff {name}@v{outcome['version'] - 1} {name}@v{outcome['version']}"
     return [
         f"  {path}   {kept:,} kept rollouts, card, manifest, report.html",
@@ -152,11 +166,8 @@ def counted(counts: Mapping[str, int]) -> str:
     return " · ".join(f"{name} {count:,}" for name, count in largest_first if count)
 
 
-def _relative(text: str, root: Path) -> str:
-    return re.sub(re.escape(f"{root}/"), "", text)
-
-
-def _shown(path: Path, root: Path) -> str:
+def relative_path(path: Path, root: Path) -> str:
+    """The path from a folder where it lies in it, else as it is."""
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
@@ -164,5 +175,18 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:6.1%}" if whole else "     -"
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def forecast_lines(scored: Mapping[str, Any]) -> list[str]:
+    """A scored forecast beside what came, for the page of a finished run."""
+    lines = [f"  forecast {scored['id']}, made before from {scored['source']}: median [95% interval] and what came"]
+    for name, row in scored["totals"].items():
+        error = "" if row["error"] is None else f"{row['error']:+.1%}"
+        held = "held" if row["inside95"] else "MISSED"
+        median, low, high, came = (forecast_number(name, row[key]) for key in ("median", "low95", "high95", "actual"))
+        lines.append(f"    {FORECAST_NAMES[name]:<16} {median:>12} {f'[{low}, {high}]':<26} {came:>12}  {error:>7}  {held}")
+    held = f"{scored['inside95']} of {scored['n']} 95% intervals held, {scored['inside80']} of the 80% ones"
+    return [*lines, f"    {held} (levels included)"]
+
+
+def forecast_number(name: str, value: float) -> str:
+    """A quantity for people."""
+    return shown(round(value), None) if name == "units" else f"{value:,.1f}" if name == "seconds" else f"{value:,.0f}"

@@ -1,10 +1,9 @@
-"""`rollmill train`: trains the small model of the engine `embedded` on our templates and scores it. Knows no workspace."""
+"""`rollmill train`: trains the small model of the engine `embedded` on our templates and scores it."""
 
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,10 +15,10 @@ from pipelines.train.training_settings import TrainSettings
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
-    from pipelines.train.trainer import StepReport, TrainingJob
+    from pipelines.train.trainer import StepReport
 
 DEFAULTS = TrainSettings()
-SHOWN_EVERY = 0.5
+SHOWN_EVERY = 0.5  # seconds between two writings of the line on a terminal
 
 
 def register(app: typer.Typer) -> None:
@@ -53,13 +52,14 @@ def train(  # noqa: PLR0913
     _check_folder(out, resume=resume)
     if dry_run:
         return as_json({"out": str(out), "settings": asdict(settings), "measure": measure})
-    _check_extra()
+    if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
+        raise SetupError(f"training needs {' and '.join(missing)}.", next_command="pip install -e '.[train]'")
     from pipelines.train.trainer import TrainingJob, train_model
 
     job = TrainingJob(out, settings, resume, minutes * 60 if minutes is not None else float("inf"))
     try:
-        with _progress(job) as report:
-            trained = train_model(job, report)
+        with closing(_Watch(settings.steps, rewrite=sys.stderr.isatty())) as watch:
+            trained = train_model(job, watch)
     except KeyboardInterrupt:
         note(f"Interrupted; what the last checkpoint holds goes on with: {_again(out, settings)}")
         raise
@@ -67,7 +67,14 @@ def train(  # noqa: PLR0913
         note(f"Stopped at step {trained.progress.step} of {steps}.")
         return line(f"Next: {_again(out, settings)}")
     scores = _measured(out, measure) if measure else {}
-    return as_json({"out": str(out), "scores": scores}) if json else _tell(out, scores)
+    if json:
+        return as_json({"out": str(out), "scores": scores})
+    line(f"Model in {out}.")
+    if scores:
+        levels = scores["heldout"]["levels"].items()
+        rows = [(int(level), row["problems"], row["pass@1"]["value"], row["pass@64"]["value"]) for level, row in levels]
+        line(columns(("level", "problems", "pass@1", "pass@64"), rows))
+    return line(f"Next: name it in a recipe (generate: model: {out}) and rollmill curate it")
 
 
 def _again(out: Path, settings: TrainSettings) -> str:
@@ -75,11 +82,6 @@ def _again(out: Path, settings: TrainSettings) -> str:
     changed = {name: getattr(settings, name) for name in ("steps", "seed", "threads")}
     options = "".join(f" --{name} {value}" for name, value in changed.items() if value != getattr(DEFAULTS, name))
     return f"rollmill train --out {out}{options} --resume"
-
-
-def _check_extra() -> None:
-    if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
-        raise SetupError(f"training needs {' and '.join(missing)}.", next_command="pip install -e '.[train]'")
 
 
 def _check_folder(out: Path, *, resume: bool) -> None:
@@ -96,18 +98,10 @@ def _check_folder(out: Path, *, resume: bool) -> None:
         raise SetupError(f"{out} already holds a model.", next_command="give another folder with --out")
 
 
-@contextmanager
-def _progress(job: "TrainingJob") -> Iterator[Callable[["StepReport"], None]]:
-    """A line that rewrites itself on a terminal, one line per checkpoint in a log."""
-    watch = _Watch(job.settings.steps, rewrite=sys.stderr.isatty())
-    try:
-        yield watch
-    finally:
-        watch.end()
-
-
 class _Watch:
-    """Says step, smoothed loss, tokens a second and time left."""
+    """Shows step, smoothed loss, tokens a second and time left: on a terminal a line that rewrites itself, in a log one for
+    each checkpoint.
+    """
 
     def __init__(self, steps: int, *, rewrite: bool) -> None:
         self.steps, self.rewrite = steps, rewrite
@@ -134,7 +128,7 @@ class _Watch:
         rate = f"{self.tokens / passed:,.0f} tokens/s"
         return f"step {step}/{self.steps}  loss {self.loss:.4f}  {rate}  {left / 60:.0f} min left"
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Leave the rewritten line."""
         if self.rewrite:
             sys.stderr.write("\n")
@@ -144,23 +138,12 @@ def _measured(out: Path, per_level: int) -> dict[str, Any]:
     from pipelines.generate import GENERATORS
     from pipelines.train.scoring import score_model
 
-    def seen(done: int, total: int) -> None:
+    def show(measured: int, total: int) -> None:
         if sys.stderr.isatty():
-            sys.stderr.write(f"\rmeasuring {done}/{total} problems\x1b[K" + ("\n" if done == total else ""))
+            sys.stderr.write(f"\rmeasuring {measured}/{total} problems\x1b[K" + ("\n" if measured == total else ""))
 
     generator = GENERATORS["embedded"](model=str(out))
     try:
-        return score_model(out, generator, per_level, seen=seen)
+        return score_model(out, generator, per_level, report=show)
     finally:
         generator.close()
-
-
-def _tell(out: Path, scores: dict[str, Any]) -> None:
-    line(f"Model in {out}.")
-    if scores:
-        rows = [
-            (int(level), one["problems"], one["pass@1"]["value"], one["pass@64"]["value"])
-            for level, one in scores["heldout"]["levels"].items()
-        ]
-        line(columns(("level", "problems", "pass@1", "pass@64"), rows))
-    line(f"Next: name it in a recipe (generate: model: {out}) and rollmill curate it")

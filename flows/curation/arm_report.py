@@ -74,12 +74,11 @@ def _prefix(spec: "RunSpec", arm: "Arm") -> int | None:
 
 def _voted(run: "RecipeRun") -> dict[str, Any]:
     """How often the answer that was voted for is a correct one; the weighted form stands beside it."""
-    from flows.rounds.gather import reader_of
 
     spec, plans = run.spec, run.workspace.runs.plans(run.id)
     rows = sorted((row for plan in plans for row in plan), key=lambda row: (spec.place(row.arm), row.sample_index))
     accept = partial(accepted, spec.accept, run.open.chain())
-    pool = reader_of(run.workspace, run.open).pool(spec.problems, rows, accept)
+    pool = run.open.reader(run.workspace).pool(spec.problems, rows, accept)
     answers: dict[int, dict[int, list[int | None]]] = {}
     right: dict[int, set[int]] = {}
     columns = (pool.problem, pool.arm, pool.answer, pool.has("correct"))

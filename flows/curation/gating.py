@@ -1,4 +1,8 @@
-"""The gate of a run: its expectations from the recipe, and what is said where it does not pass."""
+"""The gate of a run: its expectations from the recipe, how often it was asked, and what is said where it does not pass.
+
+Every look is a chance to pass by luck, so the attempts before a version was published are counted in it. An attempt is a
+set of decisions under a gate's bounds; the same ones checked again, by a retry or a resume, are one.
+"""
 
 import logging
 import os
@@ -9,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from flows.curation.outcome import counts_of
 from storage.errors import FoundWanting
+from storage.ids import digest128
 
 if TYPE_CHECKING:
     from flows.curation.snapshot import DecidedRun
+    from flows.session import RecipeRun
     from pipelines.gate import GateResult
+
+CHECKED = "checked"  # the key of the attempts among the details of the stage `gate`
 
 
 class GateFailed(FoundWanting):
@@ -78,3 +86,30 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         policy=spec.accept,
     )
     return gate.check(decided.snapshot, provenance)
+
+
+def with_attempt(decided: "DecidedRun", *, passed: bool) -> dict[str, Any]:
+    """The detail of the stage `gate` after this check: every attempt of this run, by its identity."""
+    return {CHECKED: {**_of_run(decided.run, decided.run.id), _identity(decided): passed}}
+
+
+def attempts(decided: "DecidedRun") -> dict[str, int]:
+    """Attempts on this dataset's name in this workspace, this one included, and how many of them passed."""
+    name = decided.run.loaded.recipe.dataset
+    passed: dict[str, bool] = {}  # by identity
+    for other in decided.run.workspace.runs.list():
+        if other.dataset == name:
+            passed |= _of_run(decided.run, other.id)
+    passed.setdefault(_identity(decided), True)
+    return {"attempts": len(passed), "passed": sum(passed.values())}
+
+
+def _of_run(run: "RecipeRun", run_id: str) -> dict[str, bool]:
+    stages = run.workspace.runs.progress_of(run_id)
+    detail = next((stage.detail for stage in stages if stage.stage == "gate"), {})
+    return dict(detail.get(CHECKED, {}))
+
+
+def _identity(decided: "DecidedRun") -> str:
+    bounds = decided.run.loaded.recipe.gate.model_dump(mode="json")
+    return digest128(["attempt", decided.report.batch_id, bounds])[:16]

@@ -25,13 +25,13 @@ from storage.pool import Pool
 from storage.records import StopRow
 
 if TYPE_CHECKING:
-    from flows.problems import MadeProblems
+    from flows.problems import RecipeProblems
     from flows.rounds import RunSpec
     from storage.versions import Snapshot
 
 
 def funnel_row(
-    pool: Pool, snapshot: "Snapshot", made: "MadeProblems", *, stops: Sequence[StopRow], rounds: int
+    pool: Pool, snapshot: "Snapshot", made: "RecipeProblems", *, stops: Sequence[StopRow], rounds: int
 ) -> dict[str, Any]:
     """How many of what, from problems made to rollouts kept, each loss by its reason.
 

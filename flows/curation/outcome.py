@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.problems import MadeProblems
+from flows.problems import RecipeProblems
 
 if TYPE_CHECKING:
     from flows.curation.snapshot import DecidedRun
@@ -71,7 +71,7 @@ def write_reports(decided: "DecidedRun", version: "VersionInfo") -> list[Path]:
     ]
 
 
-def write_problem_report(root: Path, loaded: "LoadedRecipe", problems: MadeProblems) -> Path:
+def write_problem_report(root: Path, loaded: "LoadedRecipe", problems: RecipeProblems) -> Path:
     """reports/<recipe>/problems.json: what the stage `synthesize` made."""
     levels: dict[str, int] = {}
     for problem in problems.problems:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.identity import run_name, unopened_run
 from flows.job import Job
-from flows.problems import MadeProblems
+from flows.problems import RecipeProblems
 from flows.session import read_session
 from storage.records import request_for
 
@@ -31,7 +31,7 @@ def preview(job: Job) -> dict[str, Any]:
         }
 
 
-def _sizes(problems: MadeProblems) -> dict[str, int]:
+def _sizes(problems: RecipeProblems) -> dict[str, int]:
     return {"made": problems.made, "problems": len(problems.problems)}
 
 

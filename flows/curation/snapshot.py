@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from flows.curation.arm_report import arms_of, fingerprint_of
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
-from flows.rounds.groups import together
+from flows.rounds.plan_rows import together
 from pipelines.metrics import PassAtLimit, decision_counts
 from pipelines.verify.acceptance import asks
 from storage.pool import pool_of
@@ -140,7 +140,7 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
         "cost": cost_row(bare, counts["kept"]),
         "counts": counts,
         **({} if run.imported is None else {"imports": run.imported.rows()}),
-        "verifier_rates": [one.row() for one in known],
+        "verifier_rates": [part.row() for part in known],
     }
 
 
@@ -153,7 +153,7 @@ def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[Known
     whole = (CHAIN, chain_version(parts, run.loaded.canonical().get("accept")))
     kept = kept_set((d.problem_id, d.completion_id, d.outcome, d.kept) for d in report.decisions)
     known = known_rates(run.workspace.audits, [*parts, whole], run.id, kept)
-    return [one for one in known if one.verifier != CHAIN or one.report is not None or len(parts) > 1]
+    return [part for part in known if part.verifier != CHAIN or part.report is not None or len(parts) > 1]
 
 
 def false_accept_bound(known: "Sequence[KnownRates]") -> float | None:
@@ -161,5 +161,5 @@ def false_accept_bound(known: "Sequence[KnownRates]") -> float | None:
     from storage.queries.audited import CHAIN
     from storage.queries.audits import bound_of
 
-    chain = [one for one in known if one.verifier == CHAIN and one.bound is not None]
-    return bound_of(chain or [one for one in known if one.verifier != CHAIN])
+    chain = [part for part in known if part.verifier == CHAIN and part.bound is not None]
+    return bound_of(chain or [part for part in known if part.verifier != CHAIN])

@@ -4,14 +4,13 @@ Each stage is idempotent and reads what earlier stages committed, so doing one a
 """
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.commands import working_on
-from flows.curation.gate_attempts import attempts, with_attempt
-from flows.curation.gating import GateFailed, check_gate, gate_failed, load_library
+from flows.curation.gating import GateFailed, attempts, check_gate, gate_failed, load_library, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
 from flows.curation.snapshot import DecidedRun, decided_run
 from flows.identity import open_run
@@ -56,8 +55,28 @@ def draw_and_grade(run: RecipeRun, number: int) -> bool:
     result = run_round(run.workspace, run.open, rows)
     run.session.spent.add(result)
     if result.stopped is not None:
-        raise limit_reached(run, result)
+        raise limit_reached(run, result.stopped, f"Round {result.round} drew {result.drawn:,} here.")
     return True
+
+
+def score(run: RecipeRun) -> None:
+    """Give every rollout the numbers of the recipe's scorers, where they are not stored."""
+    from flows.rounds import score_run
+    from flows.sampling.sample import SpendLimitReached
+
+    if not run.spec.scorers:
+        return
+    started = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        run.session.progress.tell(Stage("score", done, total, seconds=time.monotonic() - started))
+
+    try:
+        counts = score_run(run.workspace, run.open, tell)
+    except SpendLimitReached as reached:
+        raise limit_reached(run, reached.reason, "Not every rollout is scored.") from None
+    rows = max((one.stored + one.made + one.unscored for one in counts), default=0)
+    _report(run, Stage("score", rows, rows, seconds=time.monotonic() - started))
 
 
 def decide(run: RecipeRun) -> DecidedRun:
@@ -115,6 +134,7 @@ class Stages:
 
     synthesize: Callable[[Session], RecipeRun] = synthesize
     draw_and_grade: Callable[[RecipeRun, int], bool] = draw_and_grade
+    score: Callable[[RecipeRun], None] = score
     decide: Callable[[RecipeRun], DecidedRun] = decide
     gate: Callable[[DecidedRun], "GateResult"] = gate
     publish: Callable[[DecidedRun, "GateResult"], Result] = publish
@@ -124,40 +144,40 @@ def drive(session: Session, stages: Stages) -> Result:
     """Every stage in order; the run in the ledger ends as done, stopped, failed or interrupted. Gives the outcome.
 
     This process works on the run until the ledger says how it ended: who looks in between must not take it for killed.
+    A segment that turns out corrupt is unregistered by then: the stages, done again, make its rows again.
     """
-    with ExitStack() as working:
-        began = time.monotonic()
-        try:
-            outcome = {**_mended(session, stages, working), "seconds": round(time.monotonic() - began, 1)}
-        except BaseException as error:
-            _end(session, status_of(error), _said(error))
-            session.ended = error
-            raise
-        _end(session, "done", outcome)
-        session.ended = outcome
-        return outcome
+    began, outcome, corrupt = time.monotonic(), None, 0
+    with ExitStack() as working, _failure_recorded(session):
+        while outcome is None:
+            try:
+                working.enter_context(working_on(session.workspace.state, open_run(session).id))
+                run = stages.synthesize(session)
+                number = 0
+                while stages.draw_and_grade(run, number):
+                    number += 1
+                if run.spec.scorers:
+                    stages.score(run)
+                decided = stages.decide(run)
+                outcome = stages.publish(decided, stages.gate(decided))
+            except CorruptSegment as error:
+                corrupt += 1
+                if corrupt == MOST_CORRUPT:
+                    raise
+                session.messages.append(str(error))
+        session.ended = {**outcome, "seconds": round(time.monotonic() - began, 1)}
+        _end(session, "done", session.ended)
+        return session.ended
 
 
-def _mended(session: Session, stages: Stages, working: ExitStack) -> Result:
-    """All stages; where a segment turns out corrupt it is unregistered by then, and the stages make its rows again."""
-    for left in reversed(range(MOST_CORRUPT)):
-        try:
-            working.enter_context(working_on(session.workspace.state, open_run(session).id))
-            return _all(session, stages)
-        except CorruptSegment as error:
-            if not left:
-                raise
-            session.messages.append(str(error))
-    raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-def _all(session: Session, stages: Stages) -> Result:
-    run = stages.synthesize(session)
-    number = 0
-    while stages.draw_and_grade(run, number):
-        number += 1
-    decided = stages.decide(run)
-    return stages.publish(decided, stages.gate(decided))
+@contextmanager
+def _failure_recorded(session: Session) -> Iterator[None]:
+    """Whatever ends the block early is how the run ended."""
+    try:
+        yield
+    except BaseException as error:
+        _end(session, status_of(error), _failure_row(error))
+        session.ended = error
+        raise
 
 
 def _end(session: Session, status: str, summary: Mapping[str, Any]) -> None:
@@ -175,7 +195,7 @@ def status_of(error: BaseException) -> str:
     return "failed" if isinstance(error, Exception) and not interrupted(error) else "interrupted"
 
 
-def _said(error: BaseException) -> Result:
+def _failure_row(error: BaseException) -> Result:
     if isinstance(error, LimitReached):
         return {"stopped": error.reason, "said": error.message, "next": error.next_command}
     if isinstance(error, GateFailed):

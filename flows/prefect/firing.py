@@ -1,9 +1,10 @@
-"""One firing of a schedule: the recipe as it is, or with a number of its own, and its end in the ledger. No Prefect.
+"""One firing of a schedule: the recipe as it is, or with a number of its own, and its end in the ledger.
 
 A fresh firing sets one key of the recipe to a number that no run of it had: the run keeps it among its overrides, so it is
 resumed and made again like any other.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,25 @@ from flows.curation.stages import status_of
 from flows.job import Job
 from flows.limits import LimitReached
 from flows.session import Session, open_session
+from pipelines.processes.child import die_with_parent
 from storage.errors import FoundWanting, RollmillError, SetupError
 
 if TYPE_CHECKING:
     from flows.recipe import LoadedRecipe
     from storage.workspace import Workspace
 
-KEYS = {"redraw": "generate.redraw", "seed": "seed"}
+KEYS = {"redraw": "generate.redraw", "seed": "seed"}  # what may be fresh, and the recipe's key that gets the number
+PARENT = "ROLLMILL_PARENT"  # the environment variable with the standing process that starts scheduled runs
+
+
+def end_with_supervisor() -> None:
+    """Let a scheduled run die with the standing process that started it; nothing in a command of a person's own.
+
+    SIGKILL, because a milder end would have Prefect call a server that is gone, for a minute; a killed run is resumed.
+    """
+    parent = os.environ.get(PARENT)
+    if parent is not None and parent.isdigit() and os.getppid() in (int(parent), 1):
+        die_with_parent(int(parent))
 
 
 def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Session], dict[str, Any]]) -> dict[str, Any]:
@@ -39,9 +52,12 @@ def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Session], d
                 finally:
                     run = None if session.run is None else session.run.id
         except BaseException as error:
-            firings.end(firing.id, _status(error), _said(error), run)
+            message = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
+            firings.end(firing.id, _status(error), message.partition("\n")[0], run)
             raise
-        firings.end(firing.id, "done", _done(outcome), run)
+        created = "published" if outcome["created"] else "nothing new"
+        message = f"{outcome['dataset']}@v{outcome['version']} {created}, {outcome['spent']['drawn']:,} drawn"
+        firings.end(firing.id, "done", message, run)
         return outcome
 
 
@@ -96,15 +112,5 @@ def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
 
 
 def _status(error: BaseException) -> str:
-    said_no = isinstance(error, FoundWanting) and not isinstance(error, LimitReached)
-    return "refused" if said_no else status_of(error)
-
-
-def _said(error: BaseException) -> str:
-    text = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
-    return text.partition("\n")[0]
-
-
-def _done(outcome: dict[str, Any]) -> str:
-    made = "published" if outcome["created"] else "nothing new"
-    return f"{outcome['dataset']}@v{outcome['version']} {made}, {outcome['spent']['drawn']:,} drawn"
+    refused = isinstance(error, FoundWanting) and not isinstance(error, LimitReached)
+    return "refused" if refused else status_of(error)

@@ -1,7 +1,7 @@
 """Which Prefect server a command uses: the standing one of `rollmill up`, or a child of its own for as long as it runs.
 
 A listening socket is made first and handed to the child, so no port is raced for and early requests queue; that of a
-standing server stays open, so that they also queue while its child is started again. Knows no flow.
+standing server stays open, so that they also queue while its child is started again.
 """
 
 import fcntl
@@ -15,11 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from flows.prefect.environment import ONE_SHOT, apply, child_environment, environment
+from flows.prefect.server import ONE_SHOT, apply, child_environment, environment
 from flows.prefect.service import find_standing, healthy, write_standing
-from pipelines.processes.ending import Log, ending
 from pipelines.processes.proc import process
-from pipelines.processes.spawn import module_command, spawn_apart
+from pipelines.processes.spawn import Log, ending, module_command, spawn_apart
 from storage.errors import RollmillError, SetupError
 
 _ERROR = re.compile(r"(?m)^[\w.]*(?:Error|Exception): .*$")  # the last line of a traceback
@@ -45,7 +44,7 @@ class ManagedServer:
             self.port = standing.port
             apply(environment(standing.home, self.port, **ONE_SHOT))
             return self
-        self._listen(0)
+        self._listen(0)  # any free port
         settings = environment(self._home(wait=False), self.port)
         self._spawn(settings)
         self._close_listener()  # who connects after the child's death is refused at once
@@ -139,7 +138,7 @@ class ManagedServer:
         except OSError as error:
             raise SetupError(f"cannot write in {error.filename}: {error.strerror}.") from None
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # SQLite under two servers would lock them out in turn
             self._lock = lock
         except BlockingIOError:
             if wait:
@@ -148,17 +147,10 @@ class ManagedServer:
                 self._lock = lock
             else:
                 lock.close()
-                self._sweep()
+                remove_private_homes(self.state)
                 self._private = home = self.state / f"prefect-{os.getpid()}"
         home.mkdir(parents=True, exist_ok=True)
         return home
-
-    def _sweep(self) -> None:
-        """Remove throw-away homes whose command was killed."""
-        for folder in self.state.glob("prefect-*"):
-            number = folder.name.removeprefix("prefect-")
-            if number.isdigit() and not process(int(number)).alive():
-                shutil.rmtree(folder, ignore_errors=True)
 
     def _listen(self, port: int) -> None:
         """Listen on a port of the loopback; SetupError where it is taken."""
@@ -186,7 +178,7 @@ class ManagedServer:
         if self._child is not None:
             self._child.terminate()
             try:
-                self._child.wait(timeout=5)
+                self._child.wait(timeout=5)  # it has nothing to save: what counts is in the ledger
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait()
@@ -196,3 +188,14 @@ class ManagedServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+
+
+def remove_private_homes(state: Path) -> list[str]:
+    """Remove the throw-away homes whose command was killed; their names."""
+    removed = []
+    for folder in sorted(state.glob("prefect-*")):
+        number = folder.name.removeprefix("prefect-")
+        if number.isdigit() and not process(int(number)).alive():
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder.name)
+    return removed

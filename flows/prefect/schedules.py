@@ -1,4 +1,4 @@
-"""The schedules of a workspace: a small JSON file that `up` serves, so they outlive Prefect's home. Knows no server.
+"""The schedules of a workspace: a small JSON file that `up` serves, so they outlive Prefect's home.
 
 Every change is made under a file lock; readers see the file before or after it, never half of it.
 """
@@ -78,10 +78,10 @@ class Schedules:
 
     def get(self, name: str) -> Scheduled:
         """One schedule; SetupError with the nearest name otherwise."""
-        found = {item.name: item for item in self.all()}
-        if name not in found:
-            raise unknown_name("schedule", name, found, next_command="rollmill schedule list")
-        return found[name]
+        schedules = {item.name: item for item in self.all()}
+        if name not in schedules:
+            raise unknown_name("schedule", name, schedules, next_command="rollmill schedule list")
+        return schedules[name]
 
     def add(self, item: Scheduled) -> None:
         """Add a schedule, or replace the one of that name."""

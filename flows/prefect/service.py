@@ -1,7 +1,7 @@
 """The standing server of `rollmill up` seen from outside: `look` is what every verb that speaks of it asks.
 
 The process behind it leaves word of itself in a small file: that it starts, is up, starts its server again, or gave up and
-why. A file whose process is gone without a word is that of one that was killed. Knows no flow.
+why. A file whose process is gone without a word is that of one that was killed.
 """
 
 import json
@@ -52,14 +52,14 @@ class Service:
 
     def line(self) -> str:
         """One line for a person, with the next command where schedules do not fire."""
-        pid, said = (0, "") if self.standing is None else (self.standing.process.pid, self.standing.said)
+        pid, reason = (0, "") if self.standing is None else (self.standing.process.pid, self.standing.said)
         return {
             "down": "Not served: schedules fire only while `rollmill up` runs. Next: rollmill up",
-            "starting": f"Starting: {said or 'the Prefect server does not answer yet'} (pid {pid}).",
+            "starting": f"Starting: {reason or 'the Prefect server does not answer yet'} (pid {pid}).",
             "up": f"Served: this workspace is up, Prefect at {self.url} (pid {pid}).",
-            "restarting": f"NOT SERVED now: {said}",
+            "restarting": f"NOT SERVED now: {reason}",
             "silent": f"NOT SERVED: {self.url} does not answer (pid {pid}). Next: rollmill down && rollmill up",
-            "gave up": f"NOT SERVED: `rollmill up` gave up: {said} Next: rollmill up",
+            "gave up": f"NOT SERVED: `rollmill up` gave up: {reason} Next: rollmill up",
             "killed": f"NOT SERVED: `rollmill up` was killed (pid {pid} is gone). Next: rollmill up",
         }[self.status]
 
@@ -92,8 +92,8 @@ def _read(state: Path) -> Standing | None:
 
 def find_standing(state: Path) -> Standing | None:
     """The standing server of this workspace when its process lives, whatever its health."""
-    found = _read(state)
-    return found if found is not None and found.process.alive() else None
+    standing = _read(state)
+    return standing if standing is not None and standing.process.alive() else None
 
 
 def write_standing(state: Path, port: int, home: Path, status: Status = "up", said: str = "") -> None:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flows.job import Job
+from flows.prefect.firing import PARENT
 from flows.prefect.managed import PATIENCE, ManagedServer
 from flows.prefect.schedules import Scheduled, Schedules
 from flows.prefect.service import Status, healthy, standing_file, write_standing
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
     from prefect.runner import Runner
 
-POLL_SECONDS = 2.0
-TICK_SECONDS = 1.0
+POLL_SECONDS = 2.0  # between two looks into the file of schedules
+TICK_SECONDS = 1.0  # between two looks at the server
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each start of a server that ended, of those in a row
 STEADY = 120.0  # seconds after its start at which an end is no longer one in a row
 
@@ -46,8 +47,8 @@ def main(arguments: list[str]) -> None:
                 server.start_standing(port).wait()
                 asyncio.run(_serve(server, state))
             except Exception as error:
-                said = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
-                write_standing(state, server.port or port, state / "prefect", "gave up", said)
+                reason = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
+                write_standing(state, server.port or port, state / "prefect", "gave up", reason)
                 raise
             except BaseException:
                 standing_file(state).unlink(missing_ok=True)
@@ -59,7 +60,7 @@ async def _serve(server: ManagedServer, state: Path) -> None:
     """Schedules and server until a signal; an error where the server cannot be kept up, or the runner ends by itself."""
     from prefect.runner import Runner
 
-    os.environ["ROLLMILL_PARENT"] = str(os.getpid())  # the scheduled runs end with us
+    os.environ[PARENT] = str(os.getpid())  # the scheduled runs end with us
     runner = Runner(name="rollmill", pause_on_shutdown=False, query_seconds=POLL_SECONDS, limit=1)
     running = asyncio.create_task(runner.start())
     while not runner.started:
@@ -94,23 +95,23 @@ async def keep_up(server: ManagedServer, state: Path) -> NoReturn:
         if ended is None and await asyncio.to_thread(healthy, server.port):
             answered = now
             if not up:
-                up = _tell(server, state, "up")
+                up = _report(server, state, "up")
         elif ended is not None or now - answered > PATIENCE:
             why = ended.message if ended else f"the Prefect server did not answer for {PATIENCE:.0f} s."
             failures = 1 if now - begun > STEADY else failures + 1
             if failures > len(PAUSES):
                 raise ended or RollmillError(why)
-            up = _tell(server, state, "restarting", f"{why} It is started again ({failures} of {len(PAUSES)}).")
+            up = _report(server, state, "restarting", f"{why} It is started again ({failures} of {len(PAUSES)}).")
             await asyncio.sleep(PAUSES[failures - 1])
             server.start_again()
             begun = answered = time.monotonic()
         await asyncio.sleep(TICK_SECONDS)
 
 
-def _tell(server: ManagedServer, state: Path, status: Status, said: str = "") -> bool:
+def _report(server: ManagedServer, state: Path, status: Status, reason: str = "") -> bool:
     """Leave word of how the server is, in the file and in the log; whether it is up."""
-    write_standing(state, server.port, server.home, status, said)
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {status} {said}\n")
+    write_standing(state, server.port, server.home, status, reason)
+    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {status} {reason}\n")
     sys.stderr.flush()
     return status == "up"
 
@@ -136,8 +137,8 @@ async def _reconcile(runner: "Runner", state: Path, served: dict[str, Scheduled]
         async with get_client() as client:
             for name in gone:
                 with contextlib.suppress(ObjectNotFound):
-                    found = await client.read_deployment_by_name(deployment_name(name))
-                    await client.delete_deployment(found.id)
+                    deployment = await client.read_deployment_by_name(deployment_name(name))
+                    await client.delete_deployment(deployment.id)
     return wanted
 
 

@@ -1,10 +1,11 @@
-"""The arms of a recipe: `generate` with some keys changed, each with a prompt template. Knows no workspace.
+"""The arms of a recipe: `generate` with some keys changed, each with a prompt template.
 
 An arm that names another engine starts from that engine's own options, and has to name its model.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from flows.recipe.methods import Resolved
@@ -47,10 +48,10 @@ def merged(generate: Generate, arm: Arm) -> Generate:
         base["options"] = {}
         if "model" not in changed:
             raise SetupError(f"arm {arm.name!r} names engine {changed['engine']!r} and no model.")
-    found = Generate.model_validate({**base, **changed})
-    if found.engine == "imported":
+    own = Generate.model_validate({**base, **changed})
+    if own.engine == "imported":
         raise SetupError(f"arm {arm.name!r}: engine imported draws nothing, so there is nothing to choose between.")
-    return found
+    return own
 
 
 def check_arms(arms: Sequence[LoadedArm], canonical: Sequence[dict[str, Any]], budget: Any) -> None:
@@ -59,7 +60,7 @@ def check_arms(arms: Sequence[LoadedArm], canonical: Sequence[dict[str, Any]], b
     for name in names:
         if names.count(name) > 1:
             raise SetupError(f"two arms are named {name!r}.")
-    for first, second in _pairs(canonical):
+    for first, second in combinations(canonical, 2):
         if _texts(first) == _texts(second):
             raise SetupError(
                 f"arms {first['name']!r} and {second['name']!r} differ in max_tokens and stop at most: "
@@ -81,10 +82,6 @@ def _check_budget(arms: int, budget: Any) -> None:
             f"budget {budget.name!r} chooses between arms, and the recipe has {arms or 'none'}.",
             next_command="arms: [{name: short, max_tokens: 64}, {name: long, temperature: 0.7}]",
         )
-
-
-def _pairs(items: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    return ((first, second) for place, first in enumerate(items) for second in items[place + 1 :])
 
 
 def _texts(arm: dict[str, Any]) -> str:

@@ -1,24 +1,47 @@
 """A recipe file to a checked recipe with its methods resolved, its canonical form and its hash.
 
 The hash covers the canonical JSON with every default filled in, those of the methods' constructors too, and the content of
-the user's own files. Knows no workspace.
+the user's own files: Python files of methods, and files of held-out problems.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows.recipe.arms import LoadedArm, check_arms, merged
-from flows.recipe.evaluation import LoadedEvaluation, load_evaluation
 from flows.recipe.methods import Resolved, parameters, registry, resolve
 from flows.recipe.parse import parse
-from flows.recipe.schema import Accept, Arm, Generate, Method, Recipe
+from flows.recipe.schema import Accept, Arm, Evaluation, Generate, Method, Recipe
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, sha256_text
 
 IMPORTED = "imported"  # the engine that draws nothing
 PLAIN = "first_decided"  # the policy of a recipe without `accept`
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedEvaluation:
+    """One set of held-out problems: of a synthesizer (`method`), of a file (`path`, `sha256`), or imported."""
+
+    part: Evaluation
+    method: Resolved | None = None
+    path: Path | None = None
+    sha256: str | None = None
+
+    def canonical(self) -> dict[str, Any]:
+        """As plain JSON with every default; made problems as in every recipe before there were other sources."""
+        data = self.part.model_dump(mode="json")
+        if self.part.imported is not None:
+            return {"imported": self.part.imported}
+        if self.part.file is not None:
+            return {"file": self.part.file, "map": data["map"], "sha256": self.sha256}
+        assert self.method is not None
+        filled = {key: data[key] for key in ("synthesize", "count", "seed")}
+        filled["options"] = {key: value for key, value in self.method.options.items() if key not in filled}
+        own = self.method.source_sha256
+        return filled if own is None else {**filled, "source_sha256": own}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +127,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         scorers=_all("scorer", recipe.score, base),
         budget=resolve("budget", recipe.budget.method, recipe.budget.options, base=base),
         selector=resolve("selector", recipe.select.method, recipe.select.options, base=base),
-        evaluation=tuple(load_evaluation(part, base) for part in recipe.evaluation),
+        evaluation=tuple(_evaluation(part, base) for part in recipe.evaluation),
         accept=_policy(recipe.accept, base),
         planned_under=_planned_under(recipe.accept, base),
         arms=tuple(_arm(generate, arm, base) for arm in recipe.arms),
@@ -119,10 +142,10 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
 
 
 def _arm(generate: Generate, arm: Arm, base: Path) -> LoadedArm:
-    found = merged(generate, arm)
-    engine = _engine(found, base)
+    own = merged(generate, arm)
+    engine = _engine(own, base)
     assert engine is not None, "an arm that draws nothing is refused before"
-    return LoadedArm(arm.name, arm.prompt_template, found, engine)
+    return LoadedArm(arm.name, arm.prompt_template, own, engine)
 
 
 def _engine(generate: Generate, base: Path) -> Resolved | None:
@@ -134,22 +157,40 @@ def _engine(generate: Generate, base: Path) -> Resolved | None:
         raise unknown_name("engine", name, [*registry("engine"), IMPORTED])
     if "model" in generate.options:
         raise SetupError("generate.options.model: the model is named by generate.model.")
-    found = resolve("engine", name, generate.options, base=base)
-    return replace(found, options={**found.options, "model": generate.model}) if "model" in parameters(found.cls) else found
+    engine = resolve("engine", name, generate.options, base=base)
+    if "model" not in parameters(engine.cls):
+        return engine
+    return replace(engine, options={**engine.options, "model": generate.model})
+
+
+def _evaluation(part: Evaluation, base: Path) -> LoadedEvaluation:
+    """The part with its method or file found; SetupError where there is none, or where the file is not the one named."""
+    if part.synthesize is not None:
+        return LoadedEvaluation(part, method=resolve("synthesizer", part.synthesize, part.options, base=base))
+    if part.file is None:
+        return LoadedEvaluation(part)
+    path = base / part.file
+    if not path.is_file():
+        raise SetupError(f"evaluation: no file {part.file} (looked for beside the recipe, in {base.resolve()}).")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if part.sha256 not in (None, digest):
+        raise SetupError(f"evaluation: {part.file} is not the file with the SHA-256 {part.sha256}; its own is {digest}.")
+    return LoadedEvaluation(part, path=path, sha256=digest)
 
 
 def _policy(part: Method | None, base: Path) -> Resolved:
-    found = resolve("policy", *((part.method, part.options) if part else (PLAIN, {})), base=base)
-    found.build()  # which checks what it states
-    return found
+    policy = resolve("policy", *((part.method, part.options) if part else (PLAIN, {})), base=base)
+    policy.build()  # which checks what it states
+    return policy
 
 
 def _planned_under(accept: Accept | None, base: Path) -> Resolved | None:
     """The budget's own policy, None where it is the accepting one."""
     if accept is None or accept.planned_under is None:
         return None
-    found = _policy(accept.planned_under, base)
-    return None if found.canonical() == _policy(accept, base).canonical() else found
+    planned = _policy(accept.planned_under, base)
+    return None if planned.canonical() == _policy(accept, base).canonical() else planned
 
 
 def _drawn_once(generate: dict[str, Any]) -> dict[str, Any]:

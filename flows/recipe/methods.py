@@ -1,6 +1,6 @@
 """Method names of a recipe to classes: a registry's name, `package.module:Class`, or `file.py:Class`.
 
-Checks names and options against the registries and the constructors. Knows no workspace and runs nothing.
+Checks names and options against the registries and the constructors; runs nothing.
 """
 
 import importlib
@@ -23,6 +23,7 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
     "verifier": ("pipelines.verify", "VERIFIERS"),
     "policy": ("pipelines.verify.acceptance", "POLICIES"),
     "scorer": ("pipelines.score", "SCORERS"),
+    "aggregator": ("pipelines.aggregate", "AGGREGATORS"),
     "budget": ("pipelines.budget", "BUDGETS"),
     "selector": ("pipelines.select", "SELECTORS"),
 }
@@ -87,7 +88,7 @@ def _sign(built: Any, attribute: str, mark: str) -> None:
     signed = f"{getattr(built, attribute, '')}{mark}"
     try:
         object.__setattr__(built, attribute, signed)  # frozen dataclasses too
-    except AttributeError:
+    except AttributeError:  # a property, or slots without a place for it: a subclass that has the text
         cls = type(built)
         built.__class__ = type(cls.__name__, (cls,), {"__slots__": (), attribute: signed, "__module__": cls.__module__})
 
@@ -95,8 +96,8 @@ def _sign(built: Any, attribute: str, mark: str) -> None:
 def registry(role: str) -> Mapping[str, type[Any]]:
     """The names one may use for a role."""
     module, name = REGISTRIES[role]
-    found: Mapping[str, type[Any]] = getattr(importlib.import_module(module), name)
-    return found
+    classes: Mapping[str, type[Any]] = getattr(importlib.import_module(module), name)
+    return classes
 
 
 def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> Resolved:
@@ -140,15 +141,15 @@ def _parts(where: str, role: str, given: Any, base: Path) -> tuple[Resolved, ...
     """The methods that a list of {method, options} names; what a canonical form adds to them is read over."""
     if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
         raise SetupError(f"{where} is not a list of methods.", next_command=f"{where}: [{{method: NAME, options: {{}}}}]")
-    found = []
+    methods = []
     for item in given:
         options = item.get("options") or {}
         for key in sorted(item.keys() - {"method", "options", "source_sha256"}):
             raise unknown_name(f"key of {where}", str(key), ("method", "options"))
         if not isinstance(item.get("method"), str) or not isinstance(options, Mapping):
             raise SetupError(f"{where}: every entry needs a method, and its options are a mapping.")
-        found.append(resolve(role, item["method"], options, base=base))
-    return tuple(found)
+        methods.append(resolve(role, item["method"], options, base=base))
+    return tuple(methods)
 
 
 def _is_plain(value: Any) -> bool:

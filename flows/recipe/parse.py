@@ -74,21 +74,21 @@ def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]
     except RecursionError:
         raise SetupError(f"{path} is nested too deeply, or holds itself by an alias.") from None
     if not isinstance(data, dict):
-        raise SetupError(f"{path}:1: expected a mapping of keys to values, found {_found(data)}.")
+        raise SetupError(f"{path}:1: expected a mapping of keys to values, found {_kind_of(data)}.")
     return data, lines
 
 
-def _found(data: Any) -> str:
+def _kind_of(data: Any) -> str:
     return {list: "a list", str: "a text", bool: "a truth value", type(None): "nothing"}.get(type(data), "a value")
 
 
 def _lines(node: yaml.Node, where: Where, path: Path) -> Iterator[tuple[Where, int]]:
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        keys: set[str] = set()
         for key, value in node.value:
-            if key.value in seen:
+            if key.value in keys:
                 raise SetupError(f"{path}:{key.start_mark.line + 1}: key {key.value!r} is given twice.")
-            seen.add(key.value)
+            keys.add(key.value)
             yield (*where, key.value), key.start_mark.line + 1
             yield from _lines(value, (*where, key.value), path)
     elif isinstance(node, yaml.SequenceNode):
@@ -107,7 +107,7 @@ def override(data: dict[str, Any], text: str) -> Where:
     for step in steps[:-1]:
         here = _descend(here, step, text)
     try:
-        _assign(here, steps[-1], yaml.safe_load(value))
+        here[steps[-1]] = yaml.safe_load(value)
     except (yaml.YAMLError, RecursionError):
         raise SetupError(f"--set {text!r}: {value!r} is not a YAML value.", next_command="--set 'KEY=VALUE'") from None
     except (IndexError, TypeError):
@@ -123,10 +123,6 @@ def _descend(here: Any, step: str | int, text: str) -> Any:
     if isinstance(here, list) and isinstance(step, int) and step < len(here):
         return here[step]
     raise SetupError(f"--set {text!r}: {step!r} is not a key there.", next_command=_SHOW)
-
-
-def _assign(here: Any, step: str | int, value: Any) -> None:
-    here[step] = value
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: Mapping[Where, int]) -> str:
@@ -181,4 +177,4 @@ def _keys(model: type[BaseModel], where: Where) -> list[str]:
 def _submodel(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for arg in get_args(annotation) if (found := _submodel(arg))), None)
+    return next((model for arg in get_args(annotation) if (model := _submodel(arg))), None)

@@ -1,4 +1,4 @@
-"""The profile: workers, threads, servers and prices, nothing that can change a row. Knows no recipe.
+"""The profile: workers, threads, servers, the engine `vllm`, prices and limits; nothing that can change a row.
 
 Where ledger and segments lie is the workspace's to say, in rollmill.toml: a profile that said otherwise would split one
 workspace in two, of which every other verb sees the wrong half.
@@ -11,12 +11,35 @@ from pydantic import Field, field_validator
 
 from flows.recipe.parse import parse
 from flows.recipe.schema import Part, SchemaOne
-from flows.recipe.serve import Serve
-from flows.recipe.servers import Http, Prices, Server
-from flows.recipe.vllm import VllmPart
+from flows.recipe.servers import LANES, Http, Prices, Serve, Server, Variable
+from pipelines.generate.vllm.vllm_settings import VllmSettings
 from storage.errors import SetupError
 
 MOST_AT_ONCE = 4096  # processes or threads of one machine
+USUAL_SEQUENCES = 256  # what vLLM computes at once where nobody says otherwise
+
+
+class VllmPart(Part):
+    """How the engine `vllm` runs here: interpreter, devices, memory, variables; what is left out is vLLM's own choice."""
+
+    python: str | None = None
+    tensor_parallel: int = Field(default=1, ge=1, le=64)
+    data_parallel: int = Field(default=1, ge=1, le=64)
+    gpu_memory_utilization: float | None = Field(default=None, gt=0.0, le=1.0)
+    max_num_seqs: int | None = Field(default=None, ge=1, le=65_536)
+    max_num_batched_tokens: int | None = Field(default=None, ge=1)
+    enforce_eager: bool | None = None
+    env: dict[Variable, str] = Field(default_factory=dict)
+    start_seconds: float = Field(default=900.0, gt=0.0, le=86_400.0)
+
+    def settings(self, log: Path) -> VllmSettings:
+        """What the engine is given; `log` is the file for what it prints."""
+        return VllmSettings(**self.model_dump(), log=str(log))
+
+    def lanes(self, batch_size: int) -> int:
+        """Batches to draw side by side, so that no engine waits at the end of one."""
+        given = 2 * (self.max_num_seqs or USUAL_SEQUENCES) * self.data_parallel
+        return max(2, min(LANES, -(-given // batch_size) + 1))
 
 
 class Limits(Part):

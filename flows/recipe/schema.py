@@ -65,8 +65,8 @@ class Problems(Part):
         return self
 
 
-BATCH_TOKENS = 262_144
-FEWEST, MOST = 256, 1024
+BATCH_TOKENS = 262_144  # of the longest answers: some quarter of a million tokens a batch
+FEWEST, MOST = 256, 1024  # completions of a batch
 
 
 def rows_a_batch(max_tokens: int) -> int:

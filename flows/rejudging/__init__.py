@@ -1,6 +1,8 @@
-"""Judging a run again after a verifier has changed: only what the change can reach, shown before anything is accepted.
+"""Rollouts that exist, looked at again: judged by changed verifiers, decided by another selection, or a version checked.
 
-`rules` says what a change can reach, `renew` carries over or judges, `flips` counts what is different, `run` drives it.
+`reverify_*`: only what a change of verifiers can reach is judged, and shown before it is accepted (`reverify_target` opens
+the run, `reverify_verdicts` carries over or judges, `reverify_flips` reports, `reverify_run` drives it). `selection`: what
+another policy would keep. `verification`: a published version checked against itself.
 """
 
 from flows.rejudging.reverify_run import ReverifyRequest, reverify

@@ -1,7 +1,8 @@
-"""What is different under the verifiers of today: rows, pass rates, metrics, decisions. Counts as rows go by.
+"""The report of `reverify`: outcomes, pass rates, metrics and decisions that differ under the verifiers of today.
 
-Rates are over the prefix that was fixed before any verdict, problems weigh the same, and differences are paired: the same
-completions, judged twice (`pipelines.stats.paired_difference`).
+Rows are taken in as they go by; the numbers are those of pipelines.metrics. Rates are over the prefix that was fixed before
+any verdict, problems weigh the same, and differences are paired: the same completions, judged twice
+(`pipelines.stats.paired_difference`).
 """
 
 import math
@@ -10,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.metrics import CountsByProblem, paired_pass_at, paired_rates
+from pipelines.metrics import CountsByProblem, PairedDecisions, moves_rows, paired_pass_at, paired_rates
 from storage.pool import grouped
-from storage.records import Decision, Rollout, Verdict
+from storage.records import Rollout, Verdict
 
 EXAMPLES = 5  # of each kind of flip
 TAIL = 240  # characters of a completion's end that an example shows
@@ -33,8 +34,7 @@ class Flips:
     after: CountsByProblem = field(default_factory=CountsByProblem)
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
-    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
-    kept: tuple[Counter[int | None], Counter[int | None]] = field(default_factory=lambda: (Counter(), Counter()))
+    decisions: PairedDecisions = field(default_factory=PairedDecisions)
 
     def add(self, before: Sequence[Rollout], after: Sequence[Rollout]) -> None:
         """All judged rollouts of one problem under the old and under the new verdicts, in the same order."""
@@ -49,15 +49,23 @@ class Flips:
                 self.before.add(problem.id, problem.template, old.verdict.outcome)
                 self.after.add(problem.id, problem.template, new.verdict.outcome)
             if old.verdict.outcome != new.verdict.outcome:
-                self._flipped(old, new)
+                self._add_flip(old, new)
 
-    def decide(self, level: int | None, before: Sequence[Decision], after: Sequence[Decision]) -> None:
-        """The decisions on the rollouts of one problem, in the same order."""
-        for old, new in zip(before, after, strict=True):
-            self.kept[0][level] += old.kept
-            self.kept[1][level] += new.kept
-            if old.reason != new.reason:
-                self.decisions[old.reason, new.reason] += 1
+    def _add_flip(self, old: Rollout, new: Rollout) -> None:
+        move = (old.verdict.outcome, new.verdict.outcome)
+        self.moves[move] += 1
+        examples = self.examples.setdefault(move, [])
+        if len(examples) < EXAMPLES:
+            examples.append(
+                {
+                    "completion": old.completion.id,
+                    "problem": old.problem.id,
+                    "reference": old.problem.reference[:TAIL],
+                    "text": old.completion.text[-TAIL:],
+                    "before": _verdict_row(old.verdict),
+                    "after": _verdict_row(new.verdict),
+                }
+            )
 
     def row(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -67,7 +75,7 @@ class Flips:
             "prefix": self.prefix,
             "flips": {
                 "rows": sum(self.moves.values()),
-                "moves": _moves(self.moves),
+                "moves": moves_rows(self.moves),
                 "examples": [example for key in sorted(self.examples) for example in self.examples[key]],
             },
             "rates": {
@@ -75,42 +83,23 @@ class Flips:
                 "levels": {
                     str(level): {
                         **paired_rates(before.take(places), after.take(places)),
-                        "kept_before": self.kept[0][level],
-                        "kept_after": self.kept[1][level],
+                        "kept_before": self.decisions.kept_before[level],
+                        "kept_after": self.decisions.kept_after[level],
                     }
                     for level, places in grouped(self.levels).items()
                 },
             },
             "metrics": paired_pass_at(before, after),
-            "decisions": {
-                "kept_before": sum(self.kept[0].values()),
-                "kept_after": sum(self.kept[1].values()),
-                "moves": _moves(self.decisions),
-            },
+            "decisions": self.decisions.row(),
         }
 
-    def _flipped(self, old: Rollout, new: Rollout) -> None:
-        move = (old.verdict.outcome, new.verdict.outcome)
-        self.moves[move] += 1
-        shown = self.examples.setdefault(move, [])
-        if len(shown) < EXAMPLES:
-            shown.append(
-                {
-                    "completion": old.completion.id,
-                    "problem": old.problem.id,
-                    "reference": old.problem.reference[:TAIL],
-                    "text": old.completion.text[-TAIL:],
-                    "before": _said(old.verdict),
-                    "after": _said(new.verdict),
-                }
-            )
 
-
-def _said(verdict: Verdict) -> dict[str, Any]:
-    names = ("outcome", "verifier", "version", "rule", "extracted", "cause")
-    return {name: getattr(verdict, name) for name in names}
-
-
-def _moves(moves: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
-    ordered = sorted(moves.items(), key=lambda item: (-item[1], item[0]))
-    return [{"before": before, "after": after, "rows": rows} for (before, after), rows in ordered]
+def _verdict_row(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "outcome": verdict.outcome,
+        "verifier": verdict.verifier,
+        "version": verdict.version,
+        "rule": verdict.rule,
+        "extracted": verdict.extracted,
+        "cause": verdict.cause,
+    }

@@ -1,13 +1,13 @@
-"""`reverify`: judges again what a change of verifiers can have reached, and says what is different. A kill loses one batch.
+"""`rollmill reverify`: judges again what a change of verifiers can have reached, and reports what is different.
 
-What is judged is committed batch by batch under the new version, where the run of today does not look; carried verdicts are
-committed, and a new generation of the run is opened, only when a person accepts.
+What is judged is committed batch by batch under the new version, where the run of today does not look, so a kill loses one
+batch; carried verdicts are committed, and a new generation of the run is opened, only when a person accepts.
 """
 
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from flows.progress import Stage
 from flows.rejudging.reverify_flips import Flips
-from flows.rejudging.reverify_opening import RunAgain, opening
-from flows.rejudging.reverify_renew import Counts, renew
-from flows.rejudging.reverify_sample import Sample
-from flows.rounds.groups import by_problems
-from pipelines.score import scores_of
+from flows.rejudging.reverify_target import ReverifyTarget, open_target
+from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
+from flows.rounds.plan_rows import by_problems
+from flows.rounds.score import preview_scores, rows_of
 from pipelines.verify.acceptance import accepted, lacking
 from storage.errors import FoundWanting, SetupError
 from storage.records import PlanRow, Rollout, Score, Verdict
-from storage.rollouts import GradedCompletion, IncompleteRound, RunReader, Stored
+from storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
 
 if TYPE_CHECKING:
     from storage.ledger.leases import Lease
@@ -48,191 +47,182 @@ class ReverifyRequest:
     watcher: Callable[[Stage], None] | None = None
 
 
-def reverify(asked: ReverifyRequest) -> dict[str, Any]:
+def reverify(request: ReverifyRequest) -> dict[str, Any]:
     """The report as JSON values; with `accept` the run goes on under the new versions."""
-    with opening(asked.root, asked.run, sets=asked.sets, verifier=asked.verifier, looking=asked.dry_run) as opened:
+    with open_target(
+        request.root, request.run, sets=request.sets, verifier=request.verifier, dry_run=request.dry_run
+    ) as target:
         report: dict[str, Any] = {
-            "run": opened.run.id,
-            "status": opened.run.status,
-            "changes": [change.row() for change in opened.changes],
-            "not_looked_at": list(opened.others),
+            "run": target.run.id,
+            "status": target.run.status,
+            "changes": [change.row() for change in target.changes],
+            "not_looked_at": list(target.others),
             "accepted": False,
         }
-        if not opened.changes:
-            return {**report, "next": opened.recipe_run.session.job.command}
-        if asked.accept:
-            _check_acceptable(opened)
-        again = f"rollmill reverify {opened.run.id}{''.join(f' --set {shlex.quote(item)}' for item in asked.sets)}"
-        if asked.dry_run:
-            return {**report, "verdicts": _reach(opened), "next": again}
-        with _alone(opened) as lease:
-            sample = Sample(asked.check)
-            report |= _judge_all(opened, lease, asked.watcher, sample)
-            _check_rules(report, sample.judged(opened.seats))
-            if not asked.accept:
+        if not target.changes:
+            return {**report, "next": target.recipe_run.session.job.command}
+        if request.accept:
+            _check_acceptable(target)
+        again = f"rollmill reverify {target.run.id}{''.join(f' --set {shlex.quote(item)}' for item in request.sets)}"
+        if request.dry_run:
+            return {**report, "verdicts": _reach(target), "next": again}
+        lease = target.workspace.ledger.leases.acquire(f"reverify/{target.run.id}", 600)
+        if lease is None:  # two commands would do the same work twice
+            raise SetupError(f"another command is judging run {target.run.id} again.", next_command="wait for it to end")
+        with lease:
+            sample = CarriedSample(request.check)
+            report |= _judge_all(target, lease, request.watcher, sample)
+            report["check"] = sample.check(target.chain)
+            _check_rules(report["check"])
+            if not request.accept:
                 return {**report, "next": f"{again} --accept"}
-            return {**report, **_accept(opened, lease)}
+            return {**report, **_accept(target, lease)}
 
 
-def _check_rules(report: dict[str, Any], found: dict[str, Any]) -> None:
+def _check_rules(check: dict[str, Any]) -> None:
     """FoundWanting where a carried verdict is not what the verifier says: its rules' versions hide a change."""
-    report["check"] = found
-    if found["untrue"]:
+    if check["untrue"]:
         lines = "\n".join(
             f"  {e['completion'][:12]}: {e['carried']} was carried over, {e['verifier']} says {e['judged']}"
-            for e in found["examples"]
+            for e in check["examples"]
         )
         raise FoundWanting(
-            f"{found['untrue']} of {found['checked']} carried verdicts are not what the verifier says now: its rules hide "
+            f"{check['untrue']} of {check['checked']} carried verdicts are not what the verifier says now: its rules hide "
             f"a change. Raise the version of the rule that changed.\n{lines}"
         )
 
 
-def _alone(opened: RunAgain) -> "Lease":
-    """Two commands would do the same work twice; the second is told so."""
-    lease = opened.workspace.ledger.leases.acquire(f"reverify/{opened.run.id}", 600)
-    if lease is None:
-        raise SetupError(f"another command is judging run {opened.run.id} again.", next_command="wait for it to end")
-    return lease
-
-
-def _judge_all(opened: RunAgain, lease: "Lease", watcher: Callable[[Stage], None] | None, sample: Sample) -> dict[str, Any]:
+def _judge_all(
+    target: ReverifyTarget, lease: "Lease", watcher: Callable[[Stage], None] | None, sample: CarriedSample
+) -> dict[str, Any]:
     """Carry over or judge every row that the run has judged; commit what was judged; count what is different."""
-    spec = opened.spec
-    counts = {key: Counts() for key in opened.after}
-    flips = Flips(spec.prefix)
-    groups = list(_groups(opened))
-    total, pending, done, began = sum(map(len, groups)), 0, 0, time.monotonic()
+    counts = {key: VerdictCounts() for key in target.after}
+    flips = Flips(target.spec.prefix)
+    groups = list(_groups(target))
+    total, pending, rows_read, began = sum(map(len, groups)), 0, 0, time.monotonic()
     for rows in groups:
-        stored = _reader(opened).verdicts(rows)
-        judged = [row for row in rows if _was_judged(opened, stored, row)]
+        stored = _reader(target).verdicts(rows)
+        judged = [row for row in rows if _was_judged(target, stored, row)]
         pending += len(rows) - len(judged)
-        for batch in _batches(opened, _read(opened, judged, stored)):
+        for batch in _batches(target, _read(target, judged, stored)):
             items = [(graded.problem, graded.completion) for graded in batch]
-            made = renew(opened.seats, spec.policies(), items, stored, counts)
-            _commit(opened, made.judged)
-            sample.offer(made.carried, items)
-            _compare(opened, batch, made.verdicts, flips)
+            renewed = renew(target.chain, target.spec.policies(), items, stored, counts)
+            _commit(target, renewed.judged)
+            sample.offer(renewed.carried, items)
+            _compare(target, batch, renewed.verdicts, flips)
             lease.renew()
-        done += len(rows)
+        rows_read += len(rows)
         if watcher is not None:
-            watcher(Stage("verify", done, total, seconds=time.monotonic() - began))
-    verdicts = {name: vars_of(counts[name, version]) for name, version in opened.after}
+            watcher(Stage("verify", rows_read, total, seconds=time.monotonic() - began))
+    verdicts = {name: asdict(counts[name, version]) for name, version in target.after}
     return {"verdicts": verdicts, "pending": pending, **flips.row()}
 
 
-def vars_of(counts: Counts) -> dict[str, int]:
-    """As JSON values."""
-    return {"stored": counts.stored, "carried": counts.carried, "judged": counts.judged}
-
-
-def _groups(opened: RunAgain) -> Iterator[list[PlanRow]]:
+def _groups(target: ReverifyTarget) -> Iterator[list[PlanRow]]:
     """What is read at a time."""
-    return by_problems(opened.workspace.runs.plans(opened.run.id), GROUP)
+    return by_problems(target.workspace.runs.plans(target.run.id), GROUP)
 
 
-def _batches(opened: RunAgain, graded: Sequence[GradedCompletion]) -> Iterator[list[GradedCompletion]]:
+def _batches(target: ReverifyTarget, graded: Sequence[GradedCompletion]) -> Iterator[list[GradedCompletion]]:
     """What is judged and committed at a time: a batch of the recipe, whole problems together."""
     batch: list[GradedCompletion] = []
-    for _, members in groupby(graded, key=lambda one: one.problem.id):
+    for _, members in groupby(graded, key=lambda completion: completion.problem.id):
         batch += members
-        if len(batch) >= opened.spec.batch_size:
+        if len(batch) >= target.spec.batch_size:
             yield batch
             batch = []
     if batch:
         yield batch
 
 
-def _reader(opened: RunAgain) -> RunReader:
+def _reader(target: ReverifyTarget) -> RunReader:
     """Reads the run's rows with all verdicts by the old and the new versions."""
-    from flows.rounds.gather import reader_of
 
-    return reader_of(opened.workspace, opened.open, list(dict.fromkeys((*opened.before, *opened.after))))
+    return target.open.reader(target.workspace, list(dict.fromkeys((*target.before, *target.after))))
 
 
-def _was_judged(opened: RunAgain, stored: Stored, row: PlanRow) -> bool:
+def _was_judged(target: ReverifyTarget, stored: Stored, row: PlanRow) -> bool:
     """Whether the run has judged this row to its end; what it has not is not reverify's to judge."""
-    said = stored.get((row.completion_id, row.problem_id), {})
-    return not any(lacking(policy, opened.before, said) for policy in opened.spec.policies())
+    verdicts = stored.get((row.completion_id, row.problem_id), {})
+    return not any(lacking(policy, target.before, verdicts) for policy in target.spec.policies())
 
 
-def _read(opened: RunAgain, rows: Sequence[PlanRow], stored: Stored) -> list[GradedCompletion]:
+def _read(target: ReverifyTarget, rows: Sequence[PlanRow], stored: Stored) -> list[GradedCompletion]:
     """The problems and completions of these rows with the verdicts on them."""
     try:
-        return _reader(opened).read(rows, stored)
+        return _reader(target).read(rows, stored)
     except IncompleteRound as error:
         raise SetupError(
-            f"run {opened.run.id} is no longer whole: {error}.", next_command=f"rollmill runs resume {opened.run.id}"
+            f"run {target.run.id} is no longer whole: {error}.", next_command=f"rollmill runs resume {target.run.id}"
         ) from None
 
 
-def _commit(opened: RunAgain, verdicts: Sequence[Verdict]) -> None:
+def _commit(target: ReverifyTarget, verdicts: Sequence[Verdict]) -> None:
     from flows.rounds.commit import verdict_segments
 
     if verdicts:
-        opened.workspace.segments.commit_many(verdict_segments(verdicts))
+        target.workspace.segments.commit_many(verdict_segments(verdicts))
 
 
-def _compare(opened: RunAgain, batch: Sequence[GradedCompletion], after: Stored, flips: Flips) -> None:
+def _compare(target: ReverifyTarget, batch: Sequence[GradedCompletion], after: Stored, flips: Flips) -> None:
     """Count the flips of these rows, and the decisions of the run's selector on either set of verdicts."""
-    spec = opened.spec
-    early, late = (partial(accepted, spec.accept, chain) for chain in (opened.before, opened.after))
+    spec = target.spec
+    rows = rows_of(target.workspace, target.open) if spec.scorers else None
+    accept_old, accept_new = (partial(accepted, spec.accept, chain) for chain in (target.before, target.after))
     for _, members in groupby(batch, key=lambda graded: graded.problem.id):
         mine = list(members)
-        scores = scores_of(spec.scorers, mine[0].problem, [graded.completion for graded in mine])
-        sides = [
-            [_rollout(graded, early(graded.verdicts), scores) for graded in mine],
-            [_rollout(graded, late(after[graded.pair]), scores) for graded in mine],
-        ]
-        flips.add(*sides)
-        decisions = (list(spec.selector.select(opened.run.id, side)) for side in sides)
-        flips.decide(mine[0].problem.level, *decisions)
+        scores = preview_scores(rows, spec.scorers, mine) if rows is not None else {}
+        old = [_rollout(graded, accept_old(graded.verdicts), scores) for graded in mine]
+        new = [_rollout(graded, accept_new(after[graded.pair]), scores) for graded in mine]
+        flips.add(old, new)
+        decisions = [list(spec.selector.select(target.run.id, side)) for side in (old, new)]
+        flips.decisions.add((old, decisions[0]), (new, decisions[1]))
 
 
-def _rollout(graded: GradedCompletion, verdict: Verdict | None, scores: Mapping[str, tuple[Score, ...]]) -> Rollout:
+def _rollout(graded: GradedCompletion, verdict: Verdict | None, scores: Mapping[Pair, tuple[Score, ...]]) -> Rollout:
     assert verdict is not None, "only rows that were judged to their end come here"
-    return graded.rollout(verdict, scores.get(graded.completion.id, ()))
+    return graded.rollout(verdict, scores.get(graded.pair, ()))
 
 
-def _reach(opened: RunAgain) -> dict[str, dict[str, int]]:
+def _reach(target: ReverifyTarget) -> dict[str, dict[str, int]]:
     """How many stored verdicts of each changed verifier hold, and how many are to be judged again."""
-    counts = {change.name: {"stored": 0, "carried": 0, "judged": 0} for change in opened.changes}
-    for rows in _groups(opened):
-        for said in _reader(opened).verdicts(rows).values():
-            for seat in opened.seats:
-                if seat.change is not None and seat.old in said:
-                    holds = "carried" if seat.change.holds(said[seat.old]) else "judged"
-                    counts[seat.change.name]["stored" if seat.new in said else holds] += 1
+    counts = {change.name: {"stored": 0, "carried": 0, "judged": 0} for change in target.changes}
+    for rows in _groups(target):
+        for verdicts in _reader(target).verdicts(rows).values():
+            for entry in target.chain:
+                if entry.change is not None and entry.old in verdicts:
+                    holds = "carried" if entry.change.holds(verdicts[entry.old]) else "judged"
+                    counts[entry.change.name]["stored" if entry.new in verdicts else holds] += 1
     return counts
 
 
-def _check_acceptable(opened: RunAgain) -> None:
+def _check_acceptable(target: ReverifyTarget) -> None:
     from flows.identity import resolved_parts
 
-    if opened.others:
+    if target.others:
         raise SetupError(
-            f"{', '.join(opened.others)} changed too, and the run goes on under all verifiers of today.",
-            next_command=f"rollmill reverify {opened.run.id} --accept",
+            f"{', '.join(target.others)} changed too, and the run goes on under all verifiers of today.",
+            next_command=f"rollmill reverify {target.run.id} --accept",
         )
-    now, before = resolved_parts(opened.recipe_run), opened.run.recipe["resolved"]
+    now, before = resolved_parts(target.recipe_run), target.run.recipe["resolved"]
     others = [key for key in now if key != "verifiers" and now[key] != before.get(key)]
     if others:
         raise SetupError(
-            f"run {opened.run.id} cannot go on: {', '.join(others)} changed as well as the verifiers.",
-            next_command=f"{opened.recipe_run.session.job.command} --keep-going",
+            f"run {target.run.id} cannot go on: {', '.join(others)} changed as well as the verifiers.",
+            next_command=f"{target.recipe_run.session.job.command} --keep-going",
         )
 
 
-def _accept(opened: RunAgain, lease: "Lease") -> dict[str, Any]:
+def _accept(target: ReverifyTarget, lease: "Lease") -> dict[str, Any]:
     """Commit what was carried over and open the run's next generation, which plans anew under the new verdicts."""
     from flows.identity import begin_generation
 
-    for rows in _groups(opened):
-        stored = _reader(opened).verdicts(rows)
-        judged = [row for row in rows if _was_judged(opened, stored, row)]
-        counts = {key: Counts() for key in opened.after}
-        items = [(graded.problem, graded.completion) for graded in _read(opened, judged, stored)]
-        _commit(opened, renew(opened.seats, opened.spec.policies(), items, stored, counts).carried)
+    for rows in _groups(target):
+        stored = _reader(target).verdicts(rows)
+        judged = [row for row in rows if _was_judged(target, stored, row)]
+        counts = {key: VerdictCounts() for key in target.after}
+        items = [(graded.problem, graded.completion) for graded in _read(target, judged, stored)]
+        _commit(target, renew(target.chain, target.spec.policies(), items, stored, counts).carried)
         lease.renew()
-    name = begin_generation(opened.recipe_run, after=opened.run.id)
+    name = begin_generation(target.recipe_run, after=target.run.id)
     return {"accepted": True, "run_after": name, "next": f"rollmill runs resume {name}"}

@@ -1,36 +1,41 @@
-"""What another policy or selector would keep of rollouts that exist: judges, plans, draws and publishes nothing.
+"""`rollmill select`: what another policy or selector would keep of rollouts that exist; judges, draws and publishes none.
 
 The rollouts are those of a run, by name, or of a recipe's newest finished run that differs from it in nothing but
 acceptance, selection, scores and publication; the verdicts are the run's own. Beside them stands what the run itself kept.
+
+A budget counts what is correct while it draws. Under another policy it would plan other rows, so the recipe that selects
+anew names the policy that the run was planned under (`accept.planned_under`), and its plan is the run's own.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.identity import imported_digest, unopened_run
 from flows.job import Job
 from flows.recipe import resolve
-from flows.rejudging.reselection import chosen_sets, policy_of
-from flows.rounds.groups import in_order
+from flows.rounds.plan_rows import in_order
+from flows.rounds.score import preview_scores, rows_of
 from flows.session import read_session
-from pipelines.score import scores_of
-from pipelines.verify.acceptance import Policy, accepted, check_names, lacking
+from pipelines.metrics import PairedDecisions, moves_rows
+from pipelines.verify.acceptance import PLAIN, Policy, accepted, check_names, lacking
 from storage.errors import SetupError
-from storage.records import Decision, Rollout, Score
-from storage.rollouts import Accept, GradedCompletion, IncompleteRound, Key
+from storage.records import Rollout, Score
+from storage.rollouts import GradedCompletion, IncompleteRound, Key, Pair
 from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
+    from flows.recipe import LoadedRecipe
     from flows.session import RecipeRun, Session
     from pipelines.protocols import Selector
     from storage.runs import Run
 
 # Keys of the canonical recipe that change no rollout and no verdict.
 _AFTER_JUDGING = BESIDE_RECIPE | {"name", "score", "select", "gate", "evaluation", "dataset", "accept", "recipe_schema"}
+_PLAN_WITHOUT_VERDICTS = frozenset({"fixed"})  # budgets that plan the same whatever is correct
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,41 +50,29 @@ class SelectRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A policy and a selector, and what they would keep."""
+class Selection:
+    """How a run decides: the policy that accepts and the selector that keeps."""
 
     policy: Policy
     selector: "Selector"
-    kept: Counter[int | None] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
 
-    def decide(self, run: str, rollouts: Sequence[Rollout]) -> list[Decision]:
-        """The decisions on one problem's rollouts, counted."""
-        decisions = list(self.selector.select(run, rollouts))
-        self.kept[rollouts[0].problem.level] += sum(decision.kept for decision in decisions)
-        self.dropped.update(decision.reason for decision in decisions if not decision.kept)
-        return decisions
-
-    def row(self, levels: Sequence[int | None]) -> dict[str, Any]:
-        """As JSON values."""
+    def row(self) -> dict[str, list[str]]:
+        """Names and versions as JSON values."""
         return {
             "policy": [self.policy.name, self.policy.version],
             "selector": [self.selector.name, self.selector.version],
-            "kept": sum(self.kept.values()),
-            "dropped": dict(sorted(self.dropped.items())),
-            "levels": {str(level): self.kept[level] for level in levels},
         }
 
 
-def selection_of(wanted: SelectRequest) -> tuple[dict[str, Any], Job]:
+def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
     """Kept and dropped, by reason and by level, before and now, as JSON values; and the job that publishes it.
 
     SetupError where there are no rollouts to select from, or where the policy needs verdicts that the run does not have.
     """
-    job = _job(wanted)
+    job = _job(request)
     with read_session(job) as session:
-        run = _run(session, wanted)
-        job = replace(job, sets=(*job.sets, *chosen_sets(run, session.loaded, wanted.policy, wanted.options)))
+        run = _run(session, request)
+        job = replace(job, sets=(*job.sets, *_policy_sets(run, session.loaded, request.policy, request.options)))
     with read_session(job) as session, unopened_run(session) as selecting:
         selecting.open.spec = replace(selecting.spec, run=run.id)
         _check_imports(selecting, run)
@@ -90,22 +83,22 @@ def selection_of(wanted: SelectRequest) -> tuple[dict[str, Any], Job]:
         }, job
 
 
-def _job(wanted: SelectRequest) -> Job:
-    path = Path(wanted.target)
+def _job(request: SelectRequest) -> Job:
+    path = Path(request.target)
     if path.suffix in (".yaml", ".yml") or path.is_file():
-        return Job(str(wanted.root), str(path.resolve()), wanted.sets)
+        return Job(str(request.root), str(path.resolve()), request.sets)
     from storage.workspace import Workspace
 
-    with Workspace.open(wanted.root) as workspace:
-        made = Job.of_run(workspace.runs.get(wanted.target).recipe["job"], wanted.root)
-    return replace(made, sets=(*made.sets, *wanted.sets), keep_going=False)
+    with Workspace.open(request.root) as workspace:
+        job = Job.of_run(workspace.runs.get(request.target).recipe["job"], request.root)
+    return replace(job, sets=(*job.sets, *request.sets), keep_going=False)
 
 
-def _run(session: "Session", wanted: SelectRequest) -> "Run":
+def _run(session: "Session", request: SelectRequest) -> "Run":
     """The named run, or the newest finished one with these rollouts."""
     rows = _rows_decided_by(session.loaded.canonical())
     runs = session.workspace.runs.list()
-    named = next((run for run in runs if run.id == wanted.target), None)
+    named = next((run for run in runs if run.id == request.target), None)
     if named is not None:
         now, before = rows, _rows_decided_by(named.recipe)
         keys = sorted(key for key in {**now, **before} if now.get(key) != before.get(key))
@@ -136,63 +129,104 @@ def _rows_decided_by(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in recipe.items() if key not in _AFTER_JUDGING}
 
 
+def _policy_sets(run: "Run", loaded: "LoadedRecipe", policy: str | None, options: Mapping[str, Any]) -> list[str]:
+    """The overrides that make the recipe accept by this policy and plan as the run did; none without a policy."""
+    if policy is None:
+        return []
+    written = loaded.recipe.accept
+    sets = [f"accept.method={policy}"]
+    if options or (written is not None and written.options):
+        sets.append(f"accept.options={json.dumps(dict(options))}")
+    planned = _planned_under(run, loaded)
+    if planned is not None and planned != {"method": policy, "options": dict(options)}:
+        sets.append(f"accept.planned_under.method={planned['method']}")
+        if planned["options"] or (written is not None and written.planned_under is not None):
+            sets.append(f"accept.planned_under.options={json.dumps(planned['options'])}")
+    elif written is not None and written.planned_under is not None:
+        sets.append("accept.planned_under=null")
+    return sets
+
+
+def _planned_under(run: "Run", loaded: "LoadedRecipe") -> dict[str, Any] | None:
+    """The policy that the run's budget counted by, None where its plan does not depend on one."""
+    if run.recipe["budget"]["method"] in _PLAN_WITHOUT_VERDICTS or not loaded.engines():
+        return None
+    accept = _accept_part(run)
+    part = accept.get("planned_under") or accept
+    return {"method": part["method"], "options": dict(part["options"])}
+
+
+def _accept_part(run: "Run") -> Mapping[str, Any]:
+    """The part of a run's recipe that names its policy, the plain chain where it names none."""
+    part: Mapping[str, Any] = run.recipe.get("accept") or {"method": PLAIN.name, "options": {}}
+    return part
+
+
 def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
-    """Both ways over every rollout of the run, problem by problem."""
-    spec, base = selecting.spec, selecting.loaded.base
-    part = run.recipe["select"]
-    selector = resolve("selector", part["method"], part["options"], base=base).build()
-    before, now = Way(policy_of(run.recipe, base), selector), Way(spec.accept, spec.selector)
+    """Both selections over every rollout of the run, problem by problem."""
+    spec = selecting.spec
+    parts = (("policy", _accept_part(run)), ("selector", run.recipe["select"]))
+    built = [resolve(role, part["method"], part["options"], base=selecting.loaded.base).build() for role, part in parts]
+    before, now = Selection(*built), Selection(spec.accept, spec.selector)
     chain = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
     check_names(now.policy, [name for name, _ in chain])
-    moves: Counter[tuple[str, str]] = Counter()
+    decisions = PairedDecisions()
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
-    ways = [(way, partial(accepted, way.policy, chain)) for way in (before, now)]
+    scored = rows_of(selecting.workspace, selecting.open) if spec.scorers else None
     for members in _graded(selecting, run, chain):
         rows += len(members)
         for graded in members:
             missing.update(lacking(now.policy, chain, graded.verdicts))
-        if missing:
+        if missing:  # only counted to the end, for the error
             continue
-        scores = scores_of(spec.scorers, members[0].problem, [graded.completion for graded in members])
-        sides = [[_rollout(graded, accept, scores) for graded in members] for _, accept in ways]
-        made = [way.decide(run.id, side) for (way, _), side in zip(ways, sides, strict=True)]
-        moves.update((a.reason, b.reason) for a, b in zip(*made, strict=True) if a.reason != b.reason)
+        scores = preview_scores(scored, spec.scorers, members) if scored is not None else {}
+        sides = [[_rollout(graded, side.policy, chain, scores) for graded in members] for side in (before, now)]
+        pairs = zip((before, now), sides, strict=True)
+        decisions.add(*((rollouts, list(side.selector.select(run.id, rollouts))) for side, rollouts in pairs))
         problems += 1
     if missing:
         raise _missing(selecting.session.job, run, now.policy, missing, rows)
     levels = sorted({p.level for p in spec.problems}, key=lambda level: (level is None, level))
-    ordered = sorted(moves.items(), key=lambda item: (-item[1], item[0]))
     return {
         "run": run.id,
         "problems": problems,
         "rollouts": rows,
-        **now.row(levels),
-        "before": before.row(levels),
-        "moves": [{"before": old, "after": new, "rows": count} for (old, new), count in ordered],
+        **now.row(),
+        "kept": decisions.after.kept,
+        "dropped": dict(sorted(decisions.after.dropped.items())),
+        "levels": {str(level): decisions.kept_after[level] for level in levels},
+        "before": {
+            **before.row(),
+            "kept": decisions.before.kept,
+            "dropped": dict(sorted(decisions.before.dropped.items())),
+            "levels": {str(level): decisions.kept_before[level] for level in levels},
+        },
+        "moves": moves_rows(decisions.moves),
     }
 
 
 def _graded(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
     """The rollouts of the run, problem by problem; SetupError where some are lost."""
-    from flows.rounds.gather import reader_of
 
     try:
         rows = in_order(selecting.workspace.runs.plans(run.id))
-        for _, members in reader_of(selecting.workspace, selecting.open, chain).by_problem(rows):
+        for _, members in selecting.open.reader(selecting.workspace, chain).by_problem(rows):
             yield members
     except IncompleteRound as error:
         again = "rollmill curate RECIPE makes the lost rows again"
         raise SetupError(f"run {run.id} is no longer whole: {error}.", next_command=again) from None
 
 
-def _rollout(graded: GradedCompletion, accept: Accept, scores: Mapping[str, tuple[Score, ...]]) -> Rollout:
-    verdict = accept(graded.verdicts)
+def _rollout(
+    graded: GradedCompletion, policy: Policy, chain: Sequence[Key], scores: Mapping[Pair, tuple[Score, ...]]
+) -> Rollout:
+    verdict = accepted(policy, chain, graded.verdicts)
     if verdict is None:
         raise SetupError(
             "the run has rows that it has not judged to the end.", next_command="rollmill runs resume, then this again"
         )
-    return graded.rollout(verdict, scores.get(graded.completion.id, ()))
+    return graded.rollout(verdict, scores.get(graded.pair, ()))
 
 
 def _missing(job: Job, run: "Run", policy: Policy, missing: Mapping[Key, int], rows: int) -> SetupError:

@@ -1,4 +1,4 @@
-"""Checking a published version against itself: hashes recomputed, decisions derived again, kept rollouts judged again.
+"""`rollmill dataset verify`: a published version checked against itself, its decisions and its kept rollouts made again.
 
 Works from the version's folder alone, without the workspace's segments; writes nothing.
 """
@@ -44,20 +44,20 @@ def verify_version(info: "VersionInfo", *, base: Path) -> Verification:
     from storage.versions import load_snapshot
 
     snapshot = load_snapshot(info)
-    policy, why_not = _policy(snapshot, base)
+    policy, no_policy = _policy(snapshot, base)
     arms = [arm["name"] for arm in snapshot.manifest["recipe"].get("arms", ())]
     graded = graded_of_tables(dict(snapshot.tables()), arms)
-    verdicts = {one.pair: one.verdicts for members in graded.values() for one in members}
+    verdicts = {row.pair: row.verdicts for members in graded.values() for row in members}
     chain = _chain(snapshot)
     rollouts = {
-        key: [one.rollout(verdict) for one in members if (verdict := accepted(policy, chain, one.verdicts)) is not None]
+        key: [row.rollout(verdict) for row in members if (verdict := accepted(policy, chain, row.verdicts)) is not None]
         for key, members in graded.items()
     }
     stored = {(d.completion_id, d.problem_id): d for d in from_table("decisions", snapshot.decisions)}
     kept = [r for members in rollouts.values() for r in members if (d := stored.get(_pair(r))) is not None and d.kept]
     differences = {
         "hashes": list(_hashes(info, snapshot)),
-        "decisions": [why_not] if why_not else list(_decisions(snapshot, rollouts, stored, base)),
+        "decisions": [no_policy] if no_policy else list(_decisions(snapshot, rollouts, stored, base)),
         "verdicts": list(_verdicts(snapshot, _used(chain, policy, kept, verdicts), base)),
     }
     checked = {"problems": len(rollouts), "decisions": len(stored), "rejudged": len(kept), "hashes": 3}
@@ -71,9 +71,9 @@ def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
     yield from changed_files(info, snapshot)
     recorded = snapshot.manifest["hashes"]
     for name, compute in (("content", content_hash), ("kept", kept_hash), ("scores", scores_hash)):
-        found = compute(snapshot)
-        if found != recorded[name]:
-            yield f"{name}_hash is {found[:16]}, the manifest says {recorded[name][:16]}"
+        recomputed = compute(snapshot)
+        if recomputed != recorded[name]:
+            yield f"{name}_hash is {recomputed[:16]}, the manifest says {recorded[name][:16]}"
     pool = pool_of(snapshot.problems, snapshot.completions, snapshot.decisions)
     yield from disagreements(info, snapshot, decision_counts(pool))
 
@@ -106,26 +106,26 @@ def _decisions(
         installed = method if selector is None else f"installed is {selector.version}"
         yield f"selector {recorded['name']} {recorded['version']} cannot be run again: {installed}"
         return
-    seen: set[Pair] = set()
+    derived_pairs: set[Pair] = set()
     for members in rollouts.values():
         for derived in selector.select("", members):
             pair = (derived.completion_id, derived.problem_id)
-            seen.add(pair)
+            derived_pairs.add(pair)
             before = stored.get(pair)
-            if before is None or _said(before) != _said(derived):
-                yield f"completion {pair[0][:12]}: {_told(before)} is recorded, {_told(derived)} follows from its verdict"
-    for pair in stored.keys() - seen:
+            if before is None or _content(before) != _content(derived):
+                yield f"completion {pair[0][:12]}: {_shown(before)} is recorded, {_shown(derived)} follows from its verdict"
+    for pair in stored.keys() - derived_pairs:
         yield f"completion {pair[0][:12]}: a decision is recorded, but no verdict that it could follow from"
 
 
 def _used(chain: Sequence[Key], policy: Policy, kept: Sequence[Rollout], stored: Stored) -> dict[Key, list[Rollout]]:
     """The kept rollouts with each verdict that they were accepted on, by verifier: of the chain the one that decided."""
-    found: dict[Key, list[Rollout]] = {}
+    by_verifier: dict[Key, list[Rollout]] = {}
     for rollout in kept:
         verdicts = used(policy, chain, stored[_pair(rollout)]) or []
         for verdict in verdicts[-1:] if policy.lazy else verdicts:
-            found.setdefault((verdict.verifier, verdict.version), []).append(replace(rollout, verdict=verdict))
-    return found
+            by_verifier.setdefault((verdict.verifier, verdict.version), []).append(replace(rollout, verdict=verdict))
+    return by_verifier
 
 
 def _verdicts(snapshot: "Snapshot", kept: Mapping[Key, Sequence[Rollout]], base: Path) -> Iterator[str]:
@@ -166,9 +166,9 @@ def _pair(rollout: Rollout) -> Pair:
     return rollout.completion.id, rollout.problem.id
 
 
-def _said(decision: Decision) -> tuple[bool, str, str, str, str]:
+def _content(decision: Decision) -> tuple[bool, str, str, str, str]:
     return decision.kept, decision.reason, decision.outcome, decision.verifier, decision.verifier_version
 
 
-def _told(decision: Decision | None) -> str:
+def _shown(decision: Decision | None) -> str:
     return "nothing" if decision is None else f"{decision.reason} ({decision.outcome})"

@@ -13,7 +13,6 @@ from flows.rounds.batches import OpenBatch
 from flows.rounds.draw import RoundDrawer
 from flows.rounds.open_run import Event, EventKind, OpenRun
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
-from flows.rounds.remembering import remember
 from flows.sampling.charges import Drawing, drawn_segment, paying
 from flows.sampling.heartbeat import LeaseHeartbeat
 from pipelines.verify.acceptance import accepted
@@ -78,7 +77,7 @@ class Committer:
     def run(self) -> None:
         """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""
         over = False
-        while not (over and self._closed == self._queues.opened):
+        while not (over and self._closed == self._queues.batches_opened):
             self._at_hand = self._take()
             if self._queues.failure is not None:
                 self.rescue()
@@ -107,12 +106,12 @@ class Committer:
                 self._tell_drawn()
 
     def _waiting(self) -> list[Item]:
-        found: list[Item] = []
+        items: list[Item] = []
         while True:
             try:
-                found.append(self._queues.inbox.get_nowait())
+                items.append(self._queues.inbox.get_nowait())
             except queue.Empty:
-                return found
+                return items
 
     def _commit(self, items: Iterable[Item]) -> None:
         """Commit everything that is at hand in one transaction, then send each batch on its way."""
@@ -121,11 +120,11 @@ class Committer:
         also = paying(self._ws, self._run.spec.account, [_drawing(item, part) for item, parts in work for part in parts])
         commits = iter(self._ws.segments.commit_many(segments, run=self._run.id, also=also) if segments else [])
         for item, parts in work:
-            made = [next(commits) for _ in parts]
+            results = [next(commits) for _ in parts]
             if isinstance(item, BatchCompletions):
-                self._after_drawn(item, _completions(parts[0]), made[0])
+                self._after_drawn(item, _completions(parts[0]), results[0])
             else:
-                self._after_judged(item, redundant=any(commit.redundant or commit.repeated for commit in made))
+                self._after_judged(item, redundant=any(commit.redundant or commit.repeated for commit in results))
         if work:
             self._progress()
 
@@ -135,19 +134,19 @@ class Committer:
         return [drawn_segment(self._run.spec.prices, item.open)]
 
     def _after_drawn(self, item: BatchCompletions, records: Sequence[Completion], commit: Commit) -> None:
-        opened = item.open
-        self._drawer.in_flight.difference_update(opened.missing)
-        self._drawer.arrived.pop(opened.batch.id, None)
-        self._drawer.limiter.committed(opened.batch)
-        if item.whole and opened.batch.engine.spooled:
-            self._ws.spool(opened.batch.id).discard()
+        open_batch = item.open
+        self._drawer.in_flight.difference_update(open_batch.missing)
+        self._drawer.arrived.pop(open_batch.batch.id, None)
+        self._drawer.limiter.committed(open_batch.batch)
+        if item.whole and open_batch.batch.engine.spooled:
+            self._ws.spool(open_batch.batch.id).discard()
         theirs = {record.id for record in records if commit.redundant or record.id in commit.repeated}
         if theirs:  # another command was first, and its texts are the ones that exist
-            opened.completions |= completions_by_id(self._ws, theirs)
+            open_batch.completions |= completions_by_id(self._ws, theirs)
         self._count_drawn(records, len(theirs))
         if item.whole:
             self._queues.uncommitted.release()
-            self._queues.to_judge.put(opened)
+            self._queues.to_judge.put(open_batch)
 
     def _count_drawn(self, records: Sequence[Completion], redundant: int) -> None:
         self.counts.drawn += len(records) - redundant
@@ -164,24 +163,25 @@ class Committer:
             self._judged += len({pair_of(row) for row in item.open.work.unjudged})
         outcomes = self._outcomes(item)
         self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
-        if not redundant:  # another command's verdicts are the ones that count: they are read when they are needed
-            remember(self._run, item.open.completions, item.open.work.unjudged, outcomes)
+        # Another command's verdicts count then, and arms ask for more than outcomes: both are read when they are needed.
+        if not redundant and not self._run.spec.arms:
+            self._run.memory.note(item.open.completions, item.open.work.unjudged, outcomes)
         self._tell("verified", self._judged, self._judged - self._scope.judged_before, self.counts.tokens)
 
-    def _close(self, opened: OpenBatch) -> None:
-        self._heartbeat.release(opened.lease)
+    def _close(self, open_batch: OpenBatch) -> None:
+        self._heartbeat.release(open_batch.lease)
         self._closed += 1
         self._queues.unjudged.release()
 
     def _outcomes(self, item: BatchVerdicts) -> dict[Pair, Outcome]:
         """The outcomes of the newly judged rows, as the budget counts."""
-        said = {pair: dict(known) for pair, known in item.open.work.known.items()}
+        verdicts = {pair: dict(known) for pair, known in item.open.work.known.items()}
         for verdict in item.verdicts:
             pair = (verdict.completion_id, verdict.problem_id)
-            said.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
+            verdicts.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
         chain, policy = self._run.chain(), self._run.spec.planning
-        found = {pair: accepted(policy, chain, verdicts) for pair, verdicts in said.items()}
-        return {pair: verdict.outcome for pair, verdict in found.items() if verdict is not None}
+        counted = {pair: accepted(policy, chain, given) for pair, given in verdicts.items()}
+        return {pair: verdict.outcome for pair, verdict in counted.items() if verdict is not None}
 
     def _tell_drawn(self) -> None:
         """What is committed and what has come of the open batches: a batch may take a slow engine minutes."""
@@ -205,7 +205,7 @@ class Committer:
         """
         self._last_progress = self._clock.seconds
         scope = self._scope
-        made = {"draw": self.counts.drawn, "verify": self.counts.judged}
+        here = {"draw": self.counts.drawn, "verify": self.counts.judged}
         for stage, done in (("draw", self._drawn), ("verify", self._judged)):
             before = self._before.get(stage)
             self._ws.runs.progress(
@@ -215,7 +215,7 @@ class Committer:
                 total=scope.before + scope.planned,
                 tokens=self.counts.tokens + (before.tokens if before else 0),
                 seconds=self._clock.seconds + (before.seconds if before else 0.0),
-                detail={"round": scope.round, "made": made[stage] + (before.detail.get("made", 0) if before else 0)},
+                detail={"round": scope.round, "made": here[stage] + (before.detail.get("made", 0) if before else 0)},
             )
 
 

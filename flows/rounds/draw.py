@@ -15,8 +15,8 @@ from functools import partial
 import pyarrow as pa
 
 from flows.rounds.batches import Batch, MissingMask, MissingWork, OpenBatch, survey
-from flows.rounds.columns import repeated
 from flows.rounds.open_run import Event, OpenRun
+from flows.rounds.plan_rows import repeated
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, EndOfDrawing, RoundQueues
 from flows.rounds.texts import Texts
 from flows.sampling.control import StopSignal
@@ -92,24 +92,29 @@ class RoundDrawer:
         """One batch after another until none is left."""
         while True:
             with self._opening:
-                opened = self._next(waiting)
-            if opened is None:
+                open_batch = self._next(waiting)
+            if open_batch is None:
                 return
             try:
-                self._draw(opened)
-            except Exception:
-                self._queues.check()  # what an engine raises because it was interrupted is no failure
+                self._drawer.draw(open_batch, self.wind_down)
+            except BaseException as error:
+                # What an in-process engine gave before it failed is handed on; a spooled engine's replies are on disk.
+                if not open_batch.batch.engine.spooled and not open_batch.completions.keys().isdisjoint(open_batch.missing):
+                    self._queues.inbox.put(BatchCompletions(open_batch, whole=False))
+                if isinstance(error, Exception):
+                    self._queues.check()  # what an engine raises because it was interrupted is no failure
                 raise
+            self._hand_on(open_batch)
 
     def _next(self, waiting: Waiting) -> OpenBatch | None:
         """The next leased batch of which something is to be drawn; batches that miss less go on their way at once."""
         refused = 0
         while waiting and not self.limiter.exhausted:
             batch, mask = waiting.popleft()
-            opened, later = self._open(batch, mask)
+            open_batch, later = self._open(batch, mask)
             if later is not None:
                 waiting.append((batch, later))
-            if opened is None:
+            if open_batch is None:
                 refused += 1
                 if refused >= len(waiting):
                     self._run.tell(Event("waiting", batch.round, 0, len(waiting), 0, 0.0))
@@ -117,8 +122,8 @@ class RoundDrawer:
                     refused = 0
                 continue
             refused = 0
-            if self._begin(opened):
-                return opened
+            if self._begin(open_batch):
+                return open_batch
         return None
 
     def _open(self, batch: Batch, mask: MissingMask) -> tuple[OpenBatch | None, MissingMask | None]:
@@ -132,13 +137,13 @@ class RoundDrawer:
             queues.unjudged.release()
             return None, mask
         self._heartbeat.hold(lease)
-        opened, later = self._claimed(batch, mask, work, lease)
-        if opened is None:
+        open_batch, later = self._claimed(batch, mask, work, lease)
+        if open_batch is None:
             self._heartbeat.release(lease)
             queues.unjudged.release()
         else:
-            queues.opened += 1
-        return opened, later
+            queues.batches_opened += 1
+        return open_batch, later
 
     def _claimed(
         self, batch: Batch, mask: MissingMask, work: MissingWork, lease: Lease
@@ -171,47 +176,37 @@ class RoundDrawer:
             return False
         return bool(self._ws.segments.present("completions", work.missing))
 
-    def _begin(self, opened: OpenBatch) -> bool:
+    def _begin(self, open_batch: OpenBatch) -> bool:
         """Whether something of it is to be drawn; what is drawn by now is sent on to be judged."""
-        if opened.missing and self._run.spec.generator is None:
+        if open_batch.missing and self._run.spec.generator is None:
             raise SetupError(
-                f"{len(opened.missing)} imported completions of run {self._run.id} are no longer stored.",
+                f"{len(open_batch.missing)} imported completions of run {self._run.id} are no longer stored.",
                 next_command="rollmill import rollouts FILE",
             )
-        if opened.missing:
+        if open_batch.missing:
             self._queues.permit(self._queues.uncommitted)
-            self.in_flight.update(opened.missing)
+            self.in_flight.update(open_batch.missing)
             return True
-        self._pass_on(opened)
+        self._pass_on(open_batch)
         return False
 
-    def _draw(self, opened: OpenBatch) -> None:
-        """Draw what is missing and hand it on; what an in-process engine gave before it failed is handed on as well."""
-        try:
-            self._drawer.draw(opened, self.wind_down)
-        except BaseException:
-            if not opened.batch.engine.spooled and not opened.completions.keys().isdisjoint(opened.missing):
-                self._queues.inbox.put(BatchCompletions(opened, whole=False))
-            raise
-        self._hand_on(opened)
-
-    def _hand_on(self, opened: OpenBatch) -> None:
+    def _hand_on(self, open_batch: OpenBatch) -> None:
         """Send a batch on its way; one that a limit cut short goes on with what was drawn of it."""
-        refused = [cid for cid in opened.missing if cid not in opened.completions]
+        refused = [cid for cid in open_batch.missing if cid not in open_batch.completions]
         self.in_flight.difference_update(refused)
-        opened.work, _ = opened.work.split(refused)
-        if opened.missing:
-            self._queues.inbox.put(BatchCompletions(opened, whole=True))
+        open_batch.work, _ = open_batch.work.split(refused)
+        if open_batch.missing:
+            self._queues.inbox.put(BatchCompletions(open_batch, whole=True))
         else:
             self._queues.uncommitted.release()
-            self._pass_on(opened)
+            self._pass_on(open_batch)
 
-    def _pass_on(self, opened: OpenBatch) -> None:
+    def _pass_on(self, open_batch: OpenBatch) -> None:
         """A batch of which nothing is to be drawn, or nothing may be: its rows that are stored are judged."""
-        if opened.work.unjudged:
-            self._queues.to_judge.put(opened)
+        if open_batch.work.unjudged:
+            self._queues.to_judge.put(open_batch)
         else:
-            self._queues.inbox.put(BatchVerdicts(opened, ()))
+            self._queues.inbox.put(BatchVerdicts(open_batch, ()))
 
 
 def _missing(batch: Batch, mask: MissingMask) -> Sequence[str]:

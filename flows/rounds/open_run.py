@@ -9,17 +9,20 @@ Engines and verifiers are built when they are first asked for and kept until `cl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Literal
 
+from flows.rounds.memory import Memory
 from flows.rounds.spec import RunSpec
 from flows.sampling.arms import Engines, check_differ
 from flows.sampling.sample import Samplers
 from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.protocols import Generator, Interruptible, RuledVerifier, Verifier
-from pipelines.verify.acceptance import check_names
-from storage.records import Origin, PlanRow
+from pipelines.verify.acceptance import accepted, check_names
+from storage.records import Origin, PlanRow, Rollout
+from storage.rollouts import Key, RunReader
 from storage.workspace import Workspace
 
 EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
@@ -50,20 +53,6 @@ def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:
 
 def ignore(event: Event) -> None:
     """The default listener: nobody listens."""
-
-
-@dataclass(slots=True)
-class Memory:
-    """What was read of a run's committed rows, so that no round reads it again.
-
-    `outcomes` and `solution_keys` by round (see `remembering`), `tokens` by round, problem and arm.
-    """
-
-    plans: list[Sequence[PlanRow]] = field(default_factory=list)
-    outcomes: dict[int, bytearray] = field(default_factory=dict)
-    solution_keys: dict[int, bytearray] = field(default_factory=dict)
-    tokens: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict)
-    answer_keys: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
 
 class VerifierPool:
@@ -183,6 +172,14 @@ class OpenRun:
         """What each verifier tries, in its order, by (name, version); nothing where it does not say."""
         with self.verifying() as chain:
             return {(part.name, part.version): rules_of(part) for part in chain}
+
+    def reader(self, ws: Workspace, chain: Sequence[Key] = ()) -> RunReader:
+        """The reader of its rows; `chain`: other verifiers than the recipe's."""
+        return RunReader(ws, self.spec.problem, chain or self.chain(), self.spec.place)
+
+    def rollouts(self, ws: Workspace, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
+        """Its rollouts in order of problem id, in plan order within one; RuntimeError where a row lacks something."""
+        return self.reader(ws).rollouts(rows, partial(accepted, self.spec.accept, self.chain()))
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""

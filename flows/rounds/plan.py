@@ -16,10 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.rounds.collecting import rare_collections
-from flows.rounds.gather import tallies_of
-from flows.rounds.groups import problems_and_arms, together
+from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import Event, OpenRun
+from flows.rounds.plan_rows import problems_and_arms, together
+from flows.rounds.tallies import tallies_of
 from flows.sampling.arms import Arm
 from pipelines.protocols import Draw, RoundPlan, Stop
 from storage.errors import SetupError, broken
@@ -101,9 +101,9 @@ def _next_plan(
 
 def _new_stops(ws: Workspace, run: OpenRun, r: int, plan: RoundPlan) -> list[StopRow]:
     """What the plan says of problems for the first time: that they stop, or that they go on though they were given up."""
-    said = {(row.problem_id, row.reason == CONTINUED) for row in ws.runs.stops(run.id)}
-    stops = [_stop_row(run, r, stop) for stop in plan.stops if (stop.problem_id, False) not in said]
-    going_on = [replace(stop, reason=CONTINUED) for stop in plan.continued if (stop.problem_id, True) not in said]
+    stored = {(row.problem_id, row.reason == CONTINUED) for row in ws.runs.stops(run.id)}
+    stops = [_stop_row(run, r, stop) for stop in plan.stops if (stop.problem_id, False) not in stored]
+    going_on = [replace(stop, reason=CONTINUED) for stop in plan.continued if (stop.problem_id, True) not in stored]
     return stops + [_stop_row(run, r, stop) for stop in going_on]
 
 
@@ -180,7 +180,7 @@ def _imported_plan(ws: Workspace, run: OpenRun, r: int) -> tuple[list[PlanRow], 
     """Every imported completion of these problems, once, in round 0; nothing after it."""
     if r > 0:
         return [], []
-    found = sorted(_imported(ws, run), key=lambda item: (item[0], item[2], item[1]))
+    rows = sorted(_imported(ws, run), key=lambda item: (item[0], item[2], item[1]))
     return [
         PlanRow(
             run=run.id,
@@ -193,7 +193,7 @@ def _imported_plan(ws: Workspace, run: OpenRun, r: int) -> tuple[list[PlanRow], 
             sample_index=index,
             seed=seed,
         )
-        for ordinal, (problem_id, cid, index, seed) in enumerate(found)
+        for ordinal, (problem_id, cid, index, seed) in enumerate(rows)
     ], []
 
 

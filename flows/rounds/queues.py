@@ -54,7 +54,7 @@ class RoundQueues(Control):
         self.to_judge: queue.SimpleQueue[OpenBatch | None] = queue.SimpleQueue()
         self.uncommitted = threading.Semaphore(limits.uncommitted)
         self.unjudged = threading.Semaphore(limits.unjudged)
-        self.opened = 0
+        self.batches_opened = 0
         self.limit_reason: str | None = None
 
     def stop(self) -> None:

@@ -4,18 +4,19 @@ Resuming is asking the store what is missing: a round may be run again at any ti
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from flows.rounds.batches import Batch, MissingMask, MissingWork, batches_of, survey
-from flows.rounds.collecting import rare_collections
-from flows.rounds.columns import distinct
 from flows.rounds.commit import Committer, Scope
 from flows.rounds.draw import RoundDrawer
+from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan import committed_plans, plan_round
+from flows.rounds.plan_rows import distinct
 from flows.rounds.queues import Clock, RoundQueues
 from flows.rounds.verify import VerifierThread
 from flows.sampling.heartbeat import LeaseHeartbeat
@@ -68,7 +69,12 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
     if not todo:
         committer.report()
     else:
-        _run(_Parts(ws, run, queues, heartbeat, drawer, committer), todo)
+        with _until_committed(_Parts(run, queues, heartbeat, drawer, committer), todo) as start:
+            start("heartbeat", heartbeat.run)
+            start("draw", lambda: drawer.run(todo))
+            for number in range(run.spec.limits.verify_threads):
+                start(f"verify-{number}", VerifierThread(ws, run, queues).run)
+            committer.run()
     counts, stopped = committer.counts, drawer.limiter.reason or queues.limit_reason
     if stopped is None:
         run.tell(Event("done", scope.round, scope.planned, scope.planned, counts.tokens, clock.seconds))
@@ -100,7 +106,6 @@ def _unfinished(batches: Sequence[Batch], work: Iterable[MissingWork]) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    ws: Workspace
     run: OpenRun
     queues: RoundQueues
     heartbeat: LeaseHeartbeat
@@ -108,31 +113,37 @@ class _Parts:
     committer: Committer
 
 
-def _run(parts: _Parts, todo: Sequence[tuple[Batch, MissingMask]]) -> None:
-    """Start the threads, commit in this one, and leave none behind, whatever happens."""
+@contextmanager
+def _until_committed(
+    parts: _Parts, todo: Sequence[tuple[Batch, MissingMask]]
+) -> Iterator[Callable[[str, Callable[[], None]], None]]:
+    """Gives what starts a thread; when the block ends, whatever ended it, every thread leaves, the heartbeat last.
+
+    Ctrl-C: what is paid for is still committed. Raises the first failure of any thread.
+    """
     queues, heartbeat = parts.queues, parts.heartbeat
-    beating = queues.thread("heartbeat", heartbeat.run)
-    drawing = queues.thread("draw", lambda: parts.drawer.run(todo))
-    judging = [
-        queues.thread(f"verify-{number}", VerifierThread(parts.ws, parts.run, queues).run)
-        for number in range(parts.run.spec.limits.verify_threads)
-    ]
+    threads: dict[str, threading.Thread] = {}
+
+    def start(name: str, work: Callable[[], None]) -> None:
+        threads[name] = queues.thread(name, work)
+
     patience = JOIN_SECONDS
     try:
-        parts.committer.run()
+        yield start
     except KeyboardInterrupt:
         patience = LEAVE_SECONDS
         queues.stop()
         parts.drawer.interrupt()
         parts.run.interrupt_verifiers()
-        _join([drawing])
+        _join([threads["draw"]])
         parts.committer.rescue()
         raise
     finally:
         queues.stop()
         parts.drawer.wind_down()
-        _join([drawing])
-        _join(judging, patience)
+        beating = threads.pop("heartbeat")
+        _join([threads.pop("draw")])
+        _join(list(threads.values()), patience)
         parts.drawer.limiter.close([batch.id for batch, _ in todo], interrupted=patience == LEAVE_SECONDS)
         heartbeat.finish()
         _join([beating])

@@ -39,24 +39,24 @@ class Texts:
         """
         wanted = _stored(work)
         span = self._spans.get(batch.id) if wanted else None
-        found = {} if span is None else self._ahead(*span)
-        return found | completions_by_id(self._ws, set(wanted) - found.keys())
+        texts = {} if span is None else self._ahead(*span)
+        return texts | completions_by_id(self._ws, set(wanted) - texts.keys())
 
     def _ahead(self, start: int, end: int) -> dict[str, Completion]:
         """What lies from `start` to `end` of the order; nothing where that was passed before."""
-        found: dict[str, Completion] = {}
+        texts: dict[str, Completion] = {}
         if start < self._passed:
-            return found
+            return texts
         if self._rows is None:
             self._rows = self._ws.segments.fetch_in_order("completions", self._order)
             self._next = next(self._rows, None)
         while self._next is not None and self._next[0] < end:
             place, completion = self._next
             if place >= start:
-                found[completion.id] = completion
+                texts[completion.id] = completion
             self._next = next(self._rows, None)
         self._passed = end
-        return found
+        return texts
 
     def close(self) -> None:
         """Let go of what was read ahead."""

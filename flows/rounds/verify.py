@@ -34,26 +34,26 @@ class VerifierThread:
     def run(self) -> None:
         """The body of a verifier thread: until a None arrives."""
         with self._run.verifying() as chain:
-            while (opened := self._queues.to_judge.get()) is not None:
+            while (open_batch := self._queues.to_judge.get()) is not None:
                 self._queues.check()
-                self._queues.inbox.put(self._judged(chain, opened))
+                self._queues.inbox.put(self._judged(chain, open_batch))
 
-    def _judged(self, chain: Sequence[Verifier], opened: OpenBatch) -> BatchVerdicts:
+    def _judged(self, chain: Sequence[Verifier], open_batch: OpenBatch) -> BatchVerdicts:
         """The verdicts on a batch; none where a judge's votes would go beyond the run's limit, and the round ends then."""
         if self._queues.limit_reason is not None:
-            return BatchVerdicts(opened, (), whole=False)
+            return BatchVerdicts(open_batch, (), whole=False)
         try:
             return BatchVerdicts(
-                opened, tuple(judge(chain, self._items(opened), opened.work.known, self._run.spec.policies()))
+                open_batch, tuple(judge(chain, self._items(open_batch), open_batch.work.known, self._run.spec.policies()))
             )
         except SpendLimitReached as error:
             self._queues.limit_reason = error.reason
-            return BatchVerdicts(opened, (), whole=False)
+            return BatchVerdicts(open_batch, (), whole=False)
 
-    def _items(self, opened: OpenBatch) -> list[Item]:
-        rows = opened.work.unjudged
-        absent = {row.completion_id for row in rows} - opened.completions.keys()
-        texts = opened.completions | completions_by_id(self._ws, absent)
+    def _items(self, open_batch: OpenBatch) -> list[Item]:
+        rows = open_batch.work.unjudged
+        absent = {row.completion_id for row in rows} - open_batch.completions.keys()
+        texts = open_batch.completions | completions_by_id(self._ws, absent)
         return [(self._run.spec.problem(row.problem_id), texts[row.completion_id]) for row in rows]
 
 
@@ -69,14 +69,14 @@ def judge(
         key = (verifier.name, verifier.version)
         missing = []
         for item in items:
-            said = before[_pair(item)]
-            if not any(asks(policy, verifier.name, said) for policy in policies):
+            given = before[_pair(item)]
+            if not any(asks(policy, verifier.name, given) for policy in policies):
                 continue
             stored = known.get(_pair(item), {}).get(key)
             if stored is None:
                 missing.append(item)
             else:
-                said.append(stored)
+                given.append(stored)
         for verdict in verdicts_of(verifier, missing):
             before[verdict.completion_id, verdict.problem_id].append(verdict)
             yield verdict

@@ -35,10 +35,10 @@ def completions_key(engine: Generator, ids: Collection[str]) -> SegmentKey:
     return SegmentKey("completions", engine.engine, engine.model_digest, digest128(["completions", sorted(ids)]))
 
 
-def drawn_segment(prices: Prices | None, opened: OpenBatch) -> tuple[SegmentKey, list[Completion]]:
+def drawn_segment(prices: Prices | None, open_batch: OpenBatch) -> tuple[SegmentKey, list[Completion]]:
     """What of an open batch's missing completions is at hand, priced, as the segment that it becomes."""
-    at_hand = [opened.completions[cid] for cid in opened.missing if cid in opened.completions]
-    return completions_key(opened.batch.engine, [completion.id for completion in at_hand]), priced(prices, at_hand)
+    at_hand = [open_batch.completions[cid] for cid in open_batch.missing if cid in open_batch.completions]
+    return completions_key(open_batch.batch.engine, [completion.id for completion in at_hand]), priced(prices, at_hand)
 
 
 def priced(prices: Prices | None, completions: Sequence[Completion]) -> list[Completion]:
@@ -91,7 +91,9 @@ class Bounds:
 
 def charge_of(prices: Prices | None, batch: Batch, completions: Sequence[Completion]) -> Charge:
     """The payment for these completions of a batch."""
-    uncounted = {one.id for one in completions if one.tokens_in is None or one.tokens_out is None}
+    uncounted = {
+        completion.id for completion in completions if completion.tokens_in is None or completion.tokens_out is None
+    }
     bounds = Bounds(prices)
     bound = sum((bounds.of(request, batch.engine) for request in batch.requests(uncounted)), Amount())
     return Charge(

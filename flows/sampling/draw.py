@@ -6,16 +6,15 @@ then. A failure half-way leaves what was drawn before it among the batch's compl
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flows.sampling.attempt_log import AttemptLog
 from flows.sampling.batches import OpenBatch
 from flows.sampling.control import Control
 from flows.sampling.heartbeat import LeaseHeartbeat
+from flows.sampling.replies import AttemptLog, SpoolWriter
 from flows.sampling.spend_limiter import SpendLimiter
-from flows.sampling.spool_writer import SpoolWriter
 from pipelines.protocols import ConcurrentGenerator, Generator, GroupedGenerator
 from storage.errors import broken
 from storage.records import Attempt, Completion, Request
@@ -60,49 +59,63 @@ class BatchDrawer:
         self.engine_error: Exception | None = None
         self.arrived: dict[str, Arrivals] = {}
 
-    def draw(self, opened: OpenBatch, wind_down: Callable[[], None]) -> None:
+    def draw(self, open_batch: OpenBatch, wind_down: Callable[[], None]) -> None:
         """Draw what is missing and not at hand, as far as the limit allows; `wind_down` is called once no more can be kept.
 
         Raises what the engine raised, StopSignal where the run stops.
         """
         self._control.check()
-        engine = opened.batch.engine
-        requests = list(opened.batch.requests([cid for cid in opened.missing if cid not in opened.completions]))
-        parts = self._limiter.parts(opened, requests, self._control.check)
+        engine = open_batch.batch.engine
+        requests = list(open_batch.batch.requests([cid for cid in open_batch.missing if cid not in open_batch.completions]))
+        parts = self._limiter.parts(open_batch, requests, self._control.check)
         if engine.spooled and isinstance(engine, GroupedGenerator):
             for part in parts:
-                self._draw_groups(engine.groups, opened, part, wind_down)
-                _check_all_answered(engine, opened, part)
-        elif engine.spooled:
-            self._draw_spooled(opened, parts)
-        else:
-            with self._in_process if calls_of(engine) == 1 else nullcontext():
-                for part in parts:
-                    self._draw_all(opened, part)
+                self._draw_groups(engine.groups, open_batch, part, wind_down)
+                _check_all_answered(engine, open_batch, part)
+            return
+        with self._spooling(open_batch) if engine.spooled else self._alone(engine) as keep:
+            for part in parts:
+                wanted = {request.completion_id: request for request in part}
+                for completion in self._from_engine(engine.generate(part) or ()) if part else ():
+                    self._take(open_batch, wanted.pop(completion.id, None), completion)
+                    keep(completion)
+                    self._control.check()
+                _check_all_answered(engine, open_batch, part)
 
-    def _draw_spooled(self, opened: OpenBatch, parts: Iterator[Sequence[Request]]) -> None:
-        writer = SpoolWriter(self._ws.spool(opened.batch.id))
+    def _take(self, open_batch: OpenBatch, request: Request | None, completion: Completion) -> None:
+        """Add a reply to the batch's completions, if it answers what was asked."""
+        _check_answers(request, completion)
+        open_batch.completions[completion.id] = completion
+        self.arrived.setdefault(open_batch.batch.id, Arrivals()).add(completion)
+
+    @contextmanager
+    def _spooling(self, open_batch: OpenBatch) -> Iterator[Callable[[Completion], None]]:
+        """Gives what puts a reply into the batch's spool."""
+        writer = SpoolWriter(self._ws.spool(open_batch.batch.id))
         self._heartbeat.watch(writer)
         try:
-            for part in parts:
-                self._draw_all(opened, part, writer)
+            yield writer.add
         finally:
             self._heartbeat.unwatch(writer)
             writer.close()
 
+    @contextmanager
+    def _alone(self, engine: Generator) -> Iterator[Callable[[Completion], None]]:
+        """An engine of this process, one call at a time unless it takes more; what it gives lives in memory."""
+        with self._in_process if calls_of(engine) == 1 else nullcontext():
+            yield lambda _: None
+
     def _draw_groups(
-        self, groups: Groups, opened: OpenBatch, requests: Sequence[Request], wind_down: Callable[[], None]
+        self, groups: Groups, open_batch: OpenBatch, requests: Sequence[Request], wind_down: Callable[[], None]
     ) -> None:
         """Each group of replies in one write; the engine sends no more than it may lose until it is asked for the next."""
         wanted = {request.completion_id: request for request in requests}
-        spool = self._ws.spool(opened.batch.id)
-        log, arrived = AttemptLog(self._ws, self._run, opened.batch.id), self._arrived(opened)
+        spool = self._ws.spool(open_batch.batch.id)
+        log = AttemptLog(self._ws, self._run, open_batch.batch.id)
         try:
             for group in self._from_engine(groups(requests, log)):
                 for completion in group:
-                    _check_answers(wanted.pop(completion.id, None), completion)
-                    opened.completions[completion.id] = completion
-                    arrived.add(completion)
+                    self._take(open_batch, wanted.pop(completion.id, None), completion)
                 self._save(spool, group, wind_down)
                 log.write()
                 if self._control.stopping:
@@ -120,18 +133,6 @@ class BatchDrawer:
             wind_down()
             raise
 
-    def _draw_all(self, opened: OpenBatch, requests: Sequence[Request], writer: SpoolWriter | None = None) -> None:
-        engine = opened.batch.engine
-        wanted, arrived = {request.completion_id: request for request in requests}, self._arrived(opened)
-        for completion in self._from_engine(engine.generate(requests) or ()) if requests else ():
-            _check_answers(wanted.pop(completion.id, None), completion)
-            opened.completions[completion.id] = completion
-            arrived.add(completion)
-            if writer is not None:
-                writer.add(completion)
-            self._control.check()
-        _check_all_answered(engine, opened, requests)
-
     def _from_engine(self, items: Iterable[T]) -> Iterator[T]:
         try:
             yield from items
@@ -139,17 +140,14 @@ class BatchDrawer:
             self.engine_error = error
             raise
 
-    def _arrived(self, opened: OpenBatch) -> Arrivals:
-        return self.arrived.setdefault(opened.batch.id, Arrivals())
-
 
 def calls_of(engine: Generator) -> int:
     """How many calls of `generate` an engine in this process takes at once; one that does not say so takes one."""
     return engine.calls if isinstance(engine, ConcurrentGenerator) else 1
 
 
-def _check_all_answered(engine: Generator, opened: OpenBatch, requests: Sequence[Request]) -> None:
-    missing = sum(request.completion_id not in opened.completions for request in requests)
+def _check_all_answered(engine: Generator, open_batch: OpenBatch, requests: Sequence[Request]) -> None:
+    missing = sum(request.completion_id not in open_batch.completions for request in requests)
     if missing:
         raise broken(f"engine {engine.engine!r} left {missing} of {len(requests)} requests without a completion")
 

@@ -5,7 +5,7 @@ A lost lease is no failure: another command may then draw the same batch, and th
 
 import threading
 
-from flows.sampling.spool_writer import SpoolWriter
+from flows.sampling.replies import SpoolWriter
 from storage.ledger.leases import Lease
 
 TICK = 0.2  # seconds

@@ -88,12 +88,12 @@ class RunSampler(EngineSampler):
         with self._drawing(batch) as drawing:
             drawing.limiter.expect([(batch, lambda: [cid for cid in asked if cid not in completions])])
             while missing := [cid for cid in asked if cid not in completions]:
-                opened = self._open(batch, missing)
+                open_batch = self._open(batch, missing)
                 failure: str | None = None
-                if opened is None:
+                if open_batch is None:
                     drawing.pause()
                 else:
-                    failure = drawing.run(opened)
+                    failure = drawing.run(open_batch)
                 completions |= self._stored(missing)
                 if failure is not None:
                     return Samples(completions, failure)
@@ -161,13 +161,13 @@ class _Drawing:
         """Wait for what another command draws."""
         self._control.pause(self._control.limits.poll_seconds)
 
-    def run(self, opened: OpenRequests) -> str | None:
+    def run(self, open_batch: OpenRequests) -> str | None:
         """Draw and store what is missing; why there is not more where the engine failed."""
-        self.heartbeat.hold(opened.lease)
-        engine = opened.batch.engine
+        self.heartbeat.hold(open_batch.lease)
+        engine = open_batch.batch.engine
         failure: str | None = None
         try:
-            self._drawer.draw(opened, engine.wind_down if isinstance(engine, WindsDown) else lambda: None)
+            self._drawer.draw(open_batch, engine.wind_down if isinstance(engine, WindsDown) else lambda: None)
         except (SetupError, StopSignal):
             raise
         except Exception as error:
@@ -177,22 +177,22 @@ class _Drawing:
             failure = f"{type(error).__name__}: {error}"
         finally:
             try:
-                self._commit(opened)
+                self._commit(open_batch)
             finally:
-                self.heartbeat.release(opened.lease)
-        if self.limiter.reason is not None and len(opened.completions) < len(opened.missing):
+                self.heartbeat.release(open_batch.lease)
+        if self.limiter.reason is not None and len(open_batch.completions) < len(open_batch.missing):
             raise SpendLimitReached(self.limiter.reason, self._account.run)
         return failure
 
-    def _commit(self, opened: OpenRequests) -> None:
+    def _commit(self, open_batch: OpenRequests) -> None:
         """Store and charge what was drawn; the spool goes when all of it is stored."""
-        key, drawn = drawn_segment(self._account.prices, opened)
+        key, drawn = drawn_segment(self._account.prices, open_batch)
         if drawn:
             # Not linked to the run, whose completion batches are those of its plan; the payment says who asked.
-            self._ws.segments.commit_many([(key, drawn)], also=paying(self._ws, self._account, [(opened, drawn)]))
-            self.limiter.committed(opened.batch)
-            if len(drawn) == len(opened.missing):
-                self._ws.spool(opened.batch.id).discard()
+            self._ws.segments.commit_many([(key, drawn)], also=paying(self._ws, self._account, [(open_batch, drawn)]))
+            self.limiter.committed(open_batch.batch)
+            if len(drawn) == len(open_batch.missing):
+                self._ws.spool(open_batch.batch.id).discard()
 
 
 class Samplers:

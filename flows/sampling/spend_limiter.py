@@ -68,7 +68,7 @@ class SpendLimiter:
             self._expected.pop(batch_id, None)
 
     def parts(
-        self, opened: OpenBatch, requests: Sequence[Request], check: Callable[[], None]
+        self, open_batch: OpenBatch, requests: Sequence[Request], check: Callable[[], None]
     ) -> Iterator[Sequence[Request]]:
         """The requests in parts that may be asked for one after another; what is left over at the end may not.
 
@@ -78,10 +78,12 @@ class SpendLimiter:
             yield requests
             return
         self._settle_killed()
-        batch = opened.batch
+        batch = open_batch.batch
         while requests:
-            drawn = self._drawn(batch, [opened.completions[cid] for cid in opened.missing if cid in opened.completions])
-            granted = self._granted(opened, drawn, requests, check)
+            drawn = self._drawn(
+                batch, [open_batch.completions[cid] for cid in open_batch.missing if cid in open_batch.completions]
+            )
+            granted = self._granted(open_batch, drawn, requests, check)
             if not granted:
                 break
             yield requests[:granted]
@@ -96,10 +98,10 @@ class SpendLimiter:
         self._held.pop(batch.id, None)
         self._release(batch.id)
 
-    def _granted(self, opened: OpenBatch, drawn: Amount, requests: Sequence[Request], check: Callable[[], None]) -> int:
+    def _granted(self, open_batch: OpenBatch, drawn: Amount, requests: Sequence[Request], check: Callable[[], None]) -> int:
         """How many of the requests may be asked for now; waits while something under way may leave room."""
-        batch, run = opened.batch, self._account.run
-        self._held[batch.id] = batch, tuple(opened.missing)
+        batch, run = open_batch.batch, self._account.run
+        self._held[batch.id] = batch, tuple(open_batch.missing)
         wanted = [self._bounds.of(request, batch.engine) for request in requests]
         self._release(batch.id)
         while True:

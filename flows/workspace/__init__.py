@@ -1,1 +1,1 @@
-"""Looking after a workspace: its health and its garbage."""
+"""Looking after a workspace: what is looked over and tidied."""

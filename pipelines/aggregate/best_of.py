@@ -6,11 +6,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import NEVER, BlindPool, Election, Floats, Need, elected_only, lexicographic, refuse
+from pipelines.aggregate.blind_pool import NEVER, BlindPool, Election, Flags, Floats, Need, elected_only, refuse
 
 Reward = Literal["mean", "max"]
 REWARDS = ("mean", "max")
-_LOWEST = -1e100  # of an answer whose completions have no score, among those that have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,8 @@ class BestOfN:
 
     def elect(self, pool: BlindPool) -> Election:
         """By the largest score of an answer's completions."""
-        return Election(_scored_first(pool, pool.largest(pool.score(self.score))))
+        best = pool.largest(pool.score(self.score))
+        return Election(_chosen_first(pool, best > NEVER, best))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +110,16 @@ def _rewards(pool: BlindPool, score: str, of: Reward) -> Floats:
     return pool.mean(values) if of == "mean" else pool.largest(values)
 
 
-def _chosen_first(pool: BlindPool, chosen: np.ndarray[Any, Any], rewards: Floats) -> Floats:
-    """The chosen answers by reward, then the others by votes and reward."""
-    finite = np.where(np.isfinite(rewards), rewards, _LOWEST)
-    order = lexicographic(chosen.astype(float), np.where(chosen, finite, pool.counts), finite)
-    return elected_only(pool, order)
+def _chosen_first(pool: BlindPool, chosen: Flags, rewards: Floats) -> Floats:
+    """The chosen answers by reward, then the others by votes and reward; an answer without a reward after its equals."""
+    share = _shares(rewards)
+    return elected_only(pool, np.where(chosen, pool.sizes[:, None] + 1.0 + share, pool.counts + share / 2.0))
 
 
-def _scored_first(pool: BlindPool, rewards: Floats) -> Floats:
-    """Answers by reward; those without one after all others, by votes."""
-    scored = rewards > NEVER
-    return elected_only(pool, lexicographic(scored.astype(float), np.where(scored, rewards, pool.counts)))
+def _shares(rewards: Floats) -> Floats:
+    """(R, A) rewards in their order within each subset, between 0 and 1; -.25 where there is none."""
+    known = np.isfinite(rewards)
+    least = np.where(known, rewards, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+    width = np.where(known, rewards, -np.inf).max(axis=1, keepdims=True, initial=-np.inf) - least
+    scaled = (np.where(known, rewards, 0.0) - np.where(np.isfinite(least), least, 0.0)) / np.where(width > 0, width, 1.0)
+    return np.where(known, scaled, -0.25)

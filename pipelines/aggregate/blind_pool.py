@@ -202,16 +202,6 @@ class Adjustable(Protocol):
         ...
 
 
-def lexicographic(*columns: Floats) -> Floats:
-    """(R, A) whole numbers in the order of the first column, within equals of the second, and so on; NEVER stays NEVER."""
-    code = np.zeros(columns[0].shape)
-    for column in columns:
-        values, rank = np.unique(np.round(column, _DIGITS), return_inverse=True)
-        distinct = np.unique(code * len(values) + rank.reshape(column.shape), return_inverse=True)[1]
-        code = distinct.reshape(column.shape).astype(float)
-    return np.where(np.isneginf(columns[0]), NEVER, code)
-
-
 def elected_only(pool: BlindPool, strength: Floats) -> Floats:
     """The strengths with NEVER for answers that no completion of the subset gives."""
     return np.where(pool.counts > 0, strength, NEVER)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election, Floats, Need, elected_only, lexicographic, refuse
+from pipelines.aggregate.blind_pool import BlindPool, Election, Floats, Need, elected_only, refuse
 
 Weights = Literal["equal", "agreement"]
 
@@ -58,7 +58,7 @@ class ModelSwitch:
         if not by_model:
             return Election(elected_only(pool, pool.counts), used=used)
         given = np.sum(by_model, axis=0)
-        order = lexicographic(given, *by_model)
+        order = _lexicographic(given, *by_model)
         return Election(elected_only(pool, np.where(given > 0, order, -np.inf)), used=used)
 
     def _weight(self, votes: Floats) -> Floats:
@@ -72,3 +72,13 @@ class ModelSwitch:
         spread = np.where(different > 1, entropy / np.log2(np.maximum(different, 2)), 0.0)
         least = 1.0 / np.maximum(n, 1.0)
         return np.where(n > 0, np.where(different == 1, 1.0, least + (1.0 - least) * (1.0 - spread)), 0.0)
+
+
+def _lexicographic(*columns: Floats) -> Floats:
+    """(R, A) whole numbers in the order of the first column, within equals of the second, and so on."""
+    code = np.zeros(columns[0].shape)
+    for column in columns:
+        values, rank = np.unique(np.round(column, 9), return_inverse=True)
+        distinct = np.unique(code * len(values) + rank.reshape(column.shape), return_inverse=True)[1]
+        code = distinct.reshape(column.shape).astype(float)
+    return code

@@ -56,7 +56,15 @@ class DarsUniform:
             return prefix
         available = left_of_total(limits, ordered)
         stops = {t.problem_id: reason for t in ordered if (reason := stop_reason(limits, targets[t.problem_id], t))}
-        wishes = {t.problem_id: _wish(limits, targets[t.problem_id], t) for t in ordered if t.problem_id not in stops}
+        wishes = {
+            t.problem_id: min(
+                needed(targets[t.problem_id] - t.distinct_correct, t.distinct_correct, t.drawn),
+                t.drawn,
+                limits.cap - t.drawn,
+            )
+            for t in ordered
+            if t.problem_id not in stops
+        }
         if available == 0:
             stops |= dict.fromkeys(wishes, "budget")
             wishes = {}
@@ -120,8 +128,3 @@ def allot(wishes: Mapping[str, int], available: int) -> dict[str, int]:
     by_remainder = sorted(shares, key=lambda key: (-shares[key][1], key))
     rounded_up = frozenset(by_remainder[:left])
     return {key: shares[key][0] + (key in rounded_up) for key in sorted(shares)}
-
-
-def _wish(limits: Limits, target: int, tally: Tally) -> int:
-    expected = needed(target - tally.distinct_correct, tally.distinct_correct, tally.drawn)
-    return min(expected, tally.drawn, limits.cap - tally.drawn)

@@ -27,7 +27,7 @@ from pipelines.protocols import RoundPlan, Stop, Tally
 from pipelines.stats import fit_prior, shrunken_rate
 from storage.errors import SetupError
 
-PEAK_QUANTILE = 0.05
+PEAK_QUANTILE = 0.05  # of the solved problems' rates: where `alpha: auto` puts the greatest weight
 META = "meta:"
 
 

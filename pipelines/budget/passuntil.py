@@ -44,15 +44,12 @@ class PassUntil:
         if prefix is not None:
             return prefix
         counts = {tally.problem_id: self.rule(tally.drawn, tally.correct) for tally in ordered}
-        stops = [
-            Stop(tally.problem_id, self._reason(tally), {"drawn": tally.drawn, "correct": tally.correct})
-            for tally in ordered
-            if not counts[tally.problem_id]
-        ]
+        stops = []
+        for tally in ordered:
+            if not counts[tally.problem_id]:
+                reason = "target_met" if tally.correct >= self.passes else "trial_cap"
+                stops.append(Stop(tally.problem_id, reason, {"drawn": tally.drawn, "correct": tally.correct}))
         return RoundPlan(draws_of(ordered, counts), tuple(stops))
-
-    def _reason(self, tally: Tally) -> str:
-        return "target_met" if tally.correct >= self.passes else "trial_cap"
 
     def rule(self, drawn: int, correct: int) -> int:
         """How many to draw next after this many draws and correct ones; 0 stops. What path counting needs to know."""

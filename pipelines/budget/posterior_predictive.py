@@ -147,7 +147,8 @@ class _JointLevelPosterior:
         rates = {arm: hierarchy.draw(rng) for arm, hierarchy in self._rates.items()}
         lengths = {arm: {good: tokens.draw(rng) for good, tokens in kinds.items()} for arm, kinds in self._tokens.items()}
         diversity = self._diversity[int(rng.integers(len(self._diversity)))]
-        ends = self._weights(rng).cumsum()
+        clusters = rng.exponential(size=int(self._clusters.max()) + 1)[self._clusters]
+        ends = (clusters * rng.exponential(size=len(self._clusters))).cumsum()
         answers: dict[tuple[str, str], Answers] = {}
         for problem in self._problems:
             place = self._own.get(problem.problem_id)
@@ -157,11 +158,6 @@ class _JointLevelPosterior:
                 rate, undecided = float(rates[arm][donor]), self._undecided[arm]
                 answers[problem.problem_id, arm] = Answers(rate, right, undecided, lengths[arm], uniforms, wrong)
         return answers
-
-    def _weights(self, rng: np.random.Generator) -> Array:
-        clusters = rng.exponential(size=int(self._clusters.max()) + 1)[self._clusters]
-        weights: Array = clusters * rng.exponential(size=len(self._clusters))
-        return weights
 
 
 class Tokens:
@@ -178,11 +174,13 @@ class Tokens:
         """Endless lengths of one draw: templates are weighted anew, so that few of them leave it unsure."""
         weights = rng.exponential(size=self._count)[self._of]
         ends = weights.cumsum()
-        return self._endless(rng, ends / ends[-1])
+        ends /= ends[-1]
 
-    def _endless(self, rng: np.random.Generator, ends: Array) -> Iterator[int]:
-        while True:
-            yield from self._values[ends.searchsorted(rng.random(LENGTHS)).clip(max=len(ends) - 1)].tolist()
+        def endless() -> Iterator[int]:
+            while True:
+                yield from self._values[ends.searchsorted(rng.random(LENGTHS)).clip(max=len(ends) - 1)].tolist()
+
+        return endless()  # the weights are drawn now, not when the first length is
 
 
 class Uniforms:
@@ -228,9 +226,10 @@ class Answers:
 
     def samples(self, count: int) -> list[Sample]:
         """The next answers."""
-        return [self._next() for _ in range(count)]
+        return [self.next() for _ in range(count)]
 
-    def _next(self) -> Sample:
+    def next(self) -> Sample:
+        """The next answer."""
         if self.undecided and self.uniforms() < self.undecided:
             return Sample("undecided", None, next(self.lengths[False]))
         if self.uniforms() >= self.rate:

@@ -13,6 +13,7 @@ from pipelines.stats import fit_prior
 from pipelines.stats.solution_diversity import fit_thetas
 from pipelines.stats.stopping_forecast import DrawCounts, Prior, StoppingForecast, StoppingQuestion, stopping_forecasts
 
+DIGITS = 9  # decimals of chances and prices: so many that no other processor's last digit decides anything
 PRIORS = ("template", "level", "pool", "jeffreys")
 LEAST_PROBLEMS = 8
 """Judged problems that a group must hold to have a prior of its own."""

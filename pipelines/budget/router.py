@@ -149,10 +149,8 @@ def _shared(next_steps: Sequence[NextStep], continued: tuple[Stop, ...], left: i
     if not counts:
         stops += [Stop(step.tally.problem_id, "budget") for step in next_steps if isinstance(step, Step | Wait)]
     counts.sort(key=lambda item: (item[0].place, item[0].tally.problem_id))
-    draws = tuple(_draw(step, count) for step, count in counts)
-    return RoundPlan(draws, tuple(sorted(stops, key=lambda stop: stop.problem_id)), continued)
-
-
-def _draw(step: Step, count: int) -> Draw:
-    arm = arms_of(step.tally)[step.place]
-    return Draw(step.tally.problem_id, arm.drawn, count, arm.name)
+    draws = []
+    for step, count in counts:
+        arm = arms_of(step.tally)[step.place]
+        draws.append(Draw(step.tally.problem_id, arm.drawn, count, arm.name))
+    return RoundPlan(tuple(draws), tuple(sorted(stops, key=lambda stop: stop.problem_id)), continued)

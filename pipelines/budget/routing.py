@@ -11,12 +11,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.budget.priors import GroupPriors
+from pipelines.budget.priors import DIGITS, GroupPriors
 from pipelines.protocols import ArmTally, Stop, Tally
 from pipelines.stats.stopping_forecast import StoppingForecast
 from storage.ids import digest128
 
-DIGITS = 9  # so many that no other processor's last digit decides anything
 REACH = 0.5  # a round asks for the draws that meet the target with half of the chance there is
 
 Evidence = dict[str, int | float | str]

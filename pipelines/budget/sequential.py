@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipelines.budget.priors import PRIORS, GroupPriors, draw_counts
+from pipelines.budget.priors import DIGITS, PRIORS, GroupPriors, draw_counts
 from pipelines.budget.rounds import (
     Limits,
     checked_choice,
@@ -36,8 +36,6 @@ from pipelines.budget.rounds import (
 )
 from pipelines.protocols import RoundPlan, Stop, Tally
 from pipelines.stats.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
-
-DIGITS = 9
 
 
 class _Case(NamedTuple):
@@ -100,7 +98,9 @@ class Sequential:
         going = [tally for tally in ordered if tally.stopped is None]
         stops = {t.problem_id: Stop(t.problem_id, why) for t in going if (why := stop_reason(limits, self.target, t))}
         stops |= {stop.problem_id: stop for t in going if t.problem_id not in stops and (stop := self._known(priors, t))}
-        cases = self._cases(priors, [tally for tally in going if tally.problem_id not in stops])
+        left = [tally for tally in going if tally.problem_id not in stops]
+        questions = [(tally, self.target - tally.distinct_correct, self.cap - tally.drawn) for tally in left]
+        cases = [_Case(tally, forecast) for tally, forecast in zip(left, priors.forecasts(questions), strict=True)]
         given_up = [stop for case in cases if (stop := self._hopeless(priors, case))]
         continued = tuple(stop for stop in given_up if in_random_holdout(stop.problem_id, self.salt, self.explore))
         stops |= {stop.problem_id: stop for stop in given_up if stop not in continued}
@@ -110,10 +110,6 @@ class Sequential:
         if counts is None:
             stops |= {t.problem_id: Stop(t.problem_id, "budget") for t in going if t.problem_id not in stops}
         return RoundPlan(draws_of(ordered, counts or {}), tuple(stops[key] for key in sorted(stops)), continued)
-
-    def _cases(self, priors: GroupPriors, going: Sequence[Tally]) -> list[_Case]:
-        questions = [(tally, self.target - tally.distinct_correct, self.cap - tally.drawn) for tally in going]
-        return [_Case(tally, forecast) for tally, forecast in zip(going, priors.forecasts(questions), strict=True)]
 
     def _known(self, priors: GroupPriors, tally: Tally) -> Stop | None:
         if self.width is None:
@@ -144,7 +140,10 @@ class Sequential:
 
     def _shared(self, cases: Sequence[_Case], available: int | None) -> dict[str, int] | None:
         """Draws per problem of this round; None where the total is spent. What a limited total cannot serve waits."""
-        wishes = {case.tally.problem_id: self._wish(case) for case in cases}
+        wishes = {
+            case.tally.problem_id: min(case.forecast.draws_for(self.reach), case.tally.drawn, self.cap - case.tally.drawn)
+            for case in cases
+        }
         if available is None:
             return wishes
         if available == 0:
@@ -159,14 +158,10 @@ class Sequential:
             need += case.forecast.cost
         return counts
 
-    def _wish(self, case: _Case) -> int:
-        return min(case.forecast.draws_for(self.reach), case.tally.drawn, self.cap - case.tally.drawn)
-
 
 def _counts(tally: Tally) -> dict[str, int | float | str]:
     return {"drawn": tally.drawn, "judged": tally.judged, "correct": tally.correct}
 
 
 def _digits(value: float) -> float:
-    """So many decimals that no other processor's last digit decides anything."""
     return round(value, DIGITS)

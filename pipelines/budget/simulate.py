@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pipelines.protocols import ArmTally, Budget, Draw, PrefixTally, RoundPlan
 from storage.records import OUTCOMES, Outcome
 
-MOST_ROUNDS = 10_000
+MOST_ROUNDS = 10_000  # more than any budget takes: beyond it, one that never ends is told so
 
 
 class Sample(NamedTuple):
@@ -157,6 +157,9 @@ class _Account:
     def tally(self) -> PrefixTally:
         """As flows.rounds makes it of stored rows."""
         if self._tally is None:
+            for name in self.arms:
+                if name and name not in self._arm_tallies:
+                    self._arm_tallies[name] = self.arms[name].arm_tally(name)
             outcomes = self.total.outcomes
             self._tally = PrefixTally(
                 self._subject.problem_id,
@@ -170,13 +173,8 @@ class _Account:
                 template=self._subject.template,
                 tokens=self.total.tokens,
                 stopped=self.stopped,
-                arms=tuple(self._arm_tally(name) for name in self.arms if name),
+                arms=tuple(self._arm_tallies[name] for name in self.arms if name),
                 prefix_judged=self._prefix_judged,
                 prefix_correct=self._prefix_correct,
             )
         return self._tally
-
-    def _arm_tally(self, name: str) -> ArmTally:
-        if name not in self._arm_tallies:
-            self._arm_tallies[name] = self.arms[name].arm_tally(name)
-        return self._arm_tallies[name]

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipelines.processes.child import die_with_parent, limit_memory, take_pipes
 from pipelines.processes.frames import receive, send
+from pipelines.protocols import SuitedVerifier
 from pipelines.user_code import NotLoaded, load_module
 from storage.records import OUTCOMES, Completion, Problem
 
@@ -39,7 +40,8 @@ def main() -> None:
     sys.path.append(hello["folder"])
     try:
         verifier = load(hello["verifier"], hello["options"])
-        suite = getattr(verifier, "suite", None)
+        suite = verifier.suite if isinstance(verifier, SuitedVerifier) else None
+        suite = None if suite is None else str(suite)
         send(answers, {"name": str(verifier.name), "version": str(verifier.version), "suite": suite})
     except LoadError as error:
         send(answers, {"not_loaded": str(error)})

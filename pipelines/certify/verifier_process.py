@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.processes.ending import ending
 from pipelines.processes.frames import BadFrame, Message
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.proc import cpu_of_tree, kill_tree
-from pipelines.processes.spawn import environment, module_command
+from pipelines.processes.spawn import ending, environment, module_command
 from storage.errors import SetupError
 
 _TICK = 0.25

@@ -58,7 +58,7 @@ svg .whisker{stroke:var(--ink);stroke-width:1.5;fill:none}
 """
 
 
-_WIDTH, _LEFT, _RIGHT, _ROW = 720, 190, 150, 26
+_WIDTH, _LEFT, _RIGHT, _ROW = 720, 190, 150, 26  # of a figure, its labels, its notes and a row, in pixels
 _PLOT = _WIDTH - _LEFT - _RIGHT
 
 
@@ -127,7 +127,7 @@ def _svg(body: str, rows: int, title: str) -> str:
     return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">{body}</svg>'
 
 
-_NAMED = 20
+_NAMED = 20  # failing rows of a check that the page lists
 
 
 def render_report(result: GateResult, manifest: Mapping[str, Any]) -> str:
@@ -195,8 +195,8 @@ def _failing(check: Check) -> str:
     rows = "".join(f"<li><code>{_text(row)}</code></li>" for row in check.failing[:_NAMED])
     more = check.failing_count - min(_NAMED, len(check.failing))
     rest = f"<li>and {more:,} more</li>" if more > 0 else ""
-    opened = " open" if check.passed is False else ""
-    return f"<details{opened}><summary>rows</summary><ul>{rows}{rest}</ul></details>"
+    state = " open" if check.passed is False else ""
+    return f"<details{state}><summary>rows</summary><ul>{rows}{rest}</ul></details>"
 
 
 def _figures(result: GateResult) -> list[str]:

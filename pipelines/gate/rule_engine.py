@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.gate.rules import Part, Rule
 
-NAMED = 1_000
+NAMED = 1_000  # failing rows of a check that a result lists
 ROWS_NAMED = {"result_format": "COMPLETE", "unexpected_index_column_names": ["row"]}
 
 

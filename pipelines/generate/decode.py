@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipelines.generate.model_files import Vocabulary
 from pipelines.generate.sampling import Draws, Floats, RowSampling, Uniforms, draw
 from pipelines.generate.session import Prefix, Session
-from pipelines.generate.vocabulary import Vocabulary
 from storage.records import Request
 
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.protocols import Generator, Sampler, Samples
+from pipelines.protocols import Generator, Interruptible, Sampler, Samples
 from storage.errors import SetupError
 from storage.records import Completion, Prompt, Request
 
@@ -67,7 +67,8 @@ class DirectSampler(EngineSampler):
     def interrupt(self) -> None:
         """Make the call under way raise KeyboardInterrupt soon, from any thread."""
         self._interrupted.set()
-        getattr(self._generator, "interrupt", lambda: None)()
+        if isinstance(self._generator, Interruptible):
+            self._generator.interrupt()
 
 
 class DirectSamplers:

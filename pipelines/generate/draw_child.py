@@ -16,11 +16,10 @@ from io import FileIO
 from typing import Any
 
 from pipelines.generate.decode import DecodeLoop, Group, Row, Sample
-from pipelines.generate.model_files import ModelFiles
+from pipelines.generate.model_files import ModelFiles, Vocabulary
 from pipelines.generate.session import Session
-from pipelines.generate.vocabulary import Vocabulary
 from pipelines.processes.child import take_pipes
-from pipelines.processes.frames import Message, receive, send
+from pipelines.processes.frames import receive, send
 from storage.records import Request, Sampling
 
 ROWS, SECONDS = 8, 0.03  # a message holds so many rows, or what has come in so long
@@ -53,7 +52,12 @@ class Inbox:
 
     def _listen(self) -> None:
         while (message := receive(self._stream)) is not None:
-            self._groups.put(_group(message))
+            work, fields = str(message["work"]), message["requests"]
+            requests = [
+                Request(work, work, "", "", _sampling(sampling), int(seed), "curate", place)
+                for place, seed, sampling in fields
+            ]
+            self._groups.put(Group(tuple(message["ids"]), requests))
         os._exit(0)  # whatever is being drawn, nobody will read it
 
 
@@ -91,7 +95,7 @@ def main(folder: str, sizes: str) -> None:
     requests, replies = take_pipes()
     try:
         files = ModelFiles.open(folder)
-        vocabulary, session = Vocabulary(files.folder / "tokenizer.json"), Session(files, _numbers(sizes))
+        vocabulary, session = Vocabulary(files.folder / "tokenizer.json"), Session(files, tuple(map(int, sizes.split(","))))
         send(replies, {"ready": True})
         serve(session, vocabulary, requests, replies)
     except BrokenPipeError:
@@ -110,19 +114,6 @@ def serve(session: Session, vocabulary: Vocabulary, requests: FileIO, replies: F
         inbox.wait()
         for row in DecodeLoop(session, vocabulary, inbox.next_group).run():
             outbox.add(row)
-
-
-def _group(message: Message) -> Group:
-    work = str(message["work"])
-    requests = [
-        Request(work, work, "", "", _sampling(sampling), int(seed), "curate", place)
-        for place, seed, sampling in message["requests"]
-    ]
-    return Group(tuple(message["ids"]), requests)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(",")))
 
 
 def _sampling(values: list[Any]) -> Sampling:

@@ -1,7 +1,7 @@
 """Draws with the embedded model in several processes at once, so that none waits for an interpreter that others use.
 
 A worker has no more than a window of requests, and gets the next group when rows come back. One that dies is started again
-and its unfinished rows are drawn again, which gives the same texts. Knows no completions: `made` turns rows into them.
+and its unfinished rows are drawn again, which gives the same texts. `make_completion` turns rows into completions.
 """
 
 import threading
@@ -13,17 +13,16 @@ from pathlib import Path
 
 from pipelines.generate.calls import Call
 from pipelines.generate.decode import Group, Sample
-from pipelines.processes.ending import ending
 from pipelines.processes.frames import Message
 from pipelines.processes.messages import MessageChild
-from pipelines.processes.spawn import environment, module_command
+from pipelines.processes.spawn import ending, environment, module_command
 from storage.errors import SetupError
 from storage.records import Completion, Request, Sampling
 
 WINDOW = 64  # requests: a tile, as much again that waits beside it, and what is on its way
 DEATHS = 3  # of one worker in a row, without a row between them
 
-FIELDS = attrgetter(*(one.name for one in fields(Sampling)))  # as the child makes a Sampling of them
+FIELDS = attrgetter(*(entry.name for entry in fields(Sampling)))  # as the child makes a Sampling of them
 
 MakeCompletion = Callable[[Request, Sequence[int], Sample], Completion]
 
@@ -49,9 +48,9 @@ class DrawWorker:
 class DrawWorkers:
     """The workers of one model; usable from any thread."""
 
-    def __init__(self, folder: Path, sizes: tuple[int, ...], count: int, made: MakeCompletion) -> None:
+    def __init__(self, folder: Path, sizes: tuple[int, ...], count: int, make_completion: MakeCompletion) -> None:
         self._command = module_command("pipelines.generate.draw_child", str(folder), ",".join(map(str, sizes)))
-        self._made = made
+        self._make_completion = make_completion
         self._lock = threading.RLock()  # the collector may close us in the middle of anything
         self._waiting: deque[Work] = deque()
         self._calls: set[Call] = set()
@@ -118,7 +117,13 @@ class DrawWorkers:
                 if failed is not None:
                     self._fail(RuntimeError(f"a worker of engine embedded failed: {failed}"))
                 elif deaths >= DEATHS:
-                    self._fail(_died(status))
+                    self._fail(
+                        SetupError(
+                            f"a process of engine embedded died {DEATHS} times in a row, of {ending(status)}.",
+                            next_command="the same command again, which asks only for what is missing; threads: 1 in the "
+                            "profile needs none",
+                        )
+                    )
         except Exception as error:  # no process could be started, or it spoke in tongues: nobody else would hear of it
             self._fail(error)
 
@@ -148,7 +153,7 @@ class DrawWorkers:
                 worker.room += 1
                 if not work.left:
                     del worker.under_way[number]
-                completion = self._made(work.group.requests[place], work.group.ids, Sample(*drawn))
+                completion = self._make_completion(work.group.requests[place], work.group.ids, Sample(*drawn))
                 arrived.setdefault(work.call, []).append(completion)
             self._deal()
             self.ready = True
@@ -192,10 +197,3 @@ def _message(number: int, work: Work) -> Message:
         "ids": work.group.ids,
         "requests": [[place, str(request.seed), FIELDS(request.sampling)] for place, request in missing],
     }
-
-
-def _died(status: int) -> SetupError:
-    return SetupError(
-        f"a process of engine embedded died {DEATHS} times in a row, of {ending(status)}.",
-        next_command="the same command again, which asks only for what is missing; threads: 1 in the profile needs none",
-    )

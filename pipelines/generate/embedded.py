@@ -16,16 +16,15 @@ import numpy as np
 from pipelines.generate.calls import Call, check_sampling, completion_of
 from pipelines.generate.decode import DecodeLoop, Group, Sample
 from pipelines.generate.draw_workers import DrawWorkers
-from pipelines.generate.model_files import ModelFiles, cpu_level
+from pipelines.generate.model_files import ModelFiles, Vocabulary, cpu_level, render_chat
 from pipelines.generate.session import SIZES, Session
-from pipelines.generate.vocabulary import Vocabulary, render_chat
 from storage.errors import SetupError
 from storage.records import Completion, Prompt, Request
 
 SHIPPED = "models/rollmill-tiny"
-GROUP = 8
+GROUP = 8  # requests of one prompt that a decoding loop takes at a time
 WORKERS_FROM = 128  # requests since the engine was made: fewer are drawn before a process has loaded the model
-MAX_THREADS = 16
+MAX_THREADS = 16  # draw workers at most, however many cores there are
 
 
 class Embedded:

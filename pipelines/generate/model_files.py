@@ -1,6 +1,7 @@
-"""What the embedded engine's texts rest on: the files of a model with the digest that names them, and the processor.
+"""What the embedded engine's texts rest on: a model folder and its digest, the tokenizer with its chat form, the processor.
 
-Reads only; knows neither onnxruntime nor sampling.
+For the engine, its draw workers and the training that writes such folders. Reads only: nothing is downloaded, and neither
+onnxruntime nor sampling is known here.
 """
 
 import hashlib
@@ -13,9 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import SetupError
+from storage.records import Message, Prompt
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NEEDED = ("model.onnx", "tokenizer.json", "config.json")
+# The features by which onnxruntime and numpy choose their kernels, widest first.
+LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")
+
+END = "<|end|>"
+MARKERS = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
+# `render_chat` below in Jinja, for other programs that load the model folder.
+TEMPLATE = (
+    "{% for message in messages %}"
+    "{% set role = message['role'] if message['role'] in ['system', 'assistant'] else 'user' %}"
+    "{{ '<|' + role + '|>' + message['content'].replace('<|', '< |') }}"
+    "{% if role == 'assistant' %}{{ '<|end|>' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +55,7 @@ class ModelFiles:
     @classmethod
     def open(cls, model: str) -> "ModelFiles":
         """The folder at a path, seen from the working directory or else from the checkout."""
-        folder = _found(model)
+        folder = _folder_of(model)
         digest = digest_files(folder, NEEDED)
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -77,7 +93,8 @@ def _sha256(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _found(model: str) -> Path:
+def _folder_of(model: str) -> Path:
+    """The first folder at this place that has all files; SetupError where there is none."""
     tried = [Path(model).resolve(), (CHECKOUT / model).resolve()]
     for folder in tried:
         if all((folder / name).is_file() for name in NEEDED):
@@ -88,12 +105,46 @@ def _found(model: str) -> Path:
     raise SetupError(message, choices=shipped, next_command=f"rollmill train --out {model}")
 
 
-# The features by which onnxruntime and numpy choose their kernels, widest first.
-LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")
-
-
 def cpu_level() -> str:
     """Architecture and the widest vector feature numpy found in use, such as x86_64-avx512_skx."""
     features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
     widest = next((level for level in LEVELS if features.get(level)), "baseline")
     return f"{platform.machine()}-{widest.lower()}"
+
+
+class Vocabulary:
+    """A byte-level tokenizer.json. Decoding is by bytes, so that any sequence of ids has a text."""
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(path))
+        special = set(self._tokenizer.get_added_tokens_decoder())
+        # GPT-2's table of the letter that stands for each byte: printable bytes are themselves.
+        printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+        others = [byte for byte in range(256) if byte not in set(printable)]
+        letters = {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}
+        self._bytes = [b""] * self._tokenizer.get_vocab_size()
+        for token, index in self._tokenizer.get_vocab().items():
+            self._bytes[index] = b"" if index in special else bytes(letters[letter] for letter in token)
+
+    def encode(self, rendered: str) -> list[int]:
+        """Token ids of a rendered prompt; lone surrogates become the replacement character."""
+        clean = rendered.encode("utf-8", errors="replace").decode("utf-8")
+        ids: list[int] = self._tokenizer.encode(clean).ids
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids without special tokens; bytes that are no UTF-8 become the replacement character."""
+        return b"".join([self._bytes[index] for index in ids]).decode("utf-8", errors="replace")
+
+
+def render_chat(prompt: Prompt) -> str:
+    """The model's view of a prompt: marked turns, then the marker that opens its answer."""
+    turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    text = ""
+    for message in turns:
+        # A role the model never saw speaks as the user, and markers inside a text lose their power.
+        role = message.role if message.role in ("system", "assistant") else "user"
+        text += MARKERS[role] + message.content.replace("<|", "< |") + (END if role == "assistant" else "")
+    return text + MARKERS["assistant"]

@@ -11,13 +11,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from pipelines.generate.calls import AttemptListener, Call, check_sampling, ignore
-from pipelines.generate.http.client import ENGINE, CompletionClient
+from pipelines.generate.http.client import ENGINE, SEED_BITS, CompletionClient, Wire
 from pipelines.generate.http.dispatch import Dispatcher
 from pipelines.generate.http.exchange import Exchange
 from pipelines.generate.http.failures import ErrorMessages
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.replicas import Replica
-from pipelines.generate.http.wire import SEED_BITS, Wire
 from storage.errors import SetupError
 from storage.records import Completion, Prompt, Request
 

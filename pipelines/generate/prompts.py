@@ -10,7 +10,6 @@ from storage.errors import SetupError
 from storage.records import Message, Prompt
 
 PLACE = "{prompt}"
-_ROLES = {"tool_result": "tool"}
 
 
 def check_template(template: str) -> None:
@@ -37,15 +36,12 @@ def fill_template(prompt: Prompt, template: str) -> Prompt:
 
 def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, str]]:
     """The messages that a chat template is given, after the recipe's system message."""
-    turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
-    first = [] if system is None else [{"role": "system", "content": system}]
-    return [*first, *map(_turn, turns)]
-
-
-def _turn(message: Message) -> dict[str, str]:
-    role = _ROLES.get(message.kind, message.role)
-    named = {"name": message.name} if message.name is not None else {}
-    return {"role": role, "content": message.content, **named}
+    messages = [] if system is None else [{"role": "system", "content": system}]
+    for message in (Message("user", prompt),) if isinstance(prompt, str) else prompt:
+        role = "tool" if message.kind == "tool_result" else message.role
+        named = {} if message.name is None else {"name": message.name}
+        messages.append({"role": role, "content": message.content, **named})
+    return messages
 
 
 def plain_text(prompt: Prompt) -> str:

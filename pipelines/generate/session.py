@@ -18,8 +18,8 @@ from storage.errors import SetupError
 
 Array = npt.NDArray[np.float32]
 
-SIZES = (1, 2, 4, 8, 16)
-PROBE_STEPS = 5
+SIZES = (1, 2, 4, 8, 16)  # rows of a step; beyond 16, copies of the cache cost more than is gained
+PROBE_STEPS = 5  # tokens after which two row counts are believed to agree
 INPUTS = ("input_ids", "seqlens_k", "total_sequence_length")
 PARTS = ("key", "value")
 
@@ -81,7 +81,10 @@ class Tile:
         self._total = np.asarray(session.files.context, dtype=np.int32)
         self._cache = _cache(session.files, self.rows, session.files.context)
         self._run = session.run
-        self._bindings = {size: self._binding(session, size) for size in self.sizes}
+        self._bindings = {}
+        for size in self.sizes:
+            inputs = (self.tokens[:size], self.lengths[:size], self._total, self.logits[:size])
+            self._bindings[size] = _bind(session, inputs, self._cache[:, :size])
 
     def put(self, row: int, prefix: Prefix) -> None:
         """Start a row after a prompt."""
@@ -105,10 +108,6 @@ class Tile:
         self.lengths[:used] += 1
         return self.logits[:used]
 
-    def _binding(self, session: Session, size: int) -> Any:
-        inputs = (self.tokens[:size], self.lengths[:size], self._total, self.logits[:size])
-        return _bind(session, inputs, self._cache[:, :size])
-
 
 def agreeing_sizes(session: Session) -> tuple[int, ...]:
     """The row counts whose steps give one row the same bits in every place; at worst one row at a time."""
@@ -123,15 +122,15 @@ def _probe(session: Session, size: int, place: int) -> Array:
     """The logits of a fixed token sequence at one place among busy neighbours of other lengths."""
     tile = Tile(session, (size,))
     vocabulary = session.files.vocabulary
-    seen = []
+    probed = []
     for step in range(PROBE_STEPS):
         tokens = [(7 * row + 3 * step + 1) % vocabulary for row in range(size)]
         tokens[place] = (5 * step + 2) % vocabulary
-        seen.append(tile.step(tokens)[place].copy())
+        probed.append(tile.step(tokens)[place].copy())
         if step == 0:
             tile.lengths[:] += np.arange(size, dtype=np.int32) % 3
             tile.lengths[place] = 1
-    return np.asarray(seen)
+    return np.asarray(probed)
 
 
 def _loaded(files: ModelFiles) -> Any:
@@ -150,14 +149,11 @@ def _loaded(files: ModelFiles) -> Any:
     except (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.InvalidArgument, state.NotImplemented) as error:
         reason = str(error).splitlines()[0]
         raise SetupError(f"onnxruntime cannot load {files.name}/model.onnx: {reason}", next_command=advice) from error
-    lacking = [name for name in _input_names(files) if name not in {known.name for known in run.get_inputs()}]
+    needed = [*INPUTS, *(f"past.{layer}.{part}" for layer in range(files.layers) for part in PARTS)]
+    lacking = [name for name in needed if name not in {known.name for known in run.get_inputs()}]
     if lacking:
         raise SetupError(f"{files.name}/model.onnx has no input {lacking[0]!r}.", next_command=advice)
     return run
-
-
-def _input_names(files: ModelFiles) -> list[str]:
-    return [*INPUTS, *(f"past.{layer}.{part}" for layer in range(files.layers) for part in PARTS)]
 
 
 def _cache(files: ModelFiles, rows: int, length: int) -> Array:

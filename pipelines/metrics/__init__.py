@@ -5,7 +5,15 @@ records in, numbers with their n, interval and estimator's name out. The estimat
 """
 
 from pipelines.metrics.counts import Counts, CountsByProblem, counts_of, tallied
-from pipelines.metrics.funnel import Funnel, FunnelCounter, decision_counts, funnel_of, stop_reasons
+from pipelines.metrics.funnel import (
+    Funnel,
+    FunnelCounter,
+    PairedDecisions,
+    decision_counts,
+    funnel_of,
+    moves_rows,
+    stop_reasons,
+)
 from pipelines.metrics.path_rates import path_counted
 from pipelines.metrics.rates import (
     NO_RATES,
@@ -23,8 +31,11 @@ from pipelines.metrics.rates import (
     rate_row,
     rate_words,
 )
+from pipelines.metrics.registry import METRICS, MetricRow, measure
+from pipelines.metrics.sample import Measured, Metric, Options, Sample
 
 __all__ = [
+    "METRICS",
     "NOTHING",
     "NO_RATES",
     "Counts",
@@ -32,12 +43,20 @@ __all__ = [
     "Funnel",
     "FunnelCounter",
     "GroupRate",
+    "Measured",
+    "Metric",
+    "MetricRow",
+    "Options",
+    "PairedDecisions",
     "PassAtLimit",
+    "Sample",
     "counts_of",
     "decision_counts",
     "digits",
     "estimand_of",
     "funnel_of",
+    "measure",
+    "moves_rows",
     "paired_pass_at",
     "paired_rates",
     "pass_at",

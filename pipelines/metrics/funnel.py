@@ -90,6 +90,41 @@ class FunnelCounter:
         )
 
 
+@dataclass(slots=True)
+class PairedDecisions:
+    """Two sets of decisions on the same rollouts: what each keeps, by level and by reason, and where they differ."""
+
+    before: FunnelCounter = field(default_factory=FunnelCounter)
+    after: FunnelCounter = field(default_factory=FunnelCounter)
+    kept_before: Counter[int | None] = field(default_factory=Counter)
+    kept_after: Counter[int | None] = field(default_factory=Counter)
+    moves: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(
+        self,
+        before: tuple[Sequence[Rollout], Sequence[Decision]],
+        after: tuple[Sequence[Rollout], Sequence[Decision]],
+    ) -> None:
+        """The rollouts of one problem with the decisions on them, in the same order on both sides."""
+        level = before[0][0].problem.level
+        self.before.add_all(*before)
+        self.after.add_all(*after)
+        self.kept_before[level] += sum(decision.kept for decision in before[1])
+        self.kept_after[level] += sum(decision.kept for decision in after[1])
+        reasons = [(old.reason, new.reason) for old, new in zip(before[1], after[1], strict=True)]
+        self.moves.update(pair for pair in reasons if pair[0] != pair[1])
+
+    def row(self) -> dict[str, Any]:
+        """Kept on both sides and the rollouts whose reason is another, as JSON values."""
+        return {"kept_before": self.before.kept, "kept_after": self.after.kept, "moves": moves_rows(self.moves)}
+
+
+def moves_rows(moves: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
+    """How many rollouts went from which outcome or reason to which, the commonest first, as JSON values."""
+    ordered = sorted(moves.items(), key=lambda item: (-item[1], item[0]))
+    return [{"before": before, "after": after, "rows": rows} for (before, after), rows in ordered]
+
+
 def funnel_of(pool: Pool) -> Funnel:
     """The funnel of a pool of rollouts that are decided."""
     counter = FunnelCounter()

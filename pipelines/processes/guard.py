@@ -2,7 +2,7 @@
 
 vLLM is such a tree; some of its processes outlive a kill -9 of their parent. The guard starts it, adopts what loses its
 parent (subreaper), and ends all of it as soon as we are gone (our end of its standard input closes, and the kernel says so)
-or the first process has ended; then it removes their shared memory and temporary files. Run by `guarded.GuardedProgram` as
+or the first process has ended; then it removes their shared memory and temporary files. Run by `spawn.GuardedProgram` as
 `python -I guard.py [--keep FD,FD] [--grace SECONDS] COMMAND...`: the descriptors are the command's. With a grace it gets
 SIGTERM first, and the log says what happened to it.
 """
@@ -21,9 +21,9 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[2]))  # -I: no variable and no folder of the command leads to another package
 from pipelines.processes.child import adopt_orphans, die_with_parent
 
-TRACKER_SECONDS = 5.0
+TRACKER_SECONDS = 5.0  # that resource trackers have to remove shared memory
 _KILLED = -int(signal.SIGKILL)
-_LIFELINE = 0
+_LIFELINE = 0  # standard input: its other end is the host's alone
 
 
 def main() -> int:

@@ -9,8 +9,8 @@ from typing import Any
 from pipelines.processes.frames import MOST, Frames, Message, framed, packed, unpacked
 from pipelines.processes.spawn import spawn
 
-CHUNK = 1 << 16
-END_SECONDS = 10.0
+CHUNK = 1 << 16  # bytes read at once: what a pipe holds
+END_SECONDS = 10.0  # from the end of its output to its own
 
 
 def _nothing() -> None:

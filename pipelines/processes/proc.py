@@ -81,11 +81,11 @@ def process(pid: int) -> Process:
 
 def tree(root: int) -> dict[Process, Stat]:
     """A process and its descendants, from one look at all processes."""
-    seen = dict(everyone())
-    members = {root} & seen.keys()
-    while more := {pid for pid, known in seen.items() if known.parent in members} - members:
+    processes = dict(everyone())
+    members = {root} & processes.keys()
+    while more := {pid for pid, known in processes.items() if known.parent in members} - members:
         members |= more
-    return {Process(pid, seen[pid].started): seen[pid] for pid in sorted(members)}
+    return {Process(pid, processes[pid].started): processes[pid] for pid in sorted(members)}
 
 
 def cpu_of_tree(root: int) -> float:

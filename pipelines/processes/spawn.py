@@ -1,21 +1,36 @@
-"""Starts every child process of ours, and says with which command line and environment.
+"""Starts every child process of ours: command line, environment, log, a guard where it starts processes of its own.
 
 Children are started from one thread that lives as long as this process: what the kernel ties to "the parent" (PDEATHSIG,
 bubblewrap's --die-with-parent) is the thread that forked, and one of a pool of threads may end long before its children.
+What a child's exit status means is said here too.
 """
 
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.processes.proc import kill_session
+
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that our packages lie in: a checkout, or what an installed wheel puts on its path."""
+
+
+GUARD = Path(__file__).with_name("guard.py")
+END_SECONDS = 50.0  # until the guard itself is given up
+GUARDS_OWN = "rollmill: "  # how the guard's own lines in the log begin
+TAIL = 64 << 10  # bytes of a log that are looked at
+ITS_OWN = frozenset(
+    (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGPROF, signal.SIGXCPU)
+)
+"""Signals that a process gets for what it does itself; any other was sent by somebody, or by a system without memory."""
 
 
 def module_command(module: str, *arguments: str, python: str | None = None) -> list[str]:
@@ -94,3 +109,97 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+def ending(status: int) -> str:
+    """`signal 9` or `exit status 3`; verdicts hold these words, so they stay as they are."""
+    return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def by_somebody(status: int) -> bool:
+    """Whether somebody else ended it: a person, or the system for want of memory."""
+    return status < 0 and -status not in ITS_OWN
+
+
+class Log:
+    """The file for what one start of a child prints; earlier starts' lines before it are not its own.
+
+    `most`: bytes beyond which the file of earlier starts is put aside. Readable by its owner alone.
+    """
+
+    def __init__(self, path: Path | None, most: int | None = None) -> None:
+        if path is None:
+            number, name = tempfile.mkstemp(prefix="rollmill-", suffix=".log")
+            os.close(number)
+            path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if most is not None and path.exists() and path.stat().st_size > most:
+            path.replace(path.with_suffix(".old.log"))
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
+        self.path, self._begin = path, path.stat().st_size
+
+    def lines(self) -> list[str]:
+        """The last lines of this start that say something."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(self._begin, file.seek(0, os.SEEK_END) - TAIL))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return []
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+class GuardedProgram:
+    """A program that starts processes of its own; all of them end when we say so, or when we are gone.
+
+    `keep`: descriptors that it gets, besides its log. `grace`: seconds from SIGTERM to SIGKILL."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        keep: Sequence[int] = (),
+        grace: float = 0.0,
+    ) -> None:
+        guard = [sys.executable, "-I", str(GUARD)]
+        guard += ["--keep", ",".join(map(str, keep))] if keep else []
+        guard += ["--grace", str(grace)] if grace else []
+        self._closing = threading.Lock()
+        self._guard = spawn(
+            [*guard, *command],
+            environment,
+            log=log,
+            stdin=subprocess.PIPE,  # which nobody but us holds open: its end is ours, kill -9 included
+            pass_fds=tuple(keep),
+            start_new_session=True,  # the terminal's Ctrl-C is not for it
+        )
+
+    @property
+    def pid(self) -> int:
+        """The guard's process id, which is its session's too."""
+        return self._guard.pid
+
+    @property
+    def status(self) -> int | None:
+        """The program's exit status, negative for a signal; None while it runs."""
+        status = self._guard.poll()
+        return status if status is None or status <= 128 else 128 - status
+
+    def wait(self, seconds: float) -> None:
+        """Until the program and all it started have ended, or so long."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._guard.wait(seconds)
+
+    def close(self) -> None:
+        """End all of it and return when nothing is left; safe to call twice and from several threads."""
+        with self._closing:
+            if self._guard.stdin is not None:
+                self._guard.stdin.close()
+            try:
+                self._guard.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._guard.kill()  # the kernel ends the program with it
+                self._guard.wait()
+            kill_session(self.pid)  # nothing is left, unless the guard itself was killed

@@ -1,6 +1,5 @@
 """Runs untrusted programs: what goes in, what comes out, and the pool of sandboxed processes that runs them."""
 
-from pipelines.sandbox.checks import check_sandbox
 from pipelines.sandbox.programs import (
     MODES,
     AssertTests,
@@ -17,7 +16,7 @@ from pipelines.sandbox.programs import (
     Status,
 )
 from pipelines.sandbox.reports import TestsBroken
-from pipelines.sandbox.sandbox import Sandbox
+from pipelines.sandbox.sandbox import Sandbox, check_sandbox
 
 __all__ = [
     "MODES",

@@ -3,7 +3,7 @@
 Two texts are near duplicates when (1) their numbers, operators, number words and words that turn a statement around (not,
 more, fewer ...) are the same in the same order, and (2) the Jaccard similarity of their word 3-grams reaches the threshold.
 (1) is a hard condition because number-blind normal forms merge different problems: one changed number in a long problem
-leaves 95% of its 3-grams alone. It errs on the side of keeping: a paraphrase that reorders its numbers is not found.
+leaves 95% of its 3-grams alone. It errs on the side of keeping: a paraphrase that reorders its numbers is not duplicates.
 
 Candidates come from locality-sensitive hashing (rensa) with a fixed seed, banded so that a pair at the threshold is missed
 less than once in a thousand; each is confirmed on the exact 3-gram sets, so nothing below the threshold is ever dropped.
@@ -28,10 +28,10 @@ _COUNTING = (
 )
 _TURNING = "not no none never without more less fewer most least except before after"
 _HARD_WORDS = frozenset(_COUNTING.split()) | frozenset(_TURNING.split())
-_GRAM = 3
-_PERMUTATIONS = 128
+_GRAM = 3  # words
+_PERMUTATIONS = 128  # of a MinHash sketch
 _SEED = 20_260_101
-_BRUTE_FORCE = 32
+_BRUTE_FORCE = 32  # kept texts with the same numbers that are compared one by one, without sketches
 
 
 @dataclass(slots=True)
@@ -90,18 +90,13 @@ def near_duplicates(texts: Sequence[str], threshold: float = 0.9) -> list[int | 
     """For each text the index of the earlier, kept text that it nearly duplicates, or None; deterministic."""
     index = NearDuplicates(threshold)
     positions: dict[int, int] = {}
-    found: list[int | None] = []
+    duplicates: list[int | None] = []
     for position, text in enumerate(texts):
         match = index.find(text)
         if match is None:
             positions[index.add(text)] = position
-        found.append(None if match is None else positions[match])
-    return found
-
-
-def same_numbers(first: str, second: str) -> bool:
-    """Whether two texts agree in their numbers, operators and turning words, in order."""
-    return _features(first)[0] == _features(second)[0]
+        duplicates.append(None if match is None else positions[match])
+    return duplicates
 
 
 def _features(text: str) -> tuple[tuple[str, ...], frozenset[bytes]]:

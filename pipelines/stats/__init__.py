@@ -18,6 +18,7 @@ from pipelines.stats.audit_report import (
     true_rates,
 )
 from pipelines.stats.calibration import Calibration, CalibrationBin, auroc, auroc_within, brier, calibration
+from pipelines.stats.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
 from pipelines.stats.cluster_table import ClusterTable, cluster_table
 from pipelines.stats.coverage_law import CoverageFit, fit_coverage
 from pipelines.stats.differences import Equivalence, equivalence, paired_difference
@@ -46,14 +47,14 @@ from pipelines.stats.subsets import (
     pass_at_ks,
     pass_hat_ks,
     selected_of_ks,
+    these_problems_means,
 )
 from pipelines.stats.testing import SignFlipTest, alpha_spent, holm, sign_flip_test
 from pipelines.stats.token_budgets import (
-    cluster_ratio,
-    cluster_share,
     normalised_regret,
     pass_at_tokens,
     progress,
+    regret_of_tokens,
     solved_by,
 )
 from pipelines.stats.verifier_error import (
@@ -113,6 +114,7 @@ __all__ = [
     "brier",
     "calibration",
     "clopper_pearson",
+    "cluster_mean",
     "cluster_ratio",
     "cluster_share",
     "cluster_sums",
@@ -151,6 +153,7 @@ __all__ = [
     "prediction_of",
     "prefix_counts",
     "progress",
+    "regret_of_tokens",
     "resampling_value",
     "rule_error_counts",
     "sampled_share",
@@ -161,6 +164,7 @@ __all__ = [
     "solved_by",
     "t_quantile",
     "these_problems_mean",
+    "these_problems_means",
     "true_rates",
     "undecided_bounds",
     "verdict_accuracy",

@@ -91,7 +91,7 @@ def equivalence(
     if difference is None:
         return None
     sums = cluster_sums([late - early for early, late in zip(before, after, strict=True)], clusters)
-    error = _cluster_error(sums, difference.value) if len(sums) > 1 else 0.0
+    error = cluster_error(sums, difference.value) if len(sums) > 1 else 0.0
     if error <= _NO_SPREAD:
         return Equivalence(difference, margin, alpha, None)
     from scipy.special import stdtr
@@ -103,7 +103,7 @@ def equivalence(
     return Equivalence(by_t, margin, alpha, worse)
 
 
-def _cluster_error(sums: Sequence[tuple[float, int]], mean: float) -> float:
+def cluster_error(sums: Sequence[tuple[float, int]], mean: float) -> float:
     """Standard error of a mean over problems when clusters are what was sampled: the linearised ratio's, with G/(G-1)."""
     groups, count = len(sums), sum(size for _, size in sums)
     residual = math.fsum((total - mean * size) ** 2 for total, size in sums)

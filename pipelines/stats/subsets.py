@@ -13,8 +13,12 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.stats.intervals import Estimate, beta_quantile, t_quantile
+from pipelines.stats.means import TIE
+
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Estimator = Callable[[npt.ArrayLike, npt.ArrayLike, Sequence[int]], Array]
 _CELLS = 1 << 22  # of a table of logarithms at once, 32 MB
 
 
@@ -107,6 +111,27 @@ def top_weights(n: int, ks: Sequence[int]) -> Array:
     return np.stack(columns, axis=1)
 
 
+def these_problems_means(
+    estimator: Estimator, judged: npt.ArrayLike, correct: npt.ArrayLike, ks: Sequence[int], estimand: Sequence[str]
+) -> list[Estimate]:
+    """Means over exactly these problems, one per k: only the drawing of completions is uncertain, not which problems.
+
+    `estimator` is one of the four of counts, n >= k everywhere. Variance: the jackknife over each problem's completions
+    (Efron & Stein 1981: never too small on average), Satterthwaite degrees of freedom. Where a problem has just k
+    completions nothing can be left out: Clopper-Pearson over problems, which is wide enough because a sum of unequal
+    chances varies less than one of equal ones (Hoeffding 1956); the same where all values are 0, or 1. No spread otherwise:
+    McDiarmid's bound, a completion being worth k/n.
+    """
+    n, c = _counts(judged, correct)
+    values, means = estimator(n, c, ks), []
+    for column, (k, what) in enumerate(zip(ks, estimand, strict=True)):
+        f, problems = values[:, column], len(n)
+        mean = math.fsum(f) / problems
+        low, high, method = _of_these(f, _left_out(estimator, n, c, k) if n.min() > k else None, n, k)
+        means.append(Estimate(mean, min(low, mean), max(high, mean), int(n.sum()), problems, method, what))
+    return means
+
+
 def efficiency(seconds: npt.ArrayLike, reference: npt.ArrayLike, hardness: Sequence[float], *, alpha: float = 2.0) -> Array:
     """ENAMEL's efficiency of right programs, (...,): the hardness-weighted mean over levels of max(0, T-t)/(T-t*).
 
@@ -130,6 +155,31 @@ def hodges_lehmann(repeats: npt.ArrayLike) -> Array:
     values = np.asarray(repeats, dtype=np.float64)
     first, second = np.triu_indices(values.shape[-1])
     return np.asarray(np.median((values[..., first] + values[..., second]) / 2.0, axis=-1), dtype=np.float64)
+
+
+def _left_out(estimator: Estimator, n: Ints, c: Ints, k: int) -> Array:
+    """The jackknife variance of each problem's value: its completions are left out one after another."""
+    without_right = estimator(n - 1, np.maximum(c - 1, 0), [k])[:, 0]
+    without_wrong = estimator(n - 1, np.minimum(c, n - 1), [k])[:, 0]
+    centre = (c * without_right + (n - c) * without_wrong) / n
+    squares = c * (without_right - centre) ** 2 + (n - c) * (without_wrong - centre) ** 2
+    return np.asarray((n - 1) / n * squares, dtype=np.float64)
+
+
+def _of_these(values: Array, variances: Array | None, n: Ints, k: int) -> tuple[float, float, str]:
+    problems, total = len(n), math.fsum(values)
+    mean = total / problems
+    if variances is None or not TIE < mean < 1.0 - TIE:
+        low = beta_quantile(0.025, total, problems - total + 1.0) if mean > TIE else 0.0
+        high = beta_quantile(0.975, total + 1.0, problems - total) if mean < 1.0 - TIE else 1.0
+        return low, high, "Clopper-Pearson over problems"
+    variance = math.fsum(variances)
+    if variance <= TIE**2:
+        half = k * math.sqrt(math.log(40.0) / 2.0 * math.fsum(1.0 / n)) / problems
+        return max(0.0, mean - half), min(1.0, mean + half), "McDiarmid over completions"
+    degrees = variance**2 / math.fsum(variances**2 / (n - 1))
+    half = t_quantile(0.975, max(1.0, degrees)) * math.sqrt(variance) / problems
+    return max(0.0, mean - half), min(1.0, mean + half), "jackknife over completions"
 
 
 def _counts(judged: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[Ints, Ints]:

@@ -1,17 +1,14 @@
-"""What tokens and attempts buy: pass@t, regret over the token budget, accuracy at attempts, tokens per correct answer.
+"""What tokens and attempts buy: pass@t, regret over the token budget, accuracy at attempts.
 
 For comparisons at equal cost, where k samples of two models are not the same money. Tokens are counts of output tokens.
 """
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise, permutations
 
 import numpy as np
 import numpy.typing as npt
-
-from pipelines.stats.intervals import Estimate, t_quantile
-from pipelines.stats.means import TIE, cluster_sums, mean_bounds
 
 Array = npt.NDArray[np.float64]
 _ORDERS = 720  # of one problem's completions, all of them up to six completions, else as many at random
@@ -25,21 +22,35 @@ def pass_at_tokens(tokens: Sequence[int], correct: Sequence[bool], budgets: Sequ
     completions took together: an order could then run out of completions before it runs out of tokens. Of more than six
     completions 720 seeded orders are taken.
     """
+    first, total = _tokens_to_success(tokens, correct, seed)
+    wanted = np.asarray(budgets)
+    return np.where(wanted <= total, np.searchsorted(first, wanted, side="right") / len(first), np.nan)
+
+
+def regret_of_tokens(tokens: Sequence[int], correct: Sequence[bool], budgets: Sequence[int], *, seed: int = 0) -> Array:
+    """The normalised regret of drawing again, (T,): 1 - (area under pass@t from 0 to the budget) / budget.
+
+    That is E[min(tokens to the first correct completion, budget)] / budget: 0 for a success that costs nothing, 1 for none.
+    Orders and NaN as in `pass_at_tokens`.
+    """
+    first, total = _tokens_to_success(tokens, correct, seed)
+    wanted = np.asarray(budgets, dtype=np.float64)
+    shares = np.minimum(first[:, None], wanted) / wanted
+    return np.where(wanted <= total, shares.mean(axis=0), np.nan)
+
+
+def _tokens_to_success(tokens: Sequence[int], correct: Sequence[bool], seed: int) -> tuple[Array, int]:
+    """What each order spends up to its first correct completion, ascending, infinity for none; and all tokens together."""
     cost, right = np.asarray(tokens, dtype=np.int64), np.asarray(correct, dtype=bool)
     if cost.shape != right.shape or (cost.size and int(cost.min()) < 1):
         raise ValueError("tokens of at least 1 and a verdict for each completion")
     n = len(cost)
-    if n == 0:
-        return np.full(len(budgets), np.nan)
     if math.factorial(min(n, 7)) <= _ORDERS:
-        orders = np.array(list(permutations(range(n))), dtype=np.int64).reshape(-1, n)
+        orders = np.array(list(permutations(range(n))), dtype=np.int64)
     else:
         orders = np.random.default_rng([seed, n]).permuted(np.tile(np.arange(n), (_ORDERS, 1)), axis=1)
-    spent = np.where(right[orders], np.cumsum(cost[orders], axis=1), np.iinfo(np.int64).max)
-    first = np.sort(spent.min(axis=1))
-    wanted = np.asarray(budgets)
-    passed = np.searchsorted(first, wanted, side="right") / len(first)
-    return np.where(wanted <= cost.sum(), passed, np.nan)
+    spent = np.where(right[orders], np.cumsum(cost[orders], axis=1), np.inf) if n else np.full((1, 1), np.inf)
+    return np.sort(spent.min(axis=1)), int(cost.sum())
 
 
 def normalised_regret(tokens: Sequence[float], success: Sequence[float], budget: float) -> float:
@@ -73,51 +84,3 @@ def solved_by(first_correct: npt.ArrayLike, attempts: npt.ArrayLike, most: int) 
     j = np.arange(1, most + 1)
     solved = (first > 0) & (first <= j)
     return np.where(solved | (made >= j), solved.astype(np.float64), np.nan)
-
-
-def cluster_share(
-    parts: Sequence[float], wholes: Sequence[float], clusters: Sequence[Hashable | None] | None = None, *, estimand: str
-) -> Estimate | None:
-    """sum(parts) / sum(wholes), 0 <= part <= whole of each problem, with the interval of `mean_bounds`; None for no whole.
-
-    The compositionality gap (Press et al. 2023, arXiv:2210.03350) is one: the part is the chance that all sub-questions
-    are answered right and the question is not, the whole that all sub-questions are.
-    """
-    whole = math.fsum(wholes)
-    if whole <= 0.0:
-        return None
-    above, below = (cluster_sums(values, clusters) for values in (parts, wholes))
-    sums = [(top, size) for (top, _), (size, _) in zip(above, below, strict=True) if size > 0.0]
-    value = math.fsum(parts) / whole
-    value = 0.0 if value < TIE else 1.0 if value > 1.0 - TIE else value
-    low, high, method = mean_bounds(sums, value)
-    return Estimate(value, low, high, len(parts), len(sums), method, estimand)
-
-
-def cluster_ratio(
-    above: Sequence[float],
-    below: Sequence[float],
-    clusters: Sequence[Hashable | None] | None = None,
-    *,
-    estimand: str,
-    confidence: float = 0.95,
-) -> Estimate | None:
-    """sum(above) / sum(below) of positive amounts without an upper bound; None where `below` is nothing.
-
-    Tokens per correct answer: all tokens, those of wrong answers too, over all correct answers. Cluster t on the log scale
-    with the linearised error of a ratio (Cochran 1977, eq. 6.13), effective clusters by their share of `below`. One
-    cluster, or clusters that show no spread: [0, infinity], for nothing bounds what was not seen.
-    """
-    top, bottom = math.fsum(above), math.fsum(below)
-    if bottom <= 0.0 or top <= 0.0:
-        return None
-    tops, bottoms = (np.array([total for total, _ in cluster_sums(values, clusters)]) for values in (above, below))
-    value, groups = top / bottom, len(tops)
-    low, high, method = 0.0, math.inf, "no spread seen: no interval" if groups > 1 else "one cluster: no interval"
-    squares = float(((tops - value * bottoms) ** 2).sum())
-    if groups > 1 and squares > (TIE * top) ** 2:
-        error = math.sqrt(groups / (groups - 1) * squares) / top
-        effective = bottom**2 / float((bottoms**2).sum())
-        half = t_quantile((1.0 + confidence) / 2.0, max(1.0, effective - 1.0)) * error
-        low, high, method = value * math.exp(-half), value * math.exp(half), "cluster t on the log scale"
-    return Estimate(value, low, high, len(above), groups, method, estimand)

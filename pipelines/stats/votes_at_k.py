@@ -74,27 +74,25 @@ def majority_at_k(answers: AnswerCounts, k: int, *, seed: int = 0) -> Expectatio
     return Expectation(min(1.0, math.fsum(right * _elected(votes, m, answers.abstained, k) for m, right in rights)))
 
 
-def expected_over_subsets(value: Callable[[Ints], float], n: int, k: int, *, seed: int = 0) -> Expectation | None:
-    """The mean of `value` over all subsets of k of n places (an ascending array each); None for n < k.
+def expected_over_subsets(values: Callable[[Ints], Array], n: int, k: int, *, seed: int = 0) -> Expectation | None:
+    """The mean of a function over all subsets of k of n places, each subset's places ascending; None for n < k.
 
-    For any aggregator: `value` elects by what it knows of the k completions and says how right that is. Up to 5,000 subsets
-    are all gone through. Beyond, shuffles of the n places are cut into n // k disjoint subsets, whose mean varies less than
-    that of independent ones; the error is that of the means of shuffles.
+    For any aggregator: `values` takes R subsets (R, k), elects in each by what it knows of the completions and says how
+    right that is, (R,). Up to 5,000 subsets are all gone through. Beyond, shuffles of the n places are cut into n // k
+    disjoint subsets, whose mean varies less than that of independent ones; the error is that of the means of shuffles.
     """
     if k < 1:
         raise ValueError(f"a subset has at least one place, got k = {k}")
     if n < k:
         return None
     if math.comb(n, k) <= _SUBSETS:
-        values = [value(np.array(subset, dtype=np.int64)) for subset in combinations(range(n), k)]
-        return Expectation(math.fsum(values) / len(values))
-    rng, blocks = np.random.default_rng([seed, n, k]), n // k
-    means = []
-    for _ in range(max(2, -(-_DRAWS // blocks))):
-        order = rng.permutation(n)
-        parts = [np.sort(order[start : start + k]) for start in range(0, blocks * k, k)]
-        means.append(math.fsum(map(value, parts)) / blocks)
-    return Expectation(math.fsum(means) / len(means), float(np.std(means, ddof=1)) / math.sqrt(len(means)))
+        return Expectation(float(np.mean(values(np.array(list(combinations(range(n), k)), dtype=np.int64)))))
+    blocks = n // k
+    shuffles = max(2, -(-_DRAWS // blocks))
+    orders = np.random.default_rng([seed, n, k]).permuted(np.tile(np.arange(n), (shuffles, 1)), axis=1)
+    subsets = np.sort(orders[:, : blocks * k].reshape(shuffles * blocks, k), axis=1)
+    means = np.asarray(values(subsets)).reshape(shuffles, blocks).mean(axis=1)
+    return Expectation(float(means.mean()), float(means.std(ddof=1)) / math.sqrt(shuffles))
 
 
 def distinct_at_ks(votes: Sequence[int], n: int, ks: Sequence[int]) -> Array:

@@ -33,8 +33,8 @@ def rows(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"error": "unknown family", "family": name, "known": known}
             return
     queue = [_Family(name, request["config"].get(name, {}), request["seed"]) for name in families]
-    made = 0
-    while queue and made < request["count"]:
+    count = 0
+    while queue and count < request["count"]:
         family = queue.pop(0)
         row = family.next()
         if row is None:
@@ -42,7 +42,7 @@ def rows(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield row
         if "error" in row:
             return
-        made += 1
+        count += 1
         queue.append(family)
 
 
@@ -52,7 +52,7 @@ class _Family:
     def __init__(self, name: str, config: Mapping[str, Any], seed: int) -> None:
         self.name, self.config, self.seed = name, dict(config), seed
         self.drawn = 0
-        self.seen: set[str] = set()
+        self.questions: set[str] = set()
         self.dataset: Any = None
 
     def next(self) -> dict[str, Any] | None:
@@ -64,8 +64,8 @@ class _Family:
             self.drawn += 1
             item = self.dataset[index]
             row = self._row(item, chunk, index)
-            if item["question"] not in self.seen and self._verifies(row):
-                self.seen.add(item["question"])
+            if item["question"] not in self.questions and self._verifies(row):
+                self.questions.add(item["question"])
                 return row
         return None
 

@@ -66,15 +66,15 @@ class ReasoningGym:
     def _problems(self, budget: int, seed: int) -> Iterator[Problem]:
         stream = int(digest128(["reasoning-gym", seed, self.split])[:8], 16) >> 2
         request = {"tasks": self.tasks, "config": self.config, "seed": stream, "count": budget}
-        made = 0
+        count = 0
         for row in _rows_of_worker(request):
             if "error" in row:
                 raise _mistake(row)
-            made += 1
+            count += 1
             yield self._problem(row)
-        if made < budget:
+        if count < budget:
             raise SetupError(
-                f"the families gave only {made} distinct problems of {budget}.",
+                f"the families gave only {count} distinct problems of {budget}.",
                 next_command="ask for fewer, or for more families",
             )
 

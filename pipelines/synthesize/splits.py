@@ -21,7 +21,7 @@ SPLITS: tuple[str, ...] = ("train", "heldout", "evaluation")
 
 # One instance in ten of a train template is held out.
 _HELD_OUT_SHARE = 10
-_GRAPH_PROBES = 25
+_GRAPH_PROBES = 25  # instances of each level of an evaluation template
 
 
 def templates_of(split: str) -> tuple[str, ...]:

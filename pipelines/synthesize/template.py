@@ -6,14 +6,14 @@ Holds the contract, the calculator that writes solution steps, and the notions o
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from storage.ids import digest128
 
 LEVELS: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
 PHRASINGS = 3
 LEAF = "n"
-_LONGEST_GRAPH = 160
+_LONGEST_GRAPH = 160  # characters
 
 # Parameters under these keys are scenery (names of people and things): they never make an instance a new one.
 SCENERY = frozenset({"who", "what"})
@@ -42,8 +42,8 @@ class Template(Protocol):
     """A problem family. Each method is a pure function of its arguments; `rng` is the only source of chance.
 
     `sample` draws the parameters of one instance: a dict of integers, names and lists of them, "level" among them. `render`
-    gives the text in one of `phrasings` wordings, `solve` the steps and answer, and `answer_check` the answer again by
-    another way, so that a slip in `solve` shows.
+    gives the text in one of `phrasings` wordings, `solve` the steps and answer. What it may be beside: CheckedTemplate,
+    TemplateWithConstants.
     """
 
     name: str
@@ -56,7 +56,20 @@ class Template(Protocol):
 
     def solve(self, params: Params) -> Solution: ...
 
+
+@runtime_checkable
+class CheckedTemplate(Protocol):
+    """A template that gives the answer again by another way, so that a slip in `solve` shows."""
+
     def answer_check(self, params: Params) -> str: ...
+
+
+@runtime_checkable
+class TemplateWithConstants(Protocol):
+    """A template whose steps use numbers that its text does not state, such as 60 minutes."""
+
+    @property
+    def constants(self) -> Iterable[int]: ...
 
 
 class Calc:

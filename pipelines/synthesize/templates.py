@@ -23,7 +23,7 @@ USER_SOURCE = "user-template"
 LICENCE = "Apache-2.0"
 VERSION = "1"
 
-# So many fresh instances in a row that were all seen before or belong to another split: the template has no more here.
+# So many fresh instances in a row that were all drawn before or belong to another split: the template has no more here.
 _PATIENCE = 400
 
 
@@ -57,12 +57,14 @@ class Templates:
         return self._problems(budget, seed)
 
     def _problems(self, budget: int, seed: int) -> Iterator[Problem]:
-        seen: set[str] = set()
-        queues = {level: _shuffled(list(self.templates), seed, level) for level in self.levels}
+        prompts: set[str] = set()
+        queues = {level: list(self.templates) for level in self.levels}
+        for level, queue in queues.items():
+            random.Random(_instance_seed(seed, "order", level, 0)).shuffle(queue)
         drawn: dict[tuple[int, str], int] = {}
         for index in range(budget):
             level = self.levels[index % len(self.levels)]
-            problem = self._next(level, queues[level], drawn, seen, seed)
+            problem = self._next(level, queues[level], drawn, prompts, seed)
             if problem is None:
                 raise SetupError(
                     f"only {index // len(self.levels)} distinct problems were found at level {level} of split"
@@ -72,7 +74,7 @@ class Templates:
             yield problem
 
     def _next(
-        self, level: int, queue: list[str], drawn: dict[tuple[int, str], int], seen: set[str], seed: int
+        self, level: int, queue: list[str], drawn: dict[tuple[int, str], int], prompts: set[str], seed: int
     ) -> Problem | None:
         """The next new problem of a level; templates take turns, and one that has no more leaves the queue."""
         while queue:
@@ -80,8 +82,8 @@ class Templates:
             for _ in range(_PATIENCE):
                 attempt = drawn[level, name] = drawn.get((level, name), -1) + 1
                 problem = self._attempt(name, level, _instance_seed(seed, name, level, attempt))
-                if problem is not None and problem.prompt_id not in seen:
-                    seen.add(problem.prompt_id)
+                if problem is not None and problem.prompt_id not in prompts:
+                    prompts.add(problem.prompt_id)
                     queue.append(name)
                     return problem
         return None
@@ -99,7 +101,12 @@ class Templates:
 def regenerate(problem: Problem) -> Problem:
     """The same problem made again from its template, level and seed; for a user's template its file must still be there."""
     reference = str(problem.meta.get("reference", problem.template))
-    template = load_template(reference) if is_reference(reference) else _builtin(reference)
+    if is_reference(reference):
+        template = load_template(reference)
+    elif reference in TEMPLATES:
+        template = TEMPLATES[reference]()
+    else:
+        raise unknown_name("template", reference, TEMPLATES)
     if problem.level is None or "seed" not in problem.meta:
         raise SetupError(f"problem {problem.id} was not made by a template: it has no level or seed.")
     seed = int(problem.meta["seed"])
@@ -146,11 +153,6 @@ def _problem(template: Template, reference: str, drawn: _Instance, split: str) -
 def _instance_seed(seed: int, name: str, level: int, attempt: int) -> int:
     """53 bits, so that the number survives every JSON reader."""
     return int(digest128(["instance-seed", seed, name, level, attempt])[:16], 16) >> 11
-
-
-def _shuffled(names: list[str], seed: int, level: int) -> list[str]:
-    random.Random(_instance_seed(seed, "order", level, 0)).shuffle(names)
-    return names
 
 
 def _checked_levels(levels: Sequence[int]) -> tuple[int, ...]:
@@ -211,9 +213,3 @@ def _some(chosen: Mapping[str, Template]) -> Mapping[str, Template]:
     if not chosen:
         raise SetupError("no template is left with these options.", choices=sorted(TEMPLATES))
     return chosen
-
-
-def _builtin(name: str) -> Template:
-    if name not in TEMPLATES:
-        raise unknown_name("template", name, TEMPLATES)
-    return TEMPLATES[name]()

@@ -15,9 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
+from pipelines.method_checks import means_to_be
 from pipelines.synthesize.template import Template
 from pipelines.synthesize.validation import fingerprint, require_valid
-from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module
+from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
 from storage.errors import SetupError, unknown_name
 
 # CPU seconds: far more than a hundred instances need, far less than a person waits for a template that loops. Waiting for a
@@ -49,7 +50,7 @@ def load_class(reference: str) -> type[object]:
     place, _, attribute = reference.partition(":") if "\\" not in reference else reference.rpartition(":")
     module = _module(place)
     classes = classes_of(module)
-    own = [value for value in classes.values() if value.__module__ == module.__name__ and hasattr(value, "solve")]
+    own = [cls for cls in classes.values() if cls.__module__ == module.__name__ and means_to_be("template", cls)]
     if not attribute:
         if len(own) == 1:
             return own[0]
@@ -61,9 +62,8 @@ def load_class(reference: str) -> type[object]:
 
 def source_digest(template: Template) -> str:
     """Hash of the file that defines a user's template, so that an edited template is another version."""
-    module = sys.modules.get(type(template).__module__)
-    path = getattr(module, "__file__", None)
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
+    path = source_of(sys.modules[type(template).__module__])
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _placed(reference: str, folder: Path | None) -> str:
@@ -116,13 +116,10 @@ def _module(place: str) -> ModuleType:
     try:
         return load_module(place, Path.cwd())
     except NoFile:
-        raise _no_file(Path(place)) from None
+        path = Path(place)
+        beside = sorted(item.name for item in path.parent.glob("*.py")) if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise SetupError(f"there is no file {str(path)!r}.{hint}", choices=beside) from None
     except NotLoaded as error:
         raise SetupError(f"{error}.") from error
-
-
-def _no_file(path: Path) -> SetupError:
-    beside = sorted(item.name for item in path.parent.glob("*.py")) if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, beside, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return SetupError(f"there is no file {str(path)!r}.{hint}", choices=beside)

@@ -19,12 +19,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from pipelines.synthesize.template import LEVELS, SCENERY, Params, Solution, Template
+from pipelines.method_checks import missing_members
+from pipelines.synthesize.template import (
+    LEVELS,
+    SCENERY,
+    CheckedTemplate,
+    Params,
+    Solution,
+    Template,
+    TemplateWithConstants,
+)
 from storage.errors import SetupError
 from storage.ids import canonical_json, sha256_text
 
 CHECKS: tuple[str, ...] = ("is_extractable", "is_executable", "has_dof", "single_valued", "matches_original")
-_SEEDS = 12
+_SEEDS = 12  # instances of each level
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -66,8 +75,11 @@ class _Instance:
 
 def validate(template: Any) -> Validation:
     """Run the five tests on a template (a class without arguments, or an object); never raises on a bad template."""
-    name = str(getattr(template, "name", None) or getattr(template, "__name__", type(template).__name__))
-    checks = [_extractable(template)]
+    missing = missing_members("template", template)
+    parts = f"it has no usable {', '.join(missing)}" if missing else ""
+    checks = [Check("is_extractable", not missing, parts)]
+    cls = template if isinstance(template, type) else type(template)
+    name = cls.__name__ if "name" in missing else template.name
     instances: list[_Instance] = []
     if checks[0].passed:
         checks.append(_recorded("is_executable", lambda: _executable(template, instances)))
@@ -75,7 +87,7 @@ def validate(template: Any) -> Validation:
         checks.append(_recorded("has_dof", lambda: _degrees_of_freedom(instances)))
         checks.append(_recorded("single_valued", lambda: _single_valued(template, instances)))
         checks.append(_recorded("matches_original", lambda: _matches(template, instances)))
-    checks += [Check(missing, passed=False, detail="not reached") for missing in CHECKS[len(checks) :]]
+    checks += [Check(later, passed=False, detail="not reached") for later in CHECKS[len(checks) :]]
     return Validation(name, tuple(checks))
 
 
@@ -91,10 +103,10 @@ def require_valid(template: Any, reference: str) -> None:
 
 def fingerprint(template: Any) -> str:
     """Hash of what a template says at every level for some seeds; equal in every process for a sound one."""
-    made = _fresh(template)
-    instances = [_instance(made, level, seed) for level in LEVELS for seed in range(_SEEDS)]
-    said = [[dict(i.params), i.texts, i.solution.steps, i.solution.answer] for i in instances]
-    return sha256_text(canonical_json(said))
+    fresh = _fresh(template)
+    instances = [_instance(fresh, level, seed) for level in LEVELS for seed in range(_SEEDS)]
+    contents = [[dict(i.params), i.texts, i.solution.steps, i.solution.answer] for i in instances]
+    return sha256_text(canonical_json(contents))
 
 
 def parameter_numbers(params: Params) -> Iterator[int]:
@@ -125,24 +137,15 @@ def _recorded(name: str, test: Callable[[], str | None]) -> Check:
 
 
 def _fresh(template: Any) -> Template:
-    made: Template = template() if isinstance(template, type) else template
-    return made
-
-
-def _extractable(template: Any) -> Check:
-    parts = [part for part in ("sample", "render", "solve") if not callable(getattr(template, part, None))]
-    parts += [part for part in ("name", "skill") if not isinstance(getattr(template, part, None), str)]
-    phrasings = getattr(template, "phrasings", None)
-    if not isinstance(phrasings, int) or phrasings < 1:
-        parts.append("phrasings")
-    return Check("is_extractable", not parts, f"it has no usable {', '.join(parts)}" if parts else "")
+    fresh: Template = template() if isinstance(template, type) else template
+    return fresh
 
 
 def _executable(template: Any, instances: list[_Instance]) -> str | None:
-    made = _fresh(template)
+    fresh = _fresh(template)
     for level in LEVELS:
         for seed in range(_SEEDS):
-            instance = _instance(made, level, seed)
+            instance = _instance(fresh, level, seed)
             instances.append(instance)
             solution = instance.solution
             canonical_json(dict(instance.params))
@@ -174,9 +177,9 @@ def _degrees_of_freedom(instances: list[_Instance]) -> str | None:
 
 def _single_valued(template: Any, instances: list[_Instance]) -> str | None:
     answers: dict[str, str] = {}
-    made = _fresh(template)
+    fresh = _fresh(template)
     for instance in instances:
-        again = _instance(made, instance.level, instance.seed)
+        again = _instance(fresh, instance.level, instance.seed)
         if again != instance:
             return f"level {instance.level}, seed {instance.seed} gives another instance when asked again"
         for text in instance.texts:
@@ -186,9 +189,8 @@ def _single_valued(template: Any, instances: list[_Instance]) -> str | None:
 
 
 def _matches(template: Any, instances: list[_Instance]) -> str | None:
-    made = _fresh(template)
-    constants = {Fraction(number) for number in getattr(template, "constants", ())}
-    answer_check = getattr(made, "answer_check", None)
+    fresh = _fresh(template)
+    constants = {Fraction(number) for number in (fresh.constants if isinstance(fresh, TemplateWithConstants) else ())}
     for instance in instances:
         for text in instance.texts:
             stated = numbers_in(text)
@@ -198,9 +200,9 @@ def _matches(template: Any, instances: list[_Instance]) -> str | None:
             wrong = check_steps(instance.solution.steps, instance.solution.answer, stated | constants)
             if wrong:
                 return f"{wrong} ({text!r})"
-        checked = instance.solution.answer if answer_check is None else str(answer_check(instance.params))
-        if checked != instance.solution.answer:
-            return f"solve says {instance.solution.answer}, answer_check {checked} ({instance.texts[0]!r})"
+        answer = instance.solution.answer
+        if isinstance(fresh, CheckedTemplate) and (checked := str(fresh.answer_check(instance.params))) != answer:
+            return f"solve says {answer}, answer_check {checked} ({instance.texts[0]!r})"
     return None
 
 

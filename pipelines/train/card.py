@@ -125,17 +125,17 @@ def _scores(scores: Mapping[str, Any]) -> str:
 
 def _level_table(levels: Mapping[str, Any]) -> str:
     lines = [f"| level | problems | {' | '.join(_KS)} | cut |", f"|---|---|{'---|' * len(_KS)}---|"]
-    for level, one in levels.items():
-        cells = " | ".join(_cell(one[k]) for k in _KS)
-        lines.append(f"| {level} | {one['problems']} | {cells} | {one['cut_share']:.1%} |")
+    for level, numbers in levels.items():
+        cells = " | ".join(_cell(numbers[k]) for k in _KS)
+        lines.append(f"| {level} | {numbers['problems']} | {cells} | {numbers['cut_share']:.1%} |")
     return "\n".join(lines) + "\n"
 
 
 def _template_table(scores: Mapping[str, Any]) -> str:
     lines = ["By template, all levels together:", "", "| template | trained on | problems | pass@1 |", "|---|---|---|---|"]
     for split, trained in (("heldout", "yes"), ("evaluation", "no")):
-        for name, one in scores[split]["templates"].items():
-            lines.append(f"| {name} | {trained} | {one['problems']} | {_cell(one['pass@1'])} |")
+        for name, numbers in scores[split]["templates"].items():
+            lines.append(f"| {name} | {trained} | {numbers['problems']} | {_cell(numbers['pass@1'])} |")
     return "\n".join(lines) + "\n"
 
 

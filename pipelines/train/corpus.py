@@ -7,20 +7,21 @@ again. The tokenizer is byte-level BPE, so any text encodes and decodes to itsel
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.generate.vocabulary import END, MARKERS, render_chat
+from pipelines.generate.model_files import END, MARKERS, render_chat
 from pipelines.train.training_settings import TrainSettings
 from storage.ids import digest128
 
 Source = Callable[[int, int], Iterable[tuple[str, str]]]
 Pair = tuple[list[int], list[int]]
 
-BATCHES_PER_BLOCK = 32
-ROUND_TO = 8
+BATCHES_PER_BLOCK = 32  # batches of problems that are sorted by length together
+ROUND_TO = 8  # tokens: rows are padded to a multiple of it
 
 # Digits alone, so that numbers have one spelling; " + " as one piece keeps solution lines short.
 PIECES = r"\d| [-+*/%=] |#### |\n| ?[A-Za-z]+|\s+| ?[^\sA-Za-z\d]+"
@@ -79,19 +80,15 @@ def block_seed(seed: int, block: int) -> int:
 
 def batches(source: Source, tokenizer: Any, settings: TrainSettings, first_step: int) -> Iterator[Batch]:
     """Endless batches from `first_step` on."""
-    block, skip = divmod(first_step, BATCHES_PER_BLOCK)
-    while True:
-        yield from _block(source, tokenizer, settings, block)[skip:]
-        block, skip = block + 1, 0
-
-
-def _block(source: Source, tokenizer: Any, settings: TrainSettings, block: int) -> list[Batch]:
-    seed = block_seed(settings.seed, block)
-    pairs = encode_pairs(tokenizer, source(seed, settings.batch * BATCHES_PER_BLOCK))
-    pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
-    padded = [_padded(pairs[at : at + settings.batch]) for at in range(0, len(pairs), settings.batch)]
-    random.Random(seed).shuffle(padded)
-    return padded
+    first_block, skip = divmod(first_step, BATCHES_PER_BLOCK)
+    for block in count(first_block):
+        seed = block_seed(settings.seed, block)
+        pairs = encode_pairs(tokenizer, source(seed, settings.batch * BATCHES_PER_BLOCK))
+        pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))  # rows of one length waste no padding
+        padded = [_padded(pairs[at : at + settings.batch]) for at in range(0, len(pairs), settings.batch)]
+        random.Random(seed).shuffle(padded)
+        yield from padded[skip:]
+        skip = 0
 
 
 def encode_pairs(tokenizer: Any, texts: Iterable[tuple[str, str]]) -> list[Pair]:

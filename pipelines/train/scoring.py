@@ -6,13 +6,13 @@ templates.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.protocols import Generator, Verifier
-from pipelines.stats import Estimate, pass_at_k, population_mean
+from pipelines.stats import pass_at_k, population_mean
 from pipelines.train.card import model_card
 from pipelines.train.export import write_text
 from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
@@ -23,7 +23,7 @@ SAMPLES = 64
 SEED = 41
 # Problems of each split for every problem asked for: the unseen templates are few and need fewer.
 SPLITS = {"heldout": 1.0, "evaluation": 0.5}
-_PROBLEMS_AT_ONCE = 16
+_PROBLEMS_AT_ONCE = 16  # in one call of the engine: 1,024 samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,12 @@ class SampleCounts:
 
 
 def score_model(
-    folder: Path, generator: Generator, per_level: int, *, seen: Callable[[int, int], None] = lambda _done, _total: None
+    folder: Path, generator: Generator, per_level: int, *, report: Callable[[int, int], None] = lambda _done, _total: None
 ) -> dict[str, Any]:
-    """Scores of `per_level` problems at each level (half as many of unseen templates), 64 samples each; also written."""
+    """Scores of `per_level` problems at each level (half as many of unseen templates), 64 samples each; also written.
+
+    `report` hears of (problems scored, all).
+    """
     from pipelines.synthesize.template import LEVELS
     from pipelines.synthesize.templates import Templates
     from pipelines.verify import VERIFIERS
@@ -61,10 +64,10 @@ def score_model(
     scored = 0
     for split, members in problems.items():
 
-        def report(count: int, before: int = scored) -> None:
-            seen(before + count, total)
+        def report_split(count: int, before: int = scored) -> None:
+            report(before + count, total)
 
-        scores[split] = summarise(count_samples(members, SAMPLES, SEED, generator, verifier, seen=report))
+        scores[split] = summarise(count_samples(members, SAMPLES, SEED, generator, verifier, report=report_split))
         scored += len(members)
     write_text(folder / "scores.json", json.dumps(scores, indent=2) + "\n")
     training = json.loads((folder / "training.json").read_text())
@@ -79,18 +82,22 @@ def count_samples(
     generator: Generator,
     verifier: Verifier,
     *,
-    seen: Callable[[int], None] = lambda _: None,
+    report: Callable[[int], None] = lambda _: None,
 ) -> list[SampleCounts]:
-    """Draw `samples` completions of each problem in the stream `evaluate` and judge them; `seen` counts problems done."""
-    counts = []
+    """Draw `samples` completions of each problem in the stream `evaluate` and judge them; `report` hears how many."""
+    counts: list[SampleCounts] = []
+    origin = Origin(generator.engine, generator.model_digest, "evaluate", seed)
     for at in range(0, len(problems), _PROBLEMS_AT_ONCE):
         part = problems[at : at + _PROBLEMS_AT_ONCE]
-        requests = [request for problem in part for request in _requests(problem, samples, seed, generator)]
+        requests: list[Request] = []
+        for problem in part:
+            rendered = generator.render(problem.prompt)
+            requests += [request_for(problem, rendered, SAMPLING, origin, index) for index in range(samples)]
         by_prompt: dict[str, list[Completion]] = {}
         for completion in generator.generate(requests):
             by_prompt.setdefault(completion.prompt_id, []).append(completion)
         counts += [_counted(problem, by_prompt[problem.prompt_id], verifier) for problem in part]
-        seen(len(counts))
+        report(len(counts))
     return counts
 
 
@@ -100,13 +107,6 @@ def summarise(counts: Sequence[SampleCounts]) -> dict[str, Any]:
         "levels": {str(level): _scores(group) for level, group in _grouped(counts, lambda problem: problem.level)},
         "templates": {name: _scores(group, ks=(1,)) for name, group in _grouped(counts, lambda problem: problem.template)},
     }
-
-
-def _requests(problem: Problem, samples: int, seed: int, generator: Generator) -> Iterable[Request]:
-    rendered = generator.render(problem.prompt)
-    origin = Origin(generator.engine, generator.model_digest, "evaluate", seed)
-    for index in range(samples):
-        yield request_for(problem, rendered, SAMPLING, origin, index)
 
 
 def _counted(problem: Problem, completions: Sequence[Completion], verifier: Verifier) -> SampleCounts:
@@ -136,11 +136,8 @@ def _scores(group: Sequence[SampleCounts], ks: Sequence[int] = KS) -> dict[str, 
         values = [value for problem in group if (value := pass_at_k(problem.drawn, problem.correct, k)) is not None]
         estimate = population_mean(values, estimand=f"mean pass@{k} of unseen instances of these templates")
         if estimate is not None:
-            scores[f"pass@{k}"] = _rounded(estimate)
+            parts = asdict(estimate).items()
+            scores[f"pass@{k}"] = {name: round(value, 6) if isinstance(value, float) else value for name, value in parts}
     scores["cut_share"] = round(sum(problem.cut for problem in group) / drawn, 6)
     scores["mean_tokens"] = round(sum(problem.tokens for problem in group) / drawn, 2)
     return scores
-
-
-def _rounded(estimate: Estimate) -> Mapping[str, Any]:
-    return {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(estimate).items()}

@@ -22,8 +22,8 @@ from pipelines.train.training_settings import Shape, TrainSettings
 from storage.errors import SetupError
 
 CHECKPOINT = "checkpoint.pt"
-VOCABULARY = 640
-TOKENIZER_PROBLEMS = 8000
+VOCABULARY = 640  # pieces at most: 256 bytes, the markers, and the words of the templates
+TOKENIZER_PROBLEMS = 8000  # that the tokenizer is trained on
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pipelines.verify.constraints import ConstraintsVerifier
 from pipelines.verify.counterexample import CounterexampleVerifier
 from pipelines.verify.dataframes import frame_of
 from pipelines.verify.exact import ExactVerifier
+from pipelines.verify.finding import ANY_OF
 from pipelines.verify.json_schema import JsonSchemaVerifier
 from pipelines.verify.judge import JudgeVerifier
 from pipelines.verify.mathematics import MathVerifier
@@ -98,15 +99,18 @@ def verify(
     """Verdicts on rows, in their order; a frame for a frame (pandas, Arrow, DuckDB), with the verdicts as columns.
 
     A row is a dict, a dataclass or what else names its values, or a tuple (prompt, reference, answer); `prompt`,
-    `reference` and `answer` say what these are called where they have other names than usual (`rows.NAMES`). An answer is a
-    completion's whole text. A reference may be a number, or a list of alternatives, of which one that is met suffices.
+    `reference` and `answer` say what these are called where they have other names than usual (`user_rows.NAMES`). An answer
+    is a completion's whole text. A reference may be a number, or a list of alternatives, of which one that is met suffices.
     `tests` and what else a row holds go to the verifier too. One that is given ready made, with its options, stays open.
     """
     frame = frame_of(rows)
     pairs = list(pairs_of(rows if frame is None else frame.rows(), Names(prompt, reference, answer)))
     with _instance(verifier) as instance:
         every = iter(list(instance.verify_many(pair for alternatives in pairs for pair in alternatives)))
-        verdicts = [min(islice(every, len(alternatives)), key=_preferred) for alternatives in pairs]
+        verdicts = [
+            min(islice(every, len(alternatives)), key=lambda verdict: ANY_OF.index(verdict.outcome))
+            for alternatives in pairs
+        ]
     return verdicts if frame is None else frame.with_verdicts(verdicts)
 
 
@@ -124,11 +128,6 @@ def _instance(verifier: str | Verifier) -> Iterator[Verifier]:
         raise unknown_name("verifier", verifier, VERIFIERS)
     with closing(VERIFIERS[verifier]()) as instance:
         yield instance
-
-
-def _preferred(verdict: Verdict) -> int:
-    """Of the verdicts by alternative references: a match, then doubt, which might have been one."""
-    return ("correct", "undecided", "incorrect", "unparsed").index(verdict.outcome)
 
 
 __all__ = ["VERIFIERS", "verify"]

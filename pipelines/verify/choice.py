@@ -3,25 +3,234 @@
 The answer is looked for where `extract` finds it (`####`, a box, "answer is", the whole short text), then in the last line
 as a sentence, then in the first line when it is an option and nothing else. What names two options, or one option's letter
 with another's text, is no answer. A letter beyond the problem's options is an answer, and wrong.
+
+Options come from the problem's metadata, or are read from its prompt, where an option begins with `A)`, `(A)`, `A.` or `A:`
+(or `a)`, `(a)`) at the start of a line, or with `(A)`, `A)` or `(a)` within one; the letters must run from A without a gap,
+and the last such run counts (a worked example may stand before it).
+
+A text names an option by a letter in one of its usual spellings, or by the option's own text, which is the same whatever
+its case and the white space in it; a plain number is the same whatever its spelling. "A" and "I" are English words: without
+a mark of their own (parentheses, a full stop, "option") they are letters only where nothing, or "because" and its like,
+follows. Two letters joined ("A or B") name no option.
 """
 
+import re
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from pipelines.verify.answers.equality import STRICT
-from pipelines.verify.choice_options import (
-    LETTERS,
-    Choice,
-    Options,
-    is_item,
-    lists_options,
-    named_in,
-    named_in_sentence,
-    options_of,
-)
+from pipelines.verify.answers.quantity import parse_quantity
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WINDOW, FinalAnswer, final_answer
 from pipelines.verify.finding import Finding, OneByOne, prompt_text, version_of, visible_text
 from storage.records import Completion, Problem
+
+LETTERS = "ABCDEFGHIJ"
+META_KEYS = ("options", "choices")
+_LINE = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\*\*)?(?:\(([A-Ja-j])\)|([A-J])[).:]|([a-j])\))(?:\*\*)?")
+_INLINE = re.compile(r"(?<![\w\\])(?:\(([A-Ja-j])\)|([A-J])\))")
+_EDGES = string.whitespace + ".,;:*_`$\"'’‘“”[]"
+
+Options = Mapping[str, str]
+
+
+def options_of(meta: Mapping[str, Any], prompt: str) -> Options:
+    """Letter to text; empty where the problem shows no options."""
+    for key in META_KEYS:
+        if key in meta:
+            options = _from_meta(meta[key])
+            if options:
+                return options
+    return options_in(prompt)
+
+
+@lru_cache(maxsize=16_384)
+def options_in(prompt: str) -> Options:
+    """The options that a prompt lists, by letter."""
+    for marks in (_LINE, _INLINE):
+        matches = marks.finditer(prompt)
+        run = _last_run([(next(filter(None, match.groups())), match.start(), match.end()) for match in matches])
+        if run:
+            ends = [start for _, start, _ in run[1:]] + [len(prompt)]
+            texts = [prompt[end:stop] for (_, _, end), stop in zip(run, ends, strict=True)]
+            texts[-1] = texts[-1].lstrip("\n").split("\n", 1)[0]  # what follows the last option is not part of it
+            return {letter.upper(): text.strip().rstrip(",;") for (letter, _, _), text in zip(run, texts, strict=True)}
+    return {}
+
+
+def same_text(text: str) -> str:
+    """The form in which an answer's text and an option's text are compared."""
+    return " ".join(text.replace("\\text{", " ").replace("}", " ").strip(_EDGES).split()).casefold()
+
+
+def _from_meta(value: Any) -> Options:
+    """A list of texts, a mapping of letters to texts, or Hugging Face's {"label": [...], "text": [...]}."""
+    if isinstance(value, Mapping) and {"label", "text"} <= value.keys():
+        value = dict(zip(value["label"], value["text"], strict=False))
+    if isinstance(value, Mapping):
+        pairs = {str(key).strip().upper(): str(text) for key, text in value.items()}
+        return pairs if pairs.keys() == set(LETTERS[: len(pairs)]) else {}
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) <= len(LETTERS):
+        return {letter: str(text) for letter, text in zip(LETTERS, value, strict=False)}
+    return {}
+
+
+def _last_run(marks: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """The last marks that read A, B, C, ...: at least two."""
+    best: list[tuple[str, int, int]] = []
+    run: list[tuple[str, int, int]] = []
+    for mark in marks:
+        if mark[0] in "Aa":
+            run = [mark]
+        elif run and len(run) < len(LETTERS) and ord(mark[0]) == ord(run[0][0]) + len(run):  # of the same case
+            run.append(mark)
+        if len(run) >= 2:
+            best = run
+    return best
+
+
+_CLEAN = re.compile(r"[*_`$\"“”]|\\(?:text|textbf|mathbf|mathrm|boxed|bf)\b|[{}]|\\[()\[\]]")
+_NOUN = r"(?:(?i:the|correct|right|best)\s+)*(?:(?i:option|choice|letter|alternative|answer)s?\s*:?\s*)"
+_LONGEST_NUMBER = 60
+_ITEM = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\*\*)?\(?([A-J])[).:]")
+_ALONE = re.compile(rf"(?:{_NOUN})?(?:\(([A-Ja-j])\)|\[([A-J])\]|([A-Ja-j])\)|([A-Ja-j]))[\s.:!]*\Z")
+_WITH_TEXT = re.compile(
+    rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J])\)|([A-J])[.:](?=\s|\Z)|([A-J])\s+[-–—]\s|([A-J]),)\s*(.+)\Z", re.DOTALL
+)
+_REASON = re.compile(rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J]))\s*,?\s+(?:because|since|as|for|due|given|based|is|by)\b")
+_CERTAIN_REASON = re.compile(r"\s*,?\s+(?:because|since)\b")
+_JOINED = re.compile(
+    rf"(?:{_NOUN})?(?:(?i:either|both|neither)\s+)?\(?([A-J])\)?[.)]?\s*(?:,|/|&|;|\bor\b|\band\b|,\s*(?:or|and)\b|\bnor\b)\s*"
+    rf"(?:{_NOUN})?\(?([A-J])\)?(?![A-Za-z'’])"
+)
+_END = r"(?=[\s.,;:!)\]]*\Z)"
+_NAMED = re.compile(
+    r"(?<![\w\\])(?i:option|choice|letter|alternative)s?\s*:?\s*(?:\(([A-J])\)|([A-J])(?![\w'’]))"
+    r"|(?<![\w\\])(?i:answer)s?\s*:?\s*(?:\(([A-J])\)|([B-HJ])(?![\w'’])|([AI])(?=\s*(?:[.,;:!)]|\Z)))"
+    r"|(?<![\w\\)])\(([A-J])\)(?!\w)"
+    r"|(?i:correct|right|best)\s+(?i:one|option|choice|answer|alternative)\s+"
+    r"(?i:is|would be|must be)\s*:?\s*([B-HJ])(?![\w'’])"
+    r"|\A([B-HJ])\s+(?i:is)\s+(?i:the\s+)?(?i:correct|right|best|answer)"
+    r"|(?i:\b(?:choose|chose|select|pick|go with|it is|it's|it’s))\s+([A-J])" + _END
+)
+_BOLD = re.compile(r"\*\*\(?([A-J])[).:]*\*\*")
+_DENIED = re.compile(
+    r"(?i)\b(?:not|n't|isn't|cannot|can't|wrong|incorrect|except|eliminat\w*|rul\w+ out|neither|nor|false|unlikely|"
+    r"if|suppose|maybe|perhaps|might|could|let's|try|check|consider)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The letter that a text names; `clash` says why it names none although it names something."""
+
+    letter: str | None = None
+    by: str = "letter"
+    clash: str | None = None
+
+
+def named_in(text: str, options: Options) -> Choice | None:
+    """The option that a whole short text names, or None where it names none."""
+    cleaned = " ".join(_CLEAN.sub(" ", text).split()).strip()
+    if not cleaned or len(cleaned) > 2_000:
+        return None
+    if (alone := _ALONE.match(cleaned)) is not None:
+        return _alone(_letter(alone), cleaned, options)
+    if (joined := _JOINED.match(cleaned)) is not None and joined[1] != joined[2]:
+        return Choice(clash=f"names both {joined[1]} and {joined[2]}")
+    by_text = _by_text(text, options) or _by_text(cleaned, options)
+    if by_text is not None:
+        return by_text
+    return _letter_and_text(cleaned, options) or _letter_and_reason(cleaned)
+
+
+def named_in_sentence(line: str) -> Choice | None:
+    """The one option that a concluding sentence names; a sentence that denies or supposes names none."""
+    cleaned = " ".join(_CLEAN.sub(" ", line[-2_000:]).split())
+    if _DENIED.search(cleaned):
+        return None
+    letters = sorted({_letter(match) for match in (*_NAMED.finditer(cleaned), *_BOLD.finditer(line[-2_000:]))})
+    joined = _joined_in(cleaned)
+    if len(letters) > 1 or (letters and joined):
+        return Choice(clash=f"names {' and '.join(sorted({*letters, *joined}))}")
+    return Choice(letters[0]) if letters else None
+
+
+def lists_options(text: str) -> bool:
+    """Whether lines of a text begin with the marks of two options: then such a line is an item of a list, no answer."""
+    return len({match[1] for match in _ITEM.finditer(text)}) > 1
+
+
+def is_item(line: str) -> bool:
+    """Whether a line begins with the mark of an option."""
+    return _ITEM.match(line) is not None
+
+
+def _joined_in(text: str) -> tuple[str, ...]:
+    """Two different letters joined by a word anywhere in a sentence."""
+    for match in re.finditer(r"(?<![\w'’])\(?([A-J])\)?\s+(?:or|and)\s+\(?([A-J])\)?(?![\w'’])", text):
+        if match[1] != match[2]:
+            return match[1], match[2]
+    return ()
+
+
+def _alone(letter: str, text: str, options: Options) -> Choice:
+    """A letter by itself; where it is the text of another option (C, the language) it could be either."""
+    other = _by_text(text, options)
+    if other is not None and other.letter != letter:
+        return Choice(clash=f"the letter {letter}, or the text of {other.letter or 'several'}")
+    return Choice(letter)
+
+
+def _letter(match: re.Match[str]) -> str:
+    groups: tuple[str | None, ...] = match.groups()
+    return next(filter(None, groups)).upper()
+
+
+def _by_text(text: str, options: Options) -> Choice | None:
+    wanted = same_text(text)
+    letters = [letter for letter, option in options.items() if wanted and same_text(option) == wanted]
+    if not letters and (number := _number(text)) is not None:
+        letters = [letter for letter, option in options.items() if _number(option) == number]
+    if len(letters) > 1:
+        return Choice(clash=f"the text of {' and '.join(letters)}")
+    return Choice(letters[0], "text") if letters else None
+
+
+def _number(text: str) -> Fraction | None:
+    """The value of a text that is one plain number without a unit: 3/4 is 0.75."""
+    if len(text) > _LONGEST_NUMBER or not any(map(str.isdigit, text)):
+        return None
+    quantity = parse_quantity(text)
+    return None if quantity is None or quantity.unit or quantity.scale else quantity.value
+
+
+def _letter_and_text(text: str, options: Options) -> Choice | None:
+    match = _WITH_TEXT.match(text)
+    if match is None:
+        return None
+    letter, rest = next(filter(None, match.groups()[:5])), match[6]
+    if re.match(r"(?:or|and|/|&)\s*\(?[A-J]\b", rest):
+        return Choice(clash=f"names {letter} and another")
+    other = _by_text(rest, options)
+    if other is not None and other.letter not in (None, letter):
+        return Choice(clash=f"names {letter} with the text of {other.letter}")
+    return None if match[5] and other is None else Choice(letter)
+
+
+def _letter_and_reason(text: str) -> Choice | None:
+    match = _REASON.match(text)
+    if match is None:
+        return None
+    letter = match[1] or match[2]
+    if match[2] in ("A", "I") and not _CERTAIN_REASON.match(text, match.end(2)):
+        return None
+    return None if letter not in LETTERS or _DENIED.search(text[:60]) else Choice(letter)
+
 
 _MARKED = ("hash", "boxed", "tag")
 _HEAD_LENGTH = 300  # a first line that is longer is no bare option

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 from pipelines.protocols import Interruptible, NeedsMachine, Verifier
-from pipelines.verify.finding import SHOWN, Finding, Item, OneByOne, Rules, verdict_of
+from pipelines.verify.finding import ALL_OF, ANY_OF, SHOWN, Finding, Item, OneByOne, Rules, verdict_of
 from storage.errors import SetupError, unknown_name
 from storage.ids import digest128
 from storage.records import Completion, Outcome, Problem, Verdict
@@ -99,14 +99,14 @@ class AllOf(Composite):
     """Correct when every part is."""
 
     name = "all_of"
-    order = ("incorrect", "unparsed", "undecided", "correct")
+    order = ALL_OF
 
 
 class AnyOf(Composite):
     """Correct when a part is."""
 
     name = "any_of"
-    order = ("correct", "undecided", "incorrect", "unparsed")
+    order = ANY_OF
 
 
 def part_of(given: Part, where: str) -> Verifier:

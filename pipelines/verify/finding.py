@@ -20,6 +20,10 @@ SHOWN = 1_000
 EVIDENCE_BYTES = 65_536
 Item = tuple[Problem, Completion]
 Rules = tuple[tuple[str, str], ...]
+ALL_OF: tuple[Outcome, ...] = ("incorrect", "unparsed", "undecided", "correct")
+"""Of several outcomes that must all be right, the first of these that occurs: doubt never turns a no into a yes."""
+ANY_OF: tuple[Outcome, ...] = ("correct", "undecided", "incorrect", "unparsed")
+"""Of several outcomes of which one suffices, the first of these that occurs: doubt might have been a yes."""
 _AHEAD = 256
 """Items that may be under way before the first of them is waited for."""
 

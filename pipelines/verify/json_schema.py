@@ -1,25 +1,27 @@
 """The verifier `json_schema`: does the text hold a JSON value, and does that satisfy the schema?
 
 The schema is the recipe's (`schema`), or the problem's: its first test, `meta["schema"]`, its reference, the first that is
-given. Validation runs in a worker process with limits. Formats (`email`, `date`) are not asserted unless `formats: true`;
-references out of the schema are never fetched. What stands where JSON should stand and is none (NaN, a key given twice, a
-missing bracket) is `incorrect`; a text without any `unparsed`; a schema that is none `undecided`, or a SetupError in a
-recipe.
+given. Formats (`email`, `date`) are not asserted unless `formats: true`; references out of the schema are never fetched.
+Validation runs in a worker process with limits, because a schema can cost any time (a pattern that backtracks, references
+that multiply). What stands where JSON should stand and is none (NaN, a key given twice, a missing bracket) is `incorrect`;
+a text without any `unparsed`; a schema that is none `undecided`, or a SetupError in a recipe.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import version
+from itertools import islice
 from typing import Any, Literal
 
 from pipelines.verify.finding import Finding, Item, OneByOne, in_order, version_of, visible_text, worker_count
 from pipelines.verify.json_text import LONGEST, BadJsonError, JsonText, find_json, parse_json, too_deep
-from pipelines.verify.workers.pool import Limits, WorkerPool
+from pipelines.verify.worker_pool import Limits, WorkerPool
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, sha256_text
 from storage.records import Completion, Problem, Verdict
 
-JOB = "pipelines.verify.json_validation:validate"
+JOB = "pipelines.verify.json_schema:validate"
 CPU = Limits(cpu_seconds=2.0)
 
 
@@ -76,7 +78,7 @@ class JsonSchemaVerifier(OneByOne):
 
     def _check_recipes(self, schema: Mapping[str, Any]) -> None:
         """SetupError for a schema that no value could be judged by."""
-        from pipelines.verify.json_validation import validate
+        from pipelines.verify.json_schema import validate
 
         if not isinstance(schema, Mapping) or too_deep(schema):
             raise SetupError("verifier 'json_schema': schema is not a mapping of keys to values, or is nested too deep.")
@@ -113,3 +115,60 @@ def _finding(json_text: JsonText, reply: Mapping[str, Any]) -> Finding:
     if errors:
         return Finding("incorrect", "valid", None, None, json_text.text, form, evidence={"errors": errors})
     return Finding("correct", "valid", None, None, json_text.text, form)
+
+
+_ERRORS = 20
+_SHOWN = 200
+
+
+def warm_up() -> None:
+    """Imports that no question should pay for."""
+    import jsonschema  # noqa: F401
+    import referencing  # noqa: F401
+
+
+def validate(question: dict[str, Any]) -> dict[str, Any]:
+    """{"bad_schema": why}, or {"errors": [...]} for {"schema", "value", "formats"}; no errors means that it is valid."""
+    import jsonschema
+    import referencing.exceptions
+
+    try:
+        validator = _validator(canonical_json(question["schema"]), bool(question["formats"]))
+        if "value" not in question:
+            return {"errors": []}
+        errors = [_row(error) for error in islice(validator.iter_errors(question["value"]), _ERRORS)]
+    except jsonschema.exceptions.SchemaError as error:
+        return {"bad_schema": _cut(f"{'/'.join(map(str, error.absolute_path))}: {error.message}".lstrip(": "))}
+    except (referencing.exceptions.Unresolvable, referencing.exceptions.NoSuchResource) as error:
+        return {"bad_schema": _cut(f"a reference leads outside the schema or nowhere: {error}")}
+    except jsonschema.exceptions.UnknownType as error:
+        return {"bad_schema": _cut(f"unknown type {error.type!r}")}
+    except RecursionError:
+        return {"bad_schema": "its references go round in circles, or it is nested too deep"}
+    return {"errors": errors}
+
+
+@lru_cache(maxsize=256)
+def _validator(schema_text: str, formats: bool) -> Any:
+    import json
+
+    import jsonschema
+    import referencing
+
+    schema = json.loads(schema_text)
+    cls = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    cls.check_schema(schema)
+    registry = referencing.Registry()  # empty, and without a way to retrieve anything
+    return cls(schema, registry=registry, format_checker=cls.FORMAT_CHECKER if formats else None)
+
+
+def _row(error: Any) -> dict[str, str]:
+    return {
+        "at": _cut("/".join(map(str, error.absolute_path))),
+        "rule": str(error.validator),
+        "why": _cut(error.message),
+    }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -21,8 +21,7 @@ from typing import Any, Literal
 
 from pipelines.protocols import Sampler, Samplers, Samples
 from pipelines.verify.finding import Finding, Item, OneByOne, Rules, prompt_text, verdict_of, version_of, visible_text
-from pipelines.verify.judging.rubric import Case, Rubric
-from pipelines.verify.judging.votes import Vote, count, majority, vote_of
+from pipelines.verify.judging import Case, Rubric, Vote, count, majority, vote_of
 from storage.errors import RollmillError, SetupError, unknown_name
 from storage.ids import digest128
 from storage.records import Completion, Origin, Problem, Request, Sampling, Verdict, completion_id
@@ -36,7 +35,7 @@ _TOGETHER = 256
 
 @dataclass(kw_only=True)
 class JudgeVerifier(OneByOne):
-    """Votes of a model. `engine`, `model` and `engine_options` as in a recipe; `rubric` empty: the one of `judging.rubric`.
+    """Votes of a model. `engine`, `model` and `engine_options` as in a recipe; `rubric` empty: the one of `judging`.
 
     `samplers`: who gives the sampler of that engine, in a recipe's run. `sampler`: one that exists already.
     """

@@ -25,7 +25,7 @@ from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
 from pipelines.verify.finding import OneByOne, prompt_text, worker_count
 from pipelines.verify.number import plain_text
-from pipelines.verify.workers.pool import Limits, WorkerPool
+from pipelines.verify.worker_pool import Limits, WorkerPool
 from storage.records import Completion, Outcome, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
@@ -42,7 +42,7 @@ _LONGEST_REFERENCE = 8_000
 _MOST_PARTS = 4  # under the policy `incomplete`
 _REMEMBERED = 50_000  # decisions of workers
 _WINDOW = 512  # verdicts held until the first of them is there
-JOB = "pipelines.verify.workers.judgement:decide"
+JOB = "pipelines.verify.answers.judgement:decide"
 RULES = (
     *EXTRACTION,
     ("no-answer", "4"),

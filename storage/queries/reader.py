@@ -122,7 +122,8 @@ def run_progress(reader: Reader, run_id: str) -> "list[Progress]":
     """The stages of a run in the order in which they work; SetupError where there is no such run."""
     reader.runs.get(run_id)
     # "decide" is what older runs called the stage "select".
-    order = {"synthesize": 0, "draw": 1, "verify": 2, "decide": 3, "select": 3, "gate": 4, "publish": 5}
+    names = ("synthesize", "draw", "verify", "score", "decide", "select", "gate", "publish")
+    order = {name: place for place, name in enumerate(names)}
     stages = reader.runs.progress_of(run_id)
     return sorted(stages, key=lambda stage: (order.get(stage.stage, len(order)), stage.stage))
 

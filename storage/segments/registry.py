@@ -70,6 +70,14 @@ class Registry:
         with self.ledger.read() as session:
             return session.scalar(select(SegmentRow.seq).limit(1)) is None
 
+    def makers(self, kind: Kind) -> list[tuple[str, str]]:
+        """The (producer, version) of all registered batches of a kind, the one that stored something last at the end."""
+        last = func.max(BatchRow.id)
+        asked = select(BatchRow.producer, BatchRow.version).where(BatchRow.kind == kind)
+        with self.ledger.read() as session:
+            rows = session.execute(asked.group_by(BatchRow.producer, BatchRow.version).order_by(last)).all()
+        return [(producer, version) for producer, version in rows]
+
     def batch(self, session: Session, key: SegmentKey) -> "Batch | None":
         """The registered batch of this key."""
         return self.batches(session, [key]).get(key)

@@ -44,6 +44,7 @@ _INT = frozenset({"level", "sample_index", "seed", "tokens_in", "tokens_out", "r
 _FLOAT = frozenset({"cost", "logprob_sum", "self_certainty", "seconds", "value"})
 _INT_LISTS = frozenset({"prompt_token_ids", "token_ids"})
 _FLOAT_LISTS = frozenset({"logprobs"})
+_DOUBLE_LISTS = frozenset({"steps"})
 
 
 def _column_type(name: str) -> pa.DataType:
@@ -55,6 +56,8 @@ def _column_type(name: str) -> pa.DataType:
         return pa.list_(pa.int32())
     if name in _FLOAT_LISTS:
         return pa.list_(pa.float32())
+    if name in _DOUBLE_LISTS:
+        return pa.list_(pa.float64())
     return pa.bool_() if name == "kept" else pa.string()
 
 

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from storage.errors import CorruptSegment, SetupError
-from storage.records import Verdict
+from storage.records import Score, Verdict
 from storage.segments.index import IdentityIndex
 from storage.segments.keys import Commit, LostSegment, Segment, SegmentKey
 from storage.segments.place import Place
@@ -85,9 +86,9 @@ class SegmentStore:
             index.update(kind, self.registry.segments(kind))
             return index.met[kind]
 
-    def judged(self, verifier: str, version: str, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Which of these (completion id, problem id) pairs this verifier has a verdict on."""
-        stored, _ = self._find("verdicts", [SEPARATOR.join((*pair, verifier, version)) for pair in pairs])
+    def scored(self, scorer: str, version: str, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these (completion id, problem id) pairs this scorer has given a number."""
+        stored, _ = self._find("scores", [SEPARATOR.join((*pair, scorer, version)) for pair in pairs])
         return {pairs[position] for position in stored.tolist()}
 
     def fetch(self, kind: Kind, ids: Sequence[str]) -> list[Any]:
@@ -118,11 +119,20 @@ class SegmentStore:
 
     def fetch_verdicts(self, verifiers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """The stored verdicts of these (verifier, version) on these (completion id, problem id), pair by pair."""
-        wanted = [(*pair, *verifier) for pair in dict.fromkeys(pairs) for verifier in verifiers]
-        stored, segments = self._find("verdicts", [SEPARATOR.join(identity) for identity in wanted])
-        rows = self._rows("verdicts", segments, [wanted[position] for position in stored.tolist()])
-        verdicts = {(row.completion_id, row.problem_id, row.verifier, row.version): row for row in rows}
-        return [verdicts[identity] for identity in wanted if identity in verdicts]
+        return self._given("verdicts", verifiers, pairs)
+
+    def fetch_scores(self, scorers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Score]:
+        """The stored scores by these (scorer, version) on these (completion id, problem id), pair by pair."""
+        return self._given("scores", scorers, pairs)
+
+    def _given(self, kind: Kind, makers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Any]:
+        """What these (maker, version) gave these (completion id, problem id), pair by pair."""
+        wanted = [(*pair, *maker) for pair in dict.fromkeys(pairs) for maker in makers]
+        stored, segments = self._find(kind, [SEPARATOR.join(identity) for identity in wanted])
+        rows = self._rows(kind, segments, [wanted[position] for position in stored.tolist()])
+        identity = attrgetter(*IDENTITY[kind])
+        records = {identity(row): row for row in rows}
+        return [records[key] for key in wanted if key in records]
 
     def read(
         self,

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.random_refutation import chance, random_search, refuting
 from pipelines.sandbox import Limits, Sandbox
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.counterexample.refutation import Puzzle
+from pipelines.verify.counterexample import Puzzle
 
 SQUARE = "def f(n): return n * n"
 RARE = "def f(n): return n * n + (n % 100 == 13)"  # one input in a hundred

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.auditing.audits import Ask, natural_audit, refreshed
+from flows.auditing.audits import AuditRequest, natural_audit, refreshed
 from flows.auditing.planted import planted_audit
 from storage.audits import Judgement, PersonJudgement
 from storage.errors import SetupError
@@ -49,9 +49,9 @@ def judge_all(reader: Reader, audit: str, judge: str = "ann", limit: int | None 
 
 
 def test_drawing_is_repeatable_and_the_ledger_keeps_it(reader: Reader) -> None:
-    audit = natural_audit(reader, Ask("number", n=40))
-    assert natural_audit(reader, Ask("number", n=40)) == audit
-    assert natural_audit(reader, Ask("number", n=10)) == audit  # a smaller one is its beginning
+    audit = natural_audit(reader, AuditRequest("number", n=40))
+    assert natural_audit(reader, AuditRequest("number", n=40)) == audit
+    assert natural_audit(reader, AuditRequest("number", n=10)) == audit  # a smaller one is its beginning
     items = reader.audits.items(audit.id)
     sizes = {row["name"]: row["size"] for row in audit.design["strata"]}
     assert len(items) == 40
@@ -62,21 +62,24 @@ def test_drawing_is_repeatable_and_the_ledger_keeps_it(reader: Reader) -> None:
 
 
 def test_a_dry_run_writes_nothing(reader: Reader) -> None:
-    natural_audit(reader, Ask("number"), dry_run=True)
+    natural_audit(reader, AuditRequest("number"), dry_run=True)
     assert reader.audits.list() == []
 
 
 def test_an_audit_is_extended_and_keeps_what_was_judged(reader: Reader) -> None:
-    small = natural_audit(reader, Ask("number", n=20))
+    small = natural_audit(reader, AuditRequest("number", n=20))
     judge_all(reader, small.id)
-    large = natural_audit(reader, Ask("number", n=40))
+    large = natural_audit(reader, AuditRequest("number", n=40))
     assert large.id == small.id
     report = refreshed(reader, large)
     assert (report["drawn"], report["n"]) == (40, 20)
 
 
 def test_two_seeds_are_one_sample(reader: Reader) -> None:
-    first, second = natural_audit(reader, Ask("number", n=30)), natural_audit(reader, Ask("number", n=30, seed=2))
+    first, second = (
+        natural_audit(reader, AuditRequest("number", n=30)),
+        natural_audit(reader, AuditRequest("number", n=30, seed=2)),
+    )
     judge_all(reader, first.id)
     judge_all(reader, second.id)
     report = refreshed(reader, second)
@@ -86,7 +89,7 @@ def test_two_seeds_are_one_sample(reader: Reader) -> None:
 
 
 def test_everything_judged_gives_the_true_rates_without_width(reader: Reader) -> None:
-    audit = natural_audit(reader, Ask("chain", n=10_000))
+    audit = natural_audit(reader, AuditRequest("chain", n=10_000))
     judge_all(reader, audit.id)
     items = reader.audits.items(audit.id)
     assert {item.probability for item in items} == {1.0}
@@ -101,7 +104,7 @@ def test_everything_judged_gives_the_true_rates_without_width(reader: Reader) ->
 
 
 def test_the_corrected_pass_rate_of_everything_judged_is_that_of_the_people(reader: Reader) -> None:
-    audit = natural_audit(reader, Ask("chain", n=10_000))
+    audit = natural_audit(reader, AuditRequest("chain", n=10_000))
     judge_all(reader, audit.id)
     items = reader.audits.items(audit.id)
     right = {item.pair: (item.outcome == "correct") != (item.ordinal % 7 == 6) for item in items}
@@ -114,7 +117,7 @@ def test_the_corrected_pass_rate_of_everything_judged_is_that_of_the_people(read
 
 
 def test_an_audit_from_before_clusters_were_kept_gets_them(reader: Reader) -> None:
-    audit = natural_audit(reader, Ask("number", n=60))
+    audit = natural_audit(reader, AuditRequest("number", n=60))
     judge_all(reader, audit.id)
     whole = refreshed(reader, audit)
     old = {key: value for key, value in audit.design.items() if key != "clusters"}
@@ -125,7 +128,7 @@ def test_an_audit_from_before_clusters_were_kept_gets_them(reader: Reader) -> No
 
 
 def test_rates_are_found_under_the_verifier_and_its_version(reader: Reader) -> None:
-    audit = natural_audit(reader, Ask("number", n=60))
+    audit = natural_audit(reader, AuditRequest("number", n=60))
     key = (audit.verifier, audit.version)
     assert known_rates(reader.audits, [key])[0].report is None
     judge_all(reader, audit.id)
@@ -139,7 +142,7 @@ def test_rates_are_found_under_the_verifier_and_its_version(reader: Reader) -> N
 
 
 def test_reviewers_who_differ_leave_the_truth_open(reader: Reader) -> None:
-    audit = natural_audit(reader, Ask("number", n=60))
+    audit = natural_audit(reader, AuditRequest("number", n=60))
     judge_all(reader, audit.id)
     first = reader.audits.items(audit.id)[0]
     other: Judgement = "incorrect" if first.outcome == "correct" else "correct"
@@ -152,15 +155,15 @@ def test_reviewers_who_differ_leave_the_truth_open(reader: Reader) -> None:
 
 def test_what_cannot_be_audited_is_said(reader: Reader) -> None:
     with pytest.raises(SetupError, match="unknown verifier of a finished run 'nmber'"):
-        natural_audit(reader, Ask("nmber"))
+        natural_audit(reader, AuditRequest("nmber"))
     with pytest.raises(SetupError, match="Did you mean 'number'"):
-        natural_audit(reader, Ask("numbr", run=reader.runs.list()[0].id))
+        natural_audit(reader, AuditRequest("numbr", run=reader.runs.list()[0].id))
     with pytest.raises(SetupError, match="measures nothing"):
-        natural_audit(reader, Ask("number", n=0))
+        natural_audit(reader, AuditRequest("number", n=0))
 
 
 def test_planted_errors_are_rejected_and_labelled_a_stress_test(reader: Reader) -> None:
-    audit = planted_audit(reader, Ask("number", n=30))
+    audit = planted_audit(reader, AuditRequest("number", n=30))
     kinds = audit.report["kinds"]
     assert "stress test" in audit.report["label"]
     assert {"digit", "sign", "off_by_one", "reformatted"} <= set(kinds)
@@ -176,8 +179,8 @@ def test_planted_errors_are_rejected_and_labelled_a_stress_test(reader: Reader) 
 
 
 def test_planting_is_repeatable(reader: Reader) -> None:
-    first = planted_audit(reader, Ask("number", n=10), dry_run=True)
-    assert planted_audit(reader, Ask("number", n=10), dry_run=True) == first
+    first = planted_audit(reader, AuditRequest("number", n=10), dry_run=True)
+    assert planted_audit(reader, AuditRequest("number", n=10), dry_run=True) == first
     assert reader.audits.list() == []
 
 
@@ -188,7 +191,7 @@ def test_rates_reach_the_next_version_and_withhold_pass_at_k(reader: Reader, rol
     assert first["metrics"]["pass_at_limit"]["largest_k"] is None
     assert list(first["metrics"]["overall"]["pass_at"]) == ["1", "2", "4"]
     assert "**not audited**" in version_card(reader, "toy@v1")
-    audit = natural_audit(reader, Ask("number", n=70))
+    audit = natural_audit(reader, AuditRequest("number", n=70))
     judge_all(reader, audit.id)  # every seventh verdict is wrong: a bound far above .1 / 2
     refreshed(reader, audit)
     again = ("-C", folder, "curate", "toy.yaml", "--direct", "--set", "select.options.per_problem=1")
@@ -225,7 +228,7 @@ def test_a_failed_gate_and_a_repeated_one_count_as_what_they_are(reader: Reader,
 
 def test_an_audit_serves_every_selection_from_its_rollouts(reader: Reader, rollmill: Run) -> None:
     """Every rollout judged: the precision of the smaller kept set is that of its members, exactly."""
-    audit = natural_audit(reader, Ask("number", n=10_000))
+    audit = natural_audit(reader, AuditRequest("number", n=10_000))
     judge_all(reader, audit.id)
     curate = ("-C", str(reader.root), "curate", "toy.yaml", "--direct", "--set", "select.options.per_problem=1")
     assert rollmill(*curate).status == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.auditing.audits import Ask, population, run_of
+from flows.auditing.audits import AuditRequest, population, run_of
 from pipelines.certify.audit_sample import Row, describe, draw, strata_of
 from pipelines.stats import Estimate, Judgement, VerifierPassRate, audit_rates
 from storage.queries import Reader, run_scope
@@ -46,7 +46,7 @@ def mathcoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_rates_of_real_rollouts_are_covered(mathcoder: Path) -> None:
     with Reader.open(mathcoder) as reader:
-        run = run_of(reader, Ask("math"))
+        run = run_of(reader, AuditRequest("math"))
         rows, design = population(run_scope(reader, run.id), *audited_as(run, "math"))
         drawn = reader.fetch("completions", sorted({row.completion_id for row in rows}))
         label = {one.id: bool(one.meta["is_correct"]) for one in drawn}

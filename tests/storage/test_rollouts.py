@@ -10,8 +10,7 @@ import pyarrow as pa
 import pytest
 
 from flows.rounds import DecisionReport, OpenRun, decide, run_all
-from flows.rounds.gather import reader_of
-from flows.rounds.groups import in_order
+from flows.rounds.plan_rows import in_order
 from pipelines.metrics import counts_of, funnel_of
 from pipelines.verify.acceptance import accepted
 from storage.pool import PENDING, STATES, Pool, ballot, pool_of
@@ -42,7 +41,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
         run_all(ws, run)
         report = decide(ws, run)
         rows = in_order(ws.runs.plans(run.id))
-        yield Toy(ws, run, report, reader_of(ws, run), partial(accepted, run.spec.accept, run.chain()), rows)
+        yield Toy(ws, run, report, run.reader(ws), partial(accepted, run.spec.accept, run.chain()), rows)
 
 
 def test_graded_completions_and_rollouts_are_the_same_rows(toy: Toy) -> None:

@@ -1,24 +1,38 @@
-"""A request to a completion: what is sent, what of the reply becomes a row, and what a refusal of the prompt becomes.
+"""A request to a completion over OpenAI's API: what is sent, and what of the reply, or of a refusal, becomes a row.
 
-A prompt that is too long for the model, or that the provider's filter refuses, is an answer about that prompt: an empty
-text that says why, as no other try would give another. Knows no retries.
+Everything that is sent can change a row, so all of it is in the recipe (`Wire`). A prompt that is too long for the model,
+or that the provider's filter refuses, is an answer about that prompt: an empty text that says why, as no other try would
+give another. Retries are the dispatcher's.
 """
 
+import json
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.generate.calls import completion_of
-from pipelines.generate.http.exchange import Exchange
+from pipelines.generate.http.exchange import Exchange, served_models
 from pipelines.generate.http.failures import ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
-from pipelines.generate.http.probe import served_models
 from pipelines.generate.http.replicas import Replica
 from pipelines.generate.http.reply import Answer, read_answer
-from pipelines.generate.http.wire import Wire
-from storage.records import Completion, Request, Sampling
+from pipelines.generate.prompts import messages_of, plain_text
+from storage.errors import SetupError, unknown_name
+from storage.ids import digest128
+from storage.records import Completion, Prompt, Request, Sampling
 
+APIS = {"chat": "chat/completions", "completions": "completions"}
+LIMITS = ("max_tokens", "max_completion_tokens")
+# What Rollmill sets itself; the rest of a body is the recipe's to add.
+OURS = frozenset(
+    {"model", "messages", "prompt", "temperature", "top_p", "top_k", "stop", "seed", "n", "stream", *LIMITS}
+) | {"logprobs", "top_logprobs", "reasoning_effort"}
+SEED_BITS = 31  # what every server takes: llama.cpp reads 32 bits, others signed 32
+
+
+# What servers say of a prompt that no other try would help.
 TOO_LONG = (
     "context length",
     "context_length_exceeded",
@@ -29,6 +43,90 @@ TOO_LONG = (
 )
 FILTERED = ("content_filter", "content management policy", "content_policy")
 ENGINE = "openai"
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The options of a recipe that decide what a server is asked; see docs/engines.md for each."""
+
+    model: str
+    api: str = "chat"
+    system: str | None = None
+    revision: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    logprobs: int | None = None
+    reasoning: bool | str | None = None
+    seed_bits: int = SEED_BITS
+    limit: str = "max_tokens"
+
+    def __post_init__(self) -> None:
+        if self.api not in APIS:
+            raise unknown_name("api of engine openai", str(self.api), APIS)
+        if self.limit not in LIMITS:
+            raise unknown_name("limit of engine openai", str(self.limit), LIMITS)
+        if self.api == "completions" and (self.system is not None or self.reasoning is not None):
+            raise SetupError("api completions has neither a system prompt nor a reasoning switch.", choices=("api: chat",))
+        if not 0 <= self.seed_bits <= 63:
+            raise SetupError(f"seed_bits is {self.seed_bits}.", choices=("0 (no seed is sent)", "1 to 63"))
+        if self.logprobs is not None and not 0 <= self.logprobs <= 100:
+            raise SetupError(f"logprobs is {self.logprobs}.", choices=("null", "0 (chosen tokens only)", "up to 100"))
+        taken = sorted(OURS & self.extra.keys())
+        if taken:
+            raise SetupError(f"extra names {taken[0]!r}, which has a key of its own in the recipe.")
+
+    def digest(self) -> str:
+        """The identity of what is asked beyond prompt, sampling and seed: all that can be known of a remote model."""
+        parts = [self.model, self.revision, self.api, dict(self.extra), self.logprobs, self.reasoning]
+        return digest128(["openai", *parts, self.seed_bits, self.limit])
+
+    @property
+    def path(self) -> str:
+        """Where requests go, relative to a server's URL."""
+        return APIS[self.api]
+
+    def render(self, prompt: Prompt) -> str:
+        """The prompt as it is sent: JSON of the messages, or the text itself. The server's template is not known here."""
+        if self.api == "completions":
+            return plain_text(prompt)
+        return json.dumps(messages_of(prompt, self.system), separators=(",", ":"))
+
+    def fixed(self, sampling: Sampling) -> bytes:
+        """The part of a body that is the same for every request of a sampling, without its closing brace."""
+        body: dict[str, Any] = {
+            "model": self.model,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            self.limit: sampling.max_tokens,
+            "n": 1,
+            "stream": False,
+        }
+        body |= {"top_k": sampling.top_k} if sampling.top_k else {}
+        body |= {"stop": list(sampling.stop)} if sampling.stop else {}
+        body |= self._logprobs() | dict(self.extra) | self._reasoning()
+        return json.dumps(body, separators=(",", ":"))[:-1].encode("ascii")
+
+    def body(self, request: Request, fixed: bytes) -> bytes:
+        """The whole body of a request; `rendered` of a chat is JSON already."""
+        chat = self.api == "chat"
+        prompt = request.rendered if chat else json.dumps(request.rendered)
+        seed = b"" if self.seed_bits == 0 else b',"seed":%d' % (request.seed & ((1 << self.seed_bits) - 1))
+        return b'%s%s,"%s":%s}' % (fixed, seed, b"messages" if chat else b"prompt", prompt.encode("ascii"))
+
+    def _logprobs(self) -> dict[str, Any]:
+        if self.logprobs is None:
+            return {}
+        if self.api == "completions":
+            return {"logprobs": self.logprobs}
+        return {"logprobs": True} | ({"top_logprobs": self.logprobs} if self.logprobs else {})
+
+    def _reasoning(self) -> dict[str, Any]:
+        """Off and on are switches of the chat template (Qwen, DeepSeek, GLM); words are an effort."""
+        if self.reasoning is None:
+            return {}
+        if isinstance(self.reasoning, str):
+            return {"reasoning_effort": self.reasoning}
+        switches = {"enable_thinking": self.reasoning, "thinking": self.reasoning}
+        return {"chat_template_kwargs": switches | dict(self.extra.get("chat_template_kwargs") or {})}
 
 
 class CompletionClient:
@@ -43,7 +141,10 @@ class CompletionClient:
     async def ask(self, replica: Replica, request: Request) -> Completion:
         """One attempt; Failure where it gave no row."""
         began = time.perf_counter()
-        body = self._wire.body(request, self._fixed_part(request.sampling))
+        fixed = self._fixed.get(request.sampling)
+        if fixed is None:
+            fixed = self._fixed[request.sampling] = self._wire.fixed(request.sampling)
+        body = self._wire.body(request, fixed)
         try:
             reply = await self.exchange.post(replica, self._wire.path, body)
             answer = read_answer(reply, model=self._wire.model, max_tokens=request.sampling.max_tokens)
@@ -62,13 +163,9 @@ class CompletionClient:
                 failure.again = True
             raise
         self._messages.served[replica.name] = served
-        if replica.server.listed and served and not _among(self._wire.model, served):
+        names = {self._wire.model, f"{self._wire.model}:latest"}  # Ollama lists `name:latest` for what one asks as `name`
+        if replica.server.listed and served and names.isdisjoint(served):
             raise Failure("unknown_model", again=False, status=404)
-
-    def _fixed_part(self, sampling: Sampling) -> bytes:
-        if sampling not in self._fixed:
-            self._fixed[sampling] = self._wire.fixed(sampling)
-        return self._fixed[sampling]
 
     def _completion(self, request: Request, answer: Answer, seconds: float) -> Completion:
         prices = None if self._settings.prices is None else self._settings.prices.of(self._wire.model)
@@ -102,8 +199,3 @@ def _about_the_prompt(failure: Failure, secrets: Secrets) -> Answer:
     filtered = any(words in reason for words in FILTERED)
     notes: Mapping[str, Any] = {"cause": failure.detail, "finish_reason": "content_filter" if filtered else "too_long"}
     return Answer("", "length", tokens_out=0, notes=dict(notes))
-
-
-def _among(model: str, served: tuple[str, ...]) -> bool:
-    """Ollama lists `name:latest` for what one asks as `name`."""
-    return model in served or f"{model}:latest" in served

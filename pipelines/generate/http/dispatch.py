@@ -17,7 +17,7 @@ from storage.records import Completion, Request
 
 Ask = Callable[[Replica, Request], Awaitable[Completion]]
 Probe = Callable[[Replica], Awaitable[None]]
-PROBE_MOST = 30.0
+PROBE_MOST = 30.0  # seconds between two probes of a replica that is down
 FIRST_PATIENCE = 10.0  # seconds after which a server that never answered, and where nothing listens, is given up
 
 
@@ -149,14 +149,6 @@ class Dispatcher:
             flight.arrived = True
             self._replied(replica, job, completion, self._loop.time() - began, busy=busy)
 
-    def _landed(self, flight: Flight) -> None:
-        """An attempt is over, however it ended; the place of a reply stays taken until its caller has it."""
-        flight.replica.in_flight -= 1
-        flight.job.call.under_way -= 1
-        self._unsaved -= 0 if flight.arrived else 1
-        self._finish(flight.job.call)
-        self._pump()
-
     def _replied(self, replica: Replica, job: Job, completion: Completion, seconds: float, *, busy: bool) -> None:
         replica.failures = 0
         replica.limit.replied(self._loop.time(), busy=busy)
@@ -177,7 +169,8 @@ class Dispatcher:
             self._stop(job.call, self._messages.about(replica, failure, job.tried))
             return
         if failure.after:
-            self._pause(replica, now, failure.after)
+            replica.paused_until = max(replica.paused_until, now + failure.after)
+            self._loop.call_later(failure.after + 0.001, self._pump)
         if failure.down or (replica.failures >= FAILURES and not (failure.congested and failure.status)):
             self._take_out(replica)
         if job.call.error is None:
@@ -194,10 +187,6 @@ class Dispatcher:
         if job.call.error is None and job.call in self._calls:
             job.call.waiting.appendleft(deque([job]))
             self._pump()
-
-    def _pause(self, replica: Replica, now: float, seconds: float) -> None:
-        replica.paused_until = max(replica.paused_until, now + seconds)
-        self._loop.call_later(seconds + 0.001, self._pump)
 
     def _stop(self, call: Call, error: BaseException) -> None:
         """Send no more of this call; what is under way may still arrive for a while."""
@@ -238,19 +227,16 @@ class Dispatcher:
         if replica.state != "up":
             return
         replica.state = "down"
-        self._return_queue(replica)
-        if not any(other.state == "up" for other in self._replicas):
-            self._dark_since = self._loop.time()
-            self._loop.call_later(self._settings.patience, self._give_up)
-        self._begin_probe(replica)
-
-    def _return_queue(self, replica: Replica) -> None:
         groups: dict[tuple[int, str], deque[Job]] = {}
         for job in replica.queue:
             groups.setdefault((id(job.call), job.request.prompt_id), deque()).append(job)
         replica.queue = deque()
         for group in reversed(groups.values()):
             group[0].call.waiting.appendleft(group)
+        if not any(other.state == "up" for other in self._replicas):
+            self._dark_since = self._loop.time()
+            self._loop.call_later(self._settings.patience, self._give_up)
+        self._begin_probe(replica)
 
     def _begin_probe(self, replica: Replica) -> None:
         replica.probing = True
@@ -312,8 +298,13 @@ class Dispatcher:
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         flight = self._flights.pop(task, None)
-        if flight is not None:
-            self._landed(flight)
+        if flight is None:
+            return  # a probe
+        flight.replica.in_flight -= 1
+        flight.job.call.under_way -= 1
+        self._unsaved -= 0 if flight.arrived else 1  # the place of a reply stays taken until its caller has it
+        self._finish(flight.job.call)
+        self._pump()
 
 
 def pause(tried: int, retry_after: float | None, rng: random.Random, *, base: float, most: float) -> float:

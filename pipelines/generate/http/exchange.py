@@ -1,9 +1,11 @@
 """One request to one server and back: sockets, headers, timeouts. A reply or a Failure, never another exception of aiohttp.
 
-Knows no retries and no replicas beyond the one it is given.
+`probe` asks a server for a person what it serves. Retries are the dispatcher's.
 """
 
+import asyncio
 import ipaddress
+import json
 import ssl
 import urllib.request
 import zlib
@@ -12,8 +14,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pipelines.generate.http.failures import Failure, of_exception, of_status
-from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.http.http_settings import HttpSettings, Secrets, Server
 from pipelines.generate.http.replicas import Replica
+from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+    from yarl import URL
+
+MOST_BODY = 64 << 20  # bytes of one reply
+MOST_ERROR = 64 << 10  # bytes of an error body
+PROBE_SECONDS = 10.0
+_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+SHOWN = 5  # models that `probe` names
 
 
 def proxy_of(url: str) -> str | None:
@@ -44,18 +57,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
-    from yarl import URL
-
-MOST_BODY = 64 << 20  # bytes of one reply
-MOST_ERROR = 64 << 10
-PROBE_SECONDS = 10.0
-_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
-
-
 class Exchange:
-    """A connection pool to all servers. MakeCompletion inside the event loop that uses it."""
+    """A connection pool to all servers; built inside the event loop that uses it."""
 
     def __init__(self, settings: HttpSettings) -> None:
         import aiohttp
@@ -86,7 +89,11 @@ class Exchange:
         """Where a request goes, and its options: headers, certificates, proxy."""
         key = replica.server.url, path
         if key not in self._targets:
-            url, headers = _target(replica, path)
+            from yarl import URL
+
+            base, _, query = replica.server.url.partition("?")
+            url = URL(f"{base.rstrip('/')}/{path}{f'?{query}' if query else ''}")
+            headers = {} if replica.key is None else {"Authorization": f"Bearer {replica.key}"}
             proxy = proxy_of(replica.server.url) if self._proxies else None
             self._targets[key] = url, {"headers": headers, "proxy": proxy, **tls_of(replica.server)}
         return self._targets[key]
@@ -97,23 +104,14 @@ class Exchange:
 
     async def _ask(self, method: str, replica: Replica, path: str, **more: Any) -> bytes:
         try:
-            url, how = self._target(replica, path)
+            url, options = self._target(replica, path)
             # A redirect could carry the key to another host.
-            async with self._session.request(method, url, allow_redirects=False, **how, **more) as response:
+            async with self._session.request(method, url, allow_redirects=False, **options, **more) as response:
                 return await _body(response)
         except Failure:
             raise
         except Exception as error:
             raise of_exception(error) from None
-
-
-def _target(replica: Replica, path: str) -> "tuple[URL, Mapping[str, str]]":
-    """Where a request goes, and with which headers."""
-    from yarl import URL
-
-    base, _, query = replica.server.url.partition("?")
-    url = URL(f"{base.rstrip('/')}/{path}{f'?{query}' if query else ''}")
-    return url, {} if replica.key is None else {"Authorization": f"Bearer {replica.key}"}
 
 
 async def _body(response: "ClientResponse") -> bytes:
@@ -164,3 +162,37 @@ def unfolded(data: bytes, encoding: str, most: int) -> bytes:
     if not reader.eof:
         raise Failure("cut_off", "the compressed body is not whole")
     return whole
+
+
+def probe(server: Server, settings: HttpSettings) -> tuple[bool, str]:
+    """Whether a server answers, and one line about it without secrets. Draws nothing and never raises."""
+    secrets = Secrets()
+    try:
+        body = asyncio.run(_models(Replica(server, secrets.learn(server)), settings))
+    except SetupError as error:
+        return False, error.message
+    except Failure as failure:
+        there = failure.status in (404, 405, 501)
+        return there, "answers, without a list of models" if there else secrets.hide(str(failure))
+    names = served_models(body)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return True, f"serves {', '.join(names[:SHOWN])}{more}" if names else "answers, and names no model"
+
+
+async def _models(replica: Replica, settings: HttpSettings) -> bytes:
+    exchange = Exchange(settings)
+    try:
+        return await exchange.models(replica)
+    finally:
+        await exchange.close()
+
+
+def served_models(body: bytes) -> tuple[str, ...]:
+    """The model names in a /models reply; none where it has another form."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return ()
+    listed = data.get("data") if isinstance(data, dict) else None
+    items = listed if isinstance(listed, list) else []
+    return tuple(item["id"] for item in items if isinstance(item, dict) and isinstance(item.get("id"), str))

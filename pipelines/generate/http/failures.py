@@ -17,7 +17,7 @@ from pipelines.generate.http.http_settings import Secrets
 from pipelines.generate.http.replicas import Replica
 from storage.errors import SetupError
 
-MOST_DETAIL = 300
+MOST_DETAIL = 300  # characters of what a server says that are passed on
 MOST_AFTER = 86_400.0  # seconds; a server that asks for more is not waited for anyway
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
 CONGESTED = frozenset({429, 503, 529})

@@ -20,8 +20,8 @@ FINISHED: Mapping[str, FinishReason] = {
 }  # fmt: skip
 PLAIN = frozenset({"stop", "length"})
 UNFINISHED = frozenset({"abort", "aborted", "error", "cancelled", "canceled"})
-MOST_TOKENS = 2**31
-MOST_NOTE = 200
+MOST_TOKENS = 2**31  # a count or a token id from here on is not believed
+MOST_NOTE = 200  # characters of a note
 
 
 @dataclass(slots=True)

@@ -1,14 +1,20 @@
-"""What a profile says of a model server that Rollmill starts: interpreter, model, flags, environment, patience.
+"""A model server that Rollmill starts: what a profile says of it, and its process: command, start, health, log, end.
 
-None of it can change which rows are asked for. Knows neither processes nor sockets; places are given as absolute paths.
+None of it can change which rows are asked for. Places are given as absolute paths. When a server is started, and started
+again, is local_servers.py's.
 """
 
 import os
+import re
+import socket
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.processes.spawn import GUARDS_OWN, GuardedProgram, Log
 from storage.errors import SetupError
 
 MODULE = "vllm.entrypoints.openai.api_server"
@@ -17,6 +23,15 @@ OURS = ("--host", "--port", "--model", "--served-model-name", "--api-key", "--ud
 QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
 # Of our own interpreter; in another one they would load our packages.
 NOT_THEIRS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "VLLM_API_KEY")
+
+
+# Found without importing it, which takes half a minute.
+_FIND = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
+PROBE_SECONDS = 60.0
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL
+MOST_LOG = 16 << 20  # bytes, beyond which the log of earlier starts is put aside
+SECRET_NAME = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is not a proxy's affair
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +73,18 @@ class LocalModel:
                 f"no interpreter {self.python}, which the profile names under serve.python.",
                 next_command="make vllm, which makes .venv-vllm/bin/python",
             )
-        for arg in self.args:
-            if _flag(arg) in OURS:
-                raise SetupError(
-                    f"serve.args names {_flag(arg)}, which Rollmill sets itself.", choices=_choices(_flag(arg))
-                )
+        keys = {"--model": ("serve.model",), "--port": ("serve.port",), "--served-model-name": ("serve.served_name",)}
+        for flag in map(_flag, self.args):
+            if flag in OURS:
+                raise SetupError(f"serve.args names {flag}, which Rollmill sets itself.", choices=keys.get(flag, ()))
 
 
 def _flag(arg: str) -> str:
     return arg.partition("=")[0].replace("_", "-")
 
 
-def _choices(flag: str) -> tuple[str, ...]:
-    keys = {"--model": "serve.model", "--port": "serve.port", "--served-model-name": "serve.served_name"}
-    return (keys[flag],) if flag in keys else ()
-
-
-# Found without importing it, which takes half a minute.
-_FIND = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
-PROBE_SECONDS = 60.0
-
-
 def probe(model: LocalModel) -> tuple[bool, str]:
-    """Whether it could be, and one line about it."""
+    """Whether this server could be started, and one line about it."""
     try:
         model.check()
     except SetupError as error:
@@ -95,3 +99,62 @@ def probe(model: LocalModel) -> tuple[bool, str]:
         return False, f"{model.python} has no vllm. Next: make vllm"
     place = model.model if Path(model.model).is_dir() else f"{model.model}, which vLLM will look for by name"
     return True, f"can be started from {model.python}: {place}"
+
+
+class ServerProcess:
+    """A server that was started; `key` is what it accepts and nobody else knows, so that no other is taken for it."""
+
+    def __init__(self, model: LocalModel, port: int, key: str, log: Path) -> None:
+        self.model, self.port, self._key = model, port, key
+        self._log = Log(log, MOST_LOG)
+        self._process = GuardedProgram(model.command(port), model.environment(key), log, grace=GRACE)
+
+    @property
+    def status(self) -> int | None:
+        """The server's exit status, negative for a signal; None while it runs."""
+        return self._process.status
+
+    def health(self, timeout: float = 5.0) -> int | None:
+        """The status that /health answers with; None where nobody answers."""
+        try:
+            with _DIRECT.open(f"http://127.0.0.1:{self.port}/health", timeout=timeout) as reply:
+                return int(reply.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return int(error.code)
+        except (OSError, urllib.error.URLError, ValueError):
+            return None
+
+    def last_lines(self, lines: int) -> list[str]:
+        """The last lines of this start that say something, without secrets."""
+        return [self._plain(line) for line in self._log.lines() if not line.startswith(GUARDS_OWN)][-lines:]
+
+    def close(self) -> None:
+        """End the server and everything it started; safe to call twice and from several threads."""
+        self._process.close()
+
+    def _plain(self, line: str) -> str:
+        hidden = {value for name, value in self.model.env.items() if SECRET_NAME.search(name) and len(value) >= 4}
+        for secret in (self._key, *hidden):
+            line = line.replace(secret, "[hidden]")
+        return re.sub(r"\x1b\[[0-9;]*m", "", line).strip()
+
+
+def check_port(port: int) -> None:
+    """SetupError where somebody listens on a port that the profile wants."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SetupError(
+                f"port {port} of serve.port cannot be used ({error.strerror}); no server is taken for one that it is not.",
+                next_command="end what listens there, name another port, or port: 0 for any free one; a server that you "
+                "started yourself is named under servers:",
+            ) from None
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -13,17 +13,16 @@ from typing import Literal
 
 from pipelines.generate.calls import Interruption
 from pipelines.generate.http.http_settings import OnLoss, Server
-from pipelines.generate.serving.local_model import LocalModel
-from pipelines.generate.serving.server_process import ServerProcess, check_port, free_port
-from pipelines.processes.ending import ending
+from pipelines.generate.serving.local_model import LocalModel, ServerProcess, check_port, free_port
+from pipelines.processes.spawn import ending
 from storage.errors import SetupError
 
 State = Literal["starting", "up", "restarting", "lost", "ended"]
-POLL = 0.25
+POLL = 0.25  # seconds between looks at a server that starts
 PROBE_SECONDS = 5.0  # between looks at a server that is up
 SICK = 3  # looks in a row at which it says that it is broken
-PORT_TRIES = 3
-TOLD_LINES = 6
+PORT_TRIES = 3  # of free ports: another process may take one before the server does
+TOLD_LINES = 6  # of the log, in the message about a server that died
 MOST_LINES = 10_000
 # What logs say, and what mends it.
 KNOWN = {
@@ -106,7 +105,8 @@ class LocalServer:
             self._process = process = ServerProcess(self.model, self._port, self._key, self._log)
             if self._wait(process, state) or state == "restarting":
                 return process
-            if self.model.port or self.listeners or not _port_was_taken(process):
+            port_taken = any("address already in use" in line.lower() for line in process.last_lines(200))
+            if self.model.port or self.listeners or not port_taken:
                 break
             self._port = free_port()  # somebody was faster
         raise self._died(process, f"ended ({_how(process)}) while it was starting")
@@ -152,10 +152,10 @@ class LocalServer:
     def _died(self, process: ServerProcess, what: str) -> SetupError:
         """Why it is gone, with the last lines of its log."""
         lines = process.last_lines(MOST_LINES)
-        told = "".join(f"\n    {line}" for line in lines[-TOLD_LINES:])
+        log = "".join(f"\n    {line}" for line in lines[-TOLD_LINES:])
         known = (mend for words, mend in KNOWN.items() if any(words in line for line in lines))
         mend = next(known, f"read {self._log}, mend serve: in the profile")
-        return SetupError(f"the model server {self.name} {what}; it said:{told}\n", next_command=mend)
+        return SetupError(f"the model server {self.name} {what}; it said:{log}\n", next_command=mend)
 
     def _give_up(self, error: SetupError) -> None:
         """Remember why; where no replica is left, tell whoever draws."""
@@ -171,10 +171,6 @@ class LocalServer:
 def _how(process: ServerProcess) -> str:
     status = process.status
     return "it does not answer" if status is None else ending(status)
-
-
-def _port_was_taken(process: ServerProcess) -> bool:
-    return any("address already in use" in line.lower() for line in process.last_lines(200))
 
 
 class LocalServers:

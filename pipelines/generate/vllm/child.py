@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.generate.vllm.vllm_settings import MAKE, VllmSettings
-from pipelines.processes.ending import Log, ending
 from pipelines.processes.frames import Message, receive, send
-from pipelines.processes.guarded import GuardedProgram
-from pipelines.processes.spawn import ROOT
+from pipelines.processes.spawn import ROOT, GuardedProgram, Log, ending
 from storage.errors import SetupError
 
 GUEST = Path(__file__).parent / "guest"

@@ -15,9 +15,8 @@ from pipelines.generate.prompts import messages_of, plain_text
 from pipelines.generate.vllm.child import VllmChild, close_all
 from pipelines.generate.vllm.messages import CompletionMaker, environment, setup_message
 from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
-from pipelines.generate.vllm.options import Options
 from pipelines.generate.vllm.router import RequestRouter
-from pipelines.generate.vllm.vllm_settings import VllmSettings
+from pipelines.generate.vllm.vllm_settings import Options, VllmSettings
 from pipelines.processes.frames import Message
 from storage.errors import SetupError
 from storage.ids import digest128
@@ -105,7 +104,11 @@ class Vllm:
         """The text the model sees; the last one is remembered, as all samples of a prompt ask for it."""
         last, rendered = self._last
         if last is not prompt:
-            rendered = self._rendered(prompt)
+            if self._template is None:
+                rendered = plain_text(prompt)
+            else:
+                messages = messages_of(prompt, self._options.system)
+                rendered = self._template.render(messages, self._options.template_kwargs())
             self._last = prompt, rendered
         return rendered
 
@@ -173,11 +176,6 @@ class Vllm:
         if running is not None:
             running.close()
 
-    def _rendered(self, prompt: Prompt) -> str:
-        if self._template is None:
-            return plain_text(prompt)
-        return self._template.render(messages_of(prompt, self._options.system), self._options.template_kwargs())
-
     def _started(self) -> "_Running":
         """The children, started where there are none or where one of them has died."""
         with self._lock:
@@ -186,11 +184,11 @@ class Vllm:
                 self._running = None
             if self._running is None:
                 digest = None if self._template is None else self._template.digest
-                made = CompletionMaker((self.engine, self.model, self.model_digest), digest)
+                make_completion = CompletionMaker((self.engine, self.model, self.model_digest), digest)
                 message = setup_message(self._folder, self._lora, self._options, self._settings)
                 self._starting = _Running(self._settings, message)
                 try:
-                    self._starting.wait(made)
+                    self._starting.wait(make_completion)
                     self._running = self._starting
                 finally:
                     self._starting = None
@@ -214,7 +212,7 @@ class _Running:
         replicas = range(settings.data_parallel)
         self._children = [VllmChild(settings, message, environment(settings, at, certainty=certainty)) for at in replicas]
 
-    def wait(self, made: CompletionMaker) -> None:
+    def wait(self, make_completion: CompletionMaker) -> None:
         """Until every child has loaded its model; SetupError where one cannot, Interruption where nobody waits any more."""
         try:
             facts_of_each = [child.ready() for child in self._children]
@@ -224,7 +222,9 @@ class _Running:
                 raise Interruption from None
             raise
         self.facts = facts_of_each[0]
-        self.router = RequestRouter(self._children, [2 * int(facts["max_num_seqs"]) for facts in facts_of_each], made)
+        self.router = RequestRouter(
+            self._children, [2 * int(facts["max_num_seqs"]) for facts in facts_of_each], make_completion
+        )
         for child in self._children:
             child.listen(self.router.answers, self._fail)
 

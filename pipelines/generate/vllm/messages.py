@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.generate.calls import completion_of
-from pipelines.generate.vllm.options import Options
-from pipelines.generate.vllm.vllm_settings import VllmSettings
+from pipelines.generate.vllm.vllm_settings import Options, VllmSettings
 from pipelines.processes.frames import Message
 from storage.errors import SetupError
 from storage.records import Completion, FinishReason, Request
@@ -22,10 +21,11 @@ SLOTS = 8192  # requests that can have a self-certainty at once; a sparse file o
 
 def setup_message(folder: Path, lora: Path | None, options: Options, settings: VllmSettings) -> Message:
     """What the child needs to know."""
+    context = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
     return {
         "kind": "setup",
         "engine": _engine(folder, options, settings) | ({} if lora is None else _lora(lora)),
-        "context": options.max_model_len or _context(folder),
+        "context": options.max_model_len or (context if isinstance(context, int) else None),
         "add_special_tokens": options.api == "completions",
         "extra": dict(options.extra),
         "guided": dict(options.guided),
@@ -70,11 +70,6 @@ def _lora(folder: Path) -> dict[str, Any]:
     return {"enable_lora": True, "max_loras": 1, "max_lora_rank": next((size for size in sizes if size >= rank), rank)}
 
 
-def _context(folder: Path) -> int | None:
-    context = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
-    return context if isinstance(context, int) else None
-
-
 def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dict[str, str]:
     """Variables of one child: its devices where there are several engines, and the model runner where it matters.
 
@@ -100,18 +95,13 @@ class CompletionMaker:
 
     def __call__(self, request: Request, answer: Message) -> Completion:
         """The completion of a request."""
-        return completion_of(
-            request,
-            self.model,
-            template_digest=self.template_digest,
-            **(_refused(answer) if "cause" in answer else _drawn(answer)),
-        )
-
-
-def _refused(answer: Message) -> dict[str, Any]:
-    """A prompt that the model has no room for: an empty text that says so, as no other try would give another."""
-    meta = {"cause": answer["cause"]}
-    return {"text": "", "finish_reason": "length", "tokens_in": answer["tokens_in"], "tokens_out": 0, "meta": meta}
+        if "cause" in answer:
+            # A prompt that the model has no room for: an empty text that says so, as no other try would give another.
+            tokens, meta = {"tokens_in": answer["tokens_in"], "tokens_out": 0}, {"cause": answer["cause"]}
+            fields: dict[str, Any] = {"text": "", "finish_reason": "length", **tokens, "meta": meta}
+        else:
+            fields = _drawn(answer)
+        return completion_of(request, self.model, template_digest=self.template_digest, **fields)
 
 
 def _drawn(answer: Message) -> dict[str, Any]:

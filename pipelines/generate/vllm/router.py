@@ -30,11 +30,11 @@ class Route:
 
 
 class RequestRouter:
-    """Between the callers' threads and the children's; `made` turns a request and its answer into a completion."""
+    """Between the callers' threads and the children's; `make_completion` takes a request and its answer."""
 
-    def __init__(self, children: Sequence[VllmChild], windows: Iterable[int], made: MakeCompletion) -> None:
+    def __init__(self, children: Sequence[VllmChild], windows: Iterable[int], make_completion: MakeCompletion) -> None:
         self._routes = [Route(child, window) for child, window in zip(children, windows, strict=True)]
-        self._made = made
+        self._make_completion = make_completion
         self._lock = threading.Lock()
         self._calls: set[Call] = set()
         self._under_way: dict[str, tuple[Route, Call, Request]] = {}
@@ -64,7 +64,7 @@ class RequestRouter:
                 _, call, request = self._under_way.pop(answer["key"], (None, None, None))
                 if call is not None and request is not None:
                     call.under_way -= 1
-                    call.put(self._made(request, answer))
+                    call.put(self._make_completion(request, answer))
                     self._end_if_idle(call)
 
     def forget(self, call: Call, unsaved: Sequence[Completion]) -> None:

@@ -1,7 +1,11 @@
-"""Confines a forked process before it sees a program: namespaces, capabilities, limits, system calls.
+"""Confines the keeper once, and each forked process before it sees a program: namespaces, capabilities, limits, filters.
 
-Everything here runs once per program in a fresh fork, where each page touched is a page copied: as few steps as will do.
+The keeper's own walls are an unprivileged uid, a user and mount namespace of its own, and a root with nothing but what
+Python needs: bubblewrap has built the first wall, this is the second, the same for root and for ordinary users. What a fork
+does runs once per program, where each page touched is a page copied: as few steps as will do.
 """
+
+# ruff: noqa: PTH102, PTH103, PTH112, PTH116, PTH120, PTH208, PTH211 - pathlib would stay in the memory of every program
 
 import os
 import resource
@@ -58,8 +62,8 @@ def scratch_state() -> tuple[object, ...]:
     The change time alone would do, but it moves in ticks of milliseconds, and a program may be quicker.
     """
     try:
-        stat = os.stat(SCRATCH)  # noqa: PTH116 - pathlib is not loaded here
-        names = (*os.listdir(SCRATCH), *os.listxattr(SCRATCH))  # noqa: PTH208
+        stat = os.stat(SCRATCH)
+        names = (*os.listdir(SCRATCH), *os.listxattr(SCRATCH))
     except OSError:
         return ()
     return (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_nlink, stat.st_ctime_ns, names)
@@ -99,3 +103,43 @@ def close_all_but(keep: tuple[int, ...]) -> None:
             os.closerange(start, fd)
         start = fd + 1
     os.closerange(start, _DESCRIPTORS)
+
+
+_READ_ONLY = system.REMOUNT | system.BIND | system.RDONLY | system.NOSUID | system.NODEV
+
+
+def withdraw(settings: Settings) -> None:
+    """Leave what bubblewrap gave for less: called once, before the first program."""
+    if settings.uid >= 0:
+        system.become_ordinary(settings.uid)
+    uid, gid = os.getuid(), os.getgid()
+    system.unshare(system.NEWUSER | system.NEWNS)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        os.write(fd, text.encode())
+        os.close(fd)
+    _build(settings)
+
+
+def _build(settings: Settings) -> None:
+    """A new root out of the folders named, read-only, without /proc; what was mounted before is let go."""
+    system.mount("none", "/", None, system.REC | system.PRIVATE)
+    system.mount("root", SCRATCH, "tmpfs", system.NOSUID | system.NODEV, "size=1m,mode=0755")
+    for place in settings.binds:
+        _bind(place, SCRATCH + place)
+    for link, target in settings.links:
+        os.symlink(target, SCRATCH + link)
+    os.mkdir(SCRATCH + SCRATCH)
+    system.enter_root(SCRATCH)
+    system.mount("none", "/", None, _READ_ONLY)
+
+
+def _bind(place: str, target: str) -> None:
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.isdir(place):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+    system.mount(place, target, None, system.BIND)
+    device = place.startswith("/dev/")
+    system.mount("none", target, None, (_READ_ONLY & ~system.NODEV) | system.NOEXEC if device else _READ_ONLY)

@@ -20,7 +20,7 @@ def main() -> None:
     """Build the walls, warm up, serve."""
     place = sys.argv[1]
     sys.path.insert(0, place)
-    from pipelines.sandbox.guest import frames, isolation, root, system
+    from pipelines.sandbox.guest import frames, isolation, system
     from pipelines.sandbox.guest.box_settings import Settings
     from pipelines.sandbox.guest.serve import Keeper
 
@@ -31,7 +31,7 @@ def main() -> None:
     settings = Settings(*marshal.loads(raw))  # noqa: S302 - from the host
     _warm_up()
     if settings.boxed:
-        root.withdraw(settings)
+        isolation.withdraw(settings)
         if settings.mode == "shared":
             isolation.mount_scratch(settings)
     else:

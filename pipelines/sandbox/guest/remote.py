@@ -1,7 +1,7 @@
 """The program under test as the tests' process sees it: a descriptor that takes calls and gives plain data back.
 
 What comes over it is decoded within bounds and by exact shape; nothing of it is ever executed or looked up as code, but for
-the names of builtin exceptions.
+the names of builtin exceptions. What the program did to its copies of mutable arguments is repeated on the tests' own.
 """
 
 import builtins
@@ -13,8 +13,39 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pipelines.sandbox.guest import frames, wire
-from pipelines.sandbox.guest.ahead import KnownCall
-from pipelines.sandbox.guest.copy_back import update
+from pipelines.sandbox.guest.instrument import KnownCall
+
+
+def update(old: Any, new: Any) -> bool:
+    """Make a list, dict, set or bytearray equal to `new` in place, keeping the identity of parts; False if it cannot."""
+    kind = type(old)
+    if kind is not type(new):
+        return False
+    if kind is list:
+        kept = [_merged(a, b) for a, b in zip(old, new, strict=False)]
+        old[:] = kept + new[len(kept) :]
+    elif kind is dict:
+        merged = {key: _merged(old[key], value) if key in old else value for key, value in new.items()}
+        old.clear()
+        old.update(merged)
+    elif kind is set:
+        old.clear()
+        old.update(new)
+    elif kind is bytearray:
+        old[:] = new
+    elif kind is tuple and len(old) == len(new):
+        return all(update(a, b) or a is b or a == b for a, b in zip(old, new, strict=True))
+    else:
+        return False
+    return True
+
+
+def _merged(old: Any, new: Any) -> Any:
+    """The old object made equal to the new one, or the new one."""
+    if type(old) in (list, dict, set, bytearray, tuple) and update(old, new):
+        return old
+    return new
+
 
 _REQUEST_LIMIT = 64 << 20
 _MOST_AHEAD = 1 << 16

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 
 from pipelines.synthesize.library.ages import AgeChain, AgeGap, AgeSum
-from pipelines.synthesize.library.arithmetic import Basket, Machine, Shop
+from pipelines.synthesize.library.arithmetic import Basket, Divisor, Leftovers, Machine, Shop
 from pipelines.synthesize.library.counting import Clubs, Counter, Outfits
 from pipelines.synthesize.library.equations import Linear, TwoNumbers, Undo
-from pipelines.synthesize.library.numbers import Divisor, Leftovers
 from pipelines.synthesize.library.rates import CatchUp, Tank, Trips
-from pipelines.synthesize.library.ratios import Discount, Sharing
-from pipelines.synthesize.library.units import Conversion, Rope
+from pipelines.synthesize.library.ratios import Conversion, Discount, Rope, Sharing
 from pipelines.synthesize.template import Template
 
 _CLASSES: tuple[type[Template], ...] = (

@@ -56,7 +56,7 @@ def test_a_shell_can_complete_the_verbs() -> None:
     environment = {**os.environ, "_ROLLMILL_COMPLETE": "complete_bash", "COMP_WORDS": "rollmill da", "COMP_CWORD": "1"}
     code = "from flows import cli; cli.run([])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == ["dashboard", "dataset"]
+    assert done.stdout.split() == ["dataset", "dashboard"]
 
 
 def test_the_verbs_of_the_design_are_there() -> None:

@@ -88,6 +88,8 @@ def test_every_budget_has_one_number_everywhere(toy: Path, rollmill: Run, method
                 rate = None if row.estimate is None else row.estimate.value
                 assert (row.judged, rate) == pytest.approx(told[int(str(row.group))])
     check_pages(rollmill, outcome, told)
+    if method == "sequential":
+        check_selected(rollmill, outcome)
     check_reverified(toy, rollmill, prefix, told)
 
 
@@ -100,6 +102,18 @@ def check_pages(rollmill: Run, outcome: dict[str, Any], told: dict[int, tuple[in
         shown = "-" if rate is None else f"{rate:.3f}"
         assert f"\n  {level:>5}  {shown:>9}" in page
         assert f"| levels.{level}.pass_rate | {rate} |" in card
+
+
+def check_selected(rollmill: Run, outcome: dict[str, Any]) -> None:
+    """The run's own selection, made again from its rollouts, keeps and drops what the manifest says, level by level."""
+    said = rollmill("select", outcome["run"], "--json")
+    assert said.status == 0, said.err
+    row = json.loads(said.out)
+    funnel, levels = outcome["funnel"], outcome["metrics"]["levels"]
+    for side in (row, row["before"]):
+        assert (side["kept"], side["dropped"]) == (funnel["kept"], funnel["dropped"])
+        assert {level: side["levels"][level] for level in levels} == {level: of["kept"] for level, of in levels.items()}
+    assert row["moves"] == []
 
 
 def check_reverified(toy: Path, rollmill: Run, prefix: int, told: dict[int, tuple[int, float | None]]) -> None:

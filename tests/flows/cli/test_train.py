@@ -52,7 +52,7 @@ def test_a_log_gets_one_line_a_checkpoint_with_rate_and_time_left(capsys):
 def test_a_terminal_gets_a_line_that_rewrites_itself(capsys):
     watch = _Watch(100, rewrite=True)
     watch(StepReport(1, 2.0, 64, 1.0, 1.0, saved=False))
-    watch.end()
+    watch.close()
     said = capsys.readouterr().err
     assert said.startswith("\rstep 1/100  loss 2.0000")
     assert said.endswith("\x1b[K\n")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from flows.curation.outcome import write_json, write_problem_report, write_reports
-from flows.problems import MadeProblems
+from flows.problems import RecipeProblems
 from storage.records import Problem
 
 FUNNEL = {
@@ -36,7 +36,7 @@ def problem(number: int, level: int | None) -> Problem:
 
 def decided_run(root: Path) -> tuple[Any, Any]:
     """What the reports read of a decided run and of its version."""
-    made = MadeProblems((problem(1, 1), problem(2, 2), problem(3, None)), 5, {"held_out": 2, "near_duplicate": 0})
+    made = RecipeProblems((problem(1, 1), problem(2, 2), problem(3, None)), 5, {"held_out": 2, "near_duplicate": 0})
     loaded = SimpleNamespace(recipe=SimpleNamespace(name="sums"), recipe_hash="abc")
     decided = SimpleNamespace(
         run=SimpleNamespace(workspace=SimpleNamespace(root=root), loaded=loaded, problems=made),
@@ -88,5 +88,5 @@ def test_the_order_of_problems_changes_no_report(tmp_path: Path) -> None:
     decided, _ = decided_run(tmp_path)
     path = write_problem_report(tmp_path, decided.run.loaded, decided.run.problems)
     before = path.read_text()
-    turned = MadeProblems(decided.run.problems.problems[::-1], 5, decided.run.problems.dropped)
+    turned = RecipeProblems(decided.run.problems.problems[::-1], 5, decided.run.problems.dropped)
     assert write_problem_report(tmp_path, decided.run.loaded, turned).read_text() == before

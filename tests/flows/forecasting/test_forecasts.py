@@ -1,13 +1,12 @@
-"""Forecasts scored against what came, the size of a pilot, and how many rollouts a selector keeps, on small numbers."""
+"""Forecasts scored against what came, the summary of how right they were, and what a selector keeps, on small numbers."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from flows.forecasting.forecasts import Wish, kept_rule, pilot_size, scores_of, shown
+from flows.forecasting.forecasts import history, kept_rule, scores_of, shown
 from pipelines.select import AllCorrect, Quota
-from storage.records import Problem
 from storage.run_records import Forecast
 
 QUANTITIES = {
@@ -42,25 +41,6 @@ def test_only_totals_are_shown_beside_their_intervals() -> None:
     assert (told["totals"]["draws"]["low95"], told["totals"]["draws"]["actual"]) == (80.0, 100.0)
 
 
-def problems(count: int, levels: int) -> list[Problem]:
-    return [Problem(f"{number}?", "1", level=number % levels) for number in range(count)]
-
-
-@pytest.mark.parametrize(
-    ("count", "levels", "prefix", "wish", "size"),
-    [
-        (480, 8, 8, Wish(), (64, 8)),  # eight problems of each level
-        (20, 8, 8, Wish(), (20, 8)),  # never more problems than there are
-        (480, 8, 8, Wish(pilot=5, draws=4), (5, 4)),
-        (40, 8, 1, Wish(), (5, 8)),  # never more completions than the run draws at the least: 40
-        (3, 1, 1, Wish(), (1, 8)),  # but one problem
-        (40, 8, 0, Wish(), (40, 8)),  # a budget without a prefix draws as it likes
-    ],
-)
-def test_a_pilot_is_no_larger_than_the_run(count: int, levels: int, prefix: int, wish: Wish, size: tuple[int, int]) -> None:
-    assert pilot_size(problems(count, levels), prefix, wish) == size
-
-
 @pytest.mark.parametrize(("selector", "kept"), [(AllCorrect(), 7), (Quota(per_problem=2), 2), (Quota(per_problem=9), 3)])
 def test_what_a_selector_keeps_of_seven_correct_answers_with_three_solutions(selector: Any, kept: int) -> None:
     rule = kept_rule(selector)
@@ -73,3 +53,61 @@ def test_a_selector_of_somebody_s_own_gives_no_rule() -> None:
         name = "own"
 
     assert kept_rule(Own()) is None
+
+
+MADE = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+def score(error: float | None, score95: float, *, inside80: bool = True, inside95: bool = True) -> dict[str, Any]:
+    return {"error": error, "inside80": inside80, "inside95": inside95, "score95": score95}
+
+
+def forecast(number: int, quantities: dict[str, Any] | None, inside95: int = 0) -> Forecast:
+    told = None if quantities is None else {"quantities": quantities, "n": len(quantities), "inside95": inside95}
+    return Forecast(number, "hash", "sums", "pilot", {}, MADE, None if told is None else f"run-{number}", told)
+
+
+def test_errors_intervals_and_scores_are_summed_by_kind_of_quantity() -> None:
+    first = forecast(
+        1,
+        {
+            "tokens": score(0.1, 200.0),
+            "level.1.kept": score(-0.5, 4.0, inside80=False),
+            "level.2.kept": score(None, 2.0, inside80=False, inside95=False),
+        },
+        inside95=2,
+    )
+    second = forecast(2, {"tokens": score(-0.3, 400.0, inside80=False), "draws": score(0.0, 10.0)}, inside95=2)
+    assert history([second, first])["quantities"] == [
+        {"quantity": "draws", "forecasts": 1, "inside80": 1, "inside95": 1, "mean_error": 0.0, "interval_score95": 10.0},
+        {"quantity": "tokens", "forecasts": 2, "inside80": 1, "inside95": 2, "mean_error": 0.2, "interval_score95": 300.0},
+        {
+            "quantity": "kept by level",
+            "forecasts": 2,
+            "inside80": 0,
+            "inside95": 1,
+            "mean_error": 0.5,
+            "interval_score95": 3.0,
+        },
+    ]
+
+
+def test_a_row_says_the_error_in_tokens_and_how_many_intervals_held() -> None:
+    scored = forecast(1, {"tokens": score(0.1234, 1.0), "draws": score(0.0, 1.0)}, inside95=1)
+    waiting = forecast(2, None)
+    no_median = forecast(3, {"tokens": score(None, 1.0)}, inside95=1)
+    rows = history([scored, waiting, no_median])["forecasts"]
+    assert rows[0] == {
+        "id": 1,
+        "recipe": "sums",
+        "source": "pilot",
+        "made": "2026-03-04 05:06:07+00:00",
+        "run": "run-1",
+        "error": "+12.3%",
+        "held": "1 of 2",
+    }
+    assert [(row["run"], row["error"], row["held"]) for row in rows[1:]] == [(None, None, None), ("run-3", None, "1 of 1")]
+
+
+def test_a_workspace_without_forecasts_has_an_empty_history() -> None:
+    assert history([]) == {"forecasts": [], "quantities": []}

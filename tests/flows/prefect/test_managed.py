@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.prefect.environment import child_environment, environment
+from flows.prefect.server import child_environment, environment
 from flows.prefect.service import healthy
 from pipelines.processes.proc import Process, process
 from tests.flows.conftest import ROOT

@@ -262,12 +262,28 @@ def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: py
         ("selector", "choose = None", "has no 'select'."),
         ("scorer", "rank = None", "has no 'score'."),
         ("synthesizer", "make = None", "has no 'synthesize'."),
+        ("synthesizer", "synthesize = 3", "synthesizer 'own.py:Own': 'synthesize' is no method."),
         ("policy", "def decide(self, verdicts): ...", "has no 'lazy'. Next: docs/policies.md says what it needs"),
         ("engine", "engine = model = model_digest = 'x'", "has no 'spooled'."),
-        ("verifier", "verify = verify_many = close = None\n    rules = ('sum',)", "'rules' must be pairs of texts"),
-        ("budget", "prefix, estimator = True, 'prefix'\n    plan = None", "has no 'prefix'"),
-        ("budget", "prefix, estimator = 2, 'path_counting'\n    plan = None", "has no 'rule', which path counting needs"),
-        ("budget", "prefix, estimator = 2, 'prefix'\n    plan, measure = None, 3", "'measure' is 3"),
+        ("verifier", "verify = verify_many = close = print\n    rules = ('sum',)", "'rules' must be pairs of texts"),
+        (
+            "verifier",
+            "verify = verify_many = close = print\n    suite = 3",
+            "'suite' is 3, and must be the name of",
+        ),
+        (
+            "policy",
+            "lazy, decide = None, print\n    over = 'number'",
+            "'over' is 'number', and must list names of",
+        ),
+        (
+            "policy",
+            "lazy, decide = None, print\n    over, order = (), 7",
+            "'order' is 7, and must list names of",
+        ),
+        ("budget", "prefix, estimator = True, 'prefix'\n    plan = print", "has no 'prefix'"),
+        ("budget", "prefix, estimator = 2, 'path_counting'\n    plan = print", "has no 'rule', which path counting needs"),
+        ("budget", "prefix, estimator = 2, 'prefix'\n    plan, measure = print, 3", "'measure' is 3"),
     ],
 )
 def test_what_a_users_class_lacks_for_its_role_is_told_when_it_is_built(
@@ -281,6 +297,6 @@ def test_what_a_users_class_lacks_for_its_role_is_told_when_it_is_built(
 
 def test_a_users_file_imports_what_lies_beside_it(tmp_path: Path) -> None:
     (tmp_path / "rates_of_mine.py").write_text("FACTOR = 7\n")
-    text = "from rates_of_mine import FACTOR\n\n\nclass Own:\n    name, version = 'own', str(FACTOR)\n    score = None\n"
+    text = "from rates_of_mine import FACTOR\n\n\nclass Own:\n    name, version = 'own', str(FACTOR)\n    score = print\n"
     (tmp_path / "own.py").write_text(text)
     assert resolve("scorer", "own.py:Own", {}, base=tmp_path).build().version.startswith("7+file.")

@@ -6,8 +6,7 @@ import pytest
 
 from flows import CHECKOUT
 from flows.recipe import load_profile
-from flows.recipe.serve import Serve, as_servers, local_models
-from flows.recipe.servers import Server
+from flows.recipe.servers import Serve, Server, as_servers, local_models
 from storage.errors import SetupError
 
 

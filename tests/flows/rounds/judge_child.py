@@ -12,7 +12,7 @@ from pipelines.budget import Fixed
 from pipelines.verify.judge import JudgeVerifier
 from storage.records import Completion, Problem, Request
 from tests.flows.rounds.toy import spec, workspace
-from tests.pipelines.verify.judging.toy_judge import ToyJudge
+from tests.pipelines.verify.toy_judge import ToyJudge
 
 PROBLEMS = [Problem(f"{n} + {n} = ? (p=50%)", f"answer: {2 * n}") for n in range(1, 41)]
 VOTES = 2

@@ -29,7 +29,7 @@ import pyarrow.parquet
 import sqlalchemy.dialects.sqlite
 
 from flows.rounds import Limits, OpenRun, decide, run_all
-from flows.sampling.spool_writer import GROUP
+from flows.sampling.replies import GROUP
 from pipelines.budget import DarsUniform
 from pipelines.generate import OpenAI
 from pipelines.generate.http.http_settings import HttpSettings, Server

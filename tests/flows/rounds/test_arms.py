@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flows.rounds import OpenRun, decide, plan_round, run_all
-from flows.rounds.gather import tallies_of
+from flows.rounds.tallies import tallies_of
 from flows.sampling.arms import Arm
 from pipelines.budget import Fixed, Router
 from pipelines.generate import OpenAI

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from flows.rounds import OpenRun, run_all
+from flows.sampling.replies import GROUP
 from flows.sampling.sample import Samplers
-from flows.sampling.spool_writer import GROUP
 from pipelines.budget import Fixed
 from pipelines.verify.judge import JudgeVerifier
 from storage.records import Completion, Problem, Request
 from storage.spending import DRAW, JUDGE, Limit
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, spec, workspace
-from tests.pipelines.verify.judging.toy_judge import ToyJudge
+from tests.pipelines.verify.toy_judge import ToyJudge
 from tests.tied import tied
 
 CHECKOUT = Path(__file__).parents[3]

@@ -52,7 +52,7 @@ def test_every_table_of_three_by_three_is_decided_by_the_formulas() -> None:
             assert winners("b4", table, alpha=alpha, beta=beta) == best([b4(table, row, alpha, beta) for row in range(3)])
 
 
-def simulated(theta_0: float, theta_1: float, pools: int = 200) -> dict[str, float]:
+def simulated(theta_0: float, theta_1: float, pools: int = 120) -> dict[str, float]:
     """Share right of 10 solutions (.2 right) by 30 tests (.3 right): right ones pass right tests and fail wrong ones, wrong
     solutions pass wrong tests with theta_0 and right tests with theta_1. Pools without a right solution do not count.
     """

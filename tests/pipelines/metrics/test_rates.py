@@ -9,6 +9,7 @@ import pytest
 from pipelines.metrics import (
     NO_RATES,
     CountsByProblem,
+    PairedDecisions,
     PassAtLimit,
     counts_of,
     decision_counts,
@@ -24,7 +25,7 @@ from pipelines.metrics import (
 )
 from pipelines.stats import pass_at_k
 from storage.pool import Pool, pool_of
-from storage.records import Completion, Decision, Problem
+from storage.records import Completion, Decision, Problem, Rollout, Verdict
 from storage.segments.schema import to_table
 
 LEVELS, TEMPLATES = (1, 1, 2, None), ("a", "a", "b", None)
@@ -155,6 +156,40 @@ def test_a_rollout_that_is_not_decided_is_neither_kept_nor_dropped() -> None:
     assert (funnel.kept, funnel.dropped) == (2, 10)
     with pytest.raises(RuntimeError, match="16 planned rollouts are not 2 kept and 10 dropped"):
         funnel.reconcile()
+
+
+def decided(owner: Problem, *reasons: str) -> tuple[list[Rollout], list[Decision]]:
+    """Rollouts of a problem, correct unless the reason says so, with a decision each."""
+    graded, decisions = [], []
+    for index, reason in enumerate(reasons):
+        cid = f"{owner.id}-{index}"
+        completion = Completion(cid, owner.prompt_id, "e", "m", "d", "curate", index, 0, "t", "stop", 1, 3)
+        outcome: Any = "incorrect" if reason == "not correct" else "correct"
+        graded.append(Rollout(owner, completion, Verdict(completion.id, owner.id, "v", "1", outcome, "same")))
+        said: Any = (reason == "kept", reason, outcome)
+        decisions.append(Decision("run", owner.id, completion.id, "s", "1", *said, "v", "1"))
+    return graded, decisions
+
+
+def test_two_selections_are_compared_rollout_by_rollout() -> None:
+    paired = PairedDecisions()
+    paired.add(decided(OWNERS[0], "kept", "kept", "not correct"), decided(OWNERS[0], "kept", "quota", "kept"))
+    paired.add(decided(OWNERS[2], "kept", "quota"), decided(OWNERS[2], "not correct", "quota"))
+    assert paired.row() == {
+        "kept_before": 3,
+        "kept_after": 2,
+        "moves": [
+            {"before": "kept", "after": "not correct", "rows": 1},
+            {"before": "kept", "after": "quota", "rows": 1},
+            {"before": "not correct", "after": "kept", "rows": 1},
+        ],
+    }
+    assert (dict(paired.kept_before), dict(paired.kept_after)) == ({1: 2, 2: 1}, {1: 2, 2: 0})
+    assert (dict(paired.before.dropped), dict(paired.after.dropped)) == (
+        {"not correct": 1, "quota": 1},
+        {"not correct": 1, "quota": 2},
+    )
+    assert paired.after.outcomes == {"correct": 4, "incorrect": 1}
 
 
 def test_one_sentence_says_over_what_rates_are() -> None:

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.processes.ending import Log, by_somebody, ending
 from pipelines.processes.frames import BadFrame
-from pipelines.processes.guarded import GuardedProgram
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.proc import Process, cpu_of_tree, kill_tree, process, stat, tree
-from pipelines.processes.spawn import ROOT, environment, module_command, spawn
+from pipelines.processes.spawn import ROOT, GuardedProgram, Log, by_somebody, ending, environment, module_command, spawn
 
 ECHO = """
 import os, sys

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox.guest.ahead import known_calls
-from pipelines.sandbox.guest.copy_back import update
 from pipelines.sandbox.guest.frames import Reader, send, split
-from pipelines.sandbox.guest.harmless import harmless
-from pipelines.sandbox.guest.instrument import FAILED, PASSED, names, prepare
+from pipelines.sandbox.guest.instrument import FAILED, PASSED, harmless, known_calls, names, prepare
+from pipelines.sandbox.guest.remote import update
 
 
 def test_frames_come_out_as_they_went_in_however_they_are_cut() -> None:

@@ -17,6 +17,7 @@ from pipelines.stats.subsets import (
     pass_at_ks,
     pass_hat_ks,
     selected_of_ks,
+    these_problems_means,
     top_weights,
 )
 
@@ -175,3 +176,34 @@ def test_hodges_lehmann_bears_one_slow_repeat() -> None:
     assert hodges_lehmann([1.0, 1.0, 1.0, 1.0, 1.0, 50.0]) == 1.0
     assert hodges_lehmann([[1.0, 3.0], [2.0, 2.0]]).tolist() == [2.0, 2.0]
     assert hodges_lehmann([math.inf, math.inf, 1.0]) == math.inf
+
+
+@pytest.mark.parametrize(("n", "k"), [(16, 1), (16, 4), (8, 8), (2, 1)])
+def test_means_of_these_problems_are_covered(n: int, k: int) -> None:
+    """60 problems with fixed rates. With n = k nothing can be left out, and the interval is a bound."""
+    rng = np.random.default_rng([n, k])
+    rates = rng.beta(0.6, 0.9, size=60)
+    truth, held = float(np.mean(1 - (1 - rates) ** k)), 0
+    for _ in range(300):
+        (found,) = these_problems_means(pass_at_ks, n, rng.binomial(n, rates), [k], ["e"])
+        held += found.low <= truth <= found.high
+    assert held / 300 >= 0.925
+    assert n == k or held / 300 <= 0.995
+
+
+def test_the_jackknife_of_a_share_is_its_classical_error() -> None:
+    from pipelines.stats import these_problems_mean
+
+    correct = [3, 0, 5, 8, 1, 7]
+    (mine,) = these_problems_means(pass_at_ks, 8, correct, [1], ["e"])
+    classical = these_problems_mean(correct, [8] * 6)
+    assert classical is not None
+    assert (mine.low, mine.high) == (pytest.approx(classical.low), pytest.approx(classical.high))
+
+
+@pytest.mark.parametrize("correct", [[8, 8], [0, 0], [8, 0], [0] * 40])
+def test_these_problems_never_have_an_interval_without_width(correct: list[int]) -> None:
+    for k in (1, 4, 8):
+        (found,) = these_problems_means(pass_at_ks, 8, correct, [k], ["e"])
+        assert found.high - found.low > 0.05
+        assert found.low <= found.value <= found.high

@@ -1,4 +1,4 @@
-"""What tokens and attempts buy: against every order of every small case, identities, and the coverage of ratios."""
+"""What tokens and attempts buy: against every order of every small case, and identities."""
 
 import math
 from itertools import permutations, product
@@ -8,11 +8,10 @@ import pytest
 
 from pipelines.stats import pass_at_k
 from pipelines.stats.token_budgets import (
-    cluster_ratio,
-    cluster_share,
     normalised_regret,
     pass_at_tokens,
     progress,
+    regret_of_tokens,
     solved_by,
 )
 
@@ -76,39 +75,11 @@ def test_attempts_after_success_are_not_needed_and_missing_ones_are_not_wrong() 
     np.testing.assert_array_equal(table[2:], [[0, 0, 0, 0], [0, 0, math.nan, math.nan]])
 
 
-def test_the_compositional_gap_by_hand() -> None:
-    """Both parts right with chances .5, 1 and 0; the whole question right with .5, .25 and 1."""
-    parts = [0.5, 1.0, 0.0]
-    gap = cluster_share([0.5 * 0.5, 1.0 * 0.75, 0.0], parts, estimand="gap")
-    assert gap is not None
-    assert gap.value == pytest.approx(1.0 / 1.5)
-    assert gap.low < gap.value < gap.high
-    assert (gap.n, gap.clusters) == (3, 2)  # who never has all parts right says nothing
-    assert cluster_share([0.0], [0.0], estimand="gap") is None
-    every = cluster_share([0.0, 0.0], [1.0, 1.0], estimand="gap")
-    assert every is not None
-    assert (every.value, every.low) == (0.0, 0.0)
-    assert every.high > 0.5
-
-
-def test_a_ratio_without_spread_or_with_one_cluster_has_no_interval() -> None:
-    for above, names in (([30.0, 30.0], None), ([30.0, 60.0], ["a", "a"])):
-        found = cluster_ratio(above, [1.0, 1.0], names, estimand="tokens")
-        assert found is not None
-        assert (found.low, found.high) == (0.0, math.inf)
-    assert cluster_ratio([10.0], [0.0], estimand="tokens") is None
-
-
-def test_tokens_per_correct_answer_is_covered_over_templates() -> None:
-    rng, held, naive = np.random.default_rng(1), 0, 0
-    centres = rng.beta(2, 2, size=200_000)
-    truth = np.mean(100 * (1 + centres)) / np.mean(centres)
-    for _ in range(400):
-        rate = np.repeat(rng.beta(2, 2, size=30), 4)
-        correct, tokens = rng.binomial(8, rate) / 8, rng.normal(100 * (1 + rate), 10)
-        mine = cluster_ratio(tokens, correct, np.repeat(np.arange(30), 4).tolist(), estimand="e")
-        alone = cluster_ratio(tokens, correct, estimand="e")
-        held += mine.low <= truth <= mine.high
-        naive += alone.low <= truth <= alone.high
-    assert 0.92 <= held / 400 <= 0.985
-    assert naive / 400 < 0.85
+def test_the_regret_of_drawing_again_is_the_area_above_pass_at_tokens() -> None:
+    tokens, correct = [3, 5, 2, 7], [False, True, False, True]
+    for budget in (1, 4, 9, 17):
+        above = [1.0 - float(share) for share in pass_at_tokens(tokens, correct, range(budget))]
+        assert regret_of_tokens(tokens, correct, [budget])[0] == pytest.approx(sum(above) / budget)
+    assert regret_of_tokens([4] * 3, [False] * 3, [12])[0] == 1.0
+    assert regret_of_tokens([4] * 3, [True] * 3, [12])[0] == pytest.approx(1 / 3)
+    assert np.isnan(regret_of_tokens([4], [True], [5])).all()

@@ -138,7 +138,7 @@ class TextSubtractsAndSaysSo(TextSubtractsCodeAdds):
     ("bad", "check", "detail"),
     [
         (NoRender, "is_extractable", "it has no usable render"),
-        (object, "is_extractable", "it has no usable sample, render, solve, name, skill, phrasings"),
+        (object, "is_extractable", "it has no usable name, skill, phrasings, sample, render, solve"),
         (CrashesAtLevelSix, "is_executable", "ZeroDivisionError"),
         (NoSteps, "is_executable", "a solution at level 1 has no steps"),
         (ParametersNoJsonHolds, "is_executable", "TypeError: Object of type set is not JSON serializable"),

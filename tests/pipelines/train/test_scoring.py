@@ -134,7 +134,7 @@ class Stubborn(Clockwork):
 def test_scoring_a_folder_writes_the_scores_and_the_card(tmp_path):
     (tmp_path / "training.json").write_text((CHECKOUT / "models/rollmill-tiny/training.json").read_text())
     seen = []
-    scores = score_model(tmp_path, Stubborn(), 2, seen=lambda done, total: seen.append((done, total)))
+    scores = score_model(tmp_path, Stubborn(), 2, report=lambda done, total: seen.append((done, total)))
     assert json.loads((tmp_path / "scores.json").read_text()) == json.loads(json.dumps(scores))
     assert seen[-1] == (24, 24)
     assert [one["problems"] for one in scores["heldout"]["levels"].values()] == [2] * 8

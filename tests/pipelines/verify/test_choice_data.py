@@ -7,8 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.verify.choice import ChoiceVerifier
-from pipelines.verify.choice_options import options_in
+from pipelines.verify.choice import ChoiceVerifier, options_in
 from storage.records import Completion, Message, Problem
 
 pytestmark = pytest.mark.data

@@ -20,7 +20,7 @@ from pipelines.verify import VERIFIERS, verify
 from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.records import OUTCOMES, Completion, Problem
-from tests.pipelines.verify.judging.toy_judge import ToyJudge
+from tests.pipelines.verify.toy_judge import ToyJudge
 
 
 @dataclass(frozen=True)

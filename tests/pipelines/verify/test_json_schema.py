@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.verify.json_schema import JsonSchemaVerifier
-from pipelines.verify.workers.pool import Limits
+from pipelines.verify.worker_pool import Limits
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Verdict
 

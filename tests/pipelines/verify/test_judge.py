@@ -9,11 +9,11 @@ import pytest
 from pipelines.generate.direct import DirectSampler, DirectSamplers
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.verify.judge import JudgeVerifier
-from pipelines.verify.judging.agreement import agreement
+from pipelines.verify.judging import agreement
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Request, Verdict
 from tests.pipelines.generate.http.serving import Serving, body, reply_to
-from tests.pipelines.verify.judging.toy_judge import ToyJudge
+from tests.pipelines.verify.toy_judge import ToyJudge
 
 PROBLEM = Problem("How many?", "7")
 

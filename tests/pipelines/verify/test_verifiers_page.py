@@ -10,7 +10,7 @@ import yaml
 from flows.recipe.methods import INTERNAL_OPTIONS, PROFILE_OPTIONS, parameters, resolve
 from pipelines.verify import VERIFIERS
 from pipelines.verify.constraints.instructions import INSTRUCTIONS
-from pipelines.verify.optimization.model import model_of
+from pipelines.verify.linear_model import model_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "verifiers.md").read_text()
 

@@ -112,7 +112,7 @@ SAMPLES = {
         ),
     ],
     "verdicts": [Verdict("c1", "p1", "number", "1", "undecided", "none", cause="cpu_limit", value=0.5)],
-    "scores": [Score("c1", "p1", "length", "1", 3.5)],
+    "scores": [Score("c1", "p1", "length", "1", 3.5), Score("c2", "p1", "prm", "1", 0.5, (0.75, 0.5), 0.1, 0.25)],
     "decisions": [Decision("run", "p1", "c1", "first", "1", True, "kept", "correct", "number", "1")],
     "plan": [PlanRow("run", 0, 1, 2, "p1", "q1", "c1", 3, 2**62)],
     "stops": [StopRow("run", 0, "p1", "target_met")],

@@ -113,13 +113,12 @@ def _logprobs(ids: list[int], positions: Any, most: int) -> Message:
     chosen = [positions[at][token].logprob for at, token in enumerate(ids)]
     if not all(map(math.isfinite, chosen)):
         return {"note": "log-probabilities not all finite numbers"}
-    tops = [[[one.decoded_token, one.logprob] for one in _ranked(near) if one.rank <= most] for near in positions]
+    tops = [
+        [[top.decoded_token, top.logprob] for top in sorted(near.values(), key=lambda top: top.rank) if top.rank <= most]
+        for near in positions
+    ]
     finite = all(math.isfinite(value) for top in tops for _, value in top)
     return {"logprobs": chosen} | ({"tops": json.dumps(tops, separators=(",", ":"))} if most and finite else {})
-
-
-def _ranked(near: Any) -> list[Any]:
-    return sorted(near.values(), key=lambda one: one.rank)
 
 
 class _Certainty:

@@ -20,7 +20,7 @@ from pipelines.processes.frames import Message, receive, send
 
 def main() -> int:
     """Serve one host; 0 when it said stop or is gone, 1 after a failure that it was told of."""
-    requests, replies = (_opened(int(fd), mode) for fd, mode in zip(sys.argv[1:3], ("rb", "wb"), strict=True))
+    requests, replies = (_pipe(int(fd), mode) for fd, mode in zip(sys.argv[1:3], ("rb", "wb"), strict=True))
     setup = receive(requests)
     if setup is None:
         return 0
@@ -38,7 +38,7 @@ def main() -> int:
     return _draw(drawing, requests, replies)
 
 
-def _opened(fd: int, mode: str) -> Any:
+def _pipe(fd: int, mode: str) -> Any:
     """A pipe of the host's, which no process that vLLM starts inherits."""
     os.set_inheritable(fd, False)  # noqa: FBT003 (it takes no names)
     return os.fdopen(fd, mode, buffering=1 << 20)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.generate.http.wire import messages_of
+from pipelines.generate.http.client import messages_of
+from pipelines.generate.model_files import TEMPLATE, render_chat
 from pipelines.generate.vllm.model_folder import ChatTemplate
-from pipelines.generate.vocabulary import TEMPLATE, render_chat
 from storage.errors import SetupError
 from storage.records import Message
 

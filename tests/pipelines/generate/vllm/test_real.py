@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from pipelines.generate import Embedded
-from pipelines.generate.model_files import ModelFiles
+from pipelines.generate.model_files import ModelFiles, Vocabulary
 from pipelines.generate.session import Session
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.vllm_settings import VllmSettings
-from pipelines.generate.vocabulary import Vocabulary
 from pipelines.synthesize.templates import Templates
 from storage.errors import SetupError
 from storage.records import Completion, Message, Origin, Problem, Sampling, request_for

@@ -53,10 +53,10 @@ class Certainty(LogitsProcessor):  # type: ignore[misc]
         for index, params, _, output in batch_update.added:
             slot = (params.extra_args or {}).get(KEY)
             self._put(index, None if slot is None else (slot, output))
-        for one, other, way in batch_update.moved:
-            moving, resting = self._rows.pop(one, None), self._rows.pop(other, None)
-            self._put(other, moving)
-            self._put(one, resting if way.name == "SWAP" else None)
+        for first, second, direction in batch_update.moved:
+            moving, resting = self._rows.pop(first, None), self._rows.pop(second, None)
+            self._put(second, moving)
+            self._put(first, resting if direction.name == "SWAP" else None)
 
     def _put(self, index: int, row: tuple[int, list[int]] | None) -> None:
         if row is None:

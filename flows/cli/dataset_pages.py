@@ -1,0 +1,130 @@
+"""The pages that `dataset show` and `dataset why` print: a version, and the history of one of its rows. Pure text.
+
+A version's page is made from the manifest alone, so it is the same in a clone without the rows; keys that a version lacks
+are left out. Model text is shown without the control characters that a terminal would obey.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flows.cli.output import inert
+from flows.cli.summary import counted, level_table, relative_path
+from storage.queries.why import brief, evidence_lines
+
+if TYPE_CHECKING:
+    from storage.queries.why import Why
+    from storage.versions import VersionInfo
+
+ROLLOUTS = 12  # of a problem, shown at most
+LONGEST = 2_000  # characters of a prompt or text
+
+
+def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool) -> str:
+    """The page; `here` says whether the version's rows are in this clone."""
+    counts = manifest["counts"]
+    published = str(info.created_at)[:16].replace("T", " ")
+    parent = f", after {info.parent[:8]}" if info.parent else ""
+    cost = manifest.get("cost")
+    per_kept = f"; {cost['tokens_per_kept']:,.0f} tokens per kept row" if cost and cost.get("tokens_per_kept") else ""
+    facts = {
+        "tags": ", ".join(info.tags),
+        "yanked": info.yanked or "",
+        "outcomes": counted(counts["outcomes"]),
+        "dropped": counted(counts["dropped_by_reason"]),
+        "recipe": _recipe(manifest),
+        "verifiers": _verifiers(manifest),
+        "cost": cost and f"{cost['tokens_in']:,} tokens in, {cost['tokens_out']:,} out{per_kept}",
+        "models": counted(counts.get("models", {})),
+        "sources": counted(counts["sources"]),
+        "licences": counted(counts["licences"]),
+        "folder": relative_path(info.path, Path.cwd()) if here else "its rows are not in this clone",
+    }
+    metrics = manifest["metrics"]
+    return "\n".join(
+        [
+            typer.style(f"{info.ref} ({info.content_hash[:8]})", bold=True),
+            f"{counts['kept']:,} kept of {counts['rollouts']:,} rollouts of {counts['problems']:,} problems; "
+            f"published {published} UTC{parent}",
+            "",
+            *(f"  {name:<10} {text}" for name, text in facts.items() if text),
+            "",
+            *(level_table(metrics) if "overall" in metrics else []),
+            "",
+            "Next:",
+            f"  rollmill dataset export {info.ref} --format sft --out {info.name}.jsonl",
+            f"  rollmill dataset verify {info.ref}",
+            f"  rollmill dataset show {info.ref} --full    # the whole card: every metric, the recipe, the hashes",
+        ]
+    )
+
+
+def _recipe(manifest: Mapping[str, Any]) -> str:
+    recipe = manifest["recipe"]
+    generate = recipe.get("generate", {})
+    named = ("engine",) if generate.get("engine") == "imported" else ("engine", "model")
+    method = " ".join(str(generate[key]) for key in named if generate.get(key))
+    roles = {"budget": "budget", "select": "selector"}  # as a recipe and as a manifest call them
+    chosen = [f"{role} {manifest[key]['name']}" for role, key in roles.items() if key in manifest]
+    seed = [f"seed {manifest['seed']}"] if "seed" in manifest else []
+    return "; ".join(part for part in (manifest["recipe_hash"][:8], method, *chosen, *seed) if part)
+
+
+def _verifiers(manifest: Mapping[str, Any]) -> str:
+    """Their names in order, and which of them were audited."""
+    rates = manifest.get("verifier_rates", [])
+    names = [verifier["name"] for verifier in manifest["verifiers"]]
+    audited = [rate["verifier"] for rate in rates if rate["report"] is not None and rate["verifier"] in names]
+    if not names:  # older versions did not say
+        return ""
+    rated = f"audited: {', '.join(audited)}" if audited else f"not audited (rollmill audit verifier {names[0]})"
+    return f"{', then '.join(names)}; {rated}"
+
+
+def history_page(why: "Why") -> str:
+    """The row's history as text."""
+    lines = [f"{why.kind} {why.id} in {why.version}"]
+    for problem in why.problems[:1]:
+        facts = {key: problem.get(key) for key in ("level", "skill", "template", "source")}
+        lines += ["", "prompt", _text(problem["prompt"]), f"reference  {_text(problem['reference'])}"]
+        lines.append("  ".join(f"{key} {value}" for key, value in facts.items() if value is not None))
+    for rollout in why.rollouts[:ROLLOUTS]:
+        lines += ["", *_rollout(why, rollout)]
+    if len(why.rollouts) > ROLLOUTS:
+        lines.append(f"\n{len(why.rollouts) - ROLLOUTS} more rollouts; --json shows all.")
+    lines += ["", "in versions" if why.versions else "in no published version"]
+    lines += [f"  {m.version}: kept {m.kept}, dropped {m.dropped} ({', '.join(m.reasons)})" for m in why.versions]
+    return "\n".join(lines)
+
+
+def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:
+    arms = dict.fromkeys(row["arm"] for row in why.arms if row["completion_id"] == rollout["id"] and row["arm"])
+    drawn = f"model {rollout['model']} ({str(rollout['model_digest'])[:12]}), seed {rollout['seed']}"
+    arm = "".join(f"arm {name}, " for name in arms)
+    lines = [
+        f"completion {rollout['id']}",
+        f"  {drawn}, {arm}sample {rollout['sample_index']}, {rollout['finish_reason']}",
+        _text(rollout["text"], "  | "),
+    ]
+    for verdict in why.verdicts:
+        if verdict["completion_id"] == rollout["id"]:
+            cause = f", cause {verdict['cause']}" if verdict.get("cause") else ""
+            lines.append(
+                f"  verdict  {verdict['outcome']} by {verdict['verifier']} {verdict['version']} "
+                f"(rule {verdict['rule']}{cause}), extracted {_text(brief(verdict['extracted']))}"
+            )
+            lines += [_text(text, "    ") for text in evidence_lines(verdict.get("evidence"))]
+    for decision in why.decisions:
+        if decision["completion_id"] == rollout["id"]:
+            kept = "kept" if decision["kept"] else f"dropped: {decision['reason']}"
+            accepted = f"{decision['outcome']} by {decision['verifier']} {decision['verifier_version']}"
+            lines.append(f"  decision {kept} by {decision['selector']} {decision['version']}, accepted {accepted}")
+    return lines
+
+
+def _text(text: str, prefix: str = "") -> str:
+    """Model text that obeys nothing, cut at 2,000 characters."""
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text):,} characters)"
+    return "\n".join(prefix + part for part in inert(shown).split("\n"))

@@ -1,0 +1,163 @@
+"""The run that `reverify` judges again, opened under the verifiers of today: what changed, and whether that is the answer.
+
+Judges nothing. Whatever changed besides the verifiers would change rows too and is refused: it makes another run.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.identity import unopened_run
+from flows.job import Job
+from flows.rejudging.reverify_verdicts import ChainEntry, Change
+from flows.session import open_session, read_session
+from pipelines.verify.extract import RULES as EXTRACTION
+from storage.errors import SetupError, unknown_name
+from storage.rollouts import Key
+from storage.runs import BESIDE_RECIPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.rounds import OpenRun, RunSpec
+    from flows.session import RecipeRun, Session
+    from storage.runs import Run
+    from storage.workspace import Workspace
+
+_NOT_COMPARED = BESIDE_RECIPE | {"verify"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReverifyTarget:
+    """The open run and its verifiers. `others`: names of verifiers that changed too and were not asked for."""
+
+    recipe_run: "RecipeRun"
+    run: "Run"
+    chain: tuple[ChainEntry, ...]
+    others: tuple[str, ...]
+
+    @property
+    def spec(self) -> "RunSpec":
+        """The run under the verifiers of today."""
+        return self.recipe_run.spec
+
+    @property
+    def open(self) -> "OpenRun":
+        """What it holds open."""
+        return self.recipe_run.open
+
+    @property
+    def workspace(self) -> "Workspace":
+        """Where its rows are."""
+        return self.recipe_run.workspace
+
+    @property
+    def changes(self) -> list[Change]:
+        """The changes that are looked at."""
+        return [entry.change for entry in self.chain if entry.change is not None]
+
+    @property
+    def before(self) -> tuple[Key, ...]:
+        """The verifiers that judged the run."""
+        return tuple(entry.old for entry in self.chain)
+
+    @property
+    def after(self) -> tuple[Key, ...]:
+        """The verifiers that judge it now."""
+        return tuple(entry.new for entry in self.chain)
+
+
+@contextmanager
+def open_target(
+    root: Path, run_id: str | None, *, sets: Sequence[str] = (), verifier: str | None = None, dry_run: bool = False
+) -> "Iterator[ReverifyTarget]":
+    """The run (the latest without a name) under the verifiers of today; SetupError where more than those changed.
+
+    `verifier`: the only one whose change counts; the others stay as they judged. `dry_run`: opened for reading only.
+    """
+    from storage.workspace import Workspace
+
+    with Workspace.open(root) as workspace:
+        run = workspace.runs.chosen(run_id)
+    job = Job.of_run(run.recipe["job"], root)
+    job = replace(job, sets=(*job.sets, *sets))
+    with (read_session if dry_run else open_session)(job) as session:
+        _check_same(session, run)
+        with unopened_run(session) as recipe_run:
+            open_run = recipe_run.open
+            open_run.spec = replace(open_run.spec, run=run.id)
+            open_run.charge_samplers(session.workspace)
+            with open_run.verifying() as installed:
+                changes = _changes(session, open_run, run)
+                chain = [
+                    _entry(tuple(old), part, change, verifier)
+                    for old, part, change in zip(run.recipe["resolved"]["verifiers"], installed, changes, strict=True)
+                ]
+                names = [entry.new[0] for entry in chain]
+                if verifier is not None and verifier not in names:
+                    raise unknown_name("verifier", verifier, names)
+                others = tuple(change.name for change in changes if change and verifier not in (None, change.name))
+                yield ReverifyTarget(recipe_run, run, tuple(chain), others)
+
+
+def _check_same(session: "Session", run: "Run") -> None:
+    """What changed besides the verifiers would change rows too: that is another run, not the same rows judged again."""
+    now, before = session.loaded.canonical(), run.recipe
+    keys = [key for key in {**now, **before} if key not in _NOT_COMPARED and now.get(key) != before.get(key)]
+    if keys:
+        raise SetupError(
+            f"the recipe of run {run.id} has changed since in {', '.join(sorted(keys))}.", next_command=session.job.command
+        )
+
+
+def _changes(session: "Session", open_run: "OpenRun", run: "Run") -> list[Change | None]:
+    """The change of every verifier in the recipe's order, None where its version is the same."""
+    old = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
+    new, rules = open_run.chain(), open_run.rules()
+    if [name for name, _ in old] != [name for name, _ in new]:
+        raise SetupError(
+            f"run {run.id} was judged by {', '.join(n for n, _ in old)}, the recipe names {', '.join(n for n, _ in new)}.",
+            next_command=session.job.command,
+        )
+    others = _with_other_options(session, run, new)
+
+    def change(before: Key, after: Key) -> Change:
+        return Change(
+            name=after[0],
+            old=before[1],
+            new=after[1],
+            old_rules=session.workspace.verifiers.rules(*before),
+            new_rules=rules[after],
+            extraction=_extraction(session.workspace, before),
+            options_differ=after[0] in others,
+        )
+
+    return [None if before == after else change(before, after) for before, after in zip(old, new, strict=True)]
+
+
+def _extraction(workspace: "Workspace", key: Key) -> set[str]:
+    """What stands before the colon in this version's verdicts, and the names that all verifiers share."""
+    rules = workspace.segments.read("verdicts", producer=key[0], version=key[1], columns=("rule",))["rule"].unique()
+    return {rule.split(":")[0] for rule in rules.to_pylist() if ":" in rule} | {name for name, _ in EXTRACTION}
+
+
+def _with_other_options(session: "Session", run: "Run", chain: Sequence[Key]) -> Collection[str]:
+    """Names of the verifiers whose options the recipe changed; an option that is new and at its default is no change."""
+    names = []
+    parts = zip(chain, run.recipe["verify"], session.loaded.verifiers, session.loaded.recipe.verify, strict=True)
+    for (name, _), before, now, written in parts:
+        old: Mapping[str, Any] = before["options"]
+        new: Mapping[str, Any] = now.canonical()["options"]
+        same = all(key in new and new[key] == old[key] for key in old) and not (written.options.keys() - old.keys())
+        if not same or before["method"] != now.name:
+            names.append(name)
+    return names
+
+
+def _entry(old: tuple[str, str], part: Any, change: Change | None, chosen: str | None) -> ChainEntry:
+    installed = (part.name, part.version)
+    if chosen not in (None, part.name):
+        return ChainEntry(old, old, None, part if installed == old else None)
+    return ChainEntry(old, installed, change, part)

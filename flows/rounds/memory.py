@@ -1,0 +1,75 @@
+"""What was read of a run's committed rows, for the next rounds, so that none of them reads it again.
+
+A round's plan is fixed, so a row is its ordinal: an outcome is a byte there, the key of a correct solution seventeen.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from storage.records import OUTCOMES, Completion, Outcome, PlanRow
+from storage.solutions import key_of_completion
+
+_KEY = 17  # one byte that says what is known, and the 16 of the key
+_CUT_OFF, _KNOWN = 1, 2
+
+
+@dataclass(slots=True)
+class Memory:
+    """Committed rows by round; `tokens` also by problem and arm. `plans` ends with an empty one once drawing is over.
+
+    `answer_keys`: by completion and problem, for runs with arms, whose tallies need more of a verdict than its outcome.
+    `scored`: whether this command has had every row scored.
+    """
+
+    plans: list[Sequence[PlanRow]] = field(default_factory=list)
+    tokens: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict)
+    answer_keys: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    scored: bool = False
+    _outcomes: dict[int, bytearray] = field(default_factory=dict)
+    _solution_keys: dict[int, bytearray] = field(default_factory=dict)
+
+    def note(
+        self, texts: Mapping[str, Completion], rows: Sequence[PlanRow], outcomes: Mapping[tuple[str, str], Outcome]
+    ) -> None:
+        """Keep the outcomes of committed rows, and the solution keys of correct texts at hand."""
+        for row in rows:
+            outcome = outcomes.get((row.completion_id, row.problem_id))
+            if outcome is not None:
+                self.note_outcome(row, outcome)
+                if outcome == "correct" and row.completion_id in texts and not self._key(row)[0]:
+                    self.note_solution(row, key_of_completion(texts[row.completion_id]))
+
+    def note_outcome(self, row: PlanRow, outcome: Outcome) -> None:
+        """Keep the outcome of a row."""
+        codes = self._outcomes.setdefault(row.round, bytearray())
+        _extend(codes, row.ordinal + 1)
+        codes[row.ordinal] = 1 + OUTCOMES.index(outcome)
+
+    def note_solution(self, row: PlanRow, key: str | None) -> None:
+        """Keep the solution key of a row, 32 hex digits; None: the text was cut off."""
+        keys = self._solution_keys.setdefault(row.round, bytearray())
+        _extend(keys, (row.ordinal + 1) * _KEY)
+        entry = bytes([_CUT_OFF]) + bytes(_KEY - 1) if key is None else bytes([_KNOWN]) + bytes.fromhex(key)
+        keys[row.ordinal * _KEY : (row.ordinal + 1) * _KEY] = entry
+
+    def outcome(self, row: PlanRow) -> Outcome | None:
+        """The outcome of a row as the budget counts it; None: not known here."""
+        code = self._outcomes.get(row.round, b"")[row.ordinal : row.ordinal + 1]
+        return OUTCOMES[code[0] - 1] if code and code[0] else None
+
+    def solution(self, row: PlanRow) -> str | None:
+        """The solution key of a row; None: cut off, or not known here."""
+        entry = self._key(row)
+        return entry[1:].hex() if entry[0] == _KNOWN else None
+
+    def lacks_solution(self, row: PlanRow) -> bool:
+        """Whether the row is a correct one whose text must be read for its key."""
+        return self.outcome(row) == "correct" and not self._key(row)[0]
+
+    def _key(self, row: PlanRow) -> bytes:
+        keys = self._solution_keys.get(row.round, b"")
+        return bytes(keys[row.ordinal * _KEY : (row.ordinal + 1) * _KEY]) or bytes(_KEY)
+
+
+def _extend(entries: bytearray, size: int) -> None:
+    entries.extend(bytes(max(0, size - len(entries))))

@@ -1,0 +1,68 @@
+"""The planned rows of a run: in order, in groups of whole problems, and their ids counted, in bounded memory."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.records import PlanRow
+from storage.segments.rows import Rows
+from storage.segments.schema import CHUNK
+
+
+def in_order(plans: Sequence[Sequence[PlanRow]]) -> Rows[PlanRow]:
+    """The rows of all rounds by problem and sample index."""
+    return together(plans).sorted_by("problem_id", "sample_index", "completion_id")
+
+
+def by_problems(plans: Sequence[Sequence[PlanRow]], at_least: int) -> Iterator[list[PlanRow]]:
+    """The same, each (completion, problem) once, in groups of whole problems of `at_least` rows."""
+    for group in whole_problems(in_order(plans), at_least):
+        yield list({(row.completion_id, row.problem_id): row for row in group}.values())
+
+
+def together(plans: Sequence[Sequence[PlanRow]]) -> Rows[PlanRow]:
+    """The rows of all rounds, one after another."""
+    return Rows.joined("plan", [Rows.of("plan", plan).table for plan in plans if plan])
+
+
+def problems_and_arms(rows: Rows[PlanRow]) -> Iterator[tuple[str, str]]:
+    """(problem id, arm) of each row, without making a record of it."""
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        arms = (arm or "" for arm in part.column("arm").to_pylist())
+        yield from zip(part.column("problem_id").to_pylist(), arms, strict=True)
+
+
+def whole_problems(rows: Iterable[PlanRow], at_least: int) -> Iterator[list[PlanRow]]:
+    """Rows that are in order of their problems, in groups of whole problems of `at_least` rows."""
+    group: list[PlanRow] = []
+    for _, members in groupby(rows, key=lambda row: row.problem_id):
+        group += members
+        if len(group) >= at_least:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def distinct(ids: pa.ChunkedArray) -> int:
+    """How many different texts there are."""
+    return len(ids) - int(pc.sum(_repeats(_in_order(ids))).as_py() or 0)
+
+
+def repeated(ids: pa.ChunkedArray) -> frozenset[str]:
+    """The texts that stand there more than once; few, if any, where each completion belongs to one problem."""
+    ordered = _in_order(ids)
+    return frozenset(pc.unique(ordered[1:].filter(_repeats(ordered))).to_pylist())
+
+
+def _in_order(ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    return ids.take(pc.sort_indices(ids))
+
+
+def _repeats(ordered: pa.ChunkedArray) -> Any:
+    """Of each text but the first, whether it is the one before."""
+    return pc.equal(ordered[1:], ordered[:-1])

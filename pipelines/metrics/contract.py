@@ -1,0 +1,136 @@
+"""What a pool must be before it is measured: the contract of docs/statistics.md, refused in words that say what to do.
+
+For `measure`. Strata are cut here as well, because which rollouts may stand together (never two models) is part of it.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipelines.metrics.sample import Need, Options, Rows, Sample
+from storage.errors import SetupError, unknown_name
+from storage.pool import Group, Ints, Pool
+
+SOURCES = ("model", "arm")
+
+
+def samples_of(pool: Pool, by: Sequence[str], *, all_draws: bool = False) -> Iterator[tuple[dict[str, Group], Sample]]:
+    """The strata of a pool by up to two of its columns, `model` and `arm`; SetupError where one is not to be measured."""
+    for name in by:
+        if name not in (*pool.strata, *SOURCES):
+            raise unknown_name("group", name, (*pool.strata, *SOURCES))
+    if len(by) > 2 or len(set(by)) < len(by):
+        raise SetupError(f"groups {', '.join(by)}: at most two different ones.", choices=(*pool.strata, *SOURCES))
+    measured = pool.measured(None) if all_draws else pool
+    if not measured.in_prefix.any():
+        raise SetupError(
+            "No rollout of this pool was fixed before any verdict, so no rate may be over any.",
+            next_command="mark a prefix with pool.measured(n), n the completions that every problem got at the start",
+        )
+    columns = [name for name in by if name not in SOURCES]
+    for group, part in _by_source(measured, [name for name in by if name in SOURCES]):
+        rows = Rows(part)
+        there = np.flatnonzero(rows.drawn > 0)
+        keys = [tuple(part.strata[name][place] for name in columns) for place in there.tolist()]
+        for values, places in _sorted_groups(keys):
+            mine = {**group, **dict(zip(columns, values, strict=True))}
+            yield {name: mine[name] for name in by}, Sample(rows, there[places], own="template" in by)
+
+
+def _sorted_groups(keys: Sequence[tuple[Group, ...]]) -> Iterator[tuple[tuple[Group, ...], Ints]]:
+    """The places of each key, the keys in order, None after all others."""
+    members: dict[tuple[Group, ...], list[int]] = {}
+    for place, key in enumerate(keys):
+        members.setdefault(key, []).append(place)
+    for key in sorted(members, key=lambda key: [(value is None, str(type(value)), value) for value in key]):
+        yield key, np.array(members[key], dtype=np.int64)
+
+
+def _by_source(pool: Pool, by: Sequence[str]) -> Iterator[tuple[dict[str, Group], Pool]]:
+    """The pool by models and arms. Two of them are two distributions: a metric of k draws is of one."""
+    labels = {"model": (pool.models, pool.model), "arm": (pool.arms, pool.arm)}
+    parts: list[tuple[dict[str, Group], Pool]] = [({}, pool)]
+    for source in by:
+        texts, _ = labels[source]
+        parts = [
+            ({**group, source: texts[place] if place >= 0 else None}, part.where(_column(part, source) == place))
+            for group, part in parts
+            for place in _used(part, source)
+        ]
+    for _, part in parts:
+        for source in SOURCES:
+            used = [labels[source][0][place] if place >= 0 else "unknown" for place in _used(part, source)]
+            if len(used) > 1:
+                raise SetupError(
+                    f"The measured rollouts are of {len(used)} {source}s, which are never pooled.",
+                    choices=used,
+                    next_command=f"measure by {source}, or one of them alone",
+                )
+    yield from parts
+
+
+def _column(pool: Pool, source: str) -> Ints:
+    return pool.model if source == "model" else pool.arm
+
+
+def _used(pool: Pool, source: str) -> list[int]:
+    """The places of the models or arms of the measured rollouts; -1 for an unknown one."""
+    return (np.flatnonzero(np.bincount(_column(pool, source)[pool.in_prefix] + 1)) - 1).tolist()  # faster than unique
+
+
+def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:
+    """SetupError where a sample cannot give what a metric needs, naming what to do instead."""
+    waiting = int(sample.rows.open[sample.places].sum())
+    if waiting:
+        raise SetupError(f"{waiting} measured rollouts are not judged yet.", next_command="run `rollmill curate` again")
+    if "any_number" not in needs and sample.drawn.min() != sample.drawn.max():
+        raise SetupError(
+            f"The problems have {sample.drawn.min()} to {sample.drawn.max()} measured rollouts: numbers that verdicts "
+            "may have decided are data, not a measurement.",
+            next_command=f"measure the first {sample.drawn.min()} of each: pool.measured({sample.drawn.min()})",
+        )
+    if "ks" in needs:
+        _check_ks(sample, options)
+    if "answers" in needs and (sample.pool.answer < 0).all():
+        raise SetupError(
+            "The pool has no answers, and votes are over answers.",
+            next_command="take the pool of a run or version whose verifier gives normal forms, such as `number` or `math`",
+        )
+    if "tokens" in needs and (sample.pool.tokens[sample.row_places] < 1).any():
+        raise SetupError("Some measured rollouts have no token count.", next_command="measure with k completions instead")
+    if needs & {"score", "chances"}:
+        _check_scores(sample, options, chances="chances" in needs)
+
+
+def _check_ks(sample: Sample, options: Options) -> None:
+    least = int(sample.judged.min())
+    if not least:
+        raise SetupError(
+            f"{int((sample.judged == 0).sum())} of {len(sample)} problems have no judged rollout.",
+            next_command="judge them again: rollmill reverify",
+        )
+    if options.ks and min(options.ks) < 1:
+        raise SetupError(f"k = {min(options.ks)} is no number of completions.", choices=[f"1 to {least}"])
+    short = int((sample.judged < max(options.ks, default=0)).sum())
+    if short:
+        raise SetupError(
+            f"k = {max(options.ks)} is undefined for {short} of {len(sample)} problems, which have fewer judged rollouts.",
+            choices=[f"k up to {least}"],
+            next_command="draw more completions before any verdict: raise `initial` of the budget",
+        )
+
+
+def _check_scores(sample: Sample, options: Options, *, chances: bool) -> None:
+    if options.score is None or options.score.removeprefix("-") not in sample.pool.scores:
+        raise unknown_name("score", str(options.score), sample.pool.scores, next_command="name one: Options(score=NAME)")
+    values = sample.pool.scores[options.score.removeprefix("-")][sample.row_places]
+    if np.isnan(values).any():
+        raise SetupError(
+            f"{int(np.isnan(values).sum())} of {len(values)} measured rollouts have no score {options.score!r}.",
+            next_command="score all of them, with one version of the scorer",
+        )
+    if chances and not (values.min() >= 0.0 and values.max() <= 1.0):
+        raise SetupError(
+            f"Score {options.score!r} goes from {values.min():g} to {values.max():g}: no chance of being right.",
+            next_command="ask `auroc`, which needs an order only",
+        )

@@ -1,0 +1,235 @@
+"""Elections over a stored pool: blind pools for aggregators, subsets of them, and how right what was elected is.
+
+Aggregators get the blind half of a ballot; the graded half never leaves this module. The expectation over subsets of N
+completions is exact where all subsets are gone through, else the mean over seeded ones with its Monte Carlo error; ties are
+averaged exactly, never drawn. Tested against `pipelines.stats.majority_at_k`, which is exact for the majority.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from pipelines.aggregate import BlindPool, Election
+from pipelines.stats import pass_at_k
+from storage.ids import digest128
+from storage.pool import Flags, Floats, Group, Ints, Pool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ballot:
+    """The completions of one problem as a blind pool of one subset, and apart from it what its answers are worth.
+
+    `right`, `open` (A,): whether an answer is correct, and whether no verdict decides it. An answer is what most verdicts
+    on completions that give it say; where they are at odds it is in `conflicts`.
+    """
+
+    problem: str
+    cluster: Group
+    pool: BlindPool
+    right: Flags
+    open: Flags
+    conflicts: int
+
+    @property
+    def size(self) -> int:
+        """How many completions there are."""
+        return int(self.pool.answer.shape[1])
+
+    @property
+    def correct(self) -> int:
+        """How many of them give a correct answer."""
+        answer = self.pool.answer[0]
+        return int(self.right[answer[answer >= 0]].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a problem may cost: so many `samples`, or so many `tokens` out."""
+
+    unit: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subsets:
+    """R subsets of one ballot as one blind pool. `spent` (R,): tokens, NaN where unknown. `exact`: all there are.
+
+    `samples`: how many completions each has; None where tokens decide. `block`: so many subsets in a row are disjoint parts
+    of one shuffle, which matters for the Monte Carlo error alone.
+    """
+
+    pool: BlindPool
+    spent: Floats
+    exact: bool
+    samples: int | None = None
+    block: int = 1
+
+
+def ballots(pool: Pool, models: Sequence[str] = (), texts: Sequence[str] = ()) -> list[Ballot]:
+    """One ballot per problem that has measured rollouts.
+
+    `models`: only these, in the order in which they are asked; default: all as stored. `texts`: of every row, where an
+    aggregator reads them.
+    """
+    places = [pool.models.index(name) for name in models] if models else list(range(len(pool.models)))
+    order = np.full(len(pool.models) + 1, -1)
+    order[places] = np.arange(len(places))
+    model = order[pool.model]
+    taken = np.flatnonzero(pool.in_prefix & (model >= 0)) if models else np.flatnonzero(pool.in_prefix)
+    rows = taken[np.argsort(pool.problem[taken], kind="stable")]
+    starts = np.flatnonzero(np.diff(pool.problem[rows], prepend=-1))
+    return [_ballot(pool, part, np.maximum(model[part], 0), texts) for part in np.split(rows, starts[1:]) if len(part)]
+
+
+def _ballot(pool: Pool, rows: Ints, model: Ints, texts: Sequence[str]) -> Ballot:
+    known, answer = np.unique(pool.answer[rows], return_inverse=True)
+    abstains = int(len(known) > 0 and known[0] < 0)
+    keys = known[abstains:].tolist()
+    place = answer.reshape(-1) - abstains
+    votes = place >= 0
+    correct, wrong = (
+        np.bincount(place[votes], pool.has(outcome)[rows][votes], len(keys)) for outcome in ("correct", "incorrect")
+    )
+    blind = BlindPool(
+        answers=tuple(pool.answers[key] for key in keys),
+        answer=place[None, :],
+        drawn=np.ones((1, len(rows)), dtype=bool),
+        member=np.arange(len(rows))[None, :],
+        model=model[None, :],
+        tokens=pool.tokens[rows][None, :],
+        scores={name: values[rows][None, :] for name, values in pool.scores.items()},
+        texts=tuple(texts[row] for row in rows.tolist()) if texts else (),
+    )
+    problem = int(pool.problem[rows[0]])
+    cluster = pool.strata["template"][problem]
+    conflicts = int(((correct > 0) & (wrong > 0)).sum())
+    return Ballot(pool.problems[problem], cluster, blind, correct > wrong, correct + wrong == 0, conflicts)
+
+
+def subsets(ballot: Ballot, budget: Budget, *, repeats: int, seed: int) -> Subsets:
+    """Subsets of a ballot that the budget pays for: all where there are no more than `repeats`, else as many seeded ones.
+
+    Several models are drawn in turn, so that each has its share. With tokens, completions are taken in a random order until
+    the next one does not fit: that one is cut off and gives no answer, and its tokens are spent.
+    """
+    numbers = [seed, int(digest128(["subsets", ballot.problem])[:12], 16)]
+    if budget.unit == "tokens":
+        return _by_tokens(ballot, budget.amount, repeats, np.random.default_rng(numbers))
+    rng, n, size = np.random.default_rng([*numbers, budget.amount]), budget.amount, ballot.size
+    several = int(ballot.pool.model.max(initial=0)) > 0
+    if not several and math.comb(size, n) <= repeats:
+        places, exact, block = np.array(list(combinations(range(size), n)), dtype=np.int64).reshape(-1, n), True, 1
+    else:
+        block = 1 if several else size // n
+        shuffles = _orders(ballot, -(-repeats // block), rng)
+        places, exact = shuffles[:, : block * n].reshape(-1, n), several and n == size
+    pool = ballot.pool.subsets(places)
+    return Subsets(pool, np.where(pool.tokens < 0, np.nan, pool.tokens).sum(axis=1), exact, n, block)
+
+
+def _orders(ballot: Ballot, number: int, rng: np.random.Generator) -> Ints:
+    """(number, M) orders of the completions: random within each model, the models in turn."""
+    model = ballot.pool.model[0]
+    keys = rng.random((number, ballot.size))
+    if model.max(initial=0) == 0:
+        return np.argsort(keys, axis=1)
+    within = np.argsort(np.argsort(keys + model, axis=1), axis=1)  # models one after the other
+    starts = np.concatenate([[0], np.cumsum(np.bincount(model))])
+    turn = within - starts[model]
+    return np.argsort(turn * (int(model.max()) + 1) + model, axis=1, kind="stable")
+
+
+def _by_tokens(ballot: Ballot, amount: int, repeats: int, rng: np.random.Generator) -> Subsets:
+    places = _orders(ballot, repeats, rng)
+    cost = np.cumsum(ballot.pool.tokens[0][places], axis=1)
+    fits = cost <= amount
+    most = max(1, int(fits.sum(axis=1).max(initial=0)))
+    spent = np.where(fits.all(axis=1), cost[:, -1], amount).astype(float)
+    return Subsets(ballot.pool.subsets(places[:, :most], fits[:, :most]), spent, exact=False)
+
+
+def right_at(strength: Floats, right: Flags, k: int) -> Floats:
+    """(R,) the chance that one of the k strongest answers is right, where equal answers are taken by lot."""
+    given = strength > -np.inf
+    if not strength.shape[1]:
+        return np.zeros(len(strength))
+    ordered = -np.sort(-strength, axis=1)
+    last = np.clip(given.sum(axis=1), 1, k) - 1
+    threshold = np.take_along_axis(ordered, last[:, None], axis=1)
+    above, tied = strength > threshold, (strength == threshold) & given
+    slots = last + 1 - above.sum(axis=1)
+    ties, good = tied.sum(axis=1), (tied & right).sum(axis=1)
+    missed = np.ones(len(strength))
+    for taken in range(min(k, strength.shape[1])):
+        left = np.maximum(ties - taken, 1)
+        missed *= np.where(taken < slots, np.maximum(ties - good - taken, 0) / left, 1.0)
+    return np.where(given.any(axis=1), np.where((above & right).any(axis=1), 1.0, 1.0 - missed), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an election gives over the subsets of one ballot: the chance to be right, and that where every answer without a
+    deciding verdict counts as right; its Monte Carlo variance; tokens (NaN: unknown) and comparisons it took.
+    """
+
+    value: float
+    high: float
+    variance: float
+    tokens: float
+    comparisons: float
+
+
+def expected(ballot: Ballot, drawn: Subsets, election: Election, k: int) -> Expected:
+    """The mean over subsets."""
+    values = right_at(election.strength, ballot.right, k)
+    high = right_at(election.strength, ballot.right | ballot.open, k) if ballot.open.any() else values
+    blocks = values[: len(values) // drawn.block * drawn.block].reshape(-1, drawn.block).mean(axis=1)
+    noise = 0.0 if drawn.exact or len(blocks) < 2 else float(blocks.var(ddof=1)) / len(blocks)
+    compared = 0.0 if election.comparisons is None else float(election.comparisons.mean())
+    return Expected(float(values.mean()), float(high.mean()), noise, _tokens(drawn, election), compared)
+
+
+def best_possible(ballot: Ballot, drawn: Subsets) -> Expected:
+    """The oracle: whether a right answer is among the completions, which no election can be better than.
+
+    With N samples it is pass@N, exact; with tokens the mean over the subsets.
+    """
+    given = Election(np.where(drawn.pool.counts > 0, 1.0, -np.inf))
+    found = expected(ballot, drawn, given, max(1, len(ballot.right)))
+    exact = None if drawn.samples is None else pass_at_k(ballot.size, ballot.correct, drawn.samples)
+    return found if exact is None else replace(found, value=exact, variance=0.0)
+
+
+def by_lot(ballot: Ballot, drawn: Subsets, k: int) -> Expected:
+    """k of the completions by lot, those without an answer too; only their tokens are needed."""
+    size = drawn.pool.sizes
+    taken = np.minimum(size, k)
+    chances = {number: pass_at_k(ballot.size, ballot.correct, number) or 0.0 for number in np.unique(taken).tolist()}
+    tokens = drawn.spent / np.maximum(size, 1) * taken
+    value = float(np.mean([chances[number] for number in taken.tolist()]))
+    return Expected(value, value, 0.0, float(tokens.mean()), 0.0)
+
+
+def _tokens(drawn: Subsets, election: Election) -> float:
+    """The mean tokens of what was asked for; where all was, what the budget spent."""
+    if election.used is None:
+        return float(drawn.spent.mean())
+    tokens = np.where(drawn.pool.tokens < 0, np.nan, drawn.pool.tokens)
+    return float(np.where(election.used & drawn.pool.drawn, tokens, 0.0).sum(axis=1).mean())
+
+
+def folds(ballots: Sequence[Ballot], number: int, seed: int) -> Ints:
+    """(P,) the fold of each problem: whole clusters, in a seeded order, each into the fold with the fewest problems."""
+    names = [ballot.cluster if ballot.cluster is not None else ("", ballot.problem) for ballot in ballots]
+    members: dict[int | str | tuple[str, str], list[int]] = {}
+    for place, name in enumerate(names):
+        members.setdefault(name, []).append(place)
+    sizes, fold = [0] * number, np.zeros(len(ballots), dtype=np.int64)
+    for name in sorted(members, key=lambda cluster: digest128(["fold", seed, str(cluster)])):
+        least = sizes.index(min(sizes))
+        fold[members[name]] = least
+        sizes[least] += len(members[name])
+    return fold

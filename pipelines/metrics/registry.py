@@ -1,0 +1,110 @@
+"""Every metric of a pool by its name, and `measure`, which gives its rows: for evaluations, comparisons and notebooks.
+
+A metric is a function of a `Sample` and its needs (a file with the function, a line in METRICS). `measure` cuts the pool
+into strata, refuses what the contract of docs/statistics.md does not allow, and says of each number what it estimates.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.metrics.contract import check, samples_of
+from pipelines.metrics.rates import digits
+from pipelines.metrics.sample import Measured, Metric, Options, Sample
+from pipelines.metrics.score_metrics import SCORE_METRICS
+from pipelines.metrics.subset_metrics import SUBSET_METRICS
+from pipelines.metrics.token_metrics import TOKEN_METRICS
+from pipelines.metrics.vote_metrics import VOTE_METRICS
+from storage.errors import SetupError, unknown_name
+from storage.pool import Group, Pool
+
+METRICS: Mapping[str, Metric] = {**SUBSET_METRICS, **VOTE_METRICS, **TOKEN_METRICS, **SCORE_METRICS}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One number of one metric in one stratum. `n` counts what was averaged, `clusters` what was independent.
+
+    `value` and its interval are None where it is undefined, and `why` says so; an end that nothing bounds is infinite.
+    `undecided`: rollouts without an answer of the verifier; `if_wrong` and `if_right`: the value if all of them were that.
+    `error`: the Monte Carlo standard error where subsets were sampled, else 0.
+    """
+
+    metric: str
+    setting: Mapping[str, Any]
+    group: Mapping[str, Group]
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    clusters: int
+    estimand: str
+    method: str
+    why: str = ""
+    undecided: int = 0
+    if_wrong: float | None = None
+    if_right: float | None = None
+    error: float = 0.0
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values at twelve digits; null for an end that nothing bounds."""
+        numbers = {name: getattr(self, name) for name in ("value", "low", "high", "if_wrong", "if_right", "error")}
+        rounded = {name: digits(v) if v is not None and math.isfinite(v) else None for name, v in numbers.items()}
+        words = {name: getattr(self, name) for name in ("n", "clusters", "estimand", "method", "why", "undecided")}
+        return {"metric": self.metric, **dict(self.setting), "group": dict(self.group), **rounded, **words}
+
+
+def measure(pool: Pool, metric: str, options: Options | None = None, *, by: Sequence[str] = ()) -> list[MetricRow]:
+    """A metric over the rollouts of a pool that are in its prefix, in each stratum of up to two columns.
+
+    `by`: of `level`, `skill`, `template`, `source`, what else `pool.strata` has, `model`, `arm`. SetupError where the
+    pool cannot give it: unequal numbers of completions, fewer than k, several models at once, no answers, no such score.
+    """
+    if metric not in METRICS:
+        raise unknown_name("metric", metric, METRICS)
+    kind, asked = METRICS[metric], options or Options()
+    if asked.of == "these problems" and not kind.these:
+        raise SetupError(
+            f"{metric} has an interval for the population of problems only.",
+            choices=[name for name, one in METRICS.items() if one.these],
+        )
+    rows = []
+    for group, sample in samples_of(pool, by, all_draws="stopping" in kind.needs):
+        check(sample, kind.needs, asked)
+        rows += _rows(metric, kind, sample, asked, group)
+    return rows
+
+
+def _rows(metric: str, kind: Metric, sample: Sample, options: Options, group: Mapping[str, Group]) -> list[MetricRow]:
+    measured, undecided = kind.measure(sample, options), sample.undecided
+    sides = [_values(kind, sample.judged_as(name), options) for name in ("incorrect", "correct")] if undecided else [{}, {}]
+    return [
+        MetricRow(
+            metric=metric,
+            setting=one.setting,
+            group=group,
+            value=one.estimate.value if one.estimate else None,
+            low=one.estimate.low if one.estimate else None,
+            high=one.estimate.high if one.estimate else None,
+            n=one.estimate.n if one.estimate else len(sample),
+            clusters=one.estimate.clusters if one.estimate else 0,
+            estimand=one.estimate.estimand if one.estimate else "",
+            method=one.estimate.method if one.estimate else "",
+            why=one.why,
+            undecided=undecided,
+            if_wrong=sides[0].get(_key(one)),
+            if_right=sides[1].get(_key(one)),
+            error=one.error,
+        )
+        for one in measured
+    ]
+
+
+def _values(kind: Metric, sample: Sample, options: Options) -> dict[Any, float]:
+    return {_key(one): one.estimate.value for one in kind.measure(sample, options) if one.estimate}
+
+
+def _key(measured: Measured) -> tuple[tuple[str, Any], ...]:
+    """What tells the rows of one metric apart; a bin is its number, wherever its scores lie."""
+    return tuple((name, value) for name, value in measured.setting.items() if name not in ("noise", "mean_score"))

@@ -1,0 +1,215 @@
+"""What a metric is measured on: the rollouts of a pool that were fixed before any verdict, problem by problem.
+
+For the metrics of `pipelines.metrics.registry`. A `Sample` is one stratum, and says in the words of statistics what a
+metric asks: how many completions of each problem, how many correct, in which clusters. What may be measured at all is
+said in `pipelines.metrics.contract`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.metrics.counts import Counts, counts_of
+from pipelines.stats import Estimate, cluster_table
+from storage.pool import STATES, Flags, Group, Ints, Pool
+
+if TYPE_CHECKING:
+    from pipelines.aggregate import Aggregator
+    from pipelines.protocols import StoppingBudget
+
+Array = npt.NDArray[np.float64]
+Need = Literal["ks", "answers", "score", "chances", "tokens", "aggregator", "parts", "stopping", "any_number"]
+UNDECIDED = STATES.index("undecided")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a metric can be asked with. `ks`: completions, by default powers of two up to what every problem has.
+
+    `budgets`: tokens, by default eighths of what every problem spent. `score`: a scorer's name in the pool. `score_range`:
+    the least and largest score that are possible; without it the interval of a mean score has no bounds to lean on.
+    `aggregator`: a name or an instance. `parts`: the ids of the sub-problems of each composed problem. `stopping`: the
+    budget whose rule ended the draws. `of`: what is estimated, the population that problems come from or exactly these.
+    `largest_k`: pass@k above it is withheld (`PassAtLimit`). `seed`: of resamples and subsets.
+    """
+
+    ks: tuple[int, ...] = ()
+    tau: float = 0.5
+    budgets: tuple[int, ...] = ()
+    score: str | None = None
+    score_range: tuple[float, float] | None = None
+    aggregator: "Aggregator | str | None" = None
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    stopping: "StoppingBudget | None" = None
+    of: Literal["population", "these problems"] = "population"
+    largest_k: int | None = None
+    bins: int = 15
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One number of a metric. `setting`: k, tokens, ...; `why`: why `estimate` is None; `error`: its Monte Carlo error."""
+
+    setting: Mapping[str, Any]
+    estimate: Estimate | None
+    why: str = ""
+    error: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The function behind a metric's name and what it needs of a pool. `these`: also for exactly these problems."""
+
+    measure: Callable[["Sample", Options], list[Measured]]
+    needs: frozenset[Need] = frozenset()
+    these: bool = False
+
+
+class Rows:
+    """The measured rollouts of a pool in the order of their problems and sample indices; what strata share."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self._known = pool.in_prefix & (pool.problem >= 0)
+        self._judged_as: dict[str, Rows] = {}
+
+    @cached_property
+    def counts(self) -> Counts:
+        return counts_of(self.pool)
+
+    @cached_property
+    def drawn(self) -> Ints:
+        """Measured rollouts of each problem, undecided ones too."""
+        return np.bincount(self.pool.problem[self._known], minlength=len(self.pool.problems))
+
+    @cached_property
+    def ordered(self) -> Ints:
+        """The measured rollouts, each problem's together."""
+        places = np.flatnonzero(self._known)
+        return places[np.lexsort((self.pool.index[places], self.pool.problem[places]))]
+
+    @cached_property
+    def starts(self) -> Ints:
+        """Where each problem begins in `ordered`."""
+        return np.concatenate([[0], np.cumsum(self.drawn)])
+
+    @cached_property
+    def open(self) -> Ints:
+        """Measured rollouts of each problem that have no outcome yet."""
+        waiting = self._known & ((self.pool.outcome < 0) | (self.pool.outcome > UNDECIDED))
+        return np.bincount(self.pool.problem[waiting], minlength=len(self.pool.problems))
+
+    def judged_as(self, outcome: str) -> "Rows":
+        """The same with every undecided rollout of this outcome."""
+        if outcome not in self._judged_as:
+            changed = np.where(self.pool.outcome == UNDECIDED, STATES.index(outcome), self.pool.outcome)
+            self._judged_as[outcome] = Rows(replace(self.pool, outcome=changed))
+        return self._judged_as[outcome]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The problems at `places` of a pool with their measured rollouts. `own`: problems are the clusters, not templates."""
+
+    rows: Rows
+    places: Ints
+    own: bool = False
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def pool(self) -> Pool:
+        return self.rows.pool
+
+    @cached_property
+    def correct(self) -> Ints:
+        return self.rows.counts.correct[self.places]
+
+    @cached_property
+    def judged(self) -> Ints:
+        return self.rows.counts.judged[self.places]
+
+    @cached_property
+    def drawn(self) -> Ints:
+        return self.rows.drawn[self.places]
+
+    @property
+    def undecided(self) -> int:
+        return int(self.rows.counts.undecided[self.places].sum())
+
+    @cached_property
+    def clusters(self) -> list[Group]:
+        """The template of each problem; None: the problem itself."""
+        templates = self.pool.strata.get("template", (None,) * len(self.pool.problems))
+        return [None if self.own else templates[place] for place in self.places.tolist()]
+
+    @cached_property
+    def row_clusters(self) -> list[Group]:
+        """The cluster of each rollout of `row_places`: the template, else the problem."""
+        names = [at if name is None else f"template {name}" for at, name in enumerate(self.clusters)]
+        return [names[owner] for owner in self.owners.tolist()]
+
+    @cached_property
+    def owners(self) -> Ints:
+        """Of each rollout of `row_places` which problem of the sample it is of."""
+        return np.repeat(np.arange(len(self)), self.drawn)
+
+    @cached_property
+    def row_places(self) -> Ints:
+        """The rollouts of the sample in the pool, problem by problem, by sample index."""
+        return np.concatenate([*self.by_problem(), np.zeros(0, dtype=np.int64)]).astype(np.int64)
+
+    def by_problem(self) -> Iterator[Ints]:
+        """The places of each problem's rollouts in the pool."""
+        starts = self.rows.starts
+        return (self.rows.ordered[starts[place] : starts[place + 1]] for place in self.places.tolist())
+
+    def judged_rows(self) -> tuple[Ints, list[Group]]:
+        """The judged rollouts and their clusters."""
+        judged = self.pool.outcome[self.row_places] < UNDECIDED
+        names = [name for name, here in zip(self.row_clusters, judged.tolist(), strict=True) if here]
+        return self.row_places[judged], names
+
+    def right(self, rows: Ints) -> Flags:
+        """Which of these rollouts are correct."""
+        return np.equal(self.pool.outcome[rows], STATES.index("correct"))
+
+    def ks(self, options: Options) -> list[int]:
+        """The numbers of completions that are asked for, ascending."""
+        most = int(self.judged.min())
+        return sorted(set(options.ks)) if options.ks else [1 << power for power in range(most.bit_length())]
+
+    def estimand(self, what: str, options: Options | None = None) -> str:
+        """`what` and over which problems its mean is."""
+        if options is not None and options.of == "these problems":
+            return f"mean {what} of these problems"
+        if any(name is None for name in self.clusters):
+            return f"mean {what} of the population that these problems were drawn from"
+        return f"mean {what} of problems from these templates"
+
+    def judged_as(self, outcome: str) -> "Sample":
+        """The same with every undecided rollout of this outcome."""
+        return replace(self, rows=self.rows.judged_as(outcome))
+
+
+def means_of(sample: Sample, settings: Sequence[Mapping[str, Any]], values: Array, what: str) -> list[Measured]:
+    """One row per column of values in [0, 1] (P, K); a column that is undefined for a problem has none."""
+    missing = np.isnan(values).sum(axis=0)
+    whole = np.flatnonzero(missing == 0).tolist()
+    table = cluster_table(values[:, whole], sample.clusters)
+    estimates = dict(zip(whole, table.estimates([sample.estimand(what)] * len(whole)), strict=True))
+    lost = [f"undefined for {count} of {len(sample)} problems" if count else "" for count in missing.tolist()]
+    return [Measured(setting, estimates.get(at), lost[at]) for at, setting in enumerate(settings)]
+
+
+def scores_of_rows(sample: Sample, options: Options, rows: Ints) -> Array:
+    """The scores of these rollouts; a name that begins with `-` turns the order round."""
+    name = str(options.score)
+    values = sample.pool.scores[name.removeprefix("-")][rows]
+    return -values if name.startswith("-") else values

@@ -1,1 +1,0 @@
-"""Worker processes with hard limits (`pool`, `worker`) and the question they answer (`judgement`)."""
