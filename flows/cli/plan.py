@@ -25,11 +25,6 @@ Simulations = Annotated[int, typer.Option("--simulations", metavar="N", min=20, 
 Scores = Annotated[bool, typer.Option("--scores", help="Show how right the forecasts of this workspace were.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("plan")(plan)
-
-
 def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     recipe: RecipeOrNone = None,
     sets: Sets = None,

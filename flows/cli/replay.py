@@ -13,11 +13,6 @@ from storage.errors import SetupError
 PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("replay")(replay)
-
-
 def replay(  # noqa: PLR0913 (a verb's parameters are its options)
     pool: PoolName,
     *,

@@ -25,11 +25,6 @@ HELP = "c correct  i incorrect  u gives no answer  ? cannot tell  t whole text  
 LINE = "-" * 78  # between two rollouts
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("review")(review)
-
-
 def review(  # noqa: PLR0913 (options, all by name)
     audit: Annotated[str | None, typer.Argument(metavar="AUDIT", help="An audit's id; the newest if left out.")] = None,
     *,
