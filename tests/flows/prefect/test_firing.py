@@ -11,8 +11,8 @@ from flows.job import Job
 from flows.prefect.firing import fire
 from flows.session import Session
 from storage.errors import FoundWanting, SetupError
-from storage.firings import Firing
 from storage.ledger.models import FiringRow
+from storage.run_records import Firing
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 

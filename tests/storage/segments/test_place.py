@@ -9,7 +9,7 @@ import pytest
 from fsspec.spec import AbstractFileSystem
 
 from storage.errors import SetupError
-from storage.segments.remote import RemotePlace
+from storage.segments.place import RemotePlace
 
 
 class NoCredentialsError(Exception):

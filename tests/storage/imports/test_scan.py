@@ -12,7 +12,7 @@ import pytest
 
 from storage.errors import SetupError
 from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
-from storage.imports.paths import value_at
+from storage.imports.cells import value_at
 from storage.workspace import Workspace
 from tests.storage.imports.conftest import WriteLines
 

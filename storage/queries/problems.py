@@ -1,17 +1,25 @@
-"""Finding problems: by text, level, skill, template, outcome and pass-rate band, one page at a time.
+"""Finding problems, by text, level, skill, template, outcome and pass-rate band, and one problem with all its rollouts.
 
-Texts are read only for the page shown, and while a text filter is on.
+Texts of prompts are read only for the page shown and while a text filter is on, those of completions only for one problem.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own names; every value is a parameter)
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from pipelines.stats import BetaPrior, fit_prior, shrunken_rate
+from storage.errors import SetupError
 from storage.queries.scope import Scope
-from storage.segments.schema import prompt_from_json
+from storage.records import Completion, Problem, Prompt, Verdict
+from storage.segments.schema import from_table, prompt_from_json
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 _COUNTED = """
     CREATE TEMP TABLE counted AS SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept,
@@ -108,9 +116,8 @@ def choices(scope: Scope, column: str) -> list[Any]:
         return [value for (value,) in connection.execute(query).fetchall()]
 
 
-def readable_prompt(stored: str) -> str:
-    """A stored prompt as one text; the turns of a conversation under their roles."""
-    prompt = prompt_from_json(stored)
+def prompt_text(prompt: Prompt) -> str:
+    """A prompt as one text; the turns of a conversation under their roles."""
     return prompt if isinstance(prompt, str) else "\n\n".join(f"{turn.role}: {turn.content}" for turn in prompt)
 
 
@@ -137,20 +144,85 @@ def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
 
 
 def _row(row: tuple[Any, ...], prior: BetaPrior) -> ProblemRow:
-    key, external_id, prompt, reference, level, skill, template, rollouts, correct, judged, kept, outcomes = row
-    return ProblemRow(
-        id=key,
-        external_id=external_id,
-        prompt=readable_prompt(prompt),
-        reference=reference,
-        level=level,
-        skill=skill,
-        template=template,
-        rollouts=rollouts,
-        correct=correct,
-        judged=judged,
-        kept=kept,
-        rate=correct / judged if judged else None,
-        shrunken=shrunken_rate(correct, judged, prior),
-        outcomes=tuple(outcomes),
+    """From the columns of the query, which stand in the order of the fields up to `kept`."""
+    key, external_id, prompt, *columns, outcomes = row
+    correct, judged = row[8:10]
+    rates = correct / judged if judged else None, shrunken_rate(correct, judged, prior)
+    values: list[Any] = [key, external_id, prompt_text(prompt_from_json(prompt)), *columns, *rates, tuple(outcomes)]
+    return ProblemRow(*values)
+
+
+_COMPLETIONS = "SELECT * FROM completions WHERE id IN (SELECT completion_id FROM mine) AND prompt_id = ?"
+_VERDICTS = (
+    "SELECT * FROM verdicts WHERE completion_id IN (SELECT completion_id FROM mine) AND problem_id = ? "
+    "ORDER BY completion_id, verifier, version"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutDetail:
+    """One rollout: the completion, every verdict on it, and what was decided (kept and reason None while undecided).
+
+    `outcome` is the accepted one, `pending` while a verdict is missing; `deciding` is the verdict that it is, None where a
+    policy made it of several. `accepted_by` names the verifier or policy with its version.
+    """
+
+    completion: Completion | None
+    sample_index: int
+    outcome: str
+    kept: bool | None
+    reason: str | None
+    verdicts: tuple[Verdict, ...]
+    deciding: Verdict | None
+    label: bool | None
+    accepted_by: str | None = None
+    arm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemDetail:
+    """One problem and its rollouts by arm and sample index."""
+
+    problem: Problem
+    rollouts: tuple[RolloutDetail, ...]
+
+
+def problem_detail(scope: Scope, problem_id: str) -> ProblemDetail:
+    """Everything about one problem of a scope; SetupError where the scope has no such problem."""
+    with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
+        problems = from_table("problems", _table(connection, "SELECT * FROM problems WHERE id = ?", problem_id))
+        if not problems:
+            raise SetupError(f"{scope.name} has no problem {problem_id!r}.")
+        connection.execute("CREATE TEMP TABLE mine AS SELECT * FROM rollouts WHERE problem_id = ?", [problem_id])
+        rows = _table(connection, "SELECT * FROM mine ORDER BY arm, sample_index, completion_id").to_pylist()
+        completions = _table(connection, _COMPLETIONS, problems[0].prompt_id)
+        verdicts = _table(connection, _VERDICTS, problem_id)
+    drawn = {completion.id: completion for completion in from_table("completions", completions)}
+    judged: dict[str, list[Verdict]] = {}
+    for verdict in from_table("verdicts", verdicts):
+        judged.setdefault(verdict.completion_id, []).append(verdict)
+    details = (_detail(row, drawn.get(row["completion_id"]), judged.get(row["completion_id"], [])) for row in rows)
+    return ProblemDetail(problems[0], tuple(details))
+
+
+def _detail(row: dict[str, Any], completion: Completion | None, verdicts: list[Verdict]) -> RolloutDetail:
+    named = (row["verifier"], row["verifier_version"])
+    deciding = next((verdict for verdict in verdicts if (verdict.verifier, verdict.version) == named), None)
+    label = None if completion is None else completion.meta.get("is_correct")
+    return RolloutDetail(
+        completion=completion,
+        sample_index=row["sample_index"],
+        outcome=row["outcome"],
+        kept=row["kept"],
+        reason=row["reason"],
+        verdicts=tuple(verdicts),
+        deciding=deciding,
+        label=label if isinstance(label, bool) else None,
+        accepted_by=None if row["verifier"] is None else " ".join(named),
+        arm=row["arm"],
     )
+
+
+def _table(connection: "duckdb.DuckDBPyConnection", query: str, *values: str) -> pa.Table:
+    table: pa.Table = connection.sql(query, params=list(values)).to_arrow_table()
+    return table

@@ -1,9 +1,35 @@
-"""Stored prompts and completions as chat turns, the form that trainers read. Knows nothing of versions or files."""
+"""The rollouts of a published version for the export formats: rows in a fixed order, and their texts as chat turns.
+
+A row puts problem, completion and decision side by side. Order: problem id, sample index, completion id.
+"""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
+import duckdb
+
 from storage.segments.schema import prompt_from_json
+
+_QUERY = """
+select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome, d.verifier, d.verifier_version,
+       p.prompt, p.reference, p.level, p.skill, p.template, p.source, p.licence, p.split,
+       r.text, r.reasoning, r.messages, r.model, r.sample_index, r.tokens_out, r.finish_reason
+from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id
+where {condition} order by d.problem_id, r.sample_index, d.completion_id
+"""
+_BATCH = 2048
+
+
+def rollouts(connection: duckdb.DuckDBPyConnection, *, kept_only: bool) -> Iterator[dict[str, Any]]:
+    """One dictionary per rollout; `prompt` and `messages` are JSON text as stored."""
+    condition = "d.kept" if kept_only else "d.outcome in ('correct', 'incorrect', 'unparsed')"
+    cursor = connection.execute(_QUERY.format(condition=condition))
+    names = [column[0] for column in cursor.description]
+    while batch := cursor.fetchmany(_BATCH):
+        for row in batch:
+            yield dict(zip(names, row, strict=True))
+
 
 Turn = dict[str, str]
 
@@ -28,9 +54,9 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
     """
     stored = json.loads(rollout["messages"]) if rollout["messages"] else []
     turns = [{"role": turn["role"], "content": turn["content"]} for turn in stored]
-    asked = prompt_turns(rollout["prompt"])
-    if turns[: len(asked)] == asked:
-        turns = turns[len(asked) :]
+    prompt = prompt_turns(rollout["prompt"])
+    if turns[: len(prompt)] == prompt:
+        turns = turns[len(prompt) :]
     while turns and turns[0]["role"] in ("system", "user"):  # a prompt in other words, as some files have it
         turns = turns[1:]
     return turns or [{"role": "assistant", "content": _with_reasoning(rollout)}]

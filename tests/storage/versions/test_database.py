@@ -14,12 +14,12 @@ from storage.exports import export
 from storage.queries.why import why
 from storage.records import Completion, Decision, Problem
 from storage.segments.schema import to_table
+from storage.versions.database import connect_shards, read_listing, write_shards
 from storage.versions.diff import diff
 from storage.versions.hashing import content_hash
 from storage.versions.publish import publish
 from storage.versions.read import load_snapshot, materialise, open_version
 from storage.versions.resolve import VersionInfo
-from storage.versions.shards import connect_shards, read_listing, write_shards
 from storage.versions.snapshot import TABLES, Snapshot
 from storage.workspace import Workspace
 
