@@ -15,7 +15,7 @@ OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed", "undecided"
 JUDGED: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed")
 
 Stream = str  # one of STREAMS, or one of them with the number of a redraw: "curate-2"
-STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge")
+STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge", "score")
 
 FinishReason = Literal["stop", "length", "error", "imported"]
 
@@ -172,13 +172,20 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A number that one scorer gave a completion."""
+    """A number that one scorer gave a completion.
+
+    `steps`: where the scorer judges a solution line by line, a number for each line that is not blank, in order. `seconds`
+    and `cost`: what it took to make it, as far as that is known.
+    """
 
     completion_id: str
     problem_id: str
     scorer: str
     version: str
     value: float
+    steps: tuple[float, ...] | None = None
+    seconds: float | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
