@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.metrics.counts import Counts, counts_of
+from pipelines.metrics.counts import UNDECIDED, outcomes_by_problem
 from pipelines.stats import Estimate, cluster_table
 from storage.pool import STATES, Flags, Group, Ints, Pool
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Need = Literal["ks", "answers", "score", "chances", "tokens", "aggregator", "parts", "stopping", "any_number"]
-UNDECIDED = STATES.index("undecided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +74,41 @@ class Rows:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._known = pool.in_prefix & (pool.problem >= 0)
         self._judged_as: dict[str, Rows] = {}
 
     @cached_property
-    def counts(self) -> Counts:
-        return counts_of(self.pool)
+    def outcomes(self) -> Ints:
+        """(P, states + 1): measured rollouts by outcome."""
+        return outcomes_by_problem(self.pool)
+
+    @property
+    def correct(self) -> Ints:
+        return self.outcomes[:, 0]
+
+    @cached_property
+    def judged(self) -> Ints:
+        return np.asarray(self.outcomes[:, :UNDECIDED].sum(axis=1), dtype=np.int64)
 
     @cached_property
     def drawn(self) -> Ints:
         """Measured rollouts of each problem, undecided ones too."""
-        return np.bincount(self.pool.problem[self._known], minlength=len(self.pool.problems))
+        return np.asarray(self.outcomes.sum(axis=1), dtype=np.int64)
+
+    @property
+    def open(self) -> Ints:
+        """Measured rollouts of each problem that have no outcome yet."""
+        return np.asarray(self.outcomes[:, UNDECIDED + 1 :].sum(axis=1), dtype=np.int64)
 
     @cached_property
     def ordered(self) -> Ints:
         """The measured rollouts, each problem's together."""
-        places = np.flatnonzero(self._known)
+        places = np.flatnonzero(self.pool.in_prefix & (self.pool.problem >= 0))
         return places[np.lexsort((self.pool.index[places], self.pool.problem[places]))]
 
     @cached_property
     def starts(self) -> Ints:
         """Where each problem begins in `ordered`."""
         return np.concatenate([[0], np.cumsum(self.drawn)])
-
-    @cached_property
-    def open(self) -> Ints:
-        """Measured rollouts of each problem that have no outcome yet."""
-        waiting = self._known & ((self.pool.outcome < 0) | (self.pool.outcome > UNDECIDED))
-        return np.bincount(self.pool.problem[waiting], minlength=len(self.pool.problems))
 
     def judged_as(self, outcome: str) -> "Rows":
         """The same with every undecided rollout of this outcome."""
@@ -129,11 +135,11 @@ class Sample:
 
     @cached_property
     def correct(self) -> Ints:
-        return self.rows.counts.correct[self.places]
+        return self.rows.correct[self.places]
 
     @cached_property
     def judged(self) -> Ints:
-        return self.rows.counts.judged[self.places]
+        return self.rows.judged[self.places]
 
     @cached_property
     def drawn(self) -> Ints:
@@ -141,7 +147,7 @@ class Sample:
 
     @property
     def undecided(self) -> int:
-        return int(self.rows.counts.undecided[self.places].sum())
+        return int(self.rows.outcomes[self.places, UNDECIDED].sum())
 
     @cached_property
     def clusters(self) -> list[Group]:

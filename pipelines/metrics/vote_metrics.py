@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from pipelines.metrics.sample import UNDECIDED, Array, Measured, Metric, Options, Sample, means_of
+from pipelines.metrics.counts import UNDECIDED
+from pipelines.metrics.sample import Array, Measured, Metric, Options, Sample, means_of
 from pipelines.stats import AnswerCounts, Expectation, agreement, distinct_at_ks, expected_over_subsets, majority_at_k
 from storage.errors import SetupError, unknown_name
 from storage.pool import Ints
