@@ -4,8 +4,8 @@ The method is that of Kadavath et al. (2022), without their trained head.
 
 The model is asked a question, and the number is p(positive) / (p(positive) + p(negative)) of the two words that may follow.
 An engine that scores given texts (embedded, vllm) is asked for both words; of another one a token is drawn with its
-`logprobs`, and the words are looked for among the likeliest: a completion where neither is has no score. A probe is a chance
-only as far as it is calibrated; `rollmill score` says how far.
+`logprobs`, and the words are looked for among the likeliest: a completion where neither is has no score. A probe is a
+chance only as far as it is calibrated; `rollmill score` says how far.
 """
 
 import json
