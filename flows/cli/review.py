@@ -25,11 +25,6 @@ HELP = "c correct  i incorrect  u gives no answer  ? cannot tell  t whole text  
 LINE = "-" * 78  # between two rollouts
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("review")(review)
-
-
 def review(  # noqa: PLR0913 (options, all by name)
     audit: Annotated[str | None, typer.Argument(metavar="AUDIT", help="An audit's id; the newest if left out.")] = None,
     *,
@@ -69,7 +64,7 @@ def review(  # noqa: PLR0913 (options, all by name)
 
 
 def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:
-    from storage.faults import explained
+    from storage.errors import explained
     from storage.queries.review import export_csv
 
     if not dry_run:

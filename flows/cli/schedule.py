@@ -19,18 +19,10 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
+verbs = group("schedule", "Curate recipes on cron lines while `rollmill up` runs.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    verbs = group("schedule", "Curate recipes on cron lines while `rollmill up` runs.")
-    for name, verb in (("add", add), ("list", list_), ("pause", pause), ("resume", resume)):
-        verbs.command(name)(verb)
-    verbs.command("run-now")(run_now)
-    verbs.command("remove")(remove)
-    app.add_typer(verbs)
-
-
+@verbs.command("add")
 def add(  # noqa: PLR0913 (a verb's parameters are its options)
     recipe: RecipePath,
     sets: Sets = None,
@@ -83,6 +75,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     return line(service.line())
 
 
+@verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
     """The schedules: when each fires next, and what became of its last firing.
 
@@ -110,6 +103,7 @@ def list_(*, json: AsJson = False) -> None:
     return line(service.line())
 
 
+@verbs.command("pause")
 def pause(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Let a schedule rest until it is resumed.
 
@@ -118,6 +112,7 @@ def pause(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     _set_paused(name, paused=True, dry_run=dry_run, json=json)
 
 
+@verbs.command("resume")
 def resume(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Let a paused schedule fire again.
 
@@ -126,6 +121,7 @@ def resume(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
     _set_paused(name, paused=False, dry_run=dry_run, json=json)
 
 
+@verbs.command("remove")
 def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Forget a schedule; its datasets stay.
 
@@ -140,6 +136,7 @@ def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
     return line(f"{'Would remove' if dry_run else 'Removed'} {name}.")
 
 
+@verbs.command("run-now")
 def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Start a schedule's run at once, in the background, by the standing server.
 

@@ -21,11 +21,6 @@ COUNTED = ("scorer", "version", "made", "stored", "unscored", "pending", "second
 SPREAD = ("scorer", "scored", "rows", "mean", "q05", "median", "q95")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("score")(score)
-
-
 def score(  # noqa: PLR0913 (a verb's parameters are its options)
     run: RunName = None,
     *,

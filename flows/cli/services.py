@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 DASHBOARD = CHECKOUT / "dashboards" / "app.py"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    for verb in (up, down, dashboard):
-        app.command(verb.__name__)(verb)
-
-
 def up(
     *,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay in front, for a service manager.")] = False,

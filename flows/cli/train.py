@@ -21,11 +21,6 @@ DEFAULTS = TrainSettings()
 SHOWN_EVERY = 0.5  # seconds between two writings of the line on a terminal
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("train")(train)
-
-
 def train(  # noqa: PLR0913
     *,
     out: Annotated[Path, typer.Option(help="Model folder to write.")] = Path("models/trained"),

@@ -55,12 +55,6 @@ stages:
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    for verb in (init, doctor, gc):
-        app.command(verb.__name__)(verb)
-
-
 def init(
     folder: Annotated[Path, typer.Argument(help="The folder; made when absent.")] = Path(),
     *,

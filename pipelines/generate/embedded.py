@@ -1,7 +1,7 @@
 """The engine `embedded`: the model we ship, run by onnxruntime on the CPU with our sampling loop.
 
 No torch, no server, no download. Texts depend on the request and the fingerprint, not on batch, order, neighbours or
-threads. It knows no problems and no verdicts.
+threads. The first requests are drawn on the caller's thread, while draw workers load the model for those to come.
 """
 
 import os

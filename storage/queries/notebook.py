@@ -76,7 +76,7 @@ class WorkspaceView:
         where neither a run nor a dataset is named. `models`: how many models a rate pools, where none was fixed (imports).
         """
         scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
-        pooled = {"models": len(found)} if by != "model" and len(found := models_of(scope)) > 1 else {}
+        pooled = {"models": len(models)} if by != "model" and len(models := models_of(scope)) > 1 else {}
         rows = [
             {
                 by: rate.group,
