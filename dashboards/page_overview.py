@@ -127,6 +127,8 @@ def _cost_table(cost: RunCost, currency: str | None) -> pd.DataFrame:
         rows["drawn again"] = cost.again
     if cost.votes.completions:
         rows["judges' votes"] = cost.votes
+    if cost.scoring.completions:
+        rows["scorers"] = cost.scoring
     return pd.DataFrame(
         {
             "": list(rows),
