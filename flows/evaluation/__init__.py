@@ -1,0 +1,1 @@
+"""Evaluations: benchmarks x models drawn in a stream of their own, measured, compared and reported."""
