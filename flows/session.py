@@ -103,21 +103,24 @@ class RecipeRun:
 
 
 @contextmanager
-def open_session(job: Job, progress: Progress | None = None) -> Iterator[Session]:
-    """Check the recipe, open the workspace, finish what a killed command left; nothing is drawn or planned yet."""
+def open_session(job: Job, progress: Progress | None = None, loaded: LoadedRecipe | None = None) -> Iterator[Session]:
+    """Check the recipe, open the workspace, finish what a killed command left; nothing is drawn or planned yet.
+
+    `loaded`: the recipe to work with, where the job's file is none (an evaluation makes its recipes).
+    """
     from storage.versions import finish_interrupted
 
-    with read_session(job, progress) as session:
+    with read_session(job, progress, loaded) as session:
         session.messages += [*session.workspace.recover(), *finish_interrupted(session.workspace)]
         yield session
 
 
 @contextmanager
-def read_session(job: Job, progress: Progress | None = None) -> Iterator[Session]:
+def read_session(job: Job, progress: Progress | None = None, loaded: LoadedRecipe | None = None) -> Iterator[Session]:
     """A session that puts nothing right and is for looking only."""
     from storage.workspace import Workspace
 
-    loaded = load_recipe(Path(job.recipe), sets=job.sets)
+    loaded = loaded or load_recipe(Path(job.recipe), sets=job.sets)
     profile = load_profile(Path(job.profile) if job.profile else None)
     workspace = Workspace.open(Path(job.workspace))
     session = Session(job, workspace, loaded, profile, progress or Progress())

@@ -14,7 +14,7 @@ from storage.errors import SetupError
 ESTIMATORS = ("prefix", "path_counting", "none")
 TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest"), "template": ("name", "skill")}
 NAMED = ("name", "version")
-VALUES: Mapping[str, Sequence[str]] = {"engine": ("spooled",), "policy": ("lazy", "over")}
+VALUES: Mapping[str, Sequence[str]] = {"engine": ("spooled",), "policy": ("lazy", "over"), "aggregator": ("needs",)}
 CALLS: Mapping[str, Sequence[str]] = {
     "synthesizer": ("synthesize",),
     "template": ("sample", "render", "solve"),
@@ -22,6 +22,7 @@ CALLS: Mapping[str, Sequence[str]] = {
     "verifier": ("verify", "verify_many", "close"),
     "policy": ("decide",),
     "scorer": ("score",),
+    "aggregator": ("elect",),
     "budget": ("plan",),
     "selector": ("select",),
 }

@@ -1,1 +1,5 @@
-"""Evaluations: benchmarks x models drawn in a stream of their own, measured, compared and reported."""
+"""Evaluation: benchmarks asked of models, models compared, and `replay`, which compares ways to choose an answer."""
+
+from flows.evaluation.replay import ReplayRequest, replay_pool
+
+__all__ = ["ReplayRequest", "replay_pool"]

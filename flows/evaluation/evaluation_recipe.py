@@ -30,7 +30,7 @@ class Benchmark(Part):
     name: Slug
     synthesize: str | None = None
     imported: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS, strict=True)
     verify: tuple[Method, ...] = Field(default=(Method(method="number"),), min_length=1)
     accept: Accept | None = None
@@ -97,7 +97,7 @@ def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluation
     from pipelines.metrics import METRICS
     from storage.errors import unknown_name
 
-    recipe = parse(path, EvaluationRecipe, {}, sets=sets)
+    recipe = parse(path, EvaluationRecipe, {}, sets=sets, folder="recipes/evaluations")
     for part in recipe.metrics:
         if part.metric not in METRICS:
             raise unknown_name("metric", part.metric, METRICS)

@@ -23,6 +23,7 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
     "verifier": ("pipelines.verify", "VERIFIERS"),
     "policy": ("pipelines.verify.acceptance", "POLICIES"),
     "scorer": ("pipelines.score", "SCORERS"),
+    "aggregator": ("pipelines.aggregate", "AGGREGATORS"),
     "budget": ("pipelines.budget", "BUDGETS"),
     "selector": ("pipelines.select", "SELECTORS"),
 }

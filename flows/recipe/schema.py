@@ -88,8 +88,8 @@ class Generate(Part):
     """How completions are drawn; engine `imported` draws nothing and uses the rollouts imported before.
 
     `imports`: the names of the rollout imports to use; none named: those that were imported for the recipe's problem set.
-    `redraw`: 0 uses stored completions, N draws anew in the stream `curate-N`; what is stored stays. `prompt_template`: text
-    with `{prompt}` where the problem's own goes. `examples`: worked ones, shown first as turns of user and model.
+    `redraw`: 0 uses stored completions, N draws anew in the stream `curate-N`; what is stored stays.
+    `prompt_template`: text with `{prompt}` where the problem's goes. `examples`: shown first, as turns of user and model.
     """
 
     engine: Text = "embedded"

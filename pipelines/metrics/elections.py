@@ -7,12 +7,13 @@ averaged exactly, never drawn. Tested against `pipelines.stats.majority_at_k`, w
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from pipelines.aggregate import BlindPool, Election
+from pipelines.stats import pass_at_k
 from storage.ids import digest128
 from storage.pool import Flags, Floats, Group, Ints, Pool
 
@@ -56,12 +57,14 @@ class Budget:
 class Subsets:
     """R subsets of one ballot as one blind pool. `spent` (R,): tokens, NaN where unknown. `exact`: all there are.
 
-    `block`: so many subsets in a row are disjoint parts of one shuffle, which matters for the Monte Carlo error alone.
+    `samples`: how many completions each has; None where tokens decide. `block`: so many subsets in a row are disjoint parts
+    of one shuffle, which matters for the Monte Carlo error alone.
     """
 
     pool: BlindPool
     spent: Floats
     exact: bool
+    samples: int | None = None
     block: int = 1
 
 
@@ -124,7 +127,7 @@ def subsets(ballot: Ballot, budget: Budget, *, repeats: int, seed: int) -> Subse
         shuffles = _orders(ballot, -(-repeats // block), rng)
         places, exact = shuffles[:, : block * n].reshape(-1, n), several and n == size
     pool = ballot.pool.subsets(places)
-    return Subsets(pool, np.where(pool.tokens < 0, np.nan, pool.tokens).sum(axis=1), exact, block)
+    return Subsets(pool, np.where(pool.tokens < 0, np.nan, pool.tokens).sum(axis=1), exact, n, block)
 
 
 def _orders(ballot: Ballot, number: int, rng: np.random.Generator) -> Ints:
@@ -187,6 +190,27 @@ def expected(ballot: Ballot, drawn: Subsets, election: Election, k: int) -> Expe
     noise = 0.0 if drawn.exact or len(blocks) < 2 else float(blocks.var(ddof=1)) / len(blocks)
     compared = 0.0 if election.comparisons is None else float(election.comparisons.mean())
     return Expected(float(values.mean()), float(high.mean()), noise, _tokens(drawn, election), compared)
+
+
+def best_possible(ballot: Ballot, drawn: Subsets) -> Expected:
+    """The oracle: whether a right answer is among the completions, which no election can be better than.
+
+    With N samples it is pass@N, exact; with tokens the mean over the subsets.
+    """
+    given = Election(np.where(drawn.pool.counts > 0, 1.0, -np.inf))
+    found = expected(ballot, drawn, given, max(1, len(ballot.right)))
+    exact = None if drawn.samples is None else pass_at_k(ballot.size, ballot.correct, drawn.samples)
+    return found if exact is None else replace(found, value=exact, variance=0.0)
+
+
+def by_lot(ballot: Ballot, drawn: Subsets, k: int) -> Expected:
+    """k of the completions by lot, those without an answer too; only their tokens are needed."""
+    size = drawn.pool.sizes
+    taken = np.minimum(size, k)
+    chances = {number: pass_at_k(ballot.size, ballot.correct, number) or 0.0 for number in np.unique(taken).tolist()}
+    tokens = drawn.spent / np.maximum(size, 1) * taken
+    value = float(np.mean([chances[number] for number in taken.tolist()]))
+    return Expected(value, value, 0.0, float(tokens.mean()), 0.0)
 
 
 def _tokens(drawn: Subsets, election: Election) -> float:

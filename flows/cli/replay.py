@@ -1,0 +1,130 @@
+"""`rollmill replay`: what each way to choose an answer buys on a stored pool. Prints; the work is in flows.evaluation."""
+
+import json as json_text
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, as_json, columns, line
+from storage.errors import SetupError
+
+PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("replay")(replay)
+
+
+def replay(  # noqa: PLR0913 (a verb's parameters are its options)
+    pool: PoolName,
+    *,
+    samples: Annotated[
+        str | None, typer.Option("--samples", metavar="N,N", help="Completions per problem; powers of two by default.")
+    ] = None,
+    tokens: Annotated[
+        str | None,
+        typer.Option("--tokens", metavar="T,T", help="Tokens per problem; about what the samples cost by default."),
+    ] = None,
+    k: Annotated[
+        str, typer.Option("--k", metavar="K,K", help="Answers that may be handed in, the best of them counts.")
+    ] = "1",
+    aggregators: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="NAME", help="This aggregator; 'borda p=2 score=length' fixes its options."),
+    ] = None,
+    models: Annotated[
+        list[str] | None, typer.Option("--model", metavar="NAME", help="Completions of this model, in the order of asking.")
+    ] = None,
+    scores: Annotated[
+        list[str] | None, typer.Option("--score", metavar="NAME", help="Choose by this score; -NAME turns it round.")
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", help="Subsets that are drawn of each problem.")] = 100,
+    folds: Annotated[int, typer.Option("--folds", help="Parts of the problems; settings are chosen on the others.")] = 2,
+    seed: Annotated[int, typer.Option("--seed", help="Of subsets, folds and ties.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A folder for replay.json and replay.html, with curves.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Compare majority votes, rankings by score and other aggregators on completions that exist; nothing is drawn.
+
+    Accuracy at equal samples and at equal tokens, with intervals. Oracle and random are always there, and every setting is
+    chosen on other problems than it is reported on.
+
+    Example: rollmill replay arithmetic --samples 1,4,8 --out replays/arithmetic
+    """
+    from flows.evaluation import ReplayRequest, replay_pool
+    from storage.workspace import Workspace
+
+    with Workspace.open(read_only=True) as workspace:
+        root = workspace.root
+    request = ReplayRequest(
+        root,
+        pool,
+        _numbers("samples", samples),
+        _numbers("tokens", tokens),
+        _numbers("k", k),
+        tuple(aggregators or ()),
+        tuple(models or ()),
+        tuple(scores or ()),
+        repeats,
+        folds,
+        seed,
+    )
+    report = replay_pool(request)
+    if out is not None:
+        _write(out, report)
+    return as_json(report) if json else line(page(report, out))
+
+
+def page(report: Mapping[str, Any], out: Path | None = None) -> str:
+    """The report for a person: a table per unit and k over the budgets, and the largest budget in full."""
+    from flows.evaluation.replay_page import about, heading, notes
+
+    parts = [f"{report['pool']}: {about(report)}"]
+    for unit in dict.fromkeys(budget["unit"] for budget in report["budgets"]):
+        for k in report["ks"]:
+            rows = [row for row in report["rows"] if row["unit"] == unit and row["k"] == k]
+            parts += [f"{heading(unit, k)}\n{_over_budgets(rows)}", _in_full(rows)]
+    parts.append("\n".join(notes(report)))
+    return "\n\n".join(
+        [*parts, *([f"{out / 'replay.html'} has the curves, {out / 'replay.json'} every number."] if out else [])]
+    )
+
+
+def _over_budgets(rows: list[dict[str, Any]]) -> str:
+    amounts = sorted({row["amount"] for row in rows})
+    values = {(row["aggregator"], row["amount"]): row["value"] for row in rows}
+    names = dict.fromkeys(row["aggregator"] for row in rows)
+    table = [[name, *(f"{values[name, amount]:.3f}" for amount in amounts)] for name in names]
+    return columns(["accuracy", *(f"{amount:,}" for amount in amounts)], table)
+
+
+def _in_full(rows: list[dict[str, Any]]) -> str:
+    from flows.evaluation.replay_page import cells
+
+    most = max(row["amount"] for row in rows)
+    table = [[name, *rest] for name, _, *rest in (cells(row) for row in rows if row["amount"] == most)]
+    head = [f"at {most:,}", "accuracy", "95% interval", "to majority", "95% interval", "tokens", "chosen settings"]
+    return columns(head, table)
+
+
+def _numbers(option: str, text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise SetupError(f"--{option} {text!r} is no list of whole numbers.", next_command=f"--{option} 1,4,16") from None
+
+
+def _write(out: Path, report: Mapping[str, Any]) -> None:
+    from flows.evaluation.replay_page import replay_html
+    from storage.faults import explained
+
+    with explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+        text = json_text.dumps(report, indent=2, sort_keys=True, ensure_ascii=False)
+        (out / "replay.json").write_text(f"{text}\n", encoding="utf-8")
+        (out / "replay.html").write_text(replay_html(report), encoding="utf-8")

@@ -1,0 +1,245 @@
+"""`rollmill replay`: all aggregators on one stored pool, as one report of JSON values. Draws and judges nothing.
+
+Which rollouts, models, scores and budgets are taken is decided here; the elections are those of `pipelines.metrics.replay`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from flows.recipe.methods import resolve
+from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator
+from pipelines.metrics import digits
+from pipelines.metrics.elections import Ballot, Budget, ballots
+from pipelines.metrics.replay import BASELINE, ReplayPlan, ReplayRow, Setting, replay
+from pipelines.stats import Estimate
+from storage.errors import SetupError, unknown_name
+from storage.pool import Pool
+from storage.queries import Reader, Scope, dataset_scope, run_scope
+from storage.queries.pools import ScopePool, scope_pool
+from storage.versions.index import dataset_names
+
+LEAST = 4  # mean completions that a token budget pays for by default: below, most of what is drawn is cut off
+LADDER = 6  # token budgets by default, each twice the one before
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What one command asks. Empty: all aggregators whose needs are met, all models, all scores, powers of two.
+
+    `aggregators`: names, each with fixed options where one is given (`borda p=2 score=length`).
+    """
+
+    root: Path
+    pool: str
+    samples: tuple[int, ...] = ()
+    tokens: tuple[int, ...] = ()
+    ks: tuple[int, ...] = (1,)
+    aggregators: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ()
+    repeats: int = 100
+    folds: int = 2
+    seed: int = 0
+
+
+def replay_pool(request: ReplayRequest) -> dict[str, Any]:
+    """The report; SetupError for what the pool does not have."""
+    _check_counts(request)
+    with Reader.open(request.root) as reader:
+        source = scope_pool(_scope(reader, request.pool))
+        models = _models(source.pool, request.models)
+        scores = _scores(source.pool, request.scores)
+        chosen = _settings(request, scores, models)
+        texts = source.texts() if any("texts" in setting.aggregator.needs for setting in chosen) else ()
+    _refuse_pending(source)
+    every = ballots(source.pool, models, texts)
+    items, budgets = _budgets(request, every)
+    plan = ReplayPlan(budgets, request.ks, request.repeats, request.folds, request.seed)
+    rows = replay(items, chosen, plan)
+    return {
+        "pool": source.scope.name,
+        "problems": len(items),
+        "left_out": len(every) - len(items),
+        "clusters": len({ballot.cluster if ballot.cluster is not None else (ballot.problem,) for ballot in items}),
+        "completions": [min(ballot.size for ballot in items), max(ballot.size for ballot in items)],
+        "prefix": source.scope.prefix,
+        "models": list(models),
+        "scores": list(scores),
+        "estimand": rows[0].value.estimand,
+        "conflicts": sum(ballot.conflicts for ballot in items),
+        "undecided_answers": int(sum(ballot.open.sum() for ballot in items)),
+        "aggregators": _listed(chosen),
+        "budgets": [asdict(budget) for budget in budgets],
+        "ks": list(request.ks),
+        "repeats": request.repeats,
+        "folds": request.folds,
+        "seed": request.seed,
+        "rows": [row_values(row) for row in rows],
+    }
+
+
+def row_values(row: ReplayRow) -> dict[str, Any]:
+    """A row as JSON values at twelve digits."""
+    return {
+        "aggregator": row.aggregator,
+        **asdict(row.budget),
+        "k": row.k,
+        **_estimate(row.value),
+        "to_majority": None if row.difference is None else _estimate(row.difference),
+        "settings": list(row.settings),
+        "if_undecided_were_right": digits(row.high),
+        "monte_carlo_error": digits(row.error),
+        "tokens_spent": None if row.tokens is None else digits(row.tokens),
+        "comparisons": digits(row.comparisons),
+        "best_on_the_same_problems": None if row.same_problems is None else digits(row.same_problems),
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    low, high = digits(estimate.low), digits(estimate.high)
+    return {"value": digits(estimate.value), "low": low, "high": high, "interval": estimate.method}
+
+
+def _check_counts(request: ReplayRequest) -> None:
+    least = {"samples": request.samples, "tokens": request.tokens, "k": request.ks, "repeats": (request.repeats,)}
+    for name, values in least.items():
+        if any(value < 1 for value in values):
+            raise SetupError(f"--{name} {','.join(map(str, values))}: every number must be at least 1.")
+    if request.folds < 2:
+        raise SetupError(f"--folds {request.folds}: settings are chosen on other problems, so there are 2 at least.")
+
+
+def _scope(reader: Reader, name: str) -> Scope:
+    datasets = dataset_names(reader.datasets)
+    if name.partition("@")[0] in datasets:
+        return dataset_scope(reader, name)
+    runs = [run.id for run in reader.runs.list()]
+    if name not in runs:
+        raise unknown_name("pool", name, [*datasets, *runs], next_command="rollmill dataset list, or rollmill runs list")
+    return run_scope(reader, name)
+
+
+def _models(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The models in the order in which they are asked; a pool of several is not mixed unless somebody says so."""
+    for name in wanted:
+        if name not in pool.models:
+            raise unknown_name("model", name, pool.models)
+    if wanted or len(pool.models) < 2:
+        return tuple(dict.fromkeys(wanted)) or pool.models
+    raise SetupError(
+        f"the pool has completions of {len(pool.models)} models: say whose vote.",
+        choices=sorted(pool.models),
+        next_command="--model NAME, several times for a vote of several, in the order in which they are asked",
+    )
+
+
+def _scores(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
+    for name in wanted:
+        if name.removeprefix("-") not in pool.scores:
+            raise unknown_name("score", name, pool.scores, next_command="a recipe's `score:` stores scores with a run")
+    known = tuple(name for name, values in pool.scores.items() if not np.isnan(values).all())
+    return tuple(dict.fromkeys(wanted)) or known
+
+
+def _settings(request: ReplayRequest, scores: Sequence[str], models: Sequence[str]) -> list[Setting]:
+    """Every setting of every aggregator that is asked for; the majority is always one, as what others are compared with."""
+    here = {"scores": bool(scores), "models": len(models) > 1, "texts": False, "passes": False}
+    asked = [text for text in request.aggregators if text.split()[:1]]
+    names = asked or [name for name, cls in AGGREGATORS.items() if all(here[need] for need in cls.needs)]
+    settings: list[Setting] = []
+    for text in [*([] if BASELINE in names else [BASELINE]), *names]:
+        name, options = _named(text)
+        cls = resolve("aggregator", name, options, base=request.root).cls
+        given = [options] if options or not isinstance(cls, Adjustable) else list(cls.settings(scores))
+        built = [(one, resolve("aggregator", name, one, base=request.root).build()) for one in given]
+        labels = [_label(aggregator, one) for one, aggregator in built]
+        settings += [
+            Setting(label if options else aggregator.name, label, aggregator)
+            for label, (_, aggregator) in zip(labels, built, strict=True)
+        ]
+        _check_needs(built[0][1], {**here, "texts": True}, models)
+    return settings
+
+
+def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Sequence[str]) -> None:
+    """SetupError where a pool lacks what an aggregator needs."""
+    missing = {
+        "scores": "scores, and the pool has none; a recipe's `score:` stores some",
+        "models": f"several models, and these completions are by {', '.join(models) or 'one'}; --model chooses more",
+        "passes": "a table of generated tests, which stored pools have not; docs/aggregation.md says how to give one",
+    }
+    for need in aggregator.needs:
+        if not here.get(need, True):
+            raise SetupError(f"aggregator {aggregator.name!r} needs {missing[need]}.")
+
+
+def _named(text: str) -> tuple[str, dict[str, Any]]:
+    """An aggregator's name and its options, of `borda p=2 score=length`."""
+    name, *pairs = text.split()
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign:
+            raise SetupError(f"--with {text!r}: {pair!r} is no KEY=VALUE.", next_command="--with 'borda p=2 score=length'")
+        options[key] = yaml.safe_load(value)
+    return name, options
+
+
+def _label(aggregator: Aggregator, options: Mapping[str, Any]) -> str:
+    shown = [f"{key}={'+'.join(v) if isinstance(v, list | tuple) else v}" for key, v in options.items()]
+    return " ".join([aggregator.name, *shown])
+
+
+def _listed(settings: Sequence[Setting]) -> list[dict[str, Any]]:
+    versions = {setting.family: setting.aggregator.version for setting in settings}
+    counts = {name: sum(setting.family == name for setting in settings) for name in versions}
+    return [{"name": name, "version": version, "settings": counts[name]} for name, version in versions.items()]
+
+
+def _refuse_pending(source: ScopePool) -> None:
+    pending = int(source.pool.has("pending").sum())
+    if pending:
+        raise SetupError(
+            f"{pending:,} of {len(source.pool):,} rollouts of {source.scope.name} are not judged yet.",
+            next_command=f"rollmill runs resume {source.scope.name}",
+        )
+    if not len(source.pool):
+        raise SetupError(f"{source.scope.name} has no rollouts.")
+
+
+def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ballot], tuple[Budget, ...]]:
+    """The budgets, and the problems that have enough completions and tokens for all of them.
+
+    An expectation over N of fewer than N is undefined, so such problems are left out, and counted; budgets that nobody
+    asked for go no further than what every problem has.
+    """
+    totals = [_total_tokens(ballot) for ballot in every]
+    smallest = min(ballot.size for ballot in every)
+    samples = request.samples or tuple(1 << power for power in range(smallest.bit_length()))
+    most, spent = max(samples), max(request.tokens, default=0)
+    if request.tokens and None in totals:
+        raise SetupError("--tokens: some completions of this pool have no token count.", next_command="leave --tokens out")
+    kept = [b for b, total in zip(every, totals, strict=True) if b.size >= most and (total or 0) >= spent]
+    if not kept:
+        largest = max(ballot.size for ballot in every)
+        raise SetupError(f"no problem has {most} completions and {spent} tokens; the most completions are {largest}.")
+    known = [total for total in totals if total is not None]
+    tokens = request.tokens or (_token_ladder(kept, min(known)) if len(known) == len(totals) else ())
+    ordered = [Budget("samples", n) for n in sorted(set(samples))] + [Budget("tokens", t) for t in sorted(set(tokens))]
+    return kept, tuple(ordered)
+
+
+def _total_tokens(ballot: Ballot) -> int | None:
+    tokens = ballot.pool.tokens[0]
+    return None if (tokens < 0).any() else int(tokens.sum())
+
+
+def _token_ladder(kept: Sequence[Ballot], most: int) -> tuple[int, ...]:
+    """The tokens that every problem has, halved for as long as that pays for some completions."""
+    mean = float(np.mean([ballot.pool.tokens.mean() for ballot in kept]))
+    return tuple(amount for power in range(LADDER) if (amount := most >> power) >= LEAST * mean)

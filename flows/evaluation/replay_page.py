@@ -1,0 +1,157 @@
+"""A replay's report as one HTML file with its curves and tables, which loads nothing from anywhere."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from math import log2
+from typing import Any
+
+Row = Mapping[str, Any]
+COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#d68910", "#16a085", "#7f5539", "#c2185b", "#5d6d7e", "#6b8e23")
+WORDS = {"samples": "completions per problem", "tokens": "tokens per problem"}
+_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _RIGHT = 760, 400, 52, 14, 44, 210
+_CSS = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1c2733; max-width: 980px; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6rem 0 1.6rem; }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #dde3ea; }
+th:first-child, td:first-child, td.text { text-align: left; }
+svg text { font-size: 12px; fill: #1c2733; } .grid { stroke: #e3e8ee; } .axis { stroke: #8795a3; }
+"""
+
+
+def replay_html(report: Mapping[str, Any]) -> str:
+    """The whole page."""
+    title = f"Replay of {report['pool']}"
+    parts = [f"<h1>{escape(title)}</h1>", f"<p>{escape(about(report))}</p>"]
+    for unit in dict.fromkeys(budget["unit"] for budget in report["budgets"]):
+        for k in report["ks"]:
+            rows = [row for row in report["rows"] if row["unit"] == unit and row["k"] == k]
+            parts += [f"<h2>{heading(unit, k)}</h2>", curves(rows, unit), _table(rows)]
+    parts += [f"<p>{escape(text)}</p>" for text in notes(report)]
+    policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{policy}\n<title>{escape(title)}</title>\n'
+        f"<style>{_CSS}</style>\n</head>\n<body>\n" + "\n".join(parts) + "\n</body>\n</html>\n"
+    )
+
+
+def heading(unit: str, k: int) -> str:
+    """What a table is over."""
+    handed_in = "one answer" if k == 1 else f"{k} answers, one of them right"
+    return f"At equal {unit}: {handed_in}"
+
+
+def about(report: Mapping[str, Any]) -> str:
+    """What was replayed, in one sentence."""
+    low, high = report["completions"]
+    each = f"{low}" if low == high else f"{low} to {high}"
+    models = ", ".join(report["models"])
+    return (
+        f"{report['problems']:,} problems in {report['clusters']:,} clusters, {each} completions each"
+        f"{f' by {models}' if models else ''}; {report['repeats']} subsets a problem, seed {report['seed']}; settings are "
+        f"chosen on other clusters than they are reported on ({report['folds']} folds)."
+    )
+
+
+def notes(report: Mapping[str, Any]) -> list[str]:
+    """What has to be said beside the numbers."""
+    said = [f"Intervals: 95%, {report['estimand']}; clusters are templates. {_noise(report)}"]
+    chosen = [row for row in report["rows"] if row["best_on_the_same_problems"] is not None]
+    if chosen:
+        worst = max(chosen, key=lambda row: row["best_on_the_same_problems"] - row["value"])
+        said.append(
+            f"The best setting of {worst['aggregator']} at {worst['amount']:,} {worst['unit']} shows "
+            f"{worst['best_on_the_same_problems']:.3f} on the problems it is best on and {worst['value']:.3f} where it was "
+            "chosen on others: the largest difference here, and the reason why the table has the latter."
+        )
+    if report["left_out"]:
+        said.append(f"{report['left_out']:,} problems have too few completions for these budgets and are left out.")
+    if report["conflicts"]:
+        said.append(
+            f"{report['conflicts']:,} answers were judged both correct and incorrect; they count as most verdicts say."
+        )
+    if report["undecided_answers"]:
+        said.append(
+            f"{report['undecided_answers']:,} answers are undecided and count as wrong; the JSON has the other bound."
+        )
+    return said
+
+
+def curves(rows: Sequence[Row], unit: str) -> str:
+    """Accuracy over the budget on a log scale, one line per aggregator, as SVG."""
+    amounts = sorted({row["amount"] for row in rows})
+    low, high = log2(amounts[0]), log2(amounts[-1])
+    names = list(dict.fromkeys(row["aggregator"] for row in rows))
+
+    def x(amount: int) -> float:
+        return _LEFT + (log2(amount) - low) / ((high - low) or 1.0) * (_WIDTH - _LEFT - _RIGHT)
+
+    body = [_axes([(x(amount), f"{amount:,}") for amount in amounts], WORDS[unit])]
+    for place, name in enumerate(names):
+        points = [(x(row["amount"]), _y(row["value"])) for row in rows if row["aggregator"] == name]
+        body.append(_line(place, name, points))
+    label = escape(f"Accuracy over {WORDS[unit]}")
+    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(body)}</svg>'
+
+
+def _y(value: float) -> float:
+    return _TOP + (1.0 - value) * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def _axes(ticks: Sequence[tuple[float, str]], words: str) -> str:
+    right = _WIDTH - _RIGHT
+    grid = "".join(
+        f'<path class="grid" d="M{_LEFT} {_y(v / 10):.1f}H{right}"/>'
+        f'<text x="{_LEFT - 8}" y="{_y(v / 10) + 4:.1f}" text-anchor="end">{v / 10:.1f}</text>'
+        for v in range(0, 11, 2)
+    )
+    marks = "".join(f'<text x="{at:.1f}" y="{_HEIGHT - 24}" text-anchor="middle">{text}</text>' for at, text in ticks)
+    middle = (_LEFT + right) / 2
+    return (
+        f'{grid}{marks}<path class="axis" d="M{_LEFT} {_y(0):.1f}H{right}"/>'
+        f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(words)} (log scale)</text>'
+    )
+
+
+def _line(place: int, name: str, points: Sequence[tuple[float, float]]) -> str:
+    colour = COLOURS[place % len(COLOURS)]
+    dash = ' stroke-dasharray="5 4"' if name in ("oracle", "random") else ""
+    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points)
+    top = _TOP + 8 + 20 * place
+    start = _WIDTH - _RIGHT + 24
+    return (
+        f'<g><title>{escape(name)}</title><path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>{dots}'
+        f'<path d="M{start} {top}h22" stroke="{colour}" stroke-width="2"{dash}/>'
+        f'<text x="{start + 30}" y="{top + 4}">{escape(name)}</text></g>'
+    )
+
+
+def _table(rows: Sequence[Row]) -> str:
+    head = ("aggregator", "budget", "accuracy", "95% interval", "to majority", "95% interval", "tokens", "chosen settings")
+    body = "".join(f"<tr>{''.join(_cell(value) for value in cells(row))}</tr>" for row in rows)
+    names = "".join(f"<th>{name}</th>" for name in head)
+    return f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def cells(row: Row) -> list[str]:
+    """A row as texts: aggregator, budget, accuracy and interval, difference to the majority and its, tokens, settings."""
+    change = row["to_majority"]
+    return [
+        row["aggregator"],
+        f"{row['amount']:,}",
+        f"{row['value']:.3f}",
+        f"[{row['low']:.3f}, {row['high']:.3f}]",
+        "" if change is None else f"{change['value']:+.3f}",
+        "" if change is None else f"[{change['low']:+.3f}, {change['high']:+.3f}]",
+        "" if row["tokens_spent"] is None else f"{row['tokens_spent']:,.0f}",
+        " / ".join(dict.fromkeys(row["settings"])),
+    ]
+
+
+def _cell(text: str) -> str:
+    return f'<td class="text">{escape(text)}</td>' if text[:1].isalpha() else f"<td>{escape(text)}</td>"
+
+
+def _noise(report: Mapping[str, Any]) -> str:
+    worst = max((row["monte_carlo_error"] for row in report["rows"]), default=0.0)
+    return f"Subsets are drawn, which adds an error of at most {worst:.4f} to any value."
