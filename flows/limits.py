@@ -14,7 +14,6 @@ from storage.spending import Limit
 if TYPE_CHECKING:
     from flows.job import Job
     from flows.recipe import Profile
-    from flows.rounds import RoundResult
     from flows.session import RecipeRun
 
 
@@ -38,12 +37,12 @@ def limit_of(job: "Job", profile: "Profile") -> Limit:
     return Limit(tokens, None if money is None else int(money * UNITS))
 
 
-def limit_reached(run: "RecipeRun", result: "RoundResult") -> LimitReached:
-    """What to say of a round that a limit ended, and how to go on."""
+def limit_reached(run: "RecipeRun", reason: str, where: str) -> LimitReached:
+    """What to say of a stage that a limit ended (`where`: what it did until then), and how to go on."""
     limit, session = run.spec.limit, run.session
     paid = run.workspace.spending.paid(run.id)
     currency = None if session.profile.prices is None else session.profile.prices.currency
-    if result.stopped == "cost limit":
+    if reason == "cost limit":
         most, spent = shown(limit.units or 0, currency), shown(paid.units, currency)
         job = replace(session.job, max_cost=f"{_higher(limit.units or 0, paid.units) / UNITS:g}")
     else:
@@ -52,9 +51,9 @@ def limit_reached(run: "RecipeRun", result: "RoundResult") -> LimitReached:
     given_up = run.workspace.spending.given_up(run.id)
     lost = f" and up to {given_up.tokens:,} tokens under way when it was killed or interrupted" if given_up.tokens else ""
     return LimitReached(
-        f"the {result.stopped} of {most} leaves no room for another completion: run {run.id} has spent {spent}{lost}; "
-        f"what was drawn is kept. Round {result.round} drew {result.drawn:,} here.",
-        reason=str(result.stopped),
+        f"the {reason} of {most} leaves no room for another completion: run {run.id} has spent {spent}{lost}; "
+        f"what was drawn is kept. {where}",
+        reason=reason,
         next_command=job.command,
     )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flows.rounds import Event, RoundResult
     from storage.runs import Runs
 
-STAGES = ("synthesize", "draw", "verify", "select", "gate", "publish")
+STAGES = ("synthesize", "draw", "verify", "score", "select", "gate", "publish")
 _OF_EVENT = {
     "planned": ("draw", "verify"),
     "drawn": ("draw",),

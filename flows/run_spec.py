@@ -30,14 +30,14 @@ def recipe_run(session: Session, problems: RecipeProblems) -> RecipeRun:
     from flows.sampling.sample import Samplers
     from pipelines.generate import built_engine
 
-    settings = _settings(session)
+    settings = engine_settings(session)
     samplers = Samplers(session.workspace, partial(built_engine, **settings))
     spec = _spec(session, problems, {**settings, "samplers": samplers})
     run = OpenRun(spec, samplers=samplers, on_event=session.progress, engines=session.engines)
     return RecipeRun(session, problems, run)
 
 
-def _settings(session: Session) -> dict[str, Any]:
+def engine_settings(session: Session) -> dict[str, Any]:
     """What the profile says of engines and verifiers."""
     profile = session.profile
     return {"threads": profile.threads, "workers": profile.workers, "http": _http(session), "vllm": _vllm(session)}
@@ -63,7 +63,7 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         batch_size=generate.batch_size,
         imports=imports_taken(session.workspace, session.loaded),
         left_out=made.left_out,
-        scorers=[method.build() for method in session.loaded.scorers],
+        scorers=[method.build(**settings) for method in session.loaded.scorers],
         accept=session.loaded.accept.build(),
         planned_under=None if session.loaded.planned_under is None else session.loaded.planned_under.build(),
         limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),

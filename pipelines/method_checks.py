@@ -8,7 +8,15 @@ used. Nothing else asks a user's object for attributes by name: what is optional
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.protocols import ConcurrentGenerator, MeasuringBudget, RankedPolicy, RuledVerifier, SuitedVerifier
+from pipelines.protocols import (
+    NEEDS,
+    ConcurrentGenerator,
+    GroupScorer,
+    MeasuringBudget,
+    RankedPolicy,
+    RuledVerifier,
+    SuitedVerifier,
+)
 from storage.errors import SetupError
 
 ESTIMATORS = ("prefix", "path_counting", "none")
@@ -22,6 +30,7 @@ CALLS: Mapping[str, Sequence[str]] = {
     "verifier": ("verify", "verify_many", "close"),
     "policy": ("decide",),
     "scorer": ("score",),
+    "group scorer": ("score_groups",),
     "aggregator": ("elect",),
     "budget": ("plan",),
     "selector": ("select",),
@@ -30,7 +39,7 @@ CALLS: Mapping[str, Sequence[str]] = {
 
 def check_method(role: str, name: str, built: Any) -> None:
     """SetupError where an instance lacks what its role needs, or states it in another form."""
-    for needed in missing_members(role, built):
+    for needed in missing_members("group scorer" if isinstance(built, GroupScorer) else role, built):
         if needed in TEXTS.get(role, NAMED):
             raise SetupError(f"{role} {name!r} has no {needed!r}; give the class a {needed} string.")
         page = "docs/policies.md" if role == "policy" else "pipelines/protocols.py"
@@ -42,6 +51,8 @@ def check_method(role: str, name: str, built: Any) -> None:
         raise SetupError(form, next_command=f"{page} says what it needs")
     if role == "budget":
         _check_budget(name, built)
+    elif isinstance(built, GroupScorer):
+        _check_needs(name, built.needs)
     elif role == "policy":
         _check_policy(name, built)
     elif role == "verifier":
@@ -84,6 +95,12 @@ def _check_budget(name: str, built: Any) -> None:
             raise SetupError(f"budget {name!r} has no {needed!r}, which path counting needs.", choices=ESTIMATORS)
     if isinstance(built, MeasuringBudget) and not isinstance(built.measure, str | None):
         raise SetupError(f"budget {name!r}: 'measure' is {built.measure!r}, and must name a key of the problems' meta.")
+
+
+def _check_needs(name: str, needs: Any) -> None:
+    unknown = [need for need in needs if need not in NEEDS] if isinstance(needs, (tuple, list)) else [needs]
+    if unknown:
+        raise SetupError(f"scorer {name!r} needs {unknown[0]!r}, which no scorer is given.", choices=NEEDS)
 
 
 def _check_policy(name: str, built: Any) -> None:

@@ -139,7 +139,7 @@ def pool_of(
     columns = {name: _floats(completions, name) for name in MEASURED}
     measured = measured_scores(columns, _numbers(completions, "tokens_out"))
     of_rows = {name: np.where(at < 0, np.nan, values[at]) for name, values in measured.items()} if len(completions) else {}
-    return replace(pool, scores=of_rows | _stored_scores(decisions, scores))
+    return replace(pool, scores=of_rows | score_columns(decisions, scores))
 
 
 MEASURED = ("logprob_sum", "self_certainty")
@@ -234,8 +234,11 @@ def _forms(verdicts: pa.Table) -> list[str | None]:
     return [_form(normal_form, extracted) for normal_form, extracted in zip(*columns, strict=True)]
 
 
-def _stored_scores(decisions: pa.Table, scores: pa.Table) -> dict[str, Floats]:
-    """The score rows as columns, by scorer, or by scorer and version where several are stored."""
+def score_columns(decisions: pa.Table, scores: pa.Table) -> dict[str, Floats]:
+    """The score rows as columns over rows that name completion and problem, NaN where there is none.
+
+    By scorer, or by `scorer@version` where several versions are stored.
+    """
     row = _places(_joined(scores, "completion_id", "problem_id"), _joined(decisions, "completion_id", "problem_id"))
     versions: dict[str, set[str]] = {}
     kinds = list(zip(scores["scorer"].to_pylist(), scores["version"].to_pylist(), strict=True))

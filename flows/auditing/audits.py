@@ -1,6 +1,6 @@
 """Audits of a verifier on a run: drawing random rollouts for people to judge, and the report of what they judged.
 
-Knows no terminal. Drawing is a pure function of the run's verdicts, the size and the seed; asking for more extends.
+Drawing is a pure function of the run's verdicts, the size and the seed; asking for more extends.
 """
 
 from collections import Counter
@@ -51,6 +51,7 @@ def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = Fals
         raise SetupError(f"{name} {version} judged no rollout of {run.id}.", next_command=f"rollmill runs show {run.id}")
     strata = strata_of(rows)
     described = [asdict(stratum) for stratum in describe(strata)]
+    # A sample is extended within its strata; under others its probabilities would be wrong.
     if before is not None and before.design["strata"] != described:
         raise SetupError(
             f"{run.id} has other verdicts or decisions than when {before.id} was drawn, so it cannot be extended.",
@@ -104,7 +105,7 @@ def run_of(reader: Reader, request: AuditRequest) -> "Run":
     if request.run is not None:
         return reader.runs.get(request.run)
     every = [run for run in reader.runs.list() if run.status == "done" and not run.is_pilot]
-    names = [[name for name, _ in run.recipe.get("resolved", {}).get("verifiers", [])] for run in every]
+    names = [[name for name, _ in run.verifiers] for run in every]
     for run, mine in zip(every, names, strict=True):
         if request.verifier in (*mine, CHAIN):
             return run

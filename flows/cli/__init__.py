@@ -1,6 +1,6 @@
 """The command line `rollmill`: its verbs, how help reads, and what a mistake, a "no" and Ctrl-C look like.
 
-A verb is registered by `register(app)` of its module here; heavy imports happen inside the verbs so that --help is quick.
+Heavy imports happen inside the verbs, so that --help is quick.
 """
 
 import errno
@@ -22,32 +22,33 @@ from flows import CHECKOUT
 from flows.cli.output import never_silent, note
 from storage.errors import FoundWanting, RollmillError, SetupError, interrupted
 
-# The verbs in the order of --help, each with its module.
+# The verbs in the order of --help, each with its module here and its function, or its group of commands.
 VERBS = {
-    "init": "workspace",
-    "recipe": "recipe",
-    "synthesize": "recipe",
-    "import": "import_",
-    "plan": "plan",
-    "curate": "curate",
-    "evaluate": "evaluate",
-    "compare": "compare",
-    "leaderboard": "compare",
-    "select": "select",
-    "replay": "replay",
-    "reverify": "reverify",
-    "audit": "audit",
-    "review": "review",
-    "certify": "certify",
-    "runs": "runs",
-    "dataset": "dataset",
-    "dashboard": "services",
-    "schedule": "schedule",
-    "up": "services",
-    "down": "services",
-    "train": "train",
-    "gc": "workspace",
-    "doctor": "workspace",
+    "init": "workspace:init",
+    "recipe": "recipe:verbs",
+    "synthesize": "recipe:synthesize",
+    "import": "import_:verbs",
+    "plan": "plan:plan",
+    "curate": "curate:curate",
+    "evaluate": "evaluate:evaluate",
+    "compare": "compare:compare",
+    "leaderboard": "compare:leaderboard",
+    "select": "select:select",
+    "score": "score:score",
+    "replay": "replay:replay",
+    "reverify": "reverify:reverify",
+    "audit": "audit:verbs",
+    "review": "review:review",
+    "certify": "certify:certify",
+    "runs": "runs:verbs",
+    "dataset": "dataset:verbs",
+    "dashboard": "services:dashboard",
+    "schedule": "schedule:verbs",
+    "up": "services:up",
+    "down": "services:down",
+    "train": "train:train",
+    "gc": "workspace:gc",
+    "doctor": "workspace:doctor",
 }
 
 
@@ -83,8 +84,13 @@ def build(verb: str | None = None) -> typer.Typer:
     """The program with every verb registered, or with the one that is asked for: a verb's module costs its imports."""
     app = group("rollmill", "", completion=True)
     app.callback()(_everywhere)
-    for module in [VERBS[verb]] if verb in VERBS else dict.fromkeys(VERBS.values()):
-        importlib.import_module(f"flows.cli.{module}").register(app)
+    for name in [verb] if verb in VERBS else VERBS:
+        module, _, attribute = VERBS[name].partition(":")
+        command = getattr(importlib.import_module(f"flows.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command)
+        else:
+            app.command(name)(command)
     return app
 
 
@@ -214,7 +220,7 @@ def _misuse(error: Exception) -> int:
 
 def _refused(error: OSError, arguments: Sequence[str]) -> int:
     """A full disk, a read-only place or a path of the call's own in one line; any other refusal is a bug of ours."""
-    from storage.faults import explained
+    from storage.errors import explained
 
     try:
         with explained(error.filename or "here"):

@@ -28,17 +28,10 @@ Wrong = Annotated[float, typer.Option("--wrong", help="Worth of returning a wron
 PerDraw = Annotated[float, typer.Option("--draw", help="Cost of one draw on the same scale.")]
 Target = Annotated[int, typer.Option(help="Stop at so many accepted (precision of the kept set).")]
 Cap = Annotated[int, typer.Option(help="Draw at most so often (precision of the kept set).")]
+verbs = group("audit", "Measure how often a verifier errs.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    verbs = group("audit", "Measure how often a verifier errs.")
-    verbs.command("verifier")(verifier)
-    verbs.command("list")(list_)
-    verbs.command("show")(show)
-    app.add_typer(verbs)
-
-
+@verbs.command("verifier")
 def verifier(  # noqa: PLR0913 (options, all by name)
     name: Annotated[str, typer.Argument(metavar="NAME", help="A verifier of the run, or chain: all with their policy.")],
     *,
@@ -66,6 +59,7 @@ def verifier(  # noqa: PLR0913 (options, all by name)
     return as_json(row) if json else line(_page(row))
 
 
+@verbs.command("show")
 def show(
     audit: Annotated[str, typer.Argument(metavar="AUDIT", help="An audit's id, or how it begins.")],
     *,
@@ -93,6 +87,7 @@ def show(
     return as_json(row) if json else line(_page(row))
 
 
+@verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
     """Every audit with how far its review is.
 

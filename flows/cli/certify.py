@@ -21,11 +21,6 @@ _SHOWN = 40  # failing rows that are printed
 _EVERY = 100  # rows between two lines of progress
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("certify")(certify)
-
-
 def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     verifier: Annotated[str, typer.Argument(help="A name, path/to/file.py:Class, or package.module:Class.")],
     *,

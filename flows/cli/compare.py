@@ -12,12 +12,6 @@ Subject = Annotated[
 Subjects = Annotated[list[str], typer.Argument(metavar="NAME...", help="Evaluations, dataset versions or runs.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    app.command("compare")(compare)
-    app.command("leaderboard")(leaderboard)
-
-
 def compare(  # noqa: PLR0913 (a verb's parameters are its options)
     before: Subject,
     after: Subject,

@@ -35,11 +35,6 @@ MaxCost = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("curate")(curate)
-
-
 def curate(  # noqa: PLR0913 (a verb's parameters are its options)
     recipe: RecipePath,
     sets: Sets = None,

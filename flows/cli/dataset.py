@@ -16,25 +16,10 @@ if TYPE_CHECKING:
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 SHOWN = 10  # differences of a kind that are printed
 _RECIPES = Path("recipes")
+verbs = group("dataset", "See, compare, check and export dataset versions.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    verbs = group("dataset", "See, compare, check and export dataset versions.")
-    for name, verb in (
-        ("list", list_),
-        ("show", show),
-        ("path", path),
-        ("diff", diff),
-        ("verify", verify),
-        ("export", export),
-        ("why", why),
-    ):
-        verbs.command(name)(verb)
-    dataset_marks.register(verbs)
-    app.add_typer(verbs)
-
-
+@verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
     """Every version of every dataset.
 
@@ -63,6 +48,7 @@ def list_(*, json: AsJson = False) -> None:
         raise FoundWanting("\n".join(broken))
 
 
+@verbs.command("show")
 def show(
     reference: Ref,
     *,
@@ -87,6 +73,7 @@ def show(
     return typer.echo(card(manifest), nl=False) if full else line(version_page(info, manifest, here=is_here(info)))
 
 
+@verbs.command("path")
 def path(
     reference: Ref,
     *,
@@ -114,6 +101,7 @@ def path(
     return as_json({"version": info.ref, "path": str(place)}) if json else typer.echo(str(place))
 
 
+@verbs.command("diff")
 def diff(
     before: Annotated[str, typer.Argument(help="The earlier version.")],
     after: Annotated[str | None, typer.Argument(help="The later version; the newest by default.")] = None,
@@ -136,6 +124,7 @@ def diff(
     return as_json(changes.json()) if json else line("\n".join(describe(changes)))
 
 
+@verbs.command("verify")
 def verify(
     reference: Ref,
     *,
@@ -171,6 +160,7 @@ def verify(
         raise FoundWanting(f"{verification.version} does not verify: {total:,} differences.")
 
 
+@verbs.command("export")
 def export(
     reference: Ref,
     *,
@@ -208,6 +198,7 @@ def export(
     return line(f"{written.rows:,} rows of {info.ref} in {written.path} (sha256 {written.sha256[:16]}).")
 
 
+@verbs.command("why")
 def why(
     reference: Annotated[str, typer.Argument(metavar="DATASET|RUN", help="As elsewhere, or the id of a run.")],
     identity: Annotated[str, typer.Argument(metavar="ID", help="The first digits of a completion's or problem's id.")],
@@ -235,6 +226,9 @@ def why(
         else:
             history = why_in_run(reader, run, identity)
     return as_json(history.json()) if json else line(history_page(history))
+
+
+dataset_marks.register(verbs)
 
 
 def _nothing_after(newest: "VersionInfo", others: list[str]) -> SetupError:

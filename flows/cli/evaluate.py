@@ -17,11 +17,6 @@ EvaluationPath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The eval
 Out = Annotated[Path | None, typer.Option("--out", help="Where the reports go; reports/NAME by default.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("evaluate")(evaluate)
-
-
 def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
     recipe: EvaluationPath,
     sets: Sets = None,

@@ -1,10 +1,9 @@
 """`rollmill import problems|rollouts|list|show|remove`: files made elsewhere come into the workspace, or leave it again."""
 
 import json as json_
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -45,19 +44,10 @@ _Set = Annotated[
 _Problems = Annotated[str | None, typer.Option("--problems", help="The imported problem set that the rollouts answer.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and check everything, show the mapping, store nothing.")]
 _Name = Annotated[str, typer.Argument(help="The name given at import.", show_default=False)]
+verbs = group("import", "Bring problems and rollouts made elsewhere into the workspace.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb `import` with its nouns and what can be done with an import."""
-    verb = group("import", "Bring problems and rollouts made elsewhere into the workspace.")
-    verb.command("problems", help=_PROBLEMS_HELP)(problems)
-    verb.command("rollouts", help=_ROLLOUTS_HELP)(rollouts)
-    verb.command("list")(list_)
-    verb.command("show")(show)
-    verb.command("remove")(remove)
-    app.add_typer(verb)
-
-
+@verbs.command("problems", help=_PROBLEMS_HELP)
 def problems(
     file: _File,
     name: _NewName,
@@ -73,6 +63,7 @@ def problems(
     _import("problems", ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set")), dry_run=dry_run, json=json)
 
 
+@verbs.command("rollouts", help=_ROLLOUTS_HELP)
 def rollouts(  # noqa: PLR0913 - one parameter per option of the command
     file: _File,
     name: _NewName,
@@ -95,6 +86,7 @@ def _import(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_ru
     from storage.versions import finish_interrupted
     from storage.workspace import Workspace
 
+    # What a killed command left is settled first, as by every command that writes.
     load = import_problems if kind == "problems" else import_rollouts
     with Workspace.open() as workspace:
         messages = [] if dry_run else [*workspace.recover(), *finish_interrupted(workspace)]
@@ -154,6 +146,7 @@ def _next(report: "ImportReport") -> str:
     )
 
 
+@verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
     """Every import: its problems, its rollouts by model, and the problem set that they answer.
 
@@ -175,6 +168,7 @@ def list_(*, json: AsJson = False) -> None:
     return line(columns(("name", "problems", "rollouts", "whole", "answers", "models"), rows))
 
 
+@verbs.command("show")
 def show(name: _Name, *, json: AsJson = False) -> None:
     """One import: the files it came from, how their columns were read, rollouts by model, and what uses it.
 
@@ -190,6 +184,7 @@ def show(name: _Name, *, json: AsJson = False) -> None:
     return line("\n".join([*_contents_lines(contents), f"  used by      {', '.join(used_by) or 'nothing yet'}"]))
 
 
+@verbs.command("remove")
 def remove(name: _Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Remove an import that no run, dataset version or other import uses; rows that another import also holds stay there.
 
@@ -217,18 +212,11 @@ def _contents_lines(contents: "ImportContents") -> list[str]:
     lines += [f"  model        {count:>9,}   {model}" for model, count in contents.models.items()]
     lines += [f"  lost         {contents.lost}"] if contents.lost is not None else []
     for record in contents.row()["records"]:
-        lines += _file_lines(record)
+        new = f"{record['problems']:,} problems and {record['completions']:,} rollouts of them new"
+        mapping = ", ".join(f"{field} <- {column}" for field, column in sorted(record["mapping"].items()))
+        lines.append(f"  file         {record['file']}, {record['rows']:,} rows, {new} ({record['imported_at']})")
+        lines += [f"  columns      {mapping}", *(f"  note         {text}" for text in record["notes"])]
     return lines if contents.records else [*lines, "  file         not recorded (imported by an older Rollmill)"]
-
-
-def _file_lines(record: Mapping[str, Any]) -> list[str]:
-    new = f"{record['problems']:,} problems and {record['completions']:,} rollouts of them new"
-    mapping = ", ".join(f"{field} <- {column}" for field, column in sorted(record["mapping"].items()))
-    return [
-        f"  file         {record['file']}, {record['rows']:,} rows, {new} ({record['imported_at']})",
-        f"  columns      {mapping}",
-        *(f"  note         {note}" for note in record["notes"]),
-    ]
 
 
 def _removal_lines(removed: "Removal", *, dry_run: bool) -> list[str]:

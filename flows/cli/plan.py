@@ -12,7 +12,7 @@ from flows.cli.summary import FORECAST_NAMES, forecast_number
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.forecasts import Forecast
+    from storage.run_records import Forecast
 
 LEVEL_HEAD = ["level", "problems", "pass rate", "95%", "met", "capped", "hopeless", "kept", "95%"]
 RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
@@ -23,11 +23,6 @@ PilotSize = Annotated[
 PilotDraws = Annotated[int, typer.Option("--pilot-draws", metavar="N", min=2, help="Completions of each pilot problem.")]
 Simulations = Annotated[int, typer.Option("--simulations", metavar="N", min=20, help="How often the budget is simulated.")]
 Scores = Annotated[bool, typer.Option("--scores", help="Show how right the forecasts of this workspace were.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("plan")(plan)
 
 
 def plan(  # noqa: PLR0913 (a verb's parameters are its options)
@@ -66,7 +61,7 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     if dry_run:
         return _preview(job, request, json=json)
     with open_session(job) as session:
-        run = None if pilot else done_run(session)
+        run = None if pilot else done_run(session)  # a pilot that is asked for is drawn all the same
         if run is not None:
             text = f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}"
             return as_json({"done": run}) if json else line(text)

@@ -18,17 +18,10 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key, generate.max_tokens=64 for one; may be repeated."),
 ]
+verbs = group("recipe", "Check a recipe, or show it with every default.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    verbs = group("recipe", "Check a recipe, or show it with every default.")
-    verbs.command("check")(check)
-    verbs.command("show")(show)
-    app.add_typer(verbs)
-    app.command("synthesize")(synthesize)
-
-
+@verbs.command("check")
 def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
     """Say whether the recipe can run here: keys, names, options and values, its model, imported sets, files and sandbox.
 
@@ -48,6 +41,7 @@ def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> Non
     return line(f"{recipe} is sound. recipe_hash {loaded.recipe_hash[:16]}. Next: rollmill curate {recipe}")
 
 
+@verbs.command("show")
 def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
     """Print the recipe with every default filled in, and its hash.
 

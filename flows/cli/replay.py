@@ -13,11 +13,6 @@ from storage.errors import SetupError
 PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("replay")(replay)
-
-
 def replay(  # noqa: PLR0913 (a verb's parameters are its options)
     pool: PoolName,
     *,
@@ -121,7 +116,7 @@ def _numbers(option: str, text: str | None) -> tuple[int, ...]:
 
 def _write(out: Path, report: Mapping[str, Any]) -> None:
     from flows.evaluation.replay_page import replay_html
-    from storage.faults import explained
+    from storage.errors import explained
 
     with explained(out):
         out.mkdir(parents=True, exist_ok=True)

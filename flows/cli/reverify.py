@@ -18,11 +18,6 @@ EXAMPLES = 3  # of flips that are printed; --json has all that were kept
 PAIRED = ("before", "after", "difference", "95% interval")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("reverify")(reverify)
-
-
 def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
     run: RunName = None,
     sets: Sets = None,

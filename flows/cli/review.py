@@ -25,11 +25,6 @@ HELP = "c correct  i incorrect  u gives no answer  ? cannot tell  t whole text  
 LINE = "-" * 78  # between two rollouts
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("review")(review)
-
-
 def review(  # noqa: PLR0913 (options, all by name)
     audit: Annotated[str | None, typer.Argument(metavar="AUDIT", help="An audit's id; the newest if left out.")] = None,
     *,
@@ -52,7 +47,7 @@ def review(  # noqa: PLR0913 (options, all by name)
 
     if read is not None and export is not None:
         raise SetupError("--from reads judgements and --export writes rollouts; one at a time.")
-    who = (getpass.getuser() if judge is None else judge).strip()
+    who = (getpass.getuser() if judge is None else judge).strip()  # judgements are kept by reviewer
     if not who or not who.isprintable():
         raise SetupError("a reviewer has a name.", next_command="rollmill review --judge ann")
     if audit is not None and undecided is not None:
@@ -69,7 +64,7 @@ def review(  # noqa: PLR0913 (options, all by name)
 
 
 def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:
-    from storage.faults import explained
+    from storage.errors import explained
     from storage.queries.review import export_csv
 
     if not dry_run:

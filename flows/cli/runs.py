@@ -1,12 +1,9 @@
-"""`rollmill runs list|show|cost|watch|resume|cancel`: what the ledger says of runs, and which processes work on them."""
+"""`rollmill runs list|show|cost|queue|watch|resume|cancel`: what the ledger says of runs, and who works on them."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from flows.cli import group
 from flows.cli.curate import MaxCost, MaxTokens
@@ -20,25 +17,10 @@ if TYPE_CHECKING:
     from storage.workspace import Workspace
 
 WATCH_SECONDS = 0.5  # between two readings of the ledger
+verbs = group("runs", "See, resume and cancel runs.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    commands = group("runs", "See, resume and cancel runs.")
-    verbs: dict[str, Callable[..., None]] = {
-        "list": list_,
-        "show": show,
-        "cost": cost,
-        "queue": queue,
-        "watch": watch,
-        "resume": resume,
-        "cancel": cancel,
-    }
-    for name, verb in verbs.items():
-        commands.command(name)(verb)
-    app.add_typer(commands)
-
-
+@verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
     """Every run, the latest first.
 
@@ -56,6 +38,7 @@ def list_(*, json: AsJson = False) -> None:
     return line(columns(["run", "status", "started", "judged", "planned"], cells))
 
 
+@verbs.command("show")
 def show(run: RunId = None, *, json: AsJson = False) -> None:
     """One run: status, stages, and what it left.
 
@@ -75,7 +58,7 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     from flows.rounds.origins import origins_so_far
     from pipelines.stats import rule_error_counts
     from storage.queries import Reader, run_scope
-    from storage.queries.funnel import arm_counts
+    from storage.queries.rates import arm_counts
 
     plans, forecast = workspace.runs.plans(run.id), workspace.forecasts.of_run(run.id)
     arms = arm_counts(run_scope(Reader(workspace), run.id)) if run.recipe.get("arms") else []
@@ -126,6 +109,11 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
     return "\n".join([*lines, f"\nNext: {_next(row)}"])
 
 
+for account in (cost, queue):
+    verbs.command(account.__name__)(account)
+
+
+@verbs.command("watch")
 def watch(run: RunId = None) -> None:
     """Follow a run until it ends; works from any terminal while another command does the work.
 
@@ -147,6 +135,7 @@ def watch(run: RunId = None) -> None:
     line(f"{row['run']}: {row['status']}. Next: {_next(row)}")
 
 
+@verbs.command("resume")
 def resume(
     run: RunId = None,
     *,
@@ -172,6 +161,7 @@ def resume(
         raise SetupError(f"{chosen.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
     tokens, money = max_tokens if max_tokens is not None else job.max_tokens, max_cost or job.max_cost
     job = replace(job, max_tokens=tokens, max_cost=money)
+    # A changed recipe is another run, which would leave this one unfinished without a word.
     if load_recipe(Path(job.recipe), sets=job.sets).recipe_hash != chosen.recipe_hash:
         raise SetupError(
             f"{job.recipe} has changed since run {chosen.id} began.", next_command=f"{job.command} (another run)"
@@ -182,6 +172,7 @@ def resume(
     return as_json(outcome) if json else line(summary(outcome, root))
 
 
+@verbs.command("cancel")
 def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Stop the processes that work on a run, as Ctrl-C would; what was committed is kept.
 
@@ -223,7 +214,7 @@ def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
         "status": "killed" if killed else run.state,
         "started": run.started_at.isoformat(sep=" ", timespec="seconds"),
         "finished": run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else None,
-        "dataset": run.recipe.get("dataset", run.name),
+        "dataset": run.dataset,
         "judged": verify.done if verify else 0,
         "planned": verify.total if verify else 0,
         "next": run.summary.get("next"),

@@ -19,18 +19,10 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
+verbs = group("schedule", "Curate recipes on cron lines while `rollmill up` runs.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    verbs = group("schedule", "Curate recipes on cron lines while `rollmill up` runs.")
-    for name, verb in (("add", add), ("list", list_), ("pause", pause), ("resume", resume)):
-        verbs.command(name)(verb)
-    verbs.command("run-now")(run_now)
-    verbs.command("remove")(remove)
-    app.add_typer(verbs)
-
-
+@verbs.command("add")
 def add(  # noqa: PLR0913 (a verb's parameters are its options)
     recipe: RecipePath,
     sets: Sets = None,
@@ -83,6 +75,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     return line(service.line())
 
 
+@verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
     """The schedules: when each fires next, and what became of its last firing.
 
@@ -106,10 +99,16 @@ def list_(*, json: AsJson = False) -> None:
         )
     )
     for row in rows:
-        line(f"{row['name']}: {_shown(row['last'])}")
+        last, fired = row["last"], "has not fired yet"
+        if last is not None:
+            number = f" under number {last['number']}" if "number" in last else ""
+            ending = ": ".join(filter(None, (last["status"], last["said"])))
+            fired = f"fired {last['fired'][:16].replace('T', ' ')} UTC{number}, {ending}"
+        line(f"{row['name']}: {fired}")
     return line(service.line())
 
 
+@verbs.command("pause")
 def pause(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Let a schedule rest until it is resumed.
 
@@ -118,6 +117,7 @@ def pause(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     _set_paused(name, paused=True, dry_run=dry_run, json=json)
 
 
+@verbs.command("resume")
 def resume(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Let a paused schedule fire again.
 
@@ -126,6 +126,7 @@ def resume(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
     _set_paused(name, paused=False, dry_run=dry_run, json=json)
 
 
+@verbs.command("remove")
 def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Forget a schedule; its datasets stay.
 
@@ -140,6 +141,7 @@ def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
     return line(f"{'Would remove' if dry_run else 'Removed'} {name}.")
 
 
+@verbs.command("run-now")
 def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Start a schedule's run at once, in the background, by the standing server.
 
@@ -217,14 +219,6 @@ def _last(workspace: "Workspace", name: str) -> dict[str, Any] | None:
     fired = firing.fired_at.isoformat(timespec="seconds")
     row = {"fired": fired, "status": firing.status, "said": firing.said, "run": firing.run}
     return {**row, "number": firing.number} if firing.fresh else row
-
-
-def _shown(last: dict[str, Any] | None) -> str:
-    if last is None:
-        return "has not fired yet"
-    number = f" under number {last['number']}" if "number" in last else ""
-    ending = ": ".join(filter(None, (last["status"], last["said"])))
-    return f"fired {last['fired'][:16].replace('T', ' ')} UTC{number}, {ending}"
 
 
 def _row(item: "Scheduled") -> dict[str, Any]:

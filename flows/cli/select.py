@@ -18,11 +18,6 @@ PolicyOptions = Annotated[
 Publish = Annotated[bool, typer.Option("--publish", help="Publish it as a new dataset version.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("select")(select)
-
-
 def select(
     target: Target,
     sets: Sets = None,

@@ -55,8 +55,28 @@ def draw_and_grade(run: RecipeRun, number: int) -> bool:
     result = run_round(run.workspace, run.open, rows)
     run.session.spent.add(result)
     if result.stopped is not None:
-        raise limit_reached(run, result)
+        raise limit_reached(run, result.stopped, f"Round {result.round} drew {result.drawn:,} here.")
     return True
+
+
+def score(run: RecipeRun) -> None:
+    """Give every rollout the numbers of the recipe's scorers, where they are not stored."""
+    from flows.rounds import score_run
+    from flows.sampling.sample import SpendLimitReached
+
+    if not run.spec.scorers:
+        return
+    started = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        run.session.progress.tell(Stage("score", done, total, seconds=time.monotonic() - started))
+
+    try:
+        counts = score_run(run.workspace, run.open, tell)
+    except SpendLimitReached as reached:
+        raise limit_reached(run, reached.reason, "Not every rollout is scored.") from None
+    rows = max((one.stored + one.made + one.unscored for one in counts), default=0)
+    _report(run, Stage("score", rows, rows, seconds=time.monotonic() - started))
 
 
 def decide(run: RecipeRun) -> DecidedRun:
@@ -114,6 +134,7 @@ class Stages:
 
     synthesize: Callable[[Session], RecipeRun] = synthesize
     draw_and_grade: Callable[[RecipeRun, int], bool] = draw_and_grade
+    score: Callable[[RecipeRun], None] = score
     decide: Callable[[RecipeRun], DecidedRun] = decide
     gate: Callable[[DecidedRun], "GateResult"] = gate
     publish: Callable[[DecidedRun, "GateResult"], Result] = publish
@@ -134,6 +155,8 @@ def drive(session: Session, stages: Stages) -> Result:
                 number = 0
                 while stages.draw_and_grade(run, number):
                     number += 1
+                if run.spec.scorers:
+                    stages.score(run)
                 decided = stages.decide(run)
                 outcome = stages.publish(decided, stages.gate(decided))
             except CorruptSegment as error:

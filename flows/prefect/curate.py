@@ -55,6 +55,7 @@ def _as_task(name: str, run_name: str, work: Callable[[], T]) -> T:
 TASKS = stages.Stages(
     synthesize=lambda session: _as_task("synthesize", "synthesize", lambda: stages.synthesize(session)),
     draw_and_grade=lambda run, number: _as_task("round", f"round-{number}", lambda: stages.draw_and_grade(run, number)),
+    score=lambda run: _as_task("score", "score", lambda: stages.score(run)),
     decide=lambda run: _as_task("select", "select", lambda: stages.decide(run)),
     gate=lambda decided: _as_task("gate", "gate", lambda: stages.gate(decided)),
     publish=lambda decided, result: _as_task("publish", "publish", lambda: stages.publish(decided, result)),

@@ -151,8 +151,10 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         planned_under=_planned_under(recipe.accept, base),
         arms=tuple(_arm(generate, arm, base) for arm in recipe.arms),
     )
+    # Engines and verifiers load models and start processes; whether their values are right is seen when they are built.
     held_out = (part.method for part in loaded.evaluation)
-    cheap = (loaded.synthesizer, *held_out, loaded.budget, loaded.selector, *loaded.scorers)
+    plain = (method for method in loaded.scorers if "samplers" not in parameters(method.cls))  # the others open a model
+    cheap = (loaded.synthesizer, *held_out, loaded.budget, loaded.selector, *plain)
     for method in (*cheap, loaded.accept, loaded.planned_under):
         if method is not None:
             method.build()
@@ -164,7 +166,7 @@ def _arm(generate: Generate, arm: Arm, base: Path) -> LoadedArm:
     own = merged(generate, arm)
     engine = _engine(own, base)
     assert engine is not None, "an arm that draws nothing is refused before"
-    return LoadedArm(arm.name, arm.prompt_template, own, engine)
+    return LoadedArm(arm.name, own.prompt_template, own, engine)
 
 
 def _engine(generate: Generate, base: Path) -> Resolved | None:

@@ -18,11 +18,11 @@ from flows.rejudging.reverify_flips import Flips
 from flows.rejudging.reverify_target import ReverifyTarget, open_target
 from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
 from flows.rounds.plan_rows import by_problems
-from pipelines.score import scores_of
+from flows.rounds.score import preview_scores, rows_of
 from pipelines.verify.acceptance import accepted, lacking
 from storage.errors import FoundWanting, SetupError
 from storage.records import PlanRow, Rollout, Score, Verdict
-from storage.rollouts import GradedCompletion, IncompleteRound, RunReader, Stored
+from storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
 
 if TYPE_CHECKING:
     from storage.ledger.leases import Lease
@@ -101,13 +101,14 @@ def _judge_all(
     groups = list(_groups(target))
     total, pending, rows_read, began = sum(map(len, groups)), 0, 0, time.monotonic()
     for rows in groups:
+        # Verdicts of the whole group are read at once, texts only of what was judged: a look into the store is the cost.
         stored = _reader(target).verdicts(rows)
         judged = [row for row in rows if _was_judged(target, stored, row)]
         pending += len(rows) - len(judged)
         for batch in _batches(target, _read(target, judged, stored)):
             items = [(graded.problem, graded.completion) for graded in batch]
             renewed = renew(target.chain, target.spec.policies(), items, stored, counts)
-            _commit(target, renewed.judged)
+            _commit(target, renewed.judged)  # what was paid for first: the report can be made again
             sample.offer(renewed.carried, items)
             _compare(target, batch, renewed.verdicts, flips)
             lease.renew()
@@ -167,10 +168,11 @@ def _commit(target: ReverifyTarget, verdicts: Sequence[Verdict]) -> None:
 def _compare(target: ReverifyTarget, batch: Sequence[GradedCompletion], after: Stored, flips: Flips) -> None:
     """Count the flips of these rows, and the decisions of the run's selector on either set of verdicts."""
     spec = target.spec
+    rows = rows_of(target.workspace, target.open) if spec.scorers else None
     accept_old, accept_new = (partial(accepted, spec.accept, chain) for chain in (target.before, target.after))
     for _, members in groupby(batch, key=lambda graded: graded.problem.id):
         mine = list(members)
-        scores = scores_of(spec.scorers, mine[0].problem, [graded.completion for graded in mine])
+        scores = preview_scores(rows, spec.scorers, mine) if rows is not None else {}
         old = [_rollout(graded, accept_old(graded.verdicts), scores) for graded in mine]
         new = [_rollout(graded, accept_new(after[graded.pair]), scores) for graded in mine]
         flips.add(old, new)
@@ -178,9 +180,9 @@ def _compare(target: ReverifyTarget, batch: Sequence[GradedCompletion], after: S
         flips.decisions.add((old, decisions[0]), (new, decisions[1]))
 
 
-def _rollout(graded: GradedCompletion, verdict: Verdict | None, scores: Mapping[str, tuple[Score, ...]]) -> Rollout:
+def _rollout(graded: GradedCompletion, verdict: Verdict | None, scores: Mapping[Pair, tuple[Score, ...]]) -> Rollout:
     assert verdict is not None, "only rows that were judged to their end come here"
-    return graded.rollout(verdict, scores.get(graded.completion.id, ()))
+    return graded.rollout(verdict, scores.get(graded.pair, ()))
 
 
 def _reach(target: ReverifyTarget) -> dict[str, dict[str, int]]:
@@ -219,7 +221,7 @@ def _accept(target: ReverifyTarget, lease: "Lease") -> dict[str, Any]:
     for rows in _groups(target):
         stored = _reader(target).verdicts(rows)
         judged = [row for row in rows if _was_judged(target, stored, row)]
-        counts = {key: VerdictCounts() for key in target.after}
+        counts = {key: VerdictCounts() for key in target.after}  # reported before; nothing is judged now
         items = [(graded.problem, graded.completion) for graded in _read(target, judged, stored)]
         _commit(target, renew(target.chain, target.spec.policies(), items, stored, counts).carried)
         lease.renew()

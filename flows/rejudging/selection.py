@@ -18,13 +18,13 @@ from flows.identity import imported_digest, unopened_run
 from flows.job import Job
 from flows.recipe import resolve
 from flows.rounds.plan_rows import in_order
+from flows.rounds.score import preview_scores, rows_of
 from flows.session import read_session
 from pipelines.metrics import PairedDecisions, moves_rows
-from pipelines.score import scores_of
 from pipelines.verify.acceptance import PLAIN, Policy, accepted, check_names, lacking
 from storage.errors import SetupError
 from storage.records import Rollout, Score
-from storage.rollouts import GradedCompletion, IncompleteRound, Key
+from storage.rollouts import GradedCompletion, IncompleteRound, Key, Pair
 from storage.runs import BESIDE_RECIPE
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
     SetupError where there are no rollouts to select from, or where the policy needs verdicts that the run does not have.
     """
     job = _job(request)
+    # The run is found under the recipe as it is written; only then is it known what its budget planned under.
     with read_session(job) as session:
         run = _run(session, request)
         job = replace(job, sets=(*job.sets, *_policy_sets(run, session.loaded, request.policy, request.options)))
@@ -173,13 +174,14 @@ def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     decisions = PairedDecisions()
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
+    scored = rows_of(selecting.workspace, selecting.open) if spec.scorers else None
     for members in _graded(selecting, run, chain):
         rows += len(members)
         for graded in members:
             missing.update(lacking(now.policy, chain, graded.verdicts))
         if missing:  # only counted to the end, for the error
             continue
-        scores = scores_of(spec.scorers, members[0].problem, [graded.completion for graded in members])
+        scores = preview_scores(scored, spec.scorers, members) if scored is not None else {}
         sides = [[_rollout(graded, side.policy, chain, scores) for graded in members] for side in (before, now)]
         pairs = zip((before, now), sides, strict=True)
         decisions.add(*((rollouts, list(side.selector.select(run.id, rollouts))) for side, rollouts in pairs))
@@ -218,14 +220,14 @@ def _graded(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterato
 
 
 def _rollout(
-    graded: GradedCompletion, policy: Policy, chain: Sequence[Key], scores: Mapping[str, tuple[Score, ...]]
+    graded: GradedCompletion, policy: Policy, chain: Sequence[Key], scores: Mapping[Pair, tuple[Score, ...]]
 ) -> Rollout:
     verdict = accepted(policy, chain, graded.verdicts)
     if verdict is None:
         raise SetupError(
             "the run has rows that it has not judged to the end.", next_command="rollmill runs resume, then this again"
         )
-    return graded.rollout(verdict, scores.get(graded.completion.id, ()))
+    return graded.rollout(verdict, scores.get(graded.pair, ()))
 
 
 def _missing(job: Job, run: "Run", policy: Policy, missing: Mapping[Key, int], rows: int) -> SetupError:

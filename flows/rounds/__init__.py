@@ -15,6 +15,7 @@ from flows.rounds.decide import DecisionReport, decide
 from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan import plan_round
 from flows.rounds.run import RoundResult, run_all, run_round
+from flows.rounds.score import score_run
 from flows.rounds.spec import RunSpec
 from flows.sampling.control import Limits
 
@@ -29,4 +30,5 @@ __all__ = [
     "plan_round",
     "run_all",
     "run_round",
+    "score_run",
 ]

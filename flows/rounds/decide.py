@@ -1,4 +1,4 @@
-"""Scores and decisions over all rollouts of a run, committed once. Knows scorers and selectors; draws nothing.
+"""Decisions over all rollouts of a run with their scores, committed once. Knows selectors; draws nothing.
 
 The key of the decisions is a digest of the plan, the deciding verdicts and the selector with its options: deciding again
 commits nothing, and what would decide otherwise has another key.
@@ -13,14 +13,14 @@ from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import read_plans
 from flows.rounds.plan_rows import repeated, together
+from flows.rounds.score import rows_of, score_run, stored_scores
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
-from pipelines.score import scores_of
 from storage.errors import broken
-from storage.ids import ListDigest, digest128
+from storage.ids import ListDigest
 from storage.records import Decision, PlanRow, Rollout, Score
+from storage.rollouts import Pair
 from storage.segments.keys import SegmentKey
 from storage.segments.rows import Packer
-from storage.segments.schema import Record
 from storage.workspace import Workspace
 
 
@@ -42,11 +42,13 @@ class DecisionReport:
 def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
     rows = together(_plans(ws, run))
-    results, counter = _Results(), FunnelCounter()
+    score_run(ws, run)
+    scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
+    results, counter = _Results(scores), FunnelCounter()
     completions = CompletionCounter(shared=repeated(rows.column("completion_id")))
     solved = kept_problems = 0
     for problem_id, judged in run.rollouts(ws, rows):
-        rollouts = results.scored(run, judged)
+        rollouts = results.scored(judged)
         decisions = _select(run, rollouts)
         results.decisions.add(decisions)
         for r in rollouts:
@@ -58,15 +60,13 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     batch_id = results.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
     key = SegmentKey("decisions", run.id, run.spec.selector.version, batch_id)
     decided = results.decisions.rows()
-    items: list[tuple[SegmentKey, Sequence[Record]]] = [(key, decided), *_score_segments(results.scores)]
-    commits = ws.segments.commit_many(items, run=run.id) if decided else []
+    commits = [ws.segments.commit(key, decided, run=run.id)] if decided else []
     created = bool(commits) and not commits[0].redundant
     funnel = counter.funnel(problems=len(run.spec.problems), solved=solved, kept_problems=kept_problems)
     funnel.reconcile()
     stops = stop_reasons(ws.runs.stops(run.id))
-    return DecisionReport(
-        run.id, batch_id, created, decided, results.scores, funnel, completions.origins(ws, run.id), stops
-    )
+    stored = [score for given in scores.values() for score in given]
+    return DecisionReport(run.id, batch_id, created, decided, stored, funnel, completions.origins(ws, run.id), stops)
 
 
 def _plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
@@ -76,19 +76,17 @@ def _plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
 
 @dataclass(slots=True)
 class _Results:
-    """What is kept of each problem: decisions, what they rest on, and scores; no text."""
+    """What is kept of each problem: decisions, what they rest on, and the stored scores by pair; no text."""
 
+    scores: Mapping[Pair, tuple[Score, ...]]
     decisions: Packer[Decision] = field(default_factory=lambda: Packer("decisions"))
     deciding: ListDigest = field(default_factory=lambda: ListDigest("decisions"))
-    scores: list[Score] = field(default_factory=list)
 
-    def scored(self, run: OpenRun, rollouts: Sequence[Rollout]) -> Sequence[Rollout]:
+    def scored(self, rollouts: Sequence[Rollout]) -> Sequence[Rollout]:
         """The rollouts of one problem with their scores."""
-        if not run.spec.scorers:
+        if not self.scores:
             return rollouts
-        scores = scores_of(run.spec.scorers, rollouts[0].problem, [rollout.completion for rollout in rollouts])
-        self.scores += [score for given in scores.values() for score in given]
-        return [replace(r, scores=scores.get(r.completion.id, ())) for r in rollouts]
+        return [replace(r, scores=self.scores.get((r.completion.id, r.problem.id), ())) for r in rollouts]
 
 
 def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
@@ -100,20 +98,6 @@ def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     if not run.spec.arms:
         return decisions
     return [replace(decision, arm=rollout.arm) for decision, rollout in zip(decisions, rollouts, strict=True)]
-
-
-def _score_segments(scores: Sequence[Score]) -> list[tuple[SegmentKey, Sequence[Record]]]:
-    by_scorer: dict[tuple[str, str], list[Score]] = {}
-    for score in scores:
-        by_scorer.setdefault((score.scorer, score.version), []).append(score)
-    return [
-        (SegmentKey("scores", name, version, _score_digest(members)), members)
-        for (name, version), members in by_scorer.items()
-    ]
-
-
-def _score_digest(scores: Sequence[Score]) -> str:
-    return digest128(["scores", sorted([score.completion_id, score.problem_id] for score in scores)])
 
 
 def options_of(part: Any) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from math import sqrt
 
 from pipelines.budget.rounds import Limits, checked_count, draws_of, in_order, prefix_round
-from pipelines.protocols import RoundPlan, Stop, Tally
 from pipelines.stats import fit_prior, shrunken_rate
+from pipelines.tallies import RoundPlan, Stop, Tally
 from storage.errors import SetupError
 
 PEAK_QUANTILE = 0.05  # of the solved problems' rates: where `alpha: auto` puts the greatest weight
@@ -104,15 +104,12 @@ class Gvm:
         """G / sqrt(p + alpha / p^(beta - 1)) of every problem, in relative units."""
         prior = fit_prior([t.correct for t in pilots], [t.judged for t in pilots])
         rates = {t.problem_id: shrunken_rate(t.correct, t.judged, prior) for t in pilots}
-        alpha = self._alpha([rates[t.problem_id] for t in pilots if t.correct] or list(rates.values()))
+        alpha = self.alpha
+        if isinstance(alpha, str):
+            solved = sorted([rates[t.problem_id] for t in pilots if t.correct] or list(rates.values()))
+            alpha = float(solved[int(PEAK_QUANTILE * len(solved))] ** self.beta / (self.beta - 1.0))
         norms = self._norms(pilots)
         return {key: norms[key] / sqrt(rate + alpha / rate ** (self.beta - 1.0)) for key, rate in rates.items()}
-
-    def _alpha(self, rates: Sequence[float]) -> float:
-        if not isinstance(self.alpha, str):
-            return self.alpha
-        peak = sorted(rates)[int(PEAK_QUANTILE * len(rates))]
-        return float(peak**self.beta / (self.beta - 1.0))
 
     def _norms(self, pilots: Sequence[Tally]) -> Mapping[str, float]:
         if self.norms == "length":

@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.budget.simulate import Sample, Source, Subject
-from pipelines.protocols import Draw
 from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
 from pipelines.stats.solution_diversity import LAWS, fit_laws, laws_after
+from pipelines.tallies import Draw
 
 Level = int | None
 Array = npt.NDArray[np.float64]
@@ -138,7 +138,10 @@ class _JointLevelPosterior:
         }
         counts = [counts_of(entry.samples) for entry in pooled]
         self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts] for p in priors]
-        self._wrong = fit_laws(*_wrong_counts(pooled), [1.0] * len(pooled)).cumsum()
+        # Per problem how many different wrong answers there are, and how many in all; those without a key are left out.
+        wrong = [[s.answer for s in entry.samples if s.outcome == "incorrect" and s.answer] for entry in pooled]
+        different, all_wrong = [len(set(answers)) for answers in wrong], [len(answers) for answers in wrong]
+        self._wrong = fit_laws(different, all_wrong, [1.0] * len(pooled)).cumsum()
         self._undecided = {arm: undecided_share(every) for arm, every in evidence.items()}
         self._tokens = {arm: {good: Tokens(every, right=good) for good in (True, False)} for arm, every in evidence.items()}
 
@@ -311,9 +314,3 @@ def _of_problems(
     """The evidence on these problems, by arm."""
     ids = {entry.subject.problem_id for entry in chosen}
     return {arm: [entry for entry in every if entry.subject.problem_id in ids] for arm, every in evidence.items()}
-
-
-def _wrong_counts(evidence: Sequence[Observation]) -> tuple[list[int], list[int]]:
-    """Per problem how many different wrong answers there are, and how many in all; those without a key are left out."""
-    answers = [[s.answer for s in entry.samples if s.outcome == "incorrect" and s.answer] for entry in evidence]
-    return [len(set(members)) for members in answers], [len(members) for members in answers]

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.budget.priors import DIGITS, GroupPriors
-from pipelines.protocols import ArmTally, Stop, Tally
 from pipelines.stats.stopping_forecast import StoppingForecast
+from pipelines.tallies import ArmTally, Stop, Tally
 from storage.ids import digest128
 
 REACH = 0.5  # a round asks for the draws that meet the target with half of the chance there is
@@ -122,14 +122,11 @@ class ArmForecasts:
             for place, arm in enumerate(arms_of(tally)):
                 if arm.drawn:
                     there.setdefault(place, []).append(_on_arm(tally, arm))
-                    self._count(place, tally.level, arm)
+                    self._tried[place, tally.level] = self._tried.get((place, tally.level), 0) + 1
+                    for group in {tally.level, None}:
+                        tokens, drawn = self._tokens.get((place, group), (0, 0))
+                        self._tokens[place, group] = tokens + arm.tokens, drawn + arm.drawn
         self._priors = {place: GroupPriors(members, "level") for place, members in there.items()}
-
-    def _count(self, place: int, level: int | None, arm: ArmTally) -> None:
-        self._tried[place, level] = self._tried.get((place, level), 0) + 1
-        for group in (level, None) if level is not None else (None,):
-            tokens, drawn = self._tokens.get((place, group), (0, 0))
-            self._tokens[place, group] = tokens + arm.tokens, drawn + arm.drawn
 
     def tried(self, place: int, level: int | None) -> int:
         """How many problems of a level were drawn on this arm."""

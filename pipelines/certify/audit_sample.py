@@ -16,8 +16,8 @@ from storage.ids import digest128
 
 SEPARATOR = " | "
 FIRST = 2  # every stratum is seen this often before any is weighed: one member shows no spread
-_COMMON = 0.1
-_SMALL = 20
+_COMMON = 0.1  # share of its side from which a rule is a stratum of its own
+_SMALL = 20  # rollouts: smaller strata of a side and band are put together
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from pipelines.certify.certificate import Certificate, Result
 from pipelines.certify.suite_rows import HOSTILE, MARKS, Row, Suite
 from pipelines.certify.verifier_process import Limits, Observation, Subject, VerifierProcess
 
-_READ_SECONDS = 0.5
+_READ_SECONDS = 0.5  # what a payload sends after its connection is there by then, or never
 
 
 class Canary:

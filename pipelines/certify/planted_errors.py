@@ -13,8 +13,9 @@ from fractions import Fraction
 
 from pipelines.certify.planted_answer import Answer, rational, several
 
+# percent and dozen read the other way round: a policy may accept these, so they prove nothing
 _FORGIVEN = {Fraction(100), Fraction(1, 100), Fraction(12), Fraction(1, 12)}
-_PLACES = (2, 1, 0)
+_PLACES = (2, 1, 0)  # to which a value is rounded
 _ROUND = (10, 100, 1_000, 10_000, 100_000)
 
 

@@ -292,25 +292,14 @@ _ANSWER_PROBES = (
 )
 
 
-def _math() -> Suite:
-    """Equal and different answers of every form, and all hostile texts."""
-    texts = (*math_pairs(), *sentences(), *read_texts(), *hostile_text())
-    return Suite("math", texts, _ANSWER_PROBES)
-
-
-def _number() -> Suite:
-    """The part of `math` whose pairs are plain numbers, and all hostile texts."""
-    return Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _ANSWER_PROBES)
-
-
 SUITES: Mapping[str, Callable[[], Suite]] = {
     "choice": lambda: Suite("choice", tuple(choice_rows()), choice_probes()),
     "code": lambda: Suite("code", tuple(code_rows()), code_probes()),
     "constraints": lambda: Suite("constraints", tuple(constraint_rows()), constraint_probes()),
     "exact": lambda: Suite("exact", tuple(exact_rows()), text_probes("7", "8")),
     "json_schema": lambda: Suite("json_schema", tuple(json_rows()), json_probes()),
-    "math": _math,
-    "number": _number,
+    "math": lambda: Suite("math", (*math_pairs(), *sentences(), *read_texts(), *hostile_text()), _ANSWER_PROBES),
+    "number": lambda: Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _ANSWER_PROBES),
     "optimization": lambda: Suite("optimization", tuple(optimization_rows()), optimization_probes()),
     "regex": lambda: Suite("regex", tuple(regex_rows()), text_probes("7", "8")),
 }

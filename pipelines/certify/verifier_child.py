@@ -61,7 +61,7 @@ def _judged(verifier: Any, row: dict[str, Any]) -> dict[str, Any]:
     text = row["text"]
     completion = Completion(identity, problem.prompt_id, "certify", "", "", "evaluate", 0, None, text, "stop")
     os.environ.pop(CANARY, None)
-    builtins.__dict__.pop(CANARY, None)
+    builtins.__dict__.pop(CANARY, None)  # both are where a payload of the suites leaves its mark
     started = time.perf_counter()
     if row["threads"]:
         answer = _together(verifier, problem, completion, row["threads"])

@@ -19,7 +19,7 @@ from pipelines.processes.proc import cpu_of_tree, kill_tree
 from pipelines.processes.spawn import ending, environment, module_command
 from storage.errors import SetupError
 
-_TICK = 0.25
+_TICK = 0.25  # seconds between two looks at a child that is being waited for
 _LONGEST_ANSWER = 1 << 20  # bytes
 State = Literal["judged", "crash", "hang"]
 
@@ -109,8 +109,11 @@ class VerifierProcess:
 
     def _start(self) -> dict[str, Any]:
         """Start the child; its introduction (name, version, suite)."""
+        python = self.subject.python
+        if os.sep in python:  # a bare name is found on the PATH
+            python = str(Path(python).absolute())
         self._process = process = MessageChild(
-            module_command("pipelines.certify.verifier_child", python=_interpreter(self.subject.python)),
+            module_command("pipelines.certify.verifier_child", python=python),
             environment(os.environ.get("PYTHONPATH"), ROLLMILL_SECRET=self._secret),
             limit=_LONGEST_ANSWER,
             stderr=subprocess.DEVNULL,
@@ -156,11 +159,6 @@ class VerifierProcess:
         if status is None:
             return "closed its output"
         return f"ended {'by' if status < 0 else 'with'} {ending(status)}"
-
-
-def _interpreter(python: str) -> str:
-    """The interpreter by its whole path, unless it is a bare name to be found on the PATH."""
-    return str(Path(python).absolute()) if os.sep in python else python
 
 
 def _observation(reply: Mapping[str, Any], seconds: float) -> Observation:

@@ -1,7 +1,7 @@
 """The quality gate: what a dataset must satisfy before it is published, and the report that says whether it does.
 
 The rules run in Great Expectations over DataFrames of ids, counts and outcomes, never over texts; the report is our own
-HTML. The gate reads Arrow tables in the schemas of the segment kinds; it knows neither the workspace nor how rows are made.
+HTML. The gate reads Arrow tables in the schemas of the segment kinds, of a run or of a version.
 """
 
 from pipelines.gate.gate import Gate, Provenance, Tables

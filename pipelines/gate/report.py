@@ -11,6 +11,9 @@ from typing import Any
 from pipelines.gate.rule_engine import Check, GateResult
 from pipelines.metrics import NOTHING, rate_words
 
+_WIDTH, _LEFT, _RIGHT, _ROW = 720, 190, 150, 26  # of a figure, its labels, its notes and a row, in pixels
+_PLOT = _WIDTH - _LEFT - _RIGHT
+_NAMED = 20  # failing rows of a check that the page lists
 CSS = """
 :root{--bg:#fbfaf8;--card:#fff;--ink:#22252a;--soft:#6b7078;--line:#e4e1db;--rail:#f0ede7;--a:#3b6ea8;--good:#2e8b57;
 --bad:#c0392b;--warn:#c98a1b;--none:#9aa0a8}
@@ -56,10 +59,6 @@ svg .none{fill:var(--none)}
 svg .whisker{stroke:var(--ink);stroke-width:1.5;fill:none}
 @media print{body{background:#fff}section,.banner{break-inside:avoid}}
 """
-
-
-_WIDTH, _LEFT, _RIGHT, _ROW = 720, 190, 150, 26  # of a figure, its labels, its notes and a row, in pixels
-_PLOT = _WIDTH - _LEFT - _RIGHT
 
 
 def funnel_bars(funnel: Mapping[str, Any]) -> str:
@@ -127,12 +126,11 @@ def _svg(body: str, rows: int, title: str) -> str:
     return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">{body}</svg>'
 
 
-_NAMED = 20  # failing rows of a check that the page lists
-
-
 def render_report(result: GateResult, manifest: Mapping[str, Any]) -> str:
     """The page: verdict, checks with the rows against them, funnel, pass rate by level, how it was made."""
-    name = _text(_name(manifest))
+    recipe = manifest.get("recipe")
+    named = recipe if isinstance(recipe, Mapping) else {}
+    name = _text(manifest.get("name") or named.get("dataset") or named.get("name") or "dataset")
     sections = [_banner(result, name), _numbers(result), _checks(result), *_figures(result), _origin(manifest, result)]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -142,12 +140,6 @@ def render_report(result: GateResult, manifest: Mapping[str, Any]) -> str:
         + "\n".join(sections)
         + "\n</main>\n</body>\n</html>\n"
     )
-
-
-def _name(manifest: Mapping[str, Any]) -> Any:
-    recipe = manifest.get("recipe")
-    named = recipe if isinstance(recipe, Mapping) else {}
-    return manifest.get("name") or named.get("dataset") or named.get("name") or "dataset"
 
 
 def _banner(result: GateResult, name: str) -> str:
@@ -177,16 +169,14 @@ def _numbers(result: GateResult) -> str:
 
 
 def _checks(result: GateResult) -> str:
-    rows = "".join(_check_row(check) for check in result.checks)
+    rows = ""
+    for check in result.checks:
+        state, mark = {True: ("good", "&#10003;"), False: ("bad", "&#10007;"), None: ("none", "&ndash;")}[check.passed]
+        cells = f'<td class="{state}">{mark}</td><td class="name">{_text(check.name)}</td>'
+        cells += f"<td>{_text(check.expected)}</td><td>{_text(check.observed)}{_failing(check)}</td>"
+        rows += f"<tr>{cells}</tr>"
     head = "<tr><th></th><th>check</th><th>expected</th><th>found</th></tr>"
     return f"<section><h2>Checks</h2><table><thead>{head}</thead><tbody>{rows}</tbody></table></section>"
-
-
-def _check_row(check: Check) -> str:
-    state, mark = {True: ("good", "&#10003;"), False: ("bad", "&#10007;"), None: ("none", "&ndash;")}[check.passed]
-    cells = f'<td class="{state}">{mark}</td><td class="name">{_text(check.name)}</td>'
-    cells += f"<td>{_text(check.expected)}</td><td>{_text(check.observed)}{_failing(check)}</td>"
-    return f"<tr>{cells}</tr>"
 
 
 def _failing(check: Check) -> str:

@@ -93,8 +93,11 @@ class Engine:
         for part in rule.parts:
             for result in self._results(part):
                 passed = passed and bool(result.success)
-                rows.update(dict.fromkeys(_failing(result)))
-                errors.extend(_errors(result))
+                entries = result.result.get("unexpected_index_list") or []
+                rows.update((str(entry["row"]), None) for entry in entries if not pd.isna(entry["row"]))
+                info = result.exception_info or {}  # one exception, or one for each metric that raised
+                raised = [info] if "raised_exception" in info else info.values()
+                errors += [str(entry.get("exception_message")) for entry in raised if entry.get("raised_exception")]
         failing = list(rows) or ([] if passed else list(rule.blamed))
         observed = f"the check broke: {errors[0]}" if errors else rule.observed(len(failing))
         return Check(rule.name, passed, rule.expected, observed, tuple(failing[:NAMED]), len(failing))
@@ -111,14 +114,3 @@ class Engine:
                 return results
             # Naming the rows doubles the time of an expectation, so only one that fails is asked for them.
             return list(batch.validate(suite, result_format=ROWS_NAMED).results)
-
-
-def _failing(result: Any) -> list[str]:
-    entries = result.result.get("unexpected_index_list") or []
-    return [str(entry["row"]) for entry in entries if not pd.isna(entry["row"])]
-
-
-def _errors(result: Any) -> list[str]:
-    info = result.exception_info or {}
-    entries = [info] if "raised_exception" in info else list(info.values())
-    return [str(entry.get("exception_message")) for entry in entries if entry.get("raised_exception")]

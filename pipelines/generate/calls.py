@@ -1,7 +1,7 @@
-"""One call of `groups`: its requests on the way out and its replies on the way back, between two threads.
+"""One call of an engine that draws in other threads: its requests on the way out and its completions on the way back.
 
-One thread of the engine takes jobs and puts completions; the caller's thread takes whatever has arrived. Knows neither
-sockets nor processes.
+One thread of the engine takes jobs and puts completions; the caller's thread takes whatever has arrived. All engines build
+their completions and check their sampling here too.
 """
 
 import threading

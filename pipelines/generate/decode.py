@@ -1,7 +1,7 @@
 """Continuous batching on one thread: rows leave a tile when they finish and waiting requests take their places.
 
 One prefill serves all requests of a prompt. Which rows share a tile changes no text (see session.py), so work is taken in
-whatever order keeps the places full. It knows the sampler and the session, not where requests come from.
+whatever order keeps the places full: a function hands it out, so that an engine and a draw worker use the same loop.
 """
 
 import time
@@ -98,8 +98,11 @@ class DecodeLoop:
         while len(self._rows) < self._tile.rows and (item := self._take()) is not None:
             started = time.perf_counter()
             request, ids = item
-            prefix = self._prefilled(ids)
-            row = self._new_row(request, ids)
+            if self._prefix is None or self._prefix[0] != ids:
+                self._prefix = (ids, self._session.prefill(list(ids)))
+            prefix = self._prefix[1]
+            limit = min(request.sampling.max_tokens, self._session.files.context - len(ids))
+            row = Row(request, ids, limit, self._uniforms.of(request.seed, limit), self._clock)
             sampling = _row_sampling([request])
             self._note([row], draw(prefix.logits[None, :], row.chance[:1], sampling))
             if row.finish:
@@ -120,15 +123,6 @@ class DecodeLoop:
                 return None
             self._waiting.extend((request, group.ids) for request in group.requests)
         return self._waiting.popleft()
-
-    def _prefilled(self, ids: tuple[int, ...]) -> Prefix:
-        if self._prefix is None or self._prefix[0] != ids:
-            self._prefix = (ids, self._session.prefill(list(ids)))
-        return self._prefix[1]
-
-    def _new_row(self, request: Request, ids: tuple[int, ...]) -> Row:
-        limit = min(request.sampling.max_tokens, self._session.files.context - len(ids))
-        return Row(request, ids, limit, self._uniforms.of(request.seed, limit), self._clock)
 
     def _note(self, rows: list[Row], draws: Draws) -> None:
         """Add the drawn tokens to their rows and mark those that end with it."""

@@ -2,7 +2,7 @@
 
 Started as `python -m pipelines.generate.draw_child FOLDER SIZES`. A host's group is `{"work", "ids", "requests"}`, each
 request `[place, seed, sampling]`; an answer is `{"rows"}`, each row `[work, place, *Sample]`. It ends when its input does,
-so none outlives its host; Ctrl-C is the host's to act on. Knows no completions and no other worker.
+so none outlives its host; Ctrl-C is the host's to act on.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """The engine `openai`: any server that speaks OpenAI's API (vLLM, SGLang, llama.cpp, Ollama, hosted ones), one or several.
 
 Requests run in an event loop of its own thread; callers see an iterator. Replies come in groups, so that a caller can make
-a group durable in one write; until it takes the next group, those replies count as under way. Knows no workspace.
+a group durable in one write; until it takes the next group, those replies count as under way.
 """
 
 import asyncio
@@ -170,12 +170,13 @@ class _Loop:
         self._thread.start()
         messages = ErrorMessages(wire.model, secrets)
         self._client = CompletionClient(wire, settings, secrets, messages)
-        self._wait(self._begin(replicas, settings, messages))
 
-    async def _begin(self, replicas: Sequence[Replica], settings: HttpSettings, messages: ErrorMessages) -> None:
-        self._client.exchange = Exchange(settings)
-        self.dispatcher = Dispatcher(replicas, settings, messages)
-        self.dispatcher.ask, self.dispatcher.probe = self._client.ask, self._client.probe
+        async def begin() -> None:
+            self._client.exchange = Exchange(settings)
+            self.dispatcher = Dispatcher(replicas, settings, messages)
+            self.dispatcher.ask, self.dispatcher.probe = self._client.ask, self._client.probe
+
+        self._wait(begin())
 
     def soon(self, work: Callable[..., None], *arguments: Any) -> None:
         """Run something in the loop's thread; nothing where the loop is closed."""
@@ -184,15 +185,16 @@ class _Loop:
 
     def close(self) -> None:
         """End everything in the loop, then the loop."""
-        self._wait(self._finish())
+
+        async def finish() -> None:
+            await self.dispatcher.close()
+            await self._client.exchange.close()
+
+        self._wait(finish())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_SECONDS)
         if not self._thread.is_alive():
             self._loop.close()
-
-    async def _finish(self) -> None:
-        await self.dispatcher.close()
-        await self._client.exchange.close()
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(CLOSE_SECONDS)

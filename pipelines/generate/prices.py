@@ -1,6 +1,7 @@
 """What tokens cost, exactly: prices as they are written, one rounding per completion, whole units from there on.
 
-Knows no server and no profile. The unit is storage.money's, a millionth of a millionth of the profile's currency.
+For profiles that name prices, and for the spend limiter. The unit is storage.money's, a millionth of a millionth of the
+profile's currency.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 Pure numpy on arrays of rows; each row's result depends on that row alone, to the last bit. Everything is computed in
 float64 from the engine's float32 logits, and a token is drawn by inverting the cumulative distribution with one 53-bit
 uniform: with 32-bit Gumbel noise rare tokens become unreachable and the effective temperature falls (Zheng et al. 2024,
-arXiv:2409.02908). It knows no engine, no tokens' meaning and no stop rule.
+arXiv:2409.02908). When a text ends is the decoding loop's to say.
 """
 
 from dataclasses import dataclass, field

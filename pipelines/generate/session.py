@@ -4,7 +4,7 @@ Why a row's bits cannot depend on its neighbours: every call runs on one thread,
 prompt is prefilled alone at its own length; a step gives each row one place in matrices whose other operand and inner
 dimension are fixed, and attention reads each row's own length from a cache padded to the right. What remains is the matrix
 kernel's treatment of different row counts: `agreeing_sizes` keeps those that were seen, on this machine at load, to give
-the same bits in every place. Knows nothing of sampling or requests.
+the same bits in every place.
 """
 
 from dataclasses import dataclass

@@ -75,7 +75,10 @@ def _column(pool: Pool, source: str) -> Ints:
 
 def _used(pool: Pool, source: str) -> list[int]:
     """The places of the models or arms of the measured rollouts; -1 for an unknown one."""
-    return (np.flatnonzero(np.bincount(_column(pool, source)[pool.in_prefix] + 1)) - 1).tolist()  # faster than unique
+    column = _column(pool, source)
+    mine = column if pool.in_prefix.all() else column[pool.in_prefix]
+    least, most = int(mine.min()), int(mine.max())
+    return [least] if least == most else (np.flatnonzero(np.bincount(mine + 1)) - 1).tolist()  # np.unique would sort
 
 
 def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.stats import band_of
-from storage.pool import Flags, Group, Ints, Pool, grouped
+from storage.pool import STATES, Flags, Group, Ints, Pool, grouped
 from storage.records import JUDGED
+
+UNDECIDED = STATES.index("undecided")
+"""Its place among the outcomes: what comes before is judged, what comes after is pending."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,21 +75,27 @@ class Counts:
 
 def counts_of(pool: Pool) -> Counts:
     """The counts of a pool's problems, in its order; measured are the rollouts in its prefix."""
-    known = pool.problem >= 0
-    judged = np.isin(pool.outcome, range(len(JUDGED)))
-
-    def number(rows: Flags) -> Ints:
-        return np.bincount(pool.problem[rows & known], minlength=len(pool.problems))
-
+    known, outcomes = pool.problem >= 0, outcomes_by_problem(pool)
     return Counts(
         clusters=pool.strata["template"],
-        correct=number(pool.has("correct") & pool.in_prefix),
-        judged=number(judged & pool.in_prefix),
-        undecided=number(pool.has("undecided") & pool.in_prefix),
-        rollouts=number(np.ones(len(pool), dtype=bool)),
-        kept=number(pool.kept == 1),
+        correct=outcomes[:, 0],
+        judged=outcomes[:, : len(JUDGED)].sum(axis=1),
+        undecided=outcomes[:, UNDECIDED],
+        rollouts=np.bincount(pool.problem[known], minlength=len(pool.problems)),
+        kept=np.bincount(pool.problem[known & (pool.kept == 1)], minlength=len(pool.problems)),
         groups=pool.strata,
     )
+
+
+def outcomes_by_problem(pool: Pool) -> Ints:
+    """(P, states + 1): the measured rollouts of each problem by outcome, in the last column those of an unknown one.
+
+    One pass over the rollouts, of which there may be tens of millions.
+    """
+    rows, width = pool.in_prefix & (pool.problem >= 0), len(STATES) + 1
+    problem, outcome = (pool.problem, pool.outcome) if rows.all() else (pool.problem[rows], pool.outcome[rows])
+    cells = problem * width + np.where(outcome < 0, len(STATES), outcome)
+    return np.bincount(cells, minlength=len(pool.problems) * width).reshape(-1, width)
 
 
 def tallied(rows: Iterable[Sequence[int | None]], clusters: Sequence[Group], **groups: Sequence[Group]) -> Counts:

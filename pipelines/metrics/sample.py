@@ -6,15 +6,17 @@ said in `pipelines.metrics.contract`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.metrics.counts import Counts, counts_of
+from pipelines.metrics.counts import UNDECIDED, outcomes_by_problem
+from pipelines.metrics.elections import Ballot, ballots
 from pipelines.stats import Estimate, cluster_table
+from storage.errors import SetupError, unknown_name
 from storage.pool import STATES, Flags, Group, Ints, Pool
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Need = Literal["ks", "answers", "score", "chances", "tokens", "aggregator", "parts", "stopping", "any_number"]
-UNDECIDED = STATES.index("undecided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,21 @@ class Options:
     bins: int = 15
     seed: int = 0
 
+    @classmethod
+    def of_mapping(cls, given: Mapping[str, Any]) -> "Options":
+        """From a recipe's or a notebook's names and values; SetupError for a name or a kind of value that is none."""
+        known = [one.name for one in fields(cls)]
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        for name, value in values.items():
+            if name not in known:
+                raise unknown_name("option", name, known)
+            whole = isinstance(value, tuple) and all(type(one) is int for one in value)
+            if name in ("ks", "budgets") and not whole:
+                raise SetupError(f"option {name!r} is {value!r}, and must be a list of whole numbers.")
+        if values.get("of", "population") not in ("population", "these problems"):
+            raise unknown_name("of", str(values["of"]), ["population", "these problems"])
+        return cls(**values)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -75,22 +91,35 @@ class Rows:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._known = pool.in_prefix & (pool.problem >= 0)
         self._judged_as: dict[str, Rows] = {}
 
     @cached_property
-    def counts(self) -> Counts:
-        return counts_of(self.pool)
+    def outcomes(self) -> Ints:
+        """(P, states + 1): measured rollouts by outcome."""
+        return outcomes_by_problem(self.pool)
+
+    @property
+    def correct(self) -> Ints:
+        return self.outcomes[:, 0]
+
+    @cached_property
+    def judged(self) -> Ints:
+        return np.asarray(self.outcomes[:, :UNDECIDED].sum(axis=1), dtype=np.int64)
 
     @cached_property
     def drawn(self) -> Ints:
         """Measured rollouts of each problem, undecided ones too."""
-        return np.bincount(self.pool.problem[self._known], minlength=len(self.pool.problems))
+        return np.asarray(self.outcomes.sum(axis=1), dtype=np.int64)
+
+    @property
+    def open(self) -> Ints:
+        """Measured rollouts of each problem that have no outcome yet."""
+        return np.asarray(self.outcomes[:, UNDECIDED + 1 :].sum(axis=1), dtype=np.int64)
 
     @cached_property
     def ordered(self) -> Ints:
         """The measured rollouts, each problem's together."""
-        places = np.flatnonzero(self._known)
+        places = np.flatnonzero(self.pool.in_prefix & (self.pool.problem >= 0))
         return places[np.lexsort((self.pool.index[places], self.pool.problem[places]))]
 
     @cached_property
@@ -99,10 +128,9 @@ class Rows:
         return np.concatenate([[0], np.cumsum(self.drawn)])
 
     @cached_property
-    def open(self) -> Ints:
-        """Measured rollouts of each problem that have no outcome yet."""
-        waiting = self._known & ((self.pool.outcome < 0) | (self.pool.outcome > UNDECIDED))
-        return np.bincount(self.pool.problem[waiting], minlength=len(self.pool.problems))
+    def ballots(self) -> dict[int, Ballot]:
+        """The answers of each problem that has rollouts, by its place."""
+        return dict(zip(np.flatnonzero(self.drawn).tolist(), ballots(self.pool), strict=True))
 
     def judged_as(self, outcome: str) -> "Rows":
         """The same with every undecided rollout of this outcome."""
@@ -129,11 +157,11 @@ class Sample:
 
     @cached_property
     def correct(self) -> Ints:
-        return self.rows.counts.correct[self.places]
+        return self.rows.correct[self.places]
 
     @cached_property
     def judged(self) -> Ints:
-        return self.rows.counts.judged[self.places]
+        return self.rows.judged[self.places]
 
     @cached_property
     def drawn(self) -> Ints:
@@ -141,7 +169,7 @@ class Sample:
 
     @property
     def undecided(self) -> int:
-        return int(self.rows.counts.undecided[self.places].sum())
+        return int(self.rows.outcomes[self.places, UNDECIDED].sum())
 
     @cached_property
     def clusters(self) -> list[Group]:
@@ -169,6 +197,10 @@ class Sample:
         """The places of each problem's rollouts in the pool."""
         starts = self.rows.starts
         return (self.rows.ordered[starts[place] : starts[place + 1]] for place in self.places.tolist())
+
+    def ballots(self) -> list[Ballot]:
+        """The answers of each problem, blind, and apart from them which are right."""
+        return [self.rows.ballots[place] for place in self.places.tolist()]
 
     def judged_rows(self) -> tuple[Ints, list[Group]]:
         """The judged rollouts and their clusters."""

@@ -33,7 +33,7 @@ def _of_counts(sample: Sample, options: Options, estimator: Callable[..., Array]
     if options.of == "these problems":
         estimates = these_problems_means(estimator, sample.judged, sample.correct, ks, words)
     else:
-        estimates = _table(sample, ks, estimator).estimates(words)
+        estimates = counts_table(sample, ks, estimator).estimates(words)
     most = options.largest_k if options.largest_k is not None else max(ks)
     return [
         Measured({"k": k}, estimate) if k <= most else Measured({"k": k}, None, WITHHELD)
@@ -41,7 +41,7 @@ def _of_counts(sample: Sample, options: Options, estimator: Callable[..., Array]
     ]
 
 
-def _table(sample: Sample, ks: Sequence[int], estimator: Callable[..., Array] = pass_at_ks) -> ClusterTable:
+def counts_table(sample: Sample, ks: Sequence[int], estimator: Callable[..., Array] = pass_at_ks) -> ClusterTable:
     """Problems with equal counts have equal rows: at most n + 1 where all have n."""
     pairs, place = np.unique(np.stack([sample.judged, sample.correct]), axis=1, return_inverse=True)
     return cluster_table(estimator(pairs[0], pairs[1], ks), sample.clusters, place.ravel())
@@ -72,7 +72,7 @@ def _mg_pass(sample: Sample, options: Options) -> list[Measured]:
 def _curve(sample: Sample, options: Options) -> list[Measured]:
     """pass@k with a band that holds for all k at once."""
     ks = sample.ks(options)
-    table = _table(sample, ks)
+    table = counts_table(sample, ks)
     lows, highs = table.band(seed=options.seed)
     estimates = table.estimates([f"{sample.estimand(f'pass@{k}')}, all k at once" for k in ks])
     return [
@@ -84,7 +84,7 @@ def _curve(sample: Sample, options: Options) -> list[Measured]:
 def _law(sample: Sample, options: Options) -> list[Measured]:
     """a and b of exp(a k^b), and the coverage that it foresees at four times the largest k."""
     ks = sample.ks(options)
-    card = fit_coverage(_table(sample, ks), ks, seed=options.seed)
+    card = fit_coverage(counts_table(sample, ks), ks, seed=options.seed)
     if card.refused:
         return [Measured({"parameter": name}, None, "; ".join(card.refused)) for name in ("a", "b", "coverage")]
     foreseen = card.predict(4 * ks[-1])

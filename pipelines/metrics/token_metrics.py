@@ -98,7 +98,7 @@ def _path_rate(sample: Sample, options: Options) -> list[Measured]:
 
 def _compositional_gap(sample: Sample, options: Options) -> list[Measured]:
     """Rates of independent completions multiply, so each product is unbiased."""
-    counts, ids = sample.rows.counts, sample.pool.problems
+    rows, ids = sample.rows, sample.pool.problems
     place = {name: at for at, name in enumerate(ids)}
     composed = [at for at, owner in enumerate(sample.places.tolist()) if ids[owner] in options.parts]
     missing = sorted({part for at in composed for part in options.parts[ids[sample.places[at]]] if place.get(part) is None})
@@ -109,7 +109,7 @@ def _compositional_gap(sample: Sample, options: Options) -> list[Measured]:
             else "No composed problem of the pool is named.",
             next_command="Options(parts={id of a composed problem: ids of its parts})",
         )
-    rates = counts.correct / np.where(counts.judged > 0, counts.judged, np.nan)
+    rates = rows.correct / np.where(rows.judged > 0, rows.judged, np.nan)
     wholes = [math.prod(float(rates[place[part]]) for part in options.parts[ids[sample.places[at]]]) for at in composed]
     gaps = [whole * (1.0 - float(rates[sample.places[at]])) for at, whole in zip(composed, wholes, strict=True)]
     what = "chance that a composed problem is answered wrong although all of its parts are answered right"

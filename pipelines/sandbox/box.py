@@ -17,8 +17,8 @@ from pipelines.sandbox.guest import wire
 from pipelines.sandbox.launch import launch
 from pipelines.sandbox.programs import Limits, Mode
 
-_START_SECONDS = 60.0
-_GRACE_SECONDS = 30.0
+_START_SECONDS = 60.0  # a busy machine may take long to build the namespaces
+_GRACE_SECONDS = 30.0  # beyond a program's own limit, within which the keeper must have ended it
 _ANSWER_LIMIT = 64 << 20
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.sandbox import seccomp
-from pipelines.sandbox.guest.box_settings import Settings
+from pipelines.sandbox.guest.frames import Settings
 from pipelines.sandbox.programs import Limits, Mode
 from storage.errors import SetupError
 
-NOBODY = 65_534
+NOBODY = 65_534  # the uid that owns nothing, on every Linux
 GUEST = Path(__file__).parent / "guest"
 INSTALL = "apt-get install bubblewrap"
 _INSIDE = "pipelines/sandbox/guest"
-_FLAGS = ("-s", "-S", "-P", "-B")
+_FLAGS = ("-s", "-S", "-P", "-B")  # no packages of the user or the site, no folder of the script, no bytecode files
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
 _TOP_LINKS = ("/lib", "/lib64", "/bin")
 _SHARED_PREFIXES = (Path("/usr"), Path("/usr/local"))

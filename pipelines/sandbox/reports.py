@@ -7,8 +7,8 @@ from typing import Any
 from pipelines.sandbox.guest import frames, wire
 from pipelines.sandbox.programs import Calls, Cause, Limits, Program, Report, Result, SandboxFailed, Script
 
-_TAIL = 4096
-_MOST_TESTS = 100_000
+_TAIL = 4096  # bytes of each output that a report keeps, the last ones
+_MOST_TESTS = 100_000  # no honest plan is larger
 _LOAD = {"compile": b"c", "raised": b"e"}
 _ENDED: dict[str, tuple[Cause, str]] = {
     "cpu": ("timeout", "the CPU limit of {cpu_seconds:g} s"),

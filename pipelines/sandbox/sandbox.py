@@ -22,7 +22,7 @@ from pipelines.sandbox.reports import report
 from storage.errors import SetupError, unknown_name
 
 _MACHINES = ("x86_64", "aarch64")
-_LEAST_MIB = 64
+_LEAST_MIB = 64  # what an interpreter needs of address space to begin
 _NONE = "or, to run untrusted code without any protection, say `sandbox: none` in the recipe"
 _SWITCHES = (  # sysctl, the value that forbids user namespaces, one that allows them
     ("kernel.unprivileged_userns_clone", "0", "1"),
@@ -82,7 +82,7 @@ def _explained(reason: str) -> SetupError:
     return SetupError(f"{message}; {_NONE}.", next_command=command)
 
 
-_AHEAD = 4
+_AHEAD = 4  # programs per box that are taken from the input before the first of them has ended
 
 
 class Sandbox:

@@ -1,25 +1,57 @@
-"""Numbers about completions that selectors and people may rank by. Never look at a reference or a verdict."""
+"""Numbers about completions that selectors, aggregators and people may rank by. None is shown a verdict's outcome.
 
-from collections.abc import Mapping, Sequence
+A Scorer is given one problem with its completions; a GroupScorer many problems at once, with the answers, verdicts or
+model that it says it needs. Both are called through `given`. Numbers of the scorers in REFERENCED rest on the reference:
+they rank training data, and may elect no answer.
+"""
 
-from pipelines.protocols import Scorer
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from pipelines.protocols import Candidates, GroupScorer, Scorer
+from pipelines.score.agreement import AnswerAgreement, JudgeVotes
+from pipelines.score.imported import Imported
 from pipelines.score.length import Length
-from pipelines.score.likelihood import LogprobPerToken, SelfCertainty
+from pipelines.score.likelihood import LogprobPerToken, LogprobSum, SelfCertainty
+from pipelines.score.probes import PIK, PTrue
+from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
 from storage.records import Completion, Problem, Score
 
-SCORERS: Mapping[str, type[Length] | type[SelfCertainty] | type[LogprobPerToken]] = {
+SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = {
+    "answer_agreement": AnswerAgreement,
+    "imported": Imported,
+    "judge_votes": JudgeVotes,
     "length": Length,
-    "self_certainty": SelfCertainty,
+    "likelihood": Likelihood,
     "logprob_per_token": LogprobPerToken,
+    "logprob_sum": LogprobSum,
+    "p_ik": PIK,
+    "p_true": PTrue,
+    "reference_likelihood": ReferenceLikelihood,
+    "self_certainty": SelfCertainty,
 }
+REFERENCED = frozenset({"judge_votes", "reference_likelihood"})
+
+
+def needs_of(scorer: Scorer | GroupScorer) -> Sequence[str]:
+    """What a scorer needs beside problems and texts."""
+    return scorer.needs if isinstance(scorer, GroupScorer) else ()
+
+
+def given(scorer: Scorer | GroupScorer, groups: Sequence[Candidates]) -> Iterator[Score]:
+    """What a scorer gives the completions of some problems."""
+    if isinstance(scorer, GroupScorer):
+        yield from scorer.score_groups(groups)
+        return
+    for group in groups:
+        yield from scorer.score(group.problem, group.completions) or ()
 
 
 def scores_of(
-    scorers: Sequence[Scorer], problem: Problem, completions: Sequence[Completion]
+    scorers: Sequence[Scorer | GroupScorer], problem: Problem, completions: Sequence[Completion]
 ) -> dict[str, tuple[Score, ...]]:
     """What each of these scorers gives the completions of one problem, by completion id, in the scorers' order."""
     scores: dict[str, tuple[Score, ...]] = {}
     for scorer in scorers:
-        for score in scorer.score(problem, completions):
+        for score in given(scorer, [Candidates(problem, completions)]):
             scores[score.completion_id] = (*scores.get(score.completion_id, ()), score)
     return scores

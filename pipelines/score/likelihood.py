@@ -1,6 +1,6 @@
 """Scorers that read what the engine measured while it drew. Know no model: nothing is recomputed, nothing is guessed.
 
-Both depend on the model's vocabulary (padding rows included), so they rank completions of one model and compare no two.
+All depend on the model's vocabulary (padding rows included), so they rank completions of one model and compare no two.
 A completion whose engine did not measure gets no score: undefined is undefined, never 0.
 """
 
@@ -26,7 +26,7 @@ class SelfCertainty:
 
 @dataclass(frozen=True, slots=True)
 class LogprobPerToken:
-    """Summed log-probability of the drawn tokens over their number."""
+    """Mean log-probability of the drawn tokens: their sum over their number."""
 
     name = "logprob_per_token"
     version = "1"
@@ -37,3 +37,17 @@ class LogprobPerToken:
             if completion.logprob_sum is not None and completion.tokens_out:
                 value = completion.logprob_sum / completion.tokens_out
                 yield Score(completion.id, problem.id, self.name, self.version, value)
+
+
+@dataclass(frozen=True, slots=True)
+class LogprobSum:
+    """Summed log-probability of the drawn tokens, the end marker among them: it falls with the length of the text."""
+
+    name = "logprob_sum"
+    version = "1"
+
+    def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
+        """One score per completion with a log-probability, in input order; nats."""
+        for completion in completions:
+            if completion.logprob_sum is not None:
+                yield Score(completion.id, problem.id, self.name, self.version, completion.logprob_sum)

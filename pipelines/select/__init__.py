@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from pipelines.select.all_correct import AllCorrect
 from pipelines.select.decide import REASONS
-from pipelines.select.quota import Quota, QuotaByDifficulty, Vanilla
+from pipelines.select.quota import AllCorrect, Quota, QuotaByDifficulty, Vanilla
 
 SELECTORS: Mapping[str, type[AllCorrect] | type[Quota] | type[QuotaByDifficulty] | type[Vanilla]] = {
     "all_correct": AllCorrect,

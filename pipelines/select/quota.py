@@ -1,7 +1,7 @@
-"""Selectors `quota`, `prop2diff` and `vanilla`: the first distinct correct solutions of a problem, k of them or all.
+"""Selectors: all correct completions (`all_correct`), or the first distinct solutions of a problem, k of them or all.
 
-A copy is `duplicate_solution` whether or not the quota is full, so `over_quota` counts solutions that a larger quota would
-have kept.
+Of the latter, `quota`, `prop2diff` and `vanilla`, a copy is `duplicate_solution` whether or not the quota is full, so
+`over_quota` counts solutions that a larger quota would have kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,19 @@ from pipelines.select.near_duplicates import NearDuplicates
 from storage.errors import SetupError
 from storage.records import Decision, Rollout
 from storage.solutions import solution_key, solution_text
+
+
+@dataclass(frozen=True, slots=True)
+class AllCorrect:
+    """Keeps whatever is correct and complete, for pools in which frequency matters."""
+
+    name = "all_correct"
+    version = "1"
+
+    def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
+        """One decision per rollout of one problem, in input order."""
+        reasons = {rollout.completion.id: failing_reason(rollout) or "kept" for rollout in rollouts}
+        return decisions(run, rollouts, (self.name, self.version), reasons)
 
 
 @dataclass(frozen=True, slots=True)

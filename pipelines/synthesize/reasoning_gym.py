@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from pipelines.processes.messages import MessageChild
@@ -55,7 +56,7 @@ class ReasoningGym:
         self.tasks = None if tasks is None else tuple(dict.fromkeys(tasks))
         self.config = {family: dict(options) for family, options in (config or {}).items()}
         self.split = split
-        self.version = f"1+reasoning-gym-{_library_version()}"
+        self.version = f"1+reasoning-gym-{version('reasoning-gym')}"
 
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
         """`budget` problems with distinct prompts; SetupError for an unknown family or option, or for too few."""
@@ -69,7 +70,9 @@ class ReasoningGym:
         count = 0
         for row in _rows_of_worker(request):
             if "error" in row:
-                raise _mistake(row)
+                if row["error"] == "unknown family":
+                    raise unknown_name("reasoning-gym family", row["family"], row["known"])
+                raise SetupError(f"reasoning-gym family {row['family']!r}: {row['error']}.")
             count += 1
             yield self._problem(row)
         if count < budget:
@@ -131,12 +134,6 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def _library_version() -> str:
-    from importlib.metadata import version
-
-    return version("reasoning-gym")
-
-
 def _rows_of_worker(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The worker's rows as they come; it is ended when the reader stops early."""
     worker = MessageChild(
@@ -153,9 +150,3 @@ def _rows_of_worker(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         raise RuntimeError("the reasoning-gym worker ended without a last word")
     finally:
         worker.kill()
-
-
-def _mistake(row: Mapping[str, Any]) -> SetupError:
-    if row["error"] == "unknown family":
-        return unknown_name("reasoning-gym family", row["family"], row["known"])
-    return SetupError(f"reasoning-gym family {row['family']!r}: {row['error']}.")

@@ -118,7 +118,7 @@ def verify(
 def _instance(verifier: str | Verifier) -> Iterator[Verifier]:
     """The verifier: one that is given, or a new one of a name, which is closed at the end."""
     if not isinstance(verifier, str):
-        if isinstance(verifier, type) or not hasattr(verifier, "verify_many"):
+        if isinstance(verifier, type) or not isinstance(verifier, Verifier):
             raise SetupError(
                 f"{verifier!r} is no verifier.", choices=("a name", "an instance"), next_command="verify(rows, 'math')"
             )

@@ -16,11 +16,11 @@ _TOKEN = re.compile(rf"\s*+({_NUMBER}|[-+*/()%])")
 _ARITHMETIC = frozenset("0123456789.,+-−*/x×÷·()%$ \t")
 _BULLET = re.compile(r"\s*+[-*•]\s")
 _SIGNS = str.maketrans({"−": "-", "×": "*", "x": "*", "X": "*", "÷": "/", "·": "*", "$": " ", "€": " ", "£": " "})
-_LONGEST = 200
-_LINE = 2_000
-_WINDOW = 20_000
-_FLOAT_PLACES = 12
-MOST = 200
+_LONGEST = 200  # characters of an expression
+_LINE = 2_000  # characters of a line that are read for equations
+_WINDOW = 20_000  # last characters of a text that are read
+_FLOAT_PLACES = 12  # decimals from which a stated value is the print of a float, not a rounding
+MOST = 200  # steps of a text, and equals signs of a line
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from storage.ids import digest128
 from storage.records import Completion, Outcome, Problem, Verdict
 
 Part = Verifier | Mapping[str, Any]
-_AHEAD = 256
-_SHOWN_PART = 200
+_AHEAD = 256  # items that every part judges before the first of their verdicts is given
+_SHOWN_PART = 200  # characters of each text: the evidence holds every part, and all of it must fit into one verdict
 
 
 class Composite(OneByOne):
@@ -149,15 +149,6 @@ def _verdict(part: Verifier, item: Item) -> Verdict:
 
 
 def _evidence(verdict: Verdict) -> dict[str, Any]:
-    row = {
-        "verifier": verdict.verifier,
-        "version": verdict.version,
-        "outcome": verdict.outcome,
-        "rule": verdict.rule,
-        "cause": verdict.cause,
-        "value": verdict.value,
-        "extracted": verdict.extracted,
-    }
-    return {
-        key: value[:_SHOWN_PART] if isinstance(value, str) else value for key, value in row.items() if value is not None
-    }
+    names = ("verifier", "version", "outcome", "rule", "cause", "value", "extracted")
+    row = {name: value for name in names if (value := getattr(verdict, name)) is not None}
+    return {name: value[:_SHOWN_PART] if isinstance(value, str) else value for name, value in row.items()}

@@ -204,9 +204,9 @@ def _valid(runner: Runner, puzzle: Puzzle, candidate: Input) -> Answer:
 
 
 def _accepts(runner: Runner, puzzle: Puzzle, candidate: Input, program_answer: Answer) -> bool:
-    given: Any = candidate.text if candidate.text is not None else [*candidate.args, *dict(candidate.kwargs).values()]
+    arguments: Any = candidate.text if candidate.text is not None else [*candidate.args, *dict(candidate.kwargs).values()]
     assert puzzle.checker is not None
-    result = runner.run(Calls(puzzle.checker, (Call("accepts", (given, program_answer.value)),))).results[0]
+    result = runner.run(Calls(puzzle.checker, (Call("accepts", (arguments, program_answer.value)),))).results[0]
     if result.status != "returned" or type(result.value) is not bool:
         raise BadTestsError(f"the checker gives no answer: {result.detail or shown(result.value, 60)}")
     return result.value

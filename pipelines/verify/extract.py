@@ -101,7 +101,7 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
     before, text = text[:-WINDOW], text[-WINDOW:].rstrip()
     thought = text.rfind(THOUGHT_END)
     if thought >= 0:
-        before, text = "", text[thought + 8 :].lstrip()
+        before, text = "", text[thought + len(THOUGHT_END) :].lstrip()
     if not text:
         return None
     answer = _hash(text, cut) or _boxed(text) or _tagged(text) or _phrase(text, cut)
@@ -214,12 +214,14 @@ def _closed(text: str, start: int) -> Iterator[tuple[int, int]]:
 def _tagged(text: str) -> FinalAnswer | None:
     end = text.rfind("</answer>")
     start = text.rfind("<answer>", 0, end) if end >= 0 else -1
-    content = text[start + 8 : end].strip() if start >= 0 else ""
+    content = text[start + len("<answer>") : end].strip() if start >= 0 else ""
     return FinalAnswer(content, "tag") if content else None
 
 
 def _phrase(text: str, cut: bool) -> FinalAnswer | None:
-    start = max(_last_said(text), _last_line_a(text))
+    start = _end_of_phrase(text)
+    for match in _LINE_A.finditer(text):
+        start = max(start, match.end())
     if start < 0:
         return None
     line, _, rest = text[start:].partition("\n")
@@ -232,8 +234,9 @@ def _phrase(text: str, cut: bool) -> FinalAnswer | None:
     return FinalAnswer(content, "phrase") if content else None
 
 
-def _last_said(text: str) -> int:
+def _end_of_phrase(text: str) -> int:
     """Where the last "answer is" or "answer:" ends, or -1; searched from the end, for it stands there."""
+    # lower() of other scripts may change the length, and with it every index
     low = text.lower() if text.isascii() else _LOWER_ANSWER.sub("answer", text)
     position = low.rfind("answer")
     while position >= 0:
@@ -242,13 +245,6 @@ def _last_said(text: str) -> int:
             return match.end()
         position = low.rfind("answer", 0, position)
     return -1
-
-
-def _last_line_a(text: str) -> int:
-    last = -1
-    for match in _LINE_A.finditer(text):
-        last = match.end()
-    return last
 
 
 def _unmarked(text: str) -> FinalAnswer | None:

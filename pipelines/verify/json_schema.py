@@ -22,7 +22,7 @@ from storage.ids import canonical_json, sha256_text
 from storage.records import Completion, Problem, Verdict
 
 JOB = "pipelines.verify.json_schema:validate"
-CPU = Limits(cpu_seconds=2.0)
+CPU = Limits(cpu_seconds=2.0)  # an honest schema takes milliseconds
 
 
 class JsonSchemaVerifier(OneByOne):
@@ -89,8 +89,8 @@ class JsonSchemaVerifier(OneByOne):
 
 def _of(problem: Problem) -> Any:
     """The schema of a problem, or in words why there is none."""
-    given: Sequence[Any] = [*problem.tests[:1], problem.meta.get("schema"), problem.reference]
-    chosen = next((item for item in given if item), None)
+    candidates: Sequence[Any] = [*problem.tests[:1], problem.meta.get("schema"), problem.reference]
+    chosen = next((item for item in candidates if item), None)
     if chosen is None:
         return "neither the recipe nor the problem has a schema"
     if isinstance(chosen, str):
@@ -117,8 +117,8 @@ def _finding(json_text: JsonText, reply: Mapping[str, Any]) -> Finding:
     return Finding("correct", "valid", None, None, json_text.text, form)
 
 
-_ERRORS = 20
-_SHOWN = 200
+_ERRORS = 20  # violations that the evidence lists
+_SHOWN = 200  # characters of each
 
 
 def warm_up() -> None:

@@ -120,11 +120,11 @@ class JudgeVerifier(OneByOne):
     def _together(self, items: Sequence[Item]) -> Iterator[Verdict]:
         """The verdicts on some completions, whose votes are sampled in one call."""
         started = perf_counter()
-        asked = [self._requests(item) for item in items]
-        samples = self._samples([request for row in asked for request, _ in row])
+        rows = [self._requests(item) for item in items]
+        samples = self._samples([request for row in rows for request, _ in row])
         failure = None if samples.failure is None else f"crash: {samples.failure}"[:500]
         seconds = (perf_counter() - started) / len(items)
-        for item, row in zip(items, asked, strict=True):
+        for item, row in zip(items, rows, strict=True):
             votes = [vote_of(samples.completions.get(request.completion_id), answer_first=first) for request, first in row]
             yield verdict_of(self, item, self._finding(item, votes, failure), seconds)
 
@@ -174,7 +174,7 @@ class JudgeVerifier(OneByOne):
             "incorrect": counted.incorrect,
             "failed": counted.failed,
             "model": self._sampler.model,
-            "votes": [vote.told() for vote in votes],
+            "votes": [vote.evidence() for vote in votes],
         }
         shown = visible_text(item[1]).strip()
         value = None if outcome == "undecided" else counted.correct / counted.votes

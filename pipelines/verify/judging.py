@@ -97,22 +97,21 @@ def _mark(case: Case) -> str:
     raise ValueError("no mark is free")  # a thousand hashes would have to be fixed points
 
 
-Said = Literal["correct", "incorrect"]
 _VERDICT = re.compile(r"[\s*_`]*VERDICT\s*:[\s*_`]*(correct|incorrect)[\s*_`.]*", re.IGNORECASE)
 _SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One vote: what was said (None: nothing that counts), and in which order the texts were shown."""
+    """One vote: its outcome (None: nothing that counts), and in which order the texts were shown."""
 
-    said: Said | None
+    outcome: Literal["correct", "incorrect"] | None
     answer_first: bool
     line: str = ""
 
-    def told(self) -> dict[str, Any]:
-        """The vote as evidence."""
-        return {"said": self.said, "first": "answer" if self.answer_first else "reference", "line": self.line}
+    def evidence(self) -> dict[str, Any]:
+        """The vote as it stands in a verdict's evidence."""
+        return {"said": self.outcome, "first": "answer" if self.answer_first else "reference", "line": self.line}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +142,8 @@ def vote_of(completion: Completion | None, *, answer_first: bool) -> Vote:
 
 def count(votes: Sequence[Vote]) -> Count:
     """The votes by what they say."""
-    said = [vote.said for vote in votes]
-    return Count(said.count("correct"), said.count("incorrect"), said.count(None))
+    outcomes = [vote.outcome for vote in votes]
+    return Count(outcomes.count("correct"), outcomes.count("incorrect"), outcomes.count(None))
 
 
 def majority(counted: Count, max_failed: float) -> tuple[Outcome, str, str | None]:
@@ -178,12 +177,12 @@ def agreement(judged: Sequence[Outcome], truth: Sequence[bool]) -> Agreement:
     """
     if len(judged) != len(truth) or not truth:
         raise ValueError(f"{len(judged)} verdicts for {len(truth)} cases")
-    said = ["incorrect" if outcome == "unparsed" else outcome for outcome in judged]
-    right = ["correct" if one else "incorrect" for one in truth]
+    verdicts = ["incorrect" if outcome == "unparsed" else outcome for outcome in judged]
+    labels = ["correct" if is_right else "incorrect" for is_right in truth]
     n = len(truth)
-    pairs = Counter(zip(said, right, strict=True))
+    pairs = Counter(zip(verdicts, labels, strict=True))
     agreed = (pairs["correct", "correct"] + pairs["incorrect", "incorrect"]) / n
-    by_judge, by_truth = Counter(said), Counter(right)
+    by_judge, by_truth = Counter(verdicts), Counter(labels)
     chance = sum(by_judge[name] * by_truth[name] for name in ("correct", "incorrect")) / n**2
     constant, most = max(by_truth.items(), key=lambda item: (item[1], item[0]))
     return Agreement(

@@ -67,15 +67,15 @@ class Model:
 
 def model_of(value: Any) -> Model:
     """The model of a JSON value; MalformedError or TooBigError otherwise."""
-    given = _mapping(value, "the model", _KEYS)
+    model = _mapping(value, "the model", _KEYS)
     for key in ("sense", "variables", "objective"):
-        if key not in given:
+        if key not in model:
             raise MalformedError(f"no {key}")
-    sense = _choice(given["sense"], _SENSES, "sense")
-    variables = _mapping(given["variables"], "variables")
+    sense = _choice(model["sense"], _SENSES, "sense")
+    variables = _mapping(model["variables"], "variables")
     if not variables:
         raise MalformedError("no variables")
-    rows = given.get("constraints", [])
+    rows = model.get("constraints", [])
     if not isinstance(rows, list):
         raise MalformedError("constraints is not a list")
     _within(len(variables), VARIABLES, "variables")
@@ -88,16 +88,16 @@ def model_of(value: Any) -> Model:
         tuple(variables),
         tuple(bounds for bounds, _ in parsed),
         tuple(integral for _, integral in parsed),
-        _terms(given["objective"], numbers, "objective"),
-        _number(given.get("offset", 0), "offset"),
+        _terms(model["objective"], numbers, "objective"),
+        _number(model.get("offset", 0), "offset"),
         tuple(_row(row, numbers, f"constraint {index}") for index, row in enumerate(rows)),
     )
 
 
 def _variable(name: str, value: Any) -> tuple[tuple[float | None, float | None], bool]:
-    given = _mapping(value, f"variable {name[:40]!r}", frozenset({"lower", "upper", "type"}))
-    kind = _choice(given.get("type", "continuous"), {kind: kind for kind in _TYPES}, f"type of {name[:40]!r}")
-    lower, upper = given.get("lower", 0), given.get("upper")
+    variable = _mapping(value, f"variable {name[:40]!r}", frozenset({"lower", "upper", "type"}))
+    kind = _choice(variable.get("type", "continuous"), {kind: kind for kind in _TYPES}, f"type of {name[:40]!r}")
+    lower, upper = variable.get("lower", 0), variable.get("upper")
     bounds = (
         None if lower is None else _number(lower, f"lower of {name[:40]!r}"),
         None if upper is None else _number(upper, f"upper of {name[:40]!r}"),
@@ -108,20 +108,20 @@ def _variable(name: str, value: Any) -> tuple[tuple[float | None, float | None],
 
 
 def _row(value: Any, numbers: Mapping[str, int], where: str) -> tuple[Mapping[int, float], str, float]:
-    given = _mapping(value, where, frozenset({"terms", "relation", "value", "name"}))
+    row = _mapping(value, where, frozenset({"terms", "relation", "value", "name"}))
     for key in ("terms", "relation", "value"):
-        if key not in given:
+        if key not in row:
             raise MalformedError(f"{where} has no {key}")
-    relation = _choice(given["relation"], _RELATIONS, f"relation of {where}")
-    return _terms(given["terms"], numbers, where), relation, _number(given["value"], f"value of {where}")
+    relation = _choice(row["relation"], _RELATIONS, f"relation of {where}")
+    return _terms(row["terms"], numbers, where), relation, _number(row["value"], f"value of {where}")
 
 
 def _terms(value: Any, numbers: Mapping[str, int], where: str) -> Mapping[int, float]:
-    given = _mapping(value, f"terms of {where}")
-    for name in given:
+    terms = _mapping(value, f"terms of {where}")
+    for name in terms:
         if name not in numbers:
             raise MalformedError(f"{where} names {name[:40]!r}, which is no variable")
-    factors = {numbers[name]: _number(factor, f"factor of {name[:40]!r} in {where}") for name, factor in given.items()}
+    factors = {numbers[name]: _number(factor, f"factor of {name[:40]!r} in {where}") for name, factor in terms.items()}
     return {index: factor for index, factor in factors.items() if factor}
 
 
@@ -207,8 +207,9 @@ def optimum_of(given: Any) -> Optimum | None:
 
 FEASIBLE_WITHIN = 1e-6
 """Relative to the row: how far a solution may violate a constraint before its value is not believed."""
-_INTEGRAL_WITHIN = 1e-5
-_OPTIMAL, _LIMIT, _INFEASIBLE, _UNBOUNDED = 0, 1, 2, 3
+_INTEGRAL_WITHIN = 1e-5  # how far from an integer the solver may leave one (its own tolerance is 1e-6)
+# of scipy.optimize.milp; `other` is what it says where HiGHS says "unbounded or infeasible"
+_OPTIMAL, _INFEASIBLE, _UNBOUNDED, _OTHER = 0, 2, 3, 4
 
 
 def warm_up() -> None:
@@ -228,7 +229,7 @@ def solve(question: dict[str, Any]) -> dict[str, Any]:
     sign = -1.0 if question["sense"] == "max" else 1.0
     program = _Program(question, columns)
     solution = program.solve(sign * cost, program.integral, program.lower, program.upper)
-    if solution.status in (_UNBOUNDED, 4):
+    if solution.status in (_UNBOUNDED, _OTHER):
         return _without_objective(program)
     if solution.status == _INFEASIBLE:
         return {"status": "infeasible"}

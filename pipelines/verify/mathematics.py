@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
-from typing import Any
 
 from pipelines.verify.answers.answer_values import Assignments, Collection, Value
 from pipelines.verify.answers.conclusion import concluding_formula
 from pipelines.verify.answers.equality import EqualityContext, order_named, policy_named, same_quantity, versioned
-from pipelines.verify.answers.reading import Reading, is_spaced_list, normal_spelling, read, strip_dollars, ungrouped
+from pipelines.verify.answers.reading import Reading, is_spaced_list, read, strip_dollars, ungrouped
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
@@ -132,7 +131,7 @@ class MathVerifier(OneByOne):
                     waiting.append(executor.submit(self.verify, problem, completion))
                 else:
                     waiting.append(self._verdict(problem, completion, question, decision, perf_counter() - started))
-                while waiting and (_ready(waiting[0]) or len(waiting) > _WINDOW):
+                while waiting and (_is_ready(waiting[0]) or len(waiting) > _WINDOW):
                     yield _result(waiting.popleft())
             while waiting:
                 yield _result(waiting.popleft())
@@ -166,7 +165,11 @@ class MathVerifier(OneByOne):
         reply = self._pool.ask(message)
         if "failed" in reply:
             return Decision("undecided", f"{question.rule}:worker", str(reply["failed"]), float(reply.get("cpu", 0.0)))
-        decision = _from_reply(question, reply)
+        outcome, rule = reply["outcome"], reply["rule"]
+        cause = None
+        if outcome == "undecided":  # then the worker's rule says why
+            rule, cause = "library", str(rule)
+        decision = Decision(outcome, f"{question.rule}:{rule}", cause, float(reply.get("cpu", 0.0)))
         with self._lock:
             self._memory[question.key()] = decision
             if len(self._memory) > _REMEMBERED:
@@ -274,10 +277,10 @@ def _by_value(reference: Reading, answer: Reading, question: Question) -> Decisi
 
 def _is_part(reference: Value, answer: Value, context: EqualityContext) -> bool:
     """Whether the reference is exactly one of the few values that the answer gives: 20 of `20, 35`."""
-    given = answer.values if isinstance(answer, Assignments) else answer.items if isinstance(answer, Collection) else ()
-    if isinstance(reference, (Assignments, Collection)) or not 2 <= len(given) <= _MOST_PARTS:
+    values = answer.values if isinstance(answer, Assignments) else answer.items if isinstance(answer, Collection) else ()
+    if isinstance(reference, (Assignments, Collection)) or not 2 <= len(values) <= _MOST_PARTS:
         return False
-    return [Judge(context).same(reference, value) for value in given].count(True) == 1
+    return [Judge(context).same(reference, value) for value in values].count(True) == 1
 
 
 def _by_choice(reference: Reading, answer: Reading, question: Question) -> Decision | None:
@@ -358,22 +361,9 @@ def _decision(same: bool | None, rule: str) -> Decision | None:
     return None if same is None else Decision("correct" if same else "incorrect", rule)
 
 
-def _from_reply(question: Question, reply: dict[str, Any]) -> Decision:
-    outcome, rule = str(reply["outcome"]), str(reply["rule"])
-    seconds = float(reply.get("cpu", 0.0))
-    if outcome == "correct":
-        return Decision("correct", f"{question.rule}:{rule}", None, seconds)
-    if outcome == "incorrect":
-        return Decision("incorrect", f"{question.rule}:{rule}", None, seconds)
-    return Decision("undecided", f"{question.rule}:library", rule, seconds)
-
-
-def _ready(item: "Future[Verdict] | Verdict") -> bool:
-    return item.done() if isinstance(item, Future) else True
+def _is_ready(item: "Future[Verdict] | Verdict") -> bool:
+    return not isinstance(item, Future) or item.done()
 
 
 def _result(item: "Future[Verdict] | Verdict") -> Verdict:
     return item.result() if isinstance(item, Future) else item
-
-
-__all__ = ["Limits", "MathVerifier", "decide_exactly", "math_version", "normal_spelling"]

@@ -29,8 +29,8 @@ from storage.records import Completion, Problem
 
 JOB = "pipelines.verify.linear_model:solve"
 CPU = WorkerLimits(cpu_seconds=10.0, memory_bytes=3 << 30)
-TOLERANCE = 1e-6
-_REMEMBERED = 4_096
+TOLERANCE = 1e-6  # relative; the solver's own tolerances are of this size
+_REMEMBERED = 4_096  # optima: completions of one problem often state the same model
 _INSTANCES = 50  # tests of one problem: each is a run of the program
 
 

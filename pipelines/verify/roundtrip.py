@@ -31,8 +31,8 @@ from storage.ids import digest128
 from storage.records import Completion, Problem, Verdict
 
 EXACT: Mapping[str, Any] = {"method": "exact", "options": {}}
-_REMEMBERED = 4_096
-_LONGEST = 100_000
+_REMEMBERED = 4_096  # problems whose way back was checked
+_LONGEST = 100_000  # characters of an answer that are brought back
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,11 +88,11 @@ def states_of(values: Sequence[str]) -> tuple[State, ...]:
 
 def _covered(state: State, known: Sequence[State]) -> int:
     """The last known state whose values are all among these."""
-    held = Counter(state)
-    return max((index for index, values in enumerate(known, start=1) if not Counter(values) - held), default=0)
+    values = Counter(state)
+    return max((index for index, others in enumerate(known, start=1) if not Counter(others) - values), default=0)
 
 
-MOST = 100
+MOST = 100  # statements that are traced: what follows them is not run
 ANSWERS = ("answer", "ans", "result")
 _STATES = "__traced_states__"
 _PROLOGUE = f"""
@@ -188,7 +188,7 @@ def _is_remark(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-_KNOWN = 64
+_KNOWN = 64  # paths of known programs that are remembered: rollouts of one problem come together
 
 
 class StatePrefixVerifier(SandboxVerifier):
@@ -285,8 +285,8 @@ def known_of(problem: Problem) -> list[str]:
     solutions = [solution for text in problem.tests if (solution := _solution_in(text)) is not None]
     if solutions:
         return solutions
-    given = problem.meta.get("solution")
-    texts = given if isinstance(given, list) else [given]
+    stated = problem.meta.get("solution")
+    texts = stated if isinstance(stated, list) else [stated]
     return [text for text in texts if isinstance(text, str) and text.strip()] or (
         [problem.reference] if steps_of(problem.reference) or statements_of(problem.reference) is not None else []
     )

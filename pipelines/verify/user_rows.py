@@ -40,12 +40,12 @@ class Names:
 
     def find(self, row: Mapping[str, Any], place: str) -> dict[str, str]:
         """Part to name in a row: what the caller said, else the usual names."""
-        given = {part: name for part in PARTS if (name := getattr(self, part)) is not None}
-        for part, name in given.items():
+        named = {part: name for part in PARTS if (name := getattr(self, part)) is not None}
+        for part, name in named.items():
             if name not in row:
                 raise unknown_name(f"name for the {part} of {place}:", name, map(str, row))
         usual = {part: name for part in PARTS if (name := next((n for n in NAMES[part] if n in row), None)) is not None}
-        places = {**usual, **given}
+        places = {**usual, **named}
         if "answer" in row and "answer" not in places.values():
             free = [part for part in ("reference", "answer") if part not in places]
             places.update(dict.fromkeys(free if len(free) == 1 else (), "answer"))
@@ -75,30 +75,23 @@ def _pairs(row: Any, names: Names, place: str) -> list[Pair]:
     tests = _tests(named.get("tests"))
     needed = [part for part in PARTS if part not in place_of and not (part == "reference" and tests)]
     if needed:
-        given = ", ".join(map(str, named)) or "nothing"
+        present = ", ".join(map(str, named)) or "nothing"
         known = "; ".join(f"{part}: {', '.join(NAMES[part])}" for part in needed)
         raise SetupError(
-            f"{place} has no {' and no '.join(needed)}; it has {given}. Known names: {known}.", next_command=_NAMED
+            f"{place} has no {' and no '.join(needed)}; it has {present}. Known names: {known}.", next_command=_NAMED
         )
     rest = {name: value for name, value in named.items() if name not in {*place_of.values(), "tests"}}
     prompt = _prompt(named[place_of["prompt"]], place)
     references = [""] if "reference" not in place_of else _references(named[place_of["reference"]], place, needed=not tests)
     answer = _answer(named[place_of["answer"]], place)
-    finish = rest.get("finish_reason")
-    return [
-        _pair(
-            Problem(prompt, reference, tests=tests, meta=rest), answer, finish if finish in get_args(FinishReason) else None
-        )
-        for reference in references
-    ]
-
-
-def _pair(problem: Problem, answer: str, finish: FinishReason | None) -> Pair:
-    identity = digest128(["notebook", problem.id, answer])
-    completion = Completion(
-        identity, problem.prompt_id, "notebook", "", "", "evaluate", 0, None, answer, finish or "imported"
-    )
-    return problem, completion
+    reason: Any = rest.get("finish_reason")
+    finish: FinishReason = reason if reason in get_args(FinishReason) else "imported"
+    pairs: list[Pair] = []
+    for problem in (Problem(prompt, reference, tests=tests, meta=rest) for reference in references):
+        identity = digest128(["notebook", problem.id, answer])
+        completion = Completion(identity, problem.prompt_id, "notebook", "", "", "evaluate", 0, None, answer, finish)
+        pairs.append((problem, completion))
+    return pairs
 
 
 def _named(row: Any) -> Mapping[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.processes.child import cpu_limit, limit_memory, resident_bytes, take_pipes
 from pipelines.processes.frames import receive, send
 
-_RETIRE_BYTES = 700 << 20
+_RETIRE_BYTES = 700 << 20  # a worker that has grown so far (caches of sympy) is replaced before a question meets the limit
 
 
 def main(arguments: list[str]) -> None:

@@ -33,12 +33,12 @@ from pipelines.processes.spawn import by_somebody, ending, environment, module_c
 
 _LIMITS = frozenset(("cpu_limit", "memory_limit", "recursion_limit", "crash: signal 6", "crash: signal 11"))
 """Failures that a question meets again; the signals: a C library without memory, and a stack that is too small."""
-_REMEMBERED = 10_000
-_shared: "weakref.WeakValueDictionary[tuple[object, ...], Once]" = weakref.WeakValueDictionary()
+_REMEMBERED = 10_000  # questions that ended in a limit
+_shared: "weakref.WeakValueDictionary[tuple[object, ...], SharedReplies]" = weakref.WeakValueDictionary()
 Message = dict[str, Any]
 
 
-class Once:
+class SharedReplies:
     """The questions that are under way, and those that ended in a limit, by digest."""
 
     def __init__(self) -> None:
@@ -81,12 +81,7 @@ class Once:
         return again
 
 
-def shared(*of: object) -> Once:
-    """The one of this key in this process."""
-    return _shared.setdefault((os.getpid(), *of), Once())
-
-
-_WATCH_SECONDS = 5.0
+_WATCH_SECONDS = 5.0  # between two looks at a worker's CPU time, while its reply is waited for
 _SHORT_OF = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
 """What a system says that has no process, memory or file to give just now; the question had no part in it."""
 
@@ -168,28 +163,28 @@ class WorkerPool:
         self._idle: list[Worker] = []
         self._alive: set[Worker] = set()
         self._closed = threading.Event()
-        self._once = shared(self.job, self.limits, self.path)
+        self._replies = _shared.setdefault((self._pid, self.job, self.limits, self.path), SharedReplies())
         self._finalizer = weakref.finalize(self, _kill_all, self._alive)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """The reply to a question, `{"failed": cause}` when two workers failed on it. Thread-safe; blocks."""
         if os.getpid() != self._pid:
             self._start()  # a forked child: the parent's workers are not ours
-        return self._once.reply(question, self._asked_twice)
+        return self._replies.reply(question, self._ask_twice)
 
-    def _asked_twice(self, question: dict[str, Any]) -> dict[str, Any]:
+    def _ask_twice(self, question: dict[str, Any]) -> dict[str, Any]:
         with self._slots:
-            reply = self._asked(question)
+            reply = self._ask_patiently(question)
         if "failed" not in reply:
             return reply
         with self._alone:
-            held = 0
+            slots = 0
             try:
-                while held < self.workers:
-                    held += self._slots.acquire()
-                return self._asked(question, fresh=True)
+                while slots < self.workers:
+                    slots += self._slots.acquire()  # all places: no other question is running
+                return self._ask_patiently(question, fresh=True)
             finally:
-                for _ in range(held):
+                for _ in range(slots):
                     self._slots.release()
 
     def close(self) -> None:
@@ -199,18 +194,18 @@ class WorkerPool:
             self._idle.clear()
         _kill_all(self._alive)
 
-    def _asked(self, question: dict[str, Any], *, fresh: bool = False) -> dict[str, Any]:
+    def _ask_patiently(self, question: dict[str, Any], *, fresh: bool = False) -> dict[str, Any]:
         """One asking: of another worker as long as somebody kills them, until there are no more pauses."""
         for pause in self.limits.kill_pauses:
             with contextlib.suppress(WorkerKill):
-                return self._asked_of_one(question, fresh=fresh)
+                return self._ask_one(question, fresh=fresh)
             self._closed.wait(pause)
         try:
-            return self._asked_of_one(question, fresh=fresh)
+            return self._ask_one(question, fresh=fresh)
         except WorkerKill as death:
             return {"failed": str(death), "killed": True}
 
-    def _asked_of_one(self, question: dict[str, Any], *, fresh: bool) -> dict[str, Any]:
+    def _ask_one(self, question: dict[str, Any], *, fresh: bool) -> dict[str, Any]:
         worker = self._borrow(fresh=fresh)
         try:
             reply = worker.ask(question)

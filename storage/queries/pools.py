@@ -11,6 +11,7 @@ import pyarrow as pa
 from storage.errors import SetupError
 from storage.pool import MEASURED, STRATA, Pool, pool_of
 from storage.queries.scope import Scope
+from storage.scores import about, marks_of
 
 _ROWS = """
 SELECT problem_id, completion_id, arm, outcome, verifier, verifier_version, kept, reason
@@ -60,5 +61,7 @@ def scope_pool(scope: Scope) -> ScopePool:
         if scope.run is not None:
             connection.execute(f"CREATE VIEW scores AS {scope.reader.rows('scores')}")
         scores = table("scores", ("completion_id", "problem_id", "scorer", "version", "value"))
+    if scope.run is not None:
+        scores = about(scores, marks_of(scope.reader.runs, scope.run))
     pool = pool_of(problems, completions, rows, verdicts, scores)
     return ScopePool(scope, pool.measured(None), tuple(rows["completion_id"].to_pylist()))

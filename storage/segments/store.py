@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from storage.errors import CorruptSegment, SetupError
-from storage.records import Verdict
+from storage.records import Score, Verdict
 from storage.segments.index import IdentityIndex
 from storage.segments.keys import Commit, LostSegment, Segment, SegmentKey
 from storage.segments.place import Place
@@ -85,17 +86,17 @@ class SegmentStore:
             index.update(kind, self.registry.segments(kind))
             return index.met[kind]
 
-    def judged(self, verifier: str, version: str, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Which of these (completion id, problem id) pairs this verifier has a verdict on."""
-        stored, _ = self._find("verdicts", [SEPARATOR.join((*pair, verifier, version)) for pair in pairs])
+    def scored(self, scorer: str, version: str, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these (completion id, problem id) pairs this scorer has given a number."""
+        stored, _ = self._find("scores", [SEPARATOR.join((*pair, scorer, version)) for pair in pairs])
         return {pairs[position] for position in stored.tolist()}
 
     def fetch(self, kind: Kind, ids: Sequence[str]) -> list[Any]:
         """The stored problems or completions with these ids, in the order of `ids`; unknown ids are left out."""
         stored, segments = self._find(kind, ids)
         rows = self._rows(kind, segments, [(ids[position],) for position in stored.tolist()])
-        found = {record.id: record for record in rows}
-        return [found[wanted] for wanted in dict.fromkeys(ids) if wanted in found]
+        records = {record.id: record for record in rows}
+        return [records[wanted] for wanted in dict.fromkeys(ids) if wanted in records]
 
     def fetch_in_order(self, kind: Kind, ids: Sequence[str] | pa.ChunkedArray) -> Iterator[tuple[int, Any]]:
         """As `fetch`, for many ids in bounded memory: (position in `ids`, record), an id as often as it is named."""
@@ -113,16 +114,25 @@ class SegmentStore:
     def column(self, kind: Kind, name: str, ids: Sequence[str]) -> dict[str, Any]:
         """One column of the stored rows with these ids, by id; no other column is read, unknown ids are left out."""
         stored, segments = self._find(kind, ids)
-        found = self._table(kind, segments, [(ids[position],) for position in stored.tolist()], f"id, {name}")
-        return dict(zip(found["id"].to_pylist(), found[name].to_pylist(), strict=True))
+        table = self._table(kind, segments, [(ids[position],) for position in stored.tolist()], f"id, {name}")
+        return dict(zip(table["id"].to_pylist(), table[name].to_pylist(), strict=True))
 
     def fetch_verdicts(self, verifiers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """The stored verdicts of these (verifier, version) on these (completion id, problem id), pair by pair."""
-        wanted = [(*pair, *verifier) for pair in dict.fromkeys(pairs) for verifier in verifiers]
-        stored, segments = self._find("verdicts", [SEPARATOR.join(identity) for identity in wanted])
-        rows = self._rows("verdicts", segments, [wanted[position] for position in stored.tolist()])
-        found = {(row.completion_id, row.problem_id, row.verifier, row.version): row for row in rows}
-        return [found[identity] for identity in wanted if identity in found]
+        return self._given("verdicts", verifiers, pairs)
+
+    def fetch_scores(self, scorers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Score]:
+        """The stored scores by these (scorer, version) on these (completion id, problem id), pair by pair."""
+        return self._given("scores", scorers, pairs)
+
+    def _given(self, kind: Kind, makers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Any]:
+        """What these (maker, version) gave these (completion id, problem id), pair by pair."""
+        wanted = [(*pair, *maker) for pair in dict.fromkeys(pairs) for maker in makers]
+        stored, segments = self._find(kind, [SEPARATOR.join(identity) for identity in wanted])
+        rows = self._rows(kind, segments, [wanted[position] for position in stored.tolist()])
+        identity = attrgetter(*IDENTITY[kind])
+        records = {identity(row): row for row in rows}
+        return [records[key] for key in wanted if key in records]
 
     def read(
         self,
@@ -139,15 +149,15 @@ class SegmentStore:
         """
         with self.naming_files(), self._cursor() as connection:
             schema = pa.schema([SCHEMAS[kind].field(name) for name in columns or SCHEMAS[kind].names])
-            found = connection.sql(self._reading(kind, (producer, version), schema.names, where))
-            rows: pa.Table = found.to_arrow_table()
+            relation = connection.sql(self._reading(kind, (producer, version), schema.names, where))
+            rows: pa.Table = relation.to_arrow_table()
             return rows.cast(schema)
 
     def rows(self, kind: Kind, *, producer: str, version: str, where: str = "true") -> Rows[Any]:
         """As `read`, for many rows: packed as they come."""
         with self.naming_files(), self._cursor() as connection:
-            found = connection.sql(self._reading(kind, (producer, version), SCHEMAS[kind].names, where))
-            batches = found.to_arrow_reader(CHUNK)
+            relation = connection.sql(self._reading(kind, (producer, version), SCHEMAS[kind].names, where))
+            batches = relation.to_arrow_reader(CHUNK)
             return Rows.joined(kind, [packed(kind, pa.Table.from_batches([batch])) for batch in batches])
 
     def _reading(self, kind: Kind, maker: tuple[str | None, str | None], columns: Sequence[str], where: str) -> str:
@@ -262,7 +272,7 @@ class SegmentStore:
             raise SetupError(f"{kind} have no ids to look up.", choices=tuple(IDENTITY))
         index = self._index()
         holders: dict[str, int] = {}
-        found = [np.empty((2, 0), np.int64)]
+        holdings = [np.empty((2, 0), np.int64)]
         with self.naming_files(), index.lock:
             segments = self.registry.segments(kind)
             index.update(kind, segments)
@@ -270,9 +280,9 @@ class SegmentStore:
                 part = identities[start : start + LOOK]
                 pairs = index.find(kind, part.to_pylist() if isinstance(part, pa.ChunkedArray) else part)
                 numbers = [(start + position, holders.setdefault(name, len(holders))) for position, name in pairs]
-                found.append(np.array(numbers, np.int64).reshape(-1, 2).T)
+                holdings.append(np.array(numbers, np.int64).reshape(-1, 2).T)
         sound = self.readable([segment for segment in segments if segment.id in holders])
-        positions, holder = np.concatenate(found, axis=1)
+        positions, holder = np.concatenate(holdings, axis=1)
         good = np.isin(holder, [holders[segment.id] for segment in sound])
         return np.unique(positions[good]), sound
 
@@ -285,7 +295,9 @@ class SegmentStore:
     ) -> pa.Table:
         """Columns of the rows with these identities, read from these segments only."""
         names = IDENTITY[kind]
-        wanted = pa.table({name: pa.array([one[i] for one in identities], pa.string()) for i, name in enumerate(names)})
+        wanted = pa.table(
+            {name: pa.array([identity[i] for identity in identities], pa.string()) for i, name in enumerate(names)}
+        )
         with self.naming_files(), self._cursor() as connection:
             connection.register("wanted", wanted)
             rows = select(kind, segments, self.path)

@@ -63,6 +63,7 @@ CONTENT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 }
 ARM_COLUMNS = ("problem_id", "completion_id", "arm")
 SCORE_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "value")
+STEP_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "steps")
 
 _CHUNK = 4_096  # rows turned into Python values at a time: bounds memory, large enough to amortise the calls
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
@@ -92,8 +93,9 @@ def kept_hash(snapshot: Snapshot) -> str:
 
 
 def scores_hash(snapshot: Snapshot) -> str:
-    """64 hex digits over the scores, each rounded to 12 significant digits."""
-    return _digest([_rows("scores", snapshot.scores, SCORE_COLUMNS)])
+    """64 hex digits over the scores and those of single lines, each rounded to 12 significant digits."""
+    by_line = snapshot.scores.filter(pc.is_valid(snapshot.scores["steps"]))
+    return _digest([_rows("scores", snapshot.scores, SCORE_COLUMNS), _rows("scores", by_line, STEP_COLUMNS)])
 
 
 def _digest(groups: Iterable[Iterator[list[str]]]) -> str:
@@ -114,7 +116,11 @@ def _rows(kind: Kind, table: pa.Table, columns: Sequence[str], ids: Any = None) 
 
 def _values(column: Any) -> list[Any]:
     values: list[Any] = column.to_pylist()
-    return [_twelve_digits(value) for value in values] if pa.types.is_floating(column.type) else values
+    if pa.types.is_floating(column.type):
+        return [_twelve_digits(value) for value in values]
+    if pa.types.is_list(column.type) and pa.types.is_floating(column.type.value_type):
+        return [[_twelve_digits(value) for value in listed] for listed in values]
+    return values
 
 
 def _twelve_digits(value: float | None) -> float | str | None:

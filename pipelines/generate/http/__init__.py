@@ -1,1 +1,1 @@
-"""The HTTP side of the engine `openai`: servers, requests, replies, retries, replicas. Knows no problems."""
+"""The HTTP side of the engine `openai`: servers, requests, replies, retries, replicas."""

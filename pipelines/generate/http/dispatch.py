@@ -147,13 +147,10 @@ class Dispatcher:
             self._stop(job.call, error)
         else:
             flight.arrived = True
-            self._replied(replica, job, completion, self._loop.time() - began, busy=busy)
-
-    def _replied(self, replica: Replica, job: Job, completion: Completion, seconds: float, *, busy: bool) -> None:
-        replica.failures = 0
-        replica.limit.replied(self._loop.time(), busy=busy)
-        job.call.tried(replica.name, "ok", seconds, job.request.completion_id)
-        job.call.put(completion)
+            replica.failures = 0
+            replica.limit.replied(self._loop.time(), busy=busy)
+            job.call.tried(replica.name, "ok", self._loop.time() - began, job.request.completion_id)
+            job.call.put(completion)
 
     # Failures.
 
@@ -174,14 +171,11 @@ class Dispatcher:
         if failure.down or (replica.failures >= FAILURES and not (failure.congested and failure.status)):
             self._take_out(replica)
         if job.call.error is None:
-            self._later(job, failure)
-
-    def _later(self, job: Job, failure: Failure) -> None:
-        """Try again: at once where another replica is up and this one is gone, else after a pause."""
-        elsewhere = failure.down and any(replica.state == "up" for replica in self._replicas)
-        settings = self._settings
-        wait = pause(job.tried, failure.after, self._rng, base=settings.backoff_seconds, most=settings.backoff_most)
-        self._loop.call_later(0.0 if elsewhere else wait, self._again, job)
+            # Again at once where another replica is up and this one is gone, else after a pause.
+            elsewhere = failure.down and any(other.state == "up" for other in self._replicas)
+            base, most = self._settings.backoff_seconds, self._settings.backoff_most
+            wait = pause(job.tried, failure.after, self._rng, base=base, most=most)
+            self._loop.call_later(0.0 if elsewhere else wait, self._again, job)
 
     def _again(self, job: Job) -> None:
         if job.call.error is None and job.call in self._calls:

@@ -1,6 +1,6 @@
 """How the engine `openai` reaches its servers: addresses, keys, patience. None of it can change a row.
 
-Knows no sockets. Keys are named by environment variables and read when the engine starts; whatever is shown or raised goes
+Keys are named by environment variables and read when the engine starts; whatever is shown or raised goes
 through `Secrets.hide`.
 """
 

@@ -1,6 +1,6 @@
 """What a server answered, from the bytes of a body to checked values. What is odd is left out and noted, never trusted.
 
-A body that holds no answer at all is a Failure, which is an attempt. Knows no sockets and no requests beyond their limit.
+A body that holds no answer at all is a Failure, which is an attempt and may be tried again.
 """
 
 import json

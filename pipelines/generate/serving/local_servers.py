@@ -1,7 +1,7 @@
 """The model servers of one command: started when somebody wants to draw, watched, started again, ended with the command.
 
 What dies before it ever answered is a mistake in the profile, told with the last lines of its log; what dies later,
-be it while it starts again, is started again, a bounded number of times for all replicas. Knows no requests.
+be it while it starts again, is started again, a bounded number of times for all replicas.
 """
 
 import secrets

@@ -1,6 +1,6 @@
 """One child process with vLLM in it, as the host sees it: started, spoken to, watched, ended.
 
-It runs under a guard, which leaves no process of vLLM's behind. A thread of its own reads from it. Knows no requests.
+It runs under a guard, which leaves no process of vLLM's behind. A thread of its own reads from it.
 """
 
 import contextlib
@@ -89,12 +89,14 @@ class VllmChild:
         """What to tell the user of a child that failed, and said so or not."""
         cause = "died" if message_of_end is None else str(message_of_end.get("cause", "engine"))
         text = "" if message_of_end is None else str(message_of_end.get("message", ""))
+        status = self._process.status
+        how = "" if status is None else f" ({ending(status)})"
         words = {
             "no_vllm": (f"{self._python} has no vLLM.", MAKE),
             "no_avx512": ("this CPU has no AVX512, which vLLM's CPU build needs.", "use engine embedded or openai"),
             "memory": (f"vLLM has too little memory: {text}; {self.last_words()}", MEMORY),
             "request": (f"vLLM refuses the request: {text}", "mend generate.options in the recipe"),
-            "died": (f"vLLM's process died{self._status()}; {self.last_words()}", MEMORY_OR_LOG),
+            "died": (f"vLLM's process died{how}; {self.last_words()}", MEMORY_OR_LOG),
         }
         message, advice = words.get(cause, (f"vLLM failed: {text}; {self.last_words()}", "look into that log"))
         return SetupError(message, next_command=advice)
@@ -105,10 +107,6 @@ class VllmChild:
         telling = [line for line in lines if not any(word in line for word in NOISE)] or lines
         shown = [line[:TAIL_WIDTH] for line in telling[-TAIL_LINES:]]
         return f"its log is {self._log.path}" + (" and ends with\n  " + "\n  ".join(shown) if shown else ", and empty")
-
-    def _status(self) -> str:
-        status = self._process.status
-        return "" if status is None else f" ({ending(status)})"
 
     def _live(self) -> None:
         """The thread: set up, read until the end, tell it."""
@@ -127,12 +125,10 @@ class VllmChild:
                 self._requests.close()
             self._started.set()
             if not self._closing:
-                self._tell_end(self.failure(last if last is not None and last["kind"] == "failed" else None))
-
-    def _tell_end(self, error: SetupError) -> None:
-        with self._telling:
-            self._ended, on_end = error, self._on_end
-        on_end(error)
+                error = self.failure(last if last is not None and last["kind"] == "failed" else None)
+                with self._telling:
+                    self._ended, on_end = error, self._on_end
+                on_end(error)
 
     def _hear(self, message: Message) -> None:
         if self._first is None:

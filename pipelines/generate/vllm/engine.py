@@ -1,7 +1,7 @@
 """The engine `vllm`: any model that vLLM runs, in a child process with vLLM's own interpreter, on a GPU or a CPU.
 
 Each request has a seed of its own, samples of a prompt share its prefix, and completions come as they finish. Prompts are
-rendered here, so a finished recipe needs no vLLM. Knows no workspace.
+rendered here, so a finished recipe needs no vLLM.
 """
 
 import threading
@@ -13,9 +13,8 @@ from pipelines.generate.calls import AttemptListener, Call, Interruption, check_
 from pipelines.generate.model_files import cpu_level
 from pipelines.generate.prompts import messages_of, plain_text
 from pipelines.generate.vllm.child import VllmChild, close_all
-from pipelines.generate.vllm.messages import CompletionMaker, environment, setup_message
 from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
-from pipelines.generate.vllm.router import RequestRouter
+from pipelines.generate.vllm.router import CompletionMaker, RequestRouter, environment, setup_message
 from pipelines.generate.vllm.vllm_settings import Options, VllmSettings
 from pipelines.processes.frames import Message
 from storage.errors import SetupError

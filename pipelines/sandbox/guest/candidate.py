@@ -14,8 +14,8 @@ from typing import Any
 from pipelines.sandbox.guest import frames, wire
 
 _REQUEST_LIMIT = 64 << 20
-_TEXT = 500
-_REHEARSALS = 40
+_TEXT = 500  # characters of an exception
+_REHEARSALS = 40  # runs after which the interpreter has specialised this code, so that no fork copies pages for it
 _VALUE = ord("v")
 _SCALARS = frozenset((int, float, str, bool, type(None), bytes, complex))
 

@@ -11,7 +11,7 @@ import os
 import resource
 
 from pipelines.sandbox.guest import system
-from pipelines.sandbox.guest.box_settings import Settings
+from pipelines.sandbox.guest.frames import Settings
 
 SCRATCH = "/tmp"  # noqa: S108 - the box's own, private and limited
 _THREADS = 64

@@ -21,14 +21,13 @@ def main() -> None:
     place = sys.argv[1]
     sys.path.insert(0, place)
     from pipelines.sandbox.guest import frames, isolation, system
-    from pipelines.sandbox.guest.box_settings import Settings
     from pipelines.sandbox.guest.serve import Keeper
 
     host = _move_host_channel()
     raw = frames.Reader(host, _JOB_LIMIT).receive()
     if raw is None:
         return
-    settings = Settings(*marshal.loads(raw))  # noqa: S302 - from the host
+    settings = frames.Settings(*marshal.loads(raw))  # noqa: S302 - from the host
     _warm_up()
     if settings.boxed:
         isolation.withdraw(settings)

@@ -48,7 +48,7 @@ def _merged(old: Any, new: Any) -> Any:
 
 
 _REQUEST_LIMIT = 64 << 20
-_MOST_AHEAD = 1 << 16
+_MOST_AHEAD = 1 << 16  # bytes of calls sent together: less than a socket takes before anybody reads
 
 
 _ENDS_ITERATION = frozenset(("StopIteration", "StopAsyncIteration", "GeneratorExit"))
@@ -208,8 +208,8 @@ def _request(name: str, args: list[Any], kwargs: dict[str, Any]) -> bytes:
     """A call as bytes: marshalled where that is exact. Unsupported for what cannot cross to another process."""
     if not any(type(item) is bytearray for item in args):
         try:
-            done: bytes = marshal.dumps((name, args, kwargs), 2)
-            return done
+            exact: bytes = marshal.dumps((name, args, kwargs), 2)
+            return exact
         except ValueError:
             pass
     _check_plain([args, kwargs])

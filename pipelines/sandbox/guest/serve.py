@@ -14,12 +14,12 @@ from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket, socket
 from typing import Any
 
 from pipelines.sandbox.guest import frames, isolation, system, wire
-from pipelines.sandbox.guest.box_settings import Settings
+from pipelines.sandbox.guest.frames import Settings
 from pipelines.sandbox.guest.tester import AS_BEFORE, CHANGED
 from pipelines.sandbox.guest.watch import Watch
 from pipelines.sandbox.guest.zygote import PROGRAM, READY, TESTS, Zygote
 
-_MOST_PROGRAMS = 1000
+_MOST_PROGRAMS = 1000  # then a new process for tests, so that nothing grows in it for ever
 
 
 class Testing:
@@ -77,8 +77,8 @@ class Testing:
 
 _JOB_LIMIT = 256 << 20
 _ANSWER_LIMIT = 64 << 20
-_IDLE_MS = 20
-_MOST_DYING = 16
+_IDLE_MS = 20  # with no job for so long there is time to wait for killed processes
+_MOST_DYING = 16  # zombies: beyond this they are waited for, whether there is time or not
 
 
 class Cell:

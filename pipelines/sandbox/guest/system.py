@@ -69,8 +69,8 @@ def unshare(flags: int) -> None:
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     """mount(2)."""
     kind_bytes = kind.encode() if kind else None
-    done = _libc.mount(source.encode(), target.encode(), kind_bytes, ctypes.c_ulong(flags), options.encode() or None)
-    _checked(done, f"mount {target}")
+    result = _libc.mount(source.encode(), target.encode(), kind_bytes, ctypes.c_ulong(flags), options.encode() or None)
+    _checked(result, f"mount {target}")
 
 
 def unmount(target: str) -> None:

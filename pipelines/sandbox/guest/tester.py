@@ -20,9 +20,9 @@ from pipelines.sandbox.guest.remote import Gone, Remote, Unsupported
 
 _REQUEST_LIMIT = 64 << 20
 _DETAIL = 300
-_MOST_KNOWN = 64
-_MOMENT = 0.01
-_CHUNK = 1 << 15
+_MOST_KNOWN = 64  # prepared tests that are kept
+_MOMENT = 0.01  # seconds within which messages are sent together
+_CHUNK = 1 << 15  # bytes: half of what a pipe holds, so that a report seldom waits for its reader
 AS_BEFORE, CHANGED = b"\x01\x00\x00\x00.", b"\x01\x00\x00\x00!"
 """The last frame of a whole report: the process is as it was, or the tests may have changed something in it."""
 _known: dict[str, InstrumentedTests] = {}

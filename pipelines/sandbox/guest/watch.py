@@ -7,13 +7,13 @@ import time
 from _signal import SIGKILL, pidfd_send_signal  # type: ignore[import-not-found] # `signal` brings enums
 from typing import Any
 
-from pipelines.sandbox.guest.box_settings import Settings
+from pipelines.sandbox.guest.frames import Settings
 
 _CHUNK = 1 << 16
 _BODY_LIMIT = 8 << 20
-_STEP = 0.005
+_STEP = 0.005  # seconds beyond a limit at which the watch wakes, so that it is surely passed
 _SHORTLY_MS = 5
-_LAST_WORDS = 0.3
+_LAST_WORDS = 0.3  # seconds that a dying program has to end by itself
 
 
 class Watch:

@@ -19,11 +19,11 @@ _COUNT = struct.Struct("<I")
 _FLOAT = struct.Struct("<d")
 _COMPLEX = struct.Struct("<dd")
 _SMALL = 1 << 31
-_MOST_ITEMS = 10_000
+_MOST_ITEMS = 10_000  # of an iterable, which may be endless
 _SETS = (b"<", b">")
 _PADDING = bytes(32)
 """An empty set takes 216 bytes of memory: taking some of the message too bounds what a hostile one unfolds to."""
-_COLLISIONS = 64
+_COLLISIONS = 64  # keys of one container with a hash that another has: honest data has hardly any
 
 
 class WireError(Exception):

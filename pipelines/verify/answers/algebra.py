@@ -123,7 +123,8 @@ def power(base: Formula, exponent: Fraction, *, real_root: bool = False) -> Form
     if value < 0:
         sign, value = _root_of_minus_one(exponent, real_root=real_root), -value
     result: dict[str, Fraction] = {name: e * exponent for name, e in mono}
-    for prime, count in _factors(value):
+    below = ((prime, -count) for prime, count in _prime_powers(value.denominator))
+    for prime, count in (*_prime_powers(value.numerator), *below):
         result[f"p:{prime}"] = result.get(f"p:{prime}", Fraction(0)) + count * exponent
     return multiply(sign, _formula_of({tuple(sorted(result.items())): Fraction(1)}))
 
@@ -148,12 +149,6 @@ def _integer_power(base: Formula, exponent: int) -> Formula:
         if bit == "1":
             result = multiply(result, base)
     return result
-
-
-def _factors(value: Fraction) -> Iterator[tuple[int, int]]:
-    """Prime factors with exponents of a positive rational."""
-    yield from _prime_powers(value.numerator)
-    yield from ((prime, -count) for prime, count in _prime_powers(value.denominator))
 
 
 def _prime_powers(number: int) -> Iterator[tuple[int, int]]:
@@ -251,7 +246,7 @@ def _reduced(num: Terms, den: Terms) -> Formula:
     """num/den with roots out of the denominator where conjugates do it, and one-term denominators multiplied in."""
     if not num:
         return Formula({}, _ONE)
-    for _ in range(6):
+    for _ in range(6):  # each pass takes one root out of the denominator
         if len(den) == 1:
             break
         conjugate = _conjugate(den)
@@ -290,7 +285,7 @@ def _exact_quotient(num: Terms, den: Terms) -> Terms | None:
     """num/den when den divides num, by leading terms in a graded order; None otherwise."""
     lead = max(den, key=_order)
     rest, quotient = dict(num), dict[Monomial, Fraction]()
-    for _ in range(64):
+    for _ in range(64):  # terms of the quotient; what needs more stays a fraction
         if not rest:
             return quotient
         top = max(rest, key=_order)

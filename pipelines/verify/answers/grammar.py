@@ -139,20 +139,14 @@ class _Parser:
 
     def sum(self) -> Node:
         self.deeper()
-        node = Node(self.sign(), (self.signed(),)) if self.take_plus_minus_first() else self.product()
+        first = self.sign()
+        node = Node(first, (self.product(),)) if self.take("±", "∓") else self.product()
         while self.sign() in ("+", "-", "±", "∓"):
             sign = self.sign()
             self.position += 1
             node = Node(sign, (node, self.product()))
         self.depth -= 1
         return node
-
-    def take_plus_minus_first(self) -> bool:
-        return self.sign() in ("±", "∓")
-
-    def signed(self) -> Node:
-        self.position += 1
-        return self.product()
 
     def product(self) -> Node:
         node = self.factor()

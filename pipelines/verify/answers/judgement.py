@@ -18,11 +18,6 @@ from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 
 
-def warm_up() -> None:
-    """The import that nearly every question needs; the library's (half a second) is left to the first that needs it."""
-    import mpmath  # noqa: F401
-
-
 def decide(question: dict[str, Any]) -> dict[str, Any]:
     """{"outcome", "rule"} for {"reference", "answer", "asks"}; may be slow, may be killed."""
     reference, answer = str(question["reference"]), str(question["answer"])
@@ -46,26 +41,26 @@ _WORDS = re.compile(r"(?:\A|(?<=\s))(?!(?:sin|cos|tan|log|ln|exp|max|min)\b)[A-Z
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{[A-Za-z*]+\}")
 _LONG_NAME = re.compile(r"(?<![A-Za-z\\])(?!(?:sin|cos|tan|cot|sec|csc|log|exp|max|min|gcd|lcm)(?![A-Za-z]))[A-Za-z]{3,}")
 _NESTED_POWER = re.compile(r"\^\s*\{?[^{}]*\^|\d{5,}\s*!|\^\s*\{?\s*\d{5,}")
-_DIGITS = 330
+_DIGITS = 330  # 300 must agree; the others are for the errors of the operations
 _HUGE = 30
 _POINTS = ((13, 7), (29, 17), (41, 11), (-19, 23), (-31, 13))
 
 
 def opinion(reference: str, answer: str) -> tuple[str, str]:
     """(outcome, rule) where outcome is correct, incorrect or undecided, with the rule or cause that led to it."""
-    gold, reason = _parse(reference), "the reference is not readable"
-    if gold is None or not _faithful(reference, gold):
+    wanted, reason = _parse(reference), "the reference is not readable"
+    if wanted is None or not _faithful(reference, wanted):
         return "undecided", reason
-    given = _parse(answer)
-    if given is None:
+    expression = _parse(answer)
+    if expression is None:
         return "incorrect", "unreadable"
-    from math_verify import verify
+    from math_verify import verify  # takes half a second: only the first question that needs it waits for that
 
-    if not verify([gold], [given], timeout_seconds=None):
+    if not verify([wanted], [expression], timeout_seconds=None):
         return "incorrect", "library"
-    if not _faithful(answer, given):
+    if not _faithful(answer, expression):
         return "incorrect", "library-unfaithful"
-    confirmed = _confirmed(gold, given)
+    confirmed = _confirmed(wanted, expression)
     if confirmed is None:
         return "undecided", "the library says equal, unconfirmed"
     return ("correct", "library-confirmed") if confirmed else ("incorrect", "library-refuted")

@@ -98,7 +98,9 @@ def _with_unit(node: Node, unit: str) -> Scalar:
 
 
 def _scalar(node: Node) -> Scalar:
-    _refuse_structure(node)
+    for part in node.walk(below=_ENCLOSING):
+        if part.op in _NO_NUMBER:
+            raise Unsupported(f"{part.op} inside a formula")
     try:
         exact: Formula | None = formula(node)
     except Unsupported as error:
@@ -109,12 +111,6 @@ def _scalar(node: Node) -> Scalar:
     if inner.op != "number":
         return Scalar(node, exact)
     return Scalar(node, exact, slack=print_slack(inner.text), places=len(inner.text.partition(".")[2]))
-
-
-def _refuse_structure(node: Node) -> None:
-    for part in node.walk(below=_ENCLOSING):
-        if part.op in _NO_NUMBER:
-            raise Unsupported(f"{part.op} inside a formula")
 
 
 def _list(kind: Kind, items: list[Value]) -> Value:

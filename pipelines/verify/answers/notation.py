@@ -99,6 +99,7 @@ def tokens(text: str, *, grouping: bool = True) -> list[Token]:
 
 def clean(text: str) -> str:
     """Spelling without layout: sizes, spaces, dollar signs and escapes that mean nothing are gone."""
+    # characters of private use stand for {,} (\ue000, inside a number \ue002) and for the end of a row (\ue001)
     text = GROUPED.sub("\ue000", text.replace("\\$", "")).replace("\\\\", "\ue001")
     text = re.sub(r"(?<=\d,)\\!\s*(?=\d{3}(?!\d))", "", text).replace("\\!", "")
     text = _HALF_DAY.sub(lambda match: f" {match[1].lower()}m", text)

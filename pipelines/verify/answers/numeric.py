@@ -9,8 +9,9 @@ import operator
 import random
 from collections.abc import Mapping
 from fractions import Fraction
-from importlib import import_module
 from typing import Any
+
+import mpmath
 
 from pipelines.verify.answers.algebra import Unsupported
 from pipelines.verify.answers.formulas import PRODUCTS, SUMS, formula, symbol_name
@@ -32,11 +33,6 @@ class Undefined(Exception):  # noqa: N818 - not an error of ours: a point outsid
 
 class TooLarge(Exception):  # noqa: N818 - not an error of ours
     """The value has more than ten million digits before its point."""
-
-
-def _mpmath() -> Any:
-    """The library, imported on first use."""
-    return import_module("mpmath")
 
 
 def agree(reference: Node, answer: Node, near: Fraction = NO_SLACK) -> bool | None:
@@ -88,13 +84,11 @@ def _agree_at(sides: tuple[Node, Node], point: dict[str, tuple[int, int]], near:
 
 def _size(value: Any) -> int:
     """How many digits stand before a value's point."""
-    mpmath = _mpmath()
     return int(mpmath.ceil(mpmath.log10(abs(value)))) if abs(value) > 1 else 0
 
 
 def _values(node: Node, point: dict[str, tuple[int, int]], more: int, *, complex_allowed: bool) -> Any:
     """The value at both precisions, or "undefined" or "large"."""
-    mpmath = _mpmath()
     values = []
     for digits in _DIGITS:
         with mpmath.workdps(digits + more):
@@ -115,7 +109,6 @@ def _values(node: Node, point: dict[str, tuple[int, int]], more: int, *, complex
 
 
 def _compare(left: list[Any], right: list[Any], near: Fraction) -> bool | None:
-    mpmath = _mpmath()
     more = max(_size(left[1]), _size(right[1]))
     with mpmath.workdps(_DIGITS[1] + more):
         zeros = [_is_zero(values) for values in (left, right)]
@@ -142,7 +135,6 @@ def _names(node: Node) -> frozenset[str]:
 
 def _evaluate(node: Node, env: Mapping[str, Any]) -> Any:
     """The value of a tree by mpmath; raises `Undefined` for operations that have none."""
-    mpmath = _mpmath()
     if node.op == "number":
         assert node.value is not None
         return mpmath.mpf(node.value.numerator) / node.value.denominator
@@ -173,7 +165,6 @@ def _chain(node: Node, env: Mapping[str, Any]) -> Any:
 
 
 def _operation(op: str, args: list[Any]) -> Any:
-    mpmath = _mpmath()
     a, b = args[0], args[-1]
     if op == "^":
         return _power(a, b)
@@ -211,7 +202,6 @@ def _bounded(value: Any) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    mpmath = _mpmath()
     if base == 0:
         if mpmath.re(exponent) <= 0:
             raise Undefined("power of zero")
@@ -222,14 +212,12 @@ def _power(base: Any, exponent: Any) -> Any:
 
 
 def _root(degree: Any, value: Any) -> Any:
-    mpmath = _mpmath()
     if mpmath.im(value) == 0 and mpmath.re(value) < 0 and int(degree) % 2:
         return -mpmath.root(-value, int(degree))
     return mpmath.root(value, int(degree))
 
 
 def _function(name: str, args: list[Any]) -> Any:
-    mpmath = _mpmath()
     if name == "log_":
         return mpmath.log(args[1]) / mpmath.log(args[0])
     if name == "log":

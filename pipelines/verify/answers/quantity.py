@@ -107,11 +107,6 @@ class Quantity:
     slack: Fraction = NO_SLACK
     places: int | None = None
 
-    @property
-    def scaled(self) -> Fraction:
-        """The number the whole says: 50% is 1/2, 3 million is 3000000."""
-        return self.value * SCALES[self.scale] if self.scale else self.value
-
 
 @lru_cache(maxsize=65_536)
 def parse_quantity(text: str) -> Quantity | None:

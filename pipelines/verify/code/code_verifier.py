@@ -17,7 +17,7 @@ from storage.errors import SetupError
 from storage.records import Completion, Outcome, Problem, Verdict
 
 _FORMS = (("asserts", "2"), ("calls", "1"), ("stdio", "1"), ("mixed", "1"), ("sandbox", "1"))
-_EXTRACTED = 2_000
+_EXTRACTED = 2_000  # characters of the program that a verdict keeps
 
 
 class CodeVerifier(SandboxVerifier):

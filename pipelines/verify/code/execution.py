@@ -25,9 +25,9 @@ CAUSES = (
     "wrong_answer",
 )
 """Why a test was not passed, the gravest first: the cause of a verdict is the gravest of its tests."""
-SHOWN = 100
-_DETAIL = 240
-_LONGEST = 60_000
+SHOWN = 100  # tests in the evidence of a verdict
+_DETAIL = 240  # characters of a name or a detail in it
+_LONGEST = 60_000  # bytes of the whole, below what a verdict may carry (finding.EVIDENCE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +114,19 @@ def run_suite(runner: Runner, source: str, suite: Suite, *, spacing: Spacing = "
     run = SuiteRun()
     for asserts in suite.asserts:
         report = runner.run(AssertTests(source, asserts.text, suite.entry_point))
-        _add(run, report, list(_tested(asserts, report)))
+        _add(run, report, list(_of_asserts(asserts, report)))
         if report.cause == "compile_error":
             return _unrun(run, suite)
     if suite.calls:
         calls = tuple(Call(case.function, case.args, dict(case.kwargs)) for case in suite.calls)
         report = runner.run(Calls(source, calls))
-        _add(run, report, list(_called(suite.calls, report)))
+        paired = zip(suite.calls, _paired([case.name for case in suite.calls], report), strict=True)
+        _add(run, report, [_of_call(case, result) for case, (_, result) in paired])
     for case in suite.runs:
         if any(result.cause in FATAL for result in run.results):
             break
         report = runner.run(Script(source, case.stdin))
-        _add(run, report, [_printed(case, report, spacing)])
+        _add(run, report, [_of_run(case, report, spacing)])
     return _unrun(run, suite)
 
 
@@ -143,22 +144,22 @@ def _unrun(run: SuiteRun, suite: Suite) -> SuiteRun:
     return run
 
 
-def _tested(asserts: Asserts, report: Report) -> Iterator[TestResult]:
+def _of_asserts(asserts: Asserts, report: Report) -> Iterator[TestResult]:
     """One result per assertion that counts; a failure outside of them goes to the first that it kept from running."""
     whole = next((result for result in report.results[len(asserts.names) :] if result.status != "passed"), None)
     for name, result in _paired(asserts.names, report):
         if not name:
             continue
         if whole is not None and result.detail == _NEVER:
-            yield _one_tested(name, whole)
+            yield _of_assert(name, whole)
             whole = Result("not_run")
         else:
-            yield _one_tested(name, result)
+            yield _of_assert(name, result)
     if whole is not None and whole.status != "not_run":
-        yield _one_tested("the tests outside of their asserts", whole)
+        yield _of_assert("the tests outside of their asserts", whole)
 
 
-def _one_tested(name: str, result: Result) -> TestResult:
+def _of_assert(name: str, result: Result) -> TestResult:
     if result.status in ("passed", "not_run"):
         return TestResult(name, "passed" if result.status == "passed" else "not_run", result.cause, result.detail)
     failed = result.status == "failed"
@@ -166,12 +167,7 @@ def _one_tested(name: str, result: Result) -> TestResult:
     return TestResult(name, "failed" if failed else "error", cause, result.detail)
 
 
-def _called(cases: Sequence[CallCase], report: Report) -> Iterator[TestResult]:
-    for case, (_, result) in zip(cases, _paired([case.name for case in cases], report), strict=True):
-        yield _one_call(case, result)
-
-
-def _one_call(case: CallCase, result: Result) -> TestResult:
+def _of_call(case: CallCase, result: Result) -> TestResult:
     if result.status == "not_run":
         return TestResult(case.name, "not_run", result.cause, result.detail)
     if result.status == "returned":
@@ -189,7 +185,7 @@ def exception_name(detail: str) -> str:
     return detail.split(":", 1)[0].strip().rpartition(".")[2]
 
 
-def _printed(case: RunCase, report: Report, spacing: Spacing) -> TestResult:
+def _of_run(case: RunCase, report: Report, spacing: Spacing) -> TestResult:
     if report.cause is not None:
         return TestResult(case.name, "error", report.cause, report.detail)
     if same_output(case.stdout, report.stdout, spacing=spacing, tolerance=case.tolerance):

@@ -179,11 +179,11 @@ def lines(text: str) -> list[str]:
 
 def _close(expected: str, printed: str, tolerance: float, *, by_line: bool) -> bool:
     wanted = [line.split() for line in lines(expected)] if by_line else [expected.split()]
-    given = [line.split() for line in lines(printed)] if by_line else [printed.split()]
-    if [len(words) for words in wanted] != [len(words) for words in given]:
+    got = [line.split() for line in lines(printed)] if by_line else [printed.split()]
+    if [len(words) for words in wanted] != [len(words) for words in got]:
         return False
-    pairs = zip((word for words in wanted for word in words), (word for words in given for word in words), strict=True)
-    return all(_same_word(wanted, given, tolerance) for wanted, given in pairs)
+    pairs = zip((word for words in wanted for word in words), (word for words in got for word in words), strict=True)
+    return all(_same_word(wanted, got, tolerance) for wanted, got in pairs)
 
 
 def _same_word(wanted: str, printed: str, tolerance: float) -> bool:

@@ -17,7 +17,7 @@ from pipelines.verify.code.syntax import parses
 
 Args = tuple[Any, ...]
 _DOCTEST = ">>> "
-_LONGEST = 40
+_LONGEST = 40  # items: changes make no longer sequence
 _TYPICAL: Mapping[str, Any] = {
     "str": "abcdefgh",
     "int": 7,
@@ -45,21 +45,21 @@ def generate_inputs(shown_args: Sequence[Args], count: int, *, seed: int = 0) ->
     if not shown_args:
         return []
     rng = random.Random(seed)
-    seen = {shown(args, 4_000) for args in shown_args}
+    known = {shown(args, 4_000) for args in shown_args}
     arity = max(map(len, shown_args), key=lambda size: sum(len(args) == size for args in shown_args))
     usable = [args for args in shown_args if len(args) == arity]
     places = [_Place.of([args[index] for args in usable]) for index in range(arity)]
     equal = _equal_lengths(usable)
     inputs: list[Args] = []
-    for _ in range(count * 8):
+    for _ in range(count * 8):  # many changes give an input that is known already, and a function may have few
         base = rng.choice(usable)
         args = tuple(
             place.changed(value, rng) if rng.random() < 0.7 else value for place, value in zip(places, base, strict=True)
         )
         key = shown(args, 4_000)
-        if key in seen or (equal and not _equal_lengths([args])):
+        if key in known or (equal and not _equal_lengths([args])):
             continue
-        seen.add(key)
+        known.add(key)
         inputs.append(args)
         if len(inputs) == count:
             break
@@ -104,7 +104,8 @@ class _Place:
             return "".join(self._sequence(list(value), rng, list(self.alphabet), "str")) if self.alphabet else value
         if isinstance(value, list | tuple):
             items = self._sequence(list(value), rng, None, type(value).__name__)
-            return sorted(items) if self.ordered and isinstance(value, list) and _sortable(items) else type(value)(items)
+            sortable = all(type(item) in (int, float) for item in items) or all(type(item) is str for item in items)
+            return sorted(items) if self.ordered and isinstance(value, list) and sortable else type(value)(items)
         if isinstance(value, dict):
             return {key: self.changed(item, rng) if rng.random() < 0.5 else item for key, item in value.items()}
         return value
@@ -185,10 +186,6 @@ def _is_sorted(items: Sequence[Any]) -> bool:
         return all(left <= right for left, right in pairwise(items))
     except TypeError:
         return False
-
-
-def _sortable(items: Sequence[Any]) -> bool:
-    return all(type(item) in (int, float) for item in items) or all(type(item) is str for item in items)
 
 
 def _equal_lengths(calls: Sequence[Args]) -> bool:

@@ -34,13 +34,13 @@ def mutants(source: str, *, functions: Iterable[str] | None = None) -> Iterator[
     Raises ValueError where the source is no Python.
     """
     tree = parsed(source)
-    original, seen = ast.dump(tree), {source}
+    original, sources = ast.dump(tree), {source}
     for node, parent in _nodes(tree, None if functions is None else frozenset(functions)):
         for kind, after in changes(node, parent):
             changed = _spliced(source, node, after)
-            if changed in seen:
+            if changed in sources:
                 continue
-            seen.add(changed)
+            sources.add(changed)
             again = parses(changed)
             if again is not None and ast.dump(again) != original:
                 yield Mutant(kind, node.lineno, ast.get_source_segment(source, node) or "", after, changed)
@@ -142,8 +142,9 @@ def changes(node: ast.AST, parent: ast.AST) -> Iterator[Change]:
     """(kind, new text) for every change of one node."""
     for kind, changed in _changed(node, parent):
         text = ast.unparse(changed)
-        whole = isinstance(changed, ast.stmt) or isinstance(parent, ast.stmt) or not _is_compound(changed)
-        yield kind, text if whole else f"({text})"
+        compound = isinstance(changed, ast.BinOp | ast.BoolOp | ast.Compare | ast.UnaryOp | ast.IfExp)
+        whole = isinstance(changed, ast.stmt) or isinstance(parent, ast.stmt) or not compound
+        yield kind, text if whole else f"({text})"  # within an expression precedence could change its meaning
 
 
 def _changed(node: ast.AST, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
@@ -220,7 +221,8 @@ def _slice(node: ast.Slice) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
-    name = _name(node.func)
+    function = node.func
+    name = function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
     if name == "range" and node.args and not node.keywords:
         last = 0 if len(node.args) == 1 else 1
         for operator in (ast.Add(), ast.Sub()):
@@ -229,22 +231,10 @@ def _call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
     elif name == "append" and len(node.args) == 1 and isinstance(node.func, ast.Attribute):
         yield "call", ast.Call(_with(node.func, attr="insert"), [ast.Constant(0), *node.args], [])
     elif name in _SWAPPED:
-        yield "call", _with(node, func=_renamed(node.func, _SWAPPED[name]))
+        swapped = {"id" if isinstance(node.func, ast.Name) else "attr": _SWAPPED[name]}
+        yield "call", _with(node, func=_with(node.func, **swapped))
     elif name in ("sorted", "reversed", "abs", "set", "round") and len(node.args) == 1:
         yield "call", node.args[0] if name in ("abs", "round") else ast.Call(ast.Name("list"), list(node.args), [])
-
-
-def _name(function: ast.expr) -> str:
-    return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
-
-
-def _renamed(function: ast.expr, name: str) -> ast.expr:
-    renamed: ast.expr = _with(function, **{"id" if isinstance(function, ast.Name) else "attr": name})
-    return renamed
-
-
-def _is_compound(node: ast.AST) -> bool:
-    return isinstance(node, ast.BinOp | ast.BoolOp | ast.Compare | ast.UnaryOp | ast.IfExp)
 
 
 def _with(node: Node, **fields: object) -> Node:

@@ -39,7 +39,7 @@ class Block:
 def blocks(text: str) -> Iterator[Block]:
     """The fenced blocks in their order; one that is never closed goes to the end of the text."""
     indent, mark, language = "", "", ""
-    held: list[str] = []
+    content: list[str] = []
     for line in text.replace("\r\n", "\n").split("\n"):
         if not mark:
             fence = _OPEN.match(line)
@@ -47,19 +47,14 @@ def blocks(text: str) -> Iterator[Block]:
             if fence and (fence[2][0] == "~" or "`" not in named):
                 indent, mark = fence[1], fence[2]
                 language = (named.split(None, 1) or [""])[0].strip("{}.").lower()
-                held = []
-        elif _closes(line, mark):
-            yield Block("\n".join(held), language)
+                content = []
+        elif len(bare := line.strip()) >= len(mark) and bare == mark[0] * len(bare):  # closes the fence
+            yield Block("\n".join(content), language)
             mark = ""
         else:
-            held.append(line.removeprefix(indent))
+            content.append(line.removeprefix(indent))
     if mark:
-        yield Block("\n".join(held), language, closed=False)
-
-
-def _closes(line: str, mark: str) -> bool:
-    bare = line.strip()
-    return len(bare) >= len(mark) and bare == mark[0] * len(bare)
+        yield Block("\n".join(content), language, closed=False)
 
 
 EXTRACTION = tuple(

@@ -15,7 +15,7 @@ from storage.ids import digest128
 from storage.records import Outcome, Verdict
 
 _PATIENCE = 12  # seconds by the clock for each CPU second: on a busy machine a program waits its turn
-_LONGEST_CAUSE = 500
+_LONGEST_CAUSE = 500  # characters
 
 
 class SandboxVerifier(OneByOne):

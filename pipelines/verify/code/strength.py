@@ -106,9 +106,5 @@ def _padded(report: Report, count: int) -> list[Result]:
 def _differs(answer: Any, result: Result) -> bool:
     if result.status != "returned":
         return result.status != "not_run"
-    return not (_equal(answer, result.value) or same(answer, result.value, tolerance=CLOSE))
-
-
-def _equal(expected: Any, got: Any) -> bool:
-    """Python's own equality of plain data: 1 is True here, since a test's `==` would say so too."""
-    return bool(expected == got)
+    # Python's own equality first: 1 is True here, since a test's `==` would say so too
+    return not (bool(answer == result.value) or same(answer, result.value, tolerance=CLOSE))

@@ -18,7 +18,7 @@ from pipelines.verify.code.syntax import UnreadableError, has_body, parsed, pars
 from storage.records import Problem
 
 _SEED = "import random\nrandom.seed(20261120)\n"  # tests that draw give the same verdict every time
-_NAME_WIDTH = 160
+_NAME_WIDTH = 160  # characters of an assertion that name its test
 _ENTRY_KEYS = ("entry_point", "fn_name", "func_name", "function_name")
 
 
@@ -100,7 +100,9 @@ def _helpers(prelude: str) -> frozenset[str]:
 
 def suite_of(problem: Problem) -> Suite:
     """The tests of a problem; BadTestsError says what is wrong with them. No tests: a suite of size 0."""
-    return _read(problem.tests, _named(problem.meta), _setup(problem.meta))
+    names = (problem.meta.get(key) for key in _ENTRY_KEYS)
+    entry_point = next((name for name in names if isinstance(name, str) and name.isidentifier()), None)
+    return _read(problem.tests, entry_point, _setup(problem.meta))
 
 
 @lru_cache(maxsize=1_024)
@@ -123,11 +125,6 @@ def _read(tests: tuple[str, ...], named: str | None, setup: str) -> Suite:
             raise BadTestsError(f"test {index}: {error}") from None
     forms = tuple(name for name, part in (("asserts", asserts), ("calls", calls), ("stdio", runs)) if part)
     return Suite(entry_point, _merged(asserts), tuple(calls), tuple(runs), forms)
-
-
-def _named(meta: Mapping[str, Any]) -> str | None:
-    names = (meta.get(key) for key in _ENTRY_KEYS)
-    return next((name for name in names if isinstance(name, str) and name.isidentifier()), None)
 
 
 def _agreed(tests: tuple[str, ...]) -> str | None:
@@ -164,7 +161,8 @@ def _cases(case: dict[str, Any], entry_point: str | None, index: int) -> Iterato
     elif "fn" in case or "args" in case or "kwargs" in case:
         yield _call(case, entry_point, str(case.get("name", index)))
     elif "input" in case and "output" in case:
-        yield _run(case["input"], case["output"], str(case.get("name", index)), _tolerance(case))
+        name = str(case.get("name", index))
+        yield RunCase(name, _text(case["input"]), _text(case["output"]), _tolerance(case))
     else:
         raise BadTestsError(f"has neither fn nor input and output, but {', '.join(sorted(map(str, case))) or 'nothing'}")
 
@@ -179,7 +177,7 @@ def _several(case: dict[str, Any], entry_point: str | None, index: int) -> Itera
         if name:
             yield _call({"fn": name, "args": given, "expected": wanted}, entry_point, label)
         else:
-            yield _run(given, wanted, label, _tolerance(case))
+            yield RunCase(label, _text(given), _text(wanted), _tolerance(case))
 
 
 def _call(case: dict[str, Any], entry_point: str | None, name: str) -> CallCase:
@@ -192,14 +190,8 @@ def _call(case: dict[str, Any], entry_point: str | None, name: str) -> CallCase:
     raises = case.get("raises")
     if ("expected" in case) == (raises is not None):
         raise BadTestsError("needs exactly one of expected, raises")
-    given = {key: decode(value) for key, value in kwargs.items()}
-    arguments = tuple(decode(value) for value in args)
-    return CallCase(name, function, arguments, given, decode(case.get("expected")), _tolerance(case), raises)
-
-
-def _run(given: Any, wanted: Any, name: str, tolerance: float | None) -> RunCase:
-    stdin, stdout = _text(given), _text(wanted)
-    return RunCase(name, stdin, stdout, tolerance)
+    named = {key: decode(value) for key, value in kwargs.items()}
+    return CallCase(name, function, tuple(map(decode, args)), named, decode(case.get("expected")), _tolerance(case), raises)
 
 
 def _text(value: Any) -> str:

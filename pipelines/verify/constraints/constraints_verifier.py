@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-from pipelines.verify.constraints.counts import Response
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of, unknown
+from pipelines.verify.constraints.response import Response
 from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, prompt_text, version_of, visible_text
 from pipelines.verify.json_text import BadJsonError, parse_json
 from pipelines.verify.regex import dialect

@@ -9,9 +9,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from pipelines.verify.constraints.counts import NUMBER, Arguments, Response, occurrences, words_of
+from pipelines.verify.constraints.response import NUMBER, Response, occurrences, words_of
 from pipelines.verify.json_text import LONGEST, BadJsonError, fenced_blocks, parse_json
 
+Arguments = dict[str, Any]
 Observation = tuple[bool, Any]
 _TITLE = re.compile(r"<<[^<>\n]*[^<>\s][^<>\n]*>>")
 _SCRIPT_SHARE = 0.8  # names and quotations in another script are allowed

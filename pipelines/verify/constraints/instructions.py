@@ -1,12 +1,21 @@
 """The table of instructions: what each is called, which arguments it takes (bounds, texts, numbers), how it is checked."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.verify.constraints import counts, forms
-from pipelines.verify.constraints.counts import Response
+from pipelines.verify.constraints import forms
+from pipelines.verify.constraints.response import (
+    CODE_BLOCK,
+    HIGHLIGHT,
+    NUMBER,
+    PLACEHOLDER,
+    Response,
+    occurrences,
+    words_of,
+)
 
 BOUNDS = ("at_least", "at_most", "exactly", "less_than", "more_than")
 REQUIRED = object()
@@ -129,6 +138,11 @@ def _counted(count: Callable[..., int], default: Bounds | None = None, **takes: 
     return Instruction(check, takes, bounded=True, default=default)
 
 
+def _matches(pattern: re.Pattern[str], default: Bounds | None = None) -> Instruction:
+    """An instruction on how often a pattern matches."""
+    return _counted(lambda response: len(pattern.findall(response.text)), default)
+
+
 def _each(count: Callable[[Response], list[int]]) -> Instruction:
     """An instruction that every part must satisfy; a text without parts satisfies none."""
 
@@ -145,41 +159,58 @@ def _plain(holds: Callable[[Response], tuple[bool, Any]]) -> Instruction:
     return Instruction(lambda response, _: holds(response))
 
 
+def _capital_words(response: Response, arguments: dict[str, Any]) -> int:
+    """Words of at least `letters` letters that are all capitals."""
+    return sum(word.isupper() and sum(map(str.isalpha, word)) >= arguments["letters"] for word in response.words)
+
+
+def _keyword(response: Response, arguments: dict[str, Any]) -> int:
+    """Occurrences of a word or phrase."""
+    return occurrences(response.text, arguments["keyword"], whole=arguments["match"] == "word", case=arguments["case"])
+
+
+def _sections(response: Response, arguments: dict[str, Any]) -> int:
+    """Lines that begin with the marker and a number or letter (`Section 1`, `## SECTION B:`), each heading once."""
+    marker = re.escape(arguments["marker"].strip())
+    pattern = re.compile(rf"(?mi)^[ \t#*]*{marker}(?:\s?(?:\d{{1,4}})|\s(?-i:[A-Z]))\b")
+    return len({heading[0].strip(" \t#*").casefold() for heading in pattern.finditer(response.text)})
+
+
 _CASE = {"case": (bool, False)}
 INSTRUCTIONS: Mapping[str, Instruction] = {
     "acrostic": Instruction(forms.acrostic, {"word": str}),
-    "bullets": _counted(counts.bullets),
-    "capital_words": _counted(counts.capital_words, letters=(int, 2)),
-    "characters": _counted(counts.characters),
-    "code_blocks": _counted(counts.code_blocks, _ONE),
-    "distinct_words": _counted(counts.distinct_words),
+    "bullets": _counted(lambda response: len(response.bullets)),
+    "capital_words": _counted(_capital_words, letters=(int, 2)),
+    "characters": _counted(lambda response: len(response.text.strip())),
+    "code_blocks": _matches(CODE_BLOCK, _ONE),
+    "distinct_words": _counted(lambda response: len({word.casefold() for word in response.words})),
     "ends_with": Instruction(forms.ends_with, {"phrase": str, **_CASE}),
     "first_word": Instruction(forms.first_word, {"word": str, "paragraph": (int, 1), "paragraphs": (int, 0)}),
     "forbidden": Instruction(forms.forbidden, {"words": list, **_MATCH}),
-    "highlights": _counted(counts.highlights, _ONE),
+    "highlights": _matches(HIGHLIGHT, _ONE),
     "json": _plain(forms.json_only),
-    "keyword": _counted(counts.keyword, _ONE, keyword=str, **_MATCH),
+    "keyword": _counted(_keyword, _ONE, keyword=str, **_MATCH),
     "keywords": Instruction(forms.keywords, {"keywords": list, **_MATCH}),
-    "letter": _counted(counts.letter, letter=str),
-    "lines": _counted(counts.lines),
+    "letter": _counted(lambda response, given: response.text.casefold().count(given["letter"].casefold()), letter=str),
+    "lines": _counted(lambda response: len(response.lines)),
     "lower_case": _plain(forms.lower_case),
     "no_comma": _plain(forms.no_comma),
-    "numbered_items": _counted(counts.numbered_items),
-    "numbers": _counted(counts.numbers),
+    "numbered_items": _counted(lambda response: len(response.numbered)),
+    "numbers": _matches(NUMBER),
     "numeric_range": Instruction(forms.numeric_range, {"minimum": float, "maximum": float}),
     "one_of": Instruction(forms.one_of, {"options": list, "anywhere": (bool, False)}),
     "palindrome": Instruction(forms.palindrome, {"scope": (frozenset({"text", "word"}), "text"), "letters": (int, 3)}),
-    "paragraph_words": _each(counts.each_paragraph),
-    "paragraphs": _counted(counts.paragraphs, separator=(str, None)),
-    "placeholders": _counted(counts.placeholders, _ONE),
+    "paragraph_words": _each(lambda response: [len(words_of(paragraph)) for paragraph in response.paragraphs()]),
+    "paragraphs": _counted(lambda response, given: len(response.paragraphs(given["separator"])), separator=(str, None)),
+    "placeholders": _matches(PLACEHOLDER, _ONE),
     "postscript": Instruction(forms.postscript, {"marker": (str, "P.S.")}),
     "quotation": _plain(forms.quotation),
     "repeat_prompt": Instruction(forms.repeat_prompt, {"prompt": (str, "")}),
     "responses": Instruction(forms.responses, {"exactly": (int, 2), "separator": (str, "******")}),
     "script": Instruction(forms.script, {"script": forms.SCRIPTS}),
-    "sections": _counted(counts.sections, _ONE, marker=(str, "Section")),
-    "sentence_words": _each(counts.each_sentence),
-    "sentences": _counted(counts.sentences),
+    "sections": _counted(_sections, _ONE, marker=(str, "Section")),
+    "sentence_words": _each(lambda response: [len(words_of(sentence)) for sentence in response.sentences]),
+    "sentences": _counted(lambda response: len(response.sentences)),
     "sorted_list": Instruction(
         forms.sorted_list,
         {
@@ -191,8 +222,8 @@ INSTRUCTIONS: Mapping[str, Instruction] = {
     "title": _plain(forms.title),
     "title_case": _plain(forms.title_case),
     "upper_case": _plain(forms.upper_case),
-    "word_letters": _each(counts.each_word),
-    "words": _counted(counts.words),
+    "word_letters": _each(lambda response: [sum(map(str.isalnum, word)) for word in response.words]),
+    "words": _counted(lambda response: len(response.words)),
 }
 
 
@@ -204,8 +235,8 @@ def constraint_of(row: Mapping[str, Any]) -> Constraint:
     if name not in INSTRUCTIONS:
         raise unknown(name, INSTRUCTIONS)
     instruction = INSTRUCTIONS[name]
-    given = {key: value for key, value in row.items() if key != "id"}
-    arguments = arguments_of(name, given, instruction.takes, bounded=instruction.bounded)
+    stated = {key: value for key, value in row.items() if key != "id"}
+    arguments = arguments_of(name, stated, instruction.takes, bounded=instruction.bounded)
     if instruction.bounded:
-        arguments["bounds"] = bounds_of(name, given, instruction.default)
+        arguments["bounds"] = bounds_of(name, stated, instruction.default)
     return Constraint(name, instruction.check, arguments)

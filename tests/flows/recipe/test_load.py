@@ -309,7 +309,7 @@ def test_how_a_recipe_asks_is_part_of_it_and_saying_the_usual_changes_no_hash(tm
     shown = load_recipe(write(tmp_path, MINIMAL + 'generate: {examples: [{prompt: "1 + 1?", answer: "2"}]}\n'))
     asked = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly: {prompt}"}\n'))
     assert len({plain, shown.recipe_hash, asked.recipe_hash}) == 3
-    with pytest.raises(SetupError, match="a prompt_template needs {prompt}"):
+    with pytest.raises(SetupError, match="a prompt_template needs"):
         load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly."}\n'))
     with pytest.raises(SetupError, match="engine imported asks nothing"):
         load_recipe(write(tmp_path, MINIMAL + 'generate: {engine: imported, prompt_template: "Briefly: {prompt}"}\n'))

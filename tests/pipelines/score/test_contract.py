@@ -1,33 +1,97 @@
-"""What every scorer must do, and the literal values of each."""
+"""What every scorer must do, and the literal values of those that ask no model."""
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pipelines.protocols import Scorer
-from pipelines.score import SCORERS
+from pipelines.protocols import Candidates, GroupScorer, Scorer
+from pipelines.score import REFERENCED, SCORERS, given, needs_of
+from storage.errors import SetupError
+from storage.records import Verdict
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
-MEASURED = replace(rollout(0, "correct", "so 4").completion, logprob_sum=-6.0, tokens_out=4, self_certainty=2.5)
-UNMEASURED = rollout(1, "incorrect", "five").completion
-
-
-@pytest.mark.parametrize("name", sorted(SCORERS))
-def test_scores_carry_their_maker_and_stay_in_order(name: str) -> None:
-    scorer: Scorer = SCORERS[name]()
-    scores = list(scorer.score(PROBLEM, [MEASURED, UNMEASURED, replace(MEASURED, id="again")]))
-    assert {(score.scorer, score.version, score.problem_id) for score in scores} == {(name, "1", PROBLEM.id)}
-    assert [score.completion_id for score in scores if score.completion_id != "c001"] == ["c000", "again"]
-    assert list(scorer.score(PROBLEM, [])) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "values"), [("length", [4.0, 4.0]), ("self_certainty", [2.5]), ("logprob_per_token", [-1.5])]
+MEASURED = replace(
+    rollout(0, "correct", "so 4").completion, logprob_sum=-6.0, tokens_out=4, self_certainty=2.5, meta={"reward": 0.75}
 )
-def test_what_was_not_measured_has_no_score(name: str, values: list[float]) -> None:
-    assert [score.value for score in SCORERS[name]().score(PROBLEM, [MEASURED, UNMEASURED])] == values
+UNMEASURED = rollout(1, "incorrect", "five").completion
+AGAIN = replace(MEASURED, id="again")
+
+
+def vote(correct: int, incorrect: int, failed: int = 0) -> Verdict:
+    evidence = json.dumps({"correct": correct, "incorrect": incorrect, "failed": failed})
+    return Verdict("c", "p", "judge", "1", "correct", "majority", evidence=evidence)
+
+
+GROUP = Candidates(
+    PROBLEM,
+    [MEASURED, UNMEASURED, AGAIN],
+    ("4", None, "4"),
+    ({"judge": vote(3, 1)}, {"number": vote(1, 1)}, {"judge": vote(0, 2, 2)}),
+)
+PLAIN: dict[str, tuple[Callable[[], Scorer | GroupScorer], list[tuple[str, float]]]] = {
+    "length": (SCORERS["length"], [("c000", 4.0), ("c001", 4.0), ("again", 4.0)]),
+    "self_certainty": (SCORERS["self_certainty"], [("c000", 2.5), ("again", 2.5)]),
+    "logprob_per_token": (SCORERS["logprob_per_token"], [("c000", -1.5), ("again", -1.5)]),
+    "logprob_sum": (SCORERS["logprob_sum"], [("c000", -6.0), ("again", -6.0)]),
+    "answer_agreement": (SCORERS["answer_agreement"], [("c000", 2 / 3), ("again", 2 / 3)]),
+    "judge_votes": (SCORERS["judge_votes"], [("c000", 0.75), ("again", 0.0)]),
+    "imported": (lambda: SCORERS["imported"](key="reward"), [("c000", 0.75), ("again", 0.75)]),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PLAIN))
+def test_scores_carry_their_maker_and_stay_in_order(name: str) -> None:
+    scorer = PLAIN[name][0]()
+    scores = list(given(scorer, [GROUP]))
+    assert [(score.completion_id, score.value) for score in scores] == PLAIN[name][1]
+    assert {(score.scorer, score.version, score.problem_id) for score in scores} == {(name, scorer.version, PROBLEM.id)}
+    assert list(given(scorer, [])) == []
+
+
+def test_those_that_rest_on_a_reference_are_named_and_exist() -> None:
+    assert SCORERS.keys() >= REFERENCED
+    assert not REFERENCED & {name for name, (make, _) in PLAIN.items() if not needs_of(make())}
 
 
 def test_no_token_no_rate() -> None:
     empty = replace(MEASURED, tokens_out=0)
-    assert list(SCORERS["logprob_per_token"]().score(PROBLEM, [empty])) == []
+    assert list(given(SCORERS["logprob_per_token"](), [Candidates(PROBLEM, [empty])])) == []
+
+
+@pytest.mark.parametrize(
+    ("meta", "key", "value", "steps"),
+    [
+        ({"scores": {"reward": 2}}, "scores.reward", 2.0, None),
+        ({"prm": [0.25, 0.5]}, "prm", 0.5, (0.25, 0.5)),
+        ({"reward": "high"}, "reward", None, None),
+        ({"reward": True}, "reward", None, None),
+        ({"reward": [0.5, "x"]}, "reward", None, None),
+        ({"reward": []}, "reward", None, None),
+        ({"reward": 1.0}, "scores.reward", None, None),
+    ],
+)
+def test_an_imported_number_is_a_number_or_no_score(meta: dict[str, Any], key: str, value: Any, steps: Any) -> None:
+    scores = list(given(SCORERS["imported"](key=key), [Candidates(PROBLEM, [replace(MEASURED, meta=meta)])]))
+    assert [(score.value, score.steps) for score in scores] == ([] if value is None else [(value, steps)])
+
+
+def test_agreement_counts_rollouts_without_an_answer_in_n() -> None:
+    answers = ("1", "2", "1", None, "1", "2", None, "3")
+    group = Candidates(PROBLEM, [replace(MEASURED, id=str(place)) for place in range(8)], answers)
+    values = {score.completion_id: score.value for score in given(SCORERS["answer_agreement"](), [group])}
+    assert values == {"0": 3 / 8, "2": 3 / 8, "4": 3 / 8, "1": 2 / 8, "5": 2 / 8, "7": 1 / 8}
+
+
+def test_votes_that_nobody_could_read_are_no_score() -> None:
+    torn = Verdict("c", "p", "judge", "1", "undecided", "failures", evidence="{")
+    groups = [Candidates(PROBLEM, [MEASURED, AGAIN], (), ({"judge": vote(0, 0, 4)}, {"judge": torn}))]
+    assert list(given(SCORERS["judge_votes"](), groups)) == []
+
+
+def test_a_judge_that_the_run_does_not_have_is_named() -> None:
+    groups = [Candidates(PROBLEM, [MEASURED], (), ({"number": vote(1, 1)},))]
+    with pytest.raises(SetupError, match="judged by no verifier 'judge'"):
+        list(given(SCORERS["judge_votes"](), groups))

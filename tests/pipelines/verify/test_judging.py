@@ -82,7 +82,7 @@ def written(text: str, finish: FinishReason = "stop") -> Completion:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "outcome"),
     [
         ("VERDICT: correct", "correct"),
         ("VERDICT: incorrect", "incorrect"),
@@ -101,14 +101,14 @@ def written(text: str, finish: FinishReason = "stop") -> Completion:
         ("", None),
     ],
 )
-def test_only_the_last_line_counts(text: str, said: str | None) -> None:
-    assert vote_of(written(text), answer_first=False).said == said
+def test_only_the_last_line_counts(text: str, outcome: str | None) -> None:
+    assert vote_of(written(text), answer_first=False).outcome == outcome
 
 
 def test_a_text_cut_off_and_a_missing_one_are_failed_votes() -> None:
-    assert vote_of(written("VERDICT: correct", "length"), answer_first=True).said is None
-    assert vote_of(written("VERDICT: correct", "error"), answer_first=True).said is None
-    assert vote_of(None, answer_first=True).said is None
+    assert vote_of(written("VERDICT: correct", "length"), answer_first=True).outcome is None
+    assert vote_of(written("VERDICT: correct", "error"), answer_first=True).outcome is None
+    assert vote_of(None, answer_first=True).outcome is None
 
 
 def test_every_vote_is_counted_once() -> None:

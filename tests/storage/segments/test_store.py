@@ -90,13 +90,22 @@ def test_a_kind_without_ids_cannot_be_looked_up(store: SegmentStore) -> None:
         store.present("plan", ["x"])
 
 
-def test_judged_tells_verifiers_and_versions_apart(store: SegmentStore) -> None:
-    store.commit(SegmentKey("verdicts", "number", "1", "a"), [YES, NO])
-    store.commit(SegmentKey("verdicts", "math", "2", "a"), [replace(YES, verifier="math", version="2")])
+def test_scores_of_other_scorers_and_versions_are_told_apart(store: SegmentStore) -> None:
+    store.commit(SegmentKey("scores", "length", "1", "a"), [Score("c1", "p1", "length", "1", 3.0)])
+    by_line = Score("c1", "p1", "length", "2", 4.0, (1.0, 3.0), 0.5, 0.25)
+    store.commit(SegmentKey("scores", "length", "2", "a"), [by_line, Score("c2", "p1", "length", "2", 5.0)])
     pairs = [("c1", "p1"), ("c2", "p1"), ("c1", "p2")]
-    assert store.judged("number", "1", pairs) == {("c1", "p1"), ("c2", "p1")}
-    assert store.judged("math", "2", pairs) == {("c1", "p1")}
-    assert store.judged("math", "1", pairs) == set()
+    assert store.scored("length", "1", pairs) == {("c1", "p1")}
+    assert store.scored("length", "2", pairs) == {("c1", "p1"), ("c2", "p1")}
+    assert store.scored("width", "1", pairs) == set()
+    wanted = [("length", "2"), ("length", "1")]
+    assert [(row.completion_id, row.value) for row in store.fetch_scores(wanted, pairs)] == [
+        ("c1", 4.0),
+        ("c1", 3.0),
+        ("c2", 5.0),
+    ]
+    assert store.fetch_scores(wanted, pairs)[0] == by_line
+    assert store.registry.makers("scores") == [("length", "1"), ("length", "2")]
 
 
 def test_verdicts_come_pair_by_pair_in_the_order_of_the_verifiers(store: SegmentStore) -> None:

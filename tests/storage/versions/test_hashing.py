@@ -132,6 +132,15 @@ def test_the_kept_hash_ignores_why_and_sees_what(snapshot: Build) -> None:
     assert kept_hash(snapshot(kept=(True, False, True, False, True, False))) != kept_hash(toy)
 
 
+def test_scores_of_lines_count_to_twelve_digits_and_only_where_there_are_some(snapshot: Build) -> None:
+    def hash_of(*steps: float) -> str:
+        score = Score("c", "p", "prm", "1", 0.5, steps or None)
+        return scores_hash(replace(snapshot(), scores=to_table("scores", [score])))
+
+    assert hash_of(0.25, 0.5) == hash_of(0.25 + 1e-15, 0.5)
+    assert len({hash_of(), hash_of(0.25), hash_of(0.5), hash_of(0.25, 0.5)}) == 4
+
+
 def test_scores_are_equal_to_twelve_digits(snapshot: Build) -> None:
     def hashed(value: float) -> str:
         return scores_hash(replace(snapshot(), scores=to_table("scores", [Score("c", "p", "length", "1", value)])))

@@ -1,4 +1,4 @@
-"""Requests to answers through vLLM's LLMEngine, step by step, each as soon as it has finished. Knows no pipes."""
+"""Requests to answers through vLLM's LLMEngine, step by step, each as soon as it has finished; in vLLM's interpreter."""
 
 import importlib
 import json

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.answers.quantity import Quantity, parse_quantity, print_slack
+from pipelines.verify.answers.quantity import parse_quantity, print_slack
 
 READ = [
     ("18", Fraction(18), "", ""),
@@ -70,10 +70,6 @@ def test_reads_exactly(text: str, value: Fraction, scale: str, unit: str) -> Non
 )  # fmt: skip
 def test_refuses_what_is_not_one_plain_number(text: str) -> None:
     assert parse_quantity(text) is None
-
-
-def test_scaled_value() -> None:
-    assert Quantity(Fraction(50), "%").scaled == Fraction(1, 2)
 
 
 def test_only_long_decimals_have_slack() -> None:

@@ -1,0 +1,5 @@
+"""Scoring the rollouts of a run that exists: `rollmill score`. The work itself is that of flows.rounds.score."""
+
+from flows.scoring.scoring import ScoreRequest, score
+
+__all__ = ["ScoreRequest", "score"]

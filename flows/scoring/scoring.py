@@ -1,0 +1,179 @@
+"""`score`: numbers for the stored rollouts of a run, by the scorers that are named or by its recipe's. Draws no rollout.
+
+The run is read as the ledger has it, so its recipe may have changed since. What a scorer asks a model for is paid by the
+run, within its limit, and stored; what is stored is not made again.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flows.job import Job
+from flows.limits import limit_of
+from flows.progress import Stage
+from flows.recipe import Resolved, resolve
+from flows.rounds.plan_rows import together
+from flows.rounds.score import RunRows, ScoreCounts, score_rows
+from flows.run_spec import engine_settings
+from flows.session import Session, open_session, read_session
+from pipelines.verify.acceptance import PLAIN, Policy, accepted
+from storage.errors import SetupError
+from storage.records import Problem
+from storage.rollouts import RunReader
+from storage.scores import RunMarks, run_scores
+
+if TYPE_CHECKING:
+    from storage.runs import Run
+    from storage.workspace import Workspace
+
+TOLD_EVERY = 0.5  # seconds between two entries of progress in the ledger
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """What one command asks: a run (the latest), scorers with their options (those of the run's recipe), another profile.
+
+    `max_tokens` and `max_cost` are limits of the run over all its commands; `dry_run`: say what is missing, make nothing.
+    """
+
+    root: Path
+    run: str | None = None
+    scorers: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    profile: str | None = None
+    max_tokens: int | None = None
+    max_cost: str | None = None
+    dry_run: bool = False
+    watcher: Callable[[Stage], None] | None = field(default=None, repr=False)
+
+
+def score(asked: ScoreRequest) -> dict[str, Any]:
+    """What was made, what was there, and what all stored scores of the run look like, as JSON values."""
+    run, job = _run(asked)
+    began = time.monotonic()
+    with (read_session if asked.dry_run else open_session)(job) as session:
+        methods = [_resolved(session, name, options) for name, options in asked.scorers or _of_recipe(run)]
+        with _scorers(session, run, methods) as scorers:
+            rows = _rows(session, run)
+            counts = score_rows(rows, scorers, _tell(session, run, asked), dry_run=asked.dry_run)
+        stored = [_summary(name, column) for name, column in sorted(run_scores(session.workspace, run).items())]
+    return {
+        "run": run.id,
+        "scored": [_row(one) for one in counts],
+        "scores": stored,
+        "dry_run": asked.dry_run,
+        "seconds": round(time.monotonic() - began, 3),
+    }
+
+
+def _run(asked: ScoreRequest) -> "tuple[Run, Job]":
+    """The run, and its job with what this command says of profile and limits."""
+    from storage.workspace import Workspace
+
+    with Workspace.open(asked.root) as workspace:
+        run = workspace.runs.chosen(asked.run)
+    job = Job.of_run(run.recipe["job"], asked.root)
+    return run, replace(
+        job, profile=asked.profile or job.profile, max_tokens=asked.max_tokens, max_cost=asked.max_cost, keep_going=False
+    )
+
+
+def _of_recipe(run: "Run") -> list[tuple[str, Mapping[str, Any]]]:
+    """The scorers that the run's recipe names, as the run recorded them."""
+    return [(part["method"], part["options"]) for part in run.recipe.get("score", ())]
+
+
+def _resolved(session: Session, name: str, options: Mapping[str, Any]) -> Resolved:
+    """A scorer by name; a user's file is looked for here, then beside the recipe."""
+    here = ":" in name and Path(name.rpartition(":")[0]).is_file()
+    return resolve("scorer", name, options, base=Path.cwd() if here else session.loaded.base)
+
+
+@contextmanager
+def _scorers(session: Session, run: "Run", methods: list[Resolved]) -> Iterator[list[Any]]:
+    """The scorers, built; what they ask a model for is charged to the run. The models are released at the end."""
+    from flows.sampling.charges import Account
+    from flows.sampling.sample import Samplers
+    from flows.sampling.spend_limiter import SpendLimiter
+    from pipelines.generate import built_engine
+
+    settings, prices = engine_settings(session), session.profile.prices
+    account = Account(run.id, limit_of(session.job, session.profile), None if prices is None else prices.exact())
+    samplers = Samplers(session.workspace, partial(built_engine, **settings))
+    samplers.charge(account, SpendLimiter(session.workspace, account))
+    try:
+        yield [method.build(**settings, samplers=samplers) for method in methods]
+    finally:
+        samplers.close()
+
+
+def _rows(session: Session, run: "Run") -> RunRows:
+    """The run's planned rows with the verifiers and the policy that it recorded."""
+    workspace, recipe = session.workspace, run.recipe
+    plans = workspace.runs.plans(run.id)
+    if not plans:
+        raise SetupError(f"run {run.id} has planned no rollouts.", next_command=session.job.command)
+    plan = together(plans)
+    chain = [(name, version) for name, version in recipe["resolved"]["verifiers"]]
+    problems = _problems(workspace, run, plan.column("problem_id").unique().to_pylist())
+    arms = [arm["name"] for arm in recipe.get("arms", ())]
+    reader = RunReader(workspace, problems.__getitem__, chain, lambda arm: arms.index(arm) if arm in arms else 0)
+    accept = partial(accepted, _policy(session, recipe), chain)
+    return RunRows(workspace, run.id, plans, reader, accept, RunMarks(run, plan))
+
+
+def _problems(workspace: "Workspace", run: "Run", ids: list[str]) -> dict[str, Problem]:
+    problems: dict[str, Problem] = {problem.id: problem for problem in workspace.segments.fetch("problems", ids)}
+    if len(problems) < len(ids):
+        lost = f"{len(ids) - len(problems)} of {len(ids)} problems of run {run.id} are not stored."
+        raise SetupError(lost, next_command=f"rollmill runs resume {run.id}")
+    return problems
+
+
+def _policy(session: Session, recipe: Mapping[str, Any]) -> Policy:
+    """The policy that the run accepted by."""
+    part = recipe.get("accept") or {"method": PLAIN.name, "options": {}}
+    policy: Policy = resolve("policy", part["method"], part["options"], base=session.loaded.base).build()
+    return policy
+
+
+def _tell(session: Session, run: "Run", asked: ScoreRequest) -> Callable[[int, int], None]:
+    """Progress for who watches here, and now and then for the ledger."""
+    began, last = time.monotonic(), 0.0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        stage = Stage("score", done, total, seconds=now - began)
+        if asked.watcher is not None:
+            asked.watcher(stage)
+        if not asked.dry_run and (done == total or now - last > TOLD_EVERY):
+            last = now
+            session.progress.report(stage, session.workspace.runs, run.id)
+
+    return tell
+
+
+def _row(counts: ScoreCounts) -> dict[str, Any]:
+    return {name: getattr(counts, name) for name in ScoreCounts.__slots__}
+
+
+def _summary(name: str, column: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, Any]:
+    """How the numbers of one scorer are distributed over the run's rows."""
+    known = column[~np.isnan(column)]
+    low, median, high = (float(value) for value in np.quantile(known, (0.05, 0.5, 0.95)))
+    mean = float(np.mean(known))
+    return {
+        "scorer": name,
+        "rows": len(column),
+        "scored": len(known),
+        "mean": mean,
+        "q05": low,
+        "median": median,
+        "q95": high,
+    }

@@ -1,0 +1,76 @@
+"""Scorers that read what a run's verifiers stored: how many rollouts agree on an answer, and what its judge voted.
+
+Neither looks at a reference; a judge may have been shown one, so what its votes say is no blind score (`REFERENCED`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.protocols import ANSWERS, VERDICTS, Candidates
+from storage.errors import SetupError
+from storage.records import Score, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAgreement:
+    """The share of the problem's rollouts that have the same canonical answer, this one among them: 1/n to 1.
+
+    Rollouts without an answer count in n and get no score. It is what majority voting goes by (Wang et al., 2023).
+    """
+
+    name = "answer_agreement"
+    version = "1"
+    needs = (ANSWERS,)
+
+    def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
+        """One score per completion whose answer is known, in input order."""
+        for group in groups:
+            alike = Counter(group.answers)
+            for completion, answer in zip(group.completions, group.answers, strict=True):
+                if answer is not None:
+                    share = alike[answer] / len(group.answers)
+                    yield Score(completion.id, group.problem.id, self.name, self.version, share)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeVotes:
+    """The share of a judge's votes that say correct, as the run stored them; `verifier`: the judge's name in the recipe.
+
+    Votes that could not be read count as votes. A verdict without votes (an empty answer, another verifier) has no score.
+    """
+
+    verifier: str = "judge"
+    name = "judge_votes"
+    needs = (VERDICTS,)
+
+    @property
+    def version(self) -> str:
+        """Its version with the judge's name; that of the judge is in the mark which a run adds."""
+        return f"1 verifier={self.verifier}"
+
+    def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
+        """One score per completion on which the judge voted, in input order; SetupError where the run has no such judge."""
+        judged_by = {name for group in groups for verdicts in group.verdicts for name in verdicts}
+        if judged_by and self.verifier not in judged_by:
+            raise SetupError(
+                f"scorer 'judge_votes': the run was judged by no verifier {self.verifier!r}.",
+                choices=sorted(judged_by),
+                next_command="rollmill score RUN --with judge_votes --option verifier=NAME",
+            )
+        for group in groups:
+            for completion, verdicts in zip(group.completions, group.verdicts, strict=True):
+                share = None if self.verifier not in verdicts else share_of_votes(verdicts[self.verifier])
+                if share is not None:
+                    yield Score(completion.id, group.problem.id, self.name, self.version, share)
+
+
+def share_of_votes(verdict: Verdict) -> float | None:
+    """Votes for correct over all votes of a judge's verdict; None where nobody voted."""
+    try:
+        told = json.loads(verdict.evidence or "{}")
+        votes = [int(told[key]) for key in ("correct", "incorrect", "failed")]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return votes[0] / sum(votes) if votes[0] + votes[1] else None

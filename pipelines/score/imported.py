@@ -1,0 +1,48 @@
+"""Scorer `imported`: a number that came with the rollout from where it was made, a reward model's for one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storage.errors import SetupError
+from storage.records import Completion, Problem, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The number at `key` of the completion's meta, where an import keeps the columns that it has no field for.
+
+    `key` may lead inside, `scores.reward` for one; a list's numbers are steps, one for each line, and their last one is the
+    value. Rollouts without a number there get no score.
+    """
+
+    key: str
+    name = "imported"
+
+    def __post_init__(self) -> None:
+        if not all(self.key.split(".")):
+            raise SetupError(f"scorer 'imported': key is {self.key!r}.", choices=("reward", "scores.reward"))
+
+    @property
+    def version(self) -> str:
+        """Its version with the key."""
+        return f"1 key={self.key}"
+
+    def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
+        """One score per completion with a number there, in input order."""
+        for completion in completions:
+            found = _inside(completion.meta, self.key.split("."))
+            steps = tuple(map(float, found)) if isinstance(found, list) and found and all(map(_is_number, found)) else None
+            if steps is not None or _is_number(found):
+                value = float(found) if steps is None else steps[-1]
+                yield Score(completion.id, problem.id, self.name, self.version, value, steps)
+
+
+def _inside(value: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

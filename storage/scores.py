@@ -1,0 +1,85 @@
+"""Which stored scores are about a run's rollouts, and those as columns: for pools, tables, pages and calibration.
+
+A score is stored under its scorer's name and version. Numbers that hold for one set of rollouts only (what share of the
+problem's rollouts has the same answer) have a version that ends with a mark of the set, and are read for it alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.ids import digest128
+from storage.pool import Floats, score_columns
+from storage.records import PlanRow
+from storage.runs import Run, Runs
+from storage.segments.rows import Rows
+from storage.segments.views import SEPARATOR
+from storage.workspace import Workspace
+
+ScorerKey = tuple[str, str]
+"""(scorer, version)."""
+MARK = "+of."
+"""Begins the mark of a set of rollouts or of verdicts at the end of a version."""
+
+
+class RunMarks:
+    """What the versions of scores end with that hold for this run's rows, or for its verifiers' verdicts, alone.
+
+    Two runs share completions and not answers: an answer may be that of three rollouts of four here and of nine of sixteen
+    there. `rows`: all rows of the run's plan.
+    """
+
+    def __init__(self, run: Run, rows: Sequence[PlanRow]) -> None:
+        resolved: Mapping[str, Any] = run.recipe.get("resolved", {})
+        self._judged_by = [resolved.get("verifiers"), resolved.get("policy")]
+        self._rows: Rows[PlanRow] = Rows.of("plan", rows)
+        self._made: dict[str, str] = {}
+
+    def of(self, needs: Sequence[str]) -> str:
+        """The mark of a scorer that needs these; "" for one whose numbers hold wherever the completion is."""
+        what = "answers" if "answers" in needs else "verdicts" if "verdicts" in needs else ""
+        if what and what not in self._made:
+            pairs = _keys(self._rows) if what == "answers" else []
+            self._made[what] = MARK + digest128([what, *self._judged_by, pairs])[:12]
+        return self._made[what] if what else ""
+
+    def hold(self, version: str) -> bool:
+        """Whether scores of this version are about this run's rows."""
+        mark = MARK + version.rpartition(MARK)[2]
+        return MARK not in version or mark in (self.of(("answers",)), self.of(("verdicts",)))
+
+
+def run_scores(ws: Workspace, run: Run, rows: Sequence[PlanRow] | None = None) -> dict[str, Floats]:
+    """The stored numbers on a run's rows in the order of `rows` (its whole plan), by the names of `score_columns`."""
+    plan = _plan(ws.runs, run)
+    wanted = plan if rows is None else Rows.of("plan", rows)
+    pairs = pa.table({name: wanted.column(name) for name in _PAIR})
+    stored = about(ws.segments.read("scores", columns=(*_PAIR, "scorer", "version", "value")), RunMarks(run, plan))
+    return score_columns(pairs, stored.join(pairs.group_by(_PAIR).aggregate([]), _PAIR, join_type="left semi"))
+
+
+def marks_of(runs: Runs, run: Run) -> RunMarks:
+    """The marks of a run by its committed plan."""
+    return RunMarks(run, _plan(runs, run))
+
+
+def _plan(runs: Runs, run: Run) -> Rows[PlanRow]:
+    return Rows.joined("plan", [Rows.of("plan", part).table for part in runs.plans(run.id) if part])
+
+
+_PAIR = ["completion_id", "problem_id"]
+
+
+def about(scores: pa.Table, marks: RunMarks) -> pa.Table:
+    """The score rows that hold for this run."""
+    versions = pc.unique(scores["version"])
+    held = [version for version in versions.to_pylist() if marks.hold(version)]
+    return scores.filter(pc.is_in(scores["version"], value_set=pa.array(held, pa.string())))
+
+
+def _keys(rows: Rows[PlanRow]) -> list[str]:
+    """One text for each pair of completion and problem, in order."""
+    parts = [rows.column(name) for name in ("completion_id", "problem_id")]
+    return sorted(pc.binary_join_element_wise(*parts, SEPARATOR).to_pylist())

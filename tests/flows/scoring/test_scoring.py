@@ -1,0 +1,187 @@
+"""`rollmill score` and the recipe key `score`: what is stored, what is not made twice, and what one sees of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from storage.scores import run_scores
+from storage.workspace import Workspace
+from tests.flows.conftest import RECIPE, Run
+
+MINE = '''\
+"""A scorer of the user's: the number of words; a text that says Carry gets no finite number."""
+
+from storage.records import Score
+
+
+class Words:
+    name, version = "words", "1"
+
+    def score(self, problem, completions):
+        for completion in completions:
+            words = float(len(completion.text.split()))
+            value = float("nan") if "Carry" in completion.text else words
+            yield Score(completion.id, problem.id, self.name, self.version, value)
+'''
+
+
+def said(rollmill: Run, *arguments: str) -> dict[str, Any]:
+    found = rollmill(*arguments, "--json")
+    assert found.status == 0, found.err
+    row: dict[str, Any] = json.loads(found.out)
+    return row
+
+
+@pytest.fixture
+def run(toy: Path, rollmill: Run) -> str:
+    return str(said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")["run"])
+
+
+def completions() -> int:
+    with Workspace.open() as workspace:
+        return workspace.segments.read("completions", columns=("id",)).num_rows
+
+
+def test_scored_later_and_a_second_time_nothing_is_made(run: str, rollmill: Run) -> None:
+    before = completions()
+    report = said(rollmill, "score", run, "--with", "length", "--with", "answer_agreement", "--with", "logprob_sum")
+    made = {row["scorer"]: (row["made"], row["stored"], row["unscored"]) for row in report["scored"]}
+    assert made == {"length": (before, 0, 0), "answer_agreement": (before, 0, 0), "logprob_sum": (0, 0, before)}
+    assert {row["scorer"] for row in report["scores"]} == {"length", "answer_agreement"}
+    again = said(rollmill, "score", run, "--with", "length", "--with", "answer_agreement")
+    assert [(row["made"], row["stored"]) for row in again["scored"]] == [(0, before), (0, before)]
+    assert again["scores"] == report["scores"]
+    assert completions() == before
+    text = rollmill("score", run, "--with", "length").out
+    assert "made now  there already" in text
+
+
+def test_agreement_is_what_the_stored_answers_say(run: str, rollmill: Run) -> None:
+    said(rollmill, "score", run, "--with", "answer_agreement")
+    with Workspace.open() as workspace:
+        verdicts = {row["completion_id"]: row for row in workspace.segments.read("verdicts").to_pylist()}
+        plan = [row for part in workspace.runs.plans(run) for row in part]
+        column = run_scores(workspace, workspace.runs.get(run), plan)["answer_agreement"]
+    answers = [verdicts[row.completion_id]["normal_form"] for row in plan]
+    problems = [row.problem_id for row in plan]
+    expected = [
+        sum(a == answer and p == problem for a, p in zip(answers, problems, strict=True)) / problems.count(problem)
+        for answer, problem in zip(answers, problems, strict=True)
+    ]
+    assert np.allclose(column, expected, rtol=0, atol=1e-15)
+    assert 0 < min(expected) < max(expected) < 1.0 + 1e-9
+
+
+def test_runs_that_share_completions_have_each_their_own_agreement(toy: Path, rollmill: Run) -> None:
+    sets = ["--direct", "--set", "gate.min_kept=1", "--set", "budget.method=fixed", "--set", "budget.options={initial: 4}"]
+    few = said(rollmill, "curate", "toy.yaml", *sets)["run"]
+    more = [text.replace("initial: 4", "initial: 8") for text in sets]
+    many = said(rollmill, "curate", "toy.yaml", *more, "--set", "name=many", "--set", "dataset=many")["run"]
+    said(rollmill, "score", few, "--with", "answer_agreement")
+    first = said(rollmill, "score", few)["scores"]
+    report = said(rollmill, "score", many, "--with", "answer_agreement")
+    assert (report["scored"][0]["made"], report["scored"][0]["stored"]) == (96, 0)
+    assert said(rollmill, "score", few)["scores"] == first
+    with Workspace.open() as workspace:
+        columns = [run_scores(workspace, workspace.runs.get(name))["answer_agreement"] for name in (few, many)]
+    assert set((columns[0] * 4).round(12)) <= {1.0, 2.0, 3.0, 4.0}
+    assert set((columns[1] * 8).round(12)) <= set(map(float, range(1, 9)))
+    assert (len(columns[0]), len(columns[1])) == (48, 96)
+
+
+def test_a_scorer_of_the_users_own_counts_with_its_file(run: str, toy: Path, rollmill: Run) -> None:
+    (toy / "mine.py").write_text(MINE)
+    first = said(rollmill, "score", run, "--with", "mine.py:Words")["scored"][0]
+    assert first["version"].startswith("1+file.")
+    assert (first["made"] > 0, first["unscored"] > 0) == (True, True)
+    assert said(rollmill, "score", run, "--with", "mine.py:Words")["scored"][0]["made"] == 0
+    (toy / "mine.py").write_text(MINE.replace("Carry", "carry"))
+    other = said(rollmill, "score", run, "--with", "mine.py:Words")
+    assert other["scored"][0]["version"] != first["version"]
+    assert (other["scored"][0]["stored"], other["scored"][0]["unscored"]) == (0, 0)
+    names = [row["scorer"] for row in other["scores"]]
+    assert set(names) == {f"words@{first['version']}", f"words@{other['scored'][0]['version']}"}
+
+
+def test_dry_run_says_what_is_missing_and_stores_nothing(run: str, rollmill: Run) -> None:
+    rows = completions()
+    report = said(rollmill, "score", run, "--with", "length", "--dry-run")
+    assert (report["scored"][0]["made"], report["scores"]) == (rows, [])
+    assert said(rollmill, "score", run)["scores"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--with", "lenght"), "unknown scorer 'lenght'"),
+        (("--with", "imported"), "scorer 'imported' needs the option 'key'"),
+        (("--with", "imported", "--option", "key"), "--option 'key' is not KEY=VALUE"),
+        (("--option", "key=x"), "--option belongs to one scorer"),
+        (("--with", "judge_votes"), "judged by no verifier 'judge'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(run: str, rollmill: Run, arguments: tuple[str, ...], words: str) -> None:
+    refused = rollmill("score", run, *arguments)
+    assert (refused.status, words in refused.err, "Traceback" in refused.err) == (2, True, False), refused.err
+
+
+def test_the_recipes_scorers_are_a_stage_and_are_in_the_version(toy: Path, rollmill: Run) -> None:
+    scored = "score:\n  - method: length\n  - method: answer_agreement\n"
+    (toy / "toy.yaml").write_text(RECIPE.replace("gate:\n", f"{scored}gate:\n"))
+    outcome = said(rollmill, "curate", "toy.yaml", "--direct")
+    with Workspace.open() as workspace:
+        stages = {one.stage: (one.done, one.total) for one in workspace.runs.progress_of(outcome["run"])}
+    drawn = outcome["funnel"]["drawn"]
+    assert stages["score"] == (drawn, drawn)
+    report = said(rollmill, "score", outcome["run"])
+    assert [(row["scorer"], row["made"], row["stored"]) for row in report["scored"]] == [
+        ("length", 0, drawn),
+        ("answer_agreement", 0, drawn),
+    ]
+    sql = "SELECT scorer, count(*) FROM scores GROUP BY ALL ORDER BY ALL"
+    with duckdb.connect(str(Path(outcome["path"]) / "dataset.duckdb"), read_only=True) as dataset:
+        assert dataset.sql(sql).fetchall() == [("answer_agreement", drawn), ("length", drawn)]
+    assert said(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
+
+
+def test_the_shipped_model_is_asked_and_paid_for_once(toy: Path, rollmill: Run) -> None:
+    few = [
+        "--set",
+        "problems.count=3",
+        "--set",
+        "gate.min_kept=1",
+        "--set",
+        "budget.options={initial: 2, target: 1, cap: 2}",
+    ]
+    run = said(rollmill, "curate", "toy.yaml", "--direct", *few)["run"]
+    report = said(rollmill, "score", run, "--with", "p_true", "--with", "p_ik", "--with", "reference_likelihood")
+    made = {row["scorer"]: row["made"] for row in report["scored"]}
+    assert made == {"p_true": 6, "p_ik": 6, "reference_likelihood": 6}
+    assert all(0.0 <= row["q05"] <= row["q95"] <= 1.0 for row in report["scores"])
+    cost = said(rollmill, "runs", "cost", run)
+    assert cost["scoring"]["completions"] > 0
+    assert cost["paid"]["completions"] == cost["spent"]["completions"] + cost["scoring"]["completions"]
+    assert "scorers" in rollmill("runs", "cost", run).out
+    again = said(rollmill, "score", run, "--with", "p_true")
+    assert again["scored"][0]["made"] == 0
+    assert said(rollmill, "runs", "cost", run)["scoring"] == cost["scoring"]
+    refused = rollmill("score", run, "--with", "p_true", "--option", "positive=Yea", "--max-tokens", "1")
+    assert (refused.status, "token limit of run" in refused.err) == (1, True)
+
+
+def test_scorers_that_ask_a_model_are_part_of_a_recipe(toy: Path, rollmill: Run) -> None:
+    scored = "score:\n  - method: likelihood\n    options: {per_token: false}\n"
+    (toy / "toy.yaml").write_text(
+        RECIPE.replace("gate:\n", f"{scored}gate:\n").replace("count: 12\ngenerate", "count: 3\ngenerate")
+    )
+    outcome = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")
+    with duckdb.connect(str(Path(outcome["path"]) / "dataset.duckdb"), read_only=True) as dataset:
+        [[rows, lowest]] = dataset.sql("SELECT count(*), max(value) FROM scores WHERE scorer = 'likelihood'").fetchall()
+    assert (rows, lowest < 0) == (outcome["funnel"]["drawn"], True)
+    again = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")
+    assert (again["run"], again["created"]) == (outcome["run"], False)
+    assert said(rollmill, "select", outcome["run"])["kept"] == outcome["funnel"]["kept"]
