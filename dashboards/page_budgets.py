@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboards.charts import coverage_chart, level_chart, stop_chart
 from dashboards.scope_choice import choose_run, inert, reader
-from storage.queries import CONTINUED, BudgetSpend, RunSummary, StopEvidence, budget_spend, run_scope
+from storage.queries import CONTINUED, BudgetSpend, Run, StopEvidence, budget_spend, run_scope
 
 GIVEN_UP = ("hopeless", CONTINUED)
 MOST_K = 8  # distinct solutions that one may ask for
@@ -62,7 +62,7 @@ def _numbers(spend: BudgetSpend) -> None:
     columns[4].metric("Tokens per covered problem", f"{tokens / covered:,.0f}" if covered and tokens else "none")
 
 
-def _stops(spend: BudgetSpend, run: RunSummary) -> None:
+def _stops(spend: BudgetSpend, run: Run) -> None:
     st.subheader("Why it stopped")
     if not spend.stops:
         st.info("No problem has stopped yet, or nothing was drawn (imported rollouts).")

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.scope_choice import inert, reader
-from storage.queries import VersionRow, compare, datasets, version_card, version_manifest, version_report, versions_of
+from storage.queries import VersionInfo, compare, datasets, version_card, version_manifest, version_report, versions_of
 
 REPORT_HEIGHT = 1200  # pixels: a report's length is not known before it is drawn
 
@@ -48,7 +48,7 @@ def _isolated(page: str) -> str:
     return "data:text/html;base64," + base64.b64encode(page.encode()).decode()
 
 
-def _table(versions: Sequence[VersionRow]) -> pd.DataFrame:
+def _table(versions: Sequence[VersionInfo]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "version": [version.ref for version in versions],
@@ -56,7 +56,7 @@ def _table(versions: Sequence[VersionRow]) -> pd.DataFrame:
             "parent": [(version.parent or "")[:12] for version in versions],
             "created": [version.created_at for version in versions],
             "problems": [version.problems for version in versions],
-            "rollouts": [version.rollouts for version in versions],
+            "rollouts": [version.rows for version in versions],
             "kept": [version.kept for version in versions],
             "tags": [", ".join(version.tags) for version in versions],
             "yanked": [version.yanked or "" for version in versions],

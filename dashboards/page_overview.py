@@ -5,9 +5,9 @@ import streamlit as st
 
 from dashboards.charts import funnel_chart
 from dashboards.scope_choice import inert, reader
-from storage.queries import Funnel, RunSummary, StageProgress, funnel, run_progress, run_scope, runs
+from storage.queries import Funnel, Progress, Run, funnel, run_progress, run_scope, runs
 from storage.queries.cost import RunCost, money_text, run_cost
-from storage.queries.runs import forecast_of
+from storage.queries.reader import forecast_of
 
 REFRESH_LIVE = "2s"
 REFRESH_IDLE = "10s"  # a run that another terminal begins shows up by itself
@@ -26,7 +26,7 @@ def show() -> None:
     st.fragment(_runs, run_every=REFRESH_LIVE if live else REFRESH_IDLE)(live=live)
 
 
-def _any_running(summaries: list[RunSummary]) -> bool:
+def _any_running(summaries: list[Run]) -> bool:
     return any(run.status == "running" for run in summaries)
 
 
@@ -41,12 +41,12 @@ def _runs(*, live: bool) -> None:
     _show_run(run)
 
 
-def _table(summaries: list[RunSummary]) -> pd.DataFrame:
+def _table(summaries: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "run": [run.id for run in summaries],
             "recipe": [run.name for run in summaries],
-            "status": [run.status for run in summaries],
+            "status": [run.state for run in summaries],
             "dataset": [run.dataset for run in summaries],
             "started": [run.started_at.strftime("%Y-%m-%d %H:%M:%S") for run in summaries],
             "seconds": [
@@ -57,7 +57,7 @@ def _table(summaries: list[RunSummary]) -> pd.DataFrame:
     )
 
 
-def _show_run(run: RunSummary) -> None:
+def _show_run(run: Run) -> None:
     st.subheader(inert(run.id))
     if run.error:
         st.error("The run ended with an error.")
@@ -86,7 +86,7 @@ def _numbers(counts: Funnel) -> None:
     columns[4].metric("Kept", "not yet" if counts.kept is None else f"{counts.kept:,}")
 
 
-def _line(stage: StageProgress) -> str:
+def _line(stage: Progress) -> str:
     """One stage in a line: done of total, rate, time left, tokens."""
     parts = [f"{inert(stage.stage)} {stage.done:,} / {stage.total:,}"]
     if stage.rate:
@@ -99,7 +99,7 @@ def _line(stage: StageProgress) -> str:
     return " · ".join(parts)
 
 
-def show_cost(run: RunSummary) -> None:
+def show_cost(run: Run) -> None:
     """Draw the tables; nothing while a run draws, as the page is drawn every two seconds then."""
     if run.status == "running":
         return
@@ -124,6 +124,8 @@ def _cost_table(cost: RunCost, currency: str | None) -> pd.DataFrame:
         rows["drawn again"] = cost.again
     if cost.votes.completions:
         rows["judges' votes"] = cost.votes
+    if cost.scoring.completions:
+        rows["scorers"] = cost.scoring
     return pd.DataFrame(
         {
             "": list(rows),

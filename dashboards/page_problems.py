@@ -17,8 +17,8 @@ from storage.queries import (
     problem_detail,
     search_problems,
 )
-from storage.queries.evidence import brief, evidence_lines
 from storage.queries.queue import HopelessQueue, Queued, hopeless_queue
+from storage.queries.why import brief, evidence_lines
 from storage.records import JUDGED, OUTCOMES, Message, Prompt
 
 SIZE = 25  # problems a page

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from storage.errors import RollmillError
-from storage.queries import Reader, RunSummary, Scope, dataset_scope, datasets, run_scope, runs, versions_of
+from storage.queries import Reader, Run, Scope, dataset_scope, datasets, run_scope, runs, versions_of
 
 WORKSPACE = "ROLLMILL_WORKSPACE"
 
@@ -53,7 +53,7 @@ def choose_scope(key: str) -> Scope | None:
     return run_scope(source, name) if kind == "run" else dataset_scope(source, name)
 
 
-def choose_run(key: str) -> RunSummary | None:
+def choose_run(key: str) -> Run | None:
     """Let the person choose a run in the sidebar; None where there is none."""
     options = {f"run {run.id}": run for run in runs(reader())}
     chosen = _chosen(list(options), key, "This workspace has no run yet.")

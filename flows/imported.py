@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.recipe import LoadedRecipe
 from storage.errors import SetupError
-from storage.imports.answering import ModelCount, answering, model_counts, names_of
+from storage.imports.stored import ModelCount, answering, model_counts, names_of
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems

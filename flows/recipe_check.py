@@ -16,7 +16,7 @@ from flows.run_spec import find_model, placed
 from pipelines.protocols import NeedsMachine
 from pipelines.verify.acceptance import check_names
 from storage.errors import SetupError, unknown_name
-from storage.imports.answering import names_of
+from storage.imports.stored import names_of
 
 if TYPE_CHECKING:
     from storage.segments.schema import Kind

@@ -1,20 +1,51 @@
-"""Audits of verifiers in the ledger: what was drawn for people to judge, what they said, and the rates that follow.
+"""What the ledger knows of verifier versions: the rules that each tried, audits of them, and what people judged.
 
-Knows neither how rollouts are drawn nor how rates are estimated. A judgement belongs to a rollout, so every audit that drew
-the rollout uses it.
+A version's rules are written once, when a run first uses it; `rollmill reverify` reads them after the verifier has changed.
+A judgement belongs to a rollout, so every audit that drew the rollout uses it. flows.auditing draws the rollouts, and
+pipelines.stats estimates the rates.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import delete, func, select
 
 from storage.errors import SetupError, unknown_name
 from storage.ledger.engine import Ledger
-from storage.ledger.models import AuditItemRow, AuditRow, JudgementRow
+from storage.ledger.models import AuditItemRow, AuditRow, JudgementRow, VerifierRow
+
+Rules = tuple[tuple[str, str], ...]
+"""(rule, its version) in the order in which they are tried."""
+
+
+class Verifiers:
+    """The verifier versions that this workspace has used."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def record(self, used: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> None:
+        """Remember the rules of every (verifier, version) that is new here; what is known already stays."""
+        with self._ledger.read() as session:
+            new = {key: rules for key, rules in used.items() if session.get(VerifierRow, key) is None}
+        if not new:
+            return
+        with self._ledger.write() as session:
+            now = self._ledger.now(session)
+            for (name, version), rules in new.items():
+                if session.get(VerifierRow, (name, version)) is None:
+                    listed = [[rule, of] for rule, of in rules]
+                    session.add(VerifierRow(name=name, version=version, rules=listed, seen_at=now))
+
+    def rules(self, name: str, version: str) -> Rules:
+        """The rules of a version; empty where it has none, or was never seen here."""
+        with self._ledger.read() as session:
+            row = session.get(VerifierRow, (name, version))
+            return () if row is None else tuple((rule, of) for rule, of in row.rules)
+
 
 Kind = Literal["natural", "planted"]
 Judgement = Literal["correct", "incorrect", "unparsed", "unsure"]
@@ -100,7 +131,7 @@ class Audits:
             row.design, row.report = audit.design, audit.report
             session.flush()
             session.execute(delete(AuditItemRow).where(AuditItemRow.audit_id == audit.id))
-            session.add_all(AuditItemRow(audit_id=audit.id, **_columns(item)) for item in items)
+            session.add_all(AuditItemRow(audit_id=audit.id, **asdict(item)) for item in items)
             return _audit(row)
 
     def record(self, audit: str, report: dict[str, Any]) -> None:
@@ -114,11 +145,11 @@ class Audits:
     def get(self, audit: str) -> Audit:
         """The audit with this id, or with an id that begins so; SetupError where there is none or several."""
         with self._ledger.read() as session:
-            found = session.scalars(select(AuditRow).where(AuditRow.id.startswith(audit, autoescape=True))).all()
-            if len(found) == 1:
-                return _audit(found[0])
-            if found:
-                raise SetupError(f"{audit!r} begins several audits.", choices=[row.id for row in found])
+            rows = session.scalars(select(AuditRow).where(AuditRow.id.startswith(audit, autoescape=True))).all()
+            if len(rows) == 1:
+                return _audit(rows[0])
+            if rows:
+                raise SetupError(f"{audit!r} begins several audits.", choices=[row.id for row in rows])
             known = session.scalars(select(AuditRow.id)).all()
             raise unknown_name("audit", audit, known, next_command="rollmill audit list")
 
@@ -136,57 +167,42 @@ class Audits:
         """The drawn rollouts of an audit in the order of review."""
         query = select(AuditItemRow).where(AuditItemRow.audit_id == audit).order_by(AuditItemRow.ordinal)
         with self._ledger.read() as session:
-            return [_item(row) for row in session.scalars(query)]
+            names = AuditItem.__dataclass_fields__
+            return [AuditItem(**{name: getattr(row, name) for name in names}) for row in session.scalars(query)]
 
-    def judge(self, said: Iterable[PersonJudgement]) -> int:
+    def judge(self, judgements: Iterable[PersonJudgement]) -> int:
         """Store judgements in one transaction; a person's later word on a rollout replaces the earlier. How many."""
-        rows = list({(one.pair, one.judge): one for one in said}.values())
-        for one in rows:
-            if one.judgement not in JUDGEMENTS:
-                raise unknown_name("judgement", one.judgement, JUDGEMENTS)
+        rows = list({(judgement.pair, judgement.judge): judgement for judgement in judgements}.values())
+        for judgement in rows:
+            if judgement.judgement not in JUDGEMENTS:
+                raise unknown_name("judgement", judgement.judgement, JUDGEMENTS)
         with self._ledger.write() as session:
             now = self._ledger.now(session)
-            for one in rows:
-                row = JudgementRow(completion_id=one.completion_id, problem_id=one.problem_id, judge=one.judge)
-                row.judgement, row.note, row.judged_at = one.judgement, one.note, now
+            for judgement in rows:
+                row = JudgementRow(
+                    completion_id=judgement.completion_id, problem_id=judgement.problem_id, judge=judgement.judge
+                )
+                row.judgement, row.note, row.judged_at = judgement.judgement, judgement.note, now
                 session.merge(row)
         return len(rows)
-
-    def retract(self, completion_id: str, problem_id: str, judge: str) -> None:
-        """Take one person's judgement back; nothing where there is none."""
-        mine = and_(_is(completion_id, problem_id), JudgementRow.judge == judge)
-        with self._ledger.write() as session:
-            session.execute(delete(JudgementRow).where(mine))
 
     def judgements(self, pairs: Sequence[Pair] | None = None) -> dict[Pair, tuple[PersonJudgement, ...]]:
         """What was said of these rollouts (of all, if None), each by the reviewers' names."""
         wanted = None if pairs is None else set(pairs)
-        found: dict[Pair, tuple[PersonJudgement, ...]] = {}
+        judged: dict[Pair, tuple[PersonJudgement, ...]] = {}
         query = select(JudgementRow).order_by(JudgementRow.completion_id, JudgementRow.problem_id, JudgementRow.judge)
         with self._ledger.read() as session:
             for row in session.scalars(query):
                 pair = (row.completion_id, row.problem_id)
                 if wanted is None or pair in wanted:
-                    found[pair] = (*found.get(pair, ()), _said(row))
-        return found
+                    judged[pair] = (*judged.get(pair, ()), _said(row))
+        return judged
 
     def judges(self) -> dict[str, int]:
         """Who judged how many rollouts."""
         query = select(JudgementRow.judge, func.count()).group_by(JudgementRow.judge).order_by(JudgementRow.judge)
         with self._ledger.read() as session:
             return {row[0]: row[1] for row in session.execute(query)}
-
-
-def _is(completion_id: str, problem_id: str) -> ColumnElement[bool]:
-    return and_(JudgementRow.completion_id == completion_id, JudgementRow.problem_id == problem_id)
-
-
-def _columns(item: AuditItem) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in AuditItem.__dataclass_fields__}
-
-
-def _item(row: AuditItemRow) -> AuditItem:
-    return AuditItem(**{name: getattr(row, name) for name in AuditItem.__dataclass_fields__})
 
 
 def _audit(row: AuditRow) -> Audit:

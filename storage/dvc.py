@@ -31,9 +31,9 @@ def add(path: Path) -> Tracked:
             f"warning: {path.name} is not tracked: no DVC repository here. "
             f"Next: git init && dvc init, then the same command again: it tracks the version",
         )
-    done = _patient(["add", str(path.resolve().relative_to(root))], root)
-    if done.returncode:
-        return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {_first_line(done.stderr)}")
+    process = _patient(["add", str(path.resolve().relative_to(root))], root)
+    if process.returncode:
+        return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {_first_line(process.stderr)}")
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
     return Tracked(tuple(file for file in (pointer, ignore) if file.exists()))
 
@@ -56,9 +56,9 @@ def _patient(arguments: list[str], root: Path) -> subprocess.CompletedProcess[st
     """A dvc command that waits for another one to release the repository's lock, up to a minute."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
-        done = run(arguments, root)
-        if "acquire lock" not in done.stderr or time.monotonic() > deadline:
-            return done
+        process = run(arguments, root)
+        if "acquire lock" not in process.stderr or time.monotonic() > deadline:
+            return process
         time.sleep(0.5)
 
 

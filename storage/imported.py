@@ -1,7 +1,7 @@
 """What was imported: a record per import of a file, made in the transaction that makes its rows visible.
 
 It says which problem set the rollouts of an import answer. Imports older than these records have rows and no record; see
-storage.imports.answering. Knows neither files nor columns.
+storage.imports.stored. Knows neither files nor columns.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -65,9 +65,9 @@ class Imports:
             lost_at, rows = session.execute(lost.where(LostSegmentRow.producer == producer_of(name))).one()
         if lost_at is None:
             return
-        records = [one for one in self.list() if one.name == name]
-        again = [one for one in records if one.imported_at > lost_at]
-        stale = [one.file for one in records if not any(map(one.same_file, again))]
+        records = [record for record in self.list() if record.name == name]
+        again = [record for record in records if record.imported_at > lost_at]
+        stale = [record.file for record in records if not any(map(record.same_file, again))]
         if stale or not records:
             raise SetupError(
                 f"the import {name!r} is not whole: segments with {rows:,} rows of it were lost or damaged; import "

@@ -53,10 +53,37 @@ class Run:
         """Whether it is a pilot of `plan`, which nobody means who names no run."""
         return "pilot" in self.recipe
 
+    @property
+    def verifiers(self) -> list[tuple[str, str]]:
+        """(verifier, version) of its chain in order; empty where it began before these were recorded."""
+        return [(str(name), str(version)) for name, version in self.recipe.get("resolved", {}).get("verifiers", [])]
+
+    @property
+    def dataset(self) -> str:
+        """The dataset that it publishes."""
+        return str(self.recipe.get("dataset") or self.name)
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, None where it did not."""
+        return self.summary.get("error")
+
+    @property
+    def next_command(self) -> str:
+        """What a person types next: what the run said when it ended, else what its status asks for."""
+        if self.status != "running" and "next" in self.summary:
+            return str(self.summary["next"])
+        if self.status == "done":
+            return f"rollmill dataset show {self.dataset}"
+        return f"rollmill runs {'watch' if self.status == 'running' else 'resume'} {self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one stage of a run is, as last reported."""
+    """How far one stage of a run is, as last reported.
+
+    `detail.made`, where a stage tells it: the rows that this run itself drew or judged; the others were stored before.
+    """
 
     stage: str
     done: int
@@ -65,6 +92,17 @@ class Progress:
     seconds: float
     detail: dict[str, Any]
     updated_at: datetime
+
+    @property
+    def share(self) -> float | None:
+        """Part done, 0 to 1; None while the total is unknown."""
+        return self.done / self.total if self.total else None
+
+    @property
+    def rate(self) -> float | None:
+        """Rows per second, of those that it made itself; None where everything was there already."""
+        made = int(self.detail.get("made", self.done))
+        return made / self.seconds if made and self.seconds > 0 else None
 
 
 # Names for the lists that methods return: inside Runs, `list` is a method.

@@ -51,8 +51,8 @@ class Sums:
         return self.micros / 1e6
 
 
-DRAW, JUDGE = PURPOSES = ("draw", "judge")
-"""What a run pays for: the completions of its plan, and the votes of its judges."""
+DRAW, JUDGE, SCORE = PURPOSES = ("draw", "judge", "score")
+"""What a run pays for: the completions of its plan, the votes of its judges, and what its scorers ask."""
 SUMMED = tuple(field.name for field in fields(Sums))
 
 
@@ -126,7 +126,9 @@ class Payment:
 
 def sums_of(completions: Iterable[Completion]) -> Sums:
     """The totals of some completions; an unknown number counts as 0 and is counted as unknown."""
-    return sums_of_rows((one.tokens_in, one.tokens_out, one.cost, one.seconds) for one in completions)
+    return sums_of_rows(
+        (completion.tokens_in, completion.tokens_out, completion.cost, completion.seconds) for completion in completions
+    )
 
 
 def sums_of_rows(rows: Iterable[Sequence[Any]]) -> Sums:
@@ -181,23 +183,27 @@ class Spending:
 
     def killed(self, run_id: str) -> list[Reservation]:
         """Reservations of killed processes, which count until they are settled."""
-        return [found for found in self.reserved(run_id) if found.under_way != 0 and found.owner.alive() is False]
+        return [
+            reservation
+            for reservation in self.reserved(run_id)
+            if reservation.under_way != 0 and reservation.owner.alive() is False
+        ]
 
     def settle(self, run_id: str, owner: Owner, batch_ids: Sequence[str], charge: Charge) -> None:
         """Put a payment in the place of what a process had reserved for these batches, unless another command has."""
         mine = (ReservedRow.run_id == run_id, ReservedRow.batch_id.in_(batch_ids))
         whose = (ReservedRow.host == owner.host, ReservedRow.pid == owner.pid, ReservedRow.started == owner.started)
         with self._ledger.write() as session:
-            found = session.scalars(select(ReservedRow).where(*mine, *whose)).all()
-            for row in found:
+            rows = session.scalars(select(ReservedRow).where(*mine, *whose)).all()
+            for row in rows:
                 session.delete(row)
-            if found and charge.bound != Amount():
+            if rows and charge.bound != Amount():
                 self._pay(session, run_id, charge, owner)
 
     def given_up(self, run_id: str) -> Amount:
         """What may have been under way when commands of a run were killed or interrupted: a bound, settled or not."""
-        amounts = [one.charge.bound for one in self.payments(run_id) if not one.charge.sums.completions]
-        return sum((*amounts, *(found.amount for found in self.killed(run_id))), Amount())
+        amounts = [payment.charge.bound for payment in self.payments(run_id) if not payment.charge.sums.completions]
+        return sum((*amounts, *(reservation.amount for reservation in self.killed(run_id))), Amount())
 
     def payments(self, run_id: str) -> list[Payment]:
         """Every payment of a run in order."""
@@ -251,11 +257,11 @@ class Spending:
         for row in session.scalars(select(SpendRow).where(SpendRow.run_id == run_id)):
             total += Amount(row.tokens_in + row.tokens_out + row.bound_tokens, row.units + row.bound_units)
         for reserved in session.scalars(select(ReservedRow).where(ReservedRow.run_id == run_id)).all():
-            found = _reservation(reserved)
-            if found.under_way == 0 and found.owner.alive() is False:  # its spools are counted by who goes on
+            reservation = _reservation(reserved)
+            if reservation.under_way == 0 and reservation.owner.alive() is False:  # its spools are counted by who goes on
                 session.delete(reserved)
             elif reserved.batch_id != except_for:
-                total += found.amount
+                total += reservation.amount
         session.flush()
         return total
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from storage import failpoints
-from storage.faults import explained
+from storage.errors import explained
+from storage.files import sync
 from storage.ids import digest128
 from storage.records import Completion, Message
 
@@ -50,12 +51,12 @@ class Spool:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
-        found: dict[str, Completion] = {}
+        completions: dict[str, Completion] = {}
         for line in lines:
             completion = _completion(line)
             if completion is not None:
-                found.setdefault(completion.id, completion)
-        return list(found.values())
+                completions.setdefault(completion.id, completion)
+        return list(completions.values())
 
     def discard(self) -> None:
         """Remove the file, once its batch is committed."""
@@ -84,9 +85,7 @@ class Spool:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         if new:
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
+            sync(self.path.parent)
         return file
 
     def _mend(self) -> bytes:

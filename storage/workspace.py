@@ -8,22 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.errors import SetupError
-from storage.faults import explained
+from storage.errors import SetupError, explained
+from storage.files import ensure_lines
 from storage.spool import Spool
 
 if TYPE_CHECKING:
-    from storage.attempts import Attempts
-    from storage.audits import Audits
-    from storage.firings import Firings
-    from storage.forecasts import Forecasts
+    from storage.audits import Audits, Verifiers
     from storage.imported import Imports
     from storage.ledger.engine import Ledger
+    from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Runs
     from storage.segments.rebuild import Rebuilt
     from storage.segments.store import SegmentStore
     from storage.spending import Spending
-    from storage.verifiers import Verifiers
 
 MARKER = "rollmill.toml"
 STATE = ".rollmill"
@@ -74,8 +71,8 @@ class Workspace:
             (root / STATE).mkdir(parents=True, exist_ok=True)
             if not (root / MARKER).exists():
                 (root / MARKER).write_text(_TEMPLATE, encoding="utf-8")
-            _ensure_lines(root / ".gitignore", [f"{STATE}/"])
-            _ensure_lines(root / ".dvcignore", [f"{STATE}/", "__pycache__/"])
+            ensure_lines(root / ".gitignore", [f"{STATE}/"])
+            ensure_lines(root / ".dvcignore", [f"{STATE}/", "__pycache__/"])
         return cls(root)
 
     @classmethod
@@ -118,14 +115,14 @@ class Workspace:
     @cached_property
     def segments(self) -> "SegmentStore":
         """The segment store."""
-        from storage.segments.binding import bind
+        from storage.segments.checking import bind
 
         store = self._unbound()
         bind(store.registry, store.place)
         return store
 
     def _unbound(self) -> "SegmentStore":
-        from storage.segments.binding import place_for
+        from storage.segments.place import place_for
         from storage.segments.registry import Registry
         from storage.segments.store import SegmentStore
 
@@ -149,7 +146,7 @@ class Workspace:
     @cached_property
     def verifiers(self) -> "Verifiers":
         """The verifier versions used here, with their rules."""
-        from storage.verifiers import Verifiers
+        from storage.audits import Verifiers
 
         return Verifiers(self.ledger)
 
@@ -163,7 +160,7 @@ class Workspace:
     @cached_property
     def attempts(self) -> "Attempts":
         """What servers were asked."""
-        from storage.attempts import Attempts
+        from storage.run_records import Attempts
 
         return Attempts(self.ledger)
 
@@ -177,14 +174,14 @@ class Workspace:
     @cached_property
     def firings(self) -> "Firings":
         """The firings of its schedules."""
-        from storage.firings import Firings
+        from storage.run_records import Firings
 
         return Firings(self.ledger)
 
     @cached_property
     def forecasts(self) -> "Forecasts":
         """Forecasts of runs, and their scores."""
-        from storage.forecasts import Forecasts
+        from storage.run_records import Forecasts
 
         return Forecasts(self.ledger)
 
@@ -256,28 +253,20 @@ def _settings(marker: Path) -> dict[str, Any]:
         content: dict[str, Any] = tomllib.loads(marker.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(f"{marker} cannot be read: {error}.") from error
-    found: dict[str, Any] = {"ledger": None, "segments": None, "up": UP_PORT}
+    settings: dict[str, Any] = {"ledger": None, "segments": None, "up": UP_PORT}
     for section, values in content.items():
         key = "port" if section == "up" else "url"
-        if section not in found or not isinstance(values, dict) or set(values) - {key}:
+        if section not in settings or not isinstance(values, dict) or set(values) - {key}:
             raise SetupError(f"{marker}: {section!r} is not known here.", choices=_SETTINGS)
-        found[section] = values.get(key, found[section])
-        if key == "url" and not isinstance(found[section], str | None):
+        settings[section] = values.get(key, settings[section])
+        if key == "url" and not isinstance(settings[section], str | None):
             raise SetupError(f"{marker}: [{section}] url must be a text.")
-    if type(found["up"]) is not int or not 0 <= found["up"] < 1 << 16:
-        raise SetupError(f"{marker}: [up] port {found['up']!r} is no port.", choices=("0 (any)", "1024 to 65535"))
-    return found
+    if type(settings["up"]) is not int or not 0 <= settings["up"] < 1 << 16:
+        raise SetupError(f"{marker}: [up] port {settings['up']!r} is no port.", choices=("0 (any)", "1024 to 65535"))
+    return settings
 
 
 def _absolute(url: str, root: Path) -> str:
     """A relative SQLite path is relative to the workspace, wherever the command was called."""
     prefix = "sqlite:///"
     return f"{prefix}{root / url[len(prefix) :]}" if url.startswith(prefix) else url
-
-
-def _ensure_lines(path: Path, lines: list[str]) -> None:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    missing = [line for line in lines if line not in text.splitlines()]
-    if missing:
-        gap = "" if not text or text.endswith("\n") else "\n"
-        path.write_text(text + gap + "\n".join(missing) + "\n", encoding="utf-8")

@@ -56,7 +56,7 @@ def planted_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = Fals
 def _verifier_of(run: "Run", name: str, root: Path) -> "Verifier":
     """The verifier as the run's recipe configures it, in the version that is installed."""
     parts = run.recipe.get("verify", [])
-    names = [str(verifier_name) for verifier_name, _ in run.recipe.get("resolved", {}).get("verifiers", [])]
+    names = [verifier for verifier, _ in run.verifiers]
     for part, own in zip(parts, names, strict=True):
         if name == own:
             recipe = run.recipe.get("job", {}).get("recipe")

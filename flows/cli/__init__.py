@@ -217,7 +217,7 @@ def _misuse(error: Exception) -> int:
 
 def _refused(error: OSError, arguments: Sequence[str]) -> int:
     """A full disk, a read-only place or a path of the call's own in one line; any other refusal is a bug of ours."""
-    from storage.faults import explained
+    from storage.errors import explained
 
     try:
         with explained(error.filename or "here"):

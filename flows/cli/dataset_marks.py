@@ -84,7 +84,7 @@ def rebase(
     Example: rollmill dataset rebase arithmetic
     """
     from storage.errors import unknown_name
-    from storage.versions.rebase import rebase as settle
+    from storage.versions.repair import rebase as settle
     from storage.workspace import Workspace
 
     if keep not in ("theirs", "ours"):
@@ -110,7 +110,7 @@ def rebuild_index(
 
     Example: rollmill dataset rebuild-index arithmetic --dry-run
     """
-    from storage.versions.rebuild import rebuild_index as rebuild
+    from storage.versions.repair import rebuild_index as rebuild
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

@@ -12,7 +12,7 @@ import typer
 
 from flows.cli.output import inert
 from flows.cli.summary import counted, level_table, relative_path
-from storage.queries.evidence import brief, evidence_lines
+from storage.queries.why import brief, evidence_lines
 
 if TYPE_CHECKING:
     from storage.queries.why import Why

@@ -12,7 +12,7 @@ from flows.cli.summary import FORECAST_NAMES, forecast_number
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.forecasts import Forecast
+    from storage.run_records import Forecast
 
 LEVEL_HEAD = ["level", "problems", "pass rate", "95%", "met", "capped", "hopeless", "kept", "95%"]
 RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]

@@ -116,7 +116,7 @@ def _numbers(option: str, text: str | None) -> tuple[int, ...]:
 
 def _write(out: Path, report: Mapping[str, Any]) -> None:
     from flows.evaluation.replay_page import replay_html
-    from storage.faults import explained
+    from storage.errors import explained
 
     with explained(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -64,7 +64,7 @@ def review(  # noqa: PLR0913 (options, all by name)
 
 
 def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:
-    from storage.faults import explained
+    from storage.errors import explained
     from storage.queries.review import export_csv
 
     if not dry_run:

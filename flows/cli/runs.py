@@ -58,7 +58,7 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     from flows.rounds.origins import origins_so_far
     from pipelines.stats import rule_error_counts
     from storage.queries import Reader, run_scope
-    from storage.queries.funnel import arm_counts
+    from storage.queries.rates import arm_counts
 
     plans, forecast = workspace.runs.plans(run.id), workspace.forecasts.of_run(run.id)
     arms = arm_counts(run_scope(Reader(workspace), run.id)) if run.recipe.get("arms") else []
@@ -213,7 +213,7 @@ def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
         "status": "killed" if killed else run.state,
         "started": run.started_at.isoformat(sep=" ", timespec="seconds"),
         "finished": run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else None,
-        "dataset": run.recipe.get("dataset", run.name),
+        "dataset": run.dataset,
         "judged": verify.done if verify else 0,
         "planned": verify.total if verify else 0,
         "next": run.summary.get("next"),

@@ -98,7 +98,7 @@ def attempts(decided: "DecidedRun") -> dict[str, int]:
     name = decided.run.loaded.recipe.dataset
     passed: dict[str, bool] = {}  # by identity
     for other in decided.run.workspace.runs.list():
-        if (other.recipe.get("dataset") or other.name) == name:
+        if other.dataset == name:
             passed |= _of_run(decided.run, other.id)
     passed.setdefault(_identity(decided), True)
     return {"attempts": len(passed), "passed": sum(passed.values())}

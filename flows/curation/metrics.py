@@ -122,14 +122,13 @@ def stopped_rates(pool: Pool, spec: "RunSpec") -> dict[str, Any]:
     return {"path_counting": path_counted(counts_of(pool.measured(None)), cast(StoppingBudget, spec.budget))}
 
 
-def cost_row(snapshot: "Snapshot") -> dict[str, Any]:
+def cost_row(snapshot: "Snapshot", kept: int) -> dict[str, Any]:
     """Tokens in and out of every completion of the plan, whoever drew it. `uncounted`: those without counts, taken as 0.
 
     No money and no time: those depend on a profile and a machine, and a version must not.
     """
     columns = [snapshot.completions[name] for name in ("tokens_in", "tokens_out")]
     tokens_in, tokens_out = (pc.sum(column).as_py() or 0 for column in columns)
-    kept = int(pc.sum(snapshot.decisions["kept"]).as_py() or 0)
     return {
         "completions": snapshot.completions.num_rows,
         "tokens_in": tokens_in,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from flows.curation.arm_report import arms_of, fingerprint_of
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
 from flows.rounds.plan_rows import together
-from pipelines.metrics import PassAtLimit
+from pipelines.metrics import PassAtLimit, decision_counts
 from pipelines.verify.acceptance import asks
 from storage.pool import pool_of
 from storage.records import PlanRow
@@ -120,6 +120,7 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
     known = known_error_rates(run, report)
     limit = PassAtLimit(false_accept_bound(known))
     pool = pool_of(bare.problems, bare.completions, bare.decisions)
+    counts = decision_counts(pool)
     first = spec.arms[0].name if spec.arms else None
     by_model = model_rates(pool, limit) if spec.prefix is None else {}
     return {
@@ -136,7 +137,8 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
         "funnel": funnel_row(pool, bare, run.problems, stops=runs.stops(spec.run), rounds=rounds),
         "metrics": rates(pool, prefix=spec.prefix, limit=limit, arm=first) | stopped_rates(pool, spec) | by_model,
         **arms_of(run, pool, limit),
-        "cost": cost_row(bare),
+        "cost": cost_row(bare, counts["kept"]),
+        "counts": counts,
         **({} if run.imported is None else {"imports": run.imported.rows()}),
         "verifier_rates": [part.row() for part in known],
     }

@@ -18,7 +18,7 @@ from flows.identity import resolved_parts
 from pipelines.budget import Fixed
 from pipelines.budget.posterior_predictive import Observation
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.protocols import RoundPlan, Tally
+from pipelines.tallies import RoundPlan, Tally
 from storage.errors import FoundWanting
 from storage.ids import digest128
 from storage.queries.reader import Reader

@@ -21,7 +21,7 @@ from storage.records import Decision
 if TYPE_CHECKING:
     from flows.rounds import OpenRun
     from flows.session import RecipeRun, Session
-    from storage.forecasts import Forecast
+    from storage.run_records import Forecast
 
 TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "units", "seconds", "kept", "solved")
 BYTES_A_TOKEN = 4  # where an engine does not count and no prompt was observed

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe import Resolved, resolve
+from pipelines.metrics import decision_counts
 from pipelines.verify.acceptance import PLAIN, Policy, accepted, used
 from storage.errors import RollmillError
+from storage.pool import pool_of
 from storage.records import Decision, Rollout
 from storage.rollouts import Key, Pair, Stored, graded_of_tables
 from storage.segments.schema import from_table
@@ -64,7 +66,7 @@ def verify_version(info: "VersionInfo", *, base: Path) -> Verification:
 
 def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
     from storage.versions import content_hash, kept_hash, scores_hash
-    from storage.versions.agreement import changed_files, disagreements
+    from storage.versions.manifest import changed_files, disagreements
 
     yield from changed_files(info, snapshot)
     recorded = snapshot.manifest["hashes"]
@@ -72,7 +74,8 @@ def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
         recomputed = compute(snapshot)
         if recomputed != recorded[name]:
             yield f"{name}_hash is {recomputed[:16]}, the manifest says {recorded[name][:16]}"
-    yield from disagreements(info, snapshot)
+    pool = pool_of(snapshot.problems, snapshot.completions, snapshot.decisions)
+    yield from disagreements(info, snapshot, decision_counts(pool))
 
 
 def _policy(snapshot: "Snapshot", base: Path) -> tuple[Policy, str | None]:

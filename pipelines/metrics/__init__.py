@@ -5,7 +5,15 @@ records in, numbers with their n, interval and estimator's name out. The estimat
 """
 
 from pipelines.metrics.counts import Counts, CountsByProblem, counts_of, tallied
-from pipelines.metrics.funnel import Funnel, FunnelCounter, PairedDecisions, funnel_of, moves_rows, stop_reasons
+from pipelines.metrics.funnel import (
+    Funnel,
+    FunnelCounter,
+    PairedDecisions,
+    decision_counts,
+    funnel_of,
+    moves_rows,
+    stop_reasons,
+)
 from pipelines.metrics.path_rates import path_counted
 from pipelines.metrics.rates import (
     NO_RATES,
@@ -43,6 +51,7 @@ __all__ = [
     "PassAtLimit",
     "Sample",
     "counts_of",
+    "decision_counts",
     "digits",
     "estimand_of",
     "funnel_of",

@@ -5,13 +5,13 @@ planned for two problems (same prompt, other reference) is two rollouts.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from storage.pool import DROPPED, KEPT, STATES, Pool
+from storage.pool import DROPPED, KEPT, STATES, Group, Pool, grouped
 from storage.records import CONTINUED, OUTCOMES, Decision, Rollout, StopRow
 
 
@@ -137,6 +137,35 @@ def funnel_of(pool: Pool) -> Funnel:
         solved=len(np.unique(pool.problem[pool.has("correct")])),
         kept_problems=len(np.unique(pool.problem[pool.kept == KEPT])),
     )
+
+
+def decision_counts(pool: Pool) -> dict[str, Any]:
+    """What a version's manifest counts of its decided rollouts: outcomes, decisions by reason, outcomes by level.
+
+    Names are sorted, levels by number with `none` last; of outcomes and reasons only those that occur.
+    """
+    funnel = funnel_of(pool)
+    kept_reasons = pool.reason[(pool.kept == KEPT) & (pool.reason >= 0)]
+    kept_by_reason = {
+        pool.reasons[reason]: int(size) for reason, size in zip(*np.unique(kept_reasons, return_counts=True), strict=True)
+    }
+    return {
+        "kept": funnel.kept,
+        "dropped": funnel.dropped,
+        "outcomes": {name: count for name, count in sorted(funnel.outcomes().items()) if count},
+        "kept_by_reason": dict(sorted(kept_by_reason.items())),
+        "dropped_by_reason": dict(sorted(funnel.dropped_by_reason.items())),
+        "levels": {"none" if level is None else str(level): counts for level, counts in _by_level(pool)},
+    }
+
+
+def _by_level(pool: Pool) -> Iterator[tuple[Group, dict[str, int]]]:
+    """Problems, rollouts by outcome and kept ones of each level."""
+    chosen = {name: pool.has(name) for name in OUTCOMES} | {"kept": pool.kept == KEPT}
+    known, size = pool.problem >= 0, len(pool.problems)
+    per_problem = {name: np.bincount(pool.problem[rows & known], minlength=size) for name, rows in chosen.items()}
+    for level, places in grouped(pool.strata["level"]).items():
+        yield level, {"problems": len(places), **{name: int(counts[places].sum()) for name, counts in per_problem.items()}}
 
 
 def stop_reasons(stops: Iterable[StopRow]) -> dict[str, int]:

@@ -1,8 +1,50 @@
 """Exports: files that a trainer reads, made from one published version. One format per file, one line per format here."""
 
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from storage.errors import SetupError, unknown_name
 from storage.exports.pairs import Pairs
-from storage.exports.registry import EXPORTS, export, parsed
 from storage.exports.sft import Sft
 from storage.exports.write import Export, Exported, export_rows
+from storage.versions.read import open_version, reading
+from storage.versions.resolve import VersionInfo
 
 __all__ = ["EXPORTS", "Export", "Exported", "Pairs", "Sft", "export", "export_rows", "parsed"]
+
+EXPORTS: Mapping[str, type[Export]] = {"sft": Sft, "pairs": Pairs}
+
+_KINDS = {int: "a whole number", bool: "true or false"}
+
+
+def parsed(fmt: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Options as a person types them: a text stays as it is, `system=Note: be brief` for one, anything else is YAML."""
+    known = inspect.signature(EXPORTS[fmt]).parameters if fmt in EXPORTS else {}
+    values: dict[str, Any] = dict(texts)
+    for option, text in texts.items():
+        if option in known and known[option].annotation in _KINDS:
+            try:
+                values[option] = yaml.safe_load(text)
+            except yaml.YAMLError:
+                continue  # export says what it must be
+    return values
+
+
+def export(info: VersionInfo, fmt: str, out: Path, **options: Any) -> Exported:
+    """Write a version as `fmt` to `out` (.jsonl or .parquet); options are the format's own."""
+    if fmt not in EXPORTS:
+        raise unknown_name("export format", fmt, EXPORTS, next_command="rollmill dataset export --help")
+    known = inspect.signature(EXPORTS[fmt]).parameters
+    for option, value in options.items():
+        if option not in known:
+            raise unknown_name(f"option of {fmt}", option, known)
+        kind = known[option].annotation
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise SetupError(f"{option} is {value!r}, and must be {_KINDS.get(kind, 'a text')}.")
+    chosen = EXPORTS[fmt](**options)
+    with reading(info), open_version(info) as connection:
+        return export_rows(chosen.rows(connection), chosen.schema, out)

@@ -13,8 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.source import rollouts
-from storage.exports.turns import answer_turns, prompt_turns
+from storage.exports.rollouts import answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 
@@ -71,9 +70,13 @@ class Pairs:
         """The pairs by problem id; within a problem in the order of `matched`."""
         for _, group in groupby(rollouts(connection, kept_only=False), key=lambda rollout: rollout["problem_id"]):
             members = list(group)
-            right = [one for one in members if one["outcome"] == "correct" and (one["kept"] or not self.kept_only)]
-            wrong = [one for one in members if one["outcome"] in self.rejectable]
-            right.sort(key=lambda one: not one["kept"])  # stable: kept ones first, then by sample index
+            right = [
+                rollout
+                for rollout in members
+                if rollout["outcome"] == "correct" and (rollout["kept"] or not self.kept_only)
+            ]
+            wrong = [rollout for rollout in members if rollout["outcome"] in self.rejectable]
+            right.sort(key=lambda rollout: not rollout["kept"])  # stable: kept ones first, then by sample index
             for chosen, rejected in matched(_distinct(right), _distinct(wrong), self.max_pairs):
                 yield self._row(chosen, rejected)
 
@@ -120,10 +123,10 @@ def matched(
 
 def _distinct(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first of each text: equal texts would make equal pairs."""
-    seen: dict[tuple[str, str | None], dict[str, Any]] = {}
+    first: dict[tuple[str, str | None], dict[str, Any]] = {}
     for member in members:
-        seen.setdefault((member["text"], member["messages"]), member)
-    return list(seen.values())
+        first.setdefault((member["text"], member["messages"]), member)
+    return list(first.values())
 
 
 def _only_text(turns: list[dict[str, str]], rollout: dict[str, Any]) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 
-from storage.exports.source import rollouts
-from storage.exports.turns import answer_turns, prompt_turns
+from storage.exports.rollouts import answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 
 

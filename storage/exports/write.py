@@ -13,8 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.errors import SetupError
-from storage.faults import explained
+from storage.errors import SetupError, explained
 
 Row = dict[str, Any]
 _BATCH = 4096

@@ -5,8 +5,7 @@ nothing: a label that came with a rollout is kept beside it and never becomes a 
 """
 
 from storage.imports.problems import import_problems, read_prompts
-from storage.imports.report import ImportReport
 from storage.imports.rollouts import import_rollouts
-from storage.imports.spec import ImportSpec
+from storage.imports.spec import ImportReport, ImportSpec
 
 __all__ = ["ImportReport", "ImportSpec", "import_problems", "import_rollouts", "read_prompts"]

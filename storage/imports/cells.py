@@ -1,12 +1,16 @@
-"""Cells of foreign files to values: text, whole numbers, yes or no, levels. Knows no column names.
+"""Cells of foreign files to values (text, whole numbers, yes or no, levels), and places inside a cell.
 
-A cell that cannot be read raises CellError, whose text says what was found; the caller names the place.
+A place is written `metadata.ground_truth`, `choices[0].message.content` or `responses[*].text`. A cell that cannot be read
+raises CellError, whose text says what the cell holds; the caller names the row.
 """
 
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
+
+from storage.errors import SetupError
 
 _TRUE = frozenset({"true", "t", "yes", "1", "1.0", "correct"})
 _FALSE = frozenset({"false", "f", "no", "0", "0.0", "incorrect", "wrong"})
@@ -52,10 +56,10 @@ def whole(value: Any) -> int | None:
 
 def tally(value: Any) -> int | None:
     """A cell as a count or index."""
-    found = whole(value)
-    if found is not None and found < 0:
-        raise CellError(f"{found} is negative, and counts are not")
-    return found
+    count = whole(value)
+    if count is not None and count < 0:
+        raise CellError(f"{count} is negative, and counts are not")
+    return count
 
 
 def number(value: Any) -> float | None:
@@ -73,10 +77,10 @@ def number(value: Any) -> float | None:
 
 def log_probability(value: Any) -> float | None:
     """A cell as the logarithm of a probability; a rounding error above 0 is let through."""
-    found = number(value)
-    if found is not None and found > 1e-3:
-        raise CellError(f"{found} is above 0, and the logarithm of a probability is not")
-    return found
+    logarithm = number(value)
+    if logarithm is not None and logarithm > 1e-3:
+        raise CellError(f"{logarithm} is above 0, and the logarithm of a probability is not")
+    return logarithm
 
 
 def yes_or_no(value: Any) -> bool | None:
@@ -92,8 +96,8 @@ def yes_or_no(value: Any) -> bool | None:
 def level(value: Any) -> int | None:
     """A difficulty level: 3, "3" or "Level 3". Words without a number ("hard", "Level ?") give none."""
     if isinstance(value, str):
-        found = _LEVEL.fullmatch(value)
-        return int(found[1]) if found else None
+        match = _LEVEL.fullmatch(value)
+        return int(match[1]) if match else None
     return whole(value)
 
 
@@ -154,3 +158,58 @@ class Sanitiser:
 def _short(value: Any) -> str:
     shown = repr(value)
     return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\*|-1)\]")
+
+
+def root(path: str) -> str:
+    """The column that a path begins with."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def steps(path: str) -> list[str | int]:
+    """The steps of a path: names, positions, and `*` for every item; SetupError where it is none."""
+    path_steps: list[str | int] = []
+    at = 0
+    while at < len(path):
+        match = _STEP.match(path, at)
+        if match is None:
+            raise SetupError(
+                f"{path!r} names no place in a row.", choices=("column", "column.key", "column[0]", "column[*].key")
+            )
+        path_steps.append(match[1] or (match[2] if match[2] == "*" else int(match[2])))
+        at = match.end()
+    return path_steps
+
+
+def value_at(values: Mapping[str, Any], path: str) -> Any:
+    """What lies at a path of a row, None where there is nothing; `[*]` gives a list. JSON texts on the way are opened."""
+    return _follow(values, steps(path))
+
+
+def _follow(value: Any, rest: list[str | int]) -> Any:
+    for place, step in enumerate(rest):
+        value = opened(value)
+        if step == "*":
+            items = value if isinstance(value, list) else []
+            values = [_follow(item, rest[place + 1 :]) for item in items]
+            return [item for item in values if item is not None] or None
+        if isinstance(step, int):
+            inside = isinstance(value, list) and -len(value) <= step < len(value)
+            value = value[step] if inside else None
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is None:
+            return None
+    return value
+
+
+def opened(value: Any) -> Any:
+    """A cell that is JSON text of a list or an object as that; every other cell as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import SetupError, unknown_name
-from storage.imports.cells import level
-from storage.imports.paths import root
+from storage.imports.cells import level, root
 
 Aliases = Mapping[str, tuple[str, ...]]
 _SHOWN = 5
@@ -80,11 +79,11 @@ EMBEDDED_ALIASES: Aliases = {
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The resolved mapping of one file: field to column, field to constant; `format` names the tool that wrote it."""
+    """The mapping of one file: field to column, field to constant. `present`: all its columns; `format`: whose form."""
 
     fields: Mapping[str, str]
     constants: Mapping[str, str]
-    found: tuple[str, ...]
+    present: tuple[str, ...]
     format: str = ""
 
     def has(self, name: str) -> bool:
@@ -108,19 +107,19 @@ class Columns:
 
 
 def resolve(
-    found: tuple[str, ...], aliases: Aliases, *, maps: Mapping[str, str], constants: Mapping[str, str], path: Path
+    present: tuple[str, ...], aliases: Aliases, *, maps: Mapping[str, str], constants: Mapping[str, str], path: Path
 ) -> Columns:
     """Map fields to columns: the person's mapping first, then known names; a column feeds one field only."""
     for name in (*maps, *constants):
         if name not in aliases:
             raise unknown_name("field to map", name, aliases)
     for name, given in maps.items():
-        if given not in found and not (given != root(given) and root(given) in found):
-            raise unknown_name(f"column of {path.name} for {name}:", given, found)
+        if given not in present and not (given != root(given) and root(given) in present):
+            raise unknown_name(f"column of {path.name} for {name}:", given, present)
     _check_given(maps, constants)
     fields = dict(maps)
     taken = set(maps.values())
-    lower = {column.lower(): column for column in reversed(found)}
+    lower = {column.lower(): column for column in reversed(present)}
     for name, known in aliases.items():
         if name in fields or name in constants:
             continue
@@ -129,7 +128,7 @@ def resolve(
         if column is not None:
             fields[name] = column
             taken.add(column)
-    return Columns(fields, dict(constants), found)
+    return Columns(fields, dict(constants), present)
 
 
 def _check_given(maps: Mapping[str, str], constants: Mapping[str, str]) -> None:
@@ -149,9 +148,9 @@ def require(columns: Columns, names: tuple[str, ...], aliases: Aliases, *, path:
         return
     known = "; ".join(f"{name}: {', '.join(aliases[name])}" for name in missing)
     header = " (the first line must name the columns)" if {".csv", ".tsv"} & set(path.suffixes) else ""
-    found = f"Columns found: {', '.join(columns.found)}{header}."
+    columns_text = f"Columns found: {', '.join(columns.present)}{header}."
     raise SetupError(
-        f"{path} has no column for {', '.join(missing)}. {found} Known names: {known}.",
+        f"{path} has no column for {', '.join(missing)}. {columns_text} Known names: {known}.",
         next_command=f"rollmill import {verb} {path} --name NAME --map {missing[0]}=COLUMN",
     )
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.errors import SetupError
-from storage.imported import producer_of
 from storage.imports import cells
 from storage.imports.columns import ROLLOUT_ALIASES, Columns, listed, require
 from storage.imports.problem_rows import ProblemRows, prompt_cell
@@ -34,15 +33,15 @@ class Lookup:
         name = cells.text(self.columns.get(row.values, "problem_id"))
         cell = prompt_cell(self.columns, row.values)
         if name is not None:
-            found = self.known.get(name)
+            stored = self.known.get(name)
         elif cell is not None:
             name, ids = _asked_as(cell)
-            found = next((self.known[key] for key in ids if key in self.known), None)
+            stored = next((self.known[key] for key in ids if key in self.known), None)
         else:
             raise SetupError(f"{self.spec.path}, {row.where} names no problem; nothing was stored.")
-        if found is None:
+        if stored is None:
             self.missing.setdefault(name, row.where)
-        return found, None
+        return stored, None
 
     def finish(self) -> None:
         """Raise SetupError naming the problems that the set lacks."""
@@ -66,7 +65,7 @@ class Embedded:
     columns: Columns
     rows: ProblemRows
     known: Mapping[str, StoredProblem]
-    seen: dict[str, tuple[str, str]] = field(default_factory=dict)
+    first: dict[str, tuple[str, str]] = field(default_factory=dict)
     clashes: list[str] = field(default_factory=list)
 
     def problem(self, row: Row) -> tuple[StoredProblem | None, Problem | None]:
@@ -76,7 +75,7 @@ class Embedded:
         stored = self.known.get(name)
         if stored is not None and stored.id != problem.id:
             self.clashes.append(f"{name!r} ({row.where}, differs from the one imported before)")
-        before, where = self.seen.setdefault(name, (problem.id, row.where))
+        before, where = self.first.setdefault(name, (problem.id, row.where))
         if before != problem.id:
             self.clashes.append(f"{name!r} ({row.where}, differs from {where})")
         return StoredProblem(problem.id, problem.prompt_id), problem
@@ -98,16 +97,16 @@ def _asked_as(cell: Any) -> tuple[str, list[str]]:
     if not is_conversation(cell):
         prompt = cells.text(cell) or ""
         return prompt[:60], [Problem(prompt, "").prompt_id]
-    asked, _ = asked_and_answered(messages(cell) or ())
-    alone = [Problem(asked[0].content, "").prompt_id] if len(asked) == 1 else []
-    return asked[-1].content[:60] if asked else "", [Problem(asked, "").prompt_id, *alone]
+    prompt_turns, _ = asked_and_answered(messages(cell) or ())
+    alone = [Problem(prompt_turns[0].content, "").prompt_id] if len(prompt_turns) == 1 else []
+    return prompt_turns[-1].content[:60] if prompt_turns else "", [Problem(prompt_turns, "").prompt_id, *alone]
 
 
 def matcher(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Lookup | Embedded:
     """The way this import finds the problem of a row."""
     if spec.problems is None:
         return _embedded(store, spec, columns)
-    known = stored_problems(store, producer_of(spec.problems))
+    known = stored_problems(store, spec.problems)
     if not known:
         raise SetupError(
             f"there are no problems called {spec.problems!r} in this workspace.",
@@ -124,8 +123,8 @@ def _embedded(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Embedd
     if not all(columns.has(name) for name in needed):
         raise SetupError(
             f"{spec.path} does not carry its problems (it would need {' and '.join(needed)}; columns found: "
-            f"{', '.join(columns.found)}): say with --problems which imported problems the rollouts belong to.",
+            f"{', '.join(columns.present)}): say with --problems which imported problems the rollouts belong to.",
             next_command=f"rollmill import rollouts {spec.path} --name {spec.name} --problems NAME",
         )
     rows = ProblemRows(spec.path, columns, source=spec.producer, id_field="problem_id")
-    return Embedded(spec, columns, rows, stored_problems(store, spec.producer))
+    return Embedded(spec, columns, rows, stored_problems(store, spec.name))

@@ -1,4 +1,8 @@
-"""Rows to problems: what a row of a problems file, or the problem part of a rollout's row, says. Stores nothing."""
+"""Rows to problems: what a row of a problems file, or the problem part of a rollout's row, says. Stores nothing.
+
+Published sets hide the answer in a worked solution: GSM8K ends it with "#### 18" (Cobbe et al. 2021), MATH boxes it
+(Hendrycks et al. 2021). The answer becomes the reference; the solution itself is kept in the problem's meta.
+"""
 
 from collections import Counter
 from pathlib import Path
@@ -6,11 +10,9 @@ from typing import Any
 
 from storage.errors import SetupError
 from storage.imports import cells
-from storage.imports.cells import CellError
+from storage.imports.cells import CellError, opened
 from storage.imports.columns import Columns, listed
-from storage.imports.paths import opened
 from storage.imports.readers import Row
-from storage.imports.references import answer_in
 from storage.imports.turns import asked_and_answered, is_conversation, messages
 from storage.records import Message, Problem
 
@@ -64,11 +66,11 @@ class ProblemRows:
             if prompt is None or not prompt.strip():
                 raise CellError("there is no prompt")
             return prompt
-        asked, answered = asked_and_answered(messages(value) or ())
-        if not asked:
+        prompt_turns, answered = asked_and_answered(messages(value) or ())
+        if not prompt_turns:
             raise CellError("the conversation asks nothing: no turn of it is the user's")
         self.answered += bool(answered)
-        return asked
+        return prompt_turns
 
     def _reference(self, values: dict[str, Any], extra: dict[str, Any], *, optional: bool) -> str:
         cell = self._columns.get(values, "reference")
@@ -116,3 +118,31 @@ def opened_conversation(value: Any) -> Any:
     """A JSON text of turns as turns; everything else as it is."""
     inside = opened(value)
     return inside if is_conversation(inside) else value
+
+
+_MARK = "####"
+_BOX = "\\boxed{"
+
+
+def answer_in(reference: str, column: str) -> tuple[str, str | None]:
+    """The answer and the rule that found it; the reference as it is, and None, where no rule applies.
+
+    A box is looked for only in a column called solution: elsewhere it may be part of the answer.
+    """
+    if _MARK in reference:
+        return reference.rsplit(_MARK, 1)[1].strip(), f"the text after {_MARK}"
+    if column.lower() == "solution" and _BOX in reference:
+        boxed = _last_box(reference)
+        if boxed is not None:
+            return boxed, "the last \\boxed{}"
+    return reference, None
+
+
+def _last_box(text: str) -> str | None:
+    start = text.rindex(_BOX) + len(_BOX)
+    depth = 1
+    for end in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        if depth == 0:
+            return text[start:end]
+    return None

@@ -9,10 +9,8 @@ from storage.errors import SetupError
 from storage.imports.cells import Sanitiser
 from storage.imports.columns import PROBLEM_ALIASES, Columns, listed, require
 from storage.imports.problem_rows import ProblemRows
-from storage.imports.report import ImportReport
-from storage.imports.samples import sample
 from storage.imports.scan import Places, clean_rows, detect, mark, unchanged
-from storage.imports.spec import ImportSpec
+from storage.imports.spec import ImportReport, ImportSpec, sample
 from storage.imports.stored import StoredProblem, stored_problems
 from storage.imports.writer import Writer
 from storage.records import Problem
@@ -44,28 +42,16 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     if not columns.has("tests"):
         require(columns, ("reference",), PROBLEM_ALIASES, path=spec.path, verb="problems")
     writer = Writer(ws, spec, dry_run=dry_run)  # notes what the import holds before anything of it is read
-    stored = stored_problems(ws.segments, spec.producer)
+    stored = stored_problems(ws.segments, spec.name)
     sanitiser, rows = Sanitiser(), ProblemRows(spec.path, columns, source=spec.producer)
     survey = _survey(spec, rows, sanitiser, stored)
     unchanged(spec.path, before)
     with writer:
         writer.know("problems", [problem.id for problem in stored.values()])
         _store(spec, columns, survey, writer)
-        report = ImportReport(
-            name=spec.name,
-            file=str(spec.path),
-            rows=survey.rows,
-            problems=writer.count("problems"),
-            mapping=columns.shown(),
-            columns=columns.found,
-            notes=tuple(_notes(survey, rows, sanitiser)),
-            samples=tuple(survey.samples),
-            dry_run=dry_run,
-            format=columns.format,
-        )
         unchanged(spec.path, before)
-        writer.register(report)
-    return report
+        notes = _notes(survey, rows, sanitiser)
+        return writer.finish(columns, rows=survey.rows, notes=notes, samples=survey.samples)
 
 
 def read_prompts(path: Path, maps: Mapping[str, str]) -> list[Problem]:
@@ -113,11 +99,11 @@ def _survey(spec: ImportSpec, rows: ProblemRows, sanitiser: Sanitiser, stored: d
 
 def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: Writer) -> None:
     rows = ProblemRows(spec.path, columns, source=spec.producer)
-    done: set[str] = set()
+    stored: set[str] = set()
     for row in clean_rows(spec, Sanitiser()):
         problem = rows.problem(row)
-        if problem.id not in done:
-            done.add(problem.id)
+        if problem.id not in stored:
+            stored.add(problem.id)
             writer.add("problems", _with_aliases(problem, survey.repeats.get(problem.id, [])))
 
 

@@ -64,8 +64,8 @@ def _reader_of(path: Path) -> Callable[[Path], Iterator[Row]]:
             f"cannot tell the format of {path.name!r} from its suffix.", choices=(*READERS, "each also with .gz")
         )
     if not path.is_file():
-        found = "is no file: an import reads its file twice" if path.exists() else "does not exist"
-        raise SetupError(f"{path} {found}.", next_command=f"ls {path.parent}")
+        mistake = "is no file: an import reads its file twice" if path.exists() else "does not exist"
+        raise SetupError(f"{path} {mistake}.", next_command=f"ls {path.parent}")
     return reader
 
 
@@ -159,11 +159,11 @@ def _json_object(path: Path, number: int, text: str) -> dict[str, Any]:
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON; one that gives a name twice is refused, for the first value would be lost."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is given twice")
-    return found
+    return values
 
 
 def _csv(path: Path) -> Iterator[Row]:

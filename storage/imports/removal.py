@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from storage.errors import SetupError, unknown_name
 from storage.imported import PREFIX, ImportRecord, producer_of
-from storage.imports.answering import answering, names_of, rows_of
+from storage.imports.stored import answering, names_of, rows_of
 from storage.ledger.models import BatchRow, ImportRow, RunRow
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ImportContents:
 
     def row(self) -> dict[str, Any]:
         """As JSON values."""
-        records = [{**asdict(one), "imported_at": _time(one.imported_at)} for one in self.records]
+        records = [{**asdict(record), "imported_at": _time(record.imported_at)} for record in self.records]
         return {**asdict(self), "models": dict(self.models), "records": records}
 
 
@@ -63,12 +63,12 @@ def held(ws: "Workspace", name: str) -> ImportContents:
     known = _names(ws)
     if name not in known:
         raise unknown_name("import", name, known, next_command="rollmill import list")
-    records = tuple(one for one in ws.imports.list() if one.name == name)
+    records = tuple(record for record in ws.imports.list() if record.name == name)
     with ws.segments.connection() as connection:
         counted = f"SELECT model, count(*) FROM ({rows_of(ws.segments, 'completions', name)}) GROUP BY 1 ORDER BY 1"  # noqa: S608
         models = dict(connection.execute(counted).fetchall())
         [(problems,)] = connection.execute(f"SELECT count(*) FROM ({rows_of(ws.segments, 'problems', name)})").fetchall()  # noqa: S608
-    of = next((one.of for one in records if one.of is not None), None)
+    of = next((record.of for record in records if record.of is not None), None)
     try:
         ws.imports.require_whole(name)
     except SetupError as error:
@@ -78,10 +78,10 @@ def held(ws: "Workspace", name: str) -> ImportContents:
 
 def plan_removal(ws: "Workspace", name: str) -> Removal:
     """What `remove` would do; SetupError where there is no import of this name."""
-    found = held(ws, name)
+    contents = held(ws, name)
     alone = {kind: _alone(ws, kind, name) for kind in ("problems", "completions")}
-    shared = found.problems + found.rollouts - sum(map(len, alone.values()))
-    return Removal(name, found.problems, found.rollouts, shared, tuple(_users(ws, name, alone)))
+    shared = contents.problems + contents.rollouts - sum(map(len, alone.values()))
+    return Removal(name, contents.problems, contents.rollouts, shared, tuple(_users(ws, name, alone)))
 
 
 def remove(ws: "Workspace", name: str) -> Removal:
@@ -116,13 +116,13 @@ def named_by(ws: "Workspace", recipe: Mapping[str, Any]) -> set[str]:
 
 
 def _names(ws: "Workspace") -> list[str]:
-    recorded = {one.name for one in ws.imports.list()}
+    recorded = {record.name for record in ws.imports.list()}
     return sorted(recorded.union(names_of(ws.segments, "problems"), names_of(ws.segments, "completions")))
 
 
 def _users(ws: "Workspace", name: str, alone: Mapping[str, Collection[str]]) -> list[str]:
     """Other imports, runs and versions in words."""
-    others = [f"the rollouts imported as {one.name}" for one in ws.imports.list() if one.of == name != one.name]
+    others = [f"the rollouts imported as {record.name}" for record in ws.imports.list() if record.of == name != record.name]
     planned = _planning(ws, alone)
     runs = {run.id for run in ws.runs.list() if run.id in planned or name in named_by(ws, run.recipe)}
     return [*dict.fromkeys(others), *(f"run {run}" for run in sorted(runs)), *_versions(ws, name, runs)]
@@ -131,21 +131,21 @@ def _users(ws: "Workspace", name: str, alone: Mapping[str, Collection[str]]) -> 
 def _versions(ws: "Workspace", name: str, runs: Collection[str]) -> list[str]:
     from storage.versions import dataset_names, load_manifest, versions
 
-    found = []
+    datasets = []
     for dataset in dataset_names(ws.datasets):
         for info in versions(ws.datasets, dataset):
             manifest = load_manifest(info)
-            taken = {one["name"] for one in manifest.get("imports", ())}
+            taken = {part["name"] for part in manifest.get("imports", ())}
             if manifest.get("run") in runs or name in taken | named_by(ws, manifest.get("recipe", {})):
-                found.append(f"dataset {info.ref}")
-    return found
+                datasets.append(f"dataset {info.ref}")
+    return datasets
 
 
 def _alone(ws: "Workspace", kind: Any, name: str) -> set[str]:
     """The ids that are stored under this import only."""
     from storage.segments.views import select as rows
 
-    others = [one for one in ws.segments.registry.segments(kind) if one.producer != producer_of(name)]
+    others = [segment for segment in ws.segments.registry.segments(kind) if segment.producer != producer_of(name)]
     elsewhere = rows(kind, ws.segments.readable(others), ws.segments.path)
     query = f"SELECT id FROM ({rows_of(ws.segments, kind, name)}) ANTI JOIN (SELECT id FROM ({elsewhere})) USING (id)"  # noqa: S608
     with ws.segments.connection() as connection:
@@ -177,7 +177,7 @@ def _state_now(session: Session) -> tuple[int, ...]:
         (BatchRow.kind == "plan") | BatchRow.producer.startswith(PREFIX)
     )
     counts = (select(func.count()).select_from(row) for row in (RunRow, ImportRow))
-    return tuple(int(session.scalar(one) or 0) for one in (batches, *counts))
+    return tuple(int(session.scalar(query) or 0) for query in (batches, *counts))
 
 
 def _time(seconds: float) -> str:

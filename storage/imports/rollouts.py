@@ -5,17 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.errors import SetupError
-from storage.imports.answers import each_answer
 from storage.imports.cells import CellError, Sanitiser
 from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, listed, require
-from storage.imports.completion_rows import CompletionRows, ImportedCompletion
+from storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
 from storage.imports.matching import Embedded, Lookup, matcher
 from storage.imports.problems import mark_of, sanitised_notes
 from storage.imports.readers import Row
-from storage.imports.report import ImportReport
-from storage.imports.samples import sample
 from storage.imports.scan import Places, clean_rows, detect, unchanged
-from storage.imports.spec import ImportSpec
+from storage.imports.spec import ImportReport, ImportSpec, sample
 from storage.imports.stored import stored_completions
 from storage.imports.writer import Writer
 from storage.records import Problem
@@ -66,36 +63,21 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     if not columns.has("messages"):
         require(columns, ("text",), aliases, path=spec.path, verb="rollouts")
     writer = Writer(ws, spec, dry_run=dry_run)  # notes what the imports hold before anything of it is read
-    held = stored_completions(ws.segments, spec.producer)
+    held = stored_completions(ws.segments, spec.name)
     first = _Pass(spec, columns, matcher(ws.segments, spec, columns))
     samples = _survey(first, held)
     unchanged(spec.path, before)
     with writer:
         writer.know("completions", list(held.values()))
         _store(_Pass(spec, columns, matcher(ws.segments, spec, columns)), writer)
-        report = ImportReport(
-            name=spec.name,
-            file=str(spec.path),
-            rows=first.rows,
-            of=of,
-            problems=writer.count("problems"),
-            completions=writer.count("completions"),
-            mapping=columns.shown(),
-            columns=columns.found,
-            notes=tuple(first.notes),
-            samples=tuple(samples),
-            dry_run=dry_run,
-            format=columns.format,
-        )
         unchanged(spec.path, before)
-        writer.register(report)
-    return report
+        return writer.finish(columns, rows=first.rows, notes=first.notes, samples=samples, of=of)
 
 
 def _answered(ws: Workspace, spec: ImportSpec) -> str:
     """The problem set that the rollouts answer; SetupError where those imported under this name before answer another."""
     of = spec.problems or spec.name
-    others = [one.of for one in ws.imports.list() if one.name == spec.name and one.of not in (None, of)]
+    others = [record.of for record in ws.imports.list() if record.name == spec.name and record.of not in (None, of)]
     if others:
         raise SetupError(
             f"the import {spec.name!r} holds rollouts of the problem set {others[0]!r}, not of {of!r}: an import answers "
@@ -131,11 +113,11 @@ def _survey(rows: _Pass, held: dict[tuple[str, str, int], str]) -> list[dict[str
 
 
 def _store(rows: _Pass, writer: Writer) -> None:
-    made: set[str] = set()
+    stored: set[str] = set()
     if isinstance(rows.problems, Embedded):
         writer.know("problems", [problem.id for problem in rows.problems.known.values()])
     for _, problem, drawn in rows:
-        if problem is not None and problem.id not in made:
-            made.add(problem.id)
+        if problem is not None and problem.id not in stored:
+            stored.add(problem.id)
             writer.add("problems", problem)
         writer.add("completions", drawn.completion)

@@ -1,33 +1,176 @@
-"""One way through a file: detect its columns, then hand out clean rows. Knows fields, not records.
+"""From a file to clean rows: forms that other tools write are recognised by their keys, columns found, texts made storable.
 
-An import goes through its file twice: once to find every mistake, once to store. Both ways use this module.
+A row of such a form can hold several answers; then it becomes several rows. Rows of no known tool stay as they are. What a
+rewritten row has no name for goes along under its own key and ends up as meta. An import goes through its file twice, once
+to find every mistake and once to store, and both ways use this module.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from storage.errors import SetupError
-from storage.imports.cells import CellError, Sanitiser
+from storage.imports.cells import CellError, Sanitiser, opened, root, value_at
 from storage.imports.columns import Aliases, Columns, listed, resolve
-from storage.imports.formats import rewritten
-from storage.imports.paths import root, value_at
 from storage.imports.readers import Row, read_rows
 from storage.imports.spec import ImportSpec
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One tool's form of a row: the keys that it is known by, and how it is rewritten."""
+
+    name: str
+    keys: frozenset[str]
+    rewrite: Callable[[Values], Iterator[Values]]
+
+    def knows(self, values: Mapping[str, Any]) -> bool:
+        """Whether a row has this form."""
+        return self.keys <= values.keys()
+
+
+def rewritten(values: Values) -> tuple[str, list[Values]]:
+    """The name of the row's format ("" for none that is known) and its rows. CellError where it lacks what it should."""
+    for form in FORMATS:
+        if form.knows(values):
+            return form.name, list(form.rewrite(values))
+    return "", [values]
+
+
+def _lm_eval(values: Values) -> Iterator[Values]:
+    """lm-evaluation-harness `--log_samples`: resps is a list of requests, each a list of repeats."""
+    rest = {
+        key: value for key, value in values.items() if key not in {"arguments", "resps", "filtered_resps", "target", "doc"}
+    }
+    doc = opened(values.get("doc"))
+    prompt = _asked(opened(values.get("arguments")))
+    if prompt is None:
+        raise CellError("arguments hold no prompt")
+    answers = [
+        text for repeats in opened(values["resps"]) for text in (repeats if isinstance(repeats, list) else [repeats])
+    ]
+    for text in answers:
+        yield {
+            **rest,
+            "problem_id": str(values["doc_id"]),
+            "prompt": prompt,
+            "reference": values.get("target"),
+            "text": text,
+            "is_correct": next((values[key] for key in ("exact_match", "acc") if values.get(key) in (0, 1)), None),
+            "doc": doc,
+        }
+
+
+def _asked(arguments: Any) -> Any:
+    """The prompt among the arguments of a request: {"gen_args_0": {"arg_0": ...}} or [[prompt, settings], ...]."""
+    if isinstance(arguments, dict):
+        first = next(iter(arguments.values()), None)
+        return first.get("arg_0") if isinstance(first, dict) else None
+    if isinstance(arguments, list) and arguments and isinstance(arguments[0], list | tuple):
+        return arguments[0][0] if arguments[0] else None
+    return None
+
+
+def _openai_batch(values: Values) -> Iterator[Values]:
+    """Output of OpenAI's batch interface (vLLM's run_batch too); a request that failed gives no row."""
+    body = value_at(values, "response.body") or {}
+    yield from _chosen({**body, "problem_id": values["custom_id"]})
+
+
+def _chat_completion(values: Values) -> Iterator[Values]:
+    """One reply of a server that speaks OpenAI's interface, beside whatever names its problem."""
+    yield from _chosen(values)
+
+
+def _chosen(reply: Values) -> Iterator[Values]:
+    kept = {key: value for key, value in reply.items() if key not in {"choices", "usage", "id", "object", "created"}}
+    choices = opened(reply.get("choices")) or []
+    tokens_in = value_at(reply, "usage.prompt_tokens")
+    tokens_out = value_at(reply, "usage.completion_tokens") if len(choices) == 1 else None
+    for choice in sorted(choices, key=lambda choice: choice.get("index") or 0):
+        message = choice.get("message") or {}
+        yield {
+            **kept,
+            "text": message.get("content") if message else choice.get("text"),
+            "reasoning": message.get("reasoning_content") or message.get("reasoning"),
+            "finish_reason": choice.get("finish_reason"),
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+        }
+
+
+def _vllm(values: Values) -> Iterator[Values]:
+    """vLLM's RequestOutput written as JSON: prompt and outputs with text, finish_reason, token_ids, cumulative_logprob."""
+    kept = {key: value for key, value in values.items() if key not in {"outputs", "prompt_token_ids", "prompt_logprobs"}}
+    for output in opened(values["outputs"]):
+        if not isinstance(output, dict) or "text" not in output:
+            raise CellError("an item of outputs has no text")
+        token_ids = output.get("token_ids")
+        yield {
+            **kept,
+            "text": output["text"],
+            "finish_reason": output.get("finish_reason"),
+            "logprob_sum": output.get("cumulative_logprob"),
+            "tokens_out": len(token_ids) if isinstance(token_ids, list) else None,
+        }
+
+
+def _inspect(values: Values) -> Iterator[Values]:
+    """A sample of Inspect's JSON log (`inspect log convert --to json`)."""
+    output = values.get("output") or {}
+    label = next((score.get("value") for score in (values.get("scores") or {}).values() if isinstance(score, dict)), None)
+    for choice in output.get("choices") or [{}]:
+        yield {
+            "problem_id": str(values["id"]),
+            "prompt": values["input"],
+            "reference": values["target"],
+            "text": value_at(choice, "message.content"),
+            "finish_reason": choice.get("stop_reason"),
+            "model": output.get("model"),
+            "is_correct": {"C": True, "I": False}.get(label) if isinstance(label, str) else None,
+            "metadata": values.get("metadata") or None,
+            "epoch": values.get("epoch"),
+        }
+
+
+def _nemo_skills(values: Values) -> Iterator[Values]:
+    """NeMo-Skills' generations: flat, with the answer that it cut out itself and its own label."""
+    names = {
+        "problem": "prompt",
+        "expected_answer": "reference",
+        "generation": "text",
+        "num_generated_tokens": "tokens_out",
+    }
+    yield {names.get(key, key): value for key, value in values.items()}
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("lm-eval samples", frozenset({"doc_id", "doc", "resps"}), _lm_eval),
+    Format("OpenAI batch output", frozenset({"custom_id", "response"}), _openai_batch),
+    Format("Inspect log", frozenset({"id", "input", "target", "output"}), _inspect),
+    Format("vLLM outputs", frozenset({"prompt", "outputs"}), _vllm),
+    Format("OpenAI completions", frozenset({"choices"}), _chat_completion),
+    Format("NeMo-Skills generations", frozenset({"problem", "expected_answer", "generation"}), _nemo_skills),
+)
+"""The forms in the order in which they are tried."""
+
 
 _DETECT_ROWS = 200
 
 
 def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
     """The column mapping of a file, from the columns of its first rows; of JSON lines all, as each may bring others."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     formats: dict[str, None] = {}
     fixed = {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
     for row in clean_rows(spec, Sanitiser(), limit=_DETECT_ROWS if fixed else None):
-        found.update(dict.fromkeys(row.values))
+        names.update(dict.fromkeys(row.values))
         formats.update(dict.fromkeys([row.format] if row.format else []))
-    columns = resolve(tuple(found), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
+    columns = resolve(tuple(names), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
     return replace(columns, format=", ".join(formats))
 
 

@@ -1,12 +1,15 @@
-"""What a person asked to import. Knows nothing of rows or of the workspace."""
+"""What a person asks to import, and the report of what an import did or would do."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from storage.errors import SetupError
+from storage.ids import canonical_json
 from storage.imported import producer_of
+from storage.records import Completion, Problem
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -40,3 +43,70 @@ class ImportSpec:
     def producer(self) -> str:
         """The producer under which the rows are stored."""
         return producer_of(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Rows of one kind: new to this import, or already there from an earlier one."""
+
+    new: int = 0
+    already: int = 0
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(self.new + other.new, self.already + other.already)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """The result of one import; `of` is the problem set that rollouts belong to, `samples` the first rows as stored."""
+
+    name: str
+    file: str
+    rows: int
+    of: str | None = None
+    problems: Count = Count()
+    completions: Count = Count()
+    mapping: dict[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    samples: tuple[dict[str, Any], ...] = ()
+    dry_run: bool = False
+    format: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return asdict(self)
+
+
+_WIDTH = 160
+
+
+def sample(record: Problem | Completion) -> dict[str, Any]:
+    """The filled fields of a record, long texts cut."""
+    if isinstance(record, Problem):
+        names = [
+            "external_id",
+            "prompt",
+            "reference",
+            "kind",
+            "tests",
+            "source",
+            "split",
+            "level",
+            "skill",
+            "template",
+            "meta",
+        ]
+    else:
+        names = ["model", "sample_index", "text", "finish_reason", "messages", "meta"]
+    values = {name: getattr(record, name) for name in names}
+    return {name: _shown(value) for name, value in values.items() if value not in (None, "", (), {})}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, tuple):
+        return f"{len(value)} {'tests' if value and isinstance(value[0], str) else 'turns'}"
+    text = value if isinstance(value, str) else canonical_json(value)
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

@@ -1,12 +1,23 @@
-"""What an import already holds in the workspace: ids only, never texts."""
+"""What the workspace holds of each import: ids and counts, never texts; and which rollouts answer which problem set.
+
+Rollouts of another import may answer the same prompts: they were imported for other problems and count only where a recipe
+names their import.
+"""
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
+from storage.imported import PREFIX, producer_of
 from storage.segments.schema import Kind
 from storage.segments.store import SegmentStore
 from storage.segments.views import select
+
+if TYPE_CHECKING:
+    from storage.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,31 +28,105 @@ class StoredProblem:
     prompt_id: str
 
 
-def stored_problems(store: SegmentStore, producer: str) -> dict[str, StoredProblem]:
+def stored_problems(store: SegmentStore, name: str) -> dict[str, StoredProblem]:
     """The problems of an import by every name they have: external id, further external ids, own id, prompt id."""
-    found: dict[str, StoredProblem] = {}
-    for row in _rows(store, "problems", producer, "id, prompt_id, external_id, meta"):
+    problems: dict[str, StoredProblem] = {}
+    for row in _columns(store, "problems", name, "id, prompt_id, external_id, meta"):
         problem = StoredProblem(row["id"], row["prompt_id"])
         others = json.loads(row["meta"] or "{}").get("external_ids", [])
-        for name in (row["external_id"], *others, row["id"]):
-            if name is not None:
-                found[name] = problem
-        found.setdefault(problem.prompt_id, problem)
-    return found
+        problems |= {key: problem for key in (row["external_id"], *others, row["id"]) if key is not None}
+        problems.setdefault(problem.prompt_id, problem)  # several references of one prompt: its first problem
+    return problems
 
 
-def stored_completions(store: SegmentStore, producer: str) -> dict[tuple[str, str, int], str]:
+def stored_completions(store: SegmentStore, name: str) -> dict[tuple[str, str, int], str]:
     """The completion ids of an import by (problem id, model label, sample index)."""
-    rows = _rows(
-        store, "completions", producer, "id, json_extract_string(meta, '$.problem_id') AS problem, model, sample_index"
-    )
+    columns = "id, json_extract_string(meta, '$.problem_id') AS problem, model, sample_index"
+    rows = _columns(store, "completions", name, columns)
     return {(row["problem"], row["model"], row["sample_index"]): row["id"] for row in rows}
 
 
-def _rows(store: SegmentStore, kind: Kind, producer: str, columns: str) -> list[dict[str, Any]]:
+def _columns(store: SegmentStore, kind: Kind, name: str, columns: str) -> list[dict[str, Any]]:
     """A few columns of an import's rows; texts are not even read."""
-    segments = [segment for segment in store.readable(store.registry.segments(kind)) if segment.producer == producer]
     with store.connection() as connection:
-        query = f"SELECT {columns} FROM ({select(kind, segments, store.path)})"  # noqa: S608 - our own names only
-        found: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
-    return found
+        query = f"SELECT {columns} FROM ({rows_of(store, kind, name)})"  # noqa: S608 - our own names only
+        rows: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCount:
+    """Rollouts of one import by one model, and how many problems (prompts) they are of."""
+
+    name: str
+    model: str
+    rollouts: int
+    prompts: int
+
+
+def names_of(store: SegmentStore, kind: Kind) -> list[str]:
+    """The names under which rows of a kind were imported."""
+    producers = {segment.producer for segment in store.registry.segments(kind)}
+    return sorted(producer[len(PREFIX) :] for producer in producers if producer.startswith(PREFIX))
+
+
+def answering(ws: "Workspace", problem_set: str) -> tuple[str, ...]:
+    """The rollout imports that were made for a problem set.
+
+    An import older than the ledger's records counts where every problem that its rollouts name is of the set, and it
+    brought none of its own.
+    """
+    sets = {record.name: record.of for record in ws.imports.list() if record.of is not None}
+    owners = set(names_of(ws.segments, "problems"))
+    names = []
+    for name in sorted({*names_of(ws.segments, "completions"), *sets}):  # one that lost all of its rows is still one
+        of = sets.get(name) or (name if name in owners else None)
+        if of == problem_set or (of is None and _all_within(ws.segments, name, problem_set)):
+            names.append(name)
+    return tuple(names)
+
+
+def model_counts(
+    store: SegmentStore, names: Sequence[str], prompt_ids: Collection[str], left_out: Collection[str] = ()
+) -> list[ModelCount]:
+    """Rollouts of these prompts by import and model, in the order of `names`; one that several imports hold counts with
+    the first of them, and one that names a problem `left_out` with none.
+    """
+    if not names:
+        return []
+    columns = "id, model, prompt_id, coalesce(meta ->> '$.problem_id', '') AS problem"
+    parts = (
+        f"SELECT {place} AS place, {columns} FROM ({rows_of(store, 'completions', name)})"  # noqa: S608
+        for place, name in enumerate(names)
+    )
+    once = (
+        "SELECT id, min(place) AS place, any_value(model) AS model, any_value(prompt_id) AS prompt_id "  # noqa: S608
+        f"FROM ({' UNION ALL '.join(parts)}) SEMI JOIN wanted USING (prompt_id) "
+        "WHERE problem NOT IN (SELECT id FROM others) GROUP BY id"
+    )
+    query = (
+        "SELECT place, model, count(*), count(DISTINCT prompt_id) "  # noqa: S608
+        f"FROM ({once}) GROUP BY place, model ORDER BY place, model"
+    )
+    with store.connection() as connection:
+        connection.register("wanted", pa.table({"prompt_id": pa.array(sorted(prompt_ids), pa.string())}))
+        connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
+        return [ModelCount(names[place], *counts) for place, *counts in connection.execute(query).fetchall()]
+
+
+def rows_of(store: SegmentStore, kind: Kind, name: str) -> str:
+    """The SELECT of everything imported under a name, also where the same rows are stored under another as well."""
+    mine = [segment for segment in store.readable(store.registry.segments(kind)) if segment.producer == producer_of(name)]
+    return select(kind, mine, store.path)
+
+
+def _all_within(store: SegmentStore, name: str, problem_set: str) -> bool:
+    """Whether every problem that an import's rollouts name is one of the set."""
+    problem = "json_extract_string(meta, '$.problem_id')"
+    query = (
+        f"SELECT count(*) FROM ({rows_of(store, 'completions', name)}) WHERE {problem} IS NULL OR {problem} NOT IN "  # noqa: S608
+        f"(SELECT id FROM ({rows_of(store, 'problems', problem_set)}))"
+    )
+    with store.connection() as connection:
+        [(outside,)] = connection.execute(query).fetchall()
+    return not outside

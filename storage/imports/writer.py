@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.imported import ImportRecord
-from storage.imports.report import Count, ImportReport
-from storage.imports.spec import ImportSpec
+from storage.imports.columns import Columns
+from storage.imports.spec import Count, ImportReport, ImportSpec
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Kind
 from storage.workspace import Workspace
@@ -24,7 +24,7 @@ LARGEST = 1 << 26  # characters of text that are held before a batch is written
 
 
 class Writer:
-    """Writes new records and counts those that the import already holds. A context manager: without `register`, nothing
+    """Writes new records and counts those that the import already holds. A context manager: without `finish`, nothing
     of it stays.
     """
 
@@ -62,14 +62,30 @@ class Writer:
         """How many records of a kind were new, and how many already there."""
         return self._counts.get(kind, Count())
 
-    def register(self, report: ImportReport) -> None:
-        """Let everything written exist, and the record of the import with it, in one ledger transaction."""
-        if self._dry_run:
-            return
-        for kind in list(self._held):
-            self._write(kind)
-        with self._nothing_stored():
-            self._bulk.register(lambda session, commits: self._record(session, commits, report))
+    def finish(
+        self, columns: Columns, *, rows: int, notes: Sequence[str], samples: Sequence[dict[str, Any]], of: str | None = None
+    ) -> ImportReport:
+        """Let everything written exist, and the record of the import with it, in one ledger transaction; what was done."""
+        report = ImportReport(
+            name=self._spec.name,
+            file=str(self._spec.path),
+            rows=rows,
+            of=of,
+            problems=self.count("problems"),
+            completions=self.count("completions"),
+            mapping=columns.shown(),
+            columns=columns.present,
+            notes=tuple(notes),
+            samples=tuple(samples),
+            dry_run=self._dry_run,
+            format=columns.format,
+        )
+        if not self._dry_run:
+            for kind in list(self._held):
+                self._write(kind)
+            with self._nothing_stored():
+                self._bulk.register(lambda session, commits: self._record(session, commits, report))
+        return report
 
     def __enter__(self) -> Self:
         self._bulk = self._opened.enter_context(self._ws.segments.bulk())
@@ -92,8 +108,8 @@ class Writer:
         try:
             yield
         except SetupError as error:
-            said = f"{error.message} Nothing of {self._spec.path} was stored."
-            raise SetupError(said, choices=error.choices, next_command=error.next_command) from error
+            message = f"{error.message} Nothing of {self._spec.path} was stored."
+            raise SetupError(message, choices=error.choices, next_command=error.next_command) from error
 
     def _record(self, session: Session, commits: Sequence[Commit], report: ImportReport) -> None:
         record = ImportRecord(

@@ -1,7 +1,8 @@
-"""Opening the ledger and its transactions. Knows the two databases, SQLite and PostgreSQL, and nothing of what is stored.
+"""Opening the ledger, in SQLite or PostgreSQL: its connections, its transactions, and its schema brought to this version.
 
 SQLite runs in WAL mode: any number of readers beside one writer, writers wait up to a minute for one another. A write
-transaction takes its lock when it begins, so two processes never find out at commit that they collided.
+transaction takes its lock when it begins, so two processes never find out at commit that they collided. Alembic is imported
+only where a schema has to change, which keeps opening a workspace fast.
 """
 
 import os
@@ -15,16 +16,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 
 from storage import failpoints
-from storage.errors import SetupError
-from storage.faults import ledger_error, read_only
+from storage.errors import SetupError, ledger_error, read_only
 from storage.ledger.leases import Leases
-from storage.ledger.migrate import migrate
+from storage.ledger.models import SCHEMA_REVISION
 
 BUSY_SECONDS = 60.0
 _NOW = {
@@ -37,7 +37,7 @@ class Ledger:
     """One ledger, usable from several threads, and by several processes that each open their own."""
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
-        self.url = _driver_url(url)
+        self.url = url.replace("postgresql://", "postgresql+psycopg://", 1) if url.startswith("postgresql://") else url
         self.path = _sqlite_path(self.url)
         self.read_only = read_only or (self.path is not None and not _writable(self.path))
         self._engine = _engine(self.url, self.path, read_only=self.read_only)
@@ -126,10 +126,6 @@ def _dispose(engine: Engine, pid: int) -> None:
     engine.dispose(close=pid == os.getpid())
 
 
-def _driver_url(url: str) -> str:
-    return "postgresql+psycopg" + url[len("postgresql") :] if url.startswith("postgresql://") else url
-
-
 def _sqlite_path(url: str) -> Path | None:
     try:
         parsed = make_url(url)
@@ -153,7 +149,13 @@ def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
     try:
         if path is None:
             return create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
-        engine = create_engine("sqlite://", creator=lambda: _connect_sqlite(path, read_only=read_only), **_pool(read_only))
+        # A reader without write access opens the file each time: whether somebody writes decides how, see below.
+        pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 8, "max_overflow": 32}
+        engine = create_engine(
+            "sqlite://",
+            creator=lambda: _connect_sqlite(path, read_only=read_only),
+            **({"poolclass": NullPool} if read_only else pool),
+        )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise SetupError(
             f"the driver for the ledger {make_url(url).render_as_string(hide_password=True)} is not installed.",
@@ -161,11 +163,6 @@ def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
         ) from error
     event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _pool(read_only: bool) -> dict[str, Any]:
-    """A reader without write access opens the file each time: whether somebody writes decides how, see below."""
-    return {"poolclass": NullPool} if read_only else {"poolclass": QueuePool, "pool_size": 8, "max_overflow": 32}
 
 
 def _connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -206,3 +203,44 @@ def _begin_sqlite(connection: Connection) -> None:
     if write:
         connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if options.get('rollmill_note') else 'FULL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
+    """Upgrade to SCHEMA_REVISION in one transaction; SetupError where the ledger is newer, or old and read-only.
+
+    `engine` must begin its transactions with the write lock, so that of two processes one upgrades and one waits.
+    """
+    with engine.connect().execution_options(rollmill_write=False) as connection:
+        revision = _revision(connection)
+    if revision == SCHEMA_REVISION:
+        return
+    if revision is not None and revision > SCHEMA_REVISION:
+        raise SetupError(
+            f"the ledger {where} has schema {revision}, newer than {SCHEMA_REVISION}, the newest this Rollmill knows.",
+            next_command="update Rollmill (git pull, then make)",
+        )
+    if read_only:
+        raise SetupError(f"the ledger {where} has an older schema and is read-only.", next_command="make it writable once")
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('rollmill'))"))
+        _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

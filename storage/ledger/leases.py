@@ -85,8 +85,8 @@ class Leases:
         """See Lease.renew."""
         with self._ledger.write(durable=False) as session:
             until = self._ledger.now(session) + lease.ttl
-            done = _execute(session, update(LeaseRow).where(*_mine(lease)).values(expires_at=until))
-            return done.rowcount == 1
+            result = _execute(session, update(LeaseRow).where(*_mine(lease)).values(expires_at=until))
+            return result.rowcount == 1
 
     def release(self, lease: Lease) -> None:
         """See Lease.release."""

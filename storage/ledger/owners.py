@@ -28,7 +28,8 @@ class Owner:
         """True or False on this host; None for a process of another host."""
         if self.host not in (_host(), _host_token(_host())):
             return None
-        return _runs(self.pid, self.started)
+        state, started = _started(self.pid)
+        return state not in ("", "Z", "X") and started == self.started  # zombies and dead ones hold nothing
 
 
 def this_process() -> Owner:
@@ -73,11 +74,6 @@ def _host() -> str:
 @functools.lru_cache(maxsize=8)
 def _host_token(host: str) -> str:
     return hashlib.blake2b(host.encode(), digest_size=4).hexdigest()
-
-
-def _runs(pid: int, started: float) -> bool:
-    state, since = _started(pid)
-    return state not in ("", "Z", "X") and since == started
 
 
 def _started(pid: int) -> tuple[str, float]:

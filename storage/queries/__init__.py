@@ -4,23 +4,40 @@ Every function reads what is registered at that moment, so all of them work whil
 """
 
 from pipelines.metrics import Funnel, GroupRate
-from storage.queries.audits import KnownRates, all_known_rates, known_rates, scope_rates
+from storage.queries.audits import KnownRates, known_rates, scope_rates
 from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
-from storage.queries.datasets import (
-    DatasetRow,
-    VersionRow,
+from storage.queries.notebook import open_workspace
+from storage.queries.problems import (
+    Filters,
+    ProblemDetail,
+    ProblemPage,
+    ProblemRow,
+    RolloutDetail,
+    choices,
+    problem_detail,
+    search_problems,
+)
+from storage.queries.rates import (
+    Band,
+    Share,
+    funnel,
+    models_of,
+    overall_rate,
+    pass_rate_bands,
+    pass_rates,
+    selection_shares,
+)
+from storage.queries.reader import (
+    Reader,
     compare,
     datasets,
+    run_progress,
+    runs,
     version_card,
     version_manifest,
     version_report,
     versions_of,
 )
-from storage.queries.detail import ProblemDetail, RolloutDetail, problem_detail
-from storage.queries.funnel import funnel
-from storage.queries.notebook import WorkspaceView, open_workspace
-from storage.queries.rates import Band, Share, models_of, overall_rate, pass_rate_bands, pass_rates, selection_shares
-from storage.queries.reader import Reader
 from storage.queries.review import (
     Queue,
     ReviewItem,
@@ -31,16 +48,15 @@ from storage.queries.review import (
     undecided_queue,
     waiting,
 )
-from storage.queries.runs import RunSummary, StageProgress, run_progress, runs
 from storage.queries.scope import Scope, dataset_scope, run_scope, workspace_scope
-from storage.queries.search import Filters, ProblemPage, ProblemRow, choices, search_problems
+from storage.runs import Progress, Run
+from storage.versions.resolve import VersionInfo
 
 __all__ = [
     "CONTINUED",
     "Band",
     "BudgetRound",
     "BudgetSpend",
-    "DatasetRow",
     "Filters",
     "Funnel",
     "GroupRate",
@@ -49,19 +65,17 @@ __all__ = [
     "ProblemDetail",
     "ProblemPage",
     "ProblemRow",
+    "Progress",
     "Queue",
     "Reader",
     "ReviewItem",
     "RolloutDetail",
-    "RunSummary",
+    "Run",
     "Scope",
     "Share",
-    "StageProgress",
     "StopCount",
     "StopEvidence",
-    "VersionRow",
-    "WorkspaceView",
-    "all_known_rates",
+    "VersionInfo",
     "audit_queue",
     "audit_queues",
     "budget_spend",

@@ -50,10 +50,9 @@ class AuditedRow:
 
 def audited_as(run: Run, name: str) -> tuple[str, str]:
     """(verifier, version) of a verifier of this run; `chain` is all of them with their policy. SetupError otherwise."""
-    verifiers = [(str(one), str(version)) for one, version in run.recipe.get("resolved", {}).get("verifiers", [])]
     if name == CHAIN:
-        return CHAIN, chain_version(verifiers, run.recipe.get("accept"))
-    versions = dict(verifiers)
+        return CHAIN, chain_version(run.verifiers, run.recipe.get("accept"))
+    versions = dict(run.verifiers)
     if name not in versions:
         raise unknown_name(f"verifier of {run.id}", name, [*versions, CHAIN])
     return name, versions[name]
@@ -61,13 +60,12 @@ def audited_as(run: Run, name: str) -> tuple[str, str]:
 
 def chain_of(run: Run) -> list[tuple[str, str]]:
     """(verifier, version) of everything that may be audited on a run: its verifiers in order, then the chain."""
-    verifiers = [(str(one), str(version)) for one, version in run.recipe.get("resolved", {}).get("verifiers", [])]
-    return [*verifiers, audited_as(run, CHAIN)]
+    return [*run.verifiers, audited_as(run, CHAIN)]
 
 
 def chain_version(verifiers: list[tuple[str, str]], accept: object) -> str:
     """What tells this chain from every other: its verifiers in order, their versions and the acceptance policy."""
-    return digest128(["chain", [list(one) for one in verifiers], accept])[:12]
+    return digest128(["chain", [list(verifier) for verifier in verifiers], accept])[:12]
 
 
 def audited_rows(scope: Scope, verifier: str, version: str) -> list[AuditedRow]:
@@ -93,7 +91,7 @@ class KeptSet:
 
     def size(self, band: str | None = None) -> int:
         """How many are kept, in all or in one band."""
-        return len(self.kept) if band is None else sum(one == band for one in self.kept.values())
+        return len(self.kept) if band is None else sum(kept_band == band for kept_band in self.kept.values())
 
 
 def kept_set(rows: Iterable[tuple[str, str, str, bool | None]]) -> KeptSet:

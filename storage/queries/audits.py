@@ -59,9 +59,9 @@ class KnownRates:
         return asdict(self)
 
 
-def truth_of(said: Iterable[PersonJudgement]) -> bool | None:
+def truth_of(judgements: Iterable[PersonJudgement]) -> bool | None:
     """Whether the rollout is right by the majority of those who could tell; None for a tie and for nobody."""
-    votes = Counter(one.judgement == "correct" for one in said if one.judgement != "unsure")
+    votes = Counter(judgement.judgement == "correct" for judgement in judgements if judgement.judgement != "unsure")
     return None if votes[True] == votes[False] else votes[True] > votes[False]
 
 
@@ -70,15 +70,19 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
 
     `kept`: what another run kept of the same rollouts; the precision of the kept set is then that set's.
     """
-    pooled = [one for one in audits.list(audit.verifier, audit.version, audit.source) if _same_strata(one, audit)]
-    items = {item.pair: item for one in pooled for item in audits.items(one.id)}
-    said = audits.judgements(list(items))
+    pooled = [other for other in audits.list(audit.verifier, audit.version, audit.source) if _same_strata(other, audit)]
+    items = {item.pair: item for other in pooled for item in audits.items(other.id)}
+    judgements = audits.judgements(list(items))
     measured, place = _measured(audit, pooled)
-    judged = [_judged(item, said[pair], place) for pair, item in items.items() if pair in said]
+    judged = [_judged(item, judgements[pair], place) for pair, item in items.items() if pair in judgements]
     strata = [Stratum(**row) for row in audit.design["strata"]]
     rates = audit_rates(strata, judged, measured)
     if kept is not None:
-        inside = [(_judged(item, said[pair], place), pair in kept.kept) for pair, item in items.items() if pair in said]
+        inside = [
+            (_judged(item, judgements[pair], place), pair in kept.kept)
+            for pair, item in items.items()
+            if pair in judgements
+        ]
         rates["overall"]["precision_kept"] = precision_within(strata, inside, kept.size())
         for band, row in rates["bands"].items():
             mine = [stratum for stratum in strata if stratum.band == band]
@@ -86,9 +90,9 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
     kinds = [(float(share), float(rate)) for share, rate in audit.design.get("kinds", [])]
     return {
         "drawn": len(items),
-        "audits": sorted(one.id for one in pooled),
+        "audits": sorted(other.id for other in pooled),
         **rates,
-        "reviewers": _reviewers(said),
+        "reviewers": _reviewers(judgements),
         "consequences": consequences(rates, kinds, costs or Costs()),
     }
 
@@ -117,17 +121,19 @@ def scope_rates(scope: Scope) -> list[KnownRates]:
     else:
         return []
     known = known_rates(scope.reader.audits, [*parts, (CHAIN, whole)], run, kept_set_of(scope))
-    return [one for one in known if one.verifier != CHAIN or one.report is not None]
+    return [rates for rates in known if rates.verifier != CHAIN or rates.report is not None]
 
 
 def all_known_rates(audits: Audits) -> list[KnownRates]:
     """Every audited verifier version on every run it was audited on, the newest audit first."""
-    found: dict[tuple[str, str, str], KnownRates] = {}
-    for one in audits.list():
-        key = (one.verifier, one.version, one.source)
-        if one.kind == "natural" and key not in found:
-            found[key] = KnownRates(one.verifier, one.version, one.id, one.source, rates_of_audit(audits, one), own=True)
-    return list(found.values())
+    known: dict[tuple[str, str, str], KnownRates] = {}
+    for audit in audits.list():
+        key = (audit.verifier, audit.version, audit.source)
+        if audit.kind == "natural" and key not in known:
+            known[key] = KnownRates(
+                audit.verifier, audit.version, audit.id, audit.source, rates_of_audit(audits, audit), own=True
+            )
+    return list(known.values())
 
 
 def bound_of(rates: Sequence[KnownRates]) -> float | None:
@@ -135,25 +141,25 @@ def bound_of(rates: Sequence[KnownRates]) -> float | None:
 
     0 where every rare accept was adjudicated: then none of them is an error that nobody saw.
     """
-    if not rates or any(one.bound is None for one in rates):
+    if not rates or any(rate.bound is None for rate in rates):
         return None
-    open_rates = [one.bound for one in rates if one.bound is not None and not one.adjudicated]
+    open_rates = [rate.bound for rate in rates if rate.bound is not None and not rate.adjudicated]
     return max(open_rates, default=0.0)
 
 
 def _known(audits: Audits, name: str, version: str, run: str | None, kept: KeptSet | None) -> KnownRates:
     every = audits.list(name, version)
-    planted = next((_stress(one) for one in every if one.kind == "planted"), None)
-    found = []
-    for one in every:
-        if one.kind == "natural":
-            shared = one.source != run and kept is not None and _same_rollouts(audits, one, kept)
-            report = rates_of_audit(audits, one, kept=kept if shared else None)
-            rank = (one.source == run, shared, report["n"], one.id)
-            found.append(
-                (rank, KnownRates(name, version, one.id, one.source, report, planted, one.source == run or shared))
+    planted = next((_stress(audit) for audit in every if audit.kind == "planted"), None)
+    candidates = []
+    for audit in every:
+        if audit.kind == "natural":
+            shared = audit.source != run and kept is not None and _same_rollouts(audits, audit, kept)
+            report = rates_of_audit(audits, audit, kept=kept if shared else None)
+            rank = (audit.source == run, shared, report["n"], audit.id)
+            candidates.append(
+                (rank, KnownRates(name, version, audit.id, audit.source, report, planted, audit.source == run or shared))
             )
-    judged = [(rank, known) for rank, known in found if rank[2]]
+    judged = [(rank, known) for rank, known in candidates if rank[2]]
     return max(judged, key=lambda pair: pair[0])[1] if judged else KnownRates(name, version, planted=planted)
 
 
@@ -170,10 +176,10 @@ def _stress(audit: Audit) -> Row:
     return {"audit": audit.id, "source": audit.source, "label": audit.report["label"], "kinds": kinds}
 
 
-def _same_strata(one: Audit, other: Audit) -> bool:
+def _same_strata(first: Audit, second: Audit) -> bool:
     """Whether both were drawn from the same rollouts, so that their items are one sample."""
-    sizes = [{row["name"]: row["size"] for row in audit.design.get("strata", [])} for audit in (one, other)]
-    return one.kind == other.kind == "natural" and sizes[0] == sizes[1]
+    sizes = [{row["name"]: row["size"] for row in audit.design.get("strata", [])} for audit in (first, second)]
+    return first.kind == second.kind == "natural" and sizes[0] == sizes[1]
 
 
 def _measured(audit: Audit, pooled: Sequence[Audit]) -> tuple[VerifierPassRate | None, Mapping[str, int]]:
@@ -181,25 +187,25 @@ def _measured(audit: Audit, pooled: Sequence[Audit]) -> tuple[VerifierPassRate |
     raw = audit.design.get("raw")
     if raw is None:
         return None, {}
-    clusters = [one.design.get("clusters") for one in pooled]
+    clusters = [other.design.get("clusters") for other in pooled]
     if not all(clusters):
         return VerifierPassRate(Estimate(**raw), None), {}
-    place = {problem: at for one in clusters if one for problem, at in one["place"].items()}
+    place = {problem: at for other in clusters if other for problem, at in other["place"].items()}
     return VerifierPassRate(Estimate(**raw), [(total, size) for total, size in audit.design["clusters"]["sums"]]), place
 
 
-def _judged(item: AuditItem, said: Sequence[PersonJudgement], place: Mapping[str, int]) -> Judgement:
-    truth = truth_of(said)
+def _judged(item: AuditItem, judgements: Sequence[PersonJudgement], place: Mapping[str, int]) -> Judgement:
+    truth = truth_of(judgements)
     right = None if truth is None else truth == (item.outcome == "correct")
     return Judgement(item.stratum, item.weight, right, place.get(item.problem_id))
 
 
-def _reviewers(said: Mapping[Pair, Sequence[PersonJudgement]]) -> Row:
+def _reviewers(judgements: Mapping[Pair, Sequence[PersonJudgement]]) -> Row:
     """Who judged how many, and how often two who judged the same rollout agree on right or wrong."""
-    counted = Counter(one.judge for votes in said.values() for one in votes)
+    counted = Counter(vote.judge for votes in judgements.values() for vote in votes)
     pairs = [
         (pair, (first.judgement == "correct") == (second.judgement == "correct"))
-        for pair, votes in said.items()
+        for pair, votes in judgements.items()
         for index, first in enumerate(votes)
         for second in votes[index + 1 :]
         if "unsure" not in (first.judgement, second.judgement)

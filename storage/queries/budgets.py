@@ -5,7 +5,8 @@ problem is covered when it has k distinct correct solutions, counted as quotas a
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from storage.records import CONTINUED
 from storage.solutions import argued, solution_key
 
 if TYPE_CHECKING:
-    import duckdb
+    pass
 
 __all__ = ["CONTINUED", "BudgetRound", "BudgetSpend", "LevelSpend", "StopCount", "StopEvidence", "budget_spend"]
 CHUNK = 20_000
@@ -87,10 +88,9 @@ class BudgetSpend:
 
     def stop_counts(self) -> list[StopCount]:
         """Stops by reason and level."""
-        counts: dict[tuple[str, int | None], int] = {}
-        for stop in self.stops:
-            counts[stop.reason, stop.level] = counts.get((stop.reason, stop.level), 0) + 1
-        return [StopCount(reason, level, counts[reason, level]) for reason, level in sorted(counts, key=_order)]
+        counts = Counter((stop.reason, stop.level) for stop in self.stops)
+        ordered = sorted(counts, key=lambda key: (key[0], key[1] is None, key[1] or 0))
+        return [StopCount(reason, level, counts[reason, level]) for reason, level in ordered]
 
 
 def budget_spend(scope: Scope, k: int = 1) -> BudgetSpend:
@@ -100,22 +100,18 @@ def budget_spend(scope: Scope, k: int = 1) -> BudgetSpend:
     with scope.connection("rollouts", "problems", "completions") as connection:
         levels: dict[str, int | None] = dict(connection.execute(_LEVELS).fetchall())
         account = _Account(k, {key: _Problem() for key in levels})
-        for row in _rows(connection):
-            account.add(*row)
+        cursor = connection.execute(_ROWS)
+        while rows := cursor.fetchmany(CHUNK):  # with the texts of correct rollouts, so not all at once
+            for row in rows:
+                account.add(*row)
         stops = connection.execute(_STOPS.format(rows=scope.reader.rows("stops", scope.run.id))).fetchall()
     return BudgetSpend(
         k=k,
         problems=len(account.problems),
         rounds=account.rounds(),
         levels=account.by_level(levels),
-        stops=[StopEvidence(key, levels.get(key), r, why, json.loads(said or "{}")) for r, key, why, said in stops],
+        stops=[StopEvidence(key, levels.get(key), r, why, json.loads(evidence or "{}")) for r, key, why, evidence in stops],
     )
-
-
-def _rows(connection: "duckdb.DuckDBPyConnection") -> Iterator[tuple[int, str, int, dict[str, Any] | None]]:
-    cursor = connection.execute(_ROWS)
-    while rows := cursor.fetchmany(CHUNK):
-        yield from rows
 
 
 @dataclass(slots=True)
@@ -151,11 +147,11 @@ class _Account:
         self.so_far[round_] = self.draws, self.tokens, self.covered
 
     def rounds(self) -> list[BudgetRound]:
-        found, before = [], 0
+        rounds, before = [], 0
         for round_, (draws, tokens, covered) in sorted(self.so_far.items()):
-            found.append(BudgetRound(round_, len(self.drawn[round_]), draws - before, tokens, covered))
+            rounds.append(BudgetRound(round_, len(self.drawn[round_]), draws - before, tokens, covered))
             before = draws
-        return found
+        return rounds
 
     def by_level(self, levels: Mapping[str, int | None]) -> list[LevelSpend]:
         members: dict[int | None, list[_Problem]] = {}
@@ -165,14 +161,9 @@ class _Account:
             LevelSpend(
                 level,
                 len(group),
-                sum(one.draws for one in group),
-                sum(one.tokens for one in group),
-                sum(len(one.solutions) >= self.k for one in group),
+                sum(problem.draws for problem in group),
+                sum(problem.tokens for problem in group),
+                sum(len(problem.solutions) >= self.k for problem in group),
             )
             for level, group in sorted(members.items(), key=lambda item: (item[0] is None, item[0] or 0))
         ]
-
-
-def _order(item: tuple[str, int | None]) -> tuple[str, bool, int]:
-    reason, level = item
-    return reason, level is None, level or 0

@@ -9,7 +9,7 @@ drew itself, as its payments in the ledger say. Completions reused from other ru
 what it drew and threw away (another command was first) or drew again (its file was lost) was spent and is represented once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +19,7 @@ from storage.money import MICROS, UNITS, amount, shown
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.segments.schema import SCHEMAS
-from storage.spending import DRAW, JUDGE, PURPOSES, SUMMED, Amount, Sums
+from storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, Amount, Sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,14 +97,16 @@ class Group:
 class RunCost:
     """The accounts of one run. `again`: paid for and not represented once more: drawn twice, or second to another command.
 
-    `votes`: what its judges drew. `given_up`: what may have been under way when commands were killed or interrupted, a
-    bound and in no total. `recorded`: whether the ledger has its payments; runs older than they are represented only.
+    `votes`: what its judges drew, `scoring`: what its scorers asked. `given_up`: what may have been under way when commands
+    were killed or interrupted, a bound and in no total. `recorded`: whether the ledger has its payments; runs older than
+    they are represented only.
     """
 
     run: str
     whole: Group
     again: Sums
     votes: Sums
+    scoring: Sums
     recorded: bool
     payments: "Sequence[Payment]"
     given_up: Amount
@@ -119,7 +121,7 @@ class RunCost:
     @property
     def paid(self) -> Sums:
         """What the ledger holds: everything the run paid for."""
-        return self.whole.spent + self.again + self.votes
+        return self.whole.spent + self.again + self.votes + self.scoring
 
     def by(self, what: By) -> list[Group]:
         """The same totals by group, in order; what belongs to no group is a last one named `-`."""
@@ -138,11 +140,14 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
         rows = connection.sql(_ROWS.format(arm=arm, units=UNITS, micros=MICROS)).to_arrow_table()
     whole = _group("all", _columns(rows), sum(failed.values()))
     by_purpose = {
-        purpose: sum((one.charge.sums for one in payments if one.charge.purpose == purpose), Sums()) for purpose in PURPOSES
+        purpose: sum((payment.charge.sums for payment in payments if payment.charge.purpose == purpose), Sums())
+        for purpose in PURPOSES
     }
     again = by_purpose[DRAW] - whole.spent
     given_up = reader.given_up(run_id)
-    return RunCost(run_id, whole, again, by_purpose[JUDGE], bool(payments), payments, given_up, rows, failed)
+    return RunCost(
+        run_id, whole, again, by_purpose[JUDGE], by_purpose[SCORE], bool(payments), payments, given_up, rows, failed
+    )
 
 
 def sums_row(sums: Sums) -> dict[str, Any]:
@@ -166,15 +171,15 @@ def cost_frame(groups: Sequence[Group]) -> "pd.DataFrame":
 
     rows = [
         {
-            "group": one.name,
-            **{name: getattr(one.represented, name) for name in SUMMED},
-            "spent_tokens": one.spent.tokens,
-            "spent_units": one.spent.units,
-            "calls": one.calls,
-            "kept": one.kept,
-            "tokens_per_kept": one.tokens_per_kept,
+            "group": group.name,
+            **{name: getattr(group.represented, name) for name in SUMMED},
+            "spent_tokens": group.spent.tokens,
+            "spent_units": group.spent.units,
+            "calls": group.calls,
+            "kept": group.kept,
+            "tokens_per_kept": group.tokens_per_kept,
         }
-        for one in groups
+        for group in groups
     ]
     return pd.DataFrame(rows)
 
@@ -193,15 +198,13 @@ def _members(payments: "Sequence[Payment]") -> "pa.Table":
     places = [
         (charge.round, charge.batch, place)
         for charge in (payment.charge for payment in payments if not payment.redundant and payment.charge.purpose == DRAW)
-        for place in _bits(int(charge.members, 16))
+        for mask in (int(charge.members, 16),)
+        for place in range(mask.bit_length())
+        if mask >> place & 1
     ]
     columns = zip(*places, strict=True) if places else ((), (), ())
     names = ("round", "batch", "place")
     return pa.table({name: pa.array(column, pa.int64()) for name, column in zip(names, columns, strict=True)})
-
-
-def _bits(mask: int) -> Iterable[int]:
-    return (place for place in range(mask.bit_length()) if mask >> place & 1)
 
 
 Columns = Mapping[str, Sequence[Any]]
@@ -232,26 +235,20 @@ def _by(cost: RunCost, what: By) -> list[Group]:
     for place, key in enumerate(keys):
         full = (key, columns["batch"][place]) if what == "batch" else (key,)
         places.setdefault(full, []).append(place)
-    failed = _failed_by_batch(cost) if what == "batch" else {}
+    failed: dict[tuple[Any, ...], int] = {}
+    if what == "batch":  # of committed batches; failed calls of batches without a completion are in the rest
+        batches = {payment.charge.batch_id: (payment.charge.round, payment.charge.batch) for payment in cost.payments}
+        failed = {batches[batch]: count for batch, count in cost.failed.items() if batch in batches}
     ordered = sorted(places, key=lambda key: tuple((part is None, part) for part in key))
-    groups = [_group(_name(key), columns, failed.get(key, 0), places[key]) for key in ordered]
+    names = {key: ".".join("none" if part is None else str(part) for part in key) or "-" for key in ordered}
+    groups = [_group(names[key], columns, failed.get(key, 0), places[key]) for key in ordered]
     rest = sum(cost.failed.values()) - sum(group.failed for group in groups)
     return [*groups, Group("-", Sums(), Sums(), 0, rest)] if rest else groups
 
 
-def _failed_by_batch(cost: RunCost) -> dict[tuple[Any, ...], int]:
-    """Failed calls of committed batches, by (round, batch); those of batches without a completion are in the rest."""
-    places = {payment.charge.batch_id: (payment.charge.round, payment.charge.batch) for payment in cost.payments}
-    return {places[batch]: count for batch, count in cost.failed.items() if batch in places}
-
-
 def _by_command(payments: "Sequence[Payment]") -> list[Group]:
     """What each process paid, from the ledger alone: thrown away completions included."""
-    found: dict[str, Sums] = {}
+    sums_of_command: dict[str, Sums] = {}
     for payment in payments:
-        found[payment.command] = found.get(payment.command, Sums()) + payment.charge.sums
-    return [Group(name, sums, sums, 0) for name, sums in found.items()]
-
-
-def _name(key: tuple[Any, ...]) -> str:
-    return ".".join("none" if part is None else str(part) for part in key) or "-"
+        sums_of_command[payment.command] = sums_of_command.get(payment.command, Sums()) + payment.charge.sums
+    return [Group(name, sums, sums, 0) for name, sums in sums_of_command.items()]

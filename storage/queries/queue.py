@@ -62,17 +62,23 @@ class HopelessQueue:
     @property
     def tokens(self) -> int:
         """Tokens that went into these problems."""
-        return sum(one.tokens for one in self.problems)
+        return sum(queued.tokens for queued in self.problems)
 
 
 @dataclass(slots=True)
-class _Said:
-    """What the budget said of one problem: why it stopped, and with what evidence it was given up."""
+class _Stop:
+    """Why the budget stopped one problem, and with what evidence it was given up."""
 
     reason: str = CONTINUED
     round: int = 0
     evidence: Mapping[str, Any] = field(default_factory=dict)
     continued: bool = False
+
+    def in_queue(self, correct: int) -> bool:
+        """Whether a problem with so many correct answers is hopeless: one at its cap only without any."""
+        if self.reason == "trial_cap" and not self.continued:
+            return correct == 0
+        return self.reason != MET
 
 
 def hopeless_queue(scope: Scope) -> HopelessQueue:
@@ -82,22 +88,22 @@ def hopeless_queue(scope: Scope) -> HopelessQueue:
     import pyarrow as pa
 
     with scope.connection("rollouts", "completions") as connection:
-        stops = connection.execute(_STOPS.format(rows=scope.reader.rows("stops", scope.run.id))).fetchall()
-        said = _said(stops)
-        wanted = sorted(key for key, one in said.items() if one.continued or one.reason in (STOPPED, "trial_cap"))
+        rows = connection.execute(_STOPS.format(rows=scope.reader.rows("stops", scope.run.id))).fetchall()
+        stops = _by_problem(rows)
+        wanted = sorted(key for key, stop in stops.items() if stop.continued or stop.reason in (STOPPED, "trial_cap"))
         connection.register("queued", pa.table({"problem_id": pa.array(wanted, pa.string())}))
         counts = {row[0]: row[1:] for row in connection.execute(_COUNTS).fetchall()}
-    hopeless = {key: row for key in wanted if (row := counts.get(key)) and _belongs(said[key], row[1])}
+    hopeless = {key: row for key in wanted if (row := counts.get(key)) and stops[key].in_queue(row[1])}
     problems = scope.reader.fetch("problems", sorted(hopeless))
-    rows = [_queued(problem, said[problem.id], *hopeless[problem.id]) for problem in problems]
-    rows.sort(key=lambda one: (-(one.problem.level or 0), one.problem.id))
-    return HopelessQueue(scope.run.id, tuple(rows), rule_error_counts((key, reason) for key, reason, _, _ in stops))
+    queued = [_queued(problem, stops[problem.id], *hopeless[problem.id]) for problem in problems]
+    queued.sort(key=lambda entry: (-(entry.problem.level or 0), entry.problem.id))
+    return HopelessQueue(scope.run.id, tuple(queued), rule_error_counts((key, reason) for key, reason, _, _ in rows))
 
 
 def export_rows(queue: HopelessQueue) -> Iterator[dict[str, Any]]:
     """The queue as a problems file that `rollmill import problems` takes: the same ids, evidence under `hopeless`."""
-    for one in queue.problems:
-        problem = one.problem
+    for queued in queue.problems:
+        problem = queued.problem
         fields = {
             "id": problem.external_id or problem.id,
             "prompt": prompt_json(problem.prompt),
@@ -111,7 +117,7 @@ def export_rows(queue: HopelessQueue) -> Iterator[dict[str, Any]]:
             "skill": problem.skill,
             "template": problem.template,
         }
-        evidence = {"run": queue.run, "drawn": one.drawn, "correct": one.correct, "upper": one.upper, "reason": one.reason}
+        evidence = {"run": queue.run, **{name: getattr(queued, name) for name in ("drawn", "correct", "upper", "reason")}}
         given = {key: value for key, value in fields.items() if value is not None}
         yield {**_further(problem.meta), **given, "hopeless": evidence}
 
@@ -124,29 +130,23 @@ def _further(meta: Mapping[str, Any]) -> dict[str, Any]:
     return columns | ({"meta": inside} if inside else {})
 
 
-def _said(stops: Iterable[tuple[str, str, int, str | None]]) -> dict[str, _Said]:
-    said: dict[str, _Said] = {}
-    for problem_id, reason, round_, evidence in stops:
-        one = said.setdefault(problem_id, _Said())
-        one.evidence = one.evidence or json.loads(evidence or "{}")
+def _by_problem(rows: Iterable[tuple[str, str, int, str | None]]) -> dict[str, _Stop]:
+    stops: dict[str, _Stop] = {}
+    for problem_id, reason, round_, evidence in rows:
+        stop = stops.setdefault(problem_id, _Stop())
+        stop.evidence = stop.evidence or json.loads(evidence or "{}")
         if reason == CONTINUED:
-            one.continued = True
+            stop.continued = True
         else:
-            one.reason, one.round = reason, round_
-    return said
+            stop.reason, stop.round = reason, round_
+    return stops
 
 
-def _belongs(said: _Said, correct: int) -> bool:
-    if said.reason == "trial_cap" and not said.continued:
-        return correct == 0
-    return said.reason != MET
-
-
-def _queued(problem: Problem, said: _Said, drawn: int, correct: int, judged: int, tokens: int) -> Queued:
-    exact = clopper_pearson(correct, judged, confidence=0.9)
-    told = said.evidence.get("upper") if said.reason == STOPPED else None
-    upper = told if told is not None else None if exact is None else exact.high
-    by = "posterior" if told is not None else "exact"
+def _queued(problem: Problem, stop: _Stop, drawn: int, correct: int, judged: int, tokens: int) -> Queued:
+    upper, by = (stop.evidence.get("upper") if stop.reason == STOPPED else None), "posterior"
+    if upper is None:
+        exact, by = clopper_pearson(correct, judged, confidence=0.9), "exact"  # 95% one-sided
+        upper = None if exact is None else exact.high
     return Queued(
-        problem, drawn, correct, judged, tokens, upper, by, said.reason, said.round, said.continued, said.evidence
+        problem, drawn, correct, judged, tokens, upper, by, stop.reason, stop.round, stop.continued, stop.evidence
     )

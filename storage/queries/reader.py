@@ -1,24 +1,30 @@
-"""A workspace opened for reading only, and DuckDB connections over its rows. Knows no run and no question.
+"""A workspace opened for reading only: DuckDB connections over its rows, its runs, and its published dataset versions.
 
 Each connection is in memory and sees the segments registered when it was made; it takes no lock that a writer could meet.
+Versions are read from the git-tracked index and their folders. What a clone has not fetched is named, not guessed.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from storage.errors import RollmillError, SetupError
 from storage.segments.schema import Kind
 from storage.segments.views import select
+from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
 
     from storage.audits import Audits
-    from storage.forecasts import Forecast
     from storage.records import Verdict
-    from storage.runs import Runs
+    from storage.run_records import Forecast
+    from storage.runs import Progress, Run, Runs
     from storage.spending import Amount, Payment
+    from storage.versions.diff import VersionDiff
 
 
 class Reader:
@@ -87,12 +93,14 @@ class Reader:
         """The SELECT of all rows of a kind, or of one producer's; a kind without segments gives no rows."""
         store = self._workspace.segments
         segments = store.readable(store.registry.segments(kind))
-        return select(kind, [one for one in segments if producer in (None, one.producer)], store.path)
+        return select(kind, [segment for segment in segments if producer in (None, segment.producer)], store.path)
 
     def count(self, kind: Kind, producer: str) -> int:
         """How many rows of a kind one producer has, from the ledger alone."""
         store = self._workspace.segments
-        return sum(one.rows for one in store.readable(store.registry.segments(kind)) if one.producer == producer)
+        return sum(
+            segment.rows for segment in store.readable(store.registry.segments(kind)) if segment.producer == producer
+        )
 
     def close(self) -> None:
         """Release connections; safe to call twice."""
@@ -103,3 +111,99 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def runs(reader: Reader) -> "list[Run]":
+    """All runs, the latest first; pilots behind the others."""
+    return sorted(reader.runs.list(), key=lambda run: run.is_pilot)
+
+
+def run_progress(reader: Reader, run_id: str) -> "list[Progress]":
+    """The stages of a run in the order in which they work; SetupError where there is no such run."""
+    reader.runs.get(run_id)
+    # "decide" is what older runs called the stage "select".
+    names = ("synthesize", "draw", "verify", "score", "decide", "select", "gate", "publish")
+    order = {name: place for place, name in enumerate(names)}
+    stages = reader.runs.progress_of(run_id)
+    return sorted(stages, key=lambda stage: (order.get(stage.stage, len(order)), stage.stage))
+
+
+def forecast_of(reader: Reader, run_id: str) -> "pd.DataFrame | None":
+    """A row per quantity: median, ends of the 95% interval, what came, whether it held; None without a forecast."""
+    import pandas as pd
+
+    forecast = reader.forecast(run_id)
+    if forecast is None or forecast.score is None:
+        return None
+    rows: list[dict[str, Any]] = []
+    for name, score in forecast.score["quantities"].items():
+        quantity = forecast.forecast["quantities"][name]
+        row = {"quantity": name, **{key: quantity[key] for key in ("median", "low95", "high95")}}
+        rows.append({**row, "actual": score["actual"], "held": score["inside95"]})
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """One dataset with its newest version (None where every version is gone from the index) and how many it has."""
+
+    name: str
+    versions: int
+    newest: VersionInfo | None
+
+
+def datasets(reader: Reader) -> list[DatasetSummary]:
+    """All datasets, by name."""
+    from storage.versions.index import dataset_names
+
+    rows = []
+    for name in dataset_names(reader.datasets):
+        try:
+            every = versions_of(reader, name)
+        except RollmillError:  # whoever chooses it is told what is wrong with its index
+            every = []
+        rows.append(DatasetSummary(name, len(every), every[0] if every else None))
+    return rows
+
+
+def versions_of(reader: Reader, name: str) -> list[VersionInfo]:
+    """The versions of a dataset, the newest first; SetupError where there is no such dataset."""
+    from storage.versions import versions
+
+    return versions(reader.datasets, name)[::-1]
+
+
+def version_card(reader: Reader, reference: str) -> str:
+    """The card of a version, Markdown."""
+    return _file(reader, reference, "README.md")
+
+
+def version_report(reader: Reader, reference: str) -> str:
+    """The quality report of a version, one self-contained HTML page."""
+    return _file(reader, reference, "report.html")
+
+
+def version_manifest(reader: Reader, reference: str) -> dict[str, Any]:
+    """The manifest of a version; also there where the rows were not fetched."""
+    from storage.versions import load_manifest, resolve
+
+    return load_manifest(resolve(reader.datasets, reference))
+
+
+def compare(reader: Reader, before: str, after: str) -> "VersionDiff":
+    """What differs between two versions."""
+    from storage.versions import resolve
+    from storage.versions.diff import diff
+
+    return diff(resolve(reader.datasets, before), resolve(reader.datasets, after))
+
+
+def _file(reader: Reader, reference: str, name: str) -> str:
+    from storage.versions import resolve
+    from storage.versions.read import fetching
+
+    info = resolve(reader.datasets, reference)
+    path = info.path / name
+    if not path.exists():
+        raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=fetching(info))
+    return path.read_text(encoding="utf-8")

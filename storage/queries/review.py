@@ -14,12 +14,13 @@ from storage.audits import JUDGEMENTS, Audit, Pair, PersonJudgement
 from storage.errors import SetupError, unknown_name
 from storage.queries.audited import CHAIN
 from storage.queries.audits import rates_of_audit
+from storage.queries.problems import prompt_text
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
-from storage.records import Completion, Prompt, Verdict
+from storage.records import Completion, Verdict
 
 if TYPE_CHECKING:
-    from storage.runs import Run
+    pass
 
 ENDING = 1_500
 COLUMNS = ("completion_id", "problem_id", "kind", "prompt", "reference", "extracted", "ending", "judgement", "note")
@@ -39,7 +40,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """One rollout to judge. `verdicts` are for after the judgement; `said` are everybody's judgements so far."""
+    """One rollout to judge. `verdicts` are for after the judgement; `judgements` are everybody's so far."""
 
     position: int
     completion_id: str
@@ -51,7 +52,7 @@ class ReviewItem:
     text: str
     extracted: str | None
     verdicts: tuple[Verdict, ...]
-    said: tuple[PersonJudgement, ...]
+    judgements: tuple[PersonJudgement, ...]
 
     @property
     def ending(self) -> str:
@@ -62,25 +63,25 @@ class ReviewItem:
 def audit_queue(reader: Reader, audit: str | None = None) -> Queue:
     """The items of an audit, by default of the newest one; SetupError where there is none."""
     if audit is None:
-        natural = [one for one in reader.audits.list() if one.kind == "natural"]
+        natural = [candidate for candidate in reader.audits.list() if candidate.kind == "natural"]
         if not natural:
             raise SetupError("nothing was drawn for review.", next_command="rollmill audit verifier math --n 300")
-        found = natural[0]
+        chosen = natural[0]
     else:
-        found = reader.audits.get(audit)
-    if found.kind != "natural":
-        raise SetupError(f"{found.id} is a stress test of planted errors; it needs no judgement.")
-    verifiers = [(found.verifier, found.version)]
-    if found.verifier == CHAIN:
-        verifiers = _chain(reader.runs.get(found.source))
-    pairs = tuple(item.pair for item in reader.audits.items(found.id))
-    return Queue(f"{found.verifier} on {found.source} ({found.id})", pairs, tuple(verifiers), found)
+        chosen = reader.audits.get(audit)
+    if chosen.kind != "natural":
+        raise SetupError(f"{chosen.id} is a stress test of planted errors; it needs no judgement.")
+    verifiers = [(chosen.verifier, chosen.version)]
+    if chosen.verifier == CHAIN:
+        verifiers = reader.runs.get(chosen.source).verifiers
+    pairs = tuple(item.pair for item in reader.audits.items(chosen.id))
+    return Queue(f"{chosen.verifier} on {chosen.source} ({chosen.id})", pairs, tuple(verifiers), chosen)
 
 
 def audit_queues(reader: Reader) -> list[tuple[str, str]]:
     """(id, title) of every audit that people judge, the newest first."""
-    natural = [one for one in reader.audits.list() if one.kind == "natural"]
-    return [(one.id, f"{one.verifier} on {one.source} ({one.id})") for one in natural]
+    natural = [audit for audit in reader.audits.list() if audit.kind == "natural"]
+    return [(audit.id, f"{audit.verifier} on {audit.source} ({audit.id})") for audit in natural]
 
 
 def undecided_queue(reader: Reader, run: str) -> Queue:
@@ -91,14 +92,16 @@ def undecided_queue(reader: Reader, run: str) -> Queue:
             "SELECT completion_id, problem_id FROM rollouts WHERE outcome = 'undecided' ORDER BY problem_id, completion_id"
         ).fetchall()
     pairs = tuple((str(completion), str(problem)) for completion, problem in rows)
-    return Queue(f"undecided rollouts of {run}", pairs, tuple(_chain(reader.runs.get(run))))
+    return Queue(f"undecided rollouts of {run}", pairs, tuple(reader.runs.get(run).verifiers))
 
 
 def waiting(reader: Reader, queue: Queue, judge: str) -> list[int]:
     """The positions that this person has not judged yet, in order."""
-    said = reader.audits.judgements(queue.pairs)
+    judgements = reader.audits.judgements(queue.pairs)
     return [
-        position for position, pair in enumerate(queue.pairs) if not any(one.judge == judge for one in said.get(pair, ()))
+        position
+        for position, pair in enumerate(queue.pairs)
+        if not any(judgement.judge == judge for judgement in judgements.get(pair, ()))
     ]
 
 
@@ -110,38 +113,38 @@ def review_item(reader: Reader, queue: Queue, position: int) -> ReviewItem:
 def review_items(reader: Reader, queue: Queue, positions: Sequence[int]) -> list[ReviewItem]:
     """Several items with their texts, in the order asked for."""
     pairs = [queue.pairs[position] for position in positions]
-    completions = {one.id: one for one in reader.fetch("completions", sorted({pair[0] for pair in pairs}))}
-    problems = {one.id: one for one in reader.fetch("problems", sorted({pair[1] for pair in pairs}))}
+    completions = {record.id: record for record in reader.fetch("completions", sorted({pair[0] for pair in pairs}))}
+    problems = {record.id: record for record in reader.fetch("problems", sorted({pair[1] for pair in pairs}))}
     verdicts: dict[Pair, list[Verdict]] = {}
     for verdict in reader.verdicts(queue.verifiers, pairs) if pairs else ():
         verdicts.setdefault((verdict.completion_id, verdict.problem_id), []).append(verdict)
-    said = reader.audits.judgements(pairs)
+    judgements = reader.audits.judgements(pairs)
     items = []
     for position, pair in zip(positions, pairs, strict=True):
         if pair[0] not in completions or pair[1] not in problems:
             raise SetupError(f"the rollout {pair[0][:12]} is lost.", next_command="rollmill doctor")
-        problem, found = problems[pair[1]], tuple(verdicts.get(pair, ()))
+        problem, stored = problems[pair[1]], tuple(verdicts.get(pair, ()))
         items.append(
             ReviewItem(
                 position=position,
                 completion_id=pair[0],
                 problem_id=pair[1],
                 kind=problem.kind,
-                prompt=as_text(problem.prompt),
+                prompt=prompt_text(problem.prompt),
                 reference=problem.reference,
                 tests=problem.tests,
                 text=_text(completions[pair[0]]),
-                extracted=next((one.extracted for one in reversed(found) if one.extracted is not None), None),
-                verdicts=found,
-                said=said.get(pair, ()),
+                extracted=next((record.extracted for record in reversed(stored) if record.extracted is not None), None),
+                verdicts=stored,
+                judgements=judgements.get(pair, ()),
             )
         )
     return items
 
 
-def judge(reader: Reader, queue: Queue, said: Iterable[PersonJudgement]) -> int:
+def judge(reader: Reader, queue: Queue, judgements: Iterable[PersonJudgement]) -> int:
     """Store judgements and the report that follows for the queue's audit; how many."""
-    count = reader.audits.judge(said)
+    count = reader.audits.judge(judgements)
     if queue.audit is not None:
         reader.audits.record(queue.audit.id, rates_of_audit(reader.audits, queue.audit))
     return count
@@ -165,7 +168,7 @@ def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str) -> int:
         writer = csv.DictWriter(stream, COLUMNS)
         writer.writeheader()
         for item in items:
-            mine = next((one for one in item.said if one.judge == reviewer), None)
+            mine = next((judgement for judgement in item.judgements if judgement.judge == reviewer), None)
             row = {name: getattr(item, name) for name in COLUMNS[:-2]}
             writer.writerow({**row, "judgement": mine.judgement if mine else "", "note": (mine.note or "") if mine else ""})
     return len(items)
@@ -190,12 +193,9 @@ def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SetupError(f"{path} cannot be read: {error}.") from error
     known = set(queue.pairs)
-    return [said for line, row in rows if (said := _said(row, known, f"{path} line {line}", reviewer)) is not None]
-
-
-def as_text(prompt: Prompt) -> str:
-    """A prompt as one text; the turns of a conversation under their roles."""
-    return prompt if isinstance(prompt, str) else "\n\n".join(f"{turn.role}: {turn.content}" for turn in prompt)
+    return [
+        judgement for line, row in rows if (judgement := _said(row, known, f"{path} line {line}", reviewer)) is not None
+    ]
 
 
 def _said(row: Mapping[str, Any], known: set[Pair], where: str, reviewer: str) -> PersonJudgement | None:
@@ -216,7 +216,3 @@ def _text(completion: Completion) -> str:
     if not completion.messages:
         return completion.text
     return "\n\n".join(f"[{turn.role} {turn.kind}]\n{turn.content}" for turn in completion.messages)
-
-
-def _chain(run: "Run") -> list[tuple[str, str]]:
-    return [(str(name), str(version)) for name, version in run.recipe.get("resolved", {}).get("verifiers", [])]

@@ -1,16 +1,25 @@
-"""What a question is about: one run, one dataset version or the whole workspace. Knows its size and prefix, not its SQL.
+"""What a question is about (one run, one dataset version or the whole workspace), and the views that it is asked of.
 
-Questions are asked of the views in storage.queries.views and so written once for all three.
+- `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, arm ('' without arms), outcome,
+  verifier, verifier_version, kept, reason. The outcome is the accepted one (storage.queries.acceptance), `pending` while a
+  verdict is missing.
+- `outcomes`: the same without sample_index and arm, which spares a join.
+- `problems`, `completions`, `verdicts`: the columns of their kinds.
+
+Questions are so written once for all three. A view costs a listing of files, so only wanted ones are made; a column that a
+question does not name is not read.
 """
 
-from collections.abc import Iterator, Mapping
+# ruff: noqa: S608 (the SQL is made of our own names and of quoted literals)
+
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from storage.queries import views
+from storage.pool import PENDING
+from storage.queries.acceptance import accepted_sql
 from storage.queries.reader import Reader
-from storage.queries.views import View
 from storage.runs import Run
 from storage.segments.views import quoted
 
@@ -19,7 +28,8 @@ if TYPE_CHECKING:
 
     from storage.versions import VersionInfo
 
-IMPORTED = "imported"
+
+View = Literal["rollouts", "outcomes", "problems", "completions", "verdicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +62,16 @@ class Scope:
     def open(self, *wanted: View) -> "duckdb.DuckDBPyConnection":
         """The same connection for callers that keep it; they close it."""
         if self.version is not None:
-            return _version_connection(self.version)
+            from storage.versions import open_version
+
+            connection = open_version(self.version)  # says how to fetch rows that are not here
+            views_of_version(connection)
+            return connection
         connection = self.reader.connection()
         if self.run is not None:
-            views.of_run(connection, self.reader, self.run, decided=self.decided, wanted=wanted)
+            _views_of_run(connection, self.reader, self.run, decided=self.decided, wanted=wanted)
         else:
-            views.of_workspace(connection, self.reader)
+            _views_of_workspace(connection, self.reader)
         return connection
 
     def measured(self) -> str:
@@ -101,19 +115,98 @@ def workspace_scope(reader: Reader) -> Scope:
     return Scope(reader, "workspace", None, decided=False)
 
 
-def _version_connection(info: "VersionInfo") -> "duckdb.DuckDBPyConnection":
-    from storage.versions import open_version
-
-    connection = open_version(info)  # says how to fetch rows that are not here
-    views.of_version(connection)
-    return connection
-
-
 def _prefix(run: Run) -> int | None:
     """What the run recorded; of one older than that, what its budget's options say: 0 where they say nothing."""
     if "prefix" in run.recipe:
         recorded: int | None = run.recipe["prefix"]
         return recorded
-    if run.recipe.get("generate", {}).get("engine") == IMPORTED:
+    if run.recipe.get("generate", {}).get("engine") == "imported":
         return None
     return int(run.recipe.get("budget", {}).get("options", {}).get("initial", 0))
+
+
+_NOT_DECIDED = "CAST(NULL AS BOOLEAN) AS kept, CAST(NULL AS VARCHAR) AS reason"
+
+_DECIDED = """
+CREATE VIEW rollouts AS
+SELECT d.problem_id, d.completion_id, p.sample_index, coalesce(p.arm, '') AS arm, d.outcome, d.verifier,
+       d.verifier_version, d.kept, d.reason
+FROM decided d JOIN planned p USING (problem_id, completion_id)
+"""
+_JUDGED = f"""
+CREATE VIEW rollouts AS
+SELECT p.problem_id, p.completion_id, p.sample_index, coalesce(p.arm, '') AS arm,
+       coalesce(v.found.outcome, '{PENDING}') AS outcome, v.found.verifier AS verifier,
+       v.found.version AS verifier_version, {_NOT_DECIDED}
+FROM planned p LEFT JOIN ({{accepted}}) v USING (completion_id, problem_id)
+"""
+_OF_WORKSPACE = f"""
+CREATE VIEW rollouts AS
+SELECT p.id AS problem_id, c.id AS completion_id, c.sample_index, '' AS arm,
+       coalesce(v.found.outcome, '{PENDING}') AS outcome, v.found.verifier AS verifier,
+       v.found.version AS verifier_version, {_NOT_DECIDED}
+FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
+LEFT JOIN (
+    SELECT completion_id, problem_id,
+           arg_max({{outcome: outcome, verifier: verifier, version: version}},
+                   (outcome <> 'undecided', verifier, version)) AS found
+    FROM verdicts GROUP BY completion_id, problem_id
+) v ON v.completion_id = c.id AND v.problem_id = p.id
+"""
+_OF_VERSION = """
+CREATE TEMP VIEW rollouts AS
+SELECT d.problem_id, d.completion_id, r.sample_index, {arm} AS arm, d.outcome, d.verifier, d.verifier_version, d.kept,
+       d.reason
+FROM {version}.decisions d JOIN {version}.rollouts r ON r.id = d.completion_id
+"""
+_OUTCOMES = "CREATE TEMP VIEW outcomes AS SELECT problem_id, completion_id, outcome, kept, reason FROM {rows}"
+
+
+def _views_of_run(
+    connection: "duckdb.DuckDBPyConnection", reader: Reader, run: Run, *, decided: bool, wanted: Collection[View]
+) -> None:
+    """The views of a run: its decisions once it has decided, until then its plan with the verdicts there are."""
+    connection.execute(f"CREATE VIEW planned AS {reader.rows('plan', run.id)}")
+    if decided:
+        connection.execute(f"CREATE VIEW decided AS {_latest(reader, run)}")
+    if "completions" in wanted:
+        connection.execute(f"CREATE VIEW completions AS {reader.rows('completions')}")
+    if "verdicts" in wanted or not decided:
+        connection.execute(f"CREATE VIEW verdicts AS {reader.rows('verdicts')}")
+    if "problems" in wanted:
+        mine = "SELECT problem_id FROM planned"
+        connection.execute(f"CREATE VIEW problems AS SELECT * FROM ({reader.rows('problems')}) WHERE id IN ({mine})")
+    connection.execute(_DECIDED if decided else _JUDGED.format(accepted=accepted_sql(run.recipe)))
+    connection.execute(_OUTCOMES.format(rows="decided" if decided else "rollouts"))
+
+
+def _views_of_workspace(connection: "duckdb.DuckDBPyConnection", reader: Reader) -> None:
+    """The views of everything stored."""
+    for kind in ("problems", "completions", "verdicts"):
+        connection.execute(f"CREATE VIEW {kind} AS {reader.rows(kind)}")
+    connection.execute(_OF_WORKSPACE)
+    connection.execute(_OUTCOMES.format(rows="rollouts"))
+
+
+def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
+    """The views of a dataset version, in a connection to its rows: it has problems and verdicts as they are, and its
+    completions under the name of rollouts. Temporary views come before its own and write nothing to it.
+    """
+    catalog = connection.execute("SELECT current_catalog()").fetchall()[0][0]
+    version = f'"{catalog}".main'
+    connection.execute(f"CREATE TEMP VIEW completions AS SELECT * FROM {version}.rollouts")
+    stored = {row[0] for row in connection.execute(f"DESCRIBE {version}.decisions").fetchall()}
+    arm = "coalesce(d.arm, '')" if "arm" in stored else "''"  # versions older than arms have no such column
+    connection.execute(_OF_VERSION.format(version=version, arm=arm))
+    connection.execute(_OUTCOMES.format(rows=f"{version}.decisions"))
+
+
+def _latest(reader: Reader, run: Run) -> str:
+    """A run decided anew (its verdicts changed) has several sets of decisions; the last one registered counts."""
+    rows = reader.rows("decisions", run.id)
+    if reader.count("decisions", run.id) == reader.count("plan", run.id):
+        return rows
+    return (
+        f"SELECT * EXCLUDE (position) FROM (SELECT *, row_number() OVER () AS position FROM ({rows})) "
+        "QUALIFY row_number() OVER (PARTITION BY completion_id, problem_id ORDER BY position DESC) = 1"
+    )

@@ -1,23 +1,25 @@
 """Everything known of one completion or problem, by the first digits of its id: from a dataset version, or from a run.
 
 A run that published nothing (its gate said no, or it is not over) is looked into as well: from its plan and the segments.
-Reads, never judges.
+Evidence of verdicts is JSON that verifiers write about model text, so nothing of it is trusted to have a form: a person is
+shown its counts first, then failed tests, and the rest as it is.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from storage.errors import SetupError
-from storage.queries import views
 from storage.queries.reader import Reader
-from storage.queries.scope import run_scope
+from storage.queries.scope import run_scope, views_of_version
 from storage.versions.read import load_manifest, open_version, reading
 from storage.versions.resolve import VersionInfo, versions
 
 if TYPE_CHECKING:
     import duckdb
+
 
 Kind = Literal["completion", "problem"]
 Row = dict[str, Any]
@@ -117,7 +119,7 @@ def run_of(reader: Reader, reference: str) -> str | None:
     """The run that a person names: its id, or the dataset it would publish (then the latest such run); None if neither."""
     runs = sorted(reader.runs.list(), key=lambda run: run.is_pilot)
     named = [run.id for run in runs if run.id == reference]
-    return next(iter([*named, *(run.id for run in runs if run.recipe.get("dataset", run.name) == reference)]), None)
+    return next(iter([*named, *(run.id for run in runs if run.dataset == reference)]), None)
 
 
 def _checked(id_prefix: str) -> str:
@@ -131,7 +133,7 @@ def _checked(id_prefix: str) -> str:
 def _version(info: VersionInfo) -> "Iterator[duckdb.DuckDBPyConnection]":
     """A version's rows under the names of a run's."""
     with reading(info), open_version(info) as connection:
-        views.of_version(connection)
+        views_of_version(connection)
         connection.execute(_OF_VERSION)
         yield connection
 
@@ -184,3 +186,54 @@ def _memberships(info: VersionInfo, kind: Kind, identity: str) -> tuple[Membersh
 def _rows(connection: "duckdb.DuckDBPyConnection", table: str, condition: str) -> tuple[Row, ...]:
     rows = connection.sql(f"SELECT * FROM {table} WHERE {condition} ORDER BY ALL")  # noqa: S608 - our own names, ids of ours
     return tuple(rows.to_arrow_table().to_pylist())
+
+
+MOST = 12
+_WIDTH = 200
+
+
+def evidence_lines(evidence: str | None, most: int = MOST) -> list[str]:
+    """At most about `most` lines; none without evidence."""
+    if evidence is None:
+        return []
+    try:
+        values = json.loads(evidence)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        return [_cut(evidence)]
+    tests = values.pop("tests", None)
+    lines = []
+    if "passed" in values and "total" in values:
+        passed, total, omitted = values.pop("passed"), values.pop("total"), values.pop("omitted", 0)
+        more = f" ({omitted} of them not listed)" if omitted else ""
+        lines.append(f"tests passed: {passed} of {total}{more}")
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in values.items()
+    }
+    lines += [f"{key}: {_cut(text)}" for key, text in sorted(texts.items())][:most]
+    if not isinstance(tests, list):
+        return lines
+    # Those that did not pass come first; then as many others as there is room for.
+    ordered = sorted((test for test in tests if isinstance(test, dict)), key=lambda test: test.get("status") == "passed")
+    lines += map(_test_line, ordered[:most])
+    return lines if len(ordered) <= most else [*lines, f"... and {len(ordered) - most} more tests"]
+
+
+def brief(text: str | None) -> str:
+    """What was extracted, on one line: itself when it is short, else how much it is."""
+    if text is None:
+        return "nothing"
+    lines = text.count("\n") + 1
+    return repr(text) if lines == 1 and len(text) <= _WIDTH else f"{lines} lines, {len(text):,} characters"
+
+
+def _test_line(test: Mapping[str, Any]) -> str:
+    cause = f" ({test['cause']})" if test.get("cause") else ""
+    detail = f" - {test['detail']}" if test.get("detail") else ""
+    return _cut(f"test {test.get('i')} {test.get('status')}{cause}: {test.get('name')}{detail}")
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split("\n"))
+    return line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"

@@ -1,15 +1,17 @@
-"""Finds registered files that are missing, short or altered, and files that nobody registered. Makes no row again.
+"""Whether the files of a place can be trusted: whose they are, which are missing or altered, which nobody registered.
 
-A file of a live process may still be registered; it is left alone. Whether the maker lives is asked before the ledger is
-read: a process that was dead then cannot register afterwards.
+A place is bound to one ledger. Without that, a mistyped URL or a disk that is not mounted would look like the loss of every
+segment, and a second ledger on the same folder would take the first one's files for leftovers. A file of a live process may
+still be registered, so it is left alone; whether its maker lives is asked before the ledger is read, because a process that
+was dead then cannot register afterwards.
 """
 
 import hashlib
 import time
 from collections.abc import Iterator
 
+from storage.errors import SetupError
 from storage.ledger.owners import Owner, maker_of
-from storage.segments.binding import bind
 from storage.segments.keys import LostSegment, Segment
 from storage.segments.place import Place
 from storage.segments.registry import Registry
@@ -19,6 +21,37 @@ from storage.segments.schema import KINDS
 GRACE_SECONDS = 900.0
 # A maker on another host cannot be seen; no commit takes this long.
 FOREIGN_SECONDS = 86_400.0
+
+
+def bind(registry: Registry, place: Place) -> None:
+    """Make sure that this place belongs to this ledger; a place with no owner becomes the ledger's if it has no segments.
+
+    Raises SetupError where the place is another ledger's, or is not the one where this ledger's segments lie.
+    """
+    if place.owner() == registry.identity():
+        return
+    # Another command may be the first here at this moment. The owner is asked again after the ledger was looked into:
+    # whoever registers a segment has written the ledger's name into the place before.
+    empty, owner, ledger = registry.is_empty(), place.owner(), registry.ledger.where
+    if owner == registry.identity():
+        return
+    if owner is not None and empty:
+        raise SetupError(
+            f"the ledger of the segments in {place.where} is missing: {ledger} holds nothing.",
+            next_command="restore it or correct [ledger] url in rollmill.toml; where it is lost: rollmill doctor --rebuild",
+        )
+    if owner is not None:
+        raise SetupError(
+            f"the segments in {place.where} belong to another ledger than {ledger}.",
+            next_command="correct [ledger] or [segments] in rollmill.toml or in the profile",
+        )
+    if not empty:
+        raise SetupError(
+            f"the ledger {ledger} has segments, but {place.where} holds none of them.",
+            next_command="correct its url, mount the disk, restore the folder, or remove .rollmill to start anew",
+        )
+    if not registry.ledger.read_only:
+        place.own(registry.identity())
 
 
 def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostSegment]:
@@ -84,11 +117,11 @@ def _problem(place: Place, segment: Segment, size: int | None, *, deep: bool) ->
 
 def digest(place: Place, segment: Segment) -> str:
     """The SHA-256 of a segment's file as it lies there; empty where the system cannot read it to its end."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     try:
         with place.open(segment.kind, segment.id) as file:
             while chunk := file.read(1 << 20):
-                found.update(chunk)
+                hashed.update(chunk)
     except OSError:  # a disk that cannot give a block back
         return ""
-    return found.hexdigest()
+    return hashed.hexdigest()

@@ -15,24 +15,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from storage.ledger.owners import new_file_id
-from storage.segments.keys import SegmentKey
+from storage.segments.keys import SegmentKey, Written
 from storage.segments.place import Place
-from storage.segments.schema import Kind
 from storage.segments.views import CURRENT
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A durable file that is not registered yet."""
-
-    id: str
-    kind: Kind
-    producer: str
-    version: str
-    rows: int
-    bytes: int
-    checksum: str
-    columns: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +35,12 @@ _OPEN = b"0" * 64  # where the seal is to stand
 
 def facts_of(parquet: Any) -> tuple[str, str, tuple[BatchRows, ...], float, str] | None:
     """Producer, version, batches, time of writing and seal in the footer of an open Parquet file; None in older files."""
-    said = parquet.metadata.metadata or {}
-    if FOOTER.encode() not in said and SEAL.encode() not in said:
+    footer = parquet.metadata.metadata or {}
+    if FOOTER.encode() not in footer and SEAL.encode() not in footer:
         return None
-    facts = json.loads(said[FOOTER.encode()])
+    facts = json.loads(footer[FOOTER.encode()])
     held = tuple(BatchRows(**held) for held in facts["batches"])
-    return facts["producer"], facts["version"], held, float(facts["at"]), said[SEAL.encode()].decode()
+    return facts["producer"], facts["version"], held, float(facts["at"]), footer[SEAL.encode()].decode()
 
 
 def write_batches(

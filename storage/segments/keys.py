@@ -29,10 +29,9 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A registered file, as the ledger knows it. `columns` names the schema it was written with."""
+class Written:
+    """A durable file, registered or not yet. `columns` names the schema it was written with."""
 
-    seq: int
     id: str
     kind: Kind
     producer: str
@@ -41,6 +40,13 @@ class Segment:
     bytes: int
     checksum: str
     columns: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment(Written):
+    """A registered file: its number in the ledger, and whether it may repeat a row of a segment registered earlier."""
+
+    seq: int
     overlaps: bool
 
 

@@ -57,10 +57,10 @@ def tables_in_order(
     connection.execute("SET enable_external_file_cache = false")  # what is read once need not be kept
     # The hash table is of the ids, whatever is guessed of the numbers of rows: one of the texts would hold all of them.
     connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-    found = connection.sql(f"SELECT c.*, position FROM ({rows}) c JOIN wanted_in_order USING (id)")  # noqa: S608 - our own names
+    joined = connection.sql(f"SELECT c.*, position FROM ({rows}) c JOIN wanted_in_order USING (id)")  # noqa: S608 - our own names
     with ExitStack() as open_files:
         dealt = _Dealt(open_files, size)
-        for batch in found.to_arrow_reader(READ):
+        for batch in joined.to_arrow_reader(READ):
             dealt.add(pa.Table.from_batches([batch]))
         for table in dealt.windows():
             ordered = table.sort_by("position")
@@ -114,5 +114,6 @@ class _Dealt:
 
 
 def _read_up(file: IO[bytes]) -> pa.Table:
+    """All rows of a window. A function, as a name in the generator would keep the rows while the caller sorts a copy."""
     with file:
         return pa.ipc.open_stream(file).read_all()

@@ -1,10 +1,21 @@
-"""Where segment files lie: a local folder or an fsspec URL. Says what a place can do; `local` and `remote` say how."""
+"""Where segment files lie: a local folder, or an fsspec URL such as s3://bucket/prefix.
+
+Locally a file is written under a temporary name, fsynced and renamed, and its folder fsynced. Object stores have no rename;
+an object is whole or absent there, so the file is written locally and then put.
+"""
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+
+from storage import failpoints
+from storage.errors import SetupError, explained
+from storage.files import sync
+from storage.ledger.owners import new_file_id
 
 OWNER = "ledger.txt"
 TEMPORARY = ".tmp-"
@@ -64,14 +75,219 @@ class Place(Protocol):
 
 def file_id_of(name: str) -> str | None:
     """The segment id in a file's name, temporary or final; None for a file that is no segment."""
-    found = _NAME.fullmatch(name)
-    return found[1] if found else None
+    match = _NAME.fullmatch(name)
+    return match[1] if match else None
 
 
-def sync(path: Path) -> None:
-    """fsync a file or a folder."""
-    file = os.open(path, os.O_RDONLY)
+def place_for(url: str | None, state: Path, root: Path) -> Place:
+    """The place of a URL or path (relative to the workspace); the default is a folder of its state."""
+    if url is None or "://" not in url:
+        return LocalPlace(state / "segments" if url is None else root / url)
+    return RemotePlace(url, state / "scratch")
+
+
+class LocalPlace:
+    """Segments under a local folder: <kind>/<first two hex digits>/<segment id>.parquet."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.where = str(root)
+
+    def path(self, kind: str, segment_id: str) -> str:
+        return f"{self.root}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
+
+    def put(self, kind: str, segment_id: str, write: Callable[[Path], None]) -> None:
+        final = Path(self.path(kind, segment_id))
+        temporary = final.with_name(TEMPORARY + final.name)
+        with explained(self.root):
+            _make_folder(final.parent)
+            try:
+                write(temporary)
+                failpoints.hit("segment.temp_written")
+                sync(temporary)
+                failpoints.hit("segment.fsynced")
+                temporary.rename(final)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            sync(final.parent)
+        failpoints.hit("segment.renamed")
+
+    def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:  # noqa: ARG002
+        sizes = {}
+        for kind, segment_id in files:
+            try:
+                sizes[segment_id] = os.stat(self.path(kind, segment_id)).st_size  # noqa: PTH116 (thousands of them)
+            except FileNotFoundError:
+                continue
+        return sizes
+
+    def remove(self, kind: str, segment_id: str) -> None:
+        Path(self.path(kind, segment_id)).unlink(missing_ok=True)
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        for path in self.root.glob("*/??/*"):
+            file_id = file_id_of(path.name)
+            if file_id:
+                yield str(path), file_id
+
+    def modified(self, path: str) -> float:
+        return Path(path).stat().st_mtime
+
+    def open(self, kind: str, segment_id: str) -> Any:
+        return Path(self.path(kind, segment_id)).open("rb")
+
+    def discard(self, path: str) -> None:
+        Path(path).unlink(missing_ok=True)
+
+    def owner(self) -> str | None:
+        try:
+            return (self.root / OWNER).read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+
+    def own(self, ledger: str) -> None:
+        with explained(self.root):
+            _make_folder(self.root)
+            temporary = self.root / f"{OWNER}.{new_file_id()}"
+            temporary.write_text(ledger + "\n", encoding="ascii")
+            sync(temporary)
+            temporary.rename(self.root / OWNER)
+            sync(self.root)
+
+    def filesystem(self) -> Any:
+        return None
+
+
+def _make_folder(folder: Path) -> None:
+    """mkdir -p whose every new entry is durable."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync(folder.parent)
+
+
+# A listing of thousands of objects takes seconds, and objects do not vanish by the minute.
+LISTING_SECONDS = 60.0
+_SAID = 200  # characters of a driver's message
+
+
+class RemotePlace:
+    """Segments under an fsspec URL; files are written under `scratch` first."""
+
+    def __init__(self, url: str, scratch: Path) -> None:
+        self.url = url.rstrip("/")
+        self.where = self.url
+        self.scratch = scratch
+        self._fs, self._root = _filesystem(self.url)
+        self._sizes: dict[str, int] = {}
+        self._sized_at = 0.0
+
+    def path(self, kind: str, segment_id: str) -> str:
+        return f"{self.url}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
+
+    def put(self, kind: str, segment_id: str, write: Callable[[Path], None]) -> None:
+        temporary = self.scratch / f"{TEMPORARY}{segment_id}{SUFFIX}"
+        try:
+            with explained(self.scratch):
+                self.scratch.mkdir(parents=True, exist_ok=True)
+                write(temporary)
+                failpoints.hit("segment.temp_written")
+                sync(temporary)
+                failpoints.hit("segment.fsynced")
+            target = self._target(kind, segment_id)
+            with self._answering():
+                self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+                self._fs.put_file(str(temporary), target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        failpoints.hit("segment.renamed")
+
+    def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:
+        wanted = {segment_id for _, segment_id in files}
+        stale = fresh or time.monotonic() - self._sized_at > LISTING_SECONDS or not wanted <= self._sizes.keys()
+        if wanted and stale:
+            listed = self._listed().items()
+            named = {file_id_of(path.rsplit("/", 1)[-1]): int(info["size"]) for path, info in listed}
+            self._sizes = {segment_id: size for segment_id, size in named.items() if segment_id}
+            self._sized_at = time.monotonic()
+        return {segment_id: self._sizes[segment_id] for segment_id in wanted & self._sizes.keys()}
+
+    def remove(self, kind: str, segment_id: str) -> None:
+        target = self._target(kind, segment_id)
+        with self._answering():
+            if self._fs.exists(target):
+                self._fs.rm_file(target)
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        for path in [*self._listed(), *map(str, self.scratch.glob(f"{TEMPORARY}*"))]:
+            file_id = file_id_of(path.rsplit("/", 1)[-1])
+            if file_id:
+                yield path, file_id
+
+    def modified(self, path: str) -> float:
+        if Path(path).parent == self.scratch:
+            return Path(path).stat().st_mtime
+        with self._answering():
+            return float(self._fs.modified(path).timestamp())
+
+    def open(self, kind: str, segment_id: str) -> Any:
+        with self._answering():
+            return self._fs.open(self._target(kind, segment_id), "rb")
+
+    def discard(self, path: str) -> None:
+        if Path(path).parent == self.scratch:
+            Path(path).unlink(missing_ok=True)
+        else:
+            with self._answering():
+                self._fs.rm_file(path)
+
+    def owner(self) -> str | None:
+        target = f"{self._root}/{OWNER}"
+        with self._answering():
+            return str(self._fs.cat_file(target).decode("ascii")).strip() if self._fs.exists(target) else None
+
+    def own(self, ledger: str) -> None:
+        with self._answering():
+            self._fs.makedirs(self._root, exist_ok=True)
+            self._fs.pipe_file(f"{self._root}/{OWNER}", f"{ledger}\n".encode("ascii"))
+
+    def filesystem(self) -> Any:
+        return self._fs
+
+    def _listed(self) -> dict[str, Any]:
+        """Every object, with its size: one listing costs less than a question per object."""
+        with self._answering():
+            self._fs.invalidate_cache()
+            return dict(self._fs.find(self._root, detail=True)) if self._fs.exists(self._root) else {}
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turns what a driver raises (no credentials, no bucket, nobody there) into one line; each has its own types."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise  # an object that is gone is an answer
+        except Exception as error:
+            message = " ".join(str(error).split()) or type(error).__name__
+            raise SetupError(
+                f"the place of segments {self.url} does not answer: {message[:_SAID]} ({type(error).__name__}).",
+                next_command="check [segments] url in rollmill.toml, its credentials and the network",
+            ) from error
+
+    def _target(self, kind: str, segment_id: str) -> str:
+        return f"{self._root}/{kind}/{segment_id[:2]}/{segment_id}{SUFFIX}"
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    import fsspec
+
     try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+        fs, root = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise SetupError(
+            f"segments url {url!r} cannot be opened ({error}).",
+            next_command="install its fsspec driver or correct rollmill.toml",
+        ) from error
+    return fs, str(root).rstrip("/")

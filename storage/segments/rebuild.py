@@ -10,7 +10,7 @@ registered and marked as not whole, as only the ledger knew whether it had come 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 import pyarrow as pa
@@ -21,8 +21,8 @@ from storage.errors import SetupError
 from storage.ids import digest128
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
 from storage.ledger.owners import maker_of, this_process
-from storage.segments.files import BatchRows, Written, facts_of, is_whole
-from storage.segments.keys import Segment
+from storage.segments.files import BatchRows, facts_of, is_whole
+from storage.segments.keys import Segment, Written
 from storage.segments.place import TEMPORARY, Place
 from storage.segments.registry import Registry
 from storage.segments.schema import KINDS, Kind
@@ -60,24 +60,24 @@ def rebuild(registry: Registry, place: Place, connection: Any) -> Rebuilt:
     nothing was lost, or a command of the lost ledger is still at work.
     """
     _refuse(registry, place)
-    done = Rebuilt()
-    files = sorted(_files(place, done), key=lambda file: (file.at, file.written.id))
-    files = _judged_as_stored(list(_without_copies(files, done)), place, connection, done)
-    numbered = [_segment(number, file) for number, file in enumerate(files, 1)]
+    report = Rebuilt()
+    files = sorted(_files(place, report), key=lambda file: (file.at, file.written.id))
+    files = _judged_as_stored(list(_without_copies(files, report)), place, connection, report)
+    numbered = [Segment(**asdict(file.written), seq=number, overlaps=False) for number, file in enumerate(files, 1)]
     repeating = _repeating(numbered, lambda segment: place.path(segment.kind, segment.id), connection)
     with registry.ledger.write() as session:
         known = set(session.scalars(select(SegmentRow.id)))
         for number, file in enumerate(files, 1):
             if file.written.id not in known:
                 _register(session, file, overlaps=number in repeating)
-            done.files[file.written.kind] += 1
-            done.rows[file.written.kind] += file.written.rows
-        done.imports = sorted({file.written.producer for file in files if file.written.producer.startswith(IMPORTED)})
-        for producer in done.imports:
+            report.files[file.written.kind] += 1
+            report.rows[file.written.kind] += file.written.rows
+        report.imports = sorted({file.written.producer for file in files if file.written.producer.startswith(IMPORTED)})
+        for producer in report.imports:
             rows = sum(file.written.rows for file in files if file.written.producer == producer)
             _mark(session, producer, rows, registry.ledger.now(session))
     place.own(registry.identity())
-    return done
+    return report
 
 
 def _refuse(registry: Registry, place: Place) -> None:
@@ -102,7 +102,7 @@ def _refuse(registry: Registry, place: Place) -> None:
         )
 
 
-def _files(place: Place, done: Rebuilt) -> Iterator[File]:
+def _files(place: Place, report: Rebuilt) -> Iterator[File]:
     for path, file_id in place.files():
         name, kind = path.rsplit("/", 1)[-1], cast("Kind", path.split("/")[-3])
         if name.startswith(TEMPORARY) or kind not in KINDS:
@@ -110,7 +110,7 @@ def _files(place: Place, done: Rebuilt) -> Iterator[File]:
         try:
             yield _file(place, kind, file_id, path)
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
-            done.left.append((path, f"cannot be used ({str(error).splitlines()[0][:120]})"))
+            report.left.append((path, f"cannot be used ({str(error).splitlines()[0][:120]})"))
 
 
 def _file(place: Place, kind: Kind, file_id: str, path: str) -> File:
@@ -128,10 +128,10 @@ def _file(place: Place, kind: Kind, file_id: str, path: str) -> File:
                 raise ValueError("altered: its seal differs")
             producer, version, held, at = facts[:-1]
         else:
-            told = parquet.read([name for name in schema.names if name in ("id", *_MAKERS.get(kind, ()))])
-            producer, version, held = _inferred(kind, file_id, rows, told.to_pylist())
+            columns_read = parquet.read([name for name in schema.names if name in ("id", *_MAKERS.get(kind, ()))])
+            producer, version, held = _inferred(kind, file_id, rows, columns_read.to_pylist())
             at = place.modified(path)
-    columns = columns_name(pa.schema([(one.name, _plain(one.type)) for one in schema]))
+    columns = columns_name(pa.schema([(field.name, _plain(field.type)) for field in schema]))
     return File(Written(file_id, kind, producer, version, rows, size, checksum, columns), held, at)
 
 
@@ -141,17 +141,17 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def _inferred(
-    kind: Kind, file_id: str, rows: int, told: Sequence[dict[str, Any]]
+    kind: Kind, file_id: str, rows: int, rows_read: Sequence[dict[str, Any]]
 ) -> tuple[str, str, tuple[BatchRows, ...]]:
     """Producer, version and batch of a file without a footer of ours, as its rows tell them."""
-    makers = {tuple(row[name] for name in _MAKERS[kind]) for row in told} if kind in _MAKERS else set()
+    makers = {tuple(row[name] for name in _MAKERS[kind]) for row in rows_read} if kind in _MAKERS else set()
     if len(makers) != 1 or "imported" in (maker := makers.pop()):
         return UNKNOWN, "1", (BatchRows(file_id, rows, None),)
-    ids = sorted(row["id"] for row in told) if kind == "completions" else [file_id]
+    ids = sorted(row["id"] for row in rows_read) if kind == "completions" else [file_id]
     return maker[0], maker[1], (BatchRows(digest128([kind, ids]), rows, None),)
 
 
-def _without_copies(files: Sequence[File], done: Rebuilt) -> Iterator[File]:
+def _without_copies(files: Sequence[File], report: Rebuilt) -> Iterator[File]:
     """Each batch once: of the copies that compaction and races left, the file that holds most batches, then the first."""
     taken: dict[tuple[str, ...], str] = {}
     for file in sorted(files, key=lambda file: -len(file.held)):
@@ -162,14 +162,14 @@ def _without_copies(files: Sequence[File], done: Rebuilt) -> Iterator[File]:
         if mine:
             yield replace(file, held=mine)
         else:
-            done.left.append((file.written.id, "its batches are in another file"))
+            report.left.append((file.written.id, "its batches are in another file"))
 
 
 def _key(file: File, held: BatchRows) -> tuple[str, ...]:
     return file.written.kind, file.written.producer, file.written.version, held.batch_id
 
 
-def _judged_as_stored(files: list[File], place: Place, connection: Any, done: Rebuilt) -> list[File]:
+def _judged_as_stored(files: list[File], place: Place, connection: Any, report: Rebuilt) -> list[File]:
     """Without the verdicts of completions that lie there with two texts: which was judged nobody knows any more."""
     paths: dict[str, list[str]] = {
         kind: [place.path(kind, f.written.id) for f in files if f.written.kind == kind] for kind in KINDS
@@ -182,19 +182,13 @@ def _judged_as_stored(files: list[File], place: Place, connection: Any, done: Re
         f"SELECT DISTINCT filename FROM read_parquet({verdicts}, filename=true) WHERE completion_id IN ({several})"
     ).fetchall()
     names = {name for (name,) in doubtful}
-    done.left += [(name, "verdicts on completions that lie there with two texts") for name in sorted(names)]
+    report.left += [(name, "verdicts on completions that lie there with two texts") for name in sorted(names)]
     return [file for file in files if place.path(file.written.kind, file.written.id) not in names]
-
-
-def _segment(number: int, file: File) -> Segment:
-    one = file.written
-    facts = (one.id, one.kind, one.producer, one.version, one.rows, one.bytes, one.checksum, one.columns)
-    return Segment(number, *facts, overlaps=False)
 
 
 def _repeating(segments: Sequence[Segment], path_of: PathOf, connection: Any) -> set[int]:
     """Numbers of the segments that repeat a row of an earlier one, or of their own."""
-    found: set[int] = set()
+    repeating: set[int] = set()
     for kind in IDENTITY:
         mine = [segment for segment in segments if segment.kind == kind]
         if mine:
@@ -202,16 +196,15 @@ def _repeating(segments: Sequence[Segment], path_of: PathOf, connection: Any) ->
                 "SELECT DISTINCT seq FROM (SELECT seq, row_number() OVER (PARTITION BY key ORDER BY seq) AS place "
                 f"FROM ({keys(kind, mine, path_of)})) WHERE place > 1"
             ).fetchall()
-            found |= {seq for (seq,) in rows}
-    return found
+            repeating |= {seq for (seq,) in rows}
+    return repeating
 
 
 def _register(session: Session, file: File, *, overlaps: bool) -> None:
-    one = file.written
-    names = ("id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns")
-    session.add(SegmentRow(**{name: getattr(one, name) for name in names}, overlaps=overlaps, created_at=file.at))
+    written = file.written
+    session.add(SegmentRow(**asdict(written), overlaps=overlaps, created_at=file.at))
     session.flush()
-    maker = {"kind": one.kind, "producer": one.producer, "version": one.version, "segment_id": one.id}
+    maker = {"kind": written.kind, "producer": written.producer, "version": written.version, "segment_id": written.id}
     for held in file.held:
         batch = BatchRow(**maker, batch_id=held.batch_id, rows=held.rows, created_at=file.at)
         session.add(batch)
@@ -228,12 +221,12 @@ def _mark(session: Session, producer: str, rows: int, now: float) -> None:
     )
 
 
-def lines_of(done: Rebuilt) -> Iterable[str]:
+def lines_of(report: Rebuilt) -> Iterable[str]:
     """What was done, for people."""
     for kind in KINDS:
-        if done.files[kind]:
-            yield f"registered again: {done.files[kind]:,} files with {done.rows[kind]:,} {kind}"
-    for producer in done.imports:
+        if report.files[kind]:
+            yield f"registered again: {report.files[kind]:,} files with {report.rows[kind]:,} {kind}"
+    for producer in report.imports:
         yield f"import {producer.removeprefix(IMPORTED)}: its rows are here; whether all of them only the ledger knew"
-    for path, why in done.left:
+    for path, why in report.left:
         yield f"left aside: {path}: {why}"

@@ -1,7 +1,7 @@
 """What the ledger knows of segments and batches: listing, registering, linking, unregistering. Opens no segment file."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from sqlalchemy import Table, delete, func, insert, select, update
@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, IdentityRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
-from storage.segments.files import BatchRows, Written
-from storage.segments.keys import LostSegment, Segment, SegmentKey
+from storage.segments.files import BatchRows
+from storage.segments.keys import LostSegment, Segment, SegmentKey, Written
 from storage.segments.schema import Kind
 
 _SEGMENTS, _BATCHES, _RUN_BATCHES = (cast("Table", row.__table__) for row in (SegmentRow, BatchRow, RunBatchRow))
@@ -18,7 +18,7 @@ _PARAMETERS = 1_000  # of one statement; SQLite and PostgreSQL have limits above
 _Mark = tuple[int, int, int]
 _Listing = tuple[_Mark, list[Segment]]
 _NOTHING: _Listing = ((0, 0, 0), [])
-_FIELDS = ("seq", "id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns", "overlaps")
+_FIELDS = tuple(Segment.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Registry:
 
     def batches(self, session: Session, keys: Iterable[SegmentKey]) -> dict[SegmentKey, "Batch"]:
         """Those of these batches that are registered."""
-        found: dict[SegmentKey, Batch] = {}
+        registered: dict[SegmentKey, Batch] = {}
         names: dict[tuple[Kind, str, str], list[str]] = {}
         for key in keys:
             names.setdefault((key.kind, key.producer, key.version), []).append(key.batch_id)
@@ -94,14 +94,14 @@ class Registry:
             for start in range(0, len(ids), _PARAMETERS):
                 part = ids[start : start + _PARAMETERS]
                 rows = session.connection().execute(select(*columns).where(*mine, _BATCHES.c.batch_id.in_(part)))
-                found |= {SegmentKey(kind, producer, version, name): Batch(*row) for name, *row in rows}
-        return found
+                registered |= {SegmentKey(kind, producer, version, name): Batch(*row) for name, *row in rows}
+        return registered
 
     def register(self, session: Session, key: SegmentKey, written: Written, *, overlaps: bool, now: float) -> "Batch":
         """Register a file and its batch in the caller's transaction, which holds the write lock."""
         connection = session.connection()  # not as objects: their bookkeeping took longer than the statements
-        connection.execute(insert(_SEGMENTS), {**_segment(written), "overlaps": overlaps, "created_at": now})
-        made = connection.execute(
+        connection.execute(insert(_SEGMENTS), {**asdict(written), "overlaps": overlaps, "created_at": now})
+        inserted = connection.execute(
             insert(_BATCHES),
             {
                 "kind": key.kind,
@@ -113,8 +113,8 @@ class Registry:
                 "created_at": now,
             },
         )
-        assert made.inserted_primary_key is not None
-        return Batch(int(made.inserted_primary_key[0]), written.id, written.rows)
+        assert inserted.inserted_primary_key is not None
+        return Batch(int(inserted.inserted_primary_key[0]), written.id, written.rows)
 
     def link(self, session: Session, run: str, batches: Iterable[int]) -> None:
         """Say that a run made or used these batches; twice is once."""
@@ -122,20 +122,20 @@ class Registry:
         connection = session.connection()
         for start in range(0, len(wanted), _PARAMETERS):
             part = wanted[start : start + _PARAMETERS]
-            asked = select(_RUN_BATCHES.c.batch).where(_RUN_BATCHES.c.run_id == run, _RUN_BATCHES.c.batch.in_(part))
-            new = sorted(set(part) - set(connection.execute(asked).scalars()))
+            linked = select(_RUN_BATCHES.c.batch).where(_RUN_BATCHES.c.run_id == run, _RUN_BATCHES.c.batch.in_(part))
+            new = sorted(set(part) - set(connection.execute(linked).scalars()))
             if new:
                 connection.execute(insert(_RUN_BATCHES), [{"run_id": run, "batch": batch} for batch in new])
 
     def held(self, segment_ids: Sequence[str]) -> list[BatchRows]:
         """The batches whose rows lie in these segments, in the order in which they were registered."""
         run = select(func.min(RunBatchRow.run_id)).where(RunBatchRow.batch == BatchRow.id).scalar_subquery()
-        found: list[Any] = []
+        rows: list[Any] = []
         with self.ledger.read() as session:
             for start in range(0, len(segment_ids), _PARAMETERS):
                 mine = BatchRow.segment_id.in_(segment_ids[start : start + _PARAMETERS])
-                found += session.execute(select(BatchRow.id, BatchRow.batch_id, BatchRow.rows, run).where(mine)).all()
-        return [BatchRows(*row[1:]) for row in sorted(found)]
+                rows += session.execute(select(BatchRow.id, BatchRow.batch_id, BatchRow.rows, run).where(mine)).all()
+        return [BatchRows(*row[1:]) for row in sorted(rows)]
 
     def swap(self, session: Session, old: Sequence[Segment], new: Written) -> bool:
         """Put one file in the place of others; False where one of them is no longer registered."""
@@ -145,7 +145,7 @@ class Registry:
         if sum(counts) != len(ids):
             return False
         now = self.ledger.now(session)
-        session.connection().execute(insert(_SEGMENTS), {**_segment(new), "overlaps": False, "created_at": now})
+        session.connection().execute(insert(_SEGMENTS), {**asdict(new), "overlaps": False, "created_at": now})
         for part in parts:
             session.execute(update(BatchRow).where(BatchRow.segment_id.in_(part)).values(segment_id=new.id))
             session.execute(delete(SegmentRow).where(SegmentRow.id.in_(part)))
@@ -225,10 +225,3 @@ def _list(session: Session, kind: Kind, after: int = 0) -> list[Segment]:
     chosen = (SegmentRow.kind == kind, SegmentRow.seq > after)
     rows = session.execute(select(*columns).where(*chosen).order_by(SegmentRow.seq))
     return [Segment(*row) for row in rows]
-
-
-def _segment(written: Written) -> dict[str, Any]:
-    return {
-        name: getattr(written, name)
-        for name in ("id", "kind", "producer", "version", "rows", "bytes", "checksum", "columns")
-    }

@@ -1,18 +1,50 @@
-"""Many records of one kind held as Arrow columns, and given as records when they are asked for. Knows schemas; no file.
+"""Many records of one kind held as Arrow columns, and given as records when they are asked for.
 
 A row of a plan is some 270 bytes as a record and 90 here: texts that repeat (runs, problems, reasons) are kept once per
-chunk. It is a sequence like any other; who goes through it holds a chunk of records at a time.
+chunk. It is a sequence like any other; who goes through it holds a chunk of records at a time. Text that no file can hold
+(half of a UTF-16 pair, as a server's JSON may carry) is made storable on the way.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.segments.schema import CHUNK, SCHEMAS, Kind, from_table, to_table
-from storage.segments.wellformed import wellformed
+from storage.errors import SetupError
+from storage.records import Message, Problem
+from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record, from_table, to_table
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def wellformed(record: Record) -> Record:
+    """The record with every text valid Unicode; SetupError for a problem that is not."""
+    changed = {
+        field.name: mended
+        for field in fields(record)
+        if field.init and (mended := _mended(getattr(record, field.name))) != getattr(record, field.name)
+    }
+    if changed and isinstance(record, Problem):
+        raise SetupError(
+            f"problem {record.external_id or record.id} has half a character (a lone surrogate) in its {min(changed)}.",
+            next_command="mend the file and import it again",
+        )
+    return replace(record, **changed) if changed else record
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value)
+    if isinstance(value, Message):
+        return replace(value, content=_mended(value.content), name=_mended(value.name), role=_mended(value.role))
+    if isinstance(value, Mapping):
+        return {_mended(key): _mended(part) for key, part in value.items()}
+    return type(value)(map(_mended, value)) if isinstance(value, (tuple, list)) else value
+
 
 R = TypeVar("R")
 _ONCE = frozenset({"completion_id"})  # texts that do not repeat
@@ -53,8 +85,8 @@ class Rows(Sequence[R], Generic[R]):
     def __getitem__(self, place: int | slice) -> "R | Rows[R]":
         if isinstance(place, int):
             at = range(len(self))[place]
-            found: R = from_table(self.kind, _plain(self.kind, self.table.slice(at, 1)))[0]
-            return found
+            record: R = from_table(self.kind, _plain(self.kind, self.table.slice(at, 1)))[0]
+            return record
         start, stop, step = place.indices(len(self))
         if step != 1:
             raise ValueError("rows are sliced without a step")

@@ -76,11 +76,11 @@ def to_table(kind: Kind, records: Iterable[Record]) -> pa.Table:
     columns = list(zip(*map(attrgetter(*schema.names), records), strict=True))
     if not columns:
         return schema.empty_table()
-    made = [
+    arrays = [
         pa.array([encode[name](value) for value in values] if name in encode else values, schema.field(name).type)
         for name, values in zip(schema.names, columns, strict=True)
     ]
-    return pa.table(made, schema=schema)
+    return pa.table(arrays, schema=schema)
 
 
 def from_table(kind: Kind, table: pa.Table) -> list[Any]:
@@ -88,14 +88,14 @@ def from_table(kind: Kind, table: pa.Table) -> list[Any]:
     known = SCHEMAS[kind].names
     names = [name for name in known if name in table.column_names]
     record = _MADE.get(kind, RECORDS[kind])
-    made: list[Any] = []
+    records: list[Any] = []
     for batch in table.select(names).to_batches(max_chunksize=CHUNK):  # a value of its own is many times one in a column
         rows = zip(*(_values(kind, name, batch.column(name)) for name in names), strict=True)
         if names == known and kind not in _MADE:  # in the order of the fields: half the time of making it by names
-            made += [record(*row) for row in rows]
+            records += [record(*row) for row in rows]
         else:
-            made += [record(**dict(zip(names, row, strict=True))) for row in rows]
-    return made
+            records += [record(**dict(zip(names, row, strict=True))) for row in rows]
+    return records
 
 
 def prompt_from_json(text: str) -> str | tuple[Message, ...]:

@@ -95,8 +95,8 @@ class SegmentStore:
         """The stored problems or completions with these ids, in the order of `ids`; unknown ids are left out."""
         stored, segments = self._find(kind, ids)
         rows = self._rows(kind, segments, [(ids[position],) for position in stored.tolist()])
-        found = {record.id: record for record in rows}
-        return [found[wanted] for wanted in dict.fromkeys(ids) if wanted in found]
+        records = {record.id: record for record in rows}
+        return [records[wanted] for wanted in dict.fromkeys(ids) if wanted in records]
 
     def fetch_in_order(self, kind: Kind, ids: Sequence[str] | pa.ChunkedArray) -> Iterator[tuple[int, Any]]:
         """As `fetch`, for many ids in bounded memory: (position in `ids`, record), an id as often as it is named."""
@@ -114,8 +114,8 @@ class SegmentStore:
     def column(self, kind: Kind, name: str, ids: Sequence[str]) -> dict[str, Any]:
         """One column of the stored rows with these ids, by id; no other column is read, unknown ids are left out."""
         stored, segments = self._find(kind, ids)
-        found = self._table(kind, segments, [(ids[position],) for position in stored.tolist()], f"id, {name}")
-        return dict(zip(found["id"].to_pylist(), found[name].to_pylist(), strict=True))
+        table = self._table(kind, segments, [(ids[position],) for position in stored.tolist()], f"id, {name}")
+        return dict(zip(table["id"].to_pylist(), table[name].to_pylist(), strict=True))
 
     def fetch_verdicts(self, verifiers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """The stored verdicts of these (verifier, version) on these (completion id, problem id), pair by pair."""
@@ -131,8 +131,8 @@ class SegmentStore:
         stored, segments = self._find(kind, [SEPARATOR.join(identity) for identity in wanted])
         rows = self._rows(kind, segments, [wanted[position] for position in stored.tolist()])
         identity = attrgetter(*IDENTITY[kind])
-        found = {identity(row): row for row in rows}
-        return [found[one] for one in wanted if one in found]
+        records = {identity(row): row for row in rows}
+        return [records[key] for key in wanted if key in records]
 
     def read(
         self,
@@ -149,15 +149,15 @@ class SegmentStore:
         """
         with self.naming_files(), self._cursor() as connection:
             schema = pa.schema([SCHEMAS[kind].field(name) for name in columns or SCHEMAS[kind].names])
-            found = connection.sql(self._reading(kind, (producer, version), schema.names, where))
-            rows: pa.Table = found.to_arrow_table()
+            relation = connection.sql(self._reading(kind, (producer, version), schema.names, where))
+            rows: pa.Table = relation.to_arrow_table()
             return rows.cast(schema)
 
     def rows(self, kind: Kind, *, producer: str, version: str, where: str = "true") -> Rows[Any]:
         """As `read`, for many rows: packed as they come."""
         with self.naming_files(), self._cursor() as connection:
-            found = connection.sql(self._reading(kind, (producer, version), SCHEMAS[kind].names, where))
-            batches = found.to_arrow_reader(CHUNK)
+            relation = connection.sql(self._reading(kind, (producer, version), SCHEMAS[kind].names, where))
+            batches = relation.to_arrow_reader(CHUNK)
             return Rows.joined(kind, [packed(kind, pa.Table.from_batches([batch])) for batch in batches])
 
     def _reading(self, kind: Kind, maker: tuple[str | None, str | None], columns: Sequence[str], where: str) -> str:
@@ -272,7 +272,7 @@ class SegmentStore:
             raise SetupError(f"{kind} have no ids to look up.", choices=tuple(IDENTITY))
         index = self._index()
         holders: dict[str, int] = {}
-        found = [np.empty((2, 0), np.int64)]
+        holdings = [np.empty((2, 0), np.int64)]
         with self.naming_files(), index.lock:
             segments = self.registry.segments(kind)
             index.update(kind, segments)
@@ -280,9 +280,9 @@ class SegmentStore:
                 part = identities[start : start + LOOK]
                 pairs = index.find(kind, part.to_pylist() if isinstance(part, pa.ChunkedArray) else part)
                 numbers = [(start + position, holders.setdefault(name, len(holders))) for position, name in pairs]
-                found.append(np.array(numbers, np.int64).reshape(-1, 2).T)
+                holdings.append(np.array(numbers, np.int64).reshape(-1, 2).T)
         sound = self.readable([segment for segment in segments if segment.id in holders])
-        positions, holder = np.concatenate(found, axis=1)
+        positions, holder = np.concatenate(holdings, axis=1)
         good = np.isin(holder, [holders[segment.id] for segment in sound])
         return np.unique(positions[good]), sound
 
@@ -295,7 +295,9 @@ class SegmentStore:
     ) -> pa.Table:
         """Columns of the rows with these identities, read from these segments only."""
         names = IDENTITY[kind]
-        wanted = pa.table({name: pa.array([one[i] for one in identities], pa.string()) for i, name in enumerate(names)})
+        wanted = pa.table(
+            {name: pa.array([identity[i] for identity in identities], pa.string()) for i, name in enumerate(names)}
+        )
         with self.naming_files(), self._cursor() as connection:
             connection.register("wanted", wanted)
             rows = select(kind, segments, self.path)

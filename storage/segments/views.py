@@ -89,7 +89,7 @@ def _rows(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
     for segment in segments:
         groups.setdefault(segment.columns, []).append(path_of(segment))
     parts = [_scan(kind, columns, files(paths)) for columns, paths in groups.items()]
-    return " UNION ALL ".join(parts) if parts else _empty(kind)
+    return " UNION ALL ".join(parts) if parts else no_rows(kind)
 
 
 def _scan(kind: Kind, columns: str, paths: str) -> str:
@@ -98,7 +98,7 @@ def _scan(kind: Kind, columns: str, paths: str) -> str:
     if columns == CURRENT[kind]:
         return f"SELECT {names} FROM read_parquet({paths}, hive_partitioning=false)"
     old = f"SELECT * FROM read_parquet({paths}, hive_partitioning=false)"
-    return f"SELECT {names} FROM ({_empty(kind)} UNION ALL BY NAME {old})"
+    return f"SELECT {names} FROM ({no_rows(kind)} UNION ALL BY NAME {old})"
 
 
 def _numbered(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
@@ -109,13 +109,14 @@ def _numbered(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
     options = f"filename=true, file_row_number=true, hive_partitioning=false, union_by_name={str(old).lower()}"
     rows = f"SELECT * FROM read_parquet({paths}, {options})"
     if old:
-        rows = f"{_empty(kind)} UNION ALL BY NAME {rows}"
+        rows = f"{no_rows(kind)} UNION ALL BY NAME {rows}"
     numbers = ",".join(str(segment.seq) for segment in segments)
     order = f"SELECT unnest({paths}) AS filename, unnest([{numbers}]) AS segment_seq"
     return f"SELECT {names}, segment_seq, file_row_number FROM ({rows}) JOIN ({order}) USING (filename)"
 
 
-def _empty(kind: Kind) -> str:
+def no_rows(kind: Kind) -> str:
+    """A SELECT of no rows with the columns of a kind; what is united with it by name has them all."""
     columns = ", ".join(f'CAST(NULL AS {_sql_type(field.type)}) AS "{field.name}"' for field in SCHEMAS[kind])
     return f"SELECT {columns} WHERE false"
 

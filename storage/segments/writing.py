@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from storage import failpoints
 from storage.records import Score, Verdict
-from storage.segments.files import Written, write_batches
+from storage.segments.files import write_batches
 from storage.segments.index import IdentityIndex
-from storage.segments.keys import Commit, SegmentKey
+from storage.segments.keys import Commit, SegmentKey, Written
 from storage.segments.place import Place
 from storage.segments.registry import Registry
 from storage.segments.rows import Rows, storable
@@ -49,7 +49,8 @@ class Writer:
 
     def commit(self, items: Sequence[Item], run: str | None, also: Also | None = None) -> list[Commit]:
         """Commit all items in one transaction. A batch that is there already is redundant, whoever made it."""
-        known = self._known([key for key, _ in items])
+        with self._registry.ledger.read() as session:
+            known = self._registry.batches(session, [key for key, _ in items])
         work: list[Pending] = []
         try:
             for key, records in items:
@@ -61,17 +62,15 @@ class Writer:
 
     def register(self, work: Sequence[Pending], run: str | None = None, also: Also | None = None) -> list[Commit]:
         """Register what was written, in one transaction, and remove the files of batches that are there already."""
+        # The index is filled before the write lock is taken; under the lock only the newest segments are left.
         for kind in {pending.key.kind for pending in work} & IDENTITY.keys():
-            self._load(kind)
+            with self._index.lock:
+                self._index.update(kind, self._registry.segments(kind))
         commits = self._register(work, run, also)
         kept = {commit.segment_id for commit in commits}
-        self._discard([one.file for one in work if one.file is not None and one.file.id not in kept])
+        self._discard([pending.file for pending in work if pending.file is not None and pending.file.id not in kept])
         failpoints.hit("segment.registered")
         return commits
-
-    def _known(self, keys: Sequence[SegmentKey]) -> set[SegmentKey]:
-        with self._registry.ledger.read() as session:
-            return set(self._registry.batches(session, keys))
 
     def write(self, key: SegmentKey, records: Sequence[Record], run: str | None = None) -> Written:
         """Make the file of one batch of a run durable; nothing counts it before it is registered."""
@@ -81,11 +80,6 @@ class Writer:
         if first is None:
             return write_batches(self._place, key, SCHEMAS[key.kind], [], run=run)
         return write_batches(self._place, key, first.schema, chain([first], batches), run=run)
-
-    def _load(self, kind: Kind) -> None:
-        """Fill the index before the write lock is taken; under the lock only the newest segments are left."""
-        with self._index.lock:
-            self._index.update(kind, self._registry.segments(kind))
 
     def _register(self, work: Sequence[Pending], run: str | None, also: Also | None) -> list[Commit]:
         with self._index.lock:
@@ -181,9 +175,9 @@ class _Overlap:
         if identities is None:
             identities = [identity_of(kind, record) for record in pending.records]
         self.identities[segment_id] = identities
-        seen = self._seen.setdefault(kind, set())
-        repeated = seen.intersection(identities) | {identities[at] for at, _ in self._index.find(kind, identities)}
-        seen.update(identities)
+        known = self._seen.setdefault(kind, set())
+        repeated = known.intersection(identities) | {identities[at] for at, _ in self._index.find(kind, identities)}
+        known.update(identities)
         twice = len(set(identities)) < len(identities)
         return twice or bool(repeated) or not self._complete[kind], frozenset(repeated)
 

@@ -1,31 +1,37 @@
 """README.md of a version: the dataset card, from the manifest alone. The same manifest, the same text.
 
-Knows nothing of files. Its front matter is the one that dataset hubs read. It names the version by hash, not by number,
-which a rebase may change.
+Its front matter is the one that dataset hubs read. It names the version by hash, not by number, which a rebase may change.
+Every rate stands with its n, its interval, its estimand and its method, or the card says that nothing was measured.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
-from storage.versions.card_rates import verifier_section
-
+_LEVEL = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def card(manifest: Mapping[str, Any]) -> str:
     """The card as Markdown."""
+    levels, reasons = (manifest["counts"][key].items() for key in ("levels", "dropped_by_reason"))
+    # Versions made before audits, or by hand, carry no measured rates and say so.
+    verifiers = manifest["verifiers"] if isinstance(manifest["verifiers"], list) else []
+    bare = [{"verifier": part["name"], "version": part["version"], "report": None} for part in verifiers]
+    rates = manifest.get("verifier_rates", bare)
     parts = [
         _front_matter(manifest),
         f"# {manifest['name']} @ {manifest['hashes']['content'][:8]}",
         _summary(manifest),
-        "## Difficulty\n\n" + _level_table(manifest["counts"]["levels"]),
-        "## Why rollouts were dropped\n\n" + _count_table("reason", manifest["counts"]["dropped_by_reason"]),
+        "## Difficulty\n\n"
+        + _table(("level", *_LEVEL), [(level, *(row[name] for name in _LEVEL)) for level, row in levels]),
+        "## Why rollouts were dropped\n\n"
+        + _table(("reason", "rollouts"), sorted(reasons, key=lambda item: (-item[1], item[0]))),
         "## What it took\n\n" + cost_section(manifest),
         *_given_up(manifest.get("funnel", {}).get("given_up")),
-        "## How often the verifiers err\n\n" + _verifiers(manifest),
-        "## Metrics\n\n" + _metric_table(manifest["metrics"]),
+        "## How often the verifiers err\n\n" + verifier_section(rates, str(manifest.get("run", ""))),
+        "## Metrics\n\n" + _table(("metric", "value"), sorted(flatten(manifest["metrics"]).items())),
         "## How it was made\n\n```yaml\n" + yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True) + "```",
         "## Identity\n\n" + _identity(manifest),
         "## Reading it\n\n" + _READING,
@@ -66,43 +72,16 @@ def _summary(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def _level_table(levels: Mapping[str, Mapping[str, int]]) -> str:
-    columns = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
-    return _table(("level", *columns), [(level, *(tally[column] for column in columns)) for level, tally in levels.items()])
-
-
-def _count_table(what: str, counted: Mapping[str, int]) -> str:
-    return _table((what, "rollouts"), sorted(counted.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _given_up(found: Mapping[str, Any] | None) -> list[str]:
+def _given_up(rule: Mapping[str, Any] | None) -> list[str]:
     """What the problems that the budget gave up and drew on at random say of its rule; nothing where none went on."""
-    if not found or not found["continued"]:
+    if not rule or not rule["continued"]:
         return []
-    total, went_on = found["stopped"] + found["continued"], found["continued"]
+    total, went_on = rule["stopped"] + rule["continued"], rule["continued"]
     text = f"The budget gave {total} problems up as hopeless; {went_on} of them, chosen at random, were drawn on"
-    if found["error"] is not None:
-        interval = f"{found['error']:.3f}, 95% interval {found['low']:.3f} to {found['high']:.3f} (Clopper-Pearson)"
-        text += f", and {found['met']} of the {found['ended']} that ended met their target: {interval}"
+    if rule["error"] is not None:
+        interval = f"{rule['error']:.3f}, 95% interval {rule['low']:.3f} to {rule['high']:.3f} (Clopper-Pearson)"
+        text += f", and {rule['met']} of the {rule['ended']} that ended met their target: {interval}"
     return [f"## Problems given up\n\n{text}."]
-
-
-def _verifiers(manifest: Mapping[str, Any]) -> str:
-    """Measured rates where the manifest carries them; versions made before audits, or by hand, say they have none."""
-    parts = manifest["verifiers"] if isinstance(manifest["verifiers"], list) else []
-    bare = [{"verifier": part["name"], "version": part["version"], "report": None} for part in parts]
-    return verifier_section(manifest.get("verifier_rates", bare), str(manifest.get("run", "")))
-
-
-def _attempts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found = manifest.get("gate_attempts")
-    if not found:
-        return []
-    return [("gate attempts on this dataset, this one included", f"{found['attempts']}, of which {found['passed']} passed")]
-
-
-def _metric_table(metrics: Mapping[str, Any]) -> str:
-    return _table(("metric", "value"), sorted(flatten(metrics).items()) if metrics else [])
 
 
 def _identity(manifest: Mapping[str, Any]) -> str:
@@ -110,7 +89,9 @@ def _identity(manifest: Mapping[str, Any]) -> str:
     rows += [("recipe hash", f"`{manifest['recipe_hash']}`"), ("parent", f"`{manifest['parent'] or 'none'}`")]
     rows += [("models", ", ".join(f"{model} ({count})" for model, count in manifest["counts"].get("models", {}).items()))]
     rows += [("licences", ", ".join(manifest["counts"]["licences"])), ("sources", ", ".join(manifest["counts"]["sources"]))]
-    rows += _attempts(manifest)
+    if attempts := manifest.get("gate_attempts"):
+        text = f"{attempts['attempts']}, of which {attempts['passed']} passed"
+        rows.append(("gate attempts on this dataset, this one included", text))
     rows += [(f"fingerprint {key}", str(value)) for key, value in sorted(flatten(manifest["fingerprint"]).items()) if key]
     return _table(("what", "value"), rows)
 
@@ -179,8 +160,103 @@ def _forecast(forecast: Mapping[str, Any] | None) -> list[str]:
         if name in _NAMES
     ]
     head = ["| forecast | median | 95% interval | came |", "|---|---|---|---|"]
-    said = (
+    text = (
         f"A forecast from {forecast['source']} was made before the run began; {forecast['inside95']} of its "
         f"{forecast['n']} 95% intervals held and {forecast['inside80']} of the 80% ones, levels included."
     )
-    return [said, "\n".join([*head, *rows])]
+    return [text, "\n".join([*head, *rows])]
+
+
+_RATES = (
+    ("false_accept_rate", "false accepts"),
+    ("false_reject_rate", "false rejects"),
+    ("precision_kept", "precision of the kept set"),
+)
+_UNKNOWN = (
+    "{name} {version}: **not audited**. Nobody has measured how often it accepts a wrong rollout or rejects a right one; "
+    "`rollmill audit verifier {name}` draws rollouts for people to judge."
+)
+
+
+def verifier_section(rates: Sequence[Mapping[str, Any]], run: str) -> str:
+    """Markdown on every verifier of the version, `run` being the one it was made by."""
+    return "\n\n".join(_measured(rate, run) for rate in rates) or "none"
+
+
+def _measured(known: Mapping[str, Any], run: str) -> str:
+    report = known["report"]
+    stress = _stress(known.get("planted"))
+    if report is None:
+        return "\n".join([_UNKNOWN.format(name=known["verifier"], version=_code(known["version"])), *stress])
+    own = bool(known.get("own", known["source"] == run))
+    where = "this run" if known["source"] == run else f"another run, {_code(known['source'])}"
+    where += ", which has the same rollouts and outcomes," if own and known["source"] != run else ""
+    unsure = f" ({report['unsure']} more could not be told)" if report["unsure"] else ""
+    overall = report["overall"]
+    named = [("all", overall), *report["bands"].items()]
+    bands = [[band, row["rollouts"], row["audited"], *(_rate(row[key]) for key, _ in _RATES)] for band, row in named]
+    # Another run kept another set, so its precision is not this version's.
+    labels = [label if own else label.replace("the kept set", "the set that run kept") for _, label in _RATES]
+    lines = [
+        f"{known['verifier']} {_code(known['version'])}: {report['n']} rollouts of {where} drawn at random with recorded "
+        f"probabilities and judged by people{unsure}, of {overall['rollouts']} it judged "
+        f"(audit {_code(known['audit'])}). Bands are of the problem's pass rate as the verifier sees it.",
+        "",
+        _table(("band", "rollouts", "audited", *labels), bands),
+        *_corrected(report),
+        *_methods(report),
+        *_consequences(report),
+        *stress,
+    ]
+    return "\n".join(lines)
+
+
+def _stress(planted: Mapping[str, Any] | None) -> list[str]:
+    """The stress test in a sentence, under its label."""
+    if planted is None:
+        return []
+    kinds = []
+    for kind, row in planted["kinds"].items():
+        interval = f"[{row['rate']['low']:.3f}, {row['rate']['high']:.3f}]" if row["rate"] is not None else ""
+        kinds.append(f"{kind} {row['as_expected']} of {row['n']} {row['expected']} {interval}")
+    return ["", f"A {planted['label']} (intervals over problems): {'; '.join(kinds)}."]
+
+
+def _corrected(report: Mapping[str, Any]) -> list[str]:
+    rates = report.get("pass_rate") or {}
+    corrected = rates.get("corrected")
+    if not corrected:
+        return []
+    text = (
+        f"Pass rate ({corrected['estimand']}): {_rate(rates.get('verifier'))} by the verifier, {_rate(corrected)} corrected"
+    )
+    return ["", f"{text} ({corrected['n']} audited, {corrected['clusters']} clusters; {corrected['method']})."]
+
+
+def _methods(report: Mapping[str, Any]) -> list[str]:
+    rates = [(label, report["overall"][key]) for key, label in _RATES]
+    methods = [f"{label}: {rate['estimand']}, n = {rate['n']}, {rate['method']}" for label, rate in rates if rate]
+    return ["", f"95% intervals. {'; '.join(methods)}."] if methods else []
+
+
+def _consequences(report: Mapping[str, Any]) -> list[str]:
+    consequences = report.get("consequences")
+    if not consequences:
+        return []
+    best, worst, costs = (consequences[key] for key in ("at_estimate", "at_upper_bounds", "costs"))
+    return [
+        "",
+        f"Drawing until accepted could be right on at most {best['ceiling']:.3f} of the problems however long it goes on "
+        f"({worst['ceiling']:.3f} at both upper bounds). With a wrong completion worth {costs['wrong']:g} and a draw "
+        f"costing {costs['draw']:g}, where a right one is worth 1, the best number of draws is {best['best_draws']} "
+        f"({worst['best_draws']} at the bounds).",
+    ]
+
+
+def _rate(rate: Mapping[str, Any] | None) -> str:
+    return "-" if rate is None else f"{rate['value']:.4f} [{rate['low']:.4f}, {rate['high']:.4f}]"
+
+
+def _code(text: str) -> str:
+    """A name of somebody's choice as code, so that nothing in it is read as Markdown."""
+    return "`" + str(text).replace("`", "'").replace("\n", " ").replace("|", "/") + "`"

@@ -1,20 +1,32 @@
-"""dataset.duckdb: the rows of a version as one database file. Knows nothing of the ledger, indexes or numbers.
+"""The rows of a version on disk: one file dataset.duckdb, or Parquet shards where they are too many to copy whole.
 
 Tables problems, rollouts (all completions of the plan), verdicts, scores, decisions, manifest; the view `joined` has one
 row per decision with its problem and completion, the view `kept` is what training uses. Written by a fresh connection in
 key order, so that equal content makes equal tables; the file itself differs in its header on every write.
+
+Shards are named by their SHA-256. A parent's shard is taken over (hard link, else copy) if every row of it is in the new
+version unaltered; all other rows go into new shards. Each version's folder is complete in itself, and DVC stores equal
+files once. Shards are read through views with the same names.
 """
 
-from collections.abc import Mapping
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from storage.errors import SetupError
+from storage.files import read_object
 from storage.ids import canonical_json
 from storage.segments.schema import SCHEMAS, Kind
-from storage.versions.snapshot import TABLES, Snapshot, in_key_order, sorted_by_key
+from storage.segments.views import files, no_rows
+from storage.versions.snapshot import KEYS, TABLES, Snapshot, in_key_order, sorted_by_key
 
 _CHUNK = 8_192  # rows handed over at a time, and
 _CHUNK_BYTES = 1 << 25  # about so many bytes at most
@@ -74,6 +86,120 @@ def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
     stored = {row[0] for row in connection.sql(f"describe {TABLE_NAMES[kind]}").fetchall()}
     # A version published before a column existed has none of it: its rows read as null there.
     columns = ", ".join(f'"{name}"' if name in stored else f'null as "{name}"' for name in schema.names)
-    found = connection.sql(f"select {columns} from {TABLE_NAMES[kind]}").to_arrow_reader(_CHUNK)  # noqa: S608
-    table = pa.Table.from_batches(found, found.schema).cast(schema)
+    batches = connection.sql(f"select {columns} from {TABLE_NAMES[kind]}").to_arrow_reader(_CHUNK)  # noqa: S608
+    table = pa.Table.from_batches(batches, batches.schema).cast(schema)
     return sorted_by_key(kind, table)  # as it was written, so nothing is copied
+
+
+LISTING = "shards.json"
+FOLDER = "shards"
+SHARD_BYTES = 64_000_000  # of Arrow memory; about a fifth of that as a file of text
+_SMALLEST = 0.5  # a parent's shard below this share of a full one is merged, or shards would shrink with every version
+
+Listing = dict[str, list[dict[str, Any]]]
+
+
+def write_shards(folder: Path, snapshot: Snapshot, parent: Path | None, shard_bytes: int = SHARD_BYTES) -> None:
+    """Write the rows into folder/shards and their listing; shards of `parent`, a version's folder, may be taken over."""
+    (folder / FOLDER).mkdir()
+    known = read_listing(parent) if parent else None
+    listing: Listing = {}
+    for kind, table in snapshot.tables():
+        taken: list[dict[str, Any]] = []
+        if known and parent:
+            taken, table = _take_over(kind, table, known[kind], parent, shard_bytes)  # noqa: PLW2901 (what is left to write)
+            for shard in taken:
+                _link(parent / FOLDER / shard["file"], folder / FOLDER / shard["file"])
+        listing[kind] = [*taken, *(_write_shard(folder, piece) for piece in _pieces(kind, table, shard_bytes))]
+    (folder / LISTING).write_text(json.dumps(listing, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_listing(folder: Path) -> Listing | None:
+    """Which shards a version has, by kind; None for a version that is one database file, or is not here."""
+    path = folder / LISTING
+    if not path.exists():
+        return None
+    again = f"dvc checkout --force {folder}.dvc, or remove {folder} and run its recipe again"
+    listing: Listing = read_object(path, next_command=again)
+    return listing
+
+
+def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory with the tables and views of dataset.duckdb over the shards; the caller closes it."""
+    listing = read_listing(folder) or {}
+    connection = duckdb.connect()
+    for kind in TABLES:
+        connection.execute(f"create view {TABLE_NAMES[kind]} as {_scan(kind, folder, listing[kind])}")
+    add_manifest_and_views(connection, manifest)
+    return connection
+
+
+def _take_over(
+    kind: Kind, table: pa.Table, shards: list[dict[str, Any]], parent: Path, shard_bytes: int
+) -> tuple[list[dict[str, Any]], pa.Table]:
+    """The parent's shards whose every row is in the table, and the table's other rows."""
+    large = [shard for shard in shards if shard["bytes"] >= shard_bytes * _SMALLEST]
+    if not large or not table.num_rows:
+        return [], table
+    names, keys = SCHEMAS[kind].names, KEYS[kind]
+    same = " and ".join(f'o."{name}" is not distinct from n."{name}"' for name in names)
+    join = " and ".join(f"o.{key} = n.{key}" for key in keys)
+    with duckdb.connect() as connection:
+        connection.register("incoming", table)
+        connection.execute(f"create view held as {_scan(kind, parent, large, filename=True)}")
+        counted = connection.sql(
+            f"select o.filename, count(*) filter ({same}) from held o left join incoming n on {join} group by 1"  # noqa: S608
+        ).fetchall()
+        intact = {Path(name).name: rows for name, rows in counted}
+        taken = [shard for shard in large if intact.get(shard["file"]) == shard["rows"]]
+        if not taken:
+            return [], table
+        columns = ", ".join(f'"{name}"' for name in names)
+        rest = connection.sql(
+            f"select {columns} from incoming anti join ({_scan(kind, parent, taken)}) using ({', '.join(keys)})"  # noqa: S608
+        ).to_arrow_table()
+    return taken, rest.cast(SCHEMAS[kind])
+
+
+def _pieces(kind: Kind, table: pa.Table, shard_bytes: int) -> Iterator[pa.Table]:
+    """The rows in key order, cut into shards of about equal size."""
+    if not table.num_rows:
+        return
+    count = -(-table.nbytes // shard_bytes)
+    yield from in_key_order(kind, table, -(-table.num_rows // count))
+
+
+def _write_shard(folder: Path, rows: pa.Table) -> dict[str, Any]:
+    temporary = folder / FOLDER / "writing"
+    pq.write_table(rows, temporary, compression="zstd")
+    with temporary.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    name = f"{digest}.parquet"
+    temporary.rename(folder / FOLDER / name)
+    return {"file": name, "rows": rows.num_rows, "bytes": rows.nbytes}
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
+
+
+def _scan(kind: Kind, folder: Path, shards: list[dict[str, Any]], *, filename: bool = False) -> str:
+    """A SELECT over shards; of none, no rows with the right columns; a column that old shards lack is null there."""
+    if not shards:
+        return no_rows(kind)
+    paths = [folder / FOLDER / shard["file"] for shard in shards]
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise SetupError(
+            f"{len(missing)} shards of {folder.name} are not here, first {missing[0].name}.",
+            next_command=f"dvc checkout {folder}.dvc",
+        )
+    names = ", ".join(f'"{name}"' for name in SCHEMAS[kind].names)
+    extra = ", filename" if filename else ""
+    rows = (
+        f"select * from read_parquet({files(list(map(str, paths)))}, filename={str(filename).lower()}, union_by_name=true)"  # noqa: S608
+    )
+    return f"select {names}{extra} from ({no_rows(kind)} union all by name {rows})"  # noqa: S608

@@ -126,23 +126,24 @@ def changes(old: Any, new: Any) -> tuple[Change, ...]:
     """The dotted keys whose values differ."""
     left, right = flatten(old), flatten(new)
     keys = sorted(left.keys() | right.keys())
-    found = (Change(key, left.get(key, _ABSENT), right.get(key, _ABSENT)) for key in keys if key)
-    return tuple(change for change in found if change.old != change.new)
+    compared = (Change(key, left.get(key, _ABSENT), right.get(key, _ABSENT)) for key in keys if key)
+    return tuple(change for change in compared if change.old != change.new)
 
 
 def deltas(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Delta, ...]:
     """The dotted keys whose numbers differ, each with the difference."""
-    numbers = (Delta(c.key, _number(c.old), _number(c.new), _difference(c)) for c in changes(old, new))
-    return tuple(delta for delta in numbers if delta.old is not None or delta.new is not None)
+    numbers = []
+    for change in changes(old, new):
+        before, after = _number(change.old), _number(change.new)
+        if before is not None and after is not None:
+            numbers.append(Delta(change.key, before, after, float(f"{after - before:.12g}")))
+        elif before is not None or after is not None:
+            numbers.append(Delta(change.key, before, after, None))
+    return tuple(numbers)
 
 
 def _number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _difference(change: Change) -> float | None:
-    old, new = _number(change.old), _number(change.new)
-    return None if old is None or new is None else float(f"{new - old:.12g}")
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, info: VersionInfo, alias: str) -> None:
@@ -223,8 +224,8 @@ def describe(diff: VersionDiff) -> list[str]:
         ("levels", _deltas(diff.levels)),
     )
     for title, items in sections:
-        found = [f"  {item}" for item in items]
-        lines += [title, *found] if found else []
+        section = [f"  {item}" for item in items]
+        lines += [title, *section] if section else []
     if len(lines) == 1:
         lines.append("  no difference" if diff.same_scores else "  no difference but in the scores")
     return lines
@@ -245,7 +246,10 @@ def _move_lines(moves: Iterable[Move]) -> Iterator[str]:
 
 
 def _repairs(repaired: Iterable[Repaired]) -> Iterator[str]:
-    return (f"{one.old_id[:8]} -> {one.new_id[:8]}: {one.old_reference} -> {one.new_reference}" for one in repaired)
+    return (
+        f"{repair.old_id[:8]} -> {repair.new_id[:8]}: {repair.old_reference} -> {repair.new_reference}"
+        for repair in repaired
+    )
 
 
 def _members(members: Members) -> Iterator[str]:

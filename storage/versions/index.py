@@ -5,18 +5,16 @@ conflict in git where a person can see it. A copy of each manifest lies beside i
 work in a clone that has not fetched the rows.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from storage.dvc import repository
-from storage.errors import SetupError
-from storage.faults import explained, no_right
-from storage.json_files import parse_object, read_utf8
-from storage.versions.durable import write_text
+from storage.errors import SetupError, explained, no_right
+from storage.files import ensure_lines, json_text, parse_object, read_utf8, write_text
 
 INDEX_SCHEMA = 1
 
@@ -35,6 +33,23 @@ class Entry:
     problems: int
     rows: int
     kept: int
+
+    @classmethod
+    def of_manifest(cls, number: int, manifest: Mapping[str, Any], created_at: datetime) -> "Entry":
+        """The entry of the version that a manifest describes."""
+        counts, hashes = manifest["counts"], manifest["hashes"]
+        return cls(
+            number=number,
+            content_hash=hashes["content"],
+            kept_hash=hashes["kept"],
+            scores_hash=hashes["scores"],
+            recipe_hash=str(manifest["recipe_hash"]),
+            parent=manifest["parent"],
+            created_at=created_at.isoformat(timespec="seconds"),
+            problems=counts["problems"],
+            rows=counts["rollouts"],
+            kept=counts["kept"],
+        )
 
     @property
     def folder(self) -> str:
@@ -111,19 +126,23 @@ def save_index(datasets: Path, index: Index) -> None:
 
 def index_text(index: Index) -> str:
     """The text of index.json."""
-    value = {"index_schema": INDEX_SCHEMA, **asdict(index)}
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json_text({"index_schema": INDEX_SCHEMA, **asdict(index)})
 
 
 def parse_index(text: str, path: Path) -> Index:
     """An index from its text; `path` is named in the error."""
-    value = _json_object(text, path)
-    if value.get("index_schema") != INDEX_SCHEMA:
-        found = value.get("index_schema")
-        if found is None:
-            raise SetupError(f"{path} is not an index of versions.", next_command=restoring(path))
+    if "<<<<<<< " in text:
         raise SetupError(
-            f"{path} has index_schema {found!r}; this Rollmill reads {INDEX_SCHEMA}.", next_command="update the checkout"
+            f"{path} holds a git conflict: two clones made a version of the same number.",
+            next_command=f"rollmill dataset rebase {path.parent.name}",
+        )
+    value = parse_object(text, path, next_command=restoring(path))
+    schema = value.get("index_schema")
+    if schema is None:
+        raise SetupError(f"{path} is not an index of versions.", next_command=restoring(path))
+    if schema != INDEX_SCHEMA:
+        raise SetupError(
+            f"{path} has index_schema {schema!r}; this Rollmill reads {INDEX_SCHEMA}.", next_command="update the checkout"
         )
     try:
         if not (isinstance(value["tags"], dict) and isinstance(value["yanked"], dict)):
@@ -140,15 +159,6 @@ def parse_index(text: str, path: Path) -> Index:
             f"{path} is not an index of versions ({type(error).__name__}: {error}).",
             next_command=restoring(path),
         ) from error
-
-
-def _json_object(text: str, path: Path) -> dict[str, Any]:
-    if "<<<<<<< " in text:
-        raise SetupError(
-            f"{path} holds a git conflict: two clones made a version of the same number.",
-            next_command=f"rollmill dataset rebase {path.parent.name}",
-        )
-    return parse_object(text, path, next_command=restoring(path))
 
 
 def restoring(path: Path) -> str:
@@ -172,17 +182,10 @@ def point_latest(datasets: Path, index: Index) -> None:
         return
     with explained(place):
         if repository(place, ".git") is not None:
-            _ignore(place / ".gitignore")
+            ensure_lines(place / ".gitignore", [f"/{LINK}"])
         if link.is_symlink() and str(link.readlink()) == here[-1]:
             return
         temporary = place / f".{LINK}.tmp"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(here[-1])
         os.replace(temporary, link)  # noqa: PTH105 - Path.replace would do the same
-
-
-def _ignore(path: Path) -> None:
-    """Keep the link out of git."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if f"/{LINK}" not in text.splitlines():
-        path.write_text(f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}/{LINK}\n", encoding="utf-8")

@@ -3,8 +3,8 @@
 What it says follows from index.json and the manifests alone; `reindex` writes it again after a clone, a pull or a rebase.
 """
 
+from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import delete
 
@@ -25,20 +25,16 @@ def record_version(ws: Workspace, info: VersionInfo) -> None:
 
 def reindex(ws: Workspace) -> int:
     """Make the ledger's table say what the indexes say, and nothing else; the number of versions."""
-    datasets = ws.datasets
-    rows = [_row(ws, info) for name in dataset_names(datasets) for info in _versions(datasets, name)]
+    rows: list[DatasetRow] = []
+    for name in dataset_names(ws.datasets):
+        known: list[VersionInfo] = []
+        with suppress(SetupError):  # a broken index is that dataset's own trouble, named by whoever reads it
+            known = versions(ws.datasets, name)
+        rows += [_row(ws, info) for info in known]
     with ws.ledger.write() as session:
         session.execute(delete(DatasetRow))
         session.add_all(rows)
     return len(rows)
-
-
-def _versions(datasets: Path, name: str) -> list[VersionInfo]:
-    """None of a dataset whose index is broken: that is its own trouble, named by whoever reads it."""
-    try:
-        return versions(datasets, name)
-    except SetupError:
-        return []
 
 
 def _row(ws: Workspace, info: VersionInfo) -> DatasetRow:

@@ -1,34 +1,48 @@
-"""manifest.json: what a version is and how it was made, as one JSON object. Knows nothing of where it lies.
+"""manifest.json: what a version is and how it was made, as one JSON object, and whether the version's files agree with it.
 
 It carries no version number (that is the index's; `dataset rebase` may change it) and no time. Floating-point metrics are
 rounded to 12 significant digits, because the last ones depend on row order and threads; their makers sum by math.fsum.
+Decisions are counted by pipelines.metrics and handed in by the maker; what is counted here are the rows of the tables.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pyarrow as pa
+import pyarrow.compute as pc
 
-from storage.records import OUTCOMES
+from storage.files import read_object
+from storage.ids import sha256_text
 from storage.versions.hashing import content_hash, kept_hash, scores_hash
+from storage.versions.index import manifest_copy
+from storage.versions.read import TEXTS
+from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
 
 MANIFEST_SCHEMA = 1
 REQUIRED = ("recipe", "recipe_hash", "verifiers", "fingerprint", "funnel", "metrics")
+NEWER_COUNTS = frozenset({"models"})  # versions published before there were these lack them
 
 
 def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
-    """The maker's manifest completed by name, parent, counts and hashes; REQUIRED keys exist, empty if not given."""
+    """The maker's manifest completed by name, parent, row counts and hashes; REQUIRED keys exist, empty if not given.
+
+    Its `counts` must be there already, with what pipelines.metrics.decision_counts says of the decisions; RuntimeError
+    where they are of other decisions.
+    """
     given = {key: twelve_digits(value) for key, value in snapshot.manifest.items()}
+    counts = {**given["counts"], **row_counts(snapshot)}
+    kept = pc.sum(snapshot.decisions["kept"]).as_py() or 0
+    if counts["kept"] != kept or kept + counts["dropped"] != counts["decisions"]:
+        raise RuntimeError(f"{counts['kept']} kept and {counts['dropped']} dropped rollouts are not those of the decisions")
     return {
         **{key: "" if key == "recipe_hash" else {} for key in REQUIRED},
         **given,
         "manifest_schema": MANIFEST_SCHEMA,
         "name": snapshot.name,
         "parent": parent,
-        "counts": counts(snapshot),
+        "counts": counts,
         "hashes": {
             "content": content_hash(snapshot),
             "kept": kept_hash(snapshot),
@@ -37,27 +51,23 @@ def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
     }
 
 
-def counts(snapshot: Snapshot) -> dict[str, Any]:
-    """Rows by kind, rollouts by outcome, by decision reason and by model, and outcomes by difficulty level."""
-    decisions = snapshot.decisions
-    kept: list[Any] = decisions["kept"].to_pylist()
-    outcomes: list[Any] = decisions["outcome"].to_pylist()
-    reasons: list[Any] = decisions["reason"].to_pylist()
+def row_counts(snapshot: Snapshot) -> dict[str, Any]:
+    """Rows by kind; completions by model, problems by licence and by source."""
+    columns = {
+        "models": snapshot.completions["model"],
+        "licences": snapshot.problems["licence"],
+        "sources": snapshot.problems["source"],
+    }
     return {
         "problems": snapshot.problems.num_rows,
         "rollouts": snapshot.completions.num_rows,
         "verdicts": snapshot.verdicts.num_rows,
         "scores": snapshot.scores.num_rows,
-        "decisions": decisions.num_rows,
-        "kept": sum(kept),
-        "dropped": len(kept) - sum(kept),
-        "outcomes": _sorted_counts(outcomes),
-        "kept_by_reason": _sorted_counts(reason for reason, keep in zip(reasons, kept, strict=True) if keep),
-        "dropped_by_reason": _sorted_counts(reason for reason, keep in zip(reasons, kept, strict=True) if not keep),
-        "levels": _levels(snapshot, outcomes, kept),
-        "models": _sorted_counts(snapshot.completions["model"].to_pylist()),
-        "licences": _sorted_counts(value or "unknown" for value in snapshot.problems["licence"].to_pylist()),
-        "sources": _sorted_counts(value or "unknown" for value in snapshot.problems["source"].to_pylist()),
+        "decisions": snapshot.decisions.num_rows,
+        **{
+            name: dict(sorted(Counter(value or "unknown" for value in column.to_pylist()).items()))
+            for name, column in columns.items()
+        },
     }
 
 
@@ -72,27 +82,46 @@ def twelve_digits(value: Any) -> Any:
     return value
 
 
-def _levels(snapshot: Snapshot, outcomes: list[str], kept: list[bool]) -> dict[str, dict[str, int]]:
-    level_of = dict(zip(snapshot.problems["id"].to_pylist(), _level_names(snapshot.problems), strict=True))
-    problems = Counter(level_of.values())
-    tallies: Counter[tuple[str, str]] = Counter()
-    for problem, outcome, keep in zip(snapshot.decisions["problem_id"].to_pylist(), outcomes, kept, strict=True):
-        level = level_of[problem]
-        tallies[level, outcome] += 1
-        tallies[level, "kept"] += keep
-    return {
-        level: {"problems": problems[level], **{key: tallies[level, key] for key in (*OUTCOMES, "kept")}}
-        for level in sorted(problems, key=_level_order)
-    }
+def disagreements(info: VersionInfo, snapshot: Snapshot, decisions: Mapping[str, Any]) -> Iterator[str]:
+    """What index, manifest copy and counts say otherwise than the manifest and the rows do.
+
+    `decisions`: what pipelines.metrics.decision_counts says of the version's decisions now.
+    """
+    manifest = snapshot.manifest
+    hashes, recorded = manifest["hashes"], manifest["counts"]
+    for name, indexed, known in (
+        ("content_hash", info.content_hash, hashes["content"]),
+        ("kept_hash", info.kept_hash, hashes["kept"]),
+        ("scores_hash", info.scores_hash, hashes["scores"]),
+        ("recipe_hash", info.recipe_hash, str(manifest["recipe_hash"])),
+        ("parent", info.parent, manifest["parent"]),
+        ("problems", info.problems, recorded["problems"]),
+        ("rows", info.rows, recorded["rollouts"]),
+        ("kept", info.kept, recorded["kept"]),
+    ):
+        if indexed != known:
+            yield f"the index says {name} {_short(indexed)}, the manifest {_short(known)}"
+    for name, known in (row_counts(snapshot) | dict(decisions)).items():
+        if recorded.get(name) != known and not (name in NEWER_COUNTS and name not in recorded):
+            yield f"the manifest counts {name} {_short(recorded.get(name))}, the rows {_short(known)}"
+    copy = manifest_copy(info.path.parent.parent, info.name, info.folder)
+    if not copy.exists():
+        yield f"{copy} is missing"
+    elif read_object(copy, next_command=f"git checkout -- {copy}") != manifest:
+        yield f"{copy} differs from the manifest in the version's folder"
 
 
-def _level_names(problems: pa.Table) -> list[str]:
-    return ["none" if level is None else str(level) for level in problems["level"].to_pylist()]
+def changed_files(info: VersionInfo, snapshot: Snapshot) -> Iterator[str]:
+    """The card and the report, where they are not what was published; older versions have no digest of them."""
+    known = snapshot.manifest.get("files", {})
+    for name in TEXTS:
+        path = info.path / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif name in known and sha256_text(path.read_text(encoding="utf-8", errors="replace")) != known[name]:
+            yield f"{name} is not the one that was published"
 
 
-def _level_order(level: str) -> tuple[int, str]:
-    return (int(level), "") if level.lstrip("-").isdigit() else (1 << 30, level)
-
-
-def _sorted_counts(values: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items()))
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:16]}..."

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from storage.errors import SetupError
-from storage.versions.durable import locked
+from storage.files import locked
 from storage.versions.index import LINK, Index, SignOff, load_index, point_latest, save_index
 from storage.versions.ledger import record_version
 from storage.versions.publish import lock_path
@@ -43,21 +43,17 @@ def untag(ws: Workspace, reference: str, name: str) -> VersionInfo:
     """Take a tag off a version."""
 
     def take(index: Index, info: VersionInfo) -> Index:
-        if index.tags.get(name) != info.folder:
-            raise _no_tag(index, info, name)
+        held = index.tags.get(name)
+        if held is None:
+            raise SetupError(f"{info.ref} has no tag {name!r}.", choices=info.tags, next_command="rollmill dataset list")
+        if held != info.folder:
+            raise SetupError(
+                f"the tag {name!r} is on {held}, not on {info.ref}.",
+                next_command=f"rollmill dataset untag {info.name}@{held} {name}",
+            )
         return replace(index, tags={key: folder for key, folder in index.tags.items() if key != name})
 
     return _change(ws, reference, take)
-
-
-def _no_tag(index: Index, info: VersionInfo, name: str) -> SetupError:
-    held = index.tags.get(name)
-    if held is None:
-        return SetupError(f"{info.ref} has no tag {name!r}.", choices=info.tags, next_command="rollmill dataset list")
-    return SetupError(
-        f"the tag {name!r} is on {held}, not on {info.ref}.",
-        next_command=f"rollmill dataset untag {info.name}@{held} {name}",
-    )
 
 
 def yank(ws: Workspace, reference: str, reason: str) -> VersionInfo:

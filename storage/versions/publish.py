@@ -1,4 +1,4 @@
-"""Publishing a version so that a crash at any point leaves nothing half done. Knows nothing of recipes or gates.
+"""Publishing a version so that a crash at any point leaves nothing half done.
 
 The version is written whole into a hidden folder beside its place and fsynced; then an intent is recorded. From there every
 step is idempotent and driven by the intent alone: rename, ledger, index, `dvc add`. Whoever comes next (`publish`, or any
@@ -7,6 +7,7 @@ writing command through `finish_interrupted`) finishes an intent that a killed p
 
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +16,12 @@ from typing import Any
 import duckdb
 
 from storage import dvc
-from storage.errors import SetupError
+from storage.errors import SetupError, explained, full_disk
 from storage.failpoints import hit
-from storage.faults import explained, full_disk
+from storage.files import json_text, locked, read_object, sync, sync_folder, write_text
 from storage.ids import sha256_text
-from storage.json_files import read_object
 from storage.versions.card import card
-from storage.versions.durable import locked, sync, write_text
-from storage.versions.folder import LARGE, Draft, json_text, write_folder
+from storage.versions.database import write_database, write_shards
 from storage.versions.index import Entry, Index, index_path, load_index, manifest_copy, point_latest, save_index
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
@@ -31,8 +30,33 @@ from storage.versions.resolve import VersionInfo, refuse_lost_index, version_inf
 from storage.versions.snapshot import Snapshot, checked
 from storage.workspace import Workspace
 
+LARGE = 1_000_000_000  # bytes of Arrow memory from which a version is written as shards
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 _PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Everything that goes into a version's folder. `parent` is the folder of the version before, if its files are here."""
+
+    snapshot: Snapshot
+    manifest: dict[str, Any]
+    entry: Entry
+    texts: Mapping[str, str]
+    parent: Path | None = None
+    large: int = LARGE
+
+    def write(self, folder: Path) -> None:
+        """Make the folder with all of its files, durable; it must not exist."""
+        folder.mkdir(parents=True)
+        if sum(table.nbytes for _, table in self.snapshot.tables()) > self.large:
+            write_shards(folder, self.snapshot, self.parent)
+        else:
+            write_database(folder / "dataset.duckdb", self.snapshot, self.manifest)
+        for name, text in (*self.texts.items(), ("manifest.json", json_text(self.manifest))):
+            (folder / name).write_text(text, encoding="utf-8")
+        sync_folder(folder)
+        sync(folder.parent)
 
 
 @dataclass(frozen=True)
@@ -60,23 +84,27 @@ def publish(
         newest = load_index(ws.datasets, snapshot.name).newest
         manifest = full_manifest(snapshot, newest.content_hash if newest else None)
         same = newest is not None and newest.content_hash == manifest["hashes"]["content"]
-        if newest and same and _is_kept(ws, snapshot.name, newest):
-            info = _info(ws, snapshot.name, newest)
+        info = _info(ws, snapshot.name, newest) if newest and same else None
+        # Its files are here and whole, or a DVC pointer says where to get them.
+        if info and (is_whole(info) if info.path.exists() else pointer(info).exists()):
             late = _track_late(ws, info)
             return Published(info, created=False, messages=[*messages, *_unchanged(info, manifest), *late])
         if newest and same:  # its files were deleted here and nobody else has them: write them again
             entry, manifest = newest, {**manifest, "parent": newest.parent}
         else:
-            entry = _entry(newest.number + 1 if newest else 1, manifest)
+            entry = Entry.of_manifest(newest.number + 1 if newest else 1, manifest, datetime.now(UTC))
         texts = {"README.md": card(manifest), "report.html": report_html, "report.json": json_text(report_json)}
         manifest["files"] = {name: sha256_text(text) for name, text in texts.items()}
         parent = ws.datasets / snapshot.name / newest.folder if newest else None
-        _write(ws, Draft(snapshot, manifest, entry, report_html, report_json, parent, large))
+        _write(ws, Draft(snapshot, manifest, entry, texts, parent, large))
         messages += _finish(ws, snapshot.name)
-        before = _earlier(load_index(ws.datasets, snapshot.name), entry)
-        if before is not None:
+        known = load_index(ws.datasets, snapshot.name).versions
+        equal = [
+            other.number for other in known if other.content_hash == entry.content_hash and other.number != entry.number
+        ]
+        if equal:
             messages.append(
-                f"{snapshot.name}@v{entry.number} has the content of v{before.number}, published again after others."
+                f"{snapshot.name}@v{entry.number} has the content of v{equal[0]}, published again after others."
             )
         return Published(_info(ws, snapshot.name, entry), created=not same, messages=messages)
 
@@ -113,7 +141,8 @@ def _finish(ws: Workspace, name: str) -> list[str]:
     hit("publish.dvc")
     intent.unlink()
     sync(intent.parent)
-    return messages + _advice(ws, name, entry, tracked)
+    files = [index_path(ws.datasets, name), manifest_copy(ws.datasets, name, entry.folder), *tracked.files]
+    return messages + [line for line in (tracked.warning, dvc.git_add_line(files)) if line]
 
 
 def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
@@ -128,24 +157,6 @@ def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
     point_latest(datasets, index)
     hit("publish.index")
     return [f"published {name}@v{entry.number} ({entry.content_hash[:8]}): {entry.kept} of {entry.rows} rollouts kept."]
-
-
-def _advice(ws: Workspace, name: str, entry: Entry, tracked: dvc.Tracked) -> list[str]:
-    datasets = ws.datasets
-    files = [index_path(datasets, name), manifest_copy(datasets, name, entry.folder), *tracked.files]
-    return [line for line in (tracked.warning, dvc.git_add_line(files)) if line]
-
-
-def _is_kept(ws: Workspace, name: str, entry: Entry) -> bool:
-    """Whether the files of a version are here and whole, or a DVC pointer says where to get them."""
-    info = _info(ws, name, entry)
-    return is_whole(info) if info.path.exists() else pointer(info).exists()
-
-
-def _earlier(index: Index, entry: Entry) -> Entry | None:
-    """The first version of the same content that has another number."""
-    same = (known for known in index.versions if known.content_hash == entry.content_hash and known.number != entry.number)
-    return next(same, None)
 
 
 def _track_late(ws: Workspace, info: VersionInfo) -> list[str]:
@@ -173,29 +184,13 @@ def _unchanged(info: VersionInfo, manifest: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _entry(number: int, manifest: dict[str, Any]) -> Entry:
-    counts, hashes = manifest["counts"], manifest["hashes"]
-    return Entry(
-        number=number,
-        content_hash=hashes["content"],
-        kept_hash=hashes["kept"],
-        scores_hash=hashes["scores"],
-        recipe_hash=str(manifest["recipe_hash"]),
-        parent=manifest["parent"],
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        problems=counts["problems"],
-        rows=counts["rollouts"],
-        kept=counts["kept"],
-    )
-
-
 def _write(ws: Workspace, draft: Draft) -> None:
     """Write the whole version beside its place, make it durable, then record the intent to publish it."""
     partial = ws.datasets / draft.snapshot.name / (_PARTIAL + draft.entry.folder)
     intent = _intent(ws, draft.snapshot.name)
     try:
         with explained(partial):
-            write_folder(partial, draft)
+            draft.write(partial)
             write_text(intent, json_text(asdict(draft.entry)))
     except duckdb.Error as error:
         if "Could not write" in str(error) or "No space left" in str(error):

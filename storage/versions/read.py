@@ -10,13 +10,11 @@ from typing import Any
 
 import duckdb
 
-from storage.errors import FoundWanting, RollmillError, SetupError
-from storage.faults import explained
-from storage.json_files import read_object
-from storage.versions.database import TABLE_NAMES, read_table, write_database
+from storage.errors import FoundWanting, RollmillError, SetupError, explained
+from storage.files import read_object
+from storage.versions.database import TABLE_NAMES, connect_shards, read_listing, read_table, write_database
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
-from storage.versions.shards import connect_shards, read_listing
 from storage.versions.snapshot import TABLES, Snapshot
 
 TEXTS = ("README.md", "report.html", "report.json")
@@ -68,12 +66,12 @@ def reading(info: VersionInfo) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        said = str(error).splitlines()[0]
-        if "Could not set lock" in said:
+        message = str(error).splitlines()[0]
+        if "Could not set lock" in message:
             raise SetupError(f"another process has {info.ref} open for writing.", next_command="close it") from error
-        if not any(words in said for words in _DAMAGED):
+        if not any(words in message for words in _DAMAGED):
             raise
-        raise FoundWanting(f"the rows of {info.ref} are damaged ({said}). Next: {_mending(info)}") from error
+        raise FoundWanting(f"the rows of {info.ref} are damaged ({message}). Next: {_mending(info)}") from error
 
 
 def _mending(info: VersionInfo) -> str:

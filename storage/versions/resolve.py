@@ -15,52 +15,33 @@ _HASH = re.compile(r"[0-9a-f]{4,64}$")
 
 
 @dataclass(frozen=True)
-class VersionInfo:
-    """One version: what the index says of it, and the folder where its files lie or would lie. `rows` counts rollouts."""
+class VersionInfo(Entry):
+    """One version: its entry in the index, and the folder where its files lie or would lie. `rows` counts rollouts."""
 
     name: str
-    number: int
-    content_hash: str
-    kept_hash: str
-    scores_hash: str
-    recipe_hash: str
-    parent: str | None
     path: Path
     tags: tuple[str, ...]
     yanked: str | None
-    created_at: str
-    problems: int
-    rows: int
-    kept: int
-
-    @property
-    def folder(self) -> str:
-        """The name of its folder, `v3-3f9a0c1d`."""
-        return self.path.name
 
     @property
     def ref(self) -> str:
         """How a person names it, `arithmetic@v3`."""
         return f"{self.name}@v{self.number}"
 
+    @property
+    def fetched(self) -> bool:
+        """Whether its rows are in this clone."""
+        return (self.path / "manifest.json").exists()
+
 
 def version_info(datasets: Path, index: Index, entry: Entry) -> VersionInfo:
-    """The public form of an index entry."""
+    """An index entry with its dataset, place, tags and yank."""
     return VersionInfo(
+        **vars(entry),
         name=index.name,
-        number=entry.number,
-        content_hash=entry.content_hash,
-        kept_hash=entry.kept_hash,
-        scores_hash=entry.scores_hash,
-        recipe_hash=entry.recipe_hash,
-        parent=entry.parent,
         path=datasets / index.name / entry.folder,
         tags=tuple(sorted(tag for tag, folder in index.tags.items() if folder == entry.folder)),
         yanked=index.yanked.get(entry.folder),
-        created_at=entry.created_at,
-        problems=entry.problems,
-        rows=entry.rows,
-        kept=entry.kept,
     )
 
 
@@ -74,9 +55,12 @@ def resolve(datasets: Path, reference: str) -> VersionInfo:
     """The one version that a reference names; SetupError with the choices if there is none or more than one."""
     name, at, wanted = reference.partition("@")
     index = _known_index(datasets, name)
-    newest = not at or (wanted == LINK and wanted not in index.tags)
-    entry = _newest_usable(index) if newest else _find(index, wanted)
-    return version_info(datasets, index, entry)
+    if at and (wanted != LINK or wanted in index.tags):
+        return version_info(datasets, index, _find(index, wanted))
+    usable = [entry for entry in index.versions if entry.folder not in index.yanked]
+    if not usable:
+        raise SetupError(f"every version of {index.name} is yanked; name one outright.", choices=_choices(index))
+    return version_info(datasets, index, usable[-1])
 
 
 def _known_index(datasets: Path, name: str) -> Index:
@@ -87,13 +71,6 @@ def _known_index(datasets: Path, name: str) -> Index:
     if name not in known:
         raise unknown_name("dataset", name, known, next_command="rollmill dataset list")
     return load_index(datasets, name)
-
-
-def _newest_usable(index: Index) -> Entry:
-    usable = [entry for entry in index.versions if entry.folder not in index.yanked]
-    if not usable:
-        raise SetupError(f"every version of {index.name} is yanked; name one outright.", choices=_choices(index))
-    return usable[-1]
 
 
 def _find(index: Index, wanted: str) -> Entry:
@@ -128,12 +105,12 @@ def _choices(index: Index) -> list[str]:
 _FOLDER = re.compile(r"v[1-9]\d*-[0-9a-f]{8}$")
 
 
-def remains(datasets: Path, name: str) -> list[str]:
+def remains(datasets: Path, dataset: str) -> list[str]:
     """The version folders that files of a dataset name, by number."""
-    folder = datasets / name
+    folder = datasets / dataset
     names = {path.name for path in folder.glob("v*-*") if path.is_dir()}
     names |= {path.stem for path in (*folder.glob("v*-*.dvc"), *folder.glob("manifests/v*-*.json"))}
-    return sorted((found for found in names if _FOLDER.match(found)), key=lambda found: int(found[1:].split("-")[0]))
+    return sorted((name for name in names if _FOLDER.match(name)), key=lambda name: int(name[1:].split("-")[0]))
 
 
 def lost_indexes(datasets: Path) -> list[str]:
@@ -145,9 +122,9 @@ def lost_indexes(datasets: Path) -> list[str]:
 def refuse_lost_index(datasets: Path, name: str, *, but: str | None = None) -> None:
     """SetupError where a dataset has versions (other than the folder `but`) and no index.json."""
     path = index_path(datasets, name)
-    found = [] if path.exists() else [folder for folder in remains(datasets, name) if folder != but]
-    if found:
+    folders = [] if path.exists() else [folder for folder in remains(datasets, name) if folder != but]
+    if folders:
         raise SetupError(
-            f"{path} is missing, though {len(found)} versions of {name} are here ({found[0]} to {found[-1]}).",
+            f"{path} is missing, though {len(folders)} versions of {name} are here ({folders[0]} to {folders[-1]}).",
             next_command=f"git checkout -- {path}, or rollmill dataset rebuild-index {name}",
         )

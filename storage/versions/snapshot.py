@@ -45,8 +45,8 @@ class Snapshot:
 
     def table(self, kind: Kind) -> pa.Table:
         """The table of one kind."""
-        found: pa.Table = getattr(self, kind)
-        return found
+        table: pa.Table = getattr(self, kind)
+        return table
 
     def tables(self) -> Iterator[tuple[Kind, pa.Table]]:
         """(kind, table) in the order of TABLES."""

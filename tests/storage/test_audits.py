@@ -1,4 +1,4 @@
-"""Audits and judgements: stored whole, extended in place, found by verifier, and never judged for another person."""
+"""Audits and judgements in the ledger, stored whole and found by verifier; and the rules of verifier versions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,8 +66,6 @@ def test_every_reviewer_has_a_say_and_the_last_one_counts(audits: Audits) -> Non
         ("ben", "incorrect", "sign"),
     ]
     assert audits.judges() == {"ann": 2, "ben": 1}
-    audits.retract("c", "p", "ben")
-    assert len(audits.judgements()["c", "p"]) == 1
 
 
 def test_a_judgement_that_is_none_is_refused_and_nothing_is_stored(audits: Audits) -> None:
@@ -83,3 +81,13 @@ def test_judgements_outlive_the_audit_that_drew_them(audits: Audits) -> None:
     audits.record(stored.id, {"n": 1})
     assert audits.get(stored.id).report == {"n": 1}
     assert [one.pair in audits.judgements() for one in audits.items(audit(2).id)] == [True]
+
+
+def test_the_rules_of_a_version_stay_as_first_seen(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws:
+        ws.verifiers.record({("math", "2"): [("hash", "1"), ("exact", "3")], ("judge", "1"): ()})
+        ws.verifiers.record({("math", "2"): [("other", "1")], ("math", "3"): [("hash", "2")]})
+        assert ws.verifiers.rules("math", "2") == (("hash", "1"), ("exact", "3"))
+        assert ws.verifiers.rules("math", "3") == (("hash", "2"),)
+        assert ws.verifiers.rules("judge", "1") == ()
+        assert ws.verifiers.rules("math", "1") == ()

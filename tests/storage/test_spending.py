@@ -147,8 +147,7 @@ def test_a_ledger_of_the_third_schema_is_upgraded_and_keeps_its_rows(tmp_path: P
     from alembic.config import Config
     from sqlalchemy import create_engine
 
-    from storage.ledger.engine import Ledger
-    from storage.ledger.migrate import SCRIPTS
+    from storage.ledger.engine import SCRIPTS, Ledger
 
     engine = create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     with engine.begin() as connection:

@@ -169,7 +169,7 @@ HIDDEN = """
 import os, sys
 from storage.errors import SetupError
 from storage.versions.index import dataset_names
-from storage.faults import explained
+from storage.errors import explained
 from pathlib import Path
 
 if os.geteuid() == 0:
@@ -236,8 +236,8 @@ def test_other_odd_names_do(tmp_path: Path, name: str) -> None:
 
 def test_two_first_commands_at_once_both_find_the_place_theirs(tmp_path: Path) -> None:
     """While one looks whose the empty place is, the other takes it for the same ledger and stores its first segment."""
-    from storage.segments.binding import bind
-    from storage.segments.local import LocalPlace
+    from storage.segments.checking import bind
+    from storage.segments.place import LocalPlace
 
     class Slow(LocalPlace):
         """Its first answer is from before the other command."""

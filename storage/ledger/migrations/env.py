@@ -1,4 +1,4 @@
-"""Alembic's environment: the connection and its transaction come from storage.ledger.migrate. Has no offline mode."""
+"""Alembic's environment: the connection and its transaction come from storage.ledger.engine. Has no offline mode."""
 
 from alembic import context
 

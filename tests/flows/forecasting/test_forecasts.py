@@ -7,7 +7,7 @@ import pytest
 
 from flows.forecasting.forecasts import history, kept_rule, scores_of, shown
 from pipelines.select import AllCorrect, Quota
-from storage.forecasts import Forecast
+from storage.run_records import Forecast
 
 QUANTITIES = {
     "draws": {"median": 100.0, "low80": 90.0, "high80": 110.0, "low95": 80.0, "high95": 120.0},

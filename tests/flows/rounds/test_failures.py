@@ -180,7 +180,7 @@ def test_an_interrupt_keeps_what_is_committed_and_ends_every_thread(tmp_path: Pa
 
 
 def test_a_full_disk_surfaces_and_what_was_committed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.faults import full_disk
+    from storage.errors import full_disk
     from storage.segments.store import SegmentStore
 
     whole = SegmentStore.commit_many

@@ -9,7 +9,7 @@ from pipelines.budget import BUDGETS, DarsUniform, Fixed
 from pipelines.budget.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
 from pipelines.budget.posterior_predictive import Observation, PosteriorPredictive
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.protocols import Draw, RoundPlan, Stop, Tally
+from pipelines.tallies import Draw, RoundPlan, Stop, Tally
 from tests.pipelines.budget.simulation import depths
 
 RIGHT, WRONG = "correct", "incorrect"

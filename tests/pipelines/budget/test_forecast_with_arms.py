@@ -9,7 +9,7 @@ from pipelines.budget import BUDGETS, Router
 from pipelines.budget.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
 from pipelines.budget.posterior_predictive import JointPosteriorPredictive, Observation
 from pipelines.budget.simulate import Sample, Subject
-from pipelines.protocols import Draw
+from pipelines.tallies import Draw
 from tests.pipelines.budget.simulation import depths
 
 ARMS = ("short", "long")

@@ -9,7 +9,6 @@ from scipy import integrate
 
 from pipelines.budget.frontier import Frontier
 from pipelines.budget.simulate import Subject
-from pipelines.protocols import Tally
 from pipelines.stats.frontier import (
     LevelCounts,
     credible_set,
@@ -19,6 +18,7 @@ from pipelines.stats.frontier import (
     next_level,
     violation,
 )
+from pipelines.tallies import Tally
 from storage.errors import SetupError
 from tests.pipelines.budget.simulation import Simulated, simulate
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.budget.gvm import Gvm, allot_within
-from pipelines.protocols import Draw, Tally
+from pipelines.tallies import Draw, Tally
 from storage.errors import SetupError
 from tests.pipelines.budget.simulation import simulate
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pipelines.budget import Router, Sequential
 from pipelines.budget.simulate import Round, Sample, Source, Subject, run_budget
-from pipelines.protocols import ArmTally, Budget, Draw, RoundPlan, Stop, Tally
+from pipelines.protocols import Budget
 from pipelines.stats import vote, weighted_vote
+from pipelines.tallies import ArmTally, Draw, RoundPlan, Stop, Tally
 from storage.errors import SetupError
 
 ARMS = ("short", "long")

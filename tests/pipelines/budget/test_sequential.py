@@ -11,7 +11,7 @@ from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.sequential import Sequential
 from pipelines.budget.simulate import Subject
-from pipelines.protocols import PrefixTally, Tally
+from pipelines.tallies import PrefixTally, Tally
 from storage.errors import SetupError
 from tests.pipelines.budget.simulation import Simulated, simulate
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.budget import BUDGETS, DarsUniform, Fixed
 from pipelines.budget.simulate import Sample, Subject, run_budget
-from pipelines.protocols import Draw, PrefixTally, RoundPlan, Stop, Tally
+from pipelines.tallies import Draw, PrefixTally, RoundPlan, Stop, Tally
 
 RIGHT, WRONG = "correct", "incorrect"
 

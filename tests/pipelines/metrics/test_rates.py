@@ -12,6 +12,7 @@ from pipelines.metrics import (
     PairedDecisions,
     PassAtLimit,
     counts_of,
+    decision_counts,
     funnel_of,
     paired_pass_at,
     paired_rates,
@@ -53,6 +54,23 @@ def test_counts_are_of_the_prefix_and_rollouts_of_everything() -> None:
     assert counts.undecided.tolist() == [0, 0, 0, 0]
     assert (counts.rollouts.tolist(), counts.kept.tolist()) == ([4, 4, 4, 4], [1, 0, 2, 0])
     assert counts_of(rollouts().measured(None)).undecided.tolist() == [0, 2, 0, 0]
+
+
+def test_decisions_are_counted_by_outcome_reason_and_level() -> None:
+    assert decision_counts(rollouts()) == {
+        "kept": 3,
+        "dropped": 13,
+        "outcomes": {"correct": 7, "incorrect": 7, "undecided": 2},
+        "kept_by_reason": {"kept": 3},
+        "dropped_by_reason": {"not correct": 9, "quota": 4},
+        "levels": {
+            "1": {"problems": 2, "correct": 3, "incorrect": 3, "unparsed": 0, "undecided": 2, "kept": 1},
+            "2": {"problems": 1, "correct": 4, "incorrect": 0, "unparsed": 0, "undecided": 0, "kept": 2},
+            "none": {"problems": 1, "correct": 0, "incorrect": 4, "unparsed": 0, "undecided": 0, "kept": 0},
+        },
+    }
+    nothing = decision_counts(rollouts().where(np.zeros(16, dtype=bool)))
+    assert (nothing["kept"], nothing["outcomes"], nothing["levels"]["1"]["problems"]) == (0, {}, 2)
 
 
 def test_nothing_is_measured_on_another_arm_or_with_no_prefix() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from storage.errors import FoundWanting, SetupError
 from storage.exports import EXPORTS, export, parsed
 from storage.exports.pairs import matched
-from storage.exports.turns import answer_turns, prompt_turns
+from storage.exports.rollouts import answer_turns, prompt_turns
 from storage.ids import canonical_json
 from storage.records import Problem
 from storage.versions.publish import publish

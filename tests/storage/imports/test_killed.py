@@ -14,7 +14,7 @@ import pytest
 
 from storage.errors import SetupError
 from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.report import Count
+from storage.imports.spec import Count
 from storage.segments.keys import SegmentKey
 from storage.segments.writing import Bulk
 from storage.workspace import Workspace

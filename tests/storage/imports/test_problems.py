@@ -7,7 +7,7 @@ import pytest
 
 from storage.errors import SetupError
 from storage.imports import ImportSpec, import_problems
-from storage.imports.report import Count
+from storage.imports.spec import Count
 from storage.records import Message, Problem
 from storage.segments.schema import from_table
 from storage.workspace import Workspace

@@ -8,7 +8,7 @@ import pytest
 
 from storage.errors import SetupError
 from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.report import Count
+from storage.imports.spec import Count
 from storage.records import Completion, Message, Problem, imported_completion_id
 from storage.segments.schema import from_table
 from storage.workspace import Workspace

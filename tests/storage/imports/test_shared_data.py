@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.answering import answering, model_counts
-from storage.imports.report import Count
+from storage.imports.spec import Count
+from storage.imports.stored import answering, model_counts
 from storage.workspace import Workspace
 
 pytestmark = pytest.mark.data

@@ -3,7 +3,7 @@
 import pytest
 
 from storage.imports.cells import CellError
-from storage.imports.references import answer_in
+from storage.imports.problem_rows import answer_in
 from storage.imports.turns import messages, rendered
 from storage.records import Message
 

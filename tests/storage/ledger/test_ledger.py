@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from storage.errors import SetupError
-from storage.ledger.engine import Ledger
-from storage.ledger.migrate import SCRIPTS
+from storage.ledger.engine import SCRIPTS, Ledger
 from storage.ledger.models import SCHEMA_REVISION, Base, ProgressRow
 
 

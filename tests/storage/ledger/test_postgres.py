@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import SetupError
-from storage.ledger.migrate import SCRIPTS
+from storage.ledger.engine import SCRIPTS
 from storage.ledger.models import Base
 from storage.records import Completion
 from storage.segments.compaction import compact

@@ -26,6 +26,7 @@ from storage.queries import (
 )
 from storage.segments.schema import to_table
 from storage.versions import Snapshot, publish
+from tests.storage.versions.conftest import counted
 
 DONE = "toy-aaaaaaaa"
 MANIFEST = {"recipe": {"name": "toy"}, "recipe_hash": "a" * 64, "metrics": {"prefix": 4}, "run": DONE}
@@ -44,7 +45,7 @@ def published(curated: Any, decisions: Any) -> Any:
         manifest=MANIFEST,
     )
     none_kept = replace(snapshot, decisions=to_table("decisions", decisions(curated, kept=False)))
-    for made in (snapshot, none_kept):
+    for made in map(counted, (snapshot, none_kept)):
         assert publish(curated.ws, made, report_html="<p>fine</p>", report_json={"passed": True}).created
     return curated
 
@@ -53,7 +54,7 @@ def test_datasets_and_versions_are_listed_newest_first(published: Any) -> None:
     (row,) = datasets(published.reader)
     assert (row.name, row.versions, row.newest and row.newest.ref) == ("apples", 2, "apples@v2")
     second, first = versions_of(published.reader, "apples")
-    assert (first.number, first.problems, first.rollouts, first.kept, first.parent, first.fetched) == (
+    assert (first.number, first.problems, first.rows, first.kept, first.parent, first.fetched) == (
         1,
         6,
         48,

@@ -1,11 +1,14 @@
 """A small dataset that every test of versions and exports can vary: two problems, three completions each."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.metrics import decision_counts
+from storage.pool import pool_of
 from storage.records import Completion, Decision, Problem, Score, Verdict
 from storage.segments.schema import to_table
 from storage.versions.snapshot import Snapshot
@@ -37,7 +40,7 @@ def build(
         Score(item.id, owner.id, "length", "1", float(len(item.text)))
         for item, owner in zip(completions, owners, strict=True)
     ]
-    return Snapshot(
+    snapshot = Snapshot(
         name,
         problems=to_table("problems", [EASY, HARD]),
         completions=to_table("completions", completions),
@@ -54,6 +57,17 @@ def build(
             "metrics": {"pass_rate": {"1": 2 / 3, "3": 0.5}},
         },
     )
+    return counted(snapshot)
+
+
+def decisions_of(snapshot: Snapshot) -> dict[str, Any]:
+    """The counts of a snapshot's decisions."""
+    return decision_counts(pool_of(snapshot.problems, snapshot.completions, snapshot.decisions))
+
+
+def counted(snapshot: Snapshot) -> Snapshot:
+    """With the counts of its decisions in its manifest, as the maker of a version puts them there."""
+    return replace(snapshot, manifest={**snapshot.manifest, "counts": decisions_of(snapshot)})
 
 
 def _completion(index: int, owner: Problem) -> Completion:

@@ -10,12 +10,12 @@ import pytest
 
 from storage.errors import SetupError
 from storage.versions import load_manifest, load_snapshot, publish, resolve, versions
-from storage.versions.agreement import changed_files, disagreements
 from storage.versions.index import index_path, manifest_copy
+from storage.versions.manifest import changed_files, disagreements
 from storage.versions.read import is_whole
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
-from tests.storage.versions.conftest import build
+from tests.storage.versions.conftest import build, decisions_of
 
 DAMAGE: dict[str, tuple[bytes, str]] = {
     "no UTF-8": (b'{"name": "to\xffy"}', r"not UTF-8 text \(byte 0xff at position 12\)"),
@@ -58,17 +58,20 @@ def test_a_damaged_index_or_manifest_is_one_line(info: VersionInfo, ws: Workspac
 
 def test_a_sound_version_agrees_with_itself(info: VersionInfo) -> None:
     snapshot = load_snapshot(info)
-    assert [*disagreements(info, snapshot), *changed_files(info, snapshot)] == []
+    assert [*disagreements(info, snapshot, decisions_of(snapshot)), *changed_files(info, snapshot)] == []
     assert is_whole(info)
 
 
 def test_a_version_from_before_models_were_counted_agrees_too(info: VersionInfo, ws: Workspace) -> None:
     for path in (info.path / "manifest.json", manifest_copy(ws.datasets, "toy", info.folder)):
         _alter(path, lambda value: value["counts"].pop("models"))
-    assert [*disagreements(info, load_snapshot(info))] == []
+    snapshot = load_snapshot(info)
+    assert [*disagreements(info, snapshot, decisions_of(snapshot))] == []
     for path in (info.path / "manifest.json", manifest_copy(ws.datasets, "toy", info.folder)):
         _alter(path, lambda value: value["counts"].update(models={"other": 5}))
-    assert [text.split(" {")[0] for text in disagreements(info, load_snapshot(info))] == ["the manifest counts models"]
+    snapshot = load_snapshot(info)
+    found = disagreements(info, snapshot, decisions_of(snapshot))
+    assert [text.split(" {")[0] for text in found] == ["the manifest counts models"]
 
 
 def test_altered_counts_copies_cards_and_reports_are_found(info: VersionInfo, ws: Workspace) -> None:
@@ -81,7 +84,7 @@ def test_altered_counts_copies_cards_and_reports_are_found(info: VersionInfo, ws
     altered = resolve(ws.datasets, "toy")
     snapshot = load_snapshot(altered)
     copy = manifest_copy(ws.datasets, "toy", info.folder)
-    found = [*disagreements(altered, snapshot), *changed_files(altered, snapshot)]
+    found = [*disagreements(altered, snapshot, decisions_of(snapshot)), *changed_files(altered, snapshot)]
     assert found[:2] == [
         "the index says recipe_hash other, the manifest rrrrrrrr",
         "the index says kept 6, the manifest 2",
@@ -102,7 +105,7 @@ def test_the_same_content_mends_a_version_that_lost_a_file(info: VersionInfo, ws
     mended = _publish(ws)
     assert (mended.ref, mended.content_hash, is_whole(mended)) == ("toy@v1", info.content_hash, True)
     snapshot = load_snapshot(mended)
-    assert [*disagreements(mended, snapshot), *changed_files(mended, snapshot)] == []
+    assert [*disagreements(mended, snapshot, decisions_of(snapshot)), *changed_files(mended, snapshot)] == []
 
 
 def test_the_same_content_mends_a_version_whose_rows_cannot_be_read(info: VersionInfo, ws: Workspace) -> None:

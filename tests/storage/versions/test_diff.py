@@ -15,6 +15,7 @@ from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.storage.versions.conftest import counted
 
 Build = Callable[..., Snapshot]
 CID = [f"{index:032x}" for index in range(6)]
@@ -59,7 +60,7 @@ def test_a_diff_says_what_changed_and_why(first: VersionInfo, second: VersionInf
 
 def test_rows_of_one_side_only_are_listed_with_those_kept(ws: Workspace, snapshot: Build, first: VersionInfo) -> None:
     toy = snapshot()
-    fewer = put(ws, replace(toy, completions=toy.completions.slice(1), decisions=toy.decisions.slice(1)))
+    fewer = put(ws, counted(replace(toy, completions=toy.completions.slice(1), decisions=toy.decisions.slice(1))))
     found = diff(first, fewer)
     assert found.rollouts == Members(0, 1, (), (CID[0],), 0, 1)
     assert diff(fewer, first).rollouts == Members(1, 0, (CID[0],), (), 1, 0)
@@ -73,7 +74,7 @@ def test_a_repaired_reference_is_shown_as_such(ws: Workspace, snapshot: Build, f
         row["problem_id"] = right.id if row["problem_id"] == wrong.id else row["problem_id"]
     problems = pa.concat_tables([toy.problems.slice(1), to_table("problems", [right])])
     table = pa.Table.from_pylist(decisions, schema=toy.decisions.schema)
-    found = diff(first, put(ws, replace(toy, problems=problems, decisions=table)))
+    found = diff(first, put(ws, counted(replace(toy, problems=problems, decisions=table))))
     assert (found.problems.added_examples, found.problems.removed_examples) == ((right.id,), (wrong.id,))
     assert [(one.old_reference, one.new_reference) for one in found.repaired] == [("4", "four")]
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,10 +17,10 @@ from sqlalchemy import select
 from storage import dvc
 from storage.errors import SetupError
 from storage.failpoints import NAMES
+from storage.files import locked
 from storage.ledger.models import DatasetRow
 from storage.segments.schema import SCHEMAS
 from storage.versions import marks
-from storage.versions.durable import locked
 from storage.versions.hashing import content_hash
 from storage.versions.index import load_index
 from storage.versions.ledger import reindex
@@ -140,6 +141,13 @@ def test_the_view_kept_is_readable_with_duckdb_alone(ws: Workspace, snapshot: Bu
         ]
         with pytest.raises(duckdb.InvalidInputException):
             connection.sql("delete from decisions")
+
+
+def test_counts_of_other_decisions_are_refused(ws: Workspace, snapshot: Build) -> None:
+    more = replace(snapshot(kept=(True,) * 6), manifest=snapshot().manifest)
+    with pytest.raises(RuntimeError, match="2 kept and 4 dropped rollouts are not those of the decisions"):
+        put(ws, more)
+    assert not (ws.datasets / "toy").exists()
 
 
 def test_the_manifest_has_what_a_reader_needs(ws: Workspace, snapshot: Build) -> None:

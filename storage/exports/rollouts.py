@@ -1,0 +1,68 @@
+"""The rollouts of a published version for the export formats: rows in a fixed order, and their texts as chat turns.
+
+A row puts problem, completion and decision side by side. Order: problem id, sample index, completion id.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from storage.segments.schema import prompt_from_json
+
+_QUERY = """
+select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome, d.verifier, d.verifier_version,
+       p.prompt, p.reference, p.level, p.skill, p.template, p.source, p.licence, p.split,
+       r.text, r.reasoning, r.messages, r.model, r.sample_index, r.tokens_out, r.finish_reason
+from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id
+where {condition} order by d.problem_id, r.sample_index, d.completion_id
+"""
+_BATCH = 2048
+
+
+def rollouts(connection: duckdb.DuckDBPyConnection, *, kept_only: bool) -> Iterator[dict[str, Any]]:
+    """One dictionary per rollout; `prompt` and `messages` are JSON text as stored."""
+    condition = "d.kept" if kept_only else "d.outcome in ('correct', 'incorrect', 'unparsed')"
+    cursor = connection.execute(_QUERY.format(condition=condition))
+    names = [column[0] for column in cursor.description]
+    while batch := cursor.fetchmany(_BATCH):
+        for row in batch:
+            yield dict(zip(names, row, strict=True))
+
+
+Turn = dict[str, str]
+
+
+def prompt_turns(prompt: str, system: str | None = None) -> list[Turn]:
+    """A stored prompt (JSON text) as turns; a plain text is one user turn. `system` goes first unless there is one."""
+    value = prompt_from_json(prompt)
+    turns = (
+        [{"role": "user", "content": value}]
+        if isinstance(value, str)
+        else [{"role": message.role, "content": message.content} for message in value]
+    )
+    if system is not None and turns[0]["role"] != "system":
+        return [{"role": "system", "content": system}, *turns]
+    return turns
+
+
+def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
+    """What the model said: its stored turns with code, executions and tool results, else its text as one assistant turn.
+
+    A stored conversation may repeat the prompt; that part is left out, so that prompt + answer is the conversation.
+    """
+    stored = json.loads(rollout["messages"]) if rollout["messages"] else []
+    turns = [{"role": turn["role"], "content": turn["content"]} for turn in stored]
+    prompt = prompt_turns(rollout["prompt"])
+    if turns[: len(prompt)] == prompt:
+        turns = turns[len(prompt) :]
+    while turns and turns[0]["role"] in ("system", "user"):  # a prompt in other words, as some files have it
+        turns = turns[1:]
+    return turns or [{"role": "assistant", "content": _with_reasoning(rollout)}]
+
+
+def _with_reasoning(rollout: dict[str, Any]) -> str:
+    """Reasoning that the engine gave apart goes back in front of the answer, in the tags that chat templates use."""
+    reasoning, text = rollout["reasoning"], rollout["text"]
+    return f"<think>\n{reasoning}\n</think>\n\n{text}" if reasoning else text

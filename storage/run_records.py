@@ -1,0 +1,184 @@
+"""What the ledger records of runs beside their plans: attempts at servers, the schedule's starts, and forecasts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from storage.ledger.engine import Ledger
+from storage.ledger.models import AttemptRow, FiringRow, ForecastRow
+from storage.ledger.owners import Owner, this_process
+from storage.records import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Attempts of one outcome at one replica, over all batches of a run. Times are seconds since 1970."""
+
+    replica: str
+    outcome: str
+    count: int
+    seconds: float
+    first_at: float
+    last_at: float
+
+
+class Attempts:
+    """The attempts of one workspace."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def add(self, run_id: str, batch_id: str, attempts: Sequence[Attempt]) -> None:
+        """Add to the sums of a batch."""
+        if not attempts:
+            return
+        with self._ledger.write(durable=False) as session:
+            now = self._ledger.now(session)
+            for attempt in attempts:
+                key = (run_id, batch_id, attempt.replica, attempt.outcome)
+                row = session.get(AttemptRow, key)
+                if row is None:
+                    names = dict(zip(("run_id", "batch_id", "replica", "outcome"), key, strict=True))
+                    row = AttemptRow(**names, count=0, seconds=0.0, first_at=now)
+                    session.add(row)
+                row.count += attempt.count
+                row.seconds += attempt.seconds
+                row.last_completion, row.last_at = attempt.completion_id, now
+
+    def of(self, run_id: str) -> list[Tried]:
+        """The sums of a run, by replica and outcome."""
+        row = AttemptRow
+        sums = (func.sum(row.count), func.sum(row.seconds), func.min(row.first_at), func.max(row.last_at))
+        question = select(row.replica, row.outcome, *sums).where(row.run_id == run_id).group_by(row.replica, row.outcome)
+        with self._ledger.read() as session:
+            rows = session.execute(question.order_by(row.replica, row.outcome)).all()
+        return [Tried(replica, outcome, int(count), *times) for replica, outcome, count, *times in rows]
+
+    def failed(self, run_id: str) -> dict[str, int]:
+        """How many attempts of a run gave no completion, by batch."""
+        row = AttemptRow
+        question = select(row.batch_id, func.sum(row.count)).where(row.run_id == run_id, row.outcome != "ok")
+        with self._ledger.read() as session:
+            return {batch: int(count) for batch, count in session.execute(question.group_by(row.batch_id)).all()}
+
+
+UNFINISHED = ("failed", "interrupted", "killed")  # the next firing takes the same number and goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """One start of a schedule. `fresh`: the recipe key that got `number`, None where the recipe was taken as it is.
+
+    `status`: running, done, refused (the gate said no), stopped (a limit), failed, interrupted or killed.
+    """
+
+    id: int
+    schedule: str
+    fresh: str | None
+    number: int | None
+    status: str
+    said: str
+    fired_at: datetime
+    run: str | None = None
+
+
+class Firings:
+    """The firings of one workspace."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def begin(self, schedule: str, recipe: str, fresh: str | None = None, above: int = 0) -> Firing:
+        """Write down a start by this process. A fresh one gets the number of the last, where that is unfinished, else the
+        next that no firing of this recipe had (of whichever schedule), which is more than `above`.
+        """
+        last = self.last(schedule)
+        me = this_process()
+        with self._ledger.write() as session:
+            number = None
+            if fresh is not None and last is not None and last.fresh == fresh and last.status in UNFINISHED:
+                number = last.number
+            elif fresh is not None:
+                had = select(func.max(FiringRow.number)).where(FiringRow.recipe == recipe, FiringRow.fresh == fresh)
+                number = max(above, session.scalar(had) or 0) + 1
+            row = FiringRow(schedule=schedule, recipe=recipe, fresh=fresh, number=number, status="running", said="")
+            row.host, row.pid, row.started = me.host, me.pid, me.started
+            row.fired_at = self._ledger.now(session)
+            session.add(row)
+            session.flush()
+            return _firing(row)
+
+    def end(self, firing: int, status: str, message: str, run: str | None) -> None:
+        """Write down how it ended."""
+        with self._ledger.write() as session:
+            row = session.get_one(FiringRow, firing)
+            row.status, row.said, row.run_id, row.ended_at = status, message, run, self._ledger.now(session)
+
+    def last(self, schedule: str) -> Firing | None:
+        """The newest firing of a schedule; None where it never fired."""
+        newest = select(FiringRow).where(FiringRow.schedule == schedule).order_by(FiringRow.id.desc()).limit(1)
+        with self._ledger.read() as session:
+            row = session.scalar(newest)
+            return None if row is None else _firing(row)
+
+
+def _firing(row: FiringRow) -> Firing:
+    dead = row.status == "running" and Owner(row.host, row.pid, row.started).alive() is False
+    status = "killed" if dead else row.status
+    fired_at = datetime.fromtimestamp(row.fired_at, UTC)
+    return Firing(row.id, row.schedule, row.fresh, row.number, status, row.said, fired_at, row.run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One forecast. `score` and `run` are None until a run of the recipe has ended."""
+
+    id: int
+    recipe_hash: str
+    name: str
+    source: str
+    forecast: dict[str, Any]
+    made_at: datetime
+    run: str | None = None
+    score: dict[str, Any] | None = None
+
+
+class Forecasts:
+    """The forecasts of one workspace."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def add(self, recipe_hash: str, name: str, source: str, forecast: dict[str, Any]) -> Forecast:
+        """Keep a forecast."""
+        with self._ledger.write() as session:
+            row = ForecastRow(recipe_hash=recipe_hash, name=name, source=source, forecast=forecast)
+            row.made_at, row.score = self._ledger.now(session), None
+            session.add(row)
+            session.flush()
+            return _forecast(row)
+
+    def score(self, forecast_id: int, run: str, score: dict[str, Any]) -> Forecast:
+        """Keep what became of a forecast; the first score stands."""
+        with self._ledger.write() as session:
+            row = session.get_one(ForecastRow, forecast_id)
+            if row.score is None:
+                row.run_id, row.score, row.scored_at = run, score, self._ledger.now(session)
+            return _forecast(row)
+
+    def list(self) -> "list[Forecast]":
+        """All of them, the latest first."""
+        with self._ledger.read() as session:
+            return [_forecast(row) for row in session.scalars(select(ForecastRow).order_by(ForecastRow.id.desc()))]
+
+    def of_run(self, run: str) -> Forecast | None:
+        """The scored forecast of a run, the latest made of several."""
+        return next((forecast for forecast in self.list() if forecast.run == run), None)
+
+
+def _forecast(row: ForecastRow) -> Forecast:
+    made_at = datetime.fromtimestamp(row.made_at, UTC)
+    return Forecast(row.id, row.recipe_hash, row.name, row.source, row.forecast, made_at, row.run_id, row.score)

@@ -1,0 +1,138 @@
+"""Firings of a schedule: their numbers, their ends in the ledger, what `schedule list` and `schedule add` say of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.curation.stages import draw_and_grade, synthesize
+from flows.job import Job
+from flows.prefect.firing import fire
+from flows.session import Session
+from storage.errors import FoundWanting, SetupError
+from storage.ledger.models import FiringRow
+from storage.run_records import Firing
+from storage.workspace import Workspace
+from tests.flows.conftest import Run
+
+Outcome = dict[str, Any]
+DONE = {"dataset": "toy", "version": 1, "created": True, "spent": {"drawn": 7}}
+
+
+def job(toy: Path, *sets: str) -> Job:
+    return Job(str(toy), str(toy / "toy.yaml"), sets)
+
+
+def drawn(session: Session) -> Outcome:
+    """Every round of a job, without gate and publication, whose library takes long to load."""
+    run = synthesize(session)
+    number = 0
+    while draw_and_grade(run, number):
+        number += 1
+    return {**DONE, "run": run.id, "spent": session.spent.row()}
+
+
+def last(toy: Path) -> Firing:
+    with Workspace.open(toy) as workspace:
+        found = workspace.firings.last("nightly")
+    assert found is not None
+    return found
+
+
+def fired(toy: Path, fresh: str | None, error: BaseException | None = None) -> Firing:
+    """A firing whose work does nothing, or ends in an error."""
+
+    def work(session: Session) -> Outcome:
+        if error is not None:
+            raise error
+        return DONE
+
+    try:
+        fire("nightly", fresh, job(toy), work)
+    except BaseException as raised:
+        assert raised is error  # noqa: PT017
+    return last(toy)
+
+
+def test_a_fresh_firing_draws_anew_and_its_run_says_how_to_make_it_again(toy: Path, rollmill: Run) -> None:
+    outcome = fire("nightly", "redraw", job(toy), drawn)
+    rows = outcome["spent"]["drawn"]
+    assert (last(toy).number, last(toy).run, last(toy).said) == (1, outcome["run"], f"toy@v1 published, {rows} drawn")
+    with Workspace.open(toy) as workspace:
+        assert workspace.runs.get(outcome["run"]).recipe["job"]["sets"] == ["generate.redraw=1"]
+    again = json.loads(rollmill("curate", "toy.yaml", "--redraw", "1", "--dry-run", "--json").out)
+    assert (again["run"], again["planned"], again["to_draw"]) == (outcome["run"], rows, 0)
+    plain = json.loads(rollmill("curate", "toy.yaml", "--dry-run", "--json").out)
+    assert (plain["run"] == outcome["run"], plain["to_draw"]) == (False, 48)
+
+
+def test_an_unfinished_firing_is_gone_on_with_and_one_that_ended_is_not(toy: Path) -> None:
+    assert fired(toy, "redraw").number == 1
+    broken = fired(toy, "redraw", ValueError("no"))
+    assert (broken.number, broken.status, broken.said) == (2, "failed", "ValueError: no")
+    stopped = fired(toy, "redraw", KeyboardInterrupt())
+    assert (stopped.number, stopped.status) == (2, "interrupted")
+    refused = fired(toy, "redraw", FoundWanting("the gate did not pass; nothing is published.\n  min_kept"))
+    assert (refused.number, refused.status) == (2, "refused")
+    assert refused.said == "the gate did not pass; nothing is published."
+    assert fired(toy, "redraw").number == 3
+    assert (fired(toy, None).number, fired(toy, "seed").number) == (None, 4)  # the recipe's own seed is 3
+    with Workspace.open(toy) as workspace:
+        assert workspace.firings.begin("another", str(toy / "toy.yaml"), "redraw").number == 4
+        assert workspace.firings.begin("another", str(toy / "other.yaml"), "redraw").number == 1
+
+
+def test_a_killed_firing_is_told_from_one_that_runs(toy: Path) -> None:
+    with Workspace.open(toy) as workspace:
+        begun = workspace.firings.begin("nightly", "toy.yaml", "redraw")
+        assert begun.status == "running"
+        with workspace.ledger.write() as session:
+            session.get_one(FiringRow, begun.id).started -= 1
+    assert last(toy).status == "killed"
+    assert fired(toy, "redraw").number == 1
+
+
+def test_what_fails_before_there_is_a_run_is_recorded_too(toy: Path) -> None:
+    (toy / "toys.py").write_text("def broken(:\n")
+    for fresh in (None, "redraw"):
+        with pytest.raises(SetupError, match=r"toys\.py"):
+            fire("nightly", fresh, job(toy), drawn)
+        found = last(toy)
+        assert (found.status, found.run, found.number, "toys.py" in found.said) == ("failed", None, None, True)
+
+
+def test_the_verbs_say_which_was_chosen_and_what_came_of_it(toy: Path, rollmill: Run) -> None:
+    add = ("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "nightly")
+    assert "Not fresh: every firing goes on with the same recipe." in rollmill(*add).out
+    assert "nightly: has not fired yet" in rollmill("schedule", "list").out
+    assert "Fresh: every firing takes the next seed" in rollmill(*add, "--fresh", "seed").out
+    assert "Fresh: every firing draws new completions of the same problems" in rollmill(*add, "--fresh", "redraw").out
+    wrong = rollmill(*add, "--fresh", "always")
+    assert (wrong.status, "Valid: redraw, seed." in wrong.err) == (2, True)
+    fired(toy, "redraw")
+    listed = rollmill("schedule", "list").out
+    assert (
+        f"nightly: fired {last(toy).fired_at:%Y-%m-%d %H:%M} UTC under number 1, done: toy@v1 published, 7 drawn" in listed
+    )
+    row = json.loads(rollmill("schedule", "list", "--json").out)["schedules"][0]
+    assert (row["fresh"], row["last"]["status"], row["last"]["number"]) == ("redraw", "done", 1)
+
+
+def test_a_recipe_that_draws_nothing_cannot_be_fresh(toy: Path, rollmill: Run) -> None:
+    text = (toy / "toy.yaml").read_text()
+    (toy / "held.yaml").write_text(
+        text[: text.index("problems:")]
+        + "problems: {imported: mine}\ngenerate: {engine: imported}\n"
+        + text[text.index("verify:") :]
+    )
+    said = rollmill("schedule", "add", "held.yaml", "--cron", "0 2 * * *", "--fresh", "redraw")
+    assert (said.status, "--fresh draws new completions, and this recipe draws none" in said.err) == (2, True)
+
+
+def test_a_damaged_file_of_schedules_names_the_way_out(toy: Path, rollmill: Run) -> None:
+    (toy / ".rollmill" / "schedules.json").write_text("[{half")
+    said = rollmill("schedule", "list")
+    assert (said.status, "schedules.json cannot be read" in said.err, "Traceback" in said.err) == (2, True, False)
+    findings = json.loads(rollmill("doctor", "--quick", "--json").out)["findings"]
+    assert ["schedules.json cannot be read" in one["detail"] for one in findings if not one["ok"]] == [True]

@@ -1,0 +1,51 @@
+"""Which imports answer a problem set, those older than the ledger's records too, and their counts by model."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete
+
+from storage.imports import ImportSpec, import_problems, import_rollouts
+from storage.imports.stored import ModelCount, answering, model_counts, names_of
+from storage.ledger.models import ImportRow
+from storage.records import Problem
+from storage.workspace import Workspace
+
+WriteLines = Callable[..., Path]
+SUM, SHARED, LONG = (Problem(f"{n}+{n}?", str(2 * n)) for n in (2, 3, 4))
+
+
+@pytest.fixture
+def two_sets(ws: Workspace, jsonl: WriteLines) -> Workspace:
+    """The sets `a` (2+2, 3+3) and `b` (3+3, 4+4) with one import of rollouts each, and `c`, which brings 3+3 itself."""
+    for name, members in (("a", (SUM, SHARED)), ("b", (SHARED, LONG))):
+        rows = [{"id": one.prompt, "prompt": one.prompt, "reference": one.reference} for one in members]
+        import_problems(ws, ImportSpec(jsonl(*rows, name=f"{name}.jsonl"), name))
+        said = [{"problem_id": one.prompt, "model": m, "text": "?"} for one in members for m in ("m", "n")]
+        import_rollouts(ws, ImportSpec(jsonl(*said, name=f"r{name}.jsonl"), f"r{name}", problems=name))
+    own = {"problem_id": "x", "prompt": SHARED.prompt, "reference": SHARED.reference, "model": "m", "text": "own"}
+    import_rollouts(ws, ImportSpec(jsonl(own), "c"))
+    return ws
+
+
+def test_an_import_answers_the_set_that_it_was_imported_for(two_sets: Workspace) -> None:
+    assert names_of(two_sets.segments, "completions") == ["c", "ra", "rb"]
+    assert [answering(two_sets, name) for name in ("a", "b", "c", "d")] == [("ra",), ("rb",), ("c",), ()]
+
+
+def test_without_records_it_answers_the_set_that_has_all_its_problems(two_sets: Workspace) -> None:
+    with two_sets.ledger.write() as session:
+        session.execute(delete(ImportRow))
+    assert [answering(two_sets, name) for name in ("a", "b", "c", "d")] == [("ra",), ("rb",), ("c",), ()]
+
+
+def test_a_rollout_that_two_imports_hold_counts_with_the_first(two_sets: Workspace) -> None:
+    prompts = {SUM.prompt_id, SHARED.prompt_id}
+    assert model_counts(two_sets.segments, ["ra", "rb", "c"], prompts) == [
+        ModelCount("ra", "m", 2, 2),
+        ModelCount("ra", "n", 2, 2),
+        ModelCount("c", "m", 1, 1),
+    ]
+    assert model_counts(two_sets.segments, ["rb"], prompts) == [ModelCount("rb", "m", 1, 1), ModelCount("rb", "n", 1, 1)]
+    assert model_counts(two_sets.segments, [], prompts) == []

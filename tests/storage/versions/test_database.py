@@ -1,0 +1,147 @@
+"""Large versions: shards named by their content, shared while unchanged, and read as if they were one database."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from storage.errors import SetupError
+from storage.exports import export
+from storage.queries.why import why
+from storage.records import Completion, Decision, Problem
+from storage.segments.schema import to_table
+from storage.versions.database import connect_shards, read_listing, write_shards
+from storage.versions.diff import diff
+from storage.versions.hashing import content_hash
+from storage.versions.publish import publish
+from storage.versions.read import load_snapshot, materialise, open_version
+from storage.versions.resolve import VersionInfo
+from storage.versions.snapshot import TABLES, Snapshot
+from storage.workspace import Workspace
+
+Build = Callable[..., Snapshot]
+PROBLEM = Problem("2 + 2?", "4")
+SHARD = 8_000
+
+
+def many(count: int, changed: frozenset[int] = frozenset()) -> Snapshot:
+    """`count` completions of about 300 bytes; the texts of `changed` differ, whose ids do not."""
+    texts = [f"{'new' if i in changed else 'old'} {i:04d} " + "x" * 100 for i in range(count)]
+    rows = [Completion(f"{i:032x}", "p", "e", "m", "d", "curate", i, i, text, "stop") for i, text in enumerate(texts)]
+    decisions = [Decision("r", PROBLEM.id, row.id, "all", "1", True, "all", "correct", "number", "1") for row in rows]
+    return Snapshot(
+        "toy",
+        to_table("problems", [PROBLEM]),
+        to_table("completions", rows),
+        decisions=to_table("decisions", decisions),
+    )
+
+
+def written(folder: Path, snapshot: Snapshot, parent: Path | None = None) -> list[str]:
+    folder.mkdir()
+    write_shards(folder, snapshot, parent, SHARD)
+    listing = read_listing(folder)
+    assert listing is not None
+    assert sorted(path.name for path in (folder / "shards").iterdir()) == sorted(
+        shard["file"] for shards in listing.values() for shard in shards
+    )
+    return [shard["file"] for shard in listing["completions"]]
+
+
+def rows_of(folder: Path) -> pa.Table:
+    with connect_shards(folder, {"name": "toy"}) as connection:
+        table: pa.Table = connection.sql("select id, text from rollouts order by id").to_arrow_table()
+        return table
+
+
+def test_shards_are_named_by_their_content_and_cut_to_size(tmp_path: Path) -> None:
+    names = written(tmp_path / "a", many(200))
+    assert len(names) == len(set(names)) == 8
+    assert all(len(name) == 64 + len(".parquet") for name in names)
+    shuffled = many(200).completions.take(pa.array(list(range(199, -1, -1))))
+    assert written(tmp_path / "b", replace(many(200), completions=shuffled)) == names
+
+
+def test_added_rows_leave_the_old_shards_as_they_are(tmp_path: Path) -> None:
+    old = written(tmp_path / "a", many(200))
+    new = written(tmp_path / "b", many(260), tmp_path / "a")
+    assert new[:8] == old
+    assert len(new) == 11
+    assert (tmp_path / "a/shards" / old[0]).stat().st_ino == (tmp_path / "b/shards" / old[0]).stat().st_ino
+    assert rows_of(tmp_path / "b") == many(260).completions.select(["id", "text"])
+
+
+def test_a_changed_or_missing_row_rewrites_only_its_shard(tmp_path: Path) -> None:
+    old = written(tmp_path / "a", many(200))
+    changed = many(200, frozenset({0}))
+    assert set(old) - set(written(tmp_path / "b", changed, tmp_path / "a")) == {old[0]}
+    assert rows_of(tmp_path / "b") == changed.completions.select(["id", "text"])
+    fewer = replace(many(200), completions=many(200).completions.slice(1), decisions=many(200).decisions.slice(1))
+    assert set(old) - set(written(tmp_path / "c", fewer, tmp_path / "a")) == {old[0]}
+    assert rows_of(tmp_path / "c") == fewer.completions.select(["id", "text"])
+
+
+def test_small_shards_are_merged_instead_of_kept_for_ever(tmp_path: Path) -> None:
+    written(tmp_path / "v0", many(40))
+    for step in range(1, 12):
+        names = written(tmp_path / f"v{step}", many(40 + 4 * step), tmp_path / f"v{step - 1}")
+    assert len(names) <= 8  # 84 rows fill four shards; none may stay below half of one but the last
+    assert rows_of(tmp_path / "v11") == many(84).completions.select(["id", "text"])
+
+
+@pytest.fixture
+def large(ws: Workspace, snapshot: Build) -> VersionInfo:
+    return publish(ws, snapshot(), report_html="", report_json={}, large=0).version
+
+
+def test_a_sharded_version_reads_like_any_other(ws: Workspace, snapshot: Build, large: VersionInfo, tmp_path: Path) -> None:
+    assert not (large.path / "dataset.duckdb").exists()
+    assert large.folder == "v1-ab183de1"
+    back = load_snapshot(large)
+    assert content_hash(back) == large.content_hash
+    for kind in TABLES:
+        assert back.table(kind).schema == snapshot().table(kind).schema
+    with open_version(large) as connection:
+        assert connection.sql("select count(*) from kept").fetchall() == [(2,)]
+        assert connection.sql("select value from manifest where key = 'name'").fetchall() == [('"toy"',)]
+    assert export(large, "sft", tmp_path / "sft.jsonl").rows == 2
+    assert why(large, back.problems["id"][0].as_py()).kind == "problem"
+
+
+def test_a_sharded_version_and_a_file_can_follow_each_other(ws: Workspace, snapshot: Build, large: VersionInfo) -> None:
+    assert not publish(ws, snapshot(), report_html="", report_json={}).created
+    second = publish(ws, snapshot(kept=(True,) * 6), report_html="", report_json={}).version
+    third = publish(ws, snapshot(kept=(False,) * 6), report_html="", report_json={}, large=0).version
+    assert [move.count for move in diff(large, second).dropped_to_kept] == [1, 1, 1, 1]
+    assert sum(move.count for move in diff(second, third).kept_to_dropped) == 6
+
+
+def test_a_database_is_made_on_demand(ws: Workspace, large: VersionInfo) -> None:
+    out = materialise(large, ws.state / "checkouts" / f"{large.folder}.duckdb")
+    with duckdb.connect(str(out), read_only=True) as connection:
+        assert connection.sql("select count(*) from rollouts").fetchall() == [(6,)]
+        assert connection.sql("select count(*) from kept").fetchall() == [(2,)]
+    before = out.stat().st_mtime_ns
+    assert materialise(large, out).stat().st_mtime_ns == before
+
+
+def test_a_missing_shard_is_named(large: VersionInfo) -> None:
+    listing = read_listing(large.path)
+    assert listing is not None
+    (large.path / "shards" / listing["completions"][0]["file"]).unlink()
+    with pytest.raises(SetupError, match=r"1 shards of v1-ab183de1 are not here, first [0-9a-f]{64}\.parquet"):
+        open_version(large)
+
+
+def test_a_shard_written_before_a_column_existed_reads_as_null_there(large: VersionInfo) -> None:
+    listing = read_listing(large.path)
+    assert listing is not None
+    path = large.path / "shards" / listing["verdicts"][0]["file"]
+    older = pq.read_table(path).drop_columns(["evidence"])
+    path.unlink()  # it may be a hard link
+    pq.write_table(older, path)
+    assert load_snapshot(large).verdicts["evidence"].null_count == 6
