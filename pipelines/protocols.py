@@ -61,7 +61,7 @@ class Samples:
 
 
 class Sampler(Protocol):
-    """One model, for methods that ask it: a judge today. In a run what it gives is stored, charged and limited."""
+    """One model, for methods that ask it: judges, scorers. In a run what it gives is stored, charged and limited."""
 
     @property
     def engine(self) -> str: ...
@@ -76,8 +76,13 @@ class Sampler(Protocol):
         """The text the model sees for this prompt."""
         ...
 
+    @property
+    def scores_texts(self) -> bool:
+        """Whether it answers requests with a text that is given."""
+        ...
+
     def sample(self, requests: Sequence[Request]) -> Samples:
-        """Completions of these requests, those that are stored already among them."""
+        """Completions of these requests, those that are stored already among them; all draw, or all have a given text."""
         ...
 
     def interrupt(self) -> None:
@@ -88,7 +93,9 @@ class Sampler(Protocol):
 class Samplers(Protocol):
     """Gives the sampler of an engine, by its recipe name, with a model and the engine's options."""
 
-    def of(self, engine: str, model: str, options: Mapping[str, Any]) -> Sampler: ...
+    def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "judge") -> Sampler:
+        """`purpose`: what is paid for, a purpose of storage.spending."""
+        ...
 
 
 @runtime_checkable
@@ -163,6 +170,18 @@ class CountsPromptTokens(Protocol):
 
     def prompt_tokens(self, rendered: str) -> int:
         """The tokens of a rendered prompt."""
+        ...
+
+
+@runtime_checkable
+class ScoresTexts(Protocol):
+    """An engine that gives the log-probability of texts that it did not draw."""
+
+    def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """One completion per request, in any order: the text `given` behind `rendered`, with `logprobs` and their sum.
+
+        Without a `logprob_sum` where the context has no room for both.
+        """
         ...
 
 
