@@ -86,6 +86,7 @@ def plan_removal(ws: "Workspace", name: str) -> Removal:
 
 def remove(ws: "Workspace", name: str) -> Removal:
     """Remove an import; SetupError, with nothing removed, where a run, a version or another import needs it."""
+    # Compared again under the write lock: who uses the import is looked up without it, as that reads files.
     before = _state(ws)
     removal = plan_removal(ws, name)
     if removal.used_by:
