@@ -87,7 +87,8 @@ def plan_removal(ws: "Workspace", name: str) -> Removal:
 def remove(ws: "Workspace", name: str) -> Removal:
     """Remove an import; SetupError, with nothing removed, where a run, a version or another import needs it."""
     # Compared again under the write lock: who uses the import is looked up without it, as that reads files.
-    before = _state(ws)
+    with ws.ledger.read() as session:
+        before = _state(session)
     removal = plan_removal(ws, name)
     if removal.used_by:
         raise SetupError(
@@ -95,7 +96,7 @@ def remove(ws: "Workspace", name: str) -> Removal:
             next_command=f"rollmill import show {name}",
         )
     with ws.ledger.write() as session:
-        if _state_now(session) != before:
+        if _state(session) != before:
             raise SetupError(
                 "another command wrote to this workspace meanwhile; nothing was removed.",
                 next_command=f"rollmill import remove {name}",
@@ -167,12 +168,7 @@ def _planning(ws: "Workspace", alone: Mapping[str, Collection[str]]) -> set[str]
         return {run for (run,) in connection.execute(query).fetchall()}
 
 
-def _state(ws: "Workspace") -> tuple[int, ...]:
-    with ws.ledger.read() as session:
-        return _state_now(session)
-
-
-def _state_now(session: Session) -> tuple[int, ...]:
+def _state(session: Session) -> tuple[int, ...]:
     """Changes with every plan, run and import."""
     batches = select(func.coalesce(func.max(BatchRow.id), 0)).where(
         (BatchRow.kind == "plan") | BatchRow.producer.startswith(PREFIX)
