@@ -38,7 +38,10 @@ class ImportContents:
 
     def row(self) -> dict[str, Any]:
         """As JSON values."""
-        records = [{**asdict(record), "imported_at": _time(record.imported_at)} for record in self.records]
+        records = []
+        for record in self.records:
+            at = datetime.fromtimestamp(record.imported_at).astimezone()
+            records.append({**asdict(record), "imported_at": at.isoformat(sep=" ", timespec="seconds")})
         return {**asdict(self), "models": dict(self.models), "records": records}
 
 
@@ -175,7 +178,3 @@ def _state(session: Session) -> tuple[int, ...]:
     )
     counts = (select(func.count()).select_from(row) for row in (RunRow, ImportRow))
     return tuple(int(session.scalar(query) or 0) for query in (batches, *counts))
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(sep=" ", timespec="seconds")
