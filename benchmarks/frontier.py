@@ -15,7 +15,7 @@ import numpy as np
 
 from pipelines.budget.frontier import Frontier
 from pipelines.budget.simulate import Sample, Subject, run_budget
-from pipelines.protocols import Draw
+from pipelines.tallies import Draw
 
 LEVELS, EACH = 10, 16
 Curve = Callable[[int, int], float]

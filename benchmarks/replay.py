@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.budget.simulate import Sample, Subject, run_budget
-from pipelines.protocols import Budget, Draw, Stop
+from pipelines.protocols import Budget
+from pipelines.tallies import Draw, Stop
 
 
 @dataclass(frozen=True, slots=True)

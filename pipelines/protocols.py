@@ -1,108 +1,15 @@
-"""The roles of a pipeline as small Protocols, and the values only steps exchange.
+"""The roles of a pipeline as small Protocols, and what they exchange; what a budget sees and says is in tallies.py.
 
 A method is one class in one file, named in the registry dict of its folder, built without arguments or with keyword options
 from the recipe. None of these knows the workspace: state comes in as arguments and goes out as records.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from pipelines.tallies import Draw, RoundPlan, Stop, Tally  # noqa: F401 - users' budgets import them from here
 from storage.records import Completion, Decision, Problem, Prompt, Request, Rollout, Score, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class ArmTally:
-    """What is known of one problem on one arm of the recipe.
-
-    `distinct`: its distinct correct solutions. `agreeing`: how many of its answers are the same, by canonical key, in the
-    largest group; counted without the reference, an answer that cannot be read agrees with none.
-    """
-
-    name: str
-    drawn: int = 0
-    correct: int = 0
-    incorrect: int = 0
-    unparsed: int = 0
-    undecided: int = 0
-    distinct: int = 0
-    tokens: int = 0
-    agreeing: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What is known of one problem after the committed rounds; the only thing a budget sees.
-
-    `tokens`: the tokens_out of everything drawn for it, 0 where the engine does not count. `arms`: the same by arm, in the
-    recipe's order; none where the recipe names none. `stopped`: the reason why it was stopped, if it was.
-    `measured`: a number of the problem's meta, for a budget that names its key by `measure`.
-    """
-
-    problem_id: str
-    drawn: int = 0
-    correct: int = 0
-    incorrect: int = 0
-    unparsed: int = 0
-    undecided: int = 0
-    distinct_correct: int = 0
-    level: int | None = field(default=None, kw_only=True)
-    template: str | None = field(default=None, kw_only=True)
-    tokens: int = field(default=0, kw_only=True)
-    stopped: str | None = field(default=None, kw_only=True)
-    measured: float | None = field(default=None, kw_only=True)
-    arms: tuple[ArmTally, ...] = field(default=(), kw_only=True)
-
-    @property
-    def judged(self) -> int:
-        """correct + incorrect + unparsed: what a pass rate is over."""
-        return self.correct + self.incorrect + self.unparsed
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixTally(Tally):
-    """A tally with the verdicts of the fixed prefix (sample indices 0 .. n0-1) counted apart.
-
-    A pool drawn until enough answers are correct is data, not a measurement: its pass rate is biased upwards for hard
-    problems. Difficulty is therefore read from the prefix only, and stays what it was in every later round.
-    """
-
-    prefix_judged: int = 0
-    prefix_correct: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """Draw `count` more completions of a problem, from sample index `first_index` on.
-
-    `arm` names the recipe's arm to draw on, "" its `generate` where it has none; indices count from 0 on each arm.
-    """
-
-    problem_id: str
-    first_index: int
-    count: int
-    arm: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Draw no more for a problem, and why: the reason (pipelines.budget.STOP_REASONS) and the numbers it rests on."""
-
-    problem_id: str
-    reason: str
-    evidence: Mapping[str, int | float | str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RoundPlan:
-    """What a budget decided for one round. No draws means the run is done drawing.
-
-    `continued`: problems that a rule gave up and that go on all the same, chosen at random, so that its error is measured.
-    """
-
-    draws: tuple[Draw, ...]
-    stops: tuple[Stop, ...] = ()
-    continued: tuple[Stop, ...] = ()
 
 
 class Synthesizer(Protocol):
@@ -154,7 +61,7 @@ class Samples:
 
 
 class Sampler(Protocol):
-    """One model, for methods that ask it: a judge today. In a run what it gives is stored, charged and limited."""
+    """One model, for methods that ask it: judges, scorers. In a run what it gives is stored, charged and limited."""
 
     @property
     def engine(self) -> str: ...
@@ -169,8 +76,13 @@ class Sampler(Protocol):
         """The text the model sees for this prompt."""
         ...
 
+    @property
+    def scores_texts(self) -> bool:
+        """Whether it answers requests with a text that is given."""
+        ...
+
     def sample(self, requests: Sequence[Request]) -> Samples:
-        """Completions of these requests, those that are stored already among them."""
+        """Completions of these requests, those that are stored already among them; all draw, or all have a given text."""
         ...
 
     def interrupt(self) -> None:
@@ -181,7 +93,9 @@ class Sampler(Protocol):
 class Samplers(Protocol):
     """Gives the sampler of an engine, by its recipe name, with a model and the engine's options."""
 
-    def of(self, engine: str, model: str, options: Mapping[str, Any]) -> Sampler: ...
+    def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "judge") -> Sampler:
+        """`purpose`: what is paid for, a purpose of storage.spending."""
+        ...
 
 
 @runtime_checkable
@@ -256,6 +170,18 @@ class CountsPromptTokens(Protocol):
 
     def prompt_tokens(self, rendered: str) -> int:
         """The tokens of a rendered prompt."""
+        ...
+
+
+@runtime_checkable
+class ScoresTexts(Protocol):
+    """An engine that gives the log-probability of texts that it did not draw."""
+
+    def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """One completion per request, in any order: the text `given` behind `rendered`, with `logprobs` and their sum.
+
+        Without a `logprob_sum` where the context has no room for both.
+        """
         ...
 
 

@@ -91,7 +91,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One completion to draw. `completion_id` is fixed before the draw, so a resumed run knows what it has."""
+    """One completion to draw. `completion_id` is fixed before the draw, so a resumed run knows what it has.
+
+    `given`: a text whose log-probability is asked for instead; nothing is drawn then.
+    """
 
     completion_id: str
     prompt_id: str
@@ -101,6 +104,7 @@ class Request:
     seed: int
     stream: Stream
     sample_index: int
+    given: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +275,14 @@ def completion_id(origin: Origin, rendered: str, sampling: Sampling, *, seed: in
     """The id of a completion, known before it is drawn. `rendered` is the prompt as the model sees it."""
     origin_parts = (origin.engine, origin.model_digest)
     return digest128(["completion", *origin_parts, rendered, asdict(sampling), seed, origin.stream, sample_index])
+
+
+def given_request(origin: Origin, prompt: Prompt, rendered: str, text: str) -> Request:
+    """The request for the log-probability of a text behind a rendered prompt; what it may take is bounded by its bytes."""
+    cid = digest128(["given", origin.engine, origin.model_digest, rendered, text])
+    sampling = Sampling(max_tokens=max(1, len(text.encode("utf-8", "replace"))))
+    prompt_id = digest128(["prompt", prompt_json(prompt)])
+    return Request(cid, prompt_id, prompt, rendered, sampling, 0, origin.stream, 0, text)
 
 
 def imported_completion_id(problem_id: str, model: str, sample_index: int, text: str) -> str:

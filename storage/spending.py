@@ -51,8 +51,8 @@ class Sums:
         return self.micros / 1e6
 
 
-DRAW, JUDGE = PURPOSES = ("draw", "judge")
-"""What a run pays for: the completions of its plan, and the votes of its judges."""
+DRAW, JUDGE, SCORE = PURPOSES = ("draw", "judge", "score")
+"""What a run pays for: the completions of its plan, the votes of its judges, and what its scorers ask."""
 SUMMED = tuple(field.name for field in fields(Sums))
 
 

@@ -105,7 +105,16 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
             said = re.search(r"^(\$ )?(rollmill|make) ", block, flags=re.MULTILINE)
             assert language == "sh" or not said, (page, block)
     shown = {page for page in PAGES if commands(page)}
-    run_here = {"audit.md", "budgets.md", "certify.md", "cost.md", "engines.md", "imports.md", "policies.md"}
+    run_here = {
+        "aggregation.md",
+        "audit.md",
+        "budgets.md",
+        "certify.md",
+        "cost.md",
+        "engines.md",
+        "imports.md",
+        "policies.md",
+    }
     assert shown == run_here | {"usage.md"}
 
 
@@ -122,7 +131,7 @@ def test_commands_named_in_the_text_exist() -> None:
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("page", ["cost.md", "policies.md", "budgets.md"])
+@pytest.mark.parametrize("page", ["aggregation.md", "cost.md", "policies.md", "budgets.md"])
 def test_pages_about_a_run(page: str, curated: tuple[Path, str]) -> None:
     folder, known = curated
     for command in commands(page):

@@ -74,6 +74,7 @@ def cost_row(cost: "RunCost", groups: "list[Group]", currency: str | None) -> di
         "paid_twice": counts(cost.twice),
         "paid": sums_row(cost.paid),
         "votes": sums_row(cost.votes),
+        "scoring": sums_row(cost.scoring),
         "groups": [group.row() for group in groups],
     }
 
@@ -93,7 +94,9 @@ def cost_text(cost: "RunCost", currency: str | None) -> str:
         rows.append(_row("drawn again", cost.again, None, currency))
     if cost.votes.completions:
         rows.append(_row("judges' votes", cost.votes, None, currency))
-    if cost.again.completions or cost.votes.completions:
+    if cost.scoring.completions:
+        rows.append(_row("scorers", cost.scoring, None, currency))
+    if cost.again.completions or cost.votes.completions or cost.scoring.completions:
         rows.append(_row("paid in all", cost.paid, None, currency))
     lines = [f"{cost.run}", columns(COST_HEAD, rows)]
     if cost.twice.completions:

@@ -215,12 +215,12 @@ def _refuse_pending(source: ScopePool) -> None:
 def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ballot], tuple[Budget, ...]]:
     """The budgets, and the problems that have enough completions and tokens for all of them.
 
-    An expectation over N of fewer than N is undefined, so such problems are left out, and counted; budgets that nobody
-    asked for go no further than what every problem has.
+    An expectation over N of fewer than N is undefined, so such problems are left out, and counted; samples that nobody
+    asked for go no further than what half of the problems have, tokens than what all that are left have.
     """
     totals = [_total_tokens(ballot) for ballot in every]
-    smallest = min(ballot.size for ballot in every)
-    samples = request.samples or tuple(1 << power for power in range(smallest.bit_length()))
+    common = sorted((ballot.size for ballot in every), reverse=True)[(len(every) - 1) // 2]
+    samples = request.samples or tuple(1 << power for power in range(common.bit_length()))
     most, spent = max(samples), max(request.tokens, default=0)
     if request.tokens and None in totals:
         raise SetupError("--tokens: some completions of this pool have no token count.", next_command="leave --tokens out")
@@ -228,8 +228,7 @@ def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ball
     if not kept:
         largest = max(ballot.size for ballot in every)
         raise SetupError(f"no problem has {most} completions and {spent} tokens; the most completions are {largest}.")
-    known = [total for total in totals if total is not None]
-    tokens = request.tokens or (_token_ladder(kept, min(known)) if len(known) == len(totals) else ())
+    tokens = request.tokens or (() if None in totals else _token_ladder(kept))
     ordered = [Budget("samples", n) for n in sorted(set(samples))] + [Budget("tokens", t) for t in sorted(set(tokens))]
     return kept, tuple(ordered)
 
@@ -239,7 +238,8 @@ def _total_tokens(ballot: Ballot) -> int | None:
     return None if (tokens < 0).any() else int(tokens.sum())
 
 
-def _token_ladder(kept: Sequence[Ballot], most: int) -> tuple[int, ...]:
+def _token_ladder(kept: Sequence[Ballot]) -> tuple[int, ...]:
     """The tokens that every problem has, halved for as long as that pays for some completions."""
+    most = int(min(ballot.pool.tokens.sum() for ballot in kept))
     mean = float(np.mean([ballot.pool.tokens.mean() for ballot in kept]))
     return tuple(amount for power in range(LADDER) if (amount := most >> power) >= LEAST * mean)

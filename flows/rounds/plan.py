@@ -21,7 +21,7 @@ from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan_rows import problems_and_arms, together
 from flows.rounds.tallies import tallies_of
 from flows.sampling.arms import Arm
-from pipelines.protocols import Draw, RoundPlan, Stop
+from pipelines.tallies import Draw, RoundPlan, Stop
 from storage.errors import SetupError, broken
 from storage.ids import canonical_json
 from storage.imported import producer_of

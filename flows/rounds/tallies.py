@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import problems_and_arms, whole_problems
-from pipelines.protocols import ArmTally, MeasuringBudget, PrefixTally
+from pipelines.protocols import MeasuringBudget
+from pipelines.tallies import ArmTally, PrefixTally
 from pipelines.verify.acceptance import accepted
 from storage.pool import answer_key
 from storage.records import CONTINUED, Outcome, PlanRow, Problem

@@ -1,4 +1,4 @@
-"""`sample(requests)` for whatever asks a model besides the rounds of a run: judges today, and what is to come.
+"""`sample(requests)` for whatever asks a model besides the rounds of a run: judges and scorers today.
 
 Completions are found where they are stored, by their ids; the rest is drawn by leased batches into spools, charged to the
 run, held within its limit and stored before anybody uses it. So nothing is paid twice: not after a kill, not by a second
@@ -71,9 +71,11 @@ class OpenRequests:
 class RunSampler(EngineSampler):
     """Samples of one engine that a run pays for. Usable from several threads."""
 
-    def __init__(self, ws: Workspace, engine: Generator, payer: Callable[[], tuple[Account, SpendLimiter]]) -> None:
+    def __init__(
+        self, ws: Workspace, engine: Generator, payer: Callable[[], tuple[Account, SpendLimiter]], purpose: str = JUDGE
+    ) -> None:
         super().__init__(engine)
-        self._ws, self._payer = ws, payer
+        self._ws, self._payer, self._purpose = ws, payer, purpose
         self._limits = Limits()
         self._in_process = threading.Lock()
         self._under_way: set[Control] = set()
@@ -84,7 +86,7 @@ class RunSampler(EngineSampler):
         completions = self._stored(list(asked))
         if len(completions) == len(asked):
             return Samples(completions)
-        batch = RequestBatch(digest128(["requests", sorted(asked)]), self._generator, asked)
+        batch = RequestBatch(digest128(["requests", sorted(asked)]), self._engine_for(requests), asked, self._purpose)
         with self._drawing(batch) as drawing:
             drawing.limiter.expect([(batch, lambda: [cid for cid in asked if cid not in completions])])
             while missing := [cid for cid in asked if cid not in completions]:
@@ -196,7 +198,7 @@ class _Drawing:
 
 
 class Samplers:
-    """The samplers of a run's verifiers; engines are built once and kept until `close`.
+    """The samplers of a run's verifiers and scorers; engines are built once and kept until `close`.
 
     `build`: an engine by its recipe name, model and options. Whoever lets verifiers work says first who pays: `charge`.
     """
@@ -204,18 +206,19 @@ class Samplers:
     def __init__(self, ws: Workspace, build: Callable[[str, str, Mapping[str, Any]], Generator]) -> None:
         self._ws, self._build = ws, build
         self._engines: dict[str, Generator] = {}
-        self._samplers: dict[str, RunSampler] = {}
+        self._samplers: dict[tuple[str, str], RunSampler] = {}
         self._lock = threading.Lock()
         self._payer: tuple[Account, SpendLimiter] | None = None
 
-    def of(self, engine: str, model: str, options: Mapping[str, Any]) -> Sampler:
+    def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = JUDGE) -> Sampler:
         """The sampler of an engine, by its recipe name, with a model and options; the same one for the same words."""
         key = canonical_json([engine, model, dict(options)])
         with self._lock:
-            if key not in self._samplers:
+            if key not in self._engines:
                 self._engines[key] = self._build(engine, model, options)
-                self._samplers[key] = RunSampler(self._ws, self._engines[key], self._paying)
-            return self._samplers[key]
+            if (key, purpose) not in self._samplers:
+                self._samplers[key, purpose] = RunSampler(self._ws, self._engines[key], self._paying, purpose)
+            return self._samplers[key, purpose]
 
     def charge(self, account: Account, limiter: SpendLimiter) -> None:
         """From now on this run pays."""

@@ -21,7 +21,7 @@ from fractions import Fraction
 from math import ceil
 
 from pipelines.budget.rounds import Limits, draws_of, in_order, left_of_total, needed, prefix_round, stop_reason
-from pipelines.protocols import PrefixTally, RoundPlan, Stop, Tally
+from pipelines.tallies import PrefixTally, RoundPlan, Stop, Tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.budget.rounds import checked_count
-from pipelines.protocols import Draw, RoundPlan, Stop, Tally
+from pipelines.tallies import Draw, RoundPlan, Stop, Tally
 
 
 @dataclass(frozen=True, slots=True)

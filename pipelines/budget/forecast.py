@@ -13,8 +13,9 @@ import numpy as np
 
 from pipelines.budget.posterior_predictive import JointPosteriorPredictive, Level, Observation, PosteriorPredictive
 from pipelines.budget.simulate import Round, Source, Subject, run_budget
-from pipelines.protocols import Budget, PrefixTally
+from pipelines.protocols import Budget
 from pipelines.stats import Prediction, prediction_of
+from pipelines.tallies import PrefixTally
 
 
 class ForecastProblem(NamedTuple):

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.budget.rounds import checked_count, checked_share, draws_of, hash_share, in_order
-from pipelines.protocols import RoundPlan, Stop, Tally
 from pipelines.stats.frontier import LevelCounts, credible_set, effective_counts, frontier_posterior, next_level, violation
+from pipelines.tallies import RoundPlan, Stop, Tally
 from storage.errors import SetupError
 
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from math import sqrt
 
 from pipelines.budget.rounds import Limits, checked_count, draws_of, in_order, prefix_round
-from pipelines.protocols import RoundPlan, Stop, Tally
 from pipelines.stats import fit_prior, shrunken_rate
+from pipelines.tallies import RoundPlan, Stop, Tally
 from storage.errors import SetupError
 
 PEAK_QUANTILE = 0.05  # of the solved problems' rates: where `alpha: auto` puts the greatest weight

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.budget.rounds import Limits, draws_of, in_order, needed, prefix_round
-from pipelines.protocols import RoundPlan, Stop, Tally
+from pipelines.tallies import RoundPlan, Stop, Tally
 
 
 @dataclass(frozen=True, slots=True)

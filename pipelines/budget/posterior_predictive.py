@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.budget.simulate import Sample, Source, Subject
-from pipelines.protocols import Draw
 from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
 from pipelines.stats.solution_diversity import LAWS, fit_laws, laws_after
+from pipelines.tallies import Draw
 
 Level = int | None
 Array = npt.NDArray[np.float64]

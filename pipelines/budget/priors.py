@@ -8,10 +8,10 @@ adaptively may be put into a prior, though not into a rate that anybody reads.
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.protocols import Tally
 from pipelines.stats import fit_prior
 from pipelines.stats.solution_diversity import fit_thetas
 from pipelines.stats.stopping_forecast import DrawCounts, Prior, StoppingForecast, StoppingQuestion, stopping_forecasts
+from pipelines.tallies import Tally
 
 DIGITS = 9  # decimals of chances and prices: so many that no other processor's last digit decides anything
 PRIORS = ("template", "level", "pool", "jeffreys")

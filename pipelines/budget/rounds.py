@@ -6,7 +6,7 @@ Round 0 draws `initial` completions of every problem: the fixed prefix, drawn be
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.protocols import Draw, RoundPlan, Tally
+from pipelines.tallies import Draw, RoundPlan, Tally
 from storage.errors import SetupError
 from storage.ids import digest128
 

@@ -33,7 +33,7 @@ from pipelines.budget.rounds import (
     prefix_round,
 )
 from pipelines.budget.routing import ArmForecasts, ByDifficulty, NextStep, Options, Step, Wait, arms_of, by_agreement
-from pipelines.protocols import Draw, RoundPlan, Stop, Tally
+from pipelines.tallies import Draw, RoundPlan, Stop, Tally
 from storage.errors import SetupError
 
 RULES = ("difficulty", "agreement")

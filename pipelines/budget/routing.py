@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.budget.priors import DIGITS, GroupPriors
-from pipelines.protocols import ArmTally, Stop, Tally
 from pipelines.stats.stopping_forecast import StoppingForecast
+from pipelines.tallies import ArmTally, Stop, Tally
 from storage.ids import digest128
 
 REACH = 0.5  # a round asks for the draws that meet the target with half of the chance there is

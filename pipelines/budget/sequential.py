@@ -34,8 +34,8 @@ from pipelines.budget.rounds import (
     prefix_round,
     stop_reason,
 )
-from pipelines.protocols import RoundPlan, Stop, Tally
 from pipelines.stats.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
+from pipelines.tallies import RoundPlan, Stop, Tally
 
 
 class _Case(NamedTuple):

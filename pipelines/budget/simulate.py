@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipelines.protocols import ArmTally, Budget, Draw, PrefixTally, RoundPlan
+from pipelines.protocols import Budget
+from pipelines.tallies import ArmTally, Draw, PrefixTally, RoundPlan
 from storage.records import OUTCOMES, Outcome
 
 MOST_ROUNDS = 10_000  # more than any budget takes: beyond it, one that never ends is told so

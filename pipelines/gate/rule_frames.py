@@ -1,6 +1,6 @@
 """The rows of a dataset as the frames that the rules check, and the columns with their types that the gate relies on.
 
-Texts never leave Arrow: of those columns a frame only says whether a value is there.
+Texts never leave Arrow: no frame has one, and what is missing is counted there.
 """
 
 from collections import Counter

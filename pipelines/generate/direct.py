@@ -9,7 +9,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.protocols import Generator, Interruptible, Sampler, Samples
+from pipelines.generate.given_texts import GivenTexts
+from pipelines.protocols import Generator, Interruptible, Sampler, Samples, ScoresTexts
 from storage.errors import SetupError
 from storage.records import Completion, Prompt, Request
 
@@ -39,6 +40,15 @@ class EngineSampler:
         """The text that the model sees for a prompt."""
         return self._generator.render(prompt)
 
+    @property
+    def scores_texts(self) -> bool:
+        """Whether its engine gives the log-probability of a given text."""
+        return isinstance(self._generator, ScoresTexts)
+
+    def _engine_for(self, requests: Sequence[Request]) -> Generator:
+        """What answers these requests: the engine as it draws, or as it scores the texts that they give."""
+        return GivenTexts(self._generator) if any(one.given is not None for one in requests) else self._generator
+
 
 class DirectSampler(EngineSampler):
     """Draws each time that it is asked; one call at a time."""
@@ -54,7 +64,7 @@ class DirectSampler(EngineSampler):
         with self._asking:
             self._interrupted.clear()
             try:
-                for completion in self._generator.generate(requests) if requests else ():
+                for completion in self._engine_for(requests).generate(requests) if requests else ():
                     completions[completion.id] = completion
             except SetupError:
                 raise
@@ -78,8 +88,8 @@ class DirectSamplers:
         self._settings = settings
         self._engines: list[Generator] = []
 
-    def of(self, engine: str, model: str, options: Mapping[str, Any]) -> Sampler:
-        """The sampler of a new engine."""
+    def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "") -> Sampler:  # noqa: ARG002
+        """The sampler of a new engine; nobody pays, whatever the purpose."""
         from pipelines.generate import built_engine
 
         self._engines.append(built_engine(engine, model, options, **self._settings))

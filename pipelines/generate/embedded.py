@@ -16,6 +16,7 @@ import numpy as np
 from pipelines.generate.calls import Call, check_sampling, completion_of
 from pipelines.generate.decode import DecodeLoop, Group, Sample
 from pipelines.generate.draw_workers import DrawWorkers
+from pipelines.generate.given_texts import TextScorer
 from pipelines.generate.model_files import ModelFiles, Vocabulary, cpu_level, render_chat
 from pipelines.generate.session import SIZES, Session
 from storage.errors import SetupError
@@ -82,6 +83,11 @@ class Embedded:
         groups, too_long = self._grouped(requests)
         yield from too_long
         yield from self._drawn(groups, self._workers_for(groups))
+
+    def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """The log-probability of each request's text behind its prompt, on the caller's thread."""
+        session, vocabulary = self._loaded()
+        return TextScorer(session, vocabulary, (self.engine, self.model, self.model_digest)).completions(requests)
 
     def close(self) -> None:
         """Drop the session and end the workers; a later call loads them again."""

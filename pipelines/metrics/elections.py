@@ -57,8 +57,8 @@ class Budget:
 class Subsets:
     """R subsets of one ballot as one blind pool. `spent` (R,): tokens, NaN where unknown. `exact`: all there are.
 
-    `samples`: how many completions each has; None where tokens decide. `block`: so many subsets in a row are disjoint parts
-    of one shuffle, which matters for the Monte Carlo error alone.
+    `samples`: how many completions each has, drawn from all alike; None where tokens or turns of models decide. `block`: so
+    many subsets in a row are disjoint parts of one shuffle, which matters for the Monte Carlo error alone.
     """
 
     pool: BlindPool
@@ -127,7 +127,7 @@ def subsets(ballot: Ballot, budget: Budget, *, repeats: int, seed: int) -> Subse
         shuffles = _orders(ballot, -(-repeats // block), rng)
         places, exact = shuffles[:, : block * n].reshape(-1, n), several and n == size
     pool = ballot.pool.subsets(places)
-    return Subsets(pool, np.where(pool.tokens < 0, np.nan, pool.tokens).sum(axis=1), exact, n, block)
+    return Subsets(pool, np.where(pool.tokens < 0, np.nan, pool.tokens).sum(axis=1), exact, None if several else n, block)
 
 
 def _orders(ballot: Ballot, number: int, rng: np.random.Generator) -> Ints:
@@ -195,7 +195,7 @@ def expected(ballot: Ballot, drawn: Subsets, election: Election, k: int) -> Expe
 def best_possible(ballot: Ballot, drawn: Subsets) -> Expected:
     """The oracle: whether a right answer is among the completions, which no election can be better than.
 
-    With N samples it is pass@N, exact; with tokens the mean over the subsets.
+    With N samples of one model it is pass@N, exact; else the mean over the subsets.
     """
     given = Election(np.where(drawn.pool.counts > 0, 1.0, -np.inf))
     found = expected(ballot, drawn, given, max(1, len(ballot.right)))
@@ -204,13 +204,16 @@ def best_possible(ballot: Ballot, drawn: Subsets) -> Expected:
 
 
 def by_lot(ballot: Ballot, drawn: Subsets, k: int) -> Expected:
-    """k of the completions by lot, those without an answer too; only their tokens are needed."""
-    size = drawn.pool.sizes
+    """k completions of a subset by lot, those without an answer too; only their tokens are needed."""
+    size, answer = drawn.pool.sizes, drawn.pool.answer
     taken = np.minimum(size, k)
-    chances = {number: pass_at_k(ballot.size, ballot.correct, number) or 0.0 for number in np.unique(taken).tolist()}
-    tokens = drawn.spent / np.maximum(size, 1) * taken
-    value = float(np.mean([chances[number] for number in taken.tolist()]))
-    return Expected(value, value, 0.0, float(tokens.mean()), 0.0)
+    if drawn.samples is None:
+        good = ((answer >= 0) & np.append(ballot.right, False)[answer]).sum(axis=1)
+        chances = [pass_at_k(*counts) for counts in zip(size.tolist(), good.tolist(), taken.tolist(), strict=True)]
+    else:
+        chances = [pass_at_k(ballot.size, ballot.correct, min(k, drawn.samples))]
+    value = float(np.mean([chance or 0.0 for chance in chances]))
+    return Expected(value, value, 0.0, float((drawn.spent / np.maximum(size, 1) * taken).mean()), 0.0)
 
 
 def _tokens(drawn: Subsets, election: Election) -> float:

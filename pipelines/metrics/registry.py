@@ -33,7 +33,7 @@ class MetricRow:
 
     metric: str
     setting: Mapping[str, Any]
-    group: Mapping[str, Group]
+    group: dict[str, Group]
     value: float | None
     low: float | None
     high: float | None
@@ -52,7 +52,7 @@ class MetricRow:
         numbers = {name: getattr(self, name) for name in ("value", "low", "high", "if_wrong", "if_right", "error")}
         rounded = {name: digits(v) if v is not None and math.isfinite(v) else None for name, v in numbers.items()}
         words = {name: getattr(self, name) for name in ("n", "clusters", "estimand", "method", "why", "undecided")}
-        return {"metric": self.metric, **dict(self.setting), "group": dict(self.group), **rounded, **words}
+        return {"metric": self.metric, **dict(self.setting), "group": self.group, **rounded, **words}
 
 
 def measure(pool: Pool, metric: str, options: Options | None = None, *, by: Sequence[str] = ()) -> list[MetricRow]:
@@ -76,7 +76,7 @@ def measure(pool: Pool, metric: str, options: Options | None = None, *, by: Sequ
     return rows
 
 
-def _rows(metric: str, kind: Metric, sample: Sample, options: Options, group: Mapping[str, Group]) -> list[MetricRow]:
+def _rows(metric: str, kind: Metric, sample: Sample, options: Options, group: dict[str, Group]) -> list[MetricRow]:
     measured, undecided = kind.measure(sample, options), sample.undecided
     sides = [_values(kind, sample.judged_as(name), options) for name in ("incorrect", "correct")] if undecided else [{}, {}]
     return [

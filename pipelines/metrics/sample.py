@@ -6,7 +6,7 @@ said in `pipelines.metrics.contract`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.metrics.counts import UNDECIDED, outcomes_by_problem
+from pipelines.metrics.elections import Ballot, ballots
 from pipelines.stats import Estimate, cluster_table
+from storage.errors import SetupError, unknown_name
 from storage.pool import STATES, Flags, Group, Ints, Pool
 
 if TYPE_CHECKING:
@@ -48,6 +50,21 @@ class Options:
     largest_k: int | None = None
     bins: int = 15
     seed: int = 0
+
+    @classmethod
+    def of_mapping(cls, given: Mapping[str, Any]) -> "Options":
+        """From a recipe's or a notebook's names and values; SetupError for a name or a kind of value that is none."""
+        known = [one.name for one in fields(cls)]
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        for name, value in values.items():
+            if name not in known:
+                raise unknown_name("option", name, known)
+            whole = isinstance(value, tuple) and all(type(one) is int for one in value)
+            if name in ("ks", "budgets") and not whole:
+                raise SetupError(f"option {name!r} is {value!r}, and must be a list of whole numbers.")
+        if values.get("of", "population") not in ("population", "these problems"):
+            raise unknown_name("of", str(values["of"]), ["population", "these problems"])
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +126,11 @@ class Rows:
     def starts(self) -> Ints:
         """Where each problem begins in `ordered`."""
         return np.concatenate([[0], np.cumsum(self.drawn)])
+
+    @cached_property
+    def ballots(self) -> dict[int, Ballot]:
+        """The answers of each problem that has rollouts, by its place."""
+        return dict(zip(np.flatnonzero(self.drawn).tolist(), ballots(self.pool), strict=True))
 
     def judged_as(self, outcome: str) -> "Rows":
         """The same with every undecided rollout of this outcome."""
@@ -175,6 +197,10 @@ class Sample:
         """The places of each problem's rollouts in the pool."""
         starts = self.rows.starts
         return (self.rows.ordered[starts[place] : starts[place + 1]] for place in self.places.tolist())
+
+    def ballots(self) -> list[Ballot]:
+        """The answers of each problem, blind, and apart from them which are right."""
+        return [self.rows.ballots[place] for place in self.places.tolist()]
 
     def judged_rows(self) -> tuple[Ints, list[Group]]:
         """The judged rollouts and their clusters."""

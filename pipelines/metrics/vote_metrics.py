@@ -1,23 +1,25 @@
 """Metrics of votes among k completions: majority, any aggregator, how many different answers, how often two agree.
 
-A vote sees answers, scores and tokens; how right the elected answer is comes in afterwards. An undecided completion votes:
-its answer is as right as the judged completions that give the same one, and wrong where there are none (`if_right` of a row
-says what it would be otherwise). A completion that is not parsed abstains and counts in k.
+A vote sees answers, scores and tokens; how right the elected answer is comes in afterwards (`elections`). An undecided
+completion votes: its answer is as right as the judged completions that give the same one, and wrong where there are none
+(`if_right` of a row says what it would be otherwise). A completion that is not parsed abstains and counts in k.
 """
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from pipelines.metrics.counts import UNDECIDED
-from pipelines.metrics.sample import Array, Measured, Metric, Options, Sample, means_of
-from pipelines.stats import AnswerCounts, Expectation, agreement, distinct_at_ks, expected_over_subsets, majority_at_k
+from pipelines.metrics.elections import Ballot, Budget, expected, subsets
+from pipelines.metrics.sample import Measured, Metric, Options, Sample, means_of
+from pipelines.stats import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
 from storage.errors import SetupError, unknown_name
-from storage.pool import Ints
 
 if TYPE_CHECKING:
     from pipelines.aggregate import Aggregator, BlindPool, Election
+
+SUBSETS = 5000  # of one problem, all of them where there are no more
 
 
 @runtime_checkable
@@ -27,20 +29,18 @@ class Elects(Protocol):
     def elect(self, pool: "BlindPool") -> "Election": ...
 
 
-def answer_counts(sample: Sample, rows: Ints) -> tuple[Ints, AnswerCounts]:
-    """The places of the different answers of one problem's rollouts, and their votes and shares correct."""
-    answer, judged = sample.pool.answer[rows], sample.pool.outcome[rows] < UNDECIDED
-    given, local = np.unique(answer[answer >= 0], return_inverse=True)
-    votes = np.bincount(local, minlength=len(given))
-    seen = np.bincount(local, judged[answer >= 0], minlength=len(given))
-    right = np.bincount(local, sample.right(rows)[answer >= 0], minlength=len(given))
-    shares = (right / np.maximum(seen, 1)).tolist()
-    return given, AnswerCounts(tuple(votes.tolist()), tuple(shares), int((answer < 0).sum()))
+def answer_counts(ballot: Ballot) -> AnswerCounts:
+    """The votes of one problem's answers and which of them are right."""
+    answer = ballot.pool.answer[0]
+    votes = np.bincount(answer[answer >= 0], minlength=len(ballot.right)).tolist()
+    return AnswerCounts(tuple(votes), tuple(ballot.right.astype(float).tolist()), int((answer < 0).sum()))
 
 
-def _expected(sample: Sample, ks: list[int], of_problem: Any, setting: dict[str, Any], what: str) -> list[Measured]:
+def _expected(
+    sample: Sample, ks: list[int], of_problem: Callable[[Ballot, int], Expectation], setting: dict[str, Any], what: str
+) -> list[Measured]:
     """Means over problems of expectations over subsets, with the Monte Carlo error of the mean."""
-    found: list[list[Expectation]] = [[of_problem(rows, k) for k in ks] for rows in sample.by_problem()]
+    found = [[of_problem(ballot, k) for k in ks] for ballot in sample.ballots()]
     values = np.array([[one.value for one in row] for row in found])
     errors = [math.sqrt(math.fsum(row[at].error ** 2 for row in found)) / len(found) for at in range(len(ks))]
     rows = means_of(sample, [{"k": k, **setting} for k in ks], values, what)
@@ -48,8 +48,10 @@ def _expected(sample: Sample, ks: list[int], of_problem: Any, setting: dict[str,
 
 
 def _majority(sample: Sample, options: Options) -> list[Measured]:
-    def of_problem(rows: Ints, k: int) -> Expectation | None:
-        return majority_at_k(answer_counts(sample, rows)[1], k, seed=options.seed)
+    def of_problem(ballot: Ballot, k: int) -> Expectation:
+        found = majority_at_k(answer_counts(ballot), k, seed=options.seed)
+        assert found is not None  # every problem has k completions
+        return found
 
     return _expected(sample, _vote_ks(sample, options), of_problem, {}, "accuracy of the majority of k answers")
 
@@ -58,42 +60,13 @@ def _aggregated(sample: Sample, options: Options) -> list[Measured]:
     """Of equally strong answers each is elected with the same chance."""
     aggregator = aggregator_of(options.aggregator, sample)
 
-    def of_problem(rows: Ints, k: int) -> Expectation | None:
-        given, counts = answer_counts(sample, rows)
-        pool, rights = blind_pool(sample, rows, given), np.asarray(counts.rights)
-        return expected_over_subsets(
-            lambda places: _elected(aggregator, pool.subsets(places), rights), len(rows), k, seed=options.seed
-        )
+    def of_problem(ballot: Ballot, k: int) -> Expectation:
+        drawn = subsets(ballot, Budget("samples", k), repeats=SUBSETS, seed=options.seed)
+        found = expected(ballot, drawn, aggregator.elect(drawn.pool), 1)
+        return Expectation(found.value, math.sqrt(found.variance))
 
     what = f"accuracy of {aggregator.name} over k answers"
     return _expected(sample, _vote_ks(sample, options), of_problem, {"aggregator": aggregator.name}, what)
-
-
-def _elected(aggregator: "Aggregator", pool: "BlindPool", rights: Array) -> Array:
-    """How right what is elected in each subset is; nothing elected is not right."""
-    if not len(rights):
-        return np.zeros(len(pool))
-    strength = aggregator.elect(pool).strength
-    best = strength.max(axis=1, keepdims=True)
-    top = (strength == best) & np.isfinite(best)
-    return np.asarray((top @ rights) / np.maximum(top.sum(axis=1), 1), dtype=np.float64)
-
-
-def blind_pool(sample: Sample, rows: Ints, given: Ints) -> "BlindPool":
-    """What an aggregator sees of one problem's rollouts: no reference and no verdict."""
-    from pipelines.aggregate import BlindPool
-
-    pool = sample.pool
-    local = np.where(pool.answer[rows] < 0, -1, np.searchsorted(given, pool.answer[rows]))
-    return BlindPool(
-        answers=tuple(pool.answers[place] for place in given.tolist()),
-        answer=local[None],
-        drawn=np.ones((1, len(rows)), dtype=bool),
-        member=np.arange(len(rows))[None],
-        model=pool.model[rows][None],
-        tokens=pool.tokens[rows][None],
-        scores={name: values[rows][None] for name, values in pool.scores.items()},
-    )
 
 
 def aggregator_of(named: "Aggregator | str | None", sample: Sample) -> "Aggregator":
@@ -126,13 +99,13 @@ def aggregator_of(named: "Aggregator | str | None", sample: Sample) -> "Aggregat
 def _distinct(sample: Sample, options: Options) -> list[Measured]:
     """The number of different answers among k, as a share of k so that its interval has bounds."""
     ks = _vote_ks(sample, options)
-    counts = [answer_counts(sample, rows)[1] for rows in sample.by_problem()]
+    counts = [answer_counts(ballot) for ballot in sample.ballots()]
     values = np.stack([distinct_at_ks(one.votes, one.n, ks) / np.asarray(ks) for one in counts])
     return means_of(sample, [{"k": k} for k in ks], values, "number of different answers among k completions, over k")
 
 
 def _agreement(sample: Sample, options: Options) -> list[Measured]:  # noqa: ARG001
-    counts = [answer_counts(sample, rows)[1] for rows in sample.by_problem()]
+    counts = [answer_counts(ballot) for ballot in sample.ballots()]
     shares = [agreement(one.votes, one.n) for one in counts]
     values = np.array([[np.nan if share is None else share] for share in shares])
     return means_of(sample, [{}], values, "chance that two completions give the same answer")

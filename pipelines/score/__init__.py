@@ -12,6 +12,8 @@ from pipelines.score.agreement import AnswerAgreement, JudgeVotes
 from pipelines.score.imported import Imported
 from pipelines.score.length import Length
 from pipelines.score.likelihood import LogprobPerToken, LogprobSum, SelfCertainty
+from pipelines.score.probes import PIK, PTrue
+from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
 from storage.records import Completion, Problem, Score
 
 SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = {
@@ -19,11 +21,15 @@ SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = {
     "imported": Imported,
     "judge_votes": JudgeVotes,
     "length": Length,
+    "likelihood": Likelihood,
     "logprob_per_token": LogprobPerToken,
     "logprob_sum": LogprobSum,
+    "p_ik": PIK,
+    "p_true": PTrue,
+    "reference_likelihood": ReferenceLikelihood,
     "self_certainty": SelfCertainty,
 }
-REFERENCED = frozenset({"judge_votes"})
+REFERENCED = frozenset({"judge_votes", "reference_likelihood"})
 
 
 def needs_of(scorer: Scorer | GroupScorer) -> Sequence[str]:

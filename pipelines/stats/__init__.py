@@ -72,7 +72,6 @@ from pipelines.stats.votes_at_k import (
     Expectation,
     agreement,
     distinct_at_ks,
-    expected_over_subsets,
     majority_at_k,
 )
 
@@ -125,7 +124,6 @@ __all__ = [
     "distinct_at_ks",
     "efficiency",
     "equivalence",
-    "expected_over_subsets",
     "false_accept_rate",
     "false_reject_rate",
     "fit_coverage",

@@ -1,17 +1,17 @@
-"""What a vote over k of a problem's n answers gives, expected over all choices of the k: maj@k, aggregator@k, diversity.
+"""What a vote over k of a problem's n answers gives, expected over all choices of the k: maj@k and diversity.
 
 For metrics that ask what a vote would have given with fewer completions, from one stored pool. One shuffle per k, as many
 evaluation scripts do, adds noise of its own; here the expectation is exact, or the mean over seeded subsets together with
-its Monte Carlo error where exact sums would take too long. Answers are canonical keys (docs/statistics.md); a completion
-without an answer abstains and counts in k.
+its Monte Carlo error where exact sums would take too long; aggregators other than the majority are the affair of
+`pipelines.metrics.elections`. Answers are canonical keys (docs/statistics.md); a completion without one abstains and
+counts in k.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,8 @@ import numpy.typing as npt
 from pipelines.stats.subsets import pass_at_ks
 
 Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 _WORK = 5_000_000  # multiplications that an exact majority may take, some 10 ms
 _DRAWS = 1000  # subsets of one problem where it may not
-_SUBSETS = 5000  # that an aggregator is asked for at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +70,6 @@ def majority_at_k(answers: AnswerCounts, k: int, *, seed: int = 0) -> Expectatio
         return _sampled_majority(answers, k, seed)
     votes = tuple(sorted(answers.votes))
     return Expectation(min(1.0, math.fsum(right * _elected(votes, m, answers.abstained, k) for m, right in rights)))
-
-
-def expected_over_subsets(values: Callable[[Ints], Array], n: int, k: int, *, seed: int = 0) -> Expectation | None:
-    """The mean of a function over all subsets of k of n places, each subset's places ascending; None for n < k.
-
-    For any aggregator: `values` takes R subsets (R, k), elects in each by what it knows of the completions and says how
-    right that is, (R,). Up to 5,000 subsets are all gone through. Beyond, shuffles of the n places are cut into n // k
-    disjoint subsets, whose mean varies less than that of independent ones; the error is that of the means of shuffles.
-    """
-    if k < 1:
-        raise ValueError(f"a subset has at least one place, got k = {k}")
-    if n < k:
-        return None
-    if math.comb(n, k) <= _SUBSETS:
-        return Expectation(float(np.mean(values(np.array(list(combinations(range(n), k)), dtype=np.int64)))))
-    blocks = n // k
-    shuffles = max(2, -(-_DRAWS // blocks))
-    orders = np.random.default_rng([seed, n, k]).permuted(np.tile(np.arange(n), (shuffles, 1)), axis=1)
-    subsets = np.sort(orders[:, : blocks * k].reshape(shuffles * blocks, k), axis=1)
-    means = np.asarray(values(subsets)).reshape(shuffles, blocks).mean(axis=1)
-    return Expectation(float(means.mean()), float(means.std(ddof=1)) / math.sqrt(shuffles))
 
 
 def distinct_at_ks(votes: Sequence[int], n: int, ks: Sequence[int]) -> Array:

@@ -19,7 +19,7 @@ from storage.money import MICROS, UNITS, amount, shown
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.segments.schema import SCHEMAS
-from storage.spending import DRAW, JUDGE, PURPOSES, SUMMED, Amount, Sums
+from storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, Amount, Sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,14 +97,16 @@ class Group:
 class RunCost:
     """The accounts of one run. `again`: paid for and not represented once more: drawn twice, or second to another command.
 
-    `votes`: what its judges drew. `given_up`: what may have been under way when commands were killed or interrupted, a
-    bound and in no total. `recorded`: whether the ledger has its payments; runs older than they are represented only.
+    `votes`: what its judges drew, `scoring`: what its scorers asked. `given_up`: what may have been under way when commands
+    were killed or interrupted, a bound and in no total. `recorded`: whether the ledger has its payments; runs older than
+    they are represented only.
     """
 
     run: str
     whole: Group
     again: Sums
     votes: Sums
+    scoring: Sums
     recorded: bool
     payments: "Sequence[Payment]"
     given_up: Amount
@@ -119,7 +121,7 @@ class RunCost:
     @property
     def paid(self) -> Sums:
         """What the ledger holds: everything the run paid for."""
-        return self.whole.spent + self.again + self.votes
+        return self.whole.spent + self.again + self.votes + self.scoring
 
     def by(self, what: By) -> list[Group]:
         """The same totals by group, in order; what belongs to no group is a last one named `-`."""
@@ -143,7 +145,9 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
     }
     again = by_purpose[DRAW] - whole.spent
     given_up = reader.given_up(run_id)
-    return RunCost(run_id, whole, again, by_purpose[JUDGE], bool(payments), payments, given_up, rows, failed)
+    return RunCost(
+        run_id, whole, again, by_purpose[JUDGE], by_purpose[SCORE], bool(payments), payments, given_up, rows, failed
+    )
 
 
 def sums_row(sums: Sums) -> dict[str, Any]:

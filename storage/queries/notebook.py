@@ -1,6 +1,6 @@
 """The notebook entry: a workspace as frames. Reads only, and imports neither Prefect nor any engine.
 
-    ws = open_workspace("milling")
+    ws = open_workspace("sums")
     ws.rollouts(dataset="arithmetic").df()
 
 Every answer is a DuckDB relation: `.df()` makes it pandas, `.to_arrow_table()` Arrow, and `.filter()` narrows it.
@@ -8,8 +8,9 @@ Every answer is a DuckDB relation: `.df()` makes it pandas, `.to_arrow_table()` 
 
 # ruff: noqa: S608 (the SQL is made of our own names)
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -94,6 +95,23 @@ class WorkspaceView:
             for rate in pass_rates(scope, by)
         ]
         return pd.DataFrame(rows)
+
+    def measure(
+        self, metric: str, *, run: str | None = None, dataset: str | None = None, by: Sequence[str] = (), **options: Any
+    ) -> pd.DataFrame:
+        """Any metric of docs/metrics.md over the fixed prefix of a run (the latest by default) or a dataset version.
+
+        `measure("pass@k", ks=[1, 8], by=["level"])`: rows with value, 95% interval, n, clusters, estimand and method.
+        Options are those of `pipelines.metrics.Options`; SetupError where the rollouts cannot give the metric.
+        """
+        from pipelines.metrics import Options, measure
+        from storage.queries.pools import scope_pool
+
+        scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
+        rows = measure(scope_pool(scope).pool, metric, Options.of_mapping(options), by=by)
+        return pd.DataFrame(
+            [{key: value for key, value in row.row().items() if key != "group"} | row.group for row in rows]
+        )
 
     def cost(self, run: str | None = None, by: "By" = "level") -> pd.DataFrame:
         """What a run (the latest by default) took by group: tokens, calls, engine seconds, money in units, rows kept."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.rounds import decide, run_all
 from flows.rounds.tallies import RowFacts, arm_tallies, tallies_of
 from pipelines.budget.fixed import Fixed
-from pipelines.protocols import ArmTally, Draw, RoundPlan, Stop, Tally
+from pipelines.tallies import ArmTally, Draw, RoundPlan, Stop, Tally
 from storage.records import Outcome, PlanRow, StopRow
 from tests.flows.rounds.toy import problems, spec, workspace
 

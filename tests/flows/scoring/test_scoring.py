@@ -146,3 +146,42 @@ def test_the_recipes_scorers_are_a_stage_and_are_in_the_version(toy: Path, rollm
     with duckdb.connect(str(Path(outcome["path"]) / "dataset.duckdb"), read_only=True) as dataset:
         assert dataset.sql(sql).fetchall() == [("answer_agreement", drawn), ("length", drawn)]
     assert said(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
+
+
+def test_the_shipped_model_is_asked_and_paid_for_once(toy: Path, rollmill: Run) -> None:
+    few = [
+        "--set",
+        "problems.count=3",
+        "--set",
+        "gate.min_kept=1",
+        "--set",
+        "budget.options={initial: 2, target: 1, cap: 2}",
+    ]
+    run = said(rollmill, "curate", "toy.yaml", "--direct", *few)["run"]
+    report = said(rollmill, "score", run, "--with", "p_true", "--with", "p_ik", "--with", "reference_likelihood")
+    made = {row["scorer"]: row["made"] for row in report["scored"]}
+    assert made == {"p_true": 6, "p_ik": 6, "reference_likelihood": 6}
+    assert all(0.0 <= row["q05"] <= row["q95"] <= 1.0 for row in report["scores"])
+    cost = said(rollmill, "runs", "cost", run)
+    assert cost["scoring"]["completions"] > 0
+    assert cost["paid"]["completions"] == cost["spent"]["completions"] + cost["scoring"]["completions"]
+    assert "scorers" in rollmill("runs", "cost", run).out
+    again = said(rollmill, "score", run, "--with", "p_true")
+    assert again["scored"][0]["made"] == 0
+    assert said(rollmill, "runs", "cost", run)["scoring"] == cost["scoring"]
+    refused = rollmill("score", run, "--with", "p_true", "--option", "positive=Yea", "--max-tokens", "1")
+    assert (refused.status, "token limit of run" in refused.err) == (1, True)
+
+
+def test_scorers_that_ask_a_model_are_part_of_a_recipe(toy: Path, rollmill: Run) -> None:
+    scored = "score:\n  - method: likelihood\n    options: {per_token: false}\n"
+    (toy / "toy.yaml").write_text(
+        RECIPE.replace("gate:\n", f"{scored}gate:\n").replace("count: 12\ngenerate", "count: 3\ngenerate")
+    )
+    outcome = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")
+    with duckdb.connect(str(Path(outcome["path"]) / "dataset.duckdb"), read_only=True) as dataset:
+        [[rows, lowest]] = dataset.sql("SELECT count(*), max(value) FROM scores WHERE scorer = 'likelihood'").fetchall()
+    assert (rows, lowest < 0) == (outcome["funnel"]["drawn"], True)
+    again = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")
+    assert (again["run"], again["created"]) == (outcome["run"], False)
+    assert said(rollmill, "select", outcome["run"])["kept"] == outcome["funnel"]["kept"]

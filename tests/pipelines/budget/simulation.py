@@ -9,7 +9,8 @@ import numpy as np
 from pipelines.budget.forecast import Question, simulate_run, totals_of
 from pipelines.budget.posterior_predictive import JointPosteriorPredictive, Observation, PosteriorPredictive
 from pipelines.budget.simulate import Sample, Subject, run_budget
-from pipelines.protocols import Budget, Draw, PrefixTally, Stop
+from pipelines.protocols import Budget
+from pipelines.tallies import Draw, PrefixTally, Stop
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pipelines.budget import BUDGETS, STOP_REASONS
 from pipelines.budget.simulate import Subject
-from pipelines.protocols import Budget, PrefixTally, RoundPlan
+from pipelines.protocols import Budget
+from pipelines.tallies import PrefixTally, RoundPlan
 from storage.errors import SetupError
 from tests.pipelines.budget.simulation import simulate, tally
 

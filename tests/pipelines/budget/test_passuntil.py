@@ -6,8 +6,8 @@ import random
 import pytest
 
 from pipelines.budget.passuntil import PassUntil
-from pipelines.protocols import Draw, Stop, Tally
 from pipelines.stats import path_counting_rate, path_counts
+from pipelines.tallies import Draw, Stop, Tally
 from tests.pipelines.budget.simulation import simulate
 
 

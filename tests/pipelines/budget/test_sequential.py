@@ -11,7 +11,7 @@ from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
 from pipelines.budget.sequential import Sequential
 from pipelines.budget.simulate import Subject
-from pipelines.protocols import PrefixTally, Tally
+from pipelines.tallies import PrefixTally, Tally
 from storage.errors import SetupError
 from tests.pipelines.budget.simulation import Simulated, simulate
 
@@ -148,7 +148,7 @@ def test_a_problem_is_believed_to_be_like_those_of_its_template() -> None:
     subjects = {f"{kind}{n:02}": Subject(f"{kind}{n:02}", 3, kind) for kind in ("easy", "hard") for n in range(16)}
     rates = {key: 0.6 if key.startswith("easy") else 0.0 for key in subjects}
     tallies = simulate(Fixed(initial=16), rates, subjects=subjects).tallies
-    told = [replace(one, stopped=None) for one in tallies]
+    told = [replace(tally, stopped=None) for tally in tallies]
     fresh = [
         PrefixTally("easy-new", 4, 0, 4, level=3, template="easy"),
         PrefixTally("hard-new", 4, 0, 4, level=3, template="hard"),

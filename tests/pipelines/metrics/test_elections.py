@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.aggregate import AGGREGATORS, BlindPool
-from pipelines.metrics.elections import Ballot, Budget, ballots, expected, folds, right_at, subsets
+from pipelines.metrics.elections import Ballot, Budget, ballots, best_possible, by_lot, expected, folds, right_at, subsets
 from pipelines.stats import AnswerCounts, majority_at_k
 from storage.pool import STATES, Pool
 
@@ -169,6 +169,9 @@ def test_several_models_are_drawn_in_turn_and_only_what_was_asked_is_paid() -> N
     assert {tuple(row) for row in drawn.pool.model.tolist()} == {(0, 1, 0, 1)}  # m1 is asked first
     switched = expected(ballot, drawn, AGGREGATORS["model_switch"]().elect(drawn.pool), 1)
     assert (switched.value, switched.tokens) == (0.0, 20.0)
+    lot = by_lot(ballot, drawn, 1)
+    assert (lot.value, lot.tokens) == (0.5, 10.0)  # of the two of each model, not of all six
+    assert best_possible(ballot, drawn).value == 1.0
     (alone,) = ballots(pool, ["m0"])
     assert alone.size == 4
 

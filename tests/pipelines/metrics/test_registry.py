@@ -139,12 +139,12 @@ def by_subsets(answers: str, right: dict[str, float], k: int) -> float:
 
 
 def test_majority_at_k_equals_every_subset_and_an_undecided_answer_votes() -> None:
-    """Of the third problem answer a was judged both ways: it is half right. Of the second b was judged wrong once."""
+    """Of the second problem answer b was judged wrong once and left undecided once: it is wrong."""
     for k in range(1, 6):
         wanted = [
             by_subsets("aabcd", {"a": 1.0}, k),
             by_subsets("aabbc", {"a": 1.0}, k),
-            by_subsets("abc-a", {"a": 0.5}, k),
+            by_subsets("abc-a", {"a": 1.0}, k),
         ]
         (row,) = measure(VOTES, "maj@k", Options(ks=(k,)))
         assert row.value == pytest.approx(np.mean(wanted))
@@ -158,7 +158,7 @@ def test_any_aggregator_with_scores_equals_every_subset() -> None:
     scored = pool(["cciii", "ccuii", "cinin"], answers=["aabcd", "aabbc", "abc-a"], scores=scores)
     (row,) = measure(scored, "aggregate@k", Options(ks=(2,), aggregator=AGGREGATORS["best_of_n"](score="s")))
     first = np.mean([max(pair, key=lambda at: scores["s"][at]) in (0, 1) for pair in combinations(range(5), 2)])
-    ties = [by_subsets(answers, {"a": right}, 2) for answers, right in (("aabbc", 1.0), ("abc-a", 0.5))]
+    ties = [by_subsets(answers, {"a": right}, 2) for answers, right in (("aabbc", 1.0), ("abc-a", 1.0))]
     tied = first - 0.0  # 3 and 4 tie and are both wrong
     assert row.value == pytest.approx((tied + sum(ties)) / 3, abs=0.02)
 

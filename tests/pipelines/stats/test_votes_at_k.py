@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.stats import votes_at_k
-from pipelines.stats.votes_at_k import AnswerCounts, agreement, distinct_at_ks, expected_over_subsets, majority_at_k
+from pipelines.stats.votes_at_k import AnswerCounts, agreement, distinct_at_ks, majority_at_k
 
 
 def partitions(n: int, most: int | None = None):
@@ -60,7 +60,6 @@ def test_one_vote_is_pass_at_1_and_all_votes_the_elected_answer() -> None:
 
 def test_more_votes_than_completions_are_undefined() -> None:
     assert majority_at_k(AnswerCounts((2,), (1.0,), 1), 4) is None
-    assert expected_over_subsets(len, 3, 4) is None
     assert np.isnan(distinct_at_ks((2, 1), 3, [4])).all()
     assert agreement((1,), 1) is None
 
@@ -97,22 +96,6 @@ def test_majority_is_unbiased_for_votes_among_fresh_answers() -> None:
         some = [(m, float(a == 0)) for a, m in enumerate(votes) if m]
         found.append(majority_at_k(AnswerCounts(*zip(*some, strict=True), abstained), 5).value)
     assert np.mean(found) == pytest.approx(exact.value, abs=3 * np.std(found) / np.sqrt(3000))
-
-
-def test_any_function_of_a_subset_is_averaged_exactly_where_there_are_few() -> None:
-    weights = np.array([0.5, 2.0, 3.5, 1.0])
-    found = expected_over_subsets(lambda places: weights[places].max(axis=1), 4, 2)
-    assert found == votes_at_k.Expectation(np.mean([max(pair) for pair in combinations(weights, 2)]))
-
-
-def test_and_over_disjoint_blocks_where_there_are_many() -> None:
-    rng = np.random.default_rng(5)
-    right = rng.random(40) < 0.2
-    found = expected_over_subsets(lambda places: right[places].any(axis=1), 40, 6)
-    assert found is not None
-    assert 0 < found.error < 0.02
-    exact = votes_at_k.pass_at_ks([40], [int(right.sum())], [6])[0, 0]
-    assert abs(found.value - exact) < 4 * found.error
 
 
 def test_the_number_of_different_answers_equals_every_subset() -> None:

@@ -54,6 +54,31 @@ def test_pass_rates_as_a_frame_of_the_latest_run(curated: Any) -> None:
     ]
 
 
+def test_any_metric_as_a_frame_over_the_fixed_prefix(curated: Any) -> None:
+    """Problem n of six is right at its first n indices, and four are in the prefix."""
+    with open_workspace(curated.ws.root) as ws:
+        frame = ws.measure("pass@k", ks=[1, 4], by=["level"])
+        assert list(zip(frame["level"], frame["k"], frame["value"].round(4), strict=True)) == [
+            (1, 1, 0.5),
+            (1, 4, 0.6667),
+            (2, 1, 0.6667),
+            (2, 4, 1.0),
+        ]
+        assert set(frame["estimand"]) == {
+            "mean pass@1 of problems from these templates",
+            "mean pass@4 of problems from these templates",
+        }
+        assert ws.measure("tokens_per_correct", run=DONE)["value"].tolist() == [24 * 7 / 14]
+        with pytest.raises(SetupError, match="k = 5 is undefined for 6 of 6 problems"):
+            ws.measure("pass@k", ks=[5])
+        with pytest.raises(SetupError, match="Did you mean 'ks'"):
+            ws.measure("pass@k", k=[1])
+        with pytest.raises(SetupError, match="these problems"):
+            ws.measure("pass@k", of="those problems")
+        with pytest.raises(SetupError, match="a list of whole numbers"):
+            ws.measure("pass@k", ks=4)
+
+
 def test_mistakes_of_a_caller(tmp_path: Path, curated: Any) -> None:
     with open_workspace(curated.ws.root) as ws, pytest.raises(SetupError, match="name a run or a dataset, not both"):
         ws.rollouts(run=DONE, dataset="apples")

@@ -18,7 +18,7 @@ from storage.queries.audited import audited_as
 from storage.workspace import Workspace
 
 pytestmark = pytest.mark.data
-ROLLOUTS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mathcoder_rollouts.parquet"
+ROLLOUTS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "mathcoder_rollouts.parquet"
 RECIPE = """\
 recipe_schema: 1
 name: mc

@@ -24,7 +24,7 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The toy recipe curated once."""
     folder = tmp_path_factory.mktemp("curated") / "ws"
     Workspace.init(folder).close()
-    shutil.copyfile(Path(__file__).parents[1] / "toys.py", folder / "toys.py")
+    shutil.copyfile(Path(__file__).parents[2] / "toys.py", folder / "toys.py")
     (folder / "toy.yaml").write_text(RECIPE)
     assert cli.run(["-C", str(folder), "curate", "toy.yaml", "--direct"]) == 0
     return folder

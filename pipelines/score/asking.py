@@ -1,0 +1,95 @@
+"""What scorers that ask a model share: which model, the requests, and the answers back by what was asked.
+
+They ask a Sampler, and in a run that one stores what the model says, charges it and keeps it within the run's limit.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.protocols import MODEL, Sampler, Samplers
+from storage.errors import FoundWanting, SetupError
+from storage.records import Completion, Message, Origin, Problem, Prompt, Request, given_request
+
+STREAM = PURPOSE = "score"
+TOGETHER = 1_024  # requests that are asked together: what a kill can cost of an engine in this process
+
+
+@dataclass(kw_only=True)
+class AskingScorer:
+    """A scorer that asks a model. `engine`, `model` and `engine_options` as in a recipe.
+
+    `samplers`: who gives the sampler of that engine, in a run. `sampler`: one that exists already.
+    """
+
+    engine: str = "embedded"
+    model: str = "models/rollmill-tiny"
+    engine_options: Mapping[str, Any] | None = None
+    sampler: Sampler | None = None
+    samplers: Samplers | None = field(default=None, repr=False)
+    name: str = field(init=False, default="")
+    needs: Sequence[str] = field(init=False, default=(MODEL,))
+
+    def asked(self) -> Sampler:
+        """The model; SetupError where nobody gives it."""
+        if self.sampler is None:
+            if self.samplers is None:
+                raise SetupError(
+                    f"scorer {self.name!r} asks a model, and outside a run it is given none.",
+                    next_command="sampler=DirectSampler(engine), from pipelines.generate.direct",
+                )
+            self.sampler = self.samplers.of(self.engine, self.model, self.engine_options or {}, PURPOSE)
+        return self.sampler
+
+    def versioned(self, number: str, **options: Any) -> str:
+        """A version of the scorer's number, the model that it asks and its options."""
+        model = self.asked()
+        parts = [number, f"engine={model.engine}", f"model={model.model_digest[:12]}"]
+        return " ".join([*parts, *(f"{key}={value}" for key, value in options.items())])
+
+    def request(self, prompt: Prompt, given: str, *, behind: str = "") -> Request:
+        """The request for the log-probability of a text as the model's answer, behind what it has written already."""
+        model = self.asked()
+        origin = Origin(model.engine, model.model_digest, STREAM)
+        return given_request(origin, prompt, model.render(prompt) + behind, given)
+
+    def sample(self, requests: Sequence[Request]) -> dict[str, Completion]:
+        """Completions by id, asked some at a time; FoundWanting where the engine failed: what came is stored."""
+        completions: dict[str, Completion] = {}
+        for start in range(0, len(requests), TOGETHER):
+            samples = self.asked().sample(requests[start : start + TOGETHER])
+            completions |= samples.completions
+            if samples.failure is not None:
+                raise FoundWanting(
+                    f"scorer {self.name!r}: {self.asked().engine} {self.asked().model} failed: {samples.failure}",
+                    next_command="the same command again, which asks only for what is missing",
+                )
+        return completions
+
+
+def problem_text(problem: Problem) -> str:
+    """A problem's prompt as one text."""
+    prompt = problem.prompt
+    return prompt if isinstance(prompt, str) else "\n\n".join(_turn(message) for message in prompt)
+
+
+def _turn(message: Message) -> str:
+    return message.content if message.role == "user" else f"{message.role}: {message.content}"
+
+
+def prefixes(text: str) -> list[str]:
+    """The text up to the end of each line that is not blank."""
+    ends, at = [], 0
+    for line in text.splitlines(keepends=True):
+        at += len(line)
+        if line.strip():
+            ends.append(text[:at].rstrip("\r\n"))
+    return ends
+
+
+def took(completions: Sequence[Completion]) -> dict[str, float | None]:
+    """Seconds and cost of some completions, for the score that rests on them."""
+    costs = [one.cost for one in completions if one.cost is not None]
+    seconds = math.fsum(one.seconds or 0.0 for one in completions)
+    return {"seconds": seconds, "cost": math.fsum(costs) if costs else None}

@@ -1,0 +1,162 @@
+"""Scorers `p_true` and `p_ik`: the chance that a model gives to an answer being true, or to its knowing one.
+
+The method is that of Kadavath et al. (2022), without their trained head.
+
+The model is asked a question, and the number is p(positive) / (p(positive) + p(negative)) of the two words that may follow.
+An engine that scores given texts (embedded, vllm) is asked for both words; of another one a token is drawn with its
+`logprobs`, and the words are looked for among the likeliest: a completion where neither is has no score. A probe is a
+chance only as far as it is calibrated; `rollmill score` says how far.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.protocols import Candidates
+from pipelines.score.asking import STREAM, AskingScorer, prefixes, problem_text, took
+from storage.errors import SetupError
+from storage.ids import digest128, sha256_text
+from storage.records import Completion, Origin, Request, Sampling, Score, completion_id
+
+TRUE_OR_FALSE = """{problem}
+
+Proposed answer:
+{answer}
+
+Is the proposed answer:
+(A) True
+(B) False
+The proposed answer is:"""
+KNOWN = """{problem}
+
+Before answering: do you know the right answer to this problem?
+(A) True
+(B) False
+The answer is:"""
+_PLACE = re.compile(r"\{(problem|answer)\}")
+
+
+@dataclass(kw_only=True)
+class Probe(AskingScorer):
+    """A question with two words that may follow it. `question`: its text with places, empty for the usual one."""
+
+    question: str = ""
+    positive: str = "True"
+    negative: str = "False"
+    usual: str = field(init=False, default="")
+    places: frozenset[str] = field(init=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        found = _PLACE.findall(self.question or self.usual)
+        if set(found) != self.places or len(found) != len(self.places):
+            named = " and ".join(f"{{{place}}}" for place in sorted(self.places))
+            raise SetupError(f"scorer {self.name!r}: the question has not just the places it needs.", choices=(named,))
+        words = (self.positive, self.negative)  # YAML reads True as a truth value
+        if not all(isinstance(word, str) and word.strip() for word in words) or len(set(words)) < 2:
+            said = f"scorer {self.name!r}: positive is {words[0]!r} and negative is {words[1]!r}."
+            raise SetupError(said, choices=("two words, in quotes",))
+
+    @property
+    def version(self) -> str:
+        """Its version with the model, the question and the words."""
+        question = sha256_text(self.question or self.usual)[:8]
+        return self.versioned("1", question=question, words=f"{self.positive}/{self.negative}", **self.more())
+
+    def more(self) -> Mapping[str, object]:
+        """Options that change the number beside these."""
+        return {}
+
+    def asks(self, group: Candidates, completion: Completion) -> list[str]:
+        """The questions about one completion; the last one's answer is its score, those of several are its steps."""
+        raise NotImplementedError
+
+    def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
+        """One score per completion that the model has an opinion on, in input order."""
+        asked = [(g, c, [self._requests(text) for text in self.asks(g, c)]) for g in groups for c in g.completions]
+        flat = {one.completion_id: one for _, _, parts in asked for part in parts for one in part}
+        said = self.sample(list(flat.values()))
+        for group, completion, parts in asked:
+            answers = [[said[one.completion_id] for one in part] for part in parts]
+            chances = [self._chance(part) for part in answers]
+            if chances and all(chance is not None for chance in chances):
+                steps = tuple(chance for chance in chances if chance is not None)
+                cost = took([one for part in answers for one in part])
+                lines = steps if self.by_line() else None
+                yield Score(completion.id, group.problem.id, self.name, self.version, steps[-1], lines, **cost)
+
+    def by_line(self) -> bool:
+        """Whether every line has a number of its own."""
+        return False
+
+    def filled(self, **texts: str) -> str:
+        """The question with texts in its places; what is inserted is never read as a question again."""
+        return _PLACE.sub(lambda place: texts[place[1]], self.question or self.usual)
+
+    def _requests(self, text: str) -> list[Request]:
+        """What is asked for one question: both words, or one token with the likeliest others."""
+        if self.asked().scores_texts:
+            return [self.request(text, word) for word in (self.positive, self.negative)]
+        if not (self.engine_options or {}).get("logprobs"):
+            raise SetupError(
+                f"scorer {self.name!r} needs the log-probabilities of what engine {self.asked().engine!r} might say.",
+                next_command="--option 'engine_options={logprobs: 20}'",
+            )
+        model, sampling = self.asked(), Sampling(temperature=0.0, max_tokens=1)
+        rendered, origin = model.render(text), Origin(model.engine, model.model_digest, STREAM)
+        cid = completion_id(origin, rendered, sampling, seed=0, sample_index=0)
+        return [Request(cid, digest128(["prompt", text]), text, rendered, sampling, 0, STREAM, 0)]
+
+    def _chance(self, said: Sequence[Completion]) -> float | None:
+        """p(positive) / (p(positive) + p(negative)); None where neither is known."""
+        if len(said) == 2:
+            sums = [one.logprob_sum for one in said]
+            if sums[0] is None or sums[1] is None:
+                return None
+            return 1.0 / (1.0 + math.exp(min(700.0, sums[1] - sums[0])))
+        near = json.loads(said[0].top_logprobs or "[]")[:1]
+        weights = dict.fromkeys((self.positive, self.negative), 0.0)
+        for token, logprob in near[0] if near else ():
+            for word in weights:
+                if str(token).strip().casefold() == word.strip().casefold():
+                    weights[word] += math.exp(logprob)
+        total = sum(weights.values())
+        return weights[self.positive] / total if total else None
+
+
+@dataclass(kw_only=True)
+class PTrue(Probe):
+    """P(True): how likely the model calls a proposed answer true. `by_lines`: a number for the solution up to each line."""
+
+    by_lines: bool = False
+    name: str = field(init=False, default="p_true")
+    usual: str = field(init=False, default=TRUE_OR_FALSE)
+    places: frozenset[str] = field(init=False, default=frozenset({"problem", "answer"}))
+
+    def more(self) -> Mapping[str, object]:
+        """Whether lines are scored changes no value, only what is stored beside it."""
+        return {"lines": "yes"} if self.by_lines else {}
+
+    def by_line(self) -> bool:
+        return self.by_lines
+
+    def asks(self, group: Candidates, completion: Completion) -> list[str]:
+        """About the whole text, and before it about each of its beginnings; nothing about an empty one."""
+        if not completion.text.strip():
+            return []
+        shown = prefixes(completion.text) if self.by_lines else [completion.text]
+        return [self.filled(problem=problem_text(group.problem), answer=text) for text in shown]
+
+
+@dataclass(kw_only=True)
+class PIK(Probe):
+    """P(IK), by asking: how likely the model says that it knows the answer. One number for all completions of a problem."""
+
+    name: str = field(init=False, default="p_ik")
+    usual: str = field(init=False, default=KNOWN)
+    places: frozenset[str] = field(init=False, default=frozenset({"problem"}))
+
+    def asks(self, group: Candidates, completion: Completion) -> list[str]:  # noqa: ARG002
+        """About the problem alone."""
+        return [self.filled(problem=problem_text(group.problem))]

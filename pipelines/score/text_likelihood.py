@@ -1,0 +1,86 @@
+"""Scorers `likelihood` and `reference_likelihood`: how likely a model finds a text that it need not have drawn.
+
+`likelihood` is the log-probability of the completion as the model's answer to the problem's prompt. `reference_likelihood`
+is VeriFree's reward (Zhou et al. 2025): the probability of the reference behind the completion's own reasoning, cut behind
+the marker of its final answer. It is the expectation of "the answer drawn there is the reference, letter for letter": where
+an answer has several spellings it under-scores them. It sees the reference, so it may choose training data and no answer.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.protocols import Candidates
+from pipelines.score.asking import AskingScorer, took
+from storage.errors import SetupError
+from storage.records import Completion, Problem, Request, Score
+
+
+@dataclass(kw_only=True)
+class Likelihood(AskingScorer):
+    """Log-probability of the completion's text, `per_token` (mean) or summed; nats. An empty text has no score."""
+
+    per_token: bool = True
+    name: str = field(init=False, default="likelihood")
+
+    @property
+    def version(self) -> str:
+        """Its version with the model."""
+        return self.versioned("1", per_token="yes" if self.per_token else "no")
+
+    def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
+        """One score per completion that has a text and fits into the context, in input order."""
+        pairs = [(group.problem, one) for group in groups for one in group.completions if one.text]
+        asked = [self.request(problem.prompt, one.text) for problem, one in pairs]
+        said = self.sample(asked)
+        for (problem, completion), request in zip(pairs, asked, strict=True):
+            answer = said[request.completion_id]
+            if answer.logprob_sum is not None and answer.logprobs:
+                value = answer.logprob_sum / (len(answer.logprobs) if self.per_token else 1)
+                yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer]))
+
+
+@dataclass(kw_only=True)
+class ReferenceLikelihood(AskingScorer):
+    """Probability of the reference behind the completion, cut behind the last `marker` and the spaces that follow it there.
+
+    `ending`: what ends an answer, `</answer>` or the model's end marker; without it 19 counts where 190 would follow. 0
+    where there is no marker or the text was cut off. The model should be the one that drew: the cut respects its tokens.
+    """
+
+    marker: str = "####"
+    ending: str = ""
+    name: str = field(init=False, default="reference_likelihood")
+
+    def __post_init__(self) -> None:
+        if not self.marker.strip() or self.marker != self.marker.rstrip():
+            raise SetupError(
+                f"scorer {self.name!r}: marker is {self.marker!r}.", choices=("a text that ends in no space, #### for one",)
+            )
+
+    @property
+    def version(self) -> str:
+        """Its version with the model and the marker."""
+        return self.versioned("1", marker=self.marker, **({"ending": self.ending} if self.ending else {}))
+
+    def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
+        """One score per completion, in input order; none where the problem has no reference or the context no room."""
+        pairs = [(group.problem, one) for group in groups for one in group.completions if group.problem.reference.strip()]
+        asked = [self._asked_for(problem, one) for problem, one in pairs]
+        said = self.sample([request for request in asked if request is not None])
+        for (problem, completion), request in zip(pairs, asked, strict=True):
+            if request is None:
+                yield Score(completion.id, problem.id, self.name, self.version, 0.0)
+                continue
+            answer = said[request.completion_id]
+            if answer.logprob_sum is not None:
+                value = math.exp(min(0.0, answer.logprob_sum))
+                yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer]))
+
+    def _asked_for(self, problem: Problem, completion: Completion) -> Request | None:
+        """The reference behind the reasoning; None where there is no place for it."""
+        head, marker, tail = completion.text.rpartition(self.marker)
+        if not marker or completion.finish_reason == "length":
+            return None
+        spaces = tail[: len(tail) - len(tail.lstrip())]
+        return self.request(problem.prompt, spaces + problem.reference + self.ending, behind=head + marker)

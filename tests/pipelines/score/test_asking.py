@@ -1,0 +1,148 @@
+"""Scorers that ask a model: the numbers follow from its log-probabilities, and what has none gets no score."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipelines.generate.direct import DirectSampler
+from pipelines.protocols import Candidates
+from pipelines.score import given
+from pipelines.score.asking import prefixes
+from pipelines.score.probes import PIK, PTrue
+from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
+from storage.errors import FoundWanting, SetupError
+from storage.records import Completion, Message, Problem, Request
+from tests.pipelines.select.rollouts import rollout
+from tests.toys import Toy
+
+PROBLEM = Problem("2 + 2 = ?", "4")
+RIGHT, WRONG = rollout(0, "correct", "so 2+2\n\nis 4\n#### 4").completion, rollout(1, "incorrect", "#### 5").completion
+
+
+class Counting(Toy):
+    """Scores a text by its length and by the digits of what it stands behind: -0.1 a character, -1 a digit of 5."""
+
+    fails = False
+
+    def answer(self, request: Request) -> Mapping[str, Any]:
+        near = [[" true", math.log(0.6)], ["False", math.log(0.2)], ["true", math.log(0.1)], ["x", math.log(0.1)]]
+        return {"text": "True", "top_logprobs": json.dumps([near] if "4" in request.rendered else [[["x", -0.1]]])}
+
+    def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        if self.fails:
+            raise ConnectionError("out of order")
+        for request in requests:
+            self.made += 1
+            text = str(request.given)
+            logprobs = tuple(-0.1 for _ in text) if "too long" not in request.rendered else None
+            total = None if logprobs is None else -0.1 * len(text) - request.rendered.count("5") * ("True" in text)
+            meta = {"text": text, "logprobs": logprobs, "logprob_sum": total, "finish_reason": "stop"}
+            yield Completion(request.completion_id, request.prompt_id, "toy", "sums", "toy-1", request.stream, 0, 0, **meta)
+
+
+class OnlyDraws(Toy):
+    answer = Counting.answer
+
+
+def groups(*completions: Completion, problem: Problem = PROBLEM) -> list[Candidates]:
+    return [Candidates(problem, completions)]
+
+
+def values(scorer: Any, *completions: Completion, problem: Problem = PROBLEM) -> list[tuple[str, float]]:
+    return [(one.completion_id, round(one.value, 12)) for one in given(scorer, groups(*completions, problem=problem))]
+
+
+def logistic(x: float) -> float:
+    return round(1 / (1 + math.exp(-x)), 12)
+
+
+def test_p_true_is_the_share_of_yes_among_the_two_words() -> None:
+    engine = Counting()
+    scorer = PTrue(sampler=DirectSampler(engine))
+    assert values(scorer, RIGHT, WRONG) == [("c000", logistic(0.1)), ("c001", logistic(0.1 - 1.0))]
+    assert engine.made == 4
+    assert scorer.version.startswith("1 engine=toy model=toy-1 question=")
+    assert values(scorer, replace(RIGHT, text=" \n")) == []
+
+
+def test_p_true_by_lines_has_a_number_for_every_line_that_is_not_blank() -> None:
+    steps = PTrue(sampler=DirectSampler(Counting()), by_lines=True)
+    five = replace(RIGHT, text="5\n\n5\nand 4")
+    [score] = given(steps, groups(five))
+    assert score.steps is not None
+    assert [round(step, 12) for step in score.steps] == [logistic(0.1 - n) for n in (1, 2, 2)]
+    assert score.value == score.steps[-1] == next(given(PTrue(sampler=DirectSampler(Counting())), groups(five))).value
+
+
+def test_p_ik_is_one_number_a_problem_asked_once() -> None:
+    engine = Counting()
+    scorer = PIK(sampler=DirectSampler(engine))
+    assert values(scorer, RIGHT, WRONG) == [("c000", logistic(0.1)), ("c001", logistic(0.1))]
+    assert engine.made == 2
+
+
+def test_an_engine_that_only_draws_is_read_by_its_likeliest_tokens() -> None:
+    with pytest.raises(SetupError, match="needs the log-probabilities of what engine 'toy' might say"):
+        values(PTrue(sampler=DirectSampler(OnlyDraws())), RIGHT)
+    scorer = PTrue(sampler=DirectSampler(OnlyDraws()), engine_options={"logprobs": 20})
+    four, none = replace(RIGHT, text="4"), replace(WRONG, text="nothing")
+    problem = Problem("What?", "4")
+    assert values(scorer, four, none, problem=problem) == [("c000", round(0.7 / 0.9, 12))]
+
+
+def test_texts_in_the_places_of_a_question_are_never_read_as_one() -> None:
+    scorer = PTrue(sampler=DirectSampler(Counting()), question="{answer} of {problem}")
+    asked = scorer.asks(groups(RIGHT)[0], replace(RIGHT, text="{problem}{answer}"))
+    assert asked == ["{problem}{answer} of 2 + 2 = ?"]
+    turns = Problem((Message("system", "Be brief."), Message("user", "2 + 2 = ?")), "4")
+    assert scorer.asks(Candidates(turns, [RIGHT]), WRONG) == ["#### 5 of system: Be brief.\n\n2 + 2 = ?"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"question": "{answer}?"}, {"question": "{problem} {answer} {answer}"}, {"positive": "False"}, {"positive": True}],
+)
+def test_a_question_that_is_none_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(SetupError):
+        PTrue(sampler=DirectSampler(Counting()), **options)
+
+
+def test_likelihood_is_of_the_text_as_the_answer_per_token_or_summed() -> None:
+    sampler = DirectSampler(Counting())
+    assert values(Likelihood(sampler=sampler), RIGHT, replace(WRONG, text="")) == [("c000", -0.1)]
+    assert values(Likelihood(sampler=sampler, per_token=False), RIGHT) == [("c000", round(-0.1 * len(RIGHT.text), 12))]
+    long = Problem("too long", "4")
+    assert values(Likelihood(sampler=sampler), RIGHT, problem=long) == []
+
+
+def test_the_reference_is_put_behind_the_last_marker_and_its_spaces() -> None:
+    scorer = ReferenceLikelihood(sampler=DirectSampler(Counting()))
+    request = scorer._asked_for(PROBLEM, replace(RIGHT, text="#### 3? No.\n####  4 ."))
+    assert request is not None
+    assert (request.rendered, request.given) == ("Q: 2 + 2 = ?\nA:#### 3? No.\n####", "  4")
+    cut_off, without = replace(RIGHT, id="cut", finish_reason="length"), replace(WRONG, id="none", text="5")
+    expected = [("c000", round(math.exp(-0.2), 12)), ("cut", 0.0), ("none", 0.0)]
+    assert values(scorer, RIGHT, cut_off, without) == expected
+    assert values(scorer, RIGHT, problem=Problem("2 + 2 = ?", "")) == []
+    ended = ReferenceLikelihood(sampler=DirectSampler(Counting()), ending="</answer>")
+    assert ended.version == f"{scorer.version} ending=</answer>"
+    with pytest.raises(SetupError, match="marker is '#### '"):
+        ReferenceLikelihood(marker="#### ")
+
+
+def test_an_engine_that_fails_ends_scoring_and_says_so() -> None:
+    engine = Counting()
+    engine.fails = True
+    with pytest.raises(FoundWanting, match="toy sums failed: ConnectionError: out of order"):
+        values(Likelihood(sampler=DirectSampler(engine)), RIGHT)
+    with pytest.raises(SetupError, match="asks a model, and outside a run it is given none"):
+        values(Likelihood(), RIGHT)
+
+
+def test_prefixes_end_with_lines_that_are_not_blank() -> None:
+    assert prefixes("a\n\n b\r\n \nc") == ["a", "a\n\n b", "a\n\n b\r\n \nc"]
+    assert prefixes("\n \n") == []
