@@ -29,18 +29,14 @@ def show() -> None:
     chosen = st.selectbox("Version", labels, key="datasets-version")
     card, report, manifest, changes = st.tabs(["Card", "Quality report", "Manifest", "Compare two versions"])
     with card:
-        st.markdown(_body(version_card(reader(), chosen)))
+        text = version_card(reader(), chosen)
+        st.markdown(text.partition("\n---\n")[2] if text.startswith("---\n") else text)  # front matter is for machines
     with report:
         st.iframe(_isolated(version_report(reader(), chosen)), height=REPORT_HEIGHT)
     with manifest:
         st.json(version_manifest(reader(), chosen), expanded=1)
     with changes:
         _compare([version.ref for version in versions if version.fetched])
-
-
-def _body(card: str) -> str:
-    """A card without its front matter, which is for machines."""
-    return card.partition("\n---\n")[2] if card.startswith("---\n") else card
 
 
 def _isolated(page: str) -> str:

@@ -132,6 +132,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         planned_under=_planned_under(recipe.accept, base),
         arms=tuple(_arm(generate, arm, base) for arm in recipe.arms),
     )
+    # Engines and verifiers load models and start processes; whether their values are right is seen when they are built.
     held_out = (part.method for part in loaded.evaluation)
     plain = (method for method in loaded.scorers if "samplers" not in parameters(method.cls))  # the others open a model
     cheap = (loaded.synthesizer, *held_out, loaded.budget, loaded.selector, *plain)

@@ -1,4 +1,4 @@
-"""The recipe: everything that can change a row, as a checked value. Knows no registry, file or engine.
+"""The recipe: everything that can change a row, as a checked value. Names of methods are resolved in `load`.
 
 Unknown keys are refused and every field has its default here, so two recipes that mean the same have one canonical form.
 Counts are plain integers, temperatures are in softmax units, shares lie in [0, 1].

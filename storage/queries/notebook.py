@@ -1,6 +1,6 @@
 """The notebook entry: a workspace as frames. Reads only, and imports neither Prefect nor any engine.
 
-    ws = open_workspace("milling")
+    ws = open_workspace("sums")
     ws.rollouts(dataset="arithmetic").df()
 
 Every answer is a DuckDB relation: `.df()` makes it pandas, `.to_arrow_table()` Arrow, and `.filter()` narrows it.
