@@ -27,7 +27,7 @@ PLAN_VERSION = "1"
 
 
 # What a run records of itself beside its canonical recipe: the resolved parts, its fixed prefix, its command, its pilot.
-BESIDE_RECIPE = frozenset({"resolved", "prefix", "job", "pilot"})
+BESIDE_RECIPE = frozenset({"resolved", "prefix", "job", "pilot", "cell"})
 
 
 @dataclass(frozen=True, slots=True)

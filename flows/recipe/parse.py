@@ -49,7 +49,9 @@ def parse(
 
 def look_again(path: Path, folder: str) -> str:
     """What to do about a mistake in a file: mend it, and the command that looks at such a file alone."""
-    command = "rollmill recipe check" if folder == "recipes" else "rollmill doctor --quick --profile"
+    command = {"recipes": "rollmill recipe check", "recipes/evaluations": "rollmill evaluate --dry-run"}.get(
+        folder, "rollmill doctor --quick --profile"
+    )
     return f"mend it, then {command} {path}"
 
 
