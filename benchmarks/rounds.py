@@ -81,20 +81,20 @@ def measure(ws: Workspace, spec: OpenRun) -> dict[str, Any]:
     """Cost of each part and rows per second; memory is the peak of this process."""
     planning, rows = _timed(lambda: plan_round(ws, spec, 0) or [])
     bare, tokens = _timed(lambda: _bare(spec, rows))
-    milling, _ = _timed(lambda: run_all(ws, spec))
+    drawing, _ = _timed(lambda: run_all(ws, spec))
     deciding, _ = _timed(lambda: decide(ws, spec))
     leasing, claiming = (_timed(lambda: _lease(ws, spec, rows, claim=claim))[0] for claim in (False, True))  # noqa: B023
     resuming, _ = _timed(lambda: (run_all(ws, spec), decide(ws, spec)))
-    whole = planning + milling + deciding
+    whole = planning + drawing + deciding
     return {
         "rows": len(rows),
         "tokens": tokens,
         "plan": planning.row(),
         "bare_engine": bare.row(),
-        "draw_and_judge": milling.row(),
+        "draw_and_judge": drawing.row(),
         "leases": leasing.row(),
         "leases_with_claims": claiming.row(),
-        "claims_share_of_cpu": round((claiming.cpu - leasing.cpu) / milling.cpu, 4),
+        "claims_share_of_cpu": round((claiming.cpu - leasing.cpu) / drawing.cpu, 4),
         "decide": deciding.row(),
         "resume_with_nothing_to_do": resuming.row(),
         "rows_per_second_end_to_end": round(len(rows) / whole.seconds, 1),

@@ -1,4 +1,4 @@
-"""The dashboard: `streamlit run dashboards/app.py`, or `rollmill dashboard`. Knows its pages and nothing they show."""
+"""The dashboard: `streamlit run dashboards/app.py`, or `rollmill dashboard`."""
 
 from pathlib import Path
 

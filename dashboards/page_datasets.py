@@ -3,13 +3,16 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from dashboards.scope_choice import inert, reader
-from storage.queries import VersionInfo, compare, datasets, version_card, version_manifest, version_report, versions_of
+from storage.queries import compare, datasets, version_card, version_manifest, version_report, versions_of
+
+if TYPE_CHECKING:
+    from storage.queries import VersionInfo
 
 REPORT_HEIGHT = 1200  # pixels: a report's length is not known before it is drawn
 
@@ -29,7 +32,8 @@ def show() -> None:
     chosen = st.selectbox("Version", labels, key="datasets-version")
     card, report, manifest, changes = st.tabs(["Card", "Quality report", "Manifest", "Compare two versions"])
     with card:
-        st.markdown(_body(version_card(reader(), chosen)))
+        text = version_card(reader(), chosen)
+        st.markdown(text.partition("\n---\n")[2] if text.startswith("---\n") else text)  # front matter is for machines
     with report:
         st.iframe(_isolated(version_report(reader(), chosen)), height=REPORT_HEIGHT)
     with manifest:
@@ -38,17 +42,12 @@ def show() -> None:
         _compare([version.ref for version in versions if version.fetched])
 
 
-def _body(card: str) -> str:
-    """A card without its front matter, which is for machines."""
-    return card.partition("\n---\n")[2] if card.startswith("---\n") else card
-
-
 def _isolated(page: str) -> str:
     """A report as a data address: the browser gives it an origin of its own, so it cannot reach the dashboard."""
     return "data:text/html;base64," + base64.b64encode(page.encode()).decode()
 
 
-def _table(versions: Sequence[VersionInfo]) -> pd.DataFrame:
+def _table(versions: Sequence["VersionInfo"]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "version": [version.ref for version in versions],

@@ -107,7 +107,10 @@ def show_cost(run: Run) -> None:
     if cost.whole.represented.completions:
         st.markdown("**Cost**")
         st.dataframe(_cost_table(cost, run.summary.get("currency")), hide_index=True, width="stretch")
-        st.caption(_caption(cost))
+        whole = cost.whole
+        each = "no row kept yet" if whole.tokens_per_kept is None else f"{whole.tokens_per_kept:,.1f} tokens per kept row"
+        failed = f"; {whole.failed:,} calls failed, and what a server bills for those is not known" if whole.failed else ""
+        st.caption(f"{each} (n = {whole.kept:,}); {whole.calls:,} calls{failed}")
     forecast = forecast_of(reader(), run.id)
     if forecast is not None:
         totals = forecast[forecast["quantity"].isin(TOTALS)]
@@ -136,10 +139,3 @@ def _cost_table(cost: RunCost, currency: str | None) -> pd.DataFrame:
             "money": [money_text(sums, currency) for sums in rows.values()],
         }
     )
-
-
-def _caption(cost: RunCost) -> str:
-    whole = cost.whole
-    each = "no row kept yet" if whole.tokens_per_kept is None else f"{whole.tokens_per_kept:,.1f} tokens per kept row"
-    failed = f"; {whole.failed:,} calls failed, and what a server bills for those is not known" if whole.failed else ""
-    return f"{each} (n = {whole.kept:,}); {whole.calls:,} calls{failed}"

@@ -96,15 +96,11 @@ def _list(page: ProblemPage, scope: Scope) -> str | None:
         selection_mode="single-row",
         key="problems-table",
     )
-    st.caption(_shrinkage(page) + _pooled(scope))
+    models = len(models_of(scope))
+    pooled = f" Rates pool the rollouts of {models} models; Difficulty shows them by model." if models > 1 else ""
+    st.caption(_shrinkage(page) + pooled)
     selected = event["selection"]["rows"]
     return page.rows[selected[0]].id if selected and selected[0] < len(page.rows) else None
-
-
-def _pooled(scope: Scope) -> str:
-    """That a rate is over several models, where it is."""
-    models = models_of(scope)
-    return f" Rates pool the rollouts of {len(models)} models; Difficulty shows them by model." if len(models) > 1 else ""
 
 
 def _shrinkage(page: ProblemPage) -> str:

@@ -73,6 +73,7 @@ def _review(queue: Queue, who: str, *, hinted: bool) -> None:
     total = len(queue.pairs)
     judged = total - len(left)
     st.progress(judged / total if total else 1.0, text=f"{judged:,} of {total:,} judged by {inert(who)}")
+    # Skipped for this visit only: nothing is stored of them, and the next visit begins with them.
     skipped: set[int] = st.session_state.setdefault(f"review-skipped-{queue.title}", set())
     open_items = [position for position in left if position not in skipped]
     if not open_items:

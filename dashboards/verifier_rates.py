@@ -35,34 +35,29 @@ def show_rates(known: Sequence[KnownRates]) -> None:
             st.caption(f"{inert(rates.verifier)} {inert(rates.version)}: not audited, its errors are not measured.")
         else:
             st.caption(_method(rates))
-        if rates.planted is not None:
-            st.caption(_stress(rates.planted))
+        if rates.planted is not None:  # under its label, so that nobody takes it for a rate
+            label, kinds = rates.planted["label"], rates.planted["kinds"].items()
+            shares = "; ".join(f"{kind} {row['as_expected']:,} of {row['n']:,} {row['expected']}" for kind, row in kinds)
+            st.caption(inert(f"{label}: {shares} (audit {rates.planted['audit']}).", longest=1_000))
 
 
 def rate_rows(known: Sequence[KnownRates]) -> list[dict[str, Any]]:
     """A row per verifier and band, `all` first."""
     return [
-        _row(rates, band, row)
+        {
+            "verifier": rates.verifier,
+            "pass rate of problem": band,
+            **{key: row[key] for key in ("rollouts", "accepted", "audited")},
+            **{label: _interval(row[key]) for key, label in RATES},
+        }
         for rates in known
         if rates.report is not None
         for band, row in [("all", rates.report["overall"]), *rates.report["bands"].items()]
     ]
 
 
-def _row(known: KnownRates, band: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    rates = {label: _text(row[key]) for key, label in RATES}
-    sizes = {"rollouts": row["rollouts"], "accepted": row["accepted"], "audited": row["audited"]}
-    return {"verifier": known.verifier, "pass rate of problem": band, **sizes, **rates}
-
-
-def _text(rate: Mapping[str, Any] | None) -> str:
+def _interval(rate: Mapping[str, Any] | None) -> str:
     return "-" if rate is None else f"{rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
-
-
-def _stress(planted: Mapping[str, Any]) -> str:
-    """A stress test in a sentence, under its label."""
-    kinds = [f"{kind} {row['as_expected']:,} of {row['n']:,} {row['expected']}" for kind, row in planted["kinds"].items()]
-    return inert(f"{planted['label']}: {'; '.join(kinds)} (audit {planted['audit']}).", longest=1_000)
 
 
 def _method(known: KnownRates) -> str:

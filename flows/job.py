@@ -11,7 +11,8 @@ from typing import Any
 class Job:
     """The parameters of the curate flow; `keep_going` begins an unfinished run anew under changed verifiers or models.
 
-    `max_tokens` and `max_cost` (an amount as a text) are the limits of the run, before those of the profile.
+    `max_tokens` and `max_cost` (an amount as a text) are the limits of the run, before those of the profile. `verb`: the
+    command that was given; an evaluation's recipe is a file of its own.
     """
 
     workspace: str
@@ -21,6 +22,7 @@ class Job:
     keep_going: bool = False
     max_tokens: int | None = None
     max_cost: str | None = None
+    verb: str = "curate"
 
     def data(self) -> dict[str, Any]:
         """The parameters as JSON values, for Prefect."""
@@ -32,6 +34,7 @@ class Job:
             "keep_going": self.keep_going,
             "max_tokens": self.max_tokens,
             "max_cost": self.max_cost,
+            **({} if self.verb == "curate" else {"verb": self.verb}),
         }
 
     @classmethod
@@ -68,7 +71,7 @@ class Job:
         profile = f" --profile {self.profile}" if self.profile else ""
         tokens = "" if self.max_tokens is None else f" --max-tokens {self.max_tokens}"
         cost = "" if self.max_cost is None else f" --max-cost {self.max_cost}"
-        return f"rollmill curate {self._shown}{sets}{profile}{tokens}{cost}"
+        return f"rollmill {self.verb} {self._shown}{sets}{profile}{tokens}{cost}"
 
     @property
     def _shown(self) -> str:

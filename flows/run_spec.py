@@ -33,7 +33,8 @@ def recipe_run(session: Session, problems: RecipeProblems) -> RecipeRun:
     settings = engine_settings(session)
     samplers = Samplers(session.workspace, partial(built_engine, **settings))
     spec = _spec(session, problems, {**settings, "samplers": samplers})
-    return RecipeRun(session, problems, OpenRun(spec, samplers=samplers, on_event=session.progress))
+    run = OpenRun(spec, samplers=samplers, on_event=session.progress, engines=session.engines)
+    return RecipeRun(session, problems, run)
 
 
 def engine_settings(session: Session) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         budget=session.loaded.budget.build(),
         selector=session.loaded.selector.build(),
         recipe_seed=recipe.seed,
-        stream=redrawn("curate", generate.redraw),
+        stream=redrawn(session.loaded.stream, generate.redraw),
         sampling=sampling_of(generate),
         batch_size=generate.batch_size,
         imports=imports_taken(session.workspace, session.loaded),
@@ -68,6 +69,8 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
         prices=None if profile.prices is None else profile.prices.exact(),
         limit=limit_of(session.job, profile),
+        prompt_template=generate.prompt_template,
+        examples=examples_of(generate),
     )
 
 
@@ -92,26 +95,33 @@ def sampling_of(generate: Generate) -> Sampling:
     return Sampling(generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop))
 
 
+def examples_of(generate: Generate) -> tuple[tuple[str, str], ...]:
+    """The worked examples of a section of the recipe, as questions and answers."""
+    return tuple((example.prompt, example.answer) for example in generate.examples)
+
+
 def _arms(session: Session) -> "list[Arm]":
-    """The recipe's arms; those with one engine share it, and its memory."""
     from flows.sampling.arms import Arm
 
-    factories: dict[str, Callable[[], Any]] = {}
-    for arm in session.loaded.arms:
-        factories.setdefault(canonical_json(arm.engine.canonical()), _engine(session, arm.engine))
     return [
         Arm(
             arm.name,
-            factories[canonical_json(arm.engine.canonical())],
+            _engine(session, arm.engine),
             sampling_of(arm.generate),
             arm.prompt_template,
             arm.generate.batch_size,
+            examples_of(arm.generate),
         )
         for arm in session.loaded.arms
     ]
 
 
 def _engine(session: Session, method: Resolved) -> Callable[[], Any]:
+    """What builds an engine; the same for equal methods, so that arms, and the runs of a session, share one."""
+    return session.factories.setdefault(canonical_json(method.canonical()), _factory(session, method))
+
+
+def _factory(session: Session, method: Resolved) -> Callable[[], Any]:
     if method.name == "vllm":
         here = replace(method, options=placed(method.options, session.workspace.root))
         return partial(here.build, vllm=_vllm(session))

@@ -7,7 +7,7 @@
 Whoever opens a session hands it on: there is none that a function finds by itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +19,7 @@ from flows.job import Job
 from flows.problems import RecipeProblems
 from flows.progress import Progress, Spent, Stage
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
+from flows.sampling.arms import Engines
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
@@ -33,6 +34,7 @@ SHOWN = 60  # letters of a server's log line beside the bar
 class Session:
     """What one job works with. `servers`: model servers that the profile wants; none is started before it is asked.
 
+    `engines`: those that its runs have built, by what builds them: `factories`, by the engine's name and options.
     `run`: the run, once it is opened; `ended`: the outcome of the stages or what ended them, as in the ledger.
     """
 
@@ -44,6 +46,8 @@ class Session:
     spent: Spent = field(default_factory=Spent)
     messages: list[str] = field(default_factory=list)
     servers: "LocalServers | None" = None
+    engines: Engines = field(default_factory=Engines)
+    factories: dict[str, Callable[[], Any]] = field(default_factory=dict)
     run: "RecipeRun | None" = None
     ended: dict[str, Any] | BaseException | None = None
 
@@ -53,6 +57,7 @@ class Session:
             if self.run is not None:
                 self.run.open.close()
         finally:
+            self.engines.close()
             if self.servers is not None:
                 self.servers.close()
             self.workspace.close()
@@ -98,21 +103,24 @@ class RecipeRun:
 
 
 @contextmanager
-def open_session(job: Job, progress: Progress | None = None) -> Iterator[Session]:
-    """Check the recipe, open the workspace, finish what a killed command left; nothing is drawn or planned yet."""
+def open_session(job: Job, progress: Progress | None = None, loaded: LoadedRecipe | None = None) -> Iterator[Session]:
+    """Check the recipe, open the workspace, finish what a killed command left; nothing is drawn or planned yet.
+
+    `loaded`: the recipe to work with, where the job's file is none (an evaluation makes its recipes).
+    """
     from storage.versions import finish_interrupted
 
-    with read_session(job, progress) as session:
+    with read_session(job, progress, loaded) as session:
         session.messages += [*session.workspace.recover(), *finish_interrupted(session.workspace)]
         yield session
 
 
 @contextmanager
-def read_session(job: Job, progress: Progress | None = None) -> Iterator[Session]:
+def read_session(job: Job, progress: Progress | None = None, loaded: LoadedRecipe | None = None) -> Iterator[Session]:
     """A session that puts nothing right and is for looking only."""
     from storage.workspace import Workspace
 
-    loaded = load_recipe(Path(job.recipe), sets=job.sets)
+    loaded = loaded or load_recipe(Path(job.recipe), sets=job.sets)
     profile = load_profile(Path(job.profile) if job.profile else None)
     workspace = Workspace.open(Path(job.workspace))
     session = Session(job, workspace, loaded, profile, progress or Progress())

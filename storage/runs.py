@@ -27,7 +27,7 @@ PLAN_VERSION = "1"
 
 
 # What a run records of itself beside its canonical recipe: the resolved parts, its fixed prefix, its command, its pilot.
-BESIDE_RECIPE = frozenset({"resolved", "prefix", "job", "pilot"})
+BESIDE_RECIPE = frozenset({"resolved", "prefix", "job", "pilot", "cell"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,7 @@ class Runs:
             ).all()
         known = {(kind, batch) for kind, batch in ids}
         count = 0
+        # A round whose plan was lost and the rounds behind it are planned anew.
         while {("plan", f"round-{count}"), ("stops", f"round-{count}")} <= known:
             count += 1
         return count

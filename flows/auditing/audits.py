@@ -1,6 +1,6 @@
 """Audits of a verifier on a run: drawing random rollouts for people to judge, and the report of what they judged.
 
-Knows no terminal. Drawing is a pure function of the run's verdicts, the size and the seed; asking for more extends.
+Drawing is a pure function of the run's verdicts, the size and the seed; asking for more extends.
 """
 
 from collections import Counter
@@ -51,6 +51,7 @@ def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = Fals
         raise SetupError(f"{name} {version} judged no rollout of {run.id}.", next_command=f"rollmill runs show {run.id}")
     strata = strata_of(rows)
     described = [asdict(stratum) for stratum in describe(strata)]
+    # A sample is extended within its strata; under others its probabilities would be wrong.
     if before is not None and before.design["strata"] != described:
         raise SetupError(
             f"{run.id} has other verdicts or decisions than when {before.id} was drawn, so it cannot be extended.",

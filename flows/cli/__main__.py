@@ -1,4 +1,4 @@
-"""`python -m flows.cli`: the command line where the console script is not installed. Knows only its entry."""
+"""`python -m flows.cli`: the command line where the console script is not installed."""
 
 from flows.cli import main
 

@@ -1,10 +1,9 @@
 """`rollmill import problems|rollouts|list|show|remove`: files made elsewhere come into the workspace, or leave it again."""
 
 import json as json_
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -87,6 +86,7 @@ def _import(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_ru
     from storage.versions import finish_interrupted
     from storage.workspace import Workspace
 
+    # What a killed command left is settled first, as by every command that writes.
     load = import_problems if kind == "problems" else import_rollouts
     with Workspace.open() as workspace:
         messages = [] if dry_run else [*workspace.recover(), *finish_interrupted(workspace)]
@@ -212,18 +212,11 @@ def _contents_lines(contents: "ImportContents") -> list[str]:
     lines += [f"  model        {count:>9,}   {model}" for model, count in contents.models.items()]
     lines += [f"  lost         {contents.lost}"] if contents.lost is not None else []
     for record in contents.row()["records"]:
-        lines += _file_lines(record)
+        new = f"{record['problems']:,} problems and {record['completions']:,} rollouts of them new"
+        mapping = ", ".join(f"{field} <- {column}" for field, column in sorted(record["mapping"].items()))
+        lines.append(f"  file         {record['file']}, {record['rows']:,} rows, {new} ({record['imported_at']})")
+        lines += [f"  columns      {mapping}", *(f"  note         {text}" for text in record["notes"])]
     return lines if contents.records else [*lines, "  file         not recorded (imported by an older Rollmill)"]
-
-
-def _file_lines(record: Mapping[str, Any]) -> list[str]:
-    new = f"{record['problems']:,} problems and {record['completions']:,} rollouts of them new"
-    mapping = ", ".join(f"{field} <- {column}" for field, column in sorted(record["mapping"].items()))
-    return [
-        f"  file         {record['file']}, {record['rows']:,} rows, {new} ({record['imported_at']})",
-        f"  columns      {mapping}",
-        *(f"  note         {note}" for note in record["notes"]),
-    ]
 
 
 def _removal_lines(removed: "Removal", *, dry_run: bool) -> list[str]:

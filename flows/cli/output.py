@@ -76,7 +76,7 @@ def fitted(text: str, columns: int | None) -> str:
 
 
 def _folded(text: str, columns: int) -> str:
-    if len(_STYLE.sub("", text)) <= columns or _COMMAND.match(text):
+    if len(_STYLE.sub("", text)) <= columns or _COMMAND.match(text):  # colours take no room
         return text
     gaps = [gap.end() for gap in re.finditer(r"^ +| {2,}", text) if gap.end() <= columns // 2]
     indent = " " * (gaps[-1] if gaps else 0)
@@ -127,7 +127,7 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     widths = [max(len(text) for text in column) for column in zip(head, *cells, strict=True)]
     room = width()
     while room is not None and sum(widths) + 2 * len(widths) - 2 > room and max(widths) > _LEAST_WIDTH:
-        widths[widths.index(max(widths))] -= 1
+        widths[widths.index(max(widths))] -= 1  # the widest gives way first, so that numbers stay whole
     cells = [
         [text if len(text) <= most else f"{text[: most - 1]}…" for text, most in zip(row, widths, strict=True)]
         for row in cells

@@ -61,7 +61,7 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     if dry_run:
         return _preview(job, request, json=json)
     with open_session(job) as session:
-        run = None if pilot else done_run(session)
+        run = None if pilot else done_run(session)  # a pilot that is asked for is drawn all the same
         if run is not None:
             text = f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}"
             return as_json({"done": run}) if json else line(text)

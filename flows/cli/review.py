@@ -47,7 +47,7 @@ def review(  # noqa: PLR0913 (options, all by name)
 
     if read is not None and export is not None:
         raise SetupError("--from reads judgements and --export writes rollouts; one at a time.")
-    who = (getpass.getuser() if judge is None else judge).strip()
+    who = (getpass.getuser() if judge is None else judge).strip()  # judgements are kept by reviewer
     if not who or not who.isprintable():
         raise SetupError("a reviewer has a name.", next_command="rollmill review --judge ann")
     if audit is not None and undecided is not None:

@@ -1,4 +1,4 @@
-"""`rollmill runs list|show|cost|watch|resume|cancel`: what the ledger says of runs, and which processes work on them."""
+"""`rollmill runs list|show|cost|queue|watch|resume|cancel`: what the ledger says of runs, and who works on them."""
 
 import time
 from dataclasses import asdict, replace
@@ -161,6 +161,7 @@ def resume(
         raise SetupError(f"{chosen.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
     tokens, money = max_tokens if max_tokens is not None else job.max_tokens, max_cost or job.max_cost
     job = replace(job, max_tokens=tokens, max_cost=money)
+    # A changed recipe is another run, which would leave this one unfinished without a word.
     if load_recipe(Path(job.recipe), sets=job.sets).recipe_hash != chosen.recipe_hash:
         raise SetupError(
             f"{job.recipe} has changed since run {chosen.id} began.", next_command=f"{job.command} (another run)"

@@ -99,7 +99,12 @@ def list_(*, json: AsJson = False) -> None:
         )
     )
     for row in rows:
-        line(f"{row['name']}: {_shown(row['last'])}")
+        last, fired = row["last"], "has not fired yet"
+        if last is not None:
+            number = f" under number {last['number']}" if "number" in last else ""
+            ending = ": ".join(filter(None, (last["status"], last["said"])))
+            fired = f"fired {last['fired'][:16].replace('T', ' ')} UTC{number}, {ending}"
+        line(f"{row['name']}: {fired}")
     return line(service.line())
 
 
@@ -214,14 +219,6 @@ def _last(workspace: "Workspace", name: str) -> dict[str, Any] | None:
     fired = firing.fired_at.isoformat(timespec="seconds")
     row = {"fired": fired, "status": firing.status, "said": firing.said, "run": firing.run}
     return {**row, "number": firing.number} if firing.fresh else row
-
-
-def _shown(last: dict[str, Any] | None) -> str:
-    if last is None:
-        return "has not fired yet"
-    number = f" under number {last['number']}" if "number" in last else ""
-    ending = ": ".join(filter(None, (last["status"], last["said"])))
-    return f"fired {last['fired'][:16].replace('T', ' ')} UTC{number}, {ending}"
 
 
 def _row(item: "Scheduled") -> dict[str, Any]:

@@ -67,6 +67,7 @@ def _start(state: Path, port: int) -> "subprocess.Popen[bytes]":
     standing_file(state).unlink(missing_ok=True)
     temporary = state / "tmp"
     temporary.mkdir(exist_ok=True)  # what a killed runner leaves stays inside the workspace
+    # A process apart, which outlives this command and its terminal.
     command = module_command("flows.prefect.standing", str(state), str(port))
     return spawn_apart(command, environment(os.environ.get("PYTHONPATH"), TMPDIR=str(temporary)), _log(state))
 
@@ -140,11 +141,11 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
         "server.headless": "false" if browser else "true",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
-        "server.fileWatcherType": "none",
+        "server.fileWatcherType": "none",  # nobody edits the pages while they are served
     }
     command = [
         sys.executable,
-        "-P",
+        "-P",  # the current folder holds a user's files, which must not stand for modules of ours
         "-m",
         "streamlit",
         "run",

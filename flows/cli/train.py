@@ -43,6 +43,7 @@ def train(  # noqa: PLR0913
 
     Example: rollmill train --out models/mine --minutes 10 && rollmill train --out models/mine --resume
     """
+    # The learning rate falls over the horizon: fewer steps are the beginning of the default training, not another one.
     settings = replace(DEFAULTS, steps=steps, horizon=max(steps, DEFAULTS.horizon), seed=seed, threads=threads)
     _check_folder(out, resume=resume)
     if dry_run:

@@ -75,7 +75,11 @@ def init(
 
         Workspace.init(folder).close()
         for name in copies:
-            _write(folder / name, name)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            if name in STAGES:
+                (folder / name).write_text(STAGES[name], encoding="utf-8")
+            else:
+                shutil.copyfile(CHECKOUT / name, folder / name)
         tools = [tool for tool in tools if _start(tool, folder)]
     if json:
         return as_json({"workspace": str(folder.resolve()), "copied": copies, "tools": tools, "dry_run": dry_run})
@@ -84,14 +88,6 @@ def init(
     enter = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
     recipe = "RECIPE" if bare and not (folder / SHIPPED[0]).exists() else "recipes/arithmetic.yaml"
     return line(f"Next: {enter}{program_in(folder)} curate {recipe}")
-
-
-def _write(path: Path, name: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if name in STAGES:
-        path.write_text(STAGES[name], encoding="utf-8")
-    else:
-        shutil.copyfile(CHECKOUT / name, path)
 
 
 def _missing(folder: Path) -> list[str]:

@@ -147,7 +147,7 @@ def drive(session: Session, stages: Stages) -> Result:
     A segment that turns out corrupt is unregistered by then: the stages, done again, make its rows again.
     """
     began, outcome, corrupt = time.monotonic(), None, 0
-    with ExitStack() as working, _failure_recorded(session):
+    with ExitStack() as working, failure_recorded(session):
         while outcome is None:
             try:
                 working.enter_context(working_on(session.workspace.state, open_run(session).id))
@@ -165,22 +165,23 @@ def drive(session: Session, stages: Stages) -> Result:
                     raise
                 session.messages.append(str(error))
         session.ended = {**outcome, "seconds": round(time.monotonic() - began, 1)}
-        _end(session, "done", session.ended)
+        end_run(session, "done", session.ended)
         return session.ended
 
 
 @contextmanager
-def _failure_recorded(session: Session) -> Iterator[None]:
+def failure_recorded(session: Session) -> Iterator[None]:
     """Whatever ends the block early is how the run ended."""
     try:
         yield
     except BaseException as error:
-        _end(session, status_of(error), _failure_row(error))
+        end_run(session, status_of(error), _failure_row(error))
         session.ended = error
         raise
 
 
-def _end(session: Session, status: str, summary: Mapping[str, Any]) -> None:
+def end_run(session: Session, status: str, summary: Mapping[str, Any]) -> None:
+    """Say in the ledger how the session's run ended, with what it spent."""
     if session.run is not None:
         prices = session.profile.prices
         currency = {} if prices is None else {"currency": prices.currency}

@@ -1,4 +1,4 @@
-"""Evaluation over what is stored: `replay` compares ways to choose an answer on one pool, and draws nothing."""
+"""Evaluation: benchmarks asked of models, models compared, and `replay`, which compares ways to choose an answer."""
 
 from flows.evaluation.replay import ReplayRequest, replay_pool
 

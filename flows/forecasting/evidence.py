@@ -164,7 +164,7 @@ def pilot_size(problems: Sequence[Problem], prefix: int, request: ForecastReques
     """How many problems a pilot draws, and how often each: never more completions than the run draws at the least."""
     levels = len({problem.level for problem in problems})
     count, draws = min(len(problems), request.pilot or PILOT_PER_LEVEL * levels), request.draws
-    if prefix:
+    if prefix:  # the run draws that much of every problem, whatever comes
         count = max(1, min(count, len(problems) * prefix // draws))
     return count, draws
 
@@ -226,7 +226,7 @@ def _run_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
     from flows.rounds import run_all
 
     began = time.monotonic()
-    results = run_all(workspace, pilot)
+    results = run_all(workspace, pilot)  # nothing where a former pilot drew it all: then no speed is known
     seconds = time.monotonic() - began
     if results and results[-1].stopped is not None:
         raise FoundWanting(

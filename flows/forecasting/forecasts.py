@@ -97,6 +97,7 @@ def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
 
 def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
     """How many of so many correct and distinct answers of a problem this selector keeps; None where it cannot be told."""
+    # By name, as decisions need rollouts, which a simulation has not: it counts answers only.
     rules: dict[str, Callable[[int, int], int]] = {
         "all_correct": lambda correct, _: correct,
         "distinct": lambda _, distinct: distinct,

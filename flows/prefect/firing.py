@@ -41,7 +41,7 @@ def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Session], d
 
     with Workspace.open(Path(job.workspace)) as workspace:
         firings, run = workspace.firings, None
-        highest = _highest(workspace, job, fresh)
+        highest = _highest(workspace, job, fresh)  # the firing gets a higher one, or goes on with its last
         firing = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0)
         if firing.number is not None:
             job = replace(job, sets=(*job.sets, f"{KEYS[str(fresh)]}={firing.number}"))

@@ -107,6 +107,6 @@ class Schedules:
             fcntl.flock(lock, fcntl.LOCK_EX)
             rows = {item.name: item for item in self.all()}
             yield rows
-            draft = self.path.with_suffix(".tmp")
+            draft = self.path.with_suffix(".tmp")  # and renamed: `up` reads without the lock
             draft.write_text(json.dumps([asdict(rows[name]) for name in sorted(rows)], indent=2), encoding="utf-8")
             draft.replace(self.path)

@@ -100,7 +100,7 @@ def write_standing(state: Path, port: int, home: Path, status: Status = "up", sa
     """Leave word of this process as the standing one, whole or not at all."""
     row = asdict(Standing(process(os.getpid()), port, home, status, said))
     path = standing_file(state)
-    draft = path.with_suffix(".tmp")
+    draft = path.with_suffix(".tmp")  # renamed: who looks meanwhile sees the file before or after
     draft.write_text(json.dumps({**row, "home": str(home)}))
     draft.replace(path)
 
@@ -109,6 +109,6 @@ def healthy(port: int, timeout: float = 2.0) -> bool:
     """Whether a Prefect server answers on the loopback port."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=timeout) as reply:
-            return bool(reply.read() == b"true")
+            return bool(reply.read() == b"true")  # another program on this port says something else
     except (OSError, urllib.error.URLError, ValueError):
         return False

@@ -1,6 +1,6 @@
 """The standing process of `rollmill up`: Prefect's server as its supervised child, and a runner that serves the schedules.
 
-Run as `python -m flows.prefect.standing STATE PORT`. Knows the schedule file and the flow's name, not what it does.
+Run as `python -m flows.prefect.standing STATE PORT`.
 """
 
 import asyncio
@@ -61,6 +61,7 @@ async def _serve(server: ManagedServer, state: Path) -> None:
     from prefect.runner import Runner
 
     os.environ[PARENT] = str(os.getpid())  # the scheduled runs end with us
+    # One run at a time: two curations of one workspace would share its cores and gain nothing.
     runner = Runner(name="rollmill", pause_on_shutdown=False, query_seconds=POLL_SECONDS, limit=1)
     running = asyncio.create_task(runner.start())
     while not runner.started:
@@ -75,7 +76,7 @@ async def _serve(server: ManagedServer, state: Path) -> None:
     tasks: list[asyncio.Task[Any]] = [running, serving, supervised, stopped]
     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks[1:]:
-        task.cancel()
+        task.cancel()  # the runner is asked to stop instead, so that it ends the runs it started
     if not running.done() and supervised not in ended:
         await runner.astop()
         await running

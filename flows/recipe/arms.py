@@ -14,7 +14,7 @@ from pipelines.protocols import RoutingBudget
 from storage.errors import SetupError
 from storage.ids import canonical_json
 
-_OWN = ("name", "prompt_template")  # keys of an arm that `generate` has not
+_OWN = ("name",)  # keys of an arm that `generate` has not
 _OF_THE_RUN = ("imports", "redraw")  # keys of `generate` that are not an arm's to change
 _NO_OTHER_TEXT = ("name", "max_tokens", "stop", "batch_size")  # where only these differ, equal seeds draw the same texts
 
@@ -33,7 +33,7 @@ class LoadedArm:
 
         The hash of every recipe with arms holds the prompt template under its old key.
         """
-        rest = {key: value for key, value in generate.items() if key not in _OF_THE_RUN}
+        rest = {key: value for key, value in generate.items() if key not in (*_OF_THE_RUN, "prompt_template")}
         return {"name": self.name, "form": self.prompt_template, **rest}
 
 

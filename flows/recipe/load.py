@@ -6,7 +6,7 @@ the user's own files: Python files of methods, and files of held-out problems.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from flows.recipe.parse import parse
 from flows.recipe.schema import Accept, Arm, Evaluation, Generate, Method, Recipe
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, sha256_text
+from storage.records import Stream
 
 IMPORTED = "imported"  # the engine that draws nothing
 PLAIN = "first_decided"  # the policy of a recipe without `accept`
@@ -45,8 +46,20 @@ class LoadedEvaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """One benchmark asked of one model, in an evaluation."""
+
+    evaluation: str
+    benchmark: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedRecipe:
-    """A recipe whose names and options all exist. `base` is the folder that the user's files are relative to."""
+    """A recipe whose names and options all exist. `base` is the folder that the user's files are relative to.
+
+    `cell`: which one of an evaluation it is, None for a dataset's recipe.
+    """
 
     recipe: Recipe
     base: Path
@@ -60,6 +73,12 @@ class LoadedRecipe:
     accept: Resolved
     planned_under: Resolved | None = None
     arms: tuple[LoadedArm, ...] = ()
+    cell: Cell | None = None
+
+    @property
+    def stream(self) -> Stream:
+        """The stream of what is drawn: an evaluation's completions never mix with a dataset's."""
+        return "curate" if self.cell is None else "evaluate"
 
     @property
     def recipe_hash(self) -> str:
@@ -70,7 +89,7 @@ class LoadedRecipe:
         """The recipe as plain JSON with every default written out."""
         data = self.recipe.model_dump(mode="json", exclude={"accept", "arms"})
         data["problems"] = _with(data["problems"], self.synthesizer)
-        data["generate"] = _with(_drawn_once(data["generate"]), self.engine)
+        data["generate"] = _with(_without_plain(data["generate"]), self.engine)
         if self.arms:
             data["arms"] = self.canonical_arms()
         data["verify"] = [method.canonical() for method in self.verifiers]
@@ -78,7 +97,7 @@ class LoadedRecipe:
         data["score"] = [method.canonical() for method in self.scorers]
         data["budget"], data["select"] = self.budget.canonical(), self.selector.canonical()
         data["evaluation"] = [part.canonical() for part in self.evaluation]
-        return data
+        return data if self.cell is None else {**data, "cell": asdict(self.cell)}
 
     def shown(self) -> dict[str, Any]:
         """The canonical form with the plain policy written out too; as a recipe it has the same hash."""
@@ -93,7 +112,7 @@ class LoadedRecipe:
 
     def canonical_arms(self) -> list[dict[str, Any]]:
         """Each arm with every key of `generate` written out."""
-        return [arm.canonical(_with(_drawn_once(arm.generate.model_dump(mode="json")), arm.engine)) for arm in self.arms]
+        return [arm.canonical(_with(_without_plain(arm.generate.model_dump(mode="json")), arm.engine)) for arm in self.arms]
 
     def _accept(self) -> dict[str, Any]:
         """The policy's part; nothing for the plain chain, which is what every recipe before policies meant."""
@@ -132,6 +151,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         planned_under=_planned_under(recipe.accept, base),
         arms=tuple(_arm(generate, arm, base) for arm in recipe.arms),
     )
+    # Engines and verifiers load models and start processes; whether their values are right is seen when they are built.
     held_out = (part.method for part in loaded.evaluation)
     plain = (method for method in loaded.scorers if "samplers" not in parameters(method.cls))  # the others open a model
     cheap = (loaded.synthesizer, *held_out, loaded.budget, loaded.selector, *plain)
@@ -146,7 +166,7 @@ def _arm(generate: Generate, arm: Arm, base: Path) -> LoadedArm:
     own = merged(generate, arm)
     engine = _engine(own, base)
     assert engine is not None, "an arm that draws nothing is refused before"
-    return LoadedArm(arm.name, arm.prompt_template, own, engine)
+    return LoadedArm(arm.name, own.prompt_template, own, engine)
 
 
 def _engine(generate: Generate, base: Path) -> Resolved | None:
@@ -194,9 +214,10 @@ def _planned_under(accept: Accept | None, base: Path) -> Resolved | None:
     return None if planned.canonical() == _policy(accept, base).canonical() else planned
 
 
-def _drawn_once(generate: dict[str, Any]) -> dict[str, Any]:
-    """The section without `redraw: 0`, which is what every recipe before redraws meant."""
-    return generate if generate["redraw"] else {key: value for key, value in generate.items() if key != "redraw"}
+def _without_plain(generate: dict[str, Any]) -> dict[str, Any]:
+    """The section without keys that came later and say nothing new: a recipe of before keeps its hash."""
+    plain = {"redraw": 0, "prompt_template": "{prompt}", "examples": []}
+    return {key: value for key, value in generate.items() if key not in plain or value != plain[key]}
 
 
 def _all(role: str, methods: Sequence[Method], base: Path) -> tuple[Resolved, ...]:

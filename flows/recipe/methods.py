@@ -130,6 +130,7 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
             raise SetupError(f"{role} {name!r}: {key!r} cannot change a row; it belongs in a profile.")
         if key not in known:
             raise unknown_name(f"option of {role} {name!r}", key, known)
+    # An engine's model is named beside its options and given to it later.
     missing = [key for key, p in known.items() if p.default is inspect.Parameter.empty and key not in options]
     if missing and role != "engine":
         raise SetupError(f"{role} {name!r} needs the option {missing[0]!r}.", choices=sorted(known))

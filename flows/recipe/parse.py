@@ -1,6 +1,6 @@
 """YAML text to a checked model, with every mistake as one line that names file, line, key and the nearest valid key.
 
-Knows pydantic and YAML, nothing of what the keys mean.
+For recipes and profiles alike; what the keys mean is their models' to say.
 """
 
 import difflib
@@ -38,7 +38,7 @@ def parse(
         raise SetupError(error.message, next_command=error.next_command or look_again(path, folder)) from None
     for text in sets:
         where = override(data, text)
-        lines[where] = 0
+        lines[where] = 0  # no line: a mistake there is named as one of --set
         for end in range(1, len(where)):
             lines.setdefault(where[:end], 0)
     try:
@@ -49,7 +49,9 @@ def parse(
 
 def look_again(path: Path, folder: str) -> str:
     """What to do about a mistake in a file: mend it, and the command that looks at such a file alone."""
-    command = "rollmill recipe check" if folder == "recipes" else "rollmill doctor --quick --profile"
+    command = {"recipes": "rollmill recipe check", "recipes/evaluations": "rollmill evaluate --dry-run"}.get(
+        folder, "rollmill doctor --quick --profile"
+    )
     return f"mend it, then {command} {path}"
 
 
@@ -127,6 +129,7 @@ def _descend(here: Any, step: str | int, text: str) -> Any:
 
 def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: Mapping[Where, int]) -> str:
     """The first mistake in one line: file, line, dotted key, what is wrong, nearest or valid keys."""
+    # A misspelt key first: it is why another one is missing.
     first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
     where = tuple(first["loc"])
     place = f"{path}{_line(where, lines)}"

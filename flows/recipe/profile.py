@@ -91,6 +91,7 @@ def load_profile(path: Path | None) -> Profile:
                 f"{path}: {place!r} belongs to the workspace, so that every verb sees the same one.",
                 next_command=f'write it into rollmill.toml, as [{place}] with url = "..."',
             )
+    # A profile is shared with the certificates that lie beside it.
     beside = tuple(
         server if server.ca_file is None else server.model_copy(update={"ca_file": str(path.parent / server.ca_file)})
         for server in profile.servers

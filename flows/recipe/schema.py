@@ -1,4 +1,4 @@
-"""The recipe: everything that can change a row, as a checked value. Knows no registry, file or engine.
+"""The recipe: everything that can change a row, as a checked value. Names of methods are resolved in `load`.
 
 Unknown keys are refused and every field has its default here, so two recipes that mean the same have one canonical form.
 Counts are plain integers, temperatures are in softmax units, shares lie in [0, 1].
@@ -77,11 +77,19 @@ def rows_a_batch(max_tokens: int) -> int:
     return min(MOST, max(FEWEST, BATCH_TOKENS // max(1, max_tokens)))
 
 
+class Example(Part):
+    """A worked example that is shown before each problem."""
+
+    prompt: Text
+    answer: Text
+
+
 class Generate(Part):
     """How completions are drawn; engine `imported` draws nothing and uses the rollouts imported before.
 
     `imports`: the names of the rollout imports to use; none named: those that were imported for the recipe's problem set.
     `redraw`: 0 uses stored completions, N draws anew in the stream `curate-N`; what is stored stays.
+    `prompt_template`: text with `{prompt}` where the problem's goes. `examples`: shown first, as turns of user and model.
     """
 
     engine: Text = "embedded"
@@ -96,7 +104,15 @@ class Generate(Part):
     )
     imports: tuple[Text, ...] = ()
     redraw: int = Field(default=0, ge=0, lt=2**31, strict=True)
+    prompt_template: str = "{prompt}"
+    examples: tuple[Example, ...] = ()
     options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _template_has_a_place(self) -> "Generate":
+        if "{prompt}" not in self.prompt_template:
+            raise ValueError("a prompt_template needs {prompt} where the problem's text goes")
+        return self
 
     @model_validator(mode="after")
     def _engine_draws_or_is_imported(self) -> "Generate":
@@ -104,17 +120,15 @@ class Generate(Part):
             raise ValueError("imports belong to engine imported; the other engines draw")
         if self.redraw and self.engine == "imported":
             raise ValueError("engine imported draws nothing, so there is nothing to redraw")
+        if self.engine == "imported" and (self.prompt_template != "{prompt}" or self.examples):
+            raise ValueError("engine imported asks nothing: it takes no prompt_template and no examples")
         return self
 
 
 class Arm(Generate):
-    """One arm: `generate` with the keys that are given here changed, and a prompt template of its own.
-
-    `prompt_template`: text with `{prompt}` where the problem's own goes; `form` in recipes of before.
-    """
+    """One arm: `generate` with the keys that are given here changed. `prompt_template` was `form` in recipes of before."""
 
     name: Slug
-    prompt_template: str = "{prompt}"
 
     @model_validator(mode="before")
     @classmethod
@@ -122,12 +136,6 @@ class Arm(Generate):
         if isinstance(keys, dict) and "form" in keys and "prompt_template" not in keys:
             return {("prompt_template" if key == "form" else key): value for key, value in keys.items()}
         return keys
-
-    @model_validator(mode="after")
-    def _has_a_place(self) -> "Arm":
-        if "{prompt}" not in self.prompt_template:
-            raise ValueError("a prompt_template needs {prompt} where the problem's text goes")
-        return self
 
 
 class Gate(Part):

@@ -164,6 +164,7 @@ def local_models(parts: Sequence[Serve], servers: Sequence[Server], root: Path, 
 def as_servers(parts: Sequence[Serve]) -> tuple[Server, ...]:
     """Servers as they will be, to reckon with before they run."""
     return tuple(
+        # The port of one that takes any free one is not known yet, and nobody calls it here.
         Server(url=f"http://127.0.0.1:{part.port or 1}/v1", concurrency=part.concurrency, models=(part.name,))
         for part in parts
         for _ in range(part.replicas)

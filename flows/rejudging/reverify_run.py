@@ -101,13 +101,14 @@ def _judge_all(
     groups = list(_groups(target))
     total, pending, rows_read, began = sum(map(len, groups)), 0, 0, time.monotonic()
     for rows in groups:
+        # Verdicts of the whole group are read at once, texts only of what was judged: a look into the store is the cost.
         stored = _reader(target).verdicts(rows)
         judged = [row for row in rows if _was_judged(target, stored, row)]
         pending += len(rows) - len(judged)
         for batch in _batches(target, _read(target, judged, stored)):
             items = [(graded.problem, graded.completion) for graded in batch]
             renewed = renew(target.chain, target.spec.policies(), items, stored, counts)
-            _commit(target, renewed.judged)
+            _commit(target, renewed.judged)  # what was paid for first: the report can be made again
             sample.offer(renewed.carried, items)
             _compare(target, batch, renewed.verdicts, flips)
             lease.renew()
@@ -220,7 +221,7 @@ def _accept(target: ReverifyTarget, lease: "Lease") -> dict[str, Any]:
     for rows in _groups(target):
         stored = _reader(target).verdicts(rows)
         judged = [row for row in rows if _was_judged(target, stored, row)]
-        counts = {key: VerdictCounts() for key in target.after}
+        counts = {key: VerdictCounts() for key in target.after}  # reported before; nothing is judged now
         items = [(graded.problem, graded.completion) for graded in _read(target, judged, stored)]
         _commit(target, renew(target.chain, target.spec.policies(), items, stored, counts).carried)
         lease.renew()

@@ -87,6 +87,7 @@ def open_target(
         _check_same(session, run)
         with unopened_run(session) as recipe_run:
             open_run = recipe_run.open
+            # Plans and verdicts are those of the run that exists, judges' votes are charged to it.
             open_run.spec = replace(open_run.spec, run=run.id)
             open_run.charge_samplers(session.workspace)
             with open_run.verifying() as installed:
@@ -158,6 +159,6 @@ def _with_other_options(session: "Session", run: "Run", chain: Sequence[Key]) ->
 
 def _entry(old: tuple[str, str], part: Any, change: Change | None, chosen: str | None) -> ChainEntry:
     installed = (part.name, part.version)
-    if chosen not in (None, part.name):
+    if chosen not in (None, part.name):  # not looked at: its verdicts stay, and it may not even be installed as it was
         return ChainEntry(old, old, None, part if installed == old else None)
     return ChainEntry(old, installed, change, part)

@@ -66,7 +66,7 @@ class Change:
         """Whether a stored verdict of the old version is also the new version's."""
         if self.whole is not None or lacked_resources(verdict):
             return False
-        if verdict.rule not in self._known:
+        if verdict.rule not in self._known:  # few rules, millions of verdicts
             self._known[verdict.rule] = self._same_path(verdict.rule)
         return self._known[verdict.rule]
 
@@ -88,6 +88,7 @@ def tried(rule: str, rules: Rules, extraction: Collection[str]) -> list[tuple[st
     first, last = names.index(parts[0]), names.index(parts[-1])
     if first > last:
         return None
+    # Between the extraction rule that fired and the comparison that decided, further extraction rules were passed over.
     passed = range(first + 1, last) if len(parts) == 2 else ()
     return [rules[at] for at in range(last + 1) if not (at in passed and names[at] in extraction)]
 

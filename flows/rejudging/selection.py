@@ -70,6 +70,7 @@ def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
     SetupError where there are no rollouts to select from, or where the policy needs verdicts that the run does not have.
     """
     job = _job(request)
+    # The run is found under the recipe as it is written; only then is it known what its budget planned under.
     with read_session(job) as session:
         run = _run(session, request)
         job = replace(job, sets=(*job.sets, *_policy_sets(run, session.loaded, request.policy, request.options)))

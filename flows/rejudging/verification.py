@@ -146,6 +146,7 @@ def _verdicts(snapshot: "Snapshot", kept: Mapping[Key, Sequence[Rollout]], base:
         finally:
             verifier.close()
         for rollout, verdict in zip(mine, again, strict=True):
+            # Evidence and seconds may differ from machine to machine; what was concluded, and by which rule, may not.
             if (verdict.outcome, verdict.rule) != (rollout.verdict.outcome, rollout.verdict.rule):
                 before, now = (f"{v.outcome} by {v.rule}" for v in (rollout.verdict, verdict))
                 yield f"completion {rollout.completion.id[:12]}: {before} is recorded, {now} found"

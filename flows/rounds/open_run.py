@@ -96,14 +96,23 @@ class VerifierPool:
 
 
 class OpenRun:
-    """A run with what it holds open. `samplers`: what its verifiers ask models by; `on_event`: who hears of its rounds."""
+    """A run with what it holds open. `samplers`: what its verifiers ask models by; `on_event`: who hears of its rounds.
+
+    `engines`: those of whoever runs several and closes them; without them it builds and closes its own.
+    """
 
     def __init__(
-        self, spec: RunSpec, *, samplers: Samplers | None = None, on_event: Callable[[Event], None] = ignore
+        self,
+        spec: RunSpec,
+        *,
+        samplers: Samplers | None = None,
+        on_event: Callable[[Event], None] = ignore,
+        engines: Engines | None = None,
     ) -> None:
         self.spec, self.samplers, self._on_event = spec, samplers, on_event
         self.memory = Memory()
-        self._engines, self._verifiers = Engines(), VerifierPool(spec.verifiers)
+        self._owns_engines = engines is None
+        self._engines, self._verifiers = engines or Engines(), VerifierPool(spec.verifiers)
         self._lock = threading.Lock()
         self._limiter: SpendLimiter | None = None
         self._chain: tuple[tuple[str, str], ...] | None = None
@@ -188,7 +197,8 @@ class OpenRun:
     def close(self) -> None:
         """Release the engines and the verifiers; safe to call twice."""
         self._verifiers.close()
-        self._engines.close()
+        if self._owns_engines:
+            self._engines.close()
         if self.samplers is not None:
             self.samplers.close()
 

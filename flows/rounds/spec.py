@@ -12,6 +12,7 @@ from flows.sampling.arms import Arm, check_names
 from flows.sampling.charges import Account
 from flows.sampling.control import Limits
 from pipelines.generate.prices import Prices
+from pipelines.generate.prompts import PLACE, Example
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.errors import SetupError
@@ -28,7 +29,8 @@ class RunSpec:
     run to completions of these model labels, `imports` to the rollout imports of these names; completions that name one of
     the problems `left_out` are not taken for another with the same prompt. `arms`: what a routing budget chooses from, in
     its order; then `generator` and `sampling` are those of the first. `limit`: what the run may spend over all its
-    commands; drawing ends early there. `prices`: of engines that give no cost.
+    commands; drawing ends early there. `prices`: of engines that give no cost. `prompt_template`, `examples`: how a run
+    without arms asks.
     """
 
     run: str
@@ -52,6 +54,8 @@ class RunSpec:
     limits: Limits = field(default_factory=Limits)
     prices: Prices | None = None
     limit: Limit = field(default_factory=Limit)
+    prompt_template: str = PLACE
+    examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.problems:
@@ -88,7 +92,8 @@ class RunSpec:
         """The arms in order; one without a name where the recipe has none."""
         if self.generator is None:
             raise RuntimeError("an imported run has no generator")
-        return tuple(self.arms) or (Arm("", self.generator, self.sampling, batch_size=self.batch_size),)
+        only = Arm("", self.generator, self.sampling, self.prompt_template, self.batch_size, self.examples)
+        return tuple(self.arms) or (only,)
 
     def arm(self, name: str = "") -> Arm:
         """The arm of this name, or the only one; SetupError where the committed plan names one that the recipe lacks."""

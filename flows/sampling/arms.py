@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipelines.generate.prompts import PLACE, check_template, fill_template
+from pipelines.generate.prompts import PLACE, Example, asked, check_template
 from pipelines.protocols import Generator
 from storage.errors import SetupError
 from storage.records import Problem, Prompt, Sampling
@@ -19,13 +19,14 @@ Factory = Callable[[], Generator]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """An engine with its sampling, and the prompt template in which it is asked."""
+    """An engine with its sampling, and the prompt template in which it is asked, after worked examples."""
 
     name: str
     generator: Factory
     sampling: Sampling = field(default_factory=Sampling)
     prompt_template: str = PLACE
     batch_size: int = 256
+    examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
         check_template(self.prompt_template)
@@ -34,7 +35,7 @@ class Arm:
 
     def asked(self, prompt: Prompt) -> Prompt:
         """What the engine is given for a problem's prompt."""
-        return fill_template(prompt, self.prompt_template)
+        return asked(prompt, self.prompt_template, self.examples)
 
 
 class Engines:

@@ -48,7 +48,7 @@ KINDS: tuple[str, ...] = (*ERRORS, REFORMATTED, CODE_MUTANT)
 _MUTANTS = 8
 """Mutants tried per program, kinds in turn."""
 _BOX = re.compile(r"\\boxed\s*\{")
-_THOUSANDS = 1_000
+_THOUSANDS = 1_000  # from here on a number is written with separators too
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ _HASH = re.compile(r"####[ \t]*(\S[^\n]*?)\s*\Z")
 _PHRASE = re.compile(r"(?:(?:^|\n)[ \t]*A:|[Aa]nswer(?:\s+is\s*:?|:))[ \t]*(\S[^\n]*?)\.?\s*\Z")
 _MONEY = re.compile(r"\\?\$")
 _NAMED = re.compile(r"\s*([A-Za-z])\s*=\s*([^,]+)\Z")
-_LONGEST = 200
-_LONGEST_TEXT = 100_000
+_LONGEST = 200  # characters of an answer
+_LONGEST_TEXT = 100_000  # characters of a completion
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.generate.embedded import Embedded
 from pipelines.generate.openai import OpenAI
+from pipelines.generate.reward_model import RewardModel
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.protocols import Generator
 from storage.errors import SetupError, unknown_name
@@ -13,14 +14,18 @@ from storage.errors import SetupError, unknown_name
 GENERATORS: dict[str, type[Any]] = {"embedded": Embedded, "openai": OpenAI, "vllm": Vllm}
 
 
+RATING: dict[str, type[Any]] = {"reward_model": RewardModel}
+"""Engines that rate texts: scorers ask them, and no recipe draws rollouts from one."""
+
+
 def built_engine(name: str, model: str, options: Mapping[str, Any], **settings: Any) -> Generator:
     """An engine of a model with options as in a recipe, and what it takes of a profile's `settings`.
 
     SetupError for an unknown name or option. The engine loads its model, or finds its servers, when it first draws.
     """
-    if name not in GENERATORS:
+    if name not in GENERATORS | RATING:
         raise unknown_name("engine", name, GENERATORS)
-    engine = GENERATORS[name]
+    engine = (GENERATORS | RATING)[name]
     known = inspect.signature(engine).parameters
     try:
         built: Generator = engine(model=model, **options, **{key: settings[key] for key in settings if key in known})
@@ -29,4 +34,4 @@ def built_engine(name: str, model: str, options: Mapping[str, Any], **settings: 
     return built
 
 
-__all__ = ["GENERATORS", "Embedded", "OpenAI", "Vllm", "built_engine"]
+__all__ = ["GENERATORS", "Embedded", "OpenAI", "RewardModel", "Vllm", "built_engine"]

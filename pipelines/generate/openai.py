@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from pipelines.generate.calls import AttemptListener, Call, check_sampling, ignore
-from pipelines.generate.http.client import ENGINE, SEED_BITS, CompletionClient, Wire
+from pipelines.generate.http.client import ENGINE, SEED_BITS, Asking, CompletionClient, Wire
 from pipelines.generate.http.dispatch import Dispatcher
 from pipelines.generate.http.exchange import Exchange
 from pipelines.generate.http.failures import ErrorMessages
@@ -44,10 +44,13 @@ class OpenAI:
         limit: str = "max_tokens",
         http: HttpSettings | None = None,
     ) -> None:
-        self._wire = Wire(model, api, system, revision, dict(extra or {}), logprobs, reasoning, seed_bits, limit)
-        self._settings = http or HttpSettings()
-        self.model = model
-        self.model_digest = self._wire.digest()
+        self._speak(Wire(model, api, system, revision, dict(extra or {}), logprobs, reasoning, seed_bits, limit), http)
+
+    def _speak(self, wire: Asking, http: HttpSettings | None) -> None:
+        """Take what is asked of servers, and where they are."""
+        self._wire, self._settings = wire, http or HttpSettings()
+        self.model = wire.model
+        self.model_digest = wire.digest()
         self._last: tuple[Prompt | None, str] = None, ""
         self._running: _Loop | None = None
         self._lock = threading.Lock()
@@ -164,7 +167,7 @@ class _Loop:
 
     dispatcher: Dispatcher
 
-    def __init__(self, replicas: Sequence[Replica], settings: HttpSettings, wire: Wire, secrets: Secrets) -> None:
+    def __init__(self, replicas: Sequence[Replica], settings: HttpSettings, wire: Asking, secrets: Secrets) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai-loop", daemon=True)
         self._thread.start()

@@ -4,12 +4,15 @@ A prompt template is text with `{prompt}` where the problem's own text goes; in 
 thing that the user said. Braces elsewhere, in the template or in the problem, mean themselves.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from storage.errors import SetupError
 from storage.records import Message, Prompt
 
 PLACE = "{prompt}"
+Example = tuple[str, str]
+"""A worked example: a question and its answer."""
 
 
 def check_template(template: str) -> None:
@@ -32,6 +35,20 @@ def fill_template(prompt: Prompt, template: str) -> Prompt:
         raise SetupError("a conversation without a user's message cannot be put into a prompt_template.")
     turn = replace(prompt[last], content=template.replace(PLACE, prompt[last].content))
     return (*prompt[:last], turn, *prompt[last + 1 :])
+
+
+def asked(prompt: Prompt, template: str, examples: Sequence[Example] = ()) -> Prompt:
+    """The prompt in this template, after worked examples in the same: turns of a user and a model, behind system messages.
+
+    Models without turns get the texts one after another (`plain_text`).
+    """
+    question = fill_template(prompt, template)
+    if not examples:
+        return question
+    turns = (Message("user", question),) if isinstance(question, str) else question
+    first = next((place for place, message in enumerate(turns) if message.role != "system"), len(turns))
+    shown = [(Message("user", template.replace(PLACE, text)), Message("assistant", answer)) for text, answer in examples]
+    return (*turns[:first], *(message for pair in shown for message in pair), *turns[first:])
 
 
 def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, str]]:

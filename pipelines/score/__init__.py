@@ -13,6 +13,7 @@ from pipelines.score.imported import Imported
 from pipelines.score.length import Length
 from pipelines.score.likelihood import LogprobPerToken, LogprobSum, SelfCertainty
 from pipelines.score.probes import PIK, PTrue
+from pipelines.score.reward_model import RewardModel
 from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
 from storage.records import Completion, Problem, Score
 
@@ -27,6 +28,7 @@ SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = {
     "p_ik": PIK,
     "p_true": PTrue,
     "reference_likelihood": ReferenceLikelihood,
+    "reward_model": RewardModel,
     "self_certainty": SelfCertainty,
 }
 REFERENCED = frozenset({"judge_votes", "reference_likelihood"})

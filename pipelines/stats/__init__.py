@@ -21,7 +21,7 @@ from pipelines.stats.calibration import Calibration, CalibrationBin, auroc, auro
 from pipelines.stats.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
 from pipelines.stats.cluster_table import ClusterTable, cluster_table
 from pipelines.stats.coverage_law import CoverageFit, fit_coverage
-from pipelines.stats.differences import Equivalence, equivalence, paired_difference
+from pipelines.stats.differences import Equivalence, detectable_difference, equivalence, paired_difference
 from pipelines.stats.intervals import Estimate, StratumSample, beta_quantile, clopper_pearson, sampled_share, t_quantile
 from pipelines.stats.means import cluster_sums, mean_bounds, population_mean, these_problems_mean
 from pipelines.stats.pass_rates import (
@@ -121,6 +121,7 @@ __all__ = [
     "consequences",
     "corrected_mean",
     "corrected_rate",
+    "detectable_difference",
     "distinct_at_ks",
     "efficiency",
     "equivalence",

@@ -108,3 +108,18 @@ def cluster_error(sums: Sequence[tuple[float, int]], mean: float) -> float:
     groups, count = len(sums), sum(size for _, size in sums)
     residual = math.fsum((total - mean * size) ** 2 for total, size in sums)
     return math.sqrt(groups / (groups - 1) * residual) / count
+
+
+def detectable_difference(change: Estimate, *, power: float = 0.8, confidence: float = 0.95) -> float | None:
+    """The true mean difference that data like these would have shown with a chance of `power`, from a paired difference.
+
+    Half the interval, t of 1 - alpha/2 standard errors, times (t of 1 - alpha/2 + t of `power`) / t of 1 - alpha/2 (Bloom
+    1995, Evaluation Review 19): as cautious as the interval, whichever way that was made. None where no difference within
+    [-1, 1] would have been, as with one cluster.
+    """
+    if change.clusters < 2:
+        return None
+    freedom = change.clusters - 1
+    t = t_quantile(0.5 + confidence / 2.0, freedom)
+    size = max(change.value - change.low, change.high - change.value) * (t + t_quantile(power, freedom)) / t
+    return size if size < 1.0 else None

@@ -136,7 +136,7 @@ class Choice:
 def named_in(text: str, options: Options) -> Choice | None:
     """The option that a whole short text names, or None where it names none."""
     cleaned = " ".join(_CLEAN.sub(" ", text).split()).strip()
-    if not cleaned or len(cleaned) > 2_000:
+    if not cleaned or len(cleaned) > 2_000:  # longer than any option
         return None
     if (alone := _ALONE.match(cleaned)) is not None:
         return _alone(_letter(alone), cleaned, options)

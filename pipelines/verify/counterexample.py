@@ -150,7 +150,7 @@ def refute(runner: Runner, puzzle: Puzzle, candidate: Input, cpu_limit: float) -
         return Refutation(3, None, f"{suspect.cause}: {suspect.detail}", used)
     if agree(runner, puzzle, candidate, (trusted, suspect)):
         return Refutation(2, "suspect_survives", f"both answer {shown(suspect.value, 100)}", used)
-    if puzzle.checker is None:
+    if puzzle.checker is None:  # answers differ: is it the suspect, or does the trusted program differ from itself?
         _same_twice(runner, puzzle, candidate, trusted)
     return Refutation(3, None, f"answers {shown(suspect.value, 100)}, right is {shown(trusted.value, 100)}", used)
 
@@ -258,7 +258,8 @@ class CounterexampleVerifier(SandboxVerifier):
             )
         refutation = refute(self.sandbox(), puzzle, candidate, self.limits.cpu_seconds)
         parts = {name: index < refutation.parts for index, name in enumerate(_PART_KEYS)}
-        text = printable(_spelled(candidate))
+        arguments = dict(candidate.kwargs) or candidate.args
+        text = printable(shown(arguments if candidate.text is None else candidate.text))
         return self.verdict(
             item,
             "correct" if refutation.parts == len(PARTS) else "incorrect",
@@ -269,9 +270,3 @@ class CounterexampleVerifier(SandboxVerifier):
             seconds=refutation.cpu_seconds,
             evidence=canonical_json({**parts, "input": text, "detail": printable(refutation.detail)}),
         )
-
-
-def _spelled(candidate: Input) -> str:
-    if candidate.text is not None:
-        return shown(candidate.text)
-    return shown(dict(candidate.kwargs) if candidate.kwargs else candidate.args)

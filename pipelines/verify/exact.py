@@ -50,6 +50,7 @@ class ExactVerifier(OneByOne):
         self._final = answer == "final"
         if self._final:
             self.rules = (("reference", "1"), *EXTRACTION, ("text", "1"), ("equal", "1"))
+        # the order matters: forms are composed before and after case is folded, white space goes last
         self._steps = (
             _step("unicode", unicode, FORMS),
             _step("case", case, CASES),

@@ -17,7 +17,7 @@ from storage.records import Completion, Outcome, Problem, Prompt, Verdict
 
 SHOWN = 1_000
 """Characters of an extracted answer or a normal form that a verdict keeps."""
-EVIDENCE_BYTES = 65_536
+EVIDENCE_BYTES = 65_536  # of a verdict: millions of them are stored
 Item = tuple[Problem, Completion]
 Rules = tuple[tuple[str, str], ...]
 ALL_OF: tuple[Outcome, ...] = ("incorrect", "unparsed", "undecided", "correct")

@@ -20,6 +20,7 @@ DEEPEST = 64
 _TOO_DEEP = f"deeper than {DEEPEST} levels"
 _DIGITS = 400  # of an integer
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([A-Za-z0-9_+-]*)[^\n]*$", re.MULTILINE)
+# possessive (*+): a text of a million spaces must not be read again from each of them
 _OPENING = re.compile(r"\{\s*+[\"}]|\[\s*+[\"{\[\]\-0-9tfn]")
 _ATTEMPTS = 5_000  # a text of opening braces costs no more than this many readings
 Duplicates = Literal["refuse", "last"]

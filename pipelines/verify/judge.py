@@ -27,7 +27,7 @@ from storage.ids import digest128
 from storage.records import Completion, Origin, Problem, Request, Sampling, Verdict, completion_id
 
 ORDERS = ("both", "reference_first", "answer_first")
-MOST_VOTES = 64
+MOST_VOTES = 64  # each is a completion that somebody pays for
 STREAM = "judge"
 _TOGETHER = 256
 """Requests, at least, that are sampled together when many completions are judged."""

@@ -80,7 +80,8 @@ def model_of(value: Any) -> Model:
         raise MalformedError("constraints is not a list")
     _within(len(variables), VARIABLES, "variables")
     _within(len(rows), CONSTRAINTS, "constraints")
-    _within(sum(len(row.get("terms", ())) for row in rows if _has_terms(row)), TERMS, "terms")
+    terms = (row.get("terms") for row in rows if isinstance(row, dict))  # before anything of them is read
+    _within(sum(len(factors) for factors in terms if isinstance(factors, dict)), TERMS, "terms")
     numbers = {name: index for index, name in enumerate(variables)}
     parsed = [_variable(name, given_variable) for name, given_variable in variables.items()]
     return Model(
@@ -151,10 +152,6 @@ def _choice(value: Any, known: Mapping[str, str], where: str) -> str:
 def _within(count: int, most: int, what: str) -> None:
     if count > most:
         raise TooBigError(f"{count} {what}, more than {most}")
-
-
-def _has_terms(row: Any) -> bool:
-    return isinstance(row, dict) and isinstance(row.get("terms"), dict)
 
 
 Status = Literal["optimal", "infeasible", "unbounded"]

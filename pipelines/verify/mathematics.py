@@ -28,10 +28,12 @@ from pipelines.verify.worker_pool import Limits, WorkerPool
 from storage.records import Completion, Outcome, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
+# an answer that our grammar does not cover goes to the library only where it has one of these; else it is wrong at once
 _LIBRARY_READS = re.compile(
     r"\\(?:sum|int|iint|oint|prod|lim|log|partial|nabla|begin|cap|cup|setminus|subset|in|notin|mathbb|overline|vec|hat|bmod|pmod|mod"
     r"|operatorname|limits|det|binom|dbinom|tbinom|choose|to|infty|left|times|cdot|frac|sqrt)(?![A-Za-z])"
 )
+# what the library drops, or takes for a product of letters: such an answer is not worth its opinion
 _LIBRARY_LOSES = re.compile(r"\\(?:text|mathrm|mbox|[lc]?dots)|\.\.\.|(?<![A-Za-z\\])[A-Za-z]{4,}(?![A-Za-z}])")
 _MARKED_AS_TEXT = re.compile(r"[\s$]*\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{\s*\(?[A-Ja-j][).:]")
 _NAMED = re.compile(r"[A-Za-z]{3,}(?![A-Za-z(=])")
@@ -131,7 +133,7 @@ class MathVerifier(OneByOne):
                     waiting.append(executor.submit(self.verify, problem, completion))
                 else:
                     waiting.append(self._verdict(problem, completion, question, decision, perf_counter() - started))
-                while waiting and (_is_ready(waiting[0]) or len(waiting) > _WINDOW):
+                while waiting and (not isinstance(waiting[0], Future) or waiting[0].done() or len(waiting) > _WINDOW):
                     yield _result(waiting.popleft())
             while waiting:
                 yield _result(waiting.popleft())
@@ -359,10 +361,6 @@ def _unreadable(reference: Reading, answer: Reading, rule: str) -> Decision | No
 
 def _decision(same: bool | None, rule: str) -> Decision | None:
     return None if same is None else Decision("correct" if same else "incorrect", rule)
-
-
-def _is_ready(item: "Future[Verdict] | Verdict") -> bool:
-    return not isinstance(item, Future) or item.done()
 
 
 def _result(item: "Future[Verdict] | Verdict") -> Verdict:

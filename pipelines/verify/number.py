@@ -16,7 +16,9 @@ from pipelines.verify.finding import OneByOne, prompt_text
 from storage.records import Completion, Outcome, Problem, Verdict
 
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
+# what might still be a number for a reader of formulas: such an answer is undecided here, not wrong
 _FORMULA = re.compile(r"[\d\\^∞√π]")
+# two words, then a verb: "Of 40 apples 17 are red"
 _SENTENCE = re.compile(
     r"\b[A-Za-z]{2,}[^A-Za-z]+[A-Za-z]{2,}\b.*\b(?:is|are|was|equals?|has|have|gets?|gives?|leaves?|reads?|[a-z]{3,}s)\b[^=<>]*\Z"
 )

@@ -88,7 +88,7 @@ def states_of(values: Sequence[str]) -> tuple[State, ...]:
 
 def _covered(state: State, known: Sequence[State]) -> int:
     """The last known state whose values are all among these."""
-    values = Counter(state)
+    values = Counter(state)  # with multiplicity: two steps may give the same value
     return max((index for index, others in enumerate(known, start=1) if not Counter(others) - values), default=0)
 
 

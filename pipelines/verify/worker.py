@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> None:
     job = load(job_name)
     while (question := receive(questions)) is not None:
         reply = _answer(job, question, cpu_seconds)
+        # after a failure nothing is known of the state that libraries are in
         reply["retire"] = resident_bytes() > _RETIRE_BYTES or "failed" in reply
         send(replies, reply, finite=False)
         if reply["retire"]:

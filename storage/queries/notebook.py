@@ -1,6 +1,6 @@
 """The notebook entry: a workspace as frames. Reads only, and imports neither Prefect nor any engine.
 
-    ws = open_workspace("milling")
+    ws = open_workspace("sums")
     ws.rollouts(dataset="arithmetic").df()
 
 Every answer is a DuckDB relation: `.df()` makes it pandas, `.to_arrow_table()` Arrow, and `.filter()` narrows it.
@@ -69,7 +69,9 @@ class WorkspaceView:
         """
         if run is None and dataset is None:
             return self.sql(_OF_WORKSPACE)
-        return self._keep(self._scope(run, dataset)).sql(_OF_SCOPE)
+        return self._keep(self._scope(run, dataset)).sql(
+            _OF_SCOPE
+        )  # a relation is read when it is used, so its connection stays open
 
     def pass_rates(self, by: str = "level", *, run: str | None = None, dataset: str | None = None) -> pd.DataFrame:
         """Pass rates with 95% intervals by level, skill, template, source or model, over the fixed prefix; the latest run's

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pipelines.generate.calls import completion_of
 from pipelines.generate.http.exchange import Exchange, served_models
@@ -43,6 +43,37 @@ TOO_LONG = (
 )
 FILTERED = ("content_filter", "content management policy", "content_policy")
 ENGINE = "openai"
+
+
+class Asking(Protocol):
+    """What is asked of a server, and what its reply is: that of completions (`Wire`), or of a model that rates texts."""
+
+    @property
+    def engine(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def revision(self) -> str | None: ...
+
+    @property
+    def api(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    def digest(self) -> str: ...
+
+    def render(self, prompt: Prompt) -> str: ...
+
+    def fixed(self, sampling: Sampling) -> bytes: ...
+
+    def body(self, request: Request, fixed: bytes) -> bytes: ...
+
+    def read(self, reply: bytes, request: Request) -> Answer:
+        """The answer in a body of status 200; Failure where there is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +111,18 @@ class Wire:
         return digest128(["openai", *parts, self.seed_bits, self.limit])
 
     @property
+    def engine(self) -> str:
+        """The engine that its completions are of."""
+        return ENGINE
+
+    @property
     def path(self) -> str:
         """Where requests go, relative to a server's URL."""
         return APIS[self.api]
+
+    def read(self, reply: bytes, request: Request) -> Answer:
+        """The completion in a reply."""
+        return read_answer(reply, model=self.model, max_tokens=request.sampling.max_tokens)
 
     def render(self, prompt: Prompt) -> str:
         """The prompt as it is sent: JSON of the messages, or the text itself. The server's template is not known here."""
@@ -132,7 +172,7 @@ class Wire:
 class CompletionClient:
     """Asks for completions of one model. `secrets` are taken out of what servers say."""
 
-    def __init__(self, wire: Wire, settings: HttpSettings, secrets: Secrets, messages: ErrorMessages) -> None:
+    def __init__(self, wire: Asking, settings: HttpSettings, secrets: Secrets, messages: ErrorMessages) -> None:
         self._wire, self._settings, self._secrets, self._messages = wire, settings, secrets, messages
         self._digest = wire.digest()
         self._fixed: dict[Sampling, bytes] = {}
@@ -147,7 +187,7 @@ class CompletionClient:
         body = self._wire.body(request, fixed)
         try:
             reply = await self.exchange.post(replica, self._wire.path, body)
-            answer = read_answer(reply, model=self._wire.model, max_tokens=request.sampling.max_tokens)
+            answer = self._wire.read(reply, request)
         except Failure as failure:
             answer = _about_the_prompt(failure, self._secrets)
         return self._completion(request, answer, time.perf_counter() - began)
@@ -172,7 +212,7 @@ class CompletionClient:
         logprobs = answer.logprobs
         return completion_of(
             request,
-            (ENGINE, self._wire.model, self._digest),
+            (self._wire.engine, self._wire.model, self._digest),
             text=answer.text,
             finish_reason=answer.finish,
             tokens_in=answer.tokens_in,

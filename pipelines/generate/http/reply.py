@@ -44,7 +44,7 @@ class Answer:
 
 def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
     """The answer in a body of status 200; Failure where there is none."""
-    data = _object(body)
+    data = read_object(body)
     choice = _choice(data, body)
     given = choice.get("message")
     message: Mapping[str, Any] = given if isinstance(given, dict) else {}
@@ -55,7 +55,7 @@ def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
     if text is None and not message:
         raise Failure("no_choices", "a choice has neither message nor text")
     answer = Answer(text or "", "stop")
-    _counts(answer, data, max_tokens)
+    read_counts(answer, data, max_tokens)
     _ids(answer, choice, data)
     _finish(answer, choice.get("finish_reason"), max_tokens)
     _parts(answer, message, choice)
@@ -68,7 +68,8 @@ def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
     return answer
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
+def read_object(body: bytes) -> Mapping[str, Any]:
+    """The JSON object that a body is; Failure where it is none."""
     try:
         data = json.loads(body.decode())
     except (ValueError, RecursionError) as error:
@@ -96,7 +97,7 @@ def _text(content: Any) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _counts(answer: Answer, data: Mapping[str, Any], max_tokens: int) -> None:
+def read_counts(answer: Answer, data: Mapping[str, Any], max_tokens: int) -> None:
     """Token counts where they are possible ones; others are noted, not believed."""
     usage = data.get("usage")
     usage = usage if isinstance(usage, dict) else {}

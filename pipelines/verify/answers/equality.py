@@ -38,7 +38,7 @@ from storage.ids import digest128
 
 Order = Literal["by_problem", "ordered", "unordered"]
 _ONE = Fraction(1)
-_PROMPT = 20_000  # characters that go to a worker process
+_PROMPT = 20_000  # characters that go to a worker process: what is asked for stands in them
 ORDERS = ("by_problem", "ordered", "unordered")
 
 
@@ -218,7 +218,7 @@ def spread(value: Fraction, slack: Fraction, places: int | None, context: Equali
     """How far from a number as written its value may lie: its print's slack; half a unit under `lenient`."""
     if not places or not context.policy.rounded:
         return slack
-    digits = abs(value) * 10**places
+    digits = abs(value) * 10**places  # as a whole number: from 10 on it has two significant digits, from 100 on three
     return max(slack, Fraction(1, 2 * 10**places)) if digits >= (10 if places > 1 else 100) else slack
 
 

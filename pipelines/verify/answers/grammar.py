@@ -18,8 +18,8 @@ RELATIONS = frozenset("=<>≤≥≠∈≈")
 _OPENING = {"(": ")", "[": "]", "{.": ".}", "{": "}", "⌊": "⌋", "⌈": "⌉"}
 _CLOSING = frozenset([")", "]", ".}", "}", "⌋", "⌉", "endmatrix"])
 _SEPARATORS = frozenset([",", ";", "or", "∧"])
-_APPLIED = frozenset("fgh")
-_DOUBLE_FACTORIAL = 300
+_APPLIED = frozenset("fgh")  # names that are functions before a bracket
+_DOUBLE_FACTORIAL = 300  # the largest n of n!! that is multiplied out
 _INVERSES = frozenset(["arcsin", "arccos", "arctan"])
 
 

@@ -85,6 +85,8 @@ def _parse(text: str) -> Any:
 
 def _faithful(text: str, expression: Any) -> bool:
     """Whether all numbers and letters of a text survived its parsing."""
+    import sympy
+
     spelled = clean(text)
     if _LOST.search(spelled) or _WORDS.search(text) or _LONG_NAME.search(_ENVIRONMENT.sub(" ", text)):
         return False
@@ -93,7 +95,8 @@ def _faithful(text: str, expression: Any) -> bool:
         value = Fraction(numeral)
         if value not in numbers and not {Fraction(value.numerator), Fraction(value.denominator)} <= numbers | {Fraction(1)}:
             return False
-    names = "".join(str(symbol) for symbol in _symbols(expression)).lower()
+    symbols = expression.atoms(sympy.Symbol) | {part.func for part in expression.atoms(sympy.Function)}
+    names = "".join(str(symbol) for symbol in symbols).lower()
     return all(letter.lower() in names or letter in "eid" for letter in _LETTER.findall(spelled))
 
 
@@ -108,13 +111,6 @@ def _integers(expression: Any) -> set[int]:
             exact = Fraction(str(part))
             integers |= {abs(exact.numerator), exact.denominator}
     return integers
-
-
-def _symbols(expression: Any) -> set[Any]:
-    import sympy
-
-    symbols: set[Any] = expression.atoms(sympy.Symbol) | {f.func for f in expression.atoms(sympy.Function)}
-    return symbols
 
 
 def _confirmed(gold: Any, given: Any) -> bool | None:

@@ -24,8 +24,10 @@ from pipelines.verify.answers.grammar import Node
 from pipelines.verify.answers.quantity import CHANGING, print_slack, scale_word
 from pipelines.verify.answers.unit_names import known_unit
 
+# why exact arithmetic gives up on a number that numerical methods may still compare
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])
 _CONSTANTS = frozenset(["pi", "e", "i"])
+# short words that the scanner reads as words: behind a number they begin a sentence, and are no unit
 _NO_UNITS = frozenset(["so", "is", "we", "he", "if"])
 _ENCLOSING = frozenset(["call", "apply"])
 _NO_NUMBER = frozenset(

@@ -81,6 +81,7 @@ _MATRIX = re.compile(r"\{(?:[pbB]?matrix|array)\}(?:\s*\{[lcr| ]*\})?")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _SUPER = re.compile(r"[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+# two letters that are a word or a unit, not a product of two unknowns
 _SHORT_WORDS = frozenset(
     ["no", "on", "so", "is", "we", "he", "if", "am", "pm", "up", "cm", "mm", "km", "kg", "mg", "ml", "ft", "lb", "oz", "hr"]
 )
@@ -138,7 +139,7 @@ class _Scanner:
 
     def __init__(self, text: str, grouping: bool) -> None:
         self.text = re.sub(r"(?<=\d)\ue000(?=\d{3})", "\ue002", text)
-        self.grouping = grouping
+        self.grouping = grouping  # outside brackets only: (1,234) is a pair
         self.position = 0
         self.depth = 0
         self.spaced = False

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 MAX_LENGTH = 1_000
-MAX_EXPONENT = 400
+MAX_EXPONENT = 400  # 1e400 is beyond a double, and about as far as anybody writes a number so
 FLOAT_DIGITS = 15  # significant digits from which a decimal is taken for the print of a double
 _DOUBLE_DIGITS = 17  # as many as a double can need
 NO_SLACK = Fraction(0)
@@ -90,7 +90,7 @@ _NOT_UNITS = frozenset(
         "thirds quarters fourths fifths tenths hundredths cdot e i j n x y z",
     )
 )
-_MAX_UNIT_WORDS = 5
+_MAX_UNIT_WORDS = 5  # more words behind a number are a sentence
 
 
 @dataclass(frozen=True, slots=True)

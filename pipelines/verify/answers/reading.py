@@ -36,7 +36,7 @@ _SET_BUILDER = re.compile(
     r"\\(?:left)?\\?\{\s*([A-Za-z])\s*(?:\\in\s*\\mathbb\{R\}\s*)?(?::|\\mid|\||\\,\|\\,)\s*([^:|]{1,200}?)\s*\\(?:right\\)?\}\Z"
 )
 _GROUPED_CHOICE = re.compile(r"\A\{\s*(\(?[A-Ja-j]\)?[.:]?)\s*\}")
-_REMEMBERED_LENGTH = 1_000
+_REMEMBERED_LENGTH = 1_000  # characters: longer texts are rare, and many of them would fill the memory
 _ENDS = " \t\n.,;:"
 
 
@@ -97,7 +97,10 @@ class Reading:
         if self._parsed is None:
             self._parsed = _parsed(self.text, grouping=self._grouping)
             if self._parsed[0] is None and self.quantity is not None:
-                self._parsed = _number(self.quantity), ""  # 3 1/2 is one number to the reader of numbers only
+                plain = self.quantity  # 3 1/2 is one number to the reader of numbers only
+                node = Node("number", (), str(plain.value), plain.value)
+                scalar = Scalar(node, constant(plain.value), plain.scale, plain.unit, plain.slack, plain.places)
+                self._parsed = scalar, ""
         return self._parsed
 
 
@@ -122,11 +125,6 @@ def _parsed(text: str, *, grouping: bool) -> tuple[Value | None, str]:
         return None, "too deep"
 
 
-def _number(plain: Quantity) -> Scalar:
-    node = Node("number", (), str(plain.value), plain.value)
-    return Scalar(node, constant(plain.value), plain.scale, plain.unit, plain.slack, plain.places)
-
-
 def _lettered(normal: str) -> tuple[str, str] | None:
     match = _CHOICE.match(_GROUPED_CHOICE.sub(r"\1 ", normal))
     if match is None or _ANOTHER.match(match[2] or ""):
@@ -137,7 +135,7 @@ def _lettered(normal: str) -> tuple[str, str] | None:
 def normal_spelling(text: str) -> str:
     """The text without layout: identical normal spellings are identical answers."""
     text = strip_dollars(text[:8_000].strip()).replace("...", "…")
-    for _ in range(4):
+    for _ in range(4):  # wrappers lie in wrappers: \boxed{\text{...}}
         new = _WRAPPER.sub(r"{\1}", text)
         if new == text:
             break

@@ -126,12 +126,13 @@ class Judge:
         return scalar.slack if value is None else spread(value, scalar.slack, scalar.places, self.context)
 
     def _formulas(self, left: Scalar, right: Scalar, near: Fraction) -> bool | None:
+        # the cheapest first; each may leave it open for the next
         if left.formula is not None and right.formula is not None:
             decided = _exactly(left.formula, right.formula, near)
             if decided is not None:
                 return decided
         decided = bounds.compare(left.node, right.node, near)
-        if decided is None and not near:
+        if decided is None and not near:  # a proof of equality says nothing about values that are only close
             decided = radicals.equal(left.node, right.node)
         if decided is None and self.oracle is not None:
             decided = self.oracle(left.node, right.node, near)

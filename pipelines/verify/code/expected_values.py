@@ -136,16 +136,12 @@ def _items(held: Any) -> list[Any]:
     return [decode(item) for item in held]
 
 
-def _dict(held: Any) -> dict[Any, Any]:
-    return {decode(key): decode(value) for key, value in held}
-
-
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _TAGS: Mapping[str, Callable[[Any], Any]] = {
     "$tuple": lambda held: tuple(_items(held)),
     "$set": lambda held: set(_items(held)),
     "$frozenset": lambda held: frozenset(_items(held)),
-    "$dict": _dict,
+    "$dict": lambda held: {decode(key): decode(value) for key, value in held},
     "$bytes": bytes.fromhex,
     "$float": lambda held: _FLOATS[held],
     "$complex": lambda held: complex(float(held[0]), float(held[1])),

@@ -49,7 +49,7 @@ def bound_by(statement: ast.stmt) -> Iterator[str]:
     waiting = [statement]  # not by recursion: how deep an `elif` lies is the model's to choose
     while waiting:
         part = waiting.pop()
-        if isinstance(part, (*_FUNCTIONS, ast.ClassDef)):
+        if isinstance(part, (*_FUNCTIONS, ast.ClassDef)):  # its body binds names of its own only
             yield part.name
         elif isinstance(part, ast.Import | ast.ImportFrom):
             yield from (alias.asname or alias.name.split(".")[0] for alias in part.names)

@@ -62,11 +62,6 @@ def _language(given: Mapping[str, Any]) -> Row:
     return {"id": "script", "script": BY_LANGUAGE[code]}
 
 
-def _first_word(given: Mapping[str, Any]) -> Row:
-    where = {"paragraph": given["nth_paragraph"], "paragraphs": given["num_paragraphs"]}
-    return {"id": "first_word", "word": given["first_word"], **where}
-
-
 _ANSWERS = ["My answer is yes.", "My answer is no.", "My answer is maybe."]
 _TRANSLATED: Mapping[str, Callable[[Mapping[str, Any]], Row]] = {
     "change_case:capital_word_frequency": lambda g: {
@@ -95,7 +90,9 @@ _TRANSLATED: Mapping[str, Callable[[Mapping[str, Any]], Row]] = {
         "id": "letter", "letter": g["letter"], **_bound(g, "let_frequency", "let_relation")
     },
     "language:response_language": _language,
-    "length_constraints:nth_paragraph_first_word": _first_word,
+    "length_constraints:nth_paragraph_first_word": lambda g: {
+        "id": "first_word", "paragraph": g["nth_paragraph"], "paragraphs": g["num_paragraphs"], "word": g["first_word"]
+    },
     "length_constraints:number_paragraphs": lambda g: {
         "id": "paragraphs", "separator": "***", "exactly": g["num_paragraphs"]
     },

@@ -32,7 +32,8 @@ _QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“"}
 
 def keywords(response: Response, arguments: Arguments) -> Observation:
     """Every keyword occurs."""
-    return _none_missing([word for word in arguments["keywords"] if not _occurs(response, word, arguments)])
+    missing = [word for word in arguments["keywords"] if not _occurs(response, word, arguments)]
+    return not missing, {"missing": missing}
 
 
 def forbidden(response: Response, arguments: Arguments) -> Observation:
@@ -224,10 +225,6 @@ def _number(text: str) -> float:
 
 def _occurs(response: Response, word: str, arguments: Arguments) -> bool:
     return occurrences(response.text, word, whole=arguments["match"] == "word", case=arguments["case"]) > 0
-
-
-def _none_missing(missing: list[str]) -> Observation:
-    return not missing, {"missing": missing}
 
 
 def _folded(text: str, arguments: Arguments) -> str:

@@ -300,3 +300,23 @@ def test_a_users_file_imports_what_lies_beside_it(tmp_path: Path) -> None:
     text = "from rates_of_mine import FACTOR\n\n\nclass Own:\n    name, version = 'own', str(FACTOR)\n    score = print\n"
     (tmp_path / "own.py").write_text(text)
     assert resolve("scorer", "own.py:Own", {}, base=tmp_path).build().version.startswith("7+file.")
+
+
+def test_how_a_recipe_asks_is_part_of_it_and_saying_the_usual_changes_no_hash(tmp_path: Path) -> None:
+    plain = load_recipe(write(tmp_path, MINIMAL)).recipe_hash
+    usual = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "{prompt}", examples: [], redraw: 0}\n'))
+    assert usual.recipe_hash == plain
+    shown = load_recipe(write(tmp_path, MINIMAL + 'generate: {examples: [{prompt: "1 + 1?", answer: "2"}]}\n'))
+    asked = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly: {prompt}"}\n'))
+    assert len({plain, shown.recipe_hash, asked.recipe_hash}) == 3
+    with pytest.raises(SetupError, match="a prompt_template needs"):
+        load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly."}\n'))
+    with pytest.raises(SetupError, match="engine imported asks nothing"):
+        load_recipe(write(tmp_path, MINIMAL + 'generate: {engine: imported, prompt_template: "Briefly: {prompt}"}\n'))
+
+
+def test_arms_ask_as_generate_does_unless_they_say_otherwise(tmp_path: Path) -> None:
+    arms = 'arms: [{name: one}, {name: two, prompt_template: "{prompt}", temperature: 0.5}]\nbudget: {method: router}\n'
+    loaded = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly: {prompt}"}\n' + arms))
+    assert [arm.prompt_template for arm in loaded.arms] == ["Briefly: {prompt}", "{prompt}"]
+    assert [arm["form"] for arm in loaded.canonical()["arms"]] == ["Briefly: {prompt}", "{prompt}"]

@@ -11,6 +11,7 @@ import pytest
 from storage.scores import run_scores
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
+from tests.pipelines.generate.test_reward_model import RatingServer
 
 MINE = '''\
 """A scorer of the user's: the number of words; a text that says Carry gets no finite number."""
@@ -185,3 +186,24 @@ def test_scorers_that_ask_a_model_are_part_of_a_recipe(toy: Path, rollmill: Run)
     again = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")
     assert (again["run"], again["created"]) == (outcome["run"], False)
     assert said(rollmill, "select", outcome["run"])["kept"] == outcome["funnel"]["kept"]
+
+
+def test_a_reward_model_behind_a_server_of_the_profile(run: str, toy: Path, rollmill: Run) -> None:
+    with RatingServer() as server:
+        (toy / "rating.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
+        asked = ("score", run, "--with", "reward_model", "--option", "model=toy", "--profile", "rating.yaml")
+        first = said(rollmill, *asked)
+        rows = completions_of(run)
+        assert (first["scored"][0]["made"], len(server.bodies)) == (
+            rows,
+            len({body["text_2"] + body["text_1"] for body in server.bodies}),
+        )
+        asked_once = len(server.bodies)
+        assert (said(rollmill, *asked)["scored"][0]["made"], len(server.bodies)) == (0, asked_once)
+    without = rollmill("score", run, "--with", "reward_model", "--option", "model=toy", "--option", "x=1")
+    assert (without.status, "option" in without.err) == (2, True)
+
+
+def completions_of(run: str) -> int:
+    with Workspace.open() as workspace:
+        return sum(len(part) for part in workspace.runs.plans(run))

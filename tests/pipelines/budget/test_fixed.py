@@ -6,8 +6,8 @@ from pipelines.tallies import Draw, Stop, Tally
 
 def test_all_draws_are_in_round_0() -> None:
     assert Fixed(initial=2).plan(0, [Tally("a")]).draws == (Draw("a", 0, 2),)
-    done = Fixed(initial=2).plan(1, [Tally("a", 2, 2)])
-    assert (done.draws, done.stops) == ((), (Stop("a", "trial_cap"),))
+    plan = Fixed(initial=2).plan(1, [Tally("a", 2, 2)])
+    assert (plan.draws, plan.stops) == ((), (Stop("a", "trial_cap"),))
 
 
 def test_a_shorter_pool_is_topped_up() -> None:

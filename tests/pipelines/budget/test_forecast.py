@@ -22,7 +22,7 @@ def subjects(count: int, levels: int = 2, templates: int = 4) -> list[Subject]:
 def observe(
     rng: np.random.Generator, some: Sequence[Subject], rates: dict[str, float], draws: int = 8
 ) -> list[Observation]:
-    return [Observation(one, answers(rng, rates[one.problem_id], draws)) for one in some]
+    return [Observation(subject, answers(rng, rates[subject.problem_id], draws)) for subject in some]
 
 
 def answers(rng: np.random.Generator, rate: float, draws: int) -> list[Sample]:
@@ -33,37 +33,37 @@ def answers(rng: np.random.Generator, rate: float, draws: int) -> list[Sample]:
 
 
 def question(some: Sequence[Subject], budget: object, **more: object) -> Question:
-    return Question(budget, [ForecastProblem(one, {"": 10}) for one in some], **({"simulations": 30} | more))  # type: ignore[arg-type]
+    return Question(budget, [ForecastProblem(subject, {"": 10}) for subject in some], **({"simulations": 30} | more))  # type: ignore[arg-type]
 
 
 def test_a_fixed_budget_is_forecast_exactly_in_what_chance_does_not_touch() -> None:
     some = subjects(12)
     rng = np.random.default_rng(0)
-    evidence = observe(rng, some[:6], dict.fromkeys((one.problem_id for one in some), 0.5))
-    found = forecast(question(some, Fixed(initial=4), units={"": lambda tokens_in, _: tokens_in}), evidence)
-    assert found["draws"].low95 == found["draws"].high95 == 48
-    assert found["tokens_in"].median == found["units"].median == 480
-    assert found["tokens_out"].low95 < found["tokens_out"].median < found["tokens_out"].high95
-    assert found["level.1.draws"].median == 24
-    assert found["level.1.capped"].median == 1.0
+    evidence = observe(rng, some[:6], dict.fromkeys((subject.problem_id for subject in some), 0.5))
+    predictions = forecast(question(some, Fixed(initial=4), units={"": lambda tokens_in, _: tokens_in}), evidence)
+    assert predictions["draws"].low95 == predictions["draws"].high95 == 48
+    assert predictions["tokens_in"].median == predictions["units"].median == 480
+    assert predictions["tokens_out"].low95 < predictions["tokens_out"].median < predictions["tokens_out"].high95
+    assert predictions["level.1.draws"].median == 24
+    assert predictions["level.1.capped"].median == 1.0
 
 
 def test_easy_and_hard_levels_are_told_apart() -> None:
     some = subjects(40)
-    rates = {one.problem_id: 0.95 if one.level == 1 else 0.05 for one in some}
+    rates = {subject.problem_id: 0.95 if subject.level == 1 else 0.05 for subject in some}
     evidence = observe(np.random.default_rng(0), some[:20], rates)
     ask = question(some, DarsUniform(initial=4, target=3, cap=12), kept=lambda _, distinct: min(distinct, 3))
-    found = forecast(ask, evidence)
-    assert found["level.1.pass_rate"].low95 > found["level.2.pass_rate"].high95
-    assert found["level.1.met"].low95 > 0.8
-    assert found["level.2.capped"].low95 > 0.5
-    assert found["level.1.kept"].median > found["level.2.kept"].high95
-    assert found["level.2.draws"].median > 1.5 * found["level.1.draws"].median
+    predictions = forecast(ask, evidence)
+    assert predictions["level.1.pass_rate"].low95 > predictions["level.2.pass_rate"].high95
+    assert predictions["level.1.met"].low95 > 0.8
+    assert predictions["level.2.capped"].low95 > 0.5
+    assert predictions["level.1.kept"].median > predictions["level.2.kept"].high95
+    assert predictions["level.2.draws"].median > 1.5 * predictions["level.1.draws"].median
 
 
 def test_the_same_seed_gives_the_same_forecast() -> None:
     some = subjects(8)
-    evidence = observe(np.random.default_rng(0), some[:4], dict.fromkeys((one.problem_id for one in some), 0.4))
+    evidence = observe(np.random.default_rng(0), some[:4], dict.fromkeys((subject.problem_id for subject in some), 0.4))
     ask = question(some, DarsUniform(initial=2, target=2, cap=8))
     assert forecast(ask, evidence) == forecast(ask, evidence)
     assert forecast(ask, evidence) != forecast(question(some, DarsUniform(initial=2, target=2, cap=8), seed=1), evidence)
@@ -74,9 +74,9 @@ def test_every_budget_of_the_registry_can_be_forecast(name: str) -> None:
     if name == "router":
         return  # it needs arms: test_forecast_with_arms.py
     some = subjects(6)
-    evidence = observe(np.random.default_rng(0), some, dict.fromkeys((one.problem_id for one in some), 0.5), 4)
-    found = forecast(question(some, BUDGETS[name](), simulations=3), evidence)
-    assert found["draws"].median >= 6 * BUDGETS[name]().prefix
+    evidence = observe(np.random.default_rng(0), some, dict.fromkeys((subject.problem_id for subject in some), 0.5), 4)
+    predictions = forecast(question(some, BUDGETS[name](), simulations=3), evidence)
+    assert predictions["draws"].median >= 6 * BUDGETS[name]().prefix
 
 
 def test_a_user_s_own_budget_can_be_forecast() -> None:
@@ -84,20 +84,20 @@ def test_a_user_s_own_budget_can_be_forecast() -> None:
         name, version, prefix, estimator = "until-one", "1", 1, "path_counting"
 
         def plan(self, _round: int, tallies: Sequence[Tally]) -> RoundPlan:
-            wanting = [one for one in tallies if not one.correct and one.drawn < 5]
-            stops = [Stop(one.problem_id, "right") for one in tallies if one.correct]
+            wanting = [tally for tally in tallies if not tally.correct and tally.drawn < 5]
+            stops = [Stop(tally.problem_id, "right") for tally in tallies if tally.correct]
             return RoundPlan(tuple(Draw(one.problem_id, one.drawn, 1) for one in wanting), tuple(stops))
 
     some = subjects(10)
-    evidence = observe(np.random.default_rng(0), some, dict.fromkeys((one.problem_id for one in some), 1.0))
-    found = forecast(question(some, UntilOneIsRight()), evidence)
-    assert 10 <= found["draws"].median <= 12
+    evidence = observe(np.random.default_rng(0), some, dict.fromkeys((subject.problem_id for subject in some), 1.0))
+    predictions = forecast(question(some, UntilOneIsRight()), evidence)
+    assert 10 <= predictions["draws"].median <= 12
 
 
 def test_a_model_that_says_one_thing_only_meets_no_quota_of_distinct_answers() -> None:
     some = subjects(10, levels=1)
-    same = [Observation(one, [Sample(RIGHT, "same", 5)] * 8) for one in some]
-    differing = [Observation(one, [Sample(RIGHT, n, 5) for n in range(8)]) for one in some]
+    same = [Observation(subject, [Sample(RIGHT, "same", 5)] * 8) for subject in some]
+    differing = [Observation(subject, [Sample(RIGHT, n, 5) for n in range(8)]) for subject in some]
     ask = question(some, DarsUniform(initial=2, target=4, cap=16))
     assert forecast(ask, same)["level.1.met"].high95 < 0.3
     assert forecast(ask, differing)["level.1.met"].low95 > 0.7
@@ -105,18 +105,18 @@ def test_a_model_that_says_one_thing_only_meets_no_quota_of_distinct_answers() -
 
 def test_undecided_answers_are_expected_as_often_as_they_came() -> None:
     some = subjects(10, levels=1)
-    evidence = [Observation(one, [Sample("undecided", None, 5), Sample(WRONG, None, 5)] * 4) for one in some]
+    evidence = [Observation(subject, [Sample("undecided", None, 5), Sample(WRONG, None, 5)] * 4) for subject in some]
     ask = question(some, Fixed(initial=40))
     ended = simulate_run(
-        ask, PosteriorPredictive([one.subject for one in ask.problems], evidence).draw(np.random.default_rng(0))
+        ask, PosteriorPredictive([problem.subject for problem in ask.problems], evidence).draw(np.random.default_rng(0))
     )
-    assert 140 <= sum(one.prefix_judged for one in ended) <= 260  # of 400
+    assert 140 <= sum(outcome.prefix_judged for outcome in ended) <= 260  # of 400
 
 
 def test_a_level_without_evidence_borrows_that_of_all_levels() -> None:
     some = subjects(8, levels=2)
-    rates = dict.fromkeys((one.problem_id for one in some), 1.0)
-    evidence = observe(np.random.default_rng(0), [one for one in some if one.level == 1], rates)
+    rates = dict.fromkeys((subject.problem_id for subject in some), 1.0)
+    evidence = observe(np.random.default_rng(0), [subject for subject in some if subject.level == 1], rates)
     assert forecast(question(some, Fixed(initial=4)), evidence)["level.2.pass_rate"].median > 0.8
 
 
@@ -163,7 +163,7 @@ def test_a_depth_says_what_the_intervals_of_39_simulations_hold() -> None:
 def _rates(rng: np.random.Generator, some: Sequence[Subject]) -> dict[str, float]:
     mean = rng.uniform(0.2, 0.8)
     templates = {f"t{n}": rng.beta(6 * mean, 6 * (1 - mean)) for n in range(4)}
-    means = {one.problem_id: templates[str(one.template)] for one in some}
+    means = {subject.problem_id: templates[str(subject.template)] for subject in some}
     return {key: float(rng.beta(4 * m, 4 * (1 - m))) for key, m in means.items()}
 
 

@@ -33,13 +33,13 @@ def pilot(
     rng: np.random.Generator, some: list[Subject], rates: dict[tuple[str, str], float], draws: int = 8
 ) -> dict[str, list[Observation]]:
     return {
-        arm: [Observation(one, answers(rng, rates[one.problem_id, arm], draws, TOKENS[arm])) for one in some]
+        arm: [Observation(subject, answers(rng, rates[subject.problem_id, arm], draws, TOKENS[arm])) for subject in some]
         for arm in ARMS
     }
 
 
 def question(some: list[Subject], budget: object, **more: object) -> Question:
-    asked = [ForecastProblem(one, {"short": 10, "long": 30}) for one in some]
+    asked = [ForecastProblem(subject, {"short": 10, "long": 30}) for subject in some]
     return Question(budget, asked, arms=ARMS, **({"simulations": 30} | more))  # type: ignore[arg-type]
 
 
@@ -71,13 +71,13 @@ def test_what_one_arm_leaves_over_is_as_hard_for_the_next_as_the_pilot_saw() -> 
 
 def test_tokens_in_and_seconds_are_those_of_the_arms_that_draw() -> None:
     some = subjects(16)
-    rates = {(one.problem_id, arm): 1.0 if arm == "short" else 0.0 for one in some for arm in ARMS}
+    rates = {(subject.problem_id, arm): 1.0 if arm == "short" else 0.0 for subject in some for arm in ARMS}
     evidence = pilot(np.random.default_rng(0), some, rates)
     budget = Router(initial=4, entry=4, target=1, cap=8, pilot=0)
-    found = forecast(question(some, budget, rates={"short": 40.0}), evidence)
-    assert found["tokens_in"].median == 16 * 4 * 10
-    assert found["seconds"].median == found["tokens_out"].median / 40
-    slow = {(one.problem_id, arm): 0.0 for one in some for arm in ARMS}
+    predictions = forecast(question(some, budget, rates={"short": 40.0}), evidence)
+    assert predictions["tokens_in"].median == 16 * 4 * 10
+    assert predictions["seconds"].median == predictions["tokens_out"].median / 40
+    slow = {(subject.problem_id, arm): 0.0 for subject in some for arm in ARMS}
     unknown = forecast(question(some, budget, rates={"short": 40.0}), pilot(np.random.default_rng(0), some, slow))
     assert "seconds" not in unknown  # the long arm draws, and its speed is not known
 
@@ -85,9 +85,10 @@ def test_tokens_in_and_seconds_are_those_of_the_arms_that_draw() -> None:
 def test_the_agreement_of_wrong_answers_is_drawn_too() -> None:
     """A model that is wrong in one way agrees with itself; one that is wrong in many ways goes to the next arm."""
     some = subjects(24)
-    one_way = {arm: [Observation(one, [Sample("incorrect", None, 9, "7")] * 8) for one in some] for arm in ARMS}
+    one_way = {arm: [Observation(subject, [Sample("incorrect", None, 9, "7")] * 8) for subject in some] for arm in ARMS}
     many = {
-        arm: [Observation(one, [Sample("incorrect", None, 9, f"w{n}") for n in range(8)]) for one in some] for arm in ARMS
+        arm: [Observation(subject, [Sample("incorrect", None, 9, f"w{n}") for n in range(8)]) for subject in some]
+        for arm in ARMS
     }
     budget = BUDGETS["router"](rule="agreement", initial=4, entry=4)
     assert forecast(question(some, budget), one_way)["draws"].median < 1.2 * 24 * 4
@@ -96,7 +97,7 @@ def test_the_agreement_of_wrong_answers_is_drawn_too() -> None:
 
 def test_solutions_count_over_all_arms() -> None:
     some = subjects(8)
-    same = {arm: [Observation(one, [Sample("correct", "same", 9, "42")] * 8) for one in some] for arm in ARMS}
+    same = {arm: [Observation(subject, [Sample("correct", "same", 9, "42")] * 8) for subject in some] for arm in ARMS}
     source = JointPosteriorPredictive(some, same).draw(np.random.default_rng(0))
     first, second = source(Draw("p000", 0, 6, "short")), source(Draw("p000", 0, 6, "long"))
     assert len({one.solution for one in [*first, *second] if one.outcome == "correct"}) <= 2
@@ -106,7 +107,7 @@ def test_a_problem_of_the_pilot_is_its_own_donor() -> None:
     some = subjects(12)
     rates = {(one.problem_id, arm): float(n < 2) for n, one in enumerate(some) for arm in ARMS}
     source = JointPosteriorPredictive(some, pilot(np.random.default_rng(0), some, rates, 32)).draw(np.random.default_rng(1))
-    right = [sum(s.outcome == "correct" for s in source(Draw(one.problem_id, 0, 20, "long"))) for one in some]
+    right = [sum(s.outcome == "correct" for s in source(Draw(subject.problem_id, 0, 20, "long"))) for subject in some]
     assert min(right[:2]) > 14
     assert max(right[2:]) < 6
 

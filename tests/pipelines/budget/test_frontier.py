@@ -99,8 +99,8 @@ def test_the_posterior_of_one_probe_is_the_mean_of_its_integrals() -> None:
     ways = [0.5**n / 2 for n in range(6)]
     passes = sum(integrate.quad(lambda p: p**8, 0.5, 0.5 + way)[0] / way for way in ways)
     fails = sum(integrate.quad(lambda p: p**8, 0.5 - way, 0.5)[0] / way for way in ways)
-    found = frontier_posterior([LevelCounts(8, 8)], 0.5)
-    assert found == pytest.approx([fails / (passes + fails), passes / (passes + fails)], abs=1e-6)
+    posterior = frontier_posterior([LevelCounts(8, 8)], 0.5)
+    assert posterior == pytest.approx([fails / (passes + fails), passes / (passes + fails)], abs=1e-6)
     assert frontier_posterior([LevelCounts(0, 0)] * 3, 0.5) == pytest.approx([0.25] * 4)
 
 

@@ -61,9 +61,9 @@ def test_a_regulariser_for_another_pool_is_worse_than_equal_draws() -> None:
 
 def test_the_weights_are_the_formula() -> None:
     rates, norms = [0.04, 0.25, 0.5, 1.0], [1.0, 2.0, 1.0, 3.0]
-    made = known_weights(1e-3, rates, norms)
+    weights = known_weights(1e-3, rates, norms)
     expected = [norm / math.sqrt(rate + 1e-3 / rate) for rate, norm in zip(rates, norms, strict=True)]
-    assert [one / made[0] for one in made] == pytest.approx([one / expected[0] for one in expected], rel=0.01)
+    assert [one / weights[0] for one in weights] == pytest.approx([one / expected[0] for one in expected], rel=0.01)
 
 
 def test_what_a_pilot_of_eight_achieves_beats_equal_draws() -> None:
@@ -74,7 +74,7 @@ def test_what_a_pilot_of_eight_achieves_beats_equal_draws() -> None:
         correct = sum(rng.random() < rate for _ in range(8))
         pilots.append(Tally(f"p{number:03}", 8, correct, 8 - correct, measured=norm))
     shares = Gvm(main=16, norms="meta:norm").shares(pilots)
-    assert variance_ratio(rates, norms, [shares[one.problem_id] for one in pilots]) > 1.5
+    assert variance_ratio(rates, norms, [shares[tally.problem_id] for tally in pilots]) > 1.5
 
 
 def test_where_every_pilot_failed_all_get_the_same() -> None:

@@ -52,7 +52,7 @@ def pool(count: int) -> tuple[list[Subject], Chances]:
     subjects = [Subject(f"p{number:04}", level=1 + number % 6) for number in range(count)]
     chances: Chances = {}
     for arm, rates in zip(ARMS, (SHORT, LONG), strict=True):
-        mean = {one.problem_id: rates[one.level or 1] for one in subjects}
+        mean = {subject.problem_id: rates[subject.level or 1] for subject in subjects}
         chances[arm] = {key: rng.betavariate(6 * rate, 6 * (1 - rate)) for key, rate in mean.items()}
     return subjects, chances
 
@@ -203,7 +203,7 @@ def test_every_problem_ends_once_in_order_of_arms_and_within_the_total(
 ) -> None:
     arms = ("one", "two", "three")
     subjects = [Subject(f"p{number:02}", level=number % 2) for number in range(len(rates))]
-    keys = [one.problem_id for one in subjects]
+    keys = [subject.problem_id for subject in subjects]
     chances = {
         arm: dict(zip(keys, column, strict=True)) for arm, column in zip(arms, zip(*rates, strict=True), strict=True)
     }
@@ -212,10 +212,10 @@ def test_every_problem_ends_once_in_order_of_arms_and_within_the_total(
     if rule == "difficulty":
         budget = replace(budget, cap=9, target=2, pilot=2)
     rounds = list(run_budget(budget, subjects, drawn_by(seed, chances), arms))
-    stops = [stop.problem_id for one in rounds for stop in one.plan.stops]
-    assert sorted(stops) == [one.problem_id for one in subjects]
+    stops = [stop.problem_id for each in rounds for stop in each.plan.stops]
+    assert sorted(stops) == [subject.problem_id for subject in subjects]
     seen: dict[str, int] = {}
-    for draw in (draw for one in rounds for draw in one.plan.draws):
+    for draw in (draw for each in rounds for draw in each.plan.draws):
         assert arms.index(draw.arm) >= seen.get(draw.problem_id, 0)
         seen[draw.problem_id] = arms.index(draw.arm)
     for tally in rounds[-1].tallies:
@@ -224,7 +224,7 @@ def test_every_problem_ends_once_in_order_of_arms_and_within_the_total(
         assert max(arm.drawn for arm in tally.arms) <= 9
     drawn = sum(tally.drawn for tally in rounds[-1].tallies)
     assert total is None or drawn <= total
-    reasons = {stop.reason for one in rounds for stop in one.plan.stops}
+    reasons = {stop.reason for each in rounds for stop in each.plan.stops}
     assert "budget" not in reasons or (total is not None and total - drawn < 2)
 
 
@@ -259,13 +259,15 @@ def switching(seed: int, count: int) -> tuple[Chances, dict[str, list[list[str]]
     rng = random.Random(seed)
     subjects = [Subject(f"q{number:04}") for number in range(count)]
     chances: Chances = {"a": {}, "b": {}}
-    for one in subjects:
+    for subject in subjects:
         easy = rng.random() < 0.45
         for arm in chances:
-            chances[arm][one.problem_id] = rng.betavariate(8, 1) if easy else rng.betavariate(1.1, 1.4)
+            chances[arm][subject.problem_id] = rng.betavariate(8, 1) if easy else rng.betavariate(1.1, 1.4)
     answers = {
-        one.problem_id: [[str(_sample(seed, arm, one.problem_id, i, chances).answer) for i in range(16)] for arm in "ab"]
-        for one in subjects
+        subject.problem_id: [
+            [str(_sample(seed, arm, subject.problem_id, i, chances).answer) for i in range(16)] for arm in "ab"
+        ]
+        for subject in subjects
     }
     return chances, answers, subjects
 

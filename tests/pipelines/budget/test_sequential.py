@@ -148,7 +148,7 @@ def test_a_problem_is_believed_to_be_like_those_of_its_template() -> None:
     subjects = {f"{kind}{n:02}": Subject(f"{kind}{n:02}", 3, kind) for kind in ("easy", "hard") for n in range(16)}
     rates = {key: 0.6 if key.startswith("easy") else 0.0 for key in subjects}
     tallies = simulate(Fixed(initial=16), rates, subjects=subjects).tallies
-    told = [replace(one, stopped=None) for one in tallies]
+    told = [replace(tally, stopped=None) for tally in tallies]
     fresh = [
         PrefixTally("easy-new", 4, 0, 4, level=3, template="easy"),
         PrefixTally("hard-new", 4, 0, 4, level=3, template="hard"),

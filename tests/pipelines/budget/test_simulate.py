@@ -25,13 +25,13 @@ def test_uniform_is_drawn_round_by_round_until_every_problem_stops() -> None:
     budget = DarsUniform(initial=2, target=2, cap=6)
     source = from_list({"easy": "ab----", "same": "aaab--", "never": "------"})
     rounds = list(run_budget(budget, [Subject("never"), Subject("easy"), Subject("same")], source))
-    assert [[(d.problem_id, d.first_index, d.count) for d in one.plan.draws] for one in rounds] == [
+    assert [[(d.problem_id, d.first_index, d.count) for d in each.plan.draws] for each in rounds] == [
         [("easy", 0, 2), ("never", 0, 2), ("same", 0, 2)],
         [("never", 2, 2), ("same", 2, 2)],
         [("never", 4, 2)],
         [],
     ]
-    assert [[(stop.problem_id, stop.reason) for stop in one.plan.stops] for one in rounds] == [
+    assert [[(stop.problem_id, stop.reason) for stop in each.plan.stops] for each in rounds] == [
         [],
         [("easy", "target_met")],
         [("same", "target_met")],
@@ -69,7 +69,7 @@ def test_tallies_count_every_outcome_and_the_prefix_apart() -> None:
         prefix_correct=1,
         stopped="known",
     )
-    assert [len(one.plan.stops) for one in rounds] == [1, 0, 0]  # given again, a stop is no news
+    assert [len(each.plan.stops) for each in rounds] == [1, 0, 0]  # given again, a stop is no news
 
 
 @pytest.mark.parametrize("name", sorted(BUDGETS))

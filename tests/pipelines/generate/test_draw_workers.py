@@ -76,17 +76,17 @@ def workers_of(engine: Embedded) -> DrawWorkers | None:
 def alone() -> dict[str, Completion]:
     """What one lane draws on the caller's thread, without a process."""
     engine = Embedded(threads=1)
-    found = drawn(engine, requests(engine, 300))
+    completions = drawn(engine, requests(engine, 300))
     assert engine._workers is None
-    assert len(found) == 300
-    return found
+    assert len(completions) == 300
+    return completions
 
 
 @pytest.fixture
 def engine() -> Iterator[Embedded]:
-    made = Embedded(threads=2)
-    yield made
-    made.close()
+    engine = Embedded(threads=2)
+    yield engine
+    engine.close()
 
 
 def test_processes_change_no_bit(engine: Embedded, alone: dict[str, Completion]) -> None:

@@ -25,9 +25,9 @@ PROMPTS = (
 
 @pytest.fixture(scope="module")
 def engine():
-    made = Embedded()
-    yield made
-    made.close()
+    engine = Embedded()
+    yield engine
+    engine.close()
 
 
 def request(engine, prompt, index=0, sampling=SHORT, seed=1):
@@ -98,8 +98,8 @@ def test_neighbours_of_other_lengths_change_nothing(engine, alone):
     for length in (1, 40, 150):
         others = [request(engine, "7 " * length, 1000 + i, Sampling(max_tokens=3 * i + 1)) for i in range(30)]
         mixed = [one for pair in zip(chosen, others, strict=False) for one in pair] + others[12:]
-        found = drawn(engine, mixed)
-        assert all(found[one.completion_id] == alone[one.completion_id] for one in chosen)
+        completions = drawn(engine, mixed)
+        assert all(completions[one.completion_id] == alone[one.completion_id] for one in chosen)
 
 
 def test_concurrent_calls_change_nothing(engine, alone):
@@ -110,7 +110,7 @@ def test_concurrent_calls_change_nothing(engine, alone):
         call.start()
     for call in calls:
         call.join()
-    assert all(out == {one.completion_id: alone[one.completion_id] for one in requests} for out in results)
+    assert all(out == {request.completion_id: alone[request.completion_id] for request in requests} for out in results)
 
 
 def test_all_row_counts_agree_here(engine):

@@ -23,11 +23,11 @@ QUICK: dict[str, Any] = {"backoff_seconds": 0.01, "backoff_most": 0.05, "patienc
 @contextmanager
 def engine(*servers: Serving, server: Any = (), options: Any = (), **settings: Any) -> Iterator[OpenAI]:
     listed = tuple(Server(one.url, **dict(server)) for one in servers)
-    made = OpenAI("toy", http=HttpSettings(listed, **{**QUICK, **settings}), **dict(options))
+    engine = OpenAI("toy", http=HttpSettings(listed, **{**QUICK, **settings}), **dict(options))
     try:
-        yield made
+        yield engine
     finally:
-        made.close()
+        engine.close()
 
 
 def requests(made: OpenAI, problems: int = 10, samples: int = 4, **sampling: Any) -> list[Request]:
@@ -307,8 +307,8 @@ def test_closing_twice_and_drawing_again() -> None:
 
 
 def test_without_a_server_the_profile_is_named() -> None:
-    made = OpenAI("m")
+    engine = OpenAI("m")
     with pytest.raises(SetupError, match=r"the profile names no server for model 'm'.*--profile"):
-        list(made.generate(requests(made)))
-    assert made.fingerprint()["revision"] == "not declared"
-    assert OpenAI("m", revision="a").model_digest != made.model_digest
+        list(engine.generate(requests(engine)))
+    assert engine.fingerprint()["revision"] == "not declared"
+    assert OpenAI("m", revision="a").model_digest != engine.model_digest

@@ -2,8 +2,10 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -337,3 +339,9 @@ def test_the_order_of_rollouts_changes_nothing() -> None:
     turned = replace(shuffled, **columns)
     for name in ("maj@k", "pass@k", "solved_by", "agreement"):
         assert measure(turned, name) == measure(VOTES, name)
+
+
+def test_the_page_defines_every_metric_and_names_no_other() -> None:
+    page = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
+    table = page[page.index("## What there is") : page.index("Traps that these avoid")]
+    assert re.findall(r"^\| `([^`]+)` \|", table, flags=re.MULTILINE) == list(METRICS)

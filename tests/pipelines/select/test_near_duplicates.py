@@ -67,9 +67,9 @@ def test_planted_copies_are_found_among_many_and_nothing_else() -> None:
     rng = random.Random(5)
     originals = [" ".join(rng.choices(WORDS, k=60)) for _ in range(400)]
     copies = [" ".join([*text.split()[:-1], "planted"]) for text in originals[::10]]
-    found = near_duplicates(originals + copies, 0.9)
-    assert found[:400] == [None] * 400
-    assert found[400:] == list(range(0, 400, 10))
+    matches = near_duplicates(originals + copies, 0.9)
+    assert matches[:400] == [None] * 400
+    assert matches[400:] == list(range(0, 400, 10))
 
 
 def test_below_the_threshold_nothing_is_dropped_however_hashing_falls() -> None:

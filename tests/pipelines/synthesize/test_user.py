@@ -134,8 +134,8 @@ def test_a_file_is_looked_for_in_the_recipe_folder_from_anywhere(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    made = Templates(templates=["marbles.py:Marbles"], recipe_folder=str(file.parent))
-    problems = list(made.synthesize(8, 1))
+    synthesizer = Templates(templates=["marbles.py:Marbles"], recipe_folder=str(file.parent))
+    problems = list(synthesizer.synthesize(8, 1))
     assert {problem.meta["reference"] for problem in problems} == {"marbles.py:Marbles"}
     monkeypatch.chdir(file.parent)
     assert list(Templates(templates=["marbles.py:Marbles"]).synthesize(8, 1)) == problems

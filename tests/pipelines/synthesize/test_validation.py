@@ -162,16 +162,16 @@ def test_a_planted_bad_template_fails_its_test(bad: type[Any], check: str, detai
 
 
 def test_the_sound_template_passes_all_five() -> None:
-    found = validate(Good)
-    assert found.passed
-    assert [check.name for check in found.checks] == list(CHECKS)
-    assert found.failures == ()
+    validation = validate(Good)
+    assert validation.passed
+    assert [check.name for check in validation.checks] == list(CHECKS)
+    assert validation.failures == ()
 
 
 def test_every_test_is_recorded_even_when_an_early_one_fails() -> None:
-    found = validate(NoRender)
-    assert [(check.name, check.passed) for check in found.checks] == [(name, False) for name in CHECKS]
-    assert found.checks[4].detail == "not reached"
+    validation = validate(NoRender)
+    assert [(check.name, check.passed) for check in validation.checks] == [(name, False) for name in CHECKS]
+    assert validation.checks[4].detail == "not reached"
 
 
 def test_one_text_with_two_answers_is_not_single_valued() -> None:

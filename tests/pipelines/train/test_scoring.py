@@ -124,10 +124,10 @@ class Stubborn(Clockwork):
     """A toy engine that answers 1 to everything."""
 
     def generate(self, requests):
-        for one in requests:
-            ids = (one.completion_id, one.prompt_id)
+        for request in requests:
+            ids = (request.completion_id, request.prompt_id)
             yield Completion(
-                *ids, "toy", "toy", "0", one.stream, one.sample_index, one.seed, "#### 1", "stop", tokens_out=3
+                *ids, "toy", "toy", "0", request.stream, request.sample_index, request.seed, "#### 1", "stop", tokens_out=3
             )
 
 

@@ -23,8 +23,8 @@ Script = Callable[[int, dict[str, Any]], Trick | None]
 
 def text_for(prompt: str, seed: int) -> str:
     """What this server says: right for the sums of tests/flows/rounds/toy.py in most cases."""
-    found = re.search(r"(\d+) \+ (\d+)", prompt)
-    total = int(found[1]) + int(found[2]) if found else len(prompt)
+    match = re.search(r"(\d+) \+ (\d+)", prompt)
+    total = int(match[1]) + int(match[2]) if match else len(prompt)
     way = f"way {seed // 10 % 5}"
     return f"{way}: answer: {total + (1 if seed % 10 == 0 else 0)}"
 

@@ -95,14 +95,14 @@ def certificate(folder: Path, address: str = "127.0.0.1") -> ssl.SSLContext:
 
 
 def draw(settings: HttpSettings) -> list[Completion]:
-    made = OpenAI("toy", http=settings)
+    engine = OpenAI("toy", http=settings)
     try:
         problem = Problem("2 + 2 = ?", "4")
-        origin = Origin(made.engine, made.model_digest, "curate", 1)
-        asked = [request_for(problem, made.render(problem.prompt), Sampling(), origin, index) for index in range(4)]
-        return list(made.generate(asked))
+        origin = Origin(engine.engine, engine.model_digest, "curate", 1)
+        asked = [request_for(problem, engine.render(problem.prompt), Sampling(), origin, index) for index in range(4)]
+        return list(engine.generate(asked))
     finally:
-        made.close()
+        engine.close()
 
 
 def settings_of(folder: Path, server: str) -> HttpSettings:

@@ -18,9 +18,9 @@ def places(among: list[Replica]) -> list[str]:
 
 
 def test_prompts_are_spread_evenly_and_always_the_same_way() -> None:
-    found = places(replicas())
-    assert found == places(list(reversed(replicas())))
-    assert all(900 < count < 1100 for count in Counter(found).values())
+    order = places(replicas())
+    assert order == places(list(reversed(replicas())))
+    assert all(900 < count < 1100 for count in Counter(order).values())
 
 
 def test_only_the_prompts_of_a_dead_replica_move() -> None:

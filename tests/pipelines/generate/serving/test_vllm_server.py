@@ -49,19 +49,19 @@ def embedded() -> Iterator[Embedded]:
 def draw(
     server: Server, problems: Sequence[Problem], samples: int = 1, model: str = MODEL, options: Any = (), **sampling: Any
 ) -> tuple[list[Completion], list[Attempt]]:
-    made = OpenAI(model, http=HttpSettings((server,), patience=30.0), **dict(options))
-    origin = Origin(made.engine, made.model_digest, "curate", 1)
+    engine = OpenAI(model, http=HttpSettings((server,), patience=30.0), **dict(options))
+    origin = Origin(engine.engine, engine.model_digest, "curate", 1)
     drawn = Sampling(**{"max_tokens": 200, **sampling})
     asked = [
-        request_for(problem, made.render(problem.prompt), drawn, origin, index)
+        request_for(problem, engine.render(problem.prompt), drawn, origin, index)
         for problem in problems
         for index in range(samples)
     ]
     heard: list[Attempt] = []
     try:
-        found = {one.id: one for group in made.groups(asked, heard.extend) for one in group}
+        found = {one.id: one for group in engine.groups(asked, heard.extend) for one in group}
     finally:
-        made.close()
+        engine.close()
     assert len(found) == len(asked)
     return [found[request.completion_id] for request in asked], heard
 

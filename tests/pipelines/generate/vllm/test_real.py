@@ -38,7 +38,9 @@ def drawn(engine: Any, problems: list[Problem], samples: int, first: int = 0, **
     origin = Origin(engine.engine, engine.model_digest, "curate", recipe_seed=11)
     sampling = Sampling(**{"max_tokens": 200, **sampling})
     indices = range(first, first + samples)
-    requests = [request_for(one, engine.render(one.prompt), sampling, origin, at) for one in problems for at in indices]
+    requests = [
+        request_for(problem, engine.render(problem.prompt), sampling, origin, at) for problem in problems for at in indices
+    ]
     return {(answer.prompt_id, answer.sample_index): answer for answer in engine.generate(requests)}
 
 

@@ -24,7 +24,11 @@ def asked(engine: Vllm, prompts: Iterable[str], samples: int, **sampling: Any) -
     origin = Origin(engine.engine, engine.model_digest, "curate", recipe_seed=1)
     sampling = Sampling(**{"max_tokens": 40, **sampling})
     problems = [Problem(prompt, "0") for prompt in prompts]
-    return [request_for(one, engine.render(one.prompt), sampling, origin, at) for one in problems for at in range(samples)]
+    return [
+        request_for(problem, engine.render(problem.prompt), sampling, origin, at)
+        for problem in problems
+        for at in range(samples)
+    ]
 
 
 def noted(folder: Path, word: str) -> list[str]:

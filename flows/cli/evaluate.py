@@ -1,0 +1,91 @@
+"""`rollmill evaluate`: every benchmark asked of every model, with reports."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.curate import MaxCost, MaxTokens, ProfilePath
+from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
+from flows.cli.recipe import Sets
+from storage.errors import interrupted
+
+if TYPE_CHECKING:
+    from flows.job import Job
+
+EvaluationPath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The evaluation's YAML file.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the reports go; reports/NAME by default.")]
+
+
+def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
+    recipe: EvaluationPath,
+    sets: Sets = None,
+    *,
+    profile: ProfilePath = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    out: Out = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Ask every benchmark of every model, judge the answers and report metrics with intervals.
+
+    Completions are drawn once, in a stream of their own, and reused: a second call draws nothing, and a killed one goes on.
+    Reports (Markdown, HTML, and results.json as lm-evaluation-harness has it) go to reports/NAME. The limits are of each
+    cell.
+
+    Example: rollmill evaluate recipes/evaluations/arithmetic.yaml
+    """
+    from flows.evaluation.evaluation_recipe import load_evaluation
+    from flows.evaluation.evaluation_report import write_reports
+    from flows.job import Job
+
+    job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
+    evaluation = load_evaluation(Path(job.recipe), sets=job.sets)
+    if dry_run:
+        cells = [{"run": cell.recipe.name, "samples": cell.budget.options["initial"]} for cell in evaluation.cells]
+        if json:
+            return as_json({"evaluation": evaluation.recipe.name, "cells": cells})
+        return line(
+            "\n".join(
+                [*(f"{cell['run']}: {cell['samples']} completions a problem" for cell in cells), "Nothing was written."]
+            )
+        )
+    report = _run(job)
+    folder = out or Path(job.workspace) / "reports" / evaluation.recipe.name
+    paths = write_reports(folder, report)
+    if json:
+        return as_json({**report, "reports": [str(path) for path in paths]})
+    return line(_page(report, folder))
+
+
+def _run(job: "Job") -> dict[str, Any]:
+    from flows.cli.live import watching
+    from flows.evaluation.evaluate import evaluate as run_evaluation
+    from flows.evaluation.evaluate import open_evaluation
+
+    doing(f"{Path(job.recipe).name}: checking it, loading libraries")
+    try:
+        with watching() as watcher, open_evaluation(job, watcher) as (evaluation, session):
+            return run_evaluation(evaluation, session, watcher, begin=doing)
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if not interrupted(error):
+            raise
+        note(f"\nInterrupted; what was committed is kept. To go on: {job.command}")
+        raise typer.Exit(130) from None
+
+
+def _page(report: dict[str, Any], folder: Path) -> str:
+    from flows.evaluation.evaluation_report import about, label, words
+
+    lines: list[str] = []
+    for cell in report["cells"]:
+        rows = [[label(row), words(row), row.get("n")] for row in cell["metrics"]]
+        lines += [
+            f"{cell['benchmark']} x {cell['model']}: {about(cell)}",
+            columns(["metric", "value [95%]", "n"], rows),
+            "",
+        ]
+    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    lines += [*report["messages"], f"Reports: {shown}", f"Next: rollmill leaderboard {report['evaluation']}"]
+    return "\n".join(lines)

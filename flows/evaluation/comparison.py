@@ -1,0 +1,303 @@
+"""Two models on the same problems, and every model on every benchmark: paired, per stratum, with what could have been seen.
+
+Problems are matched by id, so what one side lacks is counted and left out of both. By default both sides have the same
+number of completions of each problem. Tests flip the signs of whole clusters; many tests are corrected together (Holm).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from flows.evaluation.sides import Side
+from pipelines.metrics import digits, pass_rate
+from pipelines.stats import (
+    Estimate,
+    detectable_difference,
+    equivalence,
+    holm,
+    paired_difference,
+    pass_at_ks,
+    population_mean,
+    sign_flip_test,
+)
+from storage.errors import SetupError
+from storage.pool import Group
+
+Row = dict[str, Any]
+SHOWN = 10  # flipped problems of each direction
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Values in [0, 1] of the problems that both sides have, with their clusters and strata."""
+
+    problems: Sequence[str]
+    before: Sequence[float]
+    after: Sequence[float]
+    clusters: Sequence[Group]
+    strata: Mapping[str, Sequence[Group]]
+
+    def where(self, places: Sequence[int]) -> "Pairing":
+        """The problems at these places."""
+        return Pairing(
+            [self.problems[at] for at in places],
+            [self.before[at] for at in places],
+            [self.after[at] for at in places],
+            [self.clusters[at] for at in places],
+            {name: [values[at] for at in places] for name, values in self.strata.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRequest:
+    """How to compare. `k`: pass@k of each problem. `margin`: what counts as equal. `by`: strata."""
+
+    k: int = 1
+    by: Sequence[str] = ()
+    margin: float | None = None
+    all_samples: bool = False
+
+
+def compare(before: Mapping[str, Side], after: Mapping[str, Side], request: ComparisonRequest) -> list[Row]:
+    """One model against another on each benchmark that both were asked, as JSON values; their p values stand together.
+
+    Two runs or versions with one benchmark each are compared whatever their names.
+    """
+    shared = [(before[name], after[name]) for name in before if name in after]
+    if not shared and len(before) == len(after) == 1:
+        shared = [(next(iter(before.values())), next(iter(after.values())))]
+    if not shared:
+        raise SetupError(
+            f"no benchmark in common: {', '.join(before)}; and {', '.join(after)}.",
+            next_command="compare two models on one benchmark",
+        )
+    rows = [_compared(*sides, request) for sides in shared]
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_corrected"] = digits(p)
+    return rows
+
+
+def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
+    """The second side against the first; SetupError where they have no problem in common."""
+    sides = (first, second)
+    if not request.all_samples and first.most != second.most:
+        fewest = min(first.most, second.most)
+        sides = (first.first(fewest), second.first(fewest))
+    pairing = paired(*sides, k=request.k)
+    overall = _difference(pairing, request.margin)
+    return {
+        "before": _side(sides[0]),
+        "after": _side(sides[1]),
+        "metric": f"pass@{request.k}",
+        "problems": len(pairing.problems),
+        "only_before": int((sides[0].counts.judged > 0).sum()) - len(pairing.problems),
+        "only_after": int((sides[1].counts.judged > 0).sum()) - len(pairing.problems),
+        **overall,
+        "strata": {name: _by(pairing, name) for name in request.by},
+        "flipped": _flipped(pairing),
+    }
+
+
+def paired(first: Side, second: Side, *, k: int = 1) -> Pairing:
+    """pass@k of the problems that both have judged, matched by id."""
+    values = [_values(side, k) for side in (first, second)]
+    common = [problem for problem in values[0] if problem in values[1]]
+    if not common:
+        raise SetupError(
+            f"{first.reference} and {second.reference} have no judged problem in common.",
+            next_command="compare two models on one benchmark",
+        )
+    place = {problem: at for at, problem in enumerate(first.pool.problems)}
+    strata = {name: [column[place[p]] for p in common] for name, column in first.pool.strata.items()}
+    before, after = ([side[problem] for problem in common] for side in values)
+    return Pairing(common, before, after, strata["template"], strata)
+
+
+def _values(side: Side, k: int) -> dict[str, float]:
+    counts = side.counts
+    judged = np.flatnonzero(counts.judged > 0)
+    short = int((counts.judged[judged] < k).sum())
+    if short:
+        raise SetupError(
+            f"pass@{k} is undefined for {short} of {len(judged)} problems of {side.reference}.",
+            choices=[f"k up to {int(counts.judged[judged].min())}"],
+        )
+    rates = pass_at_ks(counts.judged[judged], counts.correct[judged], [k])[:, 0].tolist()
+    return dict(zip((side.pool.problems[place] for place in judged.tolist()), rates, strict=True))
+
+
+def _side(side: Side) -> Row:
+    return {
+        "reference": side.reference,
+        "benchmark": side.benchmark,
+        "model": side.model,
+        "completions": side.most,
+        "tokens_per_completion": None if side.tokens is None else digits(side.tokens),
+    }
+
+
+def _difference(pairing: Pairing, margin: float | None = None) -> Row:
+    """Both means, their difference with its interval, the test, and the difference that this data would have shown."""
+    before, after, clusters = pairing.before, pairing.after, pairing.clusters
+    change = paired_difference(before, after, clusters)
+    test = sign_flip_test(before, after, clusters)
+    assert change is not None
+    assert test is not None
+    visible = detectable_difference(change)
+    row = {
+        "value_before": digits(float(np.mean(before))),
+        "value_after": digits(float(np.mean(after))),
+        "difference": digits(change.value),
+        "low": digits(change.low),
+        "high": digits(change.high),
+        "interval": change.method,
+        "estimand": change.estimand,
+        "clusters": change.clusters,
+        "p": digits(test.p),
+        "detectable": None if visible is None else digits(visible),
+    }
+    if margin is not None:
+        equal = equivalence(before, after, clusters, margin=margin)
+        assert equal is not None
+        row |= {"margin": margin, "conclusion": equal.conclusion}
+    return row
+
+
+def _by(pairing: Pairing, name: str) -> list[Row]:
+    if name not in pairing.strata:
+        raise SetupError(f"problems have no column {name!r}.", choices=list(pairing.strata))
+    values = pairing.strata[name]
+    rows = []
+    for value in sorted(set(values), key=lambda value: (value is None, str(type(value)), value)):
+        part = pairing.where([at for at, other in enumerate(values) if other == value])
+        rows.append({"group": value, "problems": len(part.problems), **_difference(part)})
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_corrected"] = digits(p)
+    return rows
+
+
+def _flipped(pairing: Pairing) -> Row:
+    """Problems on which the second side does better or worse, the largest changes first."""
+    changes = [(late - early, problem) for problem, early, late in zip(*_columns(pairing), strict=True)]
+    better = sorted((-change, problem) for change, problem in changes if change > 0)
+    worse = sorted((change, problem) for change, problem in changes if change < 0)
+    return {
+        "better": len(better),
+        "worse": len(worse),
+        "same": len(changes) - len(better) - len(worse),
+        "most_better": [problem for _, problem in better[:SHOWN]],
+        "most_worse": [problem for _, problem in worse[:SHOWN]],
+    }
+
+
+def _columns(pairing: Pairing) -> tuple[Sequence[str], Sequence[float], Sequence[float]]:
+    return pairing.problems, pairing.before, pairing.after
+
+
+def leaderboard(sides: Sequence[Side]) -> Row:
+    """Models x benchmarks with intervals; on each benchmark which models the best one is not shown to beat.
+
+    All pairwise tests of the table are corrected together. The mean is over benchmarks that every model was asked.
+    """
+    cells = {(side.model, side.benchmark): side for side in sides}
+    if len(cells) < len(sides):
+        twice = next(side for side in sides if cells[side.model, side.benchmark] is not side)
+        raise SetupError(
+            f"{twice.model} has two results on {twice.benchmark}.", next_command="name the ones to show, one for each"
+        )
+    models = list(dict.fromkeys(side.model for side in sides))
+    benchmarks = list(dict.fromkeys(side.benchmark for side in sides))
+    scores = {place: pass_rate(side.counts.judged_only()) for place, side in cells.items()}
+    tests = _pairwise(cells, models, benchmarks)
+    rows: list[Row] = []
+    for (model, benchmark), rate in scores.items():
+        estimate = rate.estimate
+        beaten = {row["worse"] for row in tests if row["benchmark"] == benchmark and row["significant"]}
+        rows.append(
+            {
+                "model": model,
+                "benchmark": benchmark,
+                "problems": rate.problems,
+                "judged": rate.judged,
+                "undecided": rate.undecided,
+                **_estimate(estimate),
+                "unbeaten": model not in beaten,
+            }
+        )
+    means = _means(cells, models, benchmarks)
+    return {
+        "models": sorted(models, key=lambda m: _rank(means[m])),
+        "benchmarks": benchmarks,
+        "cells": rows,
+        "means": means,
+        "tests": tests,
+    }
+
+
+def _rank(mean: Row | None) -> tuple[bool, float]:
+    return (mean is None, -(mean["value"] or 0.0) if mean is not None else 0.0)
+
+
+def _estimate(estimate: Estimate | None) -> Row:
+    if estimate is None:
+        return {"value": None, "low": None, "high": None, "interval": "nothing judged"}
+    ends = {name: digits(getattr(estimate, name)) for name in ("value", "low", "high")}
+    return {**ends, "interval": estimate.method, "estimand": estimate.estimand}
+
+
+def _pairwise(cells: Mapping[tuple[str, str], Side], models: Sequence[str], benchmarks: Sequence[str]) -> list[Row]:
+    """Every pair of models on every benchmark that both were asked, on the problems that both have."""
+    rows: list[Row] = []
+    for benchmark in benchmarks:
+        asked = [model for model in models if (model, benchmark) in cells]
+        for one, other in combinations(asked, 2):
+            try:
+                pairing = paired(cells[one, benchmark], cells[other, benchmark])
+            except SetupError:
+                continue  # no problem in common: nothing is said of this pair
+            row = _difference(pairing)
+            better, worse = (other, one) if row["difference"] > 0 else (one, other)
+            names = {"benchmark": benchmark, "before": one, "after": other, "better": better, "worse": worse}
+            rows.append({**names, "problems": len(pairing.problems), **row})
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row |= {"p_corrected": digits(p), "significant": p < ALPHA}
+    return rows
+
+
+def _means(
+    cells: Mapping[tuple[str, str], Side], models: Sequence[str], benchmarks: Sequence[str]
+) -> dict[str, Row | None]:
+    """Of each model the mean over the benchmarks that all models were asked; None where there is no such benchmark."""
+    judged = {place: side.counts.judged_only() for place, side in cells.items()}
+    shared = [name for name in benchmarks if all(len(judged.get((model, name), ())) for model in models)]
+    means: dict[str, Row | None] = {}
+    for model in models:
+        parts = [
+            population_mean(counts.rates(), counts.rated_clusters(), estimand=model)
+            for counts in (judged[model, name] for name in shared)
+        ]
+        estimates = [part for part in parts if part is not None]
+        if not estimates:
+            means[model] = None
+            continue
+        mean = math.fsum(part.value for part in estimates) / len(estimates)
+        # The benchmarks are independent and fixed: half widths add in squares, each way by its own.
+        down, up = (
+            math.hypot(*ends) / len(estimates) for ends in zip(*(_half_widths(part) for part in estimates), strict=True)
+        )
+        means[model] = {
+            "value": digits(mean),
+            "low": digits(max(0.0, mean - down)),
+            "high": digits(min(1.0, mean + up)),
+            "benchmarks": shared,
+        }
+    return means
+
+
+def _half_widths(estimate: Estimate) -> tuple[float, float]:
+    return estimate.value - estimate.low, estimate.high - estimate.value

@@ -1,0 +1,183 @@
+"""An evaluation's report: a Markdown and a self-contained HTML file, and `results.json` as lm-evaluation-harness has it.
+
+All three are made of what `evaluate` gives and hold no time, path or run id: an evaluation that changed nothing changes no
+file.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+_WIDTH, _LEFT, _ROW = 760, 250, 22
+_CSS = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1c2733; max-width: 980px; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6rem 0 1.6rem; }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #dde3ea; }
+th:first-child, td:first-child, td.text { text-align: left; }
+svg text { font-size: 12px; fill: #1c2733; } .grid { stroke: #e3e8ee; } .bar { stroke: #1b6ca8; stroke-width: 2; }
+.point { fill: #1b6ca8; }
+"""
+_POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+
+
+def write_reports(folder: Path, report: Row) -> list[Path]:
+    """evaluation.json, report.md, report.html and results.json in a folder."""
+    texts = {
+        "evaluation.json": _json(deterministic(report)),
+        "report.md": markdown(report),
+        "report.html": html(report),
+        "results.json": _json(lm_eval_results(report)),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+def deterministic(report: Row) -> dict[str, Any]:
+    """The report without what a command did here and without run ids."""
+    cells = [{key: value for key, value in cell.items() if key not in ("spent", "run")} for cell in report["cells"]]
+    return {"evaluation": report["evaluation"], "cells": cells}
+
+
+def numbers(report: Row) -> Iterator[tuple[Row, Row]]:
+    """Every number with its cell, in order."""
+    return ((cell, row) for cell in report["cells"] for row in cell["metrics"])
+
+
+def label(row: Row) -> str:
+    """A metric with its setting and group: `pass@8, level 3`."""
+    k = row.get("k")
+    name = str(row["metric"])
+    shown = name.replace("@k", f"@{k}").replace("^k", f"^{k}") if k is not None else name
+    used = {"metric", "group", "value", "low", "high", "n", "clusters", "estimand", "method", "why", "undecided"}
+    used |= {"if_wrong", "if_right", "error", "k"}
+    settings = [f"{key} {value}" for key, value in row.items() if key not in used]
+    groups = [f"{key} {value}" for key, value in row.get("group", {}).items()]
+    return ", ".join([shown, *settings, *groups])
+
+
+def words(row: Row) -> str:
+    """A value with its interval, or why there is none."""
+    if row["value"] is None:
+        return f"none: {row.get('why') or 'undefined'}"
+    if row["low"] is None or row["high"] is None:
+        return f"{row['value']:.4g}"
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def markdown(report: Row) -> str:
+    """The report as Markdown, one table per benchmark and model."""
+    lines = [f"# Evaluation {report['evaluation']}", ""]
+    for cell in report["cells"]:
+        lines += [
+            f"## {cell['benchmark']} x {cell['model']}",
+            "",
+            about(cell),
+            "",
+            "| metric | value and 95% interval | n | clusters |",
+            "| --- | --- | --- | --- |",
+        ]
+        for row in cell["metrics"]:
+            lines.append(f"| {_cell(label(row))} | {_cell(words(row))} | {row.get('n', '')} | {row.get('clusters', '')} |")
+        lines.append("")
+    return "\n".join([*lines, *estimands(report), ""])
+
+
+def about(cell: Row) -> str:
+    """What the numbers of a cell are over."""
+    undecided = f", {cell['undecided']:,} undecided" if cell["undecided"] else ""
+    return f"{cell['problems']:,} problems, {cell['rollouts']:,} completions{undecided}, {cell['tokens_out']:,} tokens out."
+
+
+def estimands(report: Row) -> list[str]:
+    """What the intervals are of, each said once."""
+    said = dict.fromkeys(
+        f"{row['metric']}: {row['estimand']}; {row['method']}." for _, row in numbers(report) if row.get("estimand")
+    )
+    return [f"- {text}" for text in said]
+
+
+def html(report: Row) -> str:
+    """The report as a page that loads nothing from anywhere, with a plot of all values and their intervals."""
+    title = f"Evaluation {report['evaluation']}"
+    parts = [f"<h1>{escape(title)}</h1>", _plot([(cell, row) for cell, row in numbers(report) if _plotted(row)])]
+    for cell in report["cells"]:
+        rows = "".join(
+            f'<tr><td>{escape(label(row))}</td><td class="text">{escape(words(row))}</td>'
+            f"<td>{row.get('n', '')}</td><td>{row.get('clusters', '')}</td></tr>"
+            for row in cell["metrics"]
+        )
+        head = "<tr><th>metric</th><th>value and 95% interval</th><th>n</th><th>clusters</th></tr>"
+        parts += [
+            f"<h2>{escape(cell['benchmark'])} x {escape(cell['model'])}</h2>",
+            f"<p>{escape(about(cell))}</p>",
+            f"<table>{head}{rows}</table>",
+        ]
+    parts += [f"<p>{escape(text.removeprefix('- '))}</p>" for text in estimands(report)]
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_POLICY}\n<title>{escape(title)}</title>\n'
+        f"<style>{_CSS}</style>\n</head>\n<body>\n" + "\n".join(parts) + "\n</body>\n</html>\n"
+    )
+
+
+def _plotted(row: Row) -> bool:
+    ends = (row["value"], row["low"], row["high"])
+    return all(end is not None and 0.0 <= end <= 1.0 for end in ends)
+
+
+def _plot(rows: Sequence[tuple[Row, Row]]) -> str:
+    """Values with their intervals, one line each, on an axis from 0 to 1."""
+    height = _ROW * len(rows) + 30
+
+    def x(value: float) -> float:
+        return _LEFT + value * (_WIDTH - _LEFT - 20)
+
+    grid = "".join(
+        f'<path class="grid" d="M{x(v / 10):.1f} 0V{height - 24}"/>'
+        f'<text x="{x(v / 10):.1f}" y="{height - 8}" text-anchor="middle">{v / 10:.1f}</text>'
+        for v in range(0, 11, 2)
+    )
+    marks = []
+    for place, (cell, row) in enumerate(rows):
+        y = place * _ROW + 12
+        text = escape(f"{cell['benchmark']} x {cell['model']}: {label(row)}")
+        marks.append(
+            f'<text x="0" y="{y + 4}">{text}</text><path class="bar" d="M{x(row["low"]):.1f} {y}H{x(row["high"]):.1f}"/>'
+            f'<circle class="point" cx="{x(row["value"]):.1f}" cy="{y}" r="4"/>'
+        )
+    label_text = "Values with 95% intervals"
+    return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label_text}">{grid}{"".join(marks)}</svg>'
+
+
+def lm_eval_results(report: Row) -> dict[str, Any]:
+    """The numbers in the shape of lm-evaluation-harness's results.json, for tools that read it; a task is benchmark:model.
+
+    `*_stderr` is the width of the 95% interval over 2 x 1.96: what a symmetric interval of that width would have.
+    """
+    results: dict[str, dict[str, Any]] = {}
+    samples: dict[str, dict[str, int]] = {}
+    for cell in report["cells"]:
+        task = f"{cell['benchmark']}:{cell['model']}"
+        entry: dict[str, Any] = {"alias": task}
+        for row in cell["metrics"]:
+            if row["value"] is None:
+                continue
+            name = label(row)
+            entry[f"{name},none"] = row["value"]
+            if row["low"] is not None and row["high"] is not None:
+                entry[f"{name}_stderr,none"] = (row["high"] - row["low"]) / (2.0 * 1.959963984540054)
+        results[task] = entry
+        samples[task] = {"original": cell["problems"], "effective": cell["problems"]}
+    return {"results": results, "n-samples": samples, "versions": dict.fromkeys(results, 1)}
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,133 @@
+"""What is compared: the measured rollouts of one model on one benchmark, found by the names that people use for them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.metrics import Counts, counts_of
+from storage.errors import SetupError, unknown_name
+from storage.pool import Pool, grouped
+from storage.queries import Reader, Scope, dataset_scope, run_scope
+from storage.queries.pools import scope_pool
+from storage.versions.index import dataset_names
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """The rollouts of one model on one benchmark. `reference`: what names it in a command."""
+
+    reference: str
+    benchmark: str
+    model: str
+    pool: Pool
+
+    @property
+    def most(self) -> int:
+        """The largest number of completions that a problem has."""
+        problems = self.pool.problem[self.pool.in_prefix]
+        return int(np.bincount(problems).max()) if len(problems) else 0
+
+    def first(self, count: int) -> "Side":
+        """The same with the first `count` completions of each problem."""
+        kept = self.pool.in_prefix & (self.pool.index < count)
+        return Side(self.reference, self.benchmark, self.model, self.pool.where(kept))
+
+    @property
+    def counts(self) -> Counts:
+        """Its problems' counts, those with a judged rollout."""
+        return counts_of(self.pool)
+
+    @property
+    def tokens(self) -> float | None:
+        """Mean tokens out of a completion; None where they are unknown."""
+        known = self.pool.tokens[self.pool.in_prefix]
+        known = known[known >= 0]
+        return float(known.mean()) if len(known) else None
+
+
+def sides_of(reader: Reader, reference: str, by: str | None = None) -> list[Side]:
+    """The sides behind `NAME`, `NAME@v2`, a run's id or an evaluation's name, each optionally with `:MODEL`.
+
+    An evaluation has one for each of its cells, a pool of several models one for each. `by`: a column of the problems, such
+    as `source`, whose values are the benchmarks.
+    """
+    name, _, model = reference.partition(":")
+    sides = [side for scope, label in _scopes(reader, name) for side in _of_scope(scope, label)]
+    if model:
+        known = [side.model for side in sides]
+        sides = [side for side in sides if side.model == model]
+        if not sides:
+            raise unknown_name(f"model of {name}", model, known)
+    return sides if by is None else [part for side in sides for part in _by_column(side, by)]
+
+
+def sides_of_model(reader: Reader, reference: str, by: str | None = None) -> dict[str, Side]:
+    """The sides of one model by benchmark; SetupError where a reference is of several models, naming them."""
+    sides = sides_of(reader, reference, by)
+    models = sorted({side.model for side in sides})
+    if len(models) > 1:
+        name = reference.partition(":")[0]
+        raise SetupError(
+            f"{reference} is of {len(models)} models; a comparison is of two.",
+            choices=[f"{name}:{model}" for model in models],
+        )
+    return {side.benchmark: side for side in sides}
+
+
+def _scopes(reader: Reader, name: str) -> Iterator[tuple[Scope, tuple[str, str] | None]]:
+    """The scopes behind a name, with benchmark and model of each where an evaluation names them."""
+    datasets = dataset_names(reader.datasets)
+    if name.partition("@")[0] in datasets:
+        yield dataset_scope(reader, name), None
+        return
+    runs = {run.id: run for run in reader.runs.list()}
+    if name in runs:
+        cell = runs[name].recipe.get("cell")
+        yield run_scope(reader, name), (cell["benchmark"], cell["model"]) if cell else None
+        return
+    cells = {run.name: run for run in reversed(list(runs.values())) if run.recipe.get("cell", {}).get("evaluation") == name}
+    if not cells:
+        evaluations = {run.recipe["cell"]["evaluation"] for run in runs.values() if run.recipe.get("cell")}
+        choices = [*sorted(evaluations), *datasets, *runs]
+        raise unknown_name("evaluation, dataset or run", name, choices, next_command="rollmill runs list")
+    unfinished = [run.id for run in cells.values() if run.status != "done"]
+    if unfinished:
+        raise SetupError(
+            f"{len(unfinished)} of {len(cells)} cells of {name} are not done: {', '.join(unfinished[:3])}.",
+            next_command="rollmill evaluate RECIPE, which goes on",
+        )
+    for run in cells.values():
+        yield run_scope(reader, run.id), (run.recipe["cell"]["benchmark"], run.recipe["cell"]["model"])
+
+
+def _of_scope(scope: Scope, label: tuple[str, str] | None) -> Iterator[Side]:
+    pool = scope_pool(scope).pool
+    benchmark = label[0] if label is not None else scope.name.partition("@")[0]
+    if len(pool.models) < 2:
+        name = label[1] if label is not None and scope.prefix is not None else (pool.models or ("unknown",))[0]
+        yield Side(scope.name, benchmark, name, by_model(scope, pool)[0])
+        return
+    for model, part in zip(pool.models, by_model(scope, pool), strict=True):
+        yield Side(f"{scope.name}:{model}", benchmark, model, part)
+
+
+def by_model(scope: Scope, pool: Pool) -> list[Pool]:
+    """The pool of each model. Of imports the first completions of each problem, as many as every problem has."""
+    parts = [pool] if len(pool.models) < 2 else [pool.where(pool.model == place) for place in range(len(pool.models))]
+    return [_equal_numbers(part) if scope.prefix is None else part for part in parts]
+
+
+def _equal_numbers(pool: Pool) -> Pool:
+    drawn = np.bincount(pool.problem)
+    return pool.measured(int(drawn[drawn > 0].min(initial=drawn.max(initial=0))))
+
+
+def _by_column(side: Side, by: str) -> Iterator[Side]:
+    """A side per value of a column of the problems."""
+    if by not in side.pool.strata:
+        raise unknown_name("column", by, side.pool.strata)
+    for value, places in grouped([None if value is None else str(value) for value in side.pool.strata[by]]).items():
+        part = side.pool.where(np.isin(side.pool.problem, places))
+        if len(part):
+            yield Side(side.reference, value or "none", side.model, part)

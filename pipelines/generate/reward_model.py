@@ -1,0 +1,141 @@
+"""The engine `reward_model`: a server that rates texts, one or several; a scorer asks it, and no rollout is drawn from it.
+
+Its completions hold numbers: one, or a list with one for each step. Everything else, from retries to replicas, spools and
+spend limits, is that of engine `openai`. Three forms are spoken:
+
+- `score`: vLLM's `/score` (cross-encoders and reward models): `text_1` is the problem, `text_2` the answer.
+- `classify`: vLLM's `/classify`: the conversation, or a text made of it; the number is the probability of a label.
+- `json`: `{"model", "prompt", "completion", "messages"}` to any path; the number stands in the reply under a key.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.generate.http.failures import Failure
+from pipelines.generate.http.http_settings import HttpSettings
+from pipelines.generate.http.reply import Answer, read_counts, read_object
+from pipelines.generate.openai import OpenAI
+from pipelines.generate.prompts import messages_of
+from storage.errors import SetupError, unknown_name
+from storage.ids import digest128
+from storage.records import Prompt, Request, Sampling
+
+ENGINE = "reward_model"
+PATHS = {"score": "score", "classify": "../classify", "json": "score"}
+PLACE = re.compile(r"\{(problem|answer)\}")
+OURS = frozenset({"model", "text_1", "text_2", "input", "messages", "prompt", "completion"})
+
+
+@dataclass(frozen=True, slots=True)
+class RewardWire:
+    """What a rating server is asked. A prompt is the conversation with the answer to be rated as its last turn."""
+
+    model: str
+    api: str = "score"
+    path: str = ""
+    label: int | str | None = None
+    template: str = ""
+    key: str = "score"
+    revision: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = ENGINE
+
+    def __post_init__(self) -> None:
+        if self.api not in PATHS:
+            raise unknown_name("api of a reward model", str(self.api), PATHS)
+        if self.template and not ("{problem}" in self.template and "{answer}" in self.template):
+            raise SetupError(f"the template {self.template!r} has not both places.", choices=("{problem} and {answer}",))
+        taken = sorted(OURS & self.extra.keys())
+        if taken:
+            raise SetupError(f"extra names {taken[0]!r}, which has a place of its own.")
+        if not self.path:
+            object.__setattr__(self, "path", PATHS[self.api])
+
+    def digest(self) -> str:
+        """The identity of what is asked beyond the texts: all that can be known of a remote model."""
+        parts = [self.model, self.revision, self.api, self.path, self.label, self.template, self.key, dict(self.extra)]
+        return digest128([ENGINE, *parts])
+
+    def render(self, prompt: Prompt) -> str:
+        """The conversation as JSON."""
+        return json.dumps(messages_of(prompt, None), separators=(",", ":"))
+
+    def fixed(self, sampling: Sampling) -> bytes:  # noqa: ARG002 (nothing is sampled)
+        """The part of a body that all requests share, without its closing brace."""
+        return json.dumps({"model": self.model, **self.extra}, separators=(",", ":"))[:-1].encode("ascii")
+
+    def body(self, request: Request, fixed: bytes) -> bytes:
+        """The whole body of a request."""
+        messages = json.loads(request.rendered)
+        problem, answer = "\n\n".join(turn["content"] for turn in messages[:-1]), messages[-1]["content"]
+        if self.api == "score":
+            own: dict[str, Any] = {"text_1": problem, "text_2": answer}
+        elif self.api == "classify":
+            texts = {"problem": problem, "answer": answer}
+            own = (
+                {"input": PLACE.sub(lambda place: texts[place[1]], self.template)}
+                if self.template
+                else {"messages": messages}
+            )
+        else:
+            own = {"prompt": problem, "completion": answer, "messages": messages}
+        return b"%s,%s" % (fixed, json.dumps(own, separators=(",", ":"))[1:].encode("ascii"))
+
+    def read(self, reply: bytes, request: Request) -> Answer:  # noqa: ARG002 (a number is one whatever was asked)
+        """The number, or the list of numbers, as JSON text; Failure where there is none."""
+        data = read_object(reply)
+        found = _inside(data, self.key) if self.api == "json" else self._of_first(data)
+        numbers = found if isinstance(found, list) and found else [found]
+        if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+            raise Failure("no_score", f"no finite number where one belongs: {str(found)[:60]!r}")
+        answer = Answer(json.dumps(found), "stop")
+        read_counts(answer, data, 1)
+        answer.tokens_out = 0 if answer.tokens_in is not None else None
+        return answer
+
+    def _of_first(self, data: Mapping[str, Any]) -> Any:
+        """The score of the only item, or the probability of the label: by number, by name, else of the last class."""
+        listed = data.get("data")
+        item = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+        if self.api == "score":
+            return item.get("score")
+        chances = item.get("probs")
+        if not isinstance(chances, list) or not chances:
+            return None
+        if isinstance(self.label, str):
+            if item.get("label") == self.label:
+                return max(chances)
+            return 1.0 - max(chances) if len(chances) == 2 else None
+        at = len(chances) - 1 if self.label is None else self.label
+        return chances[at] if 0 <= at < len(chances) else None
+
+
+def _inside(data: Any, key: str) -> Any:
+    for part in key.split("."):
+        data = data.get(part) if isinstance(data, dict) else None
+    return data
+
+
+class RewardModel(OpenAI):
+    """An engine whose completions are numbers. Every option but `http` is the scorer's."""
+
+    engine = ENGINE
+
+    def __init__(  # noqa: PLR0913 (options, all by name)
+        self,
+        model: str,
+        *,
+        api: str = "score",
+        path: str = "",
+        label: int | str | None = None,
+        template: str = "",
+        key: str = "score",
+        revision: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+        http: HttpSettings | None = None,
+    ) -> None:
+        self._speak(RewardWire(model, api, path, label, template, key, revision, dict(extra or {})), http)

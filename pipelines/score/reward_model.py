@@ -1,0 +1,106 @@
+"""Scorer `reward_model`: a number from a server that rates texts, vLLM's `/score` and `/classify` or any that speaks JSON.
+
+Where the servers are is the profile's to say (`servers:`, `serve:`); what they are asked is the recipe's. Asked through the
+engine of the same name, so every number is stored, charged, limited and resumed like a completion.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.protocols import Candidates
+from pipelines.score.asking import STREAM, AskingScorer, prefixes, took
+from storage.errors import unknown_name
+from storage.ids import digest128
+from storage.records import (
+    Completion,
+    Message,
+    Origin,
+    Problem,
+    Prompt,
+    Request,
+    Sampling,
+    Score,
+    completion_id,
+    prompt_json,
+)
+
+REDUCED: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "last": lambda steps: steps[-1],
+    "min": min,
+    "mean": lambda steps: math.fsum(steps) / len(steps),
+    "product": math.prod,
+}
+
+
+@dataclass(kw_only=True)
+class RewardModel(AskingScorer):
+    """The number of a rating model. `api`: score, classify or json; the other options of a form in docs/scores.md.
+
+    `by_lines`: the solution up to each line that is not blank is rated, and `reduce` (last, min, mean, product) makes the
+    value of these steps, as of a list that a server gives by itself.
+    """
+
+    model: str
+    api: str = "score"
+    path: str = ""
+    label: int | str | None = None
+    template: str = ""
+    key: str = "score"
+    revision: str | None = None
+    extra: Mapping[str, Any] | None = None
+    by_lines: bool = False
+    reduce: str = "last"
+    engine: str = field(init=False, default="reward_model")
+    engine_options: Mapping[str, Any] | None = field(init=False, default=None)
+    name: str = field(init=False, default="reward_model")
+
+    def __post_init__(self) -> None:
+        if self.reduce not in REDUCED:
+            raise unknown_name("reduce of scorer 'reward_model'", self.reduce, REDUCED)
+        names = ("api", "path", "label", "template", "key", "revision", "extra")
+        self.engine_options = {name: getattr(self, name) for name in names}
+
+    @property
+    def version(self) -> str:
+        """Its version with what the server is asked."""
+        return self.versioned("1", lines="yes" if self.by_lines else "no", reduce=self.reduce)
+
+    def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
+        """One score per completion that has a text and that the server rates, in input order."""
+        pairs = [(group.problem, one) for group in groups for one in group.completions if one.text.strip()]
+        asked = [self._requests(problem, one) for problem, one in pairs]
+        said = self.sample(list({one.completion_id: one for part in asked for one in part}.values()))
+        for (problem, completion), part in zip(pairs, asked, strict=True):
+            replies = [said[one.completion_id] for one in part]
+            rated = [_numbers(reply) for reply in replies]
+            if all(rated):
+                steps = tuple(number for numbers in rated for number in numbers)
+                lines = steps if len(steps) > 1 or self.by_lines else None
+                value = float(REDUCED[self.reduce](steps))
+                yield Score(completion.id, problem.id, self.name, self.version, value, lines, **took(replies))
+
+    def _requests(self, problem: Problem, completion: Completion) -> list[Request]:
+        """What is rated of a completion: its text, or its beginnings up to each line."""
+        shown = prefixes(completion.text) if self.by_lines else [completion.text]
+        return [self._request(_conversation(problem.prompt, text)) for text in shown]
+
+    def _request(self, prompt: Prompt) -> Request:
+        model, sampling = self.asked(), Sampling(temperature=0.0, max_tokens=1)
+        rendered, origin = model.render(prompt), Origin(model.engine, model.model_digest, STREAM)
+        cid = completion_id(origin, rendered, sampling, seed=0, sample_index=0)
+        return Request(cid, digest128(["prompt", prompt_json(prompt)]), prompt, rendered, sampling, 0, STREAM, 0)
+
+
+def _conversation(prompt: Prompt, answer: str) -> tuple[Message, ...]:
+    """The problem's turns with the answer as the last one."""
+    asked = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    return (*asked, Message("assistant", answer))
+
+
+def _numbers(reply: Completion) -> list[float]:
+    """What a server gave: one number or several; none where it refused the text."""
+    found = json.loads(reply.text) if reply.text else []
+    return [float(number) for number in (found if isinstance(found, list) else [found])]

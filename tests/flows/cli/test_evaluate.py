@@ -1,0 +1,137 @@
+"""An evaluation from its file to reports, comparison and leaderboard, with a toy engine whose calls are counted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from storage.workspace import Workspace
+from tests.flows.conftest import Run
+
+EVALUATION = """\
+evaluation_schema: 1
+name: sums
+seed: 3
+samples: 4
+benchmarks:
+  - {name: small, synthesize: "toys.py:ToyProblems", count: 24, options: {split: held}}
+  - {name: large, synthesize: "toys.py:ToyProblems", count: 12, options: {split: train, levels: [4, 5]}, samples: 2}
+models:
+  - {name: good, engine: "toys.py:ToyEngine", model: toy-1, max_tokens: 16, options: {chance: 0.9}}
+  - {name: poor, engine: "toys.py:ToyEngine", model: toy-1, max_tokens: 16, options: {chance: 0.2}}
+metrics:
+  - {metric: pass@k, ks: [1, 2]}
+  - {metric: pass@k, ks: [3]}
+  - {metric: pass@k, ks: [1], by: [level]}
+"""
+
+
+@pytest.fixture
+def sums(toy: Path) -> Path:
+    """A workspace with the evaluation in sums.yaml."""
+    (toy / "sums.yaml").write_text(EVALUATION)
+    return toy
+
+
+def test_every_cell_is_drawn_once_measured_and_reported(sums: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_CALLS", str(sums / "calls"))
+    report = json.loads(rollmill("evaluate", "sums.yaml", "--json").out)
+    cells = report["cells"]
+    names = [("small", "good"), ("small", "poor"), ("large", "good"), ("large", "poor")]
+    assert [(cell["benchmark"], cell["model"]) for cell in cells] == names
+    assert [(cell["problems"], cell["rollouts"]) for cell in cells] == [(24, 96), (24, 96), (12, 24), (12, 24)]
+    for cell in cells:
+        rate = next(row for row in cell["metrics"] if row["metric"] == "pass@k" and row.get("k") == 1)
+        assert rate["value"] == pytest.approx(cell["correct"] / cell["rollouts"])
+        assert rate["low"] < rate["value"] < rate["high"]
+        assert sum(row["n"] for row in cell["metrics"] if row.get("group")) == cell["problems"]
+    assert next(row for row in cells[2]["metrics"] if "why" in row and row["value"] is None)["why"].startswith(
+        "k = 3 is undef"
+    )
+
+    drawn = (sums / "calls").read_text()
+    assert len(drawn.splitlines()) == 240
+    again = json.loads(rollmill("evaluate", "sums.yaml", "--json").out)
+    assert (sums / "calls").read_text() == drawn
+    assert [{**cell, "spent": None} for cell in again["cells"]] == [{**cell, "spent": None} for cell in cells]
+
+
+def test_reports_hold_the_same_numbers_and_no_time_or_run(sums: Path, rollmill: Run) -> None:
+    report = json.loads(rollmill("evaluate", "sums.yaml", "--json").out)
+    folder = sums / "reports" / "sums"
+    texts = {path.name: path.read_text() for path in folder.iterdir()}
+    assert sorted(texts) == ["evaluation.json", "report.html", "report.md", "results.json"]
+    value = report["cells"][0]["metrics"][0]["value"]
+    assert json.loads(texts["results.json"])["results"]["small:good"]["pass@1,none"] == value
+    assert f"{value:.3f} [" in texts["report.md"]
+    assert f"{value:.3f} [" in texts["report.html"]
+    assert not any(word in texts["report.html"] for word in ("http:", "https:", "src="))
+    run = report["cells"][0]["run"]
+    assert not any(run in text or "seconds" in text for text in texts.values())
+    rollmill("evaluate", "sums.yaml")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == texts
+
+
+def test_its_completions_never_mix_with_a_dataset(sums: Path, rollmill: Run) -> None:
+    rollmill("curate", "toy.yaml", "--direct")
+    rollmill("evaluate", "sums.yaml")
+    with Workspace.open(sums) as workspace:
+        runs = {run.name: run for run in workspace.runs.list()}
+        assert {name.split(".")[0]: run.status for name, run in runs.items()} == {"toy": "done", "sums": "done"}
+        with workspace.segments.connect() as connection:
+            streams = connection.execute("SELECT stream, count(*) FROM completions GROUP BY 1 ORDER BY 1").fetchall()
+    assert dict(streams)["evaluate"] == 240
+
+
+def test_the_leaderboard_and_a_comparison_say_who_is_better(sums: Path, rollmill: Run) -> None:
+    report = json.loads(rollmill("evaluate", "sums.yaml", "--json").out)
+    board = json.loads(rollmill("leaderboard", "sums", "--json").out)
+    assert (board["models"], board["benchmarks"]) == (["good", "poor"], ["small", "large"])
+    shown = {(row["benchmark"], row["model"]): row["value"] for row in board["cells"]}
+    for cell in report["cells"]:
+        assert shown[cell["benchmark"], cell["model"]] == pytest.approx(cell["correct"] / cell["rollouts"])
+    assert [(test["better"], test["worse"]) for test in board["tests"]] == [("good", "poor")] * 2
+
+    rows = json.loads(rollmill("compare", "sums:poor", "sums:good", "--by", "level", "--margin", "0.1", "--json").out)
+    small = rows["comparisons"][0]
+    before, after = (small[key] for key in ("value_before", "value_after"))
+    assert (before, after) == (shown["small", "poor"], shown["small", "good"])
+    assert small["difference"] == pytest.approx(after - before)
+    assert small["low"] < small["difference"] < small["high"]
+    assert small["conclusion"] == "different"
+    assert sum(small["flipped"][key] for key in ("better", "worse", "same")) == small["problems"] == 24
+    assert [part["group"] for part in small["strata"]["level"]] == [1, 2, 3]
+    assert "difference +" in rollmill("compare", "sums:poor", "sums:good").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("evaluate", "sums.yaml", "--set", "metrics=[{metric: pas@k}]"), "unknown metric 'pas@k'"),
+        (("evaluate", "sums.yaml", "--set", "samples=0"), "samples"),
+        (("evaluate", "toy.yaml"), "Did you mean 'evaluation_schema'?"),
+        (("evaluate", "sums.yaml", "--set", "models=[{name: a}, {name: a}]"), "two models are named 'a'"),
+        (("leaderboard", "sums"), "unknown evaluation, dataset or run 'sums'"),
+        (("compare", "sums", "sums"), "unknown evaluation, dataset or run 'sums'"),
+    ],
+)
+def test_mistakes_are_named(sums: Path, rollmill: Run, words: tuple[str, ...], said: str) -> None:
+    answer = rollmill(*words)
+    assert answer.status == 2
+    assert said in answer.err
+    assert not (sums / "reports").exists()
+
+
+def test_a_dry_run_writes_nothing(sums: Path, rollmill: Run) -> None:
+    out = rollmill("evaluate", "sums.yaml", "--dry-run").out
+    assert "sums.small.good: 4 completions a problem" in out
+    with Workspace.open(sums) as workspace:
+        assert workspace.runs.list() == []
+
+
+def test_an_evaluation_of_several_models_is_not_one_side(sums: Path, rollmill: Run) -> None:
+    rollmill("evaluate", "sums.yaml", "--set", "benchmarks=[{name: one, synthesize: 'toys.py:ToyProblems', count: 8}]")
+    answer = rollmill("compare", "sums", "sums:good")
+    assert answer.status == 2
+    assert "Valid: sums:good, sums:poor" in answer.err
+    assert "k up to 4" in rollmill("compare", "sums:poor", "sums:good", "--k", "5").err
