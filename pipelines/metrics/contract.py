@@ -86,11 +86,12 @@ def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:
     waiting = int(sample.rows.open[sample.places].sum())
     if waiting:
         raise SetupError(f"{waiting} measured rollouts are not judged yet.", next_command="run `rollmill curate` again")
-    if "any_number" not in needs and sample.drawn.min() != sample.drawn.max():
+    least, most = int(sample.drawn.min()), int(sample.drawn.max())
+    if "any_number" not in needs and least != most:
         raise SetupError(
-            f"The problems have {sample.drawn.min()} to {sample.drawn.max()} measured rollouts: numbers that verdicts "
+            f"The problems have {least} to {most} measured rollouts: numbers that verdicts "
             "may have decided are data, not a measurement.",
-            next_command=f"measure the first {sample.drawn.min()} of each: pool.measured({sample.drawn.min()})",
+            next_command=f"measure the first {least} of each: first={least}, or pool.measured({least}) of a pool",
         )
     if "ks" in needs:
         _check_ks(sample, options)

@@ -102,7 +102,7 @@ def test_undecided_rollouts_count_in_no_rate_and_both_ways_are_shown() -> None:
 
 def test_only_the_prefix_is_measured_and_without_one_nothing() -> None:
     adaptive = pool(["cccc", "iiiiiiii", "iciccc"])
-    with pytest.raises(SetupError, match=r"4 to 8 measured rollouts.*pool.measured\(4\)"):
+    with pytest.raises(SetupError, match=r"4 to 8 measured rollouts.*first=4, or pool.measured\(4\)"):
         measure(adaptive, "pass@k")
     assert measure(adaptive.measured(4), "pass@k", Options(ks=(1,)))[0].value == pytest.approx((1 + 0 + 0.5) / 3)
     with pytest.raises(SetupError, match="fixed before any verdict"):
