@@ -135,6 +135,12 @@ def bound_of(rates: Sequence[KnownRates]) -> float | None:
     return max(open_rates, default=0.0)
 
 
+def false_accept_bound(known: Sequence[KnownRates]) -> float | None:
+    """The upper bound of the false-accept rate of what counts: the audited chain's, else that of all its verifiers."""
+    chain = [one for one in known if one.verifier == CHAIN and one.bound is not None]
+    return bound_of(chain or [one for one in known if one.verifier != CHAIN])
+
+
 def _known(audits: Audits, name: str, version: str, run: str | None, kept: KeptSet | None) -> KnownRates:
     every = audits.list(name, version)
     planted = next((_stress(audit) for audit in every if audit.kind == "planted"), None)
