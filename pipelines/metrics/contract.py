@@ -15,19 +15,21 @@ SOURCES = ("model", "arm")
 
 
 def samples_of(pool: Pool, by: Sequence[str], *, all_draws: bool = False) -> Iterator[tuple[dict[str, Group], Sample]]:
-    """The strata of a pool by up to two of its columns, `model` and `arm`; SetupError where one is not to be measured."""
+    """The strata of a pool by up to two of its columns, `model` and `arm`; SetupError where nothing is to be measured."""
     for name in by:
         if name not in (*pool.strata, *SOURCES):
             raise unknown_name("group", name, (*pool.strata, *SOURCES))
-    if len(by) > 2 or len(set(by)) < len(by):
-        raise SetupError(f"groups {', '.join(by)}: at most two different ones.", choices=(*pool.strata, *SOURCES))
+    columns = [name for name in by if name not in SOURCES]
+    if len(columns) > 2 or len(set(by)) < len(by):
+        raise SetupError(
+            f"groups {', '.join(by)}: at most two different ones beside model and arm.", choices=(*pool.strata, *SOURCES)
+        )
     measured = pool.measured(None) if all_draws else pool
     if not measured.in_prefix.any():
         raise SetupError(
             "No rollout of this pool was fixed before any verdict, so no rate may be over any.",
             next_command="mark a prefix with pool.measured(n), n the completions that every problem got at the start",
         )
-    columns = [name for name in by if name not in SOURCES]
     for group, part in _by_source(measured, [name for name in by if name in SOURCES]):
         rows = Rows(part)
         there = np.flatnonzero(rows.drawn > 0)
