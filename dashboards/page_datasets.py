@@ -3,13 +3,16 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from dashboards.scope_choice import inert, reader
-from storage.queries import VersionInfo, compare, datasets, version_card, version_manifest, version_report, versions_of
+from storage.queries import compare, datasets, version_card, version_manifest, version_report, versions_of
+
+if TYPE_CHECKING:
+    from storage.queries import VersionInfo
 
 REPORT_HEIGHT = 1200  # pixels: a report's length is not known before it is drawn
 
@@ -44,7 +47,7 @@ def _isolated(page: str) -> str:
     return "data:text/html;base64," + base64.b64encode(page.encode()).decode()
 
 
-def _table(versions: Sequence[VersionInfo]) -> pd.DataFrame:
+def _table(versions: Sequence["VersionInfo"]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "version": [version.ref for version in versions],

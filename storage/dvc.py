@@ -43,7 +43,7 @@ def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     # CI silences the update check, which would ask a server and leave a daemon behind.
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "CI": "1"}
     return subprocess.run(
-        [sys.executable, "-P", "-m", "dvc", *arguments],
+        [sys.executable, "-P", "-m", "dvc", *arguments],  # -P: a dvc.py in the repository must not be taken for DVC
         cwd=root,
         env=environment,
         capture_output=True,

@@ -48,7 +48,7 @@ def hit(name: str) -> None:
     with _lock:
         _hits[target] += 1
         if _hits[target] == turn:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)  # no handler, no finally and no flush runs
 
 
 def _parse(armed: str) -> tuple[str, int]:

@@ -65,7 +65,7 @@ def sample_seed(recipe_seed: int, stream: str, prompt_id: str, sample_index: int
 
 def seed_of(digest: str) -> int:
     """The first 63 bits of a digest."""
-    return int(digest[:16], 16) >> 1
+    return int(digest[:16], 16) >> 1  # seeds are stored and sent as signed 64-bit integers
 
 
 def _spelled(value: Any) -> str:

@@ -190,6 +190,7 @@ class Runs:
             ).all()
         known = {(kind, batch) for kind, batch in ids}
         count = 0
+        # A round whose plan was lost and the rounds behind it are planned anew.
         while {("plan", f"round-{count}"), ("stops", f"round-{count}")} <= known:
             count += 1
         return count

@@ -73,7 +73,7 @@ class Spool:
     def _write(self, data: bytes) -> None:
         if self._file is None:
             self._file = self._open()
-            data = self._mend() + data
+            data = self._mend() + data  # what a crash cut short must not join the first new line
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]

@@ -112,6 +112,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "certify.md",
         "cost.md",
         "engines.md",
+        "evaluation.md",
         "imports.md",
         "policies.md",
         "scores.md",
@@ -166,6 +167,27 @@ def test_the_page_about_imports(tmp_path: Path) -> None:
     assert json.loads(run("rollmill import show mine --json", folder))["models"] == {"NAME": 8}
     assert "4 kept" in said[5]
     assert run("rollmill import list", folder) == said[3]
+
+
+@pytest.mark.services
+def test_the_page_about_evaluation(tmp_path: Path) -> None:
+    folder = initialised(tmp_path / "ws")
+    (folder / "recipes/evaluations").mkdir()
+    shipped = (ROOT / "recipes/evaluations/arithmetic.yaml").read_text().replace("count: 64", "count: 12")
+    (folder / "recipes/evaluations/arithmetic.yaml").write_text(shipped)
+    named = {block.splitlines()[0].removeprefix("# "): block for language, block in blocks("evaluation.md")}
+    (folder / "mine.yaml").write_text(named["mine.yaml"])
+    rows = [
+        {"problem_id": f"{n}", "prompt": f"What is {n} + 5?", "reference": str(n + 5), "source": source, "model": model}
+        | {"response": f"The answer is {n + 5 if n % modulus else 1}.", "sample_index": 0}
+        for source in ("easy", "hard")
+        for n in (range(20) if source == "easy" else range(20, 40))
+        for model, modulus in (("good", 10), ("poor", 2))
+    ]
+    (folder / "rollouts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    printed = [run(command, folder) for command in commands("evaluation.md")]
+    assert "easy" in printed[1]
+    assert re.search(r"^good +0\.900 .*0\.900 .*0\.900", printed[-1], flags=re.MULTILINE), printed[-1]
 
 
 @pytest.mark.sandbox

@@ -94,7 +94,10 @@ def _over_budgets(rows: list[dict[str, Any]]) -> str:
     amounts = sorted({row["amount"] for row in rows})
     values = {(row["aggregator"], row["amount"]): row["value"] for row in rows}
     names = dict.fromkeys(row["aggregator"] for row in rows)
-    table = [[name, *(f"{values[name, amount]:.3f}" for amount in amounts)] for name in names]
+    table = [
+        [name, *(f"{values[name, amount]:.3f}" if (name, amount) in values else "-" for amount in amounts)]
+        for name in names
+    ]
     return columns(["accuracy", *(f"{amount:,}" for amount in amounts)], table)
 
 

@@ -16,7 +16,13 @@ from flows import CHECKOUT
 from flows.cli.output import AsJson, DryRun, as_json, line, program_in
 from storage.errors import FoundWanting
 
-SHIPPED = ("recipes/arithmetic.yaml", "recipes/imported.yaml", "recipes/code.yaml", "profiles/local.yaml")
+SHIPPED = (
+    "recipes/arithmetic.yaml",
+    "recipes/imported.yaml",
+    "recipes/code.yaml",
+    "recipes/evaluations/arithmetic.yaml",
+    "profiles/local.yaml",
+)
 
 # `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.
 STAGES = {

@@ -3,7 +3,6 @@
 Nothing in the manifest depends on when, where or how often the run was interrupted.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +113,8 @@ def _parts(run: "OpenRun") -> pa.Table:
 
 
 def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> dict[str, Any]:
+    from storage.queries.audits import false_accept_bound
+
     spec, loaded = run.spec, run.loaded
     runs = run.workspace.runs
     rounds = sum(map(bool, runs.plans(spec.run)))
@@ -154,12 +155,3 @@ def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[Known
     kept = kept_set((d.problem_id, d.completion_id, d.outcome, d.kept) for d in report.decisions)
     known = known_rates(run.workspace.audits, [*parts, whole], run.id, kept)
     return [part for part in known if part.verifier != CHAIN or part.report is not None or len(parts) > 1]
-
-
-def false_accept_bound(known: "Sequence[KnownRates]") -> float | None:
-    """The upper bound of the false-accept rate of what counts: the audited chain's, else that of all its verifiers."""
-    from storage.queries.audited import CHAIN
-    from storage.queries.audits import bound_of
-
-    chain = [part for part in known if part.verifier == CHAIN and part.bound is not None]
-    return bound_of(chain or [part for part in known if part.verifier != CHAIN])

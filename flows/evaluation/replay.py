@@ -13,13 +13,14 @@ import yaml
 
 from flows.recipe.methods import resolve
 from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator
-from pipelines.metrics import digits
+from pipelines.metrics import PassAtLimit, digits
 from pipelines.metrics.elections import Ballot, Budget, ballots
-from pipelines.metrics.replay import BASELINE, ReplayPlan, ReplayRow, Setting, replay
+from pipelines.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
 from pipelines.stats import Estimate
 from storage.errors import SetupError, unknown_name
 from storage.pool import Pool
 from storage.queries import Reader, Scope, dataset_scope, run_scope
+from storage.queries.audits import false_accept_bound, scope_rates
 from storage.queries.pools import ScopePool, scope_pool
 from storage.versions.index import dataset_names
 
@@ -55,12 +56,13 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
         models = _models(source.pool, request.models)
         scores = _scores(source.pool, request.scores)
         chosen = _settings(request, scores, models)
+        limit = PassAtLimit(false_accept_bound(scope_rates(source.scope)))
         texts = source.texts() if any("texts" in setting.aggregator.needs for setting in chosen) else ()
     _refuse_pending(source)
     every = ballots(source.pool, models, texts)
     items, budgets = _budgets(request, every)
     plan = ReplayPlan(budgets, request.ks, request.repeats, request.folds, request.seed)
-    rows = replay(items, chosen, plan)
+    rows = [row for row in replay(items, chosen, plan) if not _beyond(row, items, limit.most)]
     return {
         "pool": source.scope.name,
         "problems": len(items),
@@ -73,6 +75,7 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
         "estimand": rows[0].value.estimand,
         "conflicts": sum(ballot.conflicts for ballot in items),
         "undecided_answers": int(sum(ballot.open.sum() for ballot in items)),
+        "pass_at_limit": limit.row(),
         "aggregators": _listed(chosen),
         "budgets": [asdict(budget) for budget in budgets],
         "ks": list(request.ks),
@@ -103,6 +106,14 @@ def row_values(row: ReplayRow) -> dict[str, Any]:
 def _estimate(estimate: Estimate) -> dict[str, Any]:
     low, high = digits(estimate.low), digits(estimate.high)
     return {"value": digits(estimate.value), "low": low, "high": high, "interval": estimate.method}
+
+
+def _beyond(row: ReplayRow, items: Sequence[Ballot], most: int | None) -> bool:
+    """Whether a row says that some answer of more than `most` is right, which false accepts alone could make."""
+    if most is None or row.aggregator not in (ORACLE, RANDOM):
+        return False
+    each = 1.0 if row.budget.unit == "samples" else float(np.mean([ballot.pool.tokens.mean() for ballot in items]))
+    return (row.budget.amount / each if row.aggregator == ORACLE else row.k) > most
 
 
 def _check_counts(request: ReplayRequest) -> None:

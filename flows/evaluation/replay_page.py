@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from math import log2
+from math import ceil, floor, log2
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -11,10 +11,11 @@ LEAST_SHOWN = 0.0005  # a difference below is 0 at the digits of the table
 WORDS = {"samples": "completions per problem", "tokens": "tokens per problem"}
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _RIGHT = 760, 400, 52, 14, 44, 210
 _CSS = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1c2733; max-width: 980px; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.45 system-ui, sans-serif; color: #1c2733; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6rem 0 1.6rem; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #dde3ea; }
+th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #dde3ea; }
 th:first-child, td:first-child, td.text { text-align: left; }
+td.text { white-space: normal; }
 svg text { font-size: 12px; fill: #1c2733; } .grid { stroke: #e3e8ee; } .axis { stroke: #8795a3; }
 """
 
@@ -57,6 +58,11 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     """What has to be said beside the numbers."""
     said = [f"Intervals: 95%, {report['estimand']}; clusters are templates, or problems without one. {_noise(report)}"]
     said += _optimism([row for row in report["rows"] if row["best_on_the_same_problems"] is not None])
+    most = report["pass_at_limit"]["largest_k"]
+    if most is not None:
+        said.append(
+            f"The oracle of more than {most:,} completions is withheld: the verifier's false accepts could make it."
+        )
     if report["left_out"]:
         said.append(f"{report['left_out']:,} problems have too few completions for these budgets and are left out.")
     if report["conflicts"]:
@@ -79,29 +85,40 @@ def curves(rows: Sequence[Row], unit: str) -> str:
     def x(amount: int) -> float:
         return _LEFT + (log2(amount) - low) / ((high - low) or 1.0) * (_WIDTH - _LEFT - _RIGHT)
 
-    body = [_axes([(x(amount), f"{amount:,}") for amount in amounts], WORDS[unit])]
+    bottom, top = _range([row["value"] for row in rows])
+
+    def y(value: float) -> float:
+        return _TOP + (top - value) / (top - bottom) * (_HEIGHT - _TOP - _BOTTOM)
+
+    shown = [(y(value), f"{value:.1f}") for value in _tenths(bottom, top)]
+    body = [_axes([(x(amount), f"{amount:,}") for amount in amounts], shown, WORDS[unit])]
     for place, name in enumerate(names):
-        points = [(x(row["amount"]), _y(row["value"])) for row in rows if row["aggregator"] == name]
+        points = [(x(row["amount"]), y(row["value"])) for row in rows if row["aggregator"] == name]
         body.append(_line(place, name, points))
     label = escape(f"Accuracy over {WORDS[unit]}")
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(body)}</svg>'
 
 
-def _y(value: float) -> float:
-    return _TOP + (1.0 - value) * (_HEIGHT - _TOP - _BOTTOM)
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """The tenths around all values."""
+    return floor(min(values) * 10) / 10, max(floor(min(values) * 10) + 1, ceil(max(values) * 10)) / 10
 
 
-def _axes(ticks: Sequence[tuple[float, str]], words: str) -> str:
-    right = _WIDTH - _RIGHT
+def _tenths(bottom: float, top: float) -> list[float]:
+    return [tenth / 10 for tenth in range(round(bottom * 10), round(top * 10) + 1)]
+
+
+def _axes(ticks: Sequence[tuple[float, str]], levels: Sequence[tuple[float, str]], words: str) -> str:
+    right, floor_y = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     grid = "".join(
-        f'<path class="grid" d="M{_LEFT} {_y(v / 10):.1f}H{right}"/>'
-        f'<text x="{_LEFT - 8}" y="{_y(v / 10) + 4:.1f}" text-anchor="end">{v / 10:.1f}</text>'
-        for v in range(0, 11, 2)
+        f'<path class="grid" d="M{_LEFT} {at:.1f}H{right}"/>'
+        f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{text}</text>'
+        for at, text in levels
     )
     marks = "".join(f'<text x="{at:.1f}" y="{_HEIGHT - 24}" text-anchor="middle">{text}</text>' for at, text in ticks)
     middle = (_LEFT + right) / 2
     return (
-        f'{grid}{marks}<path class="axis" d="M{_LEFT} {_y(0):.1f}H{right}"/>'
+        f'{grid}{marks}<path class="axis" d="M{_LEFT} {floor_y}H{right}"/>'
         f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(words)} (log scale)</text>'
     )
 

@@ -15,19 +15,21 @@ SOURCES = ("model", "arm")
 
 
 def samples_of(pool: Pool, by: Sequence[str], *, all_draws: bool = False) -> Iterator[tuple[dict[str, Group], Sample]]:
-    """The strata of a pool by up to two of its columns, `model` and `arm`; SetupError where one is not to be measured."""
+    """The strata of a pool by up to two of its columns, `model` and `arm`; SetupError where nothing is to be measured."""
     for name in by:
         if name not in (*pool.strata, *SOURCES):
             raise unknown_name("group", name, (*pool.strata, *SOURCES))
-    if len(by) > 2 or len(set(by)) < len(by):
-        raise SetupError(f"groups {', '.join(by)}: at most two different ones.", choices=(*pool.strata, *SOURCES))
+    columns = [name for name in by if name not in SOURCES]
+    if len(columns) > 2 or len(set(by)) < len(by):
+        raise SetupError(
+            f"groups {', '.join(by)}: at most two different ones beside model and arm.", choices=(*pool.strata, *SOURCES)
+        )
     measured = pool.measured(None) if all_draws else pool
     if not measured.in_prefix.any():
         raise SetupError(
             "No rollout of this pool was fixed before any verdict, so no rate may be over any.",
             next_command="mark a prefix with pool.measured(n), n the completions that every problem got at the start",
         )
-    columns = [name for name in by if name not in SOURCES]
     for group, part in _by_source(measured, [name for name in by if name in SOURCES]):
         rows = Rows(part)
         there = np.flatnonzero(rows.drawn > 0)
@@ -86,11 +88,12 @@ def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:
     waiting = int(sample.rows.open[sample.places].sum())
     if waiting:
         raise SetupError(f"{waiting} measured rollouts are not judged yet.", next_command="run `rollmill curate` again")
-    if "any_number" not in needs and sample.drawn.min() != sample.drawn.max():
+    least, most = int(sample.drawn.min()), int(sample.drawn.max())
+    if "any_number" not in needs and least != most:
         raise SetupError(
-            f"The problems have {sample.drawn.min()} to {sample.drawn.max()} measured rollouts: numbers that verdicts "
+            f"The problems have {least} to {most} measured rollouts: numbers that verdicts "
             "may have decided are data, not a measurement.",
-            next_command=f"measure the first {sample.drawn.min()} of each: pool.measured({sample.drawn.min()})",
+            next_command=f"measure the first {least} of each: first={least}, or pool.measured({least}) of a pool",
         )
     if "ks" in needs:
         _check_ks(sample, options)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.stats.cluster_ratios import cluster_share
 from pipelines.stats.intervals import Estimate, clopper_pearson, t_quantile
-from pipelines.stats.means import TIE, cluster_sums, mean_bounds, population_mean
+from pipelines.stats.means import TIE, cluster_sums, population_mean
 
 Array = npt.NDArray[np.float64]
 Clusters = Sequence[Hashable | None]
@@ -67,7 +68,8 @@ def auroc_within(
 ) -> Estimate | None:
     """The same over pairs of one problem, which is what a choice among its completions can use; None without such pairs.
 
-    The pooled AUROC is high already where a score tells easy problems from hard ones. `problems`: a number per completion.
+    The pooled AUROC is high already where a score tells easy problems from hard ones. `problems`: a number per completion;
+    n counts those with such pairs.
     """
     score, right = _columns(scores, correct)
     owner = np.asarray(problems, dtype=np.int64)
@@ -78,13 +80,7 @@ def auroc_within(
             wins.append(float(_placements(good, bad).sum()) * len(bad))
             pairs.append(len(good) * len(bad))
             names.append(None if clusters is None else clusters[int(rows[0])])
-    if not pairs:
-        return None
-    value = math.fsum(wins) / sum(pairs)
-    tops, sizes = cluster_sums(wins, names), cluster_sums(pairs, names)
-    sums = [(top, size) for (top, _), (size, _) in zip(tops, sizes, strict=True)]
-    low, high, method = mean_bounds(sums, value)
-    return Estimate(value, low, high, len(score), len(sums), method, WITHIN)
+    return cluster_share(wins, pairs, names, estimand=WITHIN)
 
 
 def brier(scores: npt.ArrayLike, correct: npt.ArrayLike, clusters: Clusters | None = None) -> Estimate | None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from storage.errors import SetupError, explained
 
 Row = dict[str, Any]
-_BATCH = 4096
+_BATCH = 4096  # rows of one Parquet row group: more would be held in memory as Python values
 
 TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
@@ -46,7 +46,7 @@ def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> Exported:
         raise SetupError(f"{out} is a folder; name a file.")
     with _written(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = out.with_name(f".{out.name}.tmp")
+        temporary = out.with_name(f".{out.name}.tmp")  # beside the file, as a rename works within one file system only
         try:
             with temporary.open("wb") as handle:
                 count = _WRITERS[out.suffix](iter(rows), schema, handle)

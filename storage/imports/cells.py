@@ -78,7 +78,7 @@ def number(value: Any) -> float | None:
 def log_probability(value: Any) -> float | None:
     """A cell as the logarithm of a probability; a rounding error above 0 is let through."""
     logarithm = number(value)
-    if logarithm is not None and logarithm > 1e-3:
+    if logarithm is not None and logarithm > 1e-3:  # tools that add float32 values end a little above 0
         raise CellError(f"{logarithm} is above 0, and the logarithm of a probability is not")
     return logarithm
 

@@ -96,7 +96,7 @@ def _asked_as(cell: Any) -> tuple[str, list[str]]:
     """The beginning of a prompt, and the prompt ids that it may be stored under: a lone user's turn also as its text."""
     if not is_conversation(cell):
         prompt = cells.text(cell) or ""
-        return prompt[:60], [Problem(prompt, "").prompt_id]
+        return prompt[:60], [Problem(prompt, "").prompt_id]  # 60 characters name it in a message
     prompt_turns, _ = asked_and_answered(messages(cell) or ())
     alone = [Problem(prompt_turns[0].content, "").prompt_id] if len(prompt_turns) == 1 else []
     return prompt_turns[-1].content[:60] if prompt_turns else "", [Problem(prompt_turns, "").prompt_id, *alone]

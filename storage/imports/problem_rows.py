@@ -89,7 +89,7 @@ class ProblemRows:
             raise CellError("the reference answer is empty")
         if rule is not None:
             self.rules[rule] += 1
-            extra.setdefault("solution", given)
+            extra.setdefault("solution", given)  # a column of that name in the file is the user's and stays
         return answer
 
     def notes(self) -> list[str]:

@@ -38,7 +38,10 @@ class ImportContents:
 
     def row(self) -> dict[str, Any]:
         """As JSON values."""
-        records = [{**asdict(record), "imported_at": _time(record.imported_at)} for record in self.records]
+        records = []
+        for record in self.records:
+            at = datetime.fromtimestamp(record.imported_at).astimezone()
+            records.append({**asdict(record), "imported_at": at.isoformat(sep=" ", timespec="seconds")})
         return {**asdict(self), "models": dict(self.models), "records": records}
 
 
@@ -86,7 +89,9 @@ def plan_removal(ws: "Workspace", name: str) -> Removal:
 
 def remove(ws: "Workspace", name: str) -> Removal:
     """Remove an import; SetupError, with nothing removed, where a run, a version or another import needs it."""
-    before = _state(ws)
+    # Compared again under the write lock: who uses the import is looked up without it, as that reads files.
+    with ws.ledger.read() as session:
+        before = _state(session)
     removal = plan_removal(ws, name)
     if removal.used_by:
         raise SetupError(
@@ -94,7 +99,7 @@ def remove(ws: "Workspace", name: str) -> Removal:
             next_command=f"rollmill import show {name}",
         )
     with ws.ledger.write() as session:
-        if _state_now(session) != before:
+        if _state(session) != before:
             raise SetupError(
                 "another command wrote to this workspace meanwhile; nothing was removed.",
                 next_command=f"rollmill import remove {name}",
@@ -166,19 +171,10 @@ def _planning(ws: "Workspace", alone: Mapping[str, Collection[str]]) -> set[str]
         return {run for (run,) in connection.execute(query).fetchall()}
 
 
-def _state(ws: "Workspace") -> tuple[int, ...]:
-    with ws.ledger.read() as session:
-        return _state_now(session)
-
-
-def _state_now(session: Session) -> tuple[int, ...]:
+def _state(session: Session) -> tuple[int, ...]:
     """Changes with every plan, run and import."""
     batches = select(func.coalesce(func.max(BatchRow.id), 0)).where(
         (BatchRow.kind == "plan") | BatchRow.producer.startswith(PREFIX)
     )
     counts = (select(func.count()).select_from(row) for row in (RunRow, ImportRow))
     return tuple(int(session.scalar(query) or 0) for query in (batches, *counts))
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().isoformat(sep=" ", timespec="seconds")

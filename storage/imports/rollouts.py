@@ -10,7 +10,6 @@ from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, 
 from storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
 from storage.imports.matching import Embedded, Lookup, matcher
 from storage.imports.problems import mark_of, sanitised_notes
-from storage.imports.readers import Row
 from storage.imports.scan import Places, clean_rows, detect, unchanged
 from storage.imports.spec import ImportReport, ImportSpec, sample
 from storage.imports.stored import stored_completions
@@ -39,7 +38,11 @@ class _Pass:
         completions = CompletionRows(self.spec.path, self.columns, name=self.spec.name)
         for row in clean_rows(self.spec, self.sanitiser):
             self.rows += 1
-            for answer in self._answers(row):
+            try:
+                answers = list(each_answer(row, self.columns))
+            except CellError as error:
+                raise SetupError(f"{self.spec.path}, {row.where}: {error}; nothing was stored.") from error
+            for answer in answers:
                 stored, problem = self.problems.problem(answer)
                 if stored is not None:
                     yield row.where, problem, completions.completion(answer, stored)
@@ -47,12 +50,6 @@ class _Pass:
         self.answers = completions.count
         several = [f"{self.rows:,} rows hold {self.answers:,} answers"] if self.answers != self.rows else []
         self.notes = several + self.problems.notes() + completions.notes() + sanitised_notes(self.sanitiser)
-
-    def _answers(self, row: Row) -> list[Row]:
-        try:
-            return list(each_answer(row, self.columns))
-        except CellError as error:
-            raise SetupError(f"{self.spec.path}, {row.where}: {error}; nothing was stored.") from error
 
 
 def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:

@@ -159,7 +159,7 @@ FORMATS: tuple[Format, ...] = (
 """The forms in the order in which they are tried."""
 
 
-_DETECT_ROWS = 200
+_DETECT_ROWS = 200  # of files whose rows all have the same columns
 
 
 def detect(spec: ImportSpec, aliases: Aliases) -> Columns:

@@ -54,7 +54,7 @@ def is_conversation(value: Any) -> bool:
 def asked_and_answered(turns: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     """The turns up to the last that asks (user, system), and those behind it: the prompt and the answer."""
     asking = [place for place, turn in enumerate(turns) if turn.role in _ASKING]
-    end = asking[-1] + 1 if asking else 0
+    end = asking[-1] + 1 if asking else 0  # a solution with tools answers in many turns behind the last question
     return turns[:end], turns[end:]
 
 

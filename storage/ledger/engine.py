@@ -41,6 +41,7 @@ class Ledger:
         self.path = _sqlite_path(self.url)
         self.read_only = read_only or (self.path is not None and not _writable(self.path))
         self._engine = _engine(self.url, self.path, read_only=self.read_only)
+        # A transaction of SQLite in WAL mode sees one snapshot; PostgreSQL has to be asked for it.
         snapshot = {} if self.path else {"isolation_level": "REPEATABLE READ"}
         self._reading = self._engine.execution_options(**snapshot)
         self._writing = self._engine.execution_options(rollmill_write=True)

@@ -71,6 +71,7 @@ class Leases:
             held = session.get(LeaseRow, key)
             if held is not None and _holds(held, now):
                 return None
+            # Expired, or its process is gone: whoever comes next takes it over.
             if held is not None:
                 session.delete(held)
                 session.flush()

@@ -3,6 +3,8 @@
 Every function reads what is registered at that moment, so all of them work while a run writes. None imports Prefect.
 """
 
+from typing import TYPE_CHECKING
+
 from pipelines.metrics import Funnel, GroupRate
 from storage.queries.audits import KnownRates, known_rates, scope_rates
 from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
@@ -50,7 +52,9 @@ from storage.queries.review import (
 )
 from storage.queries.scope import Scope, dataset_scope, run_scope, workspace_scope
 from storage.runs import Progress, Run
-from storage.versions.resolve import VersionInfo
+
+if TYPE_CHECKING:  # a notebook that names no version need not load what publishes them
+    from storage.versions.resolve import VersionInfo as VersionInfo
 
 __all__ = [
     "CONTINUED",
@@ -75,7 +79,6 @@ __all__ = [
     "Share",
     "StopCount",
     "StopEvidence",
-    "VersionInfo",
     "audit_queue",
     "audit_queues",
     "budget_spend",

@@ -65,7 +65,9 @@ def chain_of(run: Run) -> list[tuple[str, str]]:
 
 def chain_version(verifiers: list[tuple[str, str]], accept: object) -> str:
     """What tells this chain from every other: its verifiers in order, their versions and the acceptance policy."""
-    return digest128(["chain", [list(verifier) for verifier in verifiers], accept])[:12]
+    return digest128(["chain", [list(verifier) for verifier in verifiers], accept])[
+        :12
+    ]  # digits, as verifier versions are shown in tables
 
 
 def audited_rows(scope: Scope, verifier: str, version: str) -> list[AuditedRow]:

@@ -124,27 +124,21 @@ def scope_rates(scope: Scope) -> list[KnownRates]:
     return [rates for rates in known if rates.verifier != CHAIN or rates.report is not None]
 
 
-def all_known_rates(audits: Audits) -> list[KnownRates]:
-    """Every audited verifier version on every run it was audited on, the newest audit first."""
-    known: dict[tuple[str, str, str], KnownRates] = {}
-    for audit in audits.list():
-        key = (audit.verifier, audit.version, audit.source)
-        if audit.kind == "natural" and key not in known:
-            known[key] = KnownRates(
-                audit.verifier, audit.version, audit.id, audit.source, rates_of_audit(audits, audit), own=True
-            )
-    return list(known.values())
-
-
 def bound_of(rates: Sequence[KnownRates]) -> float | None:
     """The upper bound of the false-accept rate of several verifiers together: the largest; None where one is unknown.
 
     0 where every rare accept was adjudicated: then none of them is an error that nobody saw.
     """
-    if not rates or any(rate.bound is None for rate in rates):
+    if not rates or any(rate.bound is None for rate in rates):  # one verifier nobody audited may accept anything
         return None
     open_rates = [rate.bound for rate in rates if rate.bound is not None and not rate.adjudicated]
     return max(open_rates, default=0.0)
+
+
+def false_accept_bound(known: Sequence[KnownRates]) -> float | None:
+    """The upper bound of the false-accept rate of what counts: the audited chain's, else that of all its verifiers."""
+    chain = [one for one in known if one.verifier == CHAIN and one.bound is not None]
+    return bound_of(chain or [one for one in known if one.verifier != CHAIN])
 
 
 def _known(audits: Audits, name: str, version: str, run: str | None, kept: KeptSet | None) -> KnownRates:

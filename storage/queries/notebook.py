@@ -69,7 +69,9 @@ class WorkspaceView:
         """
         if run is None and dataset is None:
             return self.sql(_OF_WORKSPACE)
-        return self._keep(self._scope(run, dataset)).sql(_OF_SCOPE)
+        return self._keep(self._scope(run, dataset)).sql(
+            _OF_SCOPE
+        )  # a relation is read when it is used, so its connection stays open
 
     def pass_rates(self, by: str = "level", *, run: str | None = None, dataset: str | None = None) -> pd.DataFrame:
         """Pass rates with 95% intervals by level, skill, template, source or model, over the fixed prefix; the latest run's
@@ -95,18 +97,29 @@ class WorkspaceView:
         return pd.DataFrame(rows)
 
     def measure(
-        self, metric: str, *, run: str | None = None, dataset: str | None = None, by: Sequence[str] = (), **options: Any
+        self,
+        metric: str,
+        *,
+        run: str | None = None,
+        dataset: str | None = None,
+        by: Sequence[str] = (),
+        first: int | None = None,
+        **options: Any,
     ) -> pd.DataFrame:
         """Any metric of docs/metrics.md over the fixed prefix of a run (the latest by default) or a dataset version.
 
         `measure("pass@k", ks=[1, 8], by=["level"])`: rows with value, 95% interval, n, clusters, estimand and method.
-        Options are those of `pipelines.metrics.Options`; SetupError where the rollouts cannot give the metric.
+        `first`: only the first so many of each problem, where imports have unequal numbers. Options are those of
+        `pipelines.metrics.Options`; SetupError where the rollouts cannot give the metric.
         """
         from pipelines.metrics import Options, measure
         from storage.queries.pools import scope_pool
 
         scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
-        rows = measure(scope_pool(scope).pool, metric, Options.of_mapping(options), by=by)
+        pool = scope_pool(scope).pool
+        if first is not None:
+            pool = pool.where(pool.index < first)
+        rows = measure(pool, metric, Options.of_mapping(options), by=by)
         return pd.DataFrame(
             [{key: value for key, value in row.row().items() if key != "group"} | row.group for row in rows]
         )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Self
 from storage.errors import RollmillError, SetupError
 from storage.segments.schema import Kind
 from storage.segments.views import select
-from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from storage.runs import Progress, Run, Runs
     from storage.spending import Amount, Payment
     from storage.versions.diff import VersionDiff
+    from storage.versions.resolve import VersionInfo
 
 
 class Reader:
@@ -149,7 +149,7 @@ class DatasetSummary:
 
     name: str
     versions: int
-    newest: VersionInfo | None
+    newest: "VersionInfo | None"
 
 
 def datasets(reader: Reader) -> list[DatasetSummary]:
@@ -166,7 +166,7 @@ def datasets(reader: Reader) -> list[DatasetSummary]:
     return rows
 
 
-def versions_of(reader: Reader, name: str) -> list[VersionInfo]:
+def versions_of(reader: Reader, name: str) -> "list[VersionInfo]":
     """The versions of a dataset, the newest first; SetupError where there is no such dataset."""
     from storage.versions import versions
 

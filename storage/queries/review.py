@@ -22,7 +22,7 @@ from storage.records import Completion, Verdict
 if TYPE_CHECKING:
     pass
 
-ENDING = 1_500
+ENDING = 1_500  # characters of a completion, whose end holds the answer
 COLUMNS = ("completion_id", "problem_id", "kind", "prompt", "reference", "extracted", "ending", "judgement", "note")
 
 NEEDED = ("completion_id", "problem_id", "judgement")

@@ -24,15 +24,11 @@ _ROWS_PER_BATCH = 50_000
 def compact(store: SegmentStore, kind: Kind, *, target_rows: int = 1_000_000) -> CompactReport:
     """Merge small files of a kind until no two neighbouring ones of a producer are left; rows stay, repeated rows go."""
     with store.naming_files():
-        return _compact(store, kind, target_rows)
-
-
-def _compact(store: SegmentStore, kind: Kind, target_rows: int) -> CompactReport:
-    before = store.readable(store.registry.segments(kind))
-    shared = _shared(store, kind, before)
-    for group in _groups([segment for segment in before if segment.seq not in shared], target_rows):
-        _merge(store, kind, group)
-    after = store.readable(store.registry.segments(kind))
+        before = store.readable(store.registry.segments(kind))
+        shared = _shared(store, kind, before)
+        for group in _groups([segment for segment in before if segment.seq not in shared], target_rows):
+            _merge(store, kind, group)
+        after = store.readable(store.registry.segments(kind))
     return CompactReport(kind, len(before), len(after), _rows(before), _rows(after))
 
 

@@ -64,6 +64,7 @@ class LostSegment:
 
     def line(self) -> str:
         """One line for a person."""
+        # Nothing else can make these rows again: no engine drew them.
         again = "; import its file again" if self.producer.startswith("import:") else ""
         return f"segment {self.path} is {self.problem}: its {self.rows} {self.kind} are no longer counted as stored{again}"
 

@@ -76,6 +76,7 @@ def rebuild(registry: Registry, place: Place, connection: Any) -> Rebuilt:
         for producer in report.imports:
             rows = sum(file.written.rows for file in files if file.written.producer == producer)
             _mark(session, producer, rows, registry.ledger.now(session))
+    # Last: until then the place names the lost ledger, and the same command may be run again.
     place.own(registry.identity())
     return report
 

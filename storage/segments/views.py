@@ -96,6 +96,7 @@ def _scan(kind: Kind, columns: str, paths: str) -> str:
     """Files of one schema, so that only the first is opened to bind; an older schema is filled up by name."""
     names = _names(SCHEMAS[kind].names)
     if columns == CURRENT[kind]:
+        # A workspace in a folder called a=b would otherwise get a column `a` in every row.
         return f"SELECT {names} FROM read_parquet({paths}, hive_partitioning=false)"
     old = f"SELECT * FROM read_parquet({paths}, hive_partitioning=false)"
     return f"SELECT {names} FROM ({no_rows(kind)} UNION ALL BY NAME {old})"

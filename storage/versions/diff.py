@@ -136,6 +136,7 @@ def deltas(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Delta, ...]:
     for change in changes(old, new):
         before, after = _number(change.old), _number(change.new)
         if before is not None and after is not None:
+            # Twelve digits: 0.3 - 0.1 is 0.2 for a reader, not 0.19999999999999998.
             numbers.append(Delta(change.key, before, after, float(f"{after - before:.12g}")))
         elif before is not None or after is not None:
             numbers.append(Delta(change.key, before, after, None))

@@ -66,6 +66,7 @@ SCORE_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "value")
 STEP_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "steps")
 
 _CHUNK = 4_096  # rows turned into Python values at a time: bounds memory, large enough to amortise the calls
+# Keys need no sorting: a row is a list.
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 

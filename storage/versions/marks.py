@@ -18,6 +18,7 @@ from storage.versions.resolve import VersionInfo, resolve
 from storage.workspace import Workspace
 
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}$")
+# Such a tag could not be told from a version number or the beginning of a content hash in NAME@...
 _LIKE_A_VERSION = re.compile(r"(v\d+(-[0-9a-f]{8})?|[0-9a-f]{4,64})$")
 
 

@@ -197,6 +197,7 @@ def _write(ws: Workspace, draft: Draft) -> None:
             raise full_disk(str(partial)) from error
         raise
     finally:
+        # With an intent the folder is finished by whoever comes next; without one nobody would.
         if not intent.exists():
             shutil.rmtree(partial, ignore_errors=True)
     hit("publish.folder_written")

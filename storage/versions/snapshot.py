@@ -117,6 +117,7 @@ def _conform(kind: Kind, table: pa.Table) -> pa.Table:
 
 def _refuse_duplicates(kind: Kind, table: pa.Table) -> None:
     keys = list(KEYS[kind])
+    # One thread, so that of several repeated keys the same one is named each time.
     counted = table.select(keys).group_by(keys, use_threads=False).aggregate([([], "count_all")])
     if counted.num_rows == table.num_rows:
         return

@@ -14,7 +14,7 @@ from storage.audits import Judgement, PersonJudgement
 from storage.errors import SetupError
 from storage.queries import Reader, run_scope, scope_rates, version_card, version_manifest
 from storage.queries.audited import kept_set_of
-from storage.queries.audits import all_known_rates, bound_of, known_rates, rates_of_audit
+from storage.queries.audits import bound_of, known_rates, rates_of_audit
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
 
@@ -138,7 +138,6 @@ def test_rates_are_found_under_the_verifier_and_its_version(reader: Reader) -> N
     assert known.bound == reader.audits.get(audit.id).report["overall"]["false_accept_rate"]["high"]
     assert bound_of([known]) == known.bound
     assert bound_of([known, *known_rates(reader.audits, [("number", "other")])]) is None
-    assert [one.audit for one in all_known_rates(reader.audits)] == [audit.id]
 
 
 def test_reviewers_who_differ_leave_the_truth_open(reader: Reader) -> None:

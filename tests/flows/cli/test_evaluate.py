@@ -135,3 +135,13 @@ def test_an_evaluation_of_several_models_is_not_one_side(sums: Path, rollmill: R
     assert answer.status == 2
     assert "Valid: sums:good, sums:poor" in answer.err
     assert "k up to 4" in rollmill("compare", "sums:poor", "sums:good", "--k", "5").err
+
+
+def test_a_new_workspace_has_the_evaluation_that_ships(
+    tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()  # a repository of the user's: no git and no DVC is begun
+    rollmill("init", "ws")
+    monkeypatch.chdir(tmp_path / "ws")
+    assert "arithmetic-eval.easy.tiny" in rollmill("evaluate", "recipes/evaluations/arithmetic.yaml", "--dry-run").out

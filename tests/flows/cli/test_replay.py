@@ -184,3 +184,20 @@ def test_a_mistake_is_one_line_that_names_it(here: Path, rollmill: Run, argument
     said = rollmill("replay", *arguments, *([] if "--model" in arguments else ["--model", "m"]))
     assert said.status == 2
     assert message in said.err
+
+
+def test_the_oracle_goes_no_further_than_the_verifiers_false_accepts_allow(
+    here: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from storage.queries import Reader, run_scope
+    from storage.queries.audits import false_accept_bound, scope_rates
+
+    with Reader.open(here) as reader:
+        (run,) = [run.id for run in reader.runs.list()]
+        assert false_accept_bound(scope_rates(run_scope(reader, run))) is None  # nobody audited it: nothing is withheld
+    monkeypatch.setattr("flows.evaluation.replay.false_accept_bound", lambda _: 0.04)
+    said = rollmill("replay", run, "--model", "m")
+    assert "The oracle of more than 2 completions is withheld" in said.out
+    report = json.loads(rollmill("replay", run, "--model", "m", "--json").out)
+    assert [row["amount"] for row in report["rows"] if row["aggregator"] == "oracle"] == [1, 2]
+    assert report["pass_at_limit"]["largest_k"] == 2

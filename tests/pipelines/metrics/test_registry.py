@@ -84,6 +84,7 @@ def test_models_and_arms_are_never_pooled() -> None:
     two = pool(["cici", "iicc"], model=np.array([0, 0, 1, 1] * 2), models=("weak", "strong"))
     with pytest.raises(SetupError, match=r"2 models, which are never pooled\. Valid: weak, strong"):
         measure(two, "pass@k")
+    assert len(measure(two, "pass@k", Options(ks=(1,)), by=["model", "level", "template"])) == 2
     rows = measure(two, "pass@k", Options(ks=(2,)), by=["model"])
     assert [(row.group, row.value) for row in rows] == [({"model": "weak"}, 0.5), ({"model": "strong"}, 1.0)]
     arms = pool(["cici", "iicc"], arm=np.array([0, 0, 1, 1] * 2), arms=("x", "y"))
@@ -102,7 +103,7 @@ def test_undecided_rollouts_count_in_no_rate_and_both_ways_are_shown() -> None:
 
 def test_only_the_prefix_is_measured_and_without_one_nothing() -> None:
     adaptive = pool(["cccc", "iiiiiiii", "iciccc"])
-    with pytest.raises(SetupError, match=r"4 to 8 measured rollouts.*pool.measured\(4\)"):
+    with pytest.raises(SetupError, match=r"4 to 8 measured rollouts.*first=4, or pool.measured\(4\)"):
         measure(adaptive, "pass@k")
     assert measure(adaptive.measured(4), "pass@k", Options(ks=(1,)))[0].value == pytest.approx((1 + 0 + 0.5) / 3)
     with pytest.raises(SetupError, match="fixed before any verdict"):

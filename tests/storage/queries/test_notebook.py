@@ -69,6 +69,7 @@ def test_any_metric_as_a_frame_over_the_fixed_prefix(curated: Any) -> None:
             "mean pass@4 of problems from these templates",
         }
         assert ws.measure("tokens_per_correct", run=DONE)["value"].tolist() == [24 * 7 / 14]
+        assert ws.measure("solved_by", first=2)["attempts"].tolist() == [1, 2]
         with pytest.raises(SetupError, match="k = 5 is undefined for 6 of 6 problems"):
             ws.measure("pass@k", ks=[5])
         with pytest.raises(SetupError, match="Did you mean 'ks'"):

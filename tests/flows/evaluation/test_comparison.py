@@ -1,0 +1,120 @@
+"""Comparisons against values computed by hand, and what the table of all models claims."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from flows.evaluation.comparison import ComparisonRequest, compare, leaderboard, paired
+from flows.evaluation.sides import Side
+from storage.errors import SetupError
+from storage.pool import KEPT, STATES, Pool
+
+
+def side(model: str, correct: dict[str, list[bool]], benchmark: str = "b", templates: dict[str, str] | None = None) -> Side:
+    """A side whose problems have these outcomes, sample by sample."""
+    rows = [(place, index, right) for place, key in enumerate(correct) for index, right in enumerate(correct[key])]
+    n = len(rows)
+    column = np.array
+    empty = np.full(n, -1)
+    template = tuple((templates or {}).get(key) for key in correct)
+    pool = Pool(
+        problems=tuple(correct),
+        strata={"level": tuple(len(key) for key in correct), "template": template, "skill": template, "source": template},
+        problem=column([place for place, _, _ in rows]),
+        completion=np.arange(n),
+        index=column([index for _, index, _ in rows]),
+        outcome=column([STATES.index("correct" if right else "incorrect") for *_, right in rows]),
+        in_prefix=np.ones(n, dtype=bool),
+        arm=np.zeros(n, dtype=np.int64),
+        kept=np.full(n, KEPT),
+        reason=empty,
+        model=np.zeros(n, dtype=np.int64),
+        answer=empty,
+        tokens=np.full(n, 10),
+        models=(model,),
+    )
+    return Side(model, benchmark, model, pool)
+
+
+YES, NO = True, False
+
+
+def test_a_comparison_is_over_the_problems_that_both_have_with_equally_many_completions() -> None:
+    first = side("old", {"p": [NO, NO, YES, YES], "qq": [YES, YES, YES, YES], "only-old": [NO] * 4})
+    second = side("new", {"qq": [YES, NO], "p": [YES, YES], "only-new": [YES, YES], "and-another": [NO, NO]})
+    [row] = compare({"b": first}, {"b": second}, ComparisonRequest(by=["level"]))
+    assert (row["problems"], row["only_before"], row["only_after"]) == (2, 1, 2)
+    assert (row["before"]["completions"], row["after"]["completions"]) == (2, 2)
+    assert (row["value_before"], row["value_after"], row["difference"]) == (0.5, 0.75, 0.25)
+    assert row["flipped"] == {"better": 1, "worse": 1, "same": 0, "most_better": ["p"], "most_worse": ["qq"]}
+    assert [(part["group"], part["difference"]) for part in row["strata"]["level"]] == [(1, 1.0), (2, -0.5)]
+    [every] = compare({"b": first}, {"b": second}, ComparisonRequest(all_samples=True))
+    assert every["value_before"] == 0.75
+
+
+def test_pass_at_k_is_that_of_every_subset() -> None:
+    first, second = side("old", {"p": [YES, NO, NO]}), side("new", {"p": [YES, YES, NO]})
+    pairing = paired(first, second, k=2)
+    subsets = [(0, 1), (0, 2), (1, 2)]
+    for values, outcomes in ((pairing.before, [YES, NO, NO]), (pairing.after, [YES, YES, NO])):
+        assert values[0] == pytest.approx(np.mean([any(outcomes[at] for at in pair) for pair in subsets]))
+    with pytest.raises(SetupError, match="pass@4 is undefined for 1 of 1 problems"):
+        paired(first, second, k=4)
+
+
+def test_the_sign_flip_test_is_exact_over_clusters() -> None:
+    before = {f"p{n}": [NO] for n in range(6)}
+    after = {f"p{n}": [n < 5] for n in range(6)}
+    templates = {f"p{n}": f"t{n // 2}" for n in range(6)}
+    [row] = compare(
+        {"b": side("old", before, templates=templates)}, {"b": side("new", after, templates=templates)}, ComparisonRequest()
+    )
+    sums = [2, 2, 1]
+    flips = [abs(sum(sign * size for sign, size in zip(signs, sums, strict=True))) for signs in product((1, -1), repeat=3)]
+    assert row["clusters"] == 3
+    assert row["p"] == pytest.approx(np.mean([flip >= 5 for flip in flips]))
+
+
+def test_not_different_is_not_equal() -> None:
+    few = {f"p{n}": [n % 2 == 0] for n in range(8)}
+    other = {f"p{n}": [n % 2 == 1] for n in range(8)}
+    [row] = compare({"b": side("a", few)}, {"b": side("b", other)}, ComparisonRequest(margin=0.05))
+    assert row["p"] > 0.5
+    assert row["conclusion"] == "undecided"
+    assert row["detectable"] is None or row["detectable"] > row["high"]
+
+
+def test_nothing_in_common_is_refused() -> None:
+    with pytest.raises(SetupError, match="no judged problem in common"):
+        paired(side("a", {"p": [YES]}), side("b", {"q": [YES]}))
+    with pytest.raises(SetupError, match="no benchmark in common"):
+        compare(
+            {"x": side("a", {"p": [YES]})}, {"y": side("b", {"p": [YES]}), "z": side("b", {"p": [NO]})}, ComparisonRequest()
+        )
+
+
+def test_a_mean_is_over_the_benchmarks_that_every_model_was_asked() -> None:
+    easy = {f"e{n}": [YES] for n in range(10)}
+    hard = {f"h{n}": [n < 2] for n in range(10)}
+    worse = {f"h{n}": [n < 1] for n in range(10)}
+    board = leaderboard([side("asked-easy", easy, "easy"), side("asked-easy", worse, "hard"), side("other", hard, "hard")])
+    means = {model: (mean["value"], mean["benchmarks"]) for model, mean in board["means"].items()}
+    assert means == {"asked-easy": (0.1, ["hard"]), "other": (0.2, ["hard"])}
+    assert board["models"] == ["other", "asked-easy"]
+    assert all(row["unbeaten"] for row in board["cells"])
+
+
+def test_many_equal_models_show_no_winner() -> None:
+    """28 pairs of equal models: at 5% each, one or two of them would differ; together they do not."""
+    rng = np.random.default_rng(1)
+    sides = [side(f"m{n}", {f"p{k}": [bool(rng.random() < 0.5)] for k in range(60)}) for n in range(8)]
+    board = leaderboard(sides)
+    assert len(board["tests"]) == 28
+    assert not any(row["significant"] for row in board["tests"])
+    assert min(row["p"] for row in board["tests"]) < 0.1
+
+
+def test_two_results_of_one_model_on_one_benchmark_are_refused() -> None:
+    with pytest.raises(SetupError, match="m has two results on b"):
+        leaderboard([side("m", {"p": [YES]}), side("m", {"q": [YES]})])

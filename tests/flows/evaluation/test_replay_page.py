@@ -1,0 +1,24 @@
+"""The curves of a replay: where the points lie, and that nothing in a name is markup."""
+
+import re
+
+from flows.evaluation.replay_page import curves
+
+
+def row(name: str, amount: int, value: float) -> dict[str, object]:
+    return {"aggregator": name, "amount": amount, "value": value}
+
+
+def test_points_lie_between_the_tenths_around_all_values_on_a_log_scale() -> None:
+    svg = curves([row("a", 1, 0.4), row("a", 4, 0.5), row("a", 16, 0.8)], "samples")
+    points = [tuple(map(float, pair)) for pair in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg)]
+    assert [x for x, _ in points] == [52.0, 301.0, 550.0]
+    assert [y for _, y in points] == [356.0, 270.5, 14.0]
+    assert re.findall(r'text-anchor="end">([\d.]+)<', svg) == ["0.4", "0.5", "0.6", "0.7", "0.8"]
+
+
+def test_one_budget_and_one_value_still_make_a_picture_and_names_are_inert() -> None:
+    svg = curves([row("<b>", 8, 1.0)], "tokens")
+    assert "<b>" not in svg
+    assert "&lt;b&gt;" in svg
+    assert 'cx="52.0" cy="' in svg
