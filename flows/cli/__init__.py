@@ -36,6 +36,7 @@ VERBS = {
     "select": "select:select",
     "score": "score:score",
     "replay": "replay:replay",
+    "label": "replay:label",
     "reverify": "reverify:reverify",
     "audit": "audit:verbs",
     "review": "review:review",

@@ -1,4 +1,7 @@
-"""`rollmill replay`: what each way to choose an answer buys on a stored pool. Prints; the work is in flows.evaluation."""
+"""`rollmill replay` and `label`: what each way to choose an answer buys on a stored pool, and chosen answers as labels.
+
+Prints; the work is in flows.evaluation.
+"""
 
 import json as json_text
 from collections.abc import Mapping
@@ -126,3 +129,64 @@ def _write(out: Path, report: Mapping[str, Any]) -> None:
         text = json_text.dumps(report, indent=2, sort_keys=True, ensure_ascii=False)
         (out / "replay.json").write_text(f"{text}\n", encoding="utf-8")
         (out / "replay.html").write_text(replay_html(report), encoding="utf-8")
+
+
+def label(
+    pool: PoolName,
+    *,
+    aggregator: Annotated[
+        str, typer.Option("--with", metavar="NAME", help="Who elects; options as in replay.")
+    ] = "majority",
+    least: Annotated[float, typer.Option("--least", help="The share of the completions that must give the answer.")] = 0.5,
+    models: Annotated[
+        list[str] | None, typer.Option("--model", metavar="NAME", help="Completions of this model, in the order of asking.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="A JSONL file for the labelled problems.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Label problems with the answer that their completions elect, and say how often such labels are wrong.
+
+    The error is measured on the problems that have a reference; the others are like them or it says nothing.
+
+    Example: rollmill label arithmetic --least 0.75 --out labelled.jsonl
+    """
+    from flows.evaluation import LabelRequest, label_pool
+    from storage.workspace import Workspace
+
+    with Workspace.open(read_only=True) as workspace:
+        root = workspace.root
+    report = label_pool(LabelRequest(root, pool, aggregator, least, tuple(models or ())), out)
+    return as_json(report) if json else line(label_page(report))
+
+
+def label_page(report: Mapping[str, Any]) -> str:
+    """The report for a person."""
+    head = ["share at least", "of the graded", "graded", "without a reference", "wrong", "95% interval"]
+    rows = [
+        [f"{row['share']:.2f}", _share(row["kept"]), row["graded"], row["unknown"], *_error_cells(row)]
+        for row in report["by_share"]
+    ]
+    asked = report["asked"]
+    first, interval = _error_cells(asked)
+    written = (
+        f" They are in {report['out']}. Next: rollmill import problems {report['out']} --name NAME" if report["out"] else ""
+    )
+    return "\n".join(
+        [
+            f"{report['pool']}: {report['problems']:,} problems, {report['graded']:,} of them with judged answers.",
+            columns(head, rows),
+            "",
+            f"{report['labelled']:,} problems are labelled by {report['aggregator']}, where at least {report['least']:g} of"
+            f" the completions agree; of the {asked['graded']:,} graded ones {first} are wrong, 95% interval {interval}."
+            f"{written}",
+        ]
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _error_cells(row: Mapping[str, Any]) -> tuple[str, str]:
+    error = row["error"]
+    return ("-", "-") if error is None else (f"{error['value']:.3f}", f"[{error['low']:.3f}, {error['high']:.3f}]")

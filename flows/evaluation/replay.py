@@ -52,13 +52,11 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
     """The report; SetupError for what the pool does not have."""
     _check_counts(request)
     with Reader.open(request.root) as reader:
-        source = scope_pool(_scope(reader, request.pool))
-        models = _models(source.pool, request.models)
+        source, models = pool_of_one(reader, request.pool, request.models)
         scores = _scores(source.pool, request.scores)
         chosen = _settings(request, scores, models)
         limit = PassAtLimit(false_accept_bound(scope_rates(source.scope)))
         texts = source.texts() if any("texts" in setting.aggregator.needs for setting in chosen) else ()
-    _refuse_pending(source)
     every = ballots(source.pool, models, texts)
     items, budgets = _budgets(request, every)
     plan = ReplayPlan(budgets, request.ks, request.repeats, request.folds, request.seed)
@@ -123,6 +121,21 @@ def _check_counts(request: ReplayRequest) -> None:
             raise SetupError(f"--{name} {','.join(map(str, values))}: every number must be at least 1.")
     if request.folds < 2:
         raise SetupError(f"--folds {request.folds}: settings are chosen on other problems, so there are 2 at least.")
+
+
+def pool_of_one(reader: Reader, name: str, models: Sequence[str]) -> tuple[ScopePool, tuple[str, ...]]:
+    """The pool of a run or version and the models that vote; SetupError where some of it is not judged yet."""
+    source = scope_pool(_scope(reader, name))
+    _refuse_pending(source)
+    return source, _models(source.pool, models)
+
+
+def aggregator_named(root: Path, text: str, pool: Pool, models: Sequence[str]) -> tuple[Aggregator, bool]:
+    """An aggregator by its name and options (`borda p=2`), and whether it reads texts."""
+    name, options = _named(text)
+    aggregator: Aggregator = resolve("aggregator", name, options, base=root).build()
+    _check_needs(aggregator, {"scores": bool(pool.scores), "models": len(models) > 1, "passes": False}, models)
+    return aggregator, "texts" in aggregator.needs
 
 
 def _scope(reader: Reader, name: str) -> Scope:

@@ -201,3 +201,26 @@ def test_the_oracle_goes_no_further_than_the_verifiers_false_accepts_allow(
     report = json.loads(rollmill("replay", run, "--model", "m", "--json").out)
     assert [row["amount"] for row in report["rows"] if row["aggregator"] == "oracle"] == [1, 2]
     assert report["pass_at_limit"]["largest_k"] == 2
+
+
+def test_elected_answers_become_labels_that_can_be_imported(here: Path, rollmill: Run, tmp_path: Path) -> None:
+    out = tmp_path / "labelled.jsonl"
+    said = rollmill("label", "votes", "--model", "m", "--least", "0.75", "--out", str(out))
+    assert said.status == 0, said.err
+    # of six problems 7 7 7 9 (right), 8 8 8 7 and 9 9 9 9 have an answer with three of four
+    assert (
+        "3 problems are labelled by majority, where at least 0.75 of the completions agree; of the 3 graded ones"
+        in said.out
+    )
+    assert re.search(r"(?m)^1\.00 +0\.167 +1 +0 +1\.000 ", said.out)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert sorted((row["reference"], row["label"]["share"]) for row in rows) == [("7", 0.75), ("8", 0.75), ("9", 1.0)]
+    assert rollmill("import", "problems", str(out), "--name", "labelled", "--dry-run").status == 0
+    report = json.loads(rollmill("label", "votes", "--model", "m", "--least", "0.75", "--json").out)
+    assert (report["asked"]["error"]["value"], report["asked"]["kept"]) == (0.666666666667, 0.5)
+
+
+def test_labels_refuse_what_they_cannot_mean(here: Path, rollmill: Run) -> None:
+    assert "a share is between 0 and 1" in rollmill("label", "votes", "--least", "2", "--model", "m").err
+    assert "needs a table of generated tests" in rollmill("label", "votes", "--with", "codet", "--model", "m").err
+    assert "say whose vote" in rollmill("label", "votes").err

@@ -1,0 +1,108 @@
+"""`rollmill label`: the elected answer of each problem of a pool as its label, with the error that such labels have.
+
+The file has the problems with their labels as references and is one that `rollmill import problems` reads.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.evaluation.replay import aggregator_named, pool_of_one
+from pipelines.metrics import digits
+from pipelines.metrics.elections import ballots
+from pipelines.metrics.labels import Label, LabelError, label_errors, labels
+from storage.errors import SetupError
+from storage.queries import Reader, Scope
+from storage.records import prompt_json
+from storage.segments.schema import prompt_from_json
+
+_PROBLEMS = """
+SELECT id, prompt, kind, level, skill, template, source FROM problems
+WHERE id IN (SELECT problem_id FROM rollouts)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """What one command asks: labels of a pool by an aggregator, of problems whose answer has at least the share `least`."""
+
+    root: Path
+    pool: str
+    aggregator: str = "majority"
+    least: float = 0.5
+    models: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def label_pool(request: LabelRequest, out: Path | None = None) -> dict[str, Any]:
+    """The report; with `out` the labelled problems are written there, one JSON object a line."""
+    if not 0 <= request.least <= 1:
+        raise SetupError(f"--least {request.least}: a share is between 0 and 1.")
+    with Reader.open(request.root) as reader:
+        source, models = pool_of_one(reader, request.pool, request.models)
+        aggregator, needs_texts = aggregator_named(request.root, request.aggregator, source.pool, models)
+        items = ballots(source.pool, models, source.texts() if needs_texts else ())
+        elected = labels(items, aggregator, request.seed)
+        kept = [label for label in elected if label.share >= request.least - 1e-12]
+        if out is not None:
+            _write(out, _rows(source.scope, kept, request))
+    graded = sum(not ballot.open.all() for ballot in items)
+    errors = label_errors(elected, graded)
+    (asked,) = label_errors(elected, graded, [request.least])
+    return {
+        "pool": source.scope.name,
+        "aggregator": request.aggregator,
+        "seed": request.seed,
+        "least": request.least,
+        "problems": len(items),
+        "graded": graded,
+        "unknown": len(items) - graded,
+        "labelled": len(kept),
+        "asked": _error(asked),
+        "by_share": [_error(row) for row in errors],
+        "out": None if out is None else str(out),
+    }
+
+
+def _error(row: LabelError) -> dict[str, Any]:
+    error = row.error
+    return {
+        "share": row.share,
+        "graded": row.graded,
+        "unknown": row.unknown,
+        "kept": None if row.kept is None else digits(row.kept),
+        "error": None
+        if error is None
+        else {
+            **{key: digits(value) for key, value in asdict(error).items() if key in ("value", "low", "high")},
+            "clusters": error.clusters,
+            "interval": error.method,
+        },
+    }
+
+
+def _rows(scope: Scope, kept: Sequence[Label], request: LabelRequest) -> list[dict[str, Any]]:
+    """The labelled problems in order of their ids, each with what is known of its label."""
+    with scope.connection("rollouts", "problems") as connection:
+        names = ("id", "prompt", "kind", "level", "skill", "template", "source")
+        known = {row[0]: dict(zip(names, row, strict=True)) for row in connection.execute(_PROBLEMS).fetchall()}
+    rows = []
+    for label in sorted(kept, key=lambda label: label.ballot.problem):
+        problem: Mapping[str, Any] = known[label.ballot.problem]
+        prompt = prompt_json(prompt_from_json(problem["prompt"]))
+        vote = {"by": request.aggregator, "votes": label.votes, "completions": label.ballot.size}
+        rows.append(
+            {**problem, "prompt": prompt, "reference": label.answer, "label": {**vote, "share": digits(label.share)}}
+        )
+    return rows
+
+
+def _write(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    from storage.errors import explained
+
+    with explained(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+        out.write_text(text, encoding="utf-8")

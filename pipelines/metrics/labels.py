@@ -1,0 +1,73 @@
+"""Elected answers as labels of problems, and how often such labels are wrong, by how much the completions agree.
+
+For problems that nobody has a reference for. The error is measured on the problems of the same pool that have one, so it
+says something of the others only as far as these are like them; a vote of one model is wrong where the model is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.aggregate import Aggregator
+from pipelines.metrics.elections import Ballot
+from pipelines.stats import Estimate, population_mean
+
+LADDER = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+ERROR = "error of elected labels over the population of problems"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The elected answer of one problem. `share`: of all its completions those that give it, abstentions counted.
+
+    `right`: what the verdicts on that answer say; None where no answer of the problem is judged, so that nothing is known.
+    An answer without a verdict beside judged ones counts as wrong.
+    """
+
+    ballot: Ballot
+    answer: str
+    votes: int
+    right: bool | None
+
+    @property
+    def share(self) -> float:
+        """votes / completions."""
+        return self.votes / self.ballot.size
+
+
+@dataclass(frozen=True, slots=True)
+class LabelError:
+    """Labels whose share is at least `share`: how many of problems with a reference (`graded`) and without (`unknown`).
+
+    `kept`: the part of all graded problems; `error`: the share of wrong labels among the graded, None where there is none.
+    """
+
+    share: float
+    graded: int
+    unknown: int
+    kept: float | None
+    error: Estimate | None
+
+
+def labels(items: Sequence[Ballot], aggregator: Aggregator, seed: int) -> list[Label]:
+    """One label per problem for which an answer is elected; ties are broken by the seed."""
+    elected = []
+    for ballot in items:
+        top = aggregator.elect(ballot.pool).top(ballot.pool, 1, seed=seed)
+        if top:
+            place = ballot.pool.answers.index(top[0])
+            right = None if ballot.open.all() else bool(ballot.right[place])
+            elected.append(Label(ballot, top[0], int((ballot.pool.answer == place).sum()), right))
+    return elected
+
+
+def label_errors(elected: Sequence[Label], graded_problems: int, shares: Sequence[float] = LADDER) -> list[LabelError]:
+    """The error by the least share that is asked for. `graded_problems`: those with a reference, labelled or not."""
+    rows = []
+    for least in shares:
+        taken = [label for label in elected if label.share >= least - 1e-12]
+        graded = [label for label in taken if label.right is not None]
+        wrong = [float(not label.right) for label in graded]
+        error = population_mean(wrong, [label.ballot.cluster for label in graded], estimand=ERROR)
+        kept = len(graded) / graded_problems if graded_problems else None
+        rows.append(LabelError(least, len(graded), len(taken) - len(graded), kept, error))
+    return rows
