@@ -69,7 +69,7 @@ def scope_pool(scope: Scope) -> ScopePool:
 
 
 def with_meta(scope: Scope, pool: Pool, names: Sequence[str]) -> Pool:
-    """The pool with strata `meta.KEY` from its problems' `meta`, of those names that begin so; None where one has no such key.
+    """The pool with a stratum per name `meta.KEY`, from its problems' `meta`; None where a problem has no such key.
 
     SetupError where no problem has the key. Values that are no text and no whole number stand as JSON.
     """
