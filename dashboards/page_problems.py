@@ -227,6 +227,9 @@ def _facts(rollout: RolloutDetail) -> str:
     lines.append(
         f"decision    {'none yet' if rollout.kept is None else 'kept' if rollout.kept else 'dropped'}: {rollout.reason}"
     )
+    for score in rollout.scores:
+        by_line = "" if score.steps is None else f", by line {' '.join(f'{step:.3g}' for step in score.steps)}"
+        lines.append(f"score       {score.value:.6g} by {score.scorer} {score.version}{by_line}")
     if rollout.label is not None:
         lines.append(f"label       the import called it {'correct' if rollout.label else 'incorrect'} (not a verdict)")
     return "\n".join(lines)

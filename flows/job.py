@@ -12,7 +12,7 @@ class Job:
     """The parameters of the curate flow; `keep_going` begins an unfinished run anew under changed verifiers or models.
 
     `max_tokens` and `max_cost` (an amount as a text) are the limits of the run, before those of the profile. `verb`: the
-    command that was given; an evaluation's recipe is a file of its own.
+    command that was given; `cell`: which run of an evaluation's file it is.
     """
 
     workspace: str
@@ -23,6 +23,7 @@ class Job:
     max_tokens: int | None = None
     max_cost: str | None = None
     verb: str = "curate"
+    cell: str | None = None
 
     def data(self) -> dict[str, Any]:
         """The parameters as JSON values, for Prefect."""
@@ -34,7 +35,7 @@ class Job:
             "keep_going": self.keep_going,
             "max_tokens": self.max_tokens,
             "max_cost": self.max_cost,
-            **({} if self.verb == "curate" else {"verb": self.verb}),
+            **({} if self.verb == "curate" else {"verb": self.verb, "cell": self.cell}),
         }
 
     @classmethod

@@ -19,6 +19,7 @@ from flows.job import Job
 from flows.problems import RecipeProblems
 from flows.progress import Progress, Spent, Stage
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
+from flows.recipe.evaluations import load_evaluation
 from flows.sampling.arms import Engines
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def read_session(job: Job, progress: Progress | None = None, loaded: LoadedRecip
     """A session that puts nothing right and is for looking only."""
     from storage.workspace import Workspace
 
-    loaded = loaded or load_recipe(Path(job.recipe), sets=job.sets)
+    loaded = loaded or _loaded(job)
     profile = load_profile(Path(job.profile) if job.profile else None)
     workspace = Workspace.open(Path(job.workspace))
     session = Session(job, workspace, loaded, profile, progress or Progress())
@@ -130,6 +131,12 @@ def read_session(job: Job, progress: Progress | None = None, loaded: LoadedRecip
         yield session
     finally:
         session.close()
+
+
+def _loaded(job: Job) -> LoadedRecipe:
+    """The recipe of a job: that of its file, or of a cell in an evaluation's file."""
+    path = Path(job.recipe)
+    return load_recipe(path, sets=job.sets) if job.cell is None else load_evaluation(path, sets=job.sets).cell(job.cell)
 
 
 def _local_servers(session: Session) -> "LocalServers":

@@ -55,9 +55,20 @@ def run_scores(ws: Workspace, run: Run, rows: Sequence[PlanRow] | None = None) -
     """The stored numbers on a run's rows in the order of `rows` (its whole plan), by the names of `score_columns`."""
     plan = _plan(ws.runs, run)
     wanted = plan if rows is None else Rows.of("plan", rows)
-    pairs = pa.table({name: wanted.column(name) for name in _PAIR})
+    return score_columns(pa.table({name: wanted.column(name) for name in _PAIR}), _stored(ws, run, plan))
+
+
+def later_scores(ws: Workspace, run_id: str) -> pa.Table | None:
+    """The stored score rows about a run, those made after its version among them; None where the run is not known here."""
+    run = next((run for run in ws.runs.list() if run.id == run_id), None)
+    return None if run is None else _stored(ws, run, _plan(ws.runs, run))
+
+
+def _stored(ws: Workspace, run: Run, plan: Rows[PlanRow]) -> pa.Table:
+    """The stored score rows on a run's rows."""
+    pairs = pa.table({name: plan.column(name) for name in _PAIR}).group_by(_PAIR).aggregate([])
     stored = about(ws.segments.read("scores", columns=(*_PAIR, "scorer", "version", "value")), RunMarks(run, plan))
-    return score_columns(pairs, stored.join(pairs.group_by(_PAIR).aggregate([]), _PAIR, join_type="left semi"))
+    return stored.join(pairs, _PAIR, join_type="left semi")
 
 
 def marks_of(runs: Runs, run: Run) -> RunMarks:

@@ -115,6 +115,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "evaluation.md",
         "imports.md",
         "policies.md",
+        "scores.md",
     }
     assert shown == run_here | {"usage.md"}
 
@@ -132,7 +133,7 @@ def test_commands_named_in_the_text_exist() -> None:
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("page", ["aggregation.md", "cost.md", "policies.md", "budgets.md"])
+@pytest.mark.parametrize("page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md"])
 def test_pages_about_a_run(page: str, curated: tuple[Path, str]) -> None:
     folder, known = curated
     for command in commands(page):

@@ -192,10 +192,21 @@ def export(
         return as_json({"version": info.ref, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
     if out.exists() and sys.stdin.isatty() and not typer.confirm(f"{out} exists. Replace it?"):
         raise FoundWanting(f"{out} was left as it is.", next_command=f"rollmill dataset export {info.ref} --out OTHER")
-    written = write(info, fmt, out, **parsed(fmt, {key: value for key, _, value in pairs}))
+    chosen = parsed(fmt, {key: value for key, _, value in pairs})
+    written = write(info, fmt, out, _later_scores(info) if chosen.get("scores") is True else None, **chosen)
     if json:
         return as_json({"path": str(written.path), "rows": written.rows, "sha256": written.sha256, "version": info.ref})
     return line(f"{written.rows:,} rows of {info.ref} in {written.path} (sha256 {written.sha256[:16]}).")
+
+
+def _later_scores(info: "VersionInfo") -> Any:
+    """The scores that the workspace has of the version's run, those made after it too."""
+    from storage.scores import later_scores
+    from storage.versions import load_manifest
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        return later_scores(workspace, str(load_manifest(info).get("run")))
 
 
 @verbs.command("why")

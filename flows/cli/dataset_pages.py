@@ -116,6 +116,10 @@ def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:
                 f"(rule {verdict['rule']}{cause}), extracted {_text(brief(verdict['extracted']))}"
             )
             lines += [_text(text, "    ") for text in evidence_lines(verdict.get("evidence"))]
+    for score in why.scores:
+        if score["completion_id"] == rollout["id"]:
+            steps = "" if not score.get("steps") else f", by line {' '.join(f'{step:.3g}' for step in score['steps'])}"
+            lines.append(f"  score    {score['value']:.6g} by {score['scorer']} {score['version']}{steps}")
     for decision in why.decisions:
         if decision["completion_id"] == rollout["id"]:
             kept = "kept" if decision["kept"] else f"dropped: {decision['reason']}"

@@ -36,9 +36,9 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill evaluate recipes/evaluations/arithmetic.yaml
     """
-    from flows.evaluation.evaluation_recipe import load_evaluation
     from flows.evaluation.evaluation_report import write_reports
     from flows.job import Job
+    from flows.recipe.evaluations import load_evaluation
 
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
     evaluation = load_evaluation(Path(job.recipe), sets=job.sets)

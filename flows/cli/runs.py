@@ -159,6 +159,8 @@ def resume(
     job = Job.of_run(chosen.recipe["job"], root)
     if "pilot" in chosen.recipe:
         raise SetupError(f"{chosen.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
+    if job.verb != "curate":
+        raise SetupError(f"{chosen.id} is a cell of an evaluation.", next_command=job.command)
     tokens, money = max_tokens if max_tokens is not None else job.max_tokens, max_cost or job.max_cost
     job = replace(job, max_tokens=tokens, max_cost=money)
     # A changed recipe is another run, which would leave this one unfinished without a word.

@@ -66,7 +66,26 @@ def page(report: Mapping[str, Any]) -> str:
     stored = [[row[key] for key in SPREAD] for row in report["scores"]]
     if stored:
         parts += ["", columns(["stored scores", "rollouts", "of", "mean", "5%", "median", "95%"], stored)]
+    judged = [
+        _judged(name, report["calibration"]) for name in dict.fromkeys(row["scorer"] for row in report["calibration"])
+    ]
+    if judged:
+        head = ["against verdicts", "AUROC", "of one problem", "Brier", "calibration error", "were it calibrated"]
+        parts += ["", columns(head, judged), "Over rollouts fixed before any verdict; 95% intervals over clusters."]
     return "\n".join([*parts, "", *_next(report)])
+
+
+def _judged(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The first row of each metric of a score, with its interval; a dash where the metric has none."""
+    first = {row["metric"]: row for row in reversed([row for row in rows if row["scorer"] == name])}
+    cells = []
+    for metric in ("auroc", "auroc_within", "brier", "calibration"):
+        row = first[metric]
+        ends = [row.get(end) for end in ("low", "high")]
+        interval = "" if None in ends else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+        cells.append("-" if row["value"] is None else f"{row['value']:.3f}{interval}")
+    noise = first["calibration"].get("noise")
+    return [name, *cells, "-" if noise is None else f"{noise:.3f}"]
 
 
 def _next(report: Mapping[str, Any]) -> Sequence[str]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from flows.commands import working_on
 from flows.curation.stages import draw_and_grade, end_run, failure_recorded
-from flows.evaluation.evaluation_recipe import LoadedEvaluation, MetricPart, load_evaluation
 from flows.evaluation.sides import by_model
 from flows.identity import open_run
 from flows.job import Job
 from flows.progress import Progress, Spent, Stage
 from flows.recipe import LoadedRecipe
+from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
 from flows.session import RecipeRun, Session, open_session
 from storage.errors import SetupError
 
@@ -29,7 +29,7 @@ Watcher = Callable[[Stage], None]
 
 
 @contextmanager
-def open_evaluation(job: Job, watcher: Watcher | None = None) -> Iterator[tuple[LoadedEvaluation, Session]]:
+def open_evaluation(job: Job, watcher: Watcher | None = None) -> Iterator[tuple[LoadedEvaluationRecipe, Session]]:
     """The evaluation of a job's file, and a session to run its cells in."""
     evaluation = load_evaluation(Path(job.recipe), sets=job.sets)
     with open_session(job, Progress(watcher), evaluation.cells[0]) as session:
@@ -37,7 +37,10 @@ def open_evaluation(job: Job, watcher: Watcher | None = None) -> Iterator[tuple[
 
 
 def evaluate(
-    evaluation: LoadedEvaluation, session: Session, watcher: Watcher | None = None, begin: Callable[[str], None] = print
+    evaluation: LoadedEvaluationRecipe,
+    session: Session,
+    watcher: Watcher | None = None,
+    begin: Callable[[str], None] = print,
 ) -> Row:
     """Draw, judge and measure every cell, as JSON values; LimitReached where the limit of one ends it.
 
@@ -51,14 +54,15 @@ def evaluate(
         if place and _engine(cell) != _engine(by_model[place - 1]):
             session.engines.close()
         begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(by_model)})")
-        part = replace(session, loaded=cell, progress=Progress(watcher), spent=Spent(), run=None, ended=None)
+        job = replace(session.job, cell=cell.recipe.name)
+        part = replace(session, job=job, loaded=cell, progress=Progress(watcher), spent=Spent(), run=None, ended=None)
         rows.append(_run_cell(part, evaluation.recipe.metrics))
     order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
     rows.sort(key=lambda row: order[row["recipe"]])
     return {"evaluation": evaluation.recipe.name, "cells": rows, "messages": list(session.messages)}
 
 
-def _model_place(evaluation: LoadedEvaluation, cell: LoadedRecipe) -> int:
+def _model_place(evaluation: LoadedEvaluationRecipe, cell: LoadedRecipe) -> int:
     names = [model.name for model in evaluation.recipe.models]
     return names.index(cell.cell.model) if cell.cell is not None else -1
 

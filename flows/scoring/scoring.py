@@ -5,7 +5,7 @@ run, within its limit, and stored; what is stored is not made again.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from storage.workspace import Workspace
 
 TOLD_EVERY = 0.5  # seconds between two entries of progress in the ledger
+CALIBRATION = ("auroc", "auroc_within", "brier", "calibration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,15 @@ def score(asked: ScoreRequest) -> dict[str, Any]:
         with _scorers(session, run, methods) as scorers:
             rows = _rows(session, run)
             counts = score_rows(rows, scorers, _tell(session, run, asked), dry_run=asked.dry_run)
-        stored = [_summary(name, column) for name, column in sorted(run_scores(session.workspace, run).items())]
+        columns = sorted(run_scores(session.workspace, run).items())
+        stored = [_summary(name, column) for name, column in columns]
+        names = [name for name, _ in columns if not counts or name.partition("@")[0] in {one.scorer for one in counts}]
+        judged = [] if asked.dry_run else against_verdicts(session.workspace, run, names)
     return {
         "run": run.id,
         "scored": [_row(one) for one in counts],
         "scores": stored,
+        "calibration": judged,
         "dry_run": asked.dry_run,
         "seconds": round(time.monotonic() - began, 3),
     }
@@ -157,6 +162,27 @@ def _tell(session: Session, run: "Run", asked: ScoreRequest) -> Callable[[int, i
             session.progress.report(stage, session.workspace.runs, run.id)
 
     return tell
+
+
+def against_verdicts(workspace: "Workspace", run: "Run", names: Sequence[str]) -> list[dict[str, Any]]:
+    """How well scores tell right from wrong, and how far they are chances of being right, on rollouts fixed beforehand.
+
+    A metric that this run or score does not allow is a row that says why.
+    """
+    from pipelines.metrics import Options, measure
+    from storage.queries import Reader, run_scope
+    from storage.queries.pools import scope_pool
+
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        for metric in CALIBRATION:
+            try:
+                pool = scope_pool(run_scope(Reader(workspace), run.id)).pool
+                measured = [one.row() for one in measure(pool, metric, Options(score=name))]
+            except SetupError as error:
+                measured = [{"metric": metric, "value": None, "low": None, "high": None, "why": error.message}]
+            rows += [{"scorer": name, **row} for row in measured]
+    return rows
 
 
 def _row(counts: ScoreCounts) -> dict[str, Any]:

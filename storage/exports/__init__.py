@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import yaml
 
 from storage.errors import SetupError, unknown_name
 from storage.exports.pairs import Pairs
+from storage.exports.rollouts import STORED
 from storage.exports.sft import Sft
 from storage.exports.write import Export, Exported, export_rows
+from storage.segments.schema import SCHEMAS
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
@@ -34,8 +37,11 @@ def parsed(fmt: str, texts: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def export(info: VersionInfo, fmt: str, out: Path, **options: Any) -> Exported:
-    """Write a version as `fmt` to `out` (.jsonl or .parquet); options are the format's own."""
+def export(info: VersionInfo, fmt: str, out: Path, stored_scores: pa.Table | None = None, **options: Any) -> Exported:
+    """Write a version as `fmt` to `out` (.jsonl or .parquet); options are the format's own.
+
+    `stored_scores`: rows that were stored after the version was published, for formats that are asked for scores.
+    """
     if fmt not in EXPORTS:
         raise unknown_name("export format", fmt, EXPORTS, next_command="rollmill dataset export --help")
     known = inspect.signature(EXPORTS[fmt]).parameters
@@ -47,4 +53,5 @@ def export(info: VersionInfo, fmt: str, out: Path, **options: Any) -> Exported:
             raise SetupError(f"{option} is {value!r}, and must be {_KINDS.get(kind, 'a text')}.")
     chosen = EXPORTS[fmt](**options)
     with reading(info), open_version(info) as connection:
+        connection.register(STORED, SCHEMAS["scores"].empty_table() if stored_scores is None else stored_scores)
         return export_rows(chosen.rows(connection), chosen.schema, out)

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import answer_turns, prompt_turns, rollouts
+from storage.exports.rollouts import SCORES, answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 
@@ -50,6 +50,7 @@ class Pairs:
         unparsed: bool = False,
         kept_only: bool = False,
         system: str | None = None,
+        scores: bool = False,
     ) -> None:
         if max_pairs < 0:
             raise SetupError(f"max_pairs is {max_pairs}; it must be 0 (all pairs) or more.")
@@ -64,11 +65,15 @@ class Pairs:
         self.system = system
         turns: pa.DataType = TURNS if form == "chat" else pa.string()
         sides = pa.schema([("prompt", turns), ("chosen", turns), ("rejected", turns)])
-        self.schema = pa.schema([*sides, *_PROVENANCE])
+        self.scores = scores
+        added = [(f"{side}_scores", SCORES) for side in ("chosen", "rejected")] if scores else []
+        self.schema = pa.schema([*sides, *_PROVENANCE, *added])
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The pairs by problem id; within a problem in the order of `matched`."""
-        for _, group in groupby(rollouts(connection, kept_only=False), key=lambda rollout: rollout["problem_id"]):
+        for _, group in groupby(
+            rollouts(connection, kept_only=False, scores=self.scores), key=lambda rollout: rollout["problem_id"]
+        ):
             members = list(group)
             right = [
                 rollout
@@ -95,6 +100,7 @@ class Pairs:
             "chosen_model": chosen["model"],
             "rejected_model": rejected["model"],
             "verifier": f"{chosen['verifier']} {chosen['verifier_version']}",
+            **({"chosen_scores": chosen["scores"], "rejected_scores": rejected["scores"]} if self.scores else {}),
         }
 
     def _prompt(self, rollout: dict[str, Any]) -> Any:

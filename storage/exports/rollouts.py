@@ -8,23 +8,36 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from storage.segments.schema import prompt_from_json
 
 _QUERY = """
 select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome, d.verifier, d.verifier_version,
        p.prompt, p.reference, p.level, p.skill, p.template, p.source, p.licence, p.split,
-       r.text, r.reasoning, r.messages, r.model, r.sample_index, r.tokens_out, r.finish_reason
-from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id
+       r.text, r.reasoning, r.messages, r.model, r.sample_index, r.tokens_out, r.finish_reason{column}
+from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id {scores}
 where {condition} order by d.problem_id, r.sample_index, d.completion_id
 """
+_SCORES = """left join (
+    select completion_id, problem_id, list({'scorer': scorer, 'version': version, 'value': value} order by scorer, version)
+           as scores from (select completion_id, problem_id, scorer, version, value from scores
+                           union select completion_id, problem_id, scorer, version, value from stored_scores)
+    group by all) s on s.completion_id = d.completion_id and s.problem_id = d.problem_id
+"""
 _BATCH = 2048
+STORED = "stored_scores"
+SCORES = pa.list_(pa.struct([("scorer", pa.string()), ("version", pa.string()), ("value", pa.float64())]))
 
 
-def rollouts(connection: duckdb.DuckDBPyConnection, *, kept_only: bool) -> Iterator[dict[str, Any]]:
-    """One dictionary per rollout; `prompt` and `messages` are JSON text as stored."""
+def rollouts(connection: duckdb.DuckDBPyConnection, *, kept_only: bool, scores: bool = False) -> Iterator[dict[str, Any]]:
+    """One dictionary per rollout; `prompt` and `messages` are JSON text as stored.
+
+    `scores`: those of the version, and those that the table STORED of the connection has besides.
+    """
     condition = "d.kept" if kept_only else "d.outcome in ('correct', 'incorrect', 'unparsed')"
-    cursor = connection.execute(_QUERY.format(condition=condition))
+    more = {"column": ", coalesce(s.scores, []) as scores", "scores": _SCORES} if scores else {"column": "", "scores": ""}
+    cursor = connection.execute(_QUERY.format(condition=condition, **more))
     names = [column[0] for column in cursor.description]
     while batch := cursor.fetchmany(_BATCH):
         for row in batch:

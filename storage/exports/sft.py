@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 
-from storage.exports.rollouts import answer_turns, prompt_turns, rollouts
+from storage.exports.rollouts import SCORES, answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 
 
 class Sft:
-    """`system` is put before prompts that bring no system turn of their own."""
+    """`system` is put before prompts that bring no system turn of their own; `scores` adds the scores of each rollout."""
 
     schema = pa.schema(
         [
@@ -30,12 +30,14 @@ class Sft:
         ]
     )
 
-    def __init__(self, system: str | None = None) -> None:
-        self.system = system
+    def __init__(self, system: str | None = None, *, scores: bool = False) -> None:
+        self.system, self.scores = system, scores
+        if scores:
+            self.schema = self.schema.append(pa.field("scores", SCORES))
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The kept rollouts by problem id, sample index and completion id."""
-        for rollout in rollouts(connection, kept_only=True):
+        for rollout in rollouts(connection, kept_only=True, scores=self.scores):
             yield {
                 **{name: rollout[name] for name in self.schema.names if name in rollout},
                 "messages": [*prompt_turns(rollout["prompt"], self.system), *answer_turns(rollout)],

@@ -6,7 +6,7 @@ Texts of prompts are read only for the page shown and while a text filter is on,
 # ruff: noqa: S608 (the SQL is made of our own names; every value is a parameter)
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,7 +14,8 @@ import pyarrow as pa
 from pipelines.stats import BetaPrior, fit_prior, shrunken_rate
 from storage.errors import SetupError
 from storage.queries.scope import Scope
-from storage.records import Completion, Problem, Prompt, Verdict
+from storage.records import Completion, Problem, Prompt, Score, Verdict
+from storage.scores import about, marks_of
 from storage.segments.schema import from_table, prompt_from_json
 
 if TYPE_CHECKING:
@@ -153,6 +154,10 @@ def _row(row: tuple[Any, ...], prior: BetaPrior) -> ProblemRow:
 
 
 _COMPLETIONS = "SELECT * FROM completions WHERE id IN (SELECT completion_id FROM mine) AND prompt_id = ?"
+_SCORES = (
+    "SELECT * FROM scores WHERE completion_id IN (SELECT completion_id FROM mine) AND problem_id = ? "
+    "ORDER BY completion_id, scorer, version"
+)
 _VERDICTS = (
     "SELECT * FROM verdicts WHERE completion_id IN (SELECT completion_id FROM mine) AND problem_id = ? "
     "ORDER BY completion_id, verifier, version"
@@ -177,6 +182,7 @@ class RolloutDetail:
     label: bool | None
     accepted_by: str | None = None
     arm: str = ""
+    scores: tuple[Score, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +203,23 @@ def problem_detail(scope: Scope, problem_id: str) -> ProblemDetail:
         rows = _table(connection, "SELECT * FROM mine ORDER BY arm, sample_index, completion_id").to_pylist()
         completions = _table(connection, _COMPLETIONS, problems[0].prompt_id)
         verdicts = _table(connection, _VERDICTS, problem_id)
+        if scope.version is None:
+            connection.execute(f"CREATE VIEW scores AS {scope.reader.rows('scores')}")
+        scores = _table(connection, _SCORES, problem_id)
+    if scope.run is not None:
+        scores = about(scores, marks_of(scope.reader.runs, scope.run))
+    scored: dict[str, list[Score]] = {}
+    for score in from_table("scores", scores):
+        scored.setdefault(score.completion_id, []).append(score)
     drawn = {completion.id: completion for completion in from_table("completions", completions)}
     judged: dict[str, list[Verdict]] = {}
     for verdict in from_table("verdicts", verdicts):
         judged.setdefault(verdict.completion_id, []).append(verdict)
-    details = (_detail(row, drawn.get(row["completion_id"]), judged.get(row["completion_id"], [])) for row in rows)
+    details = []
+    for row in rows:
+        cid = row["completion_id"]
+        detail = _detail(row, drawn.get(cid), judged.get(cid, []))
+        details.append(replace(detail, scores=tuple(scored.get(cid, ()))))
     return ProblemDetail(problems[0], tuple(details))
 
 

@@ -145,3 +145,19 @@ def test_a_new_workspace_has_the_evaluation_that_ships(
     rollmill("init", "ws")
     monkeypatch.chdir(tmp_path / "ws")
     assert "arithmetic-eval.easy.tiny" in rollmill("evaluate", "recipes/evaluations/arithmetic.yaml", "--dry-run").out
+
+
+def test_a_cell_is_a_run_that_other_verbs_understand(sums: Path, rollmill: Run) -> None:
+    cells = json.loads(rollmill("evaluate", "sums.yaml", "--json").out)["cells"]
+    run = cells[0]["run"]
+    assert rollmill("score", run, "--with", "length").status == 0
+    shown = rollmill("runs", "show", run)
+    assert (shown.status, run in shown.out) == (0, True)
+    assert rollmill("reverify", run, "--dry-run").status == 0
+    resumed = rollmill("runs", "resume", run)
+    assert resumed.status == 2
+    assert f"{run} is a cell of an evaluation. Next: rollmill evaluate sums.yaml" in resumed.err
+    scored = json.loads(
+        rollmill("evaluate", "sums.yaml", "--json", "--set", "metrics=[{metric: auroc, score: length}]").out
+    )
+    assert scored["cells"][0]["metrics"][0]["metric"] == "auroc"

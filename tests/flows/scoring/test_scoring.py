@@ -8,6 +8,9 @@ import duckdb
 import numpy as np
 import pytest
 
+from pipelines.metrics import Options, measure
+from storage.queries import Reader, problem_detail, run_scope
+from storage.queries.pools import scope_pool
 from storage.scores import run_scores
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
@@ -207,3 +210,38 @@ def test_a_reward_model_behind_a_server_of_the_profile(run: str, toy: Path, roll
 def completions_of(run: str) -> int:
     with Workspace.open() as workspace:
         return sum(len(part) for part in workspace.runs.plans(run))
+
+
+def test_scores_are_put_beside_verdicts(toy: Path, rollmill: Run) -> None:
+    sets = ["--set", "gate.min_kept=1", "--set", "budget.method=fixed", "--set", "budget.options={initial: 6}"]
+    run = said(rollmill, "curate", "toy.yaml", "--direct", *sets)["run"]
+    report = said(rollmill, "score", run, "--with", "answer_agreement", "--with", "length")
+    rows = {(row["scorer"], row["metric"]): row for row in reversed(report["calibration"])}
+    assert 0.5 < rows["answer_agreement", "auroc"]["value"] <= 1.0
+    assert rows["answer_agreement", "auroc"]["low"] < rows["answer_agreement", "auroc"]["value"]
+    assert 0.0 <= rows["answer_agreement", "brier"]["value"] <= 1.0
+    assert rows["length", "brier"]["value"] is None
+    assert "no chance of being right" in rows["length", "brier"]["why"]
+    with Workspace.open() as workspace:
+        pool = scope_pool(run_scope(Reader(workspace), run)).pool
+    assert rows["length", "auroc"]["value"] == measure(pool, "auroc", Options(score="length"))[0].row()["value"]
+    page = rollmill("score", run, "--with", "answer_agreement").out
+    assert "against verdicts  AUROC" in page
+
+
+def test_scores_of_today_and_of_the_version_are_in_exports_and_in_why(run: str, toy: Path, rollmill: Run) -> None:
+    plain = said(rollmill, "dataset", "export", "toy", "--out", "plain.jsonl")
+    said(rollmill, "score", run, "--with", "answer_agreement", "--with", "length")
+    said(rollmill, "dataset", "export", "toy", "--out", "scored.jsonl", "--set", "scores=true")
+    rows = [json.loads(text) for text in (toy / "scored.jsonl").read_text().splitlines()]
+    assert all([one["scorer"] for one in row["scores"]] == ["answer_agreement", "length"] for row in rows)
+    assert all(row["scores"][1]["value"] == len(row["messages"][-1]["content"]) for row in rows)
+    assert said(rollmill, "dataset", "export", "toy", "--out", "again.jsonl")["sha256"] == plain["sha256"]
+    said(rollmill, "dataset", "export", "toy", "--format", "pairs", "--out", "pairs.jsonl", "--set", "scores=true")
+    pair = json.loads((toy / "pairs.jsonl").read_text().splitlines()[0])
+    assert {one["scorer"] for one in pair["rejected_scores"]} == {"answer_agreement", "length"}
+    with Workspace.open() as workspace:
+        cid = workspace.runs.plans(run)[0][0].completion_id
+        detail = problem_detail(run_scope(Reader(workspace), run), workspace.runs.plans(run)[0][0].problem_id)
+    assert [score.scorer for score in detail.rollouts[0].scores] == ["answer_agreement", "length"]
+    assert "  score    " in rollmill("dataset", "why", run, cid[:12]).out

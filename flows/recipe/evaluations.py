@@ -11,11 +11,22 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from flows.recipe import LoadedRecipe, Recipe, resolve_recipe
-from flows.recipe.load import IMPORTED, Cell
+from flows.recipe.load import IMPORTED, Cell, LoadedRecipe, resolve_recipe
 from flows.recipe.parse import parse
-from flows.recipe.schema import MOST_PROBLEMS, Accept, Example, Generate, Method, Part, SchemaOne, Share, Slug, Text
-from storage.errors import SetupError
+from flows.recipe.schema import (
+    MOST_PROBLEMS,
+    Accept,
+    Example,
+    Generate,
+    Method,
+    Part,
+    Recipe,
+    SchemaOne,
+    Share,
+    Slug,
+    Text,
+)
+from storage.errors import SetupError, unknown_name
 
 MOST_SAMPLES = 100_000
 
@@ -85,24 +96,30 @@ class EvaluationRecipe(Part):
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedEvaluation:
+class LoadedEvaluationRecipe:
     """An evaluation whose names and options all exist: a recipe per cell, benchmark by benchmark."""
 
     recipe: EvaluationRecipe
     cells: tuple[LoadedRecipe, ...]
 
+    def cell(self, name: str) -> LoadedRecipe:
+        """The cell whose run has this name; SetupError where the file no longer has it."""
+        cells = {cell.recipe.name: cell for cell in self.cells}
+        if name not in cells:
+            raise unknown_name("cell of the evaluation", name, cells)
+        return cells[name]
 
-def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluation:
+
+def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluationRecipe:
     """The evaluation of a file after `--set` overrides; SetupError in one line for any mistake in it."""
     from pipelines.metrics import METRICS
-    from storage.errors import unknown_name
 
     recipe = parse(path, EvaluationRecipe, {}, sets=sets, folder="recipes/evaluations")
     for part in recipe.metrics:
         if part.metric not in METRICS:
             raise unknown_name("metric", part.metric, METRICS)
     try:
-        return LoadedEvaluation(recipe, tuple(_cells(recipe, path.parent)))
+        return LoadedEvaluationRecipe(recipe, tuple(_cells(recipe, path.parent)))
     except SetupError as error:
         raise SetupError(f"{path}: {error.message}", choices=error.choices, next_command=error.next_command) from None
 
