@@ -165,7 +165,7 @@ def export(
     reference: Ref,
     *,
     fmt: Annotated[
-        str, typer.Option("--format", help="sft (chat turns of kept rollouts) or pairs (preference pairs).")
+        str, typer.Option("--format", help="sft, pairs, ranked_pairs, redi or rl: docs/exports.md says what each holds.")
     ] = "sft",
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl or .parquet.")],
     options: Annotated[
@@ -193,9 +193,15 @@ def export(
     if out.exists() and sys.stdin.isatty() and not typer.confirm(f"{out} exists. Replace it?"):
         raise FoundWanting(f"{out} was left as it is.", next_command=f"rollmill dataset export {info.ref} --out OTHER")
     chosen = parsed(fmt, {key: value for key, _, value in pairs})
-    written = write(info, fmt, out, _later_scores(info) if chosen.get("scores") is True else None, **chosen)
+    scored = chosen.get("scores") is True or "score" in chosen
+    written = write(info, fmt, out, _later_scores(info) if scored else None, **chosen)
     if json:
-        return as_json({"path": str(written.path), "rows": written.rows, "sha256": written.sha256, "version": info.ref})
+        path, left_out = str(written.path), dict(written.left_out)
+        return as_json(
+            {"path": path, "rows": written.rows, "sha256": written.sha256, "version": info.ref, "left_out": left_out}
+        )
+    for what, count in written.left_out.items():
+        line(f"Left out: {count:,} {what}.")
     return line(f"{written.rows:,} rows of {info.ref} in {written.path} (sha256 {written.sha256[:16]}).")
 
 

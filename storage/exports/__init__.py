@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pyarrow as pa
 import yaml
 
 from storage.errors import SetupError, unknown_name
-from storage.exports.pairs import Pairs
+from storage.exports.pairs import Pairs, Redi
+from storage.exports.ranked_pairs import RankedPairs
+from storage.exports.rl import Rl
 from storage.exports.rollouts import STORED
 from storage.exports.sft import Sft
 from storage.exports.write import Export, Exported, export_rows
@@ -17,11 +20,11 @@ from storage.segments.schema import SCHEMAS
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
-__all__ = ["EXPORTS", "Export", "Exported", "Pairs", "Sft", "export", "export_rows", "parsed"]
+__all__ = ["EXPORTS", "Export", "Exported", "Pairs", "RankedPairs", "Redi", "Rl", "Sft", "export", "export_rows", "parsed"]
 
-EXPORTS: Mapping[str, type[Export]] = {"sft": Sft, "pairs": Pairs}
+EXPORTS: Mapping[str, type[Export]] = {"sft": Sft, "pairs": Pairs, "ranked_pairs": RankedPairs, "redi": Redi, "rl": Rl}
 
-_KINDS = {int: "a whole number", bool: "true or false"}
+_KINDS = {int: "a whole number", bool: "true or false", float: "a number"}
 
 
 def parsed(fmt: str, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -49,9 +52,11 @@ def export(info: VersionInfo, fmt: str, out: Path, stored_scores: pa.Table | Non
         if option not in known:
             raise unknown_name(f"option of {fmt}", option, known)
         kind = known[option].annotation
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        allowed = (int, float) if kind is float else kind
+        if not isinstance(value, allowed) or (kind in (int, float) and isinstance(value, bool)):
             raise SetupError(f"{option} is {value!r}, and must be {_KINDS.get(kind, 'a text')}.")
     chosen = EXPORTS[fmt](**options)
     with reading(info), open_version(info) as connection:
         connection.register(STORED, SCHEMAS["scores"].empty_table() if stored_scores is None else stored_scores)
-        return export_rows(chosen.rows(connection), chosen.schema, out)
+        written = export_rows(chosen.rows(connection), chosen.schema, out)
+    return replace(written, left_out={what: count for what, count in chosen.left_out.items() if count})

@@ -1,19 +1,21 @@
 """Preference pairs: a correct against an incorrect completion of one problem, as `prompt`, `chosen`, `rejected`.
 
 The form is TRL's conversational one (lists of turns), or its plain-text one with form="text". `undecided` is nobody's
-answer and never part of a pair; `unparsed` only when asked for. Knows nothing of files.
+answer and never part of a pair; `unparsed` only when asked for. Also the two stages of REDI, and what pairs by score
+(ranked_pairs.py) share with these. Knows nothing of files.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
-from math import lcm
+from dataclasses import KW_ONLY, dataclass, field
+from itertools import groupby, islice
+from math import inf, lcm
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import SCORES, answer_turns, prompt_turns, rollouts
+from storage.exports.rollouts import JUDGED, SCORES, answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 
@@ -37,60 +39,74 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("split", pa.string()),
 ]
 _PROVENANCE = pa.schema(_COLUMNS)
+UNEQUAL = "pairs of unequal length"
 
 
-class Pairs:
-    """`max_pairs` bounds the pairs of one problem (0: all); kept completions are chosen first, each side used evenly."""
+@dataclass
+class PairRows:
+    """What all formats of pairs are asked: the form of the texts, and how far the lengths of a pair may differ.
 
-    def __init__(
-        self,
-        max_pairs: int = 4,
-        *,
-        form: str = "chat",
-        unparsed: bool = False,
-        kept_only: bool = False,
-        system: str | None = None,
-        scores: bool = False,
-    ) -> None:
-        if max_pairs < 0:
-            raise SetupError(f"max_pairs is {max_pairs}; it must be 0 (all pairs) or more.")
-        if form not in _FORMS:
-            raise SetupError(f"unknown form {form!r}.", choices=_FORMS)
-        if form == "text" and system is not None:
+    `form`: chat turns, or text. `system`: a turn before prompts that bring none. `scores` adds the scores of both sides.
+    `length_ratio`: the longer by the shorter in tokens, or in characters where tokens are not known; 0 for any.
+    """
+
+    _: KW_ONLY
+    form: str = "chat"
+    unparsed: bool = False
+    system: str | None = None
+    scores: bool = False
+    length_ratio: float = 0.0
+    left_out: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.form not in _FORMS:
+            raise SetupError(f"unknown form {self.form!r}.", choices=_FORMS)
+        if self.form == "text" and self.system is not None:
             raise SetupError("a system turn needs form=chat.")
-        self.max_pairs = max_pairs
-        self.form = form
-        self.rejectable = ("incorrect", "unparsed") if unparsed else ("incorrect",)
-        self.kept_only = kept_only
-        self.system = system
-        turns: pa.DataType = TURNS if form == "chat" else pa.string()
-        sides = pa.schema([("prompt", turns), ("chosen", turns), ("rejected", turns)])
-        self.scores = scores
-        added = [(f"{side}_scores", SCORES) for side in ("chosen", "rejected")] if scores else []
-        self.schema = pa.schema([*sides, *_PROVENANCE, *added])
+        if self.length_ratio != 0 and not 1 <= self.length_ratio < inf:
+            raise SetupError(f"length_ratio is {self.length_ratio}; it must be 1 (equal lengths) or more, or 0 for any.")
 
-    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """The pairs by problem id; within a problem in the order of `matched`."""
-        for _, group in groupby(
-            rollouts(connection, kept_only=False, scores=self.scores), key=lambda rollout: rollout["problem_id"]
-        ):
-            members = list(group)
-            right = [
-                rollout
-                for rollout in members
-                if rollout["outcome"] == "correct" and (rollout["kept"] or not self.kept_only)
-            ]
-            wrong = [rollout for rollout in members if rollout["outcome"] in self.rejectable]
-            right.sort(key=lambda rollout: not rollout["kept"])  # stable: kept ones first, then by sample index
-            for chosen, rejected in matched(_distinct(right), _distinct(wrong), self.max_pairs):
-                yield self._row(chosen, rejected)
+    @property
+    def turns(self) -> pa.DataType:
+        """The type of prompts and answers."""
+        return TURNS if self.form == "chat" else pa.string()
 
-    def _row(self, chosen: dict[str, Any], rejected: dict[str, Any]) -> Row:
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of a pair."""
+        sides = [(name, self.turns) for name in ("prompt", "chosen", "rejected")]
+        added = [(f"{side}_scores", SCORES) for side in ("chosen", "rejected")] if self.scores else []
+        return pa.schema([*sides, *_PROVENANCE, *added])
+
+    @property
+    def rejectable(self) -> tuple[str, ...]:
+        """The outcomes that a rejected completion may have."""
+        return ("incorrect", "unparsed") if self.unparsed else ("incorrect",)
+
+    def by_problem(self, connection: duckdb.DuckDBPyConnection, *, scores: bool) -> Iterator[list[Row]]:
+        """The judged rollouts of one problem after another."""
+        stored = rollouts(connection, JUDGED, scores=scores or self.scores)
+        for _, members in groupby(stored, key=lambda rollout: rollout["problem_id"]):
+            yield list(members)
+
+    def fits(self, chosen: Row, rejected: Row) -> bool:
+        """Whether the lengths are near enough; a pair that does not fit is counted."""
+        if not self.length_ratio:
+            return True
+        lengths = [chosen["tokens_out"], rejected["tokens_out"]]
+        if None in lengths:
+            lengths = [len(chosen["text"]), len(rejected["text"])]
+        fits = max(lengths) <= self.length_ratio * min(lengths)
+        self.left_out[UNEQUAL] = self.left_out.get(UNEQUAL, 0) + (not fits)
+        return bool(fits)
+
+    def pair(self, chosen: Row, rejected: Row) -> Row:
+        """The row of a pair."""
         return {
             **{name: chosen[name] for name in _PROVENANCE.names if name in chosen},
-            "prompt": self._prompt(chosen),
-            "chosen": self._answer(chosen),
-            "rejected": self._answer(rejected),
+            "prompt": self.prompt(chosen),
+            "chosen": self.answer(chosen),
+            "rejected": self.answer(rejected),
             "id": digest128(["pair", chosen["problem_id"], chosen["completion_id"], rejected["completion_id"]]),
             "chosen_id": chosen["completion_id"],
             "rejected_id": rejected["completion_id"],
@@ -103,13 +119,81 @@ class Pairs:
             **({"chosen_scores": chosen["scores"], "rejected_scores": rejected["scores"]} if self.scores else {}),
         }
 
-    def _prompt(self, rollout: dict[str, Any]) -> Any:
+    def prompt(self, rollout: Row) -> Any:
+        """The prompt in the form that was asked for."""
         turns = prompt_turns(rollout["prompt"], self.system)
         return turns if self.form == "chat" else _only_text(turns, rollout)
 
-    def _answer(self, rollout: dict[str, Any]) -> Any:
+    def answer(self, rollout: Row) -> Any:
+        """The completion in that form."""
         turns = answer_turns(rollout)
         return turns if self.form == "chat" else _only_text(turns, rollout)
+
+
+@dataclass
+class Pairs(PairRows):
+    """`max_pairs` bounds the pairs of one problem (0: all); kept completions are chosen first, each side used evenly."""
+
+    max_pairs: int = 4
+    _: KW_ONLY
+    kept_only: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max_pairs < 0:
+            raise SetupError(f"max_pairs is {self.max_pairs}; it must be 0 (all pairs) or more.")
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """The pairs by problem id; within a problem in the order of `matched`."""
+        self.left_out.clear()
+        for right, wrong in self.sides(connection):
+            pairs = ((chosen, rejected) for chosen, rejected in matched(right, wrong, 0) if self.fits(chosen, rejected))
+            for chosen, rejected in islice(pairs, self.max_pairs or None):
+                yield self.pair(chosen, rejected)
+
+    def sides(self, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[list[Row], list[Row]]]:
+        """What may be chosen and what rejected, problem by problem: kept ones first, then by sample index."""
+        for members in self.by_problem(connection, scores=False):
+            right = [one for one in members if one["outcome"] == "correct" and (one["kept"] or not self.kept_only)]
+            wrong = [one for one in members if one["outcome"] in self.rejectable]
+            right.sort(key=lambda rollout: not rollout["kept"])  # stable
+            yield distinct(right), distinct(wrong)
+
+
+@dataclass
+class Redi(Pairs):
+    """Reinforcement distillation (REDI, Xu et al. 2025) in two stages, each a file of its own.
+
+    `stage` 1, for supervised fine-tuning: the first correct completion of every problem that has one, as `prompt` and
+    `completion`. `stage` 2, for the objective over both: that completion with the first incorrect one, a pair a problem.
+    """
+
+    max_pairs: int = field(init=False, default=1)
+    _: KW_ONLY
+    stage: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stage not in (1, 2):
+            raise SetupError(f"stage is {self.stage}.", choices=("1", "2"))
+
+    @property
+    def schema(self) -> pa.Schema:
+        """In stage 1 `prompt` and `completion`, in stage 2 the columns of a pair."""
+        if self.stage == 2:
+            return super().schema
+        provenance = [field for field in _PROVENANCE if not field.name.startswith(("chosen_", "rejected_"))]
+        return pa.schema([("prompt", self.turns), ("completion", self.turns), *provenance, ("model", pa.string())])
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """One row a problem, by problem id."""
+        if self.stage == 2:
+            yield from super().rows(connection)
+            return
+        for right, _ in self.sides(connection):
+            for first in right[:1]:
+                texts = {"prompt": self.prompt(first), "completion": self.answer(first), "id": first["completion_id"]}
+                yield first | texts | {"verifier": f"{first['verifier']} {first['verifier_version']}"}
 
 
 def matched(
@@ -127,7 +211,7 @@ def matched(
         yield right[step % len(right)], wrong[(step + step // cycle) % len(wrong)]
 
 
-def _distinct(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def distinct(members: Sequence[Row]) -> list[Row]:
     """The first of each text: equal texts would make equal pairs."""
     first: dict[tuple[str, str | None], dict[str, Any]] = {}
     for member in members:

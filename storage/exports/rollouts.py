@@ -4,7 +4,7 @@ A row puts problem, completion and decision side by side. Order: problem id, sam
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -26,18 +26,23 @@ _SCORES = """left join (
     group by all) s on s.completion_id = d.completion_id and s.problem_id = d.problem_id
 """
 _BATCH = 2048
+KEPT = "d.kept"
+JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
+"""Conditions on the rollouts that a format reads: undecided ones are nobody's example."""
 STORED = "stored_scores"
 SCORES = pa.list_(pa.struct([("scorer", pa.string()), ("version", pa.string()), ("value", pa.float64())]))
 
 
-def rollouts(connection: duckdb.DuckDBPyConnection, *, kept_only: bool, scores: bool = False) -> Iterator[dict[str, Any]]:
-    """One dictionary per rollout; `prompt` and `messages` are JSON text as stored.
+def rollouts(
+    connection: duckdb.DuckDBPyConnection, condition: str, *, scores: bool = False, columns: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """One dictionary per rollout that meets the condition; `prompt` and `messages` are JSON text as stored.
 
-    `scores`: those of the version, and those that the table STORED of the connection has besides.
+    `scores`: those of the version, and those that the table STORED of the connection has besides. `columns`: further ones
+    of the completion.
     """
-    condition = "d.kept" if kept_only else "d.outcome in ('correct', 'incorrect', 'unparsed')"
-    more = {"column": ", coalesce(s.scores, []) as scores", "scores": _SCORES} if scores else {"column": "", "scores": ""}
-    cursor = connection.execute(_QUERY.format(condition=condition, **more))
+    column = "".join(f", r.{name}" for name in columns) + (", coalesce(s.scores, []) as scores" if scores else "")
+    cursor = connection.execute(_QUERY.format(condition=condition, column=column, scores=_SCORES if scores else ""))
     names = [column[0] for column in cursor.description]
     while batch := cursor.fetchmany(_BATCH):
         for row in batch:

@@ -1,11 +1,11 @@
 """Supervised fine-tuning: one kept rollout per row, as chat turns. Trainers read `messages`; the rest is provenance."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import duckdb
 import pyarrow as pa
 
-from storage.exports.rollouts import SCORES, answer_turns, prompt_turns, rollouts
+from storage.exports.rollouts import KEPT, SCORES, answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 
 
@@ -30,6 +30,8 @@ class Sft:
         ]
     )
 
+    left_out: Mapping[str, int] = {}
+
     def __init__(self, system: str | None = None, *, scores: bool = False) -> None:
         self.system, self.scores = system, scores
         if scores:
@@ -37,7 +39,7 @@ class Sft:
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The kept rollouts by problem id, sample index and completion id."""
-        for rollout in rollouts(connection, kept_only=True, scores=self.scores):
+        for rollout in rollouts(connection, KEPT, scores=self.scores):
             yield {
                 **{name: rollout[name] for name in self.schema.names if name in rollout},
                 "messages": [*prompt_turns(rollout["prompt"], self.system), *answer_turns(rollout)],

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -22,20 +22,25 @@ TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
 
 class Export(Protocol):
-    """A format: its columns, and its rows in a fixed order."""
+    """A format: its columns, its rows in a fixed order, and how many of what the rows left out, once they were read."""
 
-    schema: pa.Schema
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    @property
+    def left_out(self) -> Mapping[str, int]: ...
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]: ...
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A written file: where, how many rows, and the SHA-256 of its bytes."""
+    """A written file: where, how many rows, the SHA-256 of its bytes, and how many of what the format left out."""
 
     path: Path
     rows: int
     sha256: str
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> Exported:

@@ -240,6 +240,14 @@ def test_scores_of_today_and_of_the_version_are_in_exports_and_in_why(run: str, 
     said(rollmill, "dataset", "export", "toy", "--format", "pairs", "--out", "pairs.jsonl", "--set", "scores=true")
     pair = json.loads((toy / "pairs.jsonl").read_text().splitlines()[0])
     assert {one["scorer"] for one in pair["rejected_scores"]} == {"answer_agreement", "length"}
+    ranked = ["--format", "ranked_pairs", "--out", "ranked.jsonl", "--set", "score=answer_agreement", "--set", "tiers=2"]
+    said(rollmill, "dataset", "export", "toy", *ranked)
+    gaps = [json.loads(text)["gap"] for text in (toy / "ranked.jsonl").read_text().splitlines()]
+    assert gaps
+    assert min(gaps) > 0
+    groups = said(rollmill, "dataset", "export", "toy", "--format", "rl", "--out", "groups.jsonl")
+    assert groups["rows"] > 0
+    assert groups["left_out"].keys() <= {"groups with an undecided rollout"}
     with Workspace.open() as workspace:
         cid = workspace.runs.plans(run)[0][0].completion_id
         detail = problem_detail(run_scope(Reader(workspace), run), workspace.runs.plans(run)[0][0].problem_id)

@@ -42,8 +42,9 @@ def put(ws: Workspace, snapshot: Snapshot) -> VersionInfo:
 def test_every_format_is_the_same_twice_and_says_where_rows_come_from(
     version: VersionInfo, tmp_path: Path, fmt: str, suffix: str
 ) -> None:
-    first = export(version, fmt, tmp_path / f"a{suffix}")
-    second = export(version, fmt, tmp_path / "deeper" / f"b{suffix}")
+    options = {"score": "number"} if fmt == "ranked_pairs" else {}
+    first = export(version, fmt, tmp_path / f"a{suffix}", **options)
+    second = export(version, fmt, tmp_path / "deeper" / f"b{suffix}", **options)
     assert first.rows == second.rows > 0
     assert first.path.read_bytes() == second.path.read_bytes()
     rows = lines(first.path) if suffix == ".jsonl" else pq.read_table(first.path).to_pylist()
@@ -177,7 +178,7 @@ def test_a_prompt_keeps_its_own_system_turn() -> None:
 @pytest.mark.parametrize(
     ("fmt", "out", "options", "message"),
     [
-        ("sfd", "a.jsonl", {}, "unknown export format 'sfd'. Did you mean 'sft'? Valid: pairs, sft."),
+        ("sfd", "a.jsonl", {}, "unknown export format 'sfd'. Did you mean 'sft'? Valid: pairs, ranked_pairs,"),
         ("pairs", "a.csv", {}, "cannot tell a format from 'a.csv'. Valid: .jsonl, .parquet."),
         ("pairs", "a.jsonl", {"max_pair": 1}, "unknown option of pairs 'max_pair'. Did you mean 'max_pairs'?"),
         ("pairs", "a.jsonl", {"max_pairs": -1}, "max_pairs is -1; it must be 0 (all pairs) or more."),
@@ -186,6 +187,22 @@ def test_a_prompt_keeps_its_own_system_turn() -> None:
         ("sft", "a.jsonl", {"system": 3}, "system is 3, and must be a text."),
         ("pairs", "a.jsonl", {"form": "chatt"}, "unknown form 'chatt'. Valid: chat, text."),
         ("pairs", "a.jsonl", {"form": "text", "system": "x"}, "a system turn needs form=chat."),
+        (
+            "pairs",
+            "a.jsonl",
+            {"length_ratio": 0.5},
+            "length_ratio is 0.5; it must be 1 (equal lengths) or more,",
+        ),
+        ("pairs", "a.jsonl", {"length_ratio": True}, "length_ratio is True, and must be a number."),
+        ("redi", "a.jsonl", {"stage": 3}, "stage is 3. Valid: 1, 2."),
+        ("redi", "a.jsonl", {"max_pairs": 2}, "unknown option of redi 'max_pairs'."),
+        ("ranked_pairs", "a.jsonl", {"score": "numbr"}, "unknown score 'numbr'. Did you mean 'number'? Valid: number."),
+        ("ranked_pairs", "a.jsonl", {}, "unknown score ''. Valid: number."),
+        ("ranked_pairs", "a.jsonl", {"score": "number", "margin": -1}, "margin is -1; it must be 0 or more."),
+        ("ranked_pairs", "a.jsonl", {"score": "number", "tiers": -1}, "tiers is -1; it must be 0 or more."),
+        ("rl", "a.jsonl", {"advantage": "grop"}, "unknown advantage 'grop'. Did you mean 'grpo'?"),
+        ("rl", "a.jsonl", {"n": 1}, "n is 1; it must be 2 or more, or 0 for all that were fixed beforehand."),
+        ("rl", "a.jsonl", {"beta": 2}, "beta is 2; it must be above 0 and at most 1."),
     ],
 )
 def test_mistakes_are_named(version: VersionInfo, tmp_path: Path, fmt: str, out: str, options: Any, message: str) -> None:
@@ -199,6 +216,7 @@ def test_typed_options_keep_texts_and_read_numbers() -> None:
     typed = {"system": "Note: be brief", "max_pairs": "2", "unparsed": "true"}
     assert parsed("pairs", typed) == {"system": "Note: be brief", "max_pairs": 2, "unparsed": True}
     assert parsed("pairs", {"max_pairs": "[2"}) == {"max_pairs": "[2"}
+    assert parsed("ranked_pairs", {"margin": "0.5", "score": "1"}) == {"margin": 0.5, "score": "1"}
 
 
 def test_a_place_that_cannot_be_written_is_named(version: VersionInfo, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Exports read by the tools that people read them with, in three lines each, offline."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,60 @@ def test_datasets_reads_it(version: VersionInfo, tmp_path: Path, hub: Path, load
         {"role": "user", "content": "What is 2 + 2?"},
         {"role": "assistant", "content": "step 0. The answer is 4."},
     ]
+
+
+@pytest.mark.parametrize(("loader", "suffix"), [("json", ".jsonl"), ("parquet", ".parquet")])
+def test_datasets_reads_groups_and_tiers(version: VersionInfo, tmp_path: Path, hub: Path, loader: str, suffix: str) -> None:
+    groups = export(version, "rl", tmp_path / f"rl{suffix}").path
+    tiers = export(version, "ranked_pairs", tmp_path / f"tiers{suffix}", score="number", tiers=2, unparsed=True).path
+
+    from datasets import load_dataset
+
+    rows, pairs = (load_dataset(loader, data_files=str(out), split="train", cache_dir=str(hub)) for out in (groups, tiers))
+    assert rows["reward"][:] == [1.0, 0.0, 1.0]  # the other problem has an undecided rollout
+    assert sum(rows["advantage"][:]) == pytest.approx(0, abs=1e-12)
+    assert pairs["tier"][:] == [1, 1, 2]
+
+
+CHATML = (
+    "{% for turn in messages %}<|{{ turn.role }}|>{{ turn.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+READ_BY_TRL = [
+    ("sft", {}, {"text"}),
+    ("pairs", {}, {"prompt", "chosen", "rejected"}),
+    ("ranked_pairs", {"score": "number"}, {"prompt", "chosen", "rejected"}),
+    ("redi", {"stage": 1}, {"prompt", "completion"}),
+    ("redi", {"stage": 2}, {"prompt", "chosen", "rejected"}),
+    ("rl", {}, {"prompt", "completion"}),
+]
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(("fmt", "options", "texts"), READ_BY_TRL)
+def test_trl_reads_it(
+    version: VersionInfo, tmp_path: Path, hub: Path, fmt: str, options: dict[str, Any], texts: set[str]
+) -> None:
+    """TRL finds conversations of a type that it knows, and its templates give prompt and answer back."""
+    out = export(version, fmt, tmp_path / "train.parquet", **options).path
+
+    from datasets import load_dataset
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import PreTrainedTokenizerFast
+    from trl.data_utils import apply_chat_template, is_conversational, unpair_preference_dataset
+
+    rows = load_dataset("parquet", data_files=str(out), split="train", cache_dir=str(hub))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"?": 0}, unk_token="?")))
+    tokenizer.chat_template = CHATML
+    first = next(row for row in rows if row["level"] == 1)
+    assert is_conversational(first)
+    templated = apply_chat_template(first, tokenizer)
+    assert set(templated) == texts
+    assert "".join(templated.values()).startswith("<|user|>What is 2 + 2?<|assistant|>step ")
+    if "chosen" in texts:
+        both = unpair_preference_dataset(rows.select_columns(["prompt", "chosen", "rejected"]))
+        assert (len(both), sum(both["label"])) == (2 * len(rows), len(rows))
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])

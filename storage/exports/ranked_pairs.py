@@ -1,0 +1,135 @@
+"""Preference pairs by a stored score, from easy to hard where tiers are asked for (Curry-DPO, Pattnaik et al. 2024).
+
+A problem's completions are ranked: correct before others, then by score, equal ones in an order that `seed` and their ids
+draw. A pair is a higher against a lower one whose score is less by at least the margin; a pair in which score and verdict
+disagree is left out and counted. Tier 1 has the largest gaps and is read first.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from math import inf
+from typing import Any, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from storage.errors import SetupError, unknown_name
+from storage.exports.pairs import PairRows, distinct
+from storage.exports.write import Row
+from storage.ids import digest128
+
+DISAGREE = "pairs in which score and verdict disagree"
+UNSCORED = "completions without the score"
+
+
+class Ranked(NamedTuple):
+    """A pair and the difference of its scores."""
+
+    gap: float
+    chosen: Row
+    rejected: Row
+
+
+@dataclass
+class RankedPairs(PairRows):
+    """`score`: a stored scorer, or `scorer@version`. `margin`: the least gap; a gap of 0 is no pair.
+
+    `tiers` 0: up to `max_pairs` pairs of a problem (0: all), largest gap first. `tiers` K: the best completion against up
+    to K others, spread evenly over the gaps; the rows come tier by tier.
+    """
+
+    score: str = ""
+    _: KW_ONLY
+    margin: float = 0.0
+    max_pairs: int = 4
+    tiers: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.margin < inf:
+            raise SetupError(f"margin is {self.margin}; it must be 0 or more.")
+        for name in ("max_pairs", "tiers"):
+            if getattr(self, name) < 0:
+                raise SetupError(f"{name} is {getattr(self, name)}; it must be 0 or more.")
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Those of a pair, with its gap and, where there are tiers, its tier."""
+        added = [("gap", pa.float64()), *([("tier", pa.int64())] if self.tiers else [])]
+        return pa.schema([*super().schema, *added])
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """By tier and problem id; without tiers by problem id, then from the largest gap."""
+        for tier in range(1, self.tiers + 1) if self.tiers else (0,):
+            self.left_out.clear()  # each tier goes through all problems
+            known: set[str] = set()
+            scored = False
+            for stored in self.by_problem(connection, scores=True):
+                known |= {score["scorer"] for rollout in stored for score in rollout["scores"]}
+                members = [one for one in distinct(stored) if one["outcome"] in ("correct", *self.rejectable)]
+                values = self._values(members)
+                scored = scored or bool(values)
+                ranked = self._ranked([one for one in members if one["completion_id"] in values], values)
+                for pair in self._tier(ranked, tier) if tier else ranked[: self.max_pairs or None]:
+                    yield self.pair(pair.chosen, pair.rejected) | {"gap": pair.gap, "tier": tier}
+            if not scored:
+                raise self._no_scores(known)
+
+    def _values(self, members: Sequence[Row]) -> dict[str, float]:
+        """The score of each completion that has it; SetupError where the name fits several versions."""
+        values: dict[str, float] = {}
+        for member in members:
+            mine = {
+                f"{score['scorer']}@{score['version']}": score["value"]
+                for score in member["scores"]
+                if self.score in (score["scorer"], f"{score['scorer']}@{score['version']}")
+            }
+            if len(mine) > 1:
+                raise SetupError(
+                    f"score {self.score!r} is stored in several versions.",
+                    choices=sorted(mine),
+                    next_command=f"--set score={max(mine)}",
+                )
+            for value in mine.values():
+                values[member["completion_id"]] = value
+        self._count(UNSCORED, len(members) - len(values))
+        return values
+
+    def _ranked(self, members: Sequence[Row], values: dict[str, float]) -> list[Ranked]:
+        """The pairs of a problem from the largest gap to the smallest."""
+        drawn = {one["completion_id"]: digest128(["tie", self.seed, one["completion_id"]]) for one in members}
+
+        def rank(one: Row) -> tuple[Any, ...]:
+            return one["outcome"] != "correct", -values[one["completion_id"]], drawn[one["completion_id"]]
+
+        order = sorted(members, key=rank)
+        pairs = []
+        for place, chosen in enumerate(order[:1] if self.tiers else order):
+            for rejected in order[place + 1 :]:
+                gap = values[chosen["completion_id"]] - values[rejected["completion_id"]]
+                self._count(DISAGREE, int(gap < 0))
+                # Rounded, or .3 - .1 would miss a margin of .2.
+                if gap > 0 and round(gap, 12) >= self.margin and self.fits(chosen, rejected):
+                    pairs.append(Ranked(gap, chosen, rejected))
+        return sorted(
+            pairs,
+            key=lambda pair: (-pair.gap, drawn[pair.chosen["completion_id"]], drawn[pair.rejected["completion_id"]]),
+        )
+
+    def _tier(self, ranked: Sequence[Ranked], tier: int) -> list[Ranked]:
+        """The pair of a problem that belongs to a tier: with fewer pairs than tiers the last tiers have none of it."""
+        count = min(self.tiers, len(ranked))
+        if tier > count:
+            return []
+        return [ranked[(tier - 1) * (len(ranked) - 1) // max(1, count - 1)]]
+
+    def _count(self, what: str, count: int) -> None:
+        self.left_out[what] = self.left_out.get(what, 0) + count
+
+    def _no_scores(self, known: set[str]) -> SetupError:
+        if known:
+            return unknown_name("score", self.score, known, next_command="--set score=NAME")
+        return SetupError(
+            f"score is {self.score!r}, and no scores are stored.", next_command="rollmill score RUN --with NAME"
+        )

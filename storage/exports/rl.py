@@ -1,0 +1,207 @@
+"""Rollouts with advantages, for reinforcement learning on stored completions: complete groups of n of one problem.
+
+A group is the first n completions that one model gave to one problem, fixed before any verdict and taken before selection
+and de-duplication (statistics.md, point 2). What was drawn because of earlier verdicts is refused: the mean advantage of
+such a group is not 0. A group with an undecided rollout is left out and counted, for undecided is not a reward of 0.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from storage.errors import SetupError, unknown_name
+from storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
+from storage.exports.rollouts import JUDGED, answer_turns, prompt_turns, rollouts
+from storage.exports.write import TURNS, Row
+from storage.ids import digest128
+from storage.pool import Floats
+
+_GROUPS = """
+select d.problem_id, r.model, list(d.completion_id order by r.sample_index, d.completion_id) as ids,
+       list(d.outcome order by r.sample_index, d.completion_id) as outcomes,
+       list(r.logprob_sum / nullif(r.tokens_out, 0) order by r.sample_index, d.completion_id) as logprobs
+from decisions d join rollouts r on r.id = d.completion_id where {measured} group by all order by all
+"""
+_DRAWN = ("prompt_token_ids", "token_ids", "logprobs")
+UNDECIDED = "groups with an undecided rollout"
+
+
+class Group(NamedTuple):
+    """The completions of one model for one problem: ids, outcomes and log-probabilities per token, by sample index."""
+
+    problem_id: str
+    model: str
+    ids: Sequence[str]
+    outcomes: Sequence[str]
+    logprobs: Sequence[float | None]
+
+    def first(self, count: int) -> "Group":
+        """Of the first `count` completions."""
+        return Group(self.problem_id, self.model, self.ids[:count], self.outcomes[:count], self.logprobs[:count])
+
+
+@dataclass
+class Rl:
+    """`advantage`: a name of ADVANTAGES. `n`: completions of a group, 0 for all that were fixed beforehand.
+
+    `beta`: how much less the most likely right completion is worth, for advantage=unlikeliness.
+    """
+
+    advantage: str = "grpo"
+    n: int = 0
+    beta: float = 0.25
+    left_out: dict[str, int] = field(init=False, default_factory=dict)
+
+    schema = pa.schema(
+        [
+            ("prompt", TURNS),
+            ("completion", TURNS),
+            ("reward", pa.float64()),
+            ("advantage", pa.float64()),
+            ("estimator", pa.string()),
+            ("group_id", pa.string()),
+            ("group_size", pa.int64()),
+            ("zero_signal", pa.bool_()),
+            ("prompt_token_ids", pa.list_(pa.int32())),
+            ("completion_token_ids", pa.list_(pa.int32())),
+            ("completion_logprobs", pa.list_(pa.float32())),
+            ("id", pa.string()),
+            ("problem_id", pa.string()),
+            ("sample_index", pa.int64()),
+            ("outcome", pa.string()),
+            ("verifier", pa.string()),
+            ("level", pa.int64()),
+            ("skill", pa.string()),
+            ("template", pa.string()),
+            ("source", pa.string()),
+            ("licence", pa.string()),
+            ("split", pa.string()),
+            ("model", pa.string()),
+        ]
+    )
+
+    def __post_init__(self) -> None:
+        if self.advantage not in ADVANTAGES:
+            raise unknown_name("advantage", self.advantage, ADVANTAGES)
+        if self.n != 0 and self.n < 2:
+            raise SetupError(f"n is {self.n}; it must be 2 or more, or 0 for all that were fixed beforehand.")
+        if not 0 < self.beta <= 1:
+            raise SetupError(f"beta is {self.beta}; it must be above 0 and at most 1.")
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """The rollouts by problem id, model and sample index; SetupError where the groups are no fair sample."""
+        groups = complete_groups(connection, self.n)
+        judged = [group for group in groups if "undecided" not in group.outcomes]
+        self.left_out = {UNDECIDED: len(groups) - len(judged)}
+        if not judged:
+            return
+        added = self._advantages(judged)
+        stored = rollouts(connection, JUDGED, columns=_DRAWN)
+        for _, members in groupby(stored, key=lambda rollout: rollout["problem_id"]):
+            for rollout in sorted(members, key=lambda rollout: rollout["model"]):  # stable: by sample index within a model
+                if of_group := added.get((rollout["problem_id"], rollout["completion_id"])):
+                    yield _row(rollout) | of_group
+
+    def _advantages(self, groups: Sequence[Group]) -> dict[tuple[str, str], Row]:
+        """What a row says of its group, by problem and completion."""
+        rewards = np.array([[float(outcome == "correct") for outcome in group.outcomes] for group in groups])
+        flat = zero_signal(rewards)
+        used = rewards
+        if self.advantage == "unlikeliness":
+            used = unlikely_rewards(rewards, _logprobs(groups), self.beta)
+        values = ADVANTAGES[self.advantage](used)
+        added: dict[tuple[str, str], Row] = {}
+        for at, group in enumerate(groups):
+            shared = {
+                "estimator": self.advantage,
+                "group_id": digest128(["group", group.problem_id, group.model, list(group.ids)]),
+                "group_size": len(group.ids),
+                "zero_signal": bool(flat[at]),
+            }
+            for place, completion in enumerate(group.ids):
+                numbers = {"reward": float(rewards[at, place]), "advantage": float(values[at, place])}
+                added[group.problem_id, completion] = shared | numbers
+        return added
+
+
+def complete_groups(connection: duckdb.DuckDBPyConnection, n: int) -> list[Group]:
+    """The groups of n in order of problem and model, n 0 meaning all that were fixed before any verdict.
+
+    SetupError where nothing was fixed, n is more than was, or a group has fewer.
+    """
+    manifest = dict(connection.execute("select key, value from manifest").fetchall())
+    metrics = json.loads(manifest.get("metrics", "{}"))
+    prefix = metrics.get("prefix", 0)  # None: an import, of which all counts
+    if prefix == 0:
+        raise SetupError(
+            "this version has no completions that were fixed before any verdict, and advantages over what was drawn"
+            " because of verdicts are biased.",
+            next_command="rollmill curate RECIPE --set budget.method=fixed --set budget.options.initial=8",
+        )
+    if prefix is not None and n > prefix:
+        raise SetupError(
+            f"n is {n}, and only the first {prefix} completions of each problem were fixed before any verdict.",
+            next_command=f"--set n={prefix}, or rollmill curate RECIPE --set budget.options.initial={n}",
+        )
+    groups = _measured(connection, prefix, n, json.loads(manifest.get("recipe", "{}")))
+    sizes = {len(group.ids) for group in groups}
+    count = n or prefix or max(sizes, default=0)
+    short = [group for group in groups if len(group.ids) < count]
+    if short:
+        raise _incomplete(groups, short, count)
+    return [group.first(count) for group in groups]
+
+
+def _measured(connection: duckdb.DuckDBPyConnection, prefix: int | None, n: int, recipe: Mapping[str, Any]) -> list[Group]:
+    """Groups of whatever size; of a run one for each problem too that has none."""
+    measured = "true"
+    if prefix is not None:
+        arm = (recipe.get("arms") or [{"name": ""}])[0]["name"]
+        stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
+        of_arm = "coalesce(d.arm, '')" if "arm" in stored else "''"
+        escaped = str(arm).replace("'", "''")
+        measured = f"r.sample_index between 0 and {(n or prefix) - 1} and {of_arm} = '{escaped}'"
+    groups = [Group(*row) for row in connection.execute(_GROUPS.format(measured=measured)).fetchall()]
+    if prefix is None:
+        return groups
+    known = {group.problem_id for group in groups}
+    ids = [row[0] for row in connection.execute("select id from problems order by id").fetchall()]
+    return groups + [Group(key, "", (), (), ()) for key in ids if key not in known]
+
+
+def _incomplete(groups: Sequence[Group], short: Sequence[Group], count: int) -> SetupError:
+    fewest = min(short, key=lambda group: len(group.ids))
+    size = len(fewest.ids)
+    return SetupError(
+        f"{len(short)} of {len(groups)} groups have fewer than {count} completions"
+        f" (problem {fewest.problem_id[:12]} has {size}), and advantages need complete groups of one size.",
+        next_command=f"--set n={size}" if size > 1 else "draw at least 2 completions of every problem",
+    )
+
+
+def _logprobs(groups: Sequence[Group]) -> Floats:
+    missing = sum(value is None for group in groups for value in group.logprobs)
+    if missing:
+        raise SetupError(
+            f"advantage=unlikeliness ranks by log-probabilities, and {missing} completions have none stored.",
+            choices=[name for name in ADVANTAGES if name != "unlikeliness"],
+        )
+    return np.array([group.logprobs for group in groups], dtype=np.float64)
+
+
+def _row(rollout: Row) -> Row:
+    return {
+        **{name: rollout[name] for name in Rl.schema.names if name in rollout},
+        "prompt": prompt_turns(rollout["prompt"]),
+        "completion": answer_turns(rollout),
+        "completion_token_ids": rollout["token_ids"],
+        "completion_logprobs": rollout["logprobs"],
+        "id": rollout["completion_id"],
+        "verifier": f"{rollout['verifier']} {rollout['verifier_version']}",
+    }
