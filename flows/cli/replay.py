@@ -131,7 +131,7 @@ def _write(out: Path, report: Mapping[str, Any]) -> None:
         (out / "replay.html").write_text(replay_html(report), encoding="utf-8")
 
 
-def label(
+def label(  # noqa: PLR0913 (a verb's parameters are its options)
     pool: PoolName,
     *,
     aggregator: Annotated[
@@ -140,6 +140,9 @@ def label(
     least: Annotated[float, typer.Option("--least", help="The share of the completions that must give the answer.")] = 0.5,
     models: Annotated[
         list[str] | None, typer.Option("--model", metavar="NAME", help="Completions of this model, in the order of asking.")
+    ] = None,
+    no_reference: Annotated[
+        str | None, typer.Option("--no-reference", metavar="TEXT", help="The reference of problems that have none.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="A JSONL file for the labelled problems.")] = None,
     json: AsJson = False,
@@ -155,7 +158,7 @@ def label(
 
     with Workspace.open(read_only=True) as workspace:
         root = workspace.root
-    report = label_pool(LabelRequest(root, pool, aggregator, least, tuple(models or ())), out)
+    report = label_pool(LabelRequest(root, pool, aggregator, least, tuple(models or ()), no_reference), out)
     return as_json(report) if json else line(label_page(report))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from flows.evaluation.replay import aggregator_named, pool_of_one
 from pipelines.metrics import digits
 from pipelines.metrics.elections import ballots
-from pipelines.metrics.labels import Label, LabelError, label_errors, labels
+from pipelines.metrics.labels import Label, LabelError, is_graded, label_errors, labels
 from storage.errors import SetupError
 from storage.queries import Reader, Scope
 from storage.records import prompt_json
@@ -26,13 +26,17 @@ WHERE id IN (SELECT problem_id FROM rollouts)
 
 @dataclass(frozen=True, slots=True)
 class LabelRequest:
-    """What one command asks: labels of a pool by an aggregator, of problems whose answer has at least the share `least`."""
+    """What one command asks: labels of a pool by an aggregator, of problems whose answer has at least the share `least`.
+
+    `placeholder`: the reference of problems that have none.
+    """
 
     root: Path
     pool: str
     aggregator: str = "majority"
     least: float = 0.5
     models: tuple[str, ...] = ()
+    placeholder: str | None = None
     seed: int = 0
 
 
@@ -44,11 +48,12 @@ def label_pool(request: LabelRequest, out: Path | None = None) -> dict[str, Any]
         source, models = pool_of_one(reader, request.pool, request.models)
         aggregator, needs_texts = aggregator_named(request.root, request.aggregator, source.pool, models)
         items = ballots(source.pool, models, source.texts() if needs_texts else ())
-        elected = labels(items, aggregator, request.seed)
+        unknown = _without_reference(source.scope, request.placeholder)
+        elected = labels(items, aggregator, request.seed, unknown)
         kept = [label for label in elected if label.share >= request.least - 1e-12]
         if out is not None:
             _write(out, _rows(source.scope, kept, request))
-    graded = sum(not ballot.open.all() for ballot in items)
+    graded = sum(is_graded(ballot, unknown) for ballot in items)
     errors = label_errors(elected, graded)
     (asked,) = label_errors(elected, graded, [request.least])
     return {
@@ -64,6 +69,17 @@ def label_pool(request: LabelRequest, out: Path | None = None) -> dict[str, Any]
         "by_share": [_error(row) for row in errors],
         "out": None if out is None else str(out),
     }
+
+
+def _without_reference(scope: Scope, placeholder: str | None) -> frozenset[str]:
+    """The ids of the problems with the placeholder; SetupError where none has it, as its answers would be graded by it."""
+    if placeholder is None:
+        return frozenset()
+    with scope.connection("rollouts", "problems") as connection:
+        rows = connection.execute("SELECT id FROM problems WHERE reference = $1", [placeholder]).fetchall()
+    if not rows:
+        raise SetupError(f"--no-reference {placeholder!r}: no problem of {scope.name} has this reference.")
+    return frozenset(str(row[0]) for row in rows)
 
 
 def _error(row: LabelError) -> dict[str, Any]:

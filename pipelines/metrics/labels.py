@@ -4,7 +4,7 @@ For problems that nobody has a reference for. The error is measured on the probl
 says something of the others only as far as these are like them; a vote of one model is wrong where the model is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pipelines.aggregate import Aggregator
@@ -48,16 +48,24 @@ class LabelError:
     error: Estimate | None
 
 
-def labels(items: Sequence[Ballot], aggregator: Aggregator, seed: int) -> list[Label]:
-    """One label per problem for which an answer is elected; ties are broken by the seed."""
+def labels(items: Sequence[Ballot], aggregator: Aggregator, seed: int, unknown: Collection[str] = ()) -> list[Label]:
+    """One label per problem for which an answer is elected; ties are broken by the seed.
+
+    `unknown`: problems with a placeholder for a reference, whatever verifiers made of it.
+    """
     elected = []
     for ballot in items:
         top = aggregator.elect(ballot.pool).top(ballot.pool, 1, seed=seed)
         if top:
             place = ballot.pool.answers.index(top[0])
-            right = None if ballot.open.all() else bool(ballot.right[place])
+            right = bool(ballot.right[place]) if is_graded(ballot, unknown) else None
             elected.append(Label(ballot, top[0], int((ballot.pool.answer == place).sum()), right))
     return elected
+
+
+def is_graded(ballot: Ballot, unknown: Collection[str] = ()) -> bool:
+    """Whether some answer of a problem was judged against a reference."""
+    return ballot.problem not in unknown and not ballot.open.all()
 
 
 def label_errors(elected: Sequence[Label], graded_problems: int, shares: Sequence[float] = LADDER) -> list[LabelError]:

@@ -109,14 +109,15 @@ class WorkspaceView:
         """Any metric of docs/metrics.md over the fixed prefix of a run (the latest by default) or a dataset version.
 
         `measure("pass@k", ks=[1, 8], by=["level"])`: rows with value, 95% interval, n, clusters, estimand and method.
+        `by`: up to two of level, skill, template, source and `meta.KEY` of the problems, and model and arm beside them.
         `first`: only the first so many of each problem, where imports have unequal numbers. Options are those of
         `pipelines.metrics.Options`; SetupError where the rollouts cannot give the metric.
         """
         from pipelines.metrics import Options, measure
-        from storage.queries.pools import scope_pool
+        from storage.queries.pools import scope_pool, with_meta
 
         scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
-        pool = scope_pool(scope).pool
+        pool = with_meta(scope, scope_pool(scope).pool, by)
         if first is not None:
             pool = pool.where(pool.index < first)
         rows = measure(pool, metric, Options.of_mapping(options), by=by)

@@ -3,12 +3,13 @@
 Only rollouts that were fixed before any verdict are in it; what a stopping rule drew is no measurement.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from storage.errors import SetupError
+from storage.errors import SetupError, unknown_name
 from storage.pool import MEASURED, STRATA, Pool, pool_of
 from storage.queries.scope import Scope
 from storage.scores import about, marks_of
@@ -65,3 +66,25 @@ def scope_pool(scope: Scope) -> ScopePool:
         scores = about(scores, marks_of(scope.reader.runs, scope.run))
     pool = pool_of(problems, completions, rows, verdicts, scores)
     return ScopePool(scope, pool.measured(None), tuple(rows["completion_id"].to_pylist()))
+
+
+def with_meta(scope: Scope, pool: Pool, names: Sequence[str]) -> Pool:
+    """The pool with a stratum per name `meta.KEY`, from its problems' `meta`; None where a problem has no such key.
+
+    SetupError where no problem has the key. Values that are no text and no whole number stand as JSON.
+    """
+    keys = [name for name in names if name.startswith("meta.")]
+    if not keys:
+        return pool
+    with scope.connection("problems") as connection:
+        meta = {
+            pid: json.loads(text or "{}") for pid, text in connection.execute("SELECT id, meta FROM problems").fetchall()
+        }
+    strata = dict(pool.strata)
+    for name in keys:
+        found = [meta.get(pid, {}).get(name.removeprefix("meta.")) for pid in pool.problems]
+        if all(value is None for value in found):
+            known = sorted({f"meta.{key}" for one in meta.values() for key in one})
+            raise unknown_name("group", name, known)
+        strata[name] = tuple(one if one is None or type(one) in (str, int) else json.dumps(one) for one in found)
+    return replace(pool, strata=strata)

@@ -224,3 +224,8 @@ def test_labels_refuse_what_they_cannot_mean(here: Path, rollmill: Run) -> None:
     assert "a share is between 0 and 1" in rollmill("label", "votes", "--least", "2", "--model", "m").err
     assert "needs a table of generated tests" in rollmill("label", "votes", "--with", "codet", "--model", "m").err
     assert "say whose vote" in rollmill("label", "votes").err
+    assert (
+        "no problem of votes@v1 has this reference" in rollmill("label", "votes", "--no-reference", "?", "--model", "m").err
+    )
+    unknown = json.loads(rollmill("label", "votes", "--no-reference", "7", "--model", "m", "--json").out)
+    assert (unknown["graded"], unknown["unknown"], unknown["asked"]["error"]) == (0, 6, None)

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.aggregate import AGGREGATORS
 from pipelines.metrics.elections import ballots
-from pipelines.metrics.labels import label_errors, labels
+from pipelines.metrics.labels import is_graded, label_errors, labels
 from tests.pipelines.metrics.test_elections import pool_of
 
 POOL = pool_of(
@@ -38,6 +38,13 @@ def test_the_error_is_of_graded_problems_alone_and_undefined_without_any() -> No
     only = [label for label in given if label.right is None]
     (nothing,) = label_errors(only, 0, (0.5,))
     assert (nothing.error, nothing.kept, nothing.unknown) == (None, None, 1)
+
+
+def test_a_problem_with_a_placeholder_is_not_graded_by_it() -> None:
+    pool = pool_of("7i 7i 8i", "7c 7c 8i")
+    given = labels(ballots(pool), AGGREGATORS["majority"](), seed=0, unknown={"p0"})
+    assert [label.right for label in given] == [None, True]
+    assert [is_graded(ballot, {"p0"}) for ballot in ballots(pool)] == [False, True]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -94,3 +94,19 @@ def test_ninety_nights_raise_few_false_alarms() -> None:
     fresh = rng.random((1000, 90))
     assert (fresh <= 0.05).any(axis=1).mean() > 0.95
     assert (fresh <= alpha_spent((nights / 90).tolist(), shape="linear")).any(axis=1).mean() <= 0.065
+
+
+def test_a_mcnemar_test_of_pooled_completions_errs_where_flips_of_problems_do_not() -> None:
+    """Two models that are equally good on average, each better at some of 60 problems, 32 completions of each."""
+    from scipy.special import bdtr
+
+    rng, pooled, flipped = np.random.default_rng(4), 0, 0
+    for repeat in range(150):
+        rates = rng.beta(2, 2, size=(2, 60, 1))
+        one, other = rng.random((2, 60, 32)) < rates
+        better, worse = int((one & ~other).sum()), int((other & ~one).sum())
+        pooled += 2 * bdtr(min(better, worse), better + worse, 0.5) <= 0.05
+        found = sign_flip_test(one.mean(axis=1).tolist(), other.mean(axis=1).tolist(), draws=199, seed=repeat)
+        flipped += found.p <= 0.05
+    assert pooled / 150 > 0.3
+    assert flipped / 150 <= 0.1

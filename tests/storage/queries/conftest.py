@@ -33,6 +33,7 @@ def problem(number: int) -> Problem:
         skill=f"skill-{number % 3}",
         template=f"template-{number}",
         external_id=f"ext-{number}",
+        meta={"odd": number % 2, "kind": ["sum"]},
     )
 
 

@@ -70,6 +70,13 @@ def test_any_metric_as_a_frame_over_the_fixed_prefix(curated: Any) -> None:
         }
         assert ws.measure("tokens_per_correct", run=DONE)["value"].tolist() == [24 * 7 / 14]
         assert ws.measure("solved_by", first=2)["attempts"].tolist() == [1, 2]
+        odd = ws.measure("pass@k", ks=[1], by=["meta.odd", "meta.kind"])
+        assert odd[["meta.odd", "meta.kind", "value"]].to_numpy().tolist() == [
+            [0, '["sum"]', 0.5],
+            [1, '["sum"]', pytest.approx(2 / 3)],
+        ]
+        with pytest.raises(SetupError, match=r"Valid: meta.kind, meta.odd"):
+            ws.measure("pass@k", by=["meta.topic"])
         with pytest.raises(SetupError, match="k = 5 is undefined for 6 of 6 problems"):
             ws.measure("pass@k", ks=[5])
         with pytest.raises(SetupError, match="Did you mean 'ks'"):
