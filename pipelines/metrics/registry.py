@@ -26,7 +26,8 @@ METRICS: Mapping[str, Metric] = {**SUBSET_METRICS, **VOTE_METRICS, **TOKEN_METRI
 class MetricRow:
     """One number of one metric in one stratum. `n` counts what was averaged, `clusters` what was independent.
 
-    `value` and its interval are None where it is undefined, and `why` says so; an end that nothing bounds is infinite.
+    `value` and its interval are None where it is undefined, and `why` says so, or what else to know of it; an end that
+    nothing bounds is infinite.
     `undecided`: rollouts without an answer of the verifier; `if_wrong` and `if_right`: the value if all of them were that.
     `error`: the Monte Carlo standard error where subsets were sampled, else 0.
     """

@@ -69,7 +69,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One number of a metric. `setting`: k, tokens, ...; `why`: why `estimate` is None; `error`: its Monte Carlo error."""
+    """One number of a metric. `setting`: k, tokens, ...; `why`: why there is no estimate, or what to know of it; `error`:
+    its Monte Carlo error."""
 
     setting: Mapping[str, Any]
     estimate: Estimate | None

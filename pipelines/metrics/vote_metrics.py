@@ -44,7 +44,9 @@ def _expected(
     values = np.array([[one.value for one in row] for row in found])
     errors = [math.sqrt(math.fsum(row[at].error ** 2 for row in found)) / len(found) for at in range(len(ks))]
     rows = means_of(sample, [{"k": k, **setting} for k in ks], values, what)
-    return [Measured(row.setting, row.estimate, row.why, error) for row, error in zip(rows, errors, strict=True)]
+    conflicts = sum(ballot.conflicts for ballot in sample.ballots())
+    note = f"{conflicts} answers were judged both ways; the more frequent verdict counts" if conflicts else ""
+    return [Measured(row.setting, row.estimate, row.why or note, error) for row, error in zip(rows, errors, strict=True)]
 
 
 def _majority(sample: Sample, options: Options) -> list[Measured]:

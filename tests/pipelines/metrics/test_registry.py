@@ -156,6 +156,11 @@ def test_majority_at_k_equals_every_subset_and_an_undecided_answer_votes() -> No
         assert (same.error, same.setting) == (0.0, {"k": k, "aggregator": "majority"})
 
 
+def test_answers_that_were_judged_both_ways_are_counted() -> None:
+    (row,) = measure(pool(["cci", "cii"], answers=["aab", "bbb"]), "maj@k", Options(ks=(3,)))
+    assert (row.value, row.why) == (0.5, "1 answers were judged both ways; the more frequent verdict counts")
+
+
 def test_any_aggregator_with_scores_equals_every_subset() -> None:
     scores = {"s": np.array([0.1, 0.9, 0.5, 0.2, 0.2, *[0.3] * 10])}
     scored = pool(["cciii", "ccuii", "cinin"], answers=["aabcd", "aabbc", "abc-a"], scores=scores)
