@@ -57,6 +57,8 @@ def about(report: Mapping[str, Any]) -> str:
 def notes(report: Mapping[str, Any]) -> list[str]:
     """What has to be said beside the numbers."""
     said = [f"Intervals: 95%, {report['estimand']}; clusters are templates, or problems without one. {_noise(report)}"]
+    if report["clusters"] < 2:
+        said.append("All problems are of one cluster: no setting could be chosen on others, so each row has its first one.")
     said += _optimism([row for row in report["rows"] if row["best_on_the_same_problems"] is not None])
     most = report["pass_at_limit"]["largest_k"]
     if most is not None:
