@@ -46,9 +46,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = [VllmSettings().interpreter(), "-m", "vllm.entrypoints.openai.api_server", "--model", "models/rollmill-tiny"]
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path_factory.mktemp("home")), "VLLM_CPU_KVCACHE_SPACE": "1"}
     env |= {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
-    log = (tmp_path_factory.mktemp("rating") / "log").open("wb")
     command = tied(*program, "--host", "127.0.0.1", "--port", str(port), *flags)
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[4], env=env, stdout=log, stderr=log)
+    with (tmp_path_factory.mktemp("rating") / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[4], env=env, stdout=log, stderr=log)
     try:
         _wait(process, f"http://127.0.0.1:{port}/health")
         yield f"http://127.0.0.1:{port}/v1"
