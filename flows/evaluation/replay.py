@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from flows.evaluation.generated_tests import passes_by_row
 from flows.recipe.methods import resolve
 from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator
 from pipelines.metrics import PassAtLimit, digits
@@ -32,7 +33,8 @@ LADDER = 6  # token budgets by default, each twice the one before
 class ReplayRequest:
     """What one command asks. Empty: all aggregators whose needs are met, all models, all scores, powers of two.
 
-    `aggregators`: names, each with fixed options where one is given (`borda p=2 score=length`).
+    `aggregators`: names, each with fixed options where one is given (`borda p=2 score=length`). `tests`: a file of
+    generated tests, for aggregators of programs.
     """
 
     root: Path
@@ -43,6 +45,7 @@ class ReplayRequest:
     aggregators: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
+    tests: Path | None = None
     repeats: int = 100
     folds: int = 2
     seed: int = 0
@@ -57,8 +60,9 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
         chosen = _settings(request, scores, models)
         limit = PassAtLimit(false_accept_bound(scope_rates(source.scope)))
         texts = source.texts() if any("texts" in setting.aggregator.needs for setting in chosen) else ()
-    every = ballots(source.pool, models, texts)
-    items, budgets = _budgets(request, every)
+        passes = None if request.tests is None else passes_by_row(source, request.tests)
+    every, with_tests = ballots(source.pool, models, texts), ballots(source.pool, models, texts, passes)
+    items, budgets = _budgets(request, with_tests)
     plan = ReplayPlan(budgets, request.ks, request.repeats, request.folds, request.seed)
     rows = [row for row in replay(items, chosen, plan) if not _beyond(row, items, limit.most)]
     return {
@@ -172,7 +176,7 @@ def _scores(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
 
 def _settings(request: ReplayRequest, scores: Sequence[str], models: Sequence[str]) -> list[Setting]:
     """Every setting of every aggregator that is asked for; the majority is always one, as what others are compared with."""
-    here = {"scores": bool(scores), "models": len(models) > 1, "texts": False, "passes": False}
+    here = {"scores": bool(scores), "models": len(models) > 1, "texts": False, "passes": request.tests is not None}
     asked = [text for text in request.aggregators if text.split()[:1]]
     names = asked or [name for name, cls in AGGREGATORS.items() if all(here[need] for need in cls.needs)]
     settings: list[Setting] = []
@@ -195,7 +199,7 @@ def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Seque
     missing = {
         "scores": "scores, and the pool has none; a recipe's `score:` stores some",
         "models": f"several models, and these completions are by {', '.join(models) or 'one'}; --model chooses more",
-        "passes": "a table of generated tests, which stored pools have not; docs/aggregation.md says how to give one",
+        "passes": "generated tests of programs; --tests FILE has some (docs/aggregation.md)",
     }
     for need in aggregator.needs:
         if not here.get(need, True):

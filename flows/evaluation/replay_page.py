@@ -64,7 +64,7 @@ def notes(report: Mapping[str, Any]) -> list[str]:
             f"The oracle of more than {most:,} completions is withheld: the verifier's false accepts could make it."
         )
     if report["left_out"]:
-        said.append(f"{report['left_out']:,} problems have too few completions for these budgets and are left out.")
+        said.append(f"{report['left_out']:,} problems have too few completions or no generated tests and are left out.")
     if report["conflicts"]:
         said.append(
             f"{report['conflicts']:,} answers were judged both correct and incorrect; they count as most verdicts say."

@@ -6,7 +6,7 @@ averaged exactly, never drawn. Tested against `pipelines.stats.majority_at_k`, w
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -68,11 +68,14 @@ class Subsets:
     block: int = 1
 
 
-def ballots(pool: Pool, models: Sequence[str] = (), texts: Sequence[str] = ()) -> list[Ballot]:
+def ballots(
+    pool: Pool, models: Sequence[str] = (), texts: Sequence[str] = (), passes: Mapping[int, Flags] | None = None
+) -> list[Ballot]:
     """One ballot per problem that has measured rollouts.
 
     `models`: only these, in the order in which they are asked; default: all as stored. `texts`: of every row, where an
-    aggregator reads them.
+    aggregator reads them. `passes`: by row which generated tests its program passes; a problem is then left out unless all
+    of its rows have them.
     """
     places = [pool.models.index(name) for name in models] if models else list(range(len(pool.models)))
     order = np.full(len(pool.models) + 1, -1)
@@ -81,10 +84,15 @@ def ballots(pool: Pool, models: Sequence[str] = (), texts: Sequence[str] = ()) -
     taken = np.flatnonzero(pool.in_prefix & (model >= 0)) if models else np.flatnonzero(pool.in_prefix)
     rows = taken[np.argsort(pool.problem[taken], kind="stable")]
     starts = np.flatnonzero(np.diff(pool.problem[rows], prepend=-1))
-    return [_ballot(pool, part, np.maximum(model[part], 0), texts) for part in np.split(rows, starts[1:]) if len(part)]
+    return [
+        _ballot(pool, part, np.maximum(model[part], 0), (texts, passes or {}))
+        for part in np.split(rows, starts[1:])
+        if len(part) and (passes is None or all(row in passes for row in part.tolist()))
+    ]
 
 
-def _ballot(pool: Pool, rows: Ints, model: Ints, texts: Sequence[str]) -> Ballot:
+def _ballot(pool: Pool, rows: Ints, model: Ints, more: tuple[Sequence[str], Mapping[int, Flags]]) -> Ballot:
+    texts, passes = more
     known, answer = np.unique(pool.answer[rows], return_inverse=True)
     abstains = int(len(known) > 0 and known[0] < 0)
     keys = known[abstains:].tolist()
@@ -102,6 +110,7 @@ def _ballot(pool: Pool, rows: Ints, model: Ints, texts: Sequence[str]) -> Ballot
         tokens=pool.tokens[rows][None, :],
         scores={name: values[rows][None, :] for name, values in pool.scores.items()},
         texts=tuple(texts[row] for row in rows.tolist()) if texts else (),
+        passes=np.array([passes[row] for row in rows.tolist()]) if passes else None,
     )
     problem = int(pool.problem[rows[0]])
     cluster = pool.strata["template"][problem]
