@@ -1,6 +1,7 @@
 """`rollmill score` and the recipe key `score`: what is stored, what is not made twice, and what one sees of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from dashboards.page_problems import _facts
 from pipelines.metrics import Options, measure
 from storage.queries import Reader, problem_detail, run_scope
 from storage.queries.pools import scope_pool
@@ -245,3 +247,28 @@ def test_scores_of_today_and_of_the_version_are_in_exports_and_in_why(run: str, 
         detail = problem_detail(run_scope(Reader(workspace), run), workspace.runs.plans(run)[0][0].problem_id)
     assert [score.scorer for score in detail.rollouts[0].scores] == ["answer_agreement", "length"]
     assert "  score    " in rollmill("dataset", "why", run, cid[:12]).out
+
+
+def test_recipe_check_looks_at_scorers_that_ask_a_model(toy: Path, rollmill: Run) -> None:
+    scored = "score:\n  - method: p_true\n    options: {positive: True}\n"
+    (toy / "toy.yaml").write_text(RECIPE.replace("gate:\n", f"{scored}gate:\n"))
+    refused = rollmill("recipe", "check", "toy.yaml")
+    assert (refused.status, "positive is True" in refused.err, "two words, in quotes" in refused.err) == (2, True, True)
+    (toy / "toy.yaml").write_text(RECIPE.replace("gate:\n", f"{scored.replace('True', 'Yea')}gate:\n"))
+    assert rollmill("recipe", "check", "toy.yaml").status == 0
+
+
+def test_the_rollout_view_of_the_dashboard_shows_scores(run: str, rollmill: Run) -> None:
+    said(rollmill, "score", run, "--with", "length")
+    with Workspace.open() as workspace:
+        scope = run_scope(Reader(workspace), run)
+        detail = problem_detail(scope, workspace.runs.plans(run)[0][0].problem_id)
+    rollout = detail.rollouts[0]
+    assert rollout.completion is not None
+    by_line = replace(rollout, scores=(*rollout.scores, replace(rollout.scores[0], scorer="prm", steps=(0.25, 0.5))))
+    facts = _facts(by_line).splitlines()
+    length = len(rollout.completion.text)
+    assert [text for text in facts if text.startswith("score ")] == [
+        f"score       {length} by length 1",
+        f"score       {length} by prm 1, by line 0.25 0.5",
+    ]
