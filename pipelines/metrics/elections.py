@@ -165,6 +165,9 @@ def right_at(strength: Floats, right: Flags, k: int) -> Floats:
     given = strength > -np.inf
     if not strength.shape[1]:
         return np.zeros(len(strength))
+    if k == 1:  # most elections are: no order is needed, only the best
+        best = (strength == strength.max(axis=1, keepdims=True)) & given
+        return np.asarray((best & right).sum(axis=1) / np.maximum(best.sum(axis=1), 1), dtype=np.float64)
     ordered = -np.sort(-strength, axis=1)
     last = np.clip(given.sum(axis=1), 1, k) - 1
     threshold = np.take_along_axis(ordered, last[:, None], axis=1)
