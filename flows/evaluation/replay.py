@@ -15,7 +15,7 @@ from flows.evaluation.generated_tests import passes_by_row
 from flows.recipe.methods import resolve
 from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator
 from pipelines.metrics import PassAtLimit, digits
-from pipelines.metrics.elections import Ballot, Budget, ballots
+from pipelines.metrics.elections import Ballot, Budget, ballots, comparison_rate
 from pipelines.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
 from pipelines.stats import Estimate
 from storage.errors import SetupError, unknown_name
@@ -78,6 +78,7 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
         "conflicts": sum(ballot.conflicts for ballot in items),
         "undecided_answers": int(sum(ballot.open.sum() for ballot in items)),
         "pass_at_limit": limit.row(),
+        "comparisons": {score: _comparisons(items, score) for score in scores},
         "aggregators": _listed(chosen),
         "budgets": [asdict(budget) for budget in budgets],
         "ks": list(request.ks),
@@ -116,6 +117,15 @@ def _beyond(row: ReplayRow, items: Sequence[Ballot], most: int | None) -> bool:
         return False
     each = 1.0 if row.budget.unit == "samples" else float(np.mean([ballot.pool.tokens.mean() for ballot in items]))
     return (row.budget.amount / each if row.aggregator == ORACLE else row.k) > most
+
+
+def _comparisons(items: Sequence[Ballot], score: str) -> dict[str, Any]:
+    """How often a score prefers a right completion of a problem to a wrong one, and on how many problems it misleads."""
+    rates = [rate for ballot in items if (rate := comparison_rate(ballot, score)) is not None]
+    if not rates:
+        return {"problems": 0, "mean": None, "misled": None}
+    misled = sum(rate < 0.5 for rate in rates) / len(rates)
+    return {"problems": len(rates), "mean": digits(sum(rates) / len(rates)), "misled": digits(misled)}
 
 
 def _check_counts(request: ReplayRequest) -> None:

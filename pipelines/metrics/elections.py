@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from pipelines.aggregate import BlindPool, Election
-from pipelines.stats import pass_at_k
+from pipelines.stats import auroc, pass_at_k
 from storage.ids import digest128
 from storage.pool import Flags, Floats, Group, Ints, Pool
 
@@ -231,6 +231,19 @@ def _tokens(drawn: Subsets, election: Election) -> float:
         return float(drawn.spent.mean())
     tokens = np.where(drawn.pool.tokens < 0, np.nan, drawn.pool.tokens)
     return float(np.where(election.used & drawn.pool.drawn, tokens, 0.0).sum(axis=1).mean())
+
+
+def comparison_rate(ballot: Ballot, score: str) -> float | None:
+    """p_comp: the chance that a score prefers a right completion of this problem to a wrong one, a tie counting half.
+
+    What a knockout and a best of n rest on (`pipelines.aggregate.knockout_bound`); below .5 more completions do harm. None
+    where the problem has no right or no wrong completion with a score. Who abstains is in no comparison.
+    """
+    answer, values = ballot.pool.answer[0], ballot.pool.score(score)[0]
+    known = (answer >= 0) & ~np.isnan(values)
+    right = known & np.append(ballot.right, False)[answer]
+    found = auroc(values[known], right[known])
+    return None if found is None else found.value
 
 
 def folds(ballots: Sequence[Ballot], number: int, seed: int) -> Ints:
