@@ -2,11 +2,14 @@
 
 import json
 import math
+import os
+import signal
 import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ from storage.records import Origin, Problem, given_request
 from tests.pipelines.select.rollouts import rollout
 from tests.tied import tied
 
-pytestmark = pytest.mark.vllm
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
 PROBLEM = Problem("Tom has 12 apples and buys 7 apples. How many apples does Tom have now?", "19")
 TEXTS = ("12 + 7 = 19\n#### 19", "12 + 7 = 1", "12 + 7 =\n\n1")
@@ -48,12 +51,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     env |= {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     command = tied(*program, "--host", "127.0.0.1", "--port", str(port), *flags)
     with (tmp_path_factory.mktemp("rating") / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=Path(__file__).parents[4], env=env, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=Path(__file__).parents[4], env=env, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         _wait(process, f"http://127.0.0.1:{port}/health")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(60)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its engine is a process of its own, which may outlive it
         process.wait(60)
 
 
