@@ -17,6 +17,7 @@ from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator
 from pipelines.metrics import PassAtLimit, digits
 from pipelines.metrics.elections import Ballot, Budget, ballots, comparison_rate
 from pipelines.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
+from pipelines.score import is_blind
 from pipelines.stats import Estimate
 from storage.errors import SetupError, unknown_name
 from storage.pool import Pool
@@ -176,11 +177,18 @@ def _models(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def _blind(pool: Pool) -> list[str]:
+    """The scores that a vote may see and that some completion has."""
+    return [name for name, values in pool.scores.items() if is_blind(name) and not np.isnan(values).all()]
+
+
 def _scores(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in wanted:
         if name.removeprefix("-") not in pool.scores:
             raise unknown_name("score", name, pool.scores, next_command="a recipe's `score:` stores scores with a run")
-    known = tuple(name for name, values in pool.scores.items() if not np.isnan(values).all())
+        if not is_blind(name):
+            raise SetupError(f"score {name!r} rests on the reference, which no vote may see.", choices=_blind(pool))
+    known = tuple(_blind(pool))
     return tuple(dict.fromkeys(wanted)) or known
 
 

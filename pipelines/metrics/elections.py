@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from pipelines.aggregate import BlindPool, Election
+from pipelines.score import is_blind
 from pipelines.stats import auroc, pass_at_k
 from storage.ids import digest128
 from storage.pool import Flags, Floats, Group, Ints, Pool
@@ -108,7 +109,7 @@ def _ballot(pool: Pool, rows: Ints, model: Ints, more: tuple[Sequence[str], Mapp
         member=np.arange(len(rows))[None, :],
         model=model[None, :],
         tokens=pool.tokens[rows][None, :],
-        scores={name: values[rows][None, :] for name, values in pool.scores.items()},
+        scores={name: values[rows][None, :] for name, values in pool.scores.items() if is_blind(name)},
         texts=tuple(texts[row] for row in rows.tolist()) if texts else (),
         passes=np.array([passes[row] for row in rows.tolist()]) if passes else None,
     )

@@ -11,6 +11,7 @@ import pytest
 
 from dashboards.page_problems import _facts
 from pipelines.metrics import Options, measure
+from pipelines.metrics.elections import ballots
 from storage.queries import Reader, problem_detail, run_scope
 from storage.queries.pools import scope_pool
 from storage.scores import run_scores
@@ -272,3 +273,15 @@ def test_the_rollout_view_of_the_dashboard_shows_scores(run: str, rollmill: Run)
         f"score       {length} by length 1",
         f"score       {length} by prm 1, by line 0.25 0.5",
     ]
+
+
+def test_a_score_that_rests_on_the_reference_is_shown_to_no_vote(toy: Path, rollmill: Run) -> None:
+    few = ["--set", "problems.count=3", "--set", "gate.min_kept=1", "--set", "budget.method=fixed"]
+    run = said(rollmill, "curate", "toy.yaml", "--direct", *few, "--set", "budget.options={initial: 4}")["run"]
+    said(rollmill, "score", run, "--with", "reference_likelihood", "--with", "length")
+    refused = rollmill("replay", run, "--score", "reference_likelihood")
+    assert (refused.status, "rests on the reference, which no vote may see" in refused.err) == (2, True)
+    with Workspace.open() as workspace:
+        pool = scope_pool(run_scope(Reader(workspace), run)).pool
+    assert {"reference_likelihood", "length"} <= pool.scores.keys()
+    assert {tuple(ballot.pool.scores) for ballot in ballots(pool, pool.models)} == {("length",)}
