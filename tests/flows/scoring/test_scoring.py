@@ -1,7 +1,11 @@
 """`rollmill score` and the recipe key `score`: what is stored, what is not made twice, and what one sees of it."""
 
 import json
+import os
+import shutil
+from contextlib import chdir, redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ import numpy as np
 import pytest
 
 from dashboards.page_problems import _facts
+from flows import cli
 from pipelines.metrics import Options, measure
 from pipelines.metrics.elections import ballots
 from storage.queries import Reader, problem_detail, run_scope
@@ -43,9 +48,26 @@ def said(rollmill: Run, *arguments: str) -> dict[str, Any]:
     return row
 
 
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with one run, to be copied: curating costs more than scoring."""
+    folder = tmp_path_factory.mktemp("scoring") / "ws"
+    Workspace.init(folder).close()
+    shutil.copyfile(Path(__file__).parents[2] / "toys.py", folder / "toys.py")
+    (folder / "toy.yaml").write_text(RECIPE)
+    with chdir(folder), redirect_stdout(StringIO()):
+        assert cli.run(["curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1"]) == 0
+    return folder
+
+
 @pytest.fixture
-def run(toy: Path, rollmill: Run) -> str:
-    return str(said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")["run"])
+def run(curated: Path, toy: Path) -> str:
+    """The id of that run, in the current workspace."""
+    shutil.rmtree(toy)
+    shutil.copytree(curated, toy)
+    os.chdir(toy)
+    with Workspace.open() as workspace:
+        return workspace.runs.list()[0].id
 
 
 def completions() -> int:
