@@ -2,6 +2,7 @@
 
     python benchmarks/aggregation.py                          # draws 160 problems x 64 completions, then replays them
     python benchmarks/aggregation.py --folder POOLS --seed 12 # keeps the workspace; another seed is another pool
+    python benchmarks/aggregation.py --split train --seed 3   # problems on the training side of each template
 
 One seed is one draw of problems and completions. Nothing is drawn again where the folder has it.
 """
@@ -17,9 +18,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = """\
 recipe_schema: 1
-name: pool{seed}
+name: pool-{split}-{seed}
 seed: {seed}
-problems: {{synthesize: templates, count: {problems}, options: {{levels: [5, 6, 7, 8], split: heldout}}}}
+problems: {{synthesize: templates, count: {problems}, options: {{levels: [5, 6, 7, 8], split: {split}}}}}
 generate: {{engine: embedded, model: {model}, temperature: 1.0, max_tokens: 200}}
 verify: [{{method: number}}, {{method: math}}]
 budget: {{method: fixed, options: {{initial: {samples}}}}}
@@ -41,8 +42,10 @@ def measure(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Draw the pool and replay it: every aggregator, and best of n by each score alone."""
     if not (folder / "rollmill.toml").exists():
         rollmill(folder.parent, "init", str(folder), "--bare")
-    model, name = ROOT / "models" / "rollmill-tiny", f"pool{options.seed}"
-    recipe = RECIPE.format(seed=options.seed, problems=options.problems, samples=options.samples, model=model)
+    model, name = ROOT / "models" / "rollmill-tiny", f"pool-{options.split}-{options.seed}"
+    recipe = RECIPE.format(
+        seed=options.seed, problems=options.problems, samples=options.samples, split=options.split, model=model
+    )
     (folder / f"{name}.yaml").write_text(recipe)
     rollmill(folder, "curate", f"{name}.yaml", "--direct")
     print(rollmill(folder, "replay", name, "--out", f"{name}-replay"))
@@ -56,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--split", default="heldout", help="train: new numbers in the templates the model was trained on")
     parser.add_argument("--problems", type=int, default=160)
     parser.add_argument("--samples", type=int, default=64)
     options = parser.parse_args()

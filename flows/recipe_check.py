@@ -28,6 +28,8 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
     from storage.workspace import Workspace
 
     _check_verifiers(loaded)
+    for method in loaded.scorers:
+        method.build()  # opens the model that it asks, where it asks one; asks nothing
     try:
         workspace = Workspace.open(loaded.base.resolve())
     except SetupError:

@@ -246,7 +246,7 @@ class Scorer(Protocol):
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]: ...
 
 
-ANSWERS, VERDICTS, MODEL = NEEDS = ("answers", "verdicts", "model")
+ANSWERS, VERDICTS, GROUP, MODEL = NEEDS = ("answers", "verdicts", "group", "model")
 """What a GroupScorer may need beside problems and texts."""
 
 
@@ -268,8 +268,9 @@ class Candidates:
 class GroupScorer(Protocol):
     """A scorer that is given many problems at once, so that it can ask a model for all of them together.
 
-    `needs`: some of NEEDS. Whoever needs `answers` gives numbers that hold for this set of completions only, and who needs
-    `verdicts`, for those verdicts only; both are stored under a version that names the set.
+    `needs`: some of NEEDS. Whoever needs `answers` or the `group` (the problem's other completions) gives numbers that hold
+    for this set of completions only, and who needs `verdicts`, for those verdicts only; the version that they are stored
+    under names the set.
     """
 
     @property

@@ -22,6 +22,8 @@ ScorerKey = tuple[str, str]
 """(scorer, version)."""
 MARK = "+of."
 """Begins the mark of a set of rollouts or of verdicts at the end of a version."""
+MARKED = ("answers", "verdicts", "group")
+"""What a scorer may need that makes its numbers hold for such a set only; who needs answers needs the group too."""
 
 
 class RunMarks:
@@ -39,16 +41,17 @@ class RunMarks:
 
     def of(self, needs: Sequence[str]) -> str:
         """The mark of a scorer that needs these; "" for one whose numbers hold wherever the completion is."""
-        what = "answers" if "answers" in needs else "verdicts" if "verdicts" in needs else ""
+        what = next((kind for kind in MARKED if kind in needs), "")
         if what and what not in self._made:
-            pairs = _keys(self._rows) if what == "answers" else []
-            self._made[what] = MARK + digest128([what, *self._judged_by, pairs])[:12]
+            pairs = [] if what == "verdicts" else _keys(self._rows)
+            judged_by = [] if what == "group" else self._judged_by
+            self._made[what] = MARK + digest128([what, *judged_by, pairs])[:12]
         return self._made[what] if what else ""
 
     def hold(self, version: str) -> bool:
         """Whether scores of this version are about this run's rows."""
         mark = MARK + version.rpartition(MARK)[2]
-        return MARK not in version or mark in (self.of(("answers",)), self.of(("verdicts",)))
+        return MARK not in version or mark in [self.of((kind,)) for kind in MARKED]
 
 
 def run_scores(ws: Workspace, run: Run, rows: Sequence[PlanRow] | None = None) -> dict[str, Floats]:

@@ -9,7 +9,7 @@ from flows.cli.output import AsJson, as_json, columns, line
 Subject = Annotated[
     str, typer.Argument(metavar="NAME[:MODEL]", help="A run, a dataset version, or an evaluation, and one of its models.")
 ]
-Subjects = Annotated[list[str], typer.Argument(metavar="NAME...", help="Evaluations, dataset versions or runs.")]
+More = Annotated[list[str] | None, typer.Option("--with", metavar="NAME", help="Another one; may be repeated.")]
 
 
 def compare(  # noqa: PLR0913 (a verb's parameters are its options)
@@ -45,8 +45,9 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def leaderboard(
-    names: Subjects,
+    name: Subject,
     *,
+    more: More = None,
     by: Annotated[
         str | None,
         typer.Option("--by", metavar="COLUMN", help="Take each value of this column, such as source, for a benchmark."),
@@ -64,7 +65,7 @@ def leaderboard(
     from storage.queries import Reader
 
     with Reader.open() as reader:
-        board = board_of([side for name in names for side in sides_of(reader, name, by)])
+        board = board_of([side for reference in (name, *(more or ())) for side in sides_of(reader, reference, by)])
     return as_json(board) if json else line(_board(board))
 
 

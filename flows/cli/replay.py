@@ -39,6 +39,9 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
     scores: Annotated[
         list[str] | None, typer.Option("--score", metavar="NAME", help="Choose by this score; -NAME turns it round.")
     ] = None,
+    tests: Annotated[
+        Path | None, typer.Option("--tests", help="A JSONL file of generated tests (problem_id, tests), for programs.")
+    ] = None,
     repeats: Annotated[int, typer.Option("--repeats", help="Subsets that are drawn of each problem.")] = 100,
     folds: Annotated[int, typer.Option("--folds", help="Parts of the problems; settings are chosen on the others.")] = 2,
     seed: Annotated[int, typer.Option("--seed", help="Of subsets, folds and ties.")] = 0,
@@ -68,6 +71,7 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
         tuple(aggregators or ()),
         tuple(models or ()),
         tuple(scores or ()),
+        tests,
         repeats,
         folds,
         seed,

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from flows.evaluation.generated_tests import passes_by_row
 from flows.recipe.methods import resolve
 from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator
 from pipelines.metrics import PassAtLimit, digits
-from pipelines.metrics.elections import Ballot, Budget, ballots
+from pipelines.metrics.elections import Ballot, Budget, ballots, comparison_rate
 from pipelines.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
+from pipelines.score import is_blind
 from pipelines.stats import Estimate
 from storage.errors import SetupError, unknown_name
 from storage.pool import Pool
@@ -32,7 +34,8 @@ LADDER = 6  # token budgets by default, each twice the one before
 class ReplayRequest:
     """What one command asks. Empty: all aggregators whose needs are met, all models, all scores, powers of two.
 
-    `aggregators`: names, each with fixed options where one is given (`borda p=2 score=length`).
+    `aggregators`: names, each with fixed options where one is given (`borda p=2 score=length`). `tests`: a file of
+    generated tests, for aggregators of programs.
     """
 
     root: Path
@@ -43,6 +46,7 @@ class ReplayRequest:
     aggregators: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
+    tests: Path | None = None
     repeats: int = 100
     folds: int = 2
     seed: int = 0
@@ -57,8 +61,9 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
         chosen = _settings(request, scores, models)
         limit = PassAtLimit(false_accept_bound(scope_rates(source.scope)))
         texts = source.texts() if any("texts" in setting.aggregator.needs for setting in chosen) else ()
-    every = ballots(source.pool, models, texts)
-    items, budgets = _budgets(request, every)
+        passes = None if request.tests is None else passes_by_row(source, request.tests)
+    every, with_tests = ballots(source.pool, models, texts), ballots(source.pool, models, texts, passes)
+    items, budgets = _budgets(request, with_tests)
     plan = ReplayPlan(budgets, request.ks, request.repeats, request.folds, request.seed)
     rows = [row for row in replay(items, chosen, plan) if not _beyond(row, items, limit.most)]
     return {
@@ -74,6 +79,7 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
         "conflicts": sum(ballot.conflicts for ballot in items),
         "undecided_answers": int(sum(ballot.open.sum() for ballot in items)),
         "pass_at_limit": limit.row(),
+        "comparisons": {score: _comparisons(items, score) for score in scores},
         "aggregators": _listed(chosen),
         "budgets": [asdict(budget) for budget in budgets],
         "ks": list(request.ks),
@@ -112,6 +118,15 @@ def _beyond(row: ReplayRow, items: Sequence[Ballot], most: int | None) -> bool:
         return False
     each = 1.0 if row.budget.unit == "samples" else float(np.mean([ballot.pool.tokens.mean() for ballot in items]))
     return (row.budget.amount / each if row.aggregator == ORACLE else row.k) > most
+
+
+def _comparisons(items: Sequence[Ballot], score: str) -> dict[str, Any]:
+    """How often a score prefers a right completion of a problem to a wrong one, and on how many problems it misleads."""
+    rates = [rate for ballot in items if (rate := comparison_rate(ballot, score)) is not None]
+    if not rates:
+        return {"problems": 0, "mean": None, "misled": None}
+    misled = sum(rate < 0.5 for rate in rates) / len(rates)
+    return {"problems": len(rates), "mean": digits(sum(rates) / len(rates)), "misled": digits(misled)}
 
 
 def _check_counts(request: ReplayRequest) -> None:
@@ -162,17 +177,24 @@ def _models(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def _blind(pool: Pool) -> list[str]:
+    """The scores that a vote may see and that some completion has."""
+    return [name for name, values in pool.scores.items() if is_blind(name) and not np.isnan(values).all()]
+
+
 def _scores(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in wanted:
         if name.removeprefix("-") not in pool.scores:
             raise unknown_name("score", name, pool.scores, next_command="a recipe's `score:` stores scores with a run")
-    known = tuple(name for name, values in pool.scores.items() if not np.isnan(values).all())
+        if not is_blind(name):
+            raise SetupError(f"score {name!r} rests on the reference, which no vote may see.", choices=_blind(pool))
+    known = tuple(_blind(pool))
     return tuple(dict.fromkeys(wanted)) or known
 
 
 def _settings(request: ReplayRequest, scores: Sequence[str], models: Sequence[str]) -> list[Setting]:
     """Every setting of every aggregator that is asked for; the majority is always one, as what others are compared with."""
-    here = {"scores": bool(scores), "models": len(models) > 1, "texts": False, "passes": False}
+    here = {"scores": bool(scores), "models": len(models) > 1, "texts": False, "passes": request.tests is not None}
     asked = [text for text in request.aggregators if text.split()[:1]]
     names = asked or [name for name, cls in AGGREGATORS.items() if all(here[need] for need in cls.needs)]
     settings: list[Setting] = []
@@ -195,7 +217,7 @@ def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Seque
     missing = {
         "scores": "scores, and the pool has none; a recipe's `score:` stores some",
         "models": f"several models, and these completions are by {', '.join(models) or 'one'}; --model chooses more",
-        "passes": "a table of generated tests, which stored pools have not; docs/aggregation.md says how to give one",
+        "passes": "generated tests of programs; --tests FILE has some (docs/aggregation.md)",
     }
     for need in aggregator.needs:
         if not here.get(need, True):

@@ -121,7 +121,7 @@ class Generate(Part):
         if self.redraw and self.engine == "imported":
             raise ValueError("engine imported draws nothing, so there is nothing to redraw")
         if self.engine == "imported" and (self.prompt_template != "{prompt}" or self.examples):
-            raise ValueError("engine imported asks nothing: it takes no prompt_template and no examples")
+            raise ValueError("engine imported draws nothing: it takes no prompt_template and no examples")
         return self
 
 

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import by_problems, together
-from pipelines.protocols import ANSWERS, MODEL, VERDICTS, Candidates, GroupScorer, Scorer
+from pipelines.protocols import ANSWERS, VERDICTS, Candidates, GroupScorer, Scorer
 from pipelines.score import given, needs_of, scores_of
 from pipelines.verify.acceptance import accepted
 from storage.errors import SetupError, broken
@@ -173,7 +173,7 @@ def _candidates(
     wanted = [row for row in drawn if row.problem_id in problems]
     if not wanted:
         return
-    needs = {need for scorer in scorers for need in needs_of(scorer)} - {MODEL}
+    needs = {need for scorer in scorers for need in needs_of(scorer)} & {ANSWERS, VERDICTS}
     graded = rows.reader.read(wanted, rows.reader.verdicts(wanted) if needs else {})
     for _, members in groupby(graded, key=lambda one: one.problem.id):
         group = list(members)

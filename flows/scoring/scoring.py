@@ -29,6 +29,7 @@ from storage.rollouts import RunReader
 from storage.scores import RunMarks, run_scores
 
 if TYPE_CHECKING:
+    from storage.pool import Pool
     from storage.runs import Run
     from storage.workspace import Workspace
 
@@ -174,10 +175,11 @@ def against_verdicts(workspace: "Workspace", run: "Run", names: Sequence[str]) -
     from storage.queries.pools import scope_pool
 
     rows: list[dict[str, Any]] = []
+    pool: Pool | None = None
     for name in names:
         for metric in CALIBRATION:
             try:
-                pool = scope_pool(run_scope(Reader(workspace), run.id)).pool
+                pool = scope_pool(run_scope(Reader(workspace), run.id)).pool if pool is None else pool
                 measured = [one.row() for one in measure(pool, metric, Options(score=name))]
             except SetupError as error:
                 measured = [{"metric": metric, "value": None, "low": None, "high": None, "why": error.message}]

@@ -6,14 +6,15 @@ averaged exactly, never drawn. Tested against `pipelines.stats.majority_at_k`, w
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from pipelines.aggregate import BlindPool, Election
-from pipelines.stats import pass_at_k
+from pipelines.score import is_blind
+from pipelines.stats import auroc, pass_at_k
 from storage.ids import digest128
 from storage.pool import Flags, Floats, Group, Ints, Pool
 
@@ -68,11 +69,14 @@ class Subsets:
     block: int = 1
 
 
-def ballots(pool: Pool, models: Sequence[str] = (), texts: Sequence[str] = ()) -> list[Ballot]:
+def ballots(
+    pool: Pool, models: Sequence[str] = (), texts: Sequence[str] = (), passes: Mapping[int, Flags] | None = None
+) -> list[Ballot]:
     """One ballot per problem that has measured rollouts.
 
     `models`: only these, in the order in which they are asked; default: all as stored. `texts`: of every row, where an
-    aggregator reads them.
+    aggregator reads them. `passes`: by row which generated tests its program passes; a problem is then left out unless all
+    of its rows have them.
     """
     places = [pool.models.index(name) for name in models] if models else list(range(len(pool.models)))
     order = np.full(len(pool.models) + 1, -1)
@@ -81,10 +85,15 @@ def ballots(pool: Pool, models: Sequence[str] = (), texts: Sequence[str] = ()) -
     taken = np.flatnonzero(pool.in_prefix & (model >= 0)) if models else np.flatnonzero(pool.in_prefix)
     rows = taken[np.argsort(pool.problem[taken], kind="stable")]
     starts = np.flatnonzero(np.diff(pool.problem[rows], prepend=-1))
-    return [_ballot(pool, part, np.maximum(model[part], 0), texts) for part in np.split(rows, starts[1:]) if len(part)]
+    return [
+        _ballot(pool, part, np.maximum(model[part], 0), (texts, passes or {}))
+        for part in np.split(rows, starts[1:])
+        if len(part) and (passes is None or all(row in passes for row in part.tolist()))
+    ]
 
 
-def _ballot(pool: Pool, rows: Ints, model: Ints, texts: Sequence[str]) -> Ballot:
+def _ballot(pool: Pool, rows: Ints, model: Ints, more: tuple[Sequence[str], Mapping[int, Flags]]) -> Ballot:
+    texts, passes = more
     known, answer = np.unique(pool.answer[rows], return_inverse=True)
     abstains = int(len(known) > 0 and known[0] < 0)
     keys = known[abstains:].tolist()
@@ -100,8 +109,9 @@ def _ballot(pool: Pool, rows: Ints, model: Ints, texts: Sequence[str]) -> Ballot
         member=np.arange(len(rows))[None, :],
         model=model[None, :],
         tokens=pool.tokens[rows][None, :],
-        scores={name: values[rows][None, :] for name, values in pool.scores.items()},
+        scores={name: values[rows][None, :] for name, values in pool.scores.items() if is_blind(name)},
         texts=tuple(texts[row] for row in rows.tolist()) if texts else (),
+        passes=np.array([passes[row] for row in rows.tolist()]) if passes else None,
     )
     problem = int(pool.problem[rows[0]])
     cluster = pool.strata["template"][problem]
@@ -156,6 +166,9 @@ def right_at(strength: Floats, right: Flags, k: int) -> Floats:
     given = strength > -np.inf
     if not strength.shape[1]:
         return np.zeros(len(strength))
+    if k == 1:  # most elections are: no order is needed, only the best
+        best = (strength == strength.max(axis=1, keepdims=True)) & given
+        return np.asarray((best & right).sum(axis=1) / np.maximum(best.sum(axis=1), 1), dtype=np.float64)
     ordered = -np.sort(-strength, axis=1)
     last = np.clip(given.sum(axis=1), 1, k) - 1
     threshold = np.take_along_axis(ordered, last[:, None], axis=1)
@@ -222,6 +235,19 @@ def _tokens(drawn: Subsets, election: Election) -> float:
         return float(drawn.spent.mean())
     tokens = np.where(drawn.pool.tokens < 0, np.nan, drawn.pool.tokens)
     return float(np.where(election.used & drawn.pool.drawn, tokens, 0.0).sum(axis=1).mean())
+
+
+def comparison_rate(ballot: Ballot, score: str) -> float | None:
+    """p_comp: the chance that a score prefers a right completion of this problem to a wrong one, a tie counting half.
+
+    What a knockout and a best of n rest on (`pipelines.aggregate.knockout_bound`); below .5 more completions do harm. None
+    where the problem has no right or no wrong completion with a score. Who abstains is in no comparison.
+    """
+    answer, values = ballot.pool.answer[0], ballot.pool.score(score)[0]
+    known = (answer >= 0) & ~np.isnan(values)
+    right = known & np.append(ballot.right, False)[answer]
+    found = auroc(values[known], right[known])
+    return None if found is None else found.value
 
 
 def folds(ballots: Sequence[Ballot], number: int, seed: int) -> Ints:

@@ -64,8 +64,8 @@ def labels(items: Sequence[Ballot], aggregator: Aggregator, seed: int, unknown: 
 
 
 def is_graded(ballot: Ballot, unknown: Collection[str] = ()) -> bool:
-    """Whether some answer of a problem was judged against a reference."""
-    return ballot.problem not in unknown and not ballot.open.all()
+    """Whether a problem has a reference: some answer was judged by it, or none was given that could have been."""
+    return ballot.problem not in unknown and not (len(ballot.open) and ballot.open.all())
 
 
 def label_errors(elected: Sequence[Label], graded_problems: int, shares: Sequence[float] = LADDER) -> list[LabelError]:

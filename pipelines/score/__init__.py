@@ -34,6 +34,11 @@ SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = {
 REFERENCED = frozenset({"judge_votes", "reference_likelihood"})
 
 
+def is_blind(name: str) -> bool:
+    """Whether whoever elects answers may see a score of this name (`length`, `-length`, `p_true@1 ...`)."""
+    return name.removeprefix("-").partition("@")[0] not in REFERENCED
+
+
 def needs_of(scorer: Scorer | GroupScorer) -> Sequence[str]:
     """What a scorer needs beside problems and texts."""
     return scorer.needs if isinstance(scorer, GroupScorer) else ()

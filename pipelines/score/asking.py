@@ -4,6 +4,7 @@ They ask a Sampler, and in a run that one stores what the model says, charges it
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,8 +89,8 @@ def prefixes(text: str) -> list[str]:
     return ends
 
 
-def took(completions: Sequence[Completion]) -> dict[str, float | None]:
-    """Seconds and cost of some completions, for the score that rests on them."""
-    costs = [one.cost for one in completions if one.cost is not None]
-    seconds = math.fsum(one.seconds or 0.0 for one in completions)
+def took(completions: Sequence[Completion], uses: Counter[str]) -> dict[str, float | None]:
+    """Seconds and cost of the completions that a score rests on; of one that several rest on (`uses`, by id), a share."""
+    costs = [one.cost / uses[one.id] for one in completions if one.cost is not None]
+    seconds = math.fsum((one.seconds or 0.0) / uses[one.id] for one in completions)
     return {"seconds": seconds, "cost": math.fsum(costs) if costs else None}

@@ -11,10 +11,11 @@ chance only as far as it is calibrated; `rollmill score` says how far.
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.protocols import Candidates
+from pipelines.protocols import GROUP, MODEL, Candidates
 from pipelines.score.asking import STREAM, AskingScorer, prefixes, problem_text, took
 from storage.errors import SetupError
 from storage.ids import digest128, sha256_text
@@ -29,13 +30,15 @@ Is the proposed answer:
 (A) True
 (B) False
 The proposed answer is:"""
+AMONG_OTHERS = TRUE_OR_FALSE.replace("Proposed answer:", "Some ideas:\n{others}\n\nProposed answer:")
+MOST_SHOWN = 64
 KNOWN = """{problem}
 
 Before answering: do you know the right answer to this problem?
 (A) True
 (B) False
 The answer is:"""
-_PLACE = re.compile(r"\{(problem|answer)\}")
+_PLACE = re.compile(r"\{(problem|answer|others)\}")
 
 
 @dataclass(kw_only=True)
@@ -77,12 +80,13 @@ class Probe(AskingScorer):
         asked = [(g, c, [self._requests(text) for text in self.asks(g, c)]) for g in groups for c in g.completions]
         flat = {one.completion_id: one for _, _, parts in asked for part in parts for one in part}
         said = self.sample(list(flat.values()))
+        uses = Counter(one.completion_id for _, _, parts in asked for part in parts for one in part)
         for group, completion, parts in asked:
             answers = [[said[one.completion_id] for one in part] for part in parts]
             chances = [self._chance(part) for part in answers]
             if chances and all(chance is not None for chance in chances):
                 steps = tuple(chance for chance in chances if chance is not None)
-                cost = took([one for part in answers for one in part])
+                cost = took([one for part in answers for one in part], uses)
                 lines = steps if self.by_line() else None
                 yield Score(completion.id, group.problem.id, self.name, self.version, steps[-1], lines, **cost)
 
@@ -127,16 +131,29 @@ class Probe(AskingScorer):
 
 @dataclass(kw_only=True)
 class PTrue(Probe):
-    """P(True): how likely the model calls a proposed answer true. `by_lines`: a number for the solution up to each line."""
+    """P(True): how likely the model calls a proposed answer true. `by_lines`: a number for the solution up to each line.
+
+    `shown`: so many other completions of the problem, the first ones, are shown before it (`{others}`); the model then
+    knows what else it might have said, and the number holds for this set of completions only.
+    """
 
     by_lines: bool = False
+    shown: int = 0
     name: str = field(init=False, default="p_true")
     usual: str = field(init=False, default=TRUE_OR_FALSE)
     places: frozenset[str] = field(init=False, default=frozenset({"problem", "answer"}))
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.shown <= MOST_SHOWN:
+            raise SetupError(f"scorer 'p_true': shown is {self.shown}.", choices=(f"0 to {MOST_SHOWN}",))
+        if self.shown:
+            self.usual, self.places, self.needs = AMONG_OTHERS, self.places | {"others"}, (GROUP, MODEL)
+        Probe.__post_init__(self)
+
     def more(self) -> Mapping[str, object]:
         """Whether lines are scored changes no value, only what is stored beside it."""
-        return {"lines": "yes"} if self.by_lines else {}
+        lines = {"lines": "yes"} if self.by_lines else {}
+        return {**lines, **({"shown": self.shown} if self.shown else {})}
 
     def by_line(self) -> bool:
         return self.by_lines
@@ -145,8 +162,10 @@ class PTrue(Probe):
         """About the whole text, and before it about each of its beginnings; nothing about an empty one."""
         if not completion.text.strip():
             return []
-        shown = prefixes(completion.text) if self.by_lines else [completion.text]
-        return [self.filled(problem=problem_text(group.problem), answer=text) for text in shown]
+        proposed = prefixes(completion.text) if self.by_lines else [completion.text]
+        others = [one.text for one in group.completions if one.id != completion.id][: self.shown]
+        texts = {"problem": problem_text(group.problem), "others": "\n\n".join(others)}
+        return [self.filled(**texts, answer=text) for text in proposed]
 
 
 @dataclass(kw_only=True)

@@ -6,6 +6,7 @@ engine of the same name, so every number is stored, charged, limited and resumed
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +74,7 @@ class RewardModel(AskingScorer):
         pairs = [(group.problem, one) for group in groups for one in group.completions if one.text.strip()]
         asked = [self._requests(problem, one) for problem, one in pairs]
         said = self.sample(list({one.completion_id: one for part in asked for one in part}.values()))
+        uses = Counter(one.completion_id for part in asked for one in part)
         for (problem, completion), part in zip(pairs, asked, strict=True):
             replies = [said[one.completion_id] for one in part]
             rated = [_numbers(reply) for reply in replies]
@@ -80,7 +82,7 @@ class RewardModel(AskingScorer):
                 steps = tuple(number for numbers in rated for number in numbers)
                 lines = steps if len(steps) > 1 or self.by_lines else None
                 value = float(REDUCED[self.reduce](steps))
-                yield Score(completion.id, problem.id, self.name, self.version, value, lines, **took(replies))
+                yield Score(completion.id, problem.id, self.name, self.version, value, lines, **took(replies, uses))
 
     def _requests(self, problem: Problem, completion: Completion) -> list[Request]:
         """What is rated of a completion: its text, or its beginnings up to each line."""

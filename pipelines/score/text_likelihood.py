@@ -7,6 +7,7 @@ an answer has several spellings it under-scores them. It sees the reference, so 
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -32,12 +33,12 @@ class Likelihood(AskingScorer):
         """One score per completion that has a text and fits into the context, in input order."""
         pairs = [(group.problem, one) for group in groups for one in group.completions if one.text]
         asked = [self.request(problem.prompt, one.text) for problem, one in pairs]
-        said = self.sample(asked)
+        said, uses = self.sample(asked), Counter(request.completion_id for request in asked)
         for (problem, completion), request in zip(pairs, asked, strict=True):
             answer = said[request.completion_id]
             if answer.logprob_sum is not None and answer.logprobs:
                 value = answer.logprob_sum / (len(answer.logprobs) if self.per_token else 1)
-                yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer]))
+                yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))
 
 
 @dataclass(kw_only=True)
@@ -67,7 +68,8 @@ class ReferenceLikelihood(AskingScorer):
         """One score per completion, in input order; none where the problem has no reference or the context no room."""
         pairs = [(group.problem, one) for group in groups for one in group.completions if group.problem.reference.strip()]
         asked = [self._asked_for(problem, one) for problem, one in pairs]
-        said = self.sample([request for request in asked if request is not None])
+        wanted = [request for request in asked if request is not None]
+        said, uses = self.sample(wanted), Counter(request.completion_id for request in wanted)
         for (problem, completion), request in zip(pairs, asked, strict=True):
             if request is None:
                 yield Score(completion.id, problem.id, self.name, self.version, 0.0)
@@ -75,7 +77,7 @@ class ReferenceLikelihood(AskingScorer):
             answer = said[request.completion_id]
             if answer.logprob_sum is not None:
                 value = math.exp(min(0.0, answer.logprob_sum))
-                yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer]))
+                yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))
 
     def _asked_for(self, problem: Problem, completion: Completion) -> Request | None:
         """The reference behind the reasoning; None where there is no place for it."""

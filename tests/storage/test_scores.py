@@ -41,6 +41,9 @@ def test_a_mark_names_the_rows_and_who_judged_them() -> None:
     agreed, voted = marks.of(("answers",)), marks.of(("verdicts", "model"))
     assert marks.of(()) == marks.of(("model",)) == ""
     assert agreed != voted
+    shown = marks.of(("group", "model"))
+    assert shown not in (agreed, voted)
+    assert RunMarks(a_run({"verifiers": [["number", "2"]]}), ROWS).of(("group",)) == shown
     assert RunMarks(a_run(JUDGED), list(reversed(ROWS))).of(("answers",)) == agreed
     fewer = RunMarks(a_run(JUDGED), ROWS[:2])
     assert (fewer.of(("answers",)) == agreed, fewer.of(("verdicts",)) == voted) == (False, True)

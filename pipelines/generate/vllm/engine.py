@@ -132,6 +132,10 @@ class Vllm:
         for group in self.groups(requests):
             yield from group
 
+    def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """The log-probability of each request's text behind its prompt, as they finish."""
+        return self.generate(requests)
+
     def groups(self, requests: Sequence[Request], on_attempts: AttemptListener = ignore) -> Iterator[Sequence[Completion]]:
         """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
 

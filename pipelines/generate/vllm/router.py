@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.generate.calls import Call, Interruption, completion_of
+from pipelines.generate.given_texts import scored_completion, shared_tokens
 from pipelines.generate.vllm.child import VllmChild
 from pipelines.generate.vllm.vllm_settings import Options, VllmSettings
 from pipelines.processes.frames import Message
@@ -102,6 +103,10 @@ class CompletionMaker:
 
     def __call__(self, request: Request, answer: Message) -> Completion:
         """The completion of a request."""
+        if "head_ids" in answer:
+            ids, cut = answer["ids"], shared_tokens(answer["head_ids"], answer["ids"])
+            scored = answer["logprobs"][cut - 1 :]  # the first token has none, so the list begins with the second
+            return scored_completion(request, self.model, ids, cut, scored, answer["seconds"])
         if "cause" in answer:
             # A prompt that the model has no room for: an empty text that says so, as no other try would give another.
             tokens, meta = {"tokens_in": answer["tokens_in"], "tokens_out": 0}, {"cause": answer["cause"]}
@@ -235,7 +240,7 @@ class RequestRouter:
     def _pump(self) -> None:
         """Give every child what it has room for."""
         for route in self._routes:
-            messages: dict[Sampling, list[list[str | int]]] = {}
+            messages: dict[Sampling, list[list[str | int | None]]] = {}
             while route.room > 0 and route.waiting:
                 call, request = route.waiting.popleft()
                 self._number += 1
@@ -243,6 +248,6 @@ class RequestRouter:
                 self._under_way[key] = route, call, request
                 call.under_way += 1
                 route.room -= 1
-                messages.setdefault(request.sampling, []).append([key, request.rendered, request.seed])
+                messages.setdefault(request.sampling, []).append([key, request.rendered, request.seed, request.given])
             for sampling, requests in messages.items():
                 route.child.send({"kind": "draw", "sampling": asdict(sampling), "requests": requests})

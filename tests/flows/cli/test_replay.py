@@ -169,7 +169,7 @@ def test_texts_can_vote_and_an_aggregator_of_ones_own(here: Path, rollmill: Run)
         (["votes", "--with", "borda q=1"], "unknown option of aggregator 'borda' 'q'"),
         (["votes", "--with", "borda p"], "'p' is no KEY=VALUE"),
         (["votes", "--with", "borda p=-1"], "option 'p' is -1, and must be between 0 and 20"),
-        (["votes", "--with", "codet"], "needs a table of generated tests"),
+        (["votes", "--with", "codet"], "needs generated tests of programs"),
         (["votes", "--with", "model_switch"], "needs several models, and these completions are by m"),
         (["votes", "--score", "lenght"], "unknown score 'lenght'. Did you mean 'length'?"),
         (["votes", "--model", "x"], "unknown model 'x'"),
@@ -222,7 +222,7 @@ def test_elected_answers_become_labels_that_can_be_imported(here: Path, rollmill
 
 def test_labels_refuse_what_they_cannot_mean(here: Path, rollmill: Run) -> None:
     assert "a share is between 0 and 1" in rollmill("label", "votes", "--least", "2", "--model", "m").err
-    assert "needs a table of generated tests" in rollmill("label", "votes", "--with", "codet", "--model", "m").err
+    assert "needs generated tests of programs" in rollmill("label", "votes", "--with", "codet", "--model", "m").err
     assert "say whose vote" in rollmill("label", "votes").err
     assert (
         "no problem of votes@v1 has this reference" in rollmill("label", "votes", "--no-reference", "?", "--model", "m").err

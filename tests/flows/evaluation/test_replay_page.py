@@ -2,7 +2,7 @@
 
 import re
 
-from flows.evaluation.replay_page import curves
+from flows.evaluation.replay_page import curves, notes
 
 
 def row(name: str, amount: int, value: float) -> dict[str, object]:
@@ -22,3 +22,29 @@ def test_one_budget_and_one_value_still_make_a_picture_and_names_are_inert() -> 
     assert "<b>" not in svg
     assert "&lt;b&gt;" in svg
     assert 'cx="52.0" cy="' in svg
+
+
+def test_what_must_be_said_beside_the_numbers_is_said_when_it_holds() -> None:
+    plain = {
+        "estimand": "mean accuracy",
+        "rows": [],
+        "clusters": 5,
+        "pass_at_limit": {"largest_k": None},
+        "comparisons": {"s": {"problems": 0, "mean": None, "misled": None}},
+        "left_out": 0,
+        "conflicts": 0,
+        "undecided_answers": 0,
+    }
+    assert len(notes(plain)) == 1
+    told = notes(plain | {"comparisons": {"s": {"problems": 8, "mean": 0.625, "misled": 0.25}}})
+    assert any("s prefers the right one with chance 0.62" in text and "on 25% of them" in text for text in told)
+    odd = plain | {"clusters": 1, "pass_at_limit": {"largest_k": 4}, "left_out": 2, "conflicts": 3, "undecided_answers": 1}
+    text = " ".join(notes(odd))
+    for words in (
+        "one cluster",
+        "more than 4 completions is withheld",
+        "2 problems",
+        "3 answers",
+        "1 answers are undecided",
+    ):
+        assert words in text

@@ -311,7 +311,7 @@ def test_how_a_recipe_asks_is_part_of_it_and_saying_the_usual_changes_no_hash(tm
     assert len({plain, shown.recipe_hash, asked.recipe_hash}) == 3
     with pytest.raises(SetupError, match="a prompt_template needs"):
         load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly."}\n'))
-    with pytest.raises(SetupError, match="engine imported asks nothing"):
+    with pytest.raises(SetupError, match="engine imported draws nothing: it takes no prompt_template"):
         load_recipe(write(tmp_path, MINIMAL + 'generate: {engine: imported, prompt_template: "Briefly: {prompt}"}\n'))
 
 

@@ -1,6 +1,11 @@
 """`rollmill score` and the recipe key `score`: what is stored, what is not made twice, and what one sees of it."""
 
 import json
+import os
+import shutil
+from contextlib import chdir, redirect_stdout
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +13,10 @@ import duckdb
 import numpy as np
 import pytest
 
+from dashboards.page_problems import _facts
+from flows import cli
 from pipelines.metrics import Options, measure
+from pipelines.metrics.elections import ballots
 from storage.queries import Reader, problem_detail, run_scope
 from storage.queries.pools import scope_pool
 from storage.scores import run_scores
@@ -40,9 +48,26 @@ def said(rollmill: Run, *arguments: str) -> dict[str, Any]:
     return row
 
 
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with one run, to be copied: curating costs more than scoring."""
+    folder = tmp_path_factory.mktemp("scoring") / "ws"
+    Workspace.init(folder).close()
+    shutil.copyfile(Path(__file__).parents[2] / "toys.py", folder / "toys.py")
+    (folder / "toy.yaml").write_text(RECIPE)
+    with chdir(folder), redirect_stdout(StringIO()):
+        assert cli.run(["curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1"]) == 0
+    return folder
+
+
 @pytest.fixture
-def run(toy: Path, rollmill: Run) -> str:
-    return str(said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")["run"])
+def run(curated: Path, toy: Path) -> str:
+    """The id of that run, in the current workspace."""
+    shutil.rmtree(toy)
+    shutil.copytree(curated, toy)
+    os.chdir(toy)
+    with Workspace.open() as workspace:
+        return workspace.runs.list()[0].id
 
 
 def completions() -> int:
@@ -253,3 +278,40 @@ def test_scores_of_today_and_of_the_version_are_in_exports_and_in_why(run: str, 
         detail = problem_detail(run_scope(Reader(workspace), run), workspace.runs.plans(run)[0][0].problem_id)
     assert [score.scorer for score in detail.rollouts[0].scores] == ["answer_agreement", "length"]
     assert "  score    " in rollmill("dataset", "why", run, cid[:12]).out
+
+
+def test_recipe_check_looks_at_scorers_that_ask_a_model(toy: Path, rollmill: Run) -> None:
+    scored = "score:\n  - method: p_true\n    options: {positive: True}\n"
+    (toy / "toy.yaml").write_text(RECIPE.replace("gate:\n", f"{scored}gate:\n"))
+    refused = rollmill("recipe", "check", "toy.yaml")
+    assert (refused.status, "positive is True" in refused.err, "two words, in quotes" in refused.err) == (2, True, True)
+    (toy / "toy.yaml").write_text(RECIPE.replace("gate:\n", f"{scored.replace('True', 'Yea')}gate:\n"))
+    assert rollmill("recipe", "check", "toy.yaml").status == 0
+
+
+def test_the_rollout_view_of_the_dashboard_shows_scores(run: str, rollmill: Run) -> None:
+    said(rollmill, "score", run, "--with", "length")
+    with Workspace.open() as workspace:
+        scope = run_scope(Reader(workspace), run)
+        detail = problem_detail(scope, workspace.runs.plans(run)[0][0].problem_id)
+    rollout = detail.rollouts[0]
+    assert rollout.completion is not None
+    by_line = replace(rollout, scores=(*rollout.scores, replace(rollout.scores[0], scorer="prm", steps=(0.25, 0.5))))
+    facts = _facts(by_line).splitlines()
+    length = len(rollout.completion.text)
+    assert [text for text in facts if text.startswith("score ")] == [
+        f"score       {length} by length 1",
+        f"score       {length} by prm 1, by line 0.25 0.5",
+    ]
+
+
+def test_a_score_that_rests_on_the_reference_is_shown_to_no_vote(toy: Path, rollmill: Run) -> None:
+    few = ["--set", "problems.count=3", "--set", "gate.min_kept=1", "--set", "budget.method=fixed"]
+    run = said(rollmill, "curate", "toy.yaml", "--direct", *few, "--set", "budget.options={initial: 4}")["run"]
+    said(rollmill, "score", run, "--with", "reference_likelihood", "--with", "length")
+    refused = rollmill("replay", run, "--score", "reference_likelihood")
+    assert (refused.status, "rests on the reference, which no vote may see" in refused.err) == (2, True)
+    with Workspace.open() as workspace:
+        pool = scope_pool(run_scope(Reader(workspace), run)).pool
+    assert {"reference_likelihood", "length"} <= pool.scores.keys()
+    assert {tuple(ballot.pool.scores) for ballot in ballots(pool, pool.models)} == {("length",)}

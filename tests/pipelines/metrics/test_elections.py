@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from pipelines.aggregate import AGGREGATORS, BlindPool
-from pipelines.metrics.elections import Ballot, Budget, ballots, best_possible, by_lot, expected, folds, right_at, subsets
+from pipelines.metrics.elections import (
+    Ballot,
+    Budget,
+    ballots,
+    best_possible,
+    by_lot,
+    comparison_rate,
+    expected,
+    folds,
+    right_at,
+    subsets,
+)
 from pipelines.stats import AnswerCounts, majority_at_k
 from storage.pool import STATES, Pool
 
@@ -174,6 +185,15 @@ def test_several_models_are_drawn_in_turn_and_only_what_was_asked_is_paid() -> N
     assert best_possible(ballot, drawn).value == 1.0
     (alone,) = ballots(pool, ["m0"])
     assert alone.size == 4
+
+
+def test_a_score_is_asked_about_every_pair_of_a_right_and_a_wrong_completion() -> None:
+    pool = pool_of("7c 7c 8i 9i xx 6u", "7c 7c", "8i 9i", scores=[0.9, 0.3, 0.3, 0.5, 5.0, 0.1, 1, 2, 1, 2])
+    first, solved, never = ballots(pool)
+    # right .9 .3 against wrong .3 .5 .1 (an undecided answer is not right): 3 won; .3 ties .3, loses to .5, beats .1
+    assert comparison_rate(first, "s") == pytest.approx(4.5 / 6)
+    assert comparison_rate(first, "-s") == pytest.approx(1.5 / 6)
+    assert comparison_rate(solved, "s") is comparison_rate(never, "s") is None
 
 
 def test_folds_hold_whole_clusters_and_are_of_like_size() -> None:

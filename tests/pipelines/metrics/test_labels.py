@@ -45,6 +45,7 @@ def test_a_problem_with_a_placeholder_is_not_graded_by_it() -> None:
     given = labels(ballots(pool), AGGREGATORS["majority"](), seed=0, unknown={"p0"})
     assert [label.right for label in given] == [None, True]
     assert [is_graded(ballot, {"p0"}) for ballot in ballots(pool)] == [False, True]
+    assert [is_graded(ballot) for ballot in ballots(POOL)] == [True, True, True, False, True, True]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -85,6 +85,13 @@ def test_each_problem_is_reported_under_a_setting_that_was_chosen_without_it() -
     assert len(set(row.settings)) == 2
 
 
+def test_with_one_cluster_nothing_is_chosen_and_the_first_setting_stands() -> None:
+    pool = pool_of(*["7c 8i"] * 4, scores=[1, 0] * 4, templates=["a"] * 4)
+    options = [setting("best_of_n", score="-s"), setting("best_of_n", score="s")]
+    (row,) = [r for r in replay(ballots(pool), options, ReplayPlan((Budget("samples", 2),))) if r.aggregator == "best_of_n"]
+    assert (row.value.value, row.same_problems, row.settings) == (0.0, 1.0, (options[0].label,))
+
+
 def test_the_same_seed_gives_the_same_rows_and_more_subsets_less_noise() -> None:
     rng = np.random.default_rng(1)
     pool = pool_of(*[" ".join(rng.choice(["7c", "8i", "9i"], 24)) for _ in range(6)], scores=rng.random(144))

@@ -78,11 +78,38 @@ def test_p_true_by_lines_has_a_number_for_every_line_that_is_not_blank() -> None
     assert score.value == score.steps[-1] == next(given(PTrue(sampler=DirectSampler(Counting())), groups(five))).value
 
 
+def test_p_true_may_see_what_else_was_said() -> None:
+    scorer = PTrue(sampler=DirectSampler(Counting()), shown=1)
+    third = replace(RIGHT, id="c002", text="third")
+    group = Candidates(PROBLEM, [RIGHT, WRONG, third])
+    [asked], [first] = scorer.asks(group, WRONG), scorer.asks(group, RIGHT)
+    assert f"Some ideas:\n{RIGHT.text}\n\nProposed answer:\n#### 5\n" in asked
+    assert "Some ideas:\n#### 5\n\nProposed answer:" in first
+    assert "third" not in asked + first
+    assert (scorer.needs, scorer.version.endswith(" shown=1")) == (("group", "model"), True)
+    with pytest.raises(SetupError, match="shown is -1"):
+        PTrue(sampler=DirectSampler(Counting()), shown=-1)
+    with pytest.raises(SetupError, match="not just the places"):
+        PTrue(sampler=DirectSampler(Counting()), shown=1, question="{problem} {answer}")
+
+
 def test_p_ik_is_one_number_a_problem_asked_once() -> None:
     engine = Counting()
     scorer = PIK(sampler=DirectSampler(engine))
     assert values(scorer, RIGHT, WRONG) == [("c000", logistic(0.1)), ("c001", logistic(0.1))]
     assert engine.made == 2
+
+
+def test_what_several_scores_rest_on_is_shared_among_them() -> None:
+    class Paid(Counting):
+        def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
+            return (replace(one, cost=3.0, seconds=6.0) for one in super().score_given(requests))
+
+    three = [replace(RIGHT, id=name) for name in "abc"]
+    known = list(given(PIK(sampler=DirectSampler(Paid())), groups(*three)))
+    assert [(score.cost, score.seconds) for score in known] == [(2.0, 4.0)] * 3
+    same = [*given(Likelihood(sampler=DirectSampler(Paid())), groups(*three, WRONG))]
+    assert [(score.cost, score.seconds) for score in same] == [(1.0, 2.0)] * 3 + [(3.0, 6.0)]
 
 
 def test_an_engine_that_only_draws_is_read_by_its_likeliest_tokens() -> None:

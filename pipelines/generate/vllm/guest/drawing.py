@@ -19,6 +19,7 @@ class Drawing:
         self._context: int = engine.model_config.max_model_len
         self._prompts: dict[str, list[int]] = {}
         self._began: dict[str, float] = {}
+        self._heads: dict[str, list[int]] = {}  # of requests that score a text: the tokens of the prompt alone
         self._refused: list[Message] = []
         self._certainty = _Certainty(setup["certainty_slots"]) if setup["certainty_slots"] else None
         self._reasoning = _Reasoning(setup["reasoning_parser"], self._tokenizer) if setup["reasoning_parser"] else None
@@ -31,19 +32,24 @@ class Drawing:
 
     def take(self, message: Message) -> None:
         """Begin the requests of a message; a prompt that is too long is answered at once."""
-        for key, rendered, seed in message["requests"]:
-            ids = self._encoded(rendered)
+        for key, rendered, seed, given in message["requests"]:
+            ids = self._encoded(rendered + (given or ""))
             if len(ids) >= self._context:
                 cause = f"prompt of {len(ids)} tokens, context of {self._context}"
                 self._refused.append({"key": key, "cause": cause, "tokens_in": len(ids)})
                 continue
-            params = self._params(message["sampling"], seed, self._context - len(ids), key)
+            if given is None:
+                params = self._params(message["sampling"], seed, self._context - len(ids), key)
+            else:
+                params, self._heads[key] = _scoring(), self._encoded(rendered)
             self._began[key] = time.monotonic()
             self._engine.add_request(key, {"prompt_token_ids": ids}, params, lora_request=self._lora)
 
     def abort(self, keys: list[str]) -> None:
         """Forget requests whose answers nobody waits for."""
         known = [key for key in keys if self._began.pop(key, None) is not None]
+        for key in known:
+            self._heads.pop(key, None)
         self._engine.abort_request(known)
         if self._certainty is not None:
             for key in known:
@@ -89,6 +95,8 @@ class Drawing:
     def _answer(self, output: Any) -> Message:
         """What the host makes a completion of."""
         key = output.request_id
+        if key in self._heads:
+            return self._scored(key, output)
         drawn = output.outputs[0]
         ids = list(drawn.token_ids)
         answer = {
@@ -106,6 +114,21 @@ class Drawing:
         if self._reasoning is not None:
             answer["reasoning"], answer["text"] = self._reasoning.split(drawn.text)
         return answer
+
+    def _scored(self, key: str, output: Any) -> Message:
+        """The tokens of prompt and text with the log-probability of each but the first, and those of the prompt alone."""
+        ids = list(output.prompt_token_ids)
+        logprobs = [near[token].logprob for near, token in zip(output.prompt_logprobs[1:], ids[1:], strict=True)]
+        seconds = time.monotonic() - self._began.pop(key)
+        return {"key": key, "head_ids": self._heads.pop(key), "ids": ids, "logprobs": logprobs, "seconds": seconds}
+
+
+def _scoring() -> Any:
+    """What asks for the log-probabilities of a prompt's own tokens; vLLM draws one token at least."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0, output_kind=RequestOutputKind.FINAL_ONLY)
 
 
 def _logprobs(ids: list[int], positions: Any, most: int) -> Message:

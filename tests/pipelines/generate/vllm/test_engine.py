@@ -9,7 +9,7 @@ import pytest
 from pipelines.generate.calls import Interruption
 from pipelines.generate.vllm.engine import Vllm
 from storage.errors import SetupError
-from storage.records import Completion, Problem
+from storage.records import Completion, Origin, Problem, given_request
 from tests.pipelines.generate.vllm.toys import SHIPPED, asked, noted, settings
 
 
@@ -31,6 +31,19 @@ def test_every_request_is_answered_once_with_its_own_seed(tmp_path: Path) -> Non
         assert answer.top_logprobs is not None
         assert answer.top_logprobs.startswith(f'[[["{answer.text[0]}",-0.5]]')
     assert max(map(int, noted(tmp_path, "STEP"))) <= 8  # twice what the toy computes at once, of the 27
+
+
+def test_texts_that_are_given_come_back_with_their_own_log_probabilities(tmp_path: Path) -> None:
+    engine = Vllm(SHIPPED, vllm=settings(tmp_path))
+    origin = Origin(engine.engine, engine.model_digest, "score")
+    rendered = engine.render("one")
+    requests = [given_request(origin, "one", rendered, text) for text in ("ab", "c", "")]
+    answers = {answer.text: answer for answer in engine.score_given(requests)}
+    engine.close()
+    assert answers["ab"].logprobs == (-0.097, -0.098)
+    assert (answers["ab"].token_ids, answers["ab"].tokens_in, answers["ab"].tokens_out) == ((97, 98), len(rendered) + 2, 0)
+    assert answers["c"].logprob_sum == -0.099
+    assert (answers[""].logprobs, answers[""].logprob_sum) == ((), 0.0)
 
 
 def test_a_prompt_without_room_is_a_row_that_says_so(tmp_path: Path) -> None:

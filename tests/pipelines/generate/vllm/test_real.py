@@ -17,7 +17,7 @@ from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.synthesize.templates import Templates
 from storage.errors import SetupError
-from storage.records import Completion, Message, Origin, Problem, Sampling, request_for
+from storage.records import Completion, Message, Origin, Problem, Sampling, given_request, request_for
 
 pytestmark = pytest.mark.vllm
 
@@ -72,6 +72,29 @@ def test_greedy_texts_tokens_and_certainties_are_the_embedded_engines(greedy: An
         assert (answer.finish_reason, answer.prompt_token_ids) == (ours[key].finish_reason, ours[key].prompt_token_ids)
         assert answer.logprob_sum == pytest.approx(ours[key].logprob_sum, abs=1e-3)
         assert answer.self_certainty == pytest.approx(ours[key].self_certainty, abs=1e-3)
+
+
+def test_given_texts_have_the_embedded_engines_log_probabilities(engine: Vllm, embedded: Embedded) -> None:
+    answers: dict[str, list[Completion]] = {}
+    for one in (engine, embedded):
+        origin = Origin(one.engine, one.model_digest, "score")
+        requests = [
+            given_request(origin, problem.prompt, one.render(problem.prompt) + behind, text)
+            for problem in PROBLEMS[:4]
+            for behind, text in (
+                ("", "#### 7"),
+                ("", "True"),
+                ("12 +", " 7 = 19"),
+                ("12 appl", "es"),
+                ("", problem.reference),
+            )
+        ]
+        scored = {answer.id: answer for answer in one.score_given(requests)}
+        answers[one.engine] = [scored[request.completion_id] for request in requests]
+    for real_one, ours in zip(answers["vllm"], answers["embedded"], strict=True):
+        assert (real_one.text, real_one.token_ids) == (ours.text, ours.token_ids)
+        assert real_one.logprobs == pytest.approx(ours.logprobs, abs=2e-3)
+        assert real_one.logprob_sum == pytest.approx(ours.logprob_sum, abs=5e-3)
 
 
 def test_log_probabilities_and_certainty_are_those_of_the_graphs_own_logits(greedy: Answers) -> None:

@@ -54,6 +54,8 @@ class LLMEngine:
         if "DIE" in text:
             print("Segmentation fault in toy.cpp:12", flush=True)  # noqa: T201
             os._exit(3)
+        if vars(params).get("prompt_logprobs") is not None:
+            params.seed = params.logprobs = None
         answer = [*map(ord, f"{len(text)}/{params.seed}\n#### 7")][: params.max_tokens]
         self._requests[key] = (ids, params, answer)
 
@@ -77,4 +79,6 @@ class LLMEngine:
             finish_reason="length" if len(answer) == params.max_tokens else "stop",
             logprobs=None if params.logprobs is None else near,
         )
-        return SimpleNamespace(request_id=key, finished=True, prompt_token_ids=ids, outputs=[drawn])
+        prompt = [None, *({token: SimpleNamespace(logprob=-token / 1000)} for token in ids[1:])]
+        asked = {"prompt_token_ids": ids, "prompt_logprobs": prompt}
+        return SimpleNamespace(request_id=key, finished=True, outputs=[drawn], **asked)
