@@ -53,9 +53,12 @@ def unlikely_rewards(rewards: Floats, logprobs: Floats, beta: float) -> Floats:
     `logprobs`: (G, n), of the drawing policy, per token. Equally likely completions share their mean rank. Groups without
     signal stay as they are: weighted they would be told apart by likelihood alone.
     """
-    below = (logprobs[:, None, :] < logprobs[:, :, None]).sum(axis=2)
-    equal = (logprobs[:, None, :] == logprobs[:, :, None]).sum(axis=2) - 1
-    weighted = rewards * (1 - beta * (below + equal / 2) / rewards.shape[1])
+    ranks = np.empty_like(rewards)
+    for group, values in enumerate(logprobs):
+        ordered = np.sort(values)
+        below, not_above = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+        ranks[group] = (below + not_above - 1) / 2
+    weighted = rewards * (1 - beta * ranks / rewards.shape[1])
     return np.where(zero_signal(rewards)[:, None], rewards, weighted)
 
 

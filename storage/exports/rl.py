@@ -152,6 +152,11 @@ def complete_groups(connection: duckdb.DuckDBPyConnection, n: int) -> list[Group
     groups = _measured(connection, prefix, n, json.loads(manifest.get("recipe", "{}")))
     sizes = {len(group.ids) for group in groups}
     count = n or prefix or max(sizes, default=0)
+    if groups and count < 2:
+        raise SetupError(
+            "one completion of each model for a problem was fixed beforehand, and advantages compare at least two.",
+            next_command="rollmill curate RECIPE --set budget.method=fixed --set budget.options.initial=8",
+        )
     short = [group for group in groups if len(group.ids) < count]
     if short:
         raise _incomplete(groups, short, count)

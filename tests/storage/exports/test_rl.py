@@ -112,6 +112,14 @@ def test_an_adaptive_pool_is_refused(snapshot: Build, write: Write, prefix: Any)
     assert "Next: rollmill curate RECIPE --set budget.method=fixed --set budget.options.initial=8" in message
 
 
+def test_groups_of_one_are_refused(snapshot: Build, write: Write) -> None:
+    said = "one completion of each model for a problem was fixed beforehand, and advantages compare at least two. Next: "
+    assert refused(write, drawn(snapshot(outcomes=JUDGED), prefix=1)).startswith(said)
+    imported = drawn(snapshot(outcomes=JUDGED), None)
+    apart = changed(imported, "completions", lambda row: row | {"model": f"model {row['sample_index']}"})
+    assert refused(write, apart, advantage="rloo").startswith(said)
+
+
 def test_another_arm_than_the_first_is_no_part_of_a_group(snapshot: Build, write: Write) -> None:
     recipe = {"name": "toy", "arms": [{"name": "small's"}, {"name": "large"}]}
     toy = drawn(snapshot(outcomes=JUDGED, recipe=recipe), prefix=2)
