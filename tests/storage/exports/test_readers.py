@@ -1,5 +1,6 @@
 """Exports read by the tools that people read them with, in three lines each, offline."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,33 @@ def test_trl_reads_it(
     if "chosen" in texts:
         both = unpair_preference_dataset(rows.select_columns(["prompt", "chosen", "rejected"]))
         assert (len(both), sum(both["label"])) == (2 * len(rows), len(rows))
+
+
+@pytest.mark.train
+def test_trl_trains_on_the_pairs_of_a_curriculum(version: VersionInfo, tmp_path: Path, hub: Path) -> None:
+    """One step of TRL's DPO on the first tier, with a model of a few thousand weights."""
+    out = export(version, "ranked_pairs", tmp_path / "train.parquet", score="number", tiers=2).path
+
+    from datasets import load_dataset
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from trl import DPOConfig, DPOTrainer
+
+    rows = load_dataset("parquet", data_files=str(out), split="train", cache_dir=str(hub))
+    words = Tokenizer(WordLevel({"?": 0, "|": 1, ".": 2, "What": 3, "step": 4, "0": 5, "1": 6, "4": 7}, "?"))
+    words.pre_tokenizer = Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?", pad_token="?", eos_token="|")
+    tokenizer.chat_template = CHATML
+    shape = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=16, **shape))
+    quiet = {"report_to": "none", "save_strategy": "no", "use_cpu": True, "bf16": False, "disable_tqdm": True}
+    arguments = DPOConfig(str(tmp_path / "run"), max_steps=1, per_device_train_batch_size=1, **quiet)
+    first = rows.filter(lambda row: row["tier"] == 1)
+    models = {"model": model, "ref_model": deepcopy(model)}
+    trainer = DPOTrainer(**models, args=arguments, train_dataset=first, processing_class=tokenizer)
+    assert trainer.train().training_loss == pytest.approx(0.693, abs=0.01)  # log 2: model and reference are still one
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
