@@ -72,12 +72,11 @@ def test_trl_reads_it(
     """TRL finds conversations of a type that it knows, and its templates give prompt and answer back."""
     out = export(version, fmt, tmp_path / "train.parquet", **options).path
 
+    from datasets import load_dataset
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from transformers import PreTrainedTokenizerFast
     from trl.data_utils import apply_chat_template, is_conversational, unpair_preference_dataset
-
-    from datasets import load_dataset
 
     rows = load_dataset("parquet", data_files=str(out), split="train", cache_dir=str(hub))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"?": 0}, unk_token="?")))
@@ -97,13 +96,12 @@ def test_trl_trains_on_the_pairs_of_a_curriculum(version: VersionInfo, tmp_path:
     """One step of TRL's DPO on the first tier, with a model of a few thousand weights."""
     out = export(version, "ranked_pairs", tmp_path / "train.parquet", score="number", tiers=2).path
 
+    from datasets import load_dataset
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import Whitespace
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
     from trl import DPOConfig, DPOTrainer
-
-    from datasets import load_dataset
 
     rows = load_dataset("parquet", data_files=str(out), split="train", cache_dir=str(hub))
     words = Tokenizer(WordLevel({"?": 0, "|": 1, ".": 2, "What": 3, "step": 4, "0": 5, "1": 6, "4": 7}, "?"))
