@@ -14,40 +14,46 @@ from flows.cli.output import AsJson, as_json, columns, line
 from storage.errors import SetupError
 
 PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
+Samples = Annotated[
+    str | None, typer.Option("--samples", metavar="N,N", help="Completions per problem; powers of two by default.")
+]
+Tokens = Annotated[
+    str | None, typer.Option("--tokens", metavar="T,T", help="Tokens per problem; about what the samples cost by default.")
+]
+Ks = Annotated[str, typer.Option("--k", metavar="K,K", help="Answers that may be handed in, the best of them counts.")]
+Chosen = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="NAME", help="This aggregator; 'borda p=2 score=length' fixes its options."),
+]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", metavar="NAME", help="Completions of this model, in the order of asking.")
+]
+Scores = Annotated[
+    list[str] | None, typer.Option("--score", metavar="NAME", help="Choose by this score; -NAME turns it round.")
+]
+Tests = Annotated[
+    Path | None, typer.Option("--tests", help="A JSONL file of generated tests (problem_id, tests), for programs.")
+]
+Repeats = Annotated[int, typer.Option("--repeats", help="Subsets that are drawn of each problem.")]
+Folds = Annotated[int, typer.Option("--folds", help="Parts of the problems; settings are chosen on the others.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of subsets, folds and ties.")]
+Out = Annotated[Path | None, typer.Option("--out", help="A folder for replay.json and replay.html, with curves.")]
 
 
 def replay(  # noqa: PLR0913 (a verb's parameters are its options)
     pool: PoolName,
     *,
-    samples: Annotated[
-        str | None, typer.Option("--samples", metavar="N,N", help="Completions per problem; powers of two by default.")
-    ] = None,
-    tokens: Annotated[
-        str | None,
-        typer.Option("--tokens", metavar="T,T", help="Tokens per problem; about what the samples cost by default."),
-    ] = None,
-    k: Annotated[
-        str, typer.Option("--k", metavar="K,K", help="Answers that may be handed in, the best of them counts.")
-    ] = "1",
-    aggregators: Annotated[
-        list[str] | None,
-        typer.Option("--with", metavar="NAME", help="This aggregator; 'borda p=2 score=length' fixes its options."),
-    ] = None,
-    models: Annotated[
-        list[str] | None, typer.Option("--model", metavar="NAME", help="Completions of this model, in the order of asking.")
-    ] = None,
-    scores: Annotated[
-        list[str] | None, typer.Option("--score", metavar="NAME", help="Choose by this score; -NAME turns it round.")
-    ] = None,
-    tests: Annotated[
-        Path | None, typer.Option("--tests", help="A JSONL file of generated tests (problem_id, tests), for programs.")
-    ] = None,
-    repeats: Annotated[int, typer.Option("--repeats", help="Subsets that are drawn of each problem.")] = 100,
-    folds: Annotated[int, typer.Option("--folds", help="Parts of the problems; settings are chosen on the others.")] = 2,
-    seed: Annotated[int, typer.Option("--seed", help="Of subsets, folds and ties.")] = 0,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="A folder for replay.json and replay.html, with curves.")
-    ] = None,
+    samples: Samples = None,
+    tokens: Tokens = None,
+    k: Ks = "1",
+    aggregators: Chosen = None,
+    models: Models = None,
+    scores: Scores = None,
+    tests: Tests = None,
+    repeats: Repeats = 100,
+    folds: Folds = 2,
+    seed: Seed = 0,
+    out: Out = None,
     json: AsJson = False,
 ) -> None:
     """Compare majority votes, rankings by score and other aggregators on completions that exist; nothing is drawn.
