@@ -10,17 +10,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from flows.evaluation.replay_page import whole_page
+
 Row = Mapping[str, Any]
 _WIDTH, _LEFT, _ROW = 760, 250, 22
-_CSS = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1c2733; max-width: 980px; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6rem 0 1.6rem; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #dde3ea; }
-th:first-child, td:first-child, td.text { text-align: left; }
-svg text { font-size: 12px; fill: #1c2733; } .grid { stroke: #e3e8ee; } .bar { stroke: #1b6ca8; stroke-width: 2; }
-.point { fill: #1b6ca8; }
-"""
-_POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
 
 
 def write_reports(folder: Path, report: Row) -> list[Path]:
@@ -118,10 +111,7 @@ def html(report: Row) -> str:
             f"<table>{head}{rows}</table>",
         ]
     parts += [f"<p>{escape(text.removeprefix('- '))}</p>" for text in estimands(report)]
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_POLICY}\n<title>{escape(title)}</title>\n'
-        f"<style>{_CSS}</style>\n</head>\n<body>\n" + "\n".join(parts) + "\n</body>\n</html>\n"
-    )
+    return whole_page(title, parts)
 
 
 def _plotted(row: Row) -> bool:

@@ -17,6 +17,7 @@ th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; border-b
 th:first-child, td:first-child, td.text { text-align: left; }
 td.text { white-space: normal; }
 svg text { font-size: 12px; fill: #1c2733; } .grid { stroke: #e3e8ee; } .axis { stroke: #8795a3; }
+.bar { stroke: #1b6ca8; stroke-width: 2; } .point { fill: #1b6ca8; }
 """
 
 
@@ -29,6 +30,11 @@ def replay_html(report: Mapping[str, Any]) -> str:
             rows = [row for row in report["rows"] if row["unit"] == unit and row["k"] == k]
             parts += [f"<h2>{heading(unit, k)}</h2>", curves(rows, unit), _table(rows)]
     parts += [f"<p>{escape(text)}</p>" for text in notes(report)]
+    return whole_page(title, parts)
+
+
+def whole_page(title: str, parts: Sequence[str]) -> str:
+    """Parts of HTML as a document that may load nothing and run nothing."""
     policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{policy}\n<title>{escape(title)}</title>\n'
