@@ -107,7 +107,7 @@ def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:
 
 
 def totals(pool: "Pool") -> Row:
-    """How much a pool is over: problems, rollouts by outcome, tokens."""
+    """How much a pool is over: problems, rollouts by outcome, tokens (None where imports do not say)."""
     from pipelines.metrics import funnel_of
 
     funnel = funnel_of(pool)
@@ -115,7 +115,7 @@ def totals(pool: "Pool") -> Row:
         "problems": funnel.problems,
         "rollouts": funnel.planned,
         **funnel.outcomes(),
-        "tokens_out": int(pool.tokens.clip(min=0).sum()),
+        "tokens_out": int(pool.tokens.clip(min=0).sum()) if (pool.tokens >= 0).any() else None,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from flows.evaluation.replay_page import whole_page
 
 Row = Mapping[str, Any]
-_WIDTH, _LEFT, _ROW = 760, 250, 22
+_AXIS, _ROW, _LETTER = 500, 22, 7  # pixels: the axis from 0 to 1, a line, a letter at most
 
 
 def write_reports(folder: Path, report: Row) -> list[Path]:
@@ -83,7 +83,8 @@ def markdown(report: Row) -> str:
 def about(cell: Row) -> str:
     """What the numbers of a cell are over."""
     undecided = f", {cell['undecided']:,} undecided" if cell["undecided"] else ""
-    return f"{cell['problems']:,} problems, {cell['rollouts']:,} completions{undecided}, {cell['tokens_out']:,} tokens out."
+    tokens = "" if cell["tokens_out"] is None else f", {cell['tokens_out']:,} tokens out"
+    return f"{cell['problems']:,} problems, {cell['rollouts']:,} completions{undecided}{tokens}."
 
 
 def estimands(report: Row) -> list[str]:
@@ -120,27 +121,29 @@ def _plotted(row: Row) -> bool:
 
 
 def _plot(rows: Sequence[tuple[Row, Row]]) -> str:
-    """Values with their intervals, one line each, on an axis from 0 to 1."""
-    height = _ROW * len(rows) + 30
+    """Values with their intervals, one line each, on an axis from 0 to 1 that stands above and below."""
+    texts = [f"{cell['benchmark']} x {cell['model']}: {label(row)}" for cell, row in rows]
+    left = _LETTER * max(map(len, texts), default=0) + 16
+    width, height = left + _AXIS + 20, _ROW * len(rows) + 48
 
     def x(value: float) -> float:
-        return _LEFT + value * (_WIDTH - _LEFT - 20)
+        return left + value * _AXIS
 
     grid = "".join(
-        f'<path class="grid" d="M{x(v / 10):.1f} 0V{height - 24}"/>'
-        f'<text x="{x(v / 10):.1f}" y="{height - 8}" text-anchor="middle">{v / 10:.1f}</text>'
+        f'<path class="grid" d="M{x(v / 10):.1f} 18V{height - 24}"/>'
+        + "".join(f'<text x="{x(v / 10):.1f}" y="{y}" text-anchor="middle">{v / 10:.1f}</text>' for y in (12, height - 8))
         for v in range(0, 11, 2)
     )
     marks = []
-    for place, (cell, row) in enumerate(rows):
-        y = place * _ROW + 12
-        text = escape(f"{cell['benchmark']} x {cell['model']}: {label(row)}")
+    for place, (text, (_, row)) in enumerate(zip(texts, rows, strict=True)):
+        y = place * _ROW + 32
         marks.append(
-            f'<text x="0" y="{y + 4}">{text}</text><path class="bar" d="M{x(row["low"]):.1f} {y}H{x(row["high"]):.1f}"/>'
+            f'<text x="0" y="{y + 4}">{escape(text)}</text>'
+            f'<path class="bar" d="M{x(row["low"]):.1f} {y}H{x(row["high"]):.1f}"/>'
             f'<circle class="point" cx="{x(row["value"]):.1f}" cy="{y}" r="4"/>'
         )
-    label_text = "Values with 95% intervals"
-    return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label_text}">{grid}{"".join(marks)}</svg>'
+    words = "Values with 95% intervals"
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{words}">{grid}{"".join(marks)}</svg>'
 
 
 def lm_eval_results(report: Row) -> dict[str, Any]:
