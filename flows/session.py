@@ -19,7 +19,6 @@ from flows.job import Job
 from flows.problems import RecipeProblems
 from flows.progress import Progress, Spent, Stage
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
-from flows.recipe.evaluations import load_evaluation
 from flows.sampling.arms import Engines
 
 if TYPE_CHECKING:
@@ -136,7 +135,11 @@ def read_session(job: Job, progress: Progress | None = None, loaded: LoadedRecip
 def _loaded(job: Job) -> LoadedRecipe:
     """The recipe of a job: that of its file, or of a cell in an evaluation's file."""
     path = Path(job.recipe)
-    return load_recipe(path, sets=job.sets) if job.cell is None else load_evaluation(path, sets=job.sets).cell(job.cell)
+    if job.cell is None:
+        return load_recipe(path, sets=job.sets)
+    from flows.recipe.evaluations import load_evaluation  # which most commands do not need
+
+    return load_evaluation(path, sets=job.sets).cell(job.cell)
 
 
 def _local_servers(session: Session) -> "LocalServers":

@@ -25,7 +25,7 @@ from pipelines.stats import (
     sign_flip_test,
 )
 from storage.errors import SetupError
-from storage.pool import Group
+from storage.pool import Group, grouped
 
 Row = dict[str, Any]
 SHOWN = 10  # flipped problems of each direction
@@ -77,9 +77,7 @@ def compare(before: Mapping[str, Side], after: Mapping[str, Side], request: Comp
             next_command="compare two models on one benchmark",
         )
     rows = [_compared(*sides, request) for sides in shared]
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_corrected"] = digits(p)
-    return rows
+    return _corrected(rows)
 
 
 def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
@@ -168,22 +166,27 @@ def _difference(pairing: Pairing, margin: float | None = None) -> Row:
     return row
 
 
+def _corrected(rows: list[Row]) -> list[Row]:
+    """The rows with what each p value is when all of them are tested (Holm)."""
+    return [{**row, "p_corrected": digits(p)} for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True)]
+
+
 def _by(pairing: Pairing, name: str) -> list[Row]:
     if name not in pairing.strata:
         raise SetupError(f"problems have no column {name!r}.", choices=list(pairing.strata))
-    values = pairing.strata[name]
     rows = []
-    for value in sorted(set(values), key=lambda value: (value is None, str(type(value)), value)):
-        part = pairing.where([at for at, other in enumerate(values) if other == value])
+    for value, places in grouped(pairing.strata[name]).items():
+        part = pairing.where(places.tolist())
         rows.append({"group": value, "problems": len(part.problems), **_difference(part)})
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_corrected"] = digits(p)
-    return rows
+    return _corrected(rows)
 
 
 def _flipped(pairing: Pairing) -> Row:
     """Problems on which the second side does better or worse, the largest changes first."""
-    changes = [(late - early, problem) for problem, early, late in zip(*_columns(pairing), strict=True)]
+    changes = [
+        (late - early, problem)
+        for problem, early, late in zip(pairing.problems, pairing.before, pairing.after, strict=True)
+    ]
     better = sorted((-change, problem) for change, problem in changes if change > 0)
     worse = sorted((change, problem) for change, problem in changes if change < 0)
     return {
@@ -193,10 +196,6 @@ def _flipped(pairing: Pairing) -> Row:
         "most_better": [problem for _, problem in better[:SHOWN]],
         "most_worse": [problem for _, problem in worse[:SHOWN]],
     }
-
-
-def _columns(pairing: Pairing) -> tuple[Sequence[str], Sequence[float], Sequence[float]]:
-    return pairing.problems, pairing.before, pairing.after
 
 
 def leaderboard(sides: Sequence[Side]) -> Row:
@@ -264,9 +263,7 @@ def _pairwise(cells: Mapping[tuple[str, str], Side], models: Sequence[str], benc
             better, worse = (other, one) if row["difference"] > 0 else (one, other)
             names = {"benchmark": benchmark, "before": one, "after": other, "better": better, "worse": worse}
             rows.append({**names, "problems": len(pairing.problems), **row})
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row |= {"p_corrected": digits(p), "significant": p < ALPHA}
-    return rows
+    return [{**row, "significant": row["p_corrected"] < ALPHA} for row in _corrected(rows)]
 
 
 def _means(

@@ -48,12 +48,12 @@ def evaluate(
     another engine follows: two models may not fit into one memory.
     """
     rows = []
-    by_model = sorted(evaluation.cells, key=lambda cell: _model_place(evaluation, cell))
-    for place, cell in enumerate(by_model):
+    cells = sorted(evaluation.cells, key=lambda cell: _model_place(evaluation, cell))
+    for place, cell in enumerate(cells):
         assert cell.cell is not None
-        if place and _engine(cell) != _engine(by_model[place - 1]):
+        if place and _engine(cell) != _engine(cells[place - 1]):
             session.engines.close()
-        begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(by_model)})")
+        begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(cells)})")
         job = replace(session.job, cell=cell.recipe.name)
         part = replace(session, job=job, loaded=cell, progress=Progress(watcher), spent=Spent(), run=None, ended=None)
         rows.append(_run_cell(part, evaluation.recipe.metrics))
@@ -135,4 +135,4 @@ def options_of(part: MetricPart) -> "Options":
     from pipelines.metrics import Options
 
     keys: Mapping[str, Any] = part.model_dump(exclude={"metric", "by"}, exclude_unset=True)
-    return Options(**keys)
+    return Options.of_mapping(keys)

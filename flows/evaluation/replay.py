@@ -21,7 +21,7 @@ from pipelines.score import is_blind
 from pipelines.stats import Estimate
 from storage.errors import SetupError, unknown_name
 from storage.pool import Pool
-from storage.queries import Reader, Scope, dataset_scope, run_scope
+from storage.queries import Reader, Scope, named_scope
 from storage.queries.audits import false_accept_bound, scope_rates
 from storage.queries.pools import ScopePool, scope_pool
 from storage.versions.index import dataset_names
@@ -154,13 +154,11 @@ def aggregator_named(root: Path, text: str, pool: Pool, models: Sequence[str]) -
 
 
 def _scope(reader: Reader, name: str) -> Scope:
-    datasets = dataset_names(reader.datasets)
-    if name.partition("@")[0] in datasets:
-        return dataset_scope(reader, name)
-    runs = [run.id for run in reader.runs.list()]
-    if name not in runs:
-        raise unknown_name("pool", name, [*datasets, *runs], next_command="rollmill dataset list, or rollmill runs list")
-    return run_scope(reader, name)
+    scope = named_scope(reader, name)
+    if scope is None:
+        known = [*dataset_names(reader.datasets), *(run.id for run in reader.runs.list())]
+        raise unknown_name("pool", name, known, next_command="rollmill dataset list, or rollmill runs list")
+    return scope
 
 
 def _models(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:

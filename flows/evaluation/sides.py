@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pipelines.metrics import Counts, counts_of
 from storage.errors import SetupError, unknown_name
 from storage.pool import Pool, grouped
-from storage.queries import Reader, Scope, dataset_scope, run_scope
+from storage.queries import Reader, Scope, named_scope, run_scope
 from storage.queries.pools import scope_pool
 from storage.versions.index import dataset_names
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Side:
     """The rollouts of one model on one benchmark. `reference`: what names it in a command."""
 
@@ -22,7 +23,7 @@ class Side:
     model: str
     pool: Pool
 
-    @property
+    @cached_property
     def most(self) -> int:
         """The largest number of completions that a problem has."""
         problems = self.pool.problem[self.pool.in_prefix]
@@ -33,9 +34,9 @@ class Side:
         kept = self.pool.in_prefix & (self.pool.index < count)
         return Side(self.reference, self.benchmark, self.model, self.pool.where(kept))
 
-    @property
+    @cached_property
     def counts(self) -> Counts:
-        """Its problems' counts, those with a judged rollout."""
+        """The counts of its pool's problems, in the pool's order."""
         return counts_of(self.pool)
 
     @property
@@ -53,7 +54,7 @@ def sides_of(reader: Reader, reference: str, by: str | None = None) -> list[Side
     as `source`, whose values are the benchmarks.
     """
     name, _, model = reference.partition(":")
-    sides = [side for scope, label in _scopes(reader, name) for side in _of_scope(scope, label)]
+    sides = [side for scope in _scopes(reader, name) for side in _of_scope(scope)]
     if model:
         known = [side.model for side in sides]
         sides = [side for side in sides if side.model == model]
@@ -75,21 +76,17 @@ def sides_of_model(reader: Reader, reference: str, by: str | None = None) -> dic
     return {side.benchmark: side for side in sides}
 
 
-def _scopes(reader: Reader, name: str) -> Iterator[tuple[Scope, tuple[str, str] | None]]:
-    """The scopes behind a name, with benchmark and model of each where an evaluation names them."""
-    datasets = dataset_names(reader.datasets)
-    if name.partition("@")[0] in datasets:
-        yield dataset_scope(reader, name), None
+def _scopes(reader: Reader, name: str) -> Iterator[Scope]:
+    """The scope of a dataset or run, or those of an evaluation's cells."""
+    scope = named_scope(reader, name)
+    if scope is not None:
+        yield scope
         return
-    runs = {run.id: run for run in reader.runs.list()}
-    if name in runs:
-        cell = runs[name].recipe.get("cell")
-        yield run_scope(reader, name), (cell["benchmark"], cell["model"]) if cell else None
-        return
-    cells = {run.name: run for run in reversed(list(runs.values())) if run.recipe.get("cell", {}).get("evaluation") == name}
+    runs = reader.runs.list()
+    cells = {run.name: run for run in reversed(runs) if run.recipe.get("cell", {}).get("evaluation") == name}
     if not cells:
-        evaluations = {run.recipe["cell"]["evaluation"] for run in runs.values() if run.recipe.get("cell")}
-        choices = [*sorted(evaluations), *datasets, *runs]
+        evaluations = {run.recipe["cell"]["evaluation"] for run in runs if run.recipe.get("cell")}
+        choices = [*sorted(evaluations), *dataset_names(reader.datasets), *(run.id for run in runs)]
         raise unknown_name("evaluation, dataset or run", name, choices, next_command="rollmill runs list")
     unfinished = [run.id for run in cells.values() if run.status != "done"]
     if unfinished:
@@ -98,14 +95,16 @@ def _scopes(reader: Reader, name: str) -> Iterator[tuple[Scope, tuple[str, str] 
             next_command="rollmill evaluate RECIPE, which goes on",
         )
     for run in cells.values():
-        yield run_scope(reader, run.id), (run.recipe["cell"]["benchmark"], run.recipe["cell"]["model"])
+        yield run_scope(reader, run.id)
 
 
-def _of_scope(scope: Scope, label: tuple[str, str] | None) -> Iterator[Side]:
+def _of_scope(scope: Scope) -> Iterator[Side]:
     pool = scope_pool(scope).pool
-    benchmark = label[0] if label is not None else scope.name.partition("@")[0]
+    cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
+    benchmark = cell.get("benchmark", scope.name.partition("@")[0])
     if len(pool.models) < 2:
-        name = label[1] if label is not None and scope.prefix is not None else (pool.models or ("unknown",))[0]
+        model = (pool.models or ("unknown",))[0]
+        name = model if scope.prefix is None else cell.get("model", model)  # imports have names of their own
         yield Side(scope.name, benchmark, name, by_model(scope, pool)[0])
         return
     for model, part in zip(pool.models, by_model(scope, pool), strict=True):

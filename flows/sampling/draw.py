@@ -75,18 +75,15 @@ class BatchDrawer:
             return
         with self._spooling(open_batch) if engine.spooled else self._alone(engine) as keep:
             for part in parts:
-                wanted = {request.completion_id: request for request in part}
+                wanted, arrived = {request.completion_id: request for request in part}, self._arrived(open_batch)
                 for completion in self._from_engine(engine.generate(part) or ()) if part else ():
-                    self._take(open_batch, wanted.pop(completion.id, None), completion)
+                    _take(open_batch, wanted.pop(completion.id, None), completion, arrived)
                     keep(completion)
                     self._control.check()
                 _check_all_answered(engine, open_batch, part)
 
-    def _take(self, open_batch: OpenBatch, request: Request | None, completion: Completion) -> None:
-        """Add a reply to the batch's completions, if it answers what was asked."""
-        _check_answers(request, completion)
-        open_batch.completions[completion.id] = completion
-        self.arrived.setdefault(open_batch.batch.id, Arrivals()).add(completion)
+    def _arrived(self, open_batch: OpenBatch) -> Arrivals:
+        return self.arrived.setdefault(open_batch.batch.id, Arrivals())
 
     @contextmanager
     def _spooling(self, open_batch: OpenBatch) -> Iterator[Callable[[Completion], None]]:
@@ -111,11 +108,11 @@ class BatchDrawer:
         """Each group of replies in one write; the engine sends no more than it may lose until it is asked for the next."""
         wanted = {request.completion_id: request for request in requests}
         spool = self._ws.spool(open_batch.batch.id)
-        log = AttemptLog(self._ws, self._run, open_batch.batch.id)
+        log, arrived = AttemptLog(self._ws, self._run, open_batch.batch.id), self._arrived(open_batch)
         try:
             for group in self._from_engine(groups(requests, log)):
                 for completion in group:
-                    self._take(open_batch, wanted.pop(completion.id, None), completion)
+                    _take(open_batch, wanted.pop(completion.id, None), completion, arrived)
                 self._save(spool, group, wind_down)
                 log.write()
                 if self._control.stopping:
@@ -139,6 +136,13 @@ class BatchDrawer:
         except Exception as error:
             self.engine_error = error
             raise
+
+
+def _take(open_batch: OpenBatch, request: Request | None, completion: Completion, arrived: Arrivals) -> None:
+    """Add a reply to the batch's completions, if it answers what was asked."""
+    _check_answers(request, completion)
+    open_batch.completions[completion.id] = completion
+    arrived.add(completion)
 
 
 def calls_of(engine: Generator) -> int:

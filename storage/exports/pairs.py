@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import JUDGED, SCORES, answer_turns, prompt_turns, rollouts
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 
@@ -31,12 +31,7 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("chosen_model", pa.string()),
     ("rejected_model", pa.string()),
     ("verifier", pa.string()),
-    ("level", pa.int64()),
-    ("skill", pa.string()),
-    ("template", pa.string()),
-    ("source", pa.string()),
-    ("licence", pa.string()),
-    ("split", pa.string()),
+    *ABOUT_THE_PROBLEM,
 ]
 _PROVENANCE = pa.schema(_COLUMNS)
 UNEQUAL = "pairs of unequal length"

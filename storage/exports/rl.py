@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
 from storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
-from storage.exports.rollouts import JUDGED, answer_turns, prompt_turns, rollouts
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 from storage.pool import Floats
@@ -76,12 +76,7 @@ class Rl:
             ("sample_index", pa.int64()),
             ("outcome", pa.string()),
             ("verifier", pa.string()),
-            ("level", pa.int64()),
-            ("skill", pa.string()),
-            ("template", pa.string()),
-            ("source", pa.string()),
-            ("licence", pa.string()),
-            ("split", pa.string()),
+            *ABOUT_THE_PROBLEM,
             ("model", pa.string()),
         ]
     )

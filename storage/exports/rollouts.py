@@ -32,6 +32,16 @@ JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
 STORED = "stored_scores"
 SCORES = pa.list_(pa.struct([("scorer", pa.string()), ("version", pa.string()), ("value", pa.float64())]))
 
+ABOUT_THE_PROBLEM: list[tuple[str, pa.DataType]] = [
+    ("level", pa.int64()),
+    ("skill", pa.string()),
+    ("template", pa.string()),
+    ("source", pa.string()),
+    ("licence", pa.string()),
+    ("split", pa.string()),
+]
+"""Columns that every format ends with: where a row's problem is from."""
+
 
 def rollouts(
     connection: duckdb.DuckDBPyConnection, condition: str, *, scores: bool = False, columns: Sequence[str] = ()

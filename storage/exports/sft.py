@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import duckdb
 import pyarrow as pa
 
-from storage.exports.rollouts import KEPT, SCORES, answer_turns, prompt_turns, rollouts
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, KEPT, SCORES, answer_turns, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 
 
@@ -20,12 +20,7 @@ class Sft:
             ("outcome", pa.string()),
             ("reason", pa.string()),
             ("verifier", pa.string()),
-            ("level", pa.int64()),
-            ("skill", pa.string()),
-            ("template", pa.string()),
-            ("source", pa.string()),
-            ("licence", pa.string()),
-            ("split", pa.string()),
+            *ABOUT_THE_PROBLEM,
             ("model", pa.string()),
         ]
     )

@@ -50,7 +50,7 @@ from storage.queries.review import (
     undecided_queue,
     waiting,
 )
-from storage.queries.scope import Scope, dataset_scope, run_scope, workspace_scope
+from storage.queries.scope import Scope, dataset_scope, named_scope, run_scope, workspace_scope
 from storage.runs import Progress, Run
 
 if TYPE_CHECKING:  # a notebook that names no version need not load what publishes them
@@ -90,6 +90,7 @@ __all__ = [
     "judge_one",
     "known_rates",
     "models_of",
+    "named_scope",
     "open_workspace",
     "overall_rate",
     "pass_rate_bands",

@@ -102,6 +102,15 @@ def dataset_scope(reader: Reader, reference: str) -> Scope:
     return Scope(reader, info.ref, prefix, decided=True, version=info, arm=first_arm(manifest.get("recipe", {})))
 
 
+def named_scope(reader: Reader, name: str) -> Scope | None:
+    """The scope of what has this name, a dataset (`name`, `name@v2`) before a run; None where nothing has."""
+    from storage.versions.index import dataset_names
+
+    if name.partition("@")[0] in dataset_names(reader.datasets):
+        return dataset_scope(reader, name)
+    return run_scope(reader, name) if name in {run.id for run in reader.runs.list()} else None
+
+
 def first_arm(recipe: Mapping[str, Any]) -> str:
     """The name of a canonical recipe's first arm, "" where it has none."""
     arms = recipe.get("arms") or [{"name": ""}]
