@@ -16,9 +16,9 @@ from pipelines.stats import Estimate, Judgement, VerifierPassRate, audit_rates
 from storage.queries import Reader, run_scope
 from storage.queries.audited import audited_as
 from storage.workspace import Workspace
+from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data
-ROLLOUTS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "mathcoder_rollouts.parquet"
 RECIPE = """\
 recipe_schema: 1
 name: mc
@@ -34,12 +34,13 @@ SEEDS = 60
 
 @pytest.fixture(scope="module")
 def mathcoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not ROLLOUTS.exists():
-        pytest.fail(f"the test data {ROLLOUTS.name} is missing: expected it in ../shared/data beside the checkout")
     folder = tmp_path_factory.mktemp("mc") / "ws"
     Workspace.init(folder).close()
     (folder / "mc.yaml").write_text(RECIPE)
-    assert cli.run(["-C", str(folder), "import", "rollouts", str(ROLLOUTS), "--name", "mc"]) == 0
+    assert (
+        cli.run(["-C", str(folder), "import", "rollouts", str(shared_data("mathcoder_rollouts.parquet")), "--name", "mc"])
+        == 0
+    )
     assert cli.run(["-C", str(folder), "curate", "mc.yaml", "--direct"]) == 0
     return folder
 

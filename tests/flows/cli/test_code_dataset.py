@@ -10,9 +10,9 @@ import pytest
 
 from storage.queries import open_workspace
 from tests.flows.conftest import ROOT, Run
+from tests.shared_data import shared_data
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.data]
-DATA = ROOT.parent / "shared" / "data" / "humaneval.jsonl"
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -21,14 +21,13 @@ def rows(text: str) -> list[dict[str, str]]:
 
 @pytest.mark.usefixtures("toy")
 def test_humaneval(rollmill: Run) -> None:
-    if not DATA.exists():
-        pytest.fail("the test data humaneval.jsonl is missing: expected it in ../shared/data beside the checkout")
-    script = [sys.executable, str(ROOT / "benchmarks" / "code_rollouts.py"), str(DATA), "--mutants", "2"]
+    data = shared_data("humaneval.jsonl")
+    script = [sys.executable, str(ROOT / "benchmarks" / "code_rollouts.py"), str(data), "--mutants", "2"]
     subprocess.run(script, check=True, capture_output=True, env={"PYTHONPATH": str(ROOT)})
     answers = rows(Path("rollouts.jsonl").read_text())
     assert [sum(row["model"] == name for row in answers) for name in ("reference", "mutant")] == [82, 162]
 
-    assert rollmill("import", "problems", str(DATA), "--name", "humaneval").status == 0
+    assert rollmill("import", "problems", str(data), "--name", "humaneval").status == 0
     assert rollmill("import", "rollouts", "rollouts.jsonl", "--name", "planted", "--problems", "humaneval").status == 0
     shutil.copyfile(ROOT / "recipes" / "code.yaml", "code.yaml")
     assert rollmill("recipe", "check", "code.yaml").status == 0

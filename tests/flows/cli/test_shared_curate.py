@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import ROOT, Run
+from tests.flows.conftest import Run
+from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data
-DATA = ROOT.parent / "shared" / "data"
 RECIPE = """\
 recipe_schema: 1
 name: {name}
@@ -36,10 +36,10 @@ def imported(rollmill: Run, *arguments: str) -> None:
 
 @pytest.mark.usefixtures("toy")
 def test_gsm8k_and_mathcoder(rollmill: Run) -> None:
-    imported(rollmill, "problems", str(DATA / "gsm8k_problems.jsonl"), "--name", "gsm8k")
-    imported(rollmill, "rollouts", str(DATA / "gsm8k_rollouts.jsonl"), "--name", "gsm8k", "--problems", "gsm8k")
+    imported(rollmill, "problems", str(shared_data("gsm8k_problems.jsonl")), "--name", "gsm8k")
+    imported(rollmill, "rollouts", str(shared_data("gsm8k_rollouts.jsonl")), "--name", "gsm8k", "--problems", "gsm8k")
     funnel = curated(rollmill, "gsm8k")
     assert (funnel["problems"], funnel["drawn"], funnel["correct"], funnel["undecided"]) == (660, 2640, 986, 0)
-    imported(rollmill, "rollouts", str(DATA / "mathcoder_rollouts.parquet"), "--name", "mathcoder")
+    imported(rollmill, "rollouts", str(shared_data("mathcoder_rollouts.parquet")), "--name", "mathcoder")
     funnel = curated(rollmill, "mathcoder")
     assert (funnel["problems"], funnel["undecided"]) == (2542, 0)

@@ -7,10 +7,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from tests.flows.conftest import ROOT, Run
+from tests.flows.conftest import Run
+from tests.shared_data import shared_data
 
 pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
-ROLLOUTS = ROOT.parent / "shared" / "data" / "mathcoder_rollouts.parquet"
+MATHCODER = "mathcoder_rollouts.parquet"
 EVALUATION = """\
 evaluation_schema: 1
 name: mathcoder
@@ -22,7 +23,7 @@ metrics: [{metric: pass@k, ks: [1], by: [source]}]
 
 def test_from_a_file_to_a_leaderboard(toy: Path, rollmill: Run) -> None:
     (toy / "mathcoder.yaml").write_text(EVALUATION)
-    assert rollmill("import", "rollouts", str(ROLLOUTS), "--name", "mc").status == 0
+    assert rollmill("import", "rollouts", str(shared_data(MATHCODER)), "--name", "mc").status == 0
     report = json.loads(rollmill("evaluate", "mathcoder.yaml", "--json").out)
     board = json.loads(rollmill("leaderboard", "mathcoder", "--by", "source", "--json").out)
 
@@ -33,7 +34,7 @@ def test_from_a_file_to_a_leaderboard(toy: Path, rollmill: Run) -> None:
     assert shown == measured  # one home for a number
     assert board["models"][0] == "MathCoder-L-70b"
 
-    rows = pq.read_table(ROLLOUTS, columns=["model", "dataset", "problem_id", "sample_index", "is_correct"])
+    rows = pq.read_table(shared_data(MATHCODER), columns=["model", "dataset", "problem_id", "sample_index", "is_correct"])
     labels = rows.group_by(["model", "dataset"]).aggregate([("is_correct", "mean")]).to_pylist()
     published = {(row["model"], row["dataset"]): row["is_correct_mean"] for row in labels}
     assert published.keys() == shown.keys()
@@ -44,7 +45,7 @@ def test_from_a_file_to_a_leaderboard(toy: Path, rollmill: Run) -> None:
 
 def test_two_of_its_models_differ(toy: Path, rollmill: Run) -> None:
     (toy / "mathcoder.yaml").write_text(EVALUATION)
-    rollmill("import", "rollouts", str(ROLLOUTS), "--name", "mc")
+    rollmill("import", "rollouts", str(shared_data(MATHCODER)), "--name", "mc")
     rollmill("evaluate", "mathcoder.yaml")
     said = rollmill("compare", "mathcoder:MathCoder-L-7b", "mathcoder:MathCoder-L-70b", "--by", "source", "--json")
     [row] = json.loads(said.out)["comparisons"]

@@ -2,13 +2,13 @@
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 
 from pipelines.gate.overlap import LEAKS, EvaluationSet, Hit, grams, numbers, problem_hits, tokens
 from storage.records import Message, Problem
 from storage.segments.schema import to_table
+from tests.shared_data import shared_data
 
 TRAIN = "A train runs 120 km in 2 hours and then 90 km in 1 hour. How far does it run in all?"
 HELD_OUT = Problem(TRAIN, "210", meta={"graph": "+(n,n)"})
@@ -60,10 +60,7 @@ def edited(text: str, rng: random.Random) -> str:
 
 @pytest.mark.data
 def test_recall_on_edited_leaks_and_false_flags_on_clean_problems() -> None:
-    path = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "gsm8k_problems.jsonl"
-    if not path.exists():
-        pytest.fail("the test data gsm8k_problems.jsonl is missing: expected it in ../shared/data beside the checkout")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = shared_data("gsm8k_problems.jsonl").read_text(encoding="utf-8").splitlines()
     problems = [Problem(row["prompt"], row["reference"]) for row in map(json.loads, lines)]
     evaluation, rng = EvaluationSet(problems[:330]), random.Random(1)
     hits = [evaluation.problem("r", "", edited(str(problem.prompt), rng)) for problem in problems[:330]]

@@ -17,10 +17,10 @@ import pytest
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.number import NumberVerifier
 from storage.records import Completion, Message, Problem, Verdict
+from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data
 ROOT = Path(__file__).parents[3]
-DATA = ROOT.parent / "shared" / "data"
 SEED = 20_261_120
 
 
@@ -30,29 +30,22 @@ def verifier() -> Iterator[MathVerifier]:
         yield chosen
 
 
-def data(name: str) -> Path:
-    path = DATA / name
-    if not path.exists():
-        pytest.fail(f"{path.name} is missing: the real rollouts lie beside the checkout, in ../shared/data")
-    return path
-
-
 def completion(name: str, text: str, messages: tuple[Message, ...] | None = None) -> Completion:
     return Completion(name, "p", "imported", "m", "", "curate", 0, None, text, "imported", messages=messages)
 
 
 def labelled(name: str) -> list[tuple[Problem, Completion, bool]]:
     """The problems and solutions of GSM8K or MATH with their labels."""
-    lines = data(f"{name}_problems.jsonl").read_text().splitlines()
+    lines = shared_data(f"{name}_problems.jsonl").read_text().splitlines()
     problems = {
         row["id"]: Problem(row["prompt"], row["reference"], external_id=row["id"]) for row in map(json.loads, lines)
     }
-    rows = map(json.loads, data(f"{name}_rollouts.jsonl").read_text().splitlines())
+    rows = map(json.loads, shared_data(f"{name}_rollouts.jsonl").read_text().splitlines())
     return [(problems[r["problem_id"]], completion(str(i), r["text"]), r["is_correct"]) for i, r in enumerate(rows)]
 
 
 def mathcoder() -> list[tuple[Problem, Completion, bool]]:
-    rows = pq.read_table(data("mathcoder_rollouts.parquet")).to_pylist()
+    rows = pq.read_table(shared_data("mathcoder_rollouts.parquet")).to_pylist()
     found = []
     for index, row in enumerate(rows):
         turns = tuple(Message("assistant", turn["content"], turn["role"]) for turn in json.loads(row["messages"]))

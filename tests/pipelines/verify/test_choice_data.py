@@ -2,23 +2,24 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.verify.choice import ChoiceVerifier, options_in
 from storage.records import Completion, Message, Problem
+from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data
-DATA = Path(__file__).parents[3].parent / "shared" / "data" / "mathcoder_rollouts.parquet"
 
 
 def test_no_option_is_accepted_that_the_label_refuses_and_one_torn_text_is_lost() -> None:
     """191 rollouts; 31 references are a name (`z`) or a value that no option spells, and undecided."""
-    if not DATA.exists():
-        pytest.fail(f"{DATA.name} is missing: the real rollouts lie beside the checkout, in ../shared/data")
-    rows = [row for row in pq.read_table(DATA).to_pylist() if len(options_in(row["prompt"])) > 1]
+    rows = [
+        row
+        for row in pq.read_table(shared_data("mathcoder_rollouts.parquet")).to_pylist()
+        if len(options_in(row["prompt"])) > 1
+    ]
     found: Counter[tuple[str, bool]] = Counter()
     for index, row in enumerate(rows):
         turns = tuple(Message("assistant", turn["content"], turn["role"]) for turn in json.loads(row["messages"]))

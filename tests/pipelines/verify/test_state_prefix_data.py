@@ -2,21 +2,18 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from pipelines.verify.state_prefix import StatePrefixVerifier
 from storage.records import Completion, Problem
+from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data
-DATA = Path(__file__).resolve().parents[4].parent / "shared" / "data"
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    if not (DATA / name).exists():
-        pytest.fail(f"the test data {name} is missing: expected it in ../shared/data beside the checkout")
-    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in shared_data(name).read_text(encoding="utf-8").splitlines()]
 
 
 def test_gsm8k() -> None:

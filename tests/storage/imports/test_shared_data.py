@@ -1,23 +1,14 @@
 """All of the real data goes through, with literal counts. Read from beside the checkout; a missing file fails by name."""
 
-from pathlib import Path
-
 import pytest
 
 from storage.imports import ImportSpec, import_problems, import_rollouts
 from storage.imports.spec import Count
 from storage.imports.stored import answering, model_counts
 from storage.workspace import Workspace
+from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data
-DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
-
-
-def file(name: str) -> Path:
-    path = DATA / name
-    if not path.exists():
-        pytest.fail(f"the test data {name} is missing: expected it in ../shared/data beside the checkout")
-    return path
 
 
 def rows(ws: Workspace, query: str) -> list[tuple[object, ...]]:
@@ -30,8 +21,8 @@ def labels(ws: Workspace) -> list[tuple[object, ...]]:
 
 
 def test_gsm8k(ws: Workspace) -> None:
-    problems = ImportSpec(file("gsm8k_problems.jsonl"), "gsm8k")
-    rollouts = ImportSpec(file("gsm8k_rollouts.jsonl"), "gpt3", problems="gsm8k")
+    problems = ImportSpec(shared_data("gsm8k_problems.jsonl"), "gsm8k")
+    rollouts = ImportSpec(shared_data("gsm8k_rollouts.jsonl"), "gpt3", problems="gsm8k")
     assert import_problems(ws, problems).problems == Count(new=660)
     assert import_rollouts(ws, rollouts).completions == Count(new=2640)
     assert import_problems(ws, problems).problems == Count(already=660)
@@ -46,8 +37,8 @@ def test_gsm8k(ws: Workspace) -> None:
 
 
 def test_math(ws: Workspace) -> None:
-    assert import_problems(ws, ImportSpec(file("math_problems.jsonl"), "math")).problems == Count(new=50)
-    report = import_rollouts(ws, ImportSpec(file("math_rollouts.jsonl"), "qwen", problems="math"))
+    assert import_problems(ws, ImportSpec(shared_data("math_problems.jsonl"), "math")).problems == Count(new=50)
+    report = import_rollouts(ws, ImportSpec(shared_data("math_rollouts.jsonl"), "qwen", problems="math"))
     assert report.completions == Count(new=400)
     assert rows(ws, "SELECT min(level), max(level), count(level) FROM problems") == [(1, 5, 50)]
     assert rows(ws, "SELECT max(sample_index), count(meta ->> '$.reward') FROM completions") == [(7, 400)]
@@ -55,7 +46,7 @@ def test_math(ws: Workspace) -> None:
 
 
 def test_mathcoder_carries_its_problems(ws: Workspace) -> None:
-    spec = ImportSpec(file("mathcoder_rollouts.parquet"), "mathcoder")
+    spec = ImportSpec(shared_data("mathcoder_rollouts.parquet"), "mathcoder")
     report = import_rollouts(ws, spec)
     assert (report.problems, report.completions) == (Count(new=2542), Count(new=12748))
     assert rows(ws, "SELECT source, count(*) FROM problems GROUP BY 1 ORDER BY 1") == [
@@ -74,7 +65,7 @@ def test_mathcoder_carries_its_problems(ws: Workspace) -> None:
 
 
 def test_humaneval_is_code_with_tests(ws: Workspace) -> None:
-    assert import_problems(ws, ImportSpec(file("humaneval.jsonl"), "humaneval")).problems == Count(new=82)
+    assert import_problems(ws, ImportSpec(shared_data("humaneval.jsonl"), "humaneval")).problems == Count(new=82)
     checked = "count(*) FILTER (tests LIKE '%def check(candidate)%')"
     query = f"SELECT kind, count(*), {checked}, min(external_id) FROM problems GROUP BY 1"
     assert rows(ws, query) == [("code", 82, 82, "HumanEval/0")]
@@ -90,9 +81,9 @@ LABELS: dict[str, list[tuple[object, ...]]] = {
 
 def test_a_problem_set_has_its_own_rollouts_and_no_others(ws: Workspace) -> None:
     """Each file holds rollouts of the other's problems; a plan without this scope took those along."""
-    import_problems(ws, ImportSpec(file("gsm8k_problems.jsonl"), "gsm8k"))
-    import_rollouts(ws, ImportSpec(file("gsm8k_rollouts.jsonl"), "gpt3", problems="gsm8k"))
-    import_rollouts(ws, ImportSpec(file("mathcoder_rollouts.parquet"), "mathcoder"))
+    import_problems(ws, ImportSpec(shared_data("gsm8k_problems.jsonl"), "gsm8k"))
+    import_rollouts(ws, ImportSpec(shared_data("gsm8k_rollouts.jsonl"), "gpt3", problems="gsm8k"))
+    import_rollouts(ws, ImportSpec(shared_data("mathcoder_rollouts.parquet"), "mathcoder"))
 
     def taken(problem_set: str, names: tuple[str, ...]) -> int:
         table = ws.segments.read("problems", producer=f"import:{problem_set}", columns=("prompt_id",))

@@ -2,16 +2,15 @@
 
 import ast
 import json
-from pathlib import Path
 
 import pytest
 
 from pipelines.verify.code.program import program_of, task_of
 from pipelines.verify.code.suite import suite_of
 from storage.records import Problem
+from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data
-DATA = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "humaneval.jsonl"
 DRESSES = {
     "as the prompt goes on": ("continuation", "{body}"),
     "without its first indentation": ("continuation", "{stripped}"),
@@ -25,9 +24,7 @@ DRESSES = {
 
 
 def rows() -> list[dict[str, str]]:
-    if not DATA.exists():
-        pytest.fail("the test data humaneval.jsonl is missing: expected it in ../shared/data beside the checkout")
-    return [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in shared_data("humaneval.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def function(source: str, name: str) -> str:

@@ -9,10 +9,10 @@ import pytest
 from pipelines.sandbox import Limits, Sandbox
 from pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
 from storage.records import Problem
+from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.sandbox
 ROOT = Path(__file__).resolve().parents[4]
-DATA = ROOT.parent / "shared" / "data" / "humaneval.jsonl"
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=10.0, memory_mib=256)
 
 
@@ -57,14 +57,12 @@ def test_a_reference_that_fails_its_own_tests_is_no_subject() -> None:
 @pytest.mark.data
 @pytest.mark.timeout(300)
 def test_humaneval_every_reference_passes_and_every_mutant_that_differs_fails_or_is_listed() -> None:
-    if not DATA.exists():
-        pytest.fail("the test data humaneval.jsonl is missing: expected it in ../shared/data beside the checkout")
     with (ROOT / "docs" / "test_weak_humaneval.csv").open(encoding="utf-8", newline="") as file:
         listed = {(row["problem"], row["kind"], row["line"], row["before"], row["after"]) for row in csv.DictReader(file)}
     assert len(listed) == 48  # of 49: two changes of one line read alike
     weak, fates = set(), []
     with Sandbox("strict", LIMITS, 2) as box:
-        for line in DATA.read_text(encoding="utf-8").splitlines():
+        for line in shared_data("humaneval.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             meta = {"entry_point": row["entry_point"]}
             one = Problem(row["prompt"], row["canonical_solution"], "code", (row["test"],), meta=meta)
