@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
 from pipelines.aggregate import AGGREGATORS
 from pipelines.metrics.elections import Budget, ballots
@@ -35,11 +36,13 @@ def settings() -> list[Setting]:
     return [Setting(name, f"{name} {options}", AGGREGATORS[name](**options)) for name, options in OPTIONS]
 
 
-def pool_of_law(clusters: int, rng: np.random.Generator) -> Pool:
-    """A pool of `clusters` x 3 problems x 6 completions from the law above."""
+def pool_of_law(clusters: int, rng: np.random.Generator, *, even: bool = False) -> Pool:
+    """A pool of `clusters` x 3 problems x 6 completions from the law above; `even`: clusters spread evenly over it."""
     problems, size = clusters * CLUSTER, clusters * CLUSTER * COMPLETIONS
-    chance = np.repeat(rng.beta(1.2, 1.2, clusters), CLUSTER)
-    help_of_score = np.repeat(np.where(rng.random(clusters) < 0.75, 1.0, -0.5), CLUSTER)
+    u = (np.arange(clusters) + 0.5) / clusters if even else rng.random(clusters)
+    chance = np.repeat(stats.beta.ppf(u, 1.2, 1.2), CLUSTER)
+    helps = np.arange(clusters) % 4 != 0 if even else rng.random(clusters) < 0.75
+    help_of_score = np.repeat(np.where(helps, 1.0, -0.5), CLUSTER)
     place = np.repeat(np.arange(problems), COMPLETIONS)
     right = rng.random(size) < chance[place]
     answer = place * 3 + np.where(right, 0, 1 + (rng.random(size) < 0.4))
@@ -71,7 +74,7 @@ def measured(pool: Pool, options: Sequence[Setting], seed: int = 0) -> dict[str,
 
 def truth(rng: np.random.Generator, clusters: int = 2000) -> dict[str, float]:
     """What each setting gives on many problems, by its label."""
-    pool = pool_of_law(clusters, rng)
+    pool = pool_of_law(clusters, rng, even=True)
     return {setting.label: measured(pool, [setting])[setting.family].value.value for setting in settings()}
 
 
