@@ -43,6 +43,7 @@ VERBS = {
     "certify": "certify:certify",
     "runs": "runs:verbs",
     "dataset": "dataset:verbs",
+    "contamination": "contamination:verbs",
     "dashboard": "services:dashboard",
     "schedule": "schedule:verbs",
     "up": "services:up",

@@ -97,12 +97,12 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
 
 def recall_floor(part: "ContaminationFloor | None") -> "RecallFloor | None":
     """What the recipe asks of the check for evaluation problems; None where it asks nothing."""
-    from pipelines.contamination import RecallFloor
+    from pipelines.contamination import REQUIRED, RecallFloor
 
     if part is None:
         return None
-    edits = {} if part.edits is None else {"edits": part.edits}
-    return RecallFloor(part.min_recall, max_false_flags=part.max_false_flags, copies=part.copies, **edits)
+    edits = REQUIRED if part.edits is None else part.edits
+    return RecallFloor(part.min_recall, edits, part.max_false_flags, part.copies)
 
 
 def with_attempt(decided: "DecidedRun", *, passed: bool) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Contamination: whether a training set holds problems of a benchmark, and how much of it a check would find."""
 
-from pipelines.contamination.certificate import Certificate, RecallFloor, certify
+from pipelines.contamination.certificate import REQUIRED, Certificate, RecallFloor, certify
 from pipelines.contamination.index import CLASSES, LEAKS, METHODS, BenchmarkIndex, Hit, ProblemText
 from pipelines.contamination.scan import Overlaps, Scan
 
@@ -8,6 +8,7 @@ __all__ = [
     "CLASSES",
     "LEAKS",
     "METHODS",
+    "REQUIRED",
     "BenchmarkIndex",
     "Certificate",
     "Hit",

@@ -1,7 +1,7 @@
 """Which rows of a batch can overlap a benchmark at all, found with whole-array arithmetic; the others are never compared.
 
-A row is a candidate when it shares with some problem a run of eight tokens (numbers hidden where problems are looked for), or
-a run of four with a number, or all of its numbers and signs. Runs are compared as 64-bit hashes: a collision costs one
+A row is a candidate when it shares with some problem a run of eight tokens (numbers hidden where problems are looked for),
+or a run of four with a number, or all of its numbers and signs. Runs are compared as 64-bit hashes: a collision costs one
 comparison and no answer. Comparing every row in full takes ten times as long (benchmarks/contamination.py).
 """
 
@@ -71,7 +71,7 @@ class Candidates:
         lengths = (*self._lengths, ANCHOR)
         rows = [self._any(batch, batch.tokens, self._runs[length], length) for length in lengths if length != ANCHOR]
         with_number = self._any(batch, batch.tokens, self._runs[ANCHOR], ANCHOR, numbers_only=True)
-        return np.logical_or.reduce([with_number, *rows])
+        return np.asarray(np.logical_or.reduce([with_number, *rows]))
 
     def _batch(self, texts: Iterable[Sequence[str]]) -> _Batch:
         known, sizes, places = self._numbers.get, list[int](), list[int]()

@@ -1,5 +1,5 @@
-"""How much a contamination check finds: edited copies of the benchmark's problems are put among the training rows and looked
-for, and pairs that are no copies are shown to it. Each rate has its n and its interval; everything follows from the seed.
+"""How much a contamination check finds: edited copies of the benchmark's problems are put among the training rows and
+looked for, and pairs that are no copies are shown to it. Each rate has its n and its interval; all follows from the seed.
 
 Rows are compared with the benchmark one by one, so what is found of a copy does not depend on the rows beside it.
 """
@@ -195,7 +195,7 @@ def _fresh(problems: Sequence[Problem], chosen: Sequence[Problem], seed: int) ->
 def _instance(problem: Problem) -> str | None:
     if problem.template not in TEMPLATES or "params" not in problem.meta or "reference" in problem.meta:
         return None
-    return instance_key(problem.template, problem.meta["params"])
+    return instance_key(str(problem.template), problem.meta["params"])
 
 
 def _halves(problems: Sequence[Problem], chosen: Sequence[Problem]) -> list[tuple[BenchmarkIndex, list[ProblemText]]]:

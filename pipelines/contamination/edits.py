@@ -17,8 +17,10 @@ _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]+\b|(?<=[a-z,;] )[A-Z]{2,}\b")
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
 _ALONE = re.compile(r"(?<!\S)\d+(?:,\d{3})*(?:\.\d+)?(?=[.,?!;:]?(?:\s|$))")  # in a formula numbers stay digits
 _WORD = re.compile(r"[A-Za-z]{4,}")
-_NAMES = "Amara Bruno Chidi Dalia Emeka Farid Gwen Hiro Ines Jonas Kavya Luca Mateo Nadia Oskar Priya Quinn Rosa Stefan Tariq"
-_SMALL = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_NAMES = (
+    "Amara Bruno Chidi Dalia Emeka Farid Gwen Hiro Ines Jonas Kavya Luca Mateo Nadia Oskar Priya Quinn Rosa Stefan Tariq"
+)
+_SMALL = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _PHRASES: Mapping[str, str] = {
     "how many": "what number of",
     "how much": "what amount of",

@@ -4,8 +4,9 @@ Three classes, because only the first two leak answers: exact; the same problem 
 same numbers); new numbers (the same wording or solution graph with other numbers). Beside the class stands what found it.
 """
 
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -72,12 +73,12 @@ class _Entry(NamedTuple):
     hard: Gram
     contexts: set[Gram]
     anchors: set[Gram]
-    beside: list[tuple[Gram, ...]]
+    beside: Sequence[Sequence[Gram]]
 
     @classmethod
     def of(cls, problem: str, words: list[str]) -> "_Entry":
         """`beside`: for each number or sign the pairs that it makes with the tokens around it."""
-        pairs = list(zip(words, words[1:], strict=False))
+        pairs = list(itertools.pairwise(words))
         beside = [tuple(pairs[max(0, at - 1) : at + 1]) for at, word in enumerate(words) if is_hard(word)]
         return cls(problem, words, grams(words), hard(words), grams(words, _CONTEXT), anchors(words), beside)
 
@@ -130,9 +131,9 @@ class BenchmarkIndex:
         return self._quoted(row, tokens(text))
 
     def _quoted(self, row: str, words: Sequence[str], *, problem: bool = False) -> Hit | None:
-        """The problem that stands inside a longer text: a quarter of its 8-grams or half of its 3-grams, and its numbers.
+        """The problem that stands in a longer text: a quarter of its 8-grams or half of its 3-grams, and its numbers.
 
-        `problem`: the text is one itself. It has all of the numbers, and may have one more (its own in a list); with further
+        `problem`: the text is one itself. It has all of the numbers and may have one more (its own in a list); with further
         ones it is another problem of the same making, unless nearly all of the benchmark's stands in it.
         """
         own = Counter(hard(words))
@@ -158,8 +159,7 @@ class BenchmarkIndex:
             contexts = len(grams(span, _CONTEXT) & entry.contexts) / len(entry.contexts)
             if problem and (Counter(entry.hard) - own or (own.total() > len(entry.hard) + 1 and contexts < _NEARLY_ALL)):
                 continue
-            by = ("8-grams",) if share >= _QUOTED_RUNS else ()
-            by += ("near duplicate",) if contexts >= _QUOTED_CONTEXTS else ()
+            by = _names(runs=share >= _QUOTED_RUNS, near=contexts >= _QUOTED_CONTEXTS)
             if by and (best is None or share > best[0]):
                 best = (share, at, by)
         return None if best is None else Hit(row, "same problem", self.entries[best[1]].id, best[0], best[2])
@@ -176,11 +176,8 @@ class BenchmarkIndex:
         for at in sorted(block.near(words, self._counts(runs)) | (graph & block.members.keys())):
             entry = self.entries[at]
             share = len(runs & entry.runs) / max(1, min(len(runs), len(entry.runs)))
-            by = ("graph",) if at in graph else ()
-            if share >= _SAME_RUNS and (own == entry.hard or _alike(words, entry.words, _CONTEXT) >= _SAME_CONTEXTS):
-                by += ("8-grams",)
-            if _near(words, own, entry):
-                by += ("near duplicate",)
+            placed = own == entry.hard or _alike(words, entry.words, _CONTEXT) >= _SAME_CONTEXTS
+            by = _names(graph=at in graph, runs=placed and share >= _SAME_RUNS, near=_near(words, own, entry))
             if by and (best is None or (len(by), share) > best[:2]):
                 best = (len(by), share, at, by)
         return None if best is None else Hit(row.id, "same problem", self.entries[best[2]].id, best[1], best[3])
@@ -200,11 +197,6 @@ class BenchmarkIndex:
     def _counts(self, runs: set[Gram]) -> Callable[[], Iterable[int]]:
         """The problems that share runs with a row, where somebody asks for them."""
         return lambda: {at for run in runs for at in self._runs.get(run, ())}
-
-    @property
-    def vocabulary(self) -> Mapping[str, int]:
-        """Every token of the benchmark with a number of its own from 0 on."""
-        return {word: at for at, word in enumerate(sorted({word for entry in self.entries for word in entry.words}))}
 
 
 @dataclass(slots=True)
@@ -231,6 +223,10 @@ class _Block:
         return self.sketches.query(_coded(words)) | (self.members.keys() & set(sharing()))
 
 
+def _names(*, graph: bool = False, runs: bool = False, near: bool = False) -> tuple[str, ...]:
+    return tuple(name for name, holds in zip(METHODS[1:], (graph, runs, near), strict=True) if holds)
+
+
 def _key(sequence: Gram) -> Gram:
     """Numbers and signs in whatever order: clauses may be put in another one."""
     return tuple(sorted(sequence))
@@ -243,7 +239,7 @@ def anchors(words: Sequence[str]) -> set[Gram]:
 
 
 def _span(entry: _Entry, words: Sequence[str]) -> Sequence[str]:
-    """The part of a longer text, as long as the problem at most, that has most 3-grams of it, from the first to the last."""
+    """The part of a longer text, as long as the problem at most, that has most 3-grams of it, first to last."""
     runs = zip(*(words[start:] for start in range(_CONTEXT)), strict=False)
     places = [place for place, run in enumerate(runs) if run in entry.contexts]
     longest, first, last = len(entry.words) + _SLACK - _CONTEXT, 0, -1
@@ -262,7 +258,7 @@ def _same_numbers(entry: _Entry, span: Sequence[str]) -> bool:
     """
     if Counter(hard(span)) - Counter(entry.hard):
         return False
-    pairs = set(zip(span, span[1:], strict=False))
+    pairs = set(itertools.pairwise(span))
     placed = sum(any(pair in pairs for pair in beside) for beside in entry.beside)
     return placed >= _IN_PLACE * len(entry.beside)
 

@@ -24,7 +24,10 @@ _EXAMPLES = 20  # rows with new numbers that are kept to be shown
 
 @dataclass(slots=True)
 class Overlaps:
-    """What a scan found. `leaks`: every row that is one; `new_numbers`: the first few such rows, all counted."""
+    """What a scan found. `leaks`: every row that is one; `new_numbers`: the first few such rows, all counted.
+
+    `problems`: those of the benchmark that leak; `graphs`: problems of the training set whose solution graph is known.
+    """
 
     rows: Counter[str] = field(default_factory=Counter)
     leaks: list[tuple[str, Hit]] = field(default_factory=list)
@@ -32,6 +35,7 @@ class Overlaps:
     classes: Counter[tuple[str, str]] = field(default_factory=Counter)
     methods: Counter[tuple[str, str]] = field(default_factory=Counter)
     problems: set[str] = field(default_factory=set)
+    graphs: int = 0
 
     def add(self, kind: str, hit: Hit) -> None:
         """Count a hit of a row of this kind."""
@@ -61,11 +65,14 @@ class Scan:
             asked = [row for row in rows if row["prompt"] is not None]  # the check of missing values names the others
             texts = [prompt_text(json.loads(row["prompt"])) for row in asked]
             graphs = [graph_of(json.loads(row["meta"] or "{}")) for row in asked]
+            overlaps.graphs += sum(graph is not None for graph in graphs)
             worth = self._candidates.problems(texts)
             overlaps.rows["problem"] += len(rows)
             for row, text, graph, candidate in zip(asked, texts, graphs, worth, strict=True):
                 if candidate or graph in self.index.graphs or row["prompt_id"] in self.index.prompts:
-                    self._add(overlaps, "problem", self.index.problem(ProblemText(row["id"], row["prompt_id"], text, graph)))
+                    self._add(
+                        overlaps, "problem", self.index.problem(ProblemText(row["id"], row["prompt_id"], text, graph))
+                    )
         return overlaps
 
     def completions(self, tables: Iterable[pa.Table], overlaps: Overlaps, kept: Container[str] | None = None) -> Overlaps:

@@ -1,4 +1,4 @@
-"""How a text is cut up before texts are compared: words, numbers, signs, runs of eight. For everything that looks for copies.
+"""How a text is cut up before it is compared: words, numbers, signs, runs of eight. For whatever looks for copies.
 
 Numbers and signs are kept apart from words, because a comparison that hides them merges different problems: the same words
 with another number, or a plus for a minus, ask something else.
@@ -11,7 +11,7 @@ from typing import Any
 Gram = tuple[str, ...]
 RUN = 8  # tokens of a run
 # A star is a sign before a number or a letter (two stars are bold type), a minus where no word ends before a number.
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[+/^=<>×÷]|(?<!\*)\*(?=\s?[\da-z(])|(?<!\w)[-−](?=\d)")
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[+/^=<>×÷]|(?<!\*)\*(?=\s?[-\da-z(])|(?<!\w)[-−](?=\d)")
 SIGNS = frozenset("+/^=<>×÷*-−")
 _UNITS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"

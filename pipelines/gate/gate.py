@@ -21,7 +21,6 @@ from pipelines.verify.acceptance import PLAIN, Policy
 from storage.pool import Pool, pool_of
 from storage.records import Problem
 
-
 _HOSTS = 1_000  # kept answers that copies are put into
 
 
@@ -123,10 +122,7 @@ class Gate:
         }
         return content_rules, numbers
 
-
-    def _certificate(
-        self, tables: Mapping[str, pa.Table], provenance: Provenance, kept: set[str]
-    ) -> Certificate | None:
+    def _certificate(self, tables: Mapping[str, pa.Table], provenance: Provenance, kept: set[str]) -> Certificate | None:
         """Measured where the recipe asks for it; the copies are put into the first kept answers."""
         if self.contamination is None or not provenance.evaluation:
             return None
