@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from storage.queries import Reader, Scope
     from storage.queries.problems import ProblemDetail, ProblemPage, RolloutDetail
 
-Source = Annotated[str | None, typer.Argument(metavar="[DATASET|RUN]", help="NAME, NAME@v2 or a run's id; the latest run.")]
+Source = Annotated[str | None, typer.Argument(metavar="DATASET|RUN", help="NAME, NAME@v2 or a run's id; the latest run.")]
 BRIEF = 60  # characters of a prompt or an answer in a table
 
 
