@@ -1,11 +1,8 @@
 """`rollmill contamination check`: a training set against a benchmark, with a certificate of what the check would find.
 
-The report is plain data. Of a dataset version it is kept beside the version, under the version's content hash: the version
-itself is not touched, and a rebase that renumbers it loses nothing.
+The report is plain data; of a dataset version it is kept beside the version.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -14,9 +11,8 @@ from typing import Any
 
 from flows.contamination.sources import Source, benchmark_of, source_of
 from pipelines.contamination import CLASSES, METHODS, Certificate, Hit, Overlaps, ProblemText, RecallFloor, Scan, certify
-from storage.files import json_text, write_text
 from storage.ids import digest128
-from storage.versions.resolve import VersionInfo
+from storage.versions.checks import keep_check
 from storage.workspace import Workspace
 
 SHOWN = 1_000  # leaks that a report names
@@ -43,6 +39,7 @@ def check_contamination(request: CheckRequest) -> dict[str, Any]:
     with Workspace.open(request.root, read_only=True) as workspace:
         train = source_of(workspace, request.train, request.map)
         name, problems = benchmark_of(workspace, request.benchmark, request.benchmark_map)
+        digest = digest128(["benchmark", sorted(problem.id for problem in problems)])
         scan, overlaps = Scan(problems), Overlaps()
         for asked, answered in train.tables():
             scan.problems([asked], overlaps)
@@ -53,7 +50,7 @@ def check_contamination(request: CheckRequest) -> dict[str, Any]:
             "benchmark": {
                 "name": name,
                 "problems": len(problems),
-                "digest": digest128(["benchmark", sorted(problem.id for problem in problems)]),
+                "digest": digest,
                 "graphs": sum(ProblemText.of(problem).graph is not None for problem in problems),
                 "leaking": len(overlaps.problems),
             },
@@ -65,7 +62,7 @@ def check_contamination(request: CheckRequest) -> dict[str, Any]:
             "failures": failures(overlaps, certificate, request.floor),
         }
         version = None if train.scope is None else train.scope.version
-        return report if version is None else {**report, "kept_at": str(_keep(version, report))}
+        return report if version is None else {**report, "kept_at": str(keep_check(version, name, digest, report))}
 
 
 def failures(overlaps: Overlaps, certificate: Certificate, floor: RecallFloor | None) -> list[str]:
@@ -77,24 +74,6 @@ def failures(overlaps: Overlaps, certificate: Certificate, floor: RecallFloor | 
     if floor is not None and not floor.holds(certificate):
         lines.append(f"recall of planted copies is not shown to be {floor.min_recall:.2f} or more")
     return lines
-
-
-def kept_checks(version: VersionInfo) -> list[dict[str, Any]]:
-    """The reports kept with a version, by the benchmark's name."""
-    paths = sorted(_folder(version).glob(f"{version.content_hash[:8]}-*.json"))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-
-
-def _keep(version: VersionInfo, report: Mapping[str, Any]) -> Path:
-    slug = re.sub(r"[^a-z0-9]+", "-", str(report["benchmark"]["name"]).lower()).strip("-")[:40]
-    path = _folder(version) / f"{version.content_hash[:8]}-{slug}-{report['benchmark']['digest'][:8]}.json"
-    path.parent.mkdir(exist_ok=True)
-    write_text(path, json_text(dict(report)))
-    return path
-
-
-def _folder(version: VersionInfo) -> Path:
-    return version.path.parent / "contamination"
 
 
 def _hosts(train: Source) -> list[str]:
