@@ -19,8 +19,9 @@ from storage.queries import (
     problem_detail,
     search_problems,
 )
+from storage.queries.problems import OUTCOME_FILTERS
 from storage.queries.queue import HopelessQueue, Queued, hopeless_queue
-from storage.records import OUTCOMES, Prompt
+from storage.records import Prompt
 
 ROW_HEIGHT = 35  # pixels of a row as Streamlit draws it, so that a page needs no inner scrolling
 QUEUE_ROWS, QUEUE_HEIGHT = 500, 320  # of the table of hopeless problems: rows at most, pixels
@@ -67,7 +68,7 @@ def _filters(scope: Scope) -> Filters:
     level = one_of("Level", "level", [str(level) for level in choices(scope, "level")])
     skill = one_of("Skill", "skill", choices(scope, "skill"))
     template = one_of("Template", "template", choices(scope, "template"))
-    outcome = one_of("Has a rollout that is", "outcome", list(OUTCOMES))
+    outcome = one_of("Has a rollout that is", "outcome", list(OUTCOME_FILTERS))
     low, high = side.slider(
         f"Pass rate {_over(scope)}",
         0.0,
