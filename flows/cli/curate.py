@@ -111,12 +111,15 @@ def _under_prefect(job: "Job") -> dict[str, Any]:
     server = ManagedServer(Path(job.workspace) / STATE)
     with server.start(), watching() as watcher, open_session(job, Progress(watcher)) as session:
         from flows.curation.stages import prepare
+        from flows.identity import open_run
         from flows.prefect.curate import run
+        from storage.commands import working_on
 
-        prepare(session)
-        if not server.answers:
-            doing("waiting for Prefect's server")
-        return run(session, server)
+        with working_on(session.workspace.state, open_run(session).id):  # from the moment when the ledger says running
+            prepare(session)
+            if not server.answers:
+                doing("waiting for Prefect's server")
+            return run(session, server)
 
 
 def _previewed(row: dict[str, Any]) -> str:
