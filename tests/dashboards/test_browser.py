@@ -236,7 +236,7 @@ def test_overview_is_live_while_a_run_writes(browser: Page, served: str, curated
     try:
         visit(browser, f"{served}/overview?run={_begun(curated, 'live')}", "Overview")
         expect(browser.get_by_role("heading", name="live-", exact=False).first).to_be_visible(timeout=PATIENCE)
-        expect(browser.get_by_text("rollmill runs watch live-", exact=False)).to_be_visible()
+        expect(browser.get_by_text("rollmill runs watch live-", exact=False)).to_be_visible(timeout=PATIENCE)
         shoot(browser, "live")
         expect(browser.get_by_text("rollmill dataset show live")).to_be_visible(timeout=PATIENCE)
     finally:
