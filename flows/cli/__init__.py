@@ -29,6 +29,7 @@ VERBS = {
     "synthesize": "recipe:synthesize",
     "import": "import_:verbs",
     "plan": "plan:plan",
+    "preview": "preview:preview",
     "curate": "curate:curate",
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
