@@ -28,6 +28,7 @@ VERBS = {
     "recipe": "recipe:verbs",
     "synthesize": "recipe:synthesize",
     "import": "import_:verbs",
+    "benchmark": "benchmark:verbs",
     "plan": "plan:plan",
     "preview": "preview:preview",
     "curate": "curate:curate",

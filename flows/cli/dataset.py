@@ -245,19 +245,19 @@ def why(
     Example: rollmill dataset why arithmetic 3f9a0c1d
     """
     from flows.cli.dataset_pages import history_page
-    from storage.queries import Reader
+    from storage.queries import Reader, named_scope
     from storage.queries.why import run_of, why_in_run
     from storage.queries.why import why as look_up
     from storage.versions import resolve
-    from storage.versions.index import dataset_names
 
     with Reader.open() as reader:
-        named = reference.partition("@")[0] in dataset_names(reader.datasets)  # a dataset goes before a run of that name
-        run = None if named else run_of(reader, reference)
-        if run is None:
-            history = look_up(resolve(reader.datasets, reference), identity)
-        else:
+        scope = named_scope(reader, reference)
+        if scope is not None and scope.version is not None:
+            history = look_up(scope.version, identity)
+        elif (run := run_of(reader, reference)) is not None:
             history = why_in_run(reader, run, identity)
+        else:
+            history = look_up(resolve(reader.datasets, reference), identity)  # says what there is
     return as_json(history.json()) if json else line(history_page(history))
 
 
@@ -290,5 +290,6 @@ def _row(info: "VersionInfo") -> dict[str, Any]:
         "parent": info.parent[:8] if info.parent else None,
         "tags": ", ".join(info.tags) + (f" (yanked: {info.yanked})" if info.yanked else ""),
         "made": info.created_at,
+        "signed_off": [{"by": one.by, "at": one.at, "note": one.note} for one in info.signoffs],
         "content_hash": info.content_hash,
     }

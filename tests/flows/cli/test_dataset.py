@@ -1,20 +1,19 @@
 """Dataset verbs on a published toy version: list, show, verify (sound and tampered with), export, why, tag."""
 
 import json
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.flows.conftest import Run
+from tests.flows.conftest import Curated, Run
 
 
 @pytest.fixture
-def version(toy: Path, rollmill: Run) -> Path:
+def version(toy: Path, curated: Curated) -> Path:
     """The folder of toy@v1."""
-    said = rollmill("curate", "toy.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    return Path(json.loads(said.out)["path"])
+    return Path(curated()["path"])
 
 
 def test_list_show_and_tag(version: Path, rollmill: Run) -> None:
@@ -27,6 +26,12 @@ def test_list_show_and_tag(version: Path, rollmill: Run) -> None:
     assert rollmill("dataset", "show", "toy", "--full").out == (version / "README.md").read_text()
     assert rollmill("dataset", "tag", "toy@v1", "release").status == 0
     assert rollmill("dataset", "show", "toy@release").status == 0
+    assert rollmill("dataset", "sign-off", "toy@v1", "--by", "ann", "--note", "read 20").out == "ann stands for toy@v1.\n"
+    assert re.search(r"\n  signed off ann, \d{4}-\d\d-\d\d: read 20\n", rollmill("dataset", "show", "toy").out)
+    [signed] = json.loads(rollmill("dataset", "list", "--json").out)[0]["signed_off"]
+    assert (signed["by"], signed["note"]) == ("ann", "read 20")
+    refused = rollmill("dataset", "sign-off", "toy@v1", "--by", " ")
+    assert (refused.status, "Next: rollmill dataset sign-off toy@v1 --by NAME" in refused.err) == (2, True)
     said = rollmill("dataset", "show", "toy@v7")
     assert (said.status, "Valid: v1" in said.err) == (2, True)
 
