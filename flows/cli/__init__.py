@@ -30,6 +30,7 @@ VERBS = {
     "import": "import_:verbs",
     "benchmark": "benchmark:verbs",
     "plan": "plan:plan",
+    "preview": "preview:preview",
     "curate": "curate:curate",
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
