@@ -28,6 +28,7 @@ VERBS = {
     "recipe": "recipe:verbs",
     "synthesize": "recipe:synthesize",
     "import": "import_:verbs",
+    "adopt": "adopt:adopt",
     "plan": "plan:plan",
     "curate": "curate:curate",
     "evaluate": "evaluate:evaluate",
