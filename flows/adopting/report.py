@@ -14,8 +14,9 @@ import numpy as np
 
 from flows.adopting.bring_in import KEY
 from flows.adopting.log import PrintedNumber
-from pipelines.metrics import Options, measure
 from pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
+from pipelines.metrics.registry import measure
+from pipelines.metrics.sample import Options
 from storage.errors import SetupError
 from storage.pool import STATES, Pool
 from storage.queries.labelled import LabelledRollout, labelled_rollouts
