@@ -31,6 +31,7 @@ VERBS = {
     "benchmark": "benchmark:verbs",
     "adopt": "adopt:adopt",
     "plan": "plan:plan",
+    "preview": "preview:preview",
     "curate": "curate:curate",
     "evaluate": "evaluate:evaluate",
     "compare": "compare:compare",
