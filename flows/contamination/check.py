@@ -36,7 +36,7 @@ class CheckRequest:
 
 def check_contamination(request: CheckRequest) -> dict[str, Any]:
     """The report: counts by class and by method, the leaks, the certificate. Kept with a dataset version."""
-    with Workspace.open(request.root, read_only=True) as workspace:
+    with Workspace.open(request.root) as workspace:
         train = source_of(workspace, request.train, request.map)
         name, problems = benchmark_of(workspace, request.benchmark, request.benchmark_map)
         digest = digest128(["benchmark", sorted(problem.id for problem in problems)])

@@ -1,5 +1,5 @@
-"""What a contamination check compares, found by the names that people use: a dataset version, a run, an import, a file, or
-the evaluation problems of a recipe. Rows come some thousand at a time.
+"""What a contamination check compares, found by the names that people use: a dataset version, a run, an import, a file, a
+benchmark that is defined, or the evaluation problems of a recipe. Rows come some thousand at a time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flows.problems import held_out
+from flows.evaluation.benchmark_card import definition_recipe
+from flows.problems import held_out, preview_problems
+from flows.recipe.benchmarks import definition_path, load_definition, shipped_definitions
 from flows.recipe.load import load_recipe
 from storage.errors import SetupError, unknown_name
+from storage.files import read_utf8
 from storage.imported import producer_of
 from storage.imports.stored import names_of
 from storage.imports.texts import read_texts
@@ -93,25 +96,35 @@ def source_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = 
     scope = named_scope(reader, name)
     if scope is not None:
         return Source(scope.name, workspace, scope)
-    imports = sorted({*names_of(workspace.segments, "problems"), *names_of(workspace.segments, "completions")})
-    if name not in imports:
-        choices = [*dataset_names(workspace.datasets), *imports, *(run.id for run in workspace.runs.list())]
-        raise unknown_name("dataset, run, import or file", name, choices, next_command="rollmill dataset list")
+    known = _known(workspace)
+    if name not in known:
+        raise unknown_name("dataset, run, import, benchmark or file", name, known, next_command="rollmill dataset list")
     workspace.imports.require_whole(name)
     return Source(name, workspace)
 
 
 def benchmark_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = None) -> tuple[str, list[Problem]]:
-    """The name and problems of a benchmark: of a source, or of the part `evaluation` of a recipe file."""
+    """The name and problems of a benchmark: of a definition, of the part `evaluation` of a recipe file, or of a source."""
     path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
+    of_yaml = path.suffix in (".yaml", ".yml")
+    if of_yaml and "recipe_schema" in read_utf8(path, next_command="rollmill benchmark list"):
         loaded = load_recipe(path)
         problems = held_out(workspace, loaded)
         if not problems:
             raise SetupError(f"{name} names no evaluation problems.", next_command="add evaluation: to the recipe")
         return loaded.recipe.name, problems
+    if of_yaml or (name in shipped_definitions() and name not in _known(workspace)):
+        definition = load_definition(name, Path())
+        recipe = definition_recipe(definition, definition_path(name, Path()).parent)
+        return definition.name, list(preview_problems(workspace, recipe).problems)
     source = source_of(workspace, name, maps)
     return source.name, source.problems()
+
+
+def _known(workspace: Workspace) -> list[str]:
+    """The names of datasets, imports and runs here."""
+    imports = {*names_of(workspace.segments, "problems"), *names_of(workspace.segments, "completions")}
+    return [*dataset_names(workspace.datasets), *sorted(imports), *(run.id for run in workspace.runs.list())]
 
 
 def _of_file(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[pa.Table, pa.Table]]:

@@ -83,6 +83,19 @@ def test_a_dataset_keeps_its_checks_and_stays_as_it_was(toy: Path, curated: Cura
     assert "no leak" in rollmill("dataset", "show", "toy").out
 
 
+def test_a_defined_benchmark_is_named_by_its_name(toy: Path, rollmill: Run) -> None:
+    (toy / "mine.yaml").write_text(
+        "benchmark_schema: 1\nname: mine\nabout: Held-out sums.\norigin: toys.py\nlicence: MIT\n"
+        "synthesize: toys.py:ToyProblems\ncount: 4\noptions: {split: held}\n"
+    )
+    clean = rows(toy / "clean.jsonl", {"prompt": "Name the largest river of the north.", "answer": "it depends"})
+    report = json.loads(rollmill("contamination", "check", clean, "mine.yaml", "--json").out)
+    assert report["benchmark"]["name"] == "mine"
+    assert report["benchmark"]["problems"] == 4
+    said = rollmill("contamination", "check", clean, "gsm8k")
+    assert (said.status, "rollmill import problems" in said.err) == (2, True), said.err
+
+
 def test_names_that_nothing_has_are_refused(toy: Path, benchmark: str, rollmill: Run) -> None:
     for arguments, words in (
         (("nothing", benchmark), "nothing"),
