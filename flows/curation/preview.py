@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.commands import working_on
 from flows.curation.stages import decide, draw_and_grade, end_run, failure_recorded, score, synthesize
 from flows.identity import open_run
 from flows.job import Job
 from flows.progress import Progress
 from flows.recipe import load_recipe
 from flows.session import open_session
+from storage.commands import working_on
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
