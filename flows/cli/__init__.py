@@ -29,6 +29,7 @@ VERBS = {
     "synthesize": "recipe:synthesize",
     "import": "import_:verbs",
     "benchmark": "benchmark:verbs",
+    "adopt": "adopt:adopt",
     "plan": "plan:plan",
     "preview": "preview:preview",
     "curate": "curate:curate",
