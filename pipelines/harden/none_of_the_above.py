@@ -1,8 +1,8 @@
 """Multiple choice with one option replaced by "None of the above", which is right where it replaced the right one.
 
 WiCkeD (Elhady et al. 2025): the option is chosen uniformly, so with n options the new one is right for one problem in n,
-and a model can no longer find the answer by ranking options. Items that would make no sense are left as they are and say so:
-where the question asks for the best or the least of the options, or an option speaks of the others. The paper has a
+and a model can no longer find the answer by ranking options. Items that would make no sense are left as they are and say
+so: where the question asks for the best or the least of the options, or an option speaks of the others. The paper has a
 classifier decide that; here it is a list of words. The source problem is never changed: a copy that shares its options
 would give it a wrong key.
 """
