@@ -16,7 +16,7 @@ from pipelines.generate.prompts import PLACE, Example
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.errors import SetupError
-from storage.records import STREAMS, Problem, Sampling, Stream, is_stream
+from storage.records import STREAMS, Problem, Prompt, Sampling, Stream, is_stream
 from storage.spending import Limit
 
 
@@ -94,6 +94,10 @@ class RunSpec:
             raise RuntimeError("an imported run has no generator")
         only = Arm("", self.generator, self.sampling, self.prompt_template, self.batch_size, self.examples)
         return tuple(self.arms) or (only,)
+
+    def asked(self, arm: str, prompt: Prompt) -> Prompt:
+        """What a model is asked for a problem's prompt; of imported rollouts nothing but the prompt is known."""
+        return prompt if self.generator is None and not self.arms else self.arm(arm).asked(prompt)
 
     def arm(self, name: str = "") -> Arm:
         """The arm of this name, or the only one; SetupError where the committed plan names one that the recipe lacks."""

@@ -22,9 +22,10 @@ from flows.rounds.plan_rows import together
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
 from flows.run_spec import engine_settings
 from flows.session import Session, open_session, read_session
+from pipelines.generate.prompts import PLACE, asked
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
 from storage.errors import SetupError
-from storage.records import Problem
+from storage.records import Problem, Prompt
 from storage.rollouts import RunReader
 from storage.scores import RunMarks, run_scores
 
@@ -54,39 +55,38 @@ class ScoreRequest:
     watcher: Callable[[Stage], None] | None = field(default=None, repr=False)
 
 
-def score(asked: ScoreRequest) -> dict[str, Any]:
+def score(request: ScoreRequest) -> dict[str, Any]:
     """What was made, what was there, and what all stored scores of the run look like, as JSON values."""
-    run, job = _run(asked)
+    run, job = _run(request)
     began = time.monotonic()
-    with (read_session if asked.dry_run else open_session)(job) as session:
-        methods = [_resolved(session, name, options) for name, options in asked.scorers or _of_recipe(run)]
+    with (read_session if request.dry_run else open_session)(job) as session:
+        methods = [_resolved(session, name, options) for name, options in request.scorers or _of_recipe(run)]
         with _scorers(session, run, methods) as scorers:
             rows = _rows(session, run)
-            counts = score_rows(rows, scorers, _tell(session, run, asked), dry_run=asked.dry_run)
+            counts = score_rows(rows, scorers, _tell(session, run, request), dry_run=request.dry_run)
         columns = sorted(run_scores(session.workspace, run).items())
         stored = [_summary(name, column) for name, column in columns]
         names = [name for name, _ in columns if not counts or name.partition("@")[0] in {one.scorer for one in counts}]
-        judged = [] if asked.dry_run else against_verdicts(session.workspace, run, names)
+        judged = [] if request.dry_run else against_verdicts(session.workspace, run, names)
     return {
         "run": run.id,
         "scored": [_row(one) for one in counts],
         "scores": stored,
         "calibration": judged,
-        "dry_run": asked.dry_run,
+        "dry_run": request.dry_run,
         "seconds": round(time.monotonic() - began, 3),
     }
 
 
-def _run(asked: ScoreRequest) -> "tuple[Run, Job]":
+def _run(request: ScoreRequest) -> "tuple[Run, Job]":
     """The run, and its job with what this command says of profile and limits."""
     from storage.workspace import Workspace
 
-    with Workspace.open(asked.root) as workspace:
-        run = workspace.runs.chosen(asked.run)
-    job = Job.of_run(run.recipe["job"], asked.root)
-    return run, replace(
-        job, profile=asked.profile or job.profile, max_tokens=asked.max_tokens, max_cost=asked.max_cost, keep_going=False
-    )
+    with Workspace.open(request.root) as workspace:
+        run = workspace.runs.chosen(request.run)
+    job = Job.of_run(run.recipe["job"], request.root)
+    job = replace(job, profile=request.profile or job.profile, keep_going=False)
+    return run, replace(job, max_tokens=request.max_tokens, max_cost=request.max_cost)
 
 
 def _of_recipe(run: "Run") -> list[tuple[str, Mapping[str, Any]]]:
@@ -130,7 +130,19 @@ def _rows(session: Session, run: "Run") -> RunRows:
     arms = [arm["name"] for arm in recipe.get("arms", ())]
     reader = RunReader(workspace, problems.__getitem__, chain, lambda arm: arms.index(arm) if arm in arms else 0)
     accept = partial(accepted, _policy(session, recipe), chain)
-    return RunRows(workspace, run.id, plans, reader, accept, RunMarks(run, plan))
+    return RunRows(workspace, run.id, plans, reader, accept, RunMarks(run, plan), _asked(recipe))
+
+
+def _asked(recipe: Mapping[str, Any]) -> Callable[[str, Prompt], Prompt]:
+    """What the run asked for a prompt on an arm: in the template and after the examples that it recorded."""
+    parts = {arm["name"]: (arm["form"], arm.get("examples", ())) for arm in recipe.get("arms", ())}
+    plain = recipe["generate"].get("prompt_template", PLACE), recipe["generate"].get("examples", ())
+
+    def prompt_of(arm: str, prompt: Prompt) -> Prompt:
+        template, examples = parts.get(arm, plain)
+        return asked(prompt, template, [(example["prompt"], example["answer"]) for example in examples])
+
+    return prompt_of
 
 
 def _problems(workspace: "Workspace", run: "Run", ids: list[str]) -> dict[str, Problem]:
@@ -148,7 +160,7 @@ def _policy(session: Session, recipe: Mapping[str, Any]) -> Policy:
     return policy
 
 
-def _tell(session: Session, run: "Run", asked: ScoreRequest) -> Callable[[int, int], None]:
+def _tell(session: Session, run: "Run", request: ScoreRequest) -> Callable[[int, int], None]:
     """Progress for who watches here, and now and then for the ledger."""
     began, last = time.monotonic(), 0.0
 
@@ -156,9 +168,9 @@ def _tell(session: Session, run: "Run", asked: ScoreRequest) -> Callable[[int, i
         nonlocal last
         now = time.monotonic()
         stage = Stage("score", done, total, seconds=now - began)
-        if asked.watcher is not None:
-            asked.watcher(stage)
-        if not asked.dry_run and (done == total or now - last > TOLD_EVERY):
+        if request.watcher is not None:
+            request.watcher(stage)
+        if not request.dry_run and (done == total or now - last > TOLD_EVERY):
             last = now
             session.progress.report(stage, session.workspace.runs, run.id)
 
