@@ -84,6 +84,15 @@ def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Session], d
         return outcome
 
 
+def fire_evaluation(schedule: str, fresh: str | None, job: Job, work: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
+    """Evaluate as a firing of a schedule. It has a run for each cell, whose recipes are in the firing's."""
+    with fired(schedule, fresh, job) as firing:
+        outcome = work(firing.job)
+        drawn = sum(cell["spent"]["drawn"] for cell in outcome["cells"])
+        firing.message = f"{outcome['evaluation']}: {len(outcome['cells'])} cells measured, {drawn:,} drawn"
+        return outcome
+
+
 def check_fresh(fresh: str, loaded: "LoadedRecipe | LoadedEvaluationRecipe") -> None:
     """SetupError where a fresh firing could do nothing."""
     if fresh not in KEYS["curate"]:

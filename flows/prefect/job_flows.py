@@ -14,7 +14,7 @@ from prefect.events.worker import EventsWorker
 from flows.curation.stages import Stages, drive
 from flows.evaluation.evaluate import evaluate_job
 from flows.job import Job
-from flows.prefect.firing import end_with_supervisor, fire, fired
+from flows.prefect.firing import end_with_supervisor, fire, fire_evaluation
 from flows.prefect.managed import ManagedServer
 from flows.prefect.tasks import TASKS
 from flows.session import Session, open_session
@@ -63,13 +63,9 @@ def _curated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
 
 def _evaluated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
     """An evaluation measured and reported in a session of its own."""
-    if schedule is None:
-        return evaluate_job(job, TASKS)
-    with fired(schedule, fresh, job) as firing:
-        outcome = evaluate_job(firing.job, TASKS)
-        drawn = sum(cell["spent"]["drawn"] for cell in outcome["cells"])
-        firing.message = f"{outcome['evaluation']}: {len(outcome['cells'])} cells measured, {drawn:,} drawn"
-        return outcome
+    if schedule is not None:
+        return fire_evaluation(schedule, fresh, job, lambda one: evaluate_job(one, TASKS))
+    return evaluate_job(job, TASKS)
 
 
 curate = _flow("curate", _curated)

@@ -62,7 +62,6 @@ def test_a_stage_of_scores_lets_metrics_need_them(sums: Path, rollmill: Run) -> 
     by_name = {row["metric"]: row["value"] for row in rows}
     assert by_name["selected@k"] == by_name["maj@k"]  # the answer that most agree with
     assert by_name["aggregate@k"] == by_name["maj@k"]
-    assert 0.0 < by_name["calibration"] < 1.0
     assert calls(sums) == 48
     assert cell(rollmill, *scored)["metrics"] == rows
 
@@ -95,3 +94,30 @@ def test_a_redraw_is_drawn_beside_what_is_there(sums: Path, rollmill: Run) -> No
     assert calls(sums) == 96
     with Workspace.open() as workspace:
         assert workspace.runs.get(other["run"]).recipe["generate"]["redraw"] == 1
+
+
+def test_keys_of_meta_are_groups_with_and_without_their_prefix(sums: Path, rollmill: Run) -> None:
+    text = (sums / "toys.py").read_text()
+    meta = 'meta={"parity": number % 2, "level": "of meta"}, template='
+    (sums / "toys.py").write_text(text.replace("template=", meta, 1))
+    by = [f"{{metric: pass@k, ks: [1], by: [{name}]}}" for name in ("parity", "meta.parity", "level", "meta.level")]
+    unknown = rollmill("evaluate", "sums.yaml", "--set", "metrics=[{metric: pass@k, by: [paritie]}]")
+    assert unknown.status == 2
+    assert "unknown group 'paritie'." in unknown.err
+    assert "meta.level, meta.parity" in unknown.err
+    assert not (sums / "calls").exists()
+
+    rows = cell(rollmill, "--set", f"metrics=[{', '.join(by)}]")["metrics"]
+    groups = [row["group"] for row in rows]
+    assert groups[:4] == [{"parity": 0}, {"parity": 1}, {"meta.parity": 0}, {"meta.parity": 1}]
+    assert groups[4:] == [{"level": 1}, {"level": 2}, {"level": 3}, {"meta.level": "of meta"}]
+    assert [row["value"] for row in rows[:2]] == [row["value"] for row in rows[2:4]]
+    compared = json.loads(rollmill("compare", "sums:good", "sums:good", "--by", "parity", "--json").out)["comparisons"]
+    assert [part["group"] for part in compared[0]["strata"]["parity"]] == [0, 1]
+    board = json.loads(rollmill("leaderboard", "sums", "--by", "parity", "--json").out)
+    assert {row["benchmark"]: row["value"] for row in board["cells"]} == {"0": rows[0]["value"], "1": rows[1]["value"]}
+    for words in (("compare", "sums", "sums"), ("leaderboard", "sums")):
+        said = rollmill(*words, "--by", "paritie")
+        assert (said.status, "unknown group 'paritie'. Valid: level, meta.level, meta.parity" in said.err) == (2, True), (
+            said.err
+        )
