@@ -22,7 +22,7 @@ from flows.session import RecipeRun, Session, open_session
 from storage.errors import SetupError, unknown_name
 
 if TYPE_CHECKING:
-    from pipelines.metrics import Options
+    from pipelines.metrics.sample import Options
     from storage.pool import Pool
     from storage.workspace import Workspace
 
@@ -155,7 +155,7 @@ def totals(pool: "Pool") -> Row:
 
 def _rows(pool: "Pool", part: MetricPart, base: Path) -> list[Row]:
     """The rows of one metric; one that this pool does not allow is a row that says why."""
-    from pipelines.metrics import measure
+    from pipelines.metrics.registry import measure
 
     by = ("model", *part.by) if len(pool.models) > 1 and "model" not in part.by else part.by
     try:
@@ -166,7 +166,7 @@ def _rows(pool: "Pool", part: MetricPart, base: Path) -> list[Row]:
 
 def options_of(part: MetricPart, base: Path) -> "Options":
     """The options of a metric, as the evaluation's recipe gives them; a user's files are relative to `base`."""
-    from pipelines.metrics import Options
+    from pipelines.metrics.sample import Options
 
     keys: dict[str, Any] = part.model_dump(exclude={"metric", "by"}, exclude_unset=True)
     if isinstance(part.aggregator, Method):

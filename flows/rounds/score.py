@@ -19,7 +19,7 @@ from pipelines.verify.acceptance import accepted
 from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.pool import ballot
-from storage.records import PlanRow, Prompt, Score
+from storage.records import PlanRow, Problem, Prompt, Score
 from storage.rollouts import Accept, GradedCompletion, Pair, RunReader, pair_of
 from storage.scores import RunMarks, ScorerKey
 from storage.segments.keys import SegmentKey
@@ -35,7 +35,7 @@ Tell = Callable[[int, int], None]
 class RunRows:
     """A run's planned rows as scorers need them: who reads them, which verdict counts, how versions are marked.
 
-    `asked`: what the model was asked on an arm, by its name, for a problem's prompt.
+    `asked`: what the model was asked on an arm, by its name, for a problem.
     """
 
     workspace: Workspace
@@ -44,7 +44,7 @@ class RunRows:
     reader: RunReader
     accept: Accept
     marks: RunMarks
-    asked: Callable[[str, Prompt], Prompt]
+    asked: Callable[[str, Problem], Prompt]
 
     def key(self, scorer: AnyScorer) -> ScorerKey:
         """What a scorer's numbers about these rows are stored under."""
@@ -186,7 +186,7 @@ def _candidates(
         verdicts = (
             [{key[0]: verdict for key, verdict in one.verdicts.items()} for one in group] if VERDICTS in needs else []
         )
-        prompts = [rows.asked(one.arm, one.problem.prompt) for one in group]
+        prompts = [rows.asked(one.arm, one.problem) for one in group]
         yield Candidates(group[0].problem, [one.completion for one in group], answers, verdicts, prompts)
 
 

@@ -18,13 +18,16 @@ from flows.job import Job
 from flows.limits import limit_of
 from flows.progress import Stage
 from flows.recipe import Resolved, resolve
+from flows.recipe.benchmarks import ASKS
+from flows.recipe.schema import Generate
 from flows.rounds.plan_rows import together
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
 from flows.run_spec import engine_settings
 from flows.session import Session, open_session, read_session
-from pipelines.generate.prompts import PLACE, asked
+from flows.worked_examples import Examples
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
 from storage.errors import SetupError
+from storage.ids import digest128
 from storage.records import Problem, Prompt
 from storage.rollouts import RunReader
 from storage.scores import RunMarks, run_scores
@@ -130,19 +133,29 @@ def _rows(session: Session, run: "Run") -> RunRows:
     arms = [arm["name"] for arm in recipe.get("arms", ())]
     reader = RunReader(workspace, problems.__getitem__, chain, lambda arm: arms.index(arm) if arm in arms else 0)
     accept = partial(accepted, _policy(session, recipe), chain)
-    return RunRows(workspace, run.id, plans, reader, accept, RunMarks(run, plan), _asked(recipe))
+    return RunRows(
+        workspace, run.id, plans, reader, accept, RunMarks(run, plan), _asked(session, run, list(problems.values()))
+    )
 
 
-def _asked(recipe: Mapping[str, Any]) -> Callable[[str, Prompt], Prompt]:
-    """What the run asked for a prompt on an arm: in the template and after the examples that it recorded."""
-    parts = {arm["name"]: (arm["form"], arm.get("examples", ())) for arm in recipe.get("arms", ())}
-    plain = recipe["generate"].get("prompt_template", PLACE), recipe["generate"].get("examples", ())
+def _asked(session: Session, run: "Run", problems: Sequence[Problem]) -> Callable[[str, Problem], Prompt]:
+    """What the run asked for a problem on an arm, by the words that it recorded."""
+    parts = run.recipe.get("arms") or [{**run.recipe["generate"], "name": ""}]
+    examples = Examples(session.workspace, session.loaded, problems)
+    forms = {part["name"]: examples.form_of(_words(part)) for part in parts}
+    taken = run.recipe["resolved"].get("examples")
+    if taken is not None and taken != digest128([form.examples for form in forms.values()]):
+        raise SetupError(
+            f"the problem set that run {run.id} took its worked examples from has changed since.",
+            next_command=f"{session.job.command}, which asks with the examples of today",
+        )
+    return lambda arm, problem: forms.get(arm, next(iter(forms.values()))).asked(problem)
 
-    def prompt_of(arm: str, prompt: Prompt) -> Prompt:
-        template, examples = parts.get(arm, plain)
-        return asked(prompt, template, [(example["prompt"], example["answer"]) for example in examples])
 
-    return prompt_of
+def _words(part: Mapping[str, Any]) -> Generate:
+    """The words of a recorded arm or `generate`; an arm's template was recorded under its first name."""
+    words = {key: part[key] for key in ASKS if key in part}
+    return Generate.model_validate({**words, **({"prompt_template": part["form"]} if "form" in part else {})})
 
 
 def _problems(workspace: "Workspace", run: "Run", ids: list[str]) -> dict[str, Problem]:
@@ -182,7 +195,8 @@ def against_verdicts(workspace: "Workspace", run: "Run", names: Sequence[str]) -
 
     A metric that this run or score does not allow is a row that says why.
     """
-    from pipelines.metrics import Options, measure
+    from pipelines.metrics.registry import measure
+    from pipelines.metrics.sample import Options
     from storage.queries import Reader, run_scope
     from storage.queries.pools import scope_pool
 

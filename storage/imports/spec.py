@@ -9,6 +9,7 @@ from typing import Any
 from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.imported import producer_of
+from storage.imports.layouts import Layout
 from storage.records import Completion, Problem
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -19,7 +20,8 @@ class ImportSpec:
     """One import: the file, the name it gets, how its columns map, and constants for fields without a column.
 
     `problems` names the imported problem set that rollouts belong to; without it the rollouts file must carry its problems.
-    `batch_rows` bounds the memory: at most that many rows are held at once.
+    `layout`: the published form that the file must have, and is read by. `batch_rows` bounds the memory: at most that many
+    rows are held at once.
     """
 
     path: Path
@@ -28,8 +30,11 @@ class ImportSpec:
     constants: Mapping[str, str] = field(default_factory=dict)
     problems: str | None = None
     batch_rows: int = 5_000
+    layout: Layout | None = None
 
     def __post_init__(self) -> None:
+        if self.layout is not None and self.maps:
+            raise SetupError(f"--benchmark {self.layout.name} says what each column is, so --map is for files without it.")
         for name in (self.name, self.problems):
             if name is not None and not _NAME.fullmatch(name):
                 raise SetupError(f"{name!r} cannot name an import: use at most 64 letters, digits, '.', '_' or '-'.")
