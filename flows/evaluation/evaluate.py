@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from flows.curation.stages import Stages, draw_and_score, end_run, failure_recorded, mended, worked_on
 from flows.evaluation.evaluation_report import write_reports
-from flows.evaluation.sides import by_model
 from flows.job import Job
 from flows.problems import preview_problems
 from flows.progress import Progress, Spent, Stage
@@ -20,6 +19,7 @@ from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_ev
 from flows.recipe.schema import Method
 from flows.session import RecipeRun, Session, open_session
 from storage.errors import SetupError, unknown_name
+from storage.queries.sides import by_model
 
 if TYPE_CHECKING:
     from pipelines.metrics.sample import Options

@@ -168,7 +168,7 @@ def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
         spec.layout.check(next(read_rows(spec.path)).values.keys(), spec.path)
     names: dict[str, None] = {}
     formats: dict[str, None] = {}
-    fixed = {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
+    fixed = spec.rows is None and {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
     for row in clean_rows(spec, Sanitiser(), limit=_DETECT_ROWS if fixed else None):
         names.update(dict.fromkeys(row.values))
         formats.update(dict.fromkeys([row.format] if row.format else []))
@@ -180,10 +180,11 @@ def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
 
 def clean_rows(spec: ImportSpec, sanitiser: Sanitiser, *, limit: int | None = None) -> Iterator[Row]:
     """The rows of a file in the form that an import knows, every text storable; the sanitiser counts what it replaced."""
-    for row in islice(read_rows(spec.path), limit):
+    for row in islice(read_rows(spec.path) if spec.rows is None else spec.rows(), limit):
         paths = [path for path in spec.maps.values() if path not in row.values and root(path) in row.values]
         try:
-            name, rows = ("", [row.values]) if paths else _rows_of(spec, row.values)
+            known = bool(paths) or spec.rows is not None
+            name, rows = ("", [row.values]) if known else _rows_of(spec, row.values)
         except CellError as error:
             raise SetupError(f"{spec.path}, {row.where}: {error}; nothing was stored.") from error
         sanitiser.empty += not rows

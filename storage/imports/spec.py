@@ -1,7 +1,7 @@
 """What a person asks to import, and the report of what an import did or would do."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.imported import producer_of
 from storage.imports.layouts import Layout
+from storage.imports.readers import Row
 from storage.records import Completion, Problem
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -21,7 +22,8 @@ class ImportSpec:
 
     `problems` names the imported problem set that rollouts belong to; without it the rollouts file must carry its problems.
     `layout`: the published form that the file must have, and is read by. `batch_rows` bounds the memory: at most that many
-    rows are held at once.
+    rows are held at once. `rows`: what reads the file, each time anew, where its suffix does not say its form; `log`: a
+    digest of the whole log.
     """
 
     path: Path
@@ -31,6 +33,8 @@ class ImportSpec:
     problems: str | None = None
     batch_rows: int = 5_000
     layout: Layout | None = None
+    rows: Callable[[], Iterator[Row]] | None = None
+    log: str = ""
 
     def __post_init__(self) -> None:
         if self.layout is not None and self.maps:

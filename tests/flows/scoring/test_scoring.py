@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from dashboards.page_problems import _facts
+from dashboards.problem_detail import _facts
 from flows import cli
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.registry import measure
