@@ -6,6 +6,8 @@
     with rollmill.open() as workspace:                              # the workspace here or above, for reading
         workspace.rollouts(dataset="arithmetic").df()
         workspace.pass_rates(by="level")
+    rollmill.evaluate("recipes/evaluations/arithmetic.yaml")        # benchmarks x models, with intervals
+    rollmill.compare("arithmetic-eval:tiny", "arithmetic-eval:tiny-cool")
     rollmill.verify([{"prompt": "1/2 + 1/4?", "reference": "3/4", "answer": "0.75"}])
 
 These names are all that is public; the command line `rollmill` does everything else. What a person can mend is raised as
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flows.cli.notebook import curate
+    from flows.cli.notebook import compare, curate, evaluate, leaderboard
     from pipelines.verify import verify
     from storage.errors import FoundWanting, RollmillError, SetupError
     from storage.queries.notebook import WorkspaceView as Workspace
@@ -29,6 +31,9 @@ _NAMES = {
     "open": "storage.queries.notebook:open_workspace",
     "Workspace": "storage.queries.notebook:WorkspaceView",
     "curate": "flows.cli.notebook:curate",
+    "evaluate": "flows.cli.notebook:evaluate",
+    "compare": "flows.cli.notebook:compare",
+    "leaderboard": "flows.cli.notebook:leaderboard",
     "verify": "pipelines.verify:verify",
     "Problem": "storage.records:Problem",
     "Message": "storage.records:Message",
@@ -51,9 +56,9 @@ def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module 'rollmill' has no attribute {name!r}; it has {', '.join(__all__)}")
     module, _, attribute = _NAMES[name].partition(":")
-    found = getattr(importlib.import_module(module), attribute)
-    globals()[name] = found
-    return found
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
@@ -69,7 +74,10 @@ __all__ = [
     "SetupError",
     "Verdict",
     "Workspace",
+    "compare",
     "curate",
+    "evaluate",
+    "leaderboard",
     "open",
     "verify",
 ]

@@ -24,12 +24,17 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
     all_samples: Annotated[
         bool, typer.Option("--all-samples", help="Use all completions of each side, not equally many.")
     ] = False,
+    tokens: Annotated[
+        int | None,
+        typer.Option("--tokens", min=1, help="Tokens a problem at equal tokens; by default as many as all problems have."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Compare two models on the problems that both were asked: paired, with interval, test and flipped problems.
 
-    Both sides get the same number of completions of each problem unless --all-samples. It says how large a difference this
-    data would have shown: "not significant" is not "equal", which --margin tests.
+    Both sides get the same number of completions of each problem unless --all-samples, and are compared at equal tokens
+    beside that. It says how large a difference this data would have shown: "not significant" is not "equal", which
+    --margin tests.
 
     Example: rollmill compare arithmetic-eval:tiny arithmetic-eval:tiny-cool --by level
     """
@@ -39,7 +44,7 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
     from storage.queries import Reader
 
     with Reader.open() as reader:
-        request = ComparisonRequest(k, tuple(by or ()), margin, all_samples)
+        request = ComparisonRequest(k, tuple(by or ()), margin, all_samples, tokens)
         rows = compare_sides(sides_of_model(reader, before), sides_of_model(reader, after), request)
     return as_json({"comparisons": rows}) if json else line("\n\n".join(_comparison(row) for row in rows))
 
@@ -83,6 +88,7 @@ def _comparison(row: dict[str, Any]) -> str:
         columns(["", "model", "completions", "tokens each", row["metric"]], table),
         f"difference {row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] (95%, {row['interval']}), "
         f"sign-flip p = {row['p']:.3g}, {row['p_corrected']:.3g} for all benchmarks together",
+        _equal_tokens(row["equal_tokens"]),
         _detectable(row["detectable"]),
         f"better on {flipped['better']:,} problems, worse on {flipped['worse']:,}, the same on {flipped['same']:,}",
     ]
@@ -92,6 +98,14 @@ def _comparison(row: dict[str, Any]) -> str:
         head = [name, "problems", "before", "after", "difference [95%]", "p, corrected"]
         lines += ["", columns(head, [_stratum(part) for part in strata])]
     return "\n".join(lines)
+
+
+def _equal_tokens(part: dict[str, Any]) -> str:
+    if "why" in part:
+        return f"not compared at equal tokens: {part['why']}"
+    values = f"{part['value_before']:.3f} and {part['value_after']:.3f}"
+    change = f"{part['difference']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}]"
+    return f"at {part['tokens']:,} tokens a problem each: {values}, difference {change}, p = {part['p']:.3g}"
 
 
 def _detectable(size: float | None) -> str:

@@ -1,4 +1,4 @@
-"""`rollmill.curate`: a recipe to a dataset version from Python, in this process and without Prefect."""
+"""`rollmill.curate`, `evaluate`, `compare`, `leaderboard`: the commands of these names from Python, without Prefect."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,3 +32,66 @@ def curate(
     job = Job.here(recipe, sets, profile, keep_going=keep_going, **limits)
     with watching() as watcher, open_session(job, Progress(watcher)) as session:
         return drive(session, Stages())
+
+
+def evaluate(
+    recipe: str | Path,
+    *,
+    sets: Sequence[str] = (),
+    profile: str | Path | None = None,
+    max_tokens: int | None = None,
+    max_cost: str | None = None,
+) -> dict[str, Any]:
+    """Ask every benchmark of every model and measure the answers; what is there already is not drawn again.
+
+    Arguments as for `curate`; the limits are of each cell. Gives what `rollmill evaluate --json` prints: `cells`, each with
+    benchmark, model, counts and `metrics` (rows of value, 95% interval, n, estimand). Reports go to reports/NAME.
+    """
+    from flows.cli.live import watching
+    from flows.evaluation.evaluate import evaluate as run_evaluation
+    from flows.evaluation.evaluate import open_evaluation
+    from flows.evaluation.evaluation_report import write_reports
+    from flows.job import Job
+
+    job = Job.here(recipe, sets, profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
+    with watching() as watcher, open_evaluation(job, watcher) as (evaluation, session):
+        report = run_evaluation(evaluation, session, watcher, begin=lambda _: None)
+    paths = write_reports(Path(job.workspace) / "reports" / evaluation.recipe.name, report)
+    return {**report, "reports": [str(path) for path in paths]}
+
+
+def compare(
+    before: str,
+    after: str,
+    *,
+    k: int = 1,
+    by: Sequence[str] = (),
+    margin: float | None = None,
+    tokens: int | None = None,
+) -> list[dict[str, Any]]:
+    """Two models on the problems that both were asked, paired: a row for each benchmark, as `rollmill compare --json`.
+
+    `before`, `after`: a run, dataset version or evaluation, with `:MODEL` where it has several. `k`: pass@k; `by`: columns
+    to compare within; `margin`: what counts as equal; `tokens`: the budget of a problem at equal tokens.
+    """
+    from flows.evaluation.comparison import ComparisonRequest
+    from flows.evaluation.comparison import compare as compare_sides
+    from flows.evaluation.sides import sides_of_model
+    from storage.queries import Reader
+
+    with Reader.open() as reader:
+        request = ComparisonRequest(k, tuple(by), margin, tokens=tokens)
+        return compare_sides(sides_of_model(reader, before), sides_of_model(reader, after), request)
+
+
+def leaderboard(*names: str, by: str | None = None) -> dict[str, Any]:
+    """Models x benchmarks of evaluations, runs or versions, as `rollmill leaderboard --json`: cells, means, pairwise tests.
+
+    `by`: a column of the problems, such as `source`, whose values are the benchmarks.
+    """
+    from flows.evaluation.comparison import leaderboard as board_of
+    from flows.evaluation.sides import sides_of
+    from storage.queries import Reader
+
+    with Reader.open() as reader:
+        return board_of([side for name in names for side in sides_of(reader, name, by)])

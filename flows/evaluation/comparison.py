@@ -1,11 +1,12 @@
 """Two models on the same problems, and every model on every benchmark: paired, per stratum, with what could have been seen.
 
 Problems are matched by id, so what one side lacks is counted and left out of both. By default both sides have the same
-number of completions of each problem. Tests flip the signs of whole clusters; many tests are corrected together (Holm).
+number of completions of each problem, and are compared at equal tokens beside that. Tests flip the signs of whole clusters;
+many tests are corrected together (Holm).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -21,6 +22,7 @@ from pipelines.stats import (
     holm,
     paired_difference,
     pass_at_ks,
+    pass_at_tokens,
     population_mean,
     sign_flip_test,
 )
@@ -30,6 +32,7 @@ from storage.pool import Group, grouped
 Row = dict[str, Any]
 SHOWN = 10  # flipped problems of each direction
 ALPHA = 0.05
+LARGE = 200_000  # completions beyond which equal tokens are computed only when asked for: 2 ms a problem of 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,16 @@ class Pairing:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRequest:
-    """How to compare. `k`: pass@k of each problem. `margin`: what counts as equal. `by`: strata."""
+    """How to compare. `k`: pass@k of each problem. `margin`: what counts as equal. `by`: strata.
+
+    `tokens`: the budget of each problem at equal tokens; by default the largest one that every problem has on both sides.
+    """
 
     k: int = 1
     by: Sequence[str] = ()
     margin: float | None = None
     all_samples: bool = False
+    tokens: int | None = None
 
 
 def compare(before: Mapping[str, Side], after: Mapping[str, Side], request: ComparisonRequest) -> list[Row]:
@@ -76,8 +83,7 @@ def compare(before: Mapping[str, Side], after: Mapping[str, Side], request: Comp
             f"no benchmark in common: {', '.join(before)}; and {', '.join(after)}.",
             next_command="compare two models on one benchmark",
         )
-    rows = [_compared(*sides, request) for sides in shared]
-    return _corrected(rows)
+    return _corrected([_compared(*sides, request) for sides in shared])
 
 
 def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
@@ -87,7 +93,6 @@ def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
         fewest = min(first.most, second.most)
         sides = (first.first(fewest), second.first(fewest))
     pairing = paired(*sides, k=request.k)
-    overall = _difference(pairing, request.margin)
     return {
         "before": _side(sides[0]),
         "after": _side(sides[1]),
@@ -95,7 +100,8 @@ def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
         "problems": len(pairing.problems),
         "only_before": int((sides[0].counts.judged > 0).sum()) - len(pairing.problems),
         "only_after": int((sides[1].counts.judged > 0).sum()) - len(pairing.problems),
-        **overall,
+        **_difference(pairing, request.margin),
+        "equal_tokens": _at_equal_tokens(*sides, request.tokens),
         "strata": {name: _by(pairing, name) for name in request.by},
         "flipped": _flipped(pairing),
     }
@@ -103,7 +109,12 @@ def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
 
 def paired(first: Side, second: Side, *, k: int = 1) -> Pairing:
     """pass@k of the problems that both have judged, matched by id."""
-    values = [_values(side, k) for side in (first, second)]
+    return _pairing(first, second, lambda side: _pass_at(side, k))
+
+
+def _pairing(first: Side, second: Side, values_of: Callable[[Side], Mapping[str, float]]) -> Pairing:
+    """A value of each problem that both sides have one for, matched by id."""
+    values = [values_of(side) for side in (first, second)]
     common = [problem for problem in values[0] if problem in values[1]]
     if not common:
         raise SetupError(
@@ -116,7 +127,7 @@ def paired(first: Side, second: Side, *, k: int = 1) -> Pairing:
     return Pairing(common, before, after, strata["template"], strata)
 
 
-def _values(side: Side, k: int) -> dict[str, float]:
+def _pass_at(side: Side, k: int) -> dict[str, float]:
     counts = side.counts
     judged = np.flatnonzero(counts.judged > 0)
     short = int((counts.judged[judged] < k).sum())
@@ -127,6 +138,34 @@ def _values(side: Side, k: int) -> dict[str, float]:
         )
     rates = pass_at_ks(counts.judged[judged], counts.correct[judged], [k])[:, 0].tolist()
     return dict(zip((side.pool.problems[place] for place in judged.tolist()), rates, strict=True))
+
+
+def _at_equal_tokens(first: Side, second: Side, tokens: int | None) -> Row:
+    """pass@t of both sides at one budget of tokens; `why` where their completions do not allow it."""
+    before, after = first.costs(), second.costs()
+    if before is None or after is None:
+        return {"why": "the tokens of some completions are not known"}
+    totals = {p: min(int(before[p][0].sum()), int(after[p][0].sum())) for p in before if p in after}
+    most = min(totals.values())
+    if tokens is None:
+        least = 2 * max(first.tokens or 0, second.tokens or 0)
+        if most < least:
+            return {"why": f"some problem has {most} tokens in all, and two completions take about {least:.0f}"}
+        if sum(len(spent) for side in (before, after) for spent, _ in side.values()) > LARGE:
+            return {"why": f"of more than {LARGE:,} completions it takes minutes; --tokens {most} does it"}
+    elif not 1 <= tokens <= most:
+        raise SetupError(
+            f"--tokens {tokens}: on some problem a side spent {most} in all its completions.",
+            choices=[f"1 to {most}"],
+            next_command="draw more completions to compare at more tokens",
+        )
+    budget = most if tokens is None else tokens
+
+    def solved(side: Side) -> dict[str, float]:
+        costs = before if side is first else after
+        return {problem: float(pass_at_tokens(*costs[problem], [budget])[0]) for problem in totals}
+
+    return {"tokens": budget, **_difference(_pairing(first, second, solved))}
 
 
 def _side(side: Side) -> Row:

@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from pipelines.metrics import Counts, counts_of
+from pipelines.metrics.counts import UNDECIDED
 from storage.errors import SetupError, unknown_name
-from storage.pool import Pool, grouped
+from storage.pool import STATES, Flags, Ints, Pool, grouped
 from storage.queries import Reader, Scope, named_scope, run_scope
 from storage.queries.pools import scope_pool
 from storage.versions.index import dataset_names
@@ -38,6 +39,17 @@ class Side:
     def counts(self) -> Counts:
         """The counts of its pool's problems, in the pool's order."""
         return counts_of(self.pool)
+
+    def costs(self) -> dict[str, tuple[Ints, Flags]] | None:
+        """Of each judged problem the tokens of its judged completions and which are correct; None where tokens are unknown.
+
+        A completion without tokens counts as one token: none is free.
+        """
+        pool = self.pool.where(self.pool.in_prefix & (self.pool.outcome < UNDECIDED))
+        if (pool.tokens < 0).any():
+            return None
+        spent, right = np.maximum(pool.tokens, 1), pool.outcome == STATES.index("correct")
+        return {pool.problems[place]: (spent[rows], right[rows]) for place, rows in grouped(pool.problem.tolist()).items()}
 
     @property
     def tokens(self) -> float | None:

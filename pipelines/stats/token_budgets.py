@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float64]
 _ORDERS = 720  # of one problem's completions, all of them up to six completions, else as many at random
 
 
-def pass_at_tokens(tokens: Sequence[int], correct: Sequence[bool], budgets: Sequence[int], *, seed: int = 0) -> Array:
+def pass_at_tokens(tokens: npt.ArrayLike, correct: npt.ArrayLike, budgets: Sequence[int], *, seed: int = 0) -> Array:
     """pass@t of one problem, (T,): the chance that drawing until t tokens are spent gives a correct completion.
 
     Over all orders of the stored completions; one that is cut off by the budget does not count (Olausson et al. 2023,
@@ -27,7 +27,7 @@ def pass_at_tokens(tokens: Sequence[int], correct: Sequence[bool], budgets: Sequ
     return np.where(wanted <= total, np.searchsorted(first, wanted, side="right") / len(first), np.nan)
 
 
-def regret_of_tokens(tokens: Sequence[int], correct: Sequence[bool], budgets: Sequence[int], *, seed: int = 0) -> Array:
+def regret_of_tokens(tokens: npt.ArrayLike, correct: npt.ArrayLike, budgets: Sequence[int], *, seed: int = 0) -> Array:
     """The normalised regret of drawing again, (T,): 1 - (area under pass@t from 0 to the budget) / budget.
 
     That is E[min(tokens to the first correct completion, budget)] / budget: 0 for a success that costs nothing, 1 for none.
@@ -39,7 +39,7 @@ def regret_of_tokens(tokens: Sequence[int], correct: Sequence[bool], budgets: Se
     return np.where(wanted <= total, shares.mean(axis=0), np.nan)
 
 
-def _tokens_to_success(tokens: Sequence[int], correct: Sequence[bool], seed: int) -> tuple[Array, int]:
+def _tokens_to_success(tokens: npt.ArrayLike, correct: npt.ArrayLike, seed: int) -> tuple[Array, int]:
     """What each order spends up to its first correct completion, ascending, infinity for none; and all tokens together."""
     cost, right = np.asarray(tokens, dtype=np.int64), np.asarray(correct, dtype=bool)
     if cost.shape != right.shape or (cost.size and int(cost.min()) < 1):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import rollmill as face
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 
@@ -161,3 +162,22 @@ def test_a_cell_is_a_run_that_other_verbs_understand(sums: Path, rollmill: Run) 
         rollmill("evaluate", "sums.yaml", "--json", "--set", "metrics=[{metric: auroc, score: length}]").out
     )
     assert scored["cells"][0]["metrics"][0]["metric"] == "auroc"
+
+
+def test_from_python_the_numbers_are_those_of_the_commands(sums: Path, rollmill: Run) -> None:
+    report = face.evaluate("sums.yaml", sets=["benchmarks.0.count=6", "benchmarks.1.count=4"])
+    assert [Path(path).name for path in report["reports"]] == [
+        "evaluation.json",
+        "report.md",
+        "report.html",
+        "results.json",
+    ]
+    again = json.loads(
+        rollmill("evaluate", "sums.yaml", "--set", "benchmarks.0.count=6", "--set", "benchmarks.1.count=4", "--json").out
+    )
+    assert [cell["metrics"] for cell in report["cells"]] == [cell["metrics"] for cell in again["cells"]]
+    rows = face.compare("sums:good", "sums:poor", by=["level"])
+    assert rows == json.loads(rollmill("compare", "sums:good", "sums:poor", "--by", "level", "--json").out)["comparisons"]
+    assert face.leaderboard("sums") == json.loads(rollmill("leaderboard", "sums", "--json").out)
+    with pytest.raises(face.SetupError, match="sums is of 2 models"):
+        face.compare("sums", "sums:poor")

@@ -11,8 +11,14 @@ from storage.errors import SetupError
 from storage.pool import KEPT, STATES, Pool
 
 
-def side(model: str, correct: dict[str, list[bool]], benchmark: str = "b", templates: dict[str, str] | None = None) -> Side:
-    """A side whose problems have these outcomes, sample by sample."""
+def side(
+    model: str,
+    correct: dict[str, list[bool]],
+    benchmark: str = "b",
+    templates: dict[str, str] | None = None,
+    tokens: int = 10,
+) -> Side:
+    """A side whose problems have these outcomes, sample by sample, each completion of that many tokens."""
     rows = [(place, index, right) for place, key in enumerate(correct) for index, right in enumerate(correct[key])]
     n = len(rows)
     column = np.array
@@ -31,7 +37,7 @@ def side(model: str, correct: dict[str, list[bool]], benchmark: str = "b", templ
         reason=empty,
         model=np.zeros(n, dtype=np.int64),
         answer=empty,
-        tokens=np.full(n, 10),
+        tokens=np.full(n, tokens),
         models=(model,),
     )
     return Side(model, benchmark, model, pool)
@@ -118,3 +124,18 @@ def test_many_equal_models_show_no_winner() -> None:
 def test_two_results_of_one_model_on_one_benchmark_are_refused() -> None:
     with pytest.raises(SetupError, match="m has two results on b"):
         leaderboard([side("m", {"p": [YES]}), side("m", {"q": [YES]})])
+
+
+def test_at_equal_tokens_a_model_of_long_answers_has_fewer_attempts() -> None:
+    """40 tokens are four attempts of the one and one of the other: pass@1 is the same, and the first solves more."""
+    short = {f"p{n}": [NO, YES, NO, YES] for n in range(12)}
+    long = {f"p{n}": [YES, NO, YES, NO] for n in range(12)}
+    [row] = compare({"b": side("a", short)}, {"b": side("b", long, tokens=40)}, ComparisonRequest(tokens=40))
+    assert (row["difference"], row["equal_tokens"]["tokens"]) == (0.0, 40)
+    assert (row["equal_tokens"]["value_before"], row["equal_tokens"]["value_after"]) == (1.0, 0.5)
+    [few] = compare({"b": side("a", short)}, {"b": side("b", long, tokens=40)}, ComparisonRequest())
+    assert few["equal_tokens"] == {"why": "some problem has 40 tokens in all, and two completions take about 80"}
+    with pytest.raises(SetupError, match=r"--tokens 41: on some problem a side spent 40"):
+        compare({"b": side("a", short)}, {"b": side("b", long, tokens=40)}, ComparisonRequest(tokens=41))
+    [unknown] = compare({"b": side("a", short)}, {"b": side("b", long, tokens=-1)}, ComparisonRequest())
+    assert unknown["equal_tokens"] == {"why": "the tokens of some completions are not known"}

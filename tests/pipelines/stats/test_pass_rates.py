@@ -4,9 +4,10 @@ import math
 from fractions import Fraction
 from itertools import combinations
 
+import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import beta
+from scipy.special import beta, betainc
 
 from pipelines.stats import (
     PathCounts,
@@ -57,6 +58,20 @@ def test_jeffreys_covers_on_average_and_clopper_pearson_always() -> None:
     mean = math.fsum(coverage(pass_rate_interval, 16, p) for p in rates) / len(rates)
     assert 0.94 < mean < 0.96
     assert min(coverage(clopper_pearson, 16, p) for p in rates) >= 0.95
+
+
+def test_a_watched_interval_excludes_the_truth_too_often() -> None:
+    """Looked at after each draw from 8 to 256, a 95% interval excludes the truth somewhere in 36% of problems (point 5)."""
+    rng = np.random.default_rng(5)
+    rates = rng.beta(0.6, 0.9, 2000)[:, None]
+    correct, drawn = np.cumsum(rng.random((2000, 256)) < rates, axis=1)[:, 7:], np.arange(8, 257)
+    below = betainc(correct + 0.5, drawn - correct + 0.5, rates)
+    excluded = ((below < 0.025) & (correct > 0)) | ((below > 0.975) & (correct < drawn))
+    assert excluded.any(axis=1).mean() == pytest.approx(0.357, abs=0.03)
+    for problem, look in ((0, 0), (1, 40), (2, 248)):
+        estimate = pass_rate_interval(int(correct[problem, look]), int(drawn[look]))
+        assert estimate is not None
+        assert (not estimate.low <= rates[problem, 0] <= estimate.high) == excluded[problem, look]
 
 
 def test_clopper_pearson_literals() -> None:
