@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.claims.status import MOST_SEEDS_SHARE
+from pipelines.claims.claim import MOST_SEEDS_SHARE
 
 Row = Mapping[str, Any]
 HEAD = """\

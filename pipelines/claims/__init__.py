@@ -7,9 +7,9 @@ and `pipelines.aggregate`. `flows.claims` draws the pools and stores what was me
 from collections.abc import Mapping
 
 from pipelines.claims import budgets, coverage, intervals, rewards, selection, simulations, stopping, verifiers, votes
-from pipelines.claims.claim import Claim, Effect, Expected, NotTestable, Sign
+from pipelines.claims.claim import Claim, Finding, Status, findings, status
+from pipelines.claims.effects import Effect, Expected, NotTestable, Sign
 from pipelines.claims.evidence import Evidence
-from pipelines.claims.status import Finding, Status, findings, status
 
 _FAMILIES = (coverage, votes, stopping, budgets, verifiers, selection, intervals, simulations, rewards)
 CLAIMS: Mapping[str, Claim] = {claim.name: claim for family in _FAMILIES for claim in family.CLAIMS}

@@ -6,7 +6,8 @@ import numpy as np
 
 from pipelines.budget.dars import DarsProp2Diff, DarsUniform
 from pipelines.budget.simulate import Sample, Subject, run_budget
-from pipelines.claims.claim import Claim, Effect, Expected, NotTestable
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected, NotTestable
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.protocols import Budget
 from pipelines.stats import cluster_mean, cluster_ratio, path_counting_rate, path_counts

@@ -1,94 +1,20 @@
-"""What a claim is: a published statement as effects with a sign and a size, stated before anything is drawn, and a check.
+"""What a claim is, and the rule that turns its measured effects into a status, the same for all claims.
 
-For the files of this package, which hold the claims, and for `flows.claims`, which gives them pools and stores what they
-measured. A claim says how it is measured and what that cannot say; `pipelines.claims.status` says whether it holds.
+A claim is `reproduced` when each of its effects is. An effect is when the mean over seeds is on the predicted side of its
+tolerance, at least four seeds of five are, and the 95% t interval over seeds excludes the opposite (one seed: the interval
+over clusters of problems within it). All else that was measured is `not reproduced`, and says which of the three failed.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from pipelines.stats import Estimate
+from pipelines.claims.effects import Effect, Expected
+from pipelines.claims.evidence import Evidence
+from pipelines.stats import cluster_mean
 
-if TYPE_CHECKING:
-    from pipelines.claims.evidence import Evidence
-
-Sign = Literal["+", "-", "=", "no fall", "no rise"]
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """One effect that a claim predicts.
-
-    `sign`: "+" the effect is positive and at least `tolerance`; "-" negative and at most -`tolerance`; "=" within
-    +-`tolerance` of 0; "no fall" not below -`tolerance`; "no rise" not above `tolerance`.
-    """
-
-    effect: str
-    sign: Sign
-    tolerance: float
-
-    def __post_init__(self) -> None:
-        if self.tolerance < 0.0:
-            raise ValueError(f"a tolerance is a size, got {self.tolerance}")
-
-    def allows(self, value: float) -> bool:
-        """Whether a measured effect is what was predicted."""
-        return {
-            "+": value >= self.tolerance,
-            "-": value <= -self.tolerance,
-            "=": abs(value) <= self.tolerance,
-            "no fall": value >= -self.tolerance,
-            "no rise": value <= self.tolerance,
-        }[self.sign]
-
-    def excludes_the_opposite(self, low: float, high: float) -> bool:
-        """Whether an interval leaves no room for the other side: of 0 where a sign was predicted, else of the tolerance."""
-        return {
-            "+": low > 0.0,
-            "-": high < 0.0,
-            "=": low >= -self.tolerance and high <= self.tolerance,
-            "no fall": low >= -self.tolerance,
-            "no rise": high <= self.tolerance,
-        }[self.sign]
-
-    @property
-    def words(self) -> str:
-        """The prediction for a person."""
-        size = f"{self.tolerance:g}"
-        return {
-            "+": f"at least +{size}",
-            "-": f"at most -{size}",
-            "=": f"within {size} of 0",
-            "no fall": f"no fall by more than {size}",
-            "no rise": f"no rise above {size}",
-        }[self.sign]
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """A measured effect with its interval within one seed, None where none was made. `n`: problems or trials."""
-
-    value: float
-    n: int
-    low: float | None = None
-    high: float | None = None
-
-    @classmethod
-    def of(cls, estimate: Estimate | None) -> "Effect":
-        """An estimator's; NotTestable where the estimator has none."""
-        if estimate is None:
-            raise NotTestable("nothing to average over: no problem of the pool is of the kind that the claim is about")
-        return cls(estimate.value, estimate.n, estimate.low, estimate.high)
-
-    def less(self, by: float) -> "Effect":
-        """The same with `by` taken off value and interval."""
-        low, high = (None if end is None else end - by for end in (self.low, self.high))
-        return Effect(self.value - by, self.n, low, high)
-
-
-class NotTestable(Exception):  # noqa: N818 (a status, not a fault)
-    """The pool does not hold what the claim is about; the message says what is lacking."""
+Status = Literal["reproduced", "not reproduced", "not testable here"]
+MOST_SEEDS_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +29,67 @@ class Claim:
     source: str
     statement: str
     expected: tuple[Expected, ...]
-    measure: Callable[["Evidence"], Sequence[Effect]]
+    measure: Callable[[Evidence], Sequence[Effect]]
     reach: str
     pools: tuple[str, ...] = ()
     least: int = 8
     recorded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One effect over all seeds. `met`: in how many of them it is as predicted; `why`: what failed, "" if nothing did."""
+
+    expected: Expected
+    value: float
+    low: float | None
+    high: float | None
+    met: int
+    seeds: int
+    n: int
+    why: str
+
+    @property
+    def reproduced(self) -> bool:
+        return not self.why
+
+
+def finding(expected: Expected, effects: Sequence[Effect]) -> Finding:
+    """An effect over its seeds; `effects` has one per seed, at least one."""
+    values = [effect.value for effect in effects]
+    mean = sum(values) / len(values)
+    low, high = _interval(effects)
+    met = sum(map(expected.allows, values))
+    reasons = []
+    if not expected.allows(mean):
+        reasons.append(f"{mean:+.3f} is not {expected.words}")
+    if met < MOST_SEEDS_SHARE * len(values):
+        reasons.append(f"as predicted in {met} of {len(values)} seeds")
+    if low is not None and high is not None and not expected.excludes_the_opposite(low, high):
+        reasons.append(f"the interval [{low:+.3f}, {high:+.3f}] does not exclude the opposite")
+    n = sum(effect.n for effect in effects)
+    return Finding(expected, mean, low, high, met, len(values), n, "; ".join(reasons))
+
+
+def _interval(effects: Sequence[Effect]) -> tuple[float | None, float | None]:
+    """Over seeds; over the clusters within the one seed there is. Equal effects in all seeds leave no doubt to bound."""
+    if len(effects) == 1:
+        return effects[0].low, effects[0].high
+    values = [effect.value for effect in effects]
+    if max(values) == min(values):
+        return values[0], values[0]
+    estimate = cluster_mean(values, estimand="mean effect over seeds")
+    assert estimate is not None  # there are values
+    return estimate.low, estimate.high
+
+
+def findings(claim: Claim, seeds: Sequence[Sequence[Effect]]) -> list[Finding]:
+    """Every effect of a claim; `seeds`: what `claim.measure` gave, seed by seed."""
+    return [finding(expected, [effects[at] for effects in seeds]) for at, expected in enumerate(claim.expected)]
+
+
+def status(found: Sequence[Finding]) -> Status:
+    """Of a claim by its effects; without any there was nothing to measure."""
+    if not found:
+        return "not testable here"
+    return "reproduced" if all(one.reproduced for one in found) else "not reproduced"

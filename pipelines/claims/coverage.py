@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.aggregate.majority import Majority
-from pipelines.claims.claim import Claim, Effect, Expected
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected
 from pipelines.claims.evidence import Evidence
 from pipelines.stats import mg_pass_at_ks, pass_hat_ks
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from pipelines.aggregate import Aggregator
-from pipelines.claims.claim import Effect, NotTestable
+from pipelines.claims.effects import Effect, NotTestable
 from pipelines.metrics.elections import Ballot, Budget, ballots, expected, subsets
 from pipelines.metrics.sample import Rows, Sample
 from pipelines.stats import paired_difference, pass_at_ks
@@ -35,7 +35,7 @@ class Table:
         """The measured problems of the pool, cut to the number of completions that each of them has."""
         rows = Rows(self.pool)
         there = np.flatnonzero(rows.drawn > 0)
-        least = int(rows.drawn[there].min(initial=0)) if len(there) else 0
+        least = int(rows.drawn[there].min()) if len(there) else 0
         if not least:
             raise NotTestable(f"pool {self.name} has no completions that were fixed before a verdict")
         first = np.concatenate([rows.ordered[rows.starts[at] : rows.starts[at] + least] for at in there.tolist()])

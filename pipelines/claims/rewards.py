@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from pipelines.aggregate.best_of import BestOfN
 from pipelines.aggregate.majority import Majority
-from pipelines.claims.claim import Claim, Effect, Expected
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected
 from pipelines.claims.evidence import Evidence
 
 REWARD = "imported"

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.aggregate.majority import Majority
-from pipelines.claims.claim import Claim, Effect, Expected, NotTestable
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected, NotTestable
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.metrics.elections import folds
 from pipelines.stats import auroc, cluster_share, paired_difference, population_mean

@@ -7,7 +7,8 @@ import numpy as np
 
 from pipelines.aggregate.majority import Majority
 from pipelines.aggregate.model_switch import ModelSwitch
-from pipelines.claims.claim import Claim, Effect, Expected
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected
 from pipelines.claims.evidence import Evidence, Table, model_ballots
 from pipelines.metrics.elections import Ballot, right_at
 from pipelines.stats import paired_difference, pass_at_k, population_mean

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.claims.claim import Claim, Effect, Expected, NotTestable
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected, NotTestable
 from pipelines.claims.evidence import Evidence
 from pipelines.stats import ErrorRates, accuracy_ceiling, kept_precision, resampling_value
 from storage.pool import Floats

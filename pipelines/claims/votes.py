@@ -6,7 +6,8 @@ import numpy as np
 
 from pipelines.aggregate.best_of import BestOfMajority, BestOfN
 from pipelines.aggregate.majority import Borda, Majority
-from pipelines.claims.claim import Claim, Effect, Expected
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.stats import cluster_mean, selected_of_ks
 from storage.pool import Floats
