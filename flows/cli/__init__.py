@@ -44,6 +44,8 @@ VERBS = {
     "certify": "certify:certify",
     "runs": "runs:verbs",
     "dataset": "dataset:verbs",
+    "problems": "problems:problems",
+    "show": "problems:show",
     "dashboard": "services:dashboard",
     "schedule": "schedule:verbs",
     "up": "services:up",

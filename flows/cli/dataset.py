@@ -1,6 +1,7 @@
 """`rollmill dataset list|show|diff|verify|export|why` and the marks on versions."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -161,16 +162,20 @@ def verify(
 
 
 @verbs.command("export")
-def export(
+def export(  # noqa: PLR0913 (a verb's parameters are its options)
     reference: Ref,
     *,
     fmt: Annotated[
-        str, typer.Option("--format", help="sft, pairs, ranked_pairs, redi or rl: docs/exports.md says what each holds.")
+        str, typer.Option("--format", help="What a row is: docs/exports.md has the formats; a wrong name lists them.")
     ] = "sft",
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl or .parquet.")],
     options: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the format.")
     ] = None,
+    validation: Annotated[
+        Path | None, typer.Option("--validation", help="Some whole templates go to this file instead.")
+    ] = None,
+    share: Annotated[float, typer.Option("--share", help="The least share of rows in --validation.")] = 0.1,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
@@ -178,31 +183,42 @@ def export(
 
     Example: rollmill dataset export arithmetic --format pairs --out pairs.jsonl --set max_pairs=2
     """
-    from storage.exports import EXPORTS, parsed
+    from storage.exports import EXPORTS, Validation
     from storage.exports import export as write
     from storage.versions import resolve
 
     info = resolve(_datasets(), reference)
-    pairs = [text.partition("=") for text in options or ()]
+    chosen = _options(fmt, options or ())
+    outs = [out] if validation is None else [out, validation]
+    if out == validation:
+        raise SetupError(f"--out and --validation are both {out}.", next_command="--validation another file")
+    if dry_run:
+        text = f"Would write {info.ref} as {fmt} to {' and '.join(map(str, outs))}."
+        return as_json({"version": info.ref, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
+    for path in outs:
+        if path.exists() and sys.stdin.isatty() and not typer.confirm(f"{path} exists. Replace it?"):
+            raise FoundWanting(f"{path} was left as it is.", next_command=f"rollmill dataset export {info.ref} --out OTHER")
+    later = _later_scores(info) if chosen.get("scores") is True or "score" in chosen else None
+    held = None if validation is None else Validation(validation, share)
+    written = write(info, fmt, out, later, validation=held, **chosen)
+    files = [{"path": str(one.path), "rows": one.rows, "sha256": one.sha256} for one in written.files]
+    if json:
+        beside = {"validation": files[1]} if len(files) > 1 else {}
+        return as_json({**files[0], "version": info.ref, "left_out": dict(written.left_out), **beside})
+    lines = [f"Left out: {count:,} {what}." for what, count in written.left_out.items()]
+    lines += [f"{one.rows:,} rows of {info.ref} in {one.path} (sha256 {one.sha256[:16]})." for one in written.files]
+    return line("\n".join(lines))
+
+
+def _options(fmt: str, texts: Sequence[str]) -> dict[str, Any]:
+    """The options of a format as they are typed, KEY=VALUE each."""
+    from storage.exports import parsed
+
+    pairs = [text.partition("=") for text in texts]
     for key, sign, _ in pairs:
         if not sign:
             raise SetupError(f"--set {key!r} is not KEY=VALUE.", next_command="--set max_pairs=2")
-    if dry_run:
-        text = f"Would write {info.ref} as {fmt} to {out}."
-        return as_json({"version": info.ref, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
-    if out.exists() and sys.stdin.isatty() and not typer.confirm(f"{out} exists. Replace it?"):
-        raise FoundWanting(f"{out} was left as it is.", next_command=f"rollmill dataset export {info.ref} --out OTHER")
-    chosen = parsed(fmt, {key: value for key, _, value in pairs})
-    scored = chosen.get("scores") is True or "score" in chosen
-    written = write(info, fmt, out, _later_scores(info) if scored else None, **chosen)
-    if json:
-        path, left_out = str(written.path), dict(written.left_out)
-        return as_json(
-            {"path": path, "rows": written.rows, "sha256": written.sha256, "version": info.ref, "left_out": left_out}
-        )
-    for what, count in written.left_out.items():
-        line(f"Left out: {count:,} {what}.")
-    return line(f"{written.rows:,} rows of {info.ref} in {written.path} (sha256 {written.sha256[:16]}).")
+    return parsed(fmt, {key: value for key, _, value in pairs})
 
 
 def _later_scores(info: "VersionInfo") -> Any:
@@ -229,19 +245,19 @@ def why(
     Example: rollmill dataset why arithmetic 3f9a0c1d
     """
     from flows.cli.dataset_pages import history_page
-    from storage.queries import Reader
+    from storage.queries import Reader, named_scope
     from storage.queries.why import run_of, why_in_run
     from storage.queries.why import why as look_up
     from storage.versions import resolve
-    from storage.versions.index import dataset_names
 
     with Reader.open() as reader:
-        named = reference.partition("@")[0] in dataset_names(reader.datasets)  # a dataset goes before a run of that name
-        run = None if named else run_of(reader, reference)
-        if run is None:
-            history = look_up(resolve(reader.datasets, reference), identity)
-        else:
+        scope = named_scope(reader, reference)
+        if scope is not None and scope.version is not None:
+            history = look_up(scope.version, identity)
+        elif (run := run_of(reader, reference)) is not None:
             history = why_in_run(reader, run, identity)
+        else:
+            history = look_up(resolve(reader.datasets, reference), identity)  # says what there is
     return as_json(history.json()) if json else line(history_page(history))
 
 
@@ -274,5 +290,6 @@ def _row(info: "VersionInfo") -> dict[str, Any]:
         "parent": info.parent[:8] if info.parent else None,
         "tags": ", ".join(info.tags) + (f" (yanked: {info.yanked})" if info.yanked else ""),
         "made": info.created_at,
+        "signed_off": [{"by": one.by, "at": one.at, "note": one.note} for one in info.signoffs],
         "content_hash": info.content_hash,
     }

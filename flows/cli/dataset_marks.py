@@ -1,4 +1,4 @@
-"""`rollmill dataset tag|untag|yank|unyank|rebase|rebuild-index`: what is said of versions later, in index.json only."""
+"""`rollmill dataset tag|untag|yank|sign-off|rebase|...`: what is said of versions later, in index.json only."""
 
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ def register(group: typer.Typer) -> None:
     """Add the verbs to `dataset`."""
     for verb in (tag, untag, yank, unyank, rebase):
         group.command(verb.__name__)(verb)
+    group.command("sign-off")(sign_off)
     group.command("rebuild-index")(rebuild_index)
 
 
@@ -71,6 +72,23 @@ def unyank(reference: Ref, *, dry_run: DryRun = False, json: AsJson = False) -> 
     from storage.versions import marks
 
     _mark(reference, lambda ws: marks.unyank(ws, reference), "usable again:", dry_run=dry_run, json=json)
+
+
+def sign_off(
+    reference: Ref,
+    *,
+    by: Annotated[str, typer.Option(help="Who stands for it.")],
+    note: Annotated[str, typer.Option(help="What was looked at.")] = "",
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Record that a person stands for a version, with the day; who signed is in index.json and in `dataset show`.
+
+    Example: rollmill dataset sign-off arithmetic@v2 --by ann --note "read 100 rows"
+    """
+    from storage.versions import marks
+
+    _mark(reference, lambda ws: marks.sign_off(ws, reference, by, note), f"{by} stands for", dry_run=dry_run, json=json)
 
 
 def rebase(

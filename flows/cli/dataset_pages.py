@@ -32,6 +32,7 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
     facts = {
         "tags": ", ".join(info.tags),
         "yanked": info.yanked or "",
+        "signed off": "; ".join(f"{one.by}, {one.at[:10]}{f': {one.note}' if one.note else ''}" for one in info.signoffs),
         "outcomes": counted(counts["outcomes"]),
         "dropped": counted(counts["dropped_by_reason"]),
         "recipe": _recipe(manifest),

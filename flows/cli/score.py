@@ -71,7 +71,7 @@ def page(report: Mapping[str, Any]) -> str:
     ]
     if judged:
         head = ["against verdicts", "AUROC", "of one problem", "Brier", "calibration error", "were it calibrated"]
-        parts += ["", columns(head, judged), "Over rollouts fixed before any verdict; 95% intervals over clusters."]
+        parts += ["", columns(head, judged), "Over the rollouts of the run's rates; 95% intervals over clusters."]
     return "\n".join([*parts, "", *_next(report)])
 
 

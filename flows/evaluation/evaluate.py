@@ -21,7 +21,7 @@ from flows.session import RecipeRun, Session, open_session
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
-    from pipelines.metrics import Options
+    from pipelines.metrics.sample import Options
     from storage.pool import Pool
 
 Row = dict[str, Any]
@@ -121,7 +121,7 @@ def totals(pool: "Pool") -> Row:
 
 def _rows(pool: "Pool", part: MetricPart) -> list[Row]:
     """The rows of one metric; one that this pool does not allow is a row that says why."""
-    from pipelines.metrics import measure
+    from pipelines.metrics.registry import measure
 
     by = ("model", *part.by) if len(pool.models) > 1 and "model" not in part.by else part.by
     try:
@@ -132,7 +132,7 @@ def _rows(pool: "Pool", part: MetricPart) -> list[Row]:
 
 def options_of(part: MetricPart) -> "Options":
     """The options of a metric, as the evaluation's recipe gives them."""
-    from pipelines.metrics import Options
+    from pipelines.metrics.sample import Options
 
     keys: Mapping[str, Any] = part.model_dump(exclude={"metric", "by"}, exclude_unset=True)
     return Options.of_mapping(keys)

@@ -112,7 +112,7 @@ class LoadedEvaluationRecipe:
 
 def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluationRecipe:
     """The evaluation of a file after `--set` overrides; SetupError in one line for any mistake in it."""
-    from pipelines.metrics import METRICS
+    from pipelines.metrics.registry import METRICS
 
     recipe = parse(path, EvaluationRecipe, {}, sets=sets, folder="recipes/evaluations")
     for part in recipe.metrics:

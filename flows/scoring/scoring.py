@@ -170,7 +170,8 @@ def against_verdicts(workspace: "Workspace", run: "Run", names: Sequence[str]) -
 
     A metric that this run or score does not allow is a row that says why.
     """
-    from pipelines.metrics import Options, measure
+    from pipelines.metrics.registry import measure
+    from pipelines.metrics.sample import Options
     from storage.queries import Reader, run_scope
     from storage.queries.pools import scope_pool
 

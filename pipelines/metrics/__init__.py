@@ -31,11 +31,8 @@ from pipelines.metrics.rates import (
     rate_row,
     rate_words,
 )
-from pipelines.metrics.registry import METRICS, MetricRow, measure
-from pipelines.metrics.sample import Measured, Metric, Options, Sample
 
 __all__ = [
-    "METRICS",
     "NOTHING",
     "NO_RATES",
     "Counts",
@@ -43,19 +40,13 @@ __all__ = [
     "Funnel",
     "FunnelCounter",
     "GroupRate",
-    "Measured",
-    "Metric",
-    "MetricRow",
-    "Options",
     "PairedDecisions",
     "PassAtLimit",
-    "Sample",
     "counts_of",
     "decision_counts",
     "digits",
     "estimand_of",
     "funnel_of",
-    "measure",
     "moves_rows",
     "paired_pass_at",
     "paired_rates",

@@ -68,7 +68,7 @@ class ReplayRow:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class SettingResults:
     """What every setting gave: (settings, budgets, ks, problems) each, tokens and comparisons without ks."""
 
     value: Floats
@@ -96,7 +96,7 @@ def replay(items: Sequence[Ballot], settings: Sequence[Setting], plan: ReplayPla
     return rows
 
 
-def _measure(items: Sequence[Ballot], settings: Sequence[Setting], plan: ReplayPlan) -> Measured:
+def _measure(items: Sequence[Ballot], settings: Sequence[Setting], plan: ReplayPlan) -> SettingResults:
     shape = (len(settings) + 2, len(plan.budgets), len(plan.ks), len(items))
     value, high, variance = (np.zeros(shape) for _ in range(3))
     tokens, comparisons = (np.zeros((*shape[:2], len(items))) for _ in range(2))
@@ -110,7 +110,7 @@ def _measure(items: Sequence[Ballot], settings: Sequence[Setting], plan: ReplayP
                     cell = (row, at, place, problem)
                     value[cell], high[cell], variance[cell] = one.value, one.high, one.variance
                     tokens[row, at, problem], comparisons[row, at, problem] = one.tokens, one.comparisons
-    return Measured(value, high, variance, tokens, comparisons)
+    return SettingResults(value, high, variance, tokens, comparisons)
 
 
 def _elected(setting: Setting, drawn: Subsets) -> Election:
@@ -128,7 +128,7 @@ class _Table:
 
     items: Sequence[Ballot]
     settings: Sequence[Setting]
-    measured: Measured
+    measured: SettingResults
     fold: Ints
     cell: tuple[int, int]
 

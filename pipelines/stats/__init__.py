@@ -23,15 +23,13 @@ from pipelines.stats.cluster_table import ClusterTable, cluster_table
 from pipelines.stats.coverage_law import CoverageFit, fit_coverage
 from pipelines.stats.differences import Equivalence, detectable_difference, equivalence, paired_difference
 from pipelines.stats.intervals import Estimate, StratumSample, beta_quantile, clopper_pearson, sampled_share, t_quantile
-from pipelines.stats.means import cluster_sums, mean_bounds, population_mean, these_problems_mean
+from pipelines.stats.means import cluster_sums, mean_bounds, population_mean
 from pipelines.stats.pass_rates import (
     PathCounts,
-    PrefixCounts,
     pass_at_k,
     pass_rate_interval,
     path_counting_rate,
     path_counts,
-    prefix_counts,
     undecided_bounds,
 )
 from pipelines.stats.predictions import Prediction, PredictionScore, prediction_of, score_prediction
@@ -40,9 +38,7 @@ from pipelines.stats.rule_error import RuleErrorCounts, rule_error_counts
 from pipelines.stats.shrinkage import BetaPrior, fit_prior, shrunken_rate
 from pipelines.stats.subsets import (
     best_of_ks,
-    efficiency,
     g_pass_at_ks,
-    hodges_lehmann,
     mg_pass_at_ks,
     pass_at_ks,
     pass_hat_ks,
@@ -51,9 +47,7 @@ from pipelines.stats.subsets import (
 )
 from pipelines.stats.testing import SignFlipTest, alpha_spent, holm, sign_flip_test
 from pipelines.stats.token_budgets import (
-    normalised_regret,
     pass_at_tokens,
-    progress,
     regret_of_tokens,
     solved_by,
 )
@@ -93,7 +87,6 @@ __all__ = [
     "PathCounts",
     "Prediction",
     "PredictionScore",
-    "PrefixCounts",
     "RuleErrorCounts",
     "SignFlipTest",
     "Stratum",
@@ -123,21 +116,18 @@ __all__ = [
     "corrected_rate",
     "detectable_difference",
     "distinct_at_ks",
-    "efficiency",
     "equivalence",
     "false_accept_rate",
     "false_reject_rate",
     "fit_coverage",
     "fit_prior",
     "g_pass_at_ks",
-    "hodges_lehmann",
     "holm",
     "kept_precision",
     "largest_k",
     "majority_at_k",
     "mean_bounds",
     "mg_pass_at_ks",
-    "normalised_regret",
     "paired_difference",
     "pass_at_k",
     "pass_at_ks",
@@ -150,8 +140,6 @@ __all__ = [
     "precision",
     "precision_within",
     "prediction_of",
-    "prefix_counts",
-    "progress",
     "regret_of_tokens",
     "resampling_value",
     "rule_error_counts",
@@ -162,7 +150,6 @@ __all__ = [
     "sign_flip_test",
     "solved_by",
     "t_quantile",
-    "these_problems_mean",
     "these_problems_means",
     "true_rates",
     "undecided_bounds",

@@ -6,50 +6,17 @@ gives an unbiased rate of all of them.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
 from pipelines.stats.intervals import Estimate, beta_quantile, check_counts
-
-_OUTCOMES = frozenset({"correct", "incorrect", "unparsed", "undecided"})
 
 Rule = Callable[[int, int], int]
 """(drawn, correct) -> how many completions to draw next; 0 stops. Called at the ends of rounds only."""
 
 PathCounts = dict[tuple[int, int], tuple[int, int]]
 """Stopping point (drawn, correct) -> (paths that begin with a success, all paths)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixCounts:
-    """What the first n0 completions of one problem gave; judged = correct + incorrect + unparsed."""
-
-    correct: int
-    judged: int
-    undecided: int
-    missing: int
-
-    @property
-    def pass_rate(self) -> float | None:
-        """correct / judged; None when nothing was judged."""
-        return self.correct / self.judged if self.judged else None
-
-
-def prefix_counts(outcomes: Iterable[tuple[int, str]], n0: int) -> PrefixCounts:
-    """Counts over sample indices 0 .. n0-1 of (sample index, outcome) pairs in any order; later indices are ignored."""
-    if n0 < 1:
-        raise ValueError(f"a prefix holds at least one completion, got n0 = {n0}")
-    by_index: dict[int, str] = {}
-    for index, outcome in outcomes:
-        if outcome not in _OUTCOMES:
-            raise ValueError(f"unknown outcome {outcome!r}")
-        if 0 <= index < n0 and by_index.setdefault(index, outcome) != outcome:
-            raise ValueError(f"sample index {index} has two outcomes")
-    values = list(by_index.values())
-    undecided = values.count("undecided")
-    return PrefixCounts(values.count("correct"), len(values) - undecided, undecided, n0 - len(values))
 
 
 def pass_rate_interval(correct: int, judged: int, *, confidence: float = 0.95) -> Estimate | None:

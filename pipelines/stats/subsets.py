@@ -132,31 +132,6 @@ def these_problems_means(
     return means
 
 
-def efficiency(seconds: npt.ArrayLike, reference: npt.ArrayLike, hardness: Sequence[float], *, alpha: float = 2.0) -> Array:
-    """ENAMEL's efficiency of right programs, (...,): the hardness-weighted mean over levels of max(0, T-t)/(T-t*).
-
-    `seconds` (..., levels, tests) and `reference` (levels, tests) of a reference program, each a Hodges-Lehmann mean of
-    repeats; t and t* are the slowest test of a level, T = `alpha` times the slowest of the reference. Right-censored: what
-    did not end before T (infinity or NaN for a timeout) scores 0 whatever T is. A program that is wrong scores 0, which is
-    the caller's to say. Faster than the reference is above 1.
-    """
-    taken, expert = np.asarray(seconds, dtype=np.float64), np.asarray(reference, dtype=np.float64)
-    limit, worst = alpha * float(expert.max()), expert.max(axis=1)
-    slowest = np.where(np.isnan(taken), np.inf, taken).max(axis=-1)
-    scores = np.maximum(0.0, limit - slowest) / (limit - worst)
-    return np.asarray(scores @ np.asarray(hardness, dtype=np.float64) / math.fsum(hardness), dtype=np.float64)
-
-
-def hodges_lehmann(repeats: npt.ArrayLike) -> Array:
-    """The median of the means of all pairs over the last axis, a value with itself included: robust against a slow repeat.
-
-    Infinite where repeats that ended do not outvote those that did not.
-    """
-    values = np.asarray(repeats, dtype=np.float64)
-    first, second = np.triu_indices(values.shape[-1])
-    return np.asarray(np.median((values[..., first] + values[..., second]) / 2.0, axis=-1), dtype=np.float64)
-
-
 def _left_out(estimator: Estimator, n: Ints, c: Ints, k: int) -> Array:
     """The jackknife variance of each problem's value: its completions are left out one after another."""
     without_right = estimator(n - 1, np.maximum(c - 1, 0), [k])[:, 0]

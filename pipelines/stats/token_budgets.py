@@ -5,7 +5,7 @@ For comparisons at equal cost, where k samples of two models are not the same mo
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise, permutations
+from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -51,26 +51,6 @@ def _tokens_to_success(tokens: npt.ArrayLike, correct: npt.ArrayLike, seed: int)
         orders = np.random.default_rng([seed, n]).permuted(np.tile(np.arange(n), (_ORDERS, 1)), axis=1)
     spent = np.where(right[orders], np.cumsum(cost[orders], axis=1), np.inf) if n else np.full((1, 1), np.inf)
     return np.sort(spent.min(axis=1)), int(cost.sum())
-
-
-def normalised_regret(tokens: Sequence[float], success: Sequence[float], budget: float) -> float:
-    """1 - (area under success over tokens from 0 to `budget`) / `budget`: 0 for success from the first token on.
-
-    MRT's metric (Qu et al. 2025, arXiv:2503.07572): `success[j]` is the chance to be right when forced to answer after
-    `tokens[j]`; trapezoids between, the first value held before, the last held after. Over pass@t it is the regret of
-    drawing again. Sources count what the budget could have bought, not a ratio to another method.
-    """
-    at, value = np.asarray(tokens, dtype=np.float64), np.asarray(success, dtype=np.float64)
-    if budget <= 0 or at.shape != value.shape or not at.size or (np.diff(at) <= 0).any() or at[0] < 0:
-        raise ValueError("a success for each of ascending numbers of tokens, and a budget above 0")
-    inside = at[at < budget]
-    points = np.concatenate([[0.0], inside[inside > 0], [budget]])
-    return 1.0 - float(np.trapezoid(np.interp(points, at, value), points)) / budget
-
-
-def progress(success: Sequence[float]) -> list[float]:
-    """MRT's progress of each episode: the change in the chance of success; they sum to the last minus the first."""
-    return [after - before for before, after in pairwise(success)]
 
 
 def solved_by(first_correct: npt.ArrayLike, attempts: npt.ArrayLike, most: int) -> Array:

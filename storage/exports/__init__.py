@@ -10,19 +10,31 @@ import pyarrow as pa
 import yaml
 
 from storage.errors import SetupError, unknown_name
+from storage.exports.completions import PromptCompletion, Unpaired
 from storage.exports.pairs import Pairs, Redi
+from storage.exports.prompts import Prompts
 from storage.exports.ranked_pairs import RankedPairs
 from storage.exports.rl import Rl
 from storage.exports.rollouts import STORED
 from storage.exports.sft import Sft
+from storage.exports.split import Validation, side
 from storage.exports.write import Export, Exported, export_rows
 from storage.segments.schema import SCHEMAS
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
-__all__ = ["EXPORTS", "Export", "Exported", "Pairs", "RankedPairs", "Redi", "Rl", "Sft", "export", "export_rows", "parsed"]
+__all__ = ["EXPORTS", "Export", "Exported", "Validation", "export", "export_rows", "parsed"]
 
-EXPORTS: Mapping[str, type[Export]] = {"sft": Sft, "pairs": Pairs, "ranked_pairs": RankedPairs, "redi": Redi, "rl": Rl}
+EXPORTS: Mapping[str, type[Export]] = {
+    "sft": Sft,
+    "prompt_completion": PromptCompletion,
+    "unpaired": Unpaired,
+    "pairs": Pairs,
+    "ranked_pairs": RankedPairs,
+    "redi": Redi,
+    "rl": Rl,
+    "prompts": Prompts,
+}
 
 _KINDS = {int: "a whole number", bool: "true or false", float: "a number"}
 
@@ -40,10 +52,19 @@ def parsed(fmt: str, texts: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def export(info: VersionInfo, fmt: str, out: Path, stored_scores: pa.Table | None = None, **options: Any) -> Exported:
+def export(
+    info: VersionInfo,
+    fmt: str,
+    out: Path,
+    stored_scores: pa.Table | None = None,
+    *,
+    validation: Validation | None = None,
+    **options: Any,
+) -> Exported:
     """Write a version as `fmt` to `out` (.jsonl or .parquet); options are the format's own.
 
     `stored_scores`: rows that were stored after the version was published, for formats that are asked for scores.
+    `validation`: some templates go to a file of their own, `validation` of what is given back.
     """
     if fmt not in EXPORTS:
         raise unknown_name("export format", fmt, EXPORTS, next_command="rollmill dataset export --help")
@@ -58,5 +79,9 @@ def export(info: VersionInfo, fmt: str, out: Path, stored_scores: pa.Table | Non
     chosen = EXPORTS[fmt](**options)
     with reading(info), open_version(info) as connection:
         connection.register(STORED, SCHEMAS["scores"].empty_table() if stored_scores is None else stored_scores)
-        written = export_rows(chosen.rows(connection), chosen.schema, out)
+        held = frozenset() if validation is None else validation.clusters(chosen, connection)
+        written = export_rows(side(chosen.rows(connection), held, inside=False), chosen.schema, out)
+        if validation is not None:
+            rows = side(chosen.rows(connection), held, inside=True)
+            written = replace(written, validation=export_rows(rows, chosen.schema, validation.out))
     return replace(written, left_out={what: count for what, count in chosen.left_out.items() if count})

@@ -15,11 +15,10 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, answer_turns, prompt_turns, rollouts
-from storage.exports.write import TURNS, Row
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, Texts, rollouts
+from storage.exports.write import Row
 from storage.ids import digest128
 
-_FORMS = ("chat", "text")
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("id", pa.string()),
     ("problem_id", pa.string()),
@@ -38,33 +37,23 @@ UNEQUAL = "pairs of unequal length"
 
 
 @dataclass
-class PairRows:
+class PairRows(Texts):
     """What all formats of pairs are asked: the form of the texts, and how far the lengths of a pair may differ.
 
-    `form`: chat turns, or text. `system`: a turn before prompts that bring none. `scores` adds the scores of both sides.
+    `scores` adds the scores of both sides.
     `length_ratio`: the longer by the shorter in tokens, or in characters where tokens are not known; 0 for any.
     """
 
     _: KW_ONLY
-    form: str = "chat"
     unparsed: bool = False
-    system: str | None = None
     scores: bool = False
     length_ratio: float = 0.0
     left_out: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.form not in _FORMS:
-            raise SetupError(f"unknown form {self.form!r}.", choices=_FORMS)
-        if self.form == "text" and self.system is not None:
-            raise SetupError("a system turn needs form=chat.")
+        super().__post_init__()
         if self.length_ratio != 0 and not 1 <= self.length_ratio < inf:
             raise SetupError(f"length_ratio is {self.length_ratio}; it must be 1 (equal lengths) or more, or 0 for any.")
-
-    @property
-    def turns(self) -> pa.DataType:
-        """The type of prompts and answers."""
-        return TURNS if self.form == "chat" else pa.string()
 
     @property
     def schema(self) -> pa.Schema:
@@ -113,16 +102,6 @@ class PairRows:
             "verifier": f"{chosen['verifier']} {chosen['verifier_version']}",
             **({"chosen_scores": chosen["scores"], "rejected_scores": rejected["scores"]} if self.scores else {}),
         }
-
-    def prompt(self, rollout: Row) -> Any:
-        """The prompt in the form that was asked for."""
-        turns = prompt_turns(rollout["prompt"], self.system)
-        return turns if self.form == "chat" else _only_text(turns, rollout)
-
-    def answer(self, rollout: Row) -> Any:
-        """The completion in that form."""
-        turns = answer_turns(rollout)
-        return turns if self.form == "chat" else _only_text(turns, rollout)
 
 
 @dataclass
@@ -212,11 +191,3 @@ def distinct(members: Sequence[Row]) -> list[Row]:
     for member in members:
         first.setdefault((member["text"], member["messages"]), member)
     return list(first.values())
-
-
-def _only_text(turns: list[dict[str, str]], rollout: dict[str, Any]) -> str:
-    if len(turns) != 1:
-        raise SetupError(
-            f"problem {rollout['problem_id'][:8]} has turns and cannot be written as text.", next_command="use form=chat"
-        )
-    return turns[0]["content"]

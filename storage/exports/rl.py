@@ -5,11 +5,10 @@ and de-duplication (statistics.md, point 2). What was drawn because of earlier v
 such a group is not 0. A group with an undecided rollout is left out and counted, for undecided is not a reward of 0.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
@@ -17,7 +16,7 @@ import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
 from storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, answer_turns, prompt_turns, rollouts
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, answer_turns, of_prefix, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 from storage.pool import Floats
@@ -130,9 +129,7 @@ def complete_groups(connection: duckdb.DuckDBPyConnection, n: int) -> list[Group
 
     SetupError where nothing was fixed, n is more than was, or a group has fewer.
     """
-    manifest = dict(connection.execute("select key, value from manifest").fetchall())
-    metrics = json.loads(manifest.get("metrics", "{}"))
-    prefix = metrics.get("prefix", 0)  # None: an import, of which all counts
+    prefix, measured = of_prefix(connection, n)
     if prefix == 0:
         raise SetupError(
             "this version has no completions that were fixed before any verdict, and advantages over what was drawn"
@@ -144,7 +141,7 @@ def complete_groups(connection: duckdb.DuckDBPyConnection, n: int) -> list[Group
             f"n is {n}, and only the first {prefix} completions of each problem were fixed before any verdict.",
             next_command=f"--set n={prefix}, or rollmill curate RECIPE --set budget.options.initial={n}",
         )
-    groups = _measured(connection, prefix, n, json.loads(manifest.get("recipe", "{}")))
+    groups = _measured(connection, prefix, measured)
     sizes = {len(group.ids) for group in groups}
     count = n or prefix or max(sizes, default=0)
     if groups and count < 2:
@@ -158,15 +155,8 @@ def complete_groups(connection: duckdb.DuckDBPyConnection, n: int) -> list[Group
     return [group.first(count) for group in groups]
 
 
-def _measured(connection: duckdb.DuckDBPyConnection, prefix: int | None, n: int, recipe: Mapping[str, Any]) -> list[Group]:
+def _measured(connection: duckdb.DuckDBPyConnection, prefix: int | None, measured: str) -> list[Group]:
     """Groups of whatever size; of a run one for each problem too that has none."""
-    measured = "true"
-    if prefix is not None:
-        arm = (recipe.get("arms") or [{"name": ""}])[0]["name"]
-        stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
-        of_arm = "coalesce(d.arm, '')" if "arm" in stored else "''"
-        escaped = str(arm).replace("'", "''")
-        measured = f"r.sample_index between 0 and {(n or prefix) - 1} and {of_arm} = '{escaped}'"
     groups = [Group(*row) for row in connection.execute(_GROUPS.format(measured=measured)).fetchall()]
     if prefix is None:
         return groups

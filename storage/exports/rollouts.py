@@ -4,12 +4,15 @@ A row puts problem, completion and decision side by side. Order: problem id, sam
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from storage.errors import SetupError
+from storage.exports.write import TURNS
 from storage.segments.schema import prompt_from_json
 
 _QUERY = """
@@ -59,7 +62,58 @@ def rollouts(
             yield dict(zip(names, row, strict=True))
 
 
+def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[int | None, str]:
+    """How many completions of a problem were fixed before any verdict, and the SQL condition on `r` and `d` for them.
+
+    None: an import, of which all counts; 0: none was. `first`: only the first so many of them.
+    """
+    manifest = dict(connection.execute("select key, value from manifest").fetchall())
+    prefix = json.loads(manifest.get("metrics", "{}")).get("prefix", 0)
+    if prefix is None:
+        return None, "true"
+    recipe: Mapping[str, Any] = json.loads(manifest.get("recipe", "{}"))
+    arm = (recipe.get("arms") or [{"name": ""}])[0]["name"]
+    stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
+    of_arm = "coalesce(d.arm, '')" if "arm" in stored else "''"
+    escaped = str(arm).replace("'", "''")
+    return prefix, f"r.sample_index between 0 and {(first or prefix) - 1} and {of_arm} = '{escaped}'"
+
+
 Turn = dict[str, str]
+FORMS = ("chat", "text")
+
+
+@dataclass
+class Texts:
+    """The form in which prompts and answers are written.
+
+    `form`: chat turns, or text. `system`: a turn before prompts that bring none.
+    """
+
+    _: KW_ONLY
+    form: str = "chat"
+    system: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise SetupError(f"unknown form {self.form!r}.", choices=FORMS)
+        if self.form == "text" and self.system is not None:
+            raise SetupError("a system turn needs form=chat.")
+
+    @property
+    def turns(self) -> pa.DataType:
+        """The type of prompts and answers."""
+        return TURNS if self.form == "chat" else pa.string()
+
+    def prompt(self, row: dict[str, Any]) -> Any:
+        """The prompt in the form that was asked for."""
+        turns = prompt_turns(row["prompt"], self.system)
+        return turns if self.form == "chat" else _only_text(turns, row)
+
+    def answer(self, rollout: dict[str, Any]) -> Any:
+        """The completion in that form."""
+        turns = answer_turns(rollout)
+        return turns if self.form == "chat" else _only_text(turns, rollout)
 
 
 def prompt_turns(prompt: str, system: str | None = None) -> list[Turn]:
@@ -94,3 +148,11 @@ def _with_reasoning(rollout: dict[str, Any]) -> str:
     """Reasoning that the engine gave apart goes back in front of the answer, in the tags that chat templates use."""
     reasoning, text = rollout["reasoning"], rollout["text"]
     return f"<think>\n{reasoning}\n</think>\n\n{text}" if reasoning else text
+
+
+def _only_text(turns: list[Turn], row: dict[str, Any]) -> str:
+    if len(turns) != 1:
+        raise SetupError(
+            f"problem {row['problem_id'][:8]} has turns and cannot be written as text.", next_command="use form=chat"
+        )
+    return turns[0]["content"]

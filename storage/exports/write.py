@@ -35,12 +35,18 @@ class Export(Protocol):
 
 @dataclass(frozen=True)
 class Exported:
-    """A written file: where, how many rows, the SHA-256 of its bytes, and how many of what the format left out."""
+    """A written file: where, how many rows, the SHA-256 of its bytes, how many of what was left out, the file beside it."""
 
     path: Path
     rows: int
     sha256: str
     left_out: Mapping[str, int] = field(default_factory=dict)
+    validation: "Exported | None" = None
+
+    @property
+    def files(self) -> "tuple[Exported, ...]":
+        """This file and the one beside it."""
+        return (self,) if self.validation is None else (self, self.validation)
 
 
 def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> Exported:

@@ -113,7 +113,8 @@ class WorkspaceView:
         `first`: only the first so many of each problem, where imports have unequal numbers. Options are those of
         `pipelines.metrics.Options`; SetupError where the rollouts cannot give the metric.
         """
-        from pipelines.metrics import Options, measure
+        from pipelines.metrics.registry import measure
+        from pipelines.metrics.sample import Options
         from storage.queries.pools import scope_pool, with_meta
 
         scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)

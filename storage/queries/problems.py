@@ -14,13 +14,16 @@ import pyarrow as pa
 from pipelines.stats import BetaPrior, fit_prior, shrunken_rate
 from storage.errors import SetupError
 from storage.queries.scope import Scope
-from storage.records import Completion, Problem, Prompt, Score, Verdict
+from storage.records import OUTCOMES, Completion, Problem, Prompt, Score, Verdict
 from storage.scores import about, marks_of
 from storage.segments.schema import from_table, prompt_from_json
 
 if TYPE_CHECKING:
     import duckdb
 
+MIXED = "mixed"
+OUTCOME_FILTERS = (*OUTCOMES, "pending", MIXED)
+"""What a filter may ask of a problem's rollouts: that one has this outcome, or that some are correct and some are not."""
 
 _COUNTED = """
     CREATE TEMP TABLE counted AS SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept,
@@ -134,7 +137,9 @@ def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
         if (wanted := getattr(filters, name)) is not None:
             conditions.append(f"p.{name} = ${name}")
             values[name] = wanted
-    if filters.outcome is not None:
+    if filters.outcome == MIXED:
+        conditions.append("c.correct BETWEEN 1 AND c.judged - 1")
+    elif filters.outcome is not None:
         conditions.append("list_contains(c.outcomes, $outcome)")
         values["outcome"] = filters.outcome
     for name, sign in (("lowest", ">="), ("highest", "<=")):

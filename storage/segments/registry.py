@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from storage.ledger.engine import Ledger
@@ -18,7 +18,15 @@ _PARAMETERS = 1_000  # of one statement; SQLite and PostgreSQL have limits above
 _Mark = tuple[int, int, int]
 _Listing = tuple[_Mark, list[Segment]]
 _NOTHING: _Listing = ((0, 0, 0), [])
-_FIELDS = tuple(Segment.__dataclass_fields__)
+# Built once: every reader asks these, often.
+_MARK = select(
+    func.count(), func.coalesce(func.max(_SEGMENTS.c.seq), 0), func.coalesce(func.sum(_SEGMENTS.c.seq), 0)
+).where(_SEGMENTS.c.kind == bindparam("kind"))
+_LIST = (
+    select(*(_SEGMENTS.c[name] for name in Segment.__dataclass_fields__))
+    .where(_SEGMENTS.c.kind == bindparam("kind"), _SEGMENTS.c.seq > bindparam("after"))
+    .order_by(_SEGMENTS.c.seq)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +216,7 @@ class Registry:
 
 def _mark(session: Session, kind: Kind) -> _Mark:
     """(how many, highest number, sum of numbers): changes with every segment that comes or goes, as no number is reused."""
-    statement = select(
-        func.count(), func.coalesce(func.max(SegmentRow.seq), 0), func.coalesce(func.sum(SegmentRow.seq), 0)
-    ).where(SegmentRow.kind == kind)
-    number, highest, total = session.execute(statement).one()
+    number, highest, total = session.connection().execute(_MARK, {"kind": kind}).one()
     return int(number), int(highest), int(total)
 
 
@@ -221,7 +226,4 @@ def _with(mark: _Mark, added: Sequence[Segment]) -> _Mark:
 
 
 def _list(session: Session, kind: Kind, after: int = 0) -> list[Segment]:
-    columns = [getattr(SegmentRow, name) for name in _FIELDS]
-    chosen = (SegmentRow.kind == kind, SegmentRow.seq > after)
-    rows = session.execute(select(*columns).where(*chosen).order_by(SegmentRow.seq))
-    return [Segment(*row) for row in rows]
+    return [Segment(*row) for row in session.connection().execute(_LIST, {"kind": kind, "after": after})]

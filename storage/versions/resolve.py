@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import SetupError, unknown_name
-from storage.versions.index import LINK, Entry, Index, dataset_names, index_path, load_index
+from storage.versions.index import LINK, Entry, Index, SignOff, dataset_names, index_path, load_index
 
 _NUMBER = re.compile(r"v(\d{1,9})(?:-([0-9a-f]{8}))?$")
 _HASH = re.compile(r"[0-9a-f]{4,64}$")
@@ -22,6 +22,7 @@ class VersionInfo(Entry):
     path: Path
     tags: tuple[str, ...]
     yanked: str | None
+    signoffs: tuple[SignOff, ...]
 
     @property
     def ref(self) -> str:
@@ -35,13 +36,14 @@ class VersionInfo(Entry):
 
 
 def version_info(datasets: Path, index: Index, entry: Entry) -> VersionInfo:
-    """An index entry with its dataset, place, tags and yank."""
+    """An index entry with its dataset, place, tags, yank and sign-offs."""
     return VersionInfo(
         **vars(entry),
         name=index.name,
         path=datasets / index.name / entry.folder,
         tags=tuple(sorted(tag for tag, folder in index.tags.items() if folder == entry.folder)),
         yanked=index.yanked.get(entry.folder),
+        signoffs=tuple(word for word in index.signoffs if word.folder == entry.folder),
     )
 
 

@@ -1,16 +1,20 @@
 """A workspace with the toy methods of toys.py as a user's own file, and the command line in and out of this process."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows import cli
+from storage.ids import digest128
 from storage.workspace import Workspace
 from tests.tied import tied
 
@@ -56,6 +60,8 @@ class Said:
 
 
 Run = Callable[..., Said]
+Prepare = Callable[..., list[Said]]
+Curated = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
@@ -78,6 +84,60 @@ def rollmill(capfd: pytest.CaptureFixture[str]) -> Run:
         status = cli.run(arguments)
         out, err = capfd.readouterr()
         return Said(status, out, err)
+
+    return run
+
+
+@dataclass
+class Prepared:
+    """Workspaces that commands have led to, by what they began with: for tests that begin where others began before.
+
+    The first test that asks runs the commands, in its own workspace; later ones get a copy of the workspace as it was then,
+    with what the commands printed.
+    """
+
+    place: Path
+    said: dict[str, list[Said]] = field(default_factory=dict)
+
+    def run(self, rollmill: Run, *commands: Sequence[str]) -> list[Said]:
+        folder = Path.cwd()
+        assert not (folder / ".rollmill" / "ledger.sqlite").exists(), "a test can be prepared in a fresh workspace alone"
+        files = {str(path): path.read_text() for path in sorted(Path().rglob("*")) if path.is_file()}
+        toys = {name: value.replace(str(folder), "") for name, value in os.environ.items() if name.startswith("TOY_")}
+        key = digest128([files, [list(command) for command in commands], toys])
+        if key not in self.said:
+            said = [rollmill(*command) for command in commands]
+            shutil.copytree(folder, self.place / key, symlinks=True)
+            self.said[key] = [
+                Said(one.status, *(text.replace(str(folder), "{ws}") for text in (one.out, one.err))) for one in said
+            ]
+            return said
+        shutil.copytree(self.place / key, folder, symlinks=True, dirs_exist_ok=True)
+        return [
+            Said(one.status, *(text.replace("{ws}", str(folder)) for text in (one.out, one.err))) for one in self.said[key]
+        ]
+
+
+@pytest.fixture(scope="session")
+def _prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return Prepared(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture
+def prepare(_prepared: Prepared, rollmill: Run) -> Prepare:
+    """Run commands, one after the other, in the fresh workspace that is the current folder, or copy what they led to."""
+    return partial(_prepared.run, rollmill)
+
+
+@pytest.fixture
+def curated(prepare: Prepare) -> Curated:
+    """Curate a recipe of the current folder, a fresh workspace, or copy what that led to; gives the outcome."""
+
+    def run(*arguments: str) -> dict[str, Any]:
+        [said] = prepare(["curate", *(arguments or ["toy.yaml"]), "--direct", "--json"])
+        assert said.status == 0, said.err
+        outcome: dict[str, Any] = json.loads(said.out)
+        return outcome
 
     return run
 

@@ -3,16 +3,13 @@
 import csv
 import io
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from flows import cli
 from storage.queries import Reader
-from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Run
+from tests.flows.conftest import Curated, Run
 
 IMPORTED = """\
 recipe_schema: 1
@@ -26,23 +23,11 @@ gate: {min_kept: 1, max_undecided: 1.0}
 """
 
 
-@pytest.fixture(scope="module")
-def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy recipe curated once."""
-    folder = tmp_path_factory.mktemp("curated") / "ws"
-    Workspace.init(folder).close()
-    shutil.copyfile(Path(__file__).parents[2] / "toys.py", folder / "toys.py")
-    (folder / "toy.yaml").write_text(RECIPE)
-    assert cli.run(["-C", str(folder), "curate", "toy.yaml", "--direct"]) == 0
-    return folder
-
-
 @pytest.fixture
-def ws(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it as the current folder."""
-    shutil.copytree(curated, tmp_path / "ws")
-    monkeypatch.chdir(tmp_path / "ws")
-    return tmp_path / "ws"
+def ws(toy: Path, curated: Curated) -> Path:
+    """The curated toy recipe."""
+    curated()
+    return toy
 
 
 def press(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:

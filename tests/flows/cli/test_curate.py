@@ -11,7 +11,7 @@ import pytest
 
 from flows.recipe import load_recipe
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Run
+from tests.flows.conftest import RECIPE, Curated, Run
 
 
 def outcome(rollmill: Run, *arguments: str) -> dict[str, Any]:
@@ -31,8 +31,8 @@ def counted(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return toy
 
 
-def test_a_version_and_then_nothing_more(counted: Path, rollmill: Run) -> None:
-    first = outcome(rollmill)
+def test_a_version_and_then_nothing_more(counted: Path, rollmill: Run, curated: Curated) -> None:
+    first = curated()
     assert (first["version"], first["created"], first["parent"]) == (1, True, None)
     funnel = first["funnel"]
     assert funnel["drawn"] == calls(counted) == first["spent"]["drawn"]
@@ -50,8 +50,8 @@ def test_a_version_and_then_nothing_more(counted: Path, rollmill: Run) -> None:
     assert str(counted) not in "".join(reports.values())
 
 
-def test_another_selector_draws_nothing_and_makes_version_two(counted: Path, rollmill: Run) -> None:
-    first = outcome(rollmill)
+def test_another_selector_draws_nothing_and_makes_version_two(counted: Path, rollmill: Run, curated: Curated) -> None:
+    first = curated()
     drawn = calls(counted)
     second = outcome(rollmill, "--set", "select.options.per_problem=1")
     assert calls(counted) == drawn
@@ -62,8 +62,8 @@ def test_another_selector_draws_nothing_and_makes_version_two(counted: Path, rol
     assert "kept -> over_quota" in said.out
 
 
-def test_a_larger_target_draws_only_what_is_missing(counted: Path, rollmill: Run) -> None:
-    first = outcome(rollmill)
+def test_a_larger_target_draws_only_what_is_missing(counted: Path, rollmill: Run, curated: Curated) -> None:
+    first = curated()
     drawn = calls(counted)
     second = outcome(rollmill, "--set", "budget.options.target=4")
     assert second["funnel"]["drawn"] > first["funnel"]["drawn"]
@@ -72,8 +72,10 @@ def test_a_larger_target_draws_only_what_is_missing(counted: Path, rollmill: Run
     assert len(ids) == len(set(ids))
 
 
-def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(counted: Path, rollmill: Run) -> None:
-    first = outcome(rollmill)
+def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(
+    counted: Path, rollmill: Run, curated: Curated
+) -> None:
+    first = curated()
     drawn = calls(counted)
     with Workspace.open() as workspace:
         segments = workspace.segments.registry.segments("completions")
@@ -86,8 +88,8 @@ def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(counted: P
     assert f"({first['content_hash'][:8]}) already has this content: no new version" in said.out
 
 
-def test_a_segment_corrupted_in_place_is_named_and_made_again(counted: Path, rollmill: Run) -> None:
-    first = outcome(rollmill)
+def test_a_segment_corrupted_in_place_is_named_and_made_again(counted: Path, rollmill: Run, curated: Curated) -> None:
+    first = curated()
     with Workspace.open() as workspace:
         segment = workspace.segments.registry.segments("verdicts")[0]
         path = Path(workspace.segments.path(segment))
@@ -138,10 +140,10 @@ def test_the_gate_names_the_rows_and_publishes_nothing(toy: Path, rollmill: Run)
     assert "the gate did not pass" in rollmill("runs", "show").out
 
 
-def test_held_out_problems_are_dropped_before_anything_is_drawn(counted: Path, rollmill: Run) -> None:
+def test_held_out_problems_are_dropped_before_anything_is_drawn(counted: Path, rollmill: Run, curated: Curated) -> None:
     text = RECIPE.replace("split: held", "split: train").replace("count: 12\n    seed: 1", "count: 5\n    seed: 3")
     (counted / "toy.yaml").write_text(text)
-    funnel = outcome(rollmill)["funnel"]
+    funnel = curated()["funnel"]
     assert (funnel["problems_made"], funnel["problems"]) == (12, 7)
     assert funnel["problems_dropped"] == {"held_out": 5, "near_duplicate": 0}
     (counted / "toy.yaml").write_text(text.replace("count: 5", "count: 12"))
@@ -231,16 +233,16 @@ def test_a_read_only_workspace_is_told_in_one_line(toy: Path, rollmill: Run, mon
     assert said.err.count("\n") == 1
 
 
-def test_the_published_file_is_an_ordinary_database(toy: Path, rollmill: Run) -> None:
-    path = Path(outcome(rollmill)["path"]) / "dataset.duckdb"
+def test_the_published_file_is_an_ordinary_database(toy: Path, rollmill: Run, curated: Curated) -> None:
+    path = Path(curated()["path"]) / "dataset.duckdb"
     with duckdb.connect(str(path), read_only=True) as connection:
         rows = connection.execute("select count(*), count(distinct problem_id) from kept").fetchone()
     assert rows is not None
     assert rows[1] == 12
 
 
-def test_select_over_a_lost_segment_says_what_to_do(counted: Path, rollmill: Run) -> None:
-    outcome(rollmill)
+def test_select_over_a_lost_segment_says_what_to_do(counted: Path, rollmill: Run, curated: Curated) -> None:
+    curated()
     next((counted / ".rollmill" / "segments" / "completions").rglob("*.parquet")).unlink()
     said = rollmill("select", "toy.yaml")
     assert said.status == 2

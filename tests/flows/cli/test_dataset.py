@@ -1,20 +1,19 @@
 """Dataset verbs on a published toy version: list, show, verify (sound and tampered with), export, why, tag."""
 
 import json
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.flows.conftest import Run
+from tests.flows.conftest import Curated, Run
 
 
 @pytest.fixture
-def version(toy: Path, rollmill: Run) -> Path:
+def version(toy: Path, curated: Curated) -> Path:
     """The folder of toy@v1."""
-    said = rollmill("curate", "toy.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    return Path(json.loads(said.out)["path"])
+    return Path(curated()["path"])
 
 
 def test_list_show_and_tag(version: Path, rollmill: Run) -> None:
@@ -27,6 +26,12 @@ def test_list_show_and_tag(version: Path, rollmill: Run) -> None:
     assert rollmill("dataset", "show", "toy", "--full").out == (version / "README.md").read_text()
     assert rollmill("dataset", "tag", "toy@v1", "release").status == 0
     assert rollmill("dataset", "show", "toy@release").status == 0
+    assert rollmill("dataset", "sign-off", "toy@v1", "--by", "ann", "--note", "read 20").out == "ann stands for toy@v1.\n"
+    assert re.search(r"\n  signed off ann, \d{4}-\d\d-\d\d: read 20\n", rollmill("dataset", "show", "toy").out)
+    [signed] = json.loads(rollmill("dataset", "list", "--json").out)[0]["signed_off"]
+    assert (signed["by"], signed["note"]) == ("ann", "read 20")
+    refused = rollmill("dataset", "sign-off", "toy@v1", "--by", " ")
+    assert (refused.status, "Next: rollmill dataset sign-off toy@v1 --by NAME" in refused.err) == (2, True)
     said = rollmill("dataset", "show", "toy@v7")
     assert (said.status, "Valid: v1" in said.err) == (2, True)
 
@@ -179,3 +184,34 @@ def test_select_previews_and_writes_nothing(version: Path, rollmill: Run) -> Non
     row = json.loads(rollmill("select", "toy.yaml", "--set", "select.options.per_problem=1", "--json").out)
     assert row["kept"] == 12
     assert len(json.loads(rollmill("dataset", "list", "--json").out)) == 1
+
+
+def test_problems_are_found_and_read_in_the_terminal(version: Path, rollmill: Run) -> None:
+    """The same counts by a filter, in the list and on the page of one problem, of a dataset and of its run."""
+    every = json.loads(rollmill("problems", "toy", "--size", "100", "--json").out)
+    assert (every["total"], len(every["problems"])) == (12, 12)
+    mixed = json.loads(rollmill("problems", "toy", "--outcome", "mixed", "--json").out)["problems"]
+    assert [row["id"] for row in mixed] == [row["id"] for row in every["problems"] if 0 < row["correct"] < row["judged"]]
+    hard = [row for row in every["problems"] if row["rate"] is not None and row["rate"] <= 0.5]
+    said = rollmill("problems", "--most", "0.5", "--size", "1")  # of the latest run
+    assert (said.status, f": {len(hard)} problems, page 1 of {len(hard)}\n" in said.out) == (0, True)
+
+    row = mixed[0]
+    page = rollmill("show", row["id"][:12], "--of", "toy").out
+    assert page.startswith(f"problem {row['id']} of toy@v1\n")
+    assert row["prompt"] in page
+    table = [line.split() for line in page.splitlines() if " correct " in line or " incorrect " in line]
+    assert sum(int(cells[1]) for cells in table) == row["rollouts"]
+    completion = page.rsplit("Next: rollmill show ", 1)[1].split()[0]
+    assert rollmill("show", completion, "--of", "toy").out == rollmill("dataset", "why", "toy", completion).out
+
+    for arguments, message in [
+        (("problems", "--outcome", "wrong"), "--outcome wrong: no outcome. Valid: correct,"),
+        (("show", "abcdef012345", "--of", "toys"), "toys is neither a dataset nor a run. Valid: toy,"),
+        (("show", "ab", "--of", "toy"), "'ab' is too short"),
+    ]:
+        said = rollmill(*arguments)
+        assert (said.status, message in said.err) == (2, True)
+    assert (
+        rollmill("problems", "toy", "--level", "99").out == "toy@v1: no problem matches.\nNext: rollmill problems toy@v1\n"
+    )

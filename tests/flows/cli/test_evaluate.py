@@ -7,7 +7,7 @@ import pytest
 
 import rollmill as face
 from storage.workspace import Workspace
-from tests.flows.conftest import Run
+from tests.flows.conftest import Curated, Prepare, Run
 
 EVALUATION = """\
 evaluation_schema: 1
@@ -25,6 +25,7 @@ metrics:
   - {metric: pass@k, ks: [3]}
   - {metric: pass@k, ks: [1], by: [level]}
 """
+EVALUATE = ["evaluate", "sums.yaml", "--json"]
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def test_every_cell_is_drawn_once_measured_and_reported(sums: Path, rollmill: Ru
     assert [{**cell, "spent": None} for cell in again["cells"]] == [{**cell, "spent": None} for cell in cells]
 
 
-def test_reports_hold_the_same_numbers_and_no_time_or_run(sums: Path, rollmill: Run) -> None:
-    report = json.loads(rollmill("evaluate", "sums.yaml", "--json").out)
+def test_reports_hold_the_same_numbers_and_no_time_or_run(sums: Path, rollmill: Run, prepare: Prepare) -> None:
+    report = json.loads(prepare(EVALUATE)[0].out)
     folder = sums / "reports" / "sums"
     texts = {path.name: path.read_text() for path in folder.iterdir()}
     assert sorted(texts) == ["evaluation.json", "report.html", "report.md", "results.json"]
@@ -73,8 +74,8 @@ def test_reports_hold_the_same_numbers_and_no_time_or_run(sums: Path, rollmill: 
     assert {path.name: path.read_text() for path in folder.iterdir()} == texts
 
 
-def test_its_completions_never_mix_with_a_dataset(sums: Path, rollmill: Run) -> None:
-    rollmill("curate", "toy.yaml", "--direct")
+def test_its_completions_never_mix_with_a_dataset(sums: Path, rollmill: Run, curated: Curated) -> None:
+    curated()
     rollmill("evaluate", "sums.yaml")
     with Workspace.open(sums) as workspace:
         runs = {run.name: run for run in workspace.runs.list()}
@@ -84,8 +85,8 @@ def test_its_completions_never_mix_with_a_dataset(sums: Path, rollmill: Run) -> 
     assert dict(streams)["evaluate"] == 240
 
 
-def test_the_leaderboard_and_a_comparison_say_who_is_better(sums: Path, rollmill: Run) -> None:
-    report = json.loads(rollmill("evaluate", "sums.yaml", "--json").out)
+def test_the_leaderboard_and_a_comparison_say_who_is_better(sums: Path, rollmill: Run, prepare: Prepare) -> None:
+    report = json.loads(prepare(EVALUATE)[0].out)
     board = json.loads(rollmill("leaderboard", "sums", "--json").out)
     assert (board["models"], board["benchmarks"]) == (["good", "poor"], ["small", "large"])
     shown = {(row["benchmark"], row["model"]): row["value"] for row in board["cells"]}

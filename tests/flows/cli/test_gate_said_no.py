@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import Run
+from tests.flows.conftest import Prepare, Run
 
 # Leaves every third completion undecided, as a verifier does that lacks a tool.
 UNSURE = """\
@@ -44,12 +44,12 @@ gate:
 
 
 @pytest.fixture
-def held_back(toy: Path, rollmill: Run) -> Path:
+def held_back(toy: Path, prepare: Prepare) -> Path:
     """A workspace whose only run stopped at its gate."""
     (toy / "unsure.py").write_text(UNSURE)
     recipe = (toy / "toy.yaml").read_text().replace("method: number", "method: unsure.py:Unsure")
     (toy / "toy.yaml").write_text(recipe)
-    said = rollmill("curate", "toy.yaml", "--direct")
+    [said] = prepare(["curate", "toy.yaml", "--direct"])
     assert said.status == 1
     (toy / "said").write_text(said.err)
     return toy

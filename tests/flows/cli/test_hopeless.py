@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import RECIPE, Run
+from tests.flows.conftest import RECIPE, Prepare, Run
 
 BUDGET = "  method: prop2diff\n  options: {initial: 4, target: 3, cap: 16}\n"
 
@@ -19,11 +19,11 @@ def recipe(toy: Path, name: str, budget: str, **changes: str) -> None:
 
 
 @pytest.fixture
-def hopeless(toy: Path, rollmill: Run) -> Path:
+def hopeless(toy: Path, prepare: Prepare) -> Path:
     """A run of a model that solves one completion in twenty, and is asked for three solutions within 16."""
     options = "{initial: 4, target: 3, cap: 16, hopeless: 0.3, explore: 0.4}"
     recipe(toy, "weak", f"  method: sequential\n  options: {options}\n", chance="chance: 0.05", kept="min_kept: 0")
-    said = rollmill("curate", "weak.yaml", "--direct")
+    [said] = prepare(["curate", "weak.yaml", "--direct"])
     assert said.status == 0, said.err + said.out
     assert "hopeless" in said.out
     assert re.search(r"given up 12 problems; \d+ of them, at random, went on: 0 of \d+ that have ended met", said.out)

@@ -8,7 +8,7 @@ import pytest
 from storage.queries import open_workspace
 from storage.versions import load_manifest, resolve
 from storage.workspace import Workspace
-from tests.flows.conftest import Run
+from tests.flows.conftest import Prepare, Run
 
 RECIPE = """\
 recipe_schema: 1
@@ -27,17 +27,20 @@ def rollouts(path: Path, model: str, offset: int) -> str:
 
 
 @pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> Path:
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Prepare) -> Path:
     """A workspace with the imports `good` (all right) and `bad` (all wrong) of one problem set."""
     folder = tmp_path / "ws"
     Workspace.init(folder).close()
     monkeypatch.chdir(folder)
     (folder / "mine.yaml").write_text(RECIPE)
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
-    assert rollmill("import", "problems", "sums.jsonl", "--name", "sums").status == 0
-    for name, offset in (("good", 0), ("bad", 1)):
-        file = rollouts(folder / f"{name}.jsonl", name, offset)
-        said = rollmill("import", "rollouts", file, "--name", name, "--problems", "sums")
+    names = ("good", "bad")
+    for offset, name in enumerate(names):
+        rollouts(folder / f"{name}.jsonl", name, offset)
+    taken = [["import", "rollouts", f"{name}.jsonl", "--name", name, "--problems", "sums"] for name in names]
+    sums, *answers = prepare(["import", "problems", "sums.jsonl", "--name", "sums"], *taken)
+    assert sums.status == 0
+    for name, said in zip(names, answers, strict=True):
         assert said.out.splitlines()[-1] == (
             "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and "
             f"generate: {{engine: imported, imports: [{name}]}} "

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import Run
+from tests.flows.conftest import Curated, Run
 
 
 @pytest.fixture
-def version(toy: Path, rollmill: Run) -> Path:
+def version(toy: Path, rollmill: Run, curated: Curated) -> Path:
     """toy@v1, tagged."""
-    assert rollmill("curate", "toy.yaml", "--direct").status == 0
+    curated()
     assert rollmill("dataset", "tag", "toy@v1", "golden").status == 0
     return toy
 

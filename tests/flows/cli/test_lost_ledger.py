@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import Run
+from tests.flows.conftest import Curated, Run
 
 
 @pytest.fixture
-def lost(toy: Path, rollmill: Run) -> Path:
+def lost(toy: Path, rollmill: Run, curated: Curated) -> Path:
     """toy@v1, and no ledger any more."""
-    assert rollmill("curate", "toy.yaml", "--direct").status == 0
+    curated()
     for file in (toy / ".rollmill").glob("ledger.sqlite*"):
         file.unlink()
     return toy

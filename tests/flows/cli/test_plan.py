@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storage.workspace import Workspace
-from tests.flows.conftest import Run
+from tests.flows.conftest import Curated, Prepare, Run
 
 PRICED = "profile_schema: 1\nprices: {input: 0.15, output: 0.60, currency: EUR}\n"
 
@@ -24,8 +24,8 @@ def content_hash(rollmill: Run, *more: str) -> str:
 
 
 @pytest.fixture
-def planned(toy: Path, rollmill: Run) -> dict[str, Any]:
-    said = rollmill("plan", "toy.yaml", "--pilot", "6", "--pilot-draws", "4", "--simulations", "20", "--json")
+def planned(toy: Path, prepare: Prepare) -> dict[str, Any]:
+    [said] = prepare(["plan", "toy.yaml", "--pilot", "6", "--pilot-draws", "4", "--simulations", "20", "--json"])
     assert said.status == 0, said.err
     found: dict[str, Any] = document(said.out)
     return found
@@ -73,8 +73,10 @@ def test_the_run_that_follows_is_scored_once(planned: dict[str, Any], toy: Path,
     assert "tokens off by" in text.out
 
 
-def test_past_runs_on_other_problems_are_evidence_and_late_forecasts_are_not_scored(toy: Path, rollmill: Run) -> None:
-    first = document(rollmill("curate", "toy.yaml", "--direct", "--json").out)
+def test_past_runs_on_other_problems_are_evidence_and_late_forecasts_are_not_scored(
+    toy: Path, rollmill: Run, curated: Curated
+) -> None:
+    first = curated()
     other = ("plan", "toy.yaml", "--set", "seed=50", "--simulations", "20", "--json")
     found = document(rollmill(*other).out)
     assert found["evidence"] == {

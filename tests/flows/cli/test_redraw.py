@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Run
+from tests.flows.conftest import RECIPE, Curated, Prepare, Run
 
 Twice = tuple[Path, dict[str, Any], dict[str, Any]]
 
@@ -44,14 +44,17 @@ def of_version(folder: Path, number: int) -> dict[str, set[str]]:
 
 
 @pytest.fixture
-def twice(toy: Path, rollmill: Run) -> Twice:
-    first = outcome(rollmill, "toy.yaml")
-    return toy, first, outcome(rollmill, "toy.yaml", "--redraw", "1")
+def twice(toy: Path, prepare: Prepare) -> Twice:
+    curate = ["curate", "toy.yaml", "--direct", "--json"]
+    first, second = prepare(curate, [*curate, "--redraw", "1"])
+    return toy, json.loads(first.out), json.loads(second.out)
 
 
-def test_a_second_recipe_shows_what_it_reuses(toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_recipe_shows_what_it_reuses(
+    toy: Path, rollmill: Run, curated: Curated, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TOY_CALLS", str(toy / "calls"))
-    first = outcome(rollmill, "toy.yaml")
+    first = curated()
     (toy / "other.yaml").write_text(RECIPE.replace("name: toy", "name: other").replace("target: 3", "target: 4"))
     said = rollmill("curate", "other.yaml", "--direct")
     assert said.status == 0, said.err

@@ -13,7 +13,7 @@ from pipelines.verify import number
 from pipelines.verify.number import NumberVerifier
 from storage.records import Completion, Problem, Verdict
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Run
+from tests.flows.conftest import RECIPE, Curated, Run
 
 Bump = Callable[[], list[str]]
 
@@ -63,15 +63,15 @@ def rows(kind: Any, *columns: str) -> list[tuple[Any, ...]]:
         return sorted(zip(*(table[name].to_pylist() for name in columns), strict=True))
 
 
-def test_a_run_of_today_has_nothing_to_judge_again(toy: Path, rollmill: Run) -> None:
-    said(rollmill, "curate", "toy.yaml", "--direct")
+def test_a_run_of_today_has_nothing_to_judge_again(toy: Path, rollmill: Run, curated: Curated) -> None:
+    curated()
     assert "its verifiers are those of today; there is nothing to judge again." in rollmill("reverify").out
 
 
 def test_only_what_the_changed_rule_can_reach_is_judged_and_nothing_changes_before_accept(
-    toy: Path, rollmill: Run, bump: Bump
+    toy: Path, rollmill: Run, curated: Curated, bump: Bump
 ) -> None:
-    run = said(rollmill, "curate", "toy.yaml", "--direct")["run"]
+    run = curated()["run"]
     verdicts = rows("verdicts", "completion_id", "version", "rule", "outcome")
     decisions, runs = rows("decisions", "completion_id", "reason"), said(rollmill, "runs", "show", run)
     reached = {cid for cid, _, rule, _ in verdicts if rule.endswith(":unequal")}
@@ -109,8 +109,10 @@ def test_only_what_the_changed_rule_can_reach_is_judged_and_nothing_changes_befo
     }
 
 
-def test_accepted_it_is_what_a_fresh_workspace_makes(toy: Path, rollmill: Run, bump: Bump, tmp_path: Path) -> None:
-    first = said(rollmill, "curate", "toy.yaml", "--direct")
+def test_accepted_it_is_what_a_fresh_workspace_makes(
+    toy: Path, rollmill: Run, curated: Curated, bump: Bump, tmp_path: Path
+) -> None:
+    first = curated()
     judged = bump()
     report = said(rollmill, "reverify", first["run"], "--accept")
     assert (report["accepted"], report["run_after"]) == (True, f"{first['run']}-2")
@@ -144,8 +146,10 @@ def test_an_unfinished_run_offers_it_and_goes_on_once_accepted(toy: Path, rollmi
     assert "the gate did not pass" in again.err
 
 
-def test_another_option_of_a_verifier_is_judged_in_full_and_accepted_as_another_recipe(toy: Path, rollmill: Run) -> None:
-    first = said(rollmill, "curate", "toy.yaml", "--direct")
+def test_another_option_of_a_verifier_is_judged_in_full_and_accepted_as_another_recipe(
+    toy: Path, rollmill: Run, curated: Curated
+) -> None:
+    first = curated()
     lenient = ("--set", "verify.0.options.policy=lenient")
     report = said(rollmill, "reverify", first["run"], *lenient)
     assert report["changes"][0]["whole"] == "its options in the recipe changed"
@@ -157,9 +161,9 @@ def test_another_option_of_a_verifier_is_judged_in_full_and_accepted_as_another_
 
 
 def test_select_looks_at_the_runs_own_verdicts_and_publishes_only_those_of_today(
-    toy: Path, rollmill: Run, bump: Bump
+    toy: Path, rollmill: Run, curated: Curated, bump: Bump
 ) -> None:
-    run = said(rollmill, "curate", "toy.yaml", "--direct")["run"]
+    run = curated()["run"]
     before = said(rollmill, "select", run, "--policy", "all_of")
     judged = bump()
     assert said(rollmill, "select", run, "--policy", "all_of") == {**before, "up_to_date": False}
@@ -168,8 +172,8 @@ def test_select_looks_at_the_runs_own_verdicts_and_publishes_only_those_of_today
     assert f"the verifiers of run {run} have changed since it was judged. Next: rollmill reverify {run}" in refused.err
 
 
-def test_the_page(toy: Path, rollmill: Run, bump: Bump) -> None:
-    run = said(rollmill, "curate", "toy.yaml", "--direct")["run"]
+def test_the_page(toy: Path, rollmill: Run, curated: Curated, bump: Bump) -> None:
+    run = curated()["run"]
     bump()
     page = rollmill("reverify", run, "--verifier", "number").out
     for piece in (
@@ -204,9 +208,9 @@ def test_mistakes(toy: Path, rollmill: Run, bump: Bump) -> None:
 
 
 def test_a_check_finds_rules_that_hide_a_change(
-    toy: Path, rollmill: Run, bump: Bump, monkeypatch: pytest.MonkeyPatch
+    toy: Path, rollmill: Run, curated: Curated, bump: Bump, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = said(rollmill, "curate", "toy.yaml", "--direct")["run"]
+    run = curated()["run"]
     bump()
     told = said(rollmill, "reverify", run, "--check", "10")
     assert told["check"] == {"checked": 10, "untrue": 0, "examples": []}
@@ -242,10 +246,10 @@ class Odd(NumberVerifier):
 '''
 
 
-def test_a_users_own_verifier_that_was_edited(toy: Path, rollmill: Run) -> None:
+def test_a_users_own_verifier_that_was_edited(toy: Path, rollmill: Run, curated: Curated) -> None:
     (toy / "odd.py").write_text(OWN.format(version=1, digits="13579"))
     (toy / "toy.yaml").write_text(RECIPE.replace("method: number", "method: odd.py:Odd"))
-    first = said(rollmill, "curate", "toy.yaml", "--direct")
+    first = curated()
     (toy / "odd.py").write_text(OWN.format(version=2, digits="1379"))
     report = said(rollmill, "reverify", first["run"], "--accept")
     assert report["verdicts"]["odd"]["carried"] == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Run
+from tests.flows.conftest import RECIPE, Curated, Run
 
 # A second opinion that is right about nothing else: answers of an odd number of words pass.
 OPINION = '''"""A second opinion of the user's."""
@@ -55,8 +55,8 @@ def verdicts() -> dict[tuple[str, str], dict[str, str]]:
     return found
 
 
-def test_side_by_side_every_verifier_judges_every_row(two: Path, rollmill: Run) -> None:
-    outcome = said(rollmill, "curate", "toy.yaml", "--direct")
+def test_side_by_side_every_verifier_judges_every_row(two: Path, rollmill: Run, curated: Curated) -> None:
+    outcome = curated()
     every = verdicts()
     assert {tuple(sorted(row)) for row in every.values()} == {("number", "opinion")}
     assert outcome["funnel"]["correct"] == sum(row["number"] == "correct" for row in every.values())
@@ -66,8 +66,8 @@ def test_side_by_side_every_verifier_judges_every_row(two: Path, rollmill: Run) 
     assert said(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
 
 
-def test_a_policy_is_tried_on_a_run_without_judging(two: Path, rollmill: Run) -> None:
-    run = said(rollmill, "curate", "toy.yaml", "--direct")["run"]
+def test_a_policy_is_tried_on_a_run_without_judging(two: Path, rollmill: Run, curated: Curated) -> None:
+    run = curated()["run"]
     every = verdicts()
     row = said(rollmill, "select", run, "--policy", "all_of")
     both = sum(set(said.values()) == {"correct"} for said in every.values())
@@ -88,8 +88,10 @@ def test_a_policy_is_tried_on_a_run_without_judging(two: Path, rollmill: Run) ->
 
 
 @pytest.mark.parametrize("target", ["run", "recipe"])
-def test_published_nothing_is_drawn_or_judged_and_the_version_verifies(two: Path, rollmill: Run, target: str) -> None:
-    first = said(rollmill, "curate", "toy.yaml", "--direct")
+def test_published_nothing_is_drawn_or_judged_and_the_version_verifies(
+    two: Path, rollmill: Run, curated: Curated, target: str
+) -> None:
+    first = curated()
     name = first["run"] if target == "run" else "toy.yaml"
     preview = said(rollmill, "select", name, "--policy", "all_of")
     second = said(rollmill, "select", name, "--policy", "all_of", "--publish", *LAX)
@@ -104,9 +106,9 @@ def test_published_nothing_is_drawn_or_judged_and_the_version_verifies(two: Path
     assert why["same_content"] is False
 
 
-def test_missing_verdicts_are_named_with_the_command_that_makes_them(two: Path, rollmill: Run) -> None:
+def test_missing_verdicts_are_named_with_the_command_that_makes_them(two: Path, rollmill: Run, curated: Curated) -> None:
     (two / "toy.yaml").write_text(TWO)
-    outcome = said(rollmill, "curate", "toy.yaml", "--direct")
+    outcome = curated()
     rows = outcome["funnel"]["drawn"]
     refused = rollmill("select", outcome["run"], "--policy", "majority")
     assert refused.status == 2
@@ -121,8 +123,8 @@ def test_missing_verdicts_are_named_with_the_command_that_makes_them(two: Path, 
     assert said(rollmill, "select", judged["run"], "--policy", "any_of")["rollouts"] == rows
 
 
-def test_the_plain_chain_is_no_recipe_of_its_own(toy: Path, rollmill: Run) -> None:
-    first = said(rollmill, "curate", "toy.yaml", "--direct")
+def test_the_plain_chain_is_no_recipe_of_its_own(toy: Path, rollmill: Run, curated: Curated) -> None:
+    first = curated()
     again = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "accept.method=first_decided")
     assert (again["run"], again["created"]) == (first["run"], False)
     manifest = json.loads((Path(first["path"]) / "manifest.json").read_text())
@@ -146,12 +148,12 @@ class Trust:
 '''
 
 
-def test_a_policy_of_the_users_own(two: Path, rollmill: Run) -> None:
+def test_a_policy_of_the_users_own(two: Path, rollmill: Run, curated: Curated) -> None:
     (two / "trust.py").write_text(TRUST)
     (two / "toy.yaml").write_text(
         SIDE_BY_SIDE.replace("{method: prefer, options: {order: [number]}}", "{method: trust.py:Trust}")
     )
-    outcome = said(rollmill, "curate", "toy.yaml", "--direct", *LAX)
+    outcome = curated("toy.yaml", *LAX)
     every = verdicts()
     assert outcome["funnel"]["correct"] == sum("correct" in said.values() for said in every.values())
     manifest = json.loads((Path(outcome["path"]) / "manifest.json").read_text())
@@ -163,8 +165,8 @@ def test_a_policy_of_the_users_own(two: Path, rollmill: Run) -> None:
     assert rollmill("dataset", "verify", "toy", "--base", ".").status == 1
 
 
-def test_verdicts_made_for_another_run_are_no_part_of_a_version(two: Path, rollmill: Run) -> None:
-    said(rollmill, "curate", "toy.yaml", "--direct")
+def test_verdicts_made_for_another_run_are_no_part_of_a_version(two: Path, rollmill: Run, curated: Curated) -> None:
+    curated()
     (two / "toy.yaml").write_text(TWO)
     later = said(rollmill, "curate", "toy.yaml", "--direct")
     other = two.parent / "other"
@@ -175,8 +177,8 @@ def test_verdicts_made_for_another_run_are_no_part_of_a_version(two: Path, rollm
     assert later["content_hash"] == alone["content_hash"]
 
 
-def test_mistakes(two: Path, rollmill: Run) -> None:
-    run = said(rollmill, "curate", "toy.yaml", "--direct")["run"]
+def test_mistakes(two: Path, rollmill: Run, curated: Curated) -> None:
+    run = curated()["run"]
     for arguments, told in (
         (["select", run, "--policy", "al_of"], "unknown policy 'al_of'. Did you mean 'all_of'?"),
         (["select", run, "--policy", "min_value"], "policy 'min_value' needs the option 'least'"),

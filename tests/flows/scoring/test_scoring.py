@@ -15,8 +15,9 @@ import pytest
 
 from dashboards.page_problems import _facts
 from flows import cli
-from pipelines.metrics import Options, measure
 from pipelines.metrics.elections import ballots
+from pipelines.metrics.registry import measure
+from pipelines.metrics.sample import Options
 from storage.queries import Reader, problem_detail, run_scope
 from storage.queries.pools import scope_pool
 from storage.scores import run_scores

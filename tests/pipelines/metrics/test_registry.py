@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from pipelines.aggregate import AGGREGATORS
-from pipelines.metrics import METRICS, Measured, Metric, Options, measure, registry
+from pipelines.metrics import registry
+from pipelines.metrics.registry import METRICS, measure
+from pipelines.metrics.sample import Measured, Metric, Options
 from pipelines.select import SELECTORS
 from pipelines.stats import pass_at_k
 from storage.errors import SetupError

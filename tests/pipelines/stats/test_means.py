@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.stats import mean_bounds, population_mean, these_problems_mean
+from pipelines.stats import mean_bounds, population_mean
 
 
 def test_by_hand() -> None:
@@ -142,35 +142,3 @@ def test_template_clusters_cover_where_single_problems_do_not() -> None:
         naive += by_problem.low <= 0.4 <= by_problem.high
     assert 0.90 <= clustered / 200 <= 0.99
     assert naive / 200 <= 0.7
-
-
-def test_these_problems_covers_their_own_mean() -> None:
-    rng = np.random.default_rng(6)
-    rates = rng.beta(0.6, 0.9, size=40)
-    held = 0
-    for _ in range(400):
-        estimate = these_problems_mean(rng.binomial(8, rates).tolist(), [8] * 40)
-        assert estimate is not None
-        held += estimate.low <= rates.mean() <= estimate.high
-    assert 0.92 <= held / 400 <= 0.985
-
-
-def test_these_problems_is_narrower_than_the_population() -> None:
-    correct = [0, 1, 4, 8, 8, 2, 7, 3]
-    own, wide = these_problems_mean(correct, [8] * 8), population_mean([c / 8 for c in correct])
-    assert own is not None
-    assert wide is not None
-    assert own.value == wide.value
-    assert own.high - own.low < (wide.high - wide.low) / 2
-    assert (own.estimand, own.n) == ("mean pass rate of these problems", 64)
-
-
-def test_these_problems_ends_and_undefined() -> None:
-    assert these_problems_mean([], []) is None
-    assert these_problems_mean([1, 0], [4, 0]) is None
-    every = these_problems_mean([4, 4], [4, 4])
-    assert every is not None
-    assert (every.low, every.high) == (pytest.approx(0.025 ** (1 / 8)), 1.0)
-    split = these_problems_mean([4, 0], [4, 4])
-    assert split is not None
-    assert split.high - split.low > 0.5

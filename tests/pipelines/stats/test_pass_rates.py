@@ -11,13 +11,11 @@ from scipy.special import beta, betainc
 
 from pipelines.stats import (
     PathCounts,
-    PrefixCounts,
     clopper_pearson,
     pass_at_k,
     pass_rate_interval,
     path_counting_rate,
     path_counts,
-    prefix_counts,
     undecided_bounds,
 )
 from tests.pipelines.budget.simulation import until_target
@@ -93,28 +91,6 @@ def test_impossible_counts_are_refused() -> None:
             call(5, 4)
     with pytest.raises(ValueError, match="negative"):
         undecided_bounds(1, 2, -1)
-
-
-def test_only_the_first_indices_count_in_any_order() -> None:
-    outcomes = [(9, "correct"), (1, "incorrect"), (0, "correct"), (2, "unparsed"), (3, "undecided")]
-    counts = prefix_counts(outcomes, 4)
-    assert counts == PrefixCounts(correct=1, judged=3, undecided=1, missing=0)
-    assert counts.pass_rate == 1 / 3
-
-
-def test_missing_indices_are_counted_not_filled() -> None:
-    counts = prefix_counts([(0, "correct"), (5, "correct")], 4)
-    assert counts == PrefixCounts(correct=1, judged=1, undecided=0, missing=3)
-    assert prefix_counts([], 2).pass_rate is None
-
-
-def test_contradictions_and_strange_words_are_refused() -> None:
-    with pytest.raises(ValueError, match="two outcomes"):
-        prefix_counts([(0, "correct"), (0, "incorrect")], 2)
-    with pytest.raises(ValueError, match="'right'"):
-        prefix_counts([(0, "right")], 2)
-    with pytest.raises(ValueError, match="n0 = 0"):
-        prefix_counts([], 0)
 
 
 def test_equals_the_share_of_subsets_with_a_correct_one() -> None:

@@ -7,12 +7,10 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from pipelines.stats import pass_at_k
+from pipelines.stats import pass_at_k, t_quantile
 from pipelines.stats.subsets import (
     best_of_ks,
-    efficiency,
     g_pass_at_ks,
-    hodges_lehmann,
     mg_pass_at_ks,
     pass_at_ks,
     pass_hat_ks,
@@ -153,31 +151,6 @@ def test_its_variance_is_far_below_that_of_one_subset() -> None:
     assert one.var() / best_of_ks(scores, [10])[:, 0].var() > 5
 
 
-def test_efficiency_by_hand_and_censored() -> None:
-    reference = [[0.1, 0.2], [0.5, 1.0]]  # T = 2: levels may take (2 - .2) and (2 - 1)
-    assert efficiency([[0.1, 0.2], [0.5, 1.0]], reference, [3, 4]) == pytest.approx(1.0)
-    assert efficiency([[1.1, 0.2], [0.5, 1.5]], reference, [3, 4]) == pytest.approx((3 * 0.5 + 4 * 0.5) / 7)
-    late, lost = [[0.1, 0.2], [0.5, 2.5]], [[0.1, 0.2], [0.5, math.inf]]
-    assert efficiency(late, reference, [3, 4]) == efficiency(lost, reference, [3, 4]) == pytest.approx(3 / 7)
-    assert efficiency([[0.1, math.nan], [0.5, 1.0]], reference, [3, 4]) == pytest.approx(4 / 7)
-    assert efficiency([[0.1, 0.1], [0.5, 0.5]], reference, [3, 4]) > 1.0
-
-
-def test_a_shorter_limit_never_raises_what_timed_out() -> None:
-    reference = np.array([[0.1, 0.3]])
-    for seconds in (0.3, 0.45, 0.6, 0.9, math.inf):
-        scores = [float(efficiency([[0.1, seconds]], reference, [1], alpha=alpha)) for alpha in (3.0, 2.0, 1.5)]
-        assert scores == sorted(scores, reverse=True)
-        assert scores[-1] == 0.0 or seconds < 0.45
-
-
-def test_hodges_lehmann_bears_one_slow_repeat() -> None:
-    assert hodges_lehmann([1.0, 2.0, 3.0]) == 2.0
-    assert hodges_lehmann([1.0, 1.0, 1.0, 1.0, 1.0, 50.0]) == 1.0
-    assert hodges_lehmann([[1.0, 3.0], [2.0, 2.0]]).tolist() == [2.0, 2.0]
-    assert hodges_lehmann([math.inf, math.inf, 1.0]) == math.inf
-
-
 @pytest.mark.parametrize(("n", "k"), [(16, 1), (16, 4), (8, 8), (2, 1)])
 def test_means_of_these_problems_are_covered(n: int, k: int) -> None:
     """60 problems with fixed rates. With n = k nothing can be left out, and the interval is a bound."""
@@ -192,13 +165,14 @@ def test_means_of_these_problems_are_covered(n: int, k: int) -> None:
 
 
 def test_the_jackknife_of_a_share_is_its_classical_error() -> None:
-    from pipelines.stats import these_problems_mean
-
-    correct = [3, 0, 5, 8, 1, 7]
-    (mine,) = these_problems_means(pass_at_ks, 8, correct, [1], ["e"])
-    classical = these_problems_mean(correct, [8] * 6)
-    assert classical is not None
-    assert (mine.low, mine.high) == (pytest.approx(classical.low), pytest.approx(classical.high))
+    """Stratified sampling, Cochran 1977, eq. 5.11: the variances p(1 - p)/(n - 1) of the problems, summed."""
+    correct, n = np.array([3, 0, 5, 8, 1, 7]), 8
+    (mine,) = these_problems_means(pass_at_ks, n, correct, [1], ["e"])
+    parts = correct / n * (1 - correct / n) / (n - 1)
+    degrees = parts.sum() ** 2 / (parts**2 / (n - 1)).sum()
+    half = t_quantile(0.975, degrees) * math.sqrt(parts.sum()) / len(correct)
+    assert (mine.value, mine.high - mine.value) == (pytest.approx(correct.mean() / n), pytest.approx(half))
+    assert mine.value - mine.low == pytest.approx(half)
 
 
 @pytest.mark.parametrize("correct", [[8, 8], [0, 0], [8, 0], [0] * 40])

@@ -8,9 +8,7 @@ import pytest
 
 from pipelines.stats import pass_at_k
 from pipelines.stats.token_budgets import (
-    normalised_regret,
     pass_at_tokens,
-    progress,
     regret_of_tokens,
     solved_by,
 )
@@ -46,27 +44,6 @@ def test_beyond_the_stored_tokens_it_is_undefined() -> None:
     assert np.isnan(pass_at_tokens([], [], [1])).all()
     with pytest.raises(ValueError, match="at least 1"):
         pass_at_tokens([0], [True], [1])
-
-
-def test_regret_is_exact_for_straight_lines() -> None:
-    assert normalised_regret([0, 100], [0.0, 1.0], 100) == pytest.approx(0.5)
-    assert normalised_regret([10], [0.8], 50) == pytest.approx(0.2)  # one value, held before and after
-    assert normalised_regret([0, 50], [0.0, 1.0], 100) == pytest.approx(0.25)  # held flat after the trace ends
-    assert normalised_regret([0, 100], [0.0, 1.0], 50) == pytest.approx(0.75)
-    assert normalised_regret([0, 10, 20], [1.0, 1.0, 1.0], 20) == 0.0
-    for bad in (([0, 0], [0, 1], 1), ([0], [1], 0), ([0, 1], [1], 1)):
-        with pytest.raises(ValueError, match="ascending"):
-            normalised_regret(*bad)
-
-
-def test_an_episode_without_progress_adds_regret_and_no_progress() -> None:
-    assert progress([0.1, 0.4, 0.4, 0.9]) == pytest.approx([0.3, 0.0, 0.5])
-    assert sum(progress([0.1, 0.4, 0.4, 0.9])) == pytest.approx(0.8)
-    direct, idle = (
-        normalised_regret([0, 10, 20], [0.1, 0.4, 0.9], 40),
-        normalised_regret([0, 10, 20, 30], [0.1, 0.4, 0.4, 0.9], 40),
-    )
-    assert idle > direct
 
 
 def test_attempts_after_success_are_not_needed_and_missing_ones_are_not_wrong() -> None:

@@ -48,7 +48,8 @@ def test_every_format_is_the_same_twice_and_says_where_rows_come_from(
     assert first.rows == second.rows > 0
     assert first.path.read_bytes() == second.path.read_bytes()
     rows = lines(first.path) if suffix == ".jsonl" else pq.read_table(first.path).to_pylist()
-    assert {"id", "problem_id", "level", "skill", "licence", "source", "verifier"} <= set(rows[0])
+    judged = set() if fmt == "prompts" else {"verifier"}
+    assert {"id", "problem_id", "level", "skill", "licence", "source"} | judged <= set(rows[0])
     assert {row["licence"] for row in rows} == {"CC0-1.0"}
     assert [path.name for path in tmp_path.glob(".*")] == []
 
@@ -178,7 +179,7 @@ def test_a_prompt_keeps_its_own_system_turn() -> None:
 @pytest.mark.parametrize(
     ("fmt", "out", "options", "message"),
     [
-        ("sfd", "a.jsonl", {}, "unknown export format 'sfd'. Did you mean 'sft'? Valid: pairs, ranked_pairs,"),
+        ("sfd", "a.jsonl", {}, "unknown export format 'sfd'. Did you mean 'sft'? Valid: pairs, prompt_completion,"),
         ("pairs", "a.csv", {}, "cannot tell a format from 'a.csv'. Valid: .jsonl, .parquet."),
         ("pairs", "a.jsonl", {"max_pair": 1}, "unknown option of pairs 'max_pair'. Did you mean 'max_pairs'?"),
         ("pairs", "a.jsonl", {"max_pairs": -1}, "max_pairs is -1; it must be 0 (all pairs) or more."),

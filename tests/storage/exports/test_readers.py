@@ -56,6 +56,9 @@ CHATML = (
 )
 READ_BY_TRL = [
     ("sft", {}, {"text"}),
+    ("prompt_completion", {}, {"prompt", "completion"}),
+    ("unpaired", {}, {"prompt", "completion", "label"}),
+    ("prompts", {}, {"prompt"}),
     ("pairs", {}, {"prompt", "chosen", "rejected"}),
     ("ranked_pairs", {"score": "number"}, {"prompt", "chosen", "rejected"}),
     ("redi", {"stage": 1}, {"prompt", "completion"}),
@@ -85,7 +88,8 @@ def test_trl_reads_it(
     assert is_conversational(first)
     templated = apply_chat_template(first, tokenizer)
     assert set(templated) == texts
-    assert "".join(templated.values()).startswith("<|user|>What is 2 + 2?<|assistant|>step ")
+    spoken = "".join(text for text in templated.values() if isinstance(text, str))
+    assert spoken.startswith("<|user|>What is 2 + 2?<|assistant|>" + ("" if fmt == "prompts" else "step "))
     if "chosen" in texts:
         both = unpair_preference_dataset(rows.select_columns(["prompt", "chosen", "rejected"]))
         assert (len(both), sum(both["label"])) == (2 * len(rows), len(rows))

@@ -1,0 +1,112 @@
+"""Problems alone, for trainers that draw their own completions: a prompt, what decides its answers, and its difficulty.
+
+`layout=trl` has `prompt` and `reference` as columns of their own (a reward function of TRL gets them by name);
+`layout=verl` has the columns that verl's datasets read: `data_source`, `prompt`, `ability`, `reward_model`, `extra_info`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, field
+
+import duckdb
+import pyarrow as pa
+
+from storage.errors import SetupError
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, of_prefix
+from storage.exports.write import Row
+
+_QUERY = """
+with counts as (
+    select d.problem_id, count(*) filter (d.outcome in ('correct', 'incorrect', 'unparsed')) as judged,
+           count(*) filter (d.outcome = 'correct') as correct
+    from decisions d join rollouts r on r.id = d.completion_id where {measured} group by 1
+)
+select p.id, p.id as problem_id, p.prompt, coalesce(p.reference, p.tests) as reference, p.kind, p.level, p.skill,
+       p.template, p.source, p.licence, p.split, coalesce(c.judged, 0) as judged, coalesce(c.correct, 0) as correct,
+       c.correct / nullif(c.judged, 0) as pass_rate
+from problems p left join counts c on c.problem_id = p.id order by p.id
+"""
+_DIFFICULTY: list[tuple[str, pa.DataType]] = [("judged", pa.int64()), ("correct", pa.int64()), ("pass_rate", pa.float64())]
+_EXTRA: list[tuple[str, pa.DataType]] = [("problem_id", pa.string()), *ABOUT_THE_PROBLEM, *_DIFFICULTY]
+LAYOUTS = ("trl", "verl")
+OUTSIDE = "problems whose pass rate is not within the bounds"
+UNRATED = "problems without a pass rate"
+
+
+@dataclass
+class Prompts(Texts):
+    """`layout`: trl or verl. `least`, `most`: bounds of the pass rate over completions fixed before any verdict.
+
+    Bounds leave out what is always solved or never: no group of it has a signal. A rate of few completions is noisy, and
+    the problems at a bound are easier or harder than it shows (docs/statistics.md).
+    """
+
+    _: KW_ONLY
+    layout: str = "trl"
+    least: float = 0.0
+    most: float = 1.0
+    left_out: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.layout not in LAYOUTS:
+            raise SetupError(f"unknown layout {self.layout!r}.", choices=LAYOUTS)
+        if self.layout == "verl" and self.form == "text":
+            raise SetupError("verl reads prompts as turns.", next_command="use form=chat")
+        if not 0 <= self.least <= self.most <= 1:
+            raise SetupError(f"least is {self.least} and most {self.most}; they are pass rates, from 0 to 1.")
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the layout."""
+        if self.layout == "trl":
+            about = [("reference", pa.string()), ("id", pa.string()), ("kind", pa.string()), *_EXTRA]
+            return pa.schema([("prompt", self.turns), *about])
+        judge = pa.struct([("style", pa.string()), ("ground_truth", pa.string())])
+        names: list[tuple[str, pa.DataType]] = [
+            ("data_source", pa.string()),
+            ("prompt", self.turns),
+            ("ability", pa.string()),
+            ("reward_model", judge),
+            ("extra_info", pa.struct([("index", pa.int64()), *_EXTRA])),
+        ]
+        return pa.schema(names)
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """A row a problem, by problem id."""
+        self.left_out.clear()
+        prefix, measured = of_prefix(connection)
+        bounded = self.least > 0 or self.most < 1
+        if bounded and prefix == 0:
+            raise SetupError(
+                "this version has no completions that were fixed before any verdict, so its problems have no pass rates.",
+                next_command="rollmill dataset export without least and most",
+            )
+        cursor = connection.execute(_QUERY.format(measured="false" if prefix == 0 else measured))
+        names = [column[0] for column in cursor.description]
+        index = 0
+        for values in iter(cursor.fetchone, None):
+            row = dict(zip(names, values, strict=True))
+            if bounded and (why := self._outside(row["pass_rate"])):
+                self.left_out[why] = self.left_out.get(why, 0) + 1
+                continue
+            yield self._row(row, index)
+            index += 1
+
+    def _outside(self, rate: float | None) -> str | None:
+        if rate is None:
+            return UNRATED
+        return None if self.least <= rate <= self.most else OUTSIDE
+
+    def _row(self, row: Row, index: int) -> Row:
+        prompt = self.prompt(row)
+        if self.layout == "trl":
+            return {**row, "prompt": prompt}
+        return {
+            "problem_id": row["problem_id"],
+            "template": row["template"],
+            "data_source": row["source"],
+            "prompt": prompt,
+            "ability": row["skill"] or row["kind"],
+            "reward_model": {"style": "rule", "ground_truth": row["reference"]},
+            "extra_info": {"index": index, **{name: row[name] for name, _ in _EXTRA}},
+        }
