@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.claims.claim import MOST_SEEDS_SHARE
+from pipelines.claims.claim import LEAST_SEEDS
 
 Row = Mapping[str, Any]
 HEAD = """\
@@ -23,10 +23,10 @@ rollmill claims show best-of-many-settings        # what it gave, seed by seed
 - **Predictions are stated in the code** (`pipelines/claims/`) with sign and tolerance, before anything is drawn, and
   are not changed to fit; a change is written into [decisions](decisions.md).
 - **Five seeds.** Problems and completions both follow from the seed. The pools: `unseen` (160 problems of levels 5 to
-  8 from templates that the model never saw, 64 completions each at temperature 1), `pair` and `pair-cool` (the first
-  64 of them at temperatures 1 and .5), `ladder` (96 problems, levels 1 to 8, of the templates that it was trained
-  on). They are the cells of `recipes/evaluations/claims.yaml`, drawn in the stream `evaluate`: a second call draws
-  nothing. Put a file of that name into a workspace to check the claims on a model of yours.
+  8 on the held-out side of the templates, 64 completions each at temperature 1), `pair` and `pair-cool` (the first 64
+  of these problems at temperatures 1 and .5), `ladder` (96 problems, levels 1 to 8, on the training side). They are
+  cells of `recipes/evaluations/claims.yaml`, drawn in the stream `evaluate`: a second call draws nothing. Put a file
+  of that name into a workspace to check the claims on a model of yours.
 - **Recorded rollouts** exist once, so their claims have one pool and no seeds. They are checked where they were
   imported under the name of the pool: `math` (problems with several solutions each and a `reward`), `mathcoder`
   (answers of several models to the same problems).
@@ -51,7 +51,7 @@ def markdown(results: Sequence[Row]) -> str:
         for name in ("reproduced", "not reproduced", "not testable here")
     )
     sections = ["\n".join(_section(row)) for row in results]
-    return "\n".join([HEAD.format(share=MOST_SEEDS_SHARE), f"{len(results)} claims: {counts}.\n", *table, "", *sections])
+    return "\n".join([HEAD.format(share=LEAST_SEEDS), f"{len(results)} claims: {counts}.\n", *table, "", *sections])
 
 
 def _section(row: Row) -> Iterator[str]:

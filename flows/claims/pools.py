@@ -86,9 +86,16 @@ def recorded_evidence(drawing: Drawing, pools: Collection[str]) -> Evidence:
 
 def _runs(drawing: Drawing, recipe: Path, sets: Sequence[str], cells: Mapping[tuple[str, str], str]) -> dict[str, str]:
     """The run of each pool, drawn and judged to its end; a cell that the recipe does not have is left out."""
-    limits = {"max_tokens": drawing.max_tokens, "max_cost": drawing.max_cost}
     profile = None if drawing.profile is None else str(Path(drawing.profile).resolve())
-    job = Job(str(drawing.root), str(recipe.resolve()), tuple(sets), profile, verb="evaluate", **limits)  # type: ignore[arg-type]
+    job = Job(
+        str(drawing.root),
+        str(recipe.resolve()),
+        tuple(sets),
+        profile,
+        max_tokens=drawing.max_tokens,
+        max_cost=drawing.max_cost,
+        verb="evaluate",
+    )
     with open_evaluation(job, drawing.watcher) as (evaluation, session):
         wanted = tuple(
             cell for cell in evaluation.cells if cell.cell is not None and (cell.cell.benchmark, cell.cell.model) in cells

@@ -3,6 +3,7 @@
 A claim is measured on each seed by itself; a pool serves all claims of a seed and is let go before the next ones are read.
 """
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,10 @@ def _measure(
         try:
             for pool in claim.pools:
                 evidence.table(pool, claim.least)
-            measured[claim.name].effects[seed] = claim.measure(evidence)
+            effects = claim.measure(evidence)
+            if not all(math.isfinite(effect.value) for effect in effects):
+                raise NotTestable("an effect is undefined on this pool: what it compares does not vary")
+            measured[claim.name].effects[seed] = effects
         except NotTestable as reason:
             measured[claim.name].lacking = _words(claim, evidence, str(reason))
 

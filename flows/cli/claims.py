@@ -13,7 +13,8 @@ from flows.cli.recipe import Sets
 from storage.errors import SetupError, interrupted
 
 verbs = group("claims", "Check what papers say of sampling, votes, budgets and error bars.")
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Claims; all without any.")]
+# Hidden, as Typer would explain them as <list[str]>; each command's text says what they are.
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", hidden=True)]
 Seeds = Annotated[int, typer.Option("--seeds", help="Replicates, each with problems and completions of its own.")]
 RecipePath = Annotated[Path | None, typer.Option("--recipe", help="The evaluation whose cells are the pools.")]
 Write = Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Also write all results as a page.")]
@@ -53,7 +54,7 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Check claims: draw the completions that their pools lack, measure, and compare with what was predicted.
+    """Check claims, all or those named: draw the completions that their pools lack, measure, compare with the prediction.
 
     Results go to reports/claims, one file per claim. A second call draws nothing and gives the same files.
 
@@ -92,7 +93,7 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
 
 @verbs.command()
 def show(names: Names = None, *, json: AsJson = False) -> None:
-    """What checks gave: the table, or with names every seed.
+    """Show what checks gave: of all claims a table, of those named every seed.
 
     Example: rollmill claims show
     """

@@ -14,7 +14,7 @@ from pipelines.claims.evidence import Evidence
 from pipelines.stats import cluster_mean
 
 Status = Literal["reproduced", "not reproduced", "not testable here"]
-MOST_SEEDS_SHARE = 0.8
+LEAST_SEEDS = 0.8  # the share of the seeds that must be as predicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def finding(expected: Expected, effects: Sequence[Effect]) -> Finding:
     reasons = []
     if not expected.allows(mean):
         reasons.append(f"{mean:+.3f} is not {expected.words}")
-    if met < MOST_SEEDS_SHARE * len(values):
+    if met < LEAST_SEEDS * len(values):
         reasons.append(f"as predicted in {met} of {len(values)} seeds")
     if low is not None and high is not None and not expected.excludes_the_opposite(low, high):
         reasons.append(f"the interval [{low:+.3f}, {high:+.3f}] does not exclude the opposite")

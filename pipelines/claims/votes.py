@@ -141,7 +141,7 @@ CLAIMS = (
     Claim(
         name="shorter-is-right-recorded",
         source="Hassid et al. 2025, Don't Overthink It, arXiv:2505.17813",
-        statement="The same on recorded solutions of MATH problems by a 7B model: wrong ones are longer.",
+        statement="Of recorded solutions of MATH problems by a 7B model wrong ones are longer than right ones.",
         expected=(Expected("letters of wrong solutions / letters of right ones of the same problem - 1", "+", 0.02),),
         measure=_shorter_recorded,
         pools=("math",),
