@@ -1,5 +1,6 @@
 """The dashboard: `streamlit run dashboards/app.py`, or `rollmill dashboard`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -8,17 +9,24 @@ from dashboards import page_budgets, page_datasets, page_difficulty, page_overvi
 from dashboards.scope_choice import guarded
 
 ICON = Path(__file__).with_name("icon.png")  # a named icon would be fetched from another host
+HOME = "home"
+
+
+def _page(show: Callable[[], None], name: str, icon: str, *, home: bool = False) -> "st.Page":
+    """A page of the sidebar; the one that opens first has no path of its own."""
+    path = HOME if home else name.lower()
+    return st.Page(guarded(show), title=name, url_path=path, icon=f":material/{icon}:", default=home)
+
 
 st.set_page_config(page_title="Rollmill", page_icon=str(ICON), layout="wide")
 st.navigation(
     [
-        st.Page(
-            guarded(page_overview.show), title="Overview", url_path="overview", icon=":material/monitoring:", default=True
-        ),
-        st.Page(guarded(page_datasets.show), title="Datasets", url_path="datasets", icon=":material/inventory_2:"),
-        st.Page(guarded(page_problems.show), title="Problems", url_path="problems", icon=":material/quiz:"),
-        st.Page(guarded(page_difficulty.show), title="Difficulty", url_path="difficulty", icon=":material/bar_chart:"),
-        st.Page(guarded(page_budgets.show), title="Budgets", url_path="budgets", icon=":material/savings:"),
-        st.Page(guarded(page_review.show), title="Review", url_path="review", icon=":material/fact_check:"),
+        _page(page_overview.show, "Overview", "monitoring", home=True),
+        st.Page(guarded(page_overview.show), title="Overview", url_path="overview", visibility="hidden"),
+        _page(page_datasets.show, "Datasets", "inventory_2"),
+        _page(page_problems.show, "Problems", "quiz"),
+        _page(page_difficulty.show, "Difficulty", "bar_chart"),
+        _page(page_budgets.show, "Budgets", "savings"),
+        _page(page_review.show, "Review", "fact_check"),
     ]
 ).run()

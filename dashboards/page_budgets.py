@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.charts import coverage_chart, level_chart, stop_chart
-from dashboards.scope_choice import choose_run, inert, reader
+from dashboards.inert import inert
+from dashboards.scope_choice import choose_run, reader
 from storage.queries import CONTINUED, BudgetSpend, Run, StopEvidence, budget_spend, run_scope
 
 GIVEN_UP = ("hopeless", CONTINUED)
@@ -19,7 +20,7 @@ LEVEL_COLUMNS = ["level", "problems", "draws", "tokens", "covered"]
 def show() -> None:
     """Draw the page."""
     st.title("Budgets")
-    run = choose_run("budgets")
+    run = choose_run()
     if run is None:
         return
     budget = run.recipe.get("budget") or {}
@@ -27,7 +28,7 @@ def show() -> None:
     varies = budget.get("method") == "prop2diff"  # its target is that of the hardest problem; the easiest have 1
     wanted = 1 if varies else options.get("target", 1)
     start = min(MOST_K, max(1, wanted)) if isinstance(wanted, int) else 1
-    k = int(st.sidebar.number_input("Distinct correct solutions", 1, MOST_K, start, key=f"budgets-k-{run.id}"))
+    k = _distinct(start, run)
     spend = budget_spend(run_scope(reader(), run.id), k)
     chosen = " · ".join(f"{name} {value}" for name, value in options.items() if value is not None) or "its defaults"
     st.caption(inert(f"Budget {budget.get('method', 'fixed')}: {chosen}"))
@@ -49,17 +50,31 @@ def show() -> None:
     _stops(spend, run)
 
 
+def _distinct(start: int, run: Run) -> int:
+    """How many distinct correct solutions count as covered; another run begins with what its own recipe aims at."""
+    if st.session_state.get("k-of", run.id) != run.id:
+        st.session_state["k"] = start
+    st.session_state["k-of"] = run.id
+    return int(st.sidebar.number_input("Distinct correct solutions", 1, MOST_K, start, key="k", bind="query-params"))
+
+
 def _numbers(spend: BudgetSpend) -> None:
     draws, tokens = sum(level.draws for level in spend.levels), sum(level.tokens for level in spend.levels)
     covered = sum(level.covered for level in spend.levels)
-    columns = st.columns(5)
-    columns[0].metric("Problems", f"{spend.problems:,}")
-    columns[1].metric("Draws", f"{draws:,}")
-    columns[2].metric(
-        "Tokens", f"{tokens:,}" if tokens else "not counted", help="of this run's completions, whoever drew them"
-    )
-    columns[3].metric("Covered", f"{covered:,}", help=f"problems with at least {spend.k} distinct correct solutions")
-    columns[4].metric("Tokens per covered problem", f"{tokens / covered:,.0f}" if covered and tokens else "none")
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Problems", f"{spend.problems:,}", width="content")
+        st.metric("Draws", f"{draws:,}", width="content")
+        st.metric(
+            "Tokens",
+            f"{tokens:,}" if tokens else "not counted",
+            width="content",
+            help="of this run's completions, whoever drew them",
+        )
+        st.metric(
+            "Covered", f"{covered:,}", width="content", help=f"problems with at least {spend.k} distinct correct solutions"
+        )
+        each = f"{tokens / covered:,.0f}" if covered and tokens else "none"
+        st.metric("Tokens per covered problem", each, width="content")
 
 
 def _stops(spend: BudgetSpend, run: Run) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.scope_choice import inert, reader
+from dashboards.address import choose
+from dashboards.inert import inert, inert_page, visible
+from dashboards.scope_choice import nothing_yet, reader
 from storage.queries import compare, datasets, version_card, version_manifest, version_report, versions_of
 
 if TYPE_CHECKING:
@@ -22,24 +24,28 @@ def show() -> None:
     st.title("Datasets")
     summaries = datasets(reader())
     if not summaries:
-        st.info("No dataset version yet.")
-        st.code("rollmill curate recipes/arithmetic.yaml", language=None)
+        nothing_yet("No dataset version yet.")
         return
-    name = st.selectbox("Dataset", [row.name for row in summaries], key="datasets-name")
+    name = choose("Dataset", [row.name for row in summaries], "dataset", where=st.container(), forget=("version",))
     versions = versions_of(reader(), name)
     st.dataframe(_table(versions), hide_index=True, width="stretch")
-    labels = [version.ref for version in versions]
-    chosen = st.selectbox("Version", labels, key="datasets-version")
-    card, report, manifest, changes = st.tabs(["Card", "Quality report", "Manifest", "Compare two versions"])
-    with card:
-        text = version_card(reader(), chosen)
-        st.markdown(text.partition("\n---\n")[2] if text.startswith("---\n") else text)  # front matter is for machines
+    chosen = choose("Version", [version.ref for version in versions], "version", where=st.container())
+    card, report, manifest, changes = st.tabs(
+        ["Card", "Quality report", "Manifest", "Compare two versions"], key="tab", bind="query-params"
+    )
+    with card:  # what stands under a hidden tab is not made
+        if card.open:
+            text = version_card(reader(), chosen)
+            st.markdown(inert_page(text.partition("\n---\n")[2] if text.startswith("---\n") else text))
     with report:
-        st.iframe(_isolated(version_report(reader(), chosen)), height=REPORT_HEIGHT)
+        if report.open:
+            st.iframe(_isolated(version_report(reader(), chosen)), height=REPORT_HEIGHT)
     with manifest:
-        st.json(version_manifest(reader(), chosen), expanded=1)
+        if manifest.open:
+            st.json(version_manifest(reader(), chosen), expanded=1)
     with changes:
-        _compare([version.ref for version in versions if version.fetched])
+        if changes.open:
+            _compare([version.ref for version in versions if version.fetched])
 
 
 def _isolated(page: str) -> str:
@@ -57,8 +63,8 @@ def _table(versions: Sequence["VersionInfo"]) -> pd.DataFrame:
             "problems": [version.problems for version in versions],
             "rollouts": [version.rows for version in versions],
             "kept": [version.kept for version in versions],
-            "tags": [", ".join(version.tags) for version in versions],
-            "yanked": [version.yanked or "" for version in versions],
+            "tags": [visible(", ".join(version.tags)) for version in versions],
+            "yanked": [visible(version.yanked or "") for version in versions],
             "rows here": [version.fetched for version in versions],
         }
     )
@@ -69,8 +75,8 @@ def _compare(references: Sequence[str]) -> None:
         st.info("There is one version only. Change the recipe and curate again to get a second.")
         return
     left, right = st.columns(2)
-    before = left.selectbox("Before", references, index=1, key="datasets-before")
-    after = right.selectbox("After", references, index=0, key="datasets-after")
+    before = choose("Before", [references[1], references[0], *references[2:]], "before", where=left)
+    after = choose("After", references, "after", where=right)
     changes = compare(reader(), before, after)
     if changes.same_content:
         st.success("The two versions hold the same content.")

@@ -4,21 +4,20 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.charts import band_chart, rate_chart, share_chart
-from dashboards.scope_choice import choose_scope, inert
+from dashboards.inert import inert
+from dashboards.scope_choice import choose_scope
 from dashboards.verifier_rates import show_rates
 from pipelines.metrics import rate_words
-from storage.queries import GroupRate, models_of, pass_rate_bands, pass_rates, scope_rates, selection_shares
+from storage.queries import GROUPS, GroupRate, models_of, pass_rate_bands, pass_rates, scope_rates, selection_shares
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Difficulty")
-    scope = choose_scope("difficulty")
+    scope = choose_scope()
     if scope is None:
         return
-    by = str(
-        st.segmented_control("By", ["level", "skill", "template", "model"], default="level", key="difficulty-by") or "level"
-    )
+    by = str(st.segmented_control("By", list(GROUPS), default="level", required=True, key="by", bind="query-params"))
     rates = pass_rates(scope, by)
     st.subheader(f"Pass rate by {by}")
     st.caption(
@@ -29,7 +28,7 @@ def show() -> None:
     models = models_of(scope)
     if by != "model" and len(models) > 1:
         st.caption(
-            f"Each rate pools the rollouts of {len(models)} models: {inert(', '.join(models))}. By model shows each alrate."
+            f"Each rate pools the rollouts of {len(models)} models: {inert(', '.join(models))}. By model shows each alone."
         )
     st.altair_chart(rate_chart(rates, by), width="stretch")
     with st.expander("The numbers, with n, clusters and method"):

@@ -3,8 +3,10 @@
 import pandas as pd
 import streamlit as st
 
+from dashboards.address import choose
 from dashboards.charts import funnel_chart
-from dashboards.scope_choice import inert, reader
+from dashboards.inert import inert, visible
+from dashboards.scope_choice import nothing_yet, reader
 from storage.queries import Funnel, Progress, Run, funnel, run_progress, run_scope, runs
 from storage.queries.cost import RunCost, money_text, run_cost
 from storage.queries.reader import forecast_of
@@ -17,28 +19,25 @@ TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "solved", "kept")  # of 
 def show() -> None:
     """Draw the page."""
     st.title("Overview")
-    summaries = runs(reader())
+    summaries = {run.id: run for run in runs(reader())}
     if not summaries:
-        st.info("No run yet. The main job needs no GPU and no download:")
-        st.code("rollmill curate recipes/arithmetic.yaml", language=None)
+        nothing_yet("No run yet. The main job needs no GPU and no download:")
         return
-    live = _any_running(summaries)
-    st.fragment(_runs, run_every=REFRESH_LIVE if live else REFRESH_IDLE)(live=live)
+    live = any(run.status == "running" for run in summaries.values())
+    st.fragment(_runs, run_every=REFRESH_LIVE if live else REFRESH_IDLE)(list(summaries.values()))
+    run = summaries[choose("Run", list(summaries), "run", where=st.container())]
+    if run.status == "running":
+        st.fragment(_show_run, run_every=REFRESH_LIVE)(run)
+    else:
+        _show_run(run)
 
 
-def _any_running(summaries: list[Run]) -> bool:
-    return any(run.status == "running" for run in summaries)
-
-
-def _runs(*, live: bool) -> None:
+def _runs(known: list[Run]) -> None:
+    """The table; the whole page anew when a run began, ended or was killed. Whoever reads an older run stays there."""
     summaries = runs(reader())
-    if _any_running(summaries) != live:
-        st.rerun()  # the whole page, which sets the pace of this fragment anew
+    if [(run.id, run.status) for run in summaries] != [(run.id, run.status) for run in known]:
+        st.rerun()
     st.dataframe(_table(summaries), hide_index=True, width="stretch")
-    ids = [run.id for run in summaries]
-    chosen = st.selectbox("Run", ids, key=f"overview-run-{ids[0]}")  # a new run becomes the chosen one
-    run = summaries[ids.index(chosen)]
-    _show_run(run)
 
 
 def _table(summaries: list[Run]) -> pd.DataFrame:
@@ -61,7 +60,7 @@ def _show_run(run: Run) -> None:
     st.subheader(inert(run.id))
     if run.error:
         st.error("The run ended with an error.")
-        st.code(run.error, language=None, wrap_lines=True)
+        st.code(visible(run.error), language=None, wrap_lines=True)
     counts = funnel(run_scope(reader(), run.id))
     _numbers(counts)
     left, right = st.columns([3, 2])
@@ -78,12 +77,12 @@ def _show_run(run: Run) -> None:
 
 
 def _numbers(counts: Funnel) -> None:
-    columns = st.columns(5)
-    columns[0].metric("Problems", f"{counts.problems:,}")
-    columns[1].metric("Planned rollouts", f"{counts.planned:,}")
-    columns[2].metric("Correct", f"{counts.correct:,}", help="of those judged; undecided and pending are not judged")
-    columns[3].metric("Undecided", f"{counts.undecided:,}", help="the verifier's own limit or crash: counted in no rate")
-    columns[4].metric("Kept", "not yet" if counts.kept is None else f"{counts.kept:,}")
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Problems", f"{counts.problems:,}", width="content")
+        st.metric("Planned rollouts", f"{counts.planned:,}", width="content")
+        st.metric("Correct", f"{counts.correct:,}", width="content", help="of those judged: not undecided, not pending")
+        st.metric("Undecided", f"{counts.undecided:,}", width="content", help="the verifier's own limit: in no rate")
+        st.metric("Kept", "not yet" if counts.kept is None else f"{counts.kept:,}", width="content")
 
 
 def _line(stage: Progress) -> str:

@@ -1,27 +1,28 @@
-"""Problems: search and filter them, and open one with all its rollouts, verdicts and decisions. Model text stays inert."""
+"""Problems: search, filter and sort them, and open one with all its rollouts. What is shown is in the address."""
 
 import pandas as pd
 import streamlit as st
 
-from dashboards.scope_choice import choose_scope, inert
-from pipelines.stats import pass_rate_interval
+from dashboards.address import selected
+from dashboards.inert import one_line, visible
+from dashboards.problem_detail import show_problem
+from dashboards.scope_choice import choose_scope
 from storage.queries import (
+    ORDERS,
     Filters,
-    ProblemDetail,
+    Listing,
     ProblemPage,
     ProblemRow,
-    RolloutDetail,
     Scope,
     choices,
     models_of,
     problem_detail,
     search_problems,
 )
+from storage.queries.problems import OUTCOME_FILTERS
 from storage.queries.queue import HopelessQueue, Queued, hopeless_queue
-from storage.queries.why import brief, evidence_lines
-from storage.records import JUDGED, OUTCOMES, Message, Prompt
+from storage.records import Prompt
 
-SIZE = 25  # problems a page
 ROW_HEIGHT = 35  # pixels of a row as Streamlit draws it, so that a page needs no inner scrolling
 QUEUE_ROWS, QUEUE_HEIGHT = 500, 320  # of the table of hopeless problems: rows at most, pixels
 COLUMNS = {
@@ -35,72 +36,111 @@ COLUMNS = {
     "reference": st.column_config.TextColumn(width="small"),
 }
 ANY = "any"
-MARKS = {
-    "correct": ":green[correct]",
-    "incorrect": ":red[incorrect]",
-    "unparsed": ":orange[unparsed]",
-    "undecided": ":violet[undecided]",
-}
+TABLE = "problems-table"
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Problems")
-    scope = choose_scope("problems")
+    scope = choose_scope()
     if scope is None:
         return
-    filters = _filters(scope)
-    page = search_problems(scope, filters, page=int(st.session_state.get("problems-page", 1)), size=SIZE)
-    chosen = _list(page, scope)
+    filters, (by, descending) = _filters(scope), _order()
+    asked = (scope.name, filters, by, descending)
+    if st.session_state.get("problems-asked", asked) != asked:
+        st.session_state["page"] = 1
+    st.session_state["problems-asked"] = asked
+    page = search_problems(scope, filters, Listing(_page_asked(), by=by, descending=descending))
+    chosen = selected("problem", _list(page, scope, Listing(by=by, descending=descending), filters))
     hopeless_section(scope)
-    wanted = chosen or st.query_params.get("problem")
-    if wanted:
-        st.query_params["problem"] = wanted
-        _detail(scope, wanted)
+    if chosen:
+        show_problem(problem_detail(scope, chosen), scope)
 
 
 def _filters(scope: Scope) -> Filters:
     side = st.sidebar
-    text = side.text_input("Text in the problem", key="problems-text")
-    level = side.selectbox("Level", [ANY, *choices(scope, "level")], key="problems-level")
-    skill = side.selectbox("Skill", [ANY, *choices(scope, "skill")], key="problems-skill")
-    template = side.selectbox("Template", [ANY, *choices(scope, "template")], key="problems-template")
-    outcome = side.selectbox("Has a rollout that is", [ANY, *OUTCOMES], key="problems-outcome")
-    low, high = side.slider("Pass rate", 0.0, 1.0, (0.0, 1.0), step=0.05, key="problems-band")
-    return Filters(
-        text=text,
-        level=None if level == ANY else int(level),
-        skill=None if skill == ANY else str(skill),
-        template=None if template == ANY else str(template),
-        outcome=None if outcome == ANY else str(outcome),
-        lowest=low if low > 0 else None,
-        highest=high if high < 1 else None,
+
+    def one_of(label: str, key: str, options: list[str]) -> str | None:
+        chosen = side.selectbox(label, [ANY, *options], key=key, bind="query-params", format_func=visible)
+        return None if chosen in (ANY, None) else str(chosen)
+
+    text = side.text_input("Text in the problem", key="text", bind="query-params")
+    level = one_of("Level", "level", [str(level) for level in choices(scope, "level")])
+    skill = one_of("Skill", "skill", choices(scope, "skill"))
+    template = one_of("Template", "template", choices(scope, "template"))
+    outcome = one_of("Has a rollout that is", "outcome", list(OUTCOME_FILTERS))
+    low, high = side.slider(
+        f"Pass rate {_over(scope)}",
+        0.0,
+        1.0,
+        (0.0, 1.0),
+        step=0.05,
+        key="rate",
+        bind="query-params",
+        disabled=scope.prefix == 0,
+        help="The same rate as in the table: of what was fixed before any verdict. Problems without one match no band.",
     )
+    band = (low if low > 0 else None, high if high < 1 else None)
+    return Filters(text or "", None if level is None else int(level), skill, template, outcome, *band)
 
 
-def _list(page: ProblemPage, scope: Scope) -> str | None:
+def _over(scope: Scope) -> str:
+    """What the pass rates of a scope are over, in a few words."""
+    if scope.prefix == 0:
+        return "(none: draws followed from verdicts)"
+    arm = f" of arm {visible(scope.arm)}" if scope.arm else ""
+    return "over all completions" if scope.prefix is None else f"over the first {scope.prefix} completions{arm}"
+
+
+def _order() -> tuple[str, bool]:
+    by = st.sidebar.selectbox("Sort by", list(ORDERS), key="sort", bind="query-params")
+    descending = st.sidebar.toggle("Largest first", key="down", bind="query-params")
+    return str(by), bool(descending)
+
+
+def _page_asked() -> int:
+    asked = st.session_state.get("page") or st.query_params.get("page", "1")
+    return int(asked) if str(asked).isdecimal() else 1
+
+
+def _list(page: ProblemPage, scope: Scope, listing: Listing, filters: Filters) -> str | None:
     """The page of matches; the id of the row that the person selected."""
     if not page.rows:
         st.info("No problem matches. Widen the filters in the sidebar.")
         return None
-    left, right = st.columns([4, 1], vertical_alignment="bottom")
-    left.caption(f"{page.total:,} problems match. Select a row to open it.")
-    right.number_input("Page", min_value=1, max_value=page.pages, key="problems-page")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.caption(f"{page.total:,} problems match. Select a row to open it; a column's head sorts all of them.")
+        number = st.session_state.get("page")
+        if number is not None and number > page.pages:
+            st.session_state["page"] = page.pages
+        if page.pages > 1:
+            number = st.pagination(page.pages, key="page", bind="query-params")
+            if number != page.page:  # the address named a page that does not exist
+                page = search_problems(scope, filters, Listing(number, by=listing.by, descending=listing.descending))
+    key = f"{TABLE}-{hash((scope.name, filters, listing, page.page))}"
     event = st.dataframe(
         _table(page.rows),
         hide_index=True,
         width="stretch",
         height=ROW_HEIGHT * (len(page.rows) + 1) + 2,
         column_config=COLUMNS,
-        on_select="rerun",
-        selection_mode="single-row",
-        key="problems-table",
+        on_select=lambda: _sort(key),
+        selection_mode=["single-row", "single-column"],
+        key=key,
     )
     models = len(models_of(scope))
     pooled = f" Rates pool the rollouts of {models} models; Difficulty shows them by model." if models > 1 else ""
-    st.caption(_shrinkage(page) + pooled)
-    selected = event["selection"]["rows"]
-    return page.rows[selected[0]].id if selected and selected[0] < len(page.rows) else None
+    st.caption(f"Pass rates are {_over(scope)}. {_shrinkage(page)}{pooled}")
+    rows = event["selection"]["rows"]
+    return page.rows[rows[0]].id if rows and rows[0] < len(page.rows) else None
+
+
+def _sort(key: str) -> None:
+    """Sort all matches by the column whose head was clicked; the other way round when it was clicked before."""
+    for column in st.session_state[key]["selection"]["columns"]:
+        if column in ORDERS:
+            st.session_state["down"] = st.session_state.get("sort") == column and not st.session_state.get("down")
+            st.session_state["sort"] = column
 
 
 def _shrinkage(page: ProblemPage) -> str:
@@ -116,123 +156,18 @@ def _table(rows: tuple[ProblemRow, ...]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "problem": [_one_line(row.prompt) for row in rows],
-            "reference": [row.reference for row in rows],
+            "reference": [one_line(row.reference) for row in rows],
             "pass rate": [row.rate for row in rows],
             "shrunken": [row.shrunken for row in rows],
             "judged": [row.judged for row in rows],
             "rollouts": [row.rollouts for row in rows],
             "kept": [row.kept for row in rows],
             "level": [row.level for row in rows],
-            "skill": [row.skill for row in rows],
-            "template": [row.template for row in rows],
+            "skill": [_name(row.skill) for row in rows],
+            "template": [_name(row.template) for row in rows],
             "id": [row.id for row in rows],
         }
     )
-
-
-def _detail(scope: Scope, problem_id: str) -> None:
-    detail = problem_detail(scope, problem_id)
-    problem = detail.problem
-    st.subheader("Problem")
-    _prompt(problem.prompt)
-    facts = {
-        "reference": problem.reference,
-        "level": problem.level,
-        "skill": problem.skill,
-        "template": problem.template,
-        "split": problem.split,
-        "source": problem.source,
-        "licence": problem.licence,
-        "id": problem.id,
-    }
-    st.code("\n".join(f"{name:<10}{value}" for name, value in facts.items() if value not in (None, "")), language=None)
-    st.code(_rate(detail, scope), language=None)
-    st.subheader("1 rollout" if len(detail.rollouts) == 1 else f"{len(detail.rollouts)} rollouts")
-    for rollout in detail.rollouts:
-        _rollout(rollout)
-
-
-def _rate(detail: ProblemDetail, scope: Scope) -> str:
-    """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew, or two arms."""
-    if scope.prefix == 0:
-        return "pass rate  none: how often this problem was drawn followed from verdicts"
-    measured = [row.outcome for row in detail.rollouts if scope.is_measured(row.sample_index, row.arm)]
-    correct, judged = measured.count("correct"), sum(outcome in JUDGED for outcome in measured)
-    estimate = pass_rate_interval(correct, judged)
-    if estimate is None:
-        return "pass rate  not judged yet"
-    over = "all completions" if scope.prefix is None else f"the first {scope.prefix} completions"
-    over += f" of arm {inert(scope.arm)}" if scope.arm else ""
-    value = f"{correct} of {judged} = {estimate.value:.3f}"
-    models = {row.completion.model for row in detail.rollouts if row.completion is not None}
-    over += f" of {len(models)} models together" if scope.prefix is None and len(models) > 1 else ""
-    return f"pass rate  {value}, 95% interval [{estimate.low:.3f}, {estimate.high:.3f}] (Jeffreys), over {over}"
-
-
-def _prompt(prompt: Prompt) -> None:
-    if isinstance(prompt, str):
-        st.code(prompt, language=None, wrap_lines=True)
-    else:
-        _messages(prompt)
-
-
-def _messages(messages: tuple[Message, ...]) -> None:
-    for message in messages:
-        st.caption(f"{inert(message.role)} · {message.kind}")
-        st.code(message.content, language="python" if message.kind == "code" else None, wrap_lines=True)
-
-
-def _rollout(rollout: RolloutDetail) -> None:
-    decided = (
-        "not decided yet" if rollout.reason is None else f"{'kept' if rollout.kept else 'dropped'}: {inert(rollout.reason)}"
-    )
-    named = f"{inert(rollout.arm)} · sample" if rollout.arm else "sample"
-    model = "" if rollout.completion is None else f" · {inert(rollout.completion.model)}"
-    with st.expander(
-        f"{named} {rollout.sample_index} · {MARKS.get(rollout.outcome, inert(rollout.outcome))} · {decided}{model}"
-    ):
-        completion = rollout.completion
-        if completion is None:
-            st.caption("The completion is not here yet.")
-            return
-        if completion.messages:
-            _messages(completion.messages)
-        else:
-            st.code(completion.text, language=None, wrap_lines=True)
-        st.code(_facts(rollout), language=None, wrap_lines=True)
-
-
-def _facts(rollout: RolloutDetail) -> str:
-    """The record of one rollout in aligned lines: sampling, verdicts with the rule that decided, the decision."""
-    completion = rollout.completion
-    lines = []
-    if completion is not None:
-        lines.append(f"completion  {completion.id}")
-        lines.append(
-            f"model       {completion.model} ({completion.engine}, {completion.model_digest}), seed {completion.seed}"
-        )
-        lines.append(
-            f"finish      {completion.finish_reason}, {completion.tokens_out} tokens, log-prob {completion.logprob_sum}"
-        )
-    for verdict in rollout.verdicts:
-        mark = "*" if verdict == rollout.deciding else " "
-        lines.append(
-            f"verdict   {mark} {verdict.outcome} by {verdict.verifier} {verdict.version}, rule {verdict.rule}, "
-            f"extracted {brief(verdict.extracted)} against {brief(verdict.reference_form)}"
-            + (f", cause {verdict.cause}" if verdict.cause else "")
-        )
-        lines += [f"              {told}" for told in evidence_lines(verdict.evidence)]
-    if rollout.deciding is None and rollout.accepted_by is not None:
-        lines.append(f"accepted    {rollout.outcome} by {rollout.accepted_by}")
-    lines.append(
-        f"decision    {'none yet' if rollout.kept is None else 'kept' if rollout.kept else 'dropped'}: {rollout.reason}"
-    )
-    for score in rollout.scores:
-        by_line = "" if score.steps is None else f", by line {' '.join(f'{step:.3g}' for step in score.steps)}"
-        lines.append(f"score       {score.value:.6g} by {score.scorer} {score.version}{by_line}")
-    if rollout.label is not None:
-        lines.append(f"label       the import called it {'correct' if rollout.label else 'incorrect'} (not a verdict)")
-    return "\n".join(lines)
 
 
 def hopeless_section(scope: Scope) -> None:
@@ -269,8 +204,12 @@ def _queue_table(rows: tuple[Queued, ...]) -> pd.DataFrame:
 
 def _one_line(prompt: Prompt) -> str:
     """The beginning of a prompt, as much as a table's row shows."""
-    text = prompt if isinstance(prompt, str) else " ".join(message.content for message in prompt)
-    return " ".join(text.split())[:160]
+    text = prompt if isinstance(prompt, str) else " ".join(message.content[:1000] for message in prompt)
+    return one_line(text[:1000], 160)
+
+
+def _name(text: str | None) -> str | None:
+    return None if text is None else visible(text)
 
 
 def _rule(queue: HopelessQueue) -> str:

@@ -6,7 +6,9 @@ What the verifier said is hidden until it is asked for. The page stores judgemen
 import pandas as pd
 import streamlit as st
 
-from dashboards.scope_choice import inert, reader
+from dashboards.address import choose
+from dashboards.inert import inert, show_text, visible
+from dashboards.scope_choice import reader
 from dashboards.verifier_rates import show_rates
 from storage.queries import (
     Queue,
@@ -59,10 +61,7 @@ def _choose() -> Queue | None:
     if not options:
         st.info("No audit has drawn rollouts yet; undecided ones can be judged below.")
         st.code("rollmill audit verifier math --n 300", language=None)
-    wanted = st.query_params.get("queue")
-    start = sources.index(wanted) if wanted in sources else 0
-    chosen = st.selectbox("Queue", sources, index=start, key="review-queue")
-    st.query_params["queue"] = chosen
+    chosen = choose("Queue", sources, "queue", where=st.container())
     if chosen in options:
         return audit_queue(reader(), options[chosen])
     return undecided_queue(reader(), chosen.removeprefix(UNDECIDED))
@@ -97,20 +96,20 @@ def _review(queue: Queue, who: str, *, hinted: bool) -> None:
 
 def _item(item: ReviewItem, *, hinted: bool) -> None:
     st.subheader("Problem")
-    st.code(item.prompt, language=None, wrap_lines=True)
+    show_text(item.prompt, f"review-prompt-{item.position}")
     left, right = st.columns(2)
     left.markdown("**Reference**")
-    left.code(item.reference or "none", language=None, wrap_lines=True)
+    left.code(visible(item.reference or "none"), language=None, wrap_lines=True)
     right.markdown("**Extracted answer**")
-    right.code("nothing" if item.extracted is None else item.extracted, language=None, wrap_lines=True)
+    right.code("nothing" if item.extracted is None else visible(item.extracted), language=None, wrap_lines=True)
     if item.tests:
         with st.expander(f"{len(item.tests)} tests"):
-            st.code("\n".join(item.tests), language="python")
+            show_text("\n".join(item.tests), f"review-tests-{item.position}", "python")
     st.markdown("**The completion's end**")
-    st.code(item.ending, language=None, wrap_lines=True)
+    show_text(item.ending, f"review-ending-{item.position}")
     if len(item.text) > len(item.ending):
         with st.expander("The whole completion"):
-            st.code(item.text, language=None, wrap_lines=True)
+            show_text(item.text, f"review-text-{item.position}")
     if hinted:
         rows = [
             {"verifier": v.verifier, "version": v.version, "outcome": v.outcome, "rule": v.rule, "cause": v.cause}

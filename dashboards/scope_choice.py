@@ -1,18 +1,17 @@
-"""What every page starts from: the workspace, the run or version that a person looks at, and model text made inert.
-
-The choice is kept in the address, so that a link reopens it.
-"""
+"""What every page starts from: the workspace, and the run or version that a person looks at."""
 
 import os
-import re
 from collections.abc import Callable
 
 import streamlit as st
 
+from dashboards.address import choose, copy_link
+from dashboards.inert import visible
 from storage.errors import RollmillError
 from storage.queries import Reader, Run, Scope, dataset_scope, datasets, run_scope, runs, versions_of
 
 WORKSPACE = "ROLLMILL_WORKSPACE"
+OF = ("problem",)  # of the run or version that is looked at: another one has others
 
 
 @st.cache_resource(show_spinner=False)
@@ -33,50 +32,37 @@ def guarded(page: Callable[[], None]) -> Callable[[], None]:
             page()
         except RollmillError as error:
             st.error("This page cannot be shown.")
-            st.code(str(error), language=None, wrap_lines=True)
+            st.code(visible(error), language=None, wrap_lines=True)
+        copy_link()
 
     show.__name__ = page.__name__
     return show
 
 
-def choose_scope(key: str) -> Scope | None:
+def choose_scope() -> Scope | None:
     """Let the person choose a run or a dataset version in the sidebar; None where there is neither."""
     source = reader()
     options = [
         f"version {version.ref}" for row in datasets(source) for version in versions_of(source, row.name) if version.fetched
     ]
     options += [f"run {run.id}" for run in runs(source)]
-    chosen = _chosen(options, key, "This workspace has no run and no dataset version yet.")
-    if chosen is None:
+    if not options:
+        nothing_yet("This workspace has no run and no dataset version yet.")
         return None
-    kind, name = chosen.split(" ", 1)
+    kind, name = choose("Run or version", options, "of", forget=OF).split(" ", 1)
     return run_scope(source, name) if kind == "run" else dataset_scope(source, name)
 
 
-def choose_run(key: str) -> Run | None:
+def choose_run() -> Run | None:
     """Let the person choose a run in the sidebar; None where there is none."""
     options = {f"run {run.id}": run for run in runs(reader())}
-    chosen = _chosen(list(options), key, "This workspace has no run yet.")
-    return None if chosen is None else options[chosen]
-
-
-def _chosen(options: list[str], key: str, nothing: str) -> str | None:
     if not options:
-        st.info(nothing)
-        st.code("rollmill curate recipes/arithmetic.yaml", language=None)
+        nothing_yet("This workspace has no run yet.")
         return None
-    wanted = st.query_params.get("of")
-    start = options.index(wanted) if wanted in options else 0
-    chosen = str(st.sidebar.selectbox("Look at", options, index=start, key=f"{key}-of"))
-    st.query_params["of"] = chosen
-    return chosen
+    return options[choose("Run", list(options), "of", forget=OF)]
 
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])")
-
-
-def inert(text: object, longest: int = 200) -> str:
-    """One line of Markdown that shows `text` as it is, cut after `longest` characters."""
-    line = " ".join(str(text).split())
-    cut = line if len(line) <= longest else line[: longest - 1] + "…"
-    return _SPECIAL.sub(r"\\\1", cut)
+def nothing_yet(what: str) -> None:
+    """Say that there is nothing to show yet, and what makes something."""
+    st.info(what)
+    st.code("rollmill curate recipes/arithmetic.yaml", language=None)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.scope_choice import inert
+from dashboards.inert import inert
 from storage.queries import KnownRates
 
 RATES = (

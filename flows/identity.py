@@ -63,9 +63,18 @@ def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
         "budget": [budget.name, budget.version],
         "selector": [selector.name, selector.version],
         "scorers": [[part.name, part.version] for part in spec.scorers],
+        **_examples(run),
         **_policies(spec),
         **_arms(run.open),
     }
+
+
+def _examples(run: "RecipeRun") -> dict[str, Any]:
+    """The worked examples that were taken from a problem set, which may have grown since; nothing for other recipes."""
+    generates = [arm.generate for arm in run.loaded.arms] or [run.loaded.recipe.generate]
+    if all(generate.examples_from is None for generate in generates):
+        return {}
+    return {"examples": digest128([arm.form.examples for arm in run.spec.every_arm()])}
 
 
 def _arms(run: "OpenRun") -> dict[str, Any]:

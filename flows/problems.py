@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.recipe import LoadedRecipe
 from flows.recipe.load import LoadedEvaluation
 from storage.errors import SetupError, broken
 from storage.ids import digest128
-from storage.imported import producer_of
 from storage.records import Problem, Prompt
-from storage.segments.schema import from_table, to_table
+from storage.segments.schema import to_table
 
 if TYPE_CHECKING:
     from storage.workspace import Workspace
@@ -39,10 +39,18 @@ class RecipeProblems:
 
 
 def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblems:
-    """The problems of the recipe, stored as one segment when they are made and new; SetupError when there are none."""
+    """The problems of the recipe, stored as one segment when no import holds them and they are new; SetupError when there
+    are none.
+    """
+    from storage.segments.keys import SegmentKey
+
     recipe_problems = preview_problems(workspace, loaded)
-    if loaded.synthesizer is not None:
-        key = problems_key(loaded, recipe_problems.evaluation)
+    if loaded.recipe.problems.imported is None:
+        version = loaded.recipe.problems.version
+        if version is None:
+            key = problems_key(loaded, recipe_problems.evaluation)
+        else:
+            key = SegmentKey("problems", f"version:{version.partition('@')[0]}", "1", recipe_problems.digest)
         if not workspace.segments.has(key):
             workspace.segments.commit(key, recipe_problems.problems)
     return recipe_problems
@@ -51,8 +59,8 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblem
 def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblems:
     """The problems of the recipe, without storing any."""
     part = loaded.recipe.problems
-    every = _imported(workspace, part.imported) if part.imported is not None else _synthesized(loaded)
-    made = every[: part.count]
+    every = _every(workspace, loaded)
+    made = of_split(every, part.split, part.imported or part.version or "")[: part.count]
     evaluation = held_out(workspace, loaded)
     apart = _without_held_out(made, evaluation)
     kept = _without_near_duplicates(apart, part.near_duplicates)
@@ -74,7 +82,7 @@ def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation) -> Iterab
         made: Iterable[Problem] = loaded.method.build().synthesize(part.count, part.seed)
         return made
     if part.imported is not None:
-        return _imported(workspace, part.imported)
+        return imported_problems(workspace, part.imported)
     from storage.imports import read_prompts
 
     assert loaded.path is not None
@@ -99,6 +107,14 @@ def prompt_text(prompt: Prompt) -> str:
     return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
+def _every(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
+    """All problems of where the recipe takes them from."""
+    part = loaded.recipe.problems
+    if part.imported is not None:
+        return imported_problems(workspace, part.imported)
+    return _synthesized(loaded) if part.version is None else version_problems(workspace, part.version)
+
+
 def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
     assert loaded.synthesizer is not None
     made = list(loaded.synthesizer.build().synthesize(loaded.recipe.problems.count, loaded.recipe.seed) or ())
@@ -107,18 +123,6 @@ def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
     if not made:
         raise SetupError(f"synthesizer {loaded.synthesizer.name!r} made no problems with these options.")
     return made
-
-
-def _imported(workspace: "Workspace", name: str) -> list[Problem]:
-    """Sorted by id, so that the order of importing changes nothing; the first ones are then a random sample."""
-    workspace.imports.require_whole(name)
-    rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer_of(name)))
-    if not rows:
-        raise SetupError(
-            f"no problems were imported as {name!r}.", next_command=f"rollmill import problems FILE --name {name}"
-        )
-    unique = {problem.id: problem for problem in rows}
-    return [unique[key] for key in sorted(unique)]
 
 
 def _without_held_out(problems: list[Problem], evaluation: list[Problem]) -> list[Problem]:

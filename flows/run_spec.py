@@ -13,6 +13,7 @@ from flows.problems import RecipeProblems
 from flows.recipe import LoadedRecipe, Profile, Resolved
 from flows.recipe.schema import Generate
 from flows.session import RecipeRun, Session
+from flows.worked_examples import Examples
 from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.records import Sampling, redrawn
@@ -47,13 +48,13 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
     from flows.rounds import Limits, RunSpec
 
     recipe, generate = session.loaded.recipe, session.loaded.recipe.generate
-    profile = session.profile
+    profile, examples = session.profile, Examples(session.workspace, session.loaded, made.problems)
     lanes = max((_lanes(profile, method, size) for method, size in _drawing(session.loaded)), default=1)
     return RunSpec(
         run="",
         problems=made.problems,
         generator=None if session.loaded.arms or session.loaded.engine is None else _engine(session, session.loaded.engine),
-        arms=_arms(session),
+        arms=_arms(session, examples),
         verifiers=[partial(method.build, **settings) for method in session.loaded.verifiers],
         budget=session.loaded.budget.build(),
         selector=session.loaded.selector.build(),
@@ -69,8 +70,7 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
         prices=None if profile.prices is None else profile.prices.exact(),
         limit=limit_of(session.job, profile),
-        prompt_template=generate.prompt_template,
-        examples=examples_of(generate),
+        form=examples.form_of(generate),
     )
 
 
@@ -95,12 +95,7 @@ def sampling_of(generate: Generate) -> Sampling:
     return Sampling(generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop))
 
 
-def examples_of(generate: Generate) -> tuple[tuple[str, str], ...]:
-    """The worked examples of a section of the recipe, as questions and answers."""
-    return tuple((example.prompt, example.answer) for example in generate.examples)
-
-
-def _arms(session: Session) -> "list[Arm]":
+def _arms(session: Session, examples: Examples) -> "list[Arm]":
     from flows.sampling.arms import Arm
 
     return [
@@ -108,9 +103,8 @@ def _arms(session: Session) -> "list[Arm]":
             arm.name,
             _engine(session, arm.engine),
             sampling_of(arm.generate),
-            arm.prompt_template,
+            examples.form_of(arm.generate),
             arm.generate.batch_size,
-            examples_of(arm.generate),
         )
         for arm in session.loaded.arms
     ]

@@ -285,9 +285,12 @@ def given_request(origin: Origin, prompt: Prompt, rendered: str, text: str) -> R
     return Request(cid, prompt_id, prompt, rendered, sampling, 0, origin.stream, 0, text)
 
 
-def imported_completion_id(problem_id: str, model: str, sample_index: int, text: str) -> str:
-    """The id of a completion drawn elsewhere, so that importing twice doubles nothing."""
-    return digest128(["imported", problem_id, model, sample_index, text])
+def imported_completion_id(problem_id: str, model: str, sample_index: int, text: str, log: str = "") -> str:
+    """The id of a completion drawn elsewhere, so that importing twice doubles nothing.
+
+    `log`: the digest of the log that it stands in, if one does. Two evaluations that drew the same text drew it twice.
+    """
+    return digest128(["imported", problem_id, model, sample_index, text, *([log] if log else [])])
 
 
 def request_for(problem: Problem, rendered: str, sampling: Sampling, origin: Origin, sample_index: int) -> Request:

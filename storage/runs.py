@@ -32,7 +32,7 @@ BESIDE_RECIPE = frozenset({"resolved", "prefix", "job", "pilot", "cell"})
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run as the ledger knows it."""
+    """One run as the ledger knows it. `status`: one of STATUSES, or `killed` (storage.commands.as_it_is)."""
 
     id: str
     name: str
@@ -45,8 +45,15 @@ class Run:
 
     @property
     def state(self) -> str:
-        """The status for people: a stopped run says at which limit."""
-        return f"stopped: {self.summary.get('stopped', 'limit')}" if self.status == "stopped" else self.status
+        """The status for people: a stopped run says at which limit, a failed one whether its gate refused it."""
+        if self.status == "stopped":
+            return f"stopped: {self.summary.get('stopped', 'limit')}"
+        return "failed: gate" if self.refused else self.status
+
+    @property
+    def refused(self) -> bool:
+        """Whether its gate said no: it came to its end, and its counts are known."""
+        return self.status == "failed" and "funnel" in self.summary
 
     @property
     def is_pilot(self) -> bool:
@@ -71,8 +78,10 @@ class Run:
     @property
     def next_command(self) -> str:
         """What a person types next: what the run said when it ended, else what its status asks for."""
-        if self.status != "running" and "next" in self.summary:
+        if self.status not in ("running", "killed") and "next" in self.summary:
             return str(self.summary["next"])
+        if self.status == "done" and self.recipe.get("cell"):
+            return f"rollmill leaderboard {self.recipe['cell']['evaluation']}"
         if self.status == "done":
             return f"rollmill dataset show {self.dataset}"
         return f"rollmill runs {'watch' if self.status == 'running' else 'resume'} {self.id}"

@@ -38,10 +38,10 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill compare arithmetic-eval:tiny arithmetic-eval:tiny-cool --by level
     """
-    from flows.evaluation.comparison import ComparisonRequest
-    from flows.evaluation.comparison import compare as compare_sides
-    from flows.evaluation.sides import sides_of_model
     from storage.queries import Reader
+    from storage.queries.comparison import ComparisonRequest
+    from storage.queries.comparison import compare as compare_sides
+    from storage.queries.sides import sides_of_model
 
     with Reader.open() as reader:
         request = ComparisonRequest(k, tuple(by or ()), margin, all_samples, tokens)
@@ -65,9 +65,9 @@ def leaderboard(
 
     Example: rollmill leaderboard arithmetic-eval
     """
-    from flows.evaluation.comparison import leaderboard as board_of
-    from flows.evaluation.sides import sides_of
     from storage.queries import Reader
+    from storage.queries.comparison import leaderboard as board_of
+    from storage.queries.sides import sides_of
 
     with Reader.open() as reader:
         board = board_of([side for reference in (name, *(more or ())) for side in sides_of(reader, reference, by)])

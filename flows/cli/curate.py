@@ -62,9 +62,10 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
     chosen = (*(sets or ()), *(() if redraw is None else (f"generate.redraw={redraw}",)))
     job = Job.here(recipe, chosen, profile, keep_going=keep_going, max_tokens=max_tokens, max_cost=max_cost)
     if dry_run:
-        from flows.curation.preview import preview
+        from flows.curation.dry_run import dry_run as planned_work
 
-        return as_json(preview(job)) if json else line(_previewed(preview(job)))
+        row = planned_work(job)
+        return as_json(row) if json else line(_planned(row))
     outcome = run_job(job, direct=direct)
     if json:
         return as_json(outcome)
@@ -111,15 +112,18 @@ def _under_prefect(job: "Job") -> dict[str, Any]:
     server = ManagedServer(Path(job.workspace) / STATE)
     with server.start(), watching() as watcher, open_session(job, Progress(watcher)) as session:
         from flows.curation.stages import prepare
+        from flows.identity import open_run
         from flows.prefect.curate import run
+        from storage.commands import working_on
 
-        prepare(session)
-        if not server.answers:
-            doing("waiting for Prefect's server")
-        return run(session, server)
+        with working_on(session.workspace.state, open_run(session).id):  # from the moment when the ledger says running
+            prepare(session)
+            if not server.answers:
+                doing("waiting for Prefect's server")
+            return run(session, server)
 
 
-def _previewed(row: dict[str, Any]) -> str:
+def _planned(row: dict[str, Any]) -> str:
     committed = f"{row['rounds_committed']} rounds committed" if row["rounds_committed"] else "the first round"
     lines = [
         f"{row['run']}: {row['problems']:,} problems; {committed}, {row['planned']:,} completions planned, "

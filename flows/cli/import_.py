@@ -1,7 +1,7 @@
 """`rollmill import problems|rollouts|list|show|remove`: files made elsewhere come into the workspace, or leave it again."""
 
 import json as json_
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PROBLEMS_HELP = """Import a file of problems (JSONL, Parquet, CSV; also .gz): all rows, or none.
 
+With --benchmark a published file is read by the definition of that name (rollmill benchmark list), and checked against it.
 Known column names are found by themselves (prompt, question, problem; reference, answer, solution; id, level, tests, ...);
 other columns are kept with the problem. Importing a file again adds only what is new.
 
@@ -35,6 +36,10 @@ _Map = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="FIELD=COLUMN", help="Which column feeds a field; may be repeated.", show_default=False),
 ]
+_Benchmark = Annotated[
+    str | None,
+    typer.Option("--benchmark", metavar="NAME", help="Read the file as this benchmark's (a name, or a YAML file)."),
+]
 _Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -48,9 +53,10 @@ verbs = group("import", "Bring problems and rollouts made elsewhere into the wor
 
 
 @verbs.command("problems", help=_PROBLEMS_HELP)
-def problems(
+def problems(  # noqa: PLR0913 - one parameter per option of the command
     file: _File,
     name: _NewName,
+    benchmark: _Benchmark = None,
     map_: _Map = None,
     set_: _Set = None,
     *,
@@ -60,7 +66,13 @@ def problems(
     """Import problems."""
     from storage.imports import ImportSpec
 
-    _import("problems", ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set")), dry_run=dry_run, json=json)
+    spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"))
+    if benchmark is not None:
+        from flows.recipe.benchmarks import layout_of
+
+        layout, constants = layout_of(benchmark, Path())
+        spec = replace(spec, layout=layout, constants={**constants, **spec.constants})
+    _import("problems", spec, dry_run=dry_run, json=json)
 
 
 @verbs.command("rollouts", help=_ROLLOUTS_HELP)

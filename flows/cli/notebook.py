@@ -74,10 +74,10 @@ def compare(
     `before`, `after`: a run, dataset version or evaluation, with `:MODEL` where it has several. `k`: pass@k; `by`: columns
     to compare within; `margin`: what counts as equal; `tokens`: the budget of a problem at equal tokens.
     """
-    from flows.evaluation.comparison import ComparisonRequest
-    from flows.evaluation.comparison import compare as compare_sides
-    from flows.evaluation.sides import sides_of_model
     from storage.queries import Reader
+    from storage.queries.comparison import ComparisonRequest
+    from storage.queries.comparison import compare as compare_sides
+    from storage.queries.sides import sides_of_model
 
     with Reader.open() as reader:
         request = ComparisonRequest(k, tuple(by), margin, tokens=tokens)
@@ -89,9 +89,9 @@ def leaderboard(*names: str, by: str | None = None) -> dict[str, Any]:
 
     `by`: a column of the problems, such as `source`, whose values are the benchmarks.
     """
-    from flows.evaluation.comparison import leaderboard as board_of
-    from flows.evaluation.sides import sides_of
     from storage.queries import Reader
+    from storage.queries.comparison import leaderboard as board_of
+    from storage.queries.sides import sides_of
 
     with Reader.open() as reader:
         return board_of([side for name in names for side in sides_of(reader, name, by)])

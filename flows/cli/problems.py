@@ -40,14 +40,14 @@ def problems(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill problems arithmetic --level 8 --outcome mixed
     """
     from storage.queries import Reader
-    from storage.queries.problems import OUTCOME_FILTERS, Filters, search_problems
+    from storage.queries.problems import OUTCOME_FILTERS, Filters, Listing, search_problems
 
     if outcome is not None and outcome not in OUTCOME_FILTERS:
         raise SetupError(f"--outcome {outcome}: no outcome.", choices=OUTCOME_FILTERS)
     with Reader.open() as reader:
         scope = _scope(reader, source)
         filters = Filters(text, level, skill, template, outcome, least, most)
-        matching = search_problems(scope, filters, page=page, size=size)
+        matching = search_problems(scope, filters, Listing(page, size))
     return as_json(_page_json(scope.name, matching)) if json else line(_page(scope.name, matching))
 
 

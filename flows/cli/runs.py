@@ -26,10 +26,11 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill runs list
     """
+    from storage.commands import as_it_is
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        rows = [_row(workspace, run) for run in workspace.runs.list()]
+        rows = [_row(workspace, run) for run in as_it_is(workspace.runs, workspace.state, workspace.runs.list())]
     if json:
         return as_json(rows)
     if not rows:
@@ -44,10 +45,11 @@ def show(run: RunId = None, *, json: AsJson = False) -> None:
 
     Example: rollmill runs show arithmetic-3f9a0c1d
     """
+    from storage.commands import as_it_is
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        chosen = workspace.runs.chosen(run)
+        [chosen] = as_it_is(workspace.runs, workspace.state, [workspace.runs.chosen(run)])
         row = _details(workspace, chosen)
     return as_json(row) if json else line(_page(chosen, row))
 
@@ -106,7 +108,7 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
         lines.append(f"\n{before_a_version(run.summary)}")
     if "error" in run.summary:
         lines.append(f"\n{run.summary['error']}")
-    return "\n".join([*lines, f"\nNext: {_next(row)}"])
+    return "\n".join([*lines, f"\nNext: {run.next_command}"])
 
 
 for account in (cost, queue):
@@ -120,19 +122,20 @@ def watch(run: RunId = None) -> None:
     Example: rollmill runs watch
     """
     from flows.cli.live import watching
+    from storage.commands import as_it_is
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         chosen = workspace.runs.chosen(run)
         with watching() as watcher:
             while True:
-                row = _row(workspace, workspace.runs.get(chosen.id))
+                [chosen] = as_it_is(workspace.runs, workspace.state, [workspace.runs.get(chosen.id)])
                 for stage in _stages(workspace, chosen.id):
                     watcher(stage)
-                if row["status"] != "running":
+                if chosen.status != "running":
                     break
                 time.sleep(WATCH_SECONDS)
-    line(f"{row['run']}: {row['status']}. Next: {_next(row)}")
+    line(f"{chosen.id}: {chosen.state}. Next: {chosen.next_command}")
 
 
 @verbs.command("resume")
@@ -180,8 +183,8 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
 
     Example: rollmill runs cancel arithmetic-3f9a0c1d
     """
-    from flows.commands import cancel as cancel_workers
-    from flows.commands import workers_of
+    from storage.commands import cancel as cancel_workers
+    from storage.commands import workers_of
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -204,16 +207,11 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
 
 
 def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
-    """One run for people; `killed` is one that says it runs while no process of this machine works on it."""
-    from flows.commands import workers_of
-
+    """One run for people."""
     verify = next((s for s in workspace.runs.progress_of(run.id) if s.stage == "verify"), None)
-    idle = run.status == "running" and not workers_of(workspace.state).get(run.id)
-    run = workspace.runs.get(run.id) if idle else run  # it may have ended since it was read
-    killed = idle and run.status == "running"
     return {
         "run": run.id,
-        "status": "killed" if killed else run.state,
+        "status": run.state,
         "started": run.started_at.isoformat(sep=" ", timespec="seconds"),
         "finished": run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else None,
         "dataset": run.dataset,
@@ -230,11 +228,3 @@ def _stages(workspace: "Workspace", run: str) -> list["Stage"]:
     progress = {stage.stage: stage for stage in workspace.runs.progress_of(run)}
     begun = [progress[name] for name in STAGES if name in progress]
     return [Stage(s.stage, s.done, s.total, s.tokens, s.seconds, s.detail) for s in begun]
-
-
-def _next(row: dict[str, Any]) -> str:
-    if row["next"] is not None and row["status"] not in ("running", "killed"):
-        return str(row["next"])
-    if row["status"] == "done":
-        return f"rollmill dataset show {row['dataset']}"
-    return f"rollmill runs {'watch' if row['status'] == 'running' else 'resume'} {row['run']}"

@@ -54,7 +54,7 @@ def _arm(run: "OpenRun", arm: "Arm", pool: Pool, limit: PassAtLimit) -> dict[str
         "engine": engine.engine,
         "model": engine.model,
         "model_digest": engine.model_digest,
-        "form": arm.prompt_template,
+        "form": arm.form.template,
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "problems": len(np.unique(mine.problem)),

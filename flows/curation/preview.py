@@ -1,46 +1,85 @@
-"""What a curation would do, without doing it: no segment, no plan and no run is written. Draws nothing."""
+"""A few problems of a recipe through every stage up to selection: what `rollmill preview` shows.
 
-from collections.abc import Iterator
+The run is one of its own, named NAME-preview, and publishes nothing. Its completions have the ids that `curate` gives them,
+so the recipe's run draws none of them again. Budgets that look at all problems at once may plan some that it does not need.
+"""
+
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.identity import run_name, unopened_run
+from flows.curation.stages import decide, draw_and_grade, end_run, failure_recorded, score, synthesize
+from flows.identity import open_run
 from flows.job import Job
-from flows.problems import RecipeProblems
-from flows.session import read_session
-from storage.records import request_for
+from flows.progress import Progress
+from flows.recipe import load_recipe
+from flows.session import open_session
+from storage.commands import working_on
+from storage.errors import SetupError
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun
+    from storage.queries import Scope
+    from storage.queries.problems import RolloutDetail
 
 
-def preview(job: Job) -> dict[str, Any]:
-    """Problems, the size of the first round and what is still to draw of what is planned, as JSON values."""
-    with read_session(job) as session, unopened_run(session) as run:
-        name = run_name(run.loaded)
-        plans = run.workspace.runs.plans(name)
-        planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(run.open))
-        stored = run.workspace.segments.present("completions", sorted(planned))
-        return {
-            "run": name,
-            "recipe_hash": run.loaded.recipe_hash,
-            **_sizes(run.problems),
-            "rounds_committed": len(plans),
-            "planned": len(planned),
-            "to_draw": len(planned) - len(stored),
-            **({} if run.imported is None else {"imports": run.imported.rows(), "taken": run.imported.lines()}),
-        }
+def preview_job(job: Job, rows: int) -> Job:
+    """The job of the recipe's first `rows` problems, under a name of its own."""
+    recipe = load_recipe(Path(job.recipe), sets=job.sets).recipe
+    if recipe.problems.count is not None and rows > recipe.problems.count:
+        most = recipe.problems.count
+        raise SetupError(f"--rows {rows}: the recipe has {most} problems.", choices=[f"1 to {most}"])
+    name = f"{recipe.name}-preview"
+    return replace(job, verb="preview", sets=(*job.sets, f"name={name}", f"dataset={name}", f"problems.count={rows}"))
 
 
-def _sizes(problems: RecipeProblems) -> dict[str, int]:
-    return {"made": problems.made, "problems": len(problems.problems)}
+def preview(job: Job, progress: Progress | None = None) -> dict[str, Any]:
+    """Draw, judge, score and select; every problem with its rollouts, verdicts and decisions, and what it cost.
+
+    As JSON values. `job` is one of `preview_job`. LimitReached and the errors of `curate`; called again it goes on.
+    """
+    from storage.queries import Reader, run_scope
+
+    began = time.monotonic()
+    with open_session(job, progress or Progress()) as session, ExitStack() as working, failure_recorded(session):
+        working.enter_context(working_on(session.workspace.state, open_run(session).id))
+        run = synthesize(session)
+        number = 0
+        while draw_and_grade(run, number):
+            number += 1
+        score(run)
+        decide(run)
+        scope = run_scope(Reader(run.workspace), run.id)
+        problems = [_problem(scope, problem.id) for problem in run.spec.problems]
+        counts = {"problems": len(problems), "rollouts": sum(len(row["rollouts"]) for row in problems)}
+        session.ended = {**counts, "seconds": round(time.monotonic() - began, 1)}
+        end_run(session, "done", session.ended)
+        return {"run": run.id, **session.ended, "shown": problems, "spent": session.spent.row()}
 
 
-def _first_round(run: "OpenRun") -> Iterator[str]:
-    """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
-    if run.spec.generator is None:
-        return
-    engine, first = run.engine(), run.spec.every_arm()[0]
-    for problem in run.spec.problems:
-        rendered = engine.render(first.asked(problem.prompt))
-        for index in range(run.spec.budget.prefix):
-            yield request_for(problem, rendered, first.sampling, run.origin(), index).completion_id
+def _problem(scope: "Scope", problem_id: str) -> dict[str, Any]:
+    from storage.queries.problems import problem_detail, prompt_text
+
+    detail = problem_detail(scope, problem_id)
+    about = {key: getattr(detail.problem, key) for key in ("id", "reference", "level", "skill", "template", "source")}
+    rollouts = [_rollout(rollout) for rollout in detail.rollouts]
+    return {**about, "prompt": prompt_text(detail.problem.prompt), "rollouts": rollouts}
+
+
+def _rollout(rollout: "RolloutDetail") -> dict[str, Any]:
+    drawn = rollout.completion
+    return {
+        "completion": None if drawn is None else drawn.id,
+        "text": None if drawn is None else drawn.text,
+        "tokens_out": None if drawn is None else drawn.tokens_out,
+        "finish_reason": None if drawn is None else drawn.finish_reason,
+        "outcome": rollout.outcome,
+        "verdicts": [
+            {"verifier": verdict.verifier, "outcome": verdict.outcome, "rule": verdict.rule, "extracted": verdict.extracted}
+            for verdict in rollout.verdicts
+        ],
+        "scores": {score.scorer: score.value for score in rollout.scores},
+        "kept": rollout.kept,
+        "reason": rollout.reason,
+    }

@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.commands import working_on
 from flows.curation.gating import GateFailed, attempts, check_gate, gate_failed, load_library, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
 from flows.curation.snapshot import DecidedRun, decided_run
@@ -17,6 +16,7 @@ from flows.identity import open_run
 from flows.limits import LimitReached, limit_reached
 from flows.progress import Stage
 from flows.session import RecipeRun, Session
+from storage.commands import working_on
 from storage.errors import CorruptSegment, FoundWanting, RollmillError, interrupted
 
 if TYPE_CHECKING:

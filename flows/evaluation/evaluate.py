@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.commands import working_on
 from flows.curation.stages import draw_and_grade, end_run, failure_recorded
-from flows.evaluation.sides import by_model
 from flows.identity import open_run
 from flows.job import Job
 from flows.progress import Progress, Spent, Stage
 from flows.recipe import LoadedRecipe
 from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
 from flows.session import RecipeRun, Session, open_session
+from storage.commands import working_on
 from storage.errors import SetupError
+from storage.queries.sides import by_model
 
 if TYPE_CHECKING:
     from pipelines.metrics.sample import Options

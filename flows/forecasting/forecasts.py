@@ -78,7 +78,7 @@ def _problems(run: "OpenRun", evidence: Evidence) -> list[ForecastProblem]:
 def _prompt_tokens(run: "OpenRun", arm: str, known: Mapping[str, int]) -> dict[str, int]:
     """The tokens of each problem's prompt: counted, or by their bytes as those of the observed ones."""
     engine, spec = run.engine(arm), run.spec
-    rendered = {problem.id: engine.render(spec.arm(arm).asked(problem.prompt)) for problem in spec.problems}
+    rendered = {problem.id: engine.render(spec.arm(arm).asked(problem)) for problem in spec.problems}
     if isinstance(engine, CountsPromptTokens):
         return {key: engine.prompt_tokens(text) for key, text in rendered.items()}
     observed = {key: tokens for key, tokens in known.items() if key in rendered and tokens}

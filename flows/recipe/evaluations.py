@@ -9,16 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from flows.recipe.benchmarks import Asked, load_definition, merged
 from flows.recipe.load import IMPORTED, Cell, LoadedRecipe, resolve_recipe
-from flows.recipe.parse import parse
+from flows.recipe.parse import explain, look_again, parse
 from flows.recipe.schema import (
-    MOST_PROBLEMS,
-    Accept,
-    Example,
     Generate,
-    Method,
     Part,
     Recipe,
     SchemaOne,
@@ -29,30 +26,25 @@ from flows.recipe.schema import (
 from storage.errors import SetupError, unknown_name
 
 MOST_SAMPLES = 100_000
+FOLDER = "recipes/evaluations"
 
 
-class Benchmark(Part):
-    """Problems with their verifiers. `synthesize` (with `count`, `options`) or `imported`, as in a recipe's `problems`.
+class Benchmark(Asked):
+    """Problems with their verifiers. `benchmark`: the definition (docs/benchmark-definitions.md) whose keys these are where
+    none is given here; without a name it has the definition's.
 
-    `samples`: completions of each problem, where it is not the evaluation's number. `prompt_template`, `examples`: how this
-    benchmark asks, for models that have no words of their own.
+    `samples`: completions of each problem, where it is not the evaluation's number.
     """
 
-    name: Slug
-    synthesize: str | None = None
-    imported: str | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS, strict=True)
-    verify: tuple[Method, ...] = Field(default=(Method(method="number"),), min_length=1)
-    accept: Accept | None = None
+    name: Slug = ""
+    benchmark: Text | None = None
     samples: int | None = Field(default=None, ge=1, le=MOST_SAMPLES, strict=True)
-    prompt_template: str = "{prompt}"
-    examples: tuple[Example, ...] = ()
 
-    def problems(self) -> dict[str, Any]:
-        """Its section `problems` of a recipe."""
-        keys = {"synthesize": self.synthesize, "imported": self.imported, "options": self.options, "count": self.count}
-        return {key: value for key, value in keys.items() if value not in (None, {})}
+    @model_validator(mode="after")
+    def _named(self) -> "Benchmark":
+        if not self.name and self.benchmark is None:
+            raise ValueError("a benchmark needs a name, or names a definition: benchmark: gsm8k")
+        return self
 
 
 class EvaluatedModel(Generate):
@@ -87,12 +79,15 @@ class EvaluationRecipe(Part):
 
     @model_validator(mode="after")
     def _names_once(self) -> "EvaluationRecipe":
-        for kind, parts in (("benchmarks", self.benchmarks), ("models", self.models)):
-            names = [part.name for part in parts]
-            twice = next((name for name in names if names.count(name) > 1), None)
-            if twice is not None:
-                raise ValueError(f"two {kind} are named {twice!r}")
+        _once("benchmarks", [part.name or str(part.benchmark) for part in self.benchmarks])
+        _once("models", [part.name for part in self.models])
         return self
+
+
+def _once(kind: str, names: list[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two {kind} are named {twice!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +109,28 @@ def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluation
     """The evaluation of a file after `--set` overrides; SetupError in one line for any mistake in it."""
     from pipelines.metrics.registry import METRICS
 
-    recipe = parse(path, EvaluationRecipe, {}, sets=sets, folder="recipes/evaluations")
+    recipe = parse(path, EvaluationRecipe, {}, sets=sets, folder=FOLDER)
     for part in recipe.metrics:
         if part.metric not in METRICS:
             raise unknown_name("metric", part.metric, METRICS)
     try:
+        recipe = recipe.model_copy(update={"benchmarks": tuple(_defined(part, path.parent) for part in recipe.benchmarks)})
+        _once("benchmarks", [part.name for part in recipe.benchmarks])
         return LoadedEvaluationRecipe(recipe, tuple(_cells(recipe, path.parent)))
+    except ValidationError as error:
+        raise SetupError(explain(error, Recipe, path, {}), next_command=look_again(path, FOLDER)) from None
+    except ValueError as error:
+        raise SetupError(f"{path}: {error}.", next_command=look_again(path, FOLDER)) from None
     except SetupError as error:
         raise SetupError(f"{path}: {error.message}", choices=error.choices, next_command=error.next_command) from None
+
+
+def _defined(part: Benchmark, base: Path) -> Benchmark:
+    """The benchmark with the keys of its definition."""
+    if part.benchmark is None:
+        return part
+    given = part.model_dump(mode="json", exclude_unset=True)
+    return Benchmark.model_validate(merged(load_definition(part.benchmark, base), given))
 
 
 def _cells(recipe: EvaluationRecipe, base: Path) -> Iterator[LoadedRecipe]:
@@ -136,9 +145,8 @@ def _cells(recipe: EvaluationRecipe, base: Path) -> Iterator[LoadedRecipe]:
 def _cell(recipe: EvaluationRecipe, benchmark: Benchmark, model: EvaluatedModel) -> dict[str, Any]:
     """The recipe of a cell, as it could stand in a file."""
     generate = model.model_dump(mode="json", exclude={"name"}, exclude_unset=True)
-    for key in ("prompt_template", "examples"):
-        if key not in model.model_fields_set and key in benchmark.model_fields_set and model.engine != IMPORTED:
-            generate[key] = benchmark.model_dump(mode="json")[key]
+    if model.engine != IMPORTED:
+        generate = {**benchmark.asks(without=model.model_fields_set), **generate}
     name = f"{recipe.name}.{benchmark.name}.{model.name}"
     if len(name) > 63:
         raise SetupError(f"{name!r} is too long for a run: 63 letters at most.", next_command="shorten one of its names")

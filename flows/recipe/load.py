@@ -88,7 +88,7 @@ class LoadedRecipe:
     def canonical(self) -> dict[str, Any]:
         """The recipe as plain JSON with every default written out."""
         data = self.recipe.model_dump(mode="json", exclude={"accept", "arms"})
-        data["problems"] = _with(data["problems"], self.synthesizer)
+        data["problems"] = _with(_without_later(data["problems"]), self.synthesizer)
         data["generate"] = _with(_without_plain(data["generate"]), self.engine)
         if self.arms:
             data["arms"] = self.canonical_arms()
@@ -217,7 +217,15 @@ def _planned_under(accept: Accept | None, base: Path) -> Resolved | None:
 def _without_plain(generate: dict[str, Any]) -> dict[str, Any]:
     """The section without keys that came later and say nothing new: a recipe of before keeps its hash."""
     plain = {"redraw": 0, "prompt_template": "{prompt}", "examples": []}
-    return {key: value for key, value in generate.items() if key not in plain or value != plain[key]}
+    plain |= {"prompt_form": "chat", "system_prompt": None, "examples_from": None}
+    said = {key: value for key, value in generate.items() if key not in plain or value != plain[key]}
+    if "examples" in said:
+        said["examples"] = [{key: value for key, value in one.items() if value is not None} for one in said["examples"]]
+    return said
+
+
+def _without_later(problems: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in problems.items() if key not in ("version", "split") or value is not None}
 
 
 def _all(role: str, methods: Sequence[Method], base: Path) -> tuple[Resolved, ...]:

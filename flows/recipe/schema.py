@@ -46,22 +46,28 @@ class Accept(Method):
 
 
 class Problems(Part):
-    """Where the problems come from: made by a synthesizer, or imported before under a name."""
+    """Where the problems come from: made by a synthesizer, imported before under a name, or of a dataset version
+    (`NAME@v3`). `split`: those of an import or a version that are of this split alone.
+    """
 
     synthesize: str | None = None
     imported: str | None = None
+    version: str | None = None
+    split: Text | None = None
     options: dict[str, Any] = {}
     count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS, strict=True)
     near_duplicates: Share | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "Problems":
-        if (self.synthesize is None) == (self.imported is None):
-            raise ValueError("give exactly one of synthesize, imported")
+        if sum(source is not None for source in (self.synthesize, self.imported, self.version)) != 1:
+            raise ValueError("give exactly one of synthesize, imported, version")
         if self.synthesize is not None and self.count is None:
             raise ValueError("synthesize needs a count")
-        if self.imported is not None and self.options:
+        if self.synthesize is None and self.options:
             raise ValueError("options belong to a synthesizer; imported problems take none")
+        if self.synthesize is not None and self.split is not None:
+            raise ValueError("split belongs to imported and version; a synthesizer has it among its options")
         return self
 
 
@@ -78,10 +84,35 @@ def rows_a_batch(max_tokens: int) -> int:
 
 
 class Example(Part):
-    """A worked example that is shown before each problem."""
+    """A worked example that is shown before each problem, or with `skill` before the problems of that skill."""
 
     prompt: Text
     answer: Text
+    skill: Text | None = None
+
+
+class ExamplesFrom(Part):
+    """Worked examples out of a problem set: that of the recipe, or another (`imported` or `version`), of one split.
+
+    `ids`: the problems with these external ids, in this order; else `count` of them, with `per_skill` so many of each
+    skill. `answer`: how one is answered, with `{reference}` and `{solution}` (the worked solution that an import kept).
+    """
+
+    imported: Text | None = None
+    version: Text | None = None
+    split: Text | None = None
+    count: int = Field(default=4, ge=1, le=1_000, strict=True)
+    ids: tuple[Text, ...] = ()
+    per_skill: bool = False
+    answer: Text = "{reference}"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ExamplesFrom":
+        if self.imported is not None and self.version is not None:
+            raise ValueError("give one of imported, version, or none for the recipe's own problem set")
+        if self.ids and {"count", "per_skill"} & self.model_fields_set:
+            raise ValueError("ids name the examples one by one: count and per_skill go without them")
+        return self
 
 
 class Generate(Part):
@@ -89,7 +120,8 @@ class Generate(Part):
 
     `imports`: the names of the rollout imports to use; none named: those that were imported for the recipe's problem set.
     `redraw`: 0 uses stored completions, N draws anew in the stream `curate-N`; what is stored stays.
-    `prompt_template`: text with `{prompt}` where the problem's goes. `examples`: shown first, as turns of user and model.
+    `prompt_template`: text with `{prompt}` where the problem's goes. `examples` (or `examples_from`, a problem set): shown
+    first, as turns of user and model; `prompt_form: completion` makes one text of them. `system_prompt` stands before all.
     """
 
     engine: Text = "embedded"
@@ -105,8 +137,23 @@ class Generate(Part):
     imports: tuple[Text, ...] = ()
     redraw: int = Field(default=0, ge=0, lt=2**31, strict=True)
     prompt_template: str = "{prompt}"
+    prompt_form: Literal["chat", "completion"] = "chat"
+    system_prompt: Text | None = None
     examples: tuple[Example, ...] = ()
+    examples_from: ExamplesFrom | None = None
     options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _one_system_prompt(self) -> "Generate":
+        if self.system_prompt is not None and self.options.get("system") is not None:
+            raise ValueError("system_prompt and options.system are two system prompts; give one")
+        return self
+
+    @model_validator(mode="after")
+    def _examples_are_written_or_taken(self) -> "Generate":
+        if self.examples and self.examples_from is not None:
+            raise ValueError("give one of examples, examples_from")
+        return self
 
     @model_validator(mode="after")
     def _template_has_a_place(self) -> "Generate":
@@ -120,8 +167,9 @@ class Generate(Part):
             raise ValueError("imports belong to engine imported; the other engines draw")
         if self.redraw and self.engine == "imported":
             raise ValueError("engine imported draws nothing, so there is nothing to redraw")
-        if self.engine == "imported" and (self.prompt_template != "{prompt}" or self.examples):
-            raise ValueError("engine imported draws nothing: it takes no prompt_template and no examples")
+        asks = self.prompt_template != "{prompt}" or self.examples or self.examples_from or self.system_prompt
+        if self.engine == "imported" and asks:
+            raise ValueError("engine imported draws nothing: it takes no prompt_template, no examples and no system_prompt")
         return self
 
 

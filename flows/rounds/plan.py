@@ -134,7 +134,7 @@ def _rows(run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
 
 def _requests(run: OpenRun, arm: Arm, draw: Draw) -> Iterator[tuple[str, Request]]:
     problem = run.spec.problem(draw.problem_id)
-    rendered, origin = run.engine(arm.name).render(arm.asked(problem.prompt)), run.origin(arm.name)
+    rendered, origin = run.engine(arm.name).render(arm.asked(problem)), run.origin(arm.name)
     indices = range(draw.first_index, draw.first_index + draw.count)
     for request in requests_for(problem, rendered, arm.sampling, origin, indices):
         yield problem.id, request
@@ -162,14 +162,14 @@ def _plan_row(run: OpenRun, place: tuple[int, int, int], owner: tuple[str, str],
 def id_of(run: OpenRun, row: PlanRow) -> str:
     """The completion id of a planned row as its engine and model make it today."""
     arm = run.spec.arm(row.arm)
-    rendered = run.engine(row.arm).render(arm.asked(run.spec.problem(row.problem_id).prompt))
+    rendered = run.engine(row.arm).render(arm.asked(run.spec.problem(row.problem_id)))
     return completion_id(run.origin(row.arm), rendered, arm.sampling, seed=row.seed, sample_index=row.sample_index)
 
 
 def request_of(run: OpenRun, row: PlanRow) -> Request:
     """The request of a planned row, under the id that was planned; see id_of for whether the model still makes that id."""
     arm = run.spec.arm(row.arm)
-    prompt = arm.asked(run.spec.problem(row.problem_id).prompt)
+    prompt = arm.asked(run.spec.problem(row.problem_id))
     rendered = run.engine(row.arm).render(prompt)
     return Request(
         row.completion_id, row.prompt_id, prompt, rendered, arm.sampling, row.seed, run.spec.stream, row.sample_index

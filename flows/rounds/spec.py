@@ -12,7 +12,7 @@ from flows.sampling.arms import Arm, check_names
 from flows.sampling.charges import Account
 from flows.sampling.control import Limits
 from pipelines.generate.prices import Prices
-from pipelines.generate.prompts import PLACE, Example
+from pipelines.generate.prompts import PromptForm
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.errors import SetupError
@@ -29,8 +29,8 @@ class RunSpec:
     run to completions of these model labels, `imports` to the rollout imports of these names; completions that name one of
     the problems `left_out` are not taken for another with the same prompt. `arms`: what a routing budget chooses from, in
     its order; then `generator` and `sampling` are those of the first. `limit`: what the run may spend over all its
-    commands; drawing ends early there. `prices`: of engines that give no cost. `prompt_template`, `examples`: how a run
-    without arms asks.
+    commands; drawing ends early there. `prices`: of engines that give no cost. `form`: how a run without arms
+    asks.
     """
 
     run: str
@@ -54,8 +54,7 @@ class RunSpec:
     limits: Limits = field(default_factory=Limits)
     prices: Prices | None = None
     limit: Limit = field(default_factory=Limit)
-    prompt_template: str = PLACE
-    examples: tuple[Example, ...] = ()
+    form: PromptForm = field(default_factory=PromptForm)
 
     def __post_init__(self) -> None:
         if not self.problems:
@@ -92,7 +91,7 @@ class RunSpec:
         """The arms in order; one without a name where the recipe has none."""
         if self.generator is None:
             raise RuntimeError("an imported run has no generator")
-        only = Arm("", self.generator, self.sampling, self.prompt_template, self.batch_size, self.examples)
+        only = Arm("", self.generator, self.sampling, self.form, self.batch_size)
         return tuple(self.arms) or (only,)
 
     def arm(self, name: str = "") -> Arm:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipelines.generate.prompts import PLACE, Example, asked, check_template
+from pipelines.generate.prompts import PromptForm, check_template
 from pipelines.protocols import Generator
 from storage.errors import SetupError
 from storage.records import Problem, Prompt, Sampling
@@ -19,23 +19,22 @@ Factory = Callable[[], Generator]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """An engine with its sampling, and the prompt template in which it is asked, after worked examples."""
+    """An engine with its sampling, and the form in which it is asked."""
 
     name: str
     generator: Factory
     sampling: Sampling = field(default_factory=Sampling)
-    prompt_template: str = PLACE
+    form: PromptForm = field(default_factory=PromptForm)
     batch_size: int = 256
-    examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
-        check_template(self.prompt_template)
+        check_template(self.form.template)
         if self.batch_size < 1:
             raise SetupError(f"batch_size of arm {self.name!r} is {self.batch_size}, and must be at least 1.")
 
-    def asked(self, prompt: Prompt) -> Prompt:
-        """What the engine is given for a problem's prompt."""
-        return asked(prompt, self.prompt_template, self.examples)
+    def asked(self, problem: Problem) -> Prompt:
+        """What the engine is given for a problem."""
+        return self.form.asked(problem)
 
 
 class Engines:
@@ -83,7 +82,7 @@ def check_differ(arms: Sequence[Arm], engines: Engines, problem: Problem) -> Non
     for arm in arms:
         engine = engines.of(arm.generator)
         same = replace(arm.sampling, max_tokens=0, stop=())
-        key = engine.engine, engine.model_digest, engine.render(arm.asked(problem.prompt)), same
+        key = engine.engine, engine.model_digest, engine.render(arm.asked(problem)), same
         if key in seen:
             raise SetupError(
                 f"arms {seen[key]!r} and {arm.name!r} differ in max_tokens and stop at most: they draw the same texts.",

@@ -226,8 +226,8 @@ def _vllm(profile: "Profile") -> Iterator[Finding]:
 
 def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
     """Merge and remove, or with `dry_run` only count; what was done as JSON values."""
-    from flows.commands import workers_of
     from flows.prefect.managed import remove_private_homes
+    from storage.commands import forget_dead
 
     files = {kind: len(workspace.segments.registry.segments(kind)) for kind in KINDS}
     mergeable = [kind for kind in KINDS if files[kind] >= FEW]
@@ -239,5 +239,5 @@ def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
         counts = {"files_before": report.files_before, "files_after": report.files_after}
         merged[kind] = {**counts, "rows": report.rows_after}
     messages = workspace.recover()
-    workers_of(workspace.state)  # which forgets the commands that were killed
+    forget_dead(workspace.state)
     return {"merged": merged, "messages": messages, "removed": remove_private_homes(workspace.state)}

@@ -1,18 +1,63 @@
-"""A problem's prompt to what a model is asked: the recipe's words around it, the messages of a conversation, plain text.
+"""A problem's prompt to what a model is asked: the recipe's words around it, worked examples before it, a system message.
 
 A prompt template is text with `{prompt}` where the problem's own text goes; in a conversation it is put around the last
 thing that the user said. Braces elsewhere, in the template or in the problem, mean themselves.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from storage.errors import SetupError
-from storage.records import Message, Prompt
+from storage.records import Message, Problem, Prompt
 
 PLACE = "{prompt}"
-Example = tuple[str, str]
-"""A worked example: a question and its answer."""
+BETWEEN = "\n\n"
+
+
+class Example(NamedTuple):
+    """A worked example: a question and its answer; with a skill it is shown before the problems of that skill only."""
+
+    question: str
+    answer: str
+    skill: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptForm:
+    """How problems are asked: in this template, behind a system message and worked examples in the same template.
+
+    The parts are turns of a conversation, or with `one_text` one text that a model without turns goes on with, where the
+    answer of an example stands behind its question.
+    """
+
+    template: str = PLACE
+    system: str | None = None
+    examples: tuple[Example, ...] = ()
+    one_text: bool = False
+
+    def asked(self, problem: Problem) -> Prompt:
+        """What a model is given for a problem."""
+        question = fill_template(problem.prompt, self.template)
+        shown = [(self.template.replace(PLACE, one.question), one.answer) for one in self.shown_before(problem)]
+        if self.one_text:
+            pairs = [text + ("" if text[-1].isspace() else " ") + answer for text, answer in shown]
+            return BETWEEN.join([*([] if self.system is None else [self.system]), *pairs, plain_text(question)])
+        if not shown and self.system is None:
+            return question
+        turns = (Message("user", question),) if isinstance(question, str) else question
+        first = next((place for place, message in enumerate(turns) if message.role != "system"), len(turns))
+        pairs_of_turns = (turn for text, answer in shown for turn in (Message("user", text), Message("assistant", answer)))
+        return (*self._system_turns(turns[:first]), *pairs_of_turns, *turns[first:])
+
+    def shown_before(self, problem: Problem) -> list[Example]:
+        """The worked examples of a problem."""
+        return [example for example in self.examples if example.skill in (None, problem.skill)]
+
+    def _system_turns(self, own: tuple[Message, ...]) -> tuple[Message, ...]:
+        """One system message, as many chat templates allow no second: ours, then what the problem brings."""
+        if self.system is None:
+            return own
+        return (Message("system", BETWEEN.join([self.system, *(message.content for message in own)])),)
 
 
 def check_template(template: str) -> None:
@@ -37,20 +82,6 @@ def fill_template(prompt: Prompt, template: str) -> Prompt:
     return (*prompt[:last], turn, *prompt[last + 1 :])
 
 
-def asked(prompt: Prompt, template: str, examples: Sequence[Example] = ()) -> Prompt:
-    """The prompt in this template, after worked examples in the same: turns of a user and a model, behind system messages.
-
-    Models without turns get the texts one after another (`plain_text`).
-    """
-    question = fill_template(prompt, template)
-    if not examples:
-        return question
-    turns = (Message("user", question),) if isinstance(question, str) else question
-    first = next((place for place, message in enumerate(turns) if message.role != "system"), len(turns))
-    shown = [(Message("user", template.replace(PLACE, text)), Message("assistant", answer)) for text, answer in examples]
-    return (*turns[:first], *(message for pair in shown for message in pair), *turns[first:])
-
-
 def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, str]]:
     """The messages that a chat template is given, after the recipe's system message."""
     messages = [] if system is None else [{"role": "system", "content": system}]
@@ -63,4 +94,4 @@ def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, str]]:
 
 def plain_text(prompt: Prompt) -> str:
     """The text of a prompt without roles, for models that have none."""
-    return prompt if isinstance(prompt, str) else "\n\n".join(message.content for message in prompt)
+    return prompt if isinstance(prompt, str) else BETWEEN.join(message.content for message in prompt)

@@ -79,12 +79,15 @@ EMBEDDED_ALIASES: Aliases = {
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The mapping of one file: field to column, field to constant. `present`: all its columns; `format`: whose form."""
+    """The mapping of one file: field to column, field to constant. `present`: all its columns; `format`: whose form;
+    `exact`: a reference is the answer as it stands.
+    """
 
     fields: Mapping[str, str]
     constants: Mapping[str, str]
     present: tuple[str, ...]
     format: str = ""
+    exact: bool = False
 
     def has(self, name: str) -> bool:
         """Whether the field has a column or a constant."""

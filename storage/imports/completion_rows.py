@@ -116,10 +116,11 @@ class ImportedCompletion:
 class CompletionRows:
     """Turns rows of one file into completions, numbering those without a sample index by (problem, model) in file order."""
 
-    def __init__(self, path: Path, columns: Columns, *, name: str) -> None:
+    def __init__(self, path: Path, columns: Columns, *, name: str, log: str = "") -> None:
         self._path = path
         self._columns = columns
         self._name = name
+        self._log = log
         self._ordinals: Counter[tuple[str, str]] = Counter()
         self._unused = {columns.fields[name] for name in EMBEDDED_ALIASES if name in columns.fields}
         self.textless = 0
@@ -148,7 +149,7 @@ class CompletionRows:
         external_id = cells.text(get(values, "external_id"))
         self.count += 1
         completion = Completion(
-            id=imported_completion_id(problem.id, model, index, text),
+            id=imported_completion_id(problem.id, model, index, text, self._log),
             prompt_id=problem.prompt_id,
             engine=ENGINE,
             model=model,

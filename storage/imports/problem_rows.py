@@ -1,7 +1,7 @@
 """Rows to problems: what a row of a problems file, or the problem part of a rollout's row, says. Stores nothing.
 
-Published sets hide the answer in a worked solution: GSM8K ends it with "#### 18" (Cobbe et al. 2021), MATH boxes it
-(Hendrycks et al. 2021). The answer becomes the reference; the solution itself is kept in the problem's meta.
+Published sets hide the answer in a worked solution. The answer becomes the reference; the solution itself is kept in the
+problem's meta.
 """
 
 from collections import Counter
@@ -10,6 +10,7 @@ from typing import Any
 
 from storage.errors import SetupError
 from storage.imports import cells
+from storage.imports.answers import boxed_in, marked_in
 from storage.imports.cells import CellError, opened
 from storage.imports.columns import Columns, listed
 from storage.imports.readers import Row
@@ -84,7 +85,7 @@ class ProblemRows:
         if given is None and not optional:
             raise CellError("there is no reference answer (and no tests)")
         column = self._columns.fields.get("reference", "")
-        answer, rule = answer_in(given or "", column)
+        answer, rule = (given or "", None) if self._columns.exact else answer_in(given or "", column)
         if not answer.strip() and not optional:
             raise CellError("the reference answer is empty")
         if rule is not None:
@@ -120,29 +121,13 @@ def opened_conversation(value: Any) -> Any:
     return inside if is_conversation(inside) else value
 
 
-_MARK = "####"
-_BOX = "\\boxed{"
-
-
 def answer_in(reference: str, column: str) -> tuple[str, str | None]:
     """The answer and the rule that found it; the reference as it is, and None, where no rule applies.
 
     A box is looked for only in a column called solution: elsewhere it may be part of the answer.
     """
-    if _MARK in reference:
-        return reference.rsplit(_MARK, 1)[1].strip(), f"the text after {_MARK}"
-    if column.lower() == "solution" and _BOX in reference:
-        boxed = _last_box(reference)
-        if boxed is not None:
-            return boxed, "the last \\boxed{}"
-    return reference, None
-
-
-def _last_box(text: str) -> str | None:
-    start = text.rindex(_BOX) + len(_BOX)
-    depth = 1
-    for end in range(start, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[end], 0)
-        if depth == 0:
-            return text[start:end]
-    return None
+    marked = marked_in(reference)
+    if marked is not None:
+        return marked, "the text after ####"
+    boxed = boxed_in(reference) if column.lower() == "solution" else None
+    return (reference, None) if boxed is None else (boxed, "the last \\boxed{}")

@@ -38,6 +38,8 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     """Import a file of problems under a name. Raises SetupError, with nothing stored, for any mistake in the file."""
     before = mark_of(spec)
     columns = detect(spec, PROBLEM_ALIASES)
+    if spec.layout is not None:
+        spec.layout.check_digest(spec.path)
     require(columns, ("prompt",), PROBLEM_ALIASES, path=spec.path, verb="problems")
     if not columns.has("tests"):
         require(columns, ("reference",), PROBLEM_ALIASES, path=spec.path, verb="problems")
@@ -51,6 +53,8 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
         _store(spec, columns, survey, writer)
         unchanged(spec.path, before)
         notes = _notes(survey, rows, sanitiser)
+        if spec.layout is not None:
+            notes.append(f"read as {spec.layout.name}; SHA-256 of the file: {spec.layout.check_digest(spec.path)}")
         return writer.finish(columns, rows=survey.rows, notes=notes, samples=survey.samples)
 
 

@@ -35,7 +35,7 @@ class _Pass:
     notes: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[str, Problem | None, ImportedCompletion]]:
-        completions = CompletionRows(self.spec.path, self.columns, name=self.spec.name)
+        completions = CompletionRows(self.spec.path, self.columns, name=self.spec.name, log=self.spec.log)
         for row in clean_rows(self.spec, self.sanitiser):
             self.rows += 1
             try:

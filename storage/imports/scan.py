@@ -164,28 +164,40 @@ _DETECT_ROWS = 200  # of files whose rows all have the same columns
 
 def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
     """The column mapping of a file, from the columns of its first rows; of JSON lines all, as each may bring others."""
+    if spec.layout is not None:
+        spec.layout.check(next(read_rows(spec.path)).values.keys(), spec.path)
     names: dict[str, None] = {}
     formats: dict[str, None] = {}
-    fixed = {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
+    fixed = spec.rows is None and {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
     for row in clean_rows(spec, Sanitiser(), limit=_DETECT_ROWS if fixed else None):
         names.update(dict.fromkeys(row.values))
         formats.update(dict.fromkeys([row.format] if row.format else []))
+    if spec.layout is not None:
+        aliases = {name: (name,) for name in aliases}  # the layout has named every field by now
     columns = resolve(tuple(names), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
-    return replace(columns, format=", ".join(formats))
+    return replace(columns, format=", ".join(formats), exact=spec.layout is not None)
 
 
 def clean_rows(spec: ImportSpec, sanitiser: Sanitiser, *, limit: int | None = None) -> Iterator[Row]:
     """The rows of a file in the form that an import knows, every text storable; the sanitiser counts what it replaced."""
-    for row in islice(read_rows(spec.path), limit):
+    for row in islice(read_rows(spec.path) if spec.rows is None else spec.rows(), limit):
         paths = [path for path in spec.maps.values() if path not in row.values and root(path) in row.values]
         try:
-            name, rows = ("", [row.values]) if paths else rewritten(row.values)
+            known = bool(paths) or spec.rows is not None
+            name, rows = ("", [row.values]) if known else _rows_of(spec, row.values)
         except CellError as error:
             raise SetupError(f"{spec.path}, {row.where}: {error}; nothing was stored.") from error
         sanitiser.empty += not rows
         for values in rows:
             mapped = {path: value_at(values, path) for path in paths}
             yield Row(row.where, sanitiser.row({**values, **mapped}), row.format or name)
+
+
+def _rows_of(spec: ImportSpec, values: Values) -> tuple[str, list[Values]]:
+    """The rows in a row of a file, by the layout that was named, or by the tool whose form it has."""
+    if spec.layout is None:
+        return rewritten(values)
+    return f"benchmark {spec.layout.name}", [spec.layout.rewrite(values)]
 
 
 def mark(path: Path) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """What a person asks to import, and the report of what an import did or would do."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.imported import producer_of
+from storage.imports.layouts import Layout
+from storage.imports.readers import Row
 from storage.records import Completion, Problem
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -19,7 +21,9 @@ class ImportSpec:
     """One import: the file, the name it gets, how its columns map, and constants for fields without a column.
 
     `problems` names the imported problem set that rollouts belong to; without it the rollouts file must carry its problems.
-    `batch_rows` bounds the memory: at most that many rows are held at once.
+    `layout`: the published form that the file must have, and is read by. `batch_rows` bounds the memory: at most that many
+    rows are held at once. `rows`: what reads the file, each time anew, where its suffix does not say its form; `log`: a
+    digest of the whole log.
     """
 
     path: Path
@@ -28,8 +32,13 @@ class ImportSpec:
     constants: Mapping[str, str] = field(default_factory=dict)
     problems: str | None = None
     batch_rows: int = 5_000
+    layout: Layout | None = None
+    rows: Callable[[], Iterator[Row]] | None = None
+    log: str = ""
 
     def __post_init__(self) -> None:
+        if self.layout is not None and self.maps:
+            raise SetupError(f"--benchmark {self.layout.name} says what each column is, so --map is for files without it.")
         for name in (self.name, self.problems):
             if name is not None and not _NAME.fullmatch(name):
                 raise SetupError(f"{name!r} cannot name an import: use at most 64 letters, digits, '.', '_' or '-'.")

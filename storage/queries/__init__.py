@@ -10,7 +10,9 @@ from storage.queries.audits import KnownRates, known_rates, scope_rates
 from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
 from storage.queries.notebook import open_workspace
 from storage.queries.problems import (
+    ORDERS,
     Filters,
+    Listing,
     ProblemDetail,
     ProblemPage,
     ProblemRow,
@@ -20,6 +22,7 @@ from storage.queries.problems import (
     search_problems,
 )
 from storage.queries.rates import (
+    GROUPS,
     Band,
     Share,
     funnel,
@@ -58,6 +61,8 @@ if TYPE_CHECKING:  # a notebook that names no version need not load what publish
 
 __all__ = [
     "CONTINUED",
+    "GROUPS",
+    "ORDERS",
     "Band",
     "BudgetRound",
     "BudgetSpend",
@@ -66,6 +71,7 @@ __all__ = [
     "GroupRate",
     "KnownRates",
     "LevelSpend",
+    "Listing",
     "ProblemDetail",
     "ProblemPage",
     "ProblemRow",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipelines.stats import BetaPrior, fit_prior, shrunken_rate
-from storage.errors import SetupError
+from storage.errors import SetupError, unknown_name
 from storage.queries.scope import Scope
 from storage.records import OUTCOMES, Completion, Problem, Prompt, Score, Verdict
 from storage.scores import about, marks_of
@@ -36,6 +36,16 @@ _TEXT = (
     "(contains(lower(p.prompt), lower($text)) OR starts_with(p.id, lower($raw)) "
     "OR contains(lower(p.external_id), lower($raw)))"
 )
+
+
+_SORTED = 200  # characters of a text that count when problems are sorted by it
+ORDERS = {
+    "level": "level",
+    "pass rate": "CASE WHEN judged > 0 THEN correct / judged END",
+    "shrunken": "(correct + $a) / (judged + $a + $b)",
+    **{name: name for name in ("judged", "rollouts", "kept", "skill", "template", "reference", "id")},
+    "problem": "prompt",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +97,52 @@ class ProblemPage:
     fitted: int
 
 
-def search_problems(scope: Scope, filters: Filters | None = None, *, page: int = 1, size: int = 25) -> ProblemPage:
-    """The matching problems by level and id; `page` counts from 1 and is cut to the last one."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which part of the sorted matches: `page` counts from 1 and is cut to the last one; `size` problems each."""
+
+    page: int = 1
+    size: int = 25
+    by: str = "level"
+    descending: bool = False
+
+
+def search_problems(scope: Scope, filters: Filters | None = None, listing: Listing | None = None) -> ProblemPage:
+    """A page of the matching problems, sorted by a key of ORDERS and then by id; SetupError for an unknown key."""
     conditions, values = _conditions(filters or Filters())
+    listing = listing or Listing()
+    if listing.by not in ORDERS:
+        raise unknown_name("order of problems", listing.by, ORDERS)
     matching = f"""
-        SELECT p.id, c.* EXCLUDE (problem_id), p.level FROM problems p JOIN counted c ON c.problem_id = p.id
-        WHERE {" AND ".join(conditions) or "true"}
+        SELECT p.id, c.* EXCLUDE (problem_id), p.level, p.skill, p.template, p.prompt[:{_SORTED}] AS prompt,
+               p.reference[:{_SORTED}] AS reference
+        FROM problems p JOIN counted c ON c.problem_id = p.id WHERE {" AND ".join(conditions) or "true"}
     """
     with scope.connection("rollouts", "problems") as connection:
         connection.execute(_COUNTED.format(measured=scope.measured()))
         connection.execute(f"CREATE TEMP TABLE matching AS {matching}", values)
         counts = connection.execute("SELECT correct, judged FROM counted WHERE judged > 0").fetchall()
         total: int = connection.execute("SELECT count(*) FROM matching").fetchall()[0][0]
-        pages = max(1, -(-total // size))
-        page = min(max(page, 1), pages)
+        prior = fit_prior([correct for correct, _ in counts], [judged for _, judged in counts])
+        pages = max(1, -(-total // listing.size))
+        page = min(max(listing.page, 1), pages)
         rows = connection.execute(
             "SELECT s.id, p.external_id, p.prompt, p.reference, p.level, p.skill, p.template, s.rollouts, s.correct, "
-            "s.judged, s.kept, s.outcomes FROM (SELECT * FROM matching ORDER BY level NULLS LAST, id LIMIT ? OFFSET ?) s "
-            "JOIN problems p ON p.id = s.id ORDER BY p.level NULLS LAST, p.id",
-            [size, (page - 1) * size],
+            "s.judged, s.kept, s.outcomes FROM "
+            f"(SELECT *, row_number() OVER (ORDER BY {_order(listing)}, id) AS place FROM matching QUALIFY place > $first "
+            "AND place <= $first + $size) s JOIN problems p ON p.id = s.id ORDER BY s.place",
+            {"first": (page - 1) * listing.size, "size": listing.size, **_prior_of(listing, prior)},
         ).fetchall()
-    prior = fit_prior([correct for correct, _ in counts], [judged for _, judged in counts])
     return ProblemPage(tuple(_row(row, prior) for row in rows), total, page, pages, prior, len(counts))
+
+
+def _order(listing: Listing) -> str:
+    return f"{ORDERS[listing.by]} {'DESC' if listing.descending else 'ASC'} NULLS LAST"
+
+
+def _prior_of(listing: Listing, prior: BetaPrior) -> dict[str, float]:
+    """The parameters that an order by shrunken rates names."""
+    return {"a": prior.a, "b": prior.b} if listing.by == "shrunken" else {}
 
 
 def choices(scope: Scope, column: str) -> list[Any]:

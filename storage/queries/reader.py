@@ -53,6 +53,12 @@ class Reader:
         """The runs in the ledger."""
         return self._workspace.runs
 
+    def as_it_is(self, listed: "list[Run]") -> "list[Run]":
+        """The runs with the status `killed` where a process was killed that worked on them."""
+        from storage.commands import as_it_is
+
+        return as_it_is(self.runs, self._workspace.state, listed)
+
     @property
     def audits(self) -> "Audits":
         """The audits of verifiers and what people judged: the one part that a page may write to, through review."""
@@ -114,8 +120,8 @@ class Reader:
 
 
 def runs(reader: Reader) -> "list[Run]":
-    """All runs, the latest first; pilots behind the others."""
-    return sorted(reader.runs.list(), key=lambda run: run.is_pilot)
+    """All runs, the latest first; pilots behind the others. One that no process works on any more is `killed`."""
+    return sorted(reader.as_it_is(reader.runs.list()), key=lambda run: run.is_pilot)
 
 
 def run_progress(reader: Reader, run_id: str) -> "list[Progress]":

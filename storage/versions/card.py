@@ -4,6 +4,7 @@ Its front matter is the one that dataset hubs read. It names the version by hash
 Every rate stands with its n, its interval, its estimand and its method, or the card says that nothing was measured.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         *_given_up(manifest.get("funnel", {}).get("given_up")),
         "## How often the verifiers err\n\n" + verifier_section(rates, str(manifest.get("run", ""))),
         "## Metrics\n\n" + _table(("metric", "value"), sorted(flatten(manifest["metrics"]).items())),
-        "## How it was made\n\n```yaml\n" + yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True) + "```",
+        "## How it was made\n\n" + _fenced(yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True)),
         "## Identity\n\n" + _identity(manifest),
         "## Reading it\n\n" + _READING,
         "## Limits\n\n" + _LIMITS,
@@ -94,6 +95,12 @@ def _identity(manifest: Mapping[str, Any]) -> str:
         rows.append(("gate attempts on this dataset, this one included", text))
     rows += [(f"fingerprint {key}", str(value)) for key, value in sorted(flatten(manifest["fingerprint"]).items()) if key]
     return _table(("what", "value"), rows)
+
+
+def _fenced(text: str) -> str:
+    """YAML in a fence longer than any run of backticks in it, so that nothing in it ends the fence."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}yaml\n{text}{fence}"
 
 
 def _table(header: tuple[str, ...], rows: Any) -> str:

@@ -13,9 +13,14 @@ from flows import cli
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE
 
-HOSTILE = "<script>document.title='owned'</script> ![pixel](http://127.0.0.1:9/pixel.png) :red[not red] **bold** $x$"
+STRANGER = "http://127.0.0.1:47999"
+HOSTILE = (
+    f"<script>document.title='owned'</script> <img src={STRANGER}/tag.png> ![pixel]({STRANGER}/pixel.png) "
+    f"[![a]({STRANGER}/a.png)]({STRANGER}/) :red[not red] **bold** $x$ \u202e | ``` ` [b]: {STRANGER}/b"
+)
 IMPORTED = """\
 recipe_schema: 1
+# ![x](http://127.0.0.1:47999/comment.png) <script>document.title='owned'</script>
 name: hostile
 problems: {imported: hostile}
 generate: {engine: imported}
@@ -35,11 +40,21 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "toy.yaml").write_text(RECIPE)
     (folder / "hostile.yaml").write_text(IMPORTED)
     rows = [
-        {"id": f"h{n}", "prompt": f"{HOSTILE} What is {n} + 1?", "reference": str(n + 1), "skill": HOSTILE[:40]}
+        {
+            "id": f"h{n} {HOSTILE}",
+            "prompt": f"{HOSTILE} What is {n} + 1?",
+            "reference": str(n + 1),
+            **dict.fromkeys(("skill", "template", "source", "licence"), HOSTILE),
+            "meta": {HOSTILE: HOSTILE},
+            HOSTILE: HOSTILE,
+        }
         for n in range(3)
     ]
     models = (HOSTILE, HOSTILE, "second")
-    answers = [{"problem_id": f"h{n}", "model": models[n], "text": f"{HOSTILE} #### {n + 1}"} for n in range(3)]
+    answers = [
+        {"problem_id": f"h{n} {HOSTILE}", "model": models[n], "text": f"{HOSTILE} #### {n + 1}", "meta": {HOSTILE: HOSTILE}}
+        for n in range(3)
+    ]
     (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, answers)))
     before = Path.cwd()
@@ -59,14 +74,16 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
+def page(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Run one page of the dashboard on that workspace."""
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
 
-    def run(name: str) -> AppTest:
-        script = (
-            f"import dashboards.page_{name} as page\nfrom dashboards.scope_choice import guarded\nguarded(page.show)()\n"
-        )
-        return AppTest.from_string(script, default_timeout=60).run()
+    return opened
 
-    return run
+
+def opened(name: str, **address: str) -> AppTest:
+    """A page, at an address with these parameters."""
+    script = f"import dashboards.page_{name} as page\nfrom dashboards.scope_choice import guarded\nguarded(page.show)()\n"
+    test = AppTest.from_string(script, default_timeout=60)
+    test.query_params.update(address)
+    return test.run()

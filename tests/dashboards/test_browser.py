@@ -12,11 +12,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from storage.queries import Reader
+from storage.audits import PersonJudgement
+from storage.queries import Reader, run_scope, search_problems
+from tests.dashboards.conftest import HOSTILE
 from tests.flows.conftest import ROOT, finish, start
 
 pytestmark = pytest.mark.browser
@@ -64,13 +67,18 @@ def _wait_for(address: str) -> None:
 
 
 @pytest.fixture
-def browser(served: str) -> Iterator[Page]:
-    """A page that fails the test when it asks anything of another host, or when a script of model text ran."""
+def strangers() -> list[str]:
+    """What the page asked of other hosts."""
+    return []
+
+
+@pytest.fixture
+def browser(served: str, strangers: list[str]) -> Iterator[Page]:
+    """A page that fails the test when it asks anything of another host."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = chromium.new_page(viewport={"width": 1360, "height": 1700})
+        page = chromium.new_page(viewport={"width": 1400, "height": 1700})
         page.set_default_timeout(PATIENCE)
-        strangers: list[str] = []
         page.on("request", lambda request: strangers.append(request.url) if _is_foreign(request.url, served) else None)
         yield page
         chromium.close()
@@ -138,14 +146,97 @@ def test_a_problem_opens_and_its_text_is_inert(browser: Page, served: str) -> No
     shoot(browser, "problem")
 
 
+def test_the_listener_hears_a_picture_of_another_host(browser: Page, strangers: list[str]) -> None:
+    browser.set_content('<img src="http://127.0.0.1:47999/pixel.png">')
+    browser.wait_for_timeout(500)
+    assert strangers == ["http://127.0.0.1:47999/pixel.png"]
+    strangers.clear()
+
+
+def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, served: str, curated: Path) -> None:
+    with Reader.open(curated) as reader:
+        run = next(one.id for one in reader.runs.list() if one.name == "hostile")
+    drawn = finish(start("audit", "verifier", "number", "--run", run, "--n", "3", cwd=curated))
+    assert drawn.status == 0, drawn.err
+    with Reader.open(curated) as reader:
+        audit = next(one for one in reader.audits.list() if one.source == run)
+        items = reader.audits.items(audit.id)
+        reader.audits.judge(
+            PersonJudgement(one.completion_id, one.problem_id, HOSTILE, "correct", HOSTILE) for one in items
+        )
+        problem = search_problems(run_scope(reader, run)).rows[0].id
+    yanked = finish(start("dataset", "yank", "hostile@v1", "--reason", HOSTILE.replace("\u202e", ""), cwd=curated))
+    assert yanked.status == 0, yanked.err
+    of = f"of=run+{run}"
+    for title, path in (
+        ("Overview", f"overview?run={run}"),
+        ("Datasets", "datasets?dataset=hostile"),
+        ("Datasets", "datasets?dataset=hostile&tab=Quality+report"),
+        ("Datasets", "datasets?dataset=hostile&tab=Manifest"),
+        ("Problems", f"problems?{of}&problem={problem}"),
+        *(("Difficulty", f"difficulty?{of}&by={by}") for by in ("skill", "template", "source", "model")),
+        ("Budgets", f"budgets?{of}"),
+        ("Review", "review"),
+        ("Problems", f"problems?of={quote(HOSTILE)}"),
+    ):
+        visit(browser, f"{served}/{path}", title)
+        for summary in browser.locator('[data-testid="stExpander"] summary').all():
+            summary.click()
+        browser.wait_for_timeout(1500)
+        assert browser.title() != "owned", path
+        main = browser.get_by_test_id("stApp")
+        assert main.locator("img[alt='pixel'], [src*='47999'], [href*='47999'], .katex").count() == 0, path
+    finish(start("dataset", "unyank", "hostile@v1", cwd=curated))
+
+
+def test_what_is_chosen_stands_in_the_address_and_a_link_reopens_it(browser: Page, served: str) -> None:
+    visit(browser, f"{served}/problems?of=version+toy%40v1", "Problems")
+    browser.get_by_label("Text in the problem").fill("1005")
+    browser.get_by_label("Text in the problem").press("Enter")
+    expect(browser.get_by_text("1 problems match", exact=False)).to_be_visible()
+    browser.wait_for_url("**/problems?*text=1005*")
+    assert "of=version+toy%40v1" in browser.url
+    browser.get_by_role("button", name="Copy link").click()
+    link = browser.get_by_test_id("stPopoverBody").locator("code").inner_text()
+    visit(browser, link, "Problems")
+    expect(browser.get_by_text("1 problems match", exact=False)).to_be_visible()
+
+    visit(browser, f"{served}/datasets?dataset=toy", "Datasets")
+    browser.get_by_role("tab", name="Compare two versions").click()
+    browser.wait_for_url("**tab=Compare*")
+    expect(browser.get_by_text("Outcomes that changed")).to_be_visible()
+    visit(browser, browser.url, "Datasets")
+    expect(browser.get_by_text("Outcomes that changed")).to_be_visible()
+    visit(browser, f"{served}/datasets?dataset=toy&version=toy%40v9", "Datasets")
+    expect(browser.get_by_text("unknown version 'toy@v9'", exact=False)).to_be_visible()
+
+
+def test_a_columns_head_sorts_every_page(browser: Page, served: str) -> None:
+    visit(browser, f"{served}/problems?of=version+toy%40v1", "Problems")
+    box = browser.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    browser.mouse.click(box["x"] + 120, box["y"] + 17)  # the head of the first column; the table is one canvas
+    browser.wait_for_url("**/problems?*sort=problem*")
+
+
+def _begun(folder: Path, name: str) -> str:
+    """The id of the newest run of a recipe, once it has begun."""
+    with Reader.open(folder) as reader:
+        while True:
+            for run in reader.runs.list():
+                if run.name == name:
+                    return run.id
+            time.sleep(0.1)
+
+
 def test_overview_is_live_while_a_run_writes(browser: Page, served: str, curated: Path) -> None:
     recipe = (curated / "toy.yaml").read_text().replace("name: toy", "name: live").replace("chance: 0.5", "chance: 0.31")
     (curated / "live.yaml").write_text(recipe)
     process = start("curate", "live.yaml", "--direct", cwd=curated, TOY_SLEEP="0.15")
     try:
-        visit(browser, served, "Overview")
+        visit(browser, f"{served}/overview?run={_begun(curated, 'live')}", "Overview")
         expect(browser.get_by_role("heading", name="live-", exact=False).first).to_be_visible(timeout=PATIENCE)
-        expect(browser.get_by_text("rollmill runs watch live-", exact=False)).to_be_visible()
+        expect(browser.get_by_text("rollmill runs watch live-", exact=False)).to_be_visible(timeout=PATIENCE)
         shoot(browser, "live")
         expect(browser.get_by_text("rollmill dataset show live")).to_be_visible(timeout=PATIENCE)
     finally:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.scope_choice import inert
+from dashboards.inert import inert, inert_page, visible
 from storage.queries import Reader, budget_spend, funnel, run_scope, runs
 from tests.dashboards.conftest import HOSTILE
 
-Page = Callable[[str], AppTest]
+Page = Callable[..., AppTest]
 
 
 def texts(page: AppTest) -> str:
@@ -59,8 +59,11 @@ def test_overview_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkey
 
 def test_datasets_compares_two_versions(page: Page) -> None:
     shown = page("datasets")
-    shown.selectbox(key="datasets-name").set_value("toy").run()
-    assert shown.selectbox(key="datasets-version").options == ["toy@v2", "toy@v1"]
+    shown.selectbox(key="dataset-choice").set_value("toy").run()
+    assert shown.selectbox(key="version-choice").options == ["toy@v2", "toy@v1"]
+    assert len(shown.dataframe) == 1  # what stands under a hidden tab is not made
+    shown.query_params["tab"] = "Compare two versions"
+    shown = shown.run()
     frames = [frame.value.astype(str).to_csv() for frame in shown.dataframe]
     assert any("select.options.per_problem" in frame for frame in frames)
     assert any("over_quota" in frame for frame in frames)
@@ -71,10 +74,10 @@ def test_datasets_compares_two_versions(page: Page) -> None:
 
 def test_problems_filter_by_text_and_open_one(page: Page, curated: Path) -> None:
     shown = page("problems")
-    shown.selectbox(key="problems-of").set_value("version toy@v1").run()
+    shown.selectbox(key="of-choice").set_value("version toy@v1").run()
     table = shown.dataframe[0].value
     assert len(table) == 12
-    shown.text_input(key="problems-text").set_value("1005").run()
+    shown.text_input(key="text").set_value("1005").run()
     assert list(shown.dataframe[0].value["problem"]) == ["What is 8 + 1005?"]
     shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
     shown.run()
@@ -97,7 +100,7 @@ def test_an_unknown_problem_is_said_and_not_a_crash(page: Page) -> None:
 
 def test_model_text_is_inert_everywhere(page: Page) -> None:
     shown = page("problems")
-    shown.selectbox(key="problems-of").set_value("version hostile@v1").run()
+    shown.selectbox(key="of-choice").set_value("version hostile@v1").run()
     shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
     shown.run()
     assert any(HOSTILE in block.value for block in shown.code)
@@ -113,9 +116,37 @@ def test_inert_escapes_what_markdown_reads() -> None:
     assert inert("x" * 300) == "x" * 199 + "…"
 
 
+def test_a_page_of_markdown_keeps_its_form_and_nothing_of_its_data_acts() -> None:
+    cell = "| `ab12` | ![p](http://h/p) [l](www.h) <b> $x$ ``` ` |"
+    page = inert_page(f"## Identity\n{cell}\n````yaml\n```\n![in code](x)\n````\n![after](x)")
+    assert page.split("\n") == [
+        "## Identity",
+        r"| `ab12` | \!\[p\](http\:@//h/p) \[l\](www@.h) \<b\> \$x\$ \`\`\` \` |".replace("@", "\u2060"),
+        "````yaml",
+        "```",
+        "![in code](x)",
+        "````",
+        r"\!\[after\](x)",
+    ]
+
+
+def test_what_cannot_be_seen_is_shown_and_scripts_stay_whole() -> None:
+    assert visible("a\u202eb\u200bc\x00d\re\r\n\tf") == "a⟨202E⟩b⟨200B⟩c⟨0000⟩d⟨000D⟩e\n\tf"
+    assert visible("é ש 你 👩\u200d🚀") == "é ש 你 👩\u200d🚀"
+
+
+def test_a_long_text_is_laid_out_a_part_at_a_time() -> None:
+    script = "from dashboards.inert import show_text\nshow_text('x' * 1_000_000, 'long')\n"
+    shown = AppTest.from_string(script).run()
+    assert [len(block.value) for block in shown.code] == [20_000]
+    assert shown.caption[0].value == "20,000 of 1,000,000 characters."
+    shown.button[0].click().run()
+    assert [len(block.value) for block in shown.code] == [40_000]
+
+
 def test_difficulty_names_prefix_and_estimator(page: Page) -> None:
     shown = page("difficulty")
-    shown.selectbox(key="difficulty-of").set_value("version toy@v1").run()
+    shown.selectbox(key="of-choice").set_value("version toy@v1").run()
     assert "Rates: the first 4 completions of each problem, fixed before any verdict." in texts(shown)
     numbers = shown.dataframe[0].value
     assert list(numbers["level"]) == ["1", "2", "3"]
@@ -125,10 +156,10 @@ def test_difficulty_names_prefix_and_estimator(page: Page) -> None:
 
 def test_rates_of_several_models_say_so_and_are_shown_alone(page: Page) -> None:
     shown = page("difficulty")
-    shown.selectbox(key="difficulty-of").set_value("version hostile@v1").run()
+    shown.selectbox(key="of-choice").set_value("version hostile@v1").run()
     assert "Each rate pools the rollouts of 2 models: " in texts(shown)
     assert "![pixel]" not in texts(shown)
-    shown.button_group(key="difficulty-by").set_value("model").run()
+    shown.button_group(key="by").set_value("model").run()
     assert not shown.exception
     assert "Each rate pools" not in texts(shown)
     numbers = shown.dataframe[0].value
@@ -137,7 +168,7 @@ def test_rates_of_several_models_say_so_and_are_shown_alone(page: Page) -> None:
         ("second", 1, 1),
     ]
     problems = page("problems")
-    problems.selectbox(key="problems-of").set_value("version hostile@v1").run()
+    problems.selectbox(key="of-choice").set_value("version hostile@v1").run()
     assert "Rates pool the rollouts of 2 models; Difficulty shows them by model." in texts(problems)
 
 
@@ -146,7 +177,7 @@ def test_budgets_shows_spend_by_round_and_why_it_stopped(page: Page, curated: Pa
     with Reader.open(curated) as reader:
         run = next(one for one in runs(reader) if one.name == "toy")
         spend = budget_spend(run_scope(reader, run.id), 3)
-    shown.selectbox(key="budgets-of").set_value(f"run {run.id}").run()
+    shown.selectbox(key="of-choice").set_value(f"run {run.id}").run()
     assert not shown.exception
     assert shown.number_input[0].value == 1  # the recipe's target of 3 is that of its hardest problem
     most = int(metrics(shown)["Covered"])

@@ -93,7 +93,7 @@ def test_rates_stand_on_review_and_difficulty(audited: Path) -> None:
     assert table["pass rate of problem"][0] == "all"
     assert "[" in table["precision, kept"][0]
     shown = opened("difficulty")
-    shown.selectbox(key="difficulty-of").set_value(f"run {run}").run()
+    shown.selectbox(key="of-choice").set_value(f"run {run}").run()
     assert not shown.exception
     assert any("false accepts" in frame.value.columns for frame in shown.dataframe)
     assert any("stress test" in block.value for block in shown.caption)

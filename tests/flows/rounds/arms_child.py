@@ -8,7 +8,7 @@ from typing import Any
 from flows.rounds import OpenRun, decide, run_all
 from flows.sampling.arms import Arm
 from pipelines.budget import Router
-from pipelines.generate.prompts import PLACE
+from pipelines.generate.prompts import PromptForm
 from storage.records import Sampling
 from tests.flows.rounds.toy import ToyEngine, problems, spec, workspace
 
@@ -35,8 +35,8 @@ def two_models(**engine: Any) -> list[Arm]:
     weak = partial(ToyEngine, **engine)
     strong = partial(ToyEngine, **{**engine, "model_digest": "toy-strong", "model": "strong", "lift": 60})
     return [
-        Arm("weak", weak, Sampling(max_tokens=8), PLACE, BATCH),
-        Arm("strong", strong, Sampling(max_tokens=64), "Think.\n{prompt}", BATCH),
+        Arm("weak", weak, Sampling(max_tokens=8), PromptForm(), BATCH),
+        Arm("strong", strong, Sampling(max_tokens=64), PromptForm("Think.\n{prompt}"), BATCH),
     ]
 
 

@@ -18,6 +18,7 @@ from flows.sampling.arms import Arm
 from pipelines.budget import Fixed, Router
 from pipelines.generate import OpenAI
 from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.prompts import PromptForm
 from storage.errors import SetupError
 from storage.records import Problem, Sampling
 from tests.flows.rounds.arms_child import BATCH, routed, two_models
@@ -218,7 +219,9 @@ def test_two_models_on_two_servers_are_each_asked_for_their_own(tmp_path: Path) 
         http = HttpSettings(servers, backoff_seconds=0.05, patience=20.0)
         arms = [
             Arm("small", lambda: OpenAI("small", http=http), Sampling(max_tokens=8), batch_size=BATCH),
-            Arm("large", lambda: OpenAI("large", http=http), Sampling(max_tokens=64), "Think.\n{prompt}", BATCH),
+            Arm(
+                "large", lambda: OpenAI("large", http=http), Sampling(max_tokens=64), PromptForm("Think.\n{prompt}"), BATCH
+            ),
         ]
         with routed(arms=arms) as part:
             part.spec = replace(part.spec, budget=Router(rule="agreement", initial=4))

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.generate.prompts import asked, check_template, fill_template, plain_text
+from pipelines.generate.prompts import Example, PromptForm, check_template, fill_template, plain_text
 from storage.errors import SetupError
-from storage.records import Message
+from storage.records import Message, Problem
 
 SHORT = "Answer with the number only.\n{prompt}"
+SUM = Problem("1 + 1?", "2", skill="sums")
 
 
 def test_the_problem_stands_where_the_form_says() -> None:
@@ -41,19 +42,39 @@ def test_a_form_without_a_place_is_refused() -> None:
 
 
 def test_worked_examples_stand_before_the_problem_in_the_same_words() -> None:
-    shown = [("2 + 2?", "4")]
-    assert asked("1 + 1?", SHORT) == fill_template("1 + 1?", SHORT)
-    assert asked("1 + 1?", SHORT, shown) == (
+    shown = (Example("2 + 2?", "4"),)
+    assert PromptForm(SHORT).asked(SUM) == fill_template("1 + 1?", SHORT)
+    assert PromptForm(SHORT, examples=shown).asked(SUM) == (
         Message("user", "Answer with the number only.\n2 + 2?"),
         Message("assistant", "4"),
         Message("user", "Answer with the number only.\n1 + 1?"),
     )
-    assert plain_text(asked("1 + 1?", "{prompt}", shown)) == "2 + 2?\n\n4\n\n1 + 1?"
+    assert plain_text(PromptForm(examples=shown).asked(SUM)) == "2 + 2?\n\n4\n\n1 + 1?"
 
 
 def test_worked_examples_stand_behind_system_messages() -> None:
     talk = (Message("system", "Be brief."), Message("user", "1 + 1?"))
-    turns = asked(talk, "{prompt}", [("2 + 2?", "4"), ("3 + 3?", "6")])
+    turns = PromptForm(examples=(Example("2 + 2?", "4"), Example("3 + 3?", "6"))).asked(Problem(talk, "2"))
     assert isinstance(turns, tuple)
     assert [message.role for message in turns] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert turns[-1].content == "1 + 1?"
+
+
+def test_one_text_has_the_answers_behind_their_questions_and_ends_where_the_model_goes_on() -> None:
+    shown = (Example("2 + 2?", "4"), Example("3 + 3?", "6"))
+    form = PromptForm("Q: {prompt}\nA:", "Sums.", shown, one_text=True)
+    assert form.asked(SUM) == "Sums.\n\nQ: 2 + 2?\nA: 4\n\nQ: 3 + 3?\nA: 6\n\nQ: 1 + 1?\nA:"
+    lines = PromptForm("{prompt}\n", examples=shown[:1], one_text=True)
+    assert lines.asked(SUM) == "2 + 2?\n4\n\n1 + 1?\n"
+
+
+def test_examples_of_a_skill_stand_before_its_problems_only() -> None:
+    form = PromptForm(examples=(Example("2 + 2?", "4", "sums"), Example("2 * 3?", "6", "products"), Example("1?", "1")))
+    assert [one.question for one in form.shown_before(SUM)] == ["2 + 2?", "1?"]
+
+
+def test_there_is_one_system_message() -> None:
+    assert PromptForm(system="Be kind.").asked(SUM) == (Message("system", "Be kind."), Message("user", "1 + 1?"))
+    talk = Problem((Message("system", "Be brief."), Message("user", "1 + 1?")), "2")
+    turns = PromptForm(system="Be kind.").asked(talk)
+    assert turns == (Message("system", "Be kind.\n\nBe brief."), Message("user", "1 + 1?"))

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.stats import fit_prior
 from storage.errors import SetupError
-from storage.queries import Filters, choices, problem_detail, run_scope, search_problems, workspace_scope
+from storage.queries import Filters, Listing, choices, problem_detail, run_scope, search_problems, workspace_scope
 
 DONE = "toy-aaaaaaaa"
 
@@ -46,7 +46,7 @@ def test_a_row_has_counts_over_the_prefix_and_over_everything(curated: Any) -> N
 
 def test_pages_come_by_level_and_cover_everything_once(curated: Any) -> None:
     scope = run_scope(curated.reader, DONE)
-    pages = [search_problems(scope, page=number, size=4) for number in (1, 2, 9)]
+    pages = [search_problems(scope, listing=Listing(number, 4)) for number in (1, 2, 9)]
     assert [(page.page, page.pages, page.total, len(page.rows)) for page in pages] == [
         (1, 2, 6, 4),
         (2, 2, 6, 2),
@@ -54,6 +54,24 @@ def test_pages_come_by_level_and_cover_everything_once(curated: Any) -> None:
     ]
     assert [row.level for page in pages[:2] for row in page.rows] == [1, 1, 1, 2, 2, 2]
     assert len({row.id for page in pages[:2] for row in page.rows}) == 6
+
+
+@pytest.mark.parametrize("by", ["level", "pass rate", "shrunken", "judged", "kept", "skill", "problem", "id"])
+def test_every_order_sorts_all_matches_and_not_only_a_page(curated: Any, by: str) -> None:
+    scope = run_scope(curated.reader, DONE)
+    value = {"pass rate": lambda row: row.rate, "problem": lambda row: row.prompt}.get(by, lambda row: getattr(row, by))
+    for descending in (False, True):
+        pages = [search_problems(scope, None, Listing(number, 2, by, descending)) for number in (1, 2, 3)]
+        rows = [row for page in pages for row in page.rows]
+        known = [value(row) for row in rows if value(row) is not None]
+        assert known == sorted(known, reverse=descending)
+        assert [value(row) is None for row in rows] == sorted(value(row) is None for row in rows)  # without one: last
+        assert len({row.id for row in rows}) == 6
+
+
+def test_an_unknown_order_is_named(curated: Any) -> None:
+    with pytest.raises(SetupError, match="unknown order of problems 'colour'"):
+        search_problems(run_scope(curated.reader, DONE), None, Listing(by="colour"))
 
 
 def test_choices_of_a_filter(curated: Any) -> None:

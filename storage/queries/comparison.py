@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from flows.evaluation.sides import Side
 from pipelines.metrics import digits, pass_rate
 from pipelines.stats import (
     Estimate,
@@ -28,6 +27,7 @@ from pipelines.stats import (
 )
 from storage.errors import SetupError
 from storage.pool import Group, grouped
+from storage.queries.sides import Side
 
 Row = dict[str, Any]
 SHOWN = 10  # flipped problems of each direction

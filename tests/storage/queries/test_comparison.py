@@ -5,10 +5,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from flows.evaluation.comparison import ComparisonRequest, compare, leaderboard, paired
-from flows.evaluation.sides import Side
 from storage.errors import SetupError
 from storage.pool import KEPT, STATES, Pool
+from storage.queries.comparison import ComparisonRequest, compare, leaderboard, paired
+from storage.queries.sides import Side
 
 
 def side(

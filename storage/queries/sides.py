@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from pipelines.metrics import Counts, counts_of
-from pipelines.metrics.counts import UNDECIDED
 from storage.errors import SetupError, unknown_name
 from storage.pool import STATES, Flags, Ints, Pool, grouped
-from storage.queries import Reader, Scope, named_scope, run_scope
 from storage.queries.pools import scope_pool
+from storage.queries.reader import Reader
+from storage.queries.scope import Scope, named_scope, run_scope
 from storage.versions.index import dataset_names
 
 
@@ -45,7 +45,7 @@ class Side:
 
         A completion without tokens counts as one token: none is free.
         """
-        pool = self.pool.where(self.pool.in_prefix & (self.pool.outcome < UNDECIDED))
+        pool = self.pool.where(self.pool.in_prefix & (self.pool.outcome < STATES.index("undecided")))
         if (pool.tokens < 0).any():
             return None
         spent, right = np.maximum(pool.tokens, 1), pool.outcome == STATES.index("correct")

@@ -1,0 +1,117 @@
+"""A log into the workspace and out of it again: answers become imported rollouts, and nothing of the log is lost.
+
+Every answer carries in its meta, under `adopted`, the tool's scores and where it stood. The first answer that a row is
+about carries the row itself as JSON text, the first answer of the log also the other files. `stored_log` gives all back.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.adopting.log import Log
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.imports import ImportReport, ImportSpec, import_rollouts
+from storage.imports.readers import Row
+from storage.imports.stored import rows_of
+from storage.workspace import Workspace
+
+KEY = "adopted"
+"""Where an answer's meta has what its log says of it."""
+
+
+def bring_in(workspace: Workspace, log: Log, name: str, label: str | None) -> ImportReport:
+    """Import a log whole under a name; `label`: the score that is kept as the imported label of each answer, if 0 or 1.
+
+    A log that is there already adds nothing. SetupError where the name is another log's, with nothing stored.
+    """
+    held = stored_digest(workspace, name)
+    if held not in (None, log.digest):
+        raise SetupError(
+            f"{name!r} is the name of another import; nothing was stored.",
+            next_command=f"rollmill adopt {log.path} --name {name}-2",
+        )
+    spec = ImportSpec(log.path, name, rows=lambda: rows_to_import(log, label), log=log.digest)
+    return import_rollouts(workspace, spec)
+
+
+def rows_to_import(log: Log, label: str | None) -> Iterator[Row]:
+    """An import's row for each answer.
+
+    Answers to a problem that stands in the log twice under different ids become more samples of the first of them.
+    """
+    seen: set[tuple[str, int]] = set()
+    named: dict[str, str] = {}
+    used: dict[str, int] = {}
+    for answer in log.answers:
+        asked = digest128([answer.prompt, answer.reference])
+        problem = named.setdefault(asked, answer.problem)
+        twin = problem != answer.problem
+        sample = used[problem] if twin else answer.sample
+        used[problem] = max(used.get(problem, 0), sample + 1)
+        first = not seen
+        new = [number for number in answer.rows if (answer.file, number) not in seen]
+        seen |= {(answer.file, number) for number in new}
+        adopted = {
+            "log": log.digest,
+            "tool": f"{log.tool} {log.version}",
+            "problem": answer.problem,
+            "sample": answer.sample,
+            "file": answer.file,
+            "row": answer.rows[0],
+            "scores": dict(answer.scores),
+            "rows": {str(number): log.rows[answer.file][number - 1] for number in new},
+            **({"files": dict(log.files)} if first else {}),
+        }
+        value = None if label is None else answer.scores.get(label)
+        values = {
+            "problem_id": problem,
+            "prompt": answer.prompt,
+            "reference": answer.reference,
+            "text": answer.text,
+            "model": log.model,
+            "sample_index": sample,
+            "is_correct": bool(value) if value in (0, 1) else None,
+            **answer.facts,
+            KEY: adopted,
+        }
+        yield Row(f"{answer.file}, row {answer.rows[0]}", values, f"{log.tool} log")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLog:
+    """What a log held, from the workspace: each row as its JSON text, by file and number, and the other files by name."""
+
+    tool: str
+    rows: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def stored_log(workspace: Workspace, name: str) -> StoredLog:
+    """The log that was adopted under a name, as it was; SetupError where there is none."""
+    rows: dict[str, dict[int, str]] = {}
+    files: dict[str, str] = {}
+    tool = ""
+    for (text,) in _metas(workspace, name, "meta"):
+        adopted: dict[str, Any] = json.loads(text).get(KEY, {})
+        tool = adopted.get("tool", tool)
+        files |= adopted.get("files", {})
+        for number, row in adopted.get("rows", {}).items():
+            rows.setdefault(adopted["file"], {})[int(number)] = row
+    if not rows:
+        raise SetupError(f"no log was adopted as {name!r}.", next_command="rollmill import list")
+    return StoredLog(tool, {file: dict(sorted(texts.items())) for file, texts in rows.items()}, files)
+
+
+def stored_digest(workspace: Workspace, name: str) -> str | None:
+    """The digest of the log under a name; "" for an import of another kind, None where there is no such import."""
+    [(count, digest)] = _metas(workspace, name, f"count(*), max(meta ->> '$.{KEY}.log')")
+    problems = any(record.name == name for record in workspace.imports.list())
+    return (digest or "") if count or problems else None
+
+
+def _metas(workspace: Workspace, name: str, columns: str) -> list[tuple[Any, ...]]:
+    with workspace.segments.connection() as connection:
+        query = f"SELECT {columns} FROM ({rows_of(workspace.segments, 'completions', name)})"  # noqa: S608 - our own names
+        return connection.execute(query).fetchall()

@@ -1,0 +1,162 @@
+"""Logs of Inspect: a packed .eval file, or the same as one JSON file.
+
+A sample is one epoch of one problem. A scorer's values of the epochs are reduced to one value (by each reducer that the
+evaluation named), and the metrics of the scorer average these.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, whole_text
+from flows.adopting.zip_members import zip_members
+from pipelines.metrics.logged_scores import AVERAGES, Reduction
+
+TOOL = "Inspect"
+_VERSIONS = (1, 2)
+_AVERAGES = {"accuracy": "mean", **{name: name for name in AVERAGES if name != "median"}}
+_WORDS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+Values = dict[str, Any]
+
+
+def logs_at(path: Path) -> list[Path]:
+    """The .eval and JSON logs of a folder, or the file itself."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return [file for file in files if file.suffix == ".eval" or (file.suffix == ".json" and _is_json_log(file))]
+
+
+def _is_json_log(path: Path) -> bool:
+    with path.open("rb") as file:
+        begin = b"".join(file.read(200).split())
+    return begin.startswith(b'{"version":') and b'"eval":{' in begin
+
+
+def read(path: Path) -> Log:
+    """One log; SetupError for one that is not whole or did not end well."""
+    header, samples, files = _packed(path) if path.suffix == ".eval" else _plain(path)
+    if header.get("version") not in _VERSIONS:
+        raise broken(path, f"it is a log of version {header.get('version')}, and versions 1 and 2 are known")
+    status = header.get("status")
+    if status != "success" or not header.get("results"):
+        raise broken(path, f"the evaluation did not end well (status {status!r}): it has no numbers", "inspect eval-retry")
+    parsed = [(text, json_object(path, text, f"sample {at}")) for at, text in enumerate(samples, 1)]
+    planned = header["results"].get("completed_samples", len(parsed))
+    if len(parsed) != planned:
+        raise broken(path, f"{planned} samples were evaluated and it holds {len(parsed)} of them")
+    order = {str(name): at for at, name in enumerate(header["eval"].get("dataset", {}).get("sample_ids") or ())}
+    parsed.sort(key=lambda one: (order.get(str(one[1]["id"]), len(order)), one[1]["epoch"]))
+    about_eval = header["eval"]
+    scores = header["results"].get("scores", [])
+    return Log(
+        tool=TOOL,
+        version=str(about_eval.get("packages", {}).get("inspect_ai", "unknown")),
+        path=path,
+        task=str(about_eval.get("task", "unknown")),
+        model=str(about_eval.get("model", "unknown")),
+        answers=[_answer(path, at, sample, scores) for at, (_, sample) in enumerate(parsed, 1)],
+        printed=list(_printed(scores)),
+        rows={path.name: [text for text, _ in parsed]},
+        files=files,
+        notes=["its mode is over the scores of the epochs, not over answers"]
+        if any(score.get("reducer") == "mode" for score in scores)
+        else [],
+    )
+
+
+def _packed(path: Path) -> tuple[Values, list[str], dict[str, str]]:
+    """The header, the samples as they stand there, and every other member."""
+    members = {name: _text(path, name, content) for name, content in zip_members(path).items()}
+    if "header.json" not in members:
+        raise broken(path, "it has no header: the evaluation did not end", "inspect log recover")
+    samples = [text for name, text in members.items() if name.startswith("samples/")]
+    if not samples:
+        raise broken(path, "it holds no samples (log_samples was off)")
+    files = {name: text for name, text in members.items() if not name.startswith("samples/")}
+    return json_object(path, members["header.json"], "header.json"), samples, files
+
+
+def _text(path: Path, name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise broken(path, f"{name} in it is not UTF-8") from error
+
+
+def _plain(path: Path) -> tuple[Values, list[str], dict[str, str]]:
+    """The same of a JSON log: each sample is written as JSON again, which loses no value of it."""
+    log = json_object(path, whole_text(path))
+    samples = [json.dumps(sample) for sample in log.pop("samples", None) or ()]
+    if not samples:
+        raise broken(path, "it holds no samples (log_samples was off)")
+    return log, samples, {"header.json": json.dumps(log)}
+
+
+def _answer(path: Path, number: int, sample: Values, scores: Sequence[Values]) -> LoggedAnswer:
+    missing = [key for key in ("id", "epoch", "input", "target", "output") if key not in sample]
+    if missing:
+        raise broken(path, f"sample {number} has no {', '.join(missing)}")
+    output = sample["output"] or {}
+    choice = (output.get("choices") or [{}])[0]
+    usage = output.get("usage") or {}
+    facts = {
+        "finish_reason": choice.get("stop_reason"),
+        "tokens_in": usage.get("input_tokens"),
+        "tokens_out": usage.get("output_tokens"),
+        **about(sample.get("metadata")),
+    }
+    return LoggedAnswer(
+        problem=str(sample["id"]),
+        prompt=sample["input"],
+        reference=sample["target"],
+        text=output.get("completion") or _content((choice.get("message") or {}).get("content")),
+        sample=int(sample["epoch"]) - 1,
+        scores=dict(_values(sample.get("scores") or {}, scores)),
+        file=path.name,
+        rows=(number,),
+        facts={name: value for name, value in facts.items() if value is not None},
+    )
+
+
+def _content(content: Any) -> str:
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+    return "".join(str(part.get("text", "")) for part in parts if part.get("type") == "text")
+
+
+def _values(scored: Mapping[str, Any], scores: Sequence[Values]) -> Iterator[tuple[str, float | None]]:
+    """The value of each score that the log has numbers of, as Inspect turns it into a number."""
+    for name, scorer in dict.fromkeys((score["name"], score["scorer"]) for score in scores):
+        value = (scored.get(scorer) or scored.get(name) or {}).get("value")
+        yield name, _number(value.get(name) if isinstance(value, dict) else value)
+
+
+def _number(value: Any) -> float | None:
+    """As `value_to_float` of Inspect: grades by letter, words, numbers; everything else is 0; None: not scored."""
+    if value is None or value == "NaN" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    word = str(value)
+    if word in _WORDS or word.lower() in _WORDS:
+        return _WORDS.get(word, _WORDS.get(word.lower(), 0.0))
+    try:
+        return float(word)
+    except ValueError:
+        return 0.0
+
+
+def _printed(scores: Sequence[Values]) -> Iterator[PrintedNumber]:
+    for score in scores:
+        reducer = score.get("reducer") or "mean"  # without one there is one epoch
+        reduction = Reduction.of(reducer)
+        for name, metric in score.get("metrics", {}).items():
+            kind = str(metric.get("name", name)).rpartition("/")[2]
+            plain = not (metric.get("params") or score.get("params", {}).get("to_float"))
+            average = _AVERAGES.get(kind) if plain else None
+            shown = f"{score['name']}/{reducer}"
+            why = "" if average and reduction else f"metric {kind!r} with reducer {reducer!r} is not computed here"
+            known = reduction if average is not None else None
+            if average is None or average != "mean":
+                shown = shown if average == "stderr" else f"{shown} {name}"
+            yield PrintedNumber(shown, float(metric["value"]), score["name"], known, average or kind, why=why)

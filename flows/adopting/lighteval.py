@@ -1,0 +1,157 @@
+"""Logs of lighteval (`--save-details`): details_TASK_DATE.parquet, a problem a row, and results_DATE.json with the numbers.
+
+A row holds all answers to a problem and one value of each metric: what its metrics make of the answers stays inside the
+tool. Which of them means what is read off their names (`avg@n`, `pass@k`, `maj@n`) and settings; numbers average the rows.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, whole_text
+from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+from storage.errors import SetupError
+from storage.imports.readers import read_rows
+
+TOOL = "lighteval"
+_DETAILS = re.compile(r"details_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.parquet")
+_SAMPLED = re.compile(r"(?P<kind>avg|pass|maj)@[nk](?::(?P<settings>.*))?")
+_KEYS = ("doc", "model_response", "metric")
+IMPLIED = "implied by avg@n"
+"""The score of an answer where all answers of its problem were right, or all wrong."""
+Values = dict[str, Any]
+
+
+def logs_at(path: Path) -> list[Path]:
+    """The details files of a folder, or the file itself; one task of one evaluation each."""
+    files = sorted(path.rglob("details_*.parquet")) if path.is_dir() else [path]
+    return [file for file in files if _DETAILS.fullmatch(file.name)]
+
+
+def read(path: Path) -> Log:
+    """The log of one details file with its results; SetupError for one that is not whole."""
+    match = _DETAILS.fullmatch(path.name)
+    assert match is not None  # or it would not have been recognised
+    task, date = match.groups()
+    results_path = _results(path, date)
+    text = whole_text(results_path)
+    results = json_object(results_path, text)
+    task = next((name for name in results.get("results", {}) if name.replace("/", "_") == task), task)
+    if task not in results.get("results", {}):
+        raise broken(path, f"{results_path.name} has no numbers of {task}")
+    rows = _rows(path)
+    config = results.get("config_tasks", {}).get(task, {})
+    documents = config.get("effective_num_docs", -1)
+    if documents is not None and documents >= 0 and documents != len(rows):
+        raise broken(path, f"{documents} documents were evaluated and it holds {len(rows)}")
+    general = results.get("config_general", {})
+    samples = min(len(row["model_response"]["text"]) for row in rows)
+    printed = list(_printed(results["results"][task], config.get("metrics") or (), rows[0]["metric"], samples))
+    return Log(
+        tool=TOOL,
+        version=str(general.get("lighteval_sha", "unknown")).replace("?", "unversioned"),
+        path=path,
+        task=task,
+        model=str(general.get("model_name", "unknown")),
+        answers=[answer for number, row in enumerate(rows, 1) for answer in _answers(path, number, row)],
+        printed=printed,
+        rows={path.name: [json.dumps(row) for row in rows]},
+        files={results_path.name: text},
+        notes=list(_definitions(printed)) if samples > 1 else [],
+    )
+
+
+def _definitions(printed: Sequence[PrintedNumber]) -> Iterator[str]:
+    """What its numbers are of, where it is not what a reader would expect."""
+    yield "it logs one value for all answers to a problem: the label of an answer is known where all are right or all wrong"
+    names = {number.reduction.name: number.name for number in printed if number.reduction is not None}
+    if "max" in names:
+        yield f"its {names['max']} takes the best of all answers to a problem: pass@n, not pass@1"
+    if VOTE in names:
+        yield f"its {names[VOTE]} counts whole answers, normalised but not cut out; of equally frequent ones the first wins"
+
+
+def _results(path: Path, date: str) -> Path:
+    """The results of the same date: under `results` beside `details`, or in a folder above."""
+    for folder in list(path.parents)[:6]:
+        places = sorted(folder.glob(f"results_{date}.json")) or sorted((folder / "results").rglob(f"results_{date}.json"))
+        if places:
+            return places[0]
+    raise broken(path, f"results_{date}.json with its numbers is neither beside it nor under results")
+
+
+def _rows(path: Path) -> list[Values]:
+    try:
+        rows = [row.values for row in read_rows(path)]
+    except SetupError as error:
+        raise broken(path, error.message.rstrip(".")) from error
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        missing = [key for key in _KEYS if not isinstance(row.get(key), dict)]
+        if missing:
+            raise broken(path, f"it has no {', '.join(missing)}: details as lighteval 0.10 and later write them")
+        texts = row["model_response"].get("text")
+        if not texts:
+            raise broken(path, f"row {number} has no text that a model wrote: there is nothing to judge")
+        before = seen.setdefault(str(row["doc"].get("id")), number)
+        if before != number:
+            raise broken(path, f"rows {before} and {number} are the same document: it mixes tasks or evaluations")
+    return rows
+
+
+def _answers(path: Path, number: int, row: Values) -> Iterator[LoggedAnswer]:
+    doc, response, metric = row["doc"], row["model_response"], row["metric"]
+    gold = doc.get("gold_index")
+    choices = doc.get("choices") or []
+    golds = [
+        choices[at] for at in (gold if isinstance(gold, list) else [gold]) if isinstance(at, int) and at < len(choices)
+    ]
+    whole = next((value for name, value in metric.items() if name.startswith("avg@")), None)
+    for sample, text in enumerate(response["text"]):
+        implied = {IMPLIED: whole} if whole in (0, 1) else {}
+        yield LoggedAnswer(
+            problem=str(doc["id"]),
+            prompt=response.get("input") or doc["query"],
+            reference=golds[0] if len(golds) == 1 else golds,
+            text=text,
+            sample=sample,
+            scores={**({} if sample else metric), **implied},
+            file=path.name,
+            rows=(number,),
+            facts=about(doc.get("specific")),
+        )
+
+
+def _printed(
+    numbers: Mapping[str, Any], metrics: Sequence[Values], logged: Mapping[str, Any], samples: int
+) -> Iterator[PrintedNumber]:
+    """Each number with its standard error. Nothing is computed where the corpus is not averaged."""
+    settings = {metric.get("metric_name"): metric for metric in metrics}
+    for name, value in numbers.items():
+        if name not in logged or not isinstance(value, int | float):
+            continue
+        config = settings.get(name, {})
+        averaged = config.get("corpus_level_fn", "mean") == "mean"
+        reduction = _meaning(name, str(config.get("sample_level_fn", "")), samples) if averaged else None
+        why = "" if averaged else f"corpus function {config['corpus_level_fn']!r} of that tool is not computed here"
+        reduced = samples > 1
+        yield PrintedNumber(name, float(value), name, reduction, why=why, reduced=reduced)
+        error = numbers.get(f"{name}_stderr")
+        if averaged and isinstance(error, float):
+            yield PrintedNumber(name, error, name, reduction, "stderr", reduced=reduced)
+
+
+def _meaning(name: str, settings: str, samples: int) -> Reduction:
+    """What a metric makes of the answers to one problem; `own`: what only the tool knows."""
+    match = _SAMPLED.fullmatch(name)
+    if match is None:
+        if samples == 1:
+            return FIRST
+        return Reduction("max") if "aggregation_function=max" in settings else Reduction("own")
+    given = dict(re.findall(r"([kn])=(\d+)", match["settings"] or ""))
+    first = int(given.get("n", samples))
+    if match["kind"] == "pass":
+        return Reduction("pass_at", int(given.get("k", 1)), first=first)
+    return Reduction({"avg": "mean", "maj": VOTE}[match["kind"]], first=first)

@@ -1,0 +1,169 @@
+"""Logs of lm-evaluation-harness (`--log_samples`): samples_TASK_DATE.jsonl beside results_DATE.json.
+
+A row is one document under one filter, with every repeat of its answer in `resps`. The filter decides which answers a
+score is of: it keeps the first one, or elects one of all. Its numbers average the documents.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_lines, json_object, whole_text
+from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+
+TOOL = "lm-evaluation-harness"
+_SAMPLES = re.compile(r"samples_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
+_KEYS = ("doc_id", "doc", "target", "arguments", "resps", "filter")
+Values = dict[str, Any]
+
+
+def logs_at(path: Path) -> list[Path]:
+    """The samples files of a folder, or the file itself; one task of one evaluation each."""
+    files = sorted(path.rglob("samples_*.jsonl")) if path.is_dir() else [path]
+    return [file for file in files if file.name.startswith("samples_") and file.suffix == ".jsonl"]
+
+
+def results_alone(path: Path) -> bool:
+    """Whether a folder holds results of this tool and no samples."""
+    files = [] if not path.is_dir() else [file for file in path.rglob("results_*.json") if not logs_at(path)]
+    return any('"lm_eval_version"' in whole_text(file) for file in files)
+
+
+def read(path: Path) -> Log:
+    """The log of one samples file with the results beside it. SetupError for one that is not whole."""
+    match = _SAMPLES.fullmatch(path.name)
+    if match is None:
+        raise broken(path, "its name has no task and date (samples_TASK_DATE.jsonl)")
+    task, date = match.groups()
+    results_path = path.with_name(f"results_{date}.json")
+    if not results_path.is_file():
+        raise broken(path, f"{results_path.name} with its numbers is not beside it", f"rollmill import rollouts {path}")
+    results_text = whole_text(results_path)
+    results = json_object(results_path, results_text)
+    if task not in results.get("results", {}):
+        named = ", ".join(results.get("results", {})) or "nothing"
+        raise broken(path, f"{results_path.name} has numbers of {named}, not of {task}")
+    lines = json_lines(path)
+    rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
+    by_filter = _by_filter(path, rows)
+    _require_whole(path, by_filter, results.get("n-samples", {}).get(task, {}).get("effective"))
+    config = results.get("configs", {}).get(task, {})
+    printed = list(_printed(results["results"][task], rows, config))
+    return Log(
+        tool=TOOL,
+        version=str(results.get("lm_eval_version", "unknown")),
+        path=path,
+        task=task,
+        model=str(results.get("model_name") or results.get("config", {}).get("model") or "unknown"),
+        answers=list(_answers(path, by_filter)),
+        printed=printed,
+        rows={path.name: lines},
+        files={results_path.name: results_text},
+        notes=list(_definitions(printed, by_filter)),
+    )
+
+
+def _definitions(printed: Sequence[PrintedNumber], by_filter: Mapping[str, Mapping[Any, Values]]) -> Iterator[str]:
+    """What its numbers are of, where it is not what a reader would expect."""
+    drawn = max(len(row["resps"][0]) for rows in by_filter.values() for row in rows.values())
+    if drawn > 1 and any(number.reduction == FIRST for number in printed):
+        yield f"of the {drawn} answers to each problem that were drawn, its filters without a vote take the first"
+    if any(number.reduced for number in printed):
+        yield "its majority_vote counts texts as a regular expression cut them out; of equally frequent ones the first wins"
+
+
+def _row(path: Path, number: int, line: str) -> Values:
+    values = json.loads(line)
+    missing = [key for key in _KEYS if key not in values]
+    if missing:
+        raise broken(
+            path, f"line {number} has no {', '.join(missing)}: rows as lm-evaluation-harness 0.4.3 and later write"
+        )
+    return {**values, "_number": number}
+
+
+def _by_filter(path: Path, rows: Sequence[Values]) -> dict[str, dict[Any, Values]]:
+    """The row of each document, by filter."""
+    by_filter: dict[str, dict[Any, Values]] = {}
+    for row in rows:
+        mine = by_filter.setdefault(row["filter"], {})
+        if row["doc_id"] in mine:
+            both = f"lines {mine[row['doc_id']]['_number']} and {row['_number']}"
+            raise broken(path, f"{both} are both document {row['doc_id']}: it mixes tasks or evaluations")
+        mine[row["doc_id"]] = row
+    return by_filter
+
+
+def _require_whole(path: Path, by_filter: Mapping[str, Mapping[Any, Values]], documents: int | None) -> None:
+    for name, rows in by_filter.items():
+        if documents is not None and len(rows) != documents:
+            raise broken(path, f"{documents} documents were evaluated and filter {name} has {len(rows)} of them")
+    if len({frozenset(rows) for rows in by_filter.values()}) > 1:
+        raise broken(path, "its filters are over different documents")
+
+
+def _answers(path: Path, by_filter: Mapping[str, Mapping[Any, Values]]) -> Iterator[LoggedAnswer]:
+    """Every repeat of every document; the scores of a document stand with its first answer."""
+    for doc_id, row in next(iter(by_filter.values())).items():
+        same = [rows[doc_id] for rows in by_filter.values()]
+        scores = {f"{metric},{one['filter']}": one.get(metric) for one in same for metric in one.get("metrics", ())}
+        texts = _texts(path, row)
+        for sample, text in enumerate(texts):
+            yield LoggedAnswer(
+                problem=str(doc_id),
+                prompt=_prompt(path, row),
+                reference=row["target"],
+                text=text,
+                sample=sample,
+                scores={} if sample else scores,
+                file=path.name,
+                rows=tuple(one["_number"] for one in same),
+                facts=about(row["doc"]),
+            )
+
+
+def _texts(path: Path, row: Values) -> list[str]:
+    resps = row["resps"]
+    if len(resps) != 1 or not all(isinstance(text, str) for text in resps[0]):
+        raise broken(
+            path,
+            f"line {row['_number']} holds log-probabilities of choices and no text that a model wrote: there is "
+            "nothing to judge",
+            "evaluate a task with output_type: generate_until",
+        )
+    return list(resps[0])
+
+
+def _prompt(path: Path, row: Values) -> Any:
+    """What the model was asked: turns as JSON text, or one text."""
+    arguments = row["arguments"]
+    first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments[0] if arguments else None
+    prompt = first.get("arg_0") if isinstance(first, dict) else first[0] if first else None
+    prompt = prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
+    if not isinstance(prompt, str) or not prompt:
+        raise broken(path, f"line {row['_number']}: its arguments hold no prompt")
+    return prompt
+
+
+def _printed(numbers: Values, rows: Sequence[Values], config: Values) -> Iterator[PrintedNumber]:
+    """The numbers of a task, each mean followed by its standard error."""
+    known = {f"{metric},{row['filter']}" for row in rows for metric in row.get("metrics", ())}
+    averages = {part.get("metric"): part.get("aggregation", "mean") for part in config.get("metric_list", ())}
+    votes = {part.get("name") for part in config.get("filter_list") or () if _elects(part)}
+    for name in sorted(known & numbers.keys(), key=list(numbers).index):
+        metric, _, filter_name = name.partition(",")
+        voted = filter_name in votes
+        reduction = Reduction(VOTE) if voted else FIRST
+        average = averages.get(metric, "mean")
+        usual = average in ("mean", "median")
+        why = "" if usual else f"aggregation {average!r} of that tool is not computed here"
+        yield PrintedNumber(name, float(numbers[name]), name, reduction if usual else None, average, why=why, reduced=voted)
+        error = numbers.get(f"{metric}_stderr,{filter_name}")
+        if isinstance(error, float) and average == "mean":
+            yield PrintedNumber(name, error, name, reduction, "stderr", reduced=voted)
+
+
+def _elects(part: Values) -> bool:
+    return any(step.get("function") == "majority_vote" for step in part.get("filter", ()))

@@ -1,0 +1,148 @@
+"""The log of an evaluation that another tool made, whatever the tool: answers with its scores, and what it printed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.metrics.logged_scores import Reduction
+from storage.errors import SetupError
+from storage.ids import digest128
+
+MOST = 1 << 30
+"""Bytes of one log, unfolded: a log is held in memory while it is adopted."""
+_ABOUT = ("level", "skill", "template", "source", "licence", "subject", "difficulty", "category", "license")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAnswer:
+    """One answer with the tool's scores of it by name, as JSON values. `problem`: the tool's id of it.
+
+    `file`, `rows`: where it stands, every row that is about it; `facts`: other fields of an import (finish_reason, level).
+    """
+
+    problem: str
+    prompt: Any
+    reference: Any
+    text: str
+    sample: int
+    scores: Mapping[str, Any]
+    file: str
+    rows: tuple[int, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedNumber:
+    """A number that the tool printed: which score of the answers it is of, how it came about, and `scale` (100: percent).
+
+    `reduction` is None where nothing here computes it; `why` says so. `reduced`: the tool logged the value of each problem
+    itself, which stands with the problem's first answer. `answers`: the score that is the text which votes. Average `runs`
+    is the spread over the i-th answers of all problems. `graded`: the score says how right an answer is.
+    """
+
+    name: str
+    value: float
+    score: str
+    reduction: Reduction | None
+    average: str = "mean"
+    scale: float = 1.0
+    why: str = ""
+    reduced: bool = False
+    answers: str = ""
+    graded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A whole log. `rows`: each row as its JSON text, by file; `files`: everything else of it, by name."""
+
+    tool: str
+    version: str
+    path: Path
+    task: str
+    model: str
+    answers: Sequence[LoggedAnswer]
+    printed: Sequence[PrintedNumber]
+    rows: Mapping[str, Sequence[str]]
+    files: Mapping[str, str]
+    notes: Sequence[str] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of everything that the log holds."""
+        return digest128([[name, list(texts)] for name, texts in sorted(self.rows.items())] + sorted(self.files.items()))
+
+    @property
+    def samples(self) -> int:
+        """The least number of answers that a problem has."""
+        counts: dict[str, int] = {}
+        for answer in self.answers:
+            counts[answer.problem] = counts.get(answer.problem, 0) + 1
+        return min(counts.values())
+
+    @property
+    def score_names(self) -> list[str]:
+        """The scores that answers have, in their order."""
+        return list(dict.fromkeys(name for answer in self.answers for name in answer.scores))
+
+    @property
+    def labels(self) -> list[str]:
+        """The scores that are of single answers, and can be held against verdicts."""
+        of_problems = {number.score for number in self.printed if number.reduced}
+        of_problems |= {number.answers for number in self.printed}
+        return [name for name in self.score_names if name not in of_problems]
+
+
+def broken(path: Path, what: str, next_command: str | None = None) -> SetupError:
+    """The error for a log that cannot be adopted as a whole."""
+    return SetupError(f"{path}: {what}; nothing was stored.", next_command=next_command or "adopt a whole log")
+
+
+def whole_text(path: Path) -> str:
+    """The text of one file of a log; SetupError where it cannot be read."""
+    try:
+        if path.stat().st_size > MOST:
+            raise broken(path, f"it is larger than {MOST >> 30} GiB", "rollmill import rollouts FILE --name NAME")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise broken(path, f"byte {error.start} is not UTF-8") from error
+    except OSError as error:
+        raise broken(path, str(error.strerror or error).lower()) from error
+
+
+def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
+    """JSON text as an object; SetupError, with the place in the file, for anything else."""
+    where = f"{place}: " if place else ""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise broken(path, f"{where}it is cut off or no JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise broken(path, f"{where}it holds no JSON object")
+    return value
+
+
+def json_lines(path: Path) -> list[str]:
+    """The lines of a JSONL file as they stand there; each is an object."""
+    lines = [line for line in whole_text(path).split("\n") if line.strip()]
+    for number, line in enumerate(lines, 1):
+        json_object(path, line, f"line {number}")
+    if not lines:
+        raise broken(path, "it has no rows")
+    return lines
+
+
+def about(*documents: Any) -> dict[str, Any]:
+    """What the rows of a data set say of a problem that an import has a field for: level, template, source, ..."""
+    known: dict[str, Any] = {}
+    for document in documents:
+        if isinstance(document, Mapping):
+            known |= {name: document[name] for name in _ABOUT if isinstance(document.get(name), str | int)}
+    return known
+
+
+def number_or_none(value: Any) -> float | None:
+    """A printed value as a number; None for texts such as `N/A`, and for truth values."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

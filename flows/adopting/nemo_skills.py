@@ -1,0 +1,155 @@
+"""Logs of NeMo-Skills: output*.jsonl, a run of all problems a file, beside metrics.json with the numbers in percent.
+
+A score is a truth value of an answer (`symbolic_correct`, `judge_correct`). `pass@1[avg-of-k]` and `majority@k` are over
+the first k runs, `pass@k` over all of them. The tool is on no package index; this is the form that its sources describe.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.adopting.log import (
+    Log,
+    LoggedAnswer,
+    PrintedNumber,
+    about,
+    broken,
+    json_lines,
+    json_object,
+    number_or_none,
+    whole_text,
+)
+from pipelines.metrics.logged_scores import VOTE, Reduction
+
+TOOL = "NeMo-Skills"
+METRICS = "metrics.json"
+_MODE = re.compile(r"(?:pass@1\[avg-of-(?P<mean>\d+)\]|majority@(?P<vote>\d+)|pass@(?P<pass_at>\d+))")
+_KEYS = ("problem", "expected_answer", "generation")
+_ANSWER = "predicted_answer"
+_COUNTS = frozenset({"num_entries", "avg_tokens", "gen_seconds", "no_answer"})
+Values = dict[str, Any]
+
+
+def logs_at(path: Path) -> list[Path]:
+    """The metrics.json of each folder that has outputs beside it; a file of either kind stands for its folder."""
+    folders = sorted({file.parent for file in path.rglob("output*.jsonl")} if path.is_dir() else {path.parent})
+    if path.is_file() and path.name != METRICS and not path.name.startswith("output"):
+        return []
+    return [folder / METRICS for folder in folders if _outputs(folder)]
+
+
+def _outputs(folder: Path) -> list[Path]:
+    """The files of all runs, else the only one: output-rs0.jsonl, output-rs1.jsonl, ..., or output.jsonl."""
+    return sorted(folder.glob("output-rs*.jsonl"), key=_run) or sorted(folder.glob("output.jsonl"))
+
+
+def _run(path: Path) -> int:
+    return int(re.sub(r"\D", "", path.stem) or 0)
+
+
+def read(path: Path) -> Log:
+    """One benchmark; SetupError for one that is not whole."""
+    if not path.is_file():
+        next_command = "ns summarize_results FOLDER, or rollmill import rollouts FILE"
+        raise broken(path.parent, f"there is no {METRICS} beside the outputs", next_command)
+    text = whole_text(path)
+    modes = _modes(path, json_object(path, text))
+    files = _outputs(path.parent)
+    rows = {file.name: json_lines(file) for file in files}
+    answers = [answer for run, file in enumerate(files) for answer in _answers(file, run, rows[file.name])]
+    entries = {int(numbers["num_entries"]) for numbers in modes.values() if "num_entries" in numbers}
+    for file in files:
+        if entries and entries != {len(rows[file.name])}:
+            counted = " or ".join(map(str, sorted(entries)))
+            raise broken(file, f"{counted} problems were evaluated and it holds {len(rows[file.name])}")
+    return Log(
+        tool=TOOL,
+        version="unversioned",
+        path=path,
+        task=path.parent.name,
+        model="unknown",
+        answers=_as_one_problem(answers, len(files)),
+        printed=list(_printed(modes, answers[0].scores)),
+        rows=rows,
+        files={path.name: text},
+        notes=["its majority counts pairs of the answer it cut out and its score, ties by their mean; None abstains"],
+    )
+
+
+def _modes(path: Path, metrics: Values) -> Mapping[str, Values]:
+    """The numbers by evaluation mode, which stand at the top or under the benchmark's name and `_all_`."""
+    while metrics and not any(_MODE.fullmatch(str(name)) for name in metrics):
+        inner = metrics.get("_all_", metrics.get(path.parent.name))
+        if inner is None and len(metrics) > 1:
+            raise broken(path, f"it mixes several benchmarks: {', '.join(metrics)}", "name the folder of one benchmark")
+        metrics = next(iter(metrics.values())) if inner is None else inner
+        if not isinstance(metrics, dict):
+            break
+    else:
+        if metrics:
+            return {name: numbers for name, numbers in metrics.items() if _MODE.fullmatch(name)}
+    raise broken(path, "it has no numbers of pass@k or majority@k")
+
+
+def _answers(path: Path, run: int, lines: Sequence[str]) -> Iterator[LoggedAnswer]:
+    for number, line in enumerate(lines, 1):
+        row: Values = json.loads(line)
+        missing = [key for key in _KEYS if key not in row]
+        if missing:
+            raise broken(path, f"line {number} has no {', '.join(missing)}")
+        facts = {"tokens_out": row.get("num_generated_tokens"), "finish_reason": row.get("finish_reason"), **about(row)}
+        yield LoggedAnswer(
+            problem=str(row.get("id", number - 1)),
+            prompt=row["problem"],
+            reference=row["expected_answer"],
+            text=row["generation"],
+            sample=run,
+            scores=_scores(row),
+            file=path.name,
+            rows=(number,),
+            facts={name: value for name, value in facts.items() if value is not None},
+        )
+
+
+def _scores(row: Values) -> Values:
+    """The truth values of a row, `symbolic_correct` first, and what the answer votes for."""
+    scores = {name: value for name, value in sorted(row.items(), reverse=True) if isinstance(value, bool)}
+    correct = {name: value for name, value in scores.items() if "correct" in name}
+    if isinstance(row.get("judgement"), str):
+        correct["judge_correct"] = row["judgement"].strip().rpartition("Judgement:")[2].strip().lower().startswith("yes")
+    return {**correct, _ANSWER: row.get(_ANSWER)}
+
+
+def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAnswer]:
+    """The answers problem by problem; SetupError where the runs are of different problems."""
+    by_problem: dict[str, list[LoggedAnswer]] = {}
+    for answer in answers:
+        by_problem.setdefault(answer.problem, []).append(answer)
+    for problem, mine in by_problem.items():
+        if len(mine) != runs or len({answer.prompt for answer in mine}) > 1:
+            raise broken(
+                Path(mine[0].file), f"problem {problem} is not the same one in all {runs} runs: the files are mixed"
+            )
+    return [answer for mine in by_problem.values() for answer in mine]
+
+
+def _printed(modes: Mapping[str, Values], scores: Mapping[str, Any]) -> Iterator[PrintedNumber]:
+    """Every number of a score that the rows have, each `pass@1[avg-of-k]` followed by its spread over the runs."""
+    for mode, numbers in modes.items():
+        match = _MODE.fullmatch(mode)
+        assert match is not None
+        kind, k = next((name, int(text)) for name, text in match.groupdict().items() if text is not None)
+        reduction = Reduction("pass_at", k) if kind == "pass_at" else Reduction(kind, first=k)
+        for score, value in numbers.items():
+            number = number_or_none(value)
+            if score in _COUNTS or number is None:
+                continue
+            known = reduction if score in scores else None
+            why = "" if known else f"rows have no {score}"
+            texts = _ANSWER if kind == VOTE else ""
+            yield PrintedNumber(f"{mode} {score}", number, score, known, scale=100.0, why=why, answers=texts)
+            spread = (numbers.get(f"{score}_statistics") or {}).get("std_dev_across_runs")
+            if known is not None and spread is not None:
+                yield PrintedNumber(f"{mode} {score}", float(spread), score, reduction, "runs")

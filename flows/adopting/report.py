@@ -1,0 +1,212 @@
+"""What an adopted log says beside what we say: its numbers, ours on its labels and on our verdicts, and flipped answers.
+
+Everything is computed from what is stored, so that a number that comes out is one of the rows that can be looked at.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from flows.adopting.bring_in import KEY
+from flows.adopting.log import PrintedNumber
+from pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
+from pipelines.metrics.registry import measure
+from pipelines.metrics.sample import Options
+from storage.errors import SetupError
+from storage.pool import STATES, Pool
+from storage.queries.labelled import LabelledRollout, labelled_rollouts
+from storage.queries.pools import scope_pool
+from storage.queries.scope import Scope
+
+EQUAL = 1e-12
+"""How far a number from the rows may be from the one that was printed."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedRollout:
+    """A stored rollout with what its log says of it: the tool's id of the problem, the sample, and its scores."""
+
+    rollout: LabelledRollout
+    problem: str
+    sample: int
+    scores: Mapping[str, Any]
+
+    def score(self, name: str) -> float:
+        """The tool's score as a number; NaN where it gave none."""
+        value = self.scores.get(name)
+        return float(value) if isinstance(value, int | float) else math.nan
+
+
+class AdoptedRun:
+    """The rollouts of a run over an adopted log, in the order of the log, and their pool."""
+
+    def __init__(self, scope: Scope) -> None:
+        rollouts = (_adopted(rollout) for rollout in labelled_rollouts(scope))
+        self.rollouts = sorted(rollouts, key=lambda one: one[0])
+        self.pool = scope_pool(scope)
+
+    @property
+    def by_problem(self) -> list[list[AdoptedRollout]]:
+        """The rollouts of each problem of the log, by sample."""
+        problems: dict[str, list[AdoptedRollout]] = {}
+        for _, one in self.rollouts:
+            problems.setdefault(one.problem, []).append(one)
+        return [sorted(members, key=lambda one: one.sample) for members in problems.values()]
+
+    def labelled(self, name: str) -> Pool:
+        """The pool with the tool's score of each answer for its outcome; neither 0 nor 1 is `pending`."""
+        labels = {one.rollout.completion_id: one.score(name) for _, one in self.rollouts}
+        states = {1.0: STATES.index("correct"), 0.0: STATES.index("incorrect")}
+        outcome = [states.get(labels[cid], len(STATES) - 1) for cid in self.pool.completions]
+        return replace(self.pool.pool, outcome=np.array(outcome, dtype=np.int64))
+
+
+def _adopted(rollout: LabelledRollout) -> tuple[tuple[str, int, int], AdoptedRollout]:
+    adopted = json.loads(rollout.meta or "{}")[KEY]
+    place = (adopted["file"], adopted["row"], adopted["sample"])
+    return place, AdoptedRollout(rollout, adopted["problem"], adopted["sample"], adopted["scores"])
+
+
+def numbers(run: AdoptedRun, printed: Sequence[PrintedNumber]) -> list[Row]:
+    """Each number that the tool printed: computed anew from its scores, and what our metric gives in its place.
+
+    The spread that it printed beside a number (`stderr`, or `runs`) stands in the number's row.
+    """
+    beside = {(number.name, number.average): number for number in printed}
+    rows = []
+    for number in printed:
+        if number.average in _SPREADS:
+            continue
+        row = {"number": number.name, **_again(run, number, "printed", "from_rows", "equal"), "why": number.why}
+        for spread in _SPREADS:
+            if (number.name, spread) in beside:
+                row |= _again(run, beside[number.name, spread], spread, f"{spread}_from_rows", f"{spread}_equal")
+        rows.append(row | _ours(run, number))
+    return rows
+
+
+_SPREADS = ("stderr", "runs")
+
+
+def _again(run: AdoptedRun, number: PrintedNumber, printed: str, from_rows: str, equal: str) -> Row:
+    """A printed number, the same from the rows, and whether they are equal, under these names."""
+    own = _own(run, number)
+    same = own is not None and abs(own - number.value) <= EQUAL * max(1.0, number.scale)
+    return {printed: number.value, from_rows: own, equal: same}
+
+
+def _own(run: AdoptedRun, printed: PrintedNumber) -> float | None:
+    """The number by the tool's own rules from the scores that are stored."""
+    if printed.reduction is None:
+        return None
+    members = run.by_problem
+    scores = [[one.score(printed.score) for one in answers] for answers in members]
+    if printed.average == "runs":
+        return spread_of_runs(scores, printed.reduction.first) * printed.scale
+    texts = [[one.scores.get(printed.answers) for one in answers] for answers in members] if printed.answers else ()
+    value = logged_number(scores, FIRST if printed.reduced else printed.reduction, printed.average, texts)
+    return None if value is None else value * printed.scale
+
+
+def _ours(run: AdoptedRun, printed: PrintedNumber) -> Row:
+    """Our metric of the same meaning: on the tool's labels and on our verdicts."""
+    samples = min(len(members) for members in run.by_problem)
+    usable = printed.reduction if printed.average == "mean" and printed.graded else None
+    ours = None if usable is None else counterpart(usable, samples)
+    if ours is None or usable is None:
+        return {"metric": None, "on_labels": None, "on_verdicts": None}
+    metric, options, first = ours
+    shown = f"{metric[:-1]}{options.ks[0]}"  # pass@k, maj@k, pass^k
+    if first < samples:
+        shown += ", first answer" if first == 1 else f", first {first}"
+    voted = usable.name == VOTE  # its answers are the tool's and its labels are too: ours would mix both
+    labelled = None if printed.reduced or voted else run.labelled(printed.score)
+    return {
+        "metric": shown,
+        "on_labels": None if labelled is None else _measured(labelled.measured(first), metric, options),
+        "on_verdicts": _measured(run.pool.pool.measured(first), metric, options),
+    }
+
+
+def on_all_answers(run: AdoptedRun) -> list[Row]:
+    """Our metrics over every answer, whatever the tool took: pass@1, and with several answers pass@n and maj@n."""
+    samples = min(len(members) for members in run.by_problem)
+    asked = [("pass@k", 1), *([("pass@k", samples), ("maj@k", samples)] if samples > 1 else [])]
+    pool = run.pool.pool.measured(samples)
+    return [{"metric": f"{name[:-1]}{k}", **_named(_measured(pool, name, Options(ks=(k,))))} for name, k in asked]
+
+
+def _named(row: Row) -> Row:
+    return {key: value for key, value in row.items() if key != "metric"}
+
+
+def _measured(pool: Pool, metric: str, options: Any) -> Row:
+    try:
+        return measure(pool, metric, options)[0].row()
+    except SetupError as error:
+        return {"metric": metric, "value": None, "low": None, "high": None, "why": error.message}
+
+
+def compared(run: AdoptedRun, score: str) -> Row:
+    """The tool's label of each answer against our verdict: counts, and every answer on which they differ.
+
+    An undecided verdict is no verdict: such answers are listed apart, with what kept the verifier from one.
+    """
+    counts: Counter[str] = Counter()
+    flipped, undecided = [], []
+    for _, one in run.rollouts:
+        label, rollout = one.score(score), one.rollout
+        if label not in (0.0, 1.0):
+            counts["no label"] += 1
+        elif rollout.outcome not in ("correct", "incorrect", "unparsed"):
+            counts["undecided"] += 1
+            undecided.append(_differing(one, label))
+        elif (label == 1.0) == (rollout.outcome == "correct"):
+            counts["same"] += 1
+        else:
+            counts["theirs right, ours wrong" if label else "theirs wrong, ours right"] += 1
+            flipped.append(_differing(one, label))
+    rules = Counter((row["ours"], row["rule"]) for row in flipped)
+    return {
+        "label": score,
+        "counts": {kind: counts[kind] for kind in KINDS},
+        "rules": [{"ours": ours, "rule": rule, "flipped": count} for (ours, rule), count in rules.most_common()],
+        "flipped": flipped,
+        "undecided": undecided,
+    }
+
+
+KINDS = ("same", "theirs wrong, ours right", "theirs right, ours wrong", "undecided", "no label")
+"""What label and verdict of one answer can be to each other."""
+
+
+def _differing(one: AdoptedRollout, label: float) -> Row:
+    rollout = one.rollout
+    return {
+        "problem": one.problem,
+        "sample": one.sample,
+        "completion": rollout.completion_id,
+        "theirs": label,
+        "ours": rollout.outcome,
+        "rule": rollout.cause if rollout.outcome == "undecided" else rollout.rule,
+        "cut_off": rollout.finish_reason == "length",
+        "reference": rollout.reference,
+        "extracted": rollout.extracted,
+        "end": rollout.text[-60:],
+    }
+
+
+def differences(rows: Sequence[Row], clusters: int, problems: int) -> Iterator[str]:
+    """Where any tool's numbers are not ours, for the lines under the table; what one tool does is in its log's notes."""
+    if clusters < problems and any("stderr" in row for row in rows):
+        yield f"the tool's standard error takes problems for independent; our intervals are over {clusters} templates"
+    if any(str(row["metric"]).startswith("maj@") for row in rows):
+        yield "our votes are over answers that are equal as our verifier reads them, ties by lot"
+    if any(row["metric"] is None for row in rows):
+        yield "a number without one of ours beside it is of no metric in docs/metrics.md"

@@ -1,0 +1,117 @@
+"""Logs of verifiers (its evaluations up to 0.1): results.jsonl, a rollout a line, beside metadata.json with the numbers.
+
+A rollout has a reward and metrics. Averages are over all rollouts; pass@k and pass^k count a reward of at least
+`pass_threshold` as right, over the problems that have all of their rollouts.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.adopting.log import (
+    Log,
+    LoggedAnswer,
+    PrintedNumber,
+    about,
+    broken,
+    json_lines,
+    json_object,
+    number_or_none,
+    whole_text,
+)
+from pipelines.metrics.logged_scores import EACH, Reduction
+
+TOOL = "verifiers"
+_KEYS = ("example_id", "prompt", "completion", "reward")
+Values = dict[str, Any]
+
+
+def logs_at(path: Path) -> list[Path]:
+    """The results.jsonl files of a folder with metadata.json beside them, or the file itself."""
+    files = sorted(path.rglob("results.jsonl")) if path.is_dir() else [path]
+    return [file for file in files if file.name == "results.jsonl" and file.with_name("metadata.json").is_file()]
+
+
+def read(path: Path) -> Log:
+    """One evaluation; SetupError for one that is not whole."""
+    about_path = path.with_name("metadata.json")
+    text = whole_text(about_path)
+    metadata = json_object(about_path, text)
+    missing = [key for key in ("env_id", "model", "avg_reward", "rollouts_per_example") if key not in metadata]
+    if missing:
+        raise broken(about_path, f"it has no {', '.join(missing)}: metadata as verifiers writes them")
+    lines = json_lines(path)
+    rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
+    planned = int(metadata.get("num_examples") or 0) * int(metadata["rollouts_per_example"])
+    if planned > 0 and len(rows) != planned:
+        raise broken(
+            path, f"{planned} rollouts were evaluated and it holds {len(rows)} of them", "prime eval run ... --resume"
+        )
+    return Log(
+        tool=TOOL,
+        version=str((metadata.get("version_info") or {}).get("vf_version", "unknown")),
+        path=path,
+        task=str(metadata["env_id"]),
+        model=str(metadata["model"]),
+        answers=list(_answers(path, rows)),
+        printed=list(_printed(metadata)),
+        rows={path.name: lines},
+        files={about_path.name: text},
+    )
+
+
+def _row(path: Path, number: int, line: str) -> Values:
+    values: Values = json.loads(line)
+    missing = [key for key in _KEYS if key not in values]
+    if missing:
+        raise broken(path, f"line {number} has no {', '.join(missing)}")
+    return values
+
+
+def _answers(path: Path, rows: Sequence[Values]) -> Iterator[LoggedAnswer]:
+    """Every rollout; the rollouts of a problem are numbered as they stand in the file."""
+    count: Counter[str] = Counter()
+    for number, row in enumerate(rows, 1):
+        problem = str(row["example_id"])
+        usage = row.get("token_usage") or {}
+        facts = {
+            "finish_reason": "length" if row.get("is_truncated") else None,
+            "tokens_in": usage.get("input_tokens"),
+            "tokens_out": usage.get("output_tokens"),
+            **about(row.get("info")),
+        }
+        yield LoggedAnswer(
+            problem=problem,
+            prompt=row["prompt"],
+            reference=row.get("answer"),
+            text=_text(path, number, row["completion"]),
+            sample=count[problem],
+            scores={"reward": row["reward"], **(row.get("metrics") or {})},
+            file=path.name,
+            rows=(number,),
+            facts={name: value for name, value in facts.items() if value is not None},
+        )
+        count[problem] += 1
+
+
+def _text(path: Path, number: int, completion: Any) -> str:
+    """What the model wrote: its turns in order; tools' turns are in the row that is kept."""
+    if isinstance(completion, str):
+        return completion
+    if not isinstance(completion, list):
+        raise broken(path, f"line {number} has no completion (its rollout failed)")
+    contents = [turn.get("content") or "" for turn in completion if turn.get("role") == "assistant"]
+    return "\n\n".join(content if isinstance(content, str) else json.dumps(content) for content in contents)
+
+
+def _printed(metadata: Values) -> Iterator[PrintedNumber]:
+    yield PrintedNumber("avg_reward", float(metadata["avg_reward"]), "reward", Reduction(EACH))
+    for name, value in (metadata.get("avg_metrics") or {}).items():
+        if (number := number_or_none(value)) is not None:
+            yield PrintedNumber(f"avg_metrics {name}", number, name, Reduction(EACH), graded=False)
+    least = float(metadata.get("pass_threshold", 0.5))
+    for key, name, shown in (("pass_at_k", "pass_at", "pass@"), ("pass_all_k", "pass_k", "pass^")):
+        for k, value in (metadata.get(key) or {}).items():
+            yield PrintedNumber(f"{shown}{k}", float(value), "reward", Reduction(name, int(k), least))

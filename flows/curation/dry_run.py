@@ -1,0 +1,46 @@
+"""What a curation would do, without doing it: no segment, no plan and no run is written. Draws nothing."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from flows.identity import run_name, unopened_run
+from flows.job import Job
+from flows.problems import RecipeProblems
+from flows.session import read_session
+from storage.records import request_for
+
+if TYPE_CHECKING:
+    from flows.rounds import OpenRun
+
+
+def dry_run(job: Job) -> dict[str, Any]:
+    """Problems, the size of the first round and what is still to draw of what is planned, as JSON values."""
+    with read_session(job) as session, unopened_run(session) as run:
+        name = run_name(run.loaded)
+        plans = run.workspace.runs.plans(name)
+        planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(run.open))
+        stored = run.workspace.segments.present("completions", sorted(planned))
+        return {
+            "run": name,
+            "recipe_hash": run.loaded.recipe_hash,
+            **_sizes(run.problems),
+            "rounds_committed": len(plans),
+            "planned": len(planned),
+            "to_draw": len(planned) - len(stored),
+            **({} if run.imported is None else {"imports": run.imported.rows(), "taken": run.imported.lines()}),
+        }
+
+
+def _sizes(problems: RecipeProblems) -> dict[str, int]:
+    return {"made": problems.made, "problems": len(problems.problems)}
+
+
+def _first_round(run: "OpenRun") -> Iterator[str]:
+    """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
+    if run.spec.generator is None:
+        return
+    engine, first = run.engine(), run.spec.every_arm()[0]
+    for problem in run.spec.problems:
+        rendered = engine.render(first.asked(problem))
+        for index in range(run.spec.budget.prefix):
+            yield request_for(problem, rendered, first.sampling, run.origin(), index).completion_id

@@ -1,0 +1,122 @@
+"""The card of a benchmark: what its definition says, and what lies in this workspace under it.
+
+Problems by split with levels, skills and lengths, the checker with its version, and the first problem as it is sent.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from flows.problems import preview_problems
+from flows.recipe import LoadedRecipe
+from flows.recipe.benchmarks import Definition, definition_digest, definition_path, load_definition, shipped_definitions
+from flows.recipe.load import resolve_recipe
+from flows.recipe.schema import Recipe
+from flows.worked_examples import Examples
+from pipelines.generate.prompts import plain_text
+from storage.errors import SetupError
+from storage.imports.stored import names_of
+from storage.records import Problem, prompt_json
+from storage.workspace import Workspace
+
+Row = dict[str, Any]
+
+
+def benchmark_list(workspace: Workspace) -> list[Row]:
+    """The definitions that ship, and whether their problems are here."""
+    here = set(names_of(workspace.segments, "problems"))
+    rows = []
+    for name in shipped_definitions():
+        definition = load_definition(name, Path())
+        checkers = [part.method for part in definition.verify]
+        imported = definition.problems().get("imported")
+        rows.append(
+            {
+                "name": name,
+                "kind": definition.kind,
+                "verify": checkers,
+                "form": definition.prompt_form,
+                "licence": definition.licence,
+                "imported": imported in here,
+            }
+        )
+    return rows
+
+
+def benchmark_card(workspace: Workspace, named: str, base: Path) -> Row:
+    """The card as JSON values. Where problems or examples are not here, `missing` says what brings them."""
+    definition = load_definition(named, base)
+    loaded = _recipe(definition, definition_path(named, base).parent)
+    card = {
+        "name": definition.name,
+        "about": definition.about,
+        "origin": definition.origin,
+        "licence": definition.licence,
+        "definition_sha256": definition_digest(named, base),
+        "columns": [] if definition.read is None else list(definition.read.layout(definition.name).required()),
+        "file_sha256": [] if definition.read is None else list(definition.read.sha256),
+        "verify": _checkers(loaded),
+        "asked": definition.asks(),
+        "source": definition.problems(),
+        "files": _files(workspace, definition),
+    }
+    splits, first, missing = {}, None, None
+    try:
+        every = preview_problems(workspace, _recipe(definition.model_copy(update={"split": None}), loaded.base)).problems
+        names = sorted({problem.split for problem in every})
+        splits = {name: _described([problem for problem in every if problem.split == name]) for name in names}
+        asked = preview_problems(workspace, loaded).problems
+        form = Examples(workspace, loaded, asked).form_of(loaded.recipe.generate)
+        first = prompt_json(form.asked(asked[0]))
+    except SetupError as error:
+        missing = str(error)
+    return {**card, "splits": splits, "first": first, "missing": missing}
+
+
+def _recipe(definition: Definition, base: Path) -> LoadedRecipe:
+    """The definition as a recipe that draws nothing yet."""
+    data = {
+        "recipe_schema": 1,
+        "name": definition.name,
+        "problems": definition.problems(),
+        "generate": definition.asks(),
+        "verify": [part.model_dump(mode="json") for part in definition.verify],
+        **({} if definition.accept is None else {"accept": definition.accept.model_dump(mode="json", exclude_none=True)}),
+    }
+    return resolve_recipe(Recipe.model_validate(data), base=base)
+
+
+def _checkers(loaded: LoadedRecipe) -> list[Row]:
+    rows = []
+    for method in loaded.verifiers:
+        verifier = method.build()
+        rows.append({"method": verifier.name, "version": verifier.version, "options": dict(method.options)})
+        verifier.close()
+    return rows
+
+
+def _files(workspace: Workspace, definition: Definition) -> list[Row]:
+    """The files that its problems were imported from, with what the import noted about them."""
+    name = definition.problems().get("imported")
+    records = [record for record in workspace.imports.list() if record.name == name and record.kind == "problems"]
+    return [{"file": Path(record.file).name, "rows": record.rows, "notes": list(record.notes)} for record in records]
+
+
+def _described(problems: Sequence[Problem]) -> Row:
+    """How many problems, of which levels and skills, how many characters long; of choices, which letters are right."""
+    lengths = [len(plain_text(problem.prompt)) for problem in problems]
+    letters = Counter(problem.reference for problem in problems if problem.kind == "choice")
+    return {
+        "problems": len(problems),
+        "characters": {"least": min(lengths), "median": median(lengths), "most": max(lengths)},
+        "levels": _counts(problem.level for problem in problems),
+        "skills": _counts(problem.skill for problem in problems),
+        "right_letters": dict(sorted(letters.items())),
+    }
+
+
+def _counts(values: Any) -> dict[str, int]:
+    counted = Counter(value for value in values if value is not None)
+    return {str(value): counted[value] for value in sorted(counted)}

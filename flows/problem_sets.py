@@ -1,0 +1,50 @@
+"""Problems that a workspace has under a name: imported ones, and those of a dataset version, all or those of one split.
+
+For recipes that take their problems or their worked examples from there, and for the cards of benchmarks.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from storage.errors import SetupError, unknown_name
+from storage.imported import producer_of
+from storage.records import Problem
+from storage.segments.schema import from_table
+
+if TYPE_CHECKING:
+    from storage.workspace import Workspace
+
+
+def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
+    """Sorted by id, so that the order of importing changes nothing; the first ones are then a random sample."""
+    workspace.imports.require_whole(name)
+    rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer_of(name)))
+    if not rows:
+        raise SetupError(
+            f"no problems were imported as {name!r}.", next_command=f"rollmill import problems FILE --name {name}"
+        )
+    return _once(rows)
+
+
+def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
+    """The problems of a dataset version (`NAME@v3`, or NAME for the newest), sorted by id."""
+    from storage.versions import open_version, resolve
+    from storage.versions.database import read_table
+    from storage.versions.read import reading
+
+    info = resolve(workspace.datasets, reference)
+    with open_version(info) as connection, reading(info):
+        return _once(from_table("problems", read_table(connection, "problems")))
+
+
+def of_split(problems: list[Problem], split: str | None, name: str) -> list[Problem]:
+    """Those of a split; all of them for None, and SetupError for a split that the set `name` has not."""
+    chosen = [problem for problem in problems if split in (None, problem.split)]
+    if not chosen:
+        raise unknown_name(f"split of {name}:", str(split), sorted({problem.split for problem in problems}))
+    return chosen
+
+
+def _once(rows: Iterable[Problem]) -> list[Problem]:
+    unique = {problem.id: problem for problem in rows}
+    return [unique[key] for key in sorted(unique)]

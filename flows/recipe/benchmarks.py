@@ -1,0 +1,194 @@
+"""Benchmark definitions: the one home of what a benchmark is, for every evaluation that names it.
+
+A definition says where its problems come from (a published file by its columns, an import, a dataset version, a
+synthesizer), who checks the answers, and how a model is asked. Those that ship are named by their name, a file of yours by
+its path.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from flows import CHECKOUT
+from flows.recipe.parse import parse
+from flows.recipe.schema import MOST_PROBLEMS, Accept, Example, ExamplesFrom, Method, Part, SchemaOne, Slug, Text
+from storage.errors import SetupError, unknown_name
+from storage.imports.layouts import Choices, Layout, Splits
+
+SHIPPED = CHECKOUT / "recipes" / "benchmarks"
+ASKS = ("prompt_template", "prompt_form", "system_prompt", "examples", "examples_from", "stop")
+"""The keys that say how a model is asked; a model of an evaluation that has its own is asked by those."""
+EXAMPLES = {"examples", "examples_from"}
+
+
+class Asked(Part):
+    """Problems with their verifiers, and how they are asked: what a definition has and an evaluation may change.
+
+    `synthesize` (with `count`, `options`), `imported` or `version`, as in a recipe's `problems`. `prompt_template`,
+    `prompt_form`, `system_prompt`, `examples`, `examples_from`, `stop`: how models are asked that have no words of their
+    own, as in a recipe's `generate`.
+    """
+
+    synthesize: str | None = None
+    imported: str | None = None
+    version: str | None = None
+    split: Text | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS, strict=True)
+    verify: tuple[Method, ...] = Field(default=(Method(method="number"),), min_length=1)
+    accept: Accept | None = None
+    prompt_template: str = "{prompt}"
+    prompt_form: Literal["chat", "completion"] = "chat"
+    system_prompt: Text | None = None
+    examples: tuple[Example, ...] = ()
+    examples_from: ExamplesFrom | None = None
+    stop: tuple[Text, ...] = ()
+
+    def problems(self) -> dict[str, Any]:
+        """Its section `problems` of a recipe."""
+        keys = ("synthesize", "imported", "version", "split", "options", "count")
+        return {key: value for key in keys if (value := getattr(self, key)) not in (None, {})}
+
+    def asks(self, *, without: Collection[str] = ()) -> dict[str, Any]:
+        """The keys of `generate` that it gives; a model that has examples of its own is shown no others."""
+        left = set(ASKS) - set(without)
+        if EXAMPLES & set(without):
+            left -= EXAMPLES
+        return self.model_dump(mode="json", include=self.model_fields_set & left, exclude_unset=True)
+
+
+class ChoicesPart(Part):
+    """The options of a problem: `texts` names one column with a list, or a column each; see storage.imports.layouts."""
+
+    texts: tuple[Text, ...] = Field(min_length=1)
+    correct: Text | None = None
+    order_seed: int | None = None
+    line: Text = "{letter}) {text}"
+
+    @model_validator(mode="after")
+    def _somebody_says_which(self) -> "ChoicesPart":
+        if self.correct is None and len(self.texts) == 1:
+            raise ValueError("correct names the column that says which option of the list is right")
+        if self.correct is None and self.order_seed is None:
+            raise ValueError("where the first text is always right, order_seed must put the options into another order")
+        return self
+
+
+class SplitsPart(Part):
+    """Splits by ranges of a number in a column, both ends included."""
+
+    column: Text
+    ranges: dict[str, tuple[int, int]]
+
+
+class Read(Part):
+    """How the published file is read: the column of each field; see storage.imports.layouts.Layout."""
+
+    prompt: Text
+    reference: Text | None = None
+    external_id: Text | None = None
+    level: Text | None = None
+    skill: Text | None = None
+    answer_in: Literal["whole", "hash", "boxed"] = "whole"
+    choices: ChoicesPart | None = None
+    tests: Text | dict[str, Text] | None = None
+    splits: SplitsPart | None = None
+    kept: tuple[Text, ...] = ()
+    split: Text = "test"
+    sha256: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _checkable(self) -> "Read":
+        if self.reference is None and self.choices is None and self.tests is None:
+            raise ValueError("give one of reference, choices, tests: a checker needs something to go by")
+        return self
+
+    def layout(self, name: str) -> Layout:
+        """As the import reads files by it."""
+        fields = {key: value for key in ("reference", "external_id", "level", "skill") if (value := getattr(self, key))}
+        choices = None if self.choices is None else Choices(**self.choices.model_dump())
+        splits = None if self.splits is None else Splits(self.splits.column, self.splits.ranges)
+        return Layout(name, self.prompt, fields, self.answer_in, choices, self.tests, splits, self.kept, self.sha256)
+
+
+class Definition(Asked):
+    """A benchmark in a file of its own. With `read` its problems are those that were imported by it, under its name
+    unless `imported` says another.
+    """
+
+    benchmark_schema: SchemaOne
+    name: Slug
+    about: Text
+    origin: Text
+    licence: Text
+    kind: Literal["math", "choice", "code", "constraints", "text"] = "math"
+    read: Read | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Definition":
+        named = sum(source is not None for source in (self.synthesize, self.imported, self.version))
+        if named > 1 or (named == 0 and self.read is None):
+            raise ValueError("give one of synthesize, imported, version, read")
+        return self
+
+    def problems(self) -> dict[str, Any]:
+        """Its section `problems` of a recipe."""
+        here = {"imported": self.name} if self.read is not None and self.imported is None else {}
+        return {**super().problems(), **here}
+
+    def constants(self) -> dict[str, str]:
+        """What every row of its file gets where it has no column of its own."""
+        split = {} if self.read is None or self.read.splits is not None else {"split": self.read.split}
+        return {"licence": self.licence, "source": self.name, "kind": self.kind, **split}
+
+
+def shipped_definitions() -> dict[str, Path]:
+    """The file of each definition that ships, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def definition_path(named: str, base: Path) -> Path:
+    """The file of a definition: a path (beside `base`, or as a shell means it) or the name of one that ships."""
+    if "/" in named or named.endswith((".yaml", ".yml")):
+        places = [base / named, Path(named)]
+        return next((place for place in places if place.is_file()), places[0])
+    shipped = shipped_definitions()
+    if named not in shipped:
+        raise unknown_name("benchmark", named, shipped, next_command="rollmill benchmark list")
+    return shipped[named]
+
+
+def load_definition(named: str, base: Path) -> Definition:
+    """The definition of this name or path; SetupError in one line for any mistake in it."""
+    return parse(definition_path(named, base), Definition, {}, folder="recipes/benchmarks")
+
+
+def definition_digest(named: str, base: Path) -> str:
+    """SHA-256 of a definition's file."""
+    return hashlib.sha256(definition_path(named, base).read_bytes()).hexdigest()
+
+
+def merged(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a benchmark of an evaluation: those of its definition, and over them what the evaluation gives itself.
+
+    Another source of problems, and other examples, replace the definition's own.
+    """
+    own = definition.model_dump(mode="json", include=set(Asked.model_fields), exclude_unset=True)
+    own |= definition.problems()
+    for group in (("synthesize", "imported", "version"), ("examples", "examples_from")):
+        if any(given.get(key) is not None for key in group):
+            own = {key: value for key, value in own.items() if key not in group}
+    if given.get("synthesize") or given.get("version"):
+        own.pop("split", None)
+    return {"name": definition.name, **own, **given}
+
+
+def layout_of(named: str, base: Path) -> tuple[Layout, dict[str, str]]:
+    """How an import reads a definition's file, and the constants of its rows; SetupError where it has no file."""
+    definition = load_definition(named, base)
+    if definition.read is None:
+        raise SetupError(f"benchmark {definition.name} is of no file.", next_command=f"rollmill benchmark show {named}")
+    return definition.read.layout(definition.name), definition.constants()

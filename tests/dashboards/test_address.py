@@ -1,0 +1,77 @@
+"""What a person looks at is in the address: a link reopens it, and an unknown name in one is said."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from storage.queries import Reader
+from tests.dashboards.conftest import opened
+
+Page = Callable[..., AppTest]
+
+
+def test_a_link_reopens_version_filters_order_and_problem(page: Page) -> None:
+    first = page("problems", of="version toy@v1", level="2", sort="id", down="true", text="What")
+    table = first.dataframe[0].value
+    assert list(table["level"]) == [2, 2, 2, 2]
+    assert list(table["id"]) == sorted(table["id"], reverse=True)
+    chosen = table["id"][2]
+    again = page("problems", of="version toy@v1", level="2", problem=chosen)
+    assert any(chosen in block.value for block in again.code)
+    link = again.code[-1].value
+    assert "of=version+toy%40v1" in link
+    assert "level=2" in link
+    assert f"problem={chosen}" in link
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "said"),
+    [
+        ("problems", {"of": "version toy@v9"}, "unknown run or version 'version toy@v9'"),
+        ("difficulty", {"of": "run toy-gone"}, "unknown run or version 'run toy-gone'"),
+        ("budgets", {"of": "version toy@v1"}, "unknown run 'version toy@v1'"),
+        ("datasets", {"dataset": "toi"}, "unknown dataset 'toi'. Did you mean 'toy'?"),
+        ("datasets", {"dataset": "toy", "version": "toy@v9"}, "unknown version 'toy@v9'"),
+        ("overview", {"run": "toy-gone"}, "unknown run 'toy-gone'"),
+        ("review", {"queue": "nobody's"}, 'unknown queue "nobody\'s"'),
+    ],
+)
+def test_an_unknown_name_is_said_and_nothing_else_opened(page: Page, name: str, address: dict[str, str], said: str) -> None:
+    shown = page(name, **address)
+    assert not shown.exception
+    assert any(block.value.startswith(said) for block in shown.code)
+    key = list(address)[-1]
+    box = shown.selectbox(key=f"{key}-instead")
+    assert box.value is None
+    first = box.options[0]
+    box.set_value(first).run()
+    assert shown.query_params[key] == first
+
+
+def test_another_dataset_forgets_the_problem(page: Page) -> None:
+    shown = page("problems", of="version toy@v1")
+    shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
+    shown.run()
+    shown.selectbox(key="of-choice").set_value("version hostile@v1").run()
+    assert not shown.error
+    assert "problem" not in shown.query_params
+
+
+def test_a_run_that_begins_does_not_take_the_page_over(
+    curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "ws"
+    shutil.copytree(curated, folder)
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
+    shown = opened("overview")
+    with Reader.open(folder) as reader:
+        read = reader.runs.list()[0]
+        assert shown.selectbox(key="run-choice").value == read.id
+        reader.runs.open("newer-00000000", name="newer", recipe={}, recipe_hash="0" * 64)
+    shown.run()
+    assert shown.selectbox(key="run-choice").options[0] == "newer-00000000"
+    assert shown.selectbox(key="run-choice").value == read.id
+    assert opened("overview").selectbox(key="run-choice").value == "newer-00000000"  # whoever comes anew sees the newest
