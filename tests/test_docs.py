@@ -135,7 +135,9 @@ def test_commands_named_in_the_text_exist() -> None:
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md", "exports.md", "claims.md"])
+@pytest.mark.parametrize(
+    "page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md", "exports.md", "claims.md"]
+)
 def test_pages_about_a_run(page: str, curated: tuple[Path, str]) -> None:
     folder, known = curated
     for command in commands(page):

@@ -70,13 +70,18 @@ def _section(row: Row) -> Iterator[str]:
     yield f"It cannot say: {row['reach']}\n"
 
 
+def signed(value: float) -> str:
+    """At three digits, without a sign of nothing (-0.000)."""
+    return f"{round(value, 3) + 0.0:+.3f}"
+
+
 def measured(effect: Row) -> str:
     """An effect with its interval."""
     if not effect:
         return "-"
     if effect["low"] is None or effect["high"] is None:
-        return f"{effect['value']:+.3f}"
-    return f"{effect['value']:+.3f} [{effect['low']:+.3f}, {effect['high']:+.3f}]"
+        return signed(effect["value"])
+    return f"{signed(effect['value'])} [{signed(effect['low'])}, {signed(effect['high'])}]"
 
 
 def _count(effect: Row) -> str:

@@ -1,10 +1,11 @@
 """Claims about budgets: how many completions each problem gets, replayed on recorded draws, at equal tokens."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
-from pipelines.budget.dars import DarsProp2Diff, DarsUniform
+from pipelines.budget.dars import DarsProp2Diff, DarsUniform, targets_from_fail_rates
 from pipelines.budget.simulate import Sample, Subject, run_budget
 from pipelines.claims.claim import Claim
 from pipelines.claims.effects import Effect, Expected, NotTestable
@@ -19,15 +20,23 @@ TARGET = 4
 ORDERS = 20  # of each problem's completions, over which a stopping rule is averaged
 
 
-def drawn_by(budget: Budget, table: Table) -> Ints:
-    """(P,): how many completions of each problem a budget draws from what is recorded, in order of sample index."""
+def solutions_of(table: Table) -> Ints:
+    """(P, n): the number of each completion's solution, equal for copies."""
     if table.solutions is None:
         raise NotTestable(f"pool {table.name} has no solution keys")
+    return table.solutions[table.rows]
+
+
+def drawn_by(budget: Budget, table: Table, solution: Ints) -> Ints:
+    """(P,): how many completions of each problem a budget draws from what is recorded, in order of sample index.
+
+    `solution` (P, n): what its quota tells apart; a negative number is no solution.
+    """
     subjects = [
         Subject(f"{place:06}", level, None if cluster is None else str(cluster))
         for place, (level, cluster) in enumerate(zip(table.levels.tolist(), table.clusters, strict=True))
     ]
-    outcome, solution = table.pool.outcome[table.rows], table.solutions[table.rows]
+    outcome = table.pool.outcome[table.rows]
 
     def recorded(draw: Draw) -> list[Sample]:
         place, columns = int(draw.problem_id), range(draw.first_index, draw.first_index + draw.count)
@@ -47,12 +56,10 @@ def drawn_by(budget: Budget, table: Table) -> Ints:
     return drawn
 
 
-def _distinct(table: Table) -> Ints:
+def _distinct(table: Table, solution: Ints) -> Ints:
     """(P, n + 1): distinct correct solutions among the first m completions."""
-    assert table.solutions is not None
-    solution = np.where(table.right, table.solutions[table.rows], -1)
     new = np.zeros(solution.shape, dtype=bool)
-    for place, row in enumerate(solution):
+    for place, row in enumerate(np.where(table.right, solution, -1)):
         values, first = np.unique(row, return_index=True)
         new[place, first[values >= 0]] = True
     return np.concatenate([np.zeros((len(new), 1), dtype=np.int64), np.cumsum(new, axis=1)], axis=1)
@@ -84,22 +91,39 @@ def _spent(table: Table, drawn: Ints) -> Ints:
     return np.asarray(np.take_along_axis(totals, drawn[:, None], axis=1)[:, 0], dtype=np.int64)
 
 
-def _dars(evidence: Evidence) -> Sequence[Effect]:
-    table = evidence.table("ladder")
+def _dars(table: Table, solution: Ints) -> Sequence[Effect]:
+    """Uniform and prop2diff beside vanilla: all problems alike, the same tokens, every solution kept."""
     hard, initial = _hard(table), max(2, table.n // 8)
-    distinct = _distinct(table)
-    uniform = drawn_by(DarsUniform(initial=initial, target=TARGET, cap=table.n), table)
-    prop2diff = drawn_by(DarsProp2Diff(initial=initial, target=TARGET, cap=table.n), table)
+    distinct = _distinct(table, solution)
+    uniform = drawn_by(DarsUniform(initial=initial, target=TARGET, cap=table.n), table, solution)
+    prop2diff = drawn_by(DarsProp2Diff(initial=initial, target=TARGET, cap=table.n), table, solution)
     tokens = [float(_spent(table, drawn).sum()) for drawn in (uniform, prop2diff)]
     full = np.take_along_axis(distinct, uniform[:, None], axis=1)[:, 0] >= TARGET
     vanilla_full = _at_tokens(table, (distinct >= TARGET).astype(float), tokens[0])
-    kept = np.minimum(np.take_along_axis(distinct, prop2diff[:, None], axis=1)[:, 0], TARGET).astype(float)
+    kept = np.minimum(np.take_along_axis(distinct, prop2diff[:, None], axis=1)[:, 0], _targets(table, initial))
     vanilla_kept = _at_tokens(table, distinct.astype(float), tokens[1])
     clusters = [cluster for cluster, one in zip(table.clusters, hard.tolist(), strict=True) if one]
     covered = cluster_mean((full[hard] - vanilla_full[hard]).tolist(), clusters, estimand="hard problems with a full quota")
     share = float(kept[hard].sum() / kept.sum() - vanilla_kept[hard].sum() / vanilla_kept.sum())
-    price = tokens[1] / kept.sum() / (tokens[1] / vanilla_kept.sum()) - 1.0
-    return Effect.of(covered), Effect(share, len(hard)), Effect(float(price), len(hard))
+    price = float(vanilla_kept.sum() / kept.sum()) - 1.0  # the tokens are the same
+    return Effect.of(covered), Effect(share, len(hard)), Effect(price, len(hard))
+
+
+def _targets(table: Table, initial: int) -> Ints:
+    """(P,): how many solutions prop2diff wants of each problem, by its prefix."""
+    failed = (~table.right[:, :initial]).sum(axis=1).tolist()
+    targets = targets_from_fail_rates({f"{at:06}": Fraction(n, initial) for at, n in enumerate(failed)}, TARGET)
+    return np.array([targets[f"{at:06}"] for at in range(len(failed))], dtype=np.int64)
+
+
+def _dars_solutions(evidence: Evidence) -> Sequence[Effect]:
+    table = evidence.table("ladder")
+    return _dars(table, solutions_of(table))
+
+
+def _dars_responses(evidence: Evidence) -> Sequence[Effect]:
+    table = evidence.table("ladder")
+    return _dars(table, table.rows)  # every completion is one of its own
 
 
 def _until_correct(evidence: Evidence) -> Sequence[Effect]:
@@ -146,10 +170,24 @@ CLAIMS = (
             Expected("share of kept solutions of these levels: prop2diff - vanilla, equal tokens", "+", 0.05),
             Expected("tokens per kept solution: prop2diff / vanilla - 1", "+", 0.1),
         ),
-        measure=_dars,
+        measure=_dars_solutions,
         pools=("ladder",),
         least=16,
-        reach="Coverage of data, not what a student trained on it learns, which is the paper's claim; 64 trials at most.",
+        reach="This model repeats itself: most problems have one distinct solution in 64, so few quotas can be met.",
+    ),
+    Claim(
+        name="dars-hard-responses",
+        source=DART,
+        statement="At equal tokens, drawing until each problem has a quota of correct responses gives hard ones more.",
+        expected=(
+            Expected("two highest levels, problems with 4 correct responses: uniform - vanilla, equal tokens", "+", 0.05),
+            Expected("share of kept responses of these levels: prop2diff - vanilla, equal tokens", "+", 0.05),
+            Expected("tokens per kept response: prop2diff / vanilla - 1", "+", 0.1),
+        ),
+        measure=_dars_responses,
+        pools=("ladder",),
+        least=16,
+        reach="Quotas count copies too; coverage of data, not what a student learns from it, which the paper is about.",
     ),
     Claim(
         name="until-correct-bias",

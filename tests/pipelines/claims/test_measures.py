@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.budget.dars import DarsUniform
 from pipelines.claims import CLAIMS, Evidence, NotTestable
-from pipelines.claims.budgets import drawn_by
+from pipelines.claims.budgets import drawn_by, solutions_of
 from pipelines.claims.evidence import model_ballots
 from storage.pool import Pool
 from tests.pipelines.metrics.pools import pool
@@ -93,12 +93,25 @@ def test_until_correct_is_exact_over_all_orders() -> None:
 
 def test_a_budget_draws_from_what_is_recorded_in_order() -> None:
     rows = pool(["cccciiii", "iiiicccc", "iiiiiiii"], strata={"level": (1, 2, 3)})
-    table = Evidence(1, {"ladder": rows}, {"ladder": np.arange(24)}).table("ladder")
-    assert drawn_by(DarsUniform(initial=2, target=2, cap=8), table).tolist() == [2, 8, 8]
-    copies = Evidence(1, {"ladder": rows}, {"ladder": np.repeat([0, 1, 2], 8)}).table("ladder")
-    assert drawn_by(DarsUniform(initial=2, target=2, cap=8), copies).tolist() == [8, 8, 8]  # a copy is no new solution
+    table, budget = Evidence(1, {"ladder": rows}).table("ladder"), DarsUniform(initial=2, target=2, cap=8)
+    assert drawn_by(budget, table, table.rows).tolist() == [2, 8, 8]
+    copies = np.repeat([[0], [1], [2]], 8, axis=1)
+    assert drawn_by(budget, table, copies).tolist() == [8, 8, 8]  # a copy is no new solution
     with pytest.raises(NotTestable, match="no solution keys"):
-        drawn_by(DarsUniform(initial=2, target=2, cap=8), Evidence(1, {"ladder": rows}).table("ladder"))
+        solutions_of(table)
+
+
+def test_dars_at_equal_tokens_counted_by_hand() -> None:
+    """Three easy problems with every draw right and one hard one with half: n = 16, prefix 2, quota 4."""
+    rows = pool(["c" * 16] * 3 + ["ic" * 8], strata={"level": (1, 2, 3, 4)})
+    covered, share, price = CLAIMS["dars-hard-responses"].measure(Evidence(1, {"ladder": rows}))
+    # uniform: 4 draws of each easy problem, 8 of the hard one, 20 in all; vanilla has 5 of each, so 2 right of the hard
+    # one. Levels 3 and 4 are the hard ones: both full under uniform, one under vanilla.
+    assert covered.value == pytest.approx(0.5)
+    # prop2diff wants 1 of an easy one, which never failed, and 4 of the hard one: 14 draws, 7 kept, 5 of hard levels.
+    # Vanilla has 3.5 draws of each: 3.5 right of each easy problem, 1.5 of the hard one, 12 in all, 5 of hard levels.
+    assert share.value == pytest.approx(5 / 7 - 5 / 12)
+    assert price.value == pytest.approx(12 / 7 - 1)
 
 
 def test_unequal_numbers_of_completions_are_cut_to_the_least() -> None:
