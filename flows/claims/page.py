@@ -35,7 +35,7 @@ rollmill claims show best-of-many-settings        # what it gave, seed by seed
   claim is reproduced when all its effects are. Five seeds replicate problems and sampling of one model: they say
   nothing of other models.
 - An undecided completion counts as not correct. `rollmill claims run` keeps its results in `reports/claims`, one JSON
-  file per claim.
+  file per claim. All claims draw 102,400 completions; with these stored, measuring takes 80 s of CPU time.
 """
 
 
