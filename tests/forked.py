@@ -1,7 +1,7 @@
-"""Runs a function in a process of its own that may be killed: forked from a server which has imported storage already.
+"""Runs a function in a process of its own that may be killed: forked from a server that has storage and rounds imported.
 
-A fresh Python with DuckDB, Arrow and SQLAlchemy takes a second to start; such a fork takes milliseconds, and it shares no
-lock, thread or open file with the tests, as a fork of their own process would.
+A fresh Python with DuckDB, Arrow and SQLAlchemy takes a second or two to start; such a fork takes milliseconds, and shares
+no lock, thread or open file with the tests, as a fork of their own process would.
 """
 
 import multiprocessing
@@ -14,7 +14,7 @@ from typing import Any
 SECONDS = 100.0
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["storage.versions.publish", "storage.workspace", "alembic.command", "sqlalchemy.dialects.sqlite"]
+    ["storage.versions.publish", "storage.workspace", "alembic.command", "sqlalchemy.dialects.sqlite", "flows.rounds"]
 )
 
 
@@ -27,6 +27,15 @@ class Forked:
         self._output = Path(name)
         self._process = SERVER.Process(target=_run, args=(name, point, function, *arguments))
         self._process.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.exitcode is None
+
+    def kill(self) -> None:
+        """Send it SIGKILL."""
+        self._process.kill()
 
     def end(self) -> tuple[int | None, str]:
         """Wait for it: its exit status, negative for a signal, and all that it printed."""

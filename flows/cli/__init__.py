@@ -47,6 +47,7 @@ VERBS = {
     "certify": "certify:certify",
     "runs": "runs:verbs",
     "dataset": "dataset:verbs",
+    "contamination": "contamination:verbs",
     "problems": "problems:problems",
     "show": "problems:show",
     "dashboard": "services:dashboard",

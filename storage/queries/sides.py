@@ -52,6 +52,11 @@ class Side:
         return {pool.problems[place]: (spent[rows], right[rows]) for place, rows in grouped(pool.problem.tolist()).items()}
 
     @property
+    def models(self) -> frozenset[str]:
+        """The names that its completions bear; `model` is what the evaluation calls them."""
+        return frozenset(self.pool.models[place] for place in set(self.pool.model.tolist()))
+
+    @property
     def tokens(self) -> float | None:
         """Mean tokens out of a completion; None where they are unknown."""
         known = self.pool.tokens[self.pool.in_prefix]

@@ -63,15 +63,15 @@ def shooting(tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_shot_workers_change_no_verdict_but_that_of_an_answer_that_always_kills(shooting: Shooting) -> None:
-    """One worker once; every worker, idle or at work, at each right answer; each worker that is asked about one answer."""
+    """One worker once; every worker, idle or not, at three right answers; each worker that is asked about one answer."""
     content, verdicts = shooting.curate("undisturbed", "self", {})
     asked = shooting.lines("undisturbed", "asked")
     assert set(asked) == set(ANSWERS)
     assert shooting.curate("once", "self", {ANSWERS[3]: 1}) == (content, verdicts)
     assert shooting.lines("once", "shot") == {ANSWERS[3]: 1}
     assert shooting.lines("once", "asked")[ANSWERS[3]] > asked[ANSWERS[3]]
-    assert shooting.curate("all", "all", dict.fromkeys(ANSWERS, 1)) == (content, verdicts)
-    assert shooting.lines("all", "shot") == dict.fromkeys(ANSWERS, 1)
+    assert shooting.curate("all", "all", dict.fromkeys(ANSWERS[::4], 1)) == (content, verdicts)
+    assert shooting.lines("all", "shot") == dict.fromkeys(ANSWERS[::4], 1)
     other, found = shooting.curate("always", "self", {ANSWERS[3]: 99})
     changed = {cid for cid, verdict in found.items() if verdict != verdicts[cid]}
     assert {verdicts[cid][0] for cid in changed} == {"correct"}

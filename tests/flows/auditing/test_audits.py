@@ -1,13 +1,11 @@
 """Audits of the toy run: drawn as a pure function, extended, judged, and reported against the truth that the toy knows."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from flows import cli
 from flows.auditing.audits import AuditRequest, natural_audit, refreshed
 from flows.auditing.planted import planted_audit
 from storage.audits import Judgement, PersonJudgement
@@ -15,26 +13,14 @@ from storage.errors import SetupError
 from storage.queries import Reader, run_scope, scope_rates, version_card, version_manifest
 from storage.queries.audited import kept_set_of
 from storage.queries.audits import bound_of, known_rates, rates_of_audit
-from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Run
-
-
-@pytest.fixture(scope="module")
-def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy recipe curated once."""
-    folder = tmp_path_factory.mktemp("curated") / "ws"
-    Workspace.init(folder).close()
-    shutil.copyfile(Path(__file__).parents[2] / "toys.py", folder / "toys.py")
-    (folder / "toy.yaml").write_text(RECIPE)
-    assert cli.run(["-C", str(folder), "curate", "toy.yaml", "--direct"]) == 0
-    return folder
+from tests.flows.conftest import Curated, Run
 
 
 @pytest.fixture
-def reader(curated: Path, tmp_path: Path) -> Iterator[Reader]:
-    """A copy of it."""
-    shutil.copytree(curated, tmp_path / "ws")
-    with Reader.open(tmp_path / "ws") as opened:
+def reader(toy: Path, curated: Curated) -> Iterator[Reader]:
+    """Of the curated toy recipe."""
+    curated()
+    with Reader.open(toy) as opened:
         yield opened
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from flows.rounds import Limits, OpenRun, decide, run_all
+from flows.rounds import Limits, OpenRun, RoundResult, decide, run_all
 from pipelines.budget import DarsUniform
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec, workspace
 
 
 def main() -> None:
-    """Recover, run every round, decide."""
+    """The run that the arguments say."""
     parser = argparse.ArgumentParser()
     parser.add_argument("workspace", type=Path)
     parser.add_argument("log", type=Path)
@@ -24,16 +24,27 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--run", default="toy-run")
     options = parser.parse_args()
-    ws = workspace(options.workspace, options.run)
-    ws.recover()
     engine = partial(ToyEngine, log=options.log, delay=options.delay, spooled=options.spooled)
     verifier = partial(ToyVerifier, delay=options.verify_delay)
     with chaos_spec(engine, verifier, options.problems) as run:
         run.spec = replace(run.spec, run=options.run, batch_size=options.batch)
+        results = whole(options.workspace, run)
+    sys.stdout.write(f"{sum(result.drawn for result in results)} {sum(result.redundant for result in results)}\n")
+
+
+def toys(path: Path, log: Path, count: int, delay: float = 0.0) -> None:
+    """The whole run of so many problems."""
+    with chaos_spec(partial(ToyEngine, log=log, delay=delay), count=count) as run:
+        whole(path, run)
+
+
+def whole(path: Path, run: OpenRun) -> list[RoundResult]:
+    """Recover, run every round, decide."""
+    with workspace(path, run.id) as ws:
+        ws.recover()
         results = run_all(ws, run)
         decide(ws, run)
-    sys.stdout.write(f"{sum(result.drawn for result in results)} {sum(result.redundant for result in results)}\n")
-    ws.close()
+    return results
 
 
 def chaos_spec(

@@ -1,13 +1,10 @@
-"""A run over HTTP in a process to be killed: python -m tests.flows.rounds.http_child WORKSPACE ROWS URL..."""
+"""A run over HTTP, for tests that kill it."""
 
-import sys
-from pathlib import Path
-
-from flows.rounds import Limits, OpenRun, decide, run_all
+from flows.rounds import Limits, OpenRun
 from pipelines.budget import Fixed
 from pipelines.generate import OpenAI
 from pipelines.generate.http.http_settings import HttpSettings, Server
-from tests.flows.rounds.toy import problems, spec, workspace
+from tests.flows.rounds.toy import problems, spec
 
 SAMPLES = 10
 CONCURRENCY = 32
@@ -23,17 +20,3 @@ def http_spec(urls: list[str], rows: int) -> OpenRun:
         batch_size=50,
         limits=Limits(draw_workers=4, uncommitted=5, unjudged=7, poll_seconds=0.02),
     )
-
-
-def main() -> None:
-    """Recover, run every round, decide."""
-    ws = workspace(Path(sys.argv[1]))
-    ws.recover()
-    with http_spec(sys.argv[3:], int(sys.argv[2])) as run:
-        run_all(ws, run)
-        decide(ws, run)
-    ws.close()
-
-
-if __name__ == "__main__":
-    main()

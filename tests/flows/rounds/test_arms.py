@@ -1,9 +1,6 @@
 """Runs with several arms: rows by arm, reuse across recipes, kills, and that nothing but the recipe changes a row."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -22,11 +19,10 @@ from pipelines.generate.prompts import PromptForm
 from storage.errors import SetupError
 from storage.records import Problem, Sampling
 from tests.flows.rounds.arms_child import BATCH, routed, two_models
+from tests.flows.rounds.child import whole
 from tests.flows.rounds.toy import ToyEngine, calls, content, problems, spec, workspace
+from tests.forked import Forked
 from tests.pipelines.generate.http.serving import Serving
-from tests.tied import tied
-
-CHECKOUT = Path(__file__).parents[3]
 
 
 def run_toy(path: Path, run: str = "toy-run", part: OpenRun | None = None, **engine: Any) -> Any:
@@ -98,6 +94,11 @@ def test_one_arm_may_be_spooled_and_the_other_in_process(tmp_path: Path, plain: 
     assert rows_of(tmp_path) == plain
 
 
+def _routed(path: Path, log: Path) -> None:
+    with routed(log=log) as run:
+        whole(path, run)
+
+
 @pytest.mark.parametrize(
     "moment",
     [
@@ -109,10 +110,8 @@ def test_a_killed_run_goes_on_to_the_same_rows(
     tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]], moment: str
 ) -> None:
     log = tmp_path / "log"
-    command = tied(sys.executable, "-m", "tests.flows.rounds.arms_child", str(tmp_path / "ws"), str(log))
-    killed = subprocess.run(command, cwd=CHECKOUT, env=os.environ | {"ROLLMILL_FAILPOINT": moment}, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert subprocess.run(command, cwd=CHECKOUT, check=False).returncode == 0
+    assert Forked(_routed, tmp_path / "ws", log, point=moment).end() == (-signal.SIGKILL, "")
+    _routed(tmp_path / "ws", log)
     assert rows_of(tmp_path / "ws") == plain
     drawn = len(plain["completions"])
     assert drawn <= len(calls(log)) <= drawn + 2 * BATCH

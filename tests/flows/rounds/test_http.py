@@ -2,8 +2,6 @@
 
 import asyncio
 import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -16,20 +14,18 @@ from aiohttp import web
 from flows.rounds import run_all
 from storage.errors import SetupError
 from storage.workspace import Workspace
+from tests.flows.rounds.child import whole
 from tests.flows.rounds.http_child import CONCURRENCY, http_spec
 from tests.flows.rounds.toy import content, workspace
+from tests.forked import Forked
 from tests.pipelines.generate.http.serving import Serving, reply_to, status
-from tests.tied import tied
 
-CHECKOUT = Path(__file__).parents[3]
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
-def start(path: Path, rows: int, *servers: Serving) -> subprocess.Popen[bytes]:
-    command = tied(
-        sys.executable, "-m", "tests.flows.rounds.http_child", str(path), str(rows), *(one.url for one in servers)
-    )
-    return subprocess.Popen(command, cwd=CHECKOUT)
+def over_http(path: Path, rows: int, url: str) -> None:
+    with http_spec([url], rows) as run:
+        whole(path, run)
 
 
 def rows_of(path: Path) -> Rows:
@@ -52,12 +48,12 @@ def without_decisions(rows: Rows) -> Rows:
 def killed_and_finished(path: Path, rows: int, delay: float) -> tuple[int, Rows]:
     """Requests paid in all by a run that is killed in its middle and started again, and its rows."""
     with Serving(delay=delay) as server:
-        first = start(path, rows, server)
-        while len(server.bodies) < rows // 2 and first.poll() is None:
+        first = Forked(over_http, path, rows, server.url)
+        while len(server.bodies) < rows // 2 and first.running:
             time.sleep(0.001)
-        first.send_signal(signal.SIGKILL)
-        assert first.wait() == -signal.SIGKILL
-        assert start(path, rows, server).wait(120) == 0
+        first.kill()
+        assert first.end() == (-signal.SIGKILL, "")
+        over_http(path, rows, server.url)
         return len(server.bodies), rows_of(path)
 
 

@@ -3,43 +3,31 @@
 A thousand more, at every point and at random moments, are in test_storm.
 """
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.flows.rounds.child import toys
 from tests.flows.rounds.toy import calls, content, workspace
-from tests.tied import tied
+from tests.forked import Forked
 
-CHECKOUT = Path(__file__).parents[3]
-BATCH = 16
-
-pytestmark = pytest.mark.timeout(300)  # a few whole processes, some on a busy machine
-
-
-def start(path: Path, **environment: str) -> subprocess.Popen[bytes]:
-    path.mkdir(exist_ok=True)
-    command = tied(
-        sys.executable, "-m", "tests.flows.rounds.child", str(path / "ws"), str(path / "calls"), "--problems", "6"
-    )
-    return subprocess.Popen(command, cwd=CHECKOUT, env=os.environ | environment)
+BATCH, PROBLEMS = 16, 6
 
 
 def finish(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Run to the end; gives every row."""
-    assert start(path).wait() == 0
+    toys(path / "ws", path / "calls", PROBLEMS)
     with workspace(path / "ws") as ws:
         return content(ws)
 
 
 def test_killed_between_rename_and_registration_the_next_command_finishes(tmp_path: Path) -> None:
-    killed = tmp_path / "killed"
-    assert start(killed, ROLLMILL_FAILPOINT="segment.renamed:5").wait() == -signal.SIGKILL
+    killed, fresh = tmp_path / "killed", tmp_path / "fresh"
+    killed.mkdir()
+    fresh.mkdir()
+    child = Forked(toys, killed / "ws", killed / "calls", PROBLEMS, point="segment.renamed:5")
+    assert child.end() == (-signal.SIGKILL, "")
     rows = finish(killed)
-    assert rows == finish(tmp_path / "fresh")
+    assert rows == finish(fresh)
     paid = calls(killed / "calls")
     assert len(rows["completions"]) <= len(paid) <= len(rows["completions"]) + 2 * BATCH

@@ -1,7 +1,6 @@
 """Two commands on one recipe cooperate: no row twice, nobody waits for the dead."""
 
-import subprocess
-import sys
+import os
 import threading
 import time
 from functools import partial
@@ -11,10 +10,11 @@ from typing import Any
 from flows.rounds import Event, Limits, decide, plan_round, run_all, run_round
 from flows.rounds.batches import batches_of
 from pipelines.budget import Fixed
+from storage.workspace import Workspace
+from tests.flows.rounds.child import toys
 from tests.flows.rounds.toy import ToyEngine, calls, content, spec, workspace
-from tests.tied import tied
+from tests.forked import Forked
 
-CHECKOUT = Path(__file__).parents[3]
 FIXED = {"budget": Fixed(initial=4)}
 
 
@@ -51,11 +51,8 @@ def test_two_runs_at_once_share_the_work(tmp_path: Path) -> None:
 
 def test_two_processes_share_the_work(tmp_path: Path) -> None:
     log, ws = tmp_path / "log", tmp_path / "ws"
-    command = tied(
-        sys.executable, "-m", "tests.flows.rounds.child", str(ws), str(log), "--delay", "0.005", "--problems", "8"
-    )
-    both = [subprocess.Popen(command, cwd=CHECKOUT) for _ in range(2)]
-    assert [process.wait(100) for process in both] == [0, 0]
+    both = [Forked(toys, ws, log, 8, 0.005) for _ in range(2)]
+    assert [process.end() for process in both] == [(0, ""), (0, "")]
     with workspace(ws) as shared:
         rows = content(shared)
     assert len(rows["completions"]) == len(set(calls(log))) == len(calls(log))
@@ -96,18 +93,13 @@ def test_a_batch_of_a_live_owner_is_waited_for_and_one_of_a_dead_owner_is_taken(
         assert result.drawn == 32
 
 
-LEASE_AND_DIE = """
-import os, sys
-from pathlib import Path
-from storage.workspace import Workspace
-from tests.tied import tied
-assert Workspace.open(Path(sys.argv[1])).ledger.leases.acquire(sys.argv[2], 3600)
-os._exit(0)
-"""
+def _take_a_lease_and_die(path: Path, key: str) -> None:
+    assert Workspace.open(path).ledger.leases.acquire(key, 3600)
+    os._exit(0)
 
 
 def _leave_a_lease_of_a_dead_process(path: Path, key: str) -> None:
-    subprocess.run([sys.executable, "-c", LEASE_AND_DIE, str(path), key], check=True, cwd=CHECKOUT)
+    assert Forked(_take_a_lease_and_die, path, key).end() == (0, "")
 
 
 def test_a_lease_outlives_a_batch_that_takes_longer_than_it(tmp_path: Path) -> None:

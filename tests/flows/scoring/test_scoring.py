@@ -1,11 +1,7 @@
 """`rollmill score` and the recipe key `score`: what is stored, what is not made twice, and what one sees of it."""
 
 import json
-import os
-import shutil
-from contextlib import chdir, redirect_stdout
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +10,6 @@ import numpy as np
 import pytest
 
 from dashboards.page_problems import _facts
-from flows import cli
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
@@ -22,7 +17,7 @@ from storage.queries import Reader, problem_detail, run_scope
 from storage.queries.pools import scope_pool
 from storage.scores import run_scores
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Run
+from tests.flows.conftest import RECIPE, Curated, Run
 from tests.pipelines.generate.test_reward_model import RatingServer
 
 MINE = '''\
@@ -49,26 +44,10 @@ def said(rollmill: Run, *arguments: str) -> dict[str, Any]:
     return row
 
 
-@pytest.fixture(scope="module")
-def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with one run, to be copied: curating costs more than scoring."""
-    folder = tmp_path_factory.mktemp("scoring") / "ws"
-    Workspace.init(folder).close()
-    shutil.copyfile(Path(__file__).parents[2] / "toys.py", folder / "toys.py")
-    (folder / "toy.yaml").write_text(RECIPE)
-    with chdir(folder), redirect_stdout(StringIO()):
-        assert cli.run(["curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1"]) == 0
-    return folder
-
-
 @pytest.fixture
-def run(curated: Path, toy: Path) -> str:
-    """The id of that run, in the current workspace."""
-    shutil.rmtree(toy)
-    shutil.copytree(curated, toy)
-    os.chdir(toy)
-    with Workspace.open() as workspace:
-        return workspace.runs.list()[0].id
+def run(toy: Path, curated: Curated) -> str:
+    """The id of a run in the current workspace."""
+    return str(curated("toy.yaml", "--set", "gate.min_kept=1")["run"])
 
 
 def completions() -> int:
