@@ -1,7 +1,7 @@
 """Every command that a page of docs/ shows is run, in order, in a workspace with the files that the page names.
 
 Those of docs/usage.md are run by .ci/as-a-user, on the main job. RUN and the ids that the pages give as examples stand
-for those of the workspace; `curate` runs without Prefect.
+for those of the workspace; `curate` and `evaluate` run without Prefect.
 """
 
 import csv
@@ -73,7 +73,7 @@ def run(command: str, folder: Path, **places: str) -> str:
     for shown, real in places.items():
         command = re.sub(shown.replace("_", "-"), real, command)
     words = shlex.split(command)[1:]
-    words += ["--direct"] if words[0] == "curate" else []
+    words += ["--direct"] if words[0] in ("curate", "evaluate") else []
     out, err = StringIO(), StringIO()
     with chdir(folder), redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", StringIO("q\n"))
