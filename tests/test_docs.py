@@ -113,6 +113,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "benchmark-definitions.md",
         "budgets.md",
         "certify.md",
+        "claims.md",
         "cost.md",
         "engines.md",
         "evaluation.md",
@@ -137,7 +138,9 @@ def test_commands_named_in_the_text_exist() -> None:
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md", "exports.md"])
+@pytest.mark.parametrize(
+    "page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md", "exports.md", "claims.md"]
+)
 def test_pages_about_a_run(page: str, curated: tuple[Path, str]) -> None:
     folder, known = curated
     for command in commands(page):
