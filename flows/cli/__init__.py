@@ -46,6 +46,7 @@ VERBS = {
     "certify": "certify:certify",
     "runs": "runs:verbs",
     "dataset": "dataset:verbs",
+    "contamination": "contamination:verbs",
     "problems": "problems:problems",
     "show": "problems:show",
     "dashboard": "services:dashboard",
