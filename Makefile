@@ -9,7 +9,7 @@ SLOW := services or sandbox or chaos or browser or train or data or vllm or long
 RECIPE ?= recipes/arithmetic.yaml
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check dashboard test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long test-all train vllm peers peers-http bench-http bench lock clean help
+.PHONY: run test check dashboard test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long test-all train vllm peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,8 @@ peers: $(VENV)-peers/.peers ## graders from PyPI for the benchmarks, in an envir
 
 peers-http: $(VENV)-curator/.done $(VENV)-designer/.done ## Curator and Data Designer, each in an environment of its own
 
+peers-eval: $(VENV)-lm-eval/.done $(VENV)-inspect/.done $(VENV)-lighteval/.done $(VENV)-verifiers/.done ## evaluation tools, each in an environment of its own
+
 bench-http: $(VENV)/.dev peers-http ## rows per second over HTTP, the peers beside ours
 	$(BIN)/python benchmarks/http_engine.py
 
@@ -75,7 +77,7 @@ lock: ## renew the pins (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -c requirements-dev.txt -o requirements.txt
 
 clean: ## remove the environment and caches; data stays
-	rm -rf $(VENV) $(VENV)-peers $(VENV)-curator $(VENV)-designer $(VENV)-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-curator $(VENV)-designer $(EVALUATORS) $(VENV)-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -96,7 +98,8 @@ $(VENV)/.train: requirements-train.txt $(VENV)/.run
 	$(PIP) -r requirements-train.txt
 	@touch $@
 
-$(VENV)-curator/.done $(VENV)-designer/.done: $(VENV)-%/.done: benchmarks/requirements-%.txt
+EVALUATORS := $(VENV)-lm-eval $(VENV)-inspect $(VENV)-lighteval $(VENV)-verifiers
+$(VENV)-curator/.done $(VENV)-designer/.done $(EVALUATORS:%=%/.done): $(VENV)-%/.done: benchmarks/requirements-%.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check install -qq -r $<
 	@touch $@

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboards import page_budgets, page_datasets, page_difficulty, page_overview, page_problems, page_review
+from dashboards import page_budgets, page_compare, page_datasets, page_difficulty, page_overview, page_problems, page_review
 from dashboards.scope_choice import guarded
 
 ICON = Path(__file__).with_name("icon.png")  # a named icon would be fetched from another host
@@ -24,6 +24,7 @@ st.navigation(
         _page(page_overview.show, "Overview", "monitoring", home=True),
         st.Page(guarded(page_overview.show), title="Overview", url_path="overview", visibility="hidden"),
         _page(page_datasets.show, "Datasets", "inventory_2"),
+        _page(page_compare.show, "Compare", "leaderboard"),
         _page(page_problems.show, "Problems", "quiz"),
         _page(page_difficulty.show, "Difficulty", "bar_chart"),
         _page(page_budgets.show, "Budgets", "savings"),

@@ -132,10 +132,10 @@ def _without_held_out(problems: list[Problem], evaluation: list[Problem]) -> lis
     """
     if not evaluation:
         return problems
-    from pipelines.gate.overlap import LEAKS, EvaluationSet, problem_hits
+    from pipelines.contamination import Overlaps, Scan
 
-    hits = problem_hits(EvaluationSet(evaluation), to_table("problems", problems))
-    leaks = {hit.row for hit in hits if hit.overlap in LEAKS}
+    overlaps = Scan(evaluation).problems([to_table("problems", problems)], Overlaps())
+    leaks = {hit.row for _, hit in overlaps.leaks}
     return [problem for problem in problems if problem.id not in leaks]
 
 

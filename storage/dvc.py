@@ -31,9 +31,9 @@ def add(path: Path) -> Tracked:
             f"warning: {path.name} is not tracked: no DVC repository here. "
             f"Next: git init && dvc init, then the same command again: it tracks the version",
         )
-    process = _patient(["add", str(path.resolve().relative_to(root))], root)
+    process = patient(["add", str(path.resolve().relative_to(root))], root)
     if process.returncode:
-        return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {_first_line(process.stderr)}")
+        return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {first_line(process.stderr)}")
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
     return Tracked(tuple(file for file in (pointer, ignore) if file.exists()))
 
@@ -52,7 +52,7 @@ def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _patient(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
+def patient(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     """A dvc command that waits for another one to release the repository's lock, up to a minute."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
@@ -76,7 +76,14 @@ def git_add_line(files: list[Path]) -> str | None:
     return "git add " + " ".join(sorted({str(file.resolve().relative_to(root)) for file in files}))
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
+    """What DVC says went wrong, of all that it prints."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     named = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return (named or lines or ["no message"])[0]
+
+
+def last_line(text: str) -> str:
+    """DVC's summary at the end of what it prints."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "nothing to do"

@@ -13,6 +13,7 @@ import typer
 from flows.cli.output import inert
 from flows.cli.summary import counted, level_table, relative_path
 from storage.queries.why import brief, evidence_lines
+from storage.versions.checks import kept_checks
 
 if TYPE_CHECKING:
     from storage.queries.why import Why
@@ -43,6 +44,10 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
         "licences": counted(counts["licences"]),
         "folder": relative_path(info.path, Path.cwd()) if here else "its rows are not in this clone",
     }
+    checks = kept_checks(info)
+    facts["checked"] = "; ".join(
+        f"against {check['benchmark']['name']}: {'; '.join(check['failures']) or 'no leak'}" for check in checks
+    )
     metrics = manifest["metrics"]
     return "\n".join(
         [

@@ -17,7 +17,9 @@ from storage.ids import digest128
 
 if TYPE_CHECKING:
     from flows.curation.snapshot import DecidedRun
+    from flows.recipe.schema import ContaminationFloor
     from flows.session import RecipeRun
+    from pipelines.contamination import RecallFloor
     from pipelines.gate import GateResult
 
 CHECKED = "checked"  # the key of the attempts among the details of the stage `gate`
@@ -76,7 +78,12 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
     run = decided.run
     part, spec = run.loaded.recipe.gate, run.spec
-    gate = Gate(max_undecided=part.max_undecided, min_kept=part.min_kept, level_shares=part.level_shares)
+    gate = Gate(
+        max_undecided=part.max_undecided,
+        min_kept=part.min_kept,
+        level_shares=part.level_shares,
+        contamination=recall_floor(part.contamination),
+    )
     provenance = Provenance(
         verifiers=tuple(run.open.chain()),
         drawn=sum(len(rows) for rows in run.workspace.runs.plans(run.id)),
@@ -86,6 +93,16 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         policy=spec.accept,
     )
     return gate.check(decided.snapshot, provenance)
+
+
+def recall_floor(part: "ContaminationFloor | None") -> "RecallFloor | None":
+    """What the recipe asks of the check for evaluation problems; None where it asks nothing."""
+    from pipelines.contamination import REQUIRED, RecallFloor
+
+    if part is None:
+        return None
+    edits = REQUIRED if part.edits is None else part.edits
+    return RecallFloor(part.min_recall, edits, part.max_false_flags, part.copies)
 
 
 def with_attempt(decided: "DecidedRun", *, passed: bool) -> dict[str, Any]:
@@ -111,5 +128,5 @@ def _of_run(run: "RecipeRun", run_id: str) -> dict[str, bool]:
 
 
 def _identity(decided: "DecidedRun") -> str:
-    bounds = decided.run.loaded.recipe.gate.model_dump(mode="json")
+    bounds = decided.run.loaded.recipe.gate.model_dump(mode="json", exclude_none=True)
     return digest128(["attempt", decided.report.batch_id, bounds])[:16]

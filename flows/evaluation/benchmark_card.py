@@ -48,14 +48,16 @@ def benchmark_list(workspace: Workspace) -> list[Row]:
 def benchmark_card(workspace: Workspace, named: str, base: Path) -> Row:
     """The card as JSON values. Where problems or examples are not here, `missing` says what brings them."""
     definition = load_definition(named, base)
-    loaded = _recipe(definition, definition_path(named, base).parent)
+    loaded = definition_recipe(definition, definition_path(named, base).parent)
     card = {
         "name": definition.name,
         "about": definition.about,
         "origin": definition.origin,
         "licence": definition.licence,
         "definition_sha256": definition_digest(named, base),
-        "columns": [] if definition.read is None else list(definition.read.layout(definition.name).required()),
+        "columns": []
+        if definition.read is None
+        else [place.replace("|", " or ") for place in definition.read.layout(definition.name).required()],
         "file_sha256": [] if definition.read is None else list(definition.read.sha256),
         "verify": _checkers(loaded),
         "asked": definition.asks(),
@@ -64,7 +66,9 @@ def benchmark_card(workspace: Workspace, named: str, base: Path) -> Row:
     }
     splits, first, missing = {}, None, None
     try:
-        every = preview_problems(workspace, _recipe(definition.model_copy(update={"split": None}), loaded.base)).problems
+        every = preview_problems(
+            workspace, definition_recipe(definition.model_copy(update={"split": None}), loaded.base)
+        ).problems
         names = sorted({problem.split for problem in every})
         splits = {name: _described([problem for problem in every if problem.split == name]) for name in names}
         asked = preview_problems(workspace, loaded).problems
@@ -75,7 +79,7 @@ def benchmark_card(workspace: Workspace, named: str, base: Path) -> Row:
     return {**card, "splits": splits, "first": first, "missing": missing}
 
 
-def _recipe(definition: Definition, base: Path) -> LoadedRecipe:
+def definition_recipe(definition: Definition, base: Path) -> LoadedRecipe:
     """The definition as a recipe that draws nothing yet."""
     data = {
         "recipe_schema": 1,

@@ -81,13 +81,20 @@ class LoadedRecipe:
         return "curate" if self.cell is None else "evaluate"
 
     @property
+    def redraw(self) -> int:
+        """Which set of completions it draws, 0 for the first."""
+        return self.recipe.generate.redraw
+
+    @property
     def recipe_hash(self) -> str:
         """SHA-256 of the canonical JSON, 64 hex digits."""
         return sha256_text(canonical_json(self.canonical()))
 
     def canonical(self) -> dict[str, Any]:
         """The recipe as plain JSON with every default written out."""
-        data = self.recipe.model_dump(mode="json", exclude={"accept", "arms"})
+        data = self.recipe.model_dump(mode="json", exclude={"accept": True, "arms": True, "gate": {"contamination"}})
+        if (floor := self.recipe.gate.contamination) is not None:
+            data["gate"]["contamination"] = floor.model_dump(mode="json")
         data["problems"] = _with(_without_later(data["problems"]), self.synthesizer)
         data["generate"] = _with(_without_plain(data["generate"]), self.engine)
         if self.arms:
@@ -158,8 +165,23 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
     for method in (*cheap, loaded.accept, loaded.planned_under):
         if method is not None:
             method.build()
+    _check_floor(recipe)
     check_arms(loaded.arms, loaded.canonical_arms(), loaded.budget.build())
     return loaded
+
+
+def _check_floor(recipe: Recipe) -> None:
+    """A floor of recall needs evaluation problems to plant, and names edits that there are."""
+    floor = recipe.gate.contamination
+    if floor is None:
+        return
+    if not recipe.evaluation:
+        raise SetupError("gate.contamination measures a check for evaluation problems, and the recipe names none.")
+    from pipelines.contamination.edits import EDITS
+
+    for name in floor.edits or ():
+        if name not in EDITS:
+            raise unknown_name("edit", name, EDITS)
 
 
 def _arm(generate: Generate, arm: Arm, base: Path) -> LoadedArm:

@@ -186,12 +186,25 @@ class Arm(Generate):
         return keys
 
 
+class ContaminationFloor(Part):
+    """What the check for evaluation problems must be able to find: recall of planted copies of these edits, false flags.
+
+    `min_recall`: least lower limit of the 95% interval; `copies`: how many of each edit are planted.
+    """
+
+    min_recall: Share
+    edits: tuple[Text, ...] | None = None
+    max_false_flags: Share = 1.0
+    copies: int = Field(default=200, ge=1, le=100_000, strict=True)
+
+
 class Gate(Part):
     """What a dataset must satisfy before it is published."""
 
     max_undecided: Share = 0.01
     min_kept: int = Field(default=1, ge=0, strict=True)
     level_shares: dict[int, tuple[Share, Share]] = {}
+    contamination: ContaminationFloor | None = None
 
     @model_validator(mode="after")
     def _least_before_most(self) -> "Gate":

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipelines.contamination import Certificate, Overlaps, RecallFloor, Scan, certify
 from pipelines.gate import rule_frames, rules
-from pipelines.gate.overlap import CLASSES, EvaluationSet, Hit, completion_hits, problem_hits
 from pipelines.gate.rule_engine import Check, Engine, GateResult
 from pipelines.gate.rule_frames import REQUIRED
 from pipelines.gate.rules import Rule
@@ -19,6 +20,8 @@ from pipelines.metrics import counts_of, digits, funnel_of, pass_rates
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.pool import Pool, pool_of
 from storage.records import Problem
+
+_HOSTS = 1_000  # kept answers that copies are put into
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Gate:
     """The checks of one recipe: its gate block as keyword options.
 
     `max_undecided`: largest share of undecided rollouts. `min_kept`: fewest kept rollouts. `level_shares`: for some levels,
-    the least and greatest share of the kept rollouts.
+    the least and greatest share of the kept rollouts. `contamination`: how much of planted copies must be found.
     """
 
     def __init__(
@@ -67,10 +70,12 @@ class Gate:
         max_undecided: float = 0.01,
         min_kept: int = 1,
         level_shares: Mapping[int, tuple[float, float]] | None = None,
+        contamination: RecallFloor | None = None,
     ) -> None:
         self.max_undecided = max_undecided
         self.min_kept = min_kept
         self.level_shares = dict(level_shares or {})
+        self.contamination = contamination
 
     def check(self, tables: Tables, provenance: Provenance) -> GateResult:
         """Run every check. A broken schema leaves the others not run, which is no pass."""
@@ -86,17 +91,19 @@ class Gate:
     def _rules(self, tables: Mapping[str, pa.Table], provenance: Provenance) -> tuple[list[Rule], dict[str, Any]]:
         rollouts = rule_frames.rollouts_frame(tables, provenance.verifiers, provenance.policy)
         chain = ", ".join(f"{name} {version}" for name, version in provenance.verifiers)
-        evaluation = EvaluationSet(provenance.evaluation)
-        hits: list[Hit] = []
-        if len(evaluation):
-            kept = set(rollouts.loc[rollouts["kept"].astype(bool), "row"])
-            hits = problem_hits(evaluation, tables["problems"]) + completion_hits(evaluation, tables["completions"], kept)
+        size, kept = len(provenance.evaluation), set(rollouts.loc[rollouts["kept"].astype(bool), "row"])
+        overlaps, certificate = Overlaps(), self._certificate(tables, provenance, kept)
+        if size:
+            scan = Scan(provenance.evaluation)
+            scan.problems([tables["problems"]], overlaps)
+            scan.completions([tables["completions"]], overlaps, kept)
         pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
         pool = pool.measured(provenance.prefix, provenance.arm)
         levels = level_facts(pool)
         content_rules = [
             *rules.table_rules(tables),
-            *rules.evaluation_rules(tables, hits, len(evaluation)),
+            *rules.evaluation_rules(tables, overlaps, size),
+            *(rules.recall_rules(certificate, self.contamination) if certificate and self.contamination else ()),
             *rules.rollout_rules(tables, rollouts, chain),
             *rules.amount_rules(rollouts, drawn=provenance.drawn, max_undecided=self.max_undecided, min_kept=self.min_kept),
             *rules.level_rules(levels, self.level_shares),
@@ -108,11 +115,20 @@ class Gate:
             "verifiers": [list(pair) for pair in provenance.verifiers],
             "models": sorted(tables["completions"]["model"].drop_null().unique().to_pylist()),
             "evaluation": {
-                "problems": len(evaluation),
-                "classes": {name: sum(hit.overlap == name for hit in hits) for name in CLASSES},
+                "problems": size,
+                "classes": overlaps.by_class(),
+                **({} if certificate is None else {"certificate": certificate.json()}),
             },
         }
         return content_rules, numbers
+
+    def _certificate(self, tables: Mapping[str, pa.Table], provenance: Provenance, kept: set[str]) -> Certificate | None:
+        """Measured where the recipe asks for it; the copies are put into the first kept answers."""
+        if self.contamination is None or not provenance.evaluation:
+            return None
+        ids = pa.array(sorted(kept)[:_HOSTS], pa.string())
+        hosts = tables["completions"].filter(pc.is_in(tables["completions"]["id"], value_set=ids)).sort_by("id")
+        return certify(provenance.evaluation, hosts["text"].drop_null().to_pylist(), copies=self.contamination.copies)
 
 
 def funnel_facts(pool: Pool) -> dict[str, Any]:

@@ -219,7 +219,26 @@ def _overlap(evaluation: Mapping[str, Any]) -> str:
     rows = "".join(f"<tr><td>{words[name]}</td><td>{count:,}</td></tr>" for name, count in evaluation["classes"].items())
     return (
         f"<section><h2>Evaluation problems</h2><p>Compared with {evaluation['problems']:,} held-out problems.</p>"
-        f"<table><tbody>{rows}</tbody></table></section>"
+        f"<table><tbody>{rows}</tbody></table>{_recall(evaluation.get('certificate'))}</section>"
+    )
+
+
+def _recall(certificate: Mapping[str, Any] | None) -> str:
+    """What the comparison finds of planted copies, where that was measured."""
+    if certificate is None:
+        return "<p>What the comparison would find was not measured: the recipe's gate has no floor of recall.</p>"
+    planted = [(f"{row['edit']} copies in a {row['place']}", row) for row in certificate["recall"] if row["n"]]
+    clean = [(f"{row['pairs']} in a {row['place']}", row) for row in certificate["false_flags"] if row["n"]]
+    tables = [("planted copies found", planted), ("pairs that are no copies, called leaks", clean)]
+    return "".join(
+        f"<h3>{name}</h3><table><tbody>"
+        + "".join(
+            f"<tr><td>{_text(what)}</td><td>{row['found']:,} of {row['n']:,}</td>"
+            f"<td>{row['share']:.3f} [{row['low']:.3f}, {row['high']:.3f}]</td></tr>"
+            for what, row in rows
+        )
+        + "</tbody></table>"
+        for name, rows in tables
     )
 
 

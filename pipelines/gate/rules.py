@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from pipelines.contamination import LEAKS, Certificate, Overlaps, RecallFloor
 from pipelines.gate import rule_frames
-from pipelines.gate.overlap import LEAKS, Hit
 from pipelines.gate.rule_frames import REQUIRED
 
 Expectation = tuple[str, dict[str, Any]]
@@ -65,13 +65,13 @@ def table_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
     ]
 
 
-def evaluation_rules(tables: Mapping[str, pa.Table], hits: Sequence[Hit], size: int) -> list[Rule]:
+def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: int) -> list[Rule]:
     """No evaluation problem inside, neither as it is nor edited, nor repeated in a kept answer."""
-    overlaps: dict[str, str] = {hit.row: hit.overlap for hit in hits}
+    leaking: dict[str, str] = {hit.row: hit.overlap for _, hit in overlaps.leaks}
     ids = [str(row) for row in tables["problems"]["id"].to_pylist()]
-    rows = list(dict.fromkeys([*ids, *overlaps]))
-    frame = pd.DataFrame({"row": rows, "overlap": [overlaps.get(row, "none") for row in rows]})
-    new = sum(hit.overlap == "new numbers" for hit in hits)
+    rows = list(dict.fromkeys([*ids, *leaking]))
+    frame = pd.DataFrame({"row": rows, "overlap": [leaking.get(row, "none") for row in rows]})
+    new = overlaps.by_class()["new numbers"]
 
     def leaks(name: str) -> list[Part]:
         return [Part(frame, [("ExpectColumnValuesToNotBeInSet", {"column": "overlap", "value_set": [name]})])]
@@ -83,6 +83,40 @@ def evaluation_rules(tables: Mapping[str, pa.Table], hits: Sequence[Hit], size: 
     return [
         Rule("evaluation, exact", f"{against} inside", leaks(LEAKS[0]), _wording("problems", len(rows))),
         Rule("evaluation, edited", f"{against} reworded or repeated", leaks(LEAKS[1]), near),
+    ]
+
+
+def recall_rules(certificate: Certificate, floor: RecallFloor) -> list[Rule]:
+    """Planted copies are found often enough, and what is no copy is seldom called one."""
+    recall = [(one, one.rate.json()) for one in certificate.recall if one.edit in floor.edits and one.rate.n]
+    flags = [(one, one.rate.json()) for one in certificate.false_flags if one.rate.n]
+    found = pd.DataFrame(
+        {
+            "row": [f"{one.edit} in a {one.place}: {rate['found']} of {rate['n']}" for one, rate in recall],
+            "low": [rate["low"] for _, rate in recall],
+        }
+    )
+    called = pd.DataFrame(
+        {
+            "row": [f"{one.pairs} in a {one.place}: {rate['found']} of {rate['n']}" for one, rate in flags],
+            "share": [rate["share"] for _, rate in flags],
+        }
+    )
+    least, most = found["low"].min(), called["share"].max()
+    low = f"recall of planted copies at least {floor.min_recall:.2f}, lower limits of 95% intervals"
+    return [
+        Rule(
+            "evaluation, recall",
+            low,
+            [Part(found, [_within("low", floor.min_recall, None)])],
+            lambda _: f"lowest limit {least:.3f} over {len(recall)} kinds of copies",
+        ),
+        Rule(
+            "evaluation, false flags",
+            f"at most {floor.max_false_flags:.2%} of pairs that are no copies called leaks",
+            [Part(called, [_within("share", None, floor.max_false_flags)])],
+            lambda _: f"highest share {most:.2%} over {len(flags)} kinds of pairs",
+        ),
     ]
 
 

@@ -68,22 +68,39 @@ class _Block:
 
     threshold: float
     members: list[tuple[int, frozenset[bytes]]] = field(default_factory=list)
-    lsh: RMinHashLSH | None = None
+    sketches: "SketchIndex | None" = None
 
     def add(self, number: int, grams: frozenset[bytes]) -> None:
         self.members.append((number, grams))
-        if self.lsh is not None:
-            self.lsh.insert(number, _sketch(grams))
+        if self.sketches is not None:
+            self.sketches.add(number, grams)
         elif len(self.members) > _BRUTE_FORCE:
-            bands = 32 if self.threshold >= 0.7 else 64
-            self.lsh = RMinHashLSH(threshold=self.threshold, num_perm=_PERMUTATIONS, num_bands=bands)
+            self.sketches = SketchIndex(self.threshold)
             for member, its_grams in self.members:
-                self.lsh.insert(member, _sketch(its_grams))
+                self.sketches.add(member, its_grams)
 
     def candidates(self, grams: frozenset[bytes]) -> Sequence[int]:
-        if self.lsh is None:
+        if self.sketches is None:
             return [number for number, _ in self.members]
-        return sorted(set(self.lsh.query(_sketch(grams))))
+        return sorted(self.sketches.query(grams))
+
+
+class SketchIndex:
+    """MinHash sketches of sets, banded so that a pair with Jaccard similarity `threshold` is missed less than once in a
+    thousand; what it gives are candidates, for whoever compares them exactly.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        bands = 32 if threshold >= 0.7 else 64
+        self._lsh = RMinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, num_bands=bands)
+
+    def add(self, number: int, features: frozenset[bytes]) -> None:
+        """Add a set under a number."""
+        self._lsh.insert(number, _sketch(features))
+
+    def query(self, features: frozenset[bytes]) -> set[int]:
+        """The numbers of the sets that share a band with this one."""
+        return set(self._lsh.query(_sketch(features)))
 
 
 def near_duplicates(texts: Sequence[str], threshold: float = 0.9) -> list[int | None]:

@@ -5,7 +5,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.gate import Check, Gate, GateResult
+from pipelines.contamination import RecallFloor
+from pipelines.gate import Check, Gate, GateResult, render_report
 from storage.records import Problem
 
 NAMES = [
@@ -232,3 +233,21 @@ def test_the_same_rows_give_the_same_json(toy: Any) -> None:
 def test_of_many_failing_rows_all_are_counted_and_a_thousand_named() -> None:
     check = Check("kept", False, "e", "o", tuple(f"r{n}" for n in range(1000)), 2500)
     assert check.line() == "FAILED  kept: expected e, found o: r0, r1, r2 and 2,497 more"
+
+
+def test_a_floor_of_recall_is_measured_on_planted_copies(toy: Any) -> None:
+    """20 of 20 found has a lower limit of .83: a floor of .9 needs more copies, whatever was found of these."""
+    held_out = [toy.problem(number) for number in range(90, 110)]
+    result = Gate(contamination=RecallFloor(0.7, ("exact", "respaced"), copies=20)).check(
+        toy.tables, toy.expected(evaluation=held_out)
+    )
+    certificate = result.facts["evaluation"]["certificate"]
+    assert (certificate["problems"], certificate["copies"]) == (20, 20)
+    assert check_of(result, "evaluation, recall").passed
+    assert check_of(result, "evaluation, recall").observed.endswith("over 4 kinds of copies")
+    high = Gate(contamination=RecallFloor(0.9, ("exact",), copies=20)).check(toy.tables, toy.expected(evaluation=held_out))
+    assert check_of(high, "evaluation, recall").failing == (
+        "exact in a problem: 20 of 20",
+        "exact in a completion: 20 of 20",
+    )
+    assert "planted copies found" in render_report(high, {"name": "apples"})

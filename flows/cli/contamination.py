@@ -1,0 +1,105 @@
+"""`rollmill contamination check|splits`: whether a training set holds problems of a benchmark, and what a check would find.
+
+Prints; the work is in flows.contamination.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli import group
+from flows.cli.output import AsJson, as_json, columns, line
+from storage.errors import FoundWanting, SetupError, explained, unknown_name
+
+verbs = group("contamination", "Compare training data with benchmarks, and the splits of a dataset with one another.")
+Mapped = list[str] | None
+
+
+@verbs.command("check")
+def check(  # noqa: PLR0913 (a verb's parameters are its options)
+    train: Annotated[str, typer.Argument(help="A dataset, a run, an import or a file of training data.")],
+    benchmark: Annotated[str, typer.Argument(help="The same, or a recipe file, whose evaluation problems are meant.")],
+    *,
+    report: Annotated[Path | None, typer.Option("--report", help="A folder for the report: HTML, Markdown, JSON.")] = None,
+    maps: Annotated[
+        Mapped, typer.Option("--map", metavar="FIELD=COLUMN", help="Of a training file: prompt=question.")
+    ] = None,
+    benchmark_maps: Annotated[
+        Mapped, typer.Option("--benchmark-map", metavar="FIELD=COLUMN", help="The same of a benchmark's file.")
+    ] = None,
+    min_recall: Annotated[
+        float | None, typer.Option("--min-recall", help="The least lower limit of recall; --edit says of which edits.")
+    ] = None,
+    edits: Annotated[
+        list[str] | None, typer.Option("--edit", metavar="NAME", help="An edit that the floor is over; may be repeated.")
+    ] = None,
+    copies: Annotated[int, typer.Option("--copies", min=1, help="Copies of each edit that are planted.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="Of the copies and their places.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Compare problems and answers with a benchmark; exit status 1 where something leaks or too little would be found.
+
+    Exact copies, edited ones, the same solution graph with the same or with new numbers. Recall is measured by planting
+    edited copies of the benchmark's own problems. Of a dataset version the result is kept beside it.
+
+    Example: rollmill contamination check arithmetic recipes/arithmetic.yaml --report reports/contamination
+    """
+    from flows.contamination import CheckRequest, check_contamination
+    from pipelines.contamination import REQUIRED, RecallFloor
+    from pipelines.contamination.edits import EDITS
+    from storage.workspace import Workspace
+
+    for name in edits or ():
+        if name not in EDITS:
+            raise unknown_name("edit", name, EDITS)
+    if edits and min_recall is None:
+        raise SetupError("--edit says which copies a floor is over.", next_command="--min-recall 0.9")
+    floor = None if min_recall is None else RecallFloor(min_recall, tuple(edits or REQUIRED))
+    with Workspace.open(read_only=True) as workspace:
+        root = workspace.root
+    result = check_contamination(
+        CheckRequest(root, train, benchmark, _pairs(maps), _pairs(benchmark_maps), copies, seed, floor)
+    )
+    if report is not None:
+        _write(report, result)
+    if json:
+        as_json(result)
+    else:
+        line(page(result, report))
+    if result["failures"]:
+        raise FoundWanting(f"{train} against {benchmark}: {'; '.join(result['failures'])}.")
+
+
+def page(result: Mapping[str, Any], report: Path | None = None) -> str:
+    """The report for a person."""
+    from flows.contamination.report_page import summary, tables, title
+
+    parts = [f"{title(result)}\n" + "\n".join(summary(result)[:2])]
+    parts += [f"{heading}\n{columns(list(header), rows)}" for heading, header, rows in tables(result)]
+    if "kept_at" in result:
+        parts.append(f"Kept in {result['kept_at']}.")
+    if report is not None:
+        parts.append(f"{report / 'contamination.html'} has it as a page.")
+    return "\n\n".join(parts)
+
+
+def _pairs(texts: Sequence[str] | None) -> dict[str, str]:
+    pairs = {}
+    for text in texts or ():
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise SetupError(f"--map {text!r} is not FIELD=COLUMN.", next_command="--map prompt=question")
+        pairs[key] = value
+    return pairs
+
+
+def _write(folder: Path, result: Mapping[str, Any]) -> None:
+    from flows.contamination.report_page import html, markdown
+    from storage.files import json_text
+
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in (("html", html(result)), ("md", markdown(result)), ("json", json_text(dict(result)))):
+            (folder / f"contamination.{name}").write_text(text, encoding="utf-8")

@@ -1,0 +1,177 @@
+"""`rollmill dataset log|push|pull`: how a dataset came to be, and its rows to other clones and back."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from storage.versions import VersionInfo
+
+Reference = Annotated[
+    str | None, typer.Argument(metavar="DATASET", help="NAME (all its versions), NAME@v2 or NAME@tag; all datasets.")
+]
+Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A DVC remote; the default one.")]
+MOST_CHANGES = 3
+
+
+def register(group: typer.Typer) -> None:
+    """Add the verbs to `dataset`."""
+    for verb in (log, push, pull):
+        group.command(verb.__name__)(verb)
+
+
+def log(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset.")],
+    *,
+    json: AsJson = False,
+) -> None:
+    """The versions of a dataset, the newest first: rows, what was kept more or less, and what had changed before each.
+
+    Example: rollmill dataset log arithmetic
+    """
+    rows = _history(name)
+    if json:
+        return as_json(rows)
+    head = ["version", "made", "problems", "rollouts", "kept", "change", "what changed"]
+    table = [
+        [
+            row["version"] + "".join(f" ({tag})" for tag in row["tags"]) + (" yanked" if row["yanked"] else ""),
+            row["made"][:16],
+            row["problems"],
+            row["rollouts"],
+            row["kept"],
+            "-" if row["kept_change"] is None else f"{row['kept_change']:+,}",
+            _changed(row["changes"]),
+        ]
+        for row in rows
+    ]
+    following = f"Next: rollmill dataset diff {rows[1]['version']} {rows[0]['version']}" if len(rows) > 1 else ""
+    return line("\n".join([columns(head, table), *([following] if following else [])]))
+
+
+def push(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Copy the rows of versions to a DVC remote, so that other clones can pull them.
+
+    Without a name every version whose rows are here.
+
+    Example: rollmill dataset push arithmetic
+    """
+    from storage.versions import sharing
+    from storage.versions.read import is_here, pointer
+
+    infos = _versions(reference, lambda info: is_here(info) and pointer(info).exists())
+    if dry_run:
+        return _told("Would push", [info.ref for info in infos], json=json)
+    shared = sharing.push(infos, remote)
+    if json:
+        return as_json({"versions": shared.versions, "dvc": shared.summary, "git": shared.git})
+    commit = (
+        "" if shared.git is None else f"\nNext: {shared.git} && git commit && git push, then there: rollmill dataset pull"
+    )
+    return line(f"Pushed {', '.join(shared.versions)}: {shared.summary}{commit}")
+
+
+def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Fetch the rows of versions from a DVC remote, checked by digest and by the counts of their manifests.
+
+    Without a name every version whose rows are not here. Which versions there are comes with git.
+
+    Example: rollmill dataset pull arithmetic@v2
+    """
+    from storage.versions import sharing
+    from storage.versions.read import is_here
+
+    infos = _versions(reference, lambda info: not is_here(info))
+    if dry_run:
+        return _told("Would pull", [info.ref for info in infos], json=json)
+    shared = sharing.pull(infos, remote)
+    if json:
+        return as_json({"versions": shared.versions, "dvc": shared.summary})
+    return line(f"Pulled {', '.join(shared.versions)}: {shared.summary}\nNext: rollmill dataset show {shared.versions[-1]}")
+
+
+def _told(what: str, versions: list[str], *, json: bool) -> None:
+    return as_json({"versions": versions}) if json else line(f"{what} {', '.join(versions)}.")
+
+
+def _versions(reference: str | None, wanted: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
+    """The versions of a reference; without one those of all datasets that are wanted."""
+    from storage.versions import resolve, versions
+    from storage.versions.index import dataset_names
+
+    folder = _datasets()
+    known = dataset_names(folder)
+    if reference is None:
+        infos = [info for name in known for info in versions(folder, name) if wanted(info)]
+    else:
+        infos = versions(folder, reference) if reference in known else [resolve(folder, reference)]
+    if not infos:
+        raise SetupError(
+            "there is no version to share: all are where they should be, or none is published.",
+            next_command="rollmill dataset list",
+        )
+    return infos
+
+
+def _datasets() -> Path:
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        return workspace.datasets
+
+
+def _history(name: str) -> list[dict[str, Any]]:
+    """A row a version, the newest first, each with what its manifest has other than its parent's."""
+    from storage.versions import load_manifest, resolve, versions
+
+    folder = _datasets()
+    resolve(folder, name)  # says what there is
+    infos = {info.content_hash: info for info in versions(folder, name.partition("@")[0])}
+    manifests = {key: load_manifest(info) for key, info in infos.items()}
+    rows = []
+    for key, info in infos.items():
+        parent = infos.get(info.parent) if info.parent else None
+        before: Mapping[str, Any] = {} if parent is None else manifests[parent.content_hash]
+        changed = [] if parent is None else _causes(before, manifests[key])
+        rows.append(
+            {
+                "version": info.ref,
+                "made": str(info.created_at),
+                "parent": None if parent is None else parent.ref,
+                "problems": info.problems,
+                "rollouts": info.rows,
+                "kept": info.kept,
+                "kept_change": None if parent is None else info.kept - parent.kept,
+                "changes": changed,
+                "tags": list(info.tags),
+                "yanked": info.yanked,
+            }
+        )
+    return rows[::-1]
+
+
+def _causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The values of the recipe and the versions of verifiers that differ."""
+    from storage.versions.diff import changes
+
+    old, new = (
+        {"recipe": manifest["recipe"], "verifier": {part["name"]: part["version"] for part in manifest["verifiers"]}}
+        for manifest in (before, after)
+    )
+    return [{"key": change.key, "old": change.old, "new": change.new} for change in changes(old, new)]
+
+
+def _changed(changed: list[dict[str, Any]]) -> str:
+    """The first changes in words; versions of verifiers are long, and which changed is enough."""
+    shown = [
+        f"{change['key'].removeprefix('recipe.')}"
+        + ("" if change["key"].startswith("verifier.") else f" {change['old']} -> {change['new']}")
+        for change in changed[:MOST_CHANGES]
+    ]
+    more = len(changed) - len(shown)
+    return "; ".join(shown) + (f"; {more} more" if more > 0 else "")

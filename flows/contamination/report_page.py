@@ -1,0 +1,86 @@
+"""A contamination check's report for people: Markdown, and one HTML file that loads nothing. Computes nothing."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from flows.evaluation.replay_page import whole_page
+
+Report = Mapping[str, Any]
+_LEAKS = 20  # rows that a page names
+_WORDS = {
+    "exact": "the same text",
+    "same problem": "the same problem, edited or by its solution graph and numbers",
+    "new numbers": "the same wording or solution graph with new numbers (no leak by itself)",
+}
+
+
+def title(report: Report) -> str:
+    """What was compared."""
+    return f"{report['train']['name']} against {report['benchmark']['name']}"
+
+
+def summary(report: Report) -> list[str]:
+    """The answer in a few sentences."""
+    train, benchmark = report["train"], report["benchmark"]
+    return [
+        f"{train['problems']:,} problems and {train['completions']:,} answers compared with {benchmark['problems']:,} "
+        f"problems: {'; '.join(report['failures']) or 'no leak'}.",
+        f"Solution graphs are known of {train['graphs']:,} and {benchmark['graphs']:,} of these problems; of the others "
+        "there is no graph to compare.",
+        "Recall says what the check finds of edited copies of this benchmark's problems, drawn at random and planted as "
+        f"problems and inside answers (seed {report['certificate']['seed']}); 95% intervals are Clopper-Pearson's. Copies "
+        "translated, or reworded from nothing but the meaning, are not among them.",
+    ]
+
+
+def tables(report: Report) -> list[tuple[str, Sequence[str], list[list[str]]]]:
+    """(heading, header, rows) of every table."""
+    classes, certificate = report["classes"], report["certificate"]
+    overlap = [[_WORDS[name], f"{classes['problem'][name]:,}", f"{classes['completion'][name]:,}"] for name in _WORDS]
+    methods = [[name, *(f"{report['methods'][kind][name]:,}" for kind in classes)] for name in report["methods"]["problem"]]
+    recall = [
+        [row["edit"], row["place"], row["expected"], *_rate(row), ", ".join(f"{k} {v}" for k, v in row["by"].items() if v)]
+        for row in certificate["recall"]
+        if row["n"]
+    ]
+    flags = [[row["pairs"], row["place"], *_rate(row)] for row in certificate["false_flags"] if row["n"]]
+    leaks = [
+        [row["kind"], row["row"], row["class"], row["benchmark_problem"], ", ".join(row["by"])]
+        for row in report["leaks"][:_LEAKS]
+    ]
+    return [
+        ("Overlap", ("class", "problems", "answers"), overlap),
+        ("Found by", ("method", "problems", "answers"), methods),
+        ("Recall of planted copies", ("edit", "in a", "expected", "found", "share", "95% interval", "by"), recall),
+        ("Pairs that are no copies, called leaks", ("pairs", "in a", "called", "share", "95% interval"), flags),
+        *([("Leaks", ("kind", "row", "class", "benchmark's problem", "by"), leaks)] if leaks else []),
+    ]
+
+
+def markdown(report: Report) -> str:
+    """The report as Markdown."""
+    parts = [f"# Contamination: {title(report)}", *summary(report)]
+    for heading, header, rows in tables(report):
+        lines = [header, ["---"] * len(header), *rows]
+        parts.append(f"## {heading}\n\n" + "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def html(report: Report) -> str:
+    """The report as one page."""
+    parts = [f"<h1>Contamination: {escape(title(report))}</h1>", *(f"<p>{escape(text)}</p>" for text in summary(report))]
+    for heading, header, rows in tables(report):
+        head = "".join(f"<th>{escape(name)}</th>" for name in header)
+        body = "".join("<tr>" + "".join(f'<td class="text">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows)
+        parts.append(f"<h2>{heading}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    return whole_page(f"Contamination: {title(report)}", parts)
+
+
+def _rate(row: Mapping[str, Any]) -> list[str]:
+    return [f"{row['found']:,} of {row['n']:,}", f"{row['share']:.3f}", f"[{row['low']:.3f}, {row['high']:.3f}]"]
+
+
+def _cell(text: str) -> str:
+    """No table, link or tag comes of a name."""
+    return text.replace("|", "\\|").replace("](", "]\\(").replace("<", "&lt;")

@@ -1,0 +1,138 @@
+"""What a contamination check compares, found by the names that people use: a dataset version, a run, an import, a file, a
+benchmark that is defined, or the evaluation problems of a recipe. Rows come some thousand at a time.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from flows.evaluation.benchmark_card import definition_recipe
+from flows.problems import held_out, preview_problems
+from flows.recipe.benchmarks import definition_path, load_definition, shipped_definitions
+from flows.recipe.load import load_recipe
+from storage.errors import SetupError, unknown_name
+from storage.files import read_utf8
+from storage.imported import producer_of
+from storage.imports.stored import names_of
+from storage.imports.texts import read_texts
+from storage.queries import Reader, Scope, named_scope
+from storage.records import Problem
+from storage.segments.schema import Kind, from_table, to_table
+from storage.versions.index import dataset_names
+from storage.workspace import Workspace
+
+ROWS = 4_000  # read at a time
+_ASKED = "SELECT id, prompt_id, prompt, meta FROM problems"
+_ANSWERED = "SELECT id, text FROM completions"
+_KEPT = "SELECT id, text FROM completions SEMI JOIN (SELECT completion_id AS id FROM rollouts WHERE kept) USING (id)"
+_KINDS: tuple[Kind, ...] = ("problems", "completions")
+_FILES = (".jsonl", ".parquet", ".csv", ".tsv", ".json", ".gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A set of problems with the answers to them, one of: a scope (dataset version or run), an import, a file."""
+
+    name: str
+    workspace: Workspace | None = None
+    scope: Scope | None = None
+    file: Path | None = None
+    map: Mapping[str, str] | None = None
+
+    def tables(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Problems (id, prompt_id, prompt, meta) and answers (id, text); of a dataset the answers that it keeps."""
+        if self.file is not None:
+            yield from _of_file(self.file, self.map or {})
+            return
+        for query, place in ((_ASKED, 0), (self._answers(), 1)):
+            for table in self._query(query):
+                yield (table, _NO_ANSWERS) if place == 0 else (_NO_PROBLEMS, table)
+
+    def problems(self) -> list[Problem]:
+        """The problems, each prompt once; SetupError where there are none."""
+        if self.file is not None:
+            rows = [problem for problem, _ in read_texts(self.file, self.map or {})]
+        else:
+            tables = self._query("SELECT * FROM problems")
+            rows = [problem for table in tables for problem in from_table("problems", table)]
+        if not rows:
+            raise SetupError(f"{self.name} has no problems.")
+        return list({problem.prompt_id: problem for problem in rows}.values())
+
+    def _answers(self) -> str:
+        return _KEPT if self.scope is not None and self.scope.decided else _ANSWERED
+
+    def _query(self, query: str) -> Iterator[pa.Table]:
+        if self.scope is not None:
+            connection = self.scope.open("problems", "completions", "rollouts")
+        else:
+            assert self.workspace is not None
+            reader = Reader(self.workspace)
+            connection = reader.connection()
+            for kind in _KINDS:
+                connection.execute(f"CREATE VIEW {kind} AS {reader.rows(kind, producer_of(self.name))}")
+        try:
+            for batch in connection.sql(query).to_arrow_reader(ROWS):
+                yield pa.Table.from_batches([batch])
+        finally:
+            connection.close()
+
+
+_NO_PROBLEMS = pa.table({name: pa.array([], pa.string()) for name in ("id", "prompt_id", "prompt", "meta")})
+_NO_ANSWERS = pa.table({name: pa.array([], pa.string()) for name in ("id", "text")})
+
+
+def source_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = None) -> Source:
+    """The source of this name: a file that is there, else a dataset, a run, or an import; SetupError for none of them."""
+    path = Path(name)
+    if path.is_file():
+        return Source(name, file=path, map=maps)
+    if path.suffix in _FILES:
+        raise SetupError(f"there is no file {name}.")
+    reader = Reader(workspace)
+    scope = named_scope(reader, name)
+    if scope is not None:
+        return Source(scope.name, workspace, scope)
+    known = _known(workspace)
+    if name not in known:
+        raise unknown_name("dataset, run, import, benchmark or file", name, known, next_command="rollmill dataset list")
+    workspace.imports.require_whole(name)
+    return Source(name, workspace)
+
+
+def benchmark_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = None) -> tuple[str, list[Problem]]:
+    """The name and problems of a benchmark: of a definition, of the part `evaluation` of a recipe file, or of a source."""
+    path = Path(name)
+    of_yaml = path.suffix in (".yaml", ".yml")
+    if of_yaml and "recipe_schema" in read_utf8(path, next_command="rollmill benchmark list"):
+        loaded = load_recipe(path)
+        problems = held_out(workspace, loaded)
+        if not problems:
+            raise SetupError(f"{name} names no evaluation problems.", next_command="add evaluation: to the recipe")
+        return loaded.recipe.name, problems
+    if of_yaml or (name in shipped_definitions() and name not in _known(workspace)):
+        definition = load_definition(name, Path())
+        recipe = definition_recipe(definition, definition_path(name, Path()).parent)
+        return definition.name, list(preview_problems(workspace, recipe).problems)
+    source = source_of(workspace, name, maps)
+    return source.name, source.problems()
+
+
+def _known(workspace: Workspace) -> list[str]:
+    """The names of datasets, imports and runs here."""
+    imports = {*names_of(workspace.segments, "problems"), *names_of(workspace.segments, "completions")}
+    return [*dataset_names(workspace.datasets), *sorted(imports), *(run.id for run in workspace.runs.list())]
+
+
+def _of_file(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[pa.Table, pa.Table]]:
+    rows = read_texts(path, maps)
+    count = 0
+    while part := list(islice(rows, ROWS)):
+        problems = to_table("problems", [problem for problem, _ in part])
+        names = [f"row {count + place}" for place in range(1, len(part) + 1)]
+        asked = problems.select(["prompt_id", "prompt", "meta"]).append_column("id", pa.array(names))
+        yield asked, pa.table({"id": names, "text": [text for _, text in part]})
+        count += len(part)

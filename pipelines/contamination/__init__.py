@@ -1,0 +1,20 @@
+"""Contamination: whether a training set holds problems of a benchmark, and how much of it a check would find."""
+
+from pipelines.contamination.certificate import REQUIRED, Certificate, RecallFloor, certify
+from pipelines.contamination.index import CLASSES, LEAKS, METHODS, BenchmarkIndex, Hit, ProblemText
+from pipelines.contamination.scan import Overlaps, Scan
+
+__all__ = [
+    "CLASSES",
+    "LEAKS",
+    "METHODS",
+    "REQUIRED",
+    "BenchmarkIndex",
+    "Certificate",
+    "Hit",
+    "Overlaps",
+    "ProblemText",
+    "RecallFloor",
+    "Scan",
+    "certify",
+]

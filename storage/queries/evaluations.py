@@ -1,0 +1,97 @@
+"""What the page of comparisons asks: which evaluations there are, which problems two models differ on, curves and costs.
+
+The numbers are those of `rollmill leaderboard`, `compare` and `measure`; nothing is estimated here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.metrics import pass_rate
+from pipelines.metrics.registry import MetricRow, measure
+from pipelines.metrics.sample import Options
+from storage.errors import SetupError
+from storage.queries.comparison import paired
+from storage.queries.problems import prompt_text
+from storage.queries.reader import Reader
+from storage.queries.sides import Side
+
+
+def evaluations(reader: Reader) -> list[str]:
+    """The names of the evaluations that have run, the latest first."""
+    cells = [run.recipe["cell"]["evaluation"] for run in reader.runs.list() if run.recipe.get("cell")]
+    return list(dict.fromkeys(map(str, cells)))
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A problem that both sides were asked, with their rates of correct completions and where each is to be read."""
+
+    problem: str
+    prompt: str
+    before: float
+    after: float
+
+
+def flips(reader: Reader, first: Side, second: Side, most: int) -> list[Flip]:
+    """The problems on which two sides differ, the largest changes first, at most so many of them."""
+    pairing = paired(first, second)
+    changed = [(b - a, p, a, b) for p, a, b in zip(pairing.problems, pairing.before, pairing.after, strict=True) if a != b]
+    changed = sorted(changed, key=lambda one: (-abs(one[0]), one[0], one[1]))[:most]
+    prompts = {one.id: prompt_text(one.prompt) for one in reader.fetch("problems", [one[1] for one in changed])}
+    return [Flip(p, prompts.get(p, ""), a, b) for _, p, a, b in changed]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One model on one benchmark: mean tokens of a completion, and the pass rate with its 95% interval."""
+
+    model: str
+    benchmark: str
+    tokens: float
+    value: float
+    low: float
+    high: float
+
+
+def prices(sides: Sequence[Side]) -> list[Price]:
+    """Of every side whose completions' tokens are known."""
+    rows = []
+    for side in sides:
+        estimate = pass_rate(side.counts.judged_only()).estimate
+        if side.tokens is not None and estimate is not None:
+            rows.append(Price(side.model, side.benchmark, side.tokens, estimate.value, estimate.low, estimate.high))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class SideMetric:
+    """A metric's rows for one side; `why` where its completions do not allow it."""
+
+    model: str
+    benchmark: str
+    rows: tuple[MetricRow, ...]
+    why: str = ""
+
+
+def metric_of(sides: Sequence[Side], metric: str) -> list[SideMetric]:
+    """A metric of each side, or why it has none."""
+    found = []
+    for side in sides:
+        try:
+            found.append(SideMetric(side.model, side.benchmark, tuple(measure(side.pool, metric))))
+        except SetupError as error:
+            found.append(SideMetric(side.model, side.benchmark, (), error.message))
+    return found
+
+
+def calibration_of(sides: Sequence[Side]) -> list[tuple[str, SideMetric]]:
+    """How far each score tells right from wrong (AUROC), score by score and side by side; nothing without scores."""
+    found = []
+    for side in sides:
+        for score in side.pool.scores:
+            try:
+                rows = tuple(measure(side.pool, "auroc", Options(score=score)))
+                found.append((score, SideMetric(side.model, side.benchmark, rows)))
+            except SetupError as error:
+                found.append((score, SideMetric(side.model, side.benchmark, (), error.message)))
+    return found

@@ -1,0 +1,90 @@
+"""The rows of versions to a DVC remote and back, for people who share datasets between clones of one git repository.
+
+What a version is (index, manifests, DVC's pointers) travels with git; its rows travel with DVC, which checks every file by
+its digest. Neither is committed or fetched here: the git commands are named for a person to run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage import dvc
+from storage.errors import FoundWanting, SetupError
+from storage.versions.index import index_path, load_index, point_latest
+from storage.versions.read import is_here, is_whole, pointer
+from storage.versions.resolve import VersionInfo
+
+NO_REPOSITORY = "git init && dvc init, then rollmill curate RECIPE: it tracks the versions"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What went to the remote or came from it: versions, DVC's own summary, and the git command for what goes with them."""
+
+    versions: tuple[str, ...]
+    summary: str
+    git: str | None = None
+
+
+def push(infos: Sequence[VersionInfo], remote: str | None = None) -> Shared:
+    """Copy the rows of these versions to a DVC remote, the default one without a name.
+
+    SetupError where there is no repository, no remote, or a version has no rows here or is not tracked.
+    """
+    root = _root(infos, remote)
+    absent = [info.ref for info in infos if not is_here(info)]
+    if absent:
+        raise SetupError(f"the rows of {', '.join(absent)} are not in this clone.", next_command="rollmill dataset pull")
+    summary = _dvc("push", infos, root, remote)
+    first = infos[0].path.parent
+    files = [path for info in infos for path in (pointer(info), index_path(info.path.parent.parent, info.name))]
+    files += [first / "manifests", first / ".gitignore"]
+    return Shared(tuple(info.ref for info in infos), summary, dvc.git_add_line([path for path in files if path.exists()]))
+
+
+def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Shared:
+    """Fetch the rows of these versions from a DVC remote and point `latest` at the newest; FoundWanting where they are not
+    what the manifest says.
+    """
+    root = _root(infos, remote)
+    summary = _dvc("pull", infos, root, remote)
+    broken = [info.ref for info in infos if not is_whole(info)]
+    if broken:
+        raise FoundWanting(f"the rows of {', '.join(broken)} are not what their manifests say. Next: rollmill doctor")
+    for datasets, name in {(info.path.parent.parent, info.name) for info in infos}:
+        point_latest(datasets, load_index(datasets, name))
+    return Shared(tuple(info.ref for info in infos), summary)
+
+
+def _root(infos: Sequence[VersionInfo], remote: str | None) -> Path:
+    """The DVC repository of these versions, which has the remote."""
+    root = dvc.repository(infos[0].path.parent, ".dvc")
+    if root is None:
+        raise SetupError("the datasets are in no DVC repository.", next_command=NO_REPOSITORY)
+    untracked = [info.ref for info in infos if not pointer(info).exists()]
+    if untracked:
+        raise SetupError(
+            f"DVC does not track {', '.join(untracked)}.",
+            next_command="rollmill curate RECIPE again: it tracks the version",
+        )
+    settings = [line.partition("=")[0] for line in dvc.run(["config", "--list"], root).stdout.splitlines()]
+    known = [
+        key.removeprefix("remote.").removesuffix(".url")
+        for key in settings
+        if key.startswith("remote.") and key.endswith(".url")
+    ]
+    if remote not in (None, *known):
+        raise SetupError(f"no DVC remote {remote!r}.", choices=known, next_command="dvc remote add NAME PATH_OR_URL")
+    if remote is None and "core.remote" not in settings:
+        raise SetupError(
+            "no DVC remote is the default.", choices=known, next_command="dvc remote add --default NAME PATH_OR_URL"
+        )
+    return root
+
+
+def _dvc(verb: str, infos: Sequence[VersionInfo], root: Path, remote: str | None) -> str:
+    targets = [str(pointer(info).resolve().relative_to(root)) for info in infos]
+    done = dvc.patient([verb, *([] if remote is None else ["--remote", remote]), *targets], root)
+    if done.returncode:
+        raise SetupError(f"dvc {verb} failed: {dvc.first_line(done.stderr)}.", next_command=f"dvc {verb} -v {targets[0]}")
+    return dvc.last_line(done.stdout)

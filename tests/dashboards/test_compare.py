@@ -1,0 +1,119 @@
+"""The page Compare: the numbers are those of `rollmill leaderboard` and `compare`, and every problem opens."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flows import cli
+from storage.queries import Reader
+from storage.queries.comparison import ComparisonRequest, compare, leaderboard
+from storage.queries.sides import sides_of, sides_of_model
+from storage.workspace import Workspace
+from tests.dashboards.conftest import opened
+
+EVALUATION = """\
+evaluation_schema: 1
+name: asked
+benchmarks: [{name: sums, imported: sums, verify: [{method: number}]}]
+models: [{name: all, engine: imported}]
+metrics: [{metric: pass@k, ks: [1]}]
+"""
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models, twenty problems of each of two sources, two completions each; made once, as the page only reads."""
+    folder = tmp_path_factory.mktemp("compare") / "ws"
+    Workspace.init(folder).close()
+    sources = ["easy", "hard"]
+    problems = [
+        {"id": f"p{n}", "prompt": f"{n} + 1?", "reference": str(n + 1), "source": sources[n % 2]} for n in range(40)
+    ]
+    rows = [
+        {"problem_id": f"p{n}", "model": model, "text": f"#### {n + 1 if n % 5 and (model, n % 4) != ('weak', 3) else 0}"}
+        for n in range(40)
+        for model in ("strong", "weak")
+        for _ in range(2)
+    ]
+    (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
+    (folder / "rollouts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "asked.yaml").write_text(EVALUATION)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        for command in (
+            ["import", "problems", "problems.jsonl", "--name", "sums"],
+            ["import", "rollouts", "rollouts.jsonl", "--name", "sums", "--problems", "sums"],
+            ["evaluate", "asked.yaml"],
+        ):
+            assert cli.run(command) == 0, command
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def page(evaluated: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(evaluated))
+    return opened("compare")
+
+
+def test_the_leaderboard_is_that_of_the_command(page: AppTest, evaluated: Path) -> None:
+    assert not page.exception
+    assert page.selectbox(key="evaluation-choice").value == "asked"
+    assert page.selectbox(key="by-choice").value == "source"
+    with Reader.open(evaluated) as reader:
+        board = leaderboard(sides_of(reader, "asked", "source"))
+    table = page.dataframe[0].value
+    assert list(table["model"]) == board["models"] == ["strong", "weak"]
+    cells = {(cell["model"], cell["benchmark"]): cell for cell in board["cells"]}
+    for place, model in enumerate(board["models"]):
+        for benchmark in ("easy", "hard"):
+            cell = cells[model, benchmark]
+            star = " *" if cell["unbeaten"] else ""
+            assert table[benchmark][place] == f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]{star}"
+    assert cells["strong", "hard"]["unbeaten"]
+    assert not cells["weak", "hard"]["unbeaten"]
+
+
+def test_two_models_are_compared_on_each_benchmark_and_flipped_problems_open(page: AppTest, evaluated: Path) -> None:
+    with Reader.open(evaluated) as reader:
+        sides = [sides_of_model(reader, f"asked:{model}", "source") for model in ("weak", "strong")]
+        rows = {row["before"]["benchmark"]: row for row in compare(*sides, ComparisonRequest())}
+    assert (page.selectbox(key="a-choice").value, page.selectbox(key="b-choice").value) == ("weak", "strong")
+    said = [block.value for block in page.markdown]
+    points = f"{rows['hard']['difference'] * 100:.1f} points"
+    assert any(f"**strong** is ahead of weak by {points} on 20 shared problems" in text for text in said)
+    assert any("**easy**: no difference is shown on 20 shared problems" in text for text in said)
+    page.query_params["on"] = "hard"
+    page.run()
+    flipped = next(frame.value for frame in page.dataframe if "change" in frame.value.columns)
+    assert len(flipped) == rows["hard"]["flipped"]["better"] == 8
+    assert list(flipped["change"]) == [1.0] * 8
+    page.query_params["problem"] = flipped["id"][0]
+    page.run()
+    assert not page.exception
+    assert [block.value for block in page.subheader].count("2 rollouts") == 2
+    assert any(block.value.startswith("reference ") for block in page.code)
+
+
+def test_hidden_tabs_compute_nothing_until_they_are_looked_at(page: AppTest) -> None:
+    assert not any("tokens of these completions" in block.value for block in page.info)
+    page.query_params["more"] = "Cost and accuracy"
+    page.run()
+    assert any("tokens of these completions are not known" in block.value for block in page.info)
+    page.query_params["more"] = "Scores"
+    page.run()
+    assert any("have no scores" in block.value for block in page.info)
+
+
+def test_models_without_shared_problems_are_said(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
+    shown = opened("compare", evaluation="hostile")
+    assert not shown.exception
+    assert any("no judged problem in common" in block.value for block in shown.info)
+    assert not any("![pixel]" in block.value for kind in ("markdown", "caption") for block in shown.get(kind))
+    assert opened("compare", evaluation="nowhere").code[0].value.startswith("unknown evaluation, dataset or run 'nowhere'")

@@ -1,0 +1,81 @@
+"""`rollmill dataset log`, and `push` and `pull` between two clones with real git and DVC."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import Run
+from tests.storage.test_dvc import git, run_dvc
+
+
+def curated(rollmill: Run, *sets: str) -> dict[str, object]:
+    said = rollmill("curate", "toy.yaml", "--direct", "--json", *(part for item in sets for part in ("--set", item)))
+    assert said.status == 0, said.err
+    outcome: dict[str, object] = json.loads(said.out)
+    return outcome
+
+
+def test_log_says_what_changed_before_each_version(toy: Path, rollmill: Run) -> None:
+    curated(rollmill)
+    curated(rollmill, "select.options.per_problem=1")
+    assert rollmill("dataset", "tag", "toy@v1", "first").status == 0
+    newest, first = json.loads(rollmill("dataset", "log", "toy", "--json").out)
+    assert (newest["version"], newest["parent"], newest["kept_change"]) == (
+        "toy@v2",
+        "toy@v1",
+        newest["kept"] - first["kept"],
+    )
+    assert newest["changes"] == [{"key": "recipe.select.options.per_problem", "old": 3, "new": 1}]
+    assert (first["parent"], first["changes"], first["tags"]) == (None, [], ["first"])
+    page = rollmill("dataset", "log", "toy").out
+    assert "select.options.per_problem 3 -> 1" in page
+    assert page.endswith("Next: rollmill dataset diff toy@v1 toy@v2\n")
+
+
+def test_without_a_repository_the_next_step_is_named(toy: Path, rollmill: Run) -> None:
+    curated(rollmill)
+    said = rollmill("dataset", "push", "toy")
+    assert (said.status, "in no DVC repository. Next: git init && dvc init" in said.err) == (2, True)
+    said = rollmill("dataset", "pull")
+    assert (said.status, "there is no version to share" in said.err) == (2, True)
+
+
+@pytest.mark.services
+def test_versions_go_from_one_clone_to_another(
+    toy: Path, rollmill: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(toy, "init", "-q", "-b", "main")
+    run_dvc(toy, "init", "--quiet")
+    outcome = curated(rollmill)
+    said = rollmill("dataset", "push", "toy")
+    assert (said.status, "no DVC remote is the default. Next: dvc remote add --default" in said.err) == (2, True)
+    run_dvc(toy, "remote", "add", "--default", "store", str(tmp_path / "store"))
+    said = rollmill("dataset", "push", "toy", "--remote", "stor")
+    assert (said.status, "no DVC remote 'stor'. Valid: store. Next: " in said.err) == (2, True)
+    said = rollmill("dataset", "push")
+    assert said.out.startswith("Pushed toy@v1: ")
+    git(toy, "add", ".")
+    git(toy, "commit", "-q", "-m", "v1")
+
+    git(tmp_path, "clone", "-q", str(toy), "clone")
+    monkeypatch.chdir(tmp_path / "clone")
+    assert rollmill("init", ".", "--bare").status == 0
+    said = rollmill("dataset", "show", "toy")
+    assert said.status == 0, said.err
+    said = rollmill("dataset", "push", "toy")
+    assert (said.status, "the rows of toy@v1 are not in this clone. Next: rollmill dataset pull" in said.err) == (2, True)
+    assert rollmill("dataset", "pull", "--dry-run").out == "Would pull toy@v1.\n"
+    said = rollmill("dataset", "pull")
+    assert said.out.startswith("Pulled toy@v1: "), said.err
+    verified = rollmill("dataset", "verify", "toy", "--base", ".")
+    assert verified.status == 0, verified.err
+    assert json.loads(rollmill("dataset", "show", "toy", "--json").out)["content_hash"] == outcome["content_hash"]
+    assert (tmp_path / "clone/datasets/toy/latest").is_symlink()
+
+    shutil.rmtree(tmp_path / "store")  # a remote that lost its files: a refusal, and what is here stays
+    shutil.rmtree(tmp_path / "clone/.dvc/cache")
+    shutil.rmtree(tmp_path / "clone/datasets/toy" / Path(str(outcome["path"])).name)
+    said = rollmill("dataset", "pull", "toy@v1")
+    assert (said.status, "dvc pull failed: " in said.err) == (2, True)
