@@ -256,12 +256,18 @@ class Candidates:
 
     `answers`: canonical keys, equal for equal answers, None where an answer cannot be told; empty unless they are needed.
     `verdicts`: on each completion those of the run's verifiers, by name; empty unless they are needed.
+    `prompts`: what the model was asked for each completion, in its prompt template; empty for the problem's own prompt.
     """
 
     problem: Problem
     completions: Sequence[Completion]
     answers: Sequence[str | None] = ()
     verdicts: Sequence[Mapping[str, Verdict]] = ()
+    prompts: Sequence[Prompt] = ()
+
+    def asked(self) -> Iterator[tuple[Prompt, Completion]]:
+        """Each completion behind what the model was asked for it."""
+        return zip(self.prompts or [self.problem.prompt] * len(self.completions), self.completions, strict=True)
 
 
 @runtime_checkable

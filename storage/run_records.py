@@ -1,12 +1,14 @@
 """What the ledger records of runs beside their plans: attempts at servers, the schedule's starts, and forecasts."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 
+from storage.ids import canonical_json
 from storage.ledger.engine import Ledger
 from storage.ledger.models import AttemptRow, FiringRow, ForecastRow
 from storage.ledger.owners import Owner, this_process
@@ -72,7 +74,8 @@ UNFINISHED = ("failed", "interrupted", "killed")  # the next firing takes the sa
 class Firing:
     """One start of a schedule. `fresh`: the recipe key that got `number`, None where the recipe was taken as it is.
 
-    `status`: running, done, refused (the gate said no), stopped (a limit), failed, interrupted or killed.
+    `status`: running, done, refused (the gate or an alert said no), stopped (a limit), failed, interrupted or killed.
+    `recipe`: the recipe with every default, as it stood then.
     """
 
     id: int
@@ -83,6 +86,7 @@ class Firing:
     said: str
     fired_at: datetime
     run: str | None = None
+    recipe: Mapping[str, Any] | None = None
 
 
 class Firings:
@@ -111,6 +115,11 @@ class Firings:
             session.flush()
             return _firing(row)
 
+    def keep_recipe(self, firing: int, recipe: Mapping[str, Any]) -> None:
+        """Write down what it is a firing of: its file may be another one tomorrow."""
+        with self._ledger.write() as session:
+            session.get_one(FiringRow, firing).resolved = canonical_json(recipe)
+
     def end(self, firing: int, status: str, message: str, run: str | None) -> None:
         """Write down how it ended."""
         with self._ledger.write() as session:
@@ -129,7 +138,8 @@ def _firing(row: FiringRow) -> Firing:
     dead = row.status == "running" and Owner(row.host, row.pid, row.started).alive() is False
     status = "killed" if dead else row.status
     fired_at = datetime.fromtimestamp(row.fired_at, UTC)
-    return Firing(row.id, row.schedule, row.fresh, row.number, status, row.said, fired_at, row.run_id)
+    recipe = None if row.resolved is None else json.loads(row.resolved)
+    return Firing(row.id, row.schedule, row.fresh, row.number, status, row.said, fired_at, row.run_id, recipe)
 
 
 @dataclass(frozen=True, slots=True)

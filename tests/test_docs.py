@@ -1,7 +1,7 @@
 """Every command that a page of docs/ shows is run, in order, in a workspace with the files that the page names.
 
 Those of docs/usage.md are run by .ci/as-a-user, on the main job. RUN and the ids that the pages give as examples stand
-for those of the workspace; `curate` runs without Prefect.
+for those of the workspace; `curate` and `evaluate` run without Prefect.
 """
 
 import csv
@@ -73,7 +73,7 @@ def run(command: str, folder: Path, **places: str) -> str:
     for shown, real in places.items():
         command = re.sub(shown.replace("_", "-"), real, command)
     words = shlex.split(command)[1:]
-    words += ["--direct"] if words[0] == "curate" else []
+    words += ["--direct"] if words[0] in ("curate", "evaluate") else []
     out, err = StringIO(), StringIO()
     with chdir(folder), redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", StringIO("q\n"))
@@ -110,8 +110,11 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "adopt.md",
         "aggregation.md",
         "audit.md",
+        "benchmark-definitions.md",
         "budgets.md",
         "certify.md",
+        "claims.md",
+        "contamination.md",
         "cost.md",
         "engines.md",
         "evaluation.md",
@@ -136,11 +139,23 @@ def test_commands_named_in_the_text_exist() -> None:
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md", "exports.md"])
+@pytest.mark.parametrize(
+    "page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md", "exports.md", "claims.md"]
+)
 def test_pages_about_a_run(page: str, curated: tuple[Path, str]) -> None:
     folder, known = curated
     for command in commands(page):
         run(command, folder, RUN=known, arithmetic_3f9a0c1d=known)
+
+
+@pytest.mark.services
+def test_the_page_about_contamination(curated: tuple[Path, str]) -> None:
+    folder, _ = curated
+    named = {block.splitlines()[0].removeprefix("# "): block for language, block in blocks("contamination.md")}
+    (folder / "held.yaml").write_text(named["held.yaml"])
+    said = [run(command, folder) for command in commands("contamination.md")]
+    assert "no leak" in said[0]
+    assert "HAVING count(DISTINCT split) > 1" in said[1]
 
 
 @pytest.mark.services
@@ -193,6 +208,22 @@ def test_the_page_about_evaluation(tmp_path: Path) -> None:
     assert re.search(r"^good +0\.900 .*0\.900 .*0\.900", printed[-1], flags=re.MULTILINE), printed[-1]
 
 
+@pytest.mark.services
+def test_the_page_about_benchmark_definitions(tmp_path: Path) -> None:
+    folder = initialised(tmp_path / "ws")
+    named = {block.splitlines()[0].removeprefix("# "): block for language, block in blocks("benchmark-definitions.md")}
+    for name in ("mine.yaml", "sums.yaml"):
+        (folder / name).write_text(named[name])
+    for name, numbers in (("test", range(20)), ("train", range(100, 110))):
+        rows = [{"question": f"What is {n} + 5?", "answer": f"{n} + 5 = {n + 5}\n#### {n + 5}"} for n in numbers]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sums = [{"sum": f"{n} + 5", "result": n + 5, "number": n} for n in range(20)]
+    (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sums))
+    printed = [run(command, folder) for command in commands("benchmark-definitions.md")]
+    assert "split        train: 10 problems" in printed[3]
+    assert printed[-1].count("20 problems") >= 2
+
+
 def test_the_page_about_adopting(tmp_path: Path) -> None:
     folder = initialised(tmp_path / "ws")
     shutil.copytree(ROOT / "tests/flows/adopting/logs/lm_eval", folder / "results" / "my-model")
@@ -212,7 +243,7 @@ def test_the_page_about_adopting(tmp_path: Path) -> None:
 @pytest.mark.sandbox
 def test_the_page_about_certifying(tmp_path: Path) -> None:
     folder = initialised(tmp_path / "ws")
-    (folder / "my_verifier.py").write_text("from pipelines.verify import MathVerifier as MyVerifier\n")
+    (folder / "my_verifier.py").write_text("from pipelines.verify.mathematics import MathVerifier as MyVerifier\n")
     for command in commands("certify.md"):
         run(command, folder)
 

@@ -17,7 +17,9 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
     after: Subject,
     *,
     k: Annotated[int, typer.Option("--k", min=1, help="Compare pass@k of each problem.")] = 1,
-    by: Annotated[list[str] | None, typer.Option("--by", metavar="COLUMN", help="Also by level, template, source.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", metavar="COLUMN", help="Also by level, source, a key of meta.")
+    ] = None,
     margin: Annotated[
         float | None, typer.Option("--margin", min=0.0, max=1.0, help="Test whether they are equal up to this.")
     ] = None,
@@ -45,7 +47,8 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
 
     with Reader.open() as reader:
         request = ComparisonRequest(k, tuple(by or ()), margin, all_samples, tokens)
-        rows = compare_sides(sides_of_model(reader, before), sides_of_model(reader, after), request)
+        first, second = (sides_of_model(reader, name, request.by) for name in (before, after))
+        rows = compare_sides(first, second, request)
     return as_json({"comparisons": rows}) if json else line("\n\n".join(_comparison(row) for row in rows))
 
 
@@ -55,7 +58,7 @@ def leaderboard(
     more: More = None,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="COLUMN", help="Take each value of this column, such as source, for a benchmark."),
+        typer.Option("--by", metavar="COLUMN", help="Take each value of this column, or key of meta, for a benchmark."),
     ] = None,
     json: AsJson = False,
 ) -> None:

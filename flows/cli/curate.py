@@ -4,6 +4,7 @@ From here to a sampled completion: `run_job`, `drive` and `draw_and_grade` (flow
 (flows.rounds.run), `RoundDrawer.run` (flows.rounds.draw), `BatchDrawer.draw` (flows.sampling.draw), the engine.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,16 +112,16 @@ def _under_prefect(job: "Job") -> dict[str, Any]:
     load_recipe(Path(job.recipe), sets=job.sets)
     server = ManagedServer(Path(job.workspace) / STATE)
     with server.start(), watching() as watcher, open_session(job, Progress(watcher)) as session:
-        from flows.curation.stages import prepare
+        from flows.curation.stages import drive, prepare
         from flows.identity import open_run
-        from flows.prefect.curate import run
+        from flows.prefect.job_flows import run
         from storage.commands import working_on
 
         with working_on(session.workspace.state, open_run(session).id):  # from the moment when the ledger says running
             prepare(session)
             if not server.answers:
                 doing("waiting for Prefect's server")
-            return run(session, server)
+            return run(session, server, partial(drive, session))
 
 
 def _planned(row: dict[str, Any]) -> str:

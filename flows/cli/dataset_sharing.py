@@ -1,6 +1,6 @@
 """`rollmill dataset log|push|pull`: how a dataset came to be, and its rows to other clones and back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +12,8 @@ from storage.errors import SetupError
 if TYPE_CHECKING:
     from storage.versions import VersionInfo
 
-References = Annotated[
-    list[str] | None, typer.Argument(metavar="DATASET", help="NAME (all its versions), NAME@v2 or NAME@tag; all datasets.")
+Reference = Annotated[
+    str | None, typer.Argument(metavar="DATASET", help="NAME (all its versions), NAME@v2 or NAME@tag; all datasets.")
 ]
 Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A DVC remote; the default one.")]
 MOST_CHANGES = 3
@@ -54,7 +54,7 @@ def log(
     return line("\n".join([columns(head, table), *([following] if following else [])]))
 
 
-def push(references: References = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
+def push(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Copy the rows of versions to a DVC remote, so that other clones can pull them.
 
     Without a name every version whose rows are here.
@@ -64,7 +64,7 @@ def push(references: References = None, *, remote: Remote = None, dry_run: DryRu
     from storage.versions import sharing
     from storage.versions.read import is_here, pointer
 
-    infos = _versions(references, lambda info: is_here(info) and pointer(info).exists())
+    infos = _versions(reference, lambda info: is_here(info) and pointer(info).exists())
     if dry_run:
         return _told("Would push", [info.ref for info in infos], json=json)
     shared = sharing.push(infos, remote)
@@ -76,7 +76,7 @@ def push(references: References = None, *, remote: Remote = None, dry_run: DryRu
     return line(f"Pushed {', '.join(shared.versions)}: {shared.summary}{commit}")
 
 
-def pull(references: References = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
+def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Fetch the rows of versions from a DVC remote, checked by digest and by the counts of their manifests.
 
     Without a name every version whose rows are not here. Which versions there are comes with git.
@@ -86,7 +86,7 @@ def pull(references: References = None, *, remote: Remote = None, dry_run: DryRu
     from storage.versions import sharing
     from storage.versions.read import is_here
 
-    infos = _versions(references, lambda info: not is_here(info))
+    infos = _versions(reference, lambda info: not is_here(info))
     if dry_run:
         return _told("Would pull", [info.ref for info in infos], json=json)
     shared = sharing.pull(infos, remote)
@@ -99,20 +99,17 @@ def _told(what: str, versions: list[str], *, json: bool) -> None:
     return as_json({"versions": versions}) if json else line(f"{what} {', '.join(versions)}.")
 
 
-def _versions(references: list[str] | None, wanted: Any) -> "list[VersionInfo]":
-    """The versions of these references; without any those of all datasets that are wanted."""
+def _versions(reference: str | None, wanted: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
+    """The versions of a reference; without one those of all datasets that are wanted."""
     from storage.versions import resolve, versions
     from storage.versions.index import dataset_names
 
     folder = _datasets()
     known = dataset_names(folder)
-    infos: list[VersionInfo] = []
-    for reference in references or known:
-        if reference in known:
-            every = versions(folder, reference)
-            infos += [info for info in every if wanted(info)] if references is None else every
-        else:
-            infos.append(resolve(folder, reference))
+    if reference is None:
+        infos = [info for name in known for info in versions(folder, name) if wanted(info)]
+    else:
+        infos = versions(folder, reference) if reference in known else [resolve(folder, reference)]
     if not infos:
         raise SetupError(
             "there is no version to share: all are where they should be, or none is published.",

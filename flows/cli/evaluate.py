@@ -1,17 +1,20 @@
 """`rollmill evaluate`: every benchmark asked of every model, with reports."""
 
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.curate import MaxCost, MaxTokens, ProfilePath
+from flows.cli.curate import Direct, MaxCost, MaxTokens, ProfilePath, Redraw
 from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
 from flows.cli.recipe import Sets
 from storage.errors import interrupted
 
 if TYPE_CHECKING:
     from flows.job import Job
+    from flows.prefect.managed import ManagedServer
 
 EvaluationPath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The evaluation's YAML file.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the reports go; reports/NAME by default.")]
@@ -22,6 +25,8 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
     sets: Sets = None,
     *,
     profile: ProfilePath = None,
+    direct: Direct = False,
+    redraw: Redraw = None,
     max_tokens: MaxTokens = None,
     max_cost: MaxCost = None,
     out: Out = None,
@@ -30,17 +35,20 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Ask every benchmark of every model, judge the answers and report metrics with intervals.
 
-    Completions are drawn once, in a stream of their own, and reused: a second call draws nothing, and a killed one goes on.
+    Completions are drawn once, in a stream of their own, and reused: a second call draws nothing, and a killed one goes on;
+    --redraw 1 asks everything anew beside what is there.
     Reports (Markdown, HTML, and results.json as lm-evaluation-harness has it) go to reports/NAME. The limits are of each
     cell.
 
     Example: rollmill evaluate recipes/evaluations/arithmetic.yaml
     """
+    from flows.evaluation.evaluate import reports_folder
     from flows.evaluation.evaluation_report import write_reports
     from flows.job import Job
     from flows.recipe.evaluations import load_evaluation
 
-    job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
+    chosen = (*(sets or ()), *(() if redraw is None else (f"redraw={redraw}",)))
+    job = Job.here(recipe, chosen, profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
     evaluation = load_evaluation(Path(job.recipe), sets=job.sets)
     if dry_run:
         cells = [{"run": cell.recipe.name, "samples": cell.budget.options["initial"]} for cell in evaluation.cells]
@@ -51,28 +59,43 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
                 [*(f"{cell['run']}: {cell['samples']} completions a problem" for cell in cells), "Nothing was written."]
             )
         )
-    report = _run(job)
-    folder = out or Path(job.workspace) / "reports" / evaluation.recipe.name
+    report = _run(job, direct=direct)
+    folder = out or reports_folder(job, evaluation)
     paths = write_reports(folder, report)
     if json:
         return as_json({**report, "reports": [str(path) for path in paths]})
     return line(_page(report, folder))
 
 
-def _run(job: "Job") -> dict[str, Any]:
+def _run(job: "Job", *, direct: bool) -> dict[str, Any]:
+    """The evaluation with its progress shown, directly or as a Prefect flow."""
     from flows.cli.live import watching
+    from flows.curation.stages import Stages
     from flows.evaluation.evaluate import evaluate as run_evaluation
     from flows.evaluation.evaluate import open_evaluation
 
-    doing(f"{Path(job.recipe).name}: checking it, loading libraries")
+    doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
+    server = None if direct else _server(job)
     try:
-        with watching() as watcher, open_evaluation(job, watcher) as (evaluation, session):
-            return run_evaluation(evaluation, session, watcher, begin=doing)
+        with server.start() if server else nullcontext(), watching() as watcher, open_evaluation(job, watcher) as opened:
+            measured = partial(run_evaluation, *opened, watcher, doing)
+            if server is None:
+                return measured(Stages())
+            from flows.prefect.job_flows import run
+
+            return run(opened[1], server, measured)
     except (KeyboardInterrupt, RuntimeError) as error:
         if not interrupted(error):
             raise
         note(f"\nInterrupted; what was committed is kept. To go on: {job.command}")
         raise typer.Exit(130) from None
+
+
+def _server(job: "Job") -> "ManagedServer":
+    from flows.prefect.managed import ManagedServer
+    from storage.workspace import STATE
+
+    return ManagedServer(Path(job.workspace) / STATE)
 
 
 def _page(report: dict[str, Any], folder: Path) -> str:

@@ -81,7 +81,8 @@ def compare(
 
     with Reader.open() as reader:
         request = ComparisonRequest(k, tuple(by), margin, tokens=tokens)
-        return compare_sides(sides_of_model(reader, before), sides_of_model(reader, after), request)
+        first, second = (sides_of_model(reader, name, request.by) for name in (before, after))
+        return compare_sides(first, second, request)
 
 
 def leaderboard(*names: str, by: str | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes on cron lines."""
+"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes and evaluations on cron lines."""
 
 import re
 from datetime import UTC, datetime
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
-verbs = group("schedule", "Curate recipes on cron lines while `rollmill up` runs.")
+SHOWN = ("name", "verb", "cron", "timezone", "next")
+verbs = group("schedule", "Curate recipes and run evaluations on cron lines while `rollmill up` runs.")
 
 
 @verbs.command("add")
@@ -40,7 +41,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Curate a recipe whenever a cron line says so: the same one, which makes what is missing, or a fresh one each time.
+    """Curate a recipe, or evaluate, whenever a cron line says so: the same again, which makes what is missing, or afresh.
 
     --fresh redraw draws new completions of the same problems, --fresh seed makes new problems too. The number of each
     firing is in the ledger and among the overrides of its run.
@@ -50,8 +51,10 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.prefect.firing import check_fresh, meaning
     from flows.prefect.schedules import Scheduled, checked_cron
     from flows.recipe import load_profile, load_recipe
+    from flows.recipe.evaluations import is_evaluation, load_evaluation
 
-    loaded = load_recipe(recipe, sets=sets or ())
+    verb = "evaluate" if is_evaluation(recipe) else "curate"
+    loaded = (load_evaluation if verb == "evaluate" else load_recipe)(recipe, sets=sets or ())
     if name and not NAME.fullmatch(name):
         raise SetupError(f"{name!r} cannot name a schedule: use at most 64 letters, digits, '.', '_' or '-'.")
     load_profile(profile)
@@ -60,7 +63,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     checked_cron(cron, timezone)
     place = str(profile.resolve()) if profile else None
     chosen = name or loaded.recipe.name
-    item = Scheduled(chosen, cron, str(recipe.resolve()), timezone, tuple(sets or ()), place, fresh=fresh)
+    item = Scheduled(chosen, cron, str(recipe.resolve()), timezone, tuple(sets or ()), place, fresh=fresh, verb=verb)
     schedules = _schedules()
     before = next((f"; replaces {old.cron} {old.timezone}" for old in schedules.all() if old.name == item.name), "")
     if not dry_run:
@@ -71,7 +74,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     line(
         f"{'Would schedule' if dry_run else 'Scheduled'} {item.name}: {cron} {timezone}, next {_row(item)['next']}{before}."
     )
-    line(meaning(fresh))
+    line(meaning(verb, fresh))
     return line(service.line())
 
 
@@ -94,8 +97,8 @@ def list_(*, json: AsJson = False) -> None:
         return line('No schedules. Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"')
     line(
         columns(
-            ["name", "cron", "zone", "next", "fresh", "recipe"],
-            [[r["name"], r["cron"], r["timezone"], r["next"], r["fresh"] or "no", r["recipe"]] for r in rows],
+            ["name", "does", "cron", "zone", "next", "fresh", "recipe"],
+            [[*(row[key] for key in SHOWN), row["fresh"] or "no", row["recipe"]] for row in rows],
         )
     )
     for row in rows:
@@ -149,16 +152,15 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
     """
     item, service = _schedules().get(name), _service()
     if service.standing is None or service.status != "up":
-        raise SetupError(
-            f"schedule {name!r} needs a standing server. {service.line()}", next_command=f"rollmill curate {item.recipe}"
-        )
-    run = None if dry_run else _submit(name, service.standing)
+        advice = f"rollmill {item.verb} {item.recipe}"
+        raise SetupError(f"schedule {name!r} needs a standing server. {service.line()}", next_command=advice)
+    run = None if dry_run else _submit(item, service.standing)
     if json:
         return as_json({"schedule": name, "flow_run": run})
     return line(f"{'Would start' if dry_run else 'Started'} {name}. Next: rollmill runs watch")
 
 
-def _submit(name: str, standing: "Standing") -> str:
+def _submit(item: "Scheduled", standing: "Standing") -> str:
     import httpx
 
     from flows.prefect.server import ONE_SHOT, apply, environment
@@ -170,9 +172,11 @@ def _submit(name: str, standing: "Standing") -> str:
     from flows.prefect.standing import deployment_name
 
     try:
-        run = run_deployment(deployment_name(name), timeout=0, as_subflow=False)
+        run = run_deployment(deployment_name(item), timeout=0, as_subflow=False)
     except ObjectNotFound:
-        raise SetupError(f"the standing server does not know {name!r} yet.", next_command="wait three seconds") from None
+        raise SetupError(
+            f"the standing server does not know {item.name!r} yet.", next_command="wait three seconds"
+        ) from None
     except httpx.HTTPError as error:
         raise RollmillError(f"the standing server did not take it: {error!r}. Next: rollmill schedule list") from None
     return str(getattr(run, "id", run))
@@ -217,7 +221,7 @@ def _last(workspace: "Workspace", name: str) -> dict[str, Any] | None:
     if firing is None:
         return None
     fired = firing.fired_at.isoformat(timespec="seconds")
-    row = {"fired": fired, "status": firing.status, "said": firing.said, "run": firing.run}
+    row = {"fired": fired, "status": firing.status, "said": firing.said, "run": firing.run, "resolved": firing.recipe}
     return {**row, "number": firing.number} if firing.fresh else row
 
 
@@ -226,6 +230,7 @@ def _row(item: "Scheduled") -> dict[str, Any]:
     when = "paused" if fires is None else fires.isoformat(timespec="minutes")
     return {
         "name": item.name,
+        "verb": item.verb,
         "cron": item.cron,
         "timezone": item.timezone,
         "recipe": item.recipe,

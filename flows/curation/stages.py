@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.curation.gating import GateFailed, attempts, check_gate, gate_failed, load_library, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.gate import GateResult
 
 Result = dict[str, Any]
+T = TypeVar("T")
 MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
 
 
@@ -143,30 +144,52 @@ class Stages:
 def drive(session: Session, stages: Stages) -> Result:
     """Every stage in order; the run in the ledger ends as done, stopped, failed or interrupted. Gives the outcome.
 
-    This process works on the run until the ledger says how it ended: who looks in between must not take it for killed.
     A segment that turns out corrupt is unregistered by then: the stages, done again, make its rows again.
     """
-    began, outcome, corrupt = time.monotonic(), None, 0
-    with ExitStack() as working, failure_recorded(session):
-        while outcome is None:
-            try:
-                working.enter_context(working_on(session.workspace.state, open_run(session).id))
-                run = stages.synthesize(session)
-                number = 0
-                while stages.draw_and_grade(run, number):
-                    number += 1
-                if run.spec.scorers:
-                    stages.score(run)
-                decided = stages.decide(run)
-                outcome = stages.publish(decided, stages.gate(decided))
-            except CorruptSegment as error:
-                corrupt += 1
-                if corrupt == MOST_CORRUPT:
-                    raise
-                session.messages.append(str(error))
-        session.ended = {**outcome, "seconds": round(time.monotonic() - began, 1)}
+    began = time.monotonic()
+
+    def once() -> Result:
+        run = stages.synthesize(session)
+        draw_and_score(run, stages)
+        decided = stages.decide(run)
+        return stages.publish(decided, stages.gate(decided))
+
+    with worked_on(session):
+        session.ended = {**mended(session, once), "seconds": round(time.monotonic() - began, 1)}
         end_run(session, "done", session.ended)
         return session.ended
+
+
+def draw_and_score(run: RecipeRun, stages: Stages) -> None:
+    """Every round of a run, then its scores."""
+    number = 0
+    while stages.draw_and_grade(run, number):
+        number += 1
+    if run.spec.scorers:
+        stages.score(run)
+
+
+@contextmanager
+def worked_on(session: Session) -> Iterator[RecipeRun]:
+    """The session's run, and that this process works on it until the ledger says how it ended: who looks in between must
+    not take it for killed.
+    """
+    with ExitStack() as working, failure_recorded(session):
+        run = mended(session, lambda: open_run(session))
+        working.enter_context(working_on(session.workspace.state, run.id))
+        yield run
+
+
+def mended(session: Session, work: Callable[[], T]) -> T:
+    """What some work gives; done again where a segment turned out corrupt, which is unregistered by then."""
+    for _ in range(MOST_CORRUPT - 1):
+        try:
+            return work()
+        except CorruptSegment as error:
+            session.messages.append(str(error))
+            if session.run is not None:
+                session.run.open.memory.scored = False  # a lost score is missing again
+    return work()
 
 
 @contextmanager

@@ -3,29 +3,32 @@
 Each cell ends in the ledger with its numbers, which are computed anew from its rows whenever they are asked for.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.curation.stages import draw_and_grade, end_run, failure_recorded
-from flows.identity import open_run
+from flows.curation.stages import Stages, draw_and_score, end_run, failure_recorded, mended, worked_on
+from flows.evaluation.evaluation_report import write_reports
 from flows.job import Job
+from flows.problems import preview_problems
 from flows.progress import Progress, Spent, Stage
-from flows.recipe import LoadedRecipe
+from flows.recipe import LoadedRecipe, resolve
 from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
+from flows.recipe.schema import Method
 from flows.session import RecipeRun, Session, open_session
-from storage.commands import working_on
-from storage.errors import SetupError
+from storage.errors import SetupError, unknown_name
 from storage.queries.sides import by_model
 
 if TYPE_CHECKING:
     from pipelines.metrics.sample import Options
     from storage.pool import Pool
+    from storage.workspace import Workspace
 
 Row = dict[str, Any]
 Watcher = Callable[[Stage], None]
+PLAIN = Stages()
 
 
 @contextmanager
@@ -40,26 +43,59 @@ def evaluate(
     evaluation: LoadedEvaluationRecipe,
     session: Session,
     watcher: Watcher | None = None,
-    begin: Callable[[str], None] = print,
+    begin: Callable[[str], None] = lambda _: None,
+    stages: Stages = PLAIN,
 ) -> Row:
-    """Draw, judge and measure every cell, as JSON values; LimitReached where the limit of one ends it.
+    """Draw, judge, score and measure every cell, as JSON values; LimitReached where the limit of one ends it.
 
-    `begin` is told of each cell. The cells of a model come one after another and share its engine, which is closed when
-    another engine follows: two models may not fit into one memory.
+    `begin` is told of each cell. `stages`: what to call for it, plain functions or Prefect's tasks. The cells of a model
+    come one after another and share its engine, which is closed when another engine follows: two models may not fit into
+    one memory.
     """
     rows = []
     cells = sorted(evaluation.cells, key=lambda cell: _model_place(evaluation, cell))
-    for place, cell in enumerate(cells):
-        assert cell.cell is not None
-        if place and _engine(cell) != _engine(cells[place - 1]):
-            session.engines.close()
-        begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(cells)})")
-        job = replace(session.job, cell=cell.recipe.name)
-        part = replace(session, job=job, loaded=cell, progress=Progress(watcher), spent=Spent(), run=None, ended=None)
-        rows.append(_run_cell(part, evaluation.recipe.metrics))
-    order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
-    rows.sort(key=lambda row: order[row["recipe"]])
-    return {"evaluation": evaluation.recipe.name, "cells": rows, "messages": list(session.messages)}
+    with failure_recorded(session):
+        check_groups(evaluation, session.workspace)
+        for place, cell in enumerate(cells):
+            assert cell.cell is not None
+            if place and _engine(cell) != _engine(cells[place - 1]):
+                session.engines.close()
+            begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(cells)})")
+            job = replace(session.job, cell=cell.recipe.name)
+            part = replace(session, job=job, loaded=cell, progress=Progress(watcher), spent=Spent(), run=None, ended=None)
+            rows.append(_run_cell(part, evaluation.recipe.metrics, stages))
+        order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
+        rows.sort(key=lambda row: order[row["recipe"]])
+        session.ended = {"evaluation": evaluation.recipe.name, "cells": rows, "messages": list(session.messages)}
+    return session.ended
+
+
+def check_groups(evaluation: LoadedEvaluationRecipe, workspace: "Workspace") -> None:
+    """SetupError, before anything is drawn, where a metric's `by` names what no benchmark's problems have."""
+    from storage.queries.pools import COLUMNS
+
+    asked = {name for part in evaluation.recipe.metrics for name in part.by if name not in COLUMNS}
+    if not asked:
+        return
+    benchmarks = {cell.cell.benchmark: cell for cell in evaluation.cells if cell.cell is not None}
+    made = (preview_problems(workspace, cell).problems for cell in benchmarks.values())
+    keys = {key for problems in made for problem in problems for key in problem.meta}
+    for name in sorted(asked):
+        if name.removeprefix("meta.") not in keys:
+            raise unknown_name("group", name, [*COLUMNS, *(f"meta.{key}" for key in sorted(keys))])
+
+
+def evaluate_job(job: Job, stages: Stages = PLAIN) -> Row:
+    """The evaluation of a job's file in a session of its own, with its reports written."""
+    with open_evaluation(job) as (evaluation, session):
+        report = evaluate(evaluation, session, stages=stages)
+    write_reports(reports_folder(job, evaluation), report)
+    return report
+
+
+def reports_folder(job: Job, evaluation: LoadedEvaluationRecipe) -> Path:
+    """Where the reports of an evaluation go."""
+    return Path(job.workspace) / "reports" / evaluation.recipe.name
 
 
 def _model_place(evaluation: LoadedEvaluationRecipe, cell: LoadedRecipe) -> int:
@@ -71,17 +107,15 @@ def _engine(cell: LoadedRecipe) -> Any:
     return None if cell.engine is None else cell.engine.canonical()
 
 
-def _run_cell(part: Session, metrics: Sequence[MetricPart]) -> Row:
-    """One cell from its first draw to its numbers."""
-    with ExitStack() as working, failure_recorded(part):
-        run = open_run(part)
-        working.callback(run.open.close)
-        working.enter_context(working_on(part.workspace.state, run.id))
-        number = 0
-        while draw_and_grade(run, number):
-            number += 1
-        row = _measured(run, metrics)
-        part.ended = row
+def _run_cell(part: Session, metrics: Sequence[MetricPart], stages: Stages) -> Row:
+    """One cell from its first draw to its numbers; what a corrupt segment lost is made again."""
+
+    def once() -> Row:
+        draw_and_score(run, stages)
+        return _measured(run, metrics)
+
+    with worked_on(part) as run, closing(run.open):
+        part.ended = row = mended(part, once)
         end_run(part, "done", row)
     return {**row, "spent": part.spent.row()}
 
@@ -89,10 +123,10 @@ def _run_cell(part: Session, metrics: Sequence[MetricPart]) -> Row:
 def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:
     """The numbers of a cell over its fixed prefix."""
     from storage.queries import Reader, run_scope
-    from storage.queries.pools import scope_pool
+    from storage.queries.pools import scope_pool, with_meta
 
     scope = run_scope(Reader(run.workspace), run.id)
-    pool = scope_pool(scope).pool
+    pool = with_meta(scope, scope_pool(scope).pool, {name for part in metrics for name in part.by}, missing=True)
     cell = run.loaded.cell
     assert cell is not None
     return {
@@ -102,7 +136,7 @@ def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:
         "model": cell.model,
         "models": list(pool.models),
         **totals(pool),
-        "metrics": [row for part in metrics for one in by_model(scope, pool) for row in _rows(one, part)],
+        "metrics": [row for part in metrics for one in by_model(scope, pool) for row in _rows(one, part, run.loaded.base)],
     }
 
 
@@ -119,20 +153,22 @@ def totals(pool: "Pool") -> Row:
     }
 
 
-def _rows(pool: "Pool", part: MetricPart) -> list[Row]:
+def _rows(pool: "Pool", part: MetricPart, base: Path) -> list[Row]:
     """The rows of one metric; one that this pool does not allow is a row that says why."""
     from pipelines.metrics.registry import measure
 
     by = ("model", *part.by) if len(pool.models) > 1 and "model" not in part.by else part.by
     try:
-        return [row.row() for row in measure(pool, part.metric, options_of(part), by=by)]
+        return [row.row() for row in measure(pool, part.metric, options_of(part, base), by=by)]
     except SetupError as error:
         return [{"metric": part.metric, "group": {}, "value": None, "low": None, "high": None, "why": str(error)}]
 
 
-def options_of(part: MetricPart) -> "Options":
-    """The options of a metric, as the evaluation's recipe gives them."""
+def options_of(part: MetricPart, base: Path) -> "Options":
+    """The options of a metric, as the evaluation's recipe gives them; a user's files are relative to `base`."""
     from pipelines.metrics.sample import Options
 
-    keys: Mapping[str, Any] = part.model_dump(exclude={"metric", "by"}, exclude_unset=True)
+    keys: dict[str, Any] = part.model_dump(exclude={"metric", "by"}, exclude_unset=True)
+    if isinstance(part.aggregator, Method):
+        keys["aggregator"] = resolve("aggregator", part.aggregator.method, part.aggregator.options, base=base).build()
     return Options.of_mapping(keys)

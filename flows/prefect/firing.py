@@ -1,12 +1,13 @@
-"""One firing of a schedule: the recipe as it is, or with a number of its own, and its end in the ledger.
+"""One firing of a schedule: the recipe or evaluation as it is, or with a number of its own, and its end in the ledger.
 
 A fresh firing sets one key of the recipe to a number that no run of it had: the run keeps it among its overrides, so it is
 resumed and made again like any other.
 """
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,13 @@ from storage.errors import FoundWanting, RollmillError, SetupError
 
 if TYPE_CHECKING:
     from flows.recipe import LoadedRecipe
+    from flows.recipe.evaluations import LoadedEvaluationRecipe
     from storage.workspace import Workspace
 
-KEYS = {"redraw": "generate.redraw", "seed": "seed"}  # what may be fresh, and the recipe's key that gets the number
+KEYS = {  # what may be fresh, and the key of a recipe or an evaluation that gets the number
+    "curate": {"redraw": "generate.redraw", "seed": "seed"},
+    "evaluate": {"redraw": "redraw", "seed": "seed"},
+}
 PARENT = "ROLLMILL_PARENT"  # the environment variable with the standing process that starts scheduled runs
 
 
@@ -35,54 +40,89 @@ def end_with_supervisor() -> None:
         die_with_parent(int(parent))
 
 
-def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Session], dict[str, Any]]) -> dict[str, Any]:
-    """Do the work of one firing; how it begins and ends is in the ledger, whatever comes of it."""
+@dataclass(slots=True)
+class Fired:
+    """One firing under way: its job, with the number of a fresh one; its run and what to say of its end, once known."""
+
+    job: Job
+    run: str | None = None
+    message: str = ""
+
+
+@contextmanager
+def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[Fired]:
+    """The work of one firing; how it begins and ends is in the ledger, with the recipe as it stood then."""
     from storage.workspace import Workspace
 
     with Workspace.open(Path(job.workspace)) as workspace:
-        firings, run = workspace.firings, None
+        firings = workspace.firings
         highest = _highest(workspace, job, fresh)  # the firing gets a higher one, or goes on with its last
-        firing = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0)
-        if firing.number is not None:
-            job = replace(job, sets=(*job.sets, f"{KEYS[str(fresh)]}={firing.number}"))
+        begun = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0)
+        firing = Fired(job)
+        if begun.number is not None:
+            firing.job = replace(job, sets=(*job.sets, f"{KEYS[job.verb][str(fresh)]}={begun.number}"))
         try:
-            with open_session(job) as session:
-                try:
-                    outcome = work(session)
-                finally:
-                    run = None if session.run is None else session.run.id
+            firings.keep_recipe(begun.id, _loaded(firing.job).canonical())
+            yield firing
         except BaseException as error:
             message = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
-            firings.end(firing.id, _status(error), message.partition("\n")[0], run)
+            firings.end(begun.id, _status(error), message.partition("\n")[0], firing.run)
             raise
+        firings.end(begun.id, "done", firing.message, firing.run)
+
+
+def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Session], dict[str, Any]]) -> dict[str, Any]:
+    """Curate as a firing of a schedule."""
+    with fired(schedule, fresh, job) as firing:
+        with open_session(firing.job) as session:
+            try:
+                outcome = work(session)
+            finally:
+                firing.run = None if session.run is None else session.run.id
         created = "published" if outcome["created"] else "nothing new"
-        message = f"{outcome['dataset']}@v{outcome['version']} {created}, {outcome['spent']['drawn']:,} drawn"
-        firings.end(firing.id, "done", message, run)
+        firing.message = f"{outcome['dataset']}@v{outcome['version']} {created}, {outcome['spent']['drawn']:,} drawn"
         return outcome
 
 
-def check_fresh(fresh: str, loaded: "LoadedRecipe") -> None:
+def fire_evaluation(schedule: str, fresh: str | None, job: Job, work: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
+    """Evaluate as a firing of a schedule. It has a run for each cell, whose recipes are in the firing's."""
+    with fired(schedule, fresh, job) as firing:
+        outcome = work(firing.job)
+        drawn = sum(cell["spent"]["drawn"] for cell in outcome["cells"])
+        firing.message = f"{outcome['evaluation']}: {len(outcome['cells'])} cells measured, {drawn:,} drawn"
+        return outcome
+
+
+def check_fresh(fresh: str, loaded: "LoadedRecipe | LoadedEvaluationRecipe") -> None:
     """SetupError where a fresh firing could do nothing."""
-    if fresh not in KEYS:
-        raise SetupError(f"--fresh {fresh!r} is not known.", choices=KEYS)
-    if loaded.engine is None and not loaded.arms:
+    if fresh not in KEYS["curate"]:
+        raise SetupError(f"--fresh {fresh!r} is not known.", choices=KEYS["curate"])
+    if not loaded.engines():
         raise SetupError(
             "--fresh draws new completions, and this recipe draws none: its rollouts are imported.",
             next_command="the same command without --fresh takes what was imported by then",
         )
 
 
-def meaning(fresh: str | None) -> str:
+def meaning(verb: str, fresh: str | None) -> str:
     """What every firing does, for who adds a schedule."""
+    makes = "each is a run and a version of its own" if verb == "curate" else "each is measured by itself"
+    problems = "the recipe makes them" if verb == "curate" else "a benchmark makes them"
     if fresh == "redraw":
         return (
-            "Fresh: every firing draws new completions of the same problems, under the next number (generate.redraw=1, 2, "
-            "...), and costs a whole run; each is a run and a version of its own."
+            "Fresh: every firing draws new completions of the same problems, under the next number "
+            f"({KEYS[verb]['redraw']}=1, 2, ...), and costs a whole run; {makes}."
         )
     if fresh == "seed":
         return (
-            "Fresh: every firing takes the next seed (seed=N, N+1, ...): new problems where the recipe makes them, new "
-            "completions, the cost of a whole run; each is a run and a version of its own."
+            f"Fresh: every firing takes the next seed (seed=N, N+1, ...): new problems where {problems}, new "
+            f"completions, the cost of a whole run; {makes}."
+        )
+    if verb == "evaluate":
+        return (
+            "Not fresh: every firing goes on with the same evaluation. It draws what is missing (an edited file, new "
+            "imports, another model); where nothing is, it draws nothing and measures the same. --fresh redraw asks anew "
+            "each time."
         )
     return (
         "Not fresh: every firing goes on with the same recipe. It makes what is missing (an edited recipe, new imports, an "
@@ -91,21 +131,27 @@ def meaning(fresh: str | None) -> str:
     )
 
 
+def _loaded(job: Job) -> "LoadedRecipe | LoadedEvaluationRecipe":
+    """What a job's file says now."""
+    from flows.recipe import load_recipe
+    from flows.recipe.evaluations import load_evaluation
+
+    return (load_evaluation if job.verb == "evaluate" else load_recipe)(Path(job.recipe), sets=job.sets)
+
+
 def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
     """The highest number that the recipe, or a run of its name, already has; None where it needs none or cannot be read,
     which the firing itself will say.
     """
-    from flows.recipe import load_recipe
-
     if fresh is None:
         return None
     try:
-        recipe = load_recipe(Path(job.recipe), sets=job.sets).recipe
+        loaded = _loaded(job)
     except RollmillError:
         return None
-    taken = [recipe.seed if fresh == "seed" else recipe.generate.redraw]
+    taken = [loaded.recipe.seed if fresh == "seed" else loaded.redraw]
     for run in workspace.runs.list():
-        if run.name == recipe.name:
+        if loaded.recipe.name in (run.name, run.recipe.get("cell", {}).get("evaluation")):
             given = run.recipe if fresh == "seed" else run.recipe.get("generate", {})
             taken.append(int(given.get(fresh, 0)))
     return max(taken)

@@ -16,9 +16,10 @@ from storage.errors import SetupError, unknown_name
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A recipe curated on a cron line, in a time zone; paths are absolute, everything is data.
+    """A recipe curated, or an evaluation measured, on a cron line, in a time zone; paths are absolute, everything is data.
 
-    `fresh`: what gets a new number at each firing (`redraw`, `seed`), None for the recipe as it is.
+    `fresh`: what gets a new number at each firing (`redraw`, `seed`), None for the recipe as it is. `verb`: what is done
+    with it, `curate` or `evaluate`.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Scheduled:
     profile: str | None = None
     paused: bool = False
     fresh: str | None = None
+    verb: str = "curate"
 
     def next_time(self, after: datetime) -> datetime | None:
         """When it fires next, by its own time zone; None while it is paused."""

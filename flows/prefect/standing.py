@@ -61,7 +61,7 @@ async def _serve(server: ManagedServer, state: Path) -> None:
     from prefect.runner import Runner
 
     os.environ[PARENT] = str(os.getpid())  # the scheduled runs end with us
-    # One run at a time: two curations of one workspace would share its cores and gain nothing.
+    # One run at a time: two of one workspace would share its cores and gain nothing.
     runner = Runner(name="rollmill", pause_on_shutdown=False, query_seconds=POLL_SECONDS, limit=1)
     running = asyncio.create_task(runner.start())
     while not runner.started:
@@ -129,7 +129,7 @@ async def _reconcile(runner: "Runner", state: Path, served: dict[str, Scheduled]
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    wanted = {item.name: item for item in Schedules(state).all()}
+    wanted = {deployment_name(item): item for item in Schedules(state).all()}
     for name, item in wanted.items():
         if served.get(name) != item:
             await runner.aadd_deployment(_deployment(item, state.parent))
@@ -138,14 +138,14 @@ async def _reconcile(runner: "Runner", state: Path, served: dict[str, Scheduled]
         async with get_client() as client:
             for name in gone:
                 with contextlib.suppress(ObjectNotFound):
-                    deployment = await client.read_deployment_by_name(deployment_name(name))
+                    deployment = await client.read_deployment_by_name(name)
                     await client.delete_deployment(deployment.id)
     return wanted
 
 
-def deployment_name(schedule: str) -> str:
+def deployment_name(item: Scheduled) -> str:
     """Prefect's name (flow/deployment) for a schedule of ours."""
-    return f"curate/{schedule}"
+    return f"{item.verb}/{item.name}"
 
 
 def _deployment(item: Scheduled, workspace: Path) -> "RunnerDeployment":
@@ -153,15 +153,15 @@ def _deployment(item: Scheduled, workspace: Path) -> "RunnerDeployment":
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.prefect.curate import curate
+    from flows.prefect.job_flows import FLOWS, parameters_of
 
-    job = Job(str(workspace), item.recipe, item.sets, item.profile)
+    job = Job(str(workspace), item.recipe, item.sets, item.profile, verb=item.verb)
     return RunnerDeployment.from_flow(
-        curate,
+        FLOWS[item.verb],
         item.name,
         schedule=Cron(item.cron, timezone=item.timezone),
         paused=item.paused,
-        parameters={**job.data(), "schedule": item.name, "fresh": item.fresh},
+        parameters={**parameters_of(job), "schedule": item.name, "fresh": item.fresh},
         concurrency_limit=1,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )

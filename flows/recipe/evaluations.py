@@ -13,9 +13,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from flows.recipe.benchmarks import Asked, load_definition, merged
 from flows.recipe.load import IMPORTED, Cell, LoadedRecipe, resolve_recipe
-from flows.recipe.parse import explain, look_again, parse
+from flows.recipe.methods import Resolved, resolve
+from flows.recipe.parse import explain, look_again, parse, read_yaml
 from flows.recipe.schema import (
     Generate,
+    Method,
     Part,
     Recipe,
     SchemaOne,
@@ -54,20 +56,24 @@ class EvaluatedModel(Generate):
 
 
 class MetricPart(Part):
-    """One metric of docs/metrics.md with its options."""
+    """One metric of docs/metrics.md with its options. `aggregator`: a name, or a method with options of its own."""
 
     metric: Text
     ks: tuple[int, ...] = ()
     tau: Share = 0.5
     budgets: tuple[int, ...] = ()
     score: str | None = None
-    aggregator: str | None = None
+    aggregator: Text | Method | None = None
     by: tuple[Text, ...] = ()
     of: Literal["population", "these problems"] = "population"
 
 
 class EvaluationRecipe(Part):
-    """A whole evaluation: every benchmark asked of every model, `samples` completions of each problem."""
+    """A whole evaluation: every benchmark asked of every model, `samples` completions of each problem.
+
+    `score`: scorers of all completions, for metrics that need scores. `redraw`: N draws anew in the stream `evaluate-N`,
+    with every model that draws and has no number of its own.
+    """
 
     evaluation_schema: SchemaOne
     name: Slug
@@ -76,6 +82,8 @@ class EvaluationRecipe(Part):
     benchmarks: tuple[Benchmark, ...] = Field(min_length=1)
     models: tuple[EvaluatedModel, ...] = Field(min_length=1)
     metrics: tuple[MetricPart, ...] = Field(default=(MetricPart(metric="pass@k"),), min_length=1)
+    score: tuple[Method, ...] = ()
+    redraw: int = Field(default=0, ge=0, lt=2**31, strict=True)
 
     @model_validator(mode="after")
     def _names_once(self) -> "EvaluationRecipe":
@@ -97,12 +105,30 @@ class LoadedEvaluationRecipe:
     recipe: EvaluationRecipe
     cells: tuple[LoadedRecipe, ...]
 
+    @property
+    def redraw(self) -> int:
+        """Which set of completions it draws, 0 for the first."""
+        return self.recipe.redraw
+
+    def engines(self) -> list[Resolved]:
+        """The engines that may draw, cell by cell; none where everything is imported."""
+        return [engine for cell in self.cells for engine in cell.engines()]
+
+    def canonical(self) -> dict[str, Any]:
+        """The evaluation as plain JSON, with the recipe of every cell as it stands in its run."""
+        return {**self.recipe.model_dump(mode="json"), "cells": [cell.canonical() for cell in self.cells]}
+
     def cell(self, name: str) -> LoadedRecipe:
         """The cell whose run has this name; SetupError where the file no longer has it."""
         cells = {cell.recipe.name: cell for cell in self.cells}
         if name not in cells:
             raise unknown_name("cell of the evaluation", name, cells)
         return cells[name]
+
+
+def is_evaluation(path: Path) -> bool:
+    """Whether a file is an evaluation's and no recipe's; SetupError where it cannot be read."""
+    return "evaluation_schema" in read_yaml(path, "recipes")[0]
 
 
 def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluationRecipe:
@@ -116,6 +142,9 @@ def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluation
     try:
         recipe = recipe.model_copy(update={"benchmarks": tuple(_defined(part, path.parent) for part in recipe.benchmarks)})
         _once("benchmarks", [part.name for part in recipe.benchmarks])
+        for part in recipe.metrics:
+            if isinstance(part.aggregator, Method):
+                resolve("aggregator", part.aggregator.method, part.aggregator.options, base=path.parent).build()
         return LoadedEvaluationRecipe(recipe, tuple(_cells(recipe, path.parent)))
     except ValidationError as error:
         raise SetupError(explain(error, Recipe, path, {}), next_command=look_again(path, FOLDER)) from None
@@ -145,6 +174,8 @@ def _cells(recipe: EvaluationRecipe, base: Path) -> Iterator[LoadedRecipe]:
 def _cell(recipe: EvaluationRecipe, benchmark: Benchmark, model: EvaluatedModel) -> dict[str, Any]:
     """The recipe of a cell, as it could stand in a file."""
     generate = model.model_dump(mode="json", exclude={"name"}, exclude_unset=True)
+    if recipe.redraw and "redraw" not in generate and model.engine != IMPORTED:
+        generate["redraw"] = recipe.redraw
     if model.engine != IMPORTED:
         generate = {**benchmark.asks(without=model.model_fields_set), **generate}
     name = f"{recipe.name}.{benchmark.name}.{model.name}"
@@ -158,5 +189,6 @@ def _cell(recipe: EvaluationRecipe, benchmark: Benchmark, model: EvaluatedModel)
         "generate": generate,
         "verify": [part.model_dump(mode="json") for part in benchmark.verify],
         **({} if benchmark.accept is None else {"accept": benchmark.accept.model_dump(mode="json", exclude_none=True)}),
+        **({"score": [part.model_dump(mode="json") for part in recipe.score]} if recipe.score else {}),
         "budget": {"method": "fixed", "options": {"initial": benchmark.samples or recipe.samples}},
     }

@@ -81,6 +81,11 @@ class LoadedRecipe:
         return "curate" if self.cell is None else "evaluate"
 
     @property
+    def redraw(self) -> int:
+        """Which set of completions it draws, 0 for the first."""
+        return self.recipe.generate.redraw
+
+    @property
     def recipe_hash(self) -> str:
         """SHA-256 of the canonical JSON, 64 hex digits."""
         return sha256_text(canonical_json(self.canonical()))

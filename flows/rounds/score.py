@@ -19,7 +19,7 @@ from pipelines.verify.acceptance import accepted
 from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.pool import ballot
-from storage.records import PlanRow, Score
+from storage.records import PlanRow, Problem, Prompt, Score
 from storage.rollouts import Accept, GradedCompletion, Pair, RunReader, pair_of
 from storage.scores import RunMarks, ScorerKey
 from storage.segments.keys import SegmentKey
@@ -33,7 +33,10 @@ Tell = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class RunRows:
-    """A run's planned rows as scorers need them: who reads them, which verdict counts, how versions are marked."""
+    """A run's planned rows as scorers need them: who reads them, which verdict counts, how versions are marked.
+
+    `asked`: what the model was asked on an arm, by its name, for a problem.
+    """
 
     workspace: Workspace
     run: str
@@ -41,6 +44,7 @@ class RunRows:
     reader: RunReader
     accept: Accept
     marks: RunMarks
+    asked: Callable[[str, Problem], Prompt]
 
     def key(self, scorer: AnyScorer) -> ScorerKey:
         """What a scorer's numbers about these rows are stored under."""
@@ -75,7 +79,8 @@ def rows_of(ws: Workspace, run: OpenRun) -> RunRows:
     """Those of an open run."""
     plans = ws.runs.plans(run.id)
     marks = RunMarks(ws.runs.get(run.id), together(plans))
-    return RunRows(ws, run.id, plans, run.reader(ws), partial(accepted, run.spec.accept, run.chain()), marks)
+    accept = partial(accepted, run.spec.accept, run.chain())
+    return RunRows(ws, run.id, plans, run.reader(ws), accept, marks, run.spec.asked)
 
 
 def score_run(ws: Workspace, run: OpenRun, tell: Tell | None = None) -> list[ScoreCounts]:
@@ -181,7 +186,8 @@ def _candidates(
         verdicts = (
             [{key[0]: verdict for key, verdict in one.verdicts.items()} for one in group] if VERDICTS in needs else []
         )
-        yield Candidates(group[0].problem, [one.completion for one in group], answers, verdicts)
+        prompts = [rows.asked(one.arm, one.problem) for one in group]
+        yield Candidates(group[0].problem, [one.completion for one in group], answers, verdicts, prompts)
 
 
 def _answer(rows: RunRows, graded: GradedCompletion) -> str | None:

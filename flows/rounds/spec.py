@@ -16,7 +16,7 @@ from pipelines.generate.prompts import PromptForm
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.errors import SetupError
-from storage.records import STREAMS, Problem, Sampling, Stream, is_stream
+from storage.records import STREAMS, Problem, Prompt, Sampling, Stream, is_stream
 from storage.spending import Limit
 
 
@@ -93,6 +93,10 @@ class RunSpec:
             raise RuntimeError("an imported run has no generator")
         only = Arm("", self.generator, self.sampling, self.form, self.batch_size)
         return tuple(self.arms) or (only,)
+
+    def asked(self, arm: str, problem: Problem) -> Prompt:
+        """What a model is asked for a problem on an arm; of imported rollouts nothing but the prompt is known."""
+        return (self.arm(arm).form if self.arms else self.form).asked(problem)
 
     def arm(self, name: str = "") -> Arm:
         """The arm of this name, or the only one; SetupError where the committed plan names one that the recipe lacks."""

@@ -18,13 +18,17 @@ from flows.job import Job
 from flows.limits import limit_of
 from flows.progress import Stage
 from flows.recipe import Resolved, resolve
+from flows.recipe.benchmarks import ASKS
+from flows.recipe.schema import Generate
 from flows.rounds.plan_rows import together
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
 from flows.run_spec import engine_settings
 from flows.session import Session, open_session, read_session
+from flows.worked_examples import Examples
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
 from storage.errors import SetupError
-from storage.records import Problem
+from storage.ids import digest128
+from storage.records import Problem, Prompt
 from storage.rollouts import RunReader
 from storage.scores import RunMarks, run_scores
 
@@ -54,39 +58,38 @@ class ScoreRequest:
     watcher: Callable[[Stage], None] | None = field(default=None, repr=False)
 
 
-def score(asked: ScoreRequest) -> dict[str, Any]:
+def score(request: ScoreRequest) -> dict[str, Any]:
     """What was made, what was there, and what all stored scores of the run look like, as JSON values."""
-    run, job = _run(asked)
+    run, job = _run(request)
     began = time.monotonic()
-    with (read_session if asked.dry_run else open_session)(job) as session:
-        methods = [_resolved(session, name, options) for name, options in asked.scorers or _of_recipe(run)]
+    with (read_session if request.dry_run else open_session)(job) as session:
+        methods = [_resolved(session, name, options) for name, options in request.scorers or _of_recipe(run)]
         with _scorers(session, run, methods) as scorers:
             rows = _rows(session, run)
-            counts = score_rows(rows, scorers, _tell(session, run, asked), dry_run=asked.dry_run)
+            counts = score_rows(rows, scorers, _tell(session, run, request), dry_run=request.dry_run)
         columns = sorted(run_scores(session.workspace, run).items())
         stored = [_summary(name, column) for name, column in columns]
         names = [name for name, _ in columns if not counts or name.partition("@")[0] in {one.scorer for one in counts}]
-        judged = [] if asked.dry_run else against_verdicts(session.workspace, run, names)
+        judged = [] if request.dry_run else against_verdicts(session.workspace, run, names)
     return {
         "run": run.id,
         "scored": [_row(one) for one in counts],
         "scores": stored,
         "calibration": judged,
-        "dry_run": asked.dry_run,
+        "dry_run": request.dry_run,
         "seconds": round(time.monotonic() - began, 3),
     }
 
 
-def _run(asked: ScoreRequest) -> "tuple[Run, Job]":
+def _run(request: ScoreRequest) -> "tuple[Run, Job]":
     """The run, and its job with what this command says of profile and limits."""
     from storage.workspace import Workspace
 
-    with Workspace.open(asked.root) as workspace:
-        run = workspace.runs.chosen(asked.run)
-    job = Job.of_run(run.recipe["job"], asked.root)
-    return run, replace(
-        job, profile=asked.profile or job.profile, max_tokens=asked.max_tokens, max_cost=asked.max_cost, keep_going=False
-    )
+    with Workspace.open(request.root) as workspace:
+        run = workspace.runs.chosen(request.run)
+    job = Job.of_run(run.recipe["job"], request.root)
+    job = replace(job, profile=request.profile or job.profile, keep_going=False)
+    return run, replace(job, max_tokens=request.max_tokens, max_cost=request.max_cost)
 
 
 def _of_recipe(run: "Run") -> list[tuple[str, Mapping[str, Any]]]:
@@ -130,7 +133,29 @@ def _rows(session: Session, run: "Run") -> RunRows:
     arms = [arm["name"] for arm in recipe.get("arms", ())]
     reader = RunReader(workspace, problems.__getitem__, chain, lambda arm: arms.index(arm) if arm in arms else 0)
     accept = partial(accepted, _policy(session, recipe), chain)
-    return RunRows(workspace, run.id, plans, reader, accept, RunMarks(run, plan))
+    return RunRows(
+        workspace, run.id, plans, reader, accept, RunMarks(run, plan), _asked(session, run, list(problems.values()))
+    )
+
+
+def _asked(session: Session, run: "Run", problems: Sequence[Problem]) -> Callable[[str, Problem], Prompt]:
+    """What the run asked for a problem on an arm, by the words that it recorded."""
+    parts = run.recipe.get("arms") or [{**run.recipe["generate"], "name": ""}]
+    examples = Examples(session.workspace, session.loaded, problems)
+    forms = {part["name"]: examples.form_of(_words(part)) for part in parts}
+    taken = run.recipe["resolved"].get("examples")
+    if taken is not None and taken != digest128([form.examples for form in forms.values()]):
+        raise SetupError(
+            f"the problem set that run {run.id} took its worked examples from has changed since.",
+            next_command=f"{session.job.command}, which asks with the examples of today",
+        )
+    return lambda arm, problem: forms.get(arm, next(iter(forms.values()))).asked(problem)
+
+
+def _words(part: Mapping[str, Any]) -> Generate:
+    """The words of a recorded arm or `generate`; an arm's template was recorded under its first name."""
+    words = {key: part[key] for key in ASKS if key in part}
+    return Generate.model_validate({**words, **({"prompt_template": part["form"]} if "form" in part else {})})
 
 
 def _problems(workspace: "Workspace", run: "Run", ids: list[str]) -> dict[str, Problem]:
@@ -148,7 +173,7 @@ def _policy(session: Session, recipe: Mapping[str, Any]) -> Policy:
     return policy
 
 
-def _tell(session: Session, run: "Run", asked: ScoreRequest) -> Callable[[int, int], None]:
+def _tell(session: Session, run: "Run", request: ScoreRequest) -> Callable[[int, int], None]:
     """Progress for who watches here, and now and then for the ledger."""
     began, last = time.monotonic(), 0.0
 
@@ -156,9 +181,9 @@ def _tell(session: Session, run: "Run", asked: ScoreRequest) -> Callable[[int, i
         nonlocal last
         now = time.monotonic()
         stage = Stage("score", done, total, seconds=now - began)
-        if asked.watcher is not None:
-            asked.watcher(stage)
-        if not asked.dry_run and (done == total or now - last > TOLD_EVERY):
+        if request.watcher is not None:
+            request.watcher(stage)
+        if not request.dry_run and (done == total or now - last > TOLD_EVERY):
             last = now
             session.progress.report(stage, session.workspace.runs, run.id)
 

@@ -1,6 +1,7 @@
 """Scorers `likelihood` and `reference_likelihood`: how likely a model finds a text that it need not have drawn.
 
-`likelihood` is the log-probability of the completion as the model's answer to the problem's prompt. `reference_likelihood`
+`likelihood` is the log-probability of the completion as the model's answer to what it was asked, prompt template and worked
+examples included. `reference_likelihood`
 is VeriFree's reward (Zhou et al. 2025): the probability of the reference behind the completion's own reasoning, cut behind
 the marker of its final answer. It is the expectation of "the answer drawn there is the reference, letter for letter": where
 an answer has several spellings it under-scores them. It sees the reference, so it may choose training data and no answer.
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from pipelines.protocols import Candidates
 from pipelines.score.asking import AskingScorer, took
 from storage.errors import SetupError
-from storage.records import Completion, Problem, Request, Score
+from storage.records import Completion, Problem, Prompt, Request, Score
 
 
 @dataclass(kw_only=True)
@@ -27,14 +28,14 @@ class Likelihood(AskingScorer):
     @property
     def version(self) -> str:
         """Its version with the model."""
-        return self.versioned("1", per_token="yes" if self.per_token else "no")
+        return self.versioned("2", per_token="yes" if self.per_token else "no")
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion that has a text and fits into the context, in input order."""
-        pairs = [(group.problem, one) for group in groups for one in group.completions if one.text]
-        asked = [self.request(problem.prompt, one.text) for problem, one in pairs]
+        items = [(group.problem, prompt, one) for group in groups for prompt, one in group.asked() if one.text]
+        asked = [self.request(prompt, one.text) for _, prompt, one in items]
         said, uses = self.sample(asked), Counter(request.completion_id for request in asked)
-        for (problem, completion), request in zip(pairs, asked, strict=True):
+        for (problem, _, completion), request in zip(items, asked, strict=True):
             answer = said[request.completion_id]
             if answer.logprob_sum is not None and answer.logprobs:
                 value = answer.logprob_sum / (len(answer.logprobs) if self.per_token else 1)
@@ -62,15 +63,16 @@ class ReferenceLikelihood(AskingScorer):
     @property
     def version(self) -> str:
         """Its version with the model and the marker."""
-        return self.versioned("1", marker=self.marker, **({"ending": self.ending} if self.ending else {}))
+        return self.versioned("2", marker=self.marker, **({"ending": self.ending} if self.ending else {}))
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion, in input order; none where the problem has no reference or the context no room."""
-        pairs = [(group.problem, one) for group in groups for one in group.completions if group.problem.reference.strip()]
-        asked = [self._asked_for(problem, one) for problem, one in pairs]
+        referenced = [group for group in groups if group.problem.reference.strip()]
+        items = [(group.problem, prompt, one) for group in referenced for prompt, one in group.asked()]
+        asked = [self._asked_for(*item) for item in items]
         wanted = [request for request in asked if request is not None]
         said, uses = self.sample(wanted), Counter(request.completion_id for request in wanted)
-        for (problem, completion), request in zip(pairs, asked, strict=True):
+        for (problem, _, completion), request in zip(items, asked, strict=True):
             if request is None:
                 yield Score(completion.id, problem.id, self.name, self.version, 0.0)
                 continue
@@ -79,10 +81,10 @@ class ReferenceLikelihood(AskingScorer):
                 value = math.exp(min(0.0, answer.logprob_sum))
                 yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))
 
-    def _asked_for(self, problem: Problem, completion: Completion) -> Request | None:
+    def _asked_for(self, problem: Problem, prompt: Prompt, completion: Completion) -> Request | None:
         """The reference behind the reasoning; None where there is no place for it."""
         head, marker, tail = completion.text.rpartition(self.marker)
         if not marker or completion.finish_reason == "length":
             return None
         spaces = tail[: len(tail) - len(tail.lstrip())]
-        return self.request(problem.prompt, spaces + problem.reference + self.ending, behind=head + marker)
+        return self.request(prompt, spaces + problem.reference + self.ending, behind=head + marker)

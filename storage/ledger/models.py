@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0009"
+SCHEMA_REVISION = "0010"
 
 
 class Base(DeclarativeBase):
@@ -293,7 +293,9 @@ class ImportRow(Base):
 
 
 class FiringRow(Base):
-    """One start of a schedule, by which process. `fresh`: the key of the recipe that got `number`."""
+    """One start of a schedule, by which process. `fresh`: the key of the recipe that got `number`. `resolved`: the recipe
+    as it stood then, as JSON.
+    """
 
     __tablename__ = "firings"
     __table_args__ = (Index("ix_firings_schedule", "schedule"), {"sqlite_autoincrement": True})
@@ -310,6 +312,7 @@ class FiringRow(Base):
     started: Mapped[float] = mapped_column(Float)
     fired_at: Mapped[float] = mapped_column(Float)
     ended_at: Mapped[float | None] = mapped_column(Float)
+    resolved: Mapped[str | None] = mapped_column(String)
 
 
 class ForecastRow(Base):

@@ -102,7 +102,7 @@ def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
         "only_after": int((sides[1].counts.judged > 0).sum()) - len(pairing.problems),
         **_difference(pairing, request.margin),
         "equal_tokens": _at_equal_tokens(*sides, request.tokens),
-        "strata": {name: _by(pairing, name) for name in request.by},
+        "strata": {name: _by(pairing, name) for name in request.by if name in pairing.strata},
         "flipped": _flipped(pairing),
     }
 
@@ -211,8 +211,6 @@ def _corrected(rows: list[Row]) -> list[Row]:
 
 
 def _by(pairing: Pairing, name: str) -> list[Row]:
-    if name not in pairing.strata:
-        raise SetupError(f"problems have no column {name!r}.", choices=list(pairing.strata))
     rows = []
     for value, places in grouped(pairing.strata[name]).items():
         part = pairing.where(places.tolist())

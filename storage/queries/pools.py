@@ -4,8 +4,9 @@ Only rollouts that were fixed before any verdict are in it; what a stopping rule
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,6 +15,8 @@ from storage.pool import MEASURED, STRATA, Pool, pool_of
 from storage.queries.scope import Scope
 from storage.scores import about, marks_of
 
+COLUMNS = (*STRATA, "model", "arm")
+"""What every pool can be cut by; whatever else is asked for is a key of the problems' meta."""
 _ROWS = """
 SELECT problem_id, completion_id, arm, outcome, verifier, verifier_version, kept, reason
 FROM rollouts WHERE {measured} ORDER BY problem_id, arm, sample_index, completion_id
@@ -68,23 +71,35 @@ def scope_pool(scope: Scope) -> ScopePool:
     return ScopePool(scope, pool.measured(None), tuple(rows["completion_id"].to_pylist()))
 
 
-def with_meta(scope: Scope, pool: Pool, names: Sequence[str]) -> Pool:
-    """The pool with a stratum per name `meta.KEY`, from its problems' `meta`; None where a problem has no such key.
+def with_meta(scope: Scope, pool: Pool, names: Iterable[str], *, missing: bool = False) -> Pool:
+    """The pool with a stratum for each of these names that is a key of its problems' `meta`: `meta.KEY`, or KEY where no
+    column has that name. None where a problem lacks the key. Values that are no text and no whole number stand as JSON.
 
-    SetupError where no problem has the key. Values that are no text and no whole number stand as JSON.
+    SetupError where no problem has it; with `missing` the name is left out.
     """
-    keys = [name for name in names if name.startswith("meta.")]
-    if not keys:
+    wanted = {name for name in names if name not in COLUMNS and name not in pool.strata}
+    if not wanted:
         return pool
-    with scope.connection("problems") as connection:
-        meta = {
-            pid: json.loads(text or "{}") for pid, text in connection.execute("SELECT id, meta FROM problems").fetchall()
-        }
-    strata = dict(pool.strata)
-    for name in keys:
-        found = [meta.get(pid, {}).get(name.removeprefix("meta.")) for pid in pool.problems]
-        if all(value is None for value in found):
-            known = sorted({f"meta.{key}" for one in meta.values() for key in one})
-            raise unknown_name("group", name, known)
-        strata[name] = tuple(one if one is None or type(one) in (str, int) else json.dumps(one) for one in found)
+    meta, strata = _meta(scope, pool), dict(pool.strata)
+    for name in sorted(wanted):
+        key = name.removeprefix("meta.")
+        if any(key in one for one in meta):
+            values = [one.get(key) for one in meta]
+            strata[name] = tuple(one if one is None or type(one) in (str, int) else json.dumps(one) for one in values)
+        elif not missing:
+            raise unknown_name("group", name, [*COLUMNS, *meta_keys(scope, pool)])
     return replace(pool, strata=strata)
+
+
+def meta_keys(scope: Scope, pool: Pool) -> list[str]:
+    """What `with_meta` can add to a pool, as `meta.KEY`."""
+    return sorted({f"meta.{key}" for one in _meta(scope, pool) for key in one})
+
+
+def _meta(scope: Scope, pool: Pool) -> list[dict[str, Any]]:
+    """The `meta` of each problem of a pool, in order."""
+    with scope.connection("problems") as connection:
+        connection.register("wanted", pa.table({"id": pa.array(pool.problems, pa.string())}))
+        rows = connection.execute("SELECT id, meta FROM problems SEMI JOIN wanted USING (id)").fetchall()
+    known = {pid: json.loads(text or "{}") for pid, text in rows}
+    return [known.get(pid, {}) for pid in pool.problems]

@@ -1,6 +1,6 @@
 """What is compared: the measured rollouts of one model on one benchmark, found by the names that people use for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.metrics import Counts, counts_of
 from storage.errors import SetupError, unknown_name
 from storage.pool import STATES, Flags, Ints, Pool, grouped
-from storage.queries.pools import scope_pool
+from storage.queries.pools import meta_keys, scope_pool, with_meta
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope, named_scope, run_scope
 from storage.versions.index import dataset_names
@@ -64,25 +64,29 @@ class Side:
         return float(known.mean()) if len(known) else None
 
 
-def sides_of(reader: Reader, reference: str, by: str | None = None) -> list[Side]:
+def sides_of(reader: Reader, reference: str, by: str | None = None, strata: Sequence[str] = ()) -> list[Side]:
     """The sides behind `NAME`, `NAME@v2`, a run's id or an evaluation's name, each optionally with `:MODEL`.
 
     An evaluation has one for each of its cells, a pool of several models one for each. `by`: a column of the problems, such
-    as `source`, whose values are the benchmarks.
+    as `source`, whose values are the benchmarks. `strata`: further columns that are needed; each may be a key of `meta`.
     """
     name, _, model = reference.partition(":")
-    sides = [side for scope in _scopes(reader, name) for side in _of_scope(scope)]
+    columns = [*strata, *(() if by is None else (by,))]
+    sides = [side for scope in _scopes(reader, name) for side in _of_scope(scope, columns)]
     if model:
         known = [side.model for side in sides]
         sides = [side for side in sides if side.model == model]
         if not sides:
             raise unknown_name(f"model of {name}", model, known)
+    for column in columns:
+        if all(column not in side.pool.strata for side in sides):
+            raise _unknown_column(next(_scopes(reader, name)), column)
     return sides if by is None else [part for side in sides for part in _by_column(side, by)]
 
 
-def sides_of_model(reader: Reader, reference: str, by: str | None = None) -> dict[str, Side]:
+def sides_of_model(reader: Reader, reference: str, strata: Sequence[str] = ()) -> dict[str, Side]:
     """The sides of one model by benchmark; SetupError where a reference is of several models, naming them."""
-    sides = sides_of(reader, reference, by)
+    sides = sides_of(reader, reference, strata=strata)
     models = sorted({side.model for side in sides})
     if len(models) > 1:
         name = reference.partition(":")[0]
@@ -115,8 +119,8 @@ def _scopes(reader: Reader, name: str) -> Iterator[Scope]:
         yield run_scope(reader, run.id)
 
 
-def _of_scope(scope: Scope) -> Iterator[Side]:
-    pool = scope_pool(scope).pool
+def _of_scope(scope: Scope, columns: Sequence[str]) -> Iterator[Side]:
+    pool = with_meta(scope, scope_pool(scope).pool, columns, missing=True)
     cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
     benchmark = cell.get("benchmark", scope.name.partition("@")[0])
     if len(pool.models) < 2:
@@ -126,6 +130,11 @@ def _of_scope(scope: Scope) -> Iterator[Side]:
         return
     for model, part in zip(pool.models, by_model(scope, pool), strict=True):
         yield Side(f"{scope.name}:{model}", benchmark, model, part)
+
+
+def _unknown_column(scope: Scope, name: str) -> SetupError:
+    pool = scope_pool(scope).pool
+    return unknown_name("group", name, [*pool.strata, *meta_keys(scope, pool)])
 
 
 def by_model(scope: Scope, pool: Pool) -> list[Pool]:
@@ -140,9 +149,10 @@ def _equal_numbers(pool: Pool) -> Pool:
 
 
 def _by_column(side: Side, by: str) -> Iterator[Side]:
-    """A side per value of a column of the problems."""
+    """A side per value of a column of the problems; a benchmark without it stays one."""
     if by not in side.pool.strata:
-        raise unknown_name("column", by, side.pool.strata)
+        yield side
+        return
     for value, places in grouped([None if value is None else str(value) for value in side.pool.strata[by]]).items():
         part = side.pool.where(np.isin(side.pool.problem, places))
         if len(part):

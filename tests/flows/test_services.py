@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from flows.prefect.service import Standing, find_standing, look
 from storage.workspace import Workspace
 from tests.flows.conftest import Said, finish, start
+from tests.flows.evaluation.test_evaluate import EVALUATION
 from tests.flows.prefect.test_managed import until
 
 pytestmark = pytest.mark.services
@@ -131,6 +133,34 @@ def test_up_serves_schedules_and_down_ends_only_that(up: Path) -> None:
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+def ended(folder: Path, schedule: str, said: str) -> bool:
+    with Workspace.open(folder) as workspace:
+        last = workspace.firings.last(schedule)
+    return last is not None and (last.status, last.said) == ("done", said)
+
+
+def test_an_evaluation_under_prefect_and_as_a_firing_beside_a_recipe(up: Path) -> None:
+    (up / "sums.yaml").write_text(EVALUATION)
+    report = json.loads(run(up, "evaluate", "sums.yaml", "--json", "--redraw", "9").out)
+    assert (report["cells"][0]["spent"]["drawn"], report["messages"]) == (48, [])
+    with sqlite3.connect(up / ".rollmill" / "prefect" / "prefect.db") as prefect:
+        assert prefect.execute("SELECT name FROM flow").fetchall() == [("evaluate",)]
+        rounds = prefect.execute("SELECT name, state_name FROM task_run ORDER BY name").fetchall()
+    assert rounds == [("small-good-round-0", "Completed"), ("small-good-round-1", "Completed")]
+
+    add = ("--cron", "0 2 * * *", "--name", "nightly")
+    assert run(up, "schedule", "add", "sums.yaml", *add, "--fresh", "redraw").status == 0
+    assert until(lambda: run(up, "schedule", "run-now", "nightly").status == 0)
+    assert until(lambda: ended(up, "nightly", "sums: 1 cells measured, 48 drawn"), 120)
+    assert (up / "reports" / "sums" / "report.md").exists()
+    assert run(up, "schedule", "add", "toy.yaml", *add).status == 0  # the same name, now of a recipe
+    assert until(lambda: run(up, "schedule", "run-now", "nightly").status == 0)
+    assert until(lambda: ended(up, "nightly", "toy@v1 published, 65 drawn"), 120)
+    with Workspace.open(up) as workspace:
+        streams = workspace.segments.read("completions", columns=("stream",))["stream"].to_pylist()
+    assert {stream: streams.count(stream) for stream in sorted(set(streams))}["evaluate-10"] == 48
 
 
 def test_a_cron_line_fires_by_itself(up: Path) -> None:

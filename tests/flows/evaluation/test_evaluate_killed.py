@@ -15,7 +15,7 @@ pytestmark = pytest.mark.chaos
 
 
 def cells_of(folder: Path, **env: str) -> list[dict[str, Any]]:
-    done = finish(start("evaluate", "sums.yaml", "--json", cwd=folder, **env))
+    done = finish(start("evaluate", "sums.yaml", "--direct", "--json", cwd=folder, **env))
     assert done.status == 0, done.err
     return [{key: cell[key] for key in cell if key not in ("spent", "run")} for cell in json.loads(done.out)["cells"]]
 
@@ -27,7 +27,7 @@ def test_kill_9_repays_at_most_the_open_batches(toy: Path, tmp_path: Path, after
     shutil.copytree(toy, undisturbed)
     calls = tmp_path / "calls"
     calls.touch()
-    command = start("evaluate", "sums.yaml", cwd=toy, TOY_CALLS=str(calls), TOY_SLEEP="0.02")
+    command = start("evaluate", "sums.yaml", "--direct", cwd=toy, TOY_CALLS=str(calls), TOY_SLEEP="0.02")
     while command.poll() is None and len(calls.read_text().splitlines()) < after:
         time.sleep(0.02)
     command.kill()

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from flows.curation.stages import draw_and_grade, synthesize
+from flows.evaluation.evaluate import evaluate_job
 from flows.job import Job
-from flows.prefect.firing import fire
+from flows.prefect.firing import fire, fire_evaluation
 from flows.session import Session
 from storage.errors import FoundWanting, SetupError
 from storage.ledger.models import FiringRow
 from storage.run_records import Firing
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
+from tests.flows.evaluation.test_evaluate import EVALUATION
 
 Outcome = dict[str, Any]
 DONE = {"dataset": "toy", "version": 1, "created": True, "spent": {"drawn": 7}}
@@ -65,6 +67,51 @@ def test_a_fresh_firing_draws_anew_and_its_run_says_how_to_make_it_again(toy: Pa
     assert (again["run"], again["planned"], again["to_draw"]) == (outcome["run"], rows, 0)
     plain = json.loads(rollmill("curate", "toy.yaml", "--dry-run", "--json").out)
     assert (plain["run"] == outcome["run"], plain["to_draw"]) == (False, 48)
+
+
+def test_a_fresh_firing_of_an_evaluation_asks_anew_and_keeps_what_it_was(toy: Path, rollmill: Run) -> None:
+    (toy / "sums.yaml").write_text(EVALUATION)
+    evaluation = Job(str(toy), str(toy / "sums.yaml"), ("samples=2",), verb="evaluate")
+    first = fire_evaluation("nightly", "redraw", evaluation, evaluate_job)
+    assert (last(toy).number, last(toy).run, last(toy).said) == (1, None, "sums: 1 cells measured, 24 drawn")
+    (toy / "sums.yaml").write_text(EVALUATION.replace("chance: 0.7", "chance: 0.1"))
+    kept = last(toy).recipe
+    assert kept is not None
+    assert (kept["redraw"], kept["samples"], kept["cells"][0]["generate"]["options"]["chance"]) == (1, 2, 0.7)
+    second = fire_evaluation("nightly", "redraw", evaluation, evaluate_job)
+    assert (last(toy).number, second["cells"][0]["correct"] < first["cells"][0]["correct"]) == (2, True)
+    assert fire_evaluation("nightly", None, evaluation, evaluate_job)["cells"][0]["spent"]["drawn"] == 24
+    assert fire_evaluation("nightly", None, evaluation, evaluate_job)["cells"][0]["spent"]["drawn"] == 0
+    assert (last(toy).number, (toy / "reports" / "sums" / "evaluation.json").exists()) == (None, True)
+    assert fire_evaluation("nightly", "seed", evaluation, evaluate_job)["cells"][0]["spent"]["drawn"] == 24
+    assert last(toy).number == 4
+
+
+def test_evaluations_and_recipes_have_schedules_side_by_side(toy: Path, rollmill: Run) -> None:
+    (toy / "sums.yaml").write_text(EVALUATION)
+    cron = ("--cron", "0 2 * * *")
+    assert (
+        "Not fresh: every firing goes on with the same evaluation." in rollmill("schedule", "add", "sums.yaml", *cron).out
+    )
+    said = rollmill("schedule", "add", "sums.yaml", *cron, "--fresh", "redraw").out
+    assert (
+        "Fresh: every firing draws new completions of the same problems, under the next number (redraw=1, 2, ...)" in said
+    )
+    assert rollmill("schedule", "add", "toy.yaml", *cron).status == 0
+    listed = json.loads(rollmill("schedule", "list", "--json").out)["schedules"]
+    assert [(row["name"], row["verb"], row["fresh"]) for row in listed] == [
+        ("sums", "evaluate", "redraw"),
+        ("toy", "curate", None),
+    ]
+    assert "sums  evaluate  0 2 * * *" in rollmill("schedule", "list").out
+    now = rollmill("schedule", "run-now", "sums")
+    assert (now.status, f"Next: rollmill evaluate {toy / 'sums.yaml'}" in now.err) == (2, True)
+    assert rollmill("schedule", "pause", "sums").status == 0
+    wrong = rollmill(
+        "schedule", "add", "sums.yaml", *cron, "--set", "models=[{name: all, engine: imported}]", "--fresh", "seed"
+    )
+    assert (wrong.status, "--fresh draws new completions" in wrong.err) == (2, True)
+    assert "Removed sums." in rollmill("schedule", "remove", "sums").out
 
 
 def test_an_unfinished_firing_is_gone_on_with_and_one_that_ended_is_not(toy: Path) -> None:

@@ -60,7 +60,7 @@ def test_what_a_scorer_asks_is_stored_and_charged_and_asked_once(tmp_path: Path)
             assert (again.made, again.stored, score_run(ws, run)) == (0, 64, [])
         assert engine.made == distinct
         stored = ws.segments.read("scores").to_pylist()
-        assert all(row["seconds"] is not None and row["version"].startswith("1 engine=toy model=toy-1") for row in stored)
+        assert all(row["seconds"] is not None and row["version"].startswith("2 engine=toy model=toy-1") for row in stored)
 
 
 def test_deciding_scores_what_no_stage_has(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from dashboards.page_problems import _facts
+from dashboards.problem_detail import _facts
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
@@ -35,6 +35,29 @@ class Words:
             value = float("nan") if "Carry" in completion.text else words
             yield Score(completion.id, problem.id, self.name, self.version, value)
 '''
+
+
+ASKED = '''\
+"""A scorer of the user's: how long what the model was asked is, beyond the problem's own prompt."""
+
+from storage.records import Score
+
+
+class Asked:
+    name, version, needs = "asked", "1", ()
+
+    def score_groups(self, groups):
+        for group in groups:
+            for prompt, completion in group.asked():
+                more = float(len(prompt) - len(group.problem.prompt))
+                yield Score(completion.id, group.problem.id, self.name, self.version, more)
+'''
+ROUTED = """\
+arms:
+  - {name: plain}
+  - {name: polite, prompt_template: "Please. {prompt}"}
+budget: {method: router}
+"""
 
 
 def said(rollmill: Run, *arguments: str) -> dict[str, Any]:
@@ -114,6 +137,24 @@ def test_a_scorer_of_the_users_own_counts_with_its_file(run: str, toy: Path, rol
     assert (other["scored"][0]["stored"], other["scored"][0]["unscored"]) == (0, 0)
     names = [row["scorer"] for row in other["scores"]]
     assert set(names) == {f"words@{first['version']}", f"words@{other['scored'][0]['version']}"}
+
+
+def test_a_scorer_sees_what_each_arm_was_asked_at_once_and_later(toy: Path, rollmill: Run) -> None:
+    (toy / "asked.py").write_text(ASKED)
+    text = (toy / "toy.yaml").read_text()
+    (toy / "arms.yaml").write_text(text[: text.index("budget:")] + ROUTED + text[text.index("select:") :])
+    named = ["--direct", "--set", "gate.min_kept=1", "--set", "score=[{method: 'asked.py:Asked'}]"]
+    run = said(rollmill, "curate", "arms.yaml", *named)["run"]
+    with Workspace.open() as workspace:
+        plan = [row for part in workspace.runs.plans(run) for row in part]
+        [column] = run_scores(workspace, workspace.runs.get(run), plan).values()
+    assert {row.arm for row in plan} == {"plain", "polite"}
+    assert column.tolist() == [{"plain": 0.0, "polite": float(len("Please. "))}[row.arm] for row in plan]
+    (toy / "asked.py").write_text(ASKED.replace('"asked", "1"', '"later", "1"'))
+    said(rollmill, "score", run, "--with", "asked.py:Asked")
+    with Workspace.open() as workspace:
+        scores = run_scores(workspace, workspace.runs.get(run), plan)
+    assert scores["later"].tolist() == column.tolist()
 
 
 def test_dry_run_says_what_is_missing_and_stores_nothing(run: str, rollmill: Run) -> None:

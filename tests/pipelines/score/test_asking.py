@@ -146,9 +146,18 @@ def test_likelihood_is_of_the_text_as_the_answer_per_token_or_summed() -> None:
     assert values(Likelihood(sampler=sampler), RIGHT, problem=long) == []
 
 
+def test_a_text_is_scored_behind_what_the_model_was_asked_for_it() -> None:
+    group = Candidates(PROBLEM, [RIGHT, WRONG], prompts=["Add: 2 + 2 = ?", "too long"])
+    engine = Counting()
+    assert [one.completion_id for one in given(Likelihood(sampler=DirectSampler(engine)), [group])] == ["c000"]
+    references = ReferenceLikelihood(sampler=DirectSampler(engine))
+    assert [one.completion_id for one in given(references, [group])] == ["c000"]
+    assert list(Candidates(PROBLEM, [RIGHT]).asked()) == [(PROBLEM.prompt, RIGHT)]
+
+
 def test_the_reference_is_put_behind_the_last_marker_and_its_spaces() -> None:
     scorer = ReferenceLikelihood(sampler=DirectSampler(Counting()))
-    request = scorer._asked_for(PROBLEM, replace(RIGHT, text="#### 3? No.\n####  4 ."))
+    request = scorer._asked_for(PROBLEM, PROBLEM.prompt, replace(RIGHT, text="#### 3? No.\n####  4 ."))
     assert request is not None
     assert (request.rendered, request.given) == ("Q: 2 + 2 = ?\nA:#### 3? No.\n####", "  4")
     cut_off, without = replace(RIGHT, id="cut", finish_reason="length"), replace(WRONG, id="none", text="5")

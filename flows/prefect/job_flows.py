@@ -1,0 +1,93 @@
+"""The Prefect flows: a recipe curated and an evaluation measured, by a command in its own session or as a firing.
+
+Prefect records what they do and decides nothing: a run ends as the ledger says. Import this module only after the managed
+server has set Prefect's environment.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect import Flow, flow
+from prefect.events.clients import PrefectEventsClient
+from prefect.events.worker import EventsWorker
+
+from flows.curation.stages import Stages, drive
+from flows.evaluation.evaluate import evaluate_job
+from flows.job import Job
+from flows.prefect.firing import end_with_supervisor, fire, fire_evaluation
+from flows.prefect.managed import ManagedServer
+from flows.prefect.tasks import TASKS
+from flows.session import Session, open_session
+from storage.errors import RollmillError
+
+RECONNECTIONS = 2  # of a command's own stream of events: more of them sleep a second each, event by event
+LOST = "The Prefect server was lost; its pages do not show all of this run. The ledger does: rollmill runs show"
+
+Outcome = dict[str, Any]
+
+
+def _flow(verb: str, work: Callable[[Job, str | None, str | None], Outcome]) -> Flow[..., Outcome]:
+    """The flow around some work on a job, with the name of a schedule and how it is fresh."""
+
+    def of_job(  # noqa: PLR0913 (a job's fields, all plain data)
+        workspace: str,
+        recipe: str,
+        sets: list[str] | None = None,
+        profile: str | None = None,
+        keep_going: bool = False,
+        max_tokens: int | None = None,
+        max_cost: str | None = None,
+        schedule: str | None = None,
+        fresh: str | None = None,
+    ) -> dict[str, Any]:
+        end_with_supervisor()
+        job = Job(workspace, recipe, tuple(sets or ()), profile, keep_going, max_tokens, max_cost, verb)
+        return work(job, schedule, fresh)
+
+    of_job.__name__ = of_job.__qualname__ = verb  # by which a scheduled run finds it in this module
+    return flow(name=verb, flow_run_name="{recipe}", persist_result=False, validate_parameters=True)(of_job)
+
+
+def parameters_of(job: Job) -> dict[str, Any]:
+    """The parameters of a job's flow; which one it is says the verb."""
+    return {key: value for key, value in job.data().items() if key not in ("verb", "cell")}
+
+
+def _curated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
+    """A recipe curated in a session of its own."""
+    if schedule is not None:
+        return fire(schedule, fresh, job, lambda session: drive(session, TASKS))
+    with open_session(job) as session:
+        return drive(session, TASKS)
+
+
+def _evaluated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
+    """An evaluation measured and reported in a session of its own."""
+    if schedule is not None:
+        return fire_evaluation(schedule, fresh, job, lambda one: evaluate_job(one, TASKS))
+    return evaluate_job(job, TASKS)
+
+
+curate = _flow("curate", _curated)
+evaluate = _flow("evaluate", _evaluated)
+FLOWS = {"curate": curate, "evaluate": evaluate}
+
+
+def run(session: Session, server: ManagedServer, work: Callable[[Stages], Outcome]) -> Outcome:
+    """The flow of an open session in this process; it ends as its work did, whatever becomes of Prefect's server.
+
+    Where Prefect fails before the work begins, it is done without it.
+    """
+    EventsWorker.set_client_override(PrefectEventsClient, reconnection_attempts=RECONNECTIONS)
+    try:
+        server.wait()
+        outcome: Outcome = _flow(session.job.verb, lambda *_: work(TASKS))(**parameters_of(session.job))
+    except BaseException as error:
+        if isinstance(session.ended, BaseException):  # Prefect has an interrupt of its own
+            raise (session.ended if isinstance(session.ended, Exception) else KeyboardInterrupt) from None
+        if not isinstance(error, Exception):
+            raise
+        outcome = work(Stages()) if session.ended is None else session.ended
+        lost = f"Without Prefect, because {error}" if isinstance(error, RollmillError) else LOST
+        return {**outcome, "messages": [*outcome["messages"], lost]}
+    return outcome
