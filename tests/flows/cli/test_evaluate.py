@@ -210,3 +210,21 @@ def _more(folder: Path) -> Path:
     rows = [{"prompt": f"What is {n} + 1?", "answer": n + 1, "split": "test" if n < 2 else "train"} for n in range(6)]
     (folder / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder / "more.jsonl"
+
+
+def test_worked_examples_out_of_a_set_that_grew_are_another_run(sums: Path, rollmill: Run) -> None:
+    rows = [{"id": f"{n}", "prompt": f"What is {n} + 1?", "answer": n + 1, "split": "shown"} for n in range(40)]
+    asked = {**rows[0], "id": "asked", "prompt": "What is 70 + 1?", "answer": 71, "split": "test"}
+    for name, part in (("first", [asked, *rows[:2]]), ("more", rows[2:])):
+        (sums / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+    benchmark = (
+        "{name: shown, imported: set, split: test, examples_from: {split: shown, count: 2}, prompt_form: completion}"
+    )
+    runs = []
+    for name in ("first", "more"):
+        assert rollmill("import", "problems", f"{name}.jsonl", "--name", "set").status == 0
+        for _ in range(2):
+            said = rollmill("evaluate", "sums.yaml", "--set", f"benchmarks=[{benchmark}]", "--json")
+            assert said.status == 0, said.err
+            runs.append(json.loads(said.out)["cells"][0]["run"])
+    assert runs == [runs[0], runs[0], f"{runs[0]}-2", f"{runs[0]}-2"]
