@@ -6,6 +6,7 @@ from itertools import accumulate
 import altair as alt
 import pandas as pd
 
+from pipelines.stats import Estimate
 from storage.queries import Band, BudgetSpend, Funnel, GroupRate, Share, StopCount
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
@@ -29,14 +30,13 @@ GREY, GREEN = "#8c959f", "#2da44e"  # before and after, cost and effect
 
 
 def rate_chart(rates: Sequence[GroupRate], by: str) -> AnyChart:
-    """A point per group at its pass rate, with the interval as a rule."""
+    """A point per group at its pass rate, with the interval as a rule; without a rule where nothing is known of one."""
     frame = pd.DataFrame(
         [
             {
                 "group": str(rate.group),
                 "rate": rate.estimate.value,
-                "low": rate.estimate.low,
-                "high": rate.estimate.high,
+                **_ends(rate.estimate),
                 "problems": rate.problems,
                 "judged": rate.judged,
             }
@@ -53,6 +53,12 @@ def rate_chart(rates: Sequence[GroupRate], by: str) -> AnyChart:
     )
     points = base.mark_point(filled=True, size=90, color="#0969da").encode(y=alt.Y("rate:Q", scale=scale))
     return alt.layer(rules, points).properties(height=320)
+
+
+def _ends(estimate: Estimate) -> dict[str, float | None]:
+    """The ends to draw. One cluster leaves the whole range open, which a rule would show as if it were measured."""
+    known = "no interval" not in estimate.method
+    return {"low": estimate.low if known else None, "high": estimate.high if known else None}
 
 
 def share_chart(shares: Sequence[Share], by: str) -> AnyChart:
@@ -72,7 +78,7 @@ def share_chart(shares: Sequence[Share], by: str) -> AnyChart:
 
 def _labels(by: str) -> alt.Axis:
     """Levels are short numbers; other groups have names that only fit when they lean."""
-    return alt.Axis(labelAngle=0 if by == "level" else -40)
+    return alt.Axis(labelAngle=0 if by == "level" else -40, labelOverlap=False)
 
 
 def _paired_bars(frame: pd.DataFrame, axis: alt.X, series: tuple[str, str], title: str | None) -> AnyChart:
@@ -102,7 +108,7 @@ def band_chart(bands: Sequence[Band]) -> AnyChart:
     frame = pd.DataFrame(
         [
             {
-                "pass rate": f"{band.low:.1f}-{band.high:.1f}",
+                "pass rate": band.label,
                 "problems": band.problems,
                 "rollouts": band.rollouts,
                 "kept": band.kept,
@@ -114,7 +120,7 @@ def band_chart(bands: Sequence[Band]) -> AnyChart:
         alt.Chart(frame)
         .mark_bar(color="#0969da")
         .encode(
-            x=alt.X("pass rate:N", sort=list(frame["pass rate"]), axis=alt.Axis(labelAngle=0)),
+            x=alt.X("pass rate:N", title="correct of judged", sort=list(frame["pass rate"]), axis=alt.Axis(labelAngle=0)),
             y=alt.Y("problems:Q"),
             tooltip=["pass rate", "problems", "rollouts", "kept"],
         )
@@ -125,7 +131,7 @@ def band_chart(bands: Sequence[Band]) -> AnyChart:
 
 def funnel_chart(funnel: Funnel) -> AnyChart:
     """Planned rollouts by outcome, then kept and dropped by reason, as bars from the widest stage down."""
-    rows = [("planned", funnel.planned, "#57606a")]
+    rows = [("planned", funnel.planned, GREY)]
     counts = {**funnel.outcomes(), "pending": funnel.pending}
     rows += [(name, counts[name], colour) for name, colour in OUTCOME_COLOURS.items() if counts[name]]
     if funnel.kept is not None:
@@ -138,7 +144,7 @@ def funnel_chart(funnel: Funnel) -> AnyChart:
         tooltip=["stage", "rollouts"],
     )
     bars = base.mark_bar().encode(color=alt.Color("colour:N", scale=None))
-    labels = base.mark_text(align="left", dx=4).encode(text=alt.Text("rollouts:Q", format=","))
+    labels = base.mark_text(align="left", dx=4, color=GREY).encode(text=alt.Text("rollouts:Q", format=","))
     return alt.layer(bars, labels).properties(height=alt.Step(26))
 
 

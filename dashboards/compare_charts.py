@@ -17,7 +17,7 @@ RATE = alt.Scale(domain=[0, 1])
 
 def _colour(models: Sequence[str], *, legend: bool = True) -> alt.Color:
     scale = alt.Scale(domain=list(models), range=[PALETTE[at % len(PALETTE)] for at in range(len(models))])
-    shown = alt.Legend(orient="top", title=None, labelLimit=260, columns=4, symbolOpacity=1) if legend else None
+    shown = alt.Legend(orient="top", title=None, labelLimit=200, columns=3, symbolOpacity=1) if legend else None
     return alt.Color("model:N", scale=scale, legend=shown)
 
 

@@ -36,6 +36,8 @@ def show() -> None:
     st.subheader("Before and after selection")
     if scope.decided:
         st.altair_chart(share_chart(selection_shares(scope, by), by), width="stretch")
+    elif scope.run is not None and scope.run.recipe.get("cell"):
+        st.info("An evaluation selects nothing: all of its rollouts are measured.")
     else:
         st.info("Nothing is selected yet: the run has not come to its decisions.")
     st.subheader("Problems by pass rate")

@@ -58,11 +58,18 @@ def _table(summaries: list[Run]) -> pd.DataFrame:
 
 def _show_run(run: Run) -> None:
     st.subheader(inert(run.id))
-    if run.error:
-        st.error("The run ended with an error.")
+    if run.refused:
+        st.warning("The gate refused this run: nothing is published, and its rollouts are stored.")
+    elif run.status == "interrupted":
+        st.info("Somebody stopped this run. What was committed is kept; the next command goes on.")
+    elif run.status == "killed":
+        st.warning("This run was killed: no process works on it. What was committed is kept; the next command goes on.")
+    elif run.error:
+        st.error("The run crashed.")
+    if run.error and run.status != "interrupted":
         st.code(visible(run.error), language=None, wrap_lines=True)
     counts = funnel(run_scope(reader(), run.id))
-    _numbers(counts)
+    _numbers(run, counts)
     left, right = st.columns([3, 2])
     with left:
         st.markdown("**Funnel**")
@@ -72,17 +79,23 @@ def _show_run(run: Run) -> None:
         for stage in run_progress(reader(), run.id):
             st.progress(min(1.0, stage.share or 0.0), text=_line(stage))
         st.markdown("**Next command**")
-        st.code(run.next_command, language=None)
+        st.code(run.next_command, language=None, wrap_lines=True)
     show_cost(run)
 
 
-def _numbers(counts: Funnel) -> None:
+def _kept(run: Run, counts: Funnel) -> str:
+    if counts.kept is not None:
+        return f"{counts.kept:,}"
+    return "all measured" if run.recipe.get("cell") else "not yet"
+
+
+def _numbers(run: Run, counts: Funnel) -> None:
     with st.container(horizontal=True, gap="large"):
         st.metric("Problems", f"{counts.problems:,}", width="content")
         st.metric("Planned rollouts", f"{counts.planned:,}", width="content")
         st.metric("Correct", f"{counts.correct:,}", width="content", help="of those judged: not undecided, not pending")
         st.metric("Undecided", f"{counts.undecided:,}", width="content", help="the verifier's own limit: in no rate")
-        st.metric("Kept", "not yet" if counts.kept is None else f"{counts.kept:,}", width="content")
+        st.metric("Kept", _kept(run, counts), width="content")
 
 
 def _line(stage: Progress) -> str:
@@ -119,6 +132,11 @@ def show_cost(run: Run) -> None:
         st.caption(f"{held} of {len(forecast)} 95% intervals held, those of the levels included.")
 
 
+def _counted(tokens: int, known: int | bool) -> str:
+    """Imports come without counts: completions of no token were not counted."""
+    return f"{tokens:,}" if known else "not counted"
+
+
 def _cost_table(cost: RunCost, currency: str | None) -> pd.DataFrame:
     whole = cost.whole
     rows = {"represented": whole.represented, "spent by this run": whole.spent, "reused": whole.represented - whole.spent}
@@ -132,8 +150,8 @@ def _cost_table(cost: RunCost, currency: str | None) -> pd.DataFrame:
         {
             "": list(rows),
             "completions": [sums.completions for sums in rows.values()],
-            "tokens in": [sums.tokens_in for sums in rows.values()],
-            "tokens out": [sums.tokens_out for sums in rows.values()],
+            "tokens in": [_counted(sums.tokens_in, sums.tokens_out or not sums.completions) for sums in rows.values()],
+            "tokens out": [_counted(sums.tokens_out, sums.tokens_out or not sums.completions) for sums in rows.values()],
             "engine seconds": [round(sums.seconds, 1) for sums in rows.values()],
             "money": [money_text(sums, currency) for sums in rows.values()],
         }

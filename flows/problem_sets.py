@@ -6,6 +6,7 @@ For recipes that take their problems or their worked examples from there, and fo
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from flows.recipe.benchmarks import shipped_definitions
 from storage.errors import SetupError, unknown_name
 from storage.imported import producer_of
 from storage.records import Problem
@@ -20,8 +21,9 @@ def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
     workspace.imports.require_whole(name)
     rows: list[Problem] = from_table("problems", workspace.segments.read("problems", producer=producer_of(name)))
     if not rows:
+        form = f" --benchmark {name}" if name in shipped_definitions() else ""
         raise SetupError(
-            f"no problems were imported as {name!r}.", next_command=f"rollmill import problems FILE --name {name}"
+            f"no problems were imported as {name!r}.", next_command=f"rollmill import problems FILE --name {name}{form}"
         )
     return _once(rows)
 

@@ -110,8 +110,10 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "adopt.md",
         "aggregation.md",
         "audit.md",
+        "benchmark-definitions.md",
         "budgets.md",
         "certify.md",
+        "claims.md",
         "cost.md",
         "engines.md",
         "evaluation.md",
@@ -136,7 +138,9 @@ def test_commands_named_in_the_text_exist() -> None:
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md", "exports.md"])
+@pytest.mark.parametrize(
+    "page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md", "exports.md", "claims.md"]
+)
 def test_pages_about_a_run(page: str, curated: tuple[Path, str]) -> None:
     folder, known = curated
     for command in commands(page):
@@ -191,6 +195,22 @@ def test_the_page_about_evaluation(tmp_path: Path) -> None:
     printed = [run(command, folder) for command in commands("evaluation.md")]
     assert "easy" in printed[1]
     assert re.search(r"^good +0\.900 .*0\.900 .*0\.900", printed[-1], flags=re.MULTILINE), printed[-1]
+
+
+@pytest.mark.services
+def test_the_page_about_benchmark_definitions(tmp_path: Path) -> None:
+    folder = initialised(tmp_path / "ws")
+    named = {block.splitlines()[0].removeprefix("# "): block for language, block in blocks("benchmark-definitions.md")}
+    for name in ("mine.yaml", "sums.yaml"):
+        (folder / name).write_text(named[name])
+    for name, numbers in (("test", range(20)), ("train", range(100, 110))):
+        rows = [{"question": f"What is {n} + 5?", "answer": f"{n} + 5 = {n + 5}\n#### {n + 5}"} for n in numbers]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sums = [{"sum": f"{n} + 5", "result": n + 5, "number": n} for n in range(20)]
+    (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sums))
+    printed = [run(command, folder) for command in commands("benchmark-definitions.md")]
+    assert "split        train: 10 problems" in printed[3]
+    assert printed[-1].count("20 problems") >= 2
 
 
 def test_the_page_about_adopting(tmp_path: Path) -> None:

@@ -148,6 +148,8 @@ def _report_lines(report: "ImportReport") -> list[str]:
 def _next(report: "ImportReport") -> str:
     """What to do with what was imported."""
     rollouts = report.completions.new or report.completions.already
+    if report.format.startswith("benchmark "):
+        return f"Next: rollmill benchmark show {report.format.removeprefix('benchmark ')}"
     if not rollouts:
         return f"Next: rollmill import rollouts FILE --name NAME --problems {report.name}"
     problems = report.name if report.problems.new or report.problems.already else report.of

@@ -55,7 +55,9 @@ def benchmark_card(workspace: Workspace, named: str, base: Path) -> Row:
         "origin": definition.origin,
         "licence": definition.licence,
         "definition_sha256": definition_digest(named, base),
-        "columns": [] if definition.read is None else list(definition.read.layout(definition.name).required()),
+        "columns": []
+        if definition.read is None
+        else [place.replace("|", " or ") for place in definition.read.layout(definition.name).required()],
         "file_sha256": [] if definition.read is None else list(definition.read.sha256),
         "verify": _checkers(loaded),
         "asked": definition.asks(),

@@ -7,7 +7,7 @@ rollouts count in no rate; the bounds say what the rate would be if all of them 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.metrics.counts import Counts
@@ -88,7 +88,12 @@ def pass_rate(counts: Counts, group: Group = None, *, estimand: str | None = Non
 
 
 def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
-    """One rate per value of a group, sorted; problems without a value come last as None."""
+    """One rate per value of a group, sorted; problems without a value come last as None.
+
+    By template the problems of one are what is sampled: a template alone would be one cluster, of which nothing is known.
+    """
+    if by == "template":
+        counts = replace(counts, clusters=[None] * len(counts))
     return [pass_rate(members, value) for value, members in counts.by(by)]
 
 

@@ -4,7 +4,7 @@ The aliases are the column names that the published sets of this field use; the 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ EMBEDDED_ALIASES: Aliases = {
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The mapping of one file: field to column, field to constant. `present`: all its columns; `format`: whose form;
-    `exact`: a reference is the answer as it stands.
+    `exact`: a reference is the answer as it stands; `places`: what a layout names instead of single columns.
     """
 
     fields: Mapping[str, str]
@@ -88,6 +88,7 @@ class Columns:
     present: tuple[str, ...]
     format: str = ""
     exact: bool = False
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
         """Whether the field has a column or a constant."""
@@ -106,7 +107,7 @@ class Columns:
 
     def shown(self) -> dict[str, str]:
         """The mapping as a person reads it."""
-        return {**dict(self.fields), **{name: f"= {value!r}" for name, value in self.constants.items()}}
+        return {**self.fields, **self.places, **{name: f"= {value!r}" for name, value in self.constants.items()}}
 
 
 def resolve(

@@ -72,6 +72,12 @@ class Layout:
         yield from [self.splits.column] if self.splits is not None else []
         yield from self.kept
 
+    def places(self) -> dict[str, str]:
+        """What each field is made of, for a person."""
+        tests = self.tests if isinstance(self.tests, str) else ", ".join((self.tests or {}).values())
+        options = {"reference": " / ".join(self._of_choices())} if self.choices is not None else {}
+        return {"prompt": self.prompt, **self.fields, **options, **({"tests": tests} if tests else {})}
+
     def check(self, present: Collection[str], path: Path) -> None:
         """SetupError that names the first column which the file lacks."""
         missing = next((place for place in self.required() if _column(present, place) is None), None)

@@ -175,7 +175,8 @@ def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
     if spec.layout is not None:
         aliases = {name: (name,) for name in aliases}  # the layout has named every field by now
     columns = resolve(tuple(names), aliases, maps=spec.maps, constants=spec.constants, path=spec.path)
-    return replace(columns, format=", ".join(formats), exact=spec.layout is not None)
+    columns = replace(columns, format=", ".join(formats))
+    return columns if spec.layout is None else replace(columns, exact=True, places=spec.layout.places())
 
 
 def clean_rows(spec: ImportSpec, sanitiser: Sanitiser, *, limit: int | None = None) -> Iterator[Row]:

@@ -146,10 +146,14 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Problems whose pass rate over the prefix lies in [low, high), the last band closed; their rollouts and kept ones."""
+    """Problems whose pass rate over the prefix lies in [low, high), the last band closed; their rollouts and kept ones.
+
+    `label`: the ends, or `3 of 8` where every problem has as many judged rollouts and a band is one count.
+    """
 
     low: float
     high: float
+    label: str
     problems: int
     rollouts: int
     kept: int
@@ -173,8 +177,15 @@ def selection_shares(scope: Scope, by: str = "level") -> list[Share]:
 
 
 def pass_rate_bands(scope: Scope) -> list[Band]:
-    """Ten bands of pass rate, from never solved to always solved; problems without a judged rollout are in none."""
+    """Bands of pass rate, from never solved to always solved; problems without a judged rollout are in none.
+
+    Ten of them, or one more than most problems have judged rollouts: with 8 of them no problem can lie in [.4, .5).
+    """
     counts = counts_by(scope, "level").judged_only()
-    band = np.minimum(BANDS - 1, counts.correct * BANDS // counts.judged)
-    sizes = [np.bincount(band, weights, BANDS).astype(int).tolist() for weights in (None, counts.rollouts, counts.kept)]
-    return [Band(at / BANDS, (at + 1) / BANDS, *(size[at] for size in sizes)) for at in range(BANDS)]
+    usual = int(np.bincount(counts.judged).argmax()) if len(counts) else BANDS
+    bands = min(BANDS, usual + 1)
+    band = np.minimum(bands - 1, counts.correct * bands // counts.judged)
+    sizes = [np.bincount(band, weights, bands).astype(int).tolist() for weights in (None, counts.rollouts, counts.kept)]
+    exact = bands == usual + 1 and bool((counts.judged == usual).all())
+    labels = [f"{at} of {usual}" if exact else f"{at / bands:.2f}-{(at + 1) / bands:.2f}" for at in range(bands)]
+    return [Band(at / bands, (at + 1) / bands, labels[at], *(size[at] for size in sizes)) for at in range(bands)]

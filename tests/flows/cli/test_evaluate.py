@@ -183,3 +183,49 @@ def test_from_python_the_numbers_are_those_of_the_commands(sums: Path, rollmill:
     assert face.leaderboard("sums") == json.loads(rollmill("leaderboard", "sums", "--json").out)
     with pytest.raises(face.SetupError, match="sums is of 2 models"):
         face.compare("sums", "sums:poor")
+
+
+def test_a_benchmark_may_be_a_split_of_a_dataset_version(sums: Path, rollmill: Run) -> None:
+    assert rollmill("curate", "toy.yaml", "--direct").status == 0
+    rollmill("import", "problems", str(_more(sums)), "--name", "more")
+    version = "benchmarks=[{name: v, version: 'toy@v1', split: train, count: 5}]"
+    report = rollmill("evaluate", "sums.yaml", "--set", version, "--json")
+    assert report.status == 0, report.err
+    assert [(cell["problems"], cell["rollouts"]) for cell in json.loads(report.out)["cells"]] == [(5, 20), (5, 20)]
+    again = rollmill("evaluate", "sums.yaml", "--set", version, "--json")
+    assert [cell["spent"]["drawn"] for cell in json.loads(again.out)["cells"]] == [0, 0]
+    split = rollmill("evaluate", "sums.yaml", "--set", "benchmarks=[{name: v, imported: more, split: test}]", "--json")
+    assert split.status == 0, split.err
+    assert [cell["problems"] for cell in json.loads(split.out)["cells"]] == [2, 2]
+    for benchmark, said in (
+        ("{name: v, version: 'toy@v7'}", "toy has no version called 'v7'"),
+        ("{name: v, version: none}", "unknown dataset 'none'"),
+        ("{name: v, version: toy, split: held}", "unknown split of toy: 'held'"),
+    ):
+        answer = rollmill("evaluate", "sums.yaml", "--set", f"benchmarks=[{benchmark}]")
+        assert (answer.status, said in answer.err) == (2, True), answer.err
+
+
+def _more(folder: Path) -> Path:
+    """Problems of two splits."""
+    rows = [{"prompt": f"What is {n} + 1?", "answer": n + 1, "split": "test" if n < 2 else "train"} for n in range(6)]
+    (folder / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder / "more.jsonl"
+
+
+def test_worked_examples_out_of_a_set_that_grew_are_another_run(sums: Path, rollmill: Run) -> None:
+    rows = [{"id": f"{n}", "prompt": f"What is {n} + 1?", "answer": n + 1, "split": "shown"} for n in range(40)]
+    asked = {**rows[0], "id": "asked", "prompt": "What is 70 + 1?", "answer": 71, "split": "test"}
+    for name, part in (("first", [asked, *rows[:2]]), ("more", rows[2:])):
+        (sums / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+    benchmark = (
+        "{name: shown, imported: set, split: test, examples_from: {split: shown, count: 2}, prompt_form: completion}"
+    )
+    runs = []
+    for name in ("first", "more"):
+        assert rollmill("import", "problems", f"{name}.jsonl", "--name", "set").status == 0
+        for _ in range(2):
+            said = rollmill("evaluate", "sums.yaml", "--set", f"benchmarks=[{benchmark}]", "--json")
+            assert said.status == 0, said.err
+            runs.append(json.loads(said.out)["cells"][0]["run"])
+    assert runs == [runs[0], runs[0], f"{runs[0]}-2", f"{runs[0]}-2"]

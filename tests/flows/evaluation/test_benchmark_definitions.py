@@ -4,13 +4,19 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from flows import cli
+from flows.problems import preview_problems
 from flows.recipe.benchmarks import shipped_definitions
-from storage.records import Problem
+from flows.recipe.evaluations import load_evaluation
+from flows.worked_examples import Examples
+from pipelines.generate.prompts import PromptForm
+from pipelines.verify.constraints import ConstraintsVerifier
+from storage.errors import SetupError
+from storage.records import Completion, Problem
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 from tests.flows.evaluation.published_rows import ROWS
@@ -143,3 +149,78 @@ def test_the_list_says_which_problems_are_here(published: Path, capfd: pytest.Ca
         "completion",
         "Apache-2.0",
     )
+
+
+def form_and_problems(folder: Path, benchmark: str) -> tuple[PromptForm, tuple[Problem, ...]]:
+    """How an evaluation asks a benchmark, and its problems."""
+    text = EVALUATION.replace("NAME", "one").replace("BENCHMARKS", benchmark).replace("MODEL", "{name: tiny}")
+    (folder / "one.yaml").write_text(text)
+    [loaded] = load_evaluation(folder / "one.yaml").cells
+    with Workspace.open() as workspace:
+        problems = preview_problems(workspace, loaded).problems
+        return Examples(workspace, loaded, problems).form_of(loaded.recipe.generate), problems
+
+
+def test_worked_examples_are_of_another_split_and_answered_as_the_model_shall(published: Path) -> None:
+    form, problems = form_and_problems(published, "{benchmark: gsm8k-few-shot}")
+    text = form.asked(problems[0])
+    assert isinstance(text, str)
+    assert len(form.examples) == text.count("\n#### ") == 8
+    shown = {problem.prompt for problem in stored("gsm8k", "train")}
+    assert {example.question for example in form.examples} < shown
+    assert not shown & {problem.prompt for problem in problems}
+    assert text.endswith(f"\n\nQuestion: {problems[0].prompt}\nAnswer:")
+
+
+def test_mmlu_shows_five_questions_of_the_subject_that_is_asked(published: Path) -> None:
+    form, problems = form_and_problems(published, "{benchmark: mmlu}")
+    assert len(form.examples) == 10
+    for problem in problems:
+        shown = form.shown_before(problem)
+        assert [example.skill for example in shown] == [problem.skill] * 5
+        assert {example.answer for example in shown} <= set("ABCD")
+
+
+def test_the_function_that_mbpp_wants_is_named_in_its_prompt(published: Path) -> None:
+    form, problems = form_and_problems(published, "{benchmark: mbpp}")
+    assert sorted(problem.external_id for problem in problems) == ["11", "12"]
+    turns = form.asked(problems[0])
+    assert isinstance(turns, tuple)
+    assert [turn.role for turn in turns] == ["user", "assistant"] * 3 + ["user"]
+    assert turns[1].content == "```python\ndef add_2(x):\n    return x + 2\n```"
+    assert f"assert add_{problems[0].external_id}(1) ==" in turns[-1].content
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("examples_from: {split: test, count: 2}", "is one of the problems that are asked"),
+        ("examples: [{prompt: 'Ana has 1 pens and buys 1,000.', answer: '1001'}]", "is one of the problems that are asked"),
+        ("examples_from: {split: train, count: 11}", "examples_from wants 11 examples, and its problem set has 10"),
+        (
+            "imported: mmlu, examples_from: {imported: gsm8k, count: 1, per_skill: true}",
+            "wants 1 examples of skill 'signs'",
+        ),
+        ("examples_from: {split: train, ids: [x]}", "no problem with the id 'x' among these 10"),
+        ("examples_from: {split: training}", "unknown split of gsm8k: 'training'. Did you mean 'train'?"),
+        ("split: tests", "unknown split of gsm8k: 'tests'. Did you mean 'test'?"),
+    ],
+)
+def test_examples_that_would_mislead_are_refused(published: Path, change: str, said: str) -> None:
+    with pytest.raises(SetupError) as caught:
+        form_and_problems(published, f"{{benchmark: gsm8k-few-shot, {change}}}")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("strict", "incorrect"), ("loose", "correct")])
+def test_ifeval_is_strict_unless_it_is_said_to_be_loose(
+    published: Path, mode: Literal["strict", "loose"], outcome: str
+) -> None:
+    [problem] = stored("ifeval")
+    assert problem.tests == (
+        '{"instruction_id_list":["detectable_format:number_bullet_lists","change_case:english_lowercase"],'
+        '"kwargs":[{"num_bullets":2},{}]}',
+    )
+    text = Completion("id", problem.prompt_id, "e", "m", "d", "evaluate", 0, None, "Sure!\n* red\n* blue", "stop")
+    verdict = ConstraintsVerifier(mode=mode).verify(problem, text)
+    assert (verdict.outcome, verdict.value) == (outcome, {"strict": 0.5, "loose": 1.0}[mode])

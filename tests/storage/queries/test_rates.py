@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from storage.errors import SetupError
-from storage.queries import Band, Share, models_of, overall_rate, pass_rate_bands, pass_rates, run_scope, selection_shares
+from storage.queries import Share, models_of, overall_rate, pass_rate_bands, pass_rates, run_scope, selection_shares
 from storage.segments.keys import SegmentKey
 from tests.storage.queries.conftest import _verdict, completion, plan
 
@@ -55,16 +55,24 @@ def test_shares_before_and_after_selection(curated: Any) -> None:
     ]
 
 
+def test_a_template_alone_has_the_interval_of_its_problems(curated: Any) -> None:
+    rates = pass_rates(run_scope(curated.reader, DONE), "template")
+    assert [rate.estimate.estimand for rate in rates if rate.estimate] == [
+        "mean pass rate of the population that these problems were drawn from"
+    ] * len(rates)
+    assert all(rate.estimate.clusters == rate.problems for rate in rates if rate.estimate)
+
+
 def test_bands_of_pass_rate(curated: Any) -> None:
     bands = pass_rate_bands(run_scope(curated.reader, DONE))
-    assert len(bands) == 10
-    assert [band for band in bands if band.problems] == [
-        Band(0.0, 0.1, 1, 8, 0),
-        Band(0.2, 0.3, 1, 8, 1),
-        Band(0.5, 0.6, 1, 8, 2),
-        Band(0.7, 0.8, 1, 8, 2),
-        Band(0.9, 1.0, 2, 16, 4),
+    assert [(band.label, band.problems, band.rollouts, band.kept) for band in bands] == [
+        ("0 of 4", 1, 8, 0),  # of the first four: ten bands would have six that no problem can lie in
+        ("1 of 4", 1, 8, 1),
+        ("2 of 4", 1, 8, 2),
+        ("3 of 4", 1, 8, 2),
+        ("4 of 4", 2, 16, 4),
     ]
+    assert [band.low for band in bands] == [0.0, 0.2, 0.4, 0.6, 0.8]
 
 
 def test_rates_of_a_run_under_way(curated: Any, live_run: Any) -> None:

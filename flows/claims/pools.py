@@ -1,0 +1,124 @@
+"""The pools that claims are measured on: cells of an evaluation, drawn through the one door and in the stream `evaluate`.
+
+One evaluation per seed, in which problems and completions both follow from the seed, so seeds replicate the model on such
+problems. What is stored is not drawn again. Recorded rollouts are judged once, where they were imported.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flows import CHECKOUT
+from flows.evaluation.evaluate import evaluate, open_evaluation
+from flows.job import Job
+from flows.progress import Stage
+from flows.scoring import ScoreRequest, score
+from pipelines.claims import Evidence
+from storage.pool import Ints, Pool
+from storage.queries import Reader, run_scope
+from storage.queries.pools import ScopePool, scope_pool
+from storage.solutions import solution_key
+
+SHIPPED = Path("recipes/evaluations/claims.yaml")
+RECORDED = CHECKOUT / "recipes/evaluations/claims-recorded.yaml"
+DRAWN_CELLS: Mapping[str, tuple[str, str]] = {
+    "unseen": ("unseen", "warm"),
+    "pair": ("pair", "warm"),
+    "pair-cool": ("pair", "cool"),
+    "ladder": ("ladder", "warm"),
+}
+"""Benchmark and model of each pool that is drawn."""
+RECORDED_CELLS: Mapping[str, tuple[str, str]] = {"math": ("math", "all"), "mathcoder": ("mathcoder", "all")}
+WITH_SOLUTIONS = frozenset({"ladder"})
+WITH_REWARDS = frozenset({"math"})
+SCORERS: tuple[tuple[str, Mapping[str, Any]], ...] = (("length", {}), ("imported", {"key": "reward"}))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Where pools come from: a workspace, the evaluation's file with overrides, a profile, limits of each cell."""
+
+    root: Path
+    recipe: Path
+    sets: tuple[str, ...] = ()
+    profile: str | None = None
+    max_tokens: int | None = None
+    max_cost: str | None = None
+    watcher: Callable[[Stage], None] | None = None
+    begin: Callable[[str], None] = print
+
+
+def recipe_of(root: Path) -> Path:
+    """The workspace's own file where it has one, else the shipped one."""
+    own = root / SHIPPED
+    return own if own.is_file() else CHECKOUT / SHIPPED
+
+
+def drawn_evidence(drawing: Drawing, seed: int, pools: Collection[str]) -> Evidence:
+    """The evidence of one seed; what is missing of its pools is drawn and judged first."""
+    from flows.recipe.evaluations import load_evaluation
+
+    if not pools:
+        return Evidence(seed)
+    name = load_evaluation(drawing.recipe, sets=drawing.sets).recipe.name
+    sets = (*drawing.sets, f"name={name}-{seed}", f"seed={seed}")
+    cells = {DRAWN_CELLS[pool]: pool for pool in sorted(pools)}
+    return _evidence(drawing, seed, _runs(drawing, Path(drawing.recipe), sets, cells))
+
+
+def recorded_evidence(drawing: Drawing, pools: Collection[str]) -> Evidence:
+    """The evidence of recorded rollouts: those of the pools that were imported here, under the pool's name."""
+    from storage.workspace import Workspace
+
+    with Workspace.open(drawing.root) as workspace:
+        imported = {record.name for record in workspace.imports.list() if record.kind == "rollouts"}
+    cells = {RECORDED_CELLS[pool]: pool for pool in sorted(pools) if pool in imported}
+    if not cells:
+        return Evidence(0)
+    runs = _runs(drawing, RECORDED, (), cells)
+    for pool in sorted(WITH_REWARDS & runs.keys()):
+        score(ScoreRequest(drawing.root, runs[pool], SCORERS, drawing.profile, watcher=drawing.watcher))
+    return _evidence(drawing, 0, runs)
+
+
+def _runs(drawing: Drawing, recipe: Path, sets: Sequence[str], cells: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """The run of each pool, drawn and judged to its end; a cell that the recipe does not have is left out."""
+    profile = None if drawing.profile is None else str(Path(drawing.profile).resolve())
+    job = Job(
+        str(drawing.root),
+        str(recipe.resolve()),
+        tuple(sets),
+        profile,
+        max_tokens=drawing.max_tokens,
+        max_cost=drawing.max_cost,
+        verb="evaluate",
+    )
+    with open_evaluation(job, drawing.watcher) as (evaluation, session):
+        wanted = tuple(
+            cell for cell in evaluation.cells if cell.cell is not None and (cell.cell.benchmark, cell.cell.model) in cells
+        )
+        if not wanted:
+            return {}
+        report = evaluate(replace(evaluation, cells=wanted), session, drawing.watcher, drawing.begin)
+    return {cells[row["benchmark"], row["model"]]: row["run"] for row in report["cells"]}
+
+
+def _evidence(drawing: Drawing, seed: int, runs: Mapping[str, str]) -> Evidence:
+    pools: dict[str, Pool] = {}
+    solutions: dict[str, Ints] = {}
+    with Reader.open(drawing.root) as reader:
+        for name, run in sorted(runs.items()):
+            source = scope_pool(run_scope(reader, run))
+            pools[name] = source.pool
+            if name in WITH_SOLUTIONS:
+                solutions[name] = _solutions(source)
+    return Evidence(seed, pools, solutions)
+
+
+def _solutions(source: ScopePool) -> Ints:
+    """A number per rollout, equal for copies of one solution."""
+    keys = [solution_key(text) for text in source.texts()]
+    return np.asarray(np.unique(keys, return_inverse=True)[1], dtype=np.int64)

@@ -1,0 +1,54 @@
+"""Claims about error bars: clusters of problems, and questions that two models share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected, NotTestable
+from pipelines.claims.evidence import Evidence
+from pipelines.stats import Estimate, cluster_mean
+
+MILLER = "Miller 2024, Adding Error Bars to Evals, arXiv:2411.00640"
+
+
+def _clustered(evidence: Evidence) -> Sequence[Effect]:
+    table = evidence.table("unseen")
+    rates = table.pass_at(1).tolist()
+    both = [cluster_mean(rates, clusters, estimand="pass rate") for clusters in (table.clusters, None)]
+    return (Effect(_width(both[0]) / _width(both[1]) - 1.0, len(rates)),)
+
+
+def _paired(evidence: Evidence) -> Sequence[Effect]:
+    cool, warm = evidence.table("pair-cool").pass_at(1), evidence.table("pair").pass_at(1)
+    paired = _width(cluster_mean((cool - warm).tolist(), estimand="difference"))
+    each = [_width(cluster_mean(rates.tolist(), estimand="pass rate")) for rates in (cool, warm)]
+    return (Effect(paired / float(np.hypot(each[0], each[1])) - 1.0, len(warm)),)
+
+
+def _width(estimate: Estimate | None) -> float:
+    if estimate is None or not 0.0 < estimate.high - estimate.low < np.inf:
+        raise NotTestable("problems without a spread have no interval to compare")
+    return estimate.high - estimate.low
+
+
+CLAIMS = (
+    Claim(
+        name="clustered-errors",
+        source=MILLER,
+        statement="Error bars that respect clusters of related problems are far wider than those that do not.",
+        expected=(Expected("width of the interval of pass@1, by template / by problem - 1", "+", 0.2),),
+        measure=_clustered,
+        pools=("unseen",),
+        reach="Templates as clusters, 18 of them; the paper's clusters are questions about one text.",
+    ),
+    Claim(
+        name="paired-questions",
+        source=MILLER,
+        statement="Asking both models the same questions makes the interval of their difference narrower.",
+        expected=(Expected("width of the interval of the difference, paired / unpaired - 1", "-", 0.2),),
+        measure=_paired,
+        pools=("pair", "pair-cool"),
+        reach="One model at two temperatures, whose pass rates are more alike than those of two models.",
+    ),
+)

@@ -1,0 +1,118 @@
+"""Claims about choosing by measured numbers: regression to the mean, the best of many settings, agreement as confidence."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipelines.aggregate.majority import Majority
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected, NotTestable
+from pipelines.claims.evidence import Evidence, Table
+from pipelines.metrics.elections import folds
+from pipelines.stats import auroc, cluster_share, paired_difference, population_mean
+from storage.pool import Flags, Floats
+
+SETTINGS, PROBLEMS, TRUTH, TRIALS = 30, 50, 0.88, 2_000
+WANTED = 0.9
+
+
+def _regression(evidence: Evidence) -> Sequence[Effect]:
+    table = evidence.table("unseen")
+    pilot = max(2, table.n // 8)
+    first, later = table.right[:, :pilot].mean(axis=1), table.right[:, pilot:].mean(axis=1)
+    unsolved, best = first == 0.0, first >= np.quantile(first, 0.75)
+    return (
+        Effect.of(population_mean(table.right[unsolved][:, pilot:].any(axis=1).tolist(), _some(table, unsolved))),
+        Effect.of(paired_difference(first[best].tolist(), later[best].tolist(), _some(table, best))),
+        table.difference(first, later),
+    )
+
+
+def _some(table: Table, chosen: Flags) -> list[int | str | None]:
+    return [cluster for cluster, one in zip(table.clusters, chosen.tolist(), strict=True) if one]
+
+
+def _best_of_settings(evidence: Evidence) -> Sequence[Effect]:
+    rng = evidence.rng(2)
+    shown = rng.binomial(PROBLEMS, TRUTH, (TRIALS, SETTINGS)) / PROBLEMS
+    elsewhere = rng.binomial(PROBLEMS, TRUTH, TRIALS) / PROBLEMS  # of the chosen setting, on other problems
+    return Effect(float(shown.max(axis=1).mean()) - TRUTH, TRIALS), Effect(float(elsewhere.mean()) - TRUTH, TRIALS)
+
+
+def _agreement(table: Table) -> tuple[Floats, Floats]:
+    """(P,) the share of the completions that give the most frequent answer, and whether the majority is right."""
+    share = np.array([ballot.pool.counts[0].max(initial=0.0) / ballot.size for ballot in table.ballots])
+    return share, table.elected(Majority(), table.n)
+
+
+def _confidence(evidence: Evidence) -> Sequence[Effect]:
+    table = evidence.table("unseen")
+    share, right = _agreement(table)
+    area = Effect.of(auroc(share, right > 0.5, table.clusters))
+    return (area.less(0.5),)
+
+
+def _threshold(evidence: Evidence) -> Sequence[Effect]:
+    """Each half of the templates gets the least threshold that was accurate enough on the other half."""
+    table = evidence.table("ladder")
+    share, right = _agreement(table)
+    fold = folds(table.ballots, 2, evidence.seed)
+    kept = np.zeros(len(share), dtype=bool)
+    for side in (0, 1):
+        other = fold != side
+        passed = [least for least in sorted(set(share[other])) if right[other & (share >= least)].mean() >= WANTED]
+        kept |= (fold == side) & (share >= passed[0]) if passed else False
+    if not kept.any():
+        raise NotTestable(f"no threshold on agreement has an accuracy of {WANTED} on half of the problems")
+    accuracy = Effect.of(cluster_share((right * kept).tolist(), kept.astype(float).tolist(), table.clusters, estimand=""))
+    return accuracy.less(WANTED), Effect(accuracy.value - float(right.mean()), len(right))
+
+
+CLAIMS = (
+    Claim(
+        name="regression-to-the-mean",
+        source="Galton 1886; the project's statistical contract, point 6",
+        statement="Problems chosen by a pilot's pass rate are nearer to the mean later: many unsolved ones are solved.",
+        expected=(
+            Expected("problems without a success in the first 8: share that is solved later", "+", 0.3),
+            Expected("best quarter of the first 8: later pass rate - first", "-", 0.01),
+            Expected("all problems: later pass rate - first", "=", 0.02),
+        ),
+        measure=_regression,
+        pools=("unseen",),
+        least=8,
+        reach="A pilot of an eighth of the completions; the sizes follow from the pass rates of these problems.",
+    ),
+    Claim(
+        name="best-of-many-settings",
+        source="The project's statistical contract, point 11 (Cawley & Talbot 2010, JMLR 11)",
+        statement="The best of 30 settings, all .88 right, shows more on the 50 problems it was chosen on, not on others.",
+        expected=(
+            Expected("value on the problems that it was chosen on - truth", "+", 0.04),
+            Expected("value on other problems - truth", "=", 0.005),
+        ),
+        measure=_best_of_settings,
+        reach="A simulation with independent settings; real ones are alike, so their gap is smaller.",
+    ),
+    Claim(
+        name="agreement-is-confidence",
+        source="Wang et al. 2022, Self-Consistency, arXiv:2203.11171",
+        statement="The share of completions that agree tells problems with a right majority from those with a wrong one.",
+        expected=(Expected("AUROC of the share of the most frequent answer - .5", "+", 0.2),),
+        measure=_confidence,
+        pools=("unseen",),
+        reach="Ranks problems of one model; that a share of .9 means .9 right is another claim.",
+    ),
+    Claim(
+        name="threshold-holds-elsewhere",
+        source="Kadavath et al. 2022, Language Models (Mostly) Know What They Know, arXiv:2207.05221",
+        statement="A threshold on agreement that gives .9 right labels on some templates does so on other templates.",
+        expected=(
+            Expected("accuracy of the labels kept on other templates - .9", "no fall", 0.05),
+            Expected("accuracy of kept labels - accuracy of all", "+", 0.02),
+        ),
+        measure=_threshold,
+        pools=("ladder",),
+        reach="Halves of templates that the model was trained on; a new kind of problem may be answered wrongly in unison.",
+    ),
+)

@@ -1,0 +1,138 @@
+"""Claims about votes that stop early (ModelSwitch, early-stopping self-consistency), and about votes of several models."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.aggregate.majority import Majority
+from pipelines.aggregate.model_switch import ModelSwitch
+from pipelines.claims.claim import Claim
+from pipelines.claims.effects import Effect, Expected
+from pipelines.claims.evidence import Evidence, Table, model_ballots
+from pipelines.metrics.elections import Ballot, right_at
+from pipelines.stats import paired_difference, pass_at_k, population_mean
+from storage.pool import Floats, Ints
+
+MODELS = ("MathCoder-L-7b", "MathCoder-CL-7b", "MathCoder-L-13b", "MathCoder-CL-13b", "MathCoder-L-70b")
+"""Those of the recorded pool that answered the same problems, as many as there are."""
+
+
+def _switch(evidence: Evidence) -> Sequence[Effect]:
+    cool, warm = evidence.table("pair-cool"), evidence.table("pair")
+    half = min(cool.n, warm.n) // 2
+    places = {ballot.problem: ballot for ballot in cool.ballots}
+    joined = [_joined(places[ballot.problem], ballot, half) for ballot in warm.ballots]
+    switched, used = _stopped(joined)
+    pooled, alone = _votes(joined), warm.elected(Majority(), 2 * half)
+    saved = population_mean((1.0 - used / (2 * half)).tolist(), warm.clusters, estimand="share of completions saved")
+    return warm.difference(pooled, switched), Effect.of(saved), warm.difference(alone, switched)
+
+
+def _joined(first: Ballot, second: Ballot, half: int) -> tuple[Ballot, Ints]:
+    """The first `half` completions of both as one ballot, and the place of the sampling that gave each."""
+    keys = tuple(dict.fromkeys([*first.pool.answers, *second.pool.answers]))
+    at = {key: place for place, key in enumerate(keys)}
+    right, answers = np.zeros(len(keys), dtype=bool), []
+    for ballot in (first, second):
+        for key, good in zip(ballot.pool.answers, ballot.right.tolist(), strict=True):
+            right[at[key]] |= good
+        answers += [at[ballot.pool.answers[place]] if place >= 0 else -1 for place in ballot.pool.answer[0, :half].tolist()]
+    pool = replace(
+        first.pool,
+        answers=keys,
+        answer=np.array([answers]),
+        drawn=np.ones((1, 2 * half), dtype=bool),
+        member=np.arange(2 * half)[None, :],
+        model=np.repeat([0, 1], half)[None, :],
+        tokens=np.full((1, 2 * half), -1),
+        scores={},
+    )
+    return replace(second, pool=pool, right=right, open=np.zeros(len(keys), dtype=bool)), pool.model[0]
+
+
+def _windows(table: Table, size: int) -> list[tuple[Ballot, Ints]]:
+    """Each ballot with its completions in windows of `size`, which ModelSwitch then asks one after the other."""
+    window = np.arange(table.n) // size
+    return [
+        (replace(one, pool=replace(one.pool, model=np.broadcast_to(window, one.pool.answer.shape))), window)
+        for one in table.ballots
+    ]
+
+
+def _stopped(items: Sequence[tuple[Ballot, Ints]]) -> tuple[Floats, Floats]:
+    """(P,) the chance to be right and (P,) the completions asked for, when a unanimous turn ends the asking."""
+    right, used = [], []
+    for ballot, _ in items:
+        election = ModelSwitch().elect(ballot.pool)
+        assert election.used is not None
+        right.append(float(right_at(election.strength, ballot.right, 1)[0]))
+        used.append(float(election.used.sum()))
+    return np.array(right), np.array(used)
+
+
+def _votes(items: Sequence[tuple[Ballot, Ints]]) -> Floats:
+    """(P,) the chance that the plain vote is right, ties to the earlier turn, as ModelSwitch breaks them."""
+    values = []
+    for ballot, turn in items:
+        counts = Majority().elect(ballot.pool).strength
+        first = ballot.pool.total((turn == turn.min())[None, :].astype(float))
+        values.append(float(right_at(np.where(counts > -np.inf, counts + first / 1e6, counts), ballot.right, 1)[0]))
+    return np.array(values)
+
+
+def _early(evidence: Evidence) -> Sequence[Effect]:
+    table = evidence.table("ladder")
+    items = _windows(table, max(4, table.n // 8))
+    right, used = _stopped(items)
+    saved = population_mean((1.0 - used / table.n).tolist(), table.clusters, estimand="share of completions saved")
+    return Effect.of(saved), table.difference(table.elected(Majority(), table.n), right)
+
+
+def _several(evidence: Evidence) -> Sequence[Effect]:
+    table = evidence.table("mathcoder")
+    items = model_ballots(table.pool, MODELS)
+    vote = [float(right_at(Majority().elect(one.pool).strength, one.right, 1)[0]) for one in items]
+    singles = [pass_at_k(one.size, one.correct, 1) or 0.0 for one in items]
+    clusters = [one.cluster for one in items]
+    return (Effect.of(paired_difference(singles, vote, clusters)),)
+
+
+CLAIMS = (
+    Claim(
+        name="model-switch",
+        source="Do We Truly Need So Many Samples? (ModelSwitch) 2025, arXiv:2504.00762",
+        statement="Asking a second model only where the first is not unanimous elects as the pooled vote does, for less.",
+        expected=(
+            Expected("accuracy: ModelSwitch - pooled vote of the same completions", "=", 0.005),
+            Expected("share of the completions saved", "+", 0.05),
+            Expected("accuracy: ModelSwitch - vote of the second model alone, as many completions", "+", 0.01),
+        ),
+        measure=_switch,
+        pools=("pair", "pair-cool"),
+        reach="The two models are one model at temperatures .5 and 1, so their errors are more alike than the paper's.",
+    ),
+    Claim(
+        name="early-stopping",
+        source="Li et al. 2024, Escape Sky-high Cost: Early-stopping Self-Consistency, arXiv:2401.10480",
+        statement="Stopping at the first unanimous window of answers saves completions and leaves the vote's accuracy.",
+        expected=(
+            Expected("share of the completions saved", "+", 0.1),
+            Expected("accuracy: stopped vote - vote of all completions", "=", 0.02),
+        ),
+        measure=_early,
+        pools=("ladder",),
+        reach="Windows of an eighth of the completions, four at least; the share saved follows the mix of levels.",
+    ),
+    Claim(
+        name="models-vote",
+        source="Li et al. 2024, More Agents Is All You Need, arXiv:2402.05120",
+        statement="A vote of five models' single answers beats the mean of these models.",
+        expected=(Expected("accuracy: vote of five models - mean of the five", "+", 0.02),),
+        measure=_several,
+        pools=("mathcoder",),
+        least=1,
+        recorded=True,
+        reach="Recorded MathCoder answers, judged by this project's verifier; says nothing of the best of the models.",
+    ),
+)
