@@ -232,7 +232,7 @@ def test_the_page_about_adopting(tmp_path: Path) -> None:
 @pytest.mark.sandbox
 def test_the_page_about_certifying(tmp_path: Path) -> None:
     folder = initialised(tmp_path / "ws")
-    (folder / "my_verifier.py").write_text("from pipelines.verify import MathVerifier as MyVerifier\n")
+    (folder / "my_verifier.py").write_text("from pipelines.verify.mathematics import MathVerifier as MyVerifier\n")
     for command in commands("certify.md"):
         run(command, folder)
 

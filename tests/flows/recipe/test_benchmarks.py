@@ -87,6 +87,13 @@ def test_an_evaluation_takes_a_definition_and_changes_keys_of_it(tmp_path: Path)
     assert (version["problems"]["version"], version["problems"]["split"]) == ("sums@v3", "dev")
 
 
+def test_a_form_of_one_text_becomes_a_chat(tmp_path: Path) -> None:
+    plain = cell(tmp_path, "{benchmark: mmlu}")["generate"]
+    assert (plain["prompt_form"], plain["stop"], plain["examples_from"]["per_skill"]) == ("completion", ["\n"], True)
+    chat = cell(tmp_path, '{benchmark: mmlu, prompt_form: chat, stop: [], prompt_template: "{prompt}"}')["generate"]
+    assert (chat.get("prompt_form", "chat"), chat["stop"]) == ("chat", [])
+
+
 def test_a_model_with_words_of_its_own_is_asked_in_them_and_imported_rollouts_in_none(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(OWN)
     own = cell(tmp_path, "{benchmark: own.yaml}", '{name: tiny, prompt_template: "Q: {prompt}", examples_from: {count: 1}}')
