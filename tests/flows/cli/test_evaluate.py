@@ -170,6 +170,7 @@ def test_from_python_the_numbers_are_those_of_the_commands(sums: Path, rollmill:
     report = face.evaluate("sums.yaml", sets=["benchmarks.0.count=6", "benchmarks.1.count=4"])
     assert [Path(path).name for path in report["reports"]] == [
         "evaluation.json",
+        "metrics.json",
         "report.md",
         "report.html",
         "results.json",
