@@ -11,24 +11,8 @@ from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
+from pipelines.by_name import ByName
 from pipelines.protocols import Verifier
-from pipelines.verify.choice import ChoiceVerifier
-from pipelines.verify.code import CodeVerifier
-from pipelines.verify.composite import AllOf, AnyOf
-from pipelines.verify.constraints import ConstraintsVerifier
-from pipelines.verify.counterexample import CounterexampleVerifier
-from pipelines.verify.dataframes import frame_of
-from pipelines.verify.exact import ExactVerifier
-from pipelines.verify.finding import ANY_OF
-from pipelines.verify.json_schema import JsonSchemaVerifier
-from pipelines.verify.judge import JudgeVerifier
-from pipelines.verify.mathematics import MathVerifier
-from pipelines.verify.number import NumberVerifier
-from pipelines.verify.optimization import OptimizationVerifier
-from pipelines.verify.regex import RegexVerifier
-from pipelines.verify.roundtrip import RoundtripVerifier
-from pipelines.verify.state_prefix import StatePrefixVerifier
-from pipelines.verify.user_rows import Names, pairs_of
 from storage.errors import SetupError, unknown_name
 from storage.records import Verdict
 
@@ -36,23 +20,25 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-VERIFIERS: Mapping[str, Callable[..., Verifier]] = {
-    "all_of": AllOf,
-    "any_of": AnyOf,
-    "choice": ChoiceVerifier,
-    "code": CodeVerifier,
-    "counterexample": CounterexampleVerifier,
-    "constraints": ConstraintsVerifier,
-    "exact": ExactVerifier,
-    "json_schema": JsonSchemaVerifier,
-    "judge": JudgeVerifier,
-    "math": MathVerifier,
-    "number": NumberVerifier,
-    "optimization": OptimizationVerifier,
-    "regex": RegexVerifier,
-    "roundtrip": RoundtripVerifier,
-    "state_prefix": StatePrefixVerifier,
-}
+VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
+    {
+        "all_of": "pipelines.verify.composite:AllOf",
+        "any_of": "pipelines.verify.composite:AnyOf",
+        "choice": "pipelines.verify.choice:ChoiceVerifier",
+        "code": "pipelines.verify.code:CodeVerifier",
+        "counterexample": "pipelines.verify.counterexample:CounterexampleVerifier",
+        "constraints": "pipelines.verify.constraints:ConstraintsVerifier",
+        "exact": "pipelines.verify.exact:ExactVerifier",
+        "json_schema": "pipelines.verify.json_schema:JsonSchemaVerifier",
+        "judge": "pipelines.verify.judge:JudgeVerifier",
+        "math": "pipelines.verify.mathematics:MathVerifier",
+        "number": "pipelines.verify.number:NumberVerifier",
+        "optimization": "pipelines.verify.optimization:OptimizationVerifier",
+        "regex": "pipelines.verify.regex:RegexVerifier",
+        "roundtrip": "pipelines.verify.roundtrip:RoundtripVerifier",
+        "state_prefix": "pipelines.verify.state_prefix:StatePrefixVerifier",
+    }
+)
 
 
 @overload
@@ -103,6 +89,10 @@ def verify(
     is a completion's whole text. A reference may be a number, or a list of alternatives, of which one that is met suffices.
     `tests` and what else a row holds go to the verifier too. One that is given ready made, with its options, stays open.
     """
+    from pipelines.verify.dataframes import frame_of
+    from pipelines.verify.finding import ANY_OF
+    from pipelines.verify.user_rows import Names, pairs_of
+
     frame = frame_of(rows)
     pairs = list(pairs_of(rows if frame is None else frame.rows(), Names(prompt, reference, answer)))
     with _instance(verifier) as instance:

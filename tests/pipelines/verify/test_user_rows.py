@@ -18,8 +18,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines.verify import MathVerifier, verify
+from pipelines.verify import verify
 from pipelines.verify.dataframes import COLUMNS
+from pipelines.verify.mathematics import MathVerifier
 from storage.errors import SetupError
 from storage.records import Message
 
