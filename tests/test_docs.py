@@ -114,6 +114,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "budgets.md",
         "certify.md",
         "claims.md",
+        "contamination.md",
         "cost.md",
         "engines.md",
         "evaluation.md",
@@ -145,6 +146,16 @@ def test_pages_about_a_run(page: str, curated: tuple[Path, str]) -> None:
     folder, known = curated
     for command in commands(page):
         run(command, folder, RUN=known, arithmetic_3f9a0c1d=known)
+
+
+@pytest.mark.services
+def test_the_page_about_contamination(curated: tuple[Path, str]) -> None:
+    folder, _ = curated
+    named = {block.splitlines()[0].removeprefix("# "): block for language, block in blocks("contamination.md")}
+    (folder / "held.yaml").write_text(named["held.yaml"])
+    said = [run(command, folder) for command in commands("contamination.md")]
+    assert "no leak" in said[0]
+    assert "HAVING count(DISTINCT split) > 1" in said[1]
 
 
 @pytest.mark.services

@@ -48,6 +48,7 @@ VERBS = {
     "runs": "runs:verbs",
     "dataset": "dataset:verbs",
     "contamination": "contamination:verbs",
+    "harden": "contamination:harden",
     "problems": "problems:problems",
     "show": "problems:show",
     "dashboard": "services:dashboard",

@@ -1,4 +1,4 @@
-"""`rollmill contamination check|splits`: whether a training set holds problems of a benchmark, and what a check would find.
+"""`rollmill contamination check|splits`, `harden`: training data against benchmarks, splits, benchmarks made harder.
 
 Prints; the work is in flows.contamination.
 """
@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli import group
-from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.output import AsJson, as_json, columns, inert, line
 from storage.errors import FoundWanting, SetupError, explained, unknown_name
 
 verbs = group("contamination", "Compare training data with benchmarks, and the splits of a dataset with one another.")
 Mapped = list[str] | None
+_SHOWN, _LONGEST = 5, 100  # what two splits share: how many, and characters of each
 
 
 @verbs.command("check")
@@ -72,6 +73,41 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
         raise FoundWanting(f"{train} against {benchmark}: {'; '.join(result['failures'])}.")
 
 
+@verbs.command("splits")
+def splits(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")],
+    *,
+    json: AsJson = False,
+) -> None:
+    """Prove that no text and no solution graph of a version stands in two of its splits; the SQL is shown.
+
+    Exit status 1 where one does.
+
+    Example: rollmill contamination splits arithmetic
+    """
+    from storage.queries.splits import QUERIES, split_proof
+    from storage.versions import resolve
+    from storage.workspace import Workspace
+
+    with Workspace.open(read_only=True) as workspace:
+        info = resolve(workspace.datasets, dataset)
+    proof = split_proof(info)
+    if json:
+        as_json({"version": info.ref, "splits": proof.splits, "shared": proof.shared, "sql": QUERIES})
+    else:
+        rows = [[name, f"{count:,}", f"{graphs:,}"] for name, count, graphs in proof.splits]
+        line(f"{info.ref}\n{columns(['split', 'problems', 'with a known graph'], rows)}")
+        for name, query in QUERIES.items():
+            line(f"\n{name}: {len(proof.shared[name]):,} in more than one split\n{query};")
+            for text, sides, count in proof.shared[name][:_SHOWN]:
+                line(f"  {count:,} problems in {', '.join(sides)}: {inert(text[:_LONGEST])}")
+    if not proof.disjoint:
+        shared = ", ".join(f"{len(found):,} by {name}" for name, found in proof.shared.items() if found)
+        raise FoundWanting(f"the splits of {info.ref} are not disjoint: {shared}.")
+    if len(proof.splits) < 2 and not json:
+        line(f"\n{info.ref} has one split: there is no other side.")
+
+
 def page(result: Mapping[str, Any], report: Path | None = None) -> str:
     """The report for a person."""
     from flows.contamination.report_page import summary, tables, title
@@ -103,3 +139,30 @@ def _write(folder: Path, result: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in (("html", html(result)), ("md", markdown(result)), ("json", json_text(dict(result)))):
             (folder / f"contamination.{name}").write_text(text, encoding="utf-8")
+
+
+def harden(
+    benchmark: Annotated[str, typer.Argument(help="A benchmark, dataset, import or file of problems.")],
+    *,
+    transform: Annotated[str, typer.Option("--with", metavar="NAME", help="chains, new_numbers or none_of_the_above.")],
+    out: Annotated[Path, typer.Option("--out", help="The JSONL file to write.")],
+    seed: Annotated[int, typer.Option("--seed", help="Of what is chosen.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Make a benchmark harder: options replaced by "None of the above", other numbers, two problems joined.
+
+    Example: rollmill harden recipes/arithmetic.yaml --with chains --out chains.jsonl
+    """
+    from flows.contamination.hardening import harden as run
+    from storage.workspace import Workspace
+
+    with Workspace.open(read_only=True) as workspace:
+        root = workspace.root
+    result = run(root, benchmark, transform, seed, out)
+    if json:
+        return as_json(result)
+    left = "".join(f"\n  left as it is: {count:,}, {reason}" for reason, count in result["left"].items())
+    return line(
+        f"{result['made']:,} problems of {result['problems']:,} of {result['benchmark']} in {out}.{left}\n"
+        f"Next: rollmill import problems {out} --name NAME"
+    )

@@ -1,0 +1,77 @@
+"""Multiple choice with one option replaced by "None of the above", which is right where it replaced the right one.
+
+WiCkeD (Elhady et al. 2025): the option is chosen uniformly, so with n options the new one is right for one problem in n,
+and a model can no longer find the answer by ranking options. Items that would make no sense are left as they are and say
+so: where the question asks for the best or the least of the options, or an option speaks of the others. The paper has a
+classifier decide that; here it is a list of words. The source problem is never changed: a copy that shares its options
+would give it a wrong key.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pipelines.harden.lineage import chance, lineage
+from pipelines.verify.choice import META_KEYS, options_of
+from storage.records import Problem
+
+NAME = "none_of_the_above"
+NONE = "None of the above"
+_RELATIVE = re.compile(
+    r"\b(?:best|most|least|closest|nearest|not|except|incorrect|false|largest|smallest|greatest|main|primar\w+|likely)\b",
+    re.IGNORECASE,
+)
+_ABOUT_OTHERS = re.compile(
+    r"\b(?:(?:all|none|neither|both|any) of (?:the|these)|(?:both )?[A-J] and [A-J]\b|none$|neither$)", re.IGNORECASE
+)
+
+
+def none_of_the_above(problems: Sequence[Problem], seed: int) -> list[Problem]:
+    """Each problem of choice transformed, or as it is with the reason; problems without options are left out."""
+    return [made for problem in problems if (made := _transformed(problem, seed)) is not None]
+
+
+def _transformed(problem: Problem, seed: int) -> Problem | None:
+    if not isinstance(problem.prompt, str):
+        return None
+    options = dict(options_of(problem.meta, problem.prompt))
+    right = problem.reference.strip().strip("()").upper()
+    if len(options) < 2 or right not in options or any(problem.prompt.count(text) != 1 for text in options.values()):
+        return None
+    reason = _incoherent(problem.prompt.partition(next(iter(options.values())))[0], options.values())
+    if reason is not None:
+        return replace(problem, meta={**problem.meta, "hardened": lineage(NAME, [problem], seed, left=reason)})
+    letter = chance(NAME, problem, seed).choice(sorted(options))
+    hidden = options.pop(letter)
+    # The new option stands last, where people look for it; those behind the hidden one move up by one letter.
+    texts = [*(options[name] for name in sorted(options)), NONE]
+    new = dict(zip(sorted([*options, letter]), texts, strict=True))
+    wanted = NONE if letter == right else options[right]
+    reference = next(name for name, text in new.items() if text == wanted)
+    meta = {key: value for key, value in problem.meta.items() if key not in META_KEYS}
+    return replace(
+        problem,
+        prompt=_with_options(problem.prompt, {**options, letter: hidden}, new),
+        reference=reference,
+        meta={
+            **meta,
+            "options": new,
+            "hardened": lineage(NAME, [problem], seed, hidden=hidden, right=letter == right),
+        },
+    )
+
+
+def _with_options(prompt: str, old: dict[str, str], new: dict[str, str]) -> str:
+    """The prompt with the text of each letter replaced, from the last place to the first."""
+    for place, letter in sorted(((prompt.index(text), letter) for letter, text in old.items()), reverse=True):
+        prompt = prompt[:place] + new[letter] + prompt[place + len(old[letter]) :]
+    return prompt
+
+
+def _incoherent(question: str, options: Iterable[str]) -> str | None:
+    """Why the item would make no sense with the new option; None where it would."""
+    if match := _RELATIVE.search(question):
+        return f"the question compares options ({match[0].lower()})"
+    if any(_ABOUT_OTHERS.search(text) for text in options):
+        return "an option speaks of the others"
+    return None
