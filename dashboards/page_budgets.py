@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboards.charts import coverage_chart, level_chart, stop_chart
 from dashboards.inert import inert
+from dashboards.kept import kept
 from dashboards.scope_choice import choose_run, reader
 from storage.queries import CONTINUED, BudgetSpend, Run, StopEvidence, budget_spend, run_scope
 
@@ -29,7 +30,7 @@ def show() -> None:
     wanted = 1 if varies else options.get("target", 1)
     start = min(MOST_K, max(1, wanted)) if isinstance(wanted, int) else 1
     k = _distinct(start, run)
-    spend = budget_spend(run_scope(reader(), run.id), k)
+    spend = kept(budget_spend, run_scope(reader(), run.id), k)
     chosen = " · ".join(f"{name} {value}" for name, value in options.items() if value is not None) or "its defaults"
     st.caption(inert(f"Budget {budget.get('method', 'fixed')}: {chosen}"))
     _numbers(spend)

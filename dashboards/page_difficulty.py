@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboards.charts import band_chart, rate_chart, share_chart
 from dashboards.inert import inert
+from dashboards.kept import kept
 from dashboards.scope_choice import choose_scope
 from dashboards.verifier_rates import show_rates
 from pipelines.metrics import rate_words
@@ -18,14 +19,14 @@ def show() -> None:
     if scope is None:
         return
     by = str(st.segmented_control("By", list(GROUPS), default="level", required=True, key="by", bind="query-params"))
-    rates = pass_rates(scope, by)
+    rates = kept(pass_rates, scope, by)
     st.subheader(f"Pass rate by {by}")
     st.caption(
         f"{rate_words(scope.prefix, scope.arm)} Read these as descriptions of the pool, not as measurements."
         if scope.prefix is None
         else f"{rate_words(scope.prefix, scope.arm)} Bars are 95% intervals."
     )
-    models = models_of(scope)
+    models = kept(models_of, scope)
     if by != "model" and len(models) > 1:
         st.caption(
             f"Each rate pools the rollouts of {len(models)} models: {inert(', '.join(models))}. By model shows each alone."
@@ -35,13 +36,13 @@ def show() -> None:
         st.dataframe(_numbers(rates, by), hide_index=True, width="stretch")
     st.subheader("Before and after selection")
     if scope.decided:
-        st.altair_chart(share_chart(selection_shares(scope, by), by), width="stretch")
+        st.altair_chart(share_chart(kept(selection_shares, scope, by), by), width="stretch")
     elif scope.run is not None and scope.run.recipe.get("cell"):
         st.info("An evaluation selects nothing: all of its rollouts are measured.")
     else:
         st.info("Nothing is selected yet: the run has not come to its decisions.")
     st.subheader("Problems by pass rate")
-    st.altair_chart(band_chart(pass_rate_bands(scope)), width="stretch")
+    st.altair_chart(band_chart(kept(pass_rate_bands, scope)), width="stretch")
     st.subheader("How often the verifiers err")
     show_rates(scope_rates(scope))
 

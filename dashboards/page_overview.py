@@ -6,6 +6,7 @@ import streamlit as st
 from dashboards.address import choose
 from dashboards.charts import funnel_chart
 from dashboards.inert import inert, visible
+from dashboards.kept import kept, kept_of
 from dashboards.scope_choice import nothing_yet, reader
 from storage.queries import Funnel, Progress, Run, funnel, run_progress, run_scope, runs
 from storage.queries.cost import RunCost, money_text, run_cost
@@ -68,7 +69,7 @@ def _show_run(run: Run) -> None:
         st.error("The run crashed.")
     if run.error and run.status != "interrupted":
         st.code(visible(run.error), language=None, wrap_lines=True)
-    counts = funnel(run_scope(reader(), run.id))
+    counts = kept(funnel, run_scope(reader(), run.id))
     _numbers(run, counts)
     left, right = st.columns([3, 2])
     with left:
@@ -115,7 +116,7 @@ def show_cost(run: Run) -> None:
     """Draw the tables; nothing while a run draws, as the page is drawn every two seconds then."""
     if run.status == "running":
         return
-    cost = run_cost(reader(), run.id)
+    cost = kept_of(reader(), run_cost, run.id)
     if cost.whole.represented.completions:
         st.markdown("**Cost**")
         st.dataframe(_cost_table(cost, run.summary.get("currency")), hide_index=True, width="stretch")

@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboards.address import selected
 from dashboards.inert import one_line, visible
+from dashboards.kept import kept
 from dashboards.problem_detail import show_problem
 from dashboards.scope_choice import choose_scope
 from storage.queries import (
@@ -50,7 +51,7 @@ def show() -> None:
     if st.session_state.get("problems-asked", asked) != asked:
         st.session_state["page"] = 1
     st.session_state["problems-asked"] = asked
-    page = search_problems(scope, filters, Listing(_page_asked(), by=by, descending=descending))
+    page = kept(search_problems, scope, filters, Listing(_page_asked(), by=by, descending=descending))
     chosen = selected("problem", _list(page, scope, Listing(by=by, descending=descending), filters))
     hopeless_section(scope)
     if chosen:
@@ -65,9 +66,9 @@ def _filters(scope: Scope) -> Filters:
         return None if chosen in (ANY, None) else str(chosen)
 
     text = side.text_input("Text in the problem", key="text", bind="query-params")
-    level = one_of("Level", "level", [str(level) for level in choices(scope, "level")])
-    skill = one_of("Skill", "skill", choices(scope, "skill"))
-    template = one_of("Template", "template", choices(scope, "template"))
+    level = one_of("Level", "level", [str(level) for level in kept(choices, scope, "level")])
+    skill = one_of("Skill", "skill", kept(choices, scope, "skill"))
+    template = one_of("Template", "template", kept(choices, scope, "template"))
     outcome = one_of("Has a rollout that is", "outcome", list(OUTCOME_FILTERS))
     low, high = side.slider(
         f"Pass rate {_over(scope)}",
@@ -116,7 +117,7 @@ def _list(page: ProblemPage, scope: Scope, listing: Listing, filters: Filters) -
         if page.pages > 1:
             number = st.pagination(page.pages, key="page", bind="query-params")
             if number != page.page:  # the address named a page that does not exist
-                page = search_problems(scope, filters, Listing(number, by=listing.by, descending=listing.descending))
+                page = kept(search_problems, scope, filters, Listing(number, by=listing.by, descending=listing.descending))
     key = f"{TABLE}-{hash((scope.name, filters, listing, page.page))}"
     event = st.dataframe(
         _table(page.rows),
@@ -128,7 +129,7 @@ def _list(page: ProblemPage, scope: Scope, listing: Listing, filters: Filters) -
         selection_mode=["single-row", "single-column"],
         key=key,
     )
-    models = len(models_of(scope))
+    models = len(kept(models_of, scope))
     pooled = f" Rates pool the rollouts of {models} models; Difficulty shows them by model." if models > 1 else ""
     st.caption(f"Pass rates are {_over(scope)}. {_shrinkage(page)}{pooled}")
     rows = event["selection"]["rows"]
@@ -174,7 +175,7 @@ def hopeless_section(scope: Scope) -> None:
     """The section; nothing for a dataset version or a run without hopeless problems."""
     if scope.run is None:
         return
-    queue = hopeless_queue(scope)
+    queue = kept(hopeless_queue, scope)
     if not queue.problems:
         return
     with st.expander(f"Hopeless queue: {len(queue.problems):,} problems, {queue.tokens:,} tokens spent on them"):

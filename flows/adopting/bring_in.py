@@ -26,17 +26,17 @@ def bring_in(workspace: Workspace, log: Log, name: str, label: str | None) -> Im
 
     A log that is there already adds nothing. SetupError where the name is another log's, with nothing stored.
     """
-    held = stored_digest(workspace, name)
-    if held not in (None, log.digest):
+    held, digest = stored_digest(workspace, name), log.digest
+    if held not in (None, digest):
         raise SetupError(
             f"{name!r} is the name of another import; nothing was stored.",
             next_command=f"rollmill adopt {log.path} --name {name}-2",
         )
-    spec = ImportSpec(log.path, name, rows=lambda: rows_to_import(log, label), log=log.digest)
+    spec = ImportSpec(log.path, name, rows=lambda: rows_to_import(log, label, digest), log=digest)
     return import_rollouts(workspace, spec)
 
 
-def rows_to_import(log: Log, label: str | None) -> Iterator[Row]:
+def rows_to_import(log: Log, label: str | None, digest: str) -> Iterator[Row]:
     """An import's row for each answer.
 
     Answers to a problem that stands in the log twice under different ids become more samples of the first of them.
@@ -54,7 +54,7 @@ def rows_to_import(log: Log, label: str | None) -> Iterator[Row]:
         new = [number for number in answer.rows if (answer.file, number) not in seen]
         seen |= {(answer.file, number) for number in new}
         adopted = {
-            "log": log.digest,
+            "log": digest,
             "tool": f"{log.tool} {log.version}",
             "problem": answer.problem,
             "sample": answer.sample,

@@ -71,7 +71,7 @@ class Log:
 
     @property
     def digest(self) -> str:
-        """Of everything that the log holds."""
+        """Of everything that the log holds; it costs a pass over all of it."""
         return digest128([[name, list(texts)] for name, texts in sorted(self.rows.items())] + sorted(self.files.items()))
 
     @property

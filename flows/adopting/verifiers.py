@@ -1,4 +1,4 @@
-"""Logs of verifiers (its evaluations up to 0.1): results.jsonl, a rollout a line, beside metadata.json with the numbers.
+"""Logs of verifiers 0.1: results.jsonl, a rollout a line, beside metadata.json with the numbers.
 
 A rollout has a reward and metrics. Averages are over all rollouts; pass@k and pass^k count a reward of at least
 `pass_threshold` as right, over the problems that have all of their rollouts.

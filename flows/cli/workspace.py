@@ -26,7 +26,10 @@ SHIPPED = (
 
 # `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.
 STAGES = {
-    "params.yaml": "recipe: recipes/arithmetic.yaml   # what the stages of dvc.yaml run on\n",
+    "params.yaml": """\
+recipe: recipes/arithmetic.yaml   # what the stages of dvc.yaml run on
+evaluation: recipes/evaluations/arithmetic.yaml
+""",
     "dvc.yaml": """\
 stages:
   synthesize:
@@ -57,6 +60,18 @@ stages:
           x: level
           y: pass_rate
           title: Pass rate by level
+  evaluate:
+    cmd: rollmill evaluate ${evaluation}
+    params:
+      - ${evaluation}:
+    outs:
+      - reports/arithmetic-eval/evaluation.json:
+          cache: false
+      - reports/arithmetic-eval/results.json:
+          cache: false
+    metrics:
+      - reports/arithmetic-eval/metrics.json:
+          cache: false
 """,
 }
 

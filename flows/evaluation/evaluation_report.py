@@ -17,9 +17,10 @@ _AXIS, _ROW, _LETTER = 500, 22, 7  # pixels: the axis from 0 to 1, a line, a let
 
 
 def write_reports(folder: Path, report: Row) -> list[Path]:
-    """evaluation.json, report.md, report.html and results.json in a folder."""
+    """evaluation.json, metrics.json, report.md, report.html and results.json in a folder."""
     texts = {
         "evaluation.json": _json(deterministic(report)),
+        "metrics.json": _json(values(report)),
         "report.md": markdown(report),
         "report.html": html(report),
         "results.json": _json(lm_eval_results(report)),
@@ -34,6 +35,15 @@ def deterministic(report: Row) -> dict[str, Any]:
     """The report without what a command did here and without run ids."""
     cells = [{key: value for key, value in cell.items() if key not in ("spent", "run")} for cell in report["cells"]]
     return {"evaluation": report["evaluation"], "cells": cells}
+
+
+def values(report: Row) -> dict[str, dict[str, dict[str, float]]]:
+    """Every value by benchmark, model and metric: numbers only, so that each is a metric to DVC."""
+    tables: dict[str, dict[str, dict[str, float]]] = {}
+    for cell in report["cells"]:
+        rows = {label(row): row["value"] for row in cell["metrics"] if row["value"] is not None}
+        tables.setdefault(cell["benchmark"], {})[cell["model"]] = rows
+    return tables
 
 
 def numbers(report: Row) -> Iterator[tuple[Row, Row]]:

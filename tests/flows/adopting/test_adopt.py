@@ -14,8 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.adopting import AdoptRequest, adopt, stored_log
-from flows.adopting.log import Log
+from flows.adopting.adopt import slug
+from flows.adopting.bring_in import bring_in
 from flows.adopting.recognise import TOOLS, log_at
+from flows.adopting.zip_members import zip_members
+from storage.errors import SetupError
 from storage.workspace import Workspace
 
 LOGS = Path(__file__).parent / "logs"
@@ -111,8 +114,8 @@ def test_nothing_of_an_unknown_or_odd_field_is_lost(tmp_path: Path) -> None:
     (folder / "results.jsonl").write_text("\n".join(lines))
     root = tmp_path / "ws"
     Workspace.init(root).close()
-    adopt(AdoptRequest(root, folder, "odd"))
     with Workspace.open(root) as workspace:
+        bring_in(workspace, log_at(folder), "odd", None)
         stored = stored_log(workspace, "odd")
     assert list(stored.rows["results.jsonl"].values()) == lines
     assert stored.files == {"metadata.json": (folder / "metadata.json").read_text()}
@@ -176,6 +179,16 @@ def test_two_logs_of_equal_texts_keep_their_own_scores(adopted: tuple[Path, dict
     assert again["numbers"] == reports["verifiers"]["numbers"]
 
 
+def test_a_log_of_inspect_as_one_json_file_is_the_same_log(tmp_path: Path) -> None:
+    members = zip_members(LOGS / "inspect" / "sums.eval")
+    samples = [json.loads(content) for name, content in members.items() if name.startswith("samples/")]
+    (tmp_path / "sums.json").write_text(json.dumps(json.loads(members["header.json"]) | {"samples": samples}))
+    packed, plain = log_at(LOGS / "inspect"), log_at(tmp_path)
+    assert plain.printed == packed.printed
+    assert [replace(answer, file="") for answer in plain.answers] == [replace(answer, file="") for answer in packed.answers]
+    assert [json.loads(text) for text in plain.rows["sums.json"]] == [json.loads(text) for text in packed.rows["sums.eval"]]
+
+
 def test_a_problem_that_stands_twice_in_a_log_is_counted_twice(tmp_path: Path) -> None:
     log = log_at(LOGS / "verifiers")
     rows = [json.loads(line) for line in log.rows["results.jsonl"]]
@@ -193,14 +206,10 @@ def test_a_problem_that_stands_twice_in_a_log_is_counted_twice(tmp_path: Path) -
 
 
 def test_choices_are_judged_as_choices_and_a_name_is_one_log(adopted: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    from flows.adopting.adopt import slug
-    from flows.adopting.bring_in import bring_in
-    from storage.errors import SetupError
-
     assert slug("gsm8k-org/My Model") == "gsm8k-my-model"
     assert adopted[1]["inspect"]["verify"] == ["number", "math"]
     with Workspace.open(adopted[0]) as workspace:
-        log: Log = log_at(LOGS / "lm_eval")
+        log = log_at(LOGS / "lm_eval")
         with pytest.raises(SetupError, match="'inspect' is the name of another import"):
             bring_in(workspace, log, "inspect", None)
         other = replace(log, task="other")

@@ -62,9 +62,10 @@ def test_reports_hold_the_same_numbers_and_no_time_or_run(sums: Path, rollmill: 
     report = json.loads(prepare(EVALUATE)[0].out)
     folder = sums / "reports" / "sums"
     texts = {path.name: path.read_text() for path in folder.iterdir()}
-    assert sorted(texts) == ["evaluation.json", "report.html", "report.md", "results.json"]
+    assert sorted(texts) == ["evaluation.json", "metrics.json", "report.html", "report.md", "results.json"]
     value = report["cells"][0]["metrics"][0]["value"]
     assert json.loads(texts["results.json"])["results"]["small:good"]["pass@1,none"] == value
+    assert json.loads(texts["metrics.json"])["small"]["good"]["pass@1"] == value
     assert f"{value:.3f} [" in texts["report.md"]
     assert f"{value:.3f} [" in texts["report.html"]
     assert not any(word in texts["report.html"] for word in ("http:", "https:", "src="))
@@ -169,6 +170,7 @@ def test_from_python_the_numbers_are_those_of_the_commands(sums: Path, rollmill:
     report = face.evaluate("sums.yaml", sets=["benchmarks.0.count=6", "benchmarks.1.count=4"])
     assert [Path(path).name for path in report["reports"]] == [
         "evaluation.json",
+        "metrics.json",
         "report.md",
         "report.html",
         "results.json",

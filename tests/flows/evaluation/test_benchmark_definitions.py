@@ -21,6 +21,7 @@ from storage.segments.schema import from_table
 from storage.workspace import Workspace
 from tests.flows.evaluation.published_rows import ROWS
 
+pytestmark = pytest.mark.timeout(300)  # one evaluation of all of them, on a machine that does other work too
 CODE = {"humaneval", "mbpp"}
 EVALUATION = """\
 evaluation_schema: 1
