@@ -108,7 +108,9 @@ def publish(decided: DecidedRun, result: "GateResult") -> Result:
     from storage.versions import publish as publish_snapshot
 
     started = time.monotonic()
-    manifest = {**decided.snapshot.manifest, "gate_attempts": attempts(decided), **_forecast(decided)}
+    compared = result.facts["evaluation"]
+    measured = {"contamination": compared} if "certificate" in compared else {}
+    manifest = {**decided.snapshot.manifest, "gate_attempts": attempts(decided), **measured, **_forecast(decided)}
     html = render_report(result, {**manifest, "gate": result.json})
     snapshot = replace(decided.snapshot, manifest=manifest)
     published = publish_snapshot(decided.run.workspace, snapshot, report_html=html, report_json=result.json)

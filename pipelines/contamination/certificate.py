@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines.contamination.edits import EDITS, RENUMBERED
 from pipelines.contamination.index import LEAKS, METHODS, BenchmarkIndex, Hit, ProblemText
+from pipelines.metrics import digits
 from pipelines.stats import clopper_pearson
 from pipelines.synthesize import regenerate
 from pipelines.synthesize.library import TEMPLATES
@@ -39,7 +40,7 @@ class Rate:
     def json(self) -> dict[str, Any]:
         """The counts, the share and its interval."""
         share = clopper_pearson(self.found, self.n, estimand=_ESTIMAND)
-        bounds = (None, None, None) if share is None else (share.value, share.low, share.high)
+        bounds = (None, None, None) if share is None else (digits(share.value), digits(share.low), digits(share.high))
         return {"found": self.found, "n": self.n, **dict(zip(("share", "low", "high"), bounds, strict=True))}
 
 

@@ -32,6 +32,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         "## What it took\n\n" + cost_section(manifest),
         *_given_up(manifest.get("funnel", {}).get("given_up")),
         "## How often the verifiers err\n\n" + verifier_section(rates, str(manifest.get("run", ""))),
+        *_contamination(manifest.get("contamination")),
         "## Metrics\n\n" + _table(("metric", "value"), sorted(flatten(manifest["metrics"]).items())),
         "## How it was made\n\n" + _fenced(yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True)),
         "## Identity\n\n" + _identity(manifest),
@@ -83,6 +84,23 @@ def _given_up(rule: Mapping[str, Any] | None) -> list[str]:
         interval = f"{rule['error']:.3f}, 95% interval {rule['low']:.3f} to {rule['high']:.3f} (Clopper-Pearson)"
         text += f", and {rule['met']} of the {rule['ended']} that ended met their target: {interval}"
     return [f"## Problems given up\n\n{text}."]
+
+
+def _contamination(compared: Mapping[str, Any] | None) -> list[str]:
+    """What the comparison with evaluation problems found, and would find; nothing where the latter was not measured."""
+    if not compared:
+        return []
+    classes = ", ".join(f"{count} {name}" for name, count in compared["classes"].items())
+    certificate = compared["certificate"]
+    named = [(f"{row['edit']} copies in a {row['place']}", row) for row in certificate["recall"]]
+    named += [(f"called leaks: {row['pairs']} in a {row['place']}", row) for row in certificate["false_flags"]]
+    rows = [
+        (name, f"{row['found']} of {row['n']}", f"{row['low']:.3f} to {row['high']:.3f}") for name, row in named if row["n"]
+    ]
+    text = (
+        f"Compared with {compared['problems']} evaluation problems: {classes}. What the comparison finds of planted copies:"
+    )
+    return [f"## Contamination\n\n{text}\n\n" + _table(("copies", "found", "95% interval"), rows)]
 
 
 def _identity(manifest: Mapping[str, Any]) -> str:

@@ -96,6 +96,25 @@ def test_a_defined_benchmark_is_named_by_its_name(toy: Path, rollmill: Run) -> N
     assert (said.status, "rollmill import problems" in said.err) == (2, True), said.err
 
 
+def test_a_recipe_with_a_floor_publishes_its_certificate_and_one_too_high_publishes_nothing(
+    toy: Path, curated: Curated, rollmill: Run
+) -> None:
+    floor = "gate:\n  contamination: {min_recall: 0.2, edits: [exact], copies: 12}"
+    recipe = (toy / "toy.yaml").read_text()
+    (toy / "toy.yaml").write_text(recipe.replace("gate:", floor))
+    version = Path(curated()["path"])
+    certificate = json.loads((version / "manifest.json").read_text())["contamination"]["certificate"]
+    assert certificate["copies"] == 12
+    assert json.loads((version / "report.json").read_text())["facts"]["evaluation"]["certificate"] == certificate
+    assert "| exact copies in a problem | 12 of 12 | 0.735 to 1.000 |" in (version / "README.md").read_text()
+    (toy / "toy.yaml").write_text(recipe.replace("gate:", floor.replace("0.2", "0.99")))
+    said = rollmill("curate", "toy.yaml", "--direct")
+    assert (said.status, "evaluation, recall" in said.err) == (1, True), said.err
+    (toy / "toy.yaml").write_text(recipe.replace("gate:", floor.replace("exact", "exakt")))
+    said = rollmill("recipe", "check", "toy.yaml")
+    assert (said.status, "exact" in said.err) == (2, True), said.err
+
+
 def test_names_that_nothing_has_are_refused(toy: Path, benchmark: str, rollmill: Run) -> None:
     for arguments, words in (
         (("nothing", benchmark), "nothing"),

@@ -78,7 +78,7 @@ def test_growing_from_four_samples_to_eight_is_drawing_eight() -> None:
     assert outcome(grown) == expected(grown)
 
 
-@settings(max_examples=8, derandomize=True, **QUIET)
+@settings(max_examples=4, derandomize=True, **QUIET)
 @given(life=LIVES)
 def test_no_circumstance_changes_a_row_or_the_hash(life: Life) -> None:
     assert outcome(life) == expected(life)
