@@ -28,7 +28,6 @@ SHIPPED = (
 STAGES = {
     "params.yaml": """\
 recipe: recipes/arithmetic.yaml   # what the stages of dvc.yaml run on
-evaluation: recipes/evaluations/arithmetic.yaml
 """,
     "dvc.yaml": """\
 stages:
@@ -60,10 +59,14 @@ stages:
           x: level
           y: pass_rate
           title: Pass rate by level
+""",
+    "recipes/evaluations/dvc.yaml": """\
+stages:
   evaluate:
-    cmd: rollmill evaluate ${evaluation}
+    wdir: ../..
+    cmd: rollmill evaluate recipes/evaluations/arithmetic.yaml
     params:
-      - ${evaluation}:
+      - recipes/evaluations/arithmetic.yaml:
     outs:
       - reports/arithmetic-eval/evaluation.json:
           cache: false

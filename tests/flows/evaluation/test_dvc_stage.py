@@ -1,4 +1,4 @@
-"""The stage `evaluate` of the dvc.yaml that `init` makes, run by real DVC: it draws what is missing, shows its values."""
+"""The stage `evaluate` that `init` makes, run by real DVC: it draws what is missing, shows its values."""
 
 import json
 import subprocess
@@ -20,10 +20,12 @@ def test_repro_draws_nothing_after_the_evaluation_and_metrics_are_shown(
     toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (toy / "sums.yaml").write_text(EVALUATION)
-    (toy / "params.yaml").write_text("evaluation: sums.yaml\n")
-    stage = json.dumps(yaml.safe_load(STAGES["dvc.yaml"])["stages"]["evaluate"]).replace("arithmetic-eval", "sums")
-    command = f"{sys.executable} -m flows.cli evaluate ${{evaluation}} --direct"
-    (toy / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"evaluate": {**json.loads(stage), "cmd": command}}}))
+    file = toy / "recipes" / "evaluations" / "dvc.yaml"
+    text = STAGES["recipes/evaluations/dvc.yaml"].replace("recipes/evaluations/arithmetic.yaml", "sums.yaml")
+    stage = yaml.safe_load(text.replace("arithmetic-eval", "sums"))["stages"]["evaluate"]
+    command = f"{sys.executable} -m flows.cli evaluate sums.yaml --direct"
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump({"stages": {"evaluate": {**stage, "cmd": command}}}))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("TOY_CALLS", str(toy / "calls"))
     subprocess.run(["git", "init", "-q"], cwd=toy, check=True)
@@ -32,11 +34,11 @@ def test_repro_draws_nothing_after_the_evaluation_and_metrics_are_shown(
     [cell] = json.loads(rollmill("evaluate", "sums.yaml", "--json").out)["cells"]
     drawn = (toy / "calls").read_text()
     before = {path.name: path.read_text() for path in (toy / "reports" / "sums").iterdir()}
-    done = dvc.run(["repro"], toy)
-    assert (done.returncode, "Running stage 'evaluate'" in done.stdout) == (0, True), done.stderr
+    done = dvc.run(["repro", str(file)], toy)
+    assert (done.returncode, "Running stage" in done.stdout) == (0, True), done.stderr
     assert (toy / "calls").read_text() == drawn
     assert {path.name: path.read_text() for path in (toy / "reports" / "sums").iterdir()} == before
-    assert "Stage 'evaluate' didn't change, skipping" in dvc.run(["repro"], toy).stdout
+    assert "didn't change, skipping" in dvc.run(["repro", str(file)], toy).stdout
     shown = json.loads(dvc.run(["metrics", "show", "--json"], toy).stdout)
     [table] = shown[""]["data"].values()
     assert table["data"] == {"small": {"good": {"pass@1": cell["metrics"][0]["value"]}}}
