@@ -87,8 +87,8 @@ def visited(name: str, repeats: int) -> dict[str, float | str]:
     for _ in range(repeats + 1):
         wall, cpu = time.perf_counter(), time.process_time()
         shown = AppTest.from_string(script, default_timeout=600).run()
-        if shown.exception:
-            raise SystemExit(f"{name}: {shown.exception[0].value}")
+        if shown.exception or shown.error:
+            raise SystemExit(f"{name}: {(shown.exception or shown.code)[0].value}")
         spent.append((time.perf_counter() - wall, time.process_time() - cpu))
     (first, first_cpu), again = spent[0], spent[1:]
     return {

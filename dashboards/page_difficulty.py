@@ -44,7 +44,7 @@ def show() -> None:
     st.subheader("Problems by pass rate")
     st.altair_chart(band_chart(kept(pass_rate_bands, scope)), width="stretch")
     st.subheader("How often the verifiers err")
-    show_rates(scope_rates(scope))
+    show_rates(kept(scope_rates, scope))
 
 
 def _numbers(rates: list[GroupRate], by: str) -> pd.DataFrame:

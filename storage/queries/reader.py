@@ -109,17 +109,19 @@ class Reader:
         )
 
     def state(self) -> tuple[object, ...]:
-        """What is registered and how runs stand: equal states, equal answers. Costs two small queries, reads no row."""
+        """What is registered and how runs stand: equal states, equal answers. Reads no rollout."""
         from sqlalchemy import func, select
 
-        from storage.ledger.models import BatchRow, RunRow, SegmentRow
+        from storage.ledger.models import AuditRow, BatchRow, JudgementRow, RunRow, SegmentRow
 
         newest = select(
             func.count(SegmentRow.seq), func.max(SegmentRow.seq), select(func.max(BatchRow.id)).scalar_subquery()
         )
         ended = select(func.count(RunRow.id), func.max(RunRow.finished_at), func.count(RunRow.finished_at))
+        audits = select(func.count(AuditRow.id)).scalar_subquery()
+        judged = select(func.count(JudgementRow.judge), func.max(JudgementRow.judged_at), audits)
         with self._workspace.segments.registry.ledger.read() as session:
-            return (*session.execute(newest).one(), *session.execute(ended).one())
+            return tuple(value for query in (newest, ended, judged) for value in session.execute(query).one())
 
     def close(self) -> None:
         """Release connections; safe to call twice."""

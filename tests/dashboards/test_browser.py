@@ -122,6 +122,10 @@ def test_walk(browser: Page, served: str, curated: Path) -> None:
     expect(browser.get_by_text("Pass rate by level")).to_be_visible()
     shoot(browser, "difficulty")
 
+    visit(browser, f"{served}/compare?evaluation=toy", "Compare")
+    expect(browser.get_by_text("Pass rates with 95% intervals", exact=False)).to_be_visible(timeout=PATIENCE)
+    shoot(browser, "compare")
+
     with Reader.open(curated) as reader:
         run = next(one.id for one in reader.runs.list() if one.name == "toy")
     visit(browser, f"{served}/budgets?of=run+{run}", "Budgets")
@@ -175,6 +179,7 @@ def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, serve
         ("Datasets", "datasets?dataset=hostile&tab=Manifest"),
         ("Problems", f"problems?{of}&problem={problem}"),
         *(("Difficulty", f"difficulty?{of}&by={by}") for by in ("skill", "template", "source", "model")),
+        ("Compare", "compare?evaluation=hostile"),
         ("Budgets", f"budgets?{of}"),
         ("Review", "review"),
         ("Problems", f"problems?of={quote(HOSTILE)}"),

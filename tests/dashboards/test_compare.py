@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from flows import cli
 from storage.queries import Reader
 from storage.queries.comparison import ComparisonRequest, compare, leaderboard
-from storage.queries.sides import sides_of, sides_of_model
+from storage.queries.sides import sides_of
 from storage.workspace import Workspace
 from tests.dashboards.conftest import opened
 
@@ -81,7 +81,8 @@ def test_the_leaderboard_is_that_of_the_command(page: AppTest, evaluated: Path) 
 
 def test_two_models_are_compared_on_each_benchmark_and_flipped_problems_open(page: AppTest, evaluated: Path) -> None:
     with Reader.open(evaluated) as reader:
-        sides = [sides_of_model(reader, f"asked:{model}", "source") for model in ("weak", "strong")]
+        asked = [sides_of(reader, f"asked:{model}", "source") for model in ("weak", "strong")]
+        sides = [{side.benchmark: side for side in part} for part in asked]
         rows = {row["before"]["benchmark"]: row for row in compare(*sides, ComparisonRequest())}
     assert (page.selectbox(key="a-choice").value, page.selectbox(key="b-choice").value) == ("weak", "strong")
     said = [block.value for block in page.markdown]
