@@ -5,18 +5,15 @@ so the recipe's run draws none of them again. Budgets that look at all problems 
 """
 
 import time
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.curation.stages import decide, draw_and_grade, end_run, failure_recorded, score, synthesize
-from flows.identity import open_run
+from flows.curation.stages import Stages, decide, draw_and_score, end_run, mended, synthesize, worked_on
 from flows.job import Job
 from flows.progress import Progress
 from flows.recipe import load_recipe
 from flows.session import open_session
-from storage.commands import working_on
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
@@ -42,16 +39,16 @@ def preview(job: Job, progress: Progress | None = None) -> dict[str, Any]:
     from storage.queries import Reader, run_scope
 
     began = time.monotonic()
-    with open_session(job, progress or Progress()) as session, ExitStack() as working, failure_recorded(session):
-        working.enter_context(working_on(session.workspace.state, open_run(session).id))
-        run = synthesize(session)
-        number = 0
-        while draw_and_grade(run, number):
-            number += 1
-        score(run)
-        decide(run)
-        scope = run_scope(Reader(run.workspace), run.id)
-        problems = [_problem(scope, problem.id) for problem in run.spec.problems]
+    with open_session(job, progress or Progress()) as session, worked_on(session) as run:
+
+        def once() -> list[dict[str, Any]]:
+            synthesize(session)
+            draw_and_score(run, Stages())
+            decide(run)
+            scope = run_scope(Reader(run.workspace), run.id)
+            return [_problem(scope, problem.id) for problem in run.spec.problems]
+
+        problems = mended(session, once)
         counts = {"problems": len(problems), "rollouts": sum(len(row["rollouts"]) for row in problems)}
         session.ended = {**counts, "seconds": round(time.monotonic() - began, 1)}
         end_run(session, "done", session.ended)
