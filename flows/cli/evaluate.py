@@ -42,6 +42,7 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill evaluate recipes/evaluations/arithmetic.yaml
     """
+    from flows.evaluation.alert import check_alerts
     from flows.evaluation.evaluate import reports_folder
     from flows.evaluation.evaluation_report import write_reports
     from flows.job import Job
@@ -63,8 +64,10 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
     folder = out or reports_folder(job, evaluation)
     paths = write_reports(folder, report)
     if json:
-        return as_json({**report, "reports": [str(path) for path in paths]})
-    return line(_page(report, folder))
+        as_json({**report, "reports": [str(path) for path in paths]})
+    else:
+        line(_page(report, folder))
+    return check_alerts(report)
 
 
 def _run(job: "Job", *, direct: bool) -> dict[str, Any]:
@@ -99,6 +102,7 @@ def _server(job: "Job") -> "ManagedServer":
 
 
 def _page(report: dict[str, Any], folder: Path) -> str:
+    from flows.evaluation import alert
     from flows.evaluation.evaluation_report import about, label, words
 
     lines: list[str] = []
@@ -109,6 +113,7 @@ def _page(report: dict[str, Any], folder: Path) -> str:
             columns(["metric", "value [95%]", "n"], rows),
             "",
         ]
+    lines += [*map(alert.words, report.get("alerts", ())), *([""] if report.get("alerts") else [])]
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     lines += [*report["messages"], f"Reports: {shown}", f"Next: rollmill leaderboard {report['evaluation']}"]
     return "\n".join(lines)

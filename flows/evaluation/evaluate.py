@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.curation.stages import Stages, draw_and_score, end_run, failure_recorded, mended, worked_on
+from flows.evaluation.alert import check_alerts, drops
 from flows.evaluation.evaluation_report import write_reports
 from flows.job import Job
 from flows.problems import preview_problems
@@ -19,6 +20,7 @@ from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_ev
 from flows.recipe.schema import Method
 from flows.session import RecipeRun, Session, open_session
 from storage.errors import SetupError, unknown_name
+from storage.queries import Reader
 from storage.queries.sides import by_model
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ def evaluate(
         order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
         rows.sort(key=lambda row: order[row["recipe"]])
         session.ended = {"evaluation": evaluation.recipe.name, "cells": rows, "messages": list(session.messages)}
+        if evaluation.recipe.alert is not None:
+            session.ended["alerts"] = drops(Reader(session.workspace), rows, evaluation.recipe.alert)
     return session.ended
 
 
@@ -86,10 +90,11 @@ def check_groups(evaluation: LoadedEvaluationRecipe, workspace: "Workspace") -> 
 
 
 def evaluate_job(job: Job, stages: Stages = PLAIN) -> Row:
-    """The evaluation of a job's file in a session of its own, with its reports written."""
+    """The evaluation of a job's file in a session of its own, with its reports written; FoundWanting where a cell fell."""
     with open_evaluation(job) as (evaluation, session):
         report = evaluate(evaluation, session, stages=stages)
     write_reports(reports_folder(job, evaluation), report)
+    check_alerts(report)
     return report
 
 
@@ -122,7 +127,7 @@ def _run_cell(part: Session, metrics: Sequence[MetricPart], stages: Stages) -> R
 
 def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:
     """The numbers of a cell over its fixed prefix."""
-    from storage.queries import Reader, run_scope
+    from storage.queries import run_scope
     from storage.queries.pools import scope_pool, with_meta
 
     scope = run_scope(Reader(run.workspace), run.id)

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from flows.evaluation import alert
 from flows.evaluation.replay_page import whole_page
 
 Row = Mapping[str, Any]
@@ -34,7 +35,10 @@ def write_reports(folder: Path, report: Row) -> list[Path]:
 def deterministic(report: Row) -> dict[str, Any]:
     """The report without what a command did here and without run ids."""
     cells = [{key: value for key, value in cell.items() if key not in ("spent", "run")} for cell in report["cells"]]
-    return {"evaluation": report["evaluation"], "cells": cells}
+    alerts = [
+        {key: value for key, value in row.items() if key not in ("before", "after")} for row in report.get("alerts", ())
+    ]
+    return {"evaluation": report["evaluation"], "cells": cells, **({"alerts": alerts} if alerts else {})}
 
 
 def values(report: Row) -> dict[str, dict[str, dict[str, float]]]:
@@ -87,6 +91,8 @@ def markdown(report: Row) -> str:
         for row in cell["metrics"]:
             lines.append(f"| {_cell(label(row))} | {_cell(words(row))} | {row.get('n', '')} | {row.get('clusters', '')} |")
         lines.append("")
+    if report.get("alerts"):
+        lines += ["## Since the evaluation before", "", *(f"- {_cell(alert.words(row))}" for row in report["alerts"]), ""]
     return "\n".join([*lines, *estimands(report), ""])
 
 
@@ -120,6 +126,11 @@ def html(report: Row) -> str:
             f"<h2>{escape(cell['benchmark'])} x {escape(cell['model'])}</h2>",
             f"<p>{escape(about(cell))}</p>",
             f"<table>{head}{rows}</table>",
+        ]
+    if report.get("alerts"):
+        parts += [
+            "<h2>Since the evaluation before</h2>",
+            *(f"<p>{escape(alert.words(row))}</p>" for row in report["alerts"]),
         ]
     parts += [f"<p>{escape(text.removeprefix('- '))}</p>" for text in estimands(report)]
     return whole_page(title, parts)

@@ -68,11 +68,22 @@ class MetricPart(Part):
     of: Literal["population", "these problems"] = "population"
 
 
+class AlertPart(Part):
+    """When a drop since the evaluation before is told: `alpha` is the chance of any false alarm over `looks` evaluations.
+
+    `least`: the smallest drop of the pass rate that matters.
+    """
+
+    alpha: float = Field(default=0.05, gt=0.0, lt=1.0)
+    looks: int = Field(default=90, ge=1, le=10_000, strict=True)
+    least: Share = 0.0
+
+
 class EvaluationRecipe(Part):
     """A whole evaluation: every benchmark asked of every model, `samples` completions of each problem.
 
     `score`: scorers of all completions, for metrics that need scores. `redraw`: N draws anew in the stream `evaluate-N`,
-    with every model that draws and has no number of its own.
+    with every model that draws and has no number of its own. `alert`: compare each cell with its evaluation before.
     """
 
     evaluation_schema: SchemaOne
@@ -84,6 +95,7 @@ class EvaluationRecipe(Part):
     metrics: tuple[MetricPart, ...] = Field(default=(MetricPart(metric="pass@k"),), min_length=1)
     score: tuple[Method, ...] = ()
     redraw: int = Field(default=0, ge=0, lt=2**31, strict=True)
+    alert: AlertPart | None = None
 
     @model_validator(mode="after")
     def _names_once(self) -> "EvaluationRecipe":
