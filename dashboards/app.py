@@ -5,7 +5,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboards import page_budgets, page_compare, page_datasets, page_difficulty, page_overview, page_problems, page_review
+from dashboards import (
+    page_budgets,
+    page_claims,
+    page_compare,
+    page_datasets,
+    page_difficulty,
+    page_overview,
+    page_problems,
+    page_review,
+)
 from dashboards.scope_choice import guarded
 
 ICON = Path(__file__).with_name("icon.png")  # a named icon would be fetched from another host
@@ -29,5 +38,6 @@ st.navigation(
         _page(page_difficulty.show, "Difficulty", "bar_chart"),
         _page(page_budgets.show, "Budgets", "savings"),
         _page(page_review.show, "Review", "fact_check"),
+        _page(page_claims.show, "Claims", "science"),
     ]
 ).run()

@@ -1,6 +1,5 @@
 """Published claims checked on pools: `rollmill claims`. The claims themselves are in `pipelines.claims`."""
 
-from flows.claims.results import read_results
 from flows.claims.run import ClaimsRequest, chosen_claims, run_claims
 
-__all__ = ["ClaimsRequest", "chosen_claims", "read_results", "run_claims"]
+__all__ = ["ClaimsRequest", "chosen_claims", "run_claims"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.claims.claim import LEAST_SEEDS
+from storage.queries.claims import STATUSES
 
 Row = Mapping[str, Any]
 HEAD = """\
@@ -46,10 +47,7 @@ def markdown(results: Sequence[Row]) -> str:
         "|---|---|---|",
         *(f"| [{row['claim']}](#{row['claim']}) | {row['status']} | {row['source']} |" for row in results),
     ]
-    counts = ", ".join(
-        f"{sum(row['status'] == name for row in results)} {name}"
-        for name in ("reproduced", "not reproduced", "not testable here")
-    )
+    counts = ", ".join(f"{sum(row['status'] == name for row in results)} {name}" for name in STATUSES)
     sections = ["\n".join(_section(row)) for row in results]
     return "\n".join([HEAD.format(share=LEAST_SEEDS), f"{len(results)} claims: {counts}.\n", *table, "", *sections])
 

@@ -4,7 +4,6 @@ The files hold no time, path or run id: a check that gives the same changes no f
 completions at any time.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 
 from pipelines.claims import Claim, Effect, Finding, findings, status
 from pipelines.metrics import digits
-from storage.errors import SetupError
 from storage.files import json_text, write_text
+from storage.queries.claims import FOLDER
 
-FOLDER = Path("reports/claims")
 Row = dict[str, Any]
 
 
@@ -77,14 +75,3 @@ def write_results(root: Path, rows: Sequence[Row]) -> None:
     """One file per claim."""
     for row in rows:
         write_text(root / FOLDER / f"{row['claim']}.json", json_text(row))
-
-
-def read_results(root: Path) -> dict[str, Row]:
-    """By claim, those that were checked in this workspace; SetupError for a damaged file."""
-    found = {}
-    for path in sorted((root / FOLDER).glob("*.json")):
-        try:
-            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            raise SetupError(f"{path} is no JSON.", next_command=f"rollmill claims run {path.stem}") from None
-    return found

@@ -115,10 +115,10 @@ def show(names: Names = None, *, json: AsJson = False) -> None:
 
 def _all_results(root: Path) -> list[dict[str, Any]]:
     """The stored results in the order of the registry."""
-    from flows.claims import read_results
     from pipelines.claims import CLAIMS
+    from storage.queries.claims import claim_results
 
-    stored = read_results(root)
+    stored = claim_results(root)
     return [stored[name] for name in CLAIMS if name in stored]
 
 

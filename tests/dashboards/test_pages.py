@@ -22,7 +22,9 @@ def metrics(page: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in page.metric}
 
 
-@pytest.mark.parametrize("name", ["overview", "datasets", "compare", "problems", "difficulty", "budgets", "review"])
+@pytest.mark.parametrize(
+    "name", ["overview", "datasets", "compare", "problems", "difficulty", "budgets", "review", "claims"]
+)
 def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
     shown = page(name)
     assert not shown.exception

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from storage.commands import working_on
 from storage.errors import SetupError
 from storage.queries import Funnel, dataset_scope, funnel, run_progress, run_scope, runs, workspace_scope
 from storage.records import Verdict
@@ -14,11 +15,15 @@ DONE, LIVE = "toy-aaaaaaaa", "toy-bbbbbbbb"
 
 def test_runs_are_listed_with_their_next_command(curated: Any) -> None:
     curated.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
+    [killed] = [run for run in runs(curated.reader) if run.id == LIVE]
+    assert (killed.status, killed.next_command) == ("killed", f"rollmill runs resume {LIVE}")
+    with working_on(curated.ws.state, LIVE):
+        [live] = [run for run in runs(curated.reader) if run.id == LIVE]
+    assert (live.status, live.next_command) == ("running", f"rollmill runs watch {LIVE}")
     found = {run.id: run for run in runs(curated.reader)}
     assert set(found) == {DONE, LIVE}
     assert (found[DONE].status, found[DONE].dataset) == ("done", "apples")
     assert found[DONE].next_command == "rollmill dataset show apples"
-    assert found[LIVE].next_command == f"rollmill runs watch {LIVE}"
     curated.ws.runs.finish(LIVE, "failed", {"error": "the gate did not pass"})
     failed = next(run for run in runs(curated.reader) if run.id == LIVE)
     assert (failed.error, failed.next_command) == ("the gate did not pass", f"rollmill runs resume {LIVE}")

@@ -1,0 +1,54 @@
+"""The page Claims: what `rollmill claims run` wrote, and nothing of it acts."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows import cli
+from storage.workspace import Workspace
+from tests.dashboards.conftest import HOSTILE, opened
+from tests.dashboards.test_pages import texts
+
+NAME = "best-of-many-settings"
+
+
+@pytest.fixture
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    Workspace.init(tmp_path).close()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
+    assert cli.run(["claims", "run", NAME, "--seeds", "2"]) == 0
+    return tmp_path / "reports" / "claims"
+
+
+def test_a_claim_is_shown_with_its_prediction_and_each_effect(checked: Path) -> None:
+    row = json.loads((checked / f"{NAME}.json").read_text())
+    row |= {
+        "claim": "other",
+        "status": "not testable here",
+        "why": HOSTILE,
+        "statement": HOSTILE,
+        "effects": [],
+        "seeds": [],
+    }
+    (checked / "other.json").write_text(json.dumps(row))
+    page = opened("claims", claim=NAME)
+    assert not page.exception
+    stated = json.loads((checked / f"{NAME}.json").read_text())
+    listed, effects = (frame.value for frame in page.dataframe)
+    assert list(listed["claim"]) == [NAME, "other"]
+    assert list(effects["predicted"]) == [one["words"] for one in stated["expected"]]
+    assert list(effects["as predicted"]) == [f"{one['met']} of 2" for one in stated["effects"]]
+    assert f"1 {stated['status']}" in texts(page)
+
+    untestable = opened("claims", claim="other", status="not testable here")
+    assert not untestable.exception
+    assert list(untestable.dataframe[0].value["claim"]) == ["other"]
+    assert "<script" not in texts(untestable).replace("\\<script", "")
+
+
+def test_a_damaged_file_is_named_and_an_unknown_claim_too(checked: Path) -> None:
+    assert "unknown claim" in opened("claims", claim="nothing").code[0].value
+    (checked / f"{NAME}.json").write_text("{")
+    assert f"rollmill claims run {NAME}" in opened("claims").code[0].value
