@@ -88,8 +88,12 @@ def test_an_interrupted_import_removes_what_it_wrote(
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Bulk, "write", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        import_rollouts(ws, ImportSpec(jsonl(*rows(10)), "r", batch_rows=4))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # another test of this process may have left its own
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            import_rollouts(ws, ImportSpec(jsonl(*rows(10)), "r", batch_rows=4))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert held(ws) == (0, 0, 0, 0)
 
 
