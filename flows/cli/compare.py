@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli import notebook
 from flows.cli.output import AsJson, as_json, columns, line
 
 Subject = Annotated[
@@ -40,15 +41,7 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill compare arithmetic-eval:tiny arithmetic-eval:tiny-cool --by level
     """
-    from storage.queries import Reader
-    from storage.queries.comparison import ComparisonRequest
-    from storage.queries.comparison import compare as compare_sides
-    from storage.queries.sides import sides_of_model
-
-    with Reader.open() as reader:
-        request = ComparisonRequest(k, tuple(by or ()), margin, all_samples, tokens)
-        first, second = (sides_of_model(reader, name, request.by) for name in (before, after))
-        rows = compare_sides(first, second, request)
+    rows = notebook.compare(before, after, k=k, by=by or (), margin=margin, all_samples=all_samples, tokens=tokens)
     return as_json({"comparisons": rows}) if json else line("\n\n".join(_comparison(row) for row in rows))
 
 
@@ -68,12 +61,7 @@ def leaderboard(
 
     Example: rollmill leaderboard arithmetic-eval
     """
-    from storage.queries import Reader
-    from storage.queries.comparison import leaderboard as board_of
-    from storage.queries.sides import sides_of
-
-    with Reader.open() as reader:
-        board = board_of([side for reference in (name, *(more or ())) for side in sides_of(reader, reference, by)])
+    board = notebook.leaderboard(name, *(more or ()), by=by)
     return as_json(board) if json else line(_board(board))
 
 

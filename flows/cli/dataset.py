@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import dataset_marks, dataset_sharing, group
+from flows.cli.dataset_sharing import datasets_folder
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from storage.errors import FoundWanting, SetupError
 
@@ -30,7 +31,7 @@ def list_(*, json: AsJson = False) -> None:
     from storage.versions.index import dataset_names
     from storage.versions.resolve import lost_indexes
 
-    folder = _datasets()
+    folder = datasets_folder()
     rows: list[dict[str, Any]] = []
     broken: list[str] = []
     for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):
@@ -67,7 +68,7 @@ def show(
     from storage.versions.card import card
     from storage.versions.read import is_here
 
-    info = resolve(_datasets(), reference)
+    info = resolve(datasets_folder(), reference)
     manifest = load_manifest(info)
     if json:
         return as_json({**_row(info), "path": str(info.path), "manifest": manifest})
@@ -90,7 +91,7 @@ def path(
     from storage.versions.read import fetching, is_here, materialise
     from storage.workspace import STATE
 
-    info = resolve(_datasets(), reference)
+    info = resolve(datasets_folder(), reference)
     if not is_here(info):
         raise SetupError(f"the rows of {info.ref} are not in this clone.", next_command=fetching(info))
     point_latest(info.path.parent.parent, load_index(info.path.parent.parent, info.name))
@@ -117,7 +118,7 @@ def diff(
     from storage.versions.diff import describe
     from storage.versions.diff import diff as compare
 
-    folder = _datasets()
+    folder = datasets_folder()
     old, new = resolve(folder, before), resolve(folder, after or before.partition("@")[0])
     if after is None and old.folder == new.folder:
         raise _nothing_after(new, [info.ref for info in versions(folder, new.name) if info.folder != new.folder])
@@ -143,7 +144,7 @@ def verify(
 
     if base != _RECIPES and not base.is_dir():
         raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
-    verification = verify_version(resolve(_datasets(), reference), base=base)
+    verification = verify_version(resolve(datasets_folder(), reference), base=base)
     if json:
         as_json(verification.json())
     else:
@@ -187,7 +188,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     from storage.exports import export as write
     from storage.versions import resolve
 
-    info = resolve(_datasets(), reference)
+    info = resolve(datasets_folder(), reference)
     chosen = _options(fmt, options or ())
     outs = [out] if validation is None else [out, validation]
     if out == validation:
@@ -272,13 +273,6 @@ def _nothing_after(newest: "VersionInfo", others: list[str]) -> SetupError:
     return SetupError(
         f"{newest.ref} is the only version: there is nothing to compare.", next_command="rollmill curate RECIPE"
     )
-
-
-def _datasets() -> Path:
-    from storage.workspace import Workspace
-
-    with Workspace.open() as workspace:
-        return workspace.datasets
 
 
 def _row(info: "VersionInfo") -> dict[str, Any]:

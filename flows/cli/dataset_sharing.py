@@ -104,7 +104,7 @@ def _versions(reference: str | None, wanted: "Callable[[VersionInfo], bool]") ->
     from storage.versions import resolve, versions
     from storage.versions.index import dataset_names
 
-    folder = _datasets()
+    folder = datasets_folder()
     known = dataset_names(folder)
     if reference is None:
         infos = [info for name in known for info in versions(folder, name) if wanted(info)]
@@ -118,7 +118,8 @@ def _versions(reference: str | None, wanted: "Callable[[VersionInfo], bool]") ->
     return infos
 
 
-def _datasets() -> Path:
+def datasets_folder() -> Path:
+    """The folder of the workspace's datasets."""
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -129,7 +130,7 @@ def _history(name: str) -> list[dict[str, Any]]:
     """A row a version, the newest first, each with what its manifest has other than its parent's."""
     from storage.versions import load_manifest, resolve, versions
 
-    folder = _datasets()
+    folder = datasets_folder()
     resolve(folder, name)  # says what there is
     infos = {info.content_hash: info for info in versions(folder, name.partition("@")[0])}
     manifests = {key: load_manifest(info) for key, info in infos.items()}

@@ -49,30 +49,32 @@ def evaluate(
     """
     from flows.cli.live import watching
     from flows.evaluation.evaluate import evaluate as run_evaluation
-    from flows.evaluation.evaluate import open_evaluation
+    from flows.evaluation.evaluate import open_evaluation, reports_folder
     from flows.evaluation.evaluation_report import write_reports
     from flows.job import Job
 
     job = Job.here(recipe, sets, profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
     with watching() as watcher, open_evaluation(job, watcher) as (evaluation, session):
         report = run_evaluation(evaluation, session, watcher, begin=lambda _: None)
-    paths = write_reports(Path(job.workspace) / "reports" / evaluation.recipe.name, report)
+    paths = write_reports(reports_folder(job, evaluation), report)
     return {**report, "reports": [str(path) for path in paths]}
 
 
-def compare(
+def compare(  # noqa: PLR0913 (the options of the command)
     before: str,
     after: str,
     *,
     k: int = 1,
     by: Sequence[str] = (),
     margin: float | None = None,
+    all_samples: bool = False,
     tokens: int | None = None,
 ) -> list[dict[str, Any]]:
     """Two models on the problems that both were asked, paired: a row for each benchmark, as `rollmill compare --json`.
 
     `before`, `after`: a run, dataset version or evaluation, with `:MODEL` where it has several. `k`: pass@k; `by`: columns
-    to compare within; `margin`: what counts as equal; `tokens`: the budget of a problem at equal tokens.
+    to compare within; `margin`: what counts as equal; `all_samples`: not equally many of both; `tokens`: the budget
+    of a problem at equal tokens.
     """
     from storage.queries import Reader
     from storage.queries.comparison import ComparisonRequest
@@ -80,7 +82,7 @@ def compare(
     from storage.queries.sides import sides_of_model
 
     with Reader.open() as reader:
-        request = ComparisonRequest(k, tuple(by), margin, tokens=tokens)
+        request = ComparisonRequest(k, tuple(by), margin, all_samples, tokens)
         first, second = (sides_of_model(reader, name, request.by) for name in (before, after))
         return compare_sides(first, second, request)
 

@@ -181,6 +181,7 @@ def test_from_python_the_numbers_are_those_of_the_commands(sums: Path, rollmill:
     assert [cell["metrics"] for cell in report["cells"]] == [cell["metrics"] for cell in again["cells"]]
     rows = face.compare("sums:good", "sums:poor", by=["level"])
     assert rows == json.loads(rollmill("compare", "sums:good", "sums:poor", "--by", "level", "--json").out)["comparisons"]
+    assert face.compare("sums:good", "sums:poor", all_samples=True)[0]["difference"] < 0
     assert face.leaderboard("sums") == json.loads(rollmill("leaderboard", "sums", "--json").out)
     with pytest.raises(face.SetupError, match="sums is of 2 models"):
         face.compare("sums", "sums:poor")
