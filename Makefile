@@ -73,7 +73,7 @@ bench: $(VENV)/.dev $(VENV)-peers/.peers ## every benchmark, ours and the altern
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 lock: ## renew the pins (needs uv)
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev --extra tasks --extra postgres -o requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev --extra tasks --extra postgres --extra s3 -o requirements-dev.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -c requirements-dev.txt -o requirements.txt
 
 clean: ## remove the environment and caches; data stays
