@@ -2,10 +2,11 @@
 
 SQLite runs in WAL mode: any number of readers beside one writer, writers wait up to a minute for one another. A write
 transaction takes its lock when it begins, so two processes never find out at commit that they collided. Alembic is imported
-only where a schema has to change, which keeps opening a workspace fast.
+only where an older schema has to change, which keeps making and opening a workspace fast.
 """
 
 import os
+import secrets
 import sqlite3
 import threading
 import time
@@ -16,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
@@ -24,7 +25,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from storage import failpoints
 from storage.errors import SetupError, ledger_error, read_only
 from storage.ledger.leases import Leases
-from storage.ledger.models import SCHEMA_REVISION
+from storage.ledger.models import SCHEMA_REVISION, Base, IdentityRow
 
 BUSY_SECONDS = 60.0
 _NOW = {
@@ -228,13 +229,24 @@ def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('rollmill'))"))
-        _upgrade(connection)
+        if _revision(connection) is None:
+            _create(connection)
+        else:
+            _upgrade(connection)
 
 
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _create(connection: Connection) -> None:
+    """A new ledger straight from the models, to which the migrations lead as well; it needs no Alembic."""
+    Base.metadata.create_all(connection)
+    connection.execute(insert(IdentityRow), {"id": secrets.token_hex(16)})
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": SCHEMA_REVISION})
 
 
 def _upgrade(connection: Connection) -> None:

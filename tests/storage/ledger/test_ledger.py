@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, create_engine, inspect, text
 
 from storage.errors import SetupError
 from storage.ledger.engine import SCRIPTS, Ledger
@@ -16,14 +16,47 @@ def open_ledger(folder: Path) -> Ledger:
     return Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
 
 
+def upgraded(folder: Path, revision: str) -> Engine:
+    """A ledger as the migrations made it up to that revision."""
+    from alembic import command
+    from alembic.config import Config
+
+    engine = create_engine(f"sqlite:///{folder / 'ledger.sqlite'}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    return engine
+
+
 def test_the_migrations_lead_to_the_models(tmp_path: Path) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    ledger = open_ledger(tmp_path)
-    with ledger.read() as session:
-        assert compare_metadata(MigrationContext.configure(session.connection()), Base.metadata) == []
-    ledger.close()
+    with upgraded(tmp_path, "head").connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_a_new_ledger_is_what_the_migrations_make(tmp_path: Path) -> None:
+    def tables(engine: Engine) -> dict[str, object]:
+        looked = inspect(engine)
+        return {
+            name: (
+                sorted((column["name"], str(column["type"]), column["nullable"]) for column in looked.get_columns(name)),
+                looked.get_pk_constraint(name)["constrained_columns"],
+                sorted((str(index["name"]), index["column_names"]) for index in looked.get_indexes(name)),
+                sorted(unique["column_names"] for unique in looked.get_unique_constraints(name)),
+            )
+            for name in looked.get_table_names()
+        }
+
+    (tmp_path / "old").mkdir()
+    open_ledger(tmp_path).close()
+    new = create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    assert tables(new) == tables(upgraded(tmp_path / "old", "head"))
+    with new.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == SCHEMA_REVISION
 
 
 def test_the_revision_in_the_code_is_the_newest_migration() -> None:
@@ -33,16 +66,8 @@ def test_the_revision_in_the_code_is_the_newest_migration() -> None:
 
 
 def test_a_ledger_of_the_first_schema_is_upgraded_and_keeps_its_rows(tmp_path: Path) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from sqlalchemy import create_engine
-
-    engine = create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    engine = upgraded(tmp_path, "0001")
     with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(SCRIPTS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
         connection.execute(text("INSERT INTO leases VALUES ('k', 't', 'h', 1, 0.0, 5.0)"))
     engine.dispose()
     ledger = open_ledger(tmp_path)
