@@ -1,4 +1,4 @@
-"""The dashboard: `streamlit run dashboards/app.py`, or `rollmill dashboard`."""
+"""The dashboard's pages; `rollmill dashboard` serves them (serve.py)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +15,7 @@ from dashboards import (
     page_problems,
     page_review,
 )
+from dashboards.commands import admit, may_write, why_not
 from dashboards.scope_choice import guarded
 
 ICON = Path(__file__).with_name("icon.png")  # a named icon would be fetched from another host
@@ -28,6 +29,9 @@ def _page(show: Callable[[], None], name: str, icon: str, *, home: bool = False)
 
 
 st.set_page_config(page_title="Rollmill", page_icon=str(ICON), layout="wide")
+admit()
+if not may_write():
+    st.sidebar.caption(why_not())
 st.navigation(
     [
         _page(page_overview.show, "Overview", "monitoring", home=True),

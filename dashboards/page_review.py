@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.address import choose
+from dashboards.commands import may_write, why_not
 from dashboards.inert import inert, show_text, visible
 from dashboards.scope_choice import reader
 from dashboards.verifier_rates import show_rates
@@ -83,10 +84,12 @@ def _review(queue: Queue, who: str, *, hinted: bool) -> None:
         return
     item = review_item(reader(), queue, open_items[0])
     _item(item, hinted=hinted)
+    if not may_write():
+        st.info(why_not())
     note = st.text_input("Note", key=f"review-note-{item.completion_id}")
     columns = st.columns(len(CHOICES) + 1)
     for column, (judgement, label, meaning) in zip(columns, CHOICES, strict=False):
-        if column.button(label, key=f"review-{judgement}", help=meaning, width="stretch"):
+        if column.button(label, key=f"review-{judgement}", help=meaning, width="stretch", disabled=not may_write()):
             judge_one(reader(), queue, item, who, judgement, note)
             st.rerun()
     if columns[-1].button("Skip", key="review-skip", width="stretch"):

@@ -1,6 +1,7 @@
 """`rollmill up|down|dashboard`: what a workspace serves in the background: Prefect with the schedules, and the pages."""
 
 import os
+import secrets
 import sys
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from flows.prefect.service import Standing
 
-DASHBOARD = CHECKOUT / "dashboards" / "app.py"
+DASHBOARD = CHECKOUT / "dashboards" / "serve.py"
 
 
 def up(
@@ -123,9 +124,13 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The loopback port.")] = 8501,
     browser: Annotated[bool, typer.Option("--browser", help="Open a browser window.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="No page changes anything, whoever opens it.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Browse runs, datasets, problems and difficulty; works while a run writes. Ctrl-C ends it.
+
+    The pages may change the workspace (schedules, tags, judgements) in a browser that opened the printed address: its
+    token is of this process alone. Without it they are read-only.
 
     Example: rollmill dashboard --port 8600
     """
@@ -134,11 +139,12 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
     with Workspace.open() as workspace:
         root = workspace.root
     if not DASHBOARD.exists():
-        raise SetupError("this checkout has no dashboard (dashboards/app.py).")
+        raise SetupError("this checkout has no dashboard (dashboards/serve.py).")
     options = {
         "server.address": "127.0.0.1",
         "server.port": str(port),
-        "server.headless": "false" if browser else "true",
+        "server.headless": "true",
+        "logger.hideWelcomeMessage": "true",  # its address would be without the token
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "server.fileWatcherType": "none",  # nobody edits the pages while they are served
@@ -154,8 +160,13 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
     ]
     if dry_run:
         return line(" ".join(command))
-    line(f"http://127.0.0.1:{port}   (Ctrl-C ends it)")
+    token = "" if read_only else secrets.token_urlsafe(24)
+    address = f"http://127.0.0.1:{port}/" + (f"?token={token}" if token else "")
+    line(f"{address}   (Ctrl-C ends it)")
     sys.stdout.flush()
+    os.environ["ROLLMILL_TOKEN"] = token
+    if browser:
+        os.environ["ROLLMILL_BROWSER"] = address
     os.environ["ROLLMILL_WORKSPACE"] = str(root)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(DASHBOARD.parents[1]), os.environ.get("PYTHONPATH", "")]))
     os.execv(sys.executable, command)  # noqa: S606 - this very interpreter, arguments of our own

@@ -3,15 +3,22 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboards.commands import WRITES
 from flows import cli
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE
+from tests.flows.conftest import RECIPE, ROOT
 
 STRANGER = "http://127.0.0.1:47999"
 HOSTILE = (
@@ -82,8 +89,42 @@ def page(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTes
 
 
 def opened(name: str, **address: str) -> AppTest:
-    """A page, at an address with these parameters."""
+    """A page, at an address with these parameters, in a session that may write."""
     script = f"import dashboards.page_{name} as page\nfrom dashboards.scope_choice import guarded\nguarded(page.show)()\n"
     test = AppTest.from_string(script, default_timeout=60)
     test.query_params.update(address)
+    test.session_state[WRITES] = True
     return test.run()
+
+
+@contextmanager
+def serving(workspace: Path, *flags: str) -> Iterator[str]:
+    """A dashboard of its own; the address that it prints."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "flows.cli", "dashboard", "--port", str(port), *flags]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=workspace, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stdout is not None
+        printed = process.stdout.readline().split()[0]
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        yield printed
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _wait_for(address: str) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)

@@ -5,11 +5,7 @@ Screenshots land in $ROLLMILL_SCREENSHOTS when it names a folder; somebody shoul
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -19,8 +15,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from storage.audits import PersonJudgement
 from storage.queries import Reader, run_scope, search_problems
-from tests.dashboards.conftest import HOSTILE
-from tests.flows.conftest import ROOT, finish, start
+from tests.dashboards.conftest import HOSTILE, serving
+from tests.flows.conftest import finish, start
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or "chromium"
@@ -37,33 +33,16 @@ PATIENCE = 120_000
 
 
 @pytest.fixture(scope="module")
-def served(curated: Path) -> Iterator[str]:
-    """The dashboard as `rollmill dashboard` serves it; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "flows.cli", "dashboard", "--port", str(port)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=curated, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_for(f"{address}/_stcore/health")
+def printed(curated: Path) -> Iterator[str]:
+    """The address that `rollmill dashboard` prints, with its token."""
+    with serving(curated) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
-def _wait_for(address: str) -> None:
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+@pytest.fixture
+def served(printed: str) -> str:
+    """The dashboard's address without the token."""
+    return printed.partition("/?")[0]
 
 
 @pytest.fixture
@@ -73,13 +52,14 @@ def strangers() -> list[str]:
 
 
 @pytest.fixture
-def browser(served: str, strangers: list[str]) -> Iterator[Page]:
-    """A page that fails the test when it asks anything of another host."""
+def browser(printed: str, served: str, strangers: list[str]) -> Iterator[Page]:
+    """A page that may write, and fails the test when it asks anything of another host."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = chromium.new_page(viewport={"width": 1400, "height": 1700})
         page.set_default_timeout(PATIENCE)
         page.on("request", lambda request: strangers.append(request.url) if _is_foreign(request.url, served) else None)
+        page.goto(printed)
         yield page
         chromium.close()
     assert strangers == []

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboards.commands import WRITES
+
 from flows import cli
 from storage.audits import Audit, PersonJudgement
 from storage.queries import Reader
@@ -33,9 +35,11 @@ def audited(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return folder
 
 
-def opened(name: str) -> AppTest:
+def opened(name: str, *, writes: bool = True) -> AppTest:
     script = f"import dashboards.page_{name} as page\nfrom dashboards.scope_choice import guarded\nguarded(page.show)()\n"
-    return AppTest.from_string(script, default_timeout=60).run()
+    page = AppTest.from_string(script, default_timeout=60)
+    page.session_state[WRITES] = writes
+    return page.run()
 
 
 def natural(reader: Reader) -> Audit:
@@ -60,8 +64,10 @@ def test_a_person_judges_and_the_page_goes_on(audited: Path) -> None:
     page.button(key="review-skip").click().run()
     page.button(key="review-unsure").click().run()
     assert judged(audited) == ["correct", "unsure"]
-    again = opened("review")
+    again = opened("review", writes=False)
     again.text_input(key="review-judge").set_value("ann").run()
+    assert again.button(key="review-correct").disabled
+    assert again.info[0].value.startswith("Read-only")
     with Reader.open(audited) as reader:
         assert reader.audits.judges() == {"ann": 2}
         assert natural(reader).report["n"] == 1  # the ledger's report follows the judgements
