@@ -9,7 +9,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards.commands import WRITES
-
 from flows import cli
 from storage.audits import Audit, PersonJudgement
 from storage.queries import Reader
