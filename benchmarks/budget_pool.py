@@ -19,7 +19,7 @@ from benchmarks.replay import RecordedProblem
 from flows.rounds import Event, OpenRun, RunSpec, run_all
 from flows.rounds.plan import read_plans
 from pipelines.budget.fixed import Fixed
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from pipelines.select import Quota
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS

@@ -25,7 +25,7 @@ from benchmarks.timing import Speed, timed
 from flows.recipe.schema import rows_a_batch
 from flows.rounds import OpenRun, RunSpec, decide, run_all
 from pipelines.budget import Fixed
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from pipelines.select import Quota
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS

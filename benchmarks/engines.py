@@ -24,9 +24,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pipelines.generate import Embedded, OpenAI, Vllm
+from pipelines.generate.embedded import Embedded
 from pipelines.generate.http.http_settings import HttpSettings
+from pipelines.generate.openai import OpenAI
 from pipelines.generate.serving import LocalModel, LocalServers
+from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.protocols import Generator
 from pipelines.stats import equivalence

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.engines import interpreter, running
 from benchmarks.timing import Speed, timed
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from pipelines.protocols import Generator
 from pipelines.synthesize.template import LEVELS
 from pipelines.synthesize.templates import Templates

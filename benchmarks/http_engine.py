@@ -35,8 +35,8 @@ from flows.rounds import Limits, OpenRun, RunSpec, plan_round, run_all
 from flows.rounds.batches import Batch, batches_of
 from flows.rounds.plan import request_of
 from pipelines.budget import Fixed
-from pipelines.generate import OpenAI
 from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.openai import OpenAI
 from pipelines.select import Quota
 from pipelines.verify import VERIFIERS
 from storage.records import Problem, Sampling

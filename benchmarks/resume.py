@@ -78,8 +78,9 @@ def run(engine: str, folder: str, url: str) -> None:
     """One command: recover and run every round, a line for each group of completions that the engine gives."""
     from flows.rounds import Limits, OpenRun, RunSpec, run_all
     from pipelines.budget import Fixed
-    from pipelines.generate import Embedded, OpenAI
+    from pipelines.generate.embedded import Embedded
     from pipelines.generate.http.http_settings import HttpSettings, Server
+    from pipelines.generate.openai import OpenAI
     from pipelines.select import Quota
     from pipelines.synthesize import SYNTHESIZERS
     from pipelines.verify import VERIFIERS

@@ -23,7 +23,7 @@ from flows.rounds import OpenRun, RunSpec, decide, plan_round, run_all
 from flows.rounds.batches import batches_of
 from flows.rounds.plan import request_of
 from pipelines.budget import Fixed
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from pipelines.select import Quota
 from pipelines.synthesize import SYNTHESIZERS
 from pipelines.verify import VERIFIERS

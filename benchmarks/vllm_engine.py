@@ -26,7 +26,7 @@ import psutil
 from flows.recipe.profile import VllmPart
 from flows.rounds import Limits, OpenRun, RunSpec, run_all
 from pipelines.budget import Fixed
-from pipelines.generate import Vllm
+from pipelines.generate.vllm.engine import Vllm
 from pipelines.select import Quota
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS

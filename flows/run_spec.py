@@ -29,7 +29,7 @@ def recipe_run(session: Session, problems: RecipeProblems) -> RecipeRun:
     """The run of a session's recipe with these problems; it has no id yet. Builds no engine; the caller closes it."""
     from flows.rounds import OpenRun
     from flows.sampling.sample import Samplers
-    from pipelines.generate import built_engine
+    from pipelines.generate.registry import built_engine
 
     settings = engine_settings(session)
     samplers = Samplers(session.workspace, partial(built_engine, **settings))

@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from storage.ids import digest128, seed_of
 from storage.records import Completion, Request, Sampling
 

@@ -131,7 +131,7 @@ class _Watch:
 
 
 def _measured(out: Path, per_level: int) -> dict[str, Any]:
-    from pipelines.generate import GENERATORS
+    from pipelines.generate.registry import GENERATORS
     from pipelines.train.scoring import score_model
 
     def show(measured: int, total: int) -> None:

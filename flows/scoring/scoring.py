@@ -109,7 +109,7 @@ def _scorers(session: Session, run: "Run", methods: list[Resolved]) -> Iterator[
     from flows.sampling.charges import Account
     from flows.sampling.sample import Samplers
     from flows.sampling.spend_limiter import SpendLimiter
-    from pipelines.generate import built_engine
+    from pipelines.generate.registry import built_engine
 
     settings, prices = engine_settings(session), session.profile.prices
     account = Account(run.id, limit_of(session.job, session.profile), None if prices is None else prices.exact())

@@ -90,7 +90,7 @@ class DirectSamplers:
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "") -> Sampler:  # noqa: ARG002
         """The sampler of a new engine; nobody pays, whatever the purpose."""
-        from pipelines.generate import built_engine
+        from pipelines.generate.registry import built_engine
 
         self._engines.append(built_engine(engine, model, options, **self._settings))
         return DirectSampler(self._engines[-1])

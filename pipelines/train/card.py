@@ -13,7 +13,7 @@ _USE = """## Use
 In a recipe: `generate: {engine: embedded, model: models/{name}}`. From Python (numpy and onnxruntime, no torch):
 
 ```python
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from storage.records import Origin, Problem, Sampling, request_for
 
 engine = Embedded("models/{name}")

@@ -11,7 +11,7 @@ from flows.rounds import run_all
 from flows.rounds.plan import plan_round, read_plans
 from pipelines.budget import BUDGETS, DarsUniform
 from pipelines.budget.fixed import Fixed
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from pipelines.protocols import Budget
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS

@@ -2,8 +2,8 @@
 
 from flows.rounds import Limits, OpenRun
 from pipelines.budget import Fixed
-from pipelines.generate import OpenAI
 from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.openai import OpenAI
 from tests.flows.rounds.toy import problems, spec
 
 SAMPLES = 10

@@ -15,7 +15,7 @@ from unittest import mock
 
 from flows.rounds import DecisionReport, Limits, OpenRun, RunSpec, decide, run_all
 from pipelines.budget import DarsUniform, Fixed
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from pipelines.protocols import Budget
 from pipelines.select import Quota
 from pipelines.synthesize.templates import Templates

@@ -31,8 +31,8 @@ import sqlalchemy.dialects.sqlite
 from flows.rounds import Limits, OpenRun, decide, run_all
 from flows.sampling.replies import GROUP
 from pipelines.budget import DarsUniform
-from pipelines.generate import OpenAI
 from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.openai import OpenAI
 from storage import failpoints
 from storage.records import Attempt, Completion, Request
 from storage.segments.schema import Kind

@@ -13,8 +13,8 @@ from flows.rounds import OpenRun, decide, plan_round, run_all
 from flows.rounds.tallies import tallies_of
 from flows.sampling.arms import Arm
 from pipelines.budget import Fixed, Router
-from pipelines.generate import OpenAI
 from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.openai import OpenAI
 from pipelines.generate.prompts import PromptForm
 from storage.errors import SetupError
 from storage.records import Problem, Sampling

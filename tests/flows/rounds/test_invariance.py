@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from tests.flows.rounds.invariance import BUDGETS, Break, Life, arguments, lived
 
 CHECKOUT = Path(__file__).parents[3]

@@ -169,7 +169,7 @@ def test_an_engine_that_counts_nothing_is_charged_its_worst_case(tmp_path: Path)
 
 
 def test_the_shipped_model_under_a_limit(tmp_path: Path) -> None:
-    from pipelines.generate import Embedded
+    from pipelines.generate.embedded import Embedded
     from pipelines.synthesize import SYNTHESIZERS
     from pipelines.verify import VERIFIERS
 

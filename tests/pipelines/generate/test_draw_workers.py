@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate import Embedded
 from pipelines.generate.draw_workers import DEATHS, DrawWorkers
+from pipelines.generate.embedded import Embedded
 from storage.errors import SetupError
 from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.serving.toy_model import alive
@@ -28,7 +28,7 @@ CUTS = (
 )
 HOST = """
 import sys, time
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from pipelines.generate.decode import Group
 engine = Embedded(threads=2)
 workers = engine._workers_for([Group((1,), [None] * 200)] * 2)

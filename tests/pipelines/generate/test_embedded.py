@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.generate import GENERATORS, Embedded
+from pipelines.generate.embedded import Embedded
+from pipelines.generate.registry import GENERATORS
 from pipelines.generate.session import SIZES
 from storage.errors import SetupError
 from storage.records import Origin, Problem, Sampling, request_for

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipelines.generate import Embedded
 from pipelines.generate.direct import DirectSampler
+from pipelines.generate.embedded import Embedded
 from pipelines.generate.given_texts import GivenTexts, shared_tokens
 from pipelines.protocols import ScoresTexts
 from storage.errors import SetupError

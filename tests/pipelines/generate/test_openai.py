@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate import GENERATORS, OpenAI
 from pipelines.generate.calls import Interruption
 from pipelines.generate.http.http_settings import HttpSettings, Prices, Server
+from pipelines.generate.openai import OpenAI
+from pipelines.generate.registry import GENERATORS
 from pipelines.generate.serving.local_servers import LocalServers
 from storage.errors import SetupError
 from storage.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for

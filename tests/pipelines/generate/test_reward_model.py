@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from pipelines.generate import GENERATORS, RewardModel, built_engine
 from pipelines.generate.direct import DirectSampler
 from pipelines.generate.http.http_settings import HttpSettings, Prices, Server
+from pipelines.generate.registry import GENERATORS, built_engine
+from pipelines.generate.reward_model import RewardModel
 from pipelines.protocols import Candidates
 from pipelines.score import given
 from pipelines.score.reward_model import RewardModel as RewardScorer

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from pipelines.train.trainer import TrainingJob, checkpoint_folder, train_model
 from pipelines.train.training_settings import TrainSettings
 from storage.records import Origin, Problem, Sampling, request_for

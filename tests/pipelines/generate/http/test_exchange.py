@@ -17,10 +17,10 @@ from cryptography.x509.oid import NameOID
 
 from flows.recipe import load_profile
 from flows.recipe.servers import http_settings
-from pipelines.generate import OpenAI
 from pipelines.generate.http.exchange import probe, proxy_of, unfolded
 from pipelines.generate.http.failures import Failure, retry_after
 from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.openai import OpenAI
 from storage.errors import SetupError
 from storage.records import Completion, Origin, Problem, Sampling, request_for
 from tests.pipelines.generate.http.serving import Serving

@@ -9,8 +9,9 @@ import pytest
 from tokenizers import Tokenizer
 
 from benchmarks.engines import running
-from pipelines.generate import Embedded, OpenAI
+from pipelines.generate.embedded import Embedded
 from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.openai import OpenAI
 from pipelines.generate.serving import LocalModel, LocalServers
 from pipelines.synthesize.templates import Templates
 from storage.errors import SetupError

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.generate import Embedded
+from pipelines.generate.embedded import Embedded
 from pipelines.generate.model_files import ModelFiles, Vocabulary
 from pipelines.generate.session import Session
 from pipelines.generate.vllm.engine import Vllm

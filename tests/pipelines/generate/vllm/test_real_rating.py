@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate import Embedded, built_engine
 from pipelines.generate.direct import DirectSampler
+from pipelines.generate.embedded import Embedded
 from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.registry import built_engine
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.protocols import Candidates
 from pipelines.score import given

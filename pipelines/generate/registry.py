@@ -1,0 +1,34 @@
+"""Generation engines by name. Importing this loads no engine library and no model; building an engine does."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.generate.embedded import Embedded
+from pipelines.generate.openai import OpenAI
+from pipelines.generate.reward_model import RewardModel
+from pipelines.generate.vllm.engine import Vllm
+from pipelines.protocols import Generator
+from storage.errors import SetupError, unknown_name
+
+GENERATORS: dict[str, type[Any]] = {"embedded": Embedded, "openai": OpenAI, "vllm": Vllm}
+
+
+RATING: dict[str, type[Any]] = {"reward_model": RewardModel}
+"""Engines that rate texts: scorers ask them, and no recipe draws rollouts from one."""
+
+
+def built_engine(name: str, model: str, options: Mapping[str, Any], **settings: Any) -> Generator:
+    """An engine of a model with options as in a recipe, and what it takes of a profile's `settings`.
+
+    SetupError for an unknown name or option. The engine loads its model, or finds its servers, when it first draws.
+    """
+    if name not in GENERATORS | RATING:
+        raise unknown_name("engine", name, GENERATORS)
+    engine = (GENERATORS | RATING)[name]
+    known = inspect.signature(engine).parameters
+    try:
+        built: Generator = engine(model=model, **options, **{key: settings[key] for key in settings if key in known})
+    except TypeError as error:
+        raise SetupError(f"engine {name!r}: {error}.") from None
+    return built
