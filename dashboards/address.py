@@ -1,20 +1,40 @@
 """What a person looks at is kept in the page's address, so that a link reopens it, and goes along to the next page.
 
+What a page is about is chosen in the context bar, the row at its top: `choose` puts its box there unless told otherwise.
 Filters, pages and tabs are bound to the address by Streamlit itself, which drops what it does not know and what is at its
 default. What a page is about is kept here: it stands in every link, and an unknown one is said instead of replaced.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
+from dashboards.copy_link import copy_link
 from dashboards.inert import visible
 from storage.errors import unknown_name
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
+
+PAGES = "pages"  # the session's pages by name
+CHOICE_WIDTH = 380  # pixels of a box in the context bar
+_bar: ContextVar["DeltaGenerator | None"] = ContextVar("bar", default=None)
+
+
+@contextmanager
+def context_bar() -> Iterator[None]:
+    """The row at the top of a page, for the page drawn within: its choices, and a link to what is shown at the end."""
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="context-bar")
+    token = _bar.set(row)
+    try:
+        yield
+    finally:
+        _bar.reset(token)
+    with row, st.container(horizontal_alignment="right"):
+        copy_link(key="copy-link")
 
 
 def choose(
@@ -28,13 +48,15 @@ def choose(
 ) -> str:
     """The option that the address names under `key`, else the one chosen on an earlier page, else the first.
 
-    `where`: the place of the box, the sidebar by default. `forget`: what another choice takes out of the address.
+    `where`: the place of the box, the context bar by default. `forget`: what another choice takes out of the address.
     SetupError where the address names what is not there; the box then has nothing chosen.
     """
-    place = st.sidebar if where is None else where
+    bar = _bar.get()
+    place = where or bar or st
+    width: int | Literal["stretch"] = CHOICE_WIDTH if place is bar else "stretch"
     asked, kept = st.query_params.get(key), st.session_state.get(f"{key}-kept")
     if asked is not None and asked not in options:
-        instead = place.selectbox(label, options, index=None, key=f"{key}-instead", format_func=shown)
+        instead = place.selectbox(label, options, index=None, key=f"{key}-instead", format_func=shown, width=width)
         if instead is None:
             raise unknown_name(
                 label.lower(), asked, options, next_command="choose another one, or run the command that makes it"
@@ -45,7 +67,9 @@ def choose(
     box = f"{key}-choice"
     if asked != kept or box not in st.session_state:
         st.session_state[box] = asked
-    chosen = str(place.selectbox(label, options, key=box, format_func=shown, on_change=_forget, args=tuple(forget)))
+    chosen = str(
+        place.selectbox(label, options, key=box, format_func=shown, width=width, on_change=_forget, args=tuple(forget))
+    )
     st.session_state[f"{key}-kept"] = chosen
     if st.query_params.get(key) != chosen:
         st.query_params[key] = chosen
@@ -64,14 +88,6 @@ def selected(key: str, row: str | None) -> str | None:
     return row or st.query_params.get(key)
 
 
-def address() -> str:
-    """The address of what is shown."""
-    query = urlencode([(key, value) for key in st.query_params for value in st.query_params.get_all(key)])
-    page = str(st.context.url or "")
-    return f"{page}?{query}" if query else page
-
-
-def copy_link() -> None:
-    """A button in the sidebar that shows the address of what is shown, to be copied."""
-    with st.sidebar.popover("Copy link", icon=":material/link:", width="stretch"):
-        st.code(visible(address()), language=None, wrap_lines=True)
+def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
+    """A link to a page of the menu, by its name, that shows what `query` says. `label` is Markdown."""
+    st.page_link(st.session_state[PAGES][page], label=label, icon=icon, query_params=query)

@@ -1,4 +1,4 @@
-"""The dashboard's pages; `rollmill dashboard` serves them (serve.py)."""
+"""The dashboard's pages, one line a page; `rollmill dashboard` serves them (serve.py)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,37 +11,54 @@ from dashboards import (
     page_compare,
     page_datasets,
     page_difficulty,
-    page_overview,
+    page_home,
     page_problems,
     page_review,
+    page_runs,
 )
+from dashboards.address import PAGES
 from dashboards.commands import admit, may_write, why_not
 from dashboards.scope_choice import guarded
 
-ICON = Path(__file__).with_name("icon.png")  # a named icon would be fetched from another host
-HOME = "home"
+SIDEBAR_WIDTH = 210  # pixels
+HERE = Path(__file__).parent  # a named icon would be fetched from another host
+MENU: dict[str, tuple[Callable[[], None], str]] = {  # in the order of the menu: what draws the page, its icon
+    "Home": (page_home.show, "home"),
+    "Runs": (page_runs.show, "play_circle"),
+    "Datasets": (page_datasets.show, "inventory_2"),
+    "Problems": (page_problems.show, "search"),
+    "Compare": (page_compare.show, "leaderboard"),
+    "Difficulty": (page_difficulty.show, "bar_chart"),
+    "Budgets": (page_budgets.show, "savings"),
+    "Review": (page_review.show, "fact_check"),
+    "Claims": (page_claims.show, "science"),
+}
+MOVED = {"overview": "Runs"}  # addresses of before, and the page that took their place
 
 
-def _page(show: Callable[[], None], name: str, icon: str, *, home: bool = False) -> "st.Page":
-    """A page of the sidebar; the one that opens first has no path of its own."""
-    path = HOME if home else name.lower()
-    return st.Page(guarded(show), title=name, url_path=path, icon=f":material/{icon}:", default=home)
+def main(first: str = "Home") -> None:
+    """Draw the page that the address names, else the `first` one."""
+    st.set_page_config(
+        page_title="Rollmill", page_icon=str(HERE / "icon.png"), layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
+    )
+    st.logo(str(HERE / "logo.svg"), icon_image=str(HERE / "icon.png"), size="large")
+    pages = {
+        name: st.Page(guarded(show), title=name, url_path=name.lower(), icon=f":material/{icon}:", default=name == first)
+        for name, (show, icon) in MENU.items()
+    }
+    st.session_state[PAGES] = pages
+    if not may_write():
+        st.sidebar.caption(why_not())
+    st.navigation([*pages.values(), *(_moved(old, pages[new]) for old, new in MOVED.items())], expanded=True).run()
 
 
-st.set_page_config(page_title="Rollmill", page_icon=str(ICON), layout="wide")
-admit()
-if not may_write():
-    st.sidebar.caption(why_not())
-st.navigation(
-    [
-        _page(page_overview.show, "Overview", "monitoring", home=True),
-        st.Page(guarded(page_overview.show), title="Overview", url_path="overview", visibility="hidden"),
-        _page(page_datasets.show, "Datasets", "inventory_2"),
-        _page(page_compare.show, "Compare", "leaderboard"),
-        _page(page_problems.show, "Problems", "quiz"),
-        _page(page_difficulty.show, "Difficulty", "bar_chart"),
-        _page(page_budgets.show, "Budgets", "savings"),
-        _page(page_review.show, "Review", "fact_check"),
-        _page(page_claims.show, "Claims", "science"),
-    ]
-).run()
+def _moved(old: str, page: "st.Page") -> "st.Page":
+    def go() -> None:
+        st.switch_page(page, query_params={key: st.query_params.get_all(key) for key in st.query_params})
+
+    return st.Page(go, title=page.title, url_path=old, visibility="hidden")
+
+
+if __name__ == "__main__":
+    admit()
+    main()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboards.address import choose, copy_link
+from dashboards.address import choose, context_bar
 from dashboards.inert import visible
 from storage.errors import RollmillError
 from storage.queries import Reader, Run, Scope, dataset_scope, datasets, run_scope, runs, versions_of
@@ -25,22 +25,22 @@ def reader() -> Reader:
 
 
 def guarded(page: Callable[[], None]) -> Callable[[], None]:
-    """The page, with a mistake that the person can mend shown as one box instead of a traceback."""
+    """The page below its context bar; a mistake that the person can mend is shown as one box instead of a traceback."""
 
     def show() -> None:
-        try:
-            page()
-        except RollmillError as error:
-            st.error("This page cannot be shown.")
-            st.code(visible(error), language=None, wrap_lines=True)
-        copy_link()
+        with context_bar():
+            try:
+                page()
+            except RollmillError as error:
+                st.error("This page cannot be shown.")
+                st.code(visible(error), language=None, wrap_lines=True)
 
     show.__name__ = page.__name__
     return show
 
 
 def choose_scope() -> Scope | None:
-    """Let the person choose a run or a dataset version in the sidebar; None where there is neither."""
+    """Let the person choose a run or a dataset version in the context bar; None where there is neither."""
     source = reader()
     options = [
         f"version {version.ref}" for row in datasets(source) for version in versions_of(source, row.name) if version.fetched
@@ -54,7 +54,7 @@ def choose_scope() -> Scope | None:
 
 
 def choose_run() -> Run | None:
-    """Let the person choose a run in the sidebar; None where there is none."""
+    """Let the person choose a run in the context bar; None where there is none."""
     options = {f"run {run.id}": run for run in runs(reader())}
     if not options:
         nothing_yet("This workspace has no run yet.")

@@ -89,8 +89,8 @@ def page(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTes
 
 
 def opened(name: str, **address: str) -> AppTest:
-    """A page, at an address with these parameters, in a session that may write."""
-    script = f"import dashboards.page_{name} as page\nfrom dashboards.scope_choice import guarded\nguarded(page.show)()\n"
+    """A page within the dashboard, at an address with these parameters, in a session that may write."""
+    script = f"from dashboards.app import main\nmain({name.capitalize()!r})\n"
     test = AppTest.from_string(script, default_timeout=60)
     test.query_params.update(address)
     test.session_state[WRITES] = True

@@ -85,10 +85,13 @@ def shoot(page: Page, name: str) -> None:
 
 
 def test_walk(browser: Page, served: str, curated: Path) -> None:
-    visit(browser, served, "Overview")
+    visit(browser, served, "Home")
+    shoot(browser, "home")
+    visit(browser, f"{served}/overview", "Runs")  # its address before
+    browser.wait_for_url("**/runs*")
     expect(browser.get_by_text("Next command")).to_be_visible()
     expect(browser.locator("canvas, svg.marks, .vega-embed").first).to_be_visible()
-    shoot(browser, "overview")
+    shoot(browser, "runs")
 
     visit(browser, f"{served}/datasets", "Datasets")
     browser.get_by_role("tab", name="Quality report").click()
@@ -153,7 +156,8 @@ def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, serve
     assert yanked.status == 0, yanked.err
     of = f"of=run+{run}"
     for title, path in (
-        ("Overview", f"overview?run={run}"),
+        ("Home", "home"),
+        ("Runs", f"runs?run={run}"),
         ("Datasets", "datasets?dataset=hostile"),
         ("Datasets", "datasets?dataset=hostile&tab=Quality+report"),
         ("Datasets", "datasets?dataset=hostile&tab=Manifest"),
@@ -181,8 +185,11 @@ def test_what_is_chosen_stands_in_the_address_and_a_link_reopens_it(browser: Pag
     expect(browser.get_by_text("1 problems match", exact=False)).to_be_visible()
     browser.wait_for_url("**/problems?*text=1005*")
     assert "of=version+toy%40v1" in browser.url
+    browser.context.grant_permissions(["clipboard-read", "clipboard-write"])
     browser.get_by_role("button", name="Copy link").click()
-    link = browser.get_by_test_id("stPopoverBody").locator("code").inner_text()
+    expect(browser.get_by_role("button", name="Copied")).to_be_visible()
+    link = browser.evaluate("navigator.clipboard.readText()")
+    assert link == browser.url
     visit(browser, link, "Problems")
     expect(browser.get_by_text("1 problems match", exact=False)).to_be_visible()
 
@@ -214,12 +221,12 @@ def _begun(folder: Path, name: str) -> str:
             time.sleep(0.1)
 
 
-def test_overview_is_live_while_a_run_writes(browser: Page, served: str, curated: Path) -> None:
+def test_a_run_is_live_while_a_run_writes(browser: Page, served: str, curated: Path) -> None:
     recipe = (curated / "toy.yaml").read_text().replace("name: toy", "name: live").replace("chance: 0.5", "chance: 0.31")
     (curated / "live.yaml").write_text(recipe)
     process = start("curate", "live.yaml", "--direct", cwd=curated, TOY_SLEEP="0.15")
     try:
-        visit(browser, f"{served}/overview?run={_begun(curated, 'live')}", "Overview")
+        visit(browser, f"{served}/runs?run={_begun(curated, 'live')}", "Runs")
         expect(browser.get_by_role("heading", name="live-", exact=False).first).to_be_visible(timeout=PATIENCE)
         expect(browser.get_by_text("rollmill runs watch live-", exact=False)).to_be_visible(timeout=PATIENCE)
         shoot(browser, "live")

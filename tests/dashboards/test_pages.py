@@ -23,7 +23,7 @@ def metrics(page: AppTest) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["overview", "datasets", "compare", "problems", "difficulty", "budgets", "review", "claims"]
+    "name", ["home", "runs", "datasets", "compare", "problems", "difficulty", "budgets", "review", "claims"]
 )
 def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
     shown = page(name)
@@ -32,8 +32,8 @@ def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
     assert shown.title[0].value == name.capitalize()
 
 
-def test_overview_shows_the_funnel_of_the_ledger(page: Page, curated: Path) -> None:
-    shown = page("overview")
+def test_runs_shows_the_funnel_of_the_ledger(page: Page, curated: Path) -> None:
+    shown = page("runs")
     with Reader.open(curated) as reader:
         newest = runs(reader)[0]
         counts = funnel(run_scope(reader, newest.id))
@@ -48,12 +48,12 @@ def test_overview_shows_the_funnel_of_the_ledger(page: Page, curated: Path) -> N
     assert newest.next_command in [block.value for block in shown.code]
 
 
-def test_overview_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from storage.workspace import Workspace
 
     Workspace.init(tmp_path).close()
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
-    for name in ("overview", "datasets", "compare", "problems", "difficulty", "budgets", "review"):
+    for name in ("home", "runs", "datasets", "compare", "problems", "difficulty", "budgets", "review"):
         shown = AppTest.from_string(f"from dashboards.page_{name} import show\nshow()\n", default_timeout=60).run()
         assert not shown.exception
         assert shown.code[0].value == "rollmill curate recipes/arithmetic.yaml"

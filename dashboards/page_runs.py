@@ -1,4 +1,4 @@
-"""Overview: the runs with live progress, one run's funnel with every drop reason, and the command to type next."""
+"""Runs: the runs with live progress, one run's funnel with every drop reason, and the command to type next."""
 
 import pandas as pd
 import streamlit as st
@@ -19,7 +19,7 @@ TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "solved", "kept")  # of 
 
 def show() -> None:
     """Draw the page."""
-    st.title("Overview")
+    st.title("Runs")
     summaries = {run.id: run for run in runs(reader())}
     if not summaries:
         nothing_yet("No run yet. The main job needs no GPU and no download:")
