@@ -82,6 +82,16 @@ class Pool:
         return replace(self, **taken, scores={name: values[rows] for name, values in self.scores.items()})
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Composition:
+    """What a version is made of: its pool with the prefix marked, and which kept rollouts have the prompt and the text of
+    an earlier kept one.
+    """
+
+    pool: Pool
+    repeated: Flags
+
+
 def answer_key(verdict: Verdict) -> str | None:
     """Equal for equal answers: the normal form that the verifier gave, else the extracted text; None: none can be told."""
     return None if verdict.outcome == "unparsed" else _form(verdict.normal_form, verdict.extracted)

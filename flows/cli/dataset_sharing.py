@@ -1,6 +1,6 @@
 """`rollmill dataset log|push|pull`: how a dataset came to be, and its rows to other clones and back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +37,7 @@ def log(
     rows = _history(name)
     if json:
         return as_json(rows)
-    head = ["version", "made", "problems", "rollouts", "kept", "change", "what changed"]
+    head = ["version", "made", "problems", "rollouts", "kept", "change", "pass rate", "change", "what changed"]
     table = [
         [
             row["version"] + "".join(f" ({tag})" for tag in row["tags"]) + (" yanked" if row["yanked"] else ""),
@@ -46,6 +46,8 @@ def log(
             row["rollouts"],
             row["kept"],
             "-" if row["kept_change"] is None else f"{row['kept_change']:+,}",
+            "-" if row["pass_rate"] is None else f"{row['pass_rate']:.3f}",
+            "-" if row["pass_rate_change"] is None else f"{row['pass_rate_change']:+.3f}",
             _changed(row["changes"]),
         ]
         for row in rows
@@ -128,43 +130,9 @@ def datasets_folder() -> Path:
 
 def _history(name: str) -> list[dict[str, Any]]:
     """A row a version, the newest first, each with what its manifest has other than its parent's."""
-    from storage.versions import load_manifest, resolve, versions
+    from storage.versions.history import history
 
-    folder = datasets_folder()
-    resolve(folder, name)  # says what there is
-    infos = {info.content_hash: info for info in versions(folder, name.partition("@")[0])}
-    manifests = {key: load_manifest(info) for key, info in infos.items()}
-    rows = []
-    for key, info in infos.items():
-        parent = infos.get(info.parent) if info.parent else None
-        before: Mapping[str, Any] = {} if parent is None else manifests[parent.content_hash]
-        changed = [] if parent is None else _causes(before, manifests[key])
-        rows.append(
-            {
-                "version": info.ref,
-                "made": str(info.created_at),
-                "parent": None if parent is None else parent.ref,
-                "problems": info.problems,
-                "rollouts": info.rows,
-                "kept": info.kept,
-                "kept_change": None if parent is None else info.kept - parent.kept,
-                "changes": changed,
-                "tags": list(info.tags),
-                "yanked": info.yanked,
-            }
-        )
-    return rows[::-1]
-
-
-def _causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The values of the recipe and the versions of verifiers that differ."""
-    from storage.versions.diff import changes
-
-    old, new = (
-        {"recipe": manifest["recipe"], "verifier": {part["name"]: part["version"] for part in manifest["verifiers"]}}
-        for manifest in (before, after)
-    )
-    return [{"key": change.key, "old": change.old, "new": change.new} for change in changes(old, new)]
+    return [step.json() for step in history(datasets_folder(), name.partition("@")[0])]
 
 
 def _changed(changed: list[dict[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flows.curation.outcome import counts_of
-from storage.errors import FoundWanting
+from storage.errors import FoundWanting, SetupError
 from storage.ids import digest128
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from flows.session import RecipeRun
     from pipelines.contamination import RecallFloor
     from pipelines.gate import GateResult
+    from pipelines.metrics.drift import Drift
+    from storage.versions import VersionInfo
 
 CHECKED = "checked"  # the key of the attempts among the details of the stage `gate`
 
@@ -83,7 +85,9 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         min_kept=part.min_kept,
         level_shares=part.level_shares,
         contamination=recall_floor(part.contamination),
+        max_drift=dict(part.max_drift.items()),
     )
+    before = _version_before(run)
     provenance = Provenance(
         verifiers=tuple(run.open.chain()),
         drawn=sum(len(rows) for rows in run.workspace.runs.plans(run.id)),
@@ -91,8 +95,38 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         arm=spec.arms[0].name if spec.arms else "",
         evaluation=run.problems.evaluation,
         policy=spec.accept,
+        before=None if before is None else before.content_hash,
+        drifts=() if before is None else _drifts(before, decided),
     )
     return gate.check(decided.snapshot, provenance)
+
+
+def _version_before(run: "RecipeRun") -> "VersionInfo | None":
+    """The newest version of the dataset that is not yanked: what drift is measured from.
+
+    SetupError where its rows are not here and the recipe limits drift; otherwise nothing is measured.
+    """
+    from storage.versions import versions
+    from storage.versions.index import dataset_names
+    from storage.versions.read import fetching, is_here
+
+    name, datasets = run.loaded.recipe.dataset, run.workspace.datasets
+    every = versions(datasets, name) if name in dataset_names(datasets) else []
+    newest = next((info for info in reversed(every) if info.yanked is None), None)
+    if newest is None or is_here(newest):
+        return newest
+    if run.loaded.recipe.gate.max_drift:
+        raise SetupError(
+            f"the gate limits drift from {newest.ref}, and its rows are not here.", next_command=fetching(newest)
+        )
+    return None
+
+
+def _drifts(before: "VersionInfo", decided: "DecidedRun") -> "list[Drift]":
+    from pipelines.metrics.drift import drifts
+    from storage.versions.composition import snapshot_composition, version_composition
+
+    return drifts(version_composition(before), snapshot_composition(decided.snapshot))
 
 
 def recall_floor(part: "ContaminationFloor | None") -> "RecallFloor | None":
@@ -128,5 +162,7 @@ def _of_run(run: "RecipeRun", run_id: str) -> dict[str, bool]:
 
 
 def _identity(decided: "DecidedRun") -> str:
-    bounds = decided.run.loaded.recipe.gate.model_dump(mode="json", exclude_none=True)
+    gate = decided.run.loaded.recipe.gate
+    later = set() if gate.max_drift else {"max_drift"}  # attempts of before there were such limits stay the same ones
+    bounds = gate.model_dump(mode="json", exclude_none=True, exclude=later)
     return digest128(["attempt", decided.report.batch_id, bounds])[:16]

@@ -110,6 +110,7 @@ def publish(decided: DecidedRun, result: "GateResult") -> Result:
     started = time.monotonic()
     compared = result.facts["evaluation"]
     measured = {"contamination": compared} if "certificate" in compared else {}
+    measured |= {"gate_checks": result.measures(), "drift": result.facts["drift"]}
     manifest = {**decided.snapshot.manifest, "gate_attempts": attempts(decided), **measured, **_forecast(decided)}
     html = render_report(result, {**manifest, "gate": result.json})
     snapshot = replace(decided.snapshot, manifest=manifest)

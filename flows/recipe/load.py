@@ -92,9 +92,12 @@ class LoadedRecipe:
 
     def canonical(self) -> dict[str, Any]:
         """The recipe as plain JSON with every default written out."""
-        data = self.recipe.model_dump(mode="json", exclude={"accept": True, "arms": True, "gate": {"contamination"}})
+        later = {"contamination", "max_drift"}  # a recipe without them has the hash that it had before there were these
+        data = self.recipe.model_dump(mode="json", exclude={"accept": True, "arms": True, "gate": later})
         if (floor := self.recipe.gate.contamination) is not None:
             data["gate"]["contamination"] = floor.model_dump(mode="json")
+        if limits := self.recipe.gate.max_drift:
+            data["gate"]["max_drift"] = dict(limits)
         data["problems"] = _with(_without_later(data["problems"]), self.synthesizer)
         data["generate"] = _with(_without_plain(data["generate"]), self.engine)
         if self.arms:

@@ -4,9 +4,9 @@ Unknown keys are refused and every field has its default here, so two recipes th
 Counts are plain integers, temperatures are in softmax units, shares lie in [0, 1].
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 MOST_PROBLEMS = 1_000_000  # of one recipe; they are held in memory, about 2 KB each
@@ -198,13 +198,25 @@ class ContaminationFloor(Part):
     copies: int = Field(default=200, ge=1, le=100_000, strict=True)
 
 
+DriftKind = Literal["level", "length", "source", "duplicates", "pass_rate"]
+
+
 class Gate(Part):
-    """What a dataset must satisfy before it is published."""
+    """What a dataset must satisfy before it is published. `max_drift`: the largest distance from the version before, by
+    kind; one number is for all kinds.
+    """
 
     max_undecided: Share = 0.01
     min_kept: int = Field(default=1, ge=0, strict=True)
     level_shares: dict[int, tuple[Share, Share]] = {}
     contamination: ContaminationFloor | None = None
+    max_drift: dict[DriftKind, Share] = {}
+
+    @field_validator("max_drift", mode="before")
+    @classmethod
+    def _one_for_all(cls, limit: Any) -> Any:
+        number = isinstance(limit, int | float) and not isinstance(limit, bool)
+        return dict.fromkeys(get_args(DriftKind), float(limit)) if number else limit
 
     @model_validator(mode="after")
     def _least_before_most(self) -> "Gate":

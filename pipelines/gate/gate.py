@@ -16,7 +16,7 @@ from pipelines.gate import rule_frames, rules
 from pipelines.gate.rule_engine import Check, Engine, GateResult
 from pipelines.gate.rule_frames import REQUIRED
 from pipelines.gate.rules import Rule
-from pipelines.metrics import counts_of, digits, funnel_of, pass_rates
+from pipelines.metrics import Drift, counts_of, digits, funnel_of, pass_rates
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.pool import Pool, pool_of
 from storage.records import Problem
@@ -30,7 +30,7 @@ class Provenance:
 
     `verifiers` are the recorded (name, version) in their order, `policy` says which of their verdicts counts. `drawn` is
     the number of rollouts planned, None where nobody planned. `prefix` is the fixed number of completions per problem that
-    rates use. `evaluation` are the problems that must not be inside.
+    rates use. `evaluation` are the problems that must not be inside. `drifts` are measured from the version `before`.
     """
 
     verifiers: tuple[tuple[str, str], ...]
@@ -39,6 +39,8 @@ class Provenance:
     arm: str = ""
     evaluation: Sequence[Problem] = ()
     policy: Policy = PLAIN
+    before: str | None = None
+    drifts: Sequence[Drift] = ()
 
 
 class Tables(Protocol):
@@ -62,6 +64,7 @@ class Gate:
 
     `max_undecided`: largest share of undecided rollouts. `min_kept`: fewest kept rollouts. `level_shares`: for some levels,
     the least and greatest share of the kept rollouts. `contamination`: how much of planted copies must be found.
+    `max_drift`: for some kinds of drift (pipelines.metrics.drift), the largest distance from the version before.
     """
 
     def __init__(
@@ -71,11 +74,13 @@ class Gate:
         min_kept: int = 1,
         level_shares: Mapping[int, tuple[float, float]] | None = None,
         contamination: RecallFloor | None = None,
+        max_drift: Mapping[str, float] | None = None,
     ) -> None:
         self.max_undecided = max_undecided
         self.min_kept = min_kept
         self.level_shares = dict(level_shares or {})
         self.contamination = contamination
+        self.max_drift = dict(max_drift or {})
 
     def check(self, tables: Tables, provenance: Provenance) -> GateResult:
         """Run every check. A broken schema leaves the others not run, which is no pass."""
@@ -107,6 +112,7 @@ class Gate:
             *rules.rollout_rules(tables, rollouts, chain),
             *rules.amount_rules(rollouts, drawn=provenance.drawn, max_undecided=self.max_undecided, min_kept=self.min_kept),
             *rules.level_rules(levels, self.level_shares),
+            *rules.drift_rules(provenance.before, provenance.drifts, self.max_drift),
         ]
         numbers = {
             "funnel": funnel_facts(pool),
@@ -114,6 +120,7 @@ class Gate:
             "prefix": provenance.prefix,
             "verifiers": [list(pair) for pair in provenance.verifiers],
             "models": sorted(tables["completions"]["model"].drop_null().unique().to_pylist()),
+            "drift": drift_facts(provenance.before, provenance.drifts),
             "evaluation": {
                 "problems": size,
                 "classes": overlaps.by_class(),
@@ -129,6 +136,11 @@ class Gate:
         ids = pa.array(sorted(kept)[:_HOSTS], pa.string())
         hosts = tables["completions"].filter(pc.is_in(tables["completions"]["id"], value_set=ids)).sort_by("id")
         return certify(provenance.evaluation, hosts["text"].drop_null().to_pylist(), copies=self.contamination.copies)
+
+
+def drift_facts(before: str | None, drifts: Sequence[Drift]) -> dict[str, Any]:
+    """How far the dataset moved from the version before, by kind; empty where nothing was compared."""
+    return {"before": before, "kinds": {drift.kind: drift.row() for drift in drifts}} if drifts else {}
 
 
 def funnel_facts(pool: Pool) -> dict[str, Any]:

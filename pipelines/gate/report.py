@@ -205,7 +205,32 @@ def _figures(result: GateResult) -> list[str]:
         f"<section><h2>Pass rate by level</h2>{rates}{level_bars(facts['levels'])}</section>",
         f"<section><h2>Levels before and after selection</h2>{share_bars(facts['levels'])}</section>",
         _overlap(facts["evaluation"]),
+        *_drift(facts.get("drift")),
     ]
+
+
+def _drift(drift: Mapping[str, Any] | None) -> list[str]:
+    """How far the dataset moved from the version before; nothing where there is none."""
+    if not drift:
+        return []
+    rows = "".join(
+        f"<tr><td>{_text(kind.replace('_', ' '))}</td>{_moved(row)}</tr>" for kind, row in drift["kinds"].items()
+    )
+    head = "<tr><th>of</th><th>distance, 95% interval</th><th>chance alone</th><th>rows</th></tr>"
+    return [
+        f"<section><h2>Drift from the version before ({_text(str(drift['before'])[:8])})</h2><p>The share of the kept rows "
+        "that would have to change their group; of pass rates the difference. Chance alone: what two versions of one "
+        f"composition exceed in one of twenty.</p><table><thead>{head}</thead><tbody>{rows}</tbody></table></section>"
+    ]
+
+
+def _moved(row: Mapping[str, Any]) -> str:
+    if row["value"] is None:
+        return f'<td colspan="3">{_text(row["missing"])}</td>'
+    return (
+        f"<td>{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]</td><td>{row['chance']:.3f}</td>"
+        f"<td>{row['n_before']:,} and {row['n_after']:,}, {row['clusters']:,} clusters</td>"
+    )
 
 
 def _overlap(evaluation: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.gate.rules import Part, Rule
+from pipelines.gate.rules import Measure, Part, Rule
 
 NAMED = 1_000  # failing rows of a check that a result lists
 ROWS_NAMED = {"result_format": "COMPLETE", "unexpected_index_column_names": ["row"]}
@@ -20,7 +20,8 @@ ROWS_NAMED = {"result_format": "COMPLETE", "unexpected_index_column_names": ["ro
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule: what it demands, what was found, and the rows against it (at most 1,000 named, all counted).
+    """One rule: what it demands, what was found, and the rows against it (at most 1,000 named, all counted); in numbers,
+    `measures`.
 
     `passed` is None for a check that could not run because an earlier one failed: that is no pass.
     """
@@ -31,6 +32,7 @@ class Check:
     observed: str
     failing: tuple[str, ...] = ()
     failing_count: int = 0
+    measures: tuple[Measure, ...] = ()
 
     def line(self, shown: int = 3) -> str:
         """One line for a person."""
@@ -62,8 +64,15 @@ class GateResult:
     @property
     def json(self) -> dict[str, Any]:
         """The result as plain JSON values, the same for the same rows."""
-        checks = [{**asdict(check), "failing": list(check.failing)} for check in self.checks]
+        checks = [
+            {**asdict(check), "failing": list(check.failing), "measures": [asdict(one) for one in check.measures]}
+            for check in self.checks
+        ]
         return {"passed": self.passed, "engine": self.engine, "checks": checks, "facts": dict(self.facts)}
+
+    def measures(self) -> list[dict[str, Any]]:
+        """Every number of every check with its ends, for the manifest: what a history of gates is drawn from."""
+        return [{"check": check.name, **asdict(measure)} for check in self.checks for measure in check.measures]
 
     def lines(self) -> list[str]:
         """The checks that did not pass, one line each."""
@@ -100,7 +109,8 @@ class Engine:
                 errors += [str(entry.get("exception_message")) for entry in raised if entry.get("raised_exception")]
         failing = list(rows) or ([] if passed else list(rule.blamed))
         observed = f"the check broke: {errors[0]}" if errors else rule.observed(len(failing))
-        return Check(rule.name, passed, rule.expected, observed, tuple(failing[:NAMED]), len(failing))
+        measures = tuple(rule.measures) or (() if not rule.parts else (Measure("rows against it", len(failing), None, 0),))
+        return Check(rule.name, passed, rule.expected, observed, tuple(failing[:NAMED]), len(failing), measures)
 
     def _results(self, part: Part) -> list[Any]:
         classes = self._gx.expectations

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipelines.contamination import LEAKS, Certificate, Overlaps, RecallFloor
 from pipelines.gate import rule_frames
 from pipelines.gate.rule_frames import REQUIRED
+from pipelines.metrics.drift import KINDS, Drift
 
 Expectation = tuple[str, dict[str, Any]]
 
@@ -27,14 +28,32 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that a check is about, and what it must be at least and at most; None: no such end."""
+
+    what: str
+    value: float
+    least: float | None = None
+    most: float | None = None
+
+    def part(self) -> Part:
+        """The number as a frame: it is of the whole dataset and has no row of its own."""
+        return Part(pd.DataFrame({"row": [None], "value": [self.value]}), [_within("value", self.least, self.most)])
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """One check. `observed` words the result for a number of failing rows; `blamed` names them where the frames do not."""
+    """One check. `observed` words the result for a number of failing rows; `blamed` names them where the frames do not.
+
+    `measures`: the numbers that it is about; none where it counts the rows against it, of which there must be none.
+    """
 
     name: str
     expected: str
     parts: Sequence[Part]
     observed: Callable[[int], str]
     blamed: Sequence[str] = ()
+    measures: Sequence[Measure] = ()
 
 
 def schema_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
@@ -59,8 +78,10 @@ def table_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
         unique.append(Part(rule_frames.key_frame(kind, tables[kind], columns), [(name, arguments)]))
     words = _wording("rows", sum(tables[kind].num_rows for kind in REQUIRED))
     return [
-        Rule("nulls", "no required value missing", _number(len(missing), None, 0), words, missing),
-        Rule("not empty", "problems, completions and decisions", _number(fewest, 1, None), lambda _: sizes),
+        _of_number("nulls", "no required value missing", Measure("values missing", len(missing), None, 0), words, missing),
+        _of_number(
+            "not empty", "problems, completions and decisions", Measure("fewest rows of a kind", fewest, 1), lambda _: sizes
+        ),
         Rule("unique", "every id once", unique, words),
     ]
 
@@ -110,12 +131,14 @@ def recall_rules(certificate: Certificate, floor: RecallFloor) -> list[Rule]:
             low,
             [Part(found, [_within("low", floor.min_recall, None)])],
             lambda _: f"lowest limit {least:.3f} over {len(recall)} kinds of copies",
+            measures=[Measure("lowest limit of recall", float(least), floor.min_recall)],
         ),
         Rule(
             "evaluation, false flags",
             f"at most {floor.max_false_flags:.2%} of pairs that are no copies called leaks",
             [Part(called, [_within("share", None, floor.max_false_flags)])],
             lambda _: f"highest share {most:.2%} over {len(flags)} kinds of pairs",
+            measures=[Measure("highest share of false flags", float(most), None, floor.max_false_flags)],
         ),
     ]
 
@@ -151,12 +174,19 @@ def amount_rules(rollouts: pd.DataFrame, *, drawn: int | None, max_undecided: fl
     kept = int(rollouts["kept"].sum())
     at_most, at_least = f"at most {max_undecided:.2%} of rollouts", f"at least {min_kept:,} rollouts"
     rules = [
-        Rule("undecided", at_most, _number(share, None, max_undecided), lambda _: f"{share:.2%}", undecided),
-        Rule("kept", at_least, _number(kept, min_kept, None), lambda _: f"{kept:,}"),
+        _of_number(
+            "undecided",
+            at_most,
+            Measure("share of rollouts", share, None, max_undecided),
+            lambda _: f"{share:.2%}",
+            undecided,
+        ),
+        _of_number("kept", at_least, Measure("rollouts", kept, min_kept), lambda _: f"{kept:,}"),
     ]
     if drawn is not None:
         planned = f"{drawn:,} planned rollouts"
-        rules.insert(0, Rule("drawn", planned, _number(len(rollouts), drawn, drawn), lambda _: f"{len(rollouts):,}"))
+        found = Measure("rollouts", len(rollouts), drawn, drawn)
+        rules.insert(0, _of_number("drawn", planned, found, lambda _: f"{len(rollouts):,}"))
     return rules
 
 
@@ -175,12 +205,43 @@ def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[
     wanted = ", ".join(f"{level}: {low:.0%} to {high:.0%}" for level, (low, high) in sorted(bounds.items()))
     observed = ", ".join(f"{'none' if level is None else level}: {share:.1%}" for level, share in shares.items())
     parts = [Part(frame, [above, below])] if bounds else []
-    return [Rule("level shares", wanted or "any (the recipe sets no bounds)", parts, lambda _: observed or "nothing kept")]
+    measures = [Measure(f"level {level}", shares.get(level, 0.0), *ends) for level, ends in sorted(bounds.items())]
+    expected = wanted or "any (the recipe sets no bounds)"
+    return [Rule("level shares", expected, parts, lambda _: observed or "nothing kept", measures=measures)]
 
 
-def _number(value: float, low: float | None, high: float | None) -> list[Part]:
-    """A number of the whole dataset, which has no row of its own, and its bounds."""
-    return [Part(pd.DataFrame({"row": [None], "value": [value]}), [_within("value", low, high)])]
+def drift_rules(against: str | None, drifts: Sequence[Drift], limits: Mapping[str, float]) -> list[Rule]:
+    """No limited kind of drift from the version before, `against`, is above its limit; neither is what chance gives, for
+    then the rows are too few to tell. A first version has nothing to drift from.
+    """
+    found = {drift.kind: drift for drift in drifts}
+    return [_drift_rule(against, kind, found.get(kind), limits[kind]) for kind in KINDS if kind in limits]
+
+
+def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: float) -> Rule:
+    name, expected = (
+        f"drift, {kind.replace('_', ' ')}",
+        f"at most {limit:g} from {against[:8] if against else 'the version before'}",
+    )
+    if drift is None:
+        return Rule(name, expected, [], lambda _: "the first version: nothing to compare with")
+    if drift.shift is None:
+        return Rule(name, expected, [Measure("", 1.0, None, 0.0).part()], lambda _: drift.missing)
+    distance, chance = drift.shift.distance, drift.shift.chance
+    told = distance.value > limit or (distance.clusters > 1 and chance <= limit)
+    of = f"{drift.rows[0]:,} and {drift.rows[1]:,} rows of {distance.clusters:,} clusters"
+    words = f"{distance.value:.3f} [{distance.low:.3f}, {distance.high:.3f}], {of}"
+    few = f"; too few to tell: chance alone gives {chance:.3f}" if distance.clusters > 1 else "; one cluster tells nothing"
+    measures = [Measure("distance", distance.value, None, limit), Measure("chance alone", chance, None, limit)]
+    parts = [measure.part() for measure in measures] + [Measure("", float(told), 1.0).part()]
+    return Rule(name, expected, parts, lambda _: words if told else words + few, measures=measures)
+
+
+def _of_number(
+    name: str, expected: str, measure: Measure, observed: Callable[[int], str], blamed: Sequence[str] = ()
+) -> Rule:
+    """A check of one number."""
+    return Rule(name, expected, [measure.part()], observed, blamed, [measure])
 
 
 def _within(column: str, low: float | None, high: float | None) -> Expectation:

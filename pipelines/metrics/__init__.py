@@ -5,6 +5,7 @@ records in, numbers with their n, interval and estimator's name out. The estimat
 """
 
 from pipelines.metrics.counts import Counts, CountsByProblem, counts_of, tallied
+from pipelines.metrics.drift import Drift, drifts
 from pipelines.metrics.funnel import (
     Funnel,
     FunnelCounter,
@@ -37,6 +38,7 @@ __all__ = [
     "NO_RATES",
     "Counts",
     "CountsByProblem",
+    "Drift",
     "Funnel",
     "FunnelCounter",
     "GroupRate",
@@ -45,6 +47,7 @@ __all__ = [
     "counts_of",
     "decision_counts",
     "digits",
+    "drifts",
     "estimand_of",
     "funnel_of",
     "moves_rows",

@@ -22,6 +22,7 @@ from pipelines.stats.cluster_ratios import cluster_mean, cluster_ratio, cluster_
 from pipelines.stats.cluster_table import ClusterTable, cluster_table
 from pipelines.stats.coverage_law import CoverageFit, fit_coverage
 from pipelines.stats.differences import Equivalence, detectable_difference, equivalence, paired_difference
+from pipelines.stats.drift import Shift, total_variation
 from pipelines.stats.intervals import Estimate, StratumSample, beta_quantile, clopper_pearson, sampled_share, t_quantile
 from pipelines.stats.means import cluster_sums, mean_bounds, population_mean
 from pipelines.stats.pass_rates import (
@@ -88,6 +89,7 @@ __all__ = [
     "Prediction",
     "PredictionScore",
     "RuleErrorCounts",
+    "Shift",
     "SignFlipTest",
     "Stratum",
     "StratumSample",
@@ -151,6 +153,7 @@ __all__ = [
     "solved_by",
     "t_quantile",
     "these_problems_means",
+    "total_variation",
     "true_rates",
     "undecided_bounds",
     "verdict_accuracy",

@@ -4,17 +4,15 @@ Rollouts are compared by (problem, completion). A problem whose reference was re
 their prompt across the two versions are therefore also listed as `repaired`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import duckdb
-
 from storage.versions.card import flatten
-from storage.versions.read import load_manifest, open_version, reading
+from storage.versions.pairing import EXAMPLES, Move, Pairing
+from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo
 
-EXAMPLES = 5
 _ABSENT = None
 
 
@@ -35,16 +33,6 @@ class Delta:
     old: float | None
     new: float | None
     delta: float | None
-
-
-@dataclass(frozen=True)
-class Move:
-    """Rollouts that went from one state to another (a reason, or an outcome), with example completion ids."""
-
-    old: str
-    new: str
-    count: int
-    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -85,6 +73,7 @@ class VersionDiff:
     problems: Members
     repaired: tuple[Repaired, ...]
     rollouts: Members
+    flow: tuple[Move, ...]
     kept_to_dropped: tuple[Move, ...]
     dropped_to_kept: tuple[Move, ...]
     outcome_flips: tuple[Move, ...]
@@ -96,12 +85,11 @@ class VersionDiff:
         return asdict(self)
 
 
-def diff(before: VersionInfo, after: VersionInfo) -> VersionDiff:
-    """Compare two versions; SetupError if the rows of either are not in this clone."""
+def diff(before: VersionInfo, after: VersionInfo, pairing: Pairing | None = None) -> VersionDiff:
+    """Compare two versions, which `pairing` may have joined already; SetupError if the rows of either are not here."""
     old, new = load_manifest(before), load_manifest(after)
-    with duckdb.connect() as connection:
-        _attach(connection, before, "a")
-        _attach(connection, after, "b")
+    pair = pairing or Pairing(before, after)
+    try:
         return VersionDiff(
             before=before.ref,
             after=after.ref,
@@ -111,15 +99,19 @@ def diff(before: VersionInfo, after: VersionInfo) -> VersionDiff:
             recipe=changes(old["recipe"], new["recipe"]),
             verifiers=changes({"verifiers": old["verifiers"]}, {"verifiers": new["verifiers"]}),
             fingerprint=changes(old["fingerprint"], new["fingerprint"]),
-            problems=_problem_members(connection),
-            repaired=_repaired(connection),
-            rollouts=_rollout_members(connection),
-            kept_to_dropped=_moves(connection, "reason", "o.kept and not n.kept"),
-            dropped_to_kept=_moves(connection, "reason", "n.kept and not o.kept"),
-            outcome_flips=_moves(connection, "outcome", "o.outcome <> n.outcome"),
+            problems=_problem_members(pair),
+            repaired=_repaired(pair),
+            rollouts=_rollout_members(pair),
+            flow=pair.flow(),
+            kept_to_dropped=pair.moves("reason", "old_kept AND NOT new_kept"),
+            dropped_to_kept=pair.moves("reason", "new_kept AND NOT old_kept"),
+            outcome_flips=pair.moves("outcome", "old_outcome <> new_outcome"),
             metrics=deltas(old["metrics"], new["metrics"]),
             levels=deltas(old["counts"]["levels"], new["counts"]["levels"]),
         )
+    finally:
+        if pairing is None:
+            pair.close()
 
 
 def changes(old: Any, new: Any) -> tuple[Change, ...]:
@@ -147,62 +139,39 @@ def _number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, info: VersionInfo, alias: str) -> None:
-    """Copy the narrow columns, so that one version may be compared with itself and no file stays open."""
-    with reading(info), open_version(info) as version:
-        problems = version.sql("select id, prompt_id, reference from problems").to_arrow_table()
-        decisions = version.sql("select problem_id, completion_id, kept, reason, outcome from decisions").to_arrow_table()
-    connection.register(f"{alias}_problems", problems)
-    connection.register(f"{alias}_decisions", decisions)
-
-
-def _problem_members(connection: duckdb.DuckDBPyConnection) -> Members:
-    added = _column(connection, "select id from b_problems anti join a_problems using (id) order by id")
-    removed = _column(connection, "select id from a_problems anti join b_problems using (id) order by id")
+def _problem_members(pair: Pairing) -> Members:
+    added = _column(pair, "select id from b_problems anti join a_problems using (id) order by id")
+    removed = _column(pair, "select id from a_problems anti join b_problems using (id) order by id")
     return Members(len(added), len(removed), tuple(added[:EXAMPLES]), tuple(removed[:EXAMPLES]))
 
 
-def _rollout_members(connection: duckdb.DuckDBPyConnection) -> Members:
-    added, kept_added, added_examples = _only_in(connection, "b", "a")
-    removed, kept_removed, removed_examples = _only_in(connection, "a", "b")
+def _rollout_members(pair: Pairing) -> Members:
+    added, kept_added, added_examples = _only_in(pair, "new", "old")
+    removed, kept_removed, removed_examples = _only_in(pair, "old", "new")
     return Members(added, removed, added_examples, removed_examples, kept_added, kept_removed)
 
 
-def _only_in(connection: duckdb.DuckDBPyConnection, here: str, there: str) -> tuple[int, int, tuple[str, ...]]:
+def _only_in(pair: Pairing, here: str, there: str) -> tuple[int, int, tuple[str, ...]]:
     query = (
-        "select count(*), count(*) filter (kept), list_slice(list(completion_id order by problem_id, completion_id), 1, "  # noqa: S608
-        f"{EXAMPLES}) from {here}_decisions anti join {there}_decisions using (problem_id, completion_id)"
+        f"select count(*), count(*) filter ({here}_kept), "  # noqa: S608 (our own names)
+        f"list_slice(list(completion_id order by problem_id, completion_id), 1, {EXAMPLES}) "
+        f"from joined where {there}_state is null"
     )
-    count, kept, examples = _all(connection, query)[0]
+    count, kept, examples = pair.all(query)[0]
     return count, kept, tuple(examples or ())
 
 
-def _moves(connection: duckdb.DuckDBPyConnection, state: str, condition: str) -> tuple[Move, ...]:
-    query = (
-        f"select o.{state}, n.{state}, count(*) as moved, "  # noqa: S608
-        f"list_slice(list(completion_id order by problem_id, completion_id), 1, {EXAMPLES}) "
-        "from a_decisions o join b_decisions n using (problem_id, completion_id) "
-        f"where {condition} group by all order by moved desc, 1, 2"
-    )
-    return tuple(Move(old, new, count, tuple(examples)) for old, new, count, examples in _all(connection, query))
-
-
-def _repaired(connection: duckdb.DuckDBPyConnection) -> tuple[Repaired, ...]:
+def _repaired(pair: Pairing) -> tuple[Repaired, ...]:
     query = (
         "select o.prompt_id, o.id, n.id, o.reference, n.reference from "
         "(select * from a_problems anti join b_problems using (id)) o join "
         "(select * from b_problems anti join a_problems using (id)) n using (prompt_id) order by 1, 2, 3"
     )
-    return tuple(Repaired(*row) for row in _all(connection, query))
+    return tuple(Repaired(*row) for row in pair.all(query))
 
 
-def _column(connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
-    return [row[0] for row in _all(connection, query)]
-
-
-def _all(connection: duckdb.DuckDBPyConnection, query: str) -> Sequence[tuple[Any, ...]]:
-    rows: Sequence[tuple[Any, ...]] = connection.sql(query).fetchall()
-    return rows
+def _column(pair: Pairing, query: str) -> list[str]:
+    return [row[0] for row in pair.all(query)]
 
 
 def describe(diff: VersionDiff) -> list[str]:

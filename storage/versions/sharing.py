@@ -4,6 +4,7 @@ What a version is (index, manifests, DVC's pointers) travels with git; its rows 
 its digest. Neither is committed or fetched here: the git commands are named for a person to run.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,3 +89,21 @@ def _dvc(verb: str, infos: Sequence[VersionInfo], root: Path, remote: str | None
     if done.returncode:
         raise SetupError(f"dvc {verb} failed: {dvc.first_line(done.stderr)}.", next_command=f"dvc {verb} -v {targets[0]}")
     return dvc.last_line(done.stdout)
+
+
+def missing_in_remote(infos: Sequence[VersionInfo], remote: str | None = None) -> dict[str, str]:
+    """What DVC says of each tracked version whose rows a remote does not have whole, by reference; nothing: all are there.
+
+    Asks the remote, which takes seconds. SetupError as for `push`.
+    """
+    tracked = [info for info in infos if pointer(info).exists()]
+    if not tracked:
+        return {}
+    root = _root(tracked, remote)
+    targets = {str(pointer(info).resolve().relative_to(root)): info.ref for info in tracked}
+    options = ["status", "--cloud", "--json", *([] if remote is None else ["--remote", remote])]
+    done = dvc.patient([*options, *targets], root)
+    if done.returncode:
+        raise SetupError(f"dvc status failed: {dvc.first_line(done.stderr)}.", next_command="dvc status --cloud -v")
+    states = {Path(path).parts: state for path, state in json.loads(done.stdout or "{}").items()}
+    return {targets[target]: states[parts] for target in targets if (parts := Path(target).with_suffix("").parts) in states}

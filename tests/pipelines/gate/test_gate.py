@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from pipelines.contamination import RecallFloor
 from pipelines.gate import Check, Gate, GateResult, render_report
+from pipelines.metrics.drift import Drift
+from pipelines.stats import total_variation
 from storage.records import Problem
 
 NAMES = [
@@ -227,7 +230,37 @@ def test_the_same_rows_give_the_same_json(toy: Any) -> None:
         "observed": "1 of 12 problems against it",
         "failing": [toy.problem(3).id],
         "failing_count": 1,
+        "measures": [{"what": "rows against it", "value": 1, "least": None, "most": 0}],
     }
+
+
+def _drift(kind: str, before: list[list[float]], after: list[list[float]]) -> Drift:
+    shift = total_variation(np.array(before), np.array(after))
+    return Drift(kind, shift, (round(np.sum(before)), round(np.sum(after))))
+
+
+def test_drift_beyond_its_limit_and_rows_too_few_to_tell_stop_a_version(toy: Any) -> None:
+    moved = _drift("level", [[6.0, 4.0]] * 20, [[4.0, 6.0]] * 20)
+    same = _drift("source", [[6.0, 4.0]] * 20, [[6.0, 4.0]] * 20)
+    few = _drift("length", [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    limits = {"level": 0.1, "length": 0.1, "source": 0.1, "pass_rate": 0.1}
+    result = Gate(max_drift=limits).check(toy.tables, toy.expected(before="3f9a", drifts=[moved, few, same]))
+    assert list(failed(result)) == ["drift, level", "drift, length"]
+    level, length = check_of(result, "drift, level"), check_of(result, "drift, length")
+    assert level.expected == "at most 0.1 from 3f9a"
+    assert level.observed.startswith("0.200 [")
+    assert "200 and 200 rows of 20 clusters" in level.observed
+    assert "2 and 2 rows of 3 clusters; too few to tell: chance alone gives 0." in length.observed
+    assert check_of(result, "drift, pass rate").observed == "the first version: nothing to compare with"
+    assert next(row for row in result.measures() if row["check"] == "drift, level") == {
+        "check": "drift, level",
+        "what": "distance",
+        "value": pytest.approx(0.2),
+        "least": None,
+        "most": 0.1,
+    }
+    assert result.facts["drift"]["kinds"]["level"]["value"] == 0.2
+    assert "Drift from the version before (3f9a)" in render_report(result, {})
 
 
 def test_of_many_failing_rows_all_are_counted_and_a_thousand_named() -> None:

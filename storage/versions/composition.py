@@ -1,0 +1,58 @@
+"""What a version is made of, for whoever measures how far one is from another.
+
+Narrow columns only: a text is read for its hash and not kept, so a million rollouts are some 100 MB.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+
+from storage.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
+from storage.versions.read import load_manifest, open_version, reading
+from storage.versions.resolve import VersionInfo
+
+if TYPE_CHECKING:
+    from storage.versions.snapshot import Snapshot
+
+_PROBLEMS = f"SELECT id, {', '.join(STRATA)} FROM problems"  # noqa: S608 (our own names)
+_COMPLETIONS = "SELECT id, model, sample_index, tokens_out, hash(prompt_id, text) AS row FROM {name}"
+_DECISIONS = "SELECT problem_id, completion_id, kept, reason, outcome, {arm} FROM decisions"
+
+
+def version_composition(info: VersionInfo) -> Composition:
+    """That of a published version; SetupError where its rows are not in this clone."""
+    manifest = load_manifest(info)
+    with reading(info), open_version(info) as connection:
+        return _composition(connection, "rollouts", manifest)
+
+
+def snapshot_composition(snapshot: "Snapshot") -> Composition:
+    """That of what would be published."""
+    with duckdb.connect() as connection:
+        for kind in ("problems", "completions", "decisions"):
+            connection.register(kind, snapshot.table(kind))
+        return _composition(connection, "completions", snapshot.manifest)
+
+
+def _composition(connection: duckdb.DuckDBPyConnection, completions: str, manifest: Mapping[str, Any]) -> Composition:
+    columns = {row[0] for row in connection.execute("DESCRIBE decisions").fetchall()}
+    arm = "arm" if "arm" in columns else "'' AS arm"  # versions older than arms have no such column
+    drawn = connection.sql(_COMPLETIONS.format(name=completions)).to_arrow_table()
+    pool = pool_of(
+        connection.sql(_PROBLEMS).to_arrow_table(), drawn, connection.sql(_DECISIONS.format(arm=arm)).to_arrow_table()
+    )
+    first = (manifest.get("recipe", {}).get("arms") or [{"name": ""}])[0]
+    measured = pool.measured(manifest.get("metrics", {}).get("prefix"), str(first["name"]))
+    return Composition(measured, _repeated(measured, np.asarray(drawn["row"], dtype=np.uint64).view(np.int64)))
+
+
+def _repeated(pool: Pool, row: Ints) -> Flags:
+    """Which kept rollouts have the prompt and the text of an earlier kept one."""
+    kept = np.flatnonzero((pool.kept == KEPT) & (pool.completion >= 0))
+    repeated = np.ones(len(kept), dtype=bool)
+    repeated[np.unique(row[pool.completion[kept]], return_index=True)[1]] = False
+    flags = np.zeros(len(pool), dtype=bool)
+    flags[kept] = repeated
+    return flags
