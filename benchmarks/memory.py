@@ -1,10 +1,12 @@
 """What a run holds in memory: peak resident memory of one process through which completions pass, by their number.
 
     python benchmarks/memory.py --rows 100000 300000 1000000 --limit 2000
+    python benchmarks/memory.py --rows 1000000 --publish --limit 4000      # a whole recipe, gate and publishing included
 
 Each number is a process of its own under a hard limit of its data (RLIMIT_DATA, megabytes): the kernel gives it no more.
-It plans, draws from an engine that costs nothing, commits, judges with `number`, commits, decides; publishing is no part
-of it. What must grow with the rows is the plan (some 90 bytes a row), the decisions (as many), the index of what is stored
+It plans, draws from an engine that costs nothing, commits, judges with `number`, commits, decides. With `--publish` it does
+so as `rollmill curate --direct` does, and then a second process finds every row there, decides again, checks the gate and
+publishes: its peaks are those of publishing alone. What must grow with the rows is the plan (some 90 bytes a row), the decisions (as many), the index of what is stored
 (40) and, of each row, its outcome and the key of its solution (18); and the problems, which are the caller's.
 """
 
@@ -12,11 +14,13 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -29,26 +33,24 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[20_000, 60_000])
     parser.add_argument("--limit", type=int, default=2000, help="megabytes of data that a process may have")
     parser.add_argument("--batch", type=int, default=2048)
+    parser.add_argument("--publish", action="store_true", help="a whole recipe, then its decisions, gate and version again")
+    parser.add_argument("--workspace", type=Path, help="where the rows of --publish lie, to be used again")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         resource.setrlimit(resource.RLIMIT_DATA, (options.limit * MEGA, options.limit * MEGA))
-        print(json.dumps(passed(options.child, options.batch)))
+        row = published(options.child, options.workspace) if options.publish else passed(options.child, options.batch)
+        print(json.dumps(row))
         return
     for rows in options.rows:
-        command = [
-            sys.executable,
-            __file__,
-            "--child",
-            str(rows),
-            "--limit",
-            str(options.limit),
-            "--batch",
-            str(options.batch),
-        ]
-        environment = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"}  # the default reserves a gigabyte of addresses
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
-        print(done.stdout.strip() or json.dumps({"rows": rows, "failed": done.returncode}), flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            place = ["--publish", "--workspace", str(options.workspace or folder)] if options.publish else []
+            for _ in range(2 if options.publish else 1):
+                shared = ["--limit", str(options.limit), "--batch", str(options.batch)]
+                command = [sys.executable, __file__, "--child", str(rows), *shared, *place]
+                environment = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"}  # the default reserves a gigabyte
+                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+                print(done.stdout.strip() or json.dumps({"rows": rows, "failed": done.returncode}), flush=True)
 
 
 def passed(rows: int, batch: int) -> dict[str, object]:
@@ -85,6 +87,69 @@ def passed(rows: int, batch: int) -> dict[str, object]:
     seconds = time.perf_counter() - began
     assert planned == drawn == report.origins.completions == rows - rows % SAMPLES
     return {"rows": drawn, "peak_megabytes": peaks, "seconds": round(seconds, 1), "rows_per_second": round(drawn / seconds)}
+
+
+ENGINE = """
+from toys import ToyEngine
+
+class Zero(ToyEngine):
+    def answer(self, request):
+        given = super().answer(request)
+        return {**given, "text": FILLER + given["text"], "tokens_out": 150}
+
+FILLER = "So we add the parts one after another and write down what is left over. " * 8
+"""
+RECIPE = """
+recipe_schema: 1
+name: bench
+problems: {{synthesize: toys.py:ToyProblems, count: {problems}}}
+generate: {{engine: zero.py:Zero, model: zero, batch_size: 2048}}
+verify: [{{method: number}}]
+budget: {{method: fixed, options: {{initial: 8}}}}
+select: {{method: quota, options: {{per_problem: 1}}}}
+"""
+
+
+def published(rows: int, folder: Path) -> dict[str, object]:
+    """A recipe to a version, with the peak up to the end of each stage; the version is removed again."""
+    from benchmarks.rounds import SAMPLES
+    from flows.curation.stages import Stages, drive
+    from flows.job import Job
+    from flows.session import open_session
+    from storage.workspace import Workspace
+
+    began, peaks = time.perf_counter(), {"start": peak()}
+
+    def watched(name: str) -> Any:
+        stage = getattr(Stages(), name)
+
+        def run(*arguments: Any) -> Any:
+            given = stage(*arguments)
+            peaks[name] = peak()
+            return given
+
+        return run
+
+    if not (folder / "rollmill.toml").exists():
+        Workspace.init(folder).close()
+        shutil.copyfile(Path(__file__).parents[1] / "tests" / "toys.py", folder / "toys.py")
+        (folder / "zero.py").write_text(ENGINE)
+        (folder / "bench.yaml").write_text(RECIPE.format(problems=rows // SAMPLES))
+    os.chdir(folder)
+    with open_session(Job.here("bench.yaml", (), None)) as session:
+        outcome = drive(
+            session, Stages(*map(watched, ("synthesize", "draw_and_grade", "score", "decide", "gate", "publish")))
+        )
+    megabytes = sum(path.stat().st_size for path in Path(outcome["path"]).rglob("*") if path.is_file()) // MEGA
+    shutil.rmtree(folder / "datasets")
+    return {
+        "rows": outcome["funnel"]["drawn"],
+        "kept": outcome["funnel"]["kept"],
+        "content_hash": outcome["content_hash"],
+        "version_megabytes": megabytes,
+        "peak_megabytes": peaks,
+        "seconds": round(time.perf_counter() - began, 1),
+    }
 
 
 def peak() -> int:

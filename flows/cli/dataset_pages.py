@@ -101,7 +101,9 @@ def history_page(why: "Why") -> str:
     if len(why.rollouts) > ROLLOUTS:
         lines.append(f"\n{len(why.rollouts) - ROLLOUTS} more rollouts; --json shows all.")
     lines += ["", "in versions" if why.versions else "in no published version"]
-    lines += [f"  {m.version}: kept {m.kept}, dropped {m.dropped} ({', '.join(m.reasons)})" for m in why.versions]
+    lines += [
+        f"  {m.version}: {m.change}; kept {m.kept}, dropped {m.dropped} ({', '.join(m.reasons)})" for m in why.versions
+    ]
     return "\n".join(lines)
 
 

@@ -6,15 +6,16 @@ shown its counts first, then failed tests, and the rest as it is.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from storage.errors import SetupError
 from storage.queries.reader import Reader
-from storage.queries.scope import run_scope, views_of_version
-from storage.versions.read import load_manifest, open_version, reading
+from storage.queries.scope import run_scope
+from storage.versions.hashing import CONTENT_COLUMNS
+from storage.versions.lookup import Lookup
+from storage.versions.read import load_manifest, reading
 from storage.versions.resolve import VersionInfo, versions
 
 if TYPE_CHECKING:
@@ -26,32 +27,28 @@ Row = dict[str, Any]
 
 _SHOWN = 8
 _SHORTEST = 4
+_ARM = ("completion_id", "problem_id", "arm")
 # Reads views `planned` (completion_id, problem_id, arm), problems, completions, verdicts, scores and decided.
 _FIND = (
-    "SELECT DISTINCT 'completion' AS kind, id FROM known_completions WHERE starts_with(id, $1) "
-    "UNION SELECT 'problem', id FROM known_problems WHERE starts_with(id, $1) ORDER BY 1, 2 LIMIT 9"  # one more than shown
-)
+    "SELECT DISTINCT 'completion' AS kind, completion_id AS id FROM planned WHERE starts_with(completion_id, $1) "
+    "UNION SELECT 'problem', problem_id FROM planned WHERE starts_with(problem_id, $1) ORDER BY 1, 2 LIMIT 9"
+)  # one more than shown
 _MINE = "(completion_id, problem_id) IN (SELECT (completion_id, problem_id) FROM mine)"
-_OF_VERSION = """
-CREATE TEMP VIEW decided AS SELECT * FROM decisions;
-CREATE TEMP VIEW planned AS SELECT problem_id, completion_id, arm FROM rollouts;
-CREATE TEMP VIEW known_completions AS SELECT id FROM completions;
-CREATE TEMP VIEW known_problems AS SELECT id FROM problems;
-"""
-_OF_RUN = """
-CREATE VIEW known_completions AS SELECT completion_id AS id FROM planned;
-CREATE VIEW known_problems AS SELECT problem_id AS id FROM planned;
-"""
 
 
 @dataclass(frozen=True)
 class Membership:
-    """That a version holds the row, and what it decided there: kept and dropped counts with their reasons."""
+    """That a version holds the row, and what it decided there: kept and dropped counts with their reasons.
+
+    `change`: `added` where the version it came after (as far as its rows are here) lacks the row, `changed` where it has
+    other rollouts, verdicts or decisions of it, else `same`.
+    """
 
     version: str
     kept: int
     dropped: int
     reasons: tuple[str, ...]
+    change: str = "same"
 
 
 @dataclass(frozen=True)
@@ -80,20 +77,64 @@ class Why:
 
 def why(info: VersionInfo, id_prefix: str) -> Why:
     """Look a row of a version up; SetupError if the digits fit none or several."""
+    from duckdb import connect
+
     prefix = _checked(id_prefix)
     manifest = load_manifest(info)
-    with _version(info) as connection:
+    with reading(info), connect() as connection:
+        rows = Lookup(info, connection)
+        found: list[tuple[Kind, str]] = [("completion", one) for one in rows.beginning("completions", prefix, _SHOWN + 1)]
+        found += [("problem", one) for one in rows.beginning("problems", prefix, _SHOWN + 1)]
         nothing = SetupError(
             f"{info.ref} holds no completion and no problem whose id begins with {prefix!r}.",
             next_command=f"rollmill dataset why {info.name}@vN {prefix}",
         )
-        kind, identity = _find(connection, prefix, nothing)
+        kind, identity = _single(found[: _SHOWN + 1], prefix, nothing)
+        part = _part(rows, kind, identity)
+        problems = {row["problem_id"] for row in part.decisions} | ({identity} if kind == "problem" else set())
+        completions = {row["completion_id"] for row in part.decisions} | ({identity} if kind == "completion" else set())
         return Why(
+            kind=kind,
+            id=identity,
             version=info.ref,
-            **_rows_of(connection, kind, identity, decided=True),
+            problems=tuple(rows.rows("problems", problems)),
+            rollouts=tuple(rows.rows("completions", completions)),
+            verdicts=part.verdicts,
+            scores=tuple(rows.rows("scores", completions, problem_id=problems)),
+            decisions=part.decisions,
             made_by={key: manifest.get(key) for key in ("run", "recipe_hash", "fingerprint")},
-            versions=_memberships(info, kind, identity),
+            versions=_memberships(connection, info, (kind, identity), part),
+            arms=tuple(
+                {key: row[key] for key in ("completion_id", "problem_id", "arm")}
+                for row in part.decisions
+                if row.get("arm")
+            ),
         )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a version says of a row: decisions and verdicts."""
+
+    decisions: tuple[Row, ...]
+    verdicts: tuple[Row, ...]
+
+    def essence(self) -> object:
+        """Equal where nothing of it differs: what the content hash is over."""
+        parts = ((CONTENT_COLUMNS["decisions"], self.decisions), (CONTENT_COLUMNS["verdicts"], self.verdicts))
+        return [[[row.get(name) for name in columns] for row in rows] for columns, rows in parts]
+
+
+def _part(rows: Lookup, kind: Kind, identity: str) -> _Part:
+    """Decisions lie by problem and verdicts by completion, so each finds the other; what no verifier judged is searched."""
+    if kind == "problem":
+        decisions = rows.rows("decisions", [identity])
+        completions = {row["completion_id"] for row in decisions}
+        return _Part(tuple(decisions), tuple(rows.rows("verdicts", completions, problem_id=[identity])))
+    verdicts = rows.rows("verdicts", [identity])
+    problems = {row["problem_id"] for row in verdicts}
+    decisions = rows.rows("decisions", problems, completion_id=[identity])
+    return _Part(tuple(decisions or rows.rows("decisions", None, completion_id=[identity])), tuple(verdicts))
 
 
 def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> Why:
@@ -101,12 +142,12 @@ def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> Why:
     prefix = _checked(id_prefix)
     scope = run_scope(reader, run_id)
     with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
-        connection.execute(f"CREATE VIEW scores AS {reader.rows('scores')}; {_OF_RUN}")
+        connection.execute(f"CREATE VIEW scores AS {reader.rows('scores')}")
         nothing = SetupError(
             f"run {run_id} planned no completion and has no problem whose id begins with {prefix!r}.",
             next_command=f"rollmill runs show {run_id}",
         )
-        kind, identity = _find(connection, prefix, nothing)
+        kind, identity = _single(connection.execute(_FIND, [prefix]).fetchall(), prefix, nothing)
         return Why(
             version=f"run {run_id}",
             **_rows_of(connection, kind, identity, decided=scope.decided),
@@ -129,20 +170,9 @@ def _checked(id_prefix: str) -> str:
     return prefix
 
 
-@contextmanager
-def _version(info: VersionInfo) -> "Iterator[duckdb.DuckDBPyConnection]":
-    """A version's rows under the names of a run's."""
-    with reading(info), open_version(info) as connection:
-        views_of_version(connection)
-        connection.execute(_OF_VERSION)
-        yield connection
-
-
-def _find(connection: "duckdb.DuckDBPyConnection", prefix: str, nothing: SetupError) -> tuple[Kind, str]:
-    matches = connection.execute(_FIND, [prefix]).fetchall()
+def _single(matches: list[tuple[Kind, str]], prefix: str, nothing: SetupError) -> tuple[Kind, str]:
     if len(matches) == 1:
-        kind: Kind = matches[0][0]
-        return kind, matches[0][1]
+        return matches[0]
     if not matches:
         raise nothing
     more = " and more" if len(matches) > _SHOWN else ""
@@ -168,18 +198,29 @@ def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str,
     }
 
 
-def _memberships(info: VersionInfo, kind: Kind, identity: str) -> tuple[Membership, ...]:
-    """The same row in every version whose rows are here, oldest first."""
-    held = []
+def _memberships(
+    connection: "duckdb.DuckDBPyConnection", info: VersionInfo, row: tuple[Kind, str], known: _Part
+) -> tuple[Membership, ...]:
+    """The same row in every version whose rows are here, oldest first; what this version says of it is known."""
+    held: list[Membership] = []
+    parts: dict[str, _Part] = {}  # by content hash
+    before: _Part | None = None
     for version in versions(info.path.parent.parent, info.name):
         if not version.path.exists():
             continue
-        with reading(version), open_version(version) as connection:
-            query = f"SELECT kept, reason FROM decisions WHERE {kind}_id = ?"  # noqa: S608 - our own names
-            rows = connection.execute(query, [identity]).fetchall()
-        if rows:
-            kept = sum(keep for keep, _ in rows)
-            held.append(Membership(version.ref, kept, len(rows) - kept, tuple(sorted({reason for _, reason in rows}))))
+        with reading(version):
+            part = known if version.folder == info.folder else _part(Lookup(version, connection), *row)
+        before = parts.get(version.parent or "", before)
+        parts[version.content_hash] = part
+        if part.decisions:
+            kept = sum(row["kept"] for row in part.decisions)
+            reasons = tuple(sorted({row["reason"] for row in part.decisions}))
+            added = before is None or not before.decisions
+            change = (
+                "added" if added else "same" if before is not None and before.essence() == part.essence() else "changed"
+            )
+            held.append(Membership(version.ref, kept, len(part.decisions) - kept, reasons, change))
+        before = part
     return tuple(held)
 
 

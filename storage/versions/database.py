@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ def write_shards(folder: Path, snapshot: Snapshot, parent: Path | None, shard_by
             taken, table = _take_over(kind, table, known[kind], parent, shard_bytes)  # noqa: PLW2901 (what is left to write)
             for shard in taken:
                 _link(parent / FOLDER / shard["file"], folder / FOLDER / shard["file"])
-        listing[kind] = [*taken, *(_write_shard(folder, piece) for piece in _pieces(kind, table, shard_bytes))]
+        listing[kind] = [*taken, *(write_shard(folder, kind, piece) for piece in _pieces(kind, table, shard_bytes))]
     (folder / LISTING).write_text(json.dumps(listing, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -169,14 +169,16 @@ def _pieces(kind: Kind, table: pa.Table, shard_bytes: int) -> Iterator[pa.Table]
     yield from in_key_order(kind, table, -(-table.num_rows // count))
 
 
-def _write_shard(folder: Path, rows: pa.Table) -> dict[str, Any]:
+def write_shard(folder: Path, kind: Kind, rows: pa.Table) -> dict[str, Any]:
+    """Write rows, which are in key order, as one shard of folder/shards; its entry in the listing."""
     temporary = folder / FOLDER / "writing"
-    pq.write_table(rows, temporary, compression="zstd")
+    pq.write_table(rows, temporary, compression="zstd", row_group_size=_CHUNK)  # one row is read without the others
     with temporary.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     name = f"{digest}.parquet"
     temporary.rename(folder / FOLDER / name)
-    return {"file": name, "rows": rows.num_rows, "bytes": rows.nbytes}
+    first, last = (rows[KEYS[kind][0]][at].as_py() for at in (0, -1))
+    return {"file": name, "rows": rows.num_rows, "bytes": rows.nbytes, "first": first, "last": last}
 
 
 def _link(source: Path, target: Path) -> None:
@@ -184,6 +186,21 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, target)
+
+
+def scan_near(kind: Kind, folder: Path, shards: list[dict[str, Any]], ranges: Collection[tuple[str, str]]) -> str:
+    """A SELECT over the shards that may hold a key within one of the ranges."""
+    spans = [(shard, shard["first"], shard["last"]) if "first" in shard else _span(kind, folder, shard) for shard in shards]
+    near = [shard for shard, first, last in spans if any(first <= high and low <= last for low, high in ranges)]
+    return _scan(kind, folder, near)
+
+
+def _span(kind: Kind, folder: Path, shard: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+    """A shard with its first and last key, of one that was listed before listings had them."""
+    with duckdb.connect() as connection:
+        key = KEYS[kind][0]
+        first, last = connection.sql(f"select min({key}), max({key}) from ({_scan(kind, folder, [shard])})").fetchall()[0]  # noqa: S608
+    return shard, first, last
 
 
 def _scan(kind: Kind, folder: Path, shards: list[dict[str, Any]], *, filename: bool = False) -> str:

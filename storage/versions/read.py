@@ -60,6 +60,12 @@ def fetching(info: VersionInfo) -> str:
     return f"rollmill curate RECIPE makes them again (DVC never had them: there is no {pointer(info).name})"
 
 
+def not_here(info: VersionInfo) -> SetupError:
+    """What is said of a version whose rows are not in this clone."""
+    missing = f"the rows of {info.ref} are not in this clone ({info.path / 'dataset.duckdb'} is missing)."
+    return SetupError(missing, next_command=fetching(info))
+
+
 @contextmanager
 def reading(info: VersionInfo) -> Iterator[None]:
     """Turns what DuckDB says of a damaged or locked version into one line; any other error is a bug of ours and passes."""
@@ -91,8 +97,7 @@ def open_version(info: VersionInfo) -> duckdb.DuckDBPyConnection:
     if not path.exists():
         if read_listing(info.path) is not None:
             return connect_shards(info.path, load_manifest(info))
-        missing = f"the rows of {info.ref} are not in this clone ({path} is missing)."
-        raise SetupError(missing, next_command=fetching(info))
+        raise not_here(info)
     with reading(info):
         return duckdb.connect(str(path), read_only=True)
 

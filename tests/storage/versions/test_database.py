@@ -1,5 +1,6 @@
 """Large versions: shards named by their content, shared while unchanged, and read as if they were one database."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +111,23 @@ def test_a_sharded_version_reads_like_any_other(ws: Workspace, snapshot: Build, 
         assert connection.sql("select value from manifest where key = 'name'").fetchall() == [('"toy"',)]
     assert export(large, "sft", tmp_path / "sft.jsonl").rows == 2
     assert why(large, back.problems["id"][0].as_py()).kind == "problem"
+
+
+def test_a_row_is_found_in_the_shards_that_may_hold_it(large: VersionInfo, ws: Workspace, snapshot: Build) -> None:
+    second = publish(ws, snapshot(kept=(True,) * 6), report_html="", report_json={}, large=0).version
+    cid = f"{4:032x}"
+    for info in (large, second):
+        found = why(info, cid)
+        assert [row["text"] for row in found.rollouts] == ["step 4. The answer is 4."]
+        assert [(one.version, one.change) for one in found.versions] == [("toy@v1", "added"), ("toy@v2", "same")]
+    # A version that was published before listings had the first and last key of a shard, with a shard that is not needed.
+    listing = read_listing(large.path)
+    assert listing is not None
+    other = {**listing["scores"][0], "first": "f" * 32, "last": "f" * 32, "file": "gone.parquet"}
+    spans = {"first", "last"}
+    old = {kind: [{k: v for k, v in row.items() if k not in spans} for row in rows] for kind, rows in listing.items()}
+    (large.path / "shards.json").write_text(json.dumps({**old, "scores": [*old["scores"], other]}))
+    assert [score["value"] for score in why(large, cid).scores] == [24.0]
 
 
 def test_a_sharded_version_and_a_file_can_follow_each_other(ws: Workspace, snapshot: Build, large: VersionInfo) -> None:

@@ -122,8 +122,8 @@ def test_why_tells_everything_about_a_completion(first: VersionInfo, second: Ver
     assert [score["value"] for score in answer.scores] == [24.0]
     assert answer.made_by == {"run": "toy-1", "recipe_hash": "r" * 8, "fingerprint": {"onnxruntime": "1.0"}}
     assert answer.versions == (
-        Membership("toy@v1", 0, 1, ("over_quota",)),
-        Membership("toy@v2", 1, 0, ("quota",)),
+        Membership("toy@v1", 0, 1, ("over_quota",), "added"),
+        Membership("toy@v2", 1, 0, ("quota",), "changed"),
     )
 
 
@@ -133,7 +133,7 @@ def test_why_of_a_problem_has_all_its_rollouts(first: VersionInfo) -> None:
     assert (answer.kind, answer.id) == ("problem", easy.id)
     assert [rollout["id"] for rollout in answer.rollouts] == CID[:3]
     assert [decision["reason"] for decision in answer.decisions] == ["quota", "incorrect", "over_quota"]
-    assert answer.versions == (Membership("toy@v1", 1, 2, ("incorrect", "over_quota", "quota")),)
+    assert answer.versions == (Membership("toy@v1", 1, 2, ("incorrect", "over_quota", "quota"), "added"),)
     assert answer.json()["problems"][0]["prompt"] == '"What is 2 + 2?"'
 
 
