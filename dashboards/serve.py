@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.websockets import WebSocketClose
 
 from dashboards.commands import COOKIE, is_token
+from dashboards.export_matches import ROUTE
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -95,4 +96,4 @@ async def _browser_opened(_app: st.App) -> AsyncIterator[None]:
         yield
 
 
-app = st.App(Path(__file__).with_name("app.py"), lifespan=_browser_opened, middleware=[Middleware(Guard)])
+app = st.App(Path(__file__).with_name("app.py"), lifespan=_browser_opened, routes=[ROUTE], middleware=[Middleware(Guard)])

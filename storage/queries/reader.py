@@ -48,6 +48,12 @@ class Reader:
         """The folder of the dataset versions."""
         return self._workspace.datasets
 
+    def scratch(self) -> Path:
+        """A folder of the workspace for files that may go at any time."""
+        folder = self._workspace.state / "tmp"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     @property
     def runs(self) -> "Runs":
         """The runs in the ledger."""
