@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile
+COMPILE := $(BIN)/python -m compileall -q -j 0  # on every core, as pip does on one
 PYTEST := $(BIN)/python -m pytest
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 SLOW := services or sandbox or chaos or browser or train or data or vllm or long
@@ -87,15 +88,17 @@ $(VENV)/bin/python:
 $(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation -e .
-	$(BIN)/python -m compileall -q flows pipelines storage dashboards rollmill
+	-$(COMPILE) flows pipelines storage dashboards rollmill $(VENV)/lib
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	$(PIP) -r requirements-dev.txt
+	-$(COMPILE) $(VENV)/lib
 	@touch $@
 
 $(VENV)/.train: requirements-train.txt $(VENV)/.run
 	$(PIP) -r requirements-train.txt
+	-$(COMPILE) $(VENV)/lib
 	@touch $@
 
 EVALUATORS := $(VENV)-lm-eval $(VENV)-inspect $(VENV)-lighteval $(VENV)-verifiers
