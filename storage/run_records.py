@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,7 +74,8 @@ UNFINISHED = ("failed", "interrupted", "killed")  # the next firing takes the sa
 class Firing:
     """One start of a schedule. `fresh`: the recipe key that got `number`, None where the recipe was taken as it is.
 
-    `status`: running, done, refused (the gate or an alert said no), stopped (a limit), failed, interrupted or killed.
+    `status`: running, done, refused (the gate or an alert said no), stopped (a limit), failed, interrupted, killed, or
+    skipped (the one before still ran when it fell due).
     `recipe`: the recipe with every default, as it stood then.
     """
 
@@ -87,6 +88,7 @@ class Firing:
     fired_at: datetime
     run: str | None = None
     recipe: Mapping[str, Any] | None = None
+    ended_at: datetime | None = None
 
 
 class Firings:
@@ -126,12 +128,24 @@ class Firings:
             row = session.get_one(FiringRow, firing)
             row.status, row.said, row.run_id, row.ended_at = status, message, run, self._ledger.now(session)
 
+    def skip(self, schedule: str, recipe: str, message: str) -> Firing:
+        """Write down that a schedule fell due and was left out."""
+        begun = self.begin(schedule, recipe)
+        self.end(begun.id, "skipped", message, None)
+        return replace(begun, status="skipped", said=message)
+
     def last(self, schedule: str) -> Firing | None:
-        """The newest firing of a schedule; None where it never fired."""
-        newest = select(FiringRow).where(FiringRow.schedule == schedule).order_by(FiringRow.id.desc()).limit(1)
+        """The newest firing of a schedule that was not skipped; None where it never fired."""
+        mine = select(FiringRow).where(FiringRow.schedule == schedule, FiringRow.status != "skipped")
         with self._ledger.read() as session:
-            row = session.scalar(newest)
+            row = session.scalar(mine.order_by(FiringRow.id.desc()).limit(1))
             return None if row is None else _firing(row)
+
+    def recent(self, schedule: str, most: int = 5) -> list[Firing]:
+        """The last firings of a schedule, the newest first."""
+        mine = select(FiringRow).where(FiringRow.schedule == schedule).order_by(FiringRow.id.desc()).limit(most)
+        with self._ledger.read() as session:
+            return [_firing(row) for row in session.scalars(mine)]
 
 
 def _firing(row: FiringRow) -> Firing:
@@ -139,7 +153,8 @@ def _firing(row: FiringRow) -> Firing:
     status = "killed" if dead else row.status
     fired_at = datetime.fromtimestamp(row.fired_at, UTC)
     recipe = None if row.resolved is None else json.loads(row.resolved)
-    return Firing(row.id, row.schedule, row.fresh, row.number, status, row.said, fired_at, row.run_id, recipe)
+    ended_at = None if row.ended_at is None else datetime.fromtimestamp(row.ended_at, UTC)
+    return Firing(row.id, row.schedule, row.fresh, row.number, status, row.said, fired_at, row.run_id, recipe, ended_at)
 
 
 @dataclass(frozen=True, slots=True)

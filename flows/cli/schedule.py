@@ -1,26 +1,45 @@
-"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes and evaluations on cron lines."""
+"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes and evaluations at times, in intervals, on triggers."""
 
+import os
 import re
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli import group
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from flows.cli.recipe import RecipePath, Sets
 from storage.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
-    from flows.prefect.schedules import Scheduled, Schedules
-    from flows.prefect.service import Service, Standing
+    from storage.run_records import Firing
+    from storage.schedules import Scheduled, Schedules
+    from storage.standing import Service, Standing
     from storage.workspace import Workspace
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
-SHOWN = ("name", "verb", "cron", "timezone", "next")
-verbs = group("schedule", "Curate recipes and run evaluations on cron lines while `rollmill up` runs.")
+
+
+class Overlap(Enum):
+    """What becomes of a firing that falls due while the one before runs."""
+
+    skip = "skip"
+    queue = "queue"
+
+
+class When(Enum):
+    """Which ends of firings are told."""
+
+    failure = "failure"
+    always = "always"
+
+
+verbs = group("schedule", "Curate recipes and run evaluations at set times or on triggers while `rollmill up` runs.")
 
 
 @verbs.command("add")
@@ -28,7 +47,11 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     recipe: RecipePath,
     sets: Sets = None,
     *,
-    cron: Annotated[str, typer.Option(help='Five fields, "0 2 * * *" for every night at two.')],
+    cron: Annotated[str | None, typer.Option(help='Five fields, "0 2 * * *" for every night at two.')] = None,
+    every: Annotated[str | None, typer.Option(metavar="30m|6h", help="An interval instead, less than a day.")] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="version:DATASET|model:NAME", help="Whenever there is a new one, instead.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Its name; the recipe's name by default.")] = None,
     timezone: Annotated[str, typer.Option(help="The time zone of the cron line.")] = "UTC",
     profile: Annotated[Path | None, typer.Option(help="The profile to run under.")] = None,
@@ -38,20 +61,33 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
             metavar="redraw|seed", help="Draw anew at each firing, under the next redraw number or the next seed."
         ),
     ] = None,
+    overlap: Annotated[
+        Overlap, typer.Option(help="What becomes of a firing that falls due while one runs.")
+    ] = Overlap.skip,
+    retries: Annotated[int, typer.Option(min=0, max=100, help="Further attempts after one that failed.")] = 0,
+    retry_delay: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds before each of them.")] = 60,
+    notify_command: Annotated[
+        str | None, typer.Option(help="A program with arguments that reads the end of a firing as JSON.")
+    ] = None,
+    notify_webhook: Annotated[
+        str | None, typer.Option(metavar="VARIABLE", help="The environment variable with an address to post that JSON to.")
+    ] = None,
+    notify_when: Annotated[When, typer.Option(help="Which ends are told.")] = When.failure,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Curate a recipe, or evaluate, whenever a cron line says so: the same again, which makes what is missing, or afresh.
+    """Curate a recipe, or evaluate, at the times of a cron line, in an interval, or whenever there is something new.
 
     --fresh redraw draws new completions of the same problems, --fresh seed makes new problems too. The number of each
-    firing is in the ledger and among the overrides of its run.
+    firing is in the ledger and among the overrides of its run. --on version:DATASET waits for a new version of a dataset,
+    --on model:NAME for another model under a name of the evaluation: other files in its folder, another one at the server.
 
     Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
     """
     from flows.prefect.firing import check_fresh, meaning
-    from flows.prefect.schedules import Scheduled, checked_cron
     from flows.recipe import load_profile, load_recipe
     from flows.recipe.evaluations import is_evaluation, load_evaluation
+    from storage.schedules import Notify, Scheduled, Schedules, seconds_of
 
     verb = "evaluate" if is_evaluation(recipe) else "curate"
     loaded = (load_evaluation if verb == "evaluate" else load_recipe)(recipe, sets=sets or ())
@@ -60,27 +96,62 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     load_profile(profile)
     if fresh is not None:
         check_fresh(fresh, loaded)
-    checked_cron(cron, timezone)
-    place = str(profile.resolve()) if profile else None
-    chosen = name or loaded.recipe.name
-    item = Scheduled(chosen, cron, str(recipe.resolve()), timezone, tuple(sets or ()), place, fresh=fresh, verb=verb)
-    schedules = _schedules()
-    before = next((f"; replaces {old.cron} {old.timezone}" for old in schedules.all() if old.name == item.name), "")
+    item = Scheduled(
+        name or loaded.recipe.name,
+        cron or "",
+        str(recipe.resolve()),
+        timezone,
+        tuple(sets or ()),
+        str(profile.resolve()) if profile else None,
+        fresh=fresh,
+        verb=verb,
+        every=seconds_of(every) if every else 0,
+        on=on,
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+        overlap=overlap.value,
+        retries=retries,
+        retry_delay=retry_delay,
+        notify=Notify(notify_command, notify_webhook, notify_when.value),
+    )
+    _check(item)
+    state = _state()
+    if on:
+        from flows.prefect.triggers import checked_on
+
+        item = replace(item, seen=checked_on(item, state.parent))
+    before = next((f"; replaces {old.words}" for old in Schedules(state).all() if old.name == item.name), "")
     if not dry_run:
-        schedules.add(item)
+        Schedules(state).add(item)
     service = _service()
     if json:
         return as_json({**_row(item), "up": service.status == "up", "service": service.status, "dry_run": dry_run})
-    line(
-        f"{'Would schedule' if dry_run else 'Scheduled'} {item.name}: {cron} {timezone}, next {_row(item)['next']}{before}."
-    )
+    line(f"{'Would schedule' if dry_run else 'Scheduled'} {item.name}: {_when(item)}{before}.")
+    for when in _row(item)["next_five"] if dry_run else ():
+        line(f"  {when}")
     line(meaning(verb, fresh))
     return line(service.line())
 
 
+def _check(item: "Scheduled") -> None:
+    """SetupError unless it fires by exactly one thing, and whom it tells can be told."""
+    from storage.schedules import NIGHTLY, checked_cron
+
+    if sum(map(bool, (item.cron, item.every, item.on))) != 1:
+        raise SetupError("give one of --cron, --every, --on.", next_command=NIGHTLY)
+    checked_cron(item.cron or "0 2 * * *", item.timezone)
+    variable = item.notify.webhook
+    if variable is not None and not variable.isidentifier():
+        raise SetupError(
+            "--notify-webhook takes the name of an environment variable: an address is a secret, and this is written down.",
+            next_command="export ALERTS=https://..., then rollmill up, and --notify-webhook ALERTS",
+        )
+    if variable is not None and variable not in os.environ:
+        note(f"{variable} is not set here; it must be where `rollmill up` is started.")
+
+
 @verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
-    """The schedules: when each fires next, and what became of its last firing.
+    """The schedules: when each fires next, and what became of its last firings.
 
     Example: rollmill schedule list
     """
@@ -88,19 +159,15 @@ def list_(*, json: AsJson = False) -> None:
 
     items, service = _schedules().all(), _service()
     with Workspace.open() as workspace:
-        rows = [{**_row(item), "last": _last(workspace, item.name)} for item in items]
+        rows = [{**_row(item), **_ends(workspace, item.name)} for item in items]
     if json:
         return as_json({"up": service.status == "up", "service": service.status, "schedules": rows})
     if not rows:
         if not service.sound:
             line(service.line())
         return line('No schedules. Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"')
-    line(
-        columns(
-            ["name", "does", "cron", "zone", "next", "fresh", "recipe"],
-            [[*(row[key] for key in SHOWN), row["fresh"] or "no", row["recipe"]] for row in rows],
-        )
-    )
+    shown = [[row["name"], row["verb"], row["words"], row["next"], row["fresh"] or "no", row["recipe"]] for row in rows]
+    line(columns(["name", "does", "when", "next", "fresh", "recipe"], shown))
     for row in rows:
         last, fired = row["last"], "has not fired yet"
         if last is not None:
@@ -163,13 +230,17 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
 def _submit(item: "Scheduled", standing: "Standing") -> str:
     import httpx
 
-    from flows.prefect.server import ONE_SHOT, apply, environment
+    from flows.prefect.server import ONE_SHOT, apply, environment, users_api, users_environment
 
-    apply(environment(standing.home, standing.port, **ONE_SHOT))
+    if standing.url and standing.url != users_api():
+        raise SetupError(
+            "this workspace is up with a Prefect server of yours.", next_command=f"PREFECT_API_URL={standing.url}"
+        )
+    apply(users_environment(**ONE_SHOT) if standing.url else environment(standing.home, standing.port, **ONE_SHOT))
     from prefect.deployments import run_deployment
     from prefect.exceptions import ObjectNotFound
 
-    from flows.prefect.standing import deployment_name
+    from flows.prefect.triggers import deployment_name
 
     try:
         run = run_deployment(deployment_name(item), timeout=0, as_subflow=False)
@@ -191,7 +262,7 @@ def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
     item = schedules.get(name)
     if json:
         return as_json({**_row(item), "dry_run": dry_run})
-    state = "paused" if paused else f"on, next {_row(item)['next']}"
+    state = "paused" if paused else f"on: {_when(item)}"
     return line(f"{name} {'would be' if dry_run else 'is'} {state}.")
 
 
@@ -204,36 +275,38 @@ def _state() -> Path:
 
 
 def _schedules() -> "Schedules":
-    from flows.prefect.schedules import Schedules
+    from storage.schedules import Schedules
 
     return Schedules(_state())
 
 
 def _service() -> "Service":
-    from flows.prefect.service import look
+    from storage.standing import look
 
     return look(_state())
 
 
-def _last(workspace: "Workspace", name: str) -> dict[str, Any] | None:
-    """The last firing of a schedule as the ledger has it; None where it never fired."""
-    firing = None if workspace.unused else workspace.firings.last(name)
-    if firing is None:
-        return None
+def _ends(workspace: "Workspace", name: str) -> dict[str, Any]:
+    """What became of the last five firings of a schedule, and of the last one, as the ledger has it."""
+    five = [] if workspace.unused else [_end(firing) for firing in workspace.firings.recent(name)]
+    return {"last": five[0] if five else None, "last_five": five}
+
+
+def _end(firing: "Firing") -> dict[str, Any]:
     fired = firing.fired_at.isoformat(timespec="seconds")
     row = {"fired": fired, "status": firing.status, "said": firing.said, "run": firing.run, "resolved": firing.recipe}
     return {**row, "number": firing.number} if firing.fresh else row
 
 
+def _when(item: "Scheduled") -> str:
+    """When it fires, in words, and next."""
+    fires = _row(item)["next"]
+    return item.words if item.on else f"{item.words}, next {fires}"
+
+
 def _row(item: "Scheduled") -> dict[str, Any]:
-    fires = item.next_time(datetime.now(UTC))
-    when = "paused" if fires is None else fires.isoformat(timespec="minutes")
-    return {
-        "name": item.name,
-        "verb": item.verb,
-        "cron": item.cron,
-        "timezone": item.timezone,
-        "recipe": item.recipe,
-        "next": when,
-        "fresh": item.fresh,
-    }
+    now = datetime.now(UTC)
+    fires = item.next_time(now)
+    when = "paused" if item.paused else "when it comes" if fires is None else fires.isoformat(timespec="minutes")
+    row = {key: value for key, value in asdict(item).items() if key not in ("seen", "since")}
+    return {**row, "words": item.words, "next": when, "next_five": item.next_five(now)}

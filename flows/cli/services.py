@@ -5,84 +5,109 @@ import secrets
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows import CHECKOUT
 from flows.cli.output import AsJson, DryRun, as_json, doing, line, note
 from storage.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
     import subprocess
 
-    from flows.prefect.service import Standing
-
-DASHBOARD = CHECKOUT / "dashboards" / "serve.py"
+    from storage.standing import Standing
 
 
 def up(
     *,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay in front, for a service manager.")] = False,
+    systemd: Annotated[bool, typer.Option("--systemd", help="Write a unit that starts it with the machine.")] = False,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Of Prefect's pages; 4200 by default.")
     ] = None,
+    pages: Annotated[
+        int, typer.Option("--dashboard", metavar="N", min=0, max=65535, help="The port of the dashboard; 0 serves none.")
+    ] = 8501,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Start this workspace's Prefect server and serve its schedules; `rollmill down` ends it.
+    """Start what this workspace needs in the background: Prefect's server, its schedules, the dashboard; `down` ends it.
 
-    A server that dies is started again. The port is that of [up] in rollmill.toml where none is given.
+    What dies is started again. The port of Prefect's pages is that of [up] in rollmill.toml where none is given. With
+    PREFECT_API_URL set, the schedules are kept by that server of yours, and this machine does their work.
 
     Example: rollmill up && rollmill schedule list
     """
-    from flows.prefect.service import look
+    from storage.standing import look
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         state, chosen = workspace.state, workspace.up_port if port is None else port
+    if systemd:
+        return _write_unit(state, chosen, pages, dry_run=dry_run, json=json)
     before = look(state)
     if dry_run:
-        row = {"up": before.alive, "port": chosen}
-        return as_json(row) if json else line(before.line() if before.alive else f"Would start a server at {chosen}.")
+        plan = {"up": before.alive, "port": chosen, "dashboard": pages}
+        return as_json(plan) if json else line(before.line() if before.alive else f"Would start a server at {chosen}.")
     if foreground and not before.alive:
         from flows.prefect.standing import main
 
-        return main([str(state), str(chosen)])
+        return main([str(state), str(chosen), str(pages)])
     if before.status in ("gave up", "killed"):
         note(before.line())
-    doing("waiting for Prefect's server")
-    standing = _awaited(state, None if before.alive else _start(state, chosen))
-    pid, url = standing.process.pid, f"http://127.0.0.1:{standing.port}"
+    doing("waiting for Prefect's server and the dashboard")
+    standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages)
+    url = standing.api.removesuffix("/api")
+    row: dict[str, Any] = {"pid": standing.process.pid, "port": standing.port, "url": url, "dashboard": standing.dashboard}
     if json:
-        return as_json({"pid": pid, "port": standing.port, "url": url, "log": str(_log(state))})
-    line(f"{'Up already' if before.alive else 'Up'}: Prefect at {url} (pid {pid}). Log: {_log(state)}")
+        return as_json({**row, "log": str(_log(state))})
+    line(f"{'Up already' if before.alive else 'Up'}: Prefect at {url} (pid {standing.process.pid}). Log: {_log(state)}")
+    if standing.dashboard:
+        line(f"Dashboard: {standing.dashboard}")
     return line('Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"   (rollmill down ends it)')
 
 
-def _start(state: Path, port: int) -> "subprocess.Popen[bytes]":
+def _start(state: Path, port: int, pages: int) -> "subprocess.Popen[bytes]":
     """The standing process, detached."""
-    from flows.prefect.service import standing_file
     from pipelines.processes.spawn import environment, module_command, spawn_apart
+    from storage.standing import standing_file
 
     standing_file(state).unlink(missing_ok=True)
     temporary = state / "tmp"
     temporary.mkdir(exist_ok=True)  # what a killed runner leaves stays inside the workspace
     # A process apart, which outlives this command and its terminal.
-    command = module_command("flows.prefect.standing", str(state), str(port))
+    command = module_command("flows.prefect.standing", str(state), str(port), str(pages))
     return spawn_apart(command, environment(os.environ.get("PYTHONPATH"), TMPDIR=str(temporary)), _log(state))
 
 
-def _awaited(state: Path, child: "subprocess.Popen[bytes] | None") -> "Standing":
-    """The standing server once it answers; RollmillError says what it said when it does not come up."""
+def _write_unit(state: Path, port: int, pages: int, *, dry_run: bool, json: bool) -> None:
+    """Write the unit of systemd into the workspace, and say how it is put to use."""
+    from flows.prefect.systemd import unit, unit_file
+
+    path, text = unit_file(state), unit(state, port, pages)
+    if not dry_run:
+        state.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    if json:
+        return as_json({"unit": str(path), "text": text, "written": not dry_run})
+    line(text if dry_run else f"Written: {path}")
+    return line(f"Next: systemctl --user enable --now {path} && loginctl enable-linger   (after `rollmill down`)")
+
+
+def _awaited(state: Path, child: "subprocess.Popen[bytes] | None", pages: int) -> "Standing":
+    """The standing server once it and its pages answer; RollmillError says what it said when it does not come up."""
     from flows.prefect.managed import PATIENCE
-    from flows.prefect.service import look
+    from storage.standing import look
 
     deadline, reported = time.monotonic() + PATIENCE, ""
     while time.monotonic() < deadline:
         ended = child is not None and child.poll() is not None
         service = look(state)
-        if service.standing is not None and service.status == "up":
+        if (
+            service.standing is not None
+            and service.status == "up"
+            and (service.standing.dashboard or not pages or not child)
+        ):
             return service.standing
         reason = service.standing.said if service.standing is not None else ""
         if ended or service.status in ("gave up", "killed"):
@@ -99,11 +124,12 @@ def _log(state: Path) -> Path:
 
 
 def down(*, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """End this workspace's Prefect server and its schedules. A run in progress stops and can be resumed.
+    """End this workspace's Prefect server, its schedules and its dashboard. A run in progress stops and can be resumed.
 
     Example: rollmill down
     """
-    from flows.prefect.service import find_standing, standing_file
+    from pipelines.processes.proc import process
+    from storage.standing import find_standing, standing_file
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -111,7 +137,7 @@ def down(*, dry_run: DryRun = False, json: AsJson = False) -> None:
     standing = find_standing(state)
     if not dry_run:
         if standing is not None:
-            standing.process.end(patience=15)
+            process(standing.process.pid).end(patience=15)
         standing_file(state).unlink(missing_ok=True)  # also that of one that was killed or gave up
     if json:
         return as_json({"ended": standing.process.pid if standing and not dry_run else None})
@@ -134,39 +160,20 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
 
     Example: rollmill dashboard --port 8600
     """
+    from flows.prefect.pages import SERVE, address, command
+    from pipelines.processes.spawn import environment
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
         root = workspace.root
-    if not DASHBOARD.exists():
+    if not SERVE.exists():
         raise SetupError("this checkout has no dashboard (dashboards/serve.py).")
-    options = {
-        "server.address": "127.0.0.1",
-        "server.port": str(port),
-        "server.headless": "true",
-        "logger.hideWelcomeMessage": "true",  # its address would be without the token
-        "browser.gatherUsageStats": "false",
-        "client.toolbarMode": "minimal",
-        "server.fileWatcherType": "none",  # nobody edits the pages while they are served
-    }
-    command = [
-        sys.executable,
-        "-P",  # the current folder holds a user's files, which must not stand for modules of ours
-        "-m",
-        "streamlit",
-        "run",
-        str(DASHBOARD),
-        *(f"--{key}={value}" for key, value in options.items()),
-    ]
     if dry_run:
-        return line(" ".join(command))
+        return line(" ".join(command(port)))
     token = "" if read_only else secrets.token_urlsafe(24)
-    address = f"http://127.0.0.1:{port}/" + (f"?token={token}" if token else "")
-    line(f"{address}   (Ctrl-C ends it)")
+    line(f"{address(port, token)}   (Ctrl-C ends it)")
     sys.stdout.flush()
-    os.environ["ROLLMILL_TOKEN"] = token
+    os.environ.update(environment(os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(root)))
     if browser:
-        os.environ["ROLLMILL_BROWSER"] = address
-    os.environ["ROLLMILL_WORKSPACE"] = str(root)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(DASHBOARD.parents[1]), os.environ.get("PYTHONPATH", "")]))
-    os.execv(sys.executable, command)  # noqa: S606 - this very interpreter, arguments of our own
+        os.environ["ROLLMILL_BROWSER"] = address(port, token)
+    os.execv(sys.executable, command(port))  # noqa: S606 - this very interpreter, arguments of our own

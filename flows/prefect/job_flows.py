@@ -5,15 +5,18 @@ server has set Prefect's environment.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from prefect import Flow, flow
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
+from prefect.runtime import flow_run
 
 from flows.curation.stages import Stages, drive
 from flows.evaluation.evaluate import evaluate_job
 from flows.job import Job
+from flows.prefect.attempts import attempts
 from flows.prefect.firing import end_with_supervisor, fire, fire_evaluation
 from flows.prefect.managed import ManagedServer
 from flows.prefect.tasks import TASKS
@@ -56,7 +59,8 @@ def parameters_of(job: Job) -> dict[str, Any]:
 def _curated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
     """A recipe curated in a session of its own."""
     if schedule is not None:
-        return fire(schedule, fresh, job, lambda session: drive(session, TASKS))
+        once = partial(fire, schedule, fresh, job, lambda session: drive(session, TASKS))
+        return attempts(schedule, job, flow_run.scheduled_start_time, once)
     with open_session(job) as session:
         return drive(session, TASKS)
 
@@ -64,7 +68,8 @@ def _curated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
 def _evaluated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
     """An evaluation measured and reported in a session of its own."""
     if schedule is not None:
-        return fire_evaluation(schedule, fresh, job, lambda one: evaluate_job(one, TASKS))
+        once = partial(fire_evaluation, schedule, fresh, job, lambda one: evaluate_job(one, TASKS))
+        return attempts(schedule, job, flow_run.scheduled_start_time, once)
     return evaluate_job(job, TASKS)
 
 

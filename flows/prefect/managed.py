@@ -1,4 +1,5 @@
-"""Which Prefect server a command uses: the standing one of `rollmill up`, or a child of its own for as long as it runs.
+"""Which Prefect server a command uses: a user's own (PREFECT_API_URL), the standing one of `rollmill up`, or a child of its
+own for as long as it runs.
 
 A listening socket is made first and handed to the child, so no port is raced for and early requests queue; that of a
 standing server stays open, so that they also queue while its child is started again.
@@ -15,11 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from flows.prefect.server import ONE_SHOT, apply, child_environment, environment
-from flows.prefect.service import find_standing, healthy, write_standing
+from flows.prefect.server import ONE_SHOT, apply, child_environment, environment, users_api, users_environment
 from pipelines.processes.proc import process
 from pipelines.processes.spawn import Log, ending, module_command, spawn_apart
 from storage.errors import RollmillError, SetupError
+from storage.standing import find_standing, healthy, write_standing
 
 _ERROR = re.compile(r"(?m)^[\w.]*(?:Error|Exception): .*$")  # the last line of a traceback
 PATIENCE = 300.0  # seconds a new server may take: eight of work to migrate a fresh home, many times that on a busy machine
@@ -31,6 +32,7 @@ class ManagedServer:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.port = 0
+        self.users = users_api()
         self._child: subprocess.Popen[bytes] | None = None
         self._listener: socket.socket | None = None
         self._lock: IO[str] | None = None
@@ -38,9 +40,12 @@ class ManagedServer:
         self._log: Log | None = None  # of a server of our own
 
     def start(self) -> "ManagedServer":
-        """Find the standing server or start a child."""
+        """Find the user's own server or the standing one, or start a child."""
+        if self.users:
+            apply(users_environment(**ONE_SHOT))
+            return self
         standing = find_standing(self.state)
-        if standing is not None and healthy(standing.port):
+        if standing is not None and not standing.url and healthy(standing.api):
             self.port = standing.port
             apply(environment(standing.home, self.port, **ONE_SHOT))
             return self
@@ -54,8 +59,13 @@ class ManagedServer:
     def start_standing(self, port: int) -> "ManagedServer":
         """Start a child with its background services on this port (0: any that is free).
 
-        Its home is the workspace's, for which it waits while another command's server uses that.
+        Its home is the workspace's, for which it waits while another command's server uses that. A user's own server is
+        taken as it is.
         """
+        if self.users:
+            write_standing(self.state, 0, self.home, "starting", url=self.users)
+            apply(users_environment())
+            return self
         self._listen(port)
         write_standing(self.state, self.port, self.state / "prefect", "starting")
         settings = environment(self._home(wait=True), self.port)
@@ -81,22 +91,27 @@ class ManagedServer:
     @property
     def home(self) -> Path:
         """The Prefect home in use."""
-        return Path(os.environ["PREFECT_HOME"])
+        return Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+
+    @property
+    def api(self) -> str:
+        """The address of its API."""
+        return self.users or f"http://127.0.0.1:{self.port}/api"
 
     @property
     def answers(self) -> bool:
         """Whether it does now."""
-        return healthy(self.port)
+        return healthy(self.api)
 
     def wait(self) -> None:
         """Return when the server answers; SetupError with what it said and a way out when its process ended instead."""
         deadline = time.monotonic() + PATIENCE
-        while not healthy(self.port, timeout=min(30.0, PATIENCE)):
+        while not healthy(self.api, timeout=min(30.0, PATIENCE)):
             ended = self.ended()
             if ended is not None:
                 raise ended
             if self.reused:
-                raise RollmillError(f"the standing Prefect server at port {self.port} does not answer any more.")
+                raise RollmillError(f"the Prefect server at {self.api} does not answer.")
             if time.monotonic() > deadline:
                 raise RollmillError(
                     f"the Prefect server did not answer within {PATIENCE:.0f} s; see {self.state}/logs/prefect.log."

@@ -37,6 +37,20 @@ ONE_SHOT = {
 }
 
 
+OURS = "ROLLMILL_PREFECT"  # set beside a PREFECT_API_URL that is ours, so that a child does not take it for the user's
+
+
+def users_api() -> str:
+    """The address of a user's own Prefect server or Cloud workspace (PREFECT_API_URL); empty where they have none."""
+    return "" if OURS in os.environ else os.environ.get("PREFECT_API_URL", "").rstrip("/")
+
+
+def users_environment(**extra: str) -> dict[str, str]:
+    """The variables for a user's own server: theirs, with its key and its home, and ours where they say nothing."""
+    theirs = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
+    return {**QUIET, **extra, **theirs}
+
+
 def environment(home: Path, port: int, **extra: str) -> dict[str, str]:
     """The variables that point Prefect at our home and our server on `port` of the loopback."""
     return {
@@ -47,18 +61,19 @@ def environment(home: Path, port: int, **extra: str) -> dict[str, str]:
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        OURS: "1",
         **extra,
     }
 
 
 def child_environment(settings: dict[str, str]) -> dict[str, str]:
-    """Our environment with a user's own PREFECT_* variables left out and these settings in; our packages come first."""
+    """Our environment with other PREFECT_* variables left out and these settings in; our packages come first."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     return {**inherited, "PYTHONPATH": python_path(inherited.get("PYTHONPATH")), **settings}
 
 
 def apply(settings: dict[str, str]) -> None:
-    """Make these the settings of this process; a user's own PREFECT_* variables would send runs elsewhere."""
+    """Make these the settings of this process, and no other PREFECT_* variables: those would send runs elsewhere."""
     for key in [key for key in os.environ if key.startswith("PREFECT_")]:
         del os.environ[key]
     os.environ.update(settings)

@@ -1,6 +1,7 @@
-"""The standing process of `rollmill up`: Prefect's server as its supervised child, and a runner that serves the schedules.
+"""The standing process of `rollmill up`: Prefect's server and the dashboard as its supervised children, and a runner that
+serves the schedules.
 
-Run as `python -m flows.prefect.standing STATE PORT`.
+Run as `python -m flows.prefect.standing STATE PORT DASHBOARD`, the last of them the pages' port, 0 for none.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,9 +20,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from flows.job import Job
 from flows.prefect.firing import PARENT
 from flows.prefect.managed import PATIENCE, ManagedServer
-from flows.prefect.schedules import Scheduled, Schedules
-from flows.prefect.service import Status, healthy, standing_file, write_standing
+from flows.prefect.pages import serve_pages
+from flows.prefect.triggers import deployment_name, watch_always
 from storage.errors import RollmillError, SetupError
+from storage.schedules import Scheduled, Schedules
+from storage.standing import Status, healthy, standing_file, write_standing
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -36,7 +41,7 @@ def main(arguments: list[str]) -> None:
 
     What it leaves in its file says how it ended: nothing after an orderly end, the reason where it gave up.
     """
-    state, port = Path(arguments[0]), int(arguments[1])
+    state, port, pages = Path(arguments[0]), int(arguments[1]), int(arguments[2])
     with (state / "up.lock").open("w") as only_one:
         try:
             fcntl.flock(only_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,7 +50,7 @@ def main(arguments: list[str]) -> None:
         with ManagedServer(state) as server:
             try:
                 server.start_standing(port).wait()
-                asyncio.run(_serve(server, state))
+                asyncio.run(_serve(server, state, pages))
             except Exception as error:
                 reason = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
                 write_standing(state, server.port or port, state / "prefect", "gave up", reason)
@@ -56,8 +61,8 @@ def main(arguments: list[str]) -> None:
             standing_file(state).unlink(missing_ok=True)
 
 
-async def _serve(server: ManagedServer, state: Path) -> None:
-    """Schedules and server until a signal; an error where the server cannot be kept up, or the runner ends by itself."""
+async def _serve(server: ManagedServer, state: Path, pages: int) -> None:
+    """Schedules, server and pages until a signal; an error where the server stays down, or the runner ends by itself."""
     from prefect.runner import Runner
 
     os.environ[PARENT] = str(os.getpid())  # the scheduled runs end with us
@@ -71,12 +76,15 @@ async def _serve(server: ManagedServer, state: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     serving = asyncio.create_task(_reconcile_always(runner, state))
+    waiting = asyncio.create_task(watch_always(state))
+    browsing = asyncio.create_task(serve_pages(state, pages))
     supervised = asyncio.create_task(keep_up(server, state))
     stopped = asyncio.create_task(stop.wait())
-    tasks: list[asyncio.Task[Any]] = [running, serving, supervised, stopped]
+    tasks: list[asyncio.Task[Any]] = [running, serving, waiting, browsing, supervised, stopped]
     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks[1:]:
         task.cancel()  # the runner is asked to stop instead, so that it ends the runs it started
+    await asyncio.gather(browsing, return_exceptions=True)  # it ends the pages
     if not running.done() and supervised not in ended:
         await runner.astop()
         await running
@@ -93,10 +101,12 @@ async def keep_up(server: ManagedServer, state: Path) -> NoReturn:
     while True:
         ended = server.ended()
         now = time.monotonic()
-        if ended is None and await asyncio.to_thread(healthy, server.port):
+        if ended is None and await asyncio.to_thread(healthy, server.api):
             answered = now
             if not up:
                 up = _report(server, state, "up")
+        elif server.users:  # a user's own server, which is theirs to start again
+            up = up and _report(server, state, "silent", f"{server.users} does not answer.")
         elif ended is not None or now - answered > PATIENCE:
             why = ended.message if ended else f"the Prefect server did not answer for {PATIENCE:.0f} s."
             failures = 1 if now - begun > STEADY else failures + 1
@@ -131,7 +141,7 @@ async def _reconcile(runner: "Runner", state: Path, served: dict[str, Scheduled]
 
     wanted = {deployment_name(item): item for item in Schedules(state).all()}
     for name, item in wanted.items():
-        if served.get(name) != item:
+        if name not in served or replace(served[name], seen=item.seen) != item:
             await runner.aadd_deployment(_deployment(item, state.parent))
     gone = [name for name in served if name not in wanted]
     if gone:
@@ -143,23 +153,25 @@ async def _reconcile(runner: "Runner", state: Path, served: dict[str, Scheduled]
     return wanted
 
 
-def deployment_name(item: Scheduled) -> str:
-    """Prefect's name (flow/deployment) for a schedule of ours."""
-    return f"{item.verb}/{item.name}"
-
-
 def _deployment(item: Scheduled, workspace: Path) -> "RunnerDeployment":
     from prefect.deployments.runner import RunnerDeployment
-    from prefect.schedules import Cron
+    from prefect.schedules import Cron, Interval
     from prefect.types.entrypoint import EntrypointType
 
     from flows.prefect.job_flows import FLOWS, parameters_of
 
+    if item.on:
+        schedule = None
+    elif item.every:
+        since = datetime.fromisoformat(item.since)
+        schedule = Interval(timedelta(seconds=item.every), anchor_date=since, timezone=item.timezone)
+    else:
+        schedule = Cron(item.cron, timezone=item.timezone)
     job = Job(str(workspace), item.recipe, item.sets, item.profile, verb=item.verb)
     return RunnerDeployment.from_flow(
         FLOWS[item.verb],
         item.name,
-        schedule=Cron(item.cron, timezone=item.timezone),
+        schedule=schedule,
         paused=item.paused,
         parameters={**parameters_of(job), "schedule": item.name, "fresh": item.fresh},
         concurrency_limit=1,

@@ -150,7 +150,7 @@ def local_models(parts: Sequence[Serve], servers: Sequence[Server], root: Path, 
     keys = tuple(server.key_env for server in servers if server.key_env is not None)
     return [
         LocalModel(
-            python=_located(part.python or os.environ.get(VARIABLE) or BUILT, root),
+            python=located(part.python or os.environ.get(VARIABLE) or BUILT, root),
             model=_model(part.model, root),
             name=part.name,
             logs=logs,
@@ -171,7 +171,7 @@ def as_servers(parts: Sequence[Serve]) -> tuple[Server, ...]:
     )
 
 
-def _located(place: str, root: Path) -> Path:
+def located(place: str, root: Path) -> Path:
     """A file of the workspace or else of the checkout; symbolic links stay, as an environment's interpreter is one."""
     given = Path(place).expanduser()
     if given.is_absolute():
@@ -181,7 +181,7 @@ def _located(place: str, root: Path) -> Path:
 
 def _model(place: str, root: Path) -> str:
     """A folder's absolute path; any other name is for the server to resolve."""
-    folder = _located(place, root)
+    folder = located(place, root)
     return str(folder.resolve()) if folder.is_dir() else place
 
 

@@ -165,8 +165,8 @@ def _version(info: "VersionInfo", *, deep: bool) -> Finding:
 
 
 def _services(workspace: "Workspace") -> Iterator[Finding]:
-    from flows.prefect.schedules import Schedules
-    from flows.prefect.service import look
+    from storage.schedules import Schedules
+    from storage.standing import look
 
     service = look(workspace.state)
     active = sum(not item.paused for item in Schedules(workspace.state).all())

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from flows.prefect.service import Standing, find_standing, look
+from storage.standing import Standing, find_standing, look
 from storage.workspace import Workspace
 from tests.flows.conftest import Said, finish, start
 from tests.flows.evaluation.test_evaluate import EVALUATION
@@ -107,7 +107,7 @@ def test_two_commands_at_once_share_the_work(toy: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def up(toy: Path) -> Any:
     (toy / "rollmill.toml").write_text("[up]\nport = 0\n")
-    said = run(toy, "up")
+    said = run(toy, "up", "--dashboard", "0")
     assert said.status == 0, said.err
     yield toy
     run(toy, "down")
@@ -190,7 +190,7 @@ def test_a_scheduled_run_ends_with_a_killed_standing_process(up: Path) -> None:
     assert until(lambda: '"status": "running"' in run(up, "runs", "list", "--json").out, 120)
     standing = find_standing(up / ".rollmill")
     assert standing is not None
-    standing.process.signal(signal.SIGKILL)
+    os.kill(standing.process.pid, signal.SIGKILL)
     assert until(lambda: left_behind(up) == []), left_behind(up)
     assert json.loads(run(up, "runs", "list", "--json").out)[0]["status"] in ("interrupted", "killed")
 

@@ -103,7 +103,7 @@ def test_evaluations_and_recipes_have_schedules_side_by_side(toy: Path, rollmill
         ("sums", "evaluate", "redraw"),
         ("toy", "curate", None),
     ]
-    assert "sums  evaluate  0 2 * * *" in rollmill("schedule", "list").out
+    assert "sums  evaluate  At 02:00 every day (UTC)" in rollmill("schedule", "list").out
     now = rollmill("schedule", "run-now", "sums")
     assert (now.status, f"Next: rollmill evaluate {toy / 'sums.yaml'}" in now.err) == (2, True)
     assert rollmill("schedule", "pause", "sums").status == 0

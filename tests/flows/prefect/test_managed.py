@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from flows.prefect.server import child_environment, environment
-from flows.prefect.service import healthy
 from pipelines.processes.proc import Process, process
+from storage.standing import healthy
 from tests.flows.conftest import ROOT
 
 HOLDER = """
@@ -59,12 +59,12 @@ def until(true: Callable[[], bool], seconds: float = 180) -> bool:
 def test_it_answers_and_ends_with_its_block(tmp_path: Path) -> None:
     command = holder(tmp_path)
     port, server, home = told(command)
-    assert healthy(port)
+    assert healthy(f"http://127.0.0.1:{port}/api")
     assert home == tmp_path / "prefect"
     assert (home / "prefect.db").exists()
     command.communicate("\n")
     assert not server.alive()
-    assert not healthy(port)
+    assert not healthy(f"http://127.0.0.1:{port}/api")
 
 
 @pytest.mark.services
@@ -81,15 +81,15 @@ def test_two_commands_at_once_have_a_home_each_and_a_deleted_home_is_made_anew(t
     first, second = holder(tmp_path), holder(tmp_path)
     (port_1, _, home_1), (port_2, _, home_2) = told(first), told(second)
     assert port_1 != port_2
-    assert healthy(port_1)
-    assert healthy(port_2)
+    assert healthy(f"http://127.0.0.1:{port_1}/api")
+    assert healthy(f"http://127.0.0.1:{port_2}/api")
     assert {home_1 == tmp_path / "prefect", home_2 == tmp_path / "prefect"} == {True, False}
     first.communicate("\n")
     second.communicate("\n")
     assert [path.name for path in tmp_path.glob("prefect*") if path.is_dir()] == ["prefect"]
     shutil.rmtree(tmp_path / "prefect")
     third = holder(tmp_path)
-    assert healthy(told(third)[0])
+    assert healthy(f"http://127.0.0.1:{told(third)[0]}/api")
     third.communicate("\n")
 
 

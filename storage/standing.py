@@ -5,27 +5,37 @@ why. A file whose process is gone without a word is that of one that was killed.
 """
 
 import json
-import os
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipelines.processes.proc import Process, process
+from storage.ledger.owners import Owner, this_process
 
 Status = Literal["down", "starting", "up", "restarting", "silent", "gave up", "killed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What `rollmill up` wrote about itself: its process, port and home of its server, how it is and why."""
+    """What `rollmill up` wrote about itself: its process, port and home of its server, how it is and why.
 
-    process: Process
+    `url`: of a user's own Prefect server (then the port is 0). `dashboard`: the address of the pages with their token, or
+    why they are not served.
+    """
+
+    process: Owner
     port: int
     home: Path
     status: Status = "up"
     said: str = ""
+    url: str = ""
+    dashboard: str = ""
+
+    @property
+    def api(self) -> str:
+        """Where Prefect's API is."""
+        return self.url or f"http://127.0.0.1:{self.port}/api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class Service:
     @property
     def url(self) -> str:
         """Where its pages are."""
-        return "" if self.standing is None else f"http://127.0.0.1:{self.standing.port}"
+        return "" if self.standing is None else self.standing.api.removesuffix("/api")
 
     def line(self) -> str:
         """One line for a person, with the next command where schedules do not fire."""
@@ -71,7 +81,7 @@ def look(state: Path) -> Service:
         return Service("down")
     if not standing.process.alive():
         return Service("gave up" if standing.status == "gave up" else "killed", standing)
-    if standing.status == "up" and not healthy(standing.port):
+    if standing.status == "up" and not healthy(standing.api):
         return Service("silent", standing)
     return Service(standing.status, standing)
 
@@ -84,8 +94,7 @@ def standing_file(state: Path) -> Path:
 def _read(state: Path) -> Standing | None:
     try:
         row = json.loads(standing_file(state).read_text())
-        owner, home = Process(**row["process"]), Path(row["home"])
-        return Standing(owner, row["port"], home, row["status"], row["said"])
+        return Standing(**{**row, "process": Owner(**row["process"]), "home": Path(row["home"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -96,19 +105,36 @@ def find_standing(state: Path) -> Standing | None:
     return standing if standing is not None and standing.process.alive() else None
 
 
-def write_standing(state: Path, port: int, home: Path, status: Status = "up", said: str = "") -> None:
-    """Leave word of this process as the standing one, whole or not at all."""
-    row = asdict(Standing(process(os.getpid()), port, home, status, said))
+def write_standing(state: Path, port: int, home: Path, status: Status = "up", said: str = "", **more: str) -> None:
+    """Leave word of this process as the standing one, whole or not at all, for nobody else: it may hold a token.
+
+    `more`: `url` and `dashboard`, which stay as they were where they are not given.
+    """
+    before = _read(state)
+    me = this_process()
+    kept = {"url": before.url, "dashboard": before.dashboard} if before is not None and before.process == me else {}
+    row = asdict(Standing(me, port, home, status, said, **{**kept, **more}))
     path = standing_file(state)
     draft = path.with_suffix(".tmp")  # renamed: who looks meanwhile sees the file before or after
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
     draft.write_text(json.dumps({**row, "home": str(home)}))
     draft.replace(path)
 
 
-def healthy(port: int, timeout: float = 2.0) -> bool:
-    """Whether a Prefect server answers on the loopback port."""
+def say_dashboard(state: Path, said: str) -> None:
+    """Leave word of where this process serves the pages, or why it does not."""
+    now = _read(state)
+    if now is not None and now.process == this_process():
+        write_standing(state, now.port, now.home, now.status, now.said, dashboard=said)
+
+
+def healthy(api: str, timeout: float = 2.0) -> bool:
+    """Whether a Prefect server answers at this address of its API."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=timeout) as reply:
-            return bool(reply.read() == b"true")  # another program on this port says something else
+        with urllib.request.urlopen(f"{api}/health", timeout=timeout) as reply:  # noqa: S310 - Prefect's address
+            return bool(reply.read() == b"true")  # another program there says something else
+    except urllib.error.HTTPError as error:
+        return error.code in (401, 403)  # a user's own server that wants its key, which Prefect's client has
     except (OSError, urllib.error.URLError, ValueError):
         return False

@@ -1,0 +1,125 @@
+"""The dashboard's process: how it is started, and how `rollmill up` keeps it up as a child.
+
+Run as `python -m flows.prefect.pages PARENT PORT`: the pages on the loopback, ended with their parent.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows import CHECKOUT
+from flows.prefect.server import OURS
+from pipelines.processes.child import die_with_parent
+from pipelines.processes.spawn import ending, environment, module_command, spawn_apart
+from storage.standing import say_dashboard
+
+if TYPE_CHECKING:
+    import subprocess
+
+SERVE = CHECKOUT / "dashboards" / "serve.py"
+TICK_SECONDS = 2.0
+PATIENCE = 120.0  # seconds in which the pages may not answer: they load for a while on a busy machine
+PAUSES = (1.0, 5.0, 30.0, 300.0)  # before each start after one that ended; the last of them again and again
+
+
+def address(port: int, token: str) -> str:
+    """Where the pages are; with its token a browser may write."""
+    return f"http://127.0.0.1:{port}/" + (f"?token={token}" if token else "")
+
+
+def command(port: int) -> list[str]:
+    """The pages' process; its token is in the variable ROLLMILL_TOKEN, its workspace in ROLLMILL_WORKSPACE."""
+    options = {
+        "server.address": "127.0.0.1",
+        "server.port": str(port),
+        "server.headless": "true",
+        "logger.hideWelcomeMessage": "true",  # its address would be without the token
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "server.fileWatcherType": "none",  # nobody edits the pages while they are served
+    }
+    return [*module_command("streamlit", "run", str(SERVE)), *(f"--{key}={value}" for key, value in options.items())]
+
+
+async def serve_pages(state: Path, port: int) -> None:
+    """Serve the pages at this port until cancelled; where they cannot be, the standing file says why."""
+    failures = 0
+    while port:
+        why, token = _taken(port), secrets.token_urlsafe(24)
+        if not why:
+            child = _start(state, port, token)
+            try:
+                why = await _until_ended(child, state, port, token)
+            finally:
+                child.kill()  # it has nothing to save
+                await asyncio.to_thread(child.wait)
+        say_dashboard(state, f"not served: {why}; see {log(state)}")
+        await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+        failures += 1
+    await asyncio.Event().wait()  # no pages are asked for
+
+
+def log(state: Path) -> Path:
+    """What the pages' process prints."""
+    return state / "logs" / "dashboard.log"
+
+
+def _taken(port: int) -> str:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return f"port {port} is not free ({error.strerror})"
+    return ""
+
+
+def _start(state: Path, port: int, token: str) -> "subprocess.Popen[bytes]":
+    given = environment(
+        os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(state.parent), PYTHONUNBUFFERED="1"
+    )
+    if OURS in given:  # the commands of its buttons find the standing server themselves
+        given = {key: value for key, value in given.items() if key != OURS and not key.startswith("PREFECT_")}
+    return spawn_apart(module_command("flows.prefect.pages", str(os.getpid()), str(port)), given, log(state))
+
+
+async def _until_ended(child: "subprocess.Popen[bytes]", state: Path, port: int, token: str) -> str:
+    """Why the pages are no more; word of their address is left once they answer."""
+    answered, said = time.monotonic(), False
+    while (status := child.poll()) is None:
+        if await asyncio.to_thread(_answer, port):
+            answered = time.monotonic()
+            if not said:
+                said = True
+                say_dashboard(state, address(port, token))
+        elif time.monotonic() - answered > PATIENCE:
+            return f"no answer for {PATIENCE:.0f} s"
+        await asyncio.sleep(TICK_SECONDS)
+    return f"ended with {ending(status)}"
+
+
+def _answer(port: int) -> bool:
+    with (
+        suppress(OSError, ValueError),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=10) as reply,
+    ):
+        return bool(reply.status == 200)
+    return False
+
+
+def main(arguments: list[str]) -> None:
+    """Become the pages' process, which ends with its parent."""
+    parent, port = int(arguments[0]), int(arguments[1])
+    die_with_parent(parent)
+    os.execv(sys.executable, command(port))  # noqa: S606 - this very interpreter, arguments of our own
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

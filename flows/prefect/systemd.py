@@ -1,0 +1,66 @@
+"""The unit of systemd with which a workspace is up again after the machine was started anew."""
+
+import re
+import sys
+from pathlib import Path
+
+from pipelines.processes.spawn import ROOT, module_command
+
+TEMPLATE = """\
+# Written by `rollmill up --systemd`. It starts what the workspace needs in the background when the machine starts, and
+# again when it fails: Prefect's server, the schedules, the dashboard. Schedules lie in {state}/schedules.json.
+#
+#   systemctl --user enable --now {path}
+#   loginctl enable-linger        # so that it runs while you are logged out
+#   journalctl --user -u {name}   # what it says; the address of the dashboard: rollmill up
+#
+# Keys of model servers, webhooks and PREFECT_API_URL belong into {state}/up.env, which only you should read
+# (chmod 600), one NAME=value a line.
+[Unit]
+Description=Rollmill: schedules and dashboard of {root}
+After=network.target
+
+[Service]
+Type=exec
+WorkingDirectory={root}
+Environment=PYTHONPATH={packages} TMPDIR={state}/tmp
+EnvironmentFile=-{state}/up.env
+ExecStartPre=/bin/mkdir -p {state}/tmp
+ExecStart={command}
+Restart=on-failure
+RestartSec=10
+KillMode=mixed
+TimeoutStopSec=30
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def unit_file(state: Path) -> Path:
+    """Where the unit of a workspace is written; its name is the workspace's."""
+    return state / f"rollmill-{re.sub(r'[^A-Za-z0-9]+', '-', state.parent.name).strip('-') or 'workspace'}.service"
+
+
+def unit(state: Path, port: int, pages: int) -> str:
+    """The unit's text."""
+    verb = ["up", "--foreground", "--port", str(port), "--dashboard", str(pages)]
+    path = unit_file(state)
+    return TEMPLATE.format(
+        state=_inside(state),
+        root=_inside(state.parent),
+        packages=_inside(ROOT),
+        path=path,
+        name=path.stem,
+        command=" ".join(_quoted(word) for word in module_command("flows.cli", *verb, python=sys.executable)),
+    )
+
+
+def _inside(path: Path) -> str:
+    return str(path).replace("%", "%%")
+
+
+def _quoted(word: str) -> str:
+    """A word of ExecStart: % and $ stand for themselves."""
+    plain = word.replace("%", "%%").replace("$", "$$")
+    return plain if re.fullmatch(r"[\w@%+=:,./-]+", plain) else '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'

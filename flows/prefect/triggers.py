@@ -1,0 +1,132 @@
+"""What schedules wait for that are no times: a new version of a dataset, another model.
+
+The standing process looks every few seconds and compares with what the schedule saw last, which is in the file of
+schedules: what came while nothing was up fires when it is up again. A firing has the state as its key at the server: one
+state fires once, even where we die between asking for it and writing that down.
+"""
+
+import asyncio
+import hashlib
+import json
+import sys
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from storage.errors import RollmillError, SetupError, unknown_name
+from storage.schedules import Scheduled, Schedules
+
+if TYPE_CHECKING:
+    from flows.recipe.profile import Profile
+
+KINDS = ("version", "model")
+LOOK_SECONDS = 5.0
+MODELS_SECONDS = 10.0  # for a server to say which models it has
+
+
+async def watch_always(state: Path) -> NoReturn:
+    """Fire what waited for something that is there now, until cancelled."""
+    before: dict[str, str | None] = {}
+    while True:
+        try:
+            before = await _look(state, before)
+        except Exception as error:  # a server that is started again, a file that is half written: the next look sees it
+            sys.stderr.write(f"triggers: {type(error).__name__}: {error}\n")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _look(state: Path, before: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Fire the schedules whose state changed and then stayed the same for two looks; the states of this look."""
+    now: dict[str, str | None] = {}
+    for item in Schedules(state).all():
+        if not item.on or item.paused:
+            continue
+        with suppress(RollmillError, OSError):
+            now[item.name] = await asyncio.to_thread(observed, item, state.parent)
+        seen = now.get(item.name)
+        if seen and seen != item.seen and before.get(item.name) == seen:
+            await _fire(item, seen)
+            Schedules(state).saw(item.name, seen)
+    return now
+
+
+async def _fire(item: Scheduled, seen: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(deployment_name(item))
+        key = hashlib.sha256(f"{item.name} {item.since} {seen}".encode()).hexdigest()
+        await client.create_flow_run_from_deployment(deployment.id, idempotency_key=key)
+
+
+def deployment_name(item: Scheduled) -> str:
+    """Prefect's name (flow/deployment) for a schedule of ours."""
+    return f"{item.verb}/{item.name}"
+
+
+def checked_on(item: Scheduled, root: Path) -> str | None:
+    """What there is now of what a schedule waits for, None where nothing is; SetupError where it can wait for nothing."""
+    kind, _, name = str(item.on).partition(":")
+    if kind not in KINDS or not name:
+        raise SetupError(f"--on {item.on!r} is not known.", choices=("version:DATASET", "model:NAME"))
+    if kind == "model" and item.verb != "evaluate":
+        raise SetupError(
+            "--on model: takes an evaluation: its models are watched.", next_command="name a file of recipes/evaluations"
+        )
+    return observed(item, root)
+
+
+def observed(item: Scheduled, root: Path) -> str | None:
+    """The state of what a schedule waits for, None where there is nothing yet: a version's hash, a model's identity."""
+    kind, _, name = str(item.on).partition(":")
+    return _version(root, name) if kind == "version" else _model(item, root, name)
+
+
+def _version(root: Path, name: str) -> str | None:
+    from storage.versions.index import load_index
+
+    index = load_index(root / "datasets", name)
+    newest = index.newest
+    return None if newest is None or newest.folder in index.yanked else f"{name}@{newest.folder} {newest.content_hash}"
+
+
+def _model(item: Scheduled, root: Path, name: str) -> str | None:
+    """Of a folder the names, sizes and times of its files; of a model elsewhere what the profile's servers say of it."""
+    from flows.recipe import load_profile
+    from flows.recipe.evaluations import load_evaluation
+    from flows.recipe.servers import located
+
+    models = {model.name: model for model in load_evaluation(Path(item.recipe), sets=item.sets).recipe.models}
+    if name not in models:
+        raise unknown_name("model", name, models, next_command=f"see `models:` of {item.recipe}")
+    profile = load_profile(Path(item.profile) if item.profile else None)
+    asked = models[name].model
+    served = next((part.model for part in profile.serve if part.name == asked), asked)
+    folder = located(served, root)
+    if not folder.exists():
+        return _listed(profile, asked)
+    files = sorted(path for path in ([folder] if folder.is_file() else folder.rglob("*")) if path.is_file())
+    rows = [[str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    return _digest(rows) if rows else None
+
+
+def _listed(profile: "Profile", model: str) -> str | None:
+    """What the first server that has the model says of it; when it was listed is left out, which vLLM counts from now."""
+    import os
+
+    for server in profile.servers:
+        key = os.environ.get(server.key_env, "") if server.key_env else ""
+        request = urllib.request.Request(  # noqa: S310 - the profile's address, which is http or https
+            f"{server.url.rstrip('/')}/models", headers={"Authorization": f"Bearer {key}"} if key else {}
+        )
+        with suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=MODELS_SECONDS) as reply:  # noqa: S310
+            for row in json.load(reply).get("data", []):
+                if row.get("id") == model:
+                    return _digest({key: row.get(key) for key in ("id", "root", "parent", "max_model_len")})
+    return None
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,194 @@
+"""The schedules of a workspace: a small JSON file that `up` serves, so they outlive Prefect's home.
+
+Every change is made under a file lock; readers see the file before or after it, never half of it.
+"""
+
+import fcntl
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from storage.errors import SetupError, unknown_name
+
+UNITS = {"m": 60, "h": 3600}
+NIGHTLY = '--cron "0 2 * * *" (every night at two)'
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Whom a firing's end is told. `command`: a program with its arguments, which reads the end as JSON. `webhook`: the
+    environment variable that holds the address of a server, as such an address is a secret.
+    """
+
+    command: str | None = None
+    webhook: str | None = None
+    when: Literal["failure", "always"] = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A recipe curated, or an evaluation measured, whenever one of `cron`, `every` (seconds) or `on` says so; paths are
+    absolute, everything is data.
+
+    `timezone`: of the cron line. `fresh`: what gets a new number at each firing (`redraw`, `seed`), None for the recipe as
+    it is. `verb`: what is done with it, `curate` or `evaluate`. `since`: when it was made, from which `every` counts.
+    `overlap`: what becomes of a firing that falls due while the one before runs. `on`: version:DATASET or model:NAME;
+    `seen`: the last of it that it fired for, or that was there when the schedule was made.
+    """
+
+    name: str
+    cron: str
+    recipe: str
+    timezone: str = "UTC"
+    sets: tuple[str, ...] = ()
+    profile: str | None = None
+    paused: bool = False
+    fresh: str | None = None
+    verb: str = "curate"
+    every: int = 0
+    on: str | None = None
+    since: str = "1970-01-01T00:00:00+00:00"
+    overlap: Literal["skip", "queue"] = "skip"
+    retries: int = 0
+    retry_delay: int = 60
+    notify: Notify = Notify()
+    seen: str | None = None
+
+    def next_time(self, after: datetime) -> datetime | None:
+        """When it fires next, by its own time zone; None while it is paused or waits for something."""
+        return next(self.times(after), None)
+
+    def times(self, after: datetime) -> Iterator[datetime]:
+        """When it fires next and after that, by its own time zone; nothing while it is paused or waits for something."""
+        from zoneinfo import ZoneInfo
+
+        from cronsim import CronSim
+
+        zone = ZoneInfo(self.timezone)
+        if self.paused or self.on:
+            return
+        if self.cron:
+            yield from CronSim(self.cron, after.astimezone(zone))
+            return
+        anchor = datetime.fromisoformat(self.since).astimezone(UTC)
+        done = max(0, int((after - anchor).total_seconds() // self.every) + 1)
+        while True:
+            yield (anchor + timedelta(seconds=self.every * done)).astimezone(zone)
+            done += 1
+
+    def next_five(self, after: datetime) -> list[str]:
+        """The next five of its times, as ISO texts."""
+        return [when.isoformat(timespec="minutes") for when in islice(self.times(after), 5)]
+
+    @property
+    def words(self) -> str:
+        """When it fires, in words."""
+        from cronsim import CronSim
+
+        if self.on:
+            kind, _, name = self.on.partition(":")
+            return f"When dataset {name} has a new version" if kind == "version" else f"When model {name} is a new one"
+        if self.every:
+            unit, word = (3600, "hour") if self.every % 3600 == 0 else (60, "minute")
+            return f"Every {word}" if self.every == unit else f"Every {self.every // unit} {word}s"
+        return f"{CronSim(self.cron, datetime.now(UTC)).explain()} ({self.timezone})"
+
+
+def checked_cron(cron: str, timezone: str) -> None:
+    """SetupError unless the cron line and the time zone are valid."""
+    from zoneinfo import ZoneInfo
+
+    from cronsim import CronSim, CronSimError
+
+    try:
+        now = datetime.now(ZoneInfo(timezone))
+    except (OSError, ValueError, KeyError):
+        raise SetupError(f"no time zone {timezone!r}.", next_command="--timezone Europe/Berlin, or UTC") from None
+    if len(cron.split()) != 5:
+        raise SetupError(f"cron {cron!r} needs five fields.", next_command=NIGHTLY)
+    try:
+        next(CronSim(cron, now))
+    except (CronSimError, StopIteration) as error:
+        raise SetupError(f"cron {cron!r}: {error}.", next_command=NIGHTLY) from None
+
+
+def seconds_of(every: str) -> int:
+    """The seconds of an interval such as 30m or 6h; SetupError for another, and for a day or more, which is cron's."""
+    found = re.fullmatch(r"(\d{1,5})([mh])", every)
+    seconds = int(found[1]) * UNITS[found[2]] if found else 0
+    if not 60 <= seconds < 86_400:
+        raise SetupError(
+            f"--every {every!r}: minutes or hours, less than a day.", next_command=f"--every 30m, or {NIGHTLY}"
+        )
+    return seconds
+
+
+class Schedules:
+    """The file of schedules in a workspace's state folder."""
+
+    def __init__(self, state: Path) -> None:
+        self.path = state / "schedules.json"
+
+    def all(self) -> list[Scheduled]:
+        """Every schedule, by name."""
+        try:
+            rows = json.loads(self.path.read_text(encoding="utf-8"))
+            return [_scheduled(row) for row in rows]
+        except FileNotFoundError:
+            return []
+        except (ValueError, TypeError, KeyError) as error:
+            raise SetupError(
+                f"{self.path} cannot be read: {error}.",
+                next_command=f"mv {self.path} {self.path}.damaged, then schedule add",
+            ) from None
+
+    def get(self, name: str) -> Scheduled:
+        """One schedule; SetupError with the nearest name otherwise."""
+        schedules = {item.name: item for item in self.all()}
+        if name not in schedules:
+            raise unknown_name("schedule", name, schedules, next_command="rollmill schedule list")
+        return schedules[name]
+
+    def add(self, item: Scheduled) -> None:
+        """Add a schedule, or replace the one of that name."""
+        with self._changing() as rows:
+            rows[item.name] = item
+
+    def pause(self, name: str, *, paused: bool) -> None:
+        """Pause or resume one."""
+        self.get(name)
+        with self._changing() as rows:
+            rows[name] = replace(rows[name], paused=paused)
+
+    def saw(self, name: str, state: str) -> None:
+        """Write down for what a schedule with `on` fired last; nothing where it was removed."""
+        with self._changing() as rows:
+            if name in rows:
+                rows[name] = replace(rows[name], seen=state)
+
+    def remove(self, name: str) -> None:
+        """Forget one."""
+        self.get(name)
+        with self._changing() as rows:
+            rows.pop(name, None)
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Scheduled]]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            rows = {item.name: item for item in self.all()}
+            yield rows
+            draft = self.path.with_suffix(".tmp")  # and renamed: `up` reads without the lock
+            draft.write_text(json.dumps([asdict(rows[name]) for name in sorted(rows)], indent=2), encoding="utf-8")
+            draft.replace(self.path)
+
+
+def _scheduled(row: dict[str, Any]) -> Scheduled:
+    return Scheduled(**{**row, "sets": tuple(row["sets"]), "notify": Notify(**row.get("notify", {}))})
