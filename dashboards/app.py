@@ -1,12 +1,11 @@
 """The dashboard's pages, one line a page; `rollmill dashboard` serves them (serve.py)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import streamlit as st
 
 from dashboards import (
-    page_budgets,
     page_claims,
     page_compare,
     page_datasets,
@@ -15,6 +14,7 @@ from dashboards import (
     page_problems,
     page_review,
     page_runs,
+    page_verifiers,
 )
 from dashboards.address import PAGES
 from dashboards.commands import admit, may_write, why_not
@@ -29,11 +29,14 @@ MENU: dict[str, tuple[Callable[[], None], str]] = {  # in the order of the menu:
     "Problems": (page_problems.show, "search"),
     "Compare": (page_compare.show, "leaderboard"),
     "Difficulty": (page_difficulty.show, "bar_chart"),
-    "Budgets": (page_budgets.show, "savings"),
     "Review": (page_review.show, "fact_check"),
+    "Verifiers": (page_verifiers.show, "gavel"),
     "Claims": (page_claims.show, "science"),
 }
-MOVED = {"overview": "Runs"}  # addresses of before, and the page that took their place
+MOVED = {
+    "overview": ("Runs", {}),
+    "budgets": ("Difficulty", {"view": "Budget"}),
+}  # addresses of before: what took their place
 
 
 def main(first: str = "Home") -> None:
@@ -49,12 +52,14 @@ def main(first: str = "Home") -> None:
     st.session_state[PAGES] = pages
     if not may_write():
         st.sidebar.caption(why_not())
-    st.navigation([*pages.values(), *(_moved(old, pages[new]) for old, new in MOVED.items())], expanded=True).run()
+    st.navigation(
+        [*pages.values(), *(_moved(old, pages[new], more) for old, (new, more) in MOVED.items())], expanded=True
+    ).run()
 
 
-def _moved(old: str, page: "st.Page") -> "st.Page":
+def _moved(old: str, page: "st.Page", more: Mapping[str, str]) -> "st.Page":
     def go() -> None:
-        st.switch_page(page, query_params={key: st.query_params.get_all(key) for key in st.query_params})
+        st.switch_page(page, query_params={**{key: st.query_params.get_all(key) for key in st.query_params}, **more})
 
     return st.Page(go, title=page.title, url_path=old, visibility="hidden")
 

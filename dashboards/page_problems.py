@@ -21,11 +21,9 @@ from storage.queries import (
     search_problems,
 )
 from storage.queries.problems import OUTCOME_FILTERS
-from storage.queries.queue import HopelessQueue, Queued, hopeless_queue
 from storage.records import Prompt
 
 ROW_HEIGHT = 35  # pixels of a row as Streamlit draws it, so that a page needs no inner scrolling
-QUEUE_ROWS, QUEUE_HEIGHT = 500, 320  # of the table of hopeless problems: rows at most, pixels
 COLUMNS = {
     "problem": st.column_config.TextColumn(width=420),
     "pass rate": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.2f", width="small"),
@@ -53,7 +51,6 @@ def show() -> None:
     st.session_state["problems-asked"] = asked
     page = kept(search_problems, scope, filters, Listing(_page_asked(), by=by, descending=descending))
     chosen = selected("problem", _list(page, scope, Listing(by=by, descending=descending), filters))
-    hopeless_section(scope)
     if chosen:
         show_problem(problem_detail(scope, chosen), scope)
 
@@ -171,38 +168,6 @@ def _table(rows: tuple[ProblemRow, ...]) -> pd.DataFrame:
     )
 
 
-def hopeless_section(scope: Scope) -> None:
-    """The section; nothing for a dataset version or a run without hopeless problems."""
-    if scope.run is None:
-        return
-    queue = kept(hopeless_queue, scope)
-    if not queue.problems:
-        return
-    with st.expander(f"Hopeless queue: {len(queue.problems):,} problems, {queue.tokens:,} tokens spent on them"):
-        rows = queue.problems[:QUEUE_ROWS]
-        st.dataframe(_queue_table(rows), hide_index=True, width="stretch", height=QUEUE_HEIGHT, key="hopeless-table")
-        if len(queue.problems) > QUEUE_ROWS:
-            st.caption(f"The first {QUEUE_ROWS:,}, the hardest levels first.")
-        st.caption(_rule(queue))
-        st.code(f"rollmill runs queue {queue.run} --out hopeless.jsonl", language=None)
-
-
-def _queue_table(rows: tuple[Queued, ...]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "problem": [_one_line(row.problem.prompt) for row in rows],
-            "level": [row.problem.level for row in rows],
-            "drawn": [row.drawn for row in rows],
-            "correct": [row.correct for row in rows],
-            "p below": [row.upper for row in rows],
-            "tokens": [row.tokens for row in rows],
-            "reason": [row.reason for row in rows],
-            "went on": [row.continued for row in rows],
-            "id": [row.problem.id for row in rows],
-        }
-    )
-
-
 def _one_line(prompt: Prompt) -> str:
     """The beginning of a prompt, as much as a table's row shows."""
     text = prompt if isinstance(prompt, str) else " ".join(message.content[:1000] for message in prompt)
@@ -211,16 +176,3 @@ def _one_line(prompt: Prompt) -> str:
 
 def _name(text: str | None) -> str | None:
     return None if text is None else visible(text)
-
-
-def _rule(queue: HopelessQueue) -> str:
-    """How often giving up was wrong, where some went on at random."""
-    rule = queue.rule
-    bounds = "`p below`: by the posterior that gave the problem up, else the exact one-sided 95% bound."
-    if rule.error is None:
-        return bounds
-    interval = f"95% interval {rule.error.low:.1%} to {rule.error.high:.1%} (Clopper-Pearson)"
-    return (
-        f"{bounds} Of {rule.ended:,} problems given up that went on at random {rule.met:,} met their target: "
-        f"{rule.error.value:.1%} given up wrongly, {interval}."
-    )

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboards.address import choose, context_bar
 from dashboards.inert import visible
 from storage.errors import RollmillError
-from storage.queries import Reader, Run, Scope, dataset_scope, datasets, run_scope, runs, versions_of
+from storage.queries import Reader, Scope, dataset_scope, datasets, run_scope, runs, versions_of
 
 WORKSPACE = "ROLLMILL_WORKSPACE"
 OF = ("problem",)  # of the run or version that is looked at: another one has others
@@ -51,15 +51,6 @@ def choose_scope() -> Scope | None:
         return None
     kind, name = choose("Run or version", options, "of", forget=OF).split(" ", 1)
     return run_scope(source, name) if kind == "run" else dataset_scope(source, name)
-
-
-def choose_run() -> Run | None:
-    """Let the person choose a run in the context bar; None where there is none."""
-    options = {f"run {run.id}": run for run in runs(reader())}
-    if not options:
-        nothing_yet("This workspace has no run yet.")
-        return None
-    return options[choose("Run", list(options), "of", forget=OF)]
 
 
 def nothing_yet(what: str) -> None:

@@ -48,7 +48,7 @@ def rate_rows(known: Sequence[KnownRates]) -> list[dict[str, Any]]:
             "verifier": rates.verifier,
             "pass rate of problem": band,
             **{key: row[key] for key in ("rollouts", "accepted", "audited")},
-            **{label: _interval(row[key]) for key, label in RATES},
+            **{label: interval(row[key]) for key, label in RATES},
         }
         for rates in known
         if rates.report is not None
@@ -56,7 +56,8 @@ def rate_rows(known: Sequence[KnownRates]) -> list[dict[str, Any]]:
     ]
 
 
-def _interval(rate: Mapping[str, Any] | None) -> str:
+def interval(rate: Mapping[str, Any] | None) -> str:
+    """A rate in words."""
     return "-" if rate is None else f"{rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
 
 

@@ -32,6 +32,7 @@ from pipelines.metrics.rates import (
     rate_row,
     rate_words,
 )
+from pipelines.metrics.shares import Share, by_correct, judged_numbers, shares
 
 __all__ = [
     "NOTHING",
@@ -44,12 +45,15 @@ __all__ = [
     "GroupRate",
     "PairedDecisions",
     "PassAtLimit",
+    "Share",
+    "by_correct",
     "counts_of",
     "decision_counts",
     "digits",
     "drifts",
     "estimand_of",
     "funnel_of",
+    "judged_numbers",
     "moves_rows",
     "paired_pass_at",
     "paired_rates",
@@ -60,6 +64,7 @@ __all__ = [
     "prefix_words",
     "rate_row",
     "rate_words",
+    "shares",
     "stop_reasons",
     "tallied",
 ]

@@ -19,7 +19,7 @@ from pipelines.stats.audit_report import (
 )
 from pipelines.stats.calibration import Calibration, CalibrationBin, auroc, auroc_within, brier, calibration
 from pipelines.stats.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
-from pipelines.stats.cluster_table import ClusterTable, cluster_table
+from pipelines.stats.cluster_table import ClusterTable, cluster_table, group_shares
 from pipelines.stats.coverage_law import CoverageFit, fit_coverage
 from pipelines.stats.differences import Equivalence, detectable_difference, equivalence, paired_difference
 from pipelines.stats.drift import Shift, total_variation
@@ -124,6 +124,7 @@ __all__ = [
     "fit_coverage",
     "fit_prior",
     "g_pass_at_ks",
+    "group_shares",
     "holm",
     "kept_precision",
     "largest_k",

@@ -129,3 +129,23 @@ def cluster_table(
     flat = np.array([row for key in counts for row in key], dtype=np.int64)
     totals = np.add.reduceat(values[flat], starts, axis=0) if len(flat) else np.zeros((0, values.shape[-1]))
     return ClusterTable(totals, sizes.astype(np.float64), np.array(list(counts.values()), dtype=np.int64))
+
+
+def group_shares(
+    weights: npt.ArrayLike, place: npt.ArrayLike, groups: int, clusters: Sequence[Hashable | None], *, estimand: str
+) -> list[Estimate] | None:
+    """Which share of the sum of all weights (P, not negative) each of so many groups has; None where the sum is 0.
+
+    `place[i]` is the group of problem i. The interval of each is that of `cluster_share`; `n` is the sum of the weights.
+    """
+    amounts = np.asarray(weights, dtype=np.float64)
+    if amounts.sum() <= 0.0:
+        return None
+    codes: dict[Hashable, int] = {}
+    names = (("own", problem) if name is None else ("named", name) for problem, name in enumerate(clusters))
+    cluster = np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int64)
+    cells = np.bincount(cluster * groups + np.asarray(place, dtype=np.int64), amounts, len(codes) * groups)
+    totals = cells.reshape(len(codes), groups)
+    totals = totals[totals.sum(axis=1) > 0.0]
+    same, counts = np.unique(totals, axis=0, return_counts=True)
+    return ClusterTable(same, same.sum(axis=1), counts.astype(np.int64)).estimates([estimand] * groups)

@@ -70,9 +70,7 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
 
     `kept`: what another run kept of the same rollouts; the precision of the kept set is then that set's.
     """
-    pooled = [other for other in audits.list(audit.verifier, audit.version, audit.source) if _same_strata(other, audit)]
-    items = {item.pair: item for other in pooled for item in audits.items(other.id)}
-    judgements = audits.judgements(list(items))
+    pooled, items, judgements = _drawn(audits, audit)
     measured, place = _measured(audit, pooled)
     judged = [_judged(item, judgements[pair], place) for pair, item in items.items() if pair in judgements]
     strata = [Stratum(**row) for row in audit.design["strata"]]
@@ -95,6 +93,23 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
         "reviewers": _reviewers(judgements),
         "consequences": consequences(rates, kinds, costs or Costs()),
     }
+
+
+def judged_sample(audits: Audits, audit: Audit) -> tuple[list[Stratum], list[Judgement]]:
+    """The strata that an audit was drawn from, and what people judged of them, that of the audits pooled with it too."""
+    pooled, items, judgements = _drawn(audits, audit)
+    place = _measured(audit, pooled)[1]
+    judged = [_judged(item, judgements[pair], place) for pair, item in items.items() if pair in judgements]
+    return [Stratum(**row) for row in audit.design["strata"]], judged
+
+
+def _drawn(
+    audits: Audits, audit: Audit
+) -> tuple[list[Audit], dict[Pair, AuditItem], Mapping[Pair, Sequence[PersonJudgement]]]:
+    """The audits of the same rollouts, what they drew, and the judgements of it."""
+    pooled = [other for other in audits.list(audit.verifier, audit.version, audit.source) if _same_strata(other, audit)]
+    items = {item.pair: item for other in pooled for item in audits.items(other.id)}
+    return pooled, items, audits.judgements(list(items))
 
 
 def known_rates(

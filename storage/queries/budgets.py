@@ -8,49 +8,77 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
+from pipelines.stats import Estimate, population_mean
 from storage.queries.scope import Scope
 from storage.records import CONTINUED
 from storage.solutions import argued, solution_key
 
 if TYPE_CHECKING:
-    pass
+    import duckdb
 
 __all__ = ["CONTINUED", "BudgetRound", "BudgetSpend", "LevelSpend", "StopCount", "StopEvidence", "budget_spend"]
 CHUNK = 20_000
+COVERAGE = "share of covered problems in the population that these problems were drawn from"
 
-_ROWS = """
-SELECT p.round, p.problem_id, coalesce(c.tokens_out, 0) AS tokens,
-       CASE WHEN r.outcome = 'correct' AND c.finish_reason <> 'length'
-            THEN {text: c.text, reasoning: c.reasoning} END AS solved
-FROM planned p JOIN rollouts r USING (problem_id, completion_id) JOIN completions c ON c.id = p.completion_id
-ORDER BY p.round, p.problem_id
+_DRAWN = """
+CREATE TEMP TABLE drawn AS
+SELECT p.round, p.problem_id, p.completion_id, coalesce(c.tokens_out, 0) AS tokens,
+       r.outcome = 'correct' AND c.finish_reason <> 'length' AS solved
+FROM planned p JOIN (SELECT problem_id, completion_id, outcome FROM outcomes) r USING (problem_id, completion_id)
+JOIN (SELECT id, tokens_out, finish_reason FROM completions) c ON c.id = p.completion_id
 """
-_LEVELS = "SELECT DISTINCT ON (id) id, level FROM problems"
-_STOPS = "SELECT round, problem_id, reason, evidence FROM ({rows}) ORDER BY round, problem_id"
+_ROUNDS = """
+SELECT round, count(DISTINCT problem_id), count(*), CAST(sum(sum(tokens)) OVER (ORDER BY round) AS BIGINT)
+FROM drawn GROUP BY round ORDER BY round
+"""
+_PROBLEMS = """
+SELECT p.level, p.template, coalesce(d.draws, 0) AS draws, coalesce(d.tokens, 0) AS tokens, c.round AS covered
+FROM (SELECT DISTINCT ON (id) id, level, template FROM problems) p
+LEFT JOIN (SELECT problem_id, count(*) AS draws, CAST(sum(tokens) AS BIGINT) AS tokens FROM drawn GROUP BY 1) d
+  ON d.problem_id = p.id
+LEFT JOIN covered c ON c.problem_id = p.id ORDER BY p.level NULLS LAST, p.id
+"""
+_ONCE = "SELECT problem_id, min(round) AS round FROM drawn WHERE solved GROUP BY 1"
+_SOLVED = """
+SELECT d.round, d.problem_id, c.reasoning, c.text FROM drawn d JOIN completions c ON c.id = d.completion_id
+WHERE d.solved AND d.problem_id IN (SELECT problem_id FROM drawn WHERE solved GROUP BY 1 HAVING count(*) >= {k})
+ORDER BY d.round
+"""
+_LEVELS = "SELECT DISTINCT ON (id) id, level FROM problems WHERE id IN (SELECT problem_id FROM stopped)"
+_STOPS = "CREATE TEMP TABLE stopped AS SELECT round, problem_id, reason, evidence FROM ({rows})"
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetRound:
-    """One round: problems drawn and draws in it; tokens, draws and covered problems so far. `round` counts from 0."""
+    """One round: problems drawn and draws in it; tokens and covered problems so far. `round` counts from 0.
+
+    `coverage`: the share of covered problems so far, with its interval over clusters.
+    """
 
     round: int
     problems: int
     draws: int
     tokens: int
     covered: int
+    coverage: Estimate | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LevelSpend:
-    """One level (None: problems without one): its problems, draws, tokens, and covered problems."""
+    """One level (None: problems without one): its problems, draws, tokens, and covered problems, these as a share too."""
 
     level: int | None
     problems: int
     draws: int
     tokens: int
     covered: int
+    coverage: Estimate | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,76 +122,69 @@ class BudgetSpend:
 
 
 def budget_spend(scope: Scope, k: int = 1) -> BudgetSpend:
-    """What the run of this scope drew and covered, and why it stopped; ValueError where the scope is not a run."""
+    """What the run of this scope drew and covered, and why it stopped; ValueError where the scope is not a run.
+
+    Texts are read for k above 1 alone, and of problems with k correct rollouts: one correct rollout is one solution.
+    """
     if scope.run is None:
         raise ValueError("only a run has rounds and stops")
-    with scope.connection("rollouts", "problems", "completions") as connection:
+    with scope.connection("rollouts", "outcomes", "problems", "completions") as connection:
+        connection.execute(_DRAWN)
+        if k == 1:
+            connection.execute(f"CREATE TEMP TABLE covered AS {_ONCE}")
+        else:
+            connection.register("covered", _covered(connection, k))
+        rounds = connection.execute(_ROUNDS).fetchall()
+        problems = connection.sql(_PROBLEMS).to_arrow_table()
+        connection.execute(_STOPS.format(rows=scope.reader.rows("stops", scope.run.id)))
         levels: dict[str, int | None] = dict(connection.execute(_LEVELS).fetchall())
-        account = _Account(k, {key: _Problem() for key in levels})
-        cursor = connection.execute(_ROWS)
-        while rows := cursor.fetchmany(CHUNK):  # with the texts of correct rollouts, so not all at once
-            for row in rows:
-                account.add(*row)
-        stops = connection.execute(_STOPS.format(rows=scope.reader.rows("stops", scope.run.id))).fetchall()
+        stops = connection.execute("SELECT * FROM stopped ORDER BY round, problem_id").fetchall()
     return BudgetSpend(
         k=k,
-        problems=len(account.problems),
-        rounds=account.rounds(),
-        levels=account.by_level(levels),
+        problems=problems.num_rows,
+        rounds=_rounds(rounds, problems),
+        levels=_by_level(problems),
         stops=[StopEvidence(key, levels.get(key), r, why, json.loads(evidence or "{}")) for r, key, why, evidence in stops],
     )
 
 
-@dataclass(slots=True)
-class _Problem:
-    draws: int = 0
-    tokens: int = 0
-    solutions: set[str] = field(default_factory=set)
+def _covered(connection: "duckdb.DuckDBPyConnection", k: int) -> pa.Table:
+    """The problems with k distinct solutions, and the round in which each got the last of them."""
+    solutions: dict[str, set[str]] = {}
+    covered: dict[str, int] = {}
+    cursor = connection.execute(_SOLVED.format(k=int(k)))
+    while rows := cursor.fetchmany(CHUNK):  # with texts, so not all at once
+        for round_, problem, reasoning, text in rows:
+            if problem not in covered:
+                known = solutions.setdefault(problem, set())
+                known.add(solution_key(argued(reasoning, text)))
+                if len(known) == k:
+                    covered[problem] = round_
+    return pa.table({"problem_id": pa.array(covered, pa.string()), "round": pa.array(covered.values(), pa.int64())})
 
 
-@dataclass(slots=True)
-class _Account:
-    """Adds up rows that come in order of their rounds."""
+def _coverage(covered: Sequence[bool], clusters: Sequence[str | None]) -> Estimate | None:
+    return population_mean([float(one) for one in covered], clusters, estimand=COVERAGE)
 
-    k: int
-    problems: dict[str, _Problem]
-    drawn: dict[int, set[str]] = field(default_factory=dict)
-    so_far: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    draws: int = 0
-    tokens: int = 0
-    covered: int = 0
 
-    def add(self, round_: int, problem_id: str, tokens: int, solved: dict[str, Any] | None) -> None:
-        problem = self.problems.setdefault(problem_id, _Problem())
-        problem.draws += 1
-        problem.tokens += tokens
-        before = len(problem.solutions)
-        if solved is not None and before < self.k:  # more than k change nothing here
-            problem.solutions.add(solution_key(argued(solved["reasoning"], solved["text"])))
-            self.covered += len(problem.solutions) == self.k > before
-        self.draws += 1
-        self.tokens += tokens
-        self.drawn.setdefault(round_, set()).add(problem_id)
-        self.so_far[round_] = self.draws, self.tokens, self.covered
+def _rounds(rows: Sequence[tuple[int, int, int, int]], problems: pa.Table) -> list[BudgetRound]:
+    clusters = problems["template"].to_pylist()
+    covered = np.asarray(problems["covered"].fill_null(1 << 62))
+    rounds = []
+    for round_, drawn, draws, tokens in rows:
+        reached = covered <= round_
+        estimate = _coverage(reached.tolist(), clusters)
+        rounds.append(BudgetRound(round_, drawn, draws, tokens, int(reached.sum()), estimate))
+    return rounds
 
-    def rounds(self) -> list[BudgetRound]:
-        rounds, before = [], 0
-        for round_, (draws, tokens, covered) in sorted(self.so_far.items()):
-            rounds.append(BudgetRound(round_, len(self.drawn[round_]), draws - before, tokens, covered))
-            before = draws
-        return rounds
 
-    def by_level(self, levels: Mapping[str, int | None]) -> list[LevelSpend]:
-        members: dict[int | None, list[_Problem]] = {}
-        for key, problem in self.problems.items():
-            members.setdefault(levels.get(key), []).append(problem)
-        return [
-            LevelSpend(
-                level,
-                len(group),
-                sum(problem.draws for problem in group),
-                sum(problem.tokens for problem in group),
-                sum(len(problem.solutions) >= self.k for problem in group),
-            )
-            for level, group in sorted(members.items(), key=lambda item: (item[0] is None, item[0] or 0))
-        ]
+def _by_level(problems: pa.Table) -> list[LevelSpend]:
+    """The problems come level by level."""
+    rows = []
+    for level, members in groupby(problems.to_pylist(), key=lambda row: row["level"]):
+        mine = list(members)
+        covered = [row["covered"] is not None for row in mine]
+        draws, tokens = (sum(row[name] for row in mine) for name in ("draws", "tokens"))
+        estimate = _coverage(covered, [row["template"] for row in mine])
+        rows.append(LevelSpend(level, len(mine), draws, tokens, sum(covered), estimate))
+    return rows

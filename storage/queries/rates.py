@@ -1,4 +1,4 @@
-"""What became of the rollouts of a scope in numbers: funnel, arms, pass rates by group, shares before and after selection.
+"""What became of the rollouts of a scope in numbers: funnel, arms, pass rates by group.
 
 Rows are counted here, by DuckDB and without reading a text; funnel and rates are computed in pipelines.metrics. What was
 drawn beyond the fixed prefix depends on earlier outcomes and stays out of every rate.
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pyarrow.compute as pc
 
 from pipelines import metrics
 from pipelines.metrics import Funnel, FunnelCounter, GroupRate
@@ -69,10 +70,11 @@ def arm_counts(scope: Scope) -> list[ArmCount]:
 
 By = Literal["level", "skill", "template", "source", "model"]
 _VIEWS: tuple[View, ...] = ("rollouts", "outcomes", "problems", "completions")
+_NUMBERS = ("correct", "judged", "undecided", "rollouts", "kept")
 GROUPS: tuple[By, ...] = ("level", "skill", "template", "source", "model")
 
 _COUNTS = """
-SELECT p.id, p.{by} AS grp, p.template, m.correct, m.judged, m.undecided, r.rollouts, r.kept
+SELECT p.id AS problem, p.level, p.skill, p.template, p.source, m.correct, m.judged, m.undecided, r.rollouts, r.kept
 FROM (SELECT id, level, skill, template, source FROM problems) p
 JOIN (SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept FROM outcomes GROUP BY 1) r
   ON r.problem_id = p.id
@@ -82,11 +84,11 @@ LEFT JOIN (
            count(*) FILTER (outcome = 'undecided') AS undecided
     FROM rollouts WHERE {measured} GROUP BY 1
 ) m ON m.problem_id = p.id
-ORDER BY grp NULLS LAST, p.id
+ORDER BY p.id
 """
 # A problem is in the group of every model that answered it, with that model's rollouts only.
 _BY_MODEL = """
-SELECT p.id, m.model AS grp, p.template, m.correct, m.judged, m.undecided, m.rollouts, m.kept
+SELECT p.id AS problem, m.model, p.template, m.correct, m.judged, m.undecided, m.rollouts, m.kept
 FROM (SELECT id, template FROM problems) p
 JOIN (
     SELECT r.problem_id, c.model, count(*) AS rollouts, count(*) FILTER (r.kept) AS kept,
@@ -95,7 +97,7 @@ JOIN (
            count(*) FILTER (outcome = 'undecided' AND {measured}) AS undecided
     FROM rollouts r JOIN (SELECT id, model FROM completions) c ON c.id = r.completion_id GROUP BY ALL
 ) m ON m.problem_id = p.id
-ORDER BY grp, p.id
+ORDER BY m.model, p.id
 """
 
 
@@ -121,71 +123,11 @@ def overall_rate(scope: Scope) -> GroupRate:
 
 
 def counts_by(scope: Scope, by: str) -> metrics.Counts:
-    """The counts of each problem, with the groups of one grouping; by model a problem once for each that answered it."""
+    """The counts of each problem, with every grouping but the model; by model a problem once for each that answered it."""
     query, views = (_BY_MODEL, _VIEWS) if by == "model" else (_COUNTS, _VIEWS[:3])
     with scope.connection(*views) as connection:
-        rows = connection.execute(query.format(by=by, measured=scope.measured())).fetchall()
-    groups: dict[str, list[Group]] = {"problem": [row[0] for row in rows], by: [row[1] for row in rows]}
-    return metrics.tallied((row[3:] for row in rows), [row[2] for row in rows], **groups)
-
-
-BANDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """One group's part of all rollouts and of the kept ones; shares of nothing are None."""
-
-    group: int | str | None
-    problems: int
-    rollouts: int
-    kept: int
-    before: float | None
-    after: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Problems whose pass rate over the prefix lies in [low, high), the last band closed; their rollouts and kept ones.
-
-    `label`: the ends, or `3 of 8` where every problem has as many judged rollouts and a band is one count.
-    """
-
-    low: float
-    high: float
-    label: str
-    problems: int
-    rollouts: int
-    kept: int
-
-
-def selection_shares(scope: Scope, by: str = "level") -> list[Share]:
-    """Each group's share before and after selection."""
-    rates = pass_rates(scope, by)
-    rollouts, kept = sum(rate.rollouts for rate in rates), sum(rate.kept for rate in rates)
-    return [
-        Share(
-            group=rate.group,
-            problems=rate.problems,
-            rollouts=rate.rollouts,
-            kept=rate.kept,
-            before=rate.rollouts / rollouts if rollouts else None,
-            after=rate.kept / kept if kept else None,
-        )
-        for rate in rates
-    ]
-
-
-def pass_rate_bands(scope: Scope) -> list[Band]:
-    """Bands of pass rate, from never solved to always solved; problems without a judged rollout are in none.
-
-    Ten of them, or one more than most problems have judged rollouts: with 8 of them no problem can lie in [.4, .5).
-    """
-    counts = counts_by(scope, "level").judged_only()
-    usual = int(np.bincount(counts.judged).argmax()) if len(counts) else BANDS
-    bands = min(BANDS, usual + 1)
-    band = np.minimum(bands - 1, counts.correct * bands // counts.judged)
-    sizes = [np.bincount(band, weights, bands).astype(int).tolist() for weights in (None, counts.rollouts, counts.kept)]
-    exact = bands == usual + 1 and bool((counts.judged == usual).all())
-    labels = [f"{at} of {usual}" if exact else f"{at / bands:.2f}-{(at + 1) / bands:.2f}" for at in range(bands)]
-    return [Band(at / bands, (at + 1) / bands, labels[at], *(size[at] for size in sizes)) for at in range(bands)]
+        table = connection.sql(query.format(measured=scope.measured())).to_arrow_table()
+    numbers = (np.asarray(pc.fill_null(table[name], 0), dtype=np.int64) for name in _NUMBERS)
+    names = [name for name in table.column_names if name not in _NUMBERS]
+    groups: dict[str, list[Group]] = {name: table[name].to_pylist() for name in names}
+    return metrics.Counts(groups["template"], groups, *numbers)

@@ -29,7 +29,6 @@ def test_a_link_reopens_version_filters_order_and_problem(page: Page) -> None:
     [
         ("problems", {"of": "version toy@v9"}, "unknown run or version 'version toy@v9'"),
         ("difficulty", {"of": "run toy-gone"}, "unknown run or version 'run toy-gone'"),
-        ("budgets", {"of": "version toy@v1"}, "unknown run 'version toy@v1'"),
         ("datasets", {"dataset": "toi"}, "unknown dataset 'toi'. Did you mean 'toy'?"),
         ("datasets", {"dataset": "toy", "version": "toy@v9"}, "unknown version 'toy@v9'"),
         ("runs", {"run": "toy-gone"}, "unknown run 'toy-gone'"),

@@ -101,7 +101,7 @@ def test_walk(browser: Page, served: str, curated: Path) -> None:
     browser.get_by_role("tab", name="Card").click()
     shoot(browser, "datasets")
 
-    visit(browser, f"{served}/difficulty?of=version+toy%40v1", "Difficulty")
+    visit(browser, f"{served}/difficulty?of=version+toy%40v1", "Difficulty and budget")
     expect(browser.get_by_text("Pass rate by level")).to_be_visible()
     shoot(browser, "difficulty")
 
@@ -111,7 +111,7 @@ def test_walk(browser: Page, served: str, curated: Path) -> None:
 
     with Reader.open(curated) as reader:
         run = next(one.id for one in reader.runs.list() if one.name == "toy")
-    visit(browser, f"{served}/budgets?of=run+{run}", "Budgets")
+    visit(browser, f"{served}/budgets?of=run+{run}", "Difficulty and budget")
     expect(browser.get_by_text("Coverage against tokens")).to_be_visible()
     expect(browser.get_by_text("Why it stopped")).to_be_visible()
     expect(browser.locator("canvas, svg.marks, .vega-embed").nth(2)).to_be_visible()
@@ -162,9 +162,9 @@ def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, serve
         ("Datasets", "datasets?dataset=hostile&tab=Quality+report"),
         ("Datasets", "datasets?dataset=hostile&tab=Manifest"),
         ("Problems", f"problems?{of}&problem={problem}"),
-        *(("Difficulty", f"difficulty?{of}&by={by}") for by in ("skill", "template", "source", "model")),
+        *(("Difficulty and budget", f"difficulty?{of}&by={by}") for by in ("skill", "template", "source", "model")),
         ("Compare", "compare?evaluation=hostile"),
-        ("Budgets", f"budgets?{of}"),
+        ("Difficulty and budget", f"budgets?{of}"),
         ("Review", "review"),
         ("Problems", f"problems?of={quote(HOSTILE)}"),
     ):
@@ -252,11 +252,6 @@ def test_a_review_is_judged_in_the_browser(browser: Page, served: str, curated: 
             shoot(browser, "review")
     expect(browser.get_by_text("Nothing is left here.")).to_be_visible()
     shoot(browser, "reviewed")
-    visit(browser, f"{served}/difficulty?of=run+{run}", "Difficulty")
-    errors = browser.get_by_text("How often the verifiers err")
-    expect(errors).to_be_visible()
-    errors.scroll_into_view_if_needed()
-    shoot(browser, "errors")
     visit(browser, f"{served}/problems?of=version+toy%40v1", "Problems")
     expect(browser.get_by_text("empirical Bayes", exact=False).first).to_be_visible()
     shoot(browser, "problems")

@@ -1,18 +1,16 @@
-"""The hopeless queue on the problems page, over a real run."""
+"""The hopeless queue under the budget, over a real run."""
 
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from flows.rounds import decide, run_all
 from pipelines.budget import Sequential
 from storage.queries import Reader, run_scope
 from storage.queries.queue import hopeless_queue
 from storage.segments.keys import SegmentKey
+from tests.dashboards.conftest import opened
 from tests.flows.rounds.toy import problems, spec, workspace
-
-SCRIPT = "from dashboards.page_problems import show\nshow()\n"
 
 
 def test_the_queue_is_a_section_with_its_evidence_and_the_measured_rule(
@@ -29,7 +27,7 @@ def test_the_queue_is_a_section_with_its_evidence_and_the_measured_rule(
         queue = hopeless_queue(run_scope(reader, "toy-run"))
     assert len(queue.problems) >= 12
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
-    shown = AppTest.from_string(SCRIPT, default_timeout=60).run()
+    shown = opened("difficulty", view="Budget")
     assert not shown.exception
     [section] = [one for one in shown.expander if one.label.startswith("Hopeless queue")]
     assert section.label == f"Hopeless queue: {len(queue.problems)} problems, {queue.tokens:,} tokens spent on them"

@@ -23,13 +23,13 @@ def metrics(page: AppTest) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["home", "runs", "datasets", "compare", "problems", "difficulty", "budgets", "review", "claims"]
+    "name", ["home", "runs", "datasets", "compare", "problems", "difficulty", "review", "verifiers", "claims"]
 )
 def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
     shown = page(name)
     assert not shown.exception
     assert not shown.error
-    assert shown.title[0].value == name.capitalize()
+    assert shown.title[0].value.startswith(name.capitalize())
 
 
 def test_runs_shows_the_funnel_of_the_ledger(page: Page, curated: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_page_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypa
 
     Workspace.init(tmp_path).close()
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
-    for name in ("home", "runs", "datasets", "compare", "problems", "difficulty", "budgets", "review"):
+    for name in ("home", "runs", "datasets", "compare", "problems", "difficulty", "review", "verifiers"):
         shown = AppTest.from_string(f"from dashboards.page_{name} import show\nshow()\n", default_timeout=60).run()
         assert not shown.exception
         assert shown.code[0].value == "rollmill curate recipes/arithmetic.yaml"
@@ -146,19 +146,24 @@ def test_a_long_text_is_laid_out_a_part_at_a_time() -> None:
     assert [len(block.value) for block in shown.code] == [40_000]
 
 
-def test_difficulty_names_prefix_and_estimator(page: Page) -> None:
-    shown = page("difficulty")
-    shown.selectbox(key="of-choice").set_value("version toy@v1").run()
+def test_difficulty_names_prefix_and_estimator_and_links_into_explore(page: Page) -> None:
+    shown = page("difficulty", of="version toy@v1")
     assert "Rates: the first 4 completions of each problem, fixed before any verdict." in texts(shown)
+    assert not shown.dataframe  # what stands in a closed expander is not made
+    shown = page("difficulty", of="version toy@v1", numbers="true", **{"correct-numbers": "true"})
     numbers = shown.dataframe[0].value
     assert list(numbers["level"]) == ["1", "2", "3"]
     assert set(numbers["judged"]) == {16}
-    assert numbers["method"].notna().all()
+    assert numbers["method"].str.len().min() > 0
+    assert numbers["open"][1] == "/explore?of=version+toy%40v1&level=2"
+    correct = shown.dataframe[1].value
+    assert list(correct["correct"]) == [f"{k} of 4" for k in range(5)]
+    assert correct["problems"].sum() == 12
+    assert correct["open"][0] == "/explore?of=version+toy%40v1&correct=0+of+4"
 
 
 def test_rates_of_several_models_say_so_and_are_shown_alone(page: Page) -> None:
-    shown = page("difficulty")
-    shown.selectbox(key="of-choice").set_value("version hostile@v1").run()
+    shown = page("difficulty", of="version hostile@v1", numbers="true")
     assert "Each rate pools the rollouts of 2 models: " in texts(shown)
     assert "![pixel]" not in texts(shown)
     shown.button_group(key="by").set_value("model").run()
@@ -166,20 +171,16 @@ def test_rates_of_several_models_say_so_and_are_shown_alone(page: Page) -> None:
     assert "Each rate pools" not in texts(shown)
     numbers = shown.dataframe[0].value
     assert list(zip(numbers["model"], numbers["problems"], numbers["rollouts"], strict=True)) == [
-        (HOSTILE, 2, 2),
+        (visible(HOSTILE), 2, 2),
         ("second", 1, 1),
     ]
-    problems = page("problems")
-    problems.selectbox(key="of-choice").set_value("version hostile@v1").run()
-    assert "Rates pool the rollouts of 2 models; Difficulty shows them by model." in texts(problems)
 
 
-def test_budgets_shows_spend_by_round_and_why_it_stopped(page: Page, curated: Path) -> None:
-    shown = page("budgets")
+def test_budget_shows_spend_by_round_and_why_it_stopped(page: Page, curated: Path) -> None:
     with Reader.open(curated) as reader:
         run = next(one for one in runs(reader) if one.name == "toy")
         spend = budget_spend(run_scope(reader, run.id), 3)
-    shown.selectbox(key="of-choice").set_value(f"run {run.id}").run()
+    shown = page("difficulty", of=f"run {run.id}", view="Budget", **{"spend-numbers": "true"})
     assert not shown.exception
     assert shown.number_input[0].value == 1  # the recipe's target of 3 is that of its hardest problem
     most = int(metrics(shown)["Covered"])
@@ -194,8 +195,8 @@ def test_budgets_shows_spend_by_round_and_why_it_stopped(page: Page, curated: Pa
     assert most > spend.rounds[-1].covered
 
 
-def test_budgets_of_imported_rollouts_count_draws_instead_of_tokens(page: Page) -> None:
-    shown = page("budgets")  # the latest run is the imported one
+def test_the_budget_of_a_version_is_that_of_its_run_and_imports_count_draws(page: Page) -> None:
+    shown = page("difficulty", of="version hostile@v1", view="Budget")
     assert not shown.exception
     assert (metrics(shown)["Draws"], metrics(shown)["Tokens"]) == ("3", "not counted")
     assert "imported" in shown.info[0].value

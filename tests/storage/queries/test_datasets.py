@@ -13,12 +13,10 @@ from storage.queries import (
     funnel,
     open_workspace,
     overall_rate,
-    pass_rate_bands,
     pass_rates,
     problem_detail,
     run_scope,
     search_problems,
-    selection_shares,
     version_card,
     version_manifest,
     version_report,
@@ -84,7 +82,7 @@ def test_the_difference_of_two_versions(published: Any) -> None:
 def test_a_version_answers_as_its_run_does(published: Any) -> None:
     run, version = run_scope(published.reader, DONE), dataset_scope(published.reader, "apples@v1")
     assert (version.prefix, version.decided) == (4, True)
-    for ask in (funnel, pass_rates, overall_rate, selection_shares, pass_rate_bands, search_problems):
+    for ask in (funnel, pass_rates, overall_rate, search_problems):
         assert ask(version) == ask(run)
     wanted = published.problems[3].id
     assert problem_detail(version, wanted) == problem_detail(run, wanted)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from storage.errors import SetupError
-from storage.queries import Share, models_of, overall_rate, pass_rate_bands, pass_rates, run_scope, selection_shares
+from storage.queries import counts_by, models_of, overall_rate, pass_rates, run_scope
 from storage.segments.keys import SegmentKey
 from tests.storage.queries.conftest import _verdict, completion, plan
 
@@ -48,11 +48,10 @@ def test_the_overall_rate(curated: Any) -> None:
     assert (rate.problems, rate.judged, rate.correct) == (6, 24, 14)
 
 
-def test_shares_before_and_after_selection(curated: Any) -> None:
-    assert selection_shares(run_scope(curated.reader, DONE)) == [
-        Share(1, 3, 24, 4, 0.5, 4 / 9),
-        Share(2, 3, 24, 5, 0.5, 5 / 9),
-    ]
+def test_counts_have_every_grouping_but_the_model(curated: Any) -> None:
+    counts = counts_by(run_scope(curated.reader, DONE), "level")
+    assert set(counts.groups) == {"problem", "level", "skill", "template", "source"}
+    assert (counts.rollouts.tolist(), counts.kept.sum()) == ([8] * 6, 9)
 
 
 def test_a_template_alone_has_the_interval_of_its_problems(curated: Any) -> None:
@@ -61,18 +60,6 @@ def test_a_template_alone_has_the_interval_of_its_problems(curated: Any) -> None
         "mean pass rate of the population that these problems were drawn from"
     ] * len(rates)
     assert all(rate.estimate.clusters == rate.problems for rate in rates if rate.estimate)
-
-
-def test_bands_of_pass_rate(curated: Any) -> None:
-    bands = pass_rate_bands(run_scope(curated.reader, DONE))
-    assert [(band.label, band.problems, band.rollouts, band.kept) for band in bands] == [
-        ("0 of 4", 1, 8, 0),  # of the first four: ten bands would have six that no problem can lie in
-        ("1 of 4", 1, 8, 1),
-        ("2 of 4", 1, 8, 2),
-        ("3 of 4", 1, 8, 2),
-        ("4 of 4", 2, 16, 4),
-    ]
-    assert [band.low for band in bands] == [0.0, 0.2, 0.4, 0.6, 0.8]
 
 
 def test_rates_of_a_run_under_way(curated: Any, live_run: Any) -> None:

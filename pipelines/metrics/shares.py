@@ -1,0 +1,67 @@
+"""Which part of the problems, of all rollouts and of the kept ones each group is: what a selection did to the mixture.
+
+For the page of difficulty. Groups are levels, sources ... or how many of its judged rollouts a problem got right. Intervals
+are for the population that the problems come from, whole clusters sampled (`pipelines.stats.cluster_table`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipelines.metrics.counts import Counts
+from pipelines.stats import Estimate, group_shares
+from storage.pool import Group, Ints, grouped
+
+CORRECT = "correct"
+"""The group of a problem by its number of correct rollouts (`by_correct`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One group: its problems, rollouts and kept rollouts, and each as a share of those of all groups; None of nothing."""
+
+    group: Group
+    problems: int
+    rollouts: int
+    kept: int
+    of_problems: Estimate | None
+    before: Estimate | None
+    after: Estimate | None
+
+
+def shares(counts: Counts, by: str) -> list[Share]:
+    """The groups in sorted order, problems without a value last as None; by CORRECT from none right to all right."""
+    members = grouped(counts.groups[by])
+    if by == CORRECT:
+        members = {right: members.get(right, np.zeros(0, dtype=np.int64)) for right in range(int(counts.judged.max()) + 1)}
+    place = np.zeros(len(counts), dtype=np.int64)
+    for at, places in enumerate(members.values()):
+        place[places] = at
+    columns = (np.ones(len(counts), dtype=np.int64), counts.rollouts, counts.kept)
+    names = ("problems", "all rollouts", "kept rollouts")
+    every = [
+        _shares(column, place, len(members), counts.clusters, name) for column, name in zip(columns, names, strict=True)
+    ]
+    return [
+        Share(group, len(places), int(counts.rollouts[places].sum()), int(counts.kept[places].sum()), *estimates)
+        for (group, places), estimates in zip(members.items(), zip(*every, strict=True), strict=True)
+    ]
+
+
+def _shares(weights: Ints, place: Ints, groups: int, clusters: Sequence[Group], of: str) -> Sequence[Estimate | None]:
+    found = group_shares(weights, place, groups, clusters, estimand=f"share of the {of} of such problems")
+    return [None] * groups if found is None else found
+
+
+def judged_numbers(counts: Counts) -> dict[int, int]:
+    """How many problems have so many judged rollouts, the most frequent number first; those without any are left out."""
+    numbers, problems = np.unique(counts.judged[counts.judged > 0], return_counts=True)
+    order = np.lexsort((-numbers, -problems))
+    return dict(zip(numbers[order].tolist(), problems[order].tolist(), strict=True))
+
+
+def by_correct(counts: Counts, judged: int) -> list[Share]:
+    """The problems with so many judged rollouts, by how many of these are correct: 0 to all of them, empty ones too."""
+    mine = counts.where(counts.judged == judged)
+    return shares(replace(mine, groups={CORRECT: mine.correct.tolist()}), CORRECT) if len(mine) else []
