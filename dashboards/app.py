@@ -10,8 +10,8 @@ from dashboards import (
     page_compare,
     page_datasets,
     page_difficulty,
+    page_explore,
     page_home,
-    page_problems,
     page_review,
     page_runs,
     page_verifiers,
@@ -26,7 +26,7 @@ MENU: dict[str, tuple[Callable[[], None], str]] = {  # in the order of the menu:
     "Home": (page_home.show, "home"),
     "Runs": (page_runs.show, "play_circle"),
     "Datasets": (page_datasets.show, "inventory_2"),
-    "Problems": (page_problems.show, "search"),
+    "Explore": (page_explore.show, "search"),
     "Compare": (page_compare.show, "leaderboard"),
     "Difficulty": (page_difficulty.show, "bar_chart"),
     "Review": (page_review.show, "fact_check"),
@@ -35,6 +35,7 @@ MENU: dict[str, tuple[Callable[[], None], str]] = {  # in the order of the menu:
 }
 MOVED = {
     "overview": ("Runs", {}),
+    "problems": ("Explore", {}),
     "budgets": ("Difficulty", {"view": "Budget"}),
 }  # addresses of before: what took their place
 

@@ -7,11 +7,9 @@ These parameters of the address are a contract: saved views and copied links hol
 from collections.abc import Collection
 from urllib.parse import urlencode
 
+from storage.queries.explore import FACETS, NONE
+
 PATH = "/explore"
-FACETS = ("model", "source", "level", "skill", "template", "outcome", "rule", "reason", "kept", "correct")
-"""`reason` is the decision's, `rule` the one that decided the verdict, `kept` is yes or no, `correct` is such as `3 of 8`."""
-MIXED = "mixed"  # an outcome to ask for: problems with right and wrong answers
-NONE = "none"  # the value of a facet where a problem or a rollout has none
 
 Value = str | int | None
 Parameters = dict[str, list[str]]
@@ -22,8 +20,9 @@ def explore_parameters(
 ) -> Parameters:
     """The parameters of such a link, for `st.page_link` and `st.switch_page`.
 
-    `rows`: `problems` (the default) or `rollouts`. `problem`: the id of one to open. `facets`: keys of FACETS, each a value or
-    several; None stands for "has none".
+    `rows`: `problems` (the default) or `rollouts`. `problem`: the id of one to open. `facets`: keys of FACETS, each a value
+    or several; None stands for "has none". `reason` is the decision's, `rule` the one that decided the verdict, `kept` is
+    yes or no, `correct` is such as `3 of 8`, and `outcome` may be MIXED.
     """
     if unknown := facets.keys() - set(FACETS):
         raise ValueError(f"no facets of Explore: {sorted(unknown)}")

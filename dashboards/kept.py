@@ -17,12 +17,16 @@ MOST = 300  # answers kept
 
 def kept(query: Callable[..., Answer], scope: Scope, *arguments: Any) -> Answer:
     """`query(scope, *arguments)`, asked once for each content of the scope."""
-    if scope.version is not None:
-        state: tuple[Any, ...] = ("version", scope.version.ref, scope.version.content_hash)
-    else:
-        state = (scope.name, scope.decided, scope.reader.state())
-    answer: Answer = _answer(str(scope.reader.root), _name(query), state, arguments, lambda: query(scope, *arguments))
+    root, key = str(scope.reader.root), _name(query)
+    answer: Answer = _answer(root, key, content(scope), arguments, lambda: query(scope, *arguments))
     return answer
+
+
+def content(scope: Scope) -> tuple[Any, ...]:
+    """What the rows of a scope are: equal contents, equal answers."""
+    if scope.version is not None:
+        return "version", scope.version.ref, scope.version.content_hash
+    return scope.name, scope.decided, scope.reader.state()
 
 
 def kept_of(reader: Reader, query: Callable[..., Answer], *arguments: Any) -> Answer:

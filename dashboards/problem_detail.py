@@ -1,35 +1,33 @@
-"""One problem with its rollouts: texts, verdicts with the rule that decided, decision, scores. All of it is inert."""
+"""One problem with its rollouts by final answer: one at a time, or two side by side. All texts are inert."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from dashboards.inert import inert, show_text, visible
+from dashboards.rollout_view import COLOURS, show_messages, show_rollout
 from pipelines.stats import pass_rate_interval
 from storage.queries import ProblemDetail, RolloutDetail, Scope
-from storage.queries.why import brief, evidence_lines
-from storage.records import JUDGED, Message, Problem, Prompt
+from storage.queries.problems import answer_groups, final_answer
+from storage.records import JUDGED, Problem
 
-MOST = 40  # rollouts laid out at once
-MARKS = {
-    "correct": ":green[correct]",
-    "incorrect": ":red[incorrect]",
-    "unparsed": ":orange[unparsed]",
-    "undecided": ":violet[undecided]",
-}
+FEW = 12  # answers or samples that are shown as buttons
 
 
-def show_problem(detail: ProblemDetail, scope: Scope) -> None:
-    """The problem, its pass rate, and every rollout."""
+def show_problem(detail: ProblemDetail, scope: Scope, rollout: str | None = None) -> None:
+    """The problem, its pass rate and its rollouts; `rollout` is the completion to begin with."""
     show_facts(detail.problem)
-    st.code(_rate(detail, scope), language=None)
-    show_rollouts(detail.rollouts, detail.problem.id)
+    st.caption(rate_line(detail, scope))
+    show_rollouts(detail.rollouts, detail.problem.id, rollout)
 
 
 def show_facts(problem: Problem) -> None:
     """The prompt and what is known of the problem."""
-    st.subheader("Problem")
-    _prompt(problem.prompt, f"prompt-{problem.id}")
+    key = f"prompt-{problem.id}"
+    if isinstance(problem.prompt, str):
+        show_text(problem.prompt, key)
+    else:
+        show_messages(problem.prompt, key)
     facts = {
         "reference": problem.reference,
         "level": problem.level,
@@ -41,96 +39,93 @@ def show_facts(problem: Problem) -> None:
         "id": problem.id,
     }
     lines = [f"{name:<10}{visible(value)}" for name, value in facts.items() if value not in (None, "")]
-    st.code("\n".join(lines), language=None, wrap_lines=True)
+    show_text("\n".join(lines), f"facts-{problem.id}")
 
 
-def show_rollouts(rollouts: Sequence[RolloutDetail], key: str) -> None:
-    """The rollouts, each in a box that opens; many of them a part at a time. `key` tells this list from others."""
-    st.subheader("1 rollout" if len(rollouts) == 1 else f"{len(rollouts):,} rollouts")
-    pages = -(-len(rollouts) // MOST)
-    page = st.pagination(pages, key=f"rollouts-{key}") if pages > 1 else 1
-    for rollout in rollouts[MOST * (page - 1) : MOST * page]:
-        _rollout(rollout)
+def show_rollouts(rollouts: Sequence[RolloutDetail], key: str, rollout: str | None = None) -> None:
+    """The rollouts by final answer, the most frequent first, one laid out at a time; or two of them side by side."""
+    groups = answer_groups(rollouts)
+    if not groups:
+        st.caption("No rollout.")
+        return
+    answers = "1 answer" if len(groups) == 1 else f"{len(groups):,} different answers"
+    st.markdown(f"**{len(rollouts):,} rollouts, {answers}**")
+    if len(rollouts) > 1 and st.toggle("Two side by side", key=f"two-{key}"):
+        for place, column in enumerate(st.columns(2)):
+            with column:
+                _one_of(rollouts, f"{key}-{place}", _two(rollouts)[place])
+        return
+    members = dict(groups)
+    named = next((one for one in rollouts if one.completion is not None and one.completion.id == rollout), None)
+    chosen = _choice(
+        "Final answer",
+        list(members),
+        f"answer-{key}",
+        {answer: _answer_label(answer, found) for answer, found in groups},
+        None if named is None else final_answer(named),
+    )
+    mine = members[chosen]
+    _one_of(mine, f"{key}-{hash(chosen)}", mine.index(named) if named in mine else 0)
 
 
-def _rate(detail: ProblemDetail, scope: Scope) -> str:
+def _answer_label(answer: str, members: Sequence[RolloutDetail]) -> str:
+    outcomes = ", ".join(sorted({member.outcome for member in members}))
+    return f"{inert(answer, 40)} × {len(members):,} {outcomes}"
+
+
+def _two(rollouts: Sequence[RolloutDetail]) -> tuple[int, int]:
+    """The first right one beside the first wrong one; else the first two."""
+    outcomes = [rollout.outcome for rollout in rollouts]
+    right = outcomes.index("correct") if "correct" in outcomes else 0
+    wrong = next((place for place, outcome in enumerate(outcomes) if outcome != outcomes[right]), None)
+    return right, int(right == 0) if wrong is None else wrong
+
+
+def _one_of(rollouts: Sequence[RolloutDetail], key: str, first: int) -> None:
+    """One of several rollouts, and a choice among them."""
+    labels = {str(place): _sample_label(rollout) for place, rollout in enumerate(rollouts)}
+    chosen = _choice("Rollout", list(labels), f"sample-{key}", labels, str(first)) if len(rollouts) > 1 else "0"
+    show_rollout(rollouts[int(chosen)], f"rollout-{key}-{chosen}")
+
+
+def _sample_label(rollout: RolloutDetail) -> str:
+    model = "" if rollout.completion is None else f" {inert(rollout.completion.model, 20)}"
+    colour = COLOURS.get(rollout.outcome, "gray")
+    return f":{colour}[{rollout.outcome}]{model} {inert(rollout.arm, 20)} {rollout.sample_index}"
+
+
+def _choice(label: str, options: Sequence[str], key: str, labels: dict[str, str], first: str | None) -> str:
+    """One of the options: buttons where they are few, else a list."""
+    begin = options.index(first) if first in options else 0
+    if len(options) <= FEW:
+        chosen = st.pills(
+            label,
+            options,
+            default=options[begin],
+            format_func=labels.__getitem__,
+            key=key,
+            required=True,
+            label_visibility="collapsed",
+        )
+    else:
+        chosen = st.selectbox(
+            label, options, index=begin, format_func=labels.__getitem__, key=key, label_visibility="collapsed"
+        )
+    return str(chosen)
+
+
+def rate_line(detail: ProblemDetail, scope: Scope) -> str:
     """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew, or two arms."""
     if scope.prefix == 0:
-        return "pass rate  none: how often this problem was drawn followed from verdicts"
+        return "Pass rate: none, because how often this problem was drawn followed from verdicts."
     measured = [row.outcome for row in detail.rollouts if scope.is_measured(row.sample_index, row.arm)]
     correct, judged = measured.count("correct"), sum(outcome in JUDGED for outcome in measured)
     estimate = pass_rate_interval(correct, judged)
     if estimate is None:
-        return "pass rate  not judged yet"
+        return "Pass rate: not judged yet."
     over = "all completions" if scope.prefix is None else f"the first {scope.prefix} completions"
-    over += f" of arm {visible(scope.arm)}" if scope.arm else ""
-    value = f"{correct} of {judged} = {estimate.value:.3f}"
+    over += f" of arm {inert(scope.arm)}" if scope.arm else ""
     models = {row.completion.model for row in detail.rollouts if row.completion is not None}
     over += f" of {len(models)} models together" if scope.prefix is None and len(models) > 1 else ""
-    return f"pass rate  {value}, 95% interval [{estimate.low:.3f}, {estimate.high:.3f}] (Jeffreys), over {over}"
-
-
-def _prompt(prompt: Prompt, key: str) -> None:
-    if isinstance(prompt, str):
-        show_text(prompt, key)
-    else:
-        _messages(prompt, key)
-
-
-def _messages(messages: tuple[Message, ...], key: str) -> None:
-    for place, message in enumerate(messages):
-        st.caption(f"{inert(message.role)} · {inert(message.kind)}")
-        show_text(message.content, f"{key}-{place}", "python" if message.kind == "code" else None)
-
-
-def _rollout(rollout: RolloutDetail) -> None:
-    decided = (
-        "not decided yet" if rollout.reason is None else f"{'kept' if rollout.kept else 'dropped'}: {inert(rollout.reason)}"
-    )
-    named = f"{inert(rollout.arm)} · sample" if rollout.arm else "sample"
-    model = "" if rollout.completion is None else f" · {inert(rollout.completion.model)}"
-    with st.expander(
-        f"{named} {rollout.sample_index} · {MARKS.get(rollout.outcome, inert(rollout.outcome))} · {decided}{model}"
-    ):
-        completion = rollout.completion
-        if completion is None:
-            st.caption("The completion is not here yet.")
-            return
-        if completion.messages:
-            _messages(completion.messages, completion.id)
-        else:
-            show_text(completion.text, completion.id)
-        st.code(visible(_facts(rollout)), language=None, wrap_lines=True)
-
-
-def _facts(rollout: RolloutDetail) -> str:
-    """The record of one rollout in aligned lines: sampling, verdicts with the rule that decided, the decision."""
-    completion = rollout.completion
-    lines = []
-    if completion is not None:
-        lines.append(f"completion  {completion.id}")
-        lines.append(
-            f"model       {completion.model} ({completion.engine}, {completion.model_digest}), seed {completion.seed}"
-        )
-        lines.append(
-            f"finish      {completion.finish_reason}, {completion.tokens_out} tokens, log-prob {completion.logprob_sum}"
-        )
-    for verdict in rollout.verdicts:
-        mark = "*" if verdict == rollout.deciding else " "
-        lines.append(
-            f"verdict   {mark} {verdict.outcome} by {verdict.verifier} {verdict.version}, rule {verdict.rule}, "
-            f"extracted {brief(verdict.extracted)} against {brief(verdict.reference_form)}"
-            + (f", cause {verdict.cause}" if verdict.cause else "")
-        )
-        lines += [f"              {told}" for told in evidence_lines(verdict.evidence)]
-    if rollout.deciding is None and rollout.accepted_by is not None:
-        lines.append(f"accepted    {rollout.outcome} by {rollout.accepted_by}")
-    lines.append(
-        f"decision    {'none yet' if rollout.kept is None else 'kept' if rollout.kept else 'dropped'}: {rollout.reason}"
-    )
-    for score in rollout.scores:
-        by_line = "" if score.steps is None else f", by line {' '.join(f'{step:.3g}' for step in score.steps)}"
-        lines.append(f"score       {score.value:.6g} by {score.scorer} {score.version}{by_line}")
-    if rollout.label is not None:
-        lines.append(f"label       the import called it {'correct' if rollout.label else 'incorrect'} (not a verdict)")
-    return "\n".join(lines)
+    interval = f"95% interval {estimate.low:.3f} to {estimate.high:.3f}, Jeffreys"
+    return f"Pass rate: {correct} of {judged} = {estimate.value:.3f} ({interval}), over {over}."

@@ -12,7 +12,8 @@ from storage.errors import SetupError
 
 if TYPE_CHECKING:
     from storage.queries import Reader, Scope
-    from storage.queries.problems import ProblemDetail, ProblemPage, RolloutDetail
+    from storage.queries.explore import ProblemPage
+    from storage.queries.problems import ProblemDetail
 
 Source = Annotated[str | None, typer.Argument(metavar="DATASET|RUN", help="NAME, NAME@v2 or a run's id; the latest run.")]
 BRIEF = 60  # characters of a prompt or an answer in a table
@@ -40,13 +41,15 @@ def problems(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill problems arithmetic --level 8 --outcome mixed
     """
     from storage.queries import Reader
-    from storage.queries.problems import OUTCOME_FILTERS, Filters, Listing, search_problems
+    from storage.queries.explore import OUTCOME_FILTERS, Filters, Listing, search_problems
 
     if outcome is not None and outcome not in OUTCOME_FILTERS:
         raise SetupError(f"--outcome {outcome}: no outcome.", choices=OUTCOME_FILTERS)
     with Reader.open() as reader:
         scope = _scope(reader, source)
-        filters = Filters(text, level, skill, template, outcome, least, most)
+        given = {"level": level, "skill": skill, "template": template, "outcome": outcome}
+        chosen: dict[str, Any] = {name: (value,) for name, value in given.items() if value is not None}
+        filters = Filters(text, **chosen, lowest=least, highest=most)
         matching = search_problems(scope, filters, Listing(page, size))
     return as_json(_page_json(scope.name, matching)) if json else line(_page(scope.name, matching))
 
@@ -118,14 +121,10 @@ def _page_json(name: str, page: "ProblemPage") -> dict[str, Any]:
 
 def _problem(name: str, detail: "ProblemDetail") -> str:
     """The prompt, the reference, and the rollouts of each answer, the most frequent answer first."""
-    from storage.queries.problems import prompt_text
+    from storage.queries.problems import answer_groups, prompt_text
 
     problem = detail.problem
     facts = [f"{key} {value}" for key in ("level", "skill", "template", "source") if (value := getattr(problem, key))]
-    answers: dict[str, list[RolloutDetail]] = {}
-    for rollout in detail.rollouts:
-        answers.setdefault(_answer(rollout), []).append(rollout)
-    ordered = sorted(answers.items(), key=lambda item: (-len(item[1]), item[0]))
     rows = [
         [
             _brief(answer),
@@ -134,19 +133,13 @@ def _problem(name: str, detail: "ProblemDetail") -> str:
             sum(bool(member.kept) for member in members),
             " ".join(member.completion.id[:12] for member in members[:2] if member.completion is not None),
         ]
-        for answer, members in ordered
+        for answer, members in answer_groups(detail.rollouts)
     ]
     parts = [f"problem {problem.id} of {name}", "  ".join(facts), "", inert(prompt_text(problem.prompt)), ""]
     parts += [f"reference  {inert(problem.reference or 'none')}", ""]
     parts.append(columns(["answer", "rollouts", "outcome", "kept", "completions"], rows))
     first = next((rollout.completion.id[:12] for rollout in detail.rollouts if rollout.completion is not None), None)
     return "\n".join([*parts, *([] if first is None else [f"Next: rollmill show {first} --of {name}"])])
-
-
-def _answer(rollout: "RolloutDetail") -> str:
-    verdict = rollout.deciding or next((one for one in rollout.verdicts if one.extracted is not None), None)
-    extracted = None if verdict is None else verdict.normal_form or verdict.extracted
-    return "(no answer)" if extracted is None else extracted
 
 
 def _brief(text: str) -> str:

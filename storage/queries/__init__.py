@@ -8,19 +8,10 @@ from typing import TYPE_CHECKING
 from pipelines.metrics import Funnel, GroupRate
 from storage.queries.audits import KnownRates, known_rates, scope_rates
 from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
+from storage.queries.explore import ORDERS, Filters, Listing, Matching, ProblemPage, ProblemRow, search_problems
+from storage.queries.explore_index import ExploreIndex, explore_index
 from storage.queries.notebook import open_workspace
-from storage.queries.problems import (
-    ORDERS,
-    Filters,
-    Listing,
-    ProblemDetail,
-    ProblemPage,
-    ProblemRow,
-    RolloutDetail,
-    choices,
-    problem_detail,
-    search_problems,
-)
+from storage.queries.problems import ProblemDetail, RolloutDetail, problem_detail
 from storage.queries.rates import (
     GROUPS,
     counts_by,
@@ -62,12 +53,14 @@ __all__ = [
     "ORDERS",
     "BudgetRound",
     "BudgetSpend",
+    "ExploreIndex",
     "Filters",
     "Funnel",
     "GroupRate",
     "KnownRates",
     "LevelSpend",
     "Listing",
+    "Matching",
     "ProblemDetail",
     "ProblemPage",
     "ProblemRow",
@@ -83,11 +76,11 @@ __all__ = [
     "audit_queue",
     "audit_queues",
     "budget_spend",
-    "choices",
     "compare",
     "counts_by",
     "dataset_scope",
     "datasets",
+    "explore_index",
     "funnel",
     "judge_one",
     "known_rates",

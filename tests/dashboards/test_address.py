@@ -14,12 +14,12 @@ Page = Callable[..., AppTest]
 
 
 def test_a_link_reopens_version_filters_order_and_problem(page: Page) -> None:
-    first = page("problems", of="version toy@v1", level="2", sort="id", down="true", text="What")
+    first = page("explore", of="version toy@v1", level="2", sort="id", down="yes", text="What")
     table = first.dataframe[0].value
     assert list(table["level"]) == [2, 2, 2, 2]
     assert list(table["id"]) == sorted(table["id"], reverse=True)
     chosen = table["id"][2]
-    again = page("problems", of="version toy@v1", level="2", problem=chosen)
+    again = page("explore", of="version toy@v1", level="2", problem=chosen)
     assert any(chosen in block.value for block in again.code)
     assert dict(again.query_params) == {"of": "version toy@v1", "level": "2", "problem": chosen}
 
@@ -27,7 +27,7 @@ def test_a_link_reopens_version_filters_order_and_problem(page: Page) -> None:
 @pytest.mark.parametrize(
     ("name", "address", "said"),
     [
-        ("problems", {"of": "version toy@v9"}, "unknown run or version 'version toy@v9'"),
+        ("explore", {"of": "version toy@v9"}, "unknown run or version 'version toy@v9'"),
         ("difficulty", {"of": "run toy-gone"}, "unknown run or version 'run toy-gone'"),
         ("datasets", {"dataset": "toi"}, "unknown dataset 'toi'. Did you mean 'toy'?"),
         ("datasets", {"dataset": "toy", "version": "toy@v9"}, "unknown version 'toy@v9'"),
@@ -48,7 +48,7 @@ def test_an_unknown_name_is_said_and_nothing_else_opened(page: Page, name: str, 
 
 
 def test_another_dataset_forgets_the_problem(page: Page) -> None:
-    shown = page("problems", of="version toy@v1")
+    shown = page("explore", of="version toy@v1")
     shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
     shown.run()
     shown.selectbox(key="of-choice").set_value("version hostile@v1").run()

@@ -118,21 +118,6 @@ def test_walk(browser: Page, served: str, curated: Path) -> None:
     shoot(browser, "budgets")
 
 
-def test_a_problem_opens_and_its_text_is_inert(browser: Page, served: str) -> None:
-    visit(browser, f"{served}/problems?of=version+hostile%40v1", "Problems")
-    table = browser.get_by_test_id("stDataFrame").first
-    expect(browser.get_by_text("3 problems match", exact=False)).to_be_visible()
-    box = table.bounding_box()
-    assert box is not None
-    browser.mouse.click(box["x"] + 15, box["y"] + 52)  # the mark of the first row; the table is one canvas
-    expect(browser.get_by_role("heading", name="1 rollout")).to_be_visible(timeout=PATIENCE)
-    browser.locator('[data-testid="stExpander"] summary').first.click()
-    expect(browser.get_by_text("verdict", exact=False).first).to_be_visible()
-    assert browser.title() != "owned"
-    assert browser.locator("img[alt='pixel']").count() == 0
-    shoot(browser, "problem")
-
-
 def test_the_listener_hears_a_picture_of_another_host(browser: Page, strangers: list[str]) -> None:
     browser.set_content('<img src="http://127.0.0.1:47999/pixel.png">')
     browser.wait_for_timeout(500)
@@ -161,12 +146,13 @@ def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, serve
         ("Datasets", "datasets?dataset=hostile"),
         ("Datasets", "datasets?dataset=hostile&tab=Quality+report"),
         ("Datasets", "datasets?dataset=hostile&tab=Manifest"),
-        ("Problems", f"problems?{of}&problem={problem}"),
+        ("Explore", f"explore?{of}&problem={problem}"),
+        ("Explore", f"explore?{of}&rows=rollouts"),
         *(("Difficulty and budget", f"difficulty?{of}&by={by}") for by in ("skill", "template", "source", "model")),
         ("Compare", "compare?evaluation=hostile"),
         ("Difficulty and budget", f"budgets?{of}"),
         ("Review", "review"),
-        ("Problems", f"problems?of={quote(HOSTILE)}"),
+        ("Explore", f"problems?of={quote(HOSTILE)}"),
     ):
         visit(browser, f"{served}/{path}", title)
         for summary in browser.locator('[data-testid="stExpander"] summary').all():
@@ -179,19 +165,19 @@ def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, serve
 
 
 def test_what_is_chosen_stands_in_the_address_and_a_link_reopens_it(browser: Page, served: str) -> None:
-    visit(browser, f"{served}/problems?of=version+toy%40v1", "Problems")
-    browser.get_by_label("Text in the problem").fill("1005")
-    browser.get_by_label("Text in the problem").press("Enter")
-    expect(browser.get_by_text("1 problems match", exact=False)).to_be_visible()
-    browser.wait_for_url("**/problems?*text=1005*")
+    visit(browser, f"{served}/explore?of=version+toy%40v1", "Explore")
+    browser.get_by_placeholder("Text or id in problems").fill("1005")
+    browser.get_by_placeholder("Text or id in problems").press("Enter")
+    expect(browser.get_by_text("1 problem matches", exact=False)).to_be_visible()
+    browser.wait_for_url("**/explore?*text=1005*")
     assert "of=version+toy%40v1" in browser.url
     browser.context.grant_permissions(["clipboard-read", "clipboard-write"])
     browser.get_by_role("button", name="Copy link").click()
     expect(browser.get_by_role("button", name="Copied")).to_be_visible()
     link = browser.evaluate("navigator.clipboard.readText()")
     assert link == browser.url
-    visit(browser, link, "Problems")
-    expect(browser.get_by_text("1 problems match", exact=False)).to_be_visible()
+    visit(browser, link, "Explore")
+    expect(browser.get_by_text("1 problem matches", exact=False)).to_be_visible()
 
     visit(browser, f"{served}/datasets?dataset=toy", "Datasets")
     browser.get_by_role("tab", name="Compare two versions").click()
@@ -201,14 +187,6 @@ def test_what_is_chosen_stands_in_the_address_and_a_link_reopens_it(browser: Pag
     expect(browser.get_by_text("Outcomes that changed")).to_be_visible()
     visit(browser, f"{served}/datasets?dataset=toy&version=toy%40v9", "Datasets")
     expect(browser.get_by_text("unknown version 'toy@v9'", exact=False)).to_be_visible()
-
-
-def test_a_columns_head_sorts_every_page(browser: Page, served: str) -> None:
-    visit(browser, f"{served}/problems?of=version+toy%40v1", "Problems")
-    box = browser.get_by_test_id("stDataFrame").first.bounding_box()
-    assert box is not None
-    browser.mouse.click(box["x"] + 120, box["y"] + 17)  # the head of the first column; the table is one canvas
-    browser.wait_for_url("**/problems?*sort=problem*")
 
 
 def _begun(folder: Path, name: str) -> str:
@@ -252,6 +230,3 @@ def test_a_review_is_judged_in_the_browser(browser: Page, served: str, curated: 
             shoot(browser, "review")
     expect(browser.get_by_text("Nothing is left here.")).to_be_visible()
     shoot(browser, "reviewed")
-    visit(browser, f"{served}/problems?of=version+toy%40v1", "Problems")
-    expect(browser.get_by_text("empirical Bayes", exact=False).first).to_be_visible()
-    shoot(browser, "problems")

@@ -1,6 +1,5 @@
 """Each page over a real workspace: the numbers are those of ledger and versions, and model text stays text."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def metrics(page: AppTest) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["home", "runs", "datasets", "compare", "problems", "difficulty", "review", "verifiers", "claims"]
+    "name", ["home", "runs", "datasets", "compare", "explore", "difficulty", "review", "verifiers", "claims"]
 )
 def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
     shown = page(name)
@@ -53,7 +52,7 @@ def test_a_page_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypa
 
     Workspace.init(tmp_path).close()
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
-    for name in ("home", "runs", "datasets", "compare", "problems", "difficulty", "review", "verifiers"):
+    for name in ("home", "runs", "datasets", "compare", "explore", "difficulty", "review", "verifiers"):
         shown = AppTest.from_string(f"from dashboards.page_{name} import show\nshow()\n", default_timeout=60).run()
         assert not shown.exception
         assert shown.code[0].value == "rollmill curate recipes/arithmetic.yaml"
@@ -74,39 +73,13 @@ def test_datasets_compares_two_versions(page: Page) -> None:
     assert versions["parent"][0] == versions["content"][1]
 
 
-def test_problems_filter_by_text_and_open_one(page: Page, curated: Path) -> None:
-    shown = page("problems")
-    shown.selectbox(key="of-choice").set_value("version toy@v1").run()
-    table = shown.dataframe[0].value
-    assert len(table) == 12
-    shown.text_input(key="text").set_value("1005").run()
-    assert list(shown.dataframe[0].value["problem"]) == ["What is 8 + 1005?"]
-    shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
-    shown.run()
-    facts = "\n".join(block.value for block in shown.code)
-    assert "reference 1013" in facts
-    assert re.search(
-        r"pass rate  \d of 4 = \d\.\d{3}, 95% interval \[.*\] \(Jeffreys\), over the first 4 completions", facts
-    )
-    assert "rule " in facts
-    assert "decision    kept: kept" in facts or "decision    dropped: incorrect" in facts
-
-
-def test_an_unknown_problem_is_said_and_not_a_crash(page: Page) -> None:
-    shown = page("problems")
-    shown.query_params["problem"] = "nonsense"
-    shown.run()
-    assert not shown.exception
-    assert "nonsense" in shown.code[0].value
-
-
 def test_model_text_is_inert_everywhere(page: Page) -> None:
-    shown = page("problems")
+    shown = page("explore")
     shown.selectbox(key="of-choice").set_value("version hostile@v1").run()
     shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
     shown.run()
     assert any(visible(HOSTILE) in block.value for block in shown.code)
-    labels = [block.label for block in shown.expander]
+    labels = [option for block in shown.button_group for option in block.options]
     assert labels
     for place in [texts(shown), *labels]:
         assert "![pixel]" not in place

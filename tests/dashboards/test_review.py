@@ -109,10 +109,3 @@ def test_without_an_audit_the_pages_say_so(page: Open) -> None:
     assert "rollmill audit verifier" in shown.code[0].value
     difficulty = page("difficulty")
     assert any("not audited" in block.value for block in difficulty.caption)
-
-
-def test_problems_show_shrunken_rates_with_their_label(page: Open) -> None:
-    shown = page("problems")
-    table = shown.dataframe[0].value
-    assert all(0.0 < rate < 1.0 for rate in table["shrunken"])
-    assert any("empirical Bayes" in block.value for block in shown.caption)

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from dashboards.problem_detail import _facts
+from dashboards.rollout_view import record
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
@@ -318,7 +318,7 @@ def test_the_rollout_view_of_the_dashboard_shows_scores(run: str, rollmill: Run)
     rollout = detail.rollouts[0]
     assert rollout.completion is not None
     by_line = replace(rollout, scores=(*rollout.scores, replace(rollout.scores[0], scorer="prm", steps=(0.25, 0.5))))
-    facts = _facts(by_line).splitlines()
+    facts = record(by_line).splitlines()
     length = len(rollout.completion.text)
     assert [text for text in facts if text.startswith("score ")] == [
         f"score       {length} by length 1",

@@ -1,0 +1,125 @@
+"""What Explore looks for: the address holds it, the facets in the sidebar show and change it.
+
+A facet offers its values with the number of problems or rollouts that would match; few of them as buttons, many in a list.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+import streamlit as st
+
+from dashboards.inert import inert, one_line
+from storage.queries import Filters, Scope
+from storage.queries.explore import FACETS, FacetValue, Over, Rows
+from storage.queries.explore_index import Within
+
+SHOWN = ("outcome", "correct", "level", "model", "reason", "rule", "kept", "source", "skill", "template")  # in this order
+LABELS = {"reason": "Decision reason", "rule": "Rule that decided", "kept": "Kept"}
+FEW = 9  # values that are shown as buttons
+PLACE = ("page", "problem", "rollout")  # what another filter takes out of the address
+
+
+def asked(parameter: str, choices: Any) -> Any:
+    """The value of a parameter of the address that has these choices, a Literal; the first where it has another."""
+    value, known = st.query_params.get(parameter), get_args(choices)
+    return value if value in known else known[0]
+
+
+def filters_of_address() -> Filters:
+    """What the address asks for."""
+    params = st.query_params
+    given: dict[str, Any] = {facet: tuple(params.get_all(facet)) for facet in FACETS}
+    return Filters(params.get("text", ""), asked("within", Within), **given, over=asked("over", Over))
+
+
+def put(**parameters: Any) -> None:
+    """Write into the address: an empty value takes a parameter out, and a place in the old matches goes in any case."""
+    for name in PLACE:
+        st.query_params.pop(name, None)
+    for name, value in parameters.items():
+        if value:
+            st.query_params[name] = value
+        else:
+            st.query_params.pop(name, None)
+
+
+def toggle(facet: str, value: str) -> None:
+    """Choose a value of a facet, or take it back."""
+    chosen = st.query_params.get_all(facet)
+    put(**{facet: [one for one in chosen if one != value] if value in chosen else [*chosen, value]})
+
+
+def show_facets(counts: Mapping[str, Sequence[FacetValue]], filters: Filters, rows: Rows, scope: Scope) -> None:
+    """The facets in the sidebar; one that everything has the same value of is left out."""
+    with st.sidebar:
+        head, clear = st.columns([3, 2], vertical_alignment="center")
+        head.caption(f"Filters, with the {rows} that match")
+        given = any(getattr(filters, facet) for facet in FACETS) or bool(filters.text)
+        clear.button("Clear", key="explore-clear", disabled=not given, on_click=_clear, width="stretch")
+        for facet in SHOWN:
+            _facet(facet, counts[facet], getattr(filters, facet))
+            if facet == "correct":
+                _over(scope)
+
+
+def _clear() -> None:
+    put(text="", **dict.fromkeys(FACETS, ""))
+
+
+def _facet(facet: str, values: Sequence[FacetValue], chosen: Sequence[str]) -> None:
+    counts = {value.value: value.count for value in values} | {
+        one: 0 for one in chosen if one not in {value.value for value in values}
+    }
+    if len(counts) < 2 and not chosen:
+        return
+    key = f"explore-{facet}"
+    st.session_state[key] = list(chosen)  # the address is the truth: a link, a chart or a button may have changed it
+    label = "Correct of judged" if facet == "correct" else LABELS.get(facet, facet.capitalize())
+    if len(counts) <= FEW:
+        st.pills(
+            label,
+            list(counts),
+            selection_mode="multi",
+            format_func=lambda value: f"{inert(value, 40)} · {counts[value]:,}",
+            key=key,
+            on_change=_chosen,
+            args=(facet,),
+        )
+    else:
+        st.multiselect(
+            label,
+            list(counts),
+            format_func=lambda value: f"{one_line(value, 60)} · {counts[value]:,}",
+            key=key,
+            on_change=_chosen,
+            args=(facet,),
+            placeholder=f"any of {len(counts):,}",
+        )
+
+
+def _chosen(facet: str) -> None:
+    put(**{facet: st.session_state[f"explore-{facet}"]})
+
+
+def _over(scope: Scope) -> None:
+    """Which rollouts the k of n counts; nothing to choose where no prefix is fixed."""
+    if scope.prefix is None:
+        return
+    st.session_state["explore-over"] = asked("over", Over)
+    names = {"prefix": f"first {scope.prefix} (fixed before any verdict)", "all": "all, draws that followed verdicts too"}
+    st.radio("counted over", list(names), format_func=names.get, key="explore-over", on_change=_over_chosen)
+
+
+def _over_chosen() -> None:
+    put(over=st.session_state["explore-over"], correct="")
+
+
+def counted_over(scope: Scope, over: Over) -> str:
+    """Which rollouts k of n and pass rates are over, in a few words."""
+    arm = f" of arm {inert(scope.arm)}" if scope.arm and over == "prefix" else ""
+    if scope.prefix is None or over == "all":
+        adaptive = "" if scope.prefix is None else "; draws that followed verdicts are among them, so it is no measurement"
+        return f"over all completions{adaptive}"
+    if scope.prefix == 0:
+        return "none: every draw followed from verdicts; choose all"
+    return f"over the first {scope.prefix} completions{arm}"

@@ -1,0 +1,80 @@
+r"""LaTeX of a text rendered on request: only formulas made of known commands, few and short ones; the rest stays as it is.
+
+A formula of a user's data can be a program: it defines macros, draws boxes of any size, links and loads pictures. So what
+may be rendered is listed, and not what may not.
+"""
+
+import re
+
+import streamlit as st
+
+from dashboards.inert import inert
+
+LONGEST, MOST, LONGEST_FORMULA = 20_000, 200, 400  # characters of a text, formulas in it, characters of one
+DEEPEST = 12  # nested groups
+_FORMULA = re.compile(
+    r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)|(\\boxed\{[^{}$\n]*\})",
+    re.DOTALL,
+)
+_COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
+_PLAIN = re.compile(r"[A-Za-z0-9\s.,;:!?'()\[\]{}|/*+=<>^_&~%@\-\u0370-\u03ff\u2200-\u22ff\\]*")
+_COMMANDS = """
+alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau upsilon
+phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega frac dfrac tfrac cfrac sqrt binom dbinom
+tbinom cdot cdots ldots dots vdots ddots times div pm mp ast star circ bullet le leq ge geq lt gt ne neq approx equiv
+cong sim simeq propto in notin ni subset subseteq supset supseteq cup cap setminus emptyset varnothing forall exists
+neg lnot land lor wedge vee oplus otimes to rightarrow leftarrow leftrightarrow Rightarrow Leftarrow Leftrightarrow
+longrightarrow Longrightarrow implies iff mapsto infty partial nabla sum prod int oint iint lim limsup liminf sup inf
+max min arg gcd log ln lg exp sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh det dim ker deg Pr bmod pmod
+mod mid nmid parallel perp angle triangle degree prime hat bar vec dot ddot tilde overline underline overbrace
+underbrace overrightarrow left right big Big bigg Bigg bigl bigr Bigl Bigr langle rangle lfloor rfloor lceil rceil
+lvert rvert vert Vert text textbf textit mathrm mathbf mathit mathbb mathcal mathsf boldsymbol operatorname
+displaystyle textstyle boxed begin end quad qquad hbar ell Re Im aleph because therefore ldotp colon lbrace rbrace not
+stackrel overset underset substack
+"""
+_KNOWN = frozenset(_COMMANDS.split())
+_KNOWN_SIGNS = frozenset("\\,;:!{}|%&#_ ")
+_ENVIRONMENTS = frozenset(("matrix", "pmatrix", "bmatrix", "vmatrix", "cases", "aligned", "array"))
+
+
+def with_formulas(text: str) -> None:
+    """The text with its formulas rendered; the beginning of a long one."""
+    st.markdown(markdown_of(text[:LONGEST]))
+    if len(text) > LONGEST:
+        st.caption(f"The first {LONGEST:,} of {len(text):,} characters.")
+
+
+def markdown_of(text: str) -> str:
+    """Markdown in which the formulas that may be rendered are formulas, and all else is shown as it is."""
+    parts, end, rendered = [], 0, 0
+    for found in _FORMULA.finditer(text):
+        formula = next(group for group in found.groups() if group is not None)
+        if rendered < MOST and renders(formula):
+            parts += [_lines(text[end : found.start()]), f"${' '.join(formula.split())}$"]
+            end, rendered = found.end(), rendered + 1
+    return "".join([*parts, _lines(text[end:])])
+
+
+def renders(formula: str) -> bool:
+    """Whether a formula is short, made of known commands only, and nested no deeper than people write."""
+    if not formula.strip() or len(formula) > LONGEST_FORMULA or not _PLAIN.fullmatch(_COMMAND.sub(" ", formula)):
+        return False
+    commands = _COMMAND.findall(formula)
+    if any(name not in (_KNOWN if name[0].isalpha() else _KNOWN_SIGNS) for name in commands):
+        return False
+    environments = re.findall(r"\\(?:begin|end)\s*\{([^{}]*)\}", formula)
+    named = sum(name in ("begin", "end") for name in commands)
+    depth = deepest = 0
+    for sign in re.sub(r"\\.", "", formula):
+        depth += (sign == "{") - (sign == "}")
+        deepest = max(deepest, depth)
+        if depth < 0:
+            return False
+    return depth == 0 and deepest <= DEEPEST and len(environments) == named and set(environments) <= _ENVIRONMENTS
+
+
+def _lines(text: str) -> str:
+    """Lines of text as Markdown that shows them as they are."""
+    leading = " " if text[:1].isspace() else ""
+    trailing = " " if text[-1:].isspace() else ""
+    return leading + "  \n".join(inert(line, LONGEST) for line in text.split("\n")) + trailing
