@@ -1,20 +1,27 @@
 """Explore: every problem and rollout of a run or version, by facets, charts and text; one opens in a right drawer."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from dashboards.explore_charts import PICK, correct_chart, outcome_chart
 from dashboards.explore_filters import asked, counted_over, filters_of_address, put, show_facets, toggle
+from dashboards.export_matches import export_matches
 from dashboards.inert import one_line
 from dashboards.kept import content, kept
-from dashboards.problem_drawer import show_drawer
+from dashboards.problem_drawer import Place, show_drawer
 from dashboards.scope_choice import choose_scope
 from storage.queries import ORDERS, ExploreIndex, Filters, Listing, Matching, Scope, explore_index
 from storage.queries.explore import Crossed, FacetValue, ProblemPage, RolloutPage, Rows
 from storage.queries.explore_index import Within
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROW_HEIGHT = 35  # pixels of a row as Streamlit draws it, so that a page needs no inner scrolling
 SIZE = 25
@@ -75,6 +82,8 @@ def show() -> None:
         listing,
         f"{counted_over(scope, filters.over)} of {len(models)} {'model' if len(models) == 1 else 'models'}",
     )
+    whole = replace(listing, page=1)
+    export_matches(rows, partial(_all, scope, filters, rows, whole), (scope.name, filters, whole))
     if problem := st.query_params.get("problem"):
         show_drawer(scope, problem, lambda wanted: kept(_place, scope, filters, _listing("problems"), wanted))
 
@@ -84,32 +93,34 @@ def _index(root: str, state: tuple[Any, ...], _scope: Scope) -> ExploreIndex:  #
     return explore_index(_scope)
 
 
-def _matching(scope: Scope, filters: Filters, ask: Any) -> Any:
+@contextmanager
+def _matching(scope: Scope, filters: Filters) -> Iterator[Matching]:
     index = _index(str(scope.reader.root), content(scope), scope)
     with index.cursor() as cursor:
-        return ask(Matching(index, cursor, filters))
+        yield Matching(index, cursor, filters)
+
+
+@contextmanager
+def _all(scope: Scope, filters: Filters, rows: Rows, listing: Listing) -> Iterator["pa.RecordBatchReader"]:
+    with _matching(scope, filters) as matching:
+        yield matching.batches(rows, listing)
 
 
 def _overview(scope: Scope, filters: Filters, rows: Rows) -> Overview:
-    def ask(matching: Matching) -> Overview:
+    with _matching(scope, filters) as matching:
         facets = matching.facets(rows)
         group = next((name for name in GROUPS if len(facets[name]) > 1), "level")
         return Overview(facets, group, matching.by_outcome(group))
 
-    overview: Overview = _matching(scope, filters, ask)
-    return overview
-
 
 def _page(scope: Scope, filters: Filters, rows: Rows, listing: Listing) -> ProblemPage | RolloutPage:
-    page: ProblemPage | RolloutPage = _matching(scope, filters, lambda matching: getattr(matching, rows)(listing))
-    return page
+    with _matching(scope, filters) as matching:
+        return matching.problems(listing) if rows == "problems" else matching.rollouts(listing)
 
 
-def _place(scope: Scope, filters: Filters, listing: Listing, problem: str) -> tuple[int, str | None, str | None] | None:
-    place: tuple[int, str | None, str | None] | None = _matching(
-        scope, filters, lambda matching: matching.place(problem, listing)
-    )
-    return place
+def _place(scope: Scope, filters: Filters, listing: Listing, problem: str) -> Place | None:
+    with _matching(scope, filters) as matching:
+        return matching.place(problem, listing)
 
 
 def _tabs() -> Rows:

@@ -27,6 +27,7 @@ MIXED = "mixed"
 """The outcome of a problem that has right and wrong rollouts."""
 NONE = "none"
 """The value of a facet where a problem or a rollout has none."""
+BATCH = 50_000  # rows of an export at a time
 OUTCOME_FILTERS = (*OUTCOMES, "pending", MIXED)
 Rows = Literal["problems", "rollouts"]
 Over = Literal["prefix", "all"]
@@ -181,8 +182,8 @@ FROM (SELECT problem, sum(n)::INT AS matching FROM matching GROUP BY problem) m
 JOIN problems p USING (problem) JOIN stats s USING (problem)
 """
 _ROLLOUT_ROWS = """
-SELECT r.completion_id, p.id, p.prompt, r.answer, m.model, m.outcome, m.rule, m.reason, m.kept, p.level, p.source, r.arm,
-       r.sample_index, r.tokens
+SELECT r.completion_id, p.id AS problem_id, p.prompt, r.answer, m.model, m.outcome, m.rule, m.reason, m.kept, p.level,
+       p.source, r.arm, r.sample_index, r.tokens
 FROM rollouts r JOIN matching m USING (cell) JOIN problems p USING (problem)
 """
 
@@ -242,8 +243,8 @@ class Matching:
         rows = self._cursor.execute(f"{_ROLLOUT_ROWS} {self._of_text()} {order} {part}").fetchall()
         return RolloutPage(tuple(RolloutRow(*row) for row in rows), total, page, pages)
 
-    def table(self, rows: Rows, listing: Listing) -> pa.Table:
-        """All matches in order, with every column of the list."""
+    def batches(self, rows: Rows, listing: Listing) -> pa.RecordBatchReader:
+        """All matches in order, with every column of the list, a batch at a time."""
         if rows == "rollouts":
             query = f"{_ROLLOUT_ROWS} {self._of_text()} {_order(rows, listing, 'completion_id, p.id')}"
         else:
@@ -251,7 +252,7 @@ class Matching:
             self._cursor.execute(_PROBLEM_ROWS)
             order = _order(rows, listing, "id").replace("$a", str(prior.a)).replace("$b", str(prior.b))
             query = f"SELECT * EXCLUDE (problem) FROM listed {order}"
-        return self._cursor.sql(query).to_arrow_table()
+        return self._cursor.sql(query).to_arrow_reader(BATCH)
 
     def place(self, problem_id: str, listing: Listing) -> tuple[int, str | None, str | None] | None:
         """Where a problem stands among the matching ones, from 1, and its neighbours; None where it does not match."""
