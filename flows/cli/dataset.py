@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli import dataset_marks, dataset_sharing, group
+from flows.cli import dataset_marks, dataset_sharing, dataset_upkeep, group
 from flows.cli.dataset_sharing import datasets_folder
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from storage.errors import FoundWanting, SetupError
@@ -264,6 +264,7 @@ def why(
 
 dataset_marks.register(verbs)
 dataset_sharing.register(verbs)
+dataset_upkeep.register(verbs)
 
 
 def _nothing_after(newest: "VersionInfo", others: list[str]) -> SetupError:

@@ -66,7 +66,7 @@ def push(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun 
     from storage.versions import sharing
     from storage.versions.read import is_here, pointer
 
-    infos = _versions(reference, lambda info: is_here(info) and pointer(info).exists())
+    infos = named_versions(reference, lambda info: is_here(info) and pointer(info).exists())
     if dry_run:
         return _told("Would push", [info.ref for info in infos], json=json)
     shared = sharing.push(infos, remote)
@@ -88,7 +88,7 @@ def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun 
     from storage.versions import sharing
     from storage.versions.read import is_here
 
-    infos = _versions(reference, lambda info: not is_here(info))
+    infos = named_versions(reference, lambda info: not is_here(info))
     if dry_run:
         return _told("Would pull", [info.ref for info in infos], json=json)
     shared = sharing.pull(infos, remote)
@@ -101,7 +101,7 @@ def _told(what: str, versions: list[str], *, json: bool) -> None:
     return as_json({"versions": versions}) if json else line(f"{what} {', '.join(versions)}.")
 
 
-def _versions(reference: str | None, wanted: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
+def named_versions(reference: str | None, wanted: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
     """The versions of a reference; without one those of all datasets that are wanted."""
     from storage.versions import resolve, versions
     from storage.versions.index import dataset_names

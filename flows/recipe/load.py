@@ -5,7 +5,7 @@ the user's own files: Python files of methods, and files of held-out problems.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -111,10 +111,7 @@ class LoadedRecipe:
 
     def shown(self) -> dict[str, Any]:
         """The canonical form with the plain policy written out too; as a recipe it has the same hash."""
-        data = {"accept": self.accept.canonical(), **self.canonical()}
-        for arm in data.get("arms", ()):
-            arm["prompt_template"] = arm.pop("form")
-        return {key: data[key] for key in Recipe.model_fields if key in data}
+        return as_recipe({"accept": self.accept.canonical(), **self.canonical()})
 
     def engines(self) -> list[Resolved]:
         """The engines that may draw: the arms', else that of `generate`; none where everything is imported."""
@@ -130,6 +127,20 @@ class LoadedRecipe:
         if self.planned_under is not None:
             return {"accept": {**accept, "planned_under": self.planned_under.canonical()}}
         return {} if self.accept.name == PLAIN else {"accept": accept}
+
+
+def as_recipe(canonical: Mapping[str, Any]) -> dict[str, Any]:
+    """A canonical form as the recipe that has it; the digests of the user's own files are no keys of a recipe."""
+    data = _without_digests({key: canonical[key] for key in Recipe.model_fields if key in canonical})
+    for arm in data.get("arms", ()):
+        arm["prompt_template"] = arm.pop("form")
+    return dict(data)
+
+
+def _without_digests(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_digests(part) for key, part in value.items() if key != "source_sha256"}
+    return [_without_digests(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:

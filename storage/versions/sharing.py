@@ -57,8 +57,40 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Shared:
     return Shared(tuple(info.ref for info in infos), summary)
 
 
+def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:
+    """Put back the rows of these versions as they were published, out of DVC's cache in this clone; asks no remote.
+
+    SetupError where DVC does not track a version or its cache does not have it.
+    """
+    root = _tracked(infos)
+    done = dvc.patient(["checkout", "--force", *_targets(infos, root)], root)
+    absent = [info for info in infos if not is_whole(info)]
+    if absent:
+        raise SetupError(
+            f"DVC's cache in this clone does not have the rows of {', '.join(info.ref for info in absent)}"
+            + (f" ({dvc.first_line(done.stderr)})." if done.returncode else "."),
+            next_command=f"rollmill dataset pull {absent[0].ref}",
+        )
+    for datasets, name in {(info.path.parent.parent, info.name) for info in infos}:
+        point_latest(datasets, load_index(datasets, name))
+    return tuple(info.ref for info in infos)
+
+
 def _root(infos: Sequence[VersionInfo], remote: str | None) -> Path:
     """The DVC repository of these versions, which has the remote."""
+    root = _tracked(infos)
+    known = _remotes(root)
+    if remote not in (None, *known):
+        raise SetupError(f"no DVC remote {remote!r}.", choices=known, next_command="dvc remote add NAME PATH_OR_URL")
+    if not has_remote(root, remote):
+        raise SetupError(
+            "no DVC remote is the default.", choices=known, next_command="dvc remote add --default NAME PATH_OR_URL"
+        )
+    return root
+
+
+def _tracked(infos: Sequence[VersionInfo]) -> Path:
+    """The DVC repository of these versions, which tracks them all."""
     root = dvc.repository(infos[0].path.parent, ".dvc")
     if root is None:
         raise SetupError("the datasets are in no DVC repository.", next_command=NO_REPOSITORY)
@@ -68,23 +100,29 @@ def _root(infos: Sequence[VersionInfo], remote: str | None) -> Path:
             f"DVC does not track {', '.join(untracked)}.",
             next_command="rollmill curate RECIPE again: it tracks the version",
         )
-    settings = [line.partition("=")[0] for line in dvc.run(["config", "--list"], root).stdout.splitlines()]
-    known = [
-        key.removeprefix("remote.").removesuffix(".url")
-        for key in settings
-        if key.startswith("remote.") and key.endswith(".url")
-    ]
-    if remote not in (None, *known):
-        raise SetupError(f"no DVC remote {remote!r}.", choices=known, next_command="dvc remote add NAME PATH_OR_URL")
-    if remote is None and "core.remote" not in settings:
-        raise SetupError(
-            "no DVC remote is the default.", choices=known, next_command="dvc remote add --default NAME PATH_OR_URL"
-        )
     return root
 
 
+def has_remote(root: Path, remote: str | None) -> bool:
+    """Whether a repository has this DVC remote; without a name, a default one."""
+    return "core.remote" in _settings(root) if remote is None else remote in _remotes(root)
+
+
+def _remotes(root: Path) -> list[str]:
+    ends = ("remote.", ".url")
+    return [
+        key.removeprefix(ends[0]).removesuffix(ends[1])
+        for key in _settings(root)
+        if key.startswith(ends[0]) and key.endswith(ends[1])
+    ]
+
+
+def _settings(root: Path) -> list[str]:
+    return [line.partition("=")[0] for line in dvc.run(["config", "--list"], root).stdout.splitlines()]
+
+
 def _dvc(verb: str, infos: Sequence[VersionInfo], root: Path, remote: str | None) -> str:
-    targets = [str(pointer(info).resolve().relative_to(root)) for info in infos]
+    targets = _targets(infos, root)
     done = dvc.patient([verb, *([] if remote is None else ["--remote", remote]), *targets], root)
     if done.returncode:
         raise SetupError(f"dvc {verb} failed: {dvc.first_line(done.stderr)}.", next_command=f"dvc {verb} -v {targets[0]}")
@@ -107,3 +145,7 @@ def missing_in_remote(infos: Sequence[VersionInfo], remote: str | None = None) -
         raise SetupError(f"dvc status failed: {dvc.first_line(done.stderr)}.", next_command="dvc status --cloud -v")
     states = {Path(path).parts: state for path, state in json.loads(done.stdout or "{}").items()}
     return {targets[target]: states[parts] for target in targets if (parts := Path(target).with_suffix("").parts) in states}
+
+
+def _targets(infos: Sequence[VersionInfo], root: Path) -> list[str]:
+    return [str(pointer(info).resolve().relative_to(root)) for info in infos]
