@@ -14,6 +14,7 @@ from dashboards import (
     page_home,
     page_review,
     page_runs,
+    page_schedules,
     page_verifiers,
 )
 from dashboards.address import PAGES
@@ -25,6 +26,7 @@ HERE = Path(__file__).parent  # a named icon would be fetched from another host
 MENU: dict[str, tuple[Callable[[], None], str]] = {  # in the order of the menu: what draws the page, its icon
     "Home": (page_home.show, "home"),
     "Runs": (page_runs.show, "play_circle"),
+    "Schedules": (page_schedules.show, "schedule"),
     "Datasets": (page_datasets.show, "inventory_2"),
     "Explore": (page_explore.show, "search"),
     "Compare": (page_compare.show, "leaderboard"),

@@ -76,17 +76,32 @@ def command_button(
     After `wait` seconds the page goes on without the command, which then goes on by itself. A name that a user or a file
     gave goes behind "--", lest it be read as an option.
     """
-    allowed, command = may_write(), typed(arguments)
-    said = "\n\n".join(filter(None, [help, f"`{one_line(command, 400).replace('`', '')}`" if allowed else why_not()]))
-    place = st.container()
-    if confirm and allowed:
-        place = place.popover(label, help=help)
-        place.code(visible(command), language=None, wrap_lines=True)
-        label = f"Yes, {label[:1].lower()}{label[1:]}"
-    place.button(label, key=key, help=said, disabled=not allowed, on_click=_clicked, args=(key, tuple(arguments), wait))
-    done: Done | None = st.session_state.get(f"{key}-done")
+    done = silent_button(label, arguments, key=key, help=help, confirm=confirm, wait=wait)
     if done is not None:
         show_done(done)
+    return done
+
+
+def silent_button(
+    label: str,
+    arguments: Sequence[str],
+    *,
+    key: str,
+    help: str | None = None,  # noqa: A002 - Streamlit's word
+    confirm: bool = False,
+    wait: float = WAIT,
+) -> Done | None:
+    """The button alone, for a row of them; what its last click gave is the page's to show, with show_done."""
+    allowed, command = may_write(), typed(arguments)
+    said = "\n\n".join(filter(None, [help, f"`{one_line(command, 400).replace('`', '')}`" if allowed else why_not()]))
+    button = st.button
+    if confirm and allowed:
+        place = st.popover(label, help=help)
+        button = place.button
+        place.code(visible(command), language=None, wrap_lines=True)
+        label = f"Yes, {label[:1].lower()}{label[1:]}"
+    button(label, key=key, help=said, disabled=not allowed, on_click=_clicked, args=(key, tuple(arguments), wait))
+    done: Done | None = st.session_state.get(f"{key}-done")
     return done
 
 

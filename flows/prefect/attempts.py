@@ -1,4 +1,4 @@
-"""A start of a schedule as it says: left out where the one before still ran, tried again where it failed, told at its end."""
+"""A start of a schedule: left out where the one before still ran, tried again where it failed, told at its end."""
 
 import time
 from collections.abc import Callable

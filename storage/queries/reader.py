@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from storage.audits import Audits
     from storage.records import Verdict
-    from storage.run_records import Forecast
+    from storage.run_records import Firings, Forecast
     from storage.runs import Progress, Run, Runs
     from storage.spending import Amount, Payment
     from storage.versions.diff import VersionDiff
@@ -47,6 +47,16 @@ class Reader:
     def datasets(self) -> Path:
         """The folder of the dataset versions."""
         return self._workspace.datasets
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder of the workspace's own files."""
+        return self._workspace.state
+
+    @property
+    def firings(self) -> "Firings":
+        """The firings of its schedules."""
+        return self._workspace.firings
 
     def scratch(self) -> Path:
         """A folder of the workspace for files that may go at any time."""
