@@ -7,6 +7,10 @@ COMPILE := $(BIN)/python -m compileall -q -j 0  # on every core, as pip does on 
 PYTEST := $(BIN)/python -m pytest
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 SLOW := services or sandbox or chaos or browser or train or data or vllm or long
+# What is run again with every ledger in PostgreSQL: the suites that lean on it most.
+ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py arms.py audits.py) \
+	$(addprefix tests/storage/segments/test_,store.py compaction.py checking.py) \
+	$(addprefix tests/flows/rounds/test_,together.py shared.py limits.py failures.py imported.py) tests/flows/cli/test_curate.py
 RECIPE ?= recipes/arithmetic.yaml
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
@@ -30,8 +34,9 @@ check: $(VENV)/.dev ## ruff, mypy strict, import contracts
 dashboard: $(VENV)/.run ## browse runs and datasets on loopback
 	$(BIN)/rollmill dashboard
 
-test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git
+test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git, PostgreSQL, S3, Ray
 	$(PYTEST) -m "services and not long" $(SPREAD) --timeout 600
+	$(PYTEST) --postgres $(ON_POSTGRES) -m "not ($(SLOW))" $(SPREAD) --timeout 600
 
 test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
 	$(PYTEST) -m "chaos and not long" $(SPREAD) --timeout 900
@@ -74,7 +79,7 @@ bench: $(VENV)/.dev $(VENV)-peers/.peers ## every benchmark, ours and the altern
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 lock: ## renew the pins (needs uv)
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev --extra tasks --extra postgres --extra s3 -o requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev --extra tasks --extra postgres --extra s3 --extra ray -o requirements-dev.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -c requirements-dev.txt -o requirements.txt
 
 clean: ## remove the environment and caches; data stays

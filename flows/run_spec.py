@@ -10,6 +10,7 @@ from flows import CHECKOUT
 from flows.imported import imports_taken
 from flows.limits import limit_of
 from flows.problems import RecipeProblems
+from flows.ray_cluster import on_ray
 from flows.recipe import LoadedRecipe, Profile, Resolved
 from flows.recipe.schema import Generate
 from flows.session import RecipeRun, Session
@@ -55,7 +56,7 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         problems=made.problems,
         generator=None if session.loaded.arms or session.loaded.engine is None else _engine(session, session.loaded.engine),
         arms=_arms(session, examples),
-        verifiers=[partial(method.build, **settings) for method in session.loaded.verifiers],
+        verifiers=[_verifier(session, method, settings) for method in session.loaded.verifiers],
         budget=session.loaded.budget.build(),
         selector=session.loaded.selector.build(),
         recipe_seed=recipe.seed,
@@ -72,6 +73,10 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         limit=limit_of(session.job, profile),
         form=examples.form_of(generate),
     )
+
+
+def _verifier(session: Session, method: Resolved, settings: dict[str, Any]) -> Callable[[], Any]:
+    return partial(method.build, **settings) if session.ray is None else partial(on_ray, method, session.ray, settings)
 
 
 def _drawing(loaded: LoadedRecipe) -> list[tuple[Resolved, int]]:

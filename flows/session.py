@@ -18,6 +18,7 @@ from flows.imported import ImportedCounts, counted
 from flows.job import Job
 from flows.problems import RecipeProblems
 from flows.progress import Progress, Spent, Stage
+from flows.ray_cluster import RayCluster
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
 from flows.sampling.arms import Engines
 
@@ -34,7 +35,8 @@ SHOWN = 60  # letters of a server's log line beside the bar
 class Session:
     """What one job works with. `servers`: model servers that the profile wants; none is started before it is asked.
 
-    `engines`: those that its runs have built, by what builds them: `factories`, by the engine's name and options.
+    `ray`: where its verifiers judge, if the profile says so. `engines`: those that its runs have built, by what builds
+    them: `factories`, by the engine's name and options.
     `run`: the run, once it is opened; `ended`: the outcome of the stages or what ended them, as in the ledger.
     """
 
@@ -46,6 +48,7 @@ class Session:
     spent: Spent = field(default_factory=Spent)
     messages: list[str] = field(default_factory=list)
     servers: "LocalServers | None" = None
+    ray: "RayCluster | None" = None
     engines: Engines = field(default_factory=Engines)
     factories: dict[str, Callable[[], Any]] = field(default_factory=dict)
     run: "RecipeRun | None" = None
@@ -60,6 +63,8 @@ class Session:
             self.engines.close()
             if self.servers is not None:
                 self.servers.close()
+            if self.ray is not None:
+                self.ray.close()
             self.workspace.close()
 
 
@@ -126,6 +131,8 @@ def read_session(job: Job, progress: Progress | None = None, loaded: LoadedRecip
     session = Session(job, workspace, loaded, profile, progress or Progress())
     if profile.serve:
         session.servers = _local_servers(session)
+    if profile.ray is not None:
+        session.ray = RayCluster(profile.ray)
     try:
         yield session
     finally:

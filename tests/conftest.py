@@ -1,4 +1,7 @@
-"""What holds for every test file: it leaves the process in its first folder, and no bytecode of users' files behind."""
+"""What holds for every test file: it leaves the process in its first folder, and no bytecode of users' files behind.
+
+`pytest --postgres`: the ledger of every workspace that a test makes is a PostgreSQL database of its own.
+"""
 
 import os
 import sys
@@ -8,6 +11,15 @@ from pathlib import Path
 import pytest
 
 BEGAN = Path.cwd()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgres", action="store_true", help="ledgers in a PostgreSQL that the tests start")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--postgres"):
+        items[:] = [item for item in items if item.get_closest_marker("sqlite") is None]
 
 
 def pytest_collection_finish() -> None:
@@ -21,3 +33,14 @@ def _same_folder() -> Iterator[None]:
     """`rollmill --directory` changes the folder of its process, which here is that of all tests, fixtures included."""
     yield
     os.chdir(BEGAN)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ledgers(request: pytest.FixtureRequest) -> Iterator[None]:
+    if not request.config.getoption("--postgres"):
+        yield
+        return
+    from tests.postgres_server import ledgers_on, postgres_server
+
+    with postgres_server() as server, ledgers_on(server):
+        yield

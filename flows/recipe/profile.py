@@ -1,4 +1,4 @@
-"""The profile: workers, threads, servers, the engine `vllm`, prices and limits; nothing that can change a row.
+"""The profile: workers, threads, servers, the engine `vllm`, Ray, prices and limits; nothing that can change a row.
 
 Where ledger and segments lie is the workspace's to say, in rollmill.toml: a profile that said otherwise would split one
 workspace in two, of which every other verb sees the wrong half.
@@ -7,10 +7,10 @@ workspace in two, of which every other verb sees the wrong half.
 from decimal import Decimal
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from flows.recipe.parse import parse
-from flows.recipe.schema import Part, SchemaOne
+from flows.recipe.schema import Part, SchemaOne, Text
 from flows.recipe.servers import LANES, Http, Prices, Serve, Server, Variable
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from storage.errors import SetupError
@@ -42,6 +42,23 @@ class VllmPart(Part):
         return max(2, min(LANES, -(-given // batch_size) + 1))
 
 
+class RayPart(Part):
+    """Verifiers judge on Ray: on the cluster at `address`, or on one of this machine that ends with the command.
+
+    `cpus`: of such a local one, without it every core; `rows`: completions of one task.
+    """
+
+    address: Text | None = None
+    cpus: int | None = Field(default=None, ge=1, le=MOST_AT_ONCE, strict=True)
+    rows: int = Field(default=64, ge=1, le=65_536, strict=True)
+
+    @model_validator(mode="after")
+    def _a_cluster_has_its_own_cpus(self) -> "RayPart":
+        if self.address is not None and self.cpus is not None:
+            raise ValueError("cpus are those of a local cluster; the one at the address has its own")
+        return self
+
+
 class Limits(Part):
     """The most that one run may spend over all its commands: tokens in and out, money in the currency of the prices."""
 
@@ -62,6 +79,7 @@ class Profile(Part):
     serve: tuple[Serve, ...] = ()
     http: Http = Http()
     vllm: VllmPart = VllmPart()
+    ray: RayPart | None = None
     prices: Prices | None = None
     limits: Limits = Limits()
     ledger: str | None = None

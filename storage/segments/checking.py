@@ -6,7 +6,6 @@ still be registered, so it is left alone; whether its maker lives is asked befor
 was dead then cannot register afterwards.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator
 
@@ -110,18 +109,6 @@ def _problem(place: Place, segment: Segment, size: int | None, *, deep: bool) ->
         return "missing"
     if size != segment.bytes:
         return f"damaged ({size} of {segment.bytes} bytes)"
-    if deep and digest(place, segment) != segment.checksum:
+    if deep and place.digest(segment.kind, segment.id) != segment.checksum:
         return "altered (its checksum differs)"
     return None
-
-
-def digest(place: Place, segment: Segment) -> str:
-    """The SHA-256 of a segment's file as it lies there; empty where the system cannot read it to its end."""
-    hashed = hashlib.sha256()
-    try:
-        with place.open(segment.kind, segment.id) as file:
-            while chunk := file.read(1 << 20):
-                hashed.update(chunk)
-    except OSError:  # a disk that cannot give a block back
-        return ""
-    return hashed.hexdigest()

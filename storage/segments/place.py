@@ -4,6 +4,7 @@ Locally a file is written under a temporary name, fsynced and renamed, and its f
 an object is whole or absent there, so the file is written locally and then put.
 """
 
+import hashlib
 import os
 import re
 import time
@@ -58,6 +59,10 @@ class Place(Protocol):
 
     def open(self, kind: str, segment_id: str) -> Any:
         """The file, open for reading bytes."""
+        ...
+
+    def digest(self, kind: str, segment_id: str) -> str:
+        """The SHA-256 of the file as it lies there; empty where it cannot be read to its end."""
         ...
 
     def owner(self) -> str | None:
@@ -137,6 +142,13 @@ class LocalPlace:
     def open(self, kind: str, segment_id: str) -> Any:
         return Path(self.path(kind, segment_id)).open("rb")
 
+    def digest(self, kind: str, segment_id: str) -> str:
+        try:
+            with self.open(kind, segment_id) as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:  # a disk that cannot give a block back
+            return ""
+
     def discard(self, path: str) -> None:
         Path(path).unlink(missing_ok=True)
 
@@ -171,6 +183,8 @@ def _make_folder(folder: Path) -> None:
 # A listing of thousands of objects takes seconds, and objects do not vanish by the minute.
 LISTING_SECONDS = 60.0
 _SAID = 200  # characters of a driver's message
+# Segments have checksums of their own; those of S3's protocol differ between AWS and compatible servers on partial reads.
+_CHECKSUMS = dict.fromkeys(("request_checksum_calculation", "response_checksum_validation"), "when_required")
 
 
 class RemotePlace:
@@ -236,6 +250,14 @@ class RemotePlace:
         with self._answering():
             return self._fs.open(self._target(kind, segment_id), "rb")
 
+    def digest(self, kind: str, segment_id: str) -> str:
+        """A connection that breaks is an error to tell: it says nothing of the file."""
+        try:
+            with self._answering(), self._fs.open(self._target(kind, segment_id), "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return ""
+
     def discard(self, path: str) -> None:
         if Path(path).parent == self.scratch:
             Path(path).unlink(missing_ok=True)
@@ -284,7 +306,7 @@ def _filesystem(url: str) -> tuple[Any, str]:
     import fsspec
 
     try:
-        fs, root = fsspec.core.url_to_fs(url)
+        fs, root = fsspec.core.url_to_fs(url, **({"config_kwargs": _CHECKSUMS} if url.startswith("s3://") else {}))
     except (ValueError, ImportError) as error:
         raise SetupError(
             f"segments url {url!r} cannot be opened ({error}).",

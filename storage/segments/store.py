@@ -208,14 +208,12 @@ class SegmentStore:
         Nothing is read that was not compared with its registered checksum, once per file and process: a flipped byte in a
         Parquet page is another value to its reader. CorruptSegment where one differs; it is unregistered first.
         """
-        from storage.segments.checking import digest
-
         sizes = self.place.sizes((segment.kind, segment.id) for segment in segments)
         whole = [segment for segment in segments if sizes.get(segment.id) == segment.bytes]
         altered = []
         for segment in whole:
             if segment.id not in self._verified:
-                if digest(self.place, segment) == segment.checksum:
+                if self.place.digest(segment.kind, segment.id) == segment.checksum:
                     self._verified.add(segment.id)
                 else:
                     altered.append(segment)

@@ -142,10 +142,10 @@ def curated(prepare: Prepare) -> Curated:
     return run
 
 
-def start(*arguments: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
-    """The command line as a process of its own, which ends with the tests at the latest."""
+def start(*arguments: str, cwd: Path, before: Sequence[str] = (), **env: str) -> subprocess.Popen[str]:
+    """The command line as a process of its own, which ends with the tests at the latest; `before`: what runs it."""
     return subprocess.Popen(
-        tied(sys.executable, "-m", "flows.cli", *arguments),
+        tied(*before, sys.executable, "-m", "flows.cli", *arguments),
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         stdout=subprocess.PIPE,

@@ -50,7 +50,7 @@ def fill_ledger(workspace: Workspace) -> None:
     [
         ("segment", ".rollmill/segments"),
         ("spool", ".rollmill/spool/big.jsonl"),
-        ("ledger", "the ledger {}/.rollmill/ledger.sqlite"),
+        pytest.param("ledger", "the ledger {}/.rollmill/ledger.sqlite", marks=pytest.mark.sqlite),
     ],
 )
 def test_a_full_disk_is_one_line_and_what_was_committed_survives(tmp_path: Path, where: str, named: str) -> None:

@@ -136,6 +136,7 @@ print(use(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("somebody_writes", [False, True])
 def test_a_read_only_workspace_is_read_and_refuses_to_write(somebody_writes: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -221,6 +221,7 @@ def test_an_unfinished_run_is_not_mixed_with_another_model(
     assert len(json.loads(rollmill("runs", "list", "--json").out)) == 2
 
 
+@pytest.mark.sqlite
 def test_a_read_only_workspace_is_told_in_one_line(toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     rollmill("runs", "list")  # makes the ledger
     if os.geteuid() == 0:  # root may write everywhere: ask the code that answers for the ledger instead

@@ -1,8 +1,6 @@
-"""The ledger on a real PostgreSQL, which this test starts for itself: needs `initdb`, `pg_ctl` and the driver psycopg."""
+"""The ledger on a real PostgreSQL: what the suites under `pytest --postgres` do not ask of it."""
 
-import importlib.util
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,56 +17,16 @@ from storage.segments.compaction import compact
 from storage.segments.keys import SegmentKey
 from storage.spending import Amount, Charge, Limit, Sums
 from storage.workspace import Workspace
+from tests.postgres_server import database, postgres_server
 
 pytestmark = pytest.mark.services
-NOBODY = 65534
-
-
-@pytest.fixture(autouse=True, scope="module")
-def driver() -> None:
-    assert importlib.util.find_spec("psycopg"), "the driver is not installed: pip install 'psycopg[binary]'"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a fresh cluster in a temporary folder; PostgreSQL refuses to run as root, so root steps down."""
-    assert binary("initdb"), "PostgreSQL is not installed: apt-get install postgresql"
-    folder = Path("/var/tmp") / f"rollmill-postgres-{os.getpid()}"  # its socket path must be short and open to the user
-    folder.mkdir()
-    if os.geteuid() == 0:
-        os.chown(folder, NOBODY, NOBODY)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    run(folder, "initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "rollmill")
-    run(folder, "pg_ctl", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "-w", "start")
-    yield f"postgresql://rollmill@127.0.0.1:{port}/postgres"
-    run(folder, "pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
-    shutil.rmtree(folder)
-
-
-def binary(name: str) -> str | None:
-    """A PostgreSQL program on the PATH, or where Debian keeps it."""
-    debian = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
-    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(reversed(debian)))
-
-
-def run(folder: Path, name: str, *options: str) -> None:
-    command = [binary(name) or name, *options]
-    user = {"user": NOBODY, "group": NOBODY} if os.geteuid() == 0 else {}
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
-
-
-def database(server: str, name: str) -> str:
-    """The URL of a new database of the cluster."""
-    from sqlalchemy import create_engine, text
-
-    maker = create_engine(server.replace("postgresql", "postgresql+psycopg", 1), isolation_level="AUTOCOMMIT")
-    with maker.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    maker.dispose()
-    return server.replace("/postgres", f"/{name}")
+def server() -> Iterator[str]:
+    """The URL of a fresh cluster."""
+    with postgres_server() as url:
+        yield url
 
 
 def reply(name: str, text: str) -> Completion:
@@ -158,6 +116,18 @@ def test_imports_are_recorded_refused_and_removed(server: str, tmp_path: Path) -
         workspace.imports.require_whole("postgres")
         assert remove(workspace, "postgres").used_by == ()
         assert imports_held(workspace) == []
+
+
+def test_a_lost_database_is_made_again_from_the_segments(server: str, tmp_path: Path) -> None:
+    Workspace.init(tmp_path).close()
+    with Workspace.open(tmp_path, ledger_url=database(server, "dropped")) as workspace:
+        workspace.segments.commit(key("b"), [reply("c", "kept")])
+    with Workspace.open(tmp_path, ledger_url=database(server, "fresh")) as workspace:
+        with pytest.raises(SetupError, match=r"holds nothing.*rollmill doctor --rebuild"):
+            _ = workspace.segments
+        assert workspace.rebuild().rows == {"completions": 1}
+        assert [row.text for row in workspace.segments.fetch("completions", ["c"])] == ["kept"]
+        assert workspace.segments.has(key("b"))
 
 
 def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def test_a_flipped_byte_is_never_read(ws: Workspace, kind: Kind, share: float) -
     assert (done.redundant, ws.segments.read(kind).num_rows) == (False, 200)
 
 
+@pytest.mark.sqlite
 def test_every_way_of_reading_compares(ws: Workspace) -> None:
     [path] = (ws.state / "segments" / "completions").rglob("*.parquet")
     flip(path, path.stat().st_size // 3)
@@ -78,11 +79,10 @@ def test_a_writing_command_names_it_at_its_start_and_makes_the_rows_again(ws: Wo
 
 
 def test_a_sound_file_is_compared_once_per_process(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.segments import checking
-
     read: list[str] = []
-    digest = checking.digest
-    monkeypatch.setattr(checking, "digest", lambda place, segment: read.append(segment.id) or digest(place, segment))
+    place = ws.segments.place
+    digest = place.digest
+    monkeypatch.setattr(place, "digest", lambda kind, segment_id: read.append(segment_id) or digest(kind, segment_id))
     for _ in range(3):
         ws.segments.read("problems")
         ws.segments.present("problems", ["x"])

@@ -41,11 +41,12 @@ def place(tmp_path: Path) -> Iterator[RemotePlace]:
     [
         lambda place: place.own("ledger"),
         lambda place: place.open("completions", "a" * 44),
+        lambda place: place.digest("completions", "a" * 44),
         lambda place: place.put("completions", "a" * 44, lambda path: path.write_bytes(b"x")),
         lambda place: place.discard("down://bucket/prefix/x"),
         lambda place: place.modified("down://bucket/prefix/x"),
     ],
-    ids=["own", "open", "put", "discard", "modified"],
+    ids=["own", "open", "digest", "put", "discard", "modified"],
 )
 def test_whatever_a_driver_raises_is_one_line(place: RemotePlace, ask: Any) -> None:
     for error in (NoCredentialsError("Unable to locate\ncredentials"), PermissionError("Access Denied"), ConnectionError()):

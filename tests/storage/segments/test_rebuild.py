@@ -23,6 +23,7 @@ from storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, content, spec, workspace
 from tests.tied import tied
 
+pytestmark = pytest.mark.sqlite  # what is lost is a file
 CHECKOUT = Path(__file__).parents[3]
 IMPORTED = Completion("c", "p", "imported", "m", "-", "curate", 0, 0, "4", "stop")
 

@@ -1,0 +1,147 @@
+"""Verification on Ray, for profiles with `ray`: verifiers in Ray's workers, each part of a batch a Prefect task.
+
+Goes through prefect-ray's task runner: a standing Prefect server shows the tasks. Where a verifier judges changes no
+verdict, so rows are those of a run without Ray. A verifier that asks models stays in this process, as all sampling goes
+through one door; what is asked of a verifier one by one (after a failure) is judged here too.
+"""
+
+import json
+import logging
+import os
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.recipe.methods import Resolved, parameters, resolve
+from pipelines.processes.spawn import python_path
+from pipelines.protocols import RuledVerifier, Verifier
+from storage.errors import RollmillError, SetupError
+from storage.ids import canonical_json
+from storage.records import Completion, Problem, Verdict
+
+if TYPE_CHECKING:
+    from flows.recipe.profile import RayPart
+
+Items = Sequence[tuple[Problem, Completion]]
+STORE_BYTES = 256 << 20  # of a local cluster's object store; parts of batches are small
+
+
+class RayCluster:
+    """Prefect's task runner for Ray: connected, or a local cluster started, when the first batch is judged.
+
+    Its processes die with the thread that started them (the kernel's doing), so that is one of its own.
+    """
+
+    def __init__(self, part: "RayPart") -> None:
+        self._part = part
+        self._thread = ThreadPoolExecutor(1, "rollmill-ray")
+        self._runner: Future[Any] | None = None
+
+    def judge(self, method: Resolved, version: str, items: Items) -> Iterator[Verdict]:
+        """The verdicts on these items, in their order; `version`: of the verifier in this process."""
+        self._runner = self._runner or self._thread.submit(_entered, self._part)
+        runner, judged = self._runner.result(), _task()
+        base = "" if method.base is None else str(method.base.resolve())
+        named = (method.name, canonical_json(method.canonical()["options"]), base, version)
+        parts = [items[start : start + self._part.rows] for start in range(0, len(items), self._part.rows)]
+        futures = [runner.submit(judged, {"method": named, "items": pickle.dumps(part)}) for part in parts]
+        for future in futures:
+            yield from _verdicts(future)
+
+    def close(self) -> None:
+        """End a local cluster, or disconnect; safe to call twice."""
+        runner, self._runner = self._runner, None
+        if runner is not None and runner.exception() is None:
+            self._thread.submit(runner.result().__exit__, None, None, None).result()
+        self._thread.shutdown()
+
+
+class RayVerifier:
+    """A verifier that judges batches on Ray and single items here."""
+
+    def __init__(self, method: Resolved, cluster: RayCluster, here: Verifier) -> None:
+        self._method, self._cluster, self._here = method, cluster, here
+        self.name, self.version = here.name, here.version
+        self.rules = here.rules if isinstance(here, RuledVerifier) else ()
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        return self._here.verify(problem, completion)
+
+    def verify_many(self, items: Iterable[tuple[Problem, Completion]]) -> Iterator[Verdict]:
+        return self._cluster.judge(self._method, self.version, list(items))
+
+    def close(self) -> None:
+        self._here.close()
+
+
+def on_ray(method: Resolved, cluster: RayCluster, settings: dict[str, Any]) -> Verifier:
+    """The verifier of a method, on Ray unless it asks models or is made of other methods."""
+    here: Verifier = method.build(**settings)
+    stays = method.parts or {"samplers", "http"} & parameters(method.cls).keys()
+    return here if stays else RayVerifier(method, cluster, here)
+
+
+def judge_part(method: tuple[str, str, str, str], items: bytes) -> bytes:
+    """In a worker of Ray: the verdicts on some items, or what the verifier raised; pickled as they came."""
+    verifier = _verifier(*method)
+    try:
+        return pickle.dumps(list(verifier.verify_many(pickle.loads(items))))  # noqa: S301
+    except Exception as error:
+        return pickle.dumps(f"{type(error).__name__}: {error}")
+
+
+def _verdicts(future: Any) -> list[Verdict]:
+    """What a task gave. RuntimeError where its verifier raised: its items are then asked one by one, as without Ray."""
+    try:
+        found: list[Verdict] | str = pickle.loads(future.result())  # noqa: S301 (our own rows, from our own cluster)
+    except RollmillError:
+        raise
+    except Exception as error:
+        raise SetupError(
+            f"Ray did not judge: {' '.join(str(error).split())[:200]} ({type(error).__name__}).",
+            next_command="look after the cluster, or leave `ray` out of the profile; what was drawn is kept",
+        ) from error
+    if isinstance(found, str):
+        raise RuntimeError(found)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _verifier(name: str, options: str, base: str, version: str) -> Verifier:
+    """One verifier per worker and method, kept with the processes it started; it judges with one of its own."""
+    built: Verifier = resolve("verifier", name, json.loads(options), base=Path(base)).build(workers=1)
+    if built.version != version:
+        raise SetupError(
+            f"verifier {name!r} is {version} here and {built.version} on the Ray cluster.",
+            next_command="install this version of Rollmill, and the recipe's own files, on its nodes",
+        )
+    return built
+
+
+@lru_cache(maxsize=1)
+def _task() -> Any:
+    """`judge_part` as a Prefect task. Ray itself repeats what a lost worker had under way."""
+    from prefect import task
+    from prefect.cache_policies import NO_CACHE
+
+    return task(name="verify", cache_policy=NO_CACHE, persist_result=False)(judge_part)
+
+
+def _entered(part: "RayPart") -> Any:
+    """The runner of prefect-ray at work; SetupError where it is not installed, or without a Prefect server."""
+    if "PREFECT_API_URL" not in os.environ:
+        raise SetupError("a profile with `ray` records its tasks with Prefect.", next_command="run it without --direct")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        from prefect_ray.task_runners import RayTaskRunner
+    except ImportError:
+        raise SetupError("Ray is not installed.", next_command="pip install 'rollmill[ray]' (or prefect-ray)") from None
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    if part.address is None:
+        os.environ["PYTHONPATH"] = python_path(os.environ.get("PYTHONPATH"))  # which the workers inherit
+        settings |= {"num_cpus": part.cpus, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    return RayTaskRunner(address=part.address, init_kwargs=settings).__enter__()
