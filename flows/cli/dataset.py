@@ -13,6 +13,7 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from storage.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
+    from storage.exports import Part
     from storage.versions import VersionInfo
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
@@ -164,7 +165,9 @@ def verify(
 
 @verbs.command("export")
 def export(  # noqa: PLR0913 (a verb's parameters are its options)
-    reference: Ref,
+    references: Annotated[
+        list[str], typer.Argument(metavar="DATASET...", help="NAME, NAME@v2 or NAME@tag; several make one file.")
+    ],
     *,
     fmt: Annotated[
         str, typer.Option("--format", help="What a row is: docs/exports.md has the formats; a wrong name lists them.")
@@ -176,39 +179,95 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     validation: Annotated[
         Path | None, typer.Option("--validation", help="Some whole templates go to this file instead.")
     ] = None,
-    share: Annotated[float, typer.Option("--share", help="The least share of rows in --validation.")] = 0.1,
+    share: Annotated[
+        float | None, typer.Option("--share", help="The least share of rows for validation.", show_default="0.1")
+    ] = None,
+    hub: Annotated[
+        bool, typer.Option("--hub", help="--out is a folder as the Hugging Face Hub has it: Parquet and the card.")
+    ] = False,
+    take: Annotated[
+        list[str] | None,
+        typer.Option("--take", metavar="DATASET=N", help="Of this one whole problems, until N rows are reached."),
+    ] = None,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Write a version as a file that trainers read.
+    """Write a version, or a mix of several, as a file that trainers read.
 
     Example: rollmill dataset export arithmetic --format pairs --out pairs.jsonl --set max_pairs=2
     """
-    from storage.exports import EXPORTS, Validation
+    from storage.exports import EXPORTS, Validation, export_mix
     from storage.exports import export as write
-    from storage.versions import resolve
 
-    info = resolve(datasets_folder(), reference)
+    parts = _parts(references, take or ())
+    info, named = parts[0].info, ", ".join(part.info.ref for part in parts)
     chosen = _options(fmt, options or ())
+    if hub:
+        folder, out, validation = out, *_hub_files(parts, out, validation, split=share is not None)
     outs = [out] if validation is None else [out, validation]
     if out == validation:
         raise SetupError(f"--out and --validation are both {out}.", next_command="--validation another file")
     if dry_run:
-        text = f"Would write {info.ref} as {fmt} to {' and '.join(map(str, outs))}."
-        return as_json({"version": info.ref, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
+        text = f"Would write {named} as {fmt} to {' and '.join(map(str, outs))}."
+        return as_json({"version": named, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
     for path in outs:
         if path.exists() and sys.stdin.isatty() and not typer.confirm(f"{path} exists. Replace it?"):
-            raise FoundWanting(f"{path} was left as it is.", next_command=f"rollmill dataset export {info.ref} --out OTHER")
-    later = _later_scores(info) if chosen.get("scores") is True or "score" in chosen else None
-    held = None if validation is None else Validation(validation, share)
-    written = write(info, fmt, out, later, validation=held, **chosen)
+            raise FoundWanting(f"{path} was left as it is.", next_command="--out OTHER")
+    scored = chosen.get("scores") is True or "score" in chosen
+    later = [_later_scores(part.info) if scored else None for part in parts]
+    held = None if validation is None else Validation(validation, share or 0.1)
+    if len(parts) == 1 and not take:
+        written = write(info, fmt, out, later[0], validation=held, **chosen)
+    else:
+        written = export_mix(parts, fmt, out, later, validation=held, **chosen)
+    if hub:
+        _write_card(info, folder, outs)
     files = [{"path": str(one.path), "rows": one.rows, "sha256": one.sha256} for one in written.files]
     if json:
         beside = {"validation": files[1]} if len(files) > 1 else {}
-        return as_json({**files[0], "version": info.ref, "left_out": dict(written.left_out), **beside})
+        return as_json({**files[0], "version": named, "left_out": dict(written.left_out), **beside})
     lines = [f"Left out: {count:,} {what}." for what, count in written.left_out.items()]
-    lines += [f"{one.rows:,} rows of {info.ref} in {one.path} (sha256 {one.sha256[:16]})." for one in written.files]
+    lines += [f"{one.rows:,} rows of {named} in {one.path} (sha256 {one.sha256[:16]})." for one in written.files]
     return line("\n".join(lines))
+
+
+def _hub_files(parts: "Sequence[Part]", folder: Path, validation: Path | None, *, split: bool) -> tuple[Path, Path | None]:
+    """The files of the splits in a folder for the Hugging Face Hub."""
+    if validation is not None or len(parts) > 1 or folder.suffix in (".jsonl", ".parquet"):
+        raise SetupError(
+            "--hub writes a folder of one version, with the split `validation` where --share is given.",
+            next_command=f"rollmill dataset export {parts[0].info.ref} --hub --out FOLDER --share 0.1",
+        )
+    return folder / "data" / "train.parquet", folder / "data" / "validation.parquet" if split else None
+
+
+def _write_card(info: "VersionInfo", folder: Path, outs: Sequence[Path]) -> None:
+    """The version's card beside the data files, with a front matter that names them."""
+    from storage.files import write_text
+    from storage.versions import load_manifest
+    from storage.versions.card import card
+
+    splits = {path.stem: str(path.relative_to(folder)) for path in outs}
+    write_text(folder / "README.md", card(load_manifest(info), splits))
+
+
+def _parts(references: Sequence[str], takes: Sequence[str]) -> "list[Part]":
+    """The versions of a mix, each with what --take says of it."""
+    from storage.exports import Part
+    from storage.versions import resolve
+
+    folder = datasets_folder()
+    infos = {reference: resolve(folder, reference) for reference in references}
+    if len({info.path for info in infos.values()}) < len(references):
+        raise SetupError(f"{' '.join(references)} names a version twice.", next_command="name each once")
+    most = {reference: number for reference, _, number in (text.rpartition("=") for text in takes)}
+    for reference, number in most.items():
+        if reference not in infos or not number.isdigit():
+            raise SetupError(
+                f"--take {reference}={number} is not DATASET=N of a dataset named here.",
+                choices=[f"{name}=1000" for name in infos],
+            )
+    return [Part(info, int(most[reference]) if reference in most else None) for reference, info in infos.items()]
 
 
 def _options(fmt: str, texts: Sequence[str]) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """Exports: files that a trainer reads, made from one published version. One format per file, one line per format here."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import yaml
 
 from storage.errors import SetupError, unknown_name
 from storage.exports.completions import PromptCompletion, Unpaired
+from storage.exports.mix import Member, Mix, Part
 from storage.exports.pairs import Pairs, Redi
 from storage.exports.prompts import Prompts
 from storage.exports.ranked_pairs import RankedPairs
@@ -23,7 +27,7 @@ from storage.segments.schema import SCHEMAS
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
-__all__ = ["EXPORTS", "Export", "Exported", "Validation", "export", "export_rows", "parsed"]
+__all__ = ["EXPORTS", "Export", "Exported", "Part", "Validation", "export", "export_mix", "export_rows", "parsed"]
 
 EXPORTS: Mapping[str, type[Export]] = {
     "sft": Sft,
@@ -66,6 +70,34 @@ def export(
     `stored_scores`: rows that were stored after the version was published, for formats that are asked for scores.
     `validation`: some templates go to a file of their own, `validation` of what is given back.
     """
+    chosen = _built(fmt, options)
+    with _opened(info, stored_scores) as connection:
+        return _written(chosen, connection, out, validation)
+
+
+def export_mix(
+    parts: Sequence[Part],
+    fmt: str,
+    out: Path,
+    stored_scores: Sequence[pa.Table | None] = (),
+    *,
+    validation: Validation | None = None,
+    **options: Any,
+) -> Exported:
+    """Write several versions as one file, one after the other; every row has the column `dataset`.
+
+    `stored_scores`: those of each part, as in `export`.
+    """
+    with ExitStack() as stack:
+        members = [
+            Member(part, _built(fmt, options), stack.enter_context(_opened(part.info, scores)))
+            for part, scores in zip_longest(parts, stored_scores)
+        ]
+        return _written(Mix(members), members[0].connection, out, validation)
+
+
+def _built(fmt: str, options: Mapping[str, Any]) -> Export:
+    """The format with its options checked."""
     if fmt not in EXPORTS:
         raise unknown_name("export format", fmt, EXPORTS, next_command="rollmill dataset export --help")
     known = inspect.signature(EXPORTS[fmt]).parameters
@@ -76,12 +108,21 @@ def export(
         allowed = (int, float) if kind is float else kind
         if not isinstance(value, allowed) or (kind in (int, float) and isinstance(value, bool)):
             raise SetupError(f"{option} is {value!r}, and must be {_KINDS.get(kind, 'a text')}.")
-    chosen = EXPORTS[fmt](**options)
+    return EXPORTS[fmt](**options)
+
+
+@contextmanager
+def _opened(info: VersionInfo, stored_scores: pa.Table | None) -> Iterator[duckdb.DuckDBPyConnection]:
     with reading(info), open_version(info) as connection:
         connection.register(STORED, SCHEMAS["scores"].empty_table() if stored_scores is None else stored_scores)
-        held = frozenset() if validation is None else validation.clusters(chosen, connection)
-        written = export_rows(side(chosen.rows(connection), held, inside=False), chosen.schema, out)
-        if validation is not None:
-            rows = side(chosen.rows(connection), held, inside=True)
-            written = replace(written, validation=export_rows(rows, chosen.schema, validation.out))
-    return replace(written, left_out={what: count for what, count in chosen.left_out.items() if count})
+        yield connection
+
+
+def _written(chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: Validation | None) -> Exported:
+    held = frozenset() if validation is None else validation.clusters(chosen, connection)
+    written = export_rows(side(chosen.rows(connection), held, inside=False), chosen.schema, out)
+    left_out = {what: count for what, count in chosen.left_out.items() if count}
+    if validation is not None:
+        rows = side(chosen.rows(connection), held, inside=True)
+        written = replace(written, validation=export_rows(rows, chosen.schema, validation.out))
+    return replace(written, left_out=left_out)

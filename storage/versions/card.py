@@ -14,15 +14,15 @@ _LEVEL = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def card(manifest: Mapping[str, Any]) -> str:
-    """The card as Markdown."""
+def card(manifest: Mapping[str, Any], splits: Mapping[str, str] | None = None) -> str:
+    """The card as Markdown. `splits`: of an export as a folder for a hub, its data files by the name of their split."""
     levels, reasons = (manifest["counts"][key].items() for key in ("levels", "dropped_by_reason"))
     # Versions made before audits, or by hand, carry no measured rates and say so.
     verifiers = manifest["verifiers"] if isinstance(manifest["verifiers"], list) else []
     bare = [{"verifier": part["name"], "version": part["version"], "report": None} for part in verifiers]
     rates = manifest.get("verifier_rates", bare)
     parts = [
-        _front_matter(manifest),
+        _front_matter(manifest, splits or {}),
         f"# {manifest['name']} @ {manifest['hashes']['content'][:8]}",
         _summary(manifest),
         "## Difficulty\n\n"
@@ -36,7 +36,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         "## Metrics\n\n" + _table(("metric", "value"), sorted(flatten(manifest["metrics"]).items())),
         "## How it was made\n\n" + _fenced(yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True)),
         "## Identity\n\n" + _identity(manifest),
-        "## Reading it\n\n" + _READING,
+        "## Reading it\n\n" + (_READING_A_FOLDER if splits else _READING),
         "## Limits\n\n" + _LIMITS,
     ]
     return "\n\n".join(parts) + "\n"
@@ -52,7 +52,7 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def _front_matter(manifest: Mapping[str, Any]) -> str:
+def _front_matter(manifest: Mapping[str, Any], splits: Mapping[str, str]) -> str:
     kept = manifest["counts"]["kept"]
     licences = sorted(manifest["counts"]["licences"])
     value = {
@@ -61,6 +61,9 @@ def _front_matter(manifest: Mapping[str, Any]) -> str:
         "size_categories": [next((name for limit, name in _SIZES if kept < limit), "n>1M")],
         "tags": ["rollouts", "verified"],
     }
+    if splits:
+        files = [{"split": name, "path": path} for name, path in splits.items()]
+        value["configs"] = [{"config_name": "default", "data_files": files}]
     return "---\n" + yaml.safe_dump(value, sort_keys=True) + "---"
 
 
@@ -138,6 +141,11 @@ _READING = """```python
 import duckdb
 connection = duckdb.connect("dataset.duckdb", read_only=True)
 kept = connection.sql("select * from kept").df()
+```"""
+
+_READING_A_FOLDER = """```python
+from datasets import load_dataset
+rows = load_dataset("FOLDER_OR_REPOSITORY", split="train")
 ```"""
 
 _LIMITS = (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from tests.flows.conftest import Curated, Run
 
@@ -160,6 +161,29 @@ def test_export_and_why(version: Path, rollmill: Run) -> None:
     assert rollmill("dataset", "why", "toy", "ffffffffffff").status == 2
     wrong = rollmill("dataset", "export", "toy", "--format", "sftt", "--out", "x.jsonl")
     assert (wrong.status, "Did you mean 'sft'?" in wrong.err) == (2, True)
+
+
+def test_a_mix_and_a_folder_for_a_hub_are_written_or_refused(version: Path, rollmill: Run) -> None:
+    said = rollmill("dataset", "export", "toy", "--take", "toy=5", "--out", "part.jsonl", "--json")
+    rows = [json.loads(text) for text in Path("part.jsonl").read_text().splitlines()]
+    assert json.loads(said.out)["rows"] == len(rows)
+    assert 5 <= len(rows) < 12
+    assert {row["dataset"] for row in rows} == {f"toy@{version.name}"}
+    for arguments, reason in (
+        (["toy", "toy@v1"], "toy toy@v1 names a version twice"),
+        (["toy", "--take", "code=5"], "--take code=5 is not DATASET=N of a dataset named here. Valid: toy=1000"),
+        (["toy", "--take", "toy=some"], "--take toy=some is not DATASET=N"),
+        (["toy", "--hub", "--validation", "x.parquet"], "--hub writes a folder of one version"),
+    ):
+        wrong = rollmill("dataset", "export", *arguments, "--out", "x.jsonl")
+        assert (wrong.status, reason in wrong.err) == (2, True), wrong.err
+
+    assert rollmill("dataset", "export", "toy", "--hub", "--share", "0.2", "--out", "hub").status == 0
+    front = yaml.safe_load(Path("hub/README.md").read_text().split("---")[1])
+    assert front["configs"][0]["data_files"] == [
+        {"split": "train", "path": "data/train.parquet"},
+        {"split": "validation", "path": "data/validation.parquet"},
+    ]
 
 
 def test_doctor_and_gc(version: Path, rollmill: Run) -> None:

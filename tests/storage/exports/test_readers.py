@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from storage.exports import export
+from storage.exports import Validation, export
+from storage.versions.card import card
+from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -48,6 +50,20 @@ def test_datasets_reads_groups_and_tiers(version: VersionInfo, tmp_path: Path, h
     assert rows["reward"][:] == [1.0, 0.0, 1.0]  # the other problem has an undecided rollout
     assert sum(rows["advantage"][:]) == pytest.approx(0, abs=1e-12)
     assert pairs["tier"][:] == [1, 1, 2]
+
+
+def test_datasets_reads_the_folder_for_a_hub(version: VersionInfo, tmp_path: Path, hub: Path) -> None:
+    folder = tmp_path / "folder"
+    held = Validation(folder / "data" / "validation.parquet", share=0.5)
+    export(version, "sft", folder / "data" / "train.parquet", validation=held)
+    splits = {name: f"data/{name}.parquet" for name in ("train", "validation")}
+    (folder / "README.md").write_text(card(load_manifest(version), splits))
+
+    from datasets import load_dataset
+
+    loaded = load_dataset(str(folder), cache_dir=str(hub))
+    assert {name: len(rows) for name, rows in loaded.items()} == {"train": 1, "validation": 1}
+    assert loaded["train"][0]["messages"][0]["role"] == "user"
 
 
 CHATML = (

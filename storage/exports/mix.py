@@ -1,0 +1,89 @@
+"""Several versions as one file: the rows of each after the other, every row with the version that it comes from."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from storage.errors import SetupError
+from storage.exports.write import Export, Row
+from storage.ids import digest128
+from storage.versions.resolve import VersionInfo
+
+DATASET = "dataset"
+"""The column that names the version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A version of a mix. `most`: whole problems, drawn by their hash, until so many rows are reached; None: all rows."""
+
+    info: VersionInfo
+    most: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.most is not None and self.most < 1:
+            raise SetupError(f"{self.most} rows of {self.info.ref}; at least 1.")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A part with its own instance of the format and a connection to its rows."""
+
+    part: Part
+    chosen: Export
+    connection: duckdb.DuckDBPyConnection
+
+    def rows(self) -> Iterator[Row]:
+        """The rows that the mix takes, in the format's order."""
+        taken = self._taken()
+        name = f"{self.part.info.name}@{self.part.info.folder}"
+        for row in self.chosen.rows(self.connection):
+            if taken is None or row["problem_id"] in taken:
+                yield {**row, DATASET: name}
+
+    def _taken(self) -> frozenset[str] | None:
+        if self.part.most is None:
+            return None
+        sizes = Counter(row["problem_id"] for row in self.chosen.rows(self.connection))
+        taken, count = [], 0
+        for problem in sorted(sizes, key=lambda one: digest128(["mix", one])):
+            if count >= self.part.most:
+                break
+            taken.append(problem)
+            count += sizes[problem]
+        return frozenset(taken)
+
+
+class Mix:
+    """An export over several versions; a row that an earlier one has is left out."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = members
+        self._repeated = 0
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The format's columns, and the version."""
+        return self._members[0].chosen.schema.append(pa.field(DATASET, pa.string()))
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """What the format left out of all versions, and repeated rows."""
+        counts = sum((Counter(member.chosen.left_out) for member in self._members), Counter[str]())
+        return {**counts, "rows that an earlier dataset has": self._repeated}
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:  # noqa: ARG002 - as every format
+        """The rows of each version, through a connection of its own."""
+        self._repeated = 0
+        seen: set[tuple[str, str]] = set()
+        for member in self._members:
+            for row in member.rows():
+                key = (row["problem_id"], row["id"])
+                if key in seen:
+                    self._repeated += 1
+                else:
+                    seen.add(key)
+                    yield row

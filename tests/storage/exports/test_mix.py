@@ -1,0 +1,61 @@
+"""Several versions in one file: where each row comes from, repeated rows once, and how many of each."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.errors import SetupError
+from storage.exports import Part, Validation, export_mix
+from storage.versions.publish import publish
+from storage.versions.resolve import VersionInfo
+from storage.versions.snapshot import Snapshot
+from storage.workspace import Workspace
+
+Build = Callable[..., Snapshot]
+
+
+@pytest.fixture
+def versions(ws: Workspace, snapshot: Build) -> tuple[VersionInfo, VersionInfo]:
+    """Two datasets with the same rollouts: the first keeps one of each problem, the second two of each."""
+    made = [snapshot(name="one"), snapshot(name="two", kept=(True, False, True, True, True, False))]
+    first, second = (publish(ws, one, report_html="", report_json={}).version for one in made)
+    return first, second
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_rows_name_their_version_and_come_once(versions: tuple[VersionInfo, VersionInfo], tmp_path: Path) -> None:
+    first, second = versions
+    written = export_mix([Part(first), Part(second)], "sft", tmp_path / "mix.jsonl")
+    rows = [(row["dataset"], row["id"][-1]) for row in lines(written.path)]
+    assert sorted(rows) == [
+        (f"one@{first.folder}", "0"),
+        (f"one@{first.folder}", "4"),
+        (f"two@{second.folder}", "2"),
+        (f"two@{second.folder}", "3"),
+    ]
+    assert (written.rows, written.left_out) == (4, {"rows that an earlier dataset has": 2})
+    again = export_mix([Part(first), Part(second)], "sft", tmp_path / "again.jsonl")
+    assert again.sha256 == written.sha256
+
+
+def test_whole_problems_are_taken_until_there_are_enough(versions: tuple[VersionInfo, VersionInfo], tmp_path: Path) -> None:
+    first, second = versions
+    rows = lines(export_mix([Part(second, 1)], "sft", tmp_path / "few.jsonl").path)
+    assert (len(rows), len({row["problem_id"] for row in rows})) == (2, 1)
+    everything = lines(export_mix([Part(second, 100), Part(first)], "sft", tmp_path / "all.jsonl").path)
+    assert [row["dataset"] for row in everything] == [f"two@{second.folder}"] * 4
+    halves = Validation(tmp_path / "held.jsonl", share=0.3)
+    split = export_mix([Part(first), Part(second)], "sft", tmp_path / "train.jsonl", validation=halves)
+    assert (split.rows, split.validation and split.validation.rows, split.left_out) == (
+        2,
+        2,
+        {"rows that an earlier dataset has": 2},
+    )
+    with pytest.raises(SetupError, match="0 rows of one@v1; at least 1"):
+        Part(first, 0)
