@@ -33,7 +33,7 @@ def context_bar() -> Iterator[None]:
         yield
     finally:
         _bar.reset(token)
-    with row, st.container(horizontal_alignment="right"):
+    with row:
         copy_link(key="copy-link")
 
 

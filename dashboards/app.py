@@ -36,10 +36,12 @@ MENU: dict[str, tuple[Callable[[], None], str]] = {  # in the order of the menu:
     "Claims": (page_claims.show, "science"),
 }
 MOVED = {
+    "home": ("Home", {}),
     "overview": ("Runs", {}),
     "problems": ("Explore", {}),
     "budgets": ("Difficulty", {"view": "Budget"}),
 }  # addresses of before: what took their place
+FIRST_PATH = "start"  # the page that opens first has no path: what is given is not used, and may be nobody else's
 
 
 def main(first: str = "Home") -> None:
@@ -49,7 +51,13 @@ def main(first: str = "Home") -> None:
     )
     st.logo(str(HERE / "logo.svg"), icon_image=str(HERE / "icon.png"), size="large")
     pages = {
-        name: st.Page(guarded(show), title=name, url_path=name.lower(), icon=f":material/{icon}:", default=name == first)
+        name: st.Page(
+            guarded(show),
+            title=name,
+            url_path=FIRST_PATH if name == "Home" else name.lower(),
+            icon=f":material/{icon}:",
+            default=name == first,
+        )
         for name, (show, icon) in MENU.items()
     }
     st.session_state[PAGES] = pages

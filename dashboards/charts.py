@@ -9,14 +9,17 @@ from storage.queries import Funnel
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
+# Okabe and Ito (2008): told apart with every common kind of colour blindness, legible on light and on dark. The theme
+# (.streamlit/config.toml) has the same.
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
+BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY = PALETTE
 OUTCOME_COLOURS: Mapping[str, str] = {
-    "correct": "#2da44e",
-    "incorrect": "#cf222e",
-    "unparsed": "#bf8700",
-    "undecided": "#8250df",
-    "pending": "#8c959f",
+    "correct": GREEN,
+    "incorrect": RED,
+    "unparsed": ORANGE,
+    "undecided": PURPLE,
+    "pending": GREY,
 }
-GREY = "#8c959f"
 
 
 def funnel_chart(funnel: Funnel) -> AnyChart:
@@ -25,8 +28,8 @@ def funnel_chart(funnel: Funnel) -> AnyChart:
     counts = {**funnel.outcomes(), "pending": funnel.pending}
     rows += [(name, counts[name], colour) for name, colour in OUTCOME_COLOURS.items() if counts[name]]
     if funnel.kept is not None:
-        rows.append(("kept", funnel.kept, "#1a7f37"))
-    rows += [(f"dropped: {reason}", count, "#afb8c1") for reason, count in funnel.dropped_by_reason.items()]
+        rows.append(("kept", funnel.kept, BLUE))
+    rows += [(f"dropped: {reason}", count, GREY) for reason, count in funnel.dropped_by_reason.items()]
     frame = pd.DataFrame(rows, columns=["stage", "rollouts", "colour"])
     base = alt.Chart(frame).encode(
         y=alt.Y("stage:N", sort=list(frame["stage"]), title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)),

@@ -6,12 +6,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboards.charts import AnyChart
+from dashboards.charts import PALETTE, AnyChart
 from dashboards.inert import visible
 from storage.queries.evaluations import Price, SideMetric
 
-# Okabe and Ito (2008): told apart with every common kind of colour blindness, legible on light and on dark.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
 RATE = alt.Scale(domain=[0, 1])
 
 

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-_HTML = "<button type='button'>Copy link</button>"
+_HTML = "<div><button type='button'>Copy link</button></div>"
 _CSS = """
+div { text-align: right; }
 button { font: inherit; color: var(--st-text-color); background: transparent; cursor: pointer; white-space: nowrap;
   border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); padding: 0.4rem 0.75rem; }
 button:hover, button:focus-visible { color: var(--st-primary-color); border-color: var(--st-primary-color); }

@@ -7,8 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboards.charts import AnyChart
-from dashboards.compare_charts import PALETTE
+from dashboards.charts import PALETTE, AnyChart
 from dashboards.inert import one_line
 from pipelines.metrics import GroupRate, Share
 from pipelines.stats import Estimate

@@ -8,8 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.address import choose
-from dashboards.charts import AnyChart
-from dashboards.compare_charts import PALETTE
+from dashboards.charts import PALETTE, AnyChart
 from dashboards.inert import inert, visible
 from dashboards.scope_choice import reader
 from storage.queries.claims import STATUSES, claim_results

@@ -7,8 +7,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards.charts import OUTCOME_COLOURS, AnyChart
-from dashboards.compare_charts import PALETTE
+from dashboards.charts import OUTCOME_COLOURS, PALETTE, AnyChart
 from dashboards.explore_link import explore_link
 from dashboards.inert import inert, one_line, visible
 from dashboards.kept import kept

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pipelines.stats import TimeLeft, time_left, whole_of
 from storage.money import UNITS
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class Stage:
         """Rows per second that this command did so far; what was there before it began is no speed."""
         rows = self.done if self.here is None else self.here
         return rows / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left(self) -> TimeLeft | None:
+        """The time that it takes until the run has drawn and judged everything, rounds to come included."""
+        return time_left(self.done, whole_of(self.detail, self.total), self.rate)
 
 
 class Progress:
@@ -87,7 +93,9 @@ class Progress:
     def _summed(self, name: str, event: "Event") -> Stage:
         parts = [stage for (part, _), stage in self._rounds.items() if part == name]
         sums = {key: sum(getattr(stage, key) for stage in parts) for key in ("done", "total", "tokens", "here", "correct")}
-        detail = {"round": event.round, "waiting": event.kind == "waiting"}
+        before = self.stages.get(name)
+        whole = event.whole or (before.detail.get("whole") if before else None)
+        detail = {"round": event.round, "waiting": event.kind == "waiting", "whole": whole}
         return Stage(name, **sums, seconds=sum(stage.seconds for stage in parts), detail=detail)
 
     def _tell(self, stage: Stage) -> None:

@@ -91,7 +91,8 @@ class Run:
 class Progress:
     """How far one stage of a run is, as last reported.
 
-    `detail.made`, where a stage tells it: the rows that this run itself drew or judged; the others were stored before.
+    `detail`, where a stage tells it: `made`, the committed rows that this run itself drew or judged (the others were stored
+    before); `arrived`, those of `done` that are not committed yet; `whole`, the rows of the whole run: median, low, high.
     """
 
     stage: str
@@ -110,7 +111,7 @@ class Progress:
     @property
     def rate(self) -> float | None:
         """Rows per second, of those that it made itself; None where everything was there already."""
-        made = int(self.detail.get("made", self.done))
+        made = int(self.detail.get("made", self.done)) + int(self.detail.get("arrived", 0))
         return made / self.seconds if made and self.seconds > 0 else None
 
 
@@ -120,6 +121,7 @@ Stops = list[StopRow]
 Items = list[Item]
 Keys = list[SegmentKey]
 Reports = list[Progress]
+Times = list[tuple[str, str, int, float]]
 
 
 class Runs:
@@ -212,6 +214,14 @@ class Runs:
             ).all()
         rows = sorted(rows, key=lambda row: row.id)
         return [SegmentKey(cast("Kind", row.kind), row.producer, row.version, row.batch_id) for row in rows]
+
+    def batch_times(self, run_id: str) -> Times:
+        """(kind, batch id, rows, seconds since 1970) of the run's batches and plans, in the order in which they came."""
+        mine = select(RunBatchRow.batch).where(RunBatchRow.run_id == run_id)
+        chosen = BatchRow.id.in_(mine) | ((BatchRow.producer == run_id) & (BatchRow.kind == "plan"))
+        columns = (BatchRow.kind, BatchRow.batch_id, BatchRow.rows, BatchRow.created_at)
+        with self._ledger.read() as session:
+            return [tuple(row) for row in session.execute(select(*columns).where(chosen).order_by(BatchRow.created_at))]
 
     def progress(  # noqa: PLR0913 (a report's fields, all by name)
         self,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from storage.ledger.engine import Ledger
@@ -174,6 +174,13 @@ class Spending:
                 **sums,
             )
         )
+
+    def since(self, moment: float) -> dict[str, Sums]:
+        """What runs paid since a moment (seconds since 1970), by run; runs that paid nothing are left out."""
+        sums = [func.sum(getattr(SpendRow, name)) for name in SUMMED]
+        question = select(SpendRow.run_id, *sums).where(SpendRow.paid_at >= moment).group_by(SpendRow.run_id)
+        with self._ledger.read() as session:
+            return {run: Sums(*(int(value) for value in values)) for run, *values in session.execute(question)}
 
     def reserved(self, run_id: str) -> list[Reservation]:
         """What processes have reserved for batches of a run."""

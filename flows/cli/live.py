@@ -56,13 +56,15 @@ def describe(stage: Stage) -> str:
         parts.append(f"state={stage.detail['state']}")
     if stage.tokens:
         parts.append(f"tokens={stage.tokens}")
+    if stage.name in ("draw", "verify") and (left := stage.left) is not None:
+        parts.append(f"left={left.seconds:.0f}s")
     if stage.name == "verify" and stage.here:
         parts.append(f"correct={stage.correct / stage.here:.3f}")
     return " ".join(parts)
 
 
 class Bars:
-    """A bar for each stage that has begun: rows and tokens a second, share correct so far, time left of what is planned."""
+    """A bar for each stage that has begun: rows and tokens a second, share correct so far, time left of the whole run."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -92,13 +94,12 @@ class Bars:
 
 
 def _note(stage: Stage) -> str:
-    """Seconds left, rates and the round, as far as they say something; a narrow terminal cuts the last ones."""
+    """Time left of the whole run, rates and the round, as far as known; a narrow terminal cuts the last ones."""
     parts = [f"{stage.detail[key]}" for key in ("state", "said") if key in stage.detail]
     if stage.detail.get("waiting"):
         parts.append("waiting for another command's batch")
     if stage.name in ("draw", "verify") and stage.rate > 0:
-        left = (stage.total - stage.done) / stage.rate
-        parts += [f"{left:.0f} s left"] if left >= 1 else []
+        parts += [str(left)] if (left := stage.left) is not None and left.high >= 1 else []
         parts.append(f"{stage.rate:,.0f}/s")
         parts += [f"{stage.tokens / stage.seconds:,.0f} tokens/s"] if stage.tokens else []
         parts += [f"{stage.correct / stage.here:.0%} correct"] if stage.name == "verify" and stage.here else []

@@ -94,7 +94,7 @@ def gate(decided: DecidedRun) -> "GateResult":
     started = time.monotonic()
     result = check_gate(decided)
     passed = sum(bool(check.passed) for check in result.checks)
-    detail = with_attempt(decided, passed=result.passed)
+    detail = {**with_attempt(decided, passed=result.passed), "checks": [check.brief() for check in result.checks]}
     seconds = time.monotonic() - started
     _report(decided.run, Stage("gate", passed, len(result.checks), seconds=seconds, detail=detail))
     if not result.passed:

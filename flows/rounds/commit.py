@@ -73,6 +73,8 @@ class Committer:
         self._at_hand: list[Item] = []
         self._last_progress = -PROGRESS_SECONDS
         self._before = {part.stage: part for part in ws.runs.progress_of(run.id)}
+        # A round that an earlier command planned: it said what is to come.
+        self.whole = run.memory.whole or (self._before["draw"].detail.get("whole") if "draw" in self._before else None)
 
     def run(self) -> None:
         """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""
@@ -192,7 +194,9 @@ class Committer:
 
     def _tell(self, kind: EventKind, done: int, here: int, tokens: int) -> None:
         scope, seconds = self._scope, self._clock.seconds
-        self._run.tell(Event(kind, scope.round, done, scope.planned, tokens, seconds, here, self.counts.correct))
+        self._run.tell(
+            Event(kind, scope.round, done, scope.planned, tokens, seconds, here, self.counts.correct, self.whole)
+        )
 
     def _progress(self) -> None:
         if self._clock.seconds - self._last_progress >= PROGRESS_SECONDS:
@@ -201,21 +205,24 @@ class Committer:
     def report(self) -> None:
         """Rows for whoever watches the run, at most once a second, as each is a transaction.
 
-        Tokens and seconds go on from what earlier rounds and earlier commands of this run reported.
+        Tokens and seconds go on from what earlier rounds and earlier commands of this run reported. What has come and is
+        not committed yet counts as done, but is told apart: a killed command leaves nothing of it.
         """
         self._last_progress = self._clock.seconds
         scope = self._scope
         here = {"draw": self.counts.drawn, "verify": self.counts.judged}
-        for stage, done in (("draw", self._drawn), ("verify", self._judged)):
+        arrived = sum(part.rows for part in list(self._drawer.arrived.values()))
+        for stage, done, open_rows in (("draw", self._drawn, arrived), ("verify", self._judged, 0)):
             before = self._before.get(stage)
+            made = here[stage] + (before.detail.get("made", 0) if before else 0)
             self._ws.runs.progress(
                 self._run.id,
                 stage,
-                done=scope.before + done,
+                done=scope.before + done + open_rows,
                 total=scope.before + scope.planned,
                 tokens=self.counts.tokens + (before.tokens if before else 0),
                 seconds=self._clock.seconds + (before.seconds if before else 0.0),
-                detail={"round": scope.round, "made": here[stage] + (before.detail.get("made", 0) if before else 0)},
+                detail={"round": scope.round, "made": made, "arrived": open_rows, "whole": self.whole},
             )
 
 

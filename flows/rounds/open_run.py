@@ -7,7 +7,7 @@ Engines and verifiers are built when they are first asked for and kept until `cl
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +32,8 @@ EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
 class Event:
     """Something happened in a round: rows done of rows planned in it, tokens drawn, seconds since the round began.
 
-    `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct.
+    `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct. `whole`: the
+    rows of the whole run, as far as can be told (Memory.whole).
     """
 
     kind: EventKind
@@ -43,6 +44,7 @@ class Event:
     seconds: float
     here: int = 0
     correct: int = 0
+    whole: Mapping[str, float] | None = None
 
 
 def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,8 @@ from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan_rows import problems_and_arms, together
 from flows.rounds.tallies import tallies_of
 from flows.sampling.arms import Arm
-from pipelines.tallies import Draw, RoundPlan, Stop
+from pipelines.budget.whole_run import whole_run
+from pipelines.tallies import Draw, PrefixTally, RoundPlan, Stop
 from storage.errors import SetupError, broken
 from storage.ids import canonical_json
 from storage.imported import producer_of
@@ -75,7 +77,7 @@ def _commit_next(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[P
         raise RuntimeError(f"round {r} of run {run.id} cannot be planned before round {len(plans)}")
     rows, stops = _imported_plan(ws, run, r) if run.spec.generator is None else _next_plan(ws, run, r, plans)
     ws.runs.commit_plan(run.id, r, rows, stops)
-    run.tell(Event("planned", r, 0, len(rows), 0, 0.0))
+    run.tell(Event("planned", r, 0, len(rows), 0, 0.0, whole=run.memory.whole))
 
 
 @contextmanager
@@ -94,9 +96,19 @@ def _next_plan(
     planned = together(plans)
     tallies = tallies_of(ws, run, planned)
     plan = run.spec.budget.plan(r, tallies)
+    run.memory.whole = _whole(run, r, tallies)
     drawn = Counter(problems_and_arms(planned))
     _check_continues(run, plan, drawn)
     return Rows.of("plan", _rows(run, r, plan.draws)), _new_stops(ws, run, r, plan)
+
+
+def _whole(run: OpenRun, r: int, tallies: Sequence[PrefixTally]) -> dict[str, float] | None:
+    """What the run will draw in all, for people who wait."""
+    try:
+        forecast = whole_run(deepcopy(run.spec.budget), tallies, r)
+    except Exception:  # a budget of a user's own may not take made-up tallies; no row depends on this
+        return None
+    return None if forecast is None else {"median": forecast.median, "low": forecast.low95, "high": forecast.high95}
 
 
 def _new_stops(ws: Workspace, run: OpenRun, r: int, plan: RoundPlan) -> list[StopRow]:

@@ -77,7 +77,9 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
             committer.run()
     counts, stopped = committer.counts, drawer.limiter.reason or queues.limit_reason
     if stopped is None:
-        run.tell(Event("done", scope.round, scope.planned, scope.planned, counts.tokens, clock.seconds))
+        run.tell(
+            Event("done", scope.round, scope.planned, scope.planned, counts.tokens, clock.seconds, whole=committer.whole)
+        )
     return RoundResult(
         round=scope.round,
         planned=scope.planned,

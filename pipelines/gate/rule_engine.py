@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipelines.gate.rules import Measure, Part, Rule
 
+SHOWN = 20  # failing rows of a check that the run's record keeps for the dashboard
 NAMED = 1_000  # failing rows of a check that a result lists
 ROWS_NAMED = {"result_format": "COMPLETE", "unexpected_index_column_names": ["row"]}
 
@@ -33,6 +34,11 @@ class Check:
     failing: tuple[str, ...] = ()
     failing_count: int = 0
     measures: tuple[Measure, ...] = ()
+
+    def brief(self) -> dict[str, Any]:
+        """As JSON values, with the first failing rows."""
+        row = {"name": self.name, "passed": self.passed, "expected": self.expected, "observed": self.observed}
+        return {**row, "failing": list(self.failing[:SHOWN]), "failing_count": self.failing_count}
 
     def line(self, shown: int = 3) -> str:
         """One line for a person."""

@@ -47,6 +47,7 @@ from pipelines.stats.subsets import (
     these_problems_means,
 )
 from pipelines.stats.testing import SignFlipTest, alpha_spent, holm, sign_flip_test
+from pipelines.stats.time_left import TimeLeft, duration, longest, time_left, whole_of
 from pipelines.stats.token_budgets import (
     pass_at_tokens,
     regret_of_tokens,
@@ -93,6 +94,7 @@ __all__ = [
     "SignFlipTest",
     "Stratum",
     "StratumSample",
+    "TimeLeft",
     "VerifierPassRate",
     "Vote",
     "accuracy_ceiling",
@@ -118,6 +120,7 @@ __all__ = [
     "corrected_rate",
     "detectable_difference",
     "distinct_at_ks",
+    "duration",
     "equivalence",
     "false_accept_rate",
     "false_reject_rate",
@@ -128,6 +131,7 @@ __all__ = [
     "holm",
     "kept_precision",
     "largest_k",
+    "longest",
     "majority_at_k",
     "mean_bounds",
     "mg_pass_at_ks",
@@ -154,10 +158,12 @@ __all__ = [
     "solved_by",
     "t_quantile",
     "these_problems_means",
+    "time_left",
     "total_variation",
     "true_rates",
     "undecided_bounds",
     "verdict_accuracy",
     "vote",
     "weighted_vote",
+    "whole_of",
 ]

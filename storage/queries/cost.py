@@ -123,6 +123,16 @@ class RunCost:
         """What the ledger holds: everything the run paid for."""
         return self.whole.spent + self.again + self.votes + self.scoring
 
+    def steps(self) -> dict[str, Sums]:
+        """The totals by what they were for; what did not happen is left out."""
+        rows = {
+            "represented": self.whole.represented,
+            "spent by this run": self.whole.spent,
+            "reused": self.whole.represented - self.whole.spent,
+        }
+        others = {"drawn again": self.again, "judges' votes": self.votes, "scorers": self.scoring}
+        return rows | {name: sums for name, sums in others.items() if sums.completions}
+
     def by(self, what: By) -> list[Group]:
         """The same totals by group, in order; what belongs to no group is a last one named `-`."""
         if what not in GROUPS:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from storage.audits import Audits
     from storage.records import Verdict
-    from storage.run_records import Firings, Forecast
+    from storage.run_records import Firings, Forecast, Tried
     from storage.runs import Progress, Run, Runs
-    from storage.spending import Amount, Payment
+    from storage.spending import Amount, Payment, Sums
     from storage.versions.diff import VersionDiff
     from storage.versions.resolve import VersionInfo
 
@@ -83,6 +83,14 @@ class Reader:
     def payments(self, run_id: str) -> "list[Payment]":
         """What a run paid, payment by payment."""
         return self._workspace.spending.payments(run_id)
+
+    def spent_since(self, moment: float) -> "dict[str, Sums]":
+        """What runs paid since a moment (seconds since 1970), by run."""
+        return self._workspace.spending.since(moment)
+
+    def attempts(self, run_id: str) -> "list[Tried]":
+        """The attempts of a run at its engines, by replica and outcome."""
+        return self._workspace.attempts.of(run_id)
 
     def given_up(self, run_id: str) -> "Amount":
         """What may have been under way when commands of a run were killed or interrupted."""

@@ -36,5 +36,23 @@ def test_acceptance_is_over_the_rows_judged_here_in_all_rounds() -> None:
     assert "correct=0.500" in describe(stages["verify"])
 
 
+def test_time_left_is_of_the_whole_run_and_not_of_its_round() -> None:
+    whole = {"median": 1_200.0, "low": 1_000.0, "high": 1_500.0}
+    stages = seen(
+        Event("planned", 0, 0, 48, 0, 0.0, whole=whole),
+        Event("drawn", 0, 44, 48, 0, 2.0, here=44, whole=whole),  # 0 s were said here, and 53 s more it took
+    )
+    assert str(stages["draw"].left) == "about 53 s left (43 s to 66 s)"
+    assert "left=53s" in describe(stages["draw"])
+    later = seen(Event("drawn", 0, 48, 48, 0, 2.0, here=48, whole=whole), Event("waiting", 0, 0, 48, 0, 0.0))
+    assert later["draw"].left is not None
+
+
+def test_a_round_that_is_the_whole_run_is_certain() -> None:
+    stages = seen(Event("drawn", 0, 25, 100, 0, 5.0, here=25))
+    assert str(stages["draw"].left) == "15 s left"
+    assert seen(Event("drawn", 0, 100, 100, 0, 5.0, here=100))["draw"].left is None
+
+
 def test_a_stage_told_as_a_whole_counts_all_its_rows() -> None:
     assert Stage("select", 50, 50, seconds=2.0).rate == 25.0

@@ -1,0 +1,58 @@
+"""How a run went: when each stage worked, round by round, and the problems that a gate check names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from storage.queries.reader import Reader, run_progress
+from storage.queries.scope import Scope
+
+DRAWN, JUDGED = "draw", "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stage, in one of its rounds where it has some, from its beginning to its last commit; `rows` committed in it."""
+
+    stage: str
+    round: int | None
+    begun: datetime
+    ended: datetime
+    rows: int
+
+
+def timeline(reader: Reader, run_id: str) -> list[Span]:
+    """The stages of a run in the order in which they began; SetupError where there is no such run.
+
+    A stage that was resumed is shown with its last command. Rows that were stored before the round began are not counted.
+    """
+    stages = {stage.stage: stage for stage in run_progress(reader, run_id)}
+    spans = [
+        Span(name, None, _time(stage.updated_at.timestamp() - stage.seconds), stage.updated_at, stage.done)
+        for name, stage in stages.items()
+        if name not in (DRAWN, JUDGED)
+    ]
+    times = reader.runs.batch_times(run_id)
+    begun = [at for kind, _, rows, at in times if kind == "plan" and rows]
+    for number, start in enumerate(begun):
+        end = begun[number + 1] if number + 1 < len(begun) else float("inf")
+        for stage, kind in ((DRAWN, "completions"), (JUDGED, "verdicts")):
+            here = [(rows, at) for one, _, rows, at in times if one == kind and start <= at < end]
+            if here:
+                spans.append(Span(stage, number, _time(start), _time(here[-1][1]), sum(rows for rows, _ in here)))
+    return sorted(spans, key=lambda span: (span.begun, span.ended))
+
+
+def problems_named(scope: Scope, ids: Sequence[str]) -> list[str]:
+    """The problems among these ids, and those whose rollouts are among them, in order."""
+    with scope.connection("rollouts") as connection:
+        found = connection.execute(
+            "SELECT DISTINCT problem_id FROM rollouts WHERE problem_id IN (SELECT unnest($1)) "
+            "OR completion_id IN (SELECT unnest($1)) ORDER BY problem_id",
+            [list(ids)],
+        ).fetchall()
+    return [str(row[0]) for row in found]
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,36 @@
+"""How many completions a run draws in all: certain for a fixed budget, an interval that holds for one that goes on."""
+
+import numpy as np
+
+from pipelines.budget import Fixed
+from pipelines.budget.dars import DarsProp2Diff
+from pipelines.budget.simulate import Sample, Subject, run_budget
+from pipelines.budget.whole_run import whole_run
+from pipelines.tallies import Draw, PrefixTally
+
+
+def test_a_fixed_budget_is_certain() -> None:
+    tallies = [PrefixTally(f"p{n}") for n in range(30)]
+    said = whole_run(Fixed(4), tallies, 0)
+    assert said is not None
+    assert (said.median, said.low95, said.high95) == (120.0, 120.0, 120.0)
+
+
+def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be() -> None:
+    held = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        rates = {f"p{n}": rng.beta(1, 2) for n in range(40)}
+
+        def source(draw: Draw, rng: np.random.Generator = rng, rates: dict[str, float] = rates) -> list[Sample]:
+            right = rng.random(draw.count) < rates[draw.problem_id]
+            return [Sample("correct", int(rng.integers(1 << 40))) if one else Sample("incorrect") for one in right]
+
+        budget = DarsProp2Diff(initial=4, target=6, cap=40)
+        rounds = list(run_budget(budget, [Subject(key) for key in rates], source))
+        actual = sum(tally.drawn for tally in rounds[-1].tallies)
+        said = whole_run(budget, rounds[0].tallies, 1)
+        assert said is not None
+        held += said.low95 <= actual <= said.high95
+        assert 160 < said.low95 < said.high95 < 40 * 40
+    assert held >= 8
