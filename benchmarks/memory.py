@@ -6,8 +6,10 @@
 Each number is a process of its own under a hard limit of its data (RLIMIT_DATA, megabytes): the kernel gives it no more.
 It plans, draws from an engine that costs nothing, commits, judges with `number`, commits, decides. With `--publish` it does
 so as `rollmill curate --direct` does, and then a second process finds every row there, decides again, checks the gate and
-publishes: its peaks are those of publishing alone. What must grow with the rows is the plan (some 90 bytes a row), the decisions (as many), the index of what is stored
-(40) and, of each row, its outcome and the key of its solution (18); and the problems, which are the caller's.
+publishes: its peaks are those of publishing alone.
+
+What must grow with the rows is the plan (some 90 bytes a row), the decisions (as many), the index of what is stored (40)
+and, of each row, its outcome and the key of its solution (18); and the problems, which are the caller's.
 """
 
 import argparse
