@@ -1,103 +1,214 @@
-"""How long each page of the dashboard takes over many rollouts: first visit, then again, and what an idle Overview costs.
+"""How long each page of the served dashboard takes in a browser until it shows its content, and what an idle tab costs.
 
-    python benchmarks/dashboard.py --rollouts 200000
+    python benchmarks/dashboard.py --workspace FOLDER --rollouts 1000000 --versions 100
 
-Two models' rollouts are imported into a workspace and judged by `number`, then each page is run as Streamlit runs it, in
-this process and without a browser. Times are wall and processor seconds of this process.
+The workspace is that of `benchmarks/dashboard_workspace.py`; it is made where the folder does not exist, and kept. Chromium
+is headless. Cold is the first visit after the server's start. Warm are later visits and the page's interactions (filters,
+next page, a problem, another model), each of them for the first time once. Idle are processor seconds of the server.
 """
 
 import argparse
 import json
 import os
-import random
+import shutil
+import socket
 import statistics
-import tempfile
+import subprocess
+import sys
 import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from streamlit.testing.v1 import AppTest
+from dashboard_workspace import made
+from playwright.sync_api import Page, sync_playwright
 
-from flows import cli
-from storage.workspace import Workspace
+from storage.queries import Reader, named_scope, runs
 
-PAGES = ("overview", "datasets", "problems", "difficulty", "budgets")
-PER_PROBLEM = 16
-RECIPE = """\
-recipe_schema: 1
-name: many
-problems: {imported: many}
-generate: {engine: imported}
-verify: [{method: number}]
-budget: {method: fixed}
-select: {method: all_correct}
-gate: {min_kept: 1}
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 900_000  # milliseconds
+SETTLED = """() => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  return app && app.dataset.testScriptState === 'notRunning' && document.querySelector('h1')
+    && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]');
+}"""
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+SLOW = """\
+import time
+from pipelines.verify.number import Number
+
+class Slow(Number):
+    name = "slow"
+    def verify(self, problem, completion):
+        time.sleep(0.05)
+        return super().verify(problem, completion)
+    def verify_many(self, items):
+        return (self.verify(*item) for item in items)
 """
 
 
 def main() -> None:
-    """Make the workspace, visit every page, print a row each."""
+    """Make or take the workspace, visit every page, leave tabs open; a row each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rollouts", type=int, default=200_000)
-    parser.add_argument("--repeats", type=int, default=5, help="visits after the first")
-    parser.add_argument("--workspace", type=Path, help="a workspace to visit instead of a made one")
+    parser.add_argument("--workspace", type=Path, required=True, help="made where it is not there, and kept")
+    parser.add_argument("--rollouts", type=int, default=1_000_000)
+    parser.add_argument("--versions", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=5, help="visits of each address after the first")
+    parser.add_argument("--pages", nargs="*", help="these pages alone")
+    parser.add_argument("--idle", type=int, default=60, help="seconds that a tab is left open; 0: none")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        root = options.workspace or made(Path(folder) / "ws", options.rollouts)
-        os.environ["ROLLMILL_WORKSPACE"] = str(root)
-        for name in PAGES:
-            print(json.dumps(visited(name, options.repeats)))
+    if not options.workspace.exists():
+        made(options.workspace.resolve(), options.rollouts, options.versions)
+    root = options.workspace.resolve()
+    addresses = pages_of(root)
+    chosen = {name: found for name, found in addresses.items() if not options.pages or name in options.pages}
+    with serving(root) as (server, process), chromium() as page:
+        for name, (main_address, *interactions) in chosen.items():
+            print(json.dumps(visited(page, server, name, [main_address, *interactions], options.repeats)), flush=True)
+        if options.idle:
+            print(json.dumps(idle(page, f"{server}{addresses['runs'][0]}", process.pid, options.idle)), flush=True)
+            with live(root) as run:
+                print(json.dumps(idle(page, f"{server}/runs?run={run}", process.pid, options.idle, "live")), flush=True)
 
 
-def made(folder: Path, rollouts: int) -> Path:
-    """A workspace with so many imported and judged rollouts of two models, a version of them included."""
-    Workspace.init(folder).close()
-    draw = random.Random(7)
-    count = rollouts // PER_PROBLEM
-    problems = [
-        {"id": f"p{n}", "prompt": f"What is {n} + {n % 97}?", "reference": str(n + n % 97), "level": 1 + n % 8}
-        for n in range(count)
-    ]
-    easy = [draw.random() for _ in range(count)]
-    answers = [n + n % 97 + (draw.random() > easy[n]) for n in range(count) for _ in range(PER_PROBLEM)]
-    rows = {
-        "problem_id": [f"p{place // PER_PROBLEM}" for place in range(len(answers))],
-        "model": [("first", "second")[place % 2] for place in range(len(answers))],
-        "text": [f"Step {place}: the answer is #### {answer}" for place, answer in enumerate(answers)],
+def pages_of(root: Path) -> dict[str, list[str]]:
+    """The addresses of each page over the largest run: first the one to open, then its interactions."""
+    with Reader.open(root) as reader:
+        many = next(run.id for run in runs(reader) if run.name == "many")
+        scope = named_scope(reader, many)
+        assert scope is not None
+        with scope.connection("problems") as connection:
+            problem = connection.execute("SELECT min(id) FROM problems").fetchall()[0][0]
+    of = f"run {many}"
+
+    def at(path: str, **query: str | int) -> str:
+        return f"/{path}?{urlencode(query)}" if query else f"/{path}"
+
+    compare = {"evaluation": many}
+    return {
+        "home": [at("home")],
+        "runs": [at("runs", run=many)],
+        "datasets": [at("datasets", dataset="small"), at("datasets", dataset="small", tab="Manifest")],
+        "explore": [
+            at("explore", of=of),
+            at("explore", of=of, level=3),
+            at("explore", of=of, page=2),
+            at("explore", of=of, outcome="incorrect", model="third", rows="rollouts"),
+            at("explore", of=of, text="97"),
+            at("explore", of=of, problem=problem),
+        ],
+        "compare": [
+            at("compare", **compare),
+            at("compare", **compare, a="third", b="first"),
+            at("compare", **compare, more="Cost and accuracy"),
+            at("compare", **compare, by="level"),
+        ],
+        "difficulty": [
+            at("difficulty", of=of),
+            *(at("difficulty", of=of, by=by) for by in ("skill", "template", "model")),
+            at("difficulty", of=of, view="Budget"),
+        ],
+        "review": [at("review")],
+        "verifiers": [at("verifiers", of=of), *(at("verifiers", of=of, view=v) for v in ("Rules", "Disagreements"))],
+        "claims": [at("claims")],
     }
-    (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
-    pq.write_table(pa.table(rows), folder / "rollouts.parquet")
-    (folder / "many.yaml").write_text(RECIPE)
-    os.chdir(folder)
-    for command in (
-        ["import", "problems", "problems.jsonl", "--name", "many"],
-        ["import", "rollouts", "rollouts.parquet", "--name", "many", "--problems", "many"],
-        ["curate", "many.yaml", "--direct"],
-    ):
-        if cli.run(command) != 0:
-            raise SystemExit(f"{command} failed")
-    return folder
 
 
-def visited(name: str, repeats: int) -> dict[str, float | str]:
-    """Seconds of the first visit of a page and of later ones by somebody else: median wall and processor time."""
-    script = f"import dashboards.page_{name} as page\nfrom dashboards.scope_choice import guarded\nguarded(page.show)()\n"
-    spent = []
-    for _ in range(repeats + 1):
-        wall, cpu = time.perf_counter(), time.process_time()
-        shown = AppTest.from_string(script, default_timeout=600).run()
-        if shown.exception or shown.error:
-            raise SystemExit(f"{name}: {(shown.exception or shown.code)[0].value}")
-        spent.append((time.perf_counter() - wall, time.process_time() - cpu))
-    (first, first_cpu), again = spent[0], spent[1:]
+@contextmanager
+def serving(root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The dashboard of a workspace as `rollmill dashboard` serves it: its address and its process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "flows.cli", "dashboard", "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.DEVNULL, text=True)
+    try:
+        server = f"http://127.0.0.1:{port}"
+        while process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{server}/_stcore/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield server, process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def chromium() -> Iterator[Page]:
+    """A page of a browser."""
+    path = shutil.which("chromium") or shutil.which("google-chrome") or "chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(PATIENCE)
+        yield page
+        browser.close()
+
+
+def visited(page: Page, server: str, name: str, addresses: Sequence[str], repeats: int) -> dict[str, object]:
+    """Seconds until the page shows its content: at the first visit, and of all later ones and interactions."""
+    cold = seconds(page, server + addresses[0])
+    warm = [seconds(page, server + address) for _ in range(repeats) for address in addresses]
+    wrong = page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count()
     return {
         "page": name,
-        "first s": round(first, 2),
-        "first cpu s": round(first_cpu, 2),
-        "again s": round(statistics.median(one[0] for one in again), 2),
-        "again cpu s": round(statistics.median(one[1] for one in again), 2),
+        "cold s": round(cold, 2),
+        "p50 s": round(statistics.median(warm), 2),
+        "p95 s": round(statistics.quantiles(warm, n=20, method="inclusive")[-1], 2) if len(warm) > 1 else None,
+        "visits": len(warm),
+        "errors": wrong,
     }
+
+
+def seconds(page: Page, address: str) -> float:
+    """How long it takes until the script has ended and nothing is left to be filled in."""
+    begun = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.wait_for_function(SETTLED, polling=20)
+    return time.perf_counter() - begun
+
+
+def idle(page: Page, address: str, server: int, lasting: int, kind: str = "finished") -> dict[str, object]:
+    """Processor seconds of the server a minute while one tab lies open."""
+    seconds(page, address)
+    time.sleep(3)
+    before = processor_seconds(server)
+    page.wait_for_timeout(1000 * lasting)
+    spent = (processor_seconds(server) - before) * 60 / lasting
+    return {"idle tab on a run": kind, "server cpu s a minute": round(spent, 2)}
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used so far, as Linux counts it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def live(root: Path) -> Iterator[str]:
+    """A run that is under way for some minutes: the small rollouts judged slowly."""
+    recipe = (root / "small.yaml").read_text().replace("name: small", "name: live")
+    judged = recipe.replace("[{method: number}, {method: math}]", "[{method: slow.py:Slow}]").replace(
+        "accept: ", "# accept: "
+    )
+    (root / "slow.py").write_text(SLOW)
+    (root / "live.yaml").write_text(judged)
+    command = [sys.executable, "-m", "flows.cli", "curate", "live.yaml", "--direct"]
+    process = subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    try:
+        with Reader.open(root) as reader:
+            while not (begun := [run.id for run in runs(reader) if run.name == "live" and run.status == "running"]):
+                time.sleep(0.2)
+        yield begun[0]
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 if __name__ == "__main__":

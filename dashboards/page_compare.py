@@ -1,6 +1,7 @@
 """Compare: every model on every benchmark, and two models on the problems that both were asked. Each problem opens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ import streamlit as st
 from dashboards.address import choose, selected
 from dashboards.compare_charts import board_chart, curve_chart, price_chart, strata_chart
 from dashboards.inert import inert, one_line, visible
-from dashboards.kept import kept_of
+from dashboards.kept import State, kept_by, state_of
 from dashboards.problem_detail import show_facts, show_rollouts
 from dashboards.scope_choice import nothing_yet, reader
 from storage.errors import SetupError
@@ -24,6 +25,19 @@ COLUMNS = ("source", "level", "skill", "template")
 MOST = 200  # problems that differ, in the table
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is compared: an evaluation, dataset or run, and what its benchmarks are told apart by."""
+
+    name: str
+    split: str
+    state: State
+
+    def kept(self, query: Callable[..., Any], *arguments: Any) -> Any:
+        """`query(reader, name, split, *arguments)`, asked once for each state of what is compared."""
+        return kept_by(self.state, reader(), query, self.name, self.split, *arguments)
+
+
 def show() -> None:
     """Draw the page."""
     st.title("Compare")
@@ -33,24 +47,26 @@ def show() -> None:
         nothing_yet("Nothing to compare yet. An evaluation asks benchmarks of models; any run or dataset has models too.")
         return
     name = choose("Evaluation, dataset or run", list(dict.fromkeys(names)), "evaluation", forget=("a", "b", "problem"))
-    split = choose("Benchmarks by", [*_splits(source, name)], "by", forget=("problem",))
-    board = kept_of(source, _board, name, split)
+    state = state_of(source, name)
+    split = choose("Benchmarks by", kept_by(state, source, _splits, name), "by", forget=("problem",))
+    asked = _Asked(name, split, state)
+    board = asked.kept(_board)
     _leaderboard(board)
     if len(board["models"]) > 1:
-        _two(board["models"], name, split)
-    _more(name, split)
+        _two(board["models"], asked)
+    _more(asked)
 
 
 def _splits(source: Reader, name: str) -> list[str]:
     """What benchmarks can be told apart by; the first is the default: sources where one benchmark has several of them."""
-    sides = kept_of(source, sides_of, name)
+    sides = _sides(source, name, AS_THEY_ARE)
     known = [one for one in COLUMNS if any(len(set(side.pool.strata.get(one, ())) - {None}) > 1 for side in sides)]
     several = len({side.benchmark for side in sides}) > 1 or "source" not in known
     return [AS_THEY_ARE, *known] if several else ["source", AS_THEY_ARE, *known[1:]]
 
 
 def _sides(source: Reader, name: str, split: str) -> list[Side]:
-    return kept_of(source, sides_of, name, None if split == AS_THEY_ARE else split)
+    return kept_by(state_of(source, name), source, sides_of, name, None if split == AS_THEY_ARE else split)
 
 
 def _board(source: Reader, name: str, split: str) -> Row:
@@ -91,13 +107,13 @@ def _plain(row: Row) -> dict[str, Any]:
     return {key: visible(value) if isinstance(value, str) else value for key, value in row.items()}
 
 
-def _two(models: Sequence[str], name: str, split: str) -> None:
+def _two(models: Sequence[str], asked: _Asked) -> None:
     """Two models on shared problems: by benchmark, and the problems on which they differ."""
     st.subheader("Two models on the same problems")
     left, right = st.columns(2)
     first = choose("Model", [models[1], models[0], *models[2:]], "a", where=left, forget=("problem",))
     second = choose("Against", [one for one in models if one != first], "b", where=right, forget=("problem",))
-    rows = kept_of(reader(), _compared, name, split, first, second)
+    rows = asked.kept(_compared, first, second)
     if isinstance(rows, str):
         st.info(visible(rows))
         return
@@ -111,7 +127,7 @@ def _two(models: Sequence[str], name: str, split: str) -> None:
     with st.expander("The numbers", on_change="rerun", key="pair-numbers") as numbers:
         if numbers.open:
             st.dataframe(_table(rows), hide_index=True, width="stretch")
-    _flipped([str(row["before"]["benchmark"]) for row in rows], (name, split, first, second))
+    _flipped([str(row["before"]["benchmark"]) for row in rows], asked, (first, second))
 
 
 def _compared(source: Reader, name: str, split: str, first: str, second: str) -> list[Row] | str:
@@ -169,18 +185,17 @@ def _pair(source: Reader, name: str, split: str, models: Sequence[str], benchmar
     return [known[model, benchmark] for model in models]
 
 
-def _flips(source: Reader, asked: tuple[str, str, str, str], benchmark: str) -> list[Flip]:
-    name, split, *models = asked
+def _flips(source: Reader, name: str, split: str, models: tuple[str, str], benchmark: str) -> list[Flip]:
     before, after = _pair(source, name, split, models, benchmark)
     return flips(source, before, after, MOST)
 
 
-def _flipped(benchmarks: Sequence[str], asked: tuple[str, str, str, str]) -> None:
-    """The problems on which two models differ; the selected one with the rollouts of both. `asked`: name, split, models."""
-    name, split, first, second = asked
+def _flipped(benchmarks: Sequence[str], asked: _Asked, models: tuple[str, str]) -> None:
+    """The problems on which two models differ; the selected one with the rollouts of both."""
+    first, second = models
     st.markdown("**Problems on which they differ**")
     benchmark = choose("Benchmark", benchmarks, "on", where=st.container(), forget=("problem",))
-    changed = kept_of(reader(), _flips, asked, benchmark)
+    changed = asked.kept(_flips, models, benchmark)
     if not changed:
         st.caption("None.")
         return
@@ -200,14 +215,14 @@ def _flipped(benchmarks: Sequence[str], asked: tuple[str, str, str, str]) -> Non
         column_config={"problem": st.column_config.TextColumn(width="large")},
         on_select="rerun",
         selection_mode="single-row",
-        key=f"flips-{hash((asked, benchmark))}",
+        key=f"flips-{hash((asked.name, asked.split, models, benchmark))}",
     )
     if len(changed) == MOST:
         st.caption(f"The {MOST} largest changes.")
     chosen = event["selection"]["rows"]
     problem = selected("problem", changed[chosen[0]].problem if chosen and chosen[0] < len(changed) else None)
     if problem:
-        _side_by_side(_pair(reader(), name, split, (first, second), benchmark), problem)
+        _side_by_side(_pair(reader(), asked.name, asked.split, models, benchmark), problem)
 
 
 def _side_by_side(pair: Sequence[Side], problem: str) -> None:
@@ -234,13 +249,12 @@ def _scores(source: Reader, name: str, split: str) -> list[tuple[str, SideMetric
     return calibration_of(_sides(source, name, split))
 
 
-def _more(name: str, split: str) -> None:
+def _more(asked: _Asked) -> None:
     """Curves, prices and scores, each computed once it is looked at."""
     curves, cost, scores = st.tabs(["Pass@k", "Cost and accuracy", "Scores"], key="more", bind="query-params")
-    source = reader()
     with curves:
         if curves.open:
-            found = kept_of(source, _curves, name, split)
+            found = asked.kept(_curves)
             if any(len(one.rows) > 1 for one in found):
                 st.altair_chart(curve_chart(found), width="stretch")
                 st.caption("Share of problems that any of k completions solves, with 95% bands over clusters.")
@@ -250,7 +264,7 @@ def _more(name: str, split: str) -> None:
                 st.caption(inert(why, 400))
     with cost:
         if cost.open:
-            points = kept_of(source, _prices, name, split)
+            points = asked.kept(_prices)
             if points:
                 st.altair_chart(price_chart(points), width="stretch")
                 st.caption("Mean tokens of a completion against pass rate, with 95% intervals.")
@@ -258,7 +272,7 @@ def _more(name: str, split: str) -> None:
                 st.info("The tokens of these completions are not known: imports without counts have none.")
     with scores:
         if scores.open:
-            known = kept_of(source, _scores, name, split)
+            known = asked.kept(_scores)
             rows = [
                 {"score": score, "model": visible(one.model), "benchmark": visible(one.benchmark), "AUROC": _auroc(one)}
                 for score, one in known

@@ -10,10 +10,10 @@ import streamlit as st
 from dashboards.charts import OUTCOME_COLOURS, PALETTE, AnyChart
 from dashboards.explore_link import explore_link
 from dashboards.inert import inert, one_line, visible
-from dashboards.kept import kept
+from dashboards.kept import kept, kept_of
 from dashboards.scope_choice import choose_scope
 from dashboards.verifier_rates import interval, show_rates
-from storage.queries import KnownRates, Scope, scope_rates, version_manifest
+from storage.queries import KnownRates, Reader, Scope, named_scope, scope_rates, version_manifest
 from storage.queries.verifiers import RuleCount, VerifierAccount, rates_by_rule, verifier_account
 
 TABS = ("Errors", "Rules", "Disagreements", "Slowest")
@@ -39,7 +39,7 @@ def show() -> None:
 
 def _errors(scope: Scope) -> None:
     """The rates of audits, those of `rollmill audit show`, and the same by rule; without any the command that draws one."""
-    known = kept(scope_rates, scope)
+    known = kept_of(scope.reader, _known, scope.name)  # people judge versions and ended runs too
     audited = [rates for rates in known if rates.report is not None]
     if audited:
         st.altair_chart(_error_chart(audited), width="stretch")
@@ -50,6 +50,11 @@ def _errors(scope: Scope) -> None:
     for verifier in dict.fromkeys(rates.verifier for rates in known if rates.report is None):
         run = scope.run.id if scope.run is not None else version_manifest(scope.reader, scope.name).get("run", "RUN")
         st.code(f"rollmill audit verifier {visible(verifier)} --run {run} --n 300", language=None)
+
+
+def _known(source: Reader, name: str) -> list[KnownRates]:
+    scope = named_scope(source, name)
+    return [] if scope is None else scope_rates(scope)
 
 
 def _errors_by_rule(scope: Scope, rates: KnownRates) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboards.inert import visible
-from dashboards.kept import kept
+from dashboards.kept import kept_now
 from dashboards.problem_detail import show_problem
 from storage.errors import RollmillError
 from storage.queries import Scope, problem_detail
@@ -28,7 +28,7 @@ def show_drawer(scope: Scope, problem: str, place: Callable[[str], Place | None]
     at = place(shown)
     _keys(at)
     try:
-        detail = kept(problem_detail, scope, shown)
+        detail = kept_now(problem_detail, scope, shown)
     except RollmillError as error:
         st.code(visible(error), language=None, wrap_lines=True)
         return

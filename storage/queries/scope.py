@@ -38,7 +38,7 @@ class Scope:
 
     `prefix`: completions per problem fixed beforehand, which rates are over; None where all count (imports), 0 where the
     budget's draws allow no rate.
-    `decided`: whether kept and reason are known. `arm`: the first of several arms, which alone rates are over; "" where the
+    `decided`: whether kept and reason are known; `decisions`: how many rows of them a run has that has decided. `arm`: the first of several arms, which alone rates are over; "" where the
     recipe has none.
     """
 
@@ -49,6 +49,7 @@ class Scope:
     run: Run | None = None
     version: "VersionInfo | None" = None
     arm: str = ""
+    decisions: int = 0
 
     @contextmanager
     def connection(self, *wanted: View) -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -89,7 +90,9 @@ def run_scope(reader: Reader, run_id: str) -> Scope:
     """The scope of a run; SetupError where there is no such run."""
     run = reader.runs.get(run_id)
     planned, decided = reader.count("plan", run.id), reader.count("decisions", run.id)
-    return Scope(reader, run.id, _prefix(run), decided=0 < planned <= decided, run=run, arm=first_arm(run.recipe))
+    done = 0 < planned <= decided
+    arm = first_arm(run.recipe)
+    return Scope(reader, run.id, _prefix(run), done, run, arm=arm, decisions=decided if done else 0)
 
 
 def dataset_scope(reader: Reader, reference: str) -> Scope:
