@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
 from dashboard_workspace import made
 from playwright.sync_api import Page, sync_playwright
 
@@ -37,9 +38,9 @@ SETTLED = """() => {
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SLOW = """\
 import time
-from pipelines.verify.number import Number
+from pipelines.verify.number import NumberVerifier
 
-class Slow(Number):
+class Slow(NumberVerifier):
     name = "slow"
     def verify(self, problem, completion):
         time.sleep(0.05)
@@ -66,7 +67,13 @@ def main() -> None:
     chosen = {name: found for name, found in addresses.items() if not options.pages or name in options.pages}
     with serving(root) as (server, process), chromium() as page:
         for name, (main_address, *interactions) in chosen.items():
-            print(json.dumps(visited(page, server, name, [main_address, *interactions], options.repeats)), flush=True)
+            print(
+                json.dumps(
+                    {"page": name}
+                    | visited(page, process.pid, [server + one for one in (main_address, *interactions)], options.repeats)
+                ),
+                flush=True,
+            )
         if options.idle:
             print(json.dumps(idle(page, f"{server}{addresses['runs'][0]}", process.pid, options.idle)), flush=True)
             with live(root) as run:
@@ -151,19 +158,32 @@ def chromium() -> Iterator[Page]:
         browser.close()
 
 
-def visited(page: Page, server: str, name: str, addresses: Sequence[str], repeats: int) -> dict[str, object]:
-    """Seconds until the page shows its content: at the first visit, and of all later ones and interactions."""
-    cold = seconds(page, server + addresses[0])
-    warm = [seconds(page, server + address) for _ in range(repeats) for address in addresses]
+def visited(page: Page, server: int, addresses: Sequence[str], repeats: int) -> dict[str, object]:
+    """Seconds until the page shows its content, and processor seconds of the server: first visit, then later ones."""
+    (cold, cold_cpu), *visits = [
+        measured(page, server, address) for address in (addresses[0], *(list(addresses) * repeats))
+    ]
+    warm, cpu = zip(*visits, strict=True)
     wrong = page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count()
     return {
-        "page": name,
         "cold s": round(cold, 2),
         "p50 s": round(statistics.median(warm), 2),
-        "p95 s": round(statistics.quantiles(warm, n=20, method="inclusive")[-1], 2) if len(warm) > 1 else None,
+        "p95 s": round(float(np.quantile(warm, 0.95)), 2),
+        "server cpu s": {
+            "cold": round(cold_cpu, 2),
+            "p50": round(statistics.median(cpu), 2),
+            "p95": round(float(np.quantile(cpu, 0.95)), 2),
+        },
         "visits": len(warm),
         "errors": wrong,
     }
+
+
+def measured(page: Page, server: int, address: str) -> tuple[float, float]:
+    """Seconds of one visit, and what the server's process worked meanwhile."""
+    before = processor_seconds(server)
+    wall = seconds(page, address)
+    return wall, processor_seconds(server) - before
 
 
 def seconds(page: Page, address: str) -> float:

@@ -38,8 +38,8 @@ class Scope:
 
     `prefix`: completions per problem fixed beforehand, which rates are over; None where all count (imports), 0 where the
     budget's draws allow no rate.
-    `decided`: whether kept and reason are known; `decisions`: how many rows of them a run has that has decided. `arm`: the first of several arms, which alone rates are over; "" where the
-    recipe has none.
+    `decided`: whether kept and reason are known; `decisions`: how many rows of them a run has that has decided.
+    `arm`: the first of several arms, which alone rates are over; "" where the recipe has none.
     """
 
     reader: Reader
