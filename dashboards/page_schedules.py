@@ -86,7 +86,7 @@ def _one(row: ScheduleRow) -> None:
         right.caption("It has not fired yet.")
         return
     right.dataframe(_firings(row), hide_index=True, width="stretch")
-    last = row.last_five[0]
+    last = next((firing for firing in row.last_five if firing.run is not None), row.last_five[0])
     with right:
         if last.run is not None:
             link("Runs", f"Its last run {inert(last.run)}", icon=":material/play_circle:", run=last.run)

@@ -85,7 +85,8 @@ async def _serve(server: ManagedServer, state: Path, pages: int) -> None:
     for task in tasks[1:]:
         task.cancel()  # the runner is asked to stop instead, so that it ends the runs it started
     await asyncio.gather(browsing, return_exceptions=True)  # it ends the pages
-    if not running.done() and supervised not in ended:
+    # A server that does not answer would keep the runner waiting; its runs then end with us.
+    if not running.done() and supervised not in ended and await asyncio.to_thread(healthy, server.api):
         await runner.astop()
         await running
     for task in ended:

@@ -238,3 +238,52 @@ def test_a_port_that_is_taken_is_said_at_once(toy: Path) -> None:
     assert said.status == 1
     assert f"port {port} of 127.0.0.1 is not free: Address already in use." in said.err
     assert f"Next: rollmill up --port {port + 1}, or [up] port = {port + 1} in rollmill.toml" in said.err
+
+
+def fired(folder: Path, schedule: str) -> list[str]:
+    with Workspace.open(folder) as workspace:
+        return [firing.status for firing in workspace.firings.recent(schedule)]
+
+
+def test_a_new_version_is_evaluated_and_told_also_one_that_came_while_nothing_was_up(up: Path) -> None:
+    (up / "sums.yaml").write_text(EVALUATION)
+    told = up / "told"
+    waits = ("schedule", "add", "sums.yaml", "--on", "version:toy", "--notify-command", f"tee -a {told}")
+    assert run(up, *waits, "--notify-when", "always").status == 0
+    curated(up, "--direct")
+    assert until(lambda: fired(up, "sums") == ["done"] and told.exists(), 240)
+    row = json.loads(told.read_text())
+    assert (row["schedule"], row["status"], row["said"]) == ("sums", "done", "sums: 1 cells measured, 48 drawn")
+    os.kill(standing_of(up).process.pid, signal.SIGKILL)
+    assert until(lambda: left_behind(up) == [])
+    curated(up, "--direct", "--set", "select.options.per_problem=1")
+    assert run(up, "up", "--dashboard", "0").status == 0
+    assert until(lambda: fired(up, "sums") == ["done", "done"], 240)
+    with Workspace.open(up) as workspace:
+        assert workspace.firings.recent("sums")[0].recipe is not None
+
+
+def test_a_prefect_server_of_ones_own_keeps_the_schedules(up: Path, tmp_path: Path) -> None:
+    mine = standing_of(up).api
+    other = tmp_path / "other"
+    shutil.copytree(up, other, ignore=shutil.ignore_patterns(".rollmill"))
+    said = run(other, "up", "--dashboard", "0", PREFECT_API_URL=mine)
+    assert (said.status, mine.removesuffix("/api") in said.out) == (0, True), said.err
+    try:
+        assert not (other / ".rollmill" / "prefect").exists()
+        assert run(other, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "theirs").status == 0
+        assert f"Next: export PREFECT_API_URL={mine}" in run(other, "schedule", "run-now", "theirs").err
+        assert until(lambda: run(other, "schedule", "run-now", "theirs", PREFECT_API_URL=mine).status == 0)
+        assert until(lambda: fired(other, "theirs") == ["done"], 240)
+        with sqlite3.connect(up / ".rollmill" / "prefect" / "prefect.db") as prefect:
+            assert prefect.execute("SELECT name FROM deployment").fetchall() == [("theirs",)]
+    finally:
+        run(other, "down")
+
+
+def test_down_ends_a_stuck_server_too(toy: Path) -> None:
+    assert run(toy, "up", "--port", "0", "--dashboard", "0").status == 0
+    server_of(standing_of(toy)).suspend()
+    assert run(toy, "doctor", "--quick").status == 1
+    assert "Ended the Prefect server" in run(toy, "down").out
+    assert until(lambda: left_behind(toy) == []), left_behind(toy)
