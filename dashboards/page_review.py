@@ -3,12 +3,14 @@
 What the verifier said is hidden until it is asked for. The page stores judgements through storage.queries, nothing else.
 """
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from dashboards.address import choose
 from dashboards.commands import may_write, why_not
-from dashboards.inert import inert, show_text, visible
+from dashboards.inert import inert, one_line, show_text
 from dashboards.scope_choice import reader
 from dashboards.verifier_rates import show_rates
 from storage.queries import (
@@ -16,21 +18,24 @@ from storage.queries import (
     ReviewItem,
     audit_queue,
     audit_queues,
-    judge_one,
     known_rates,
     review_item,
     runs,
     undecided_queue,
     waiting,
 )
+from storage.queries.review import identical, judge_all, judged_so_far, undo
 
+Pairs = Sequence[tuple[str, str]]
 CHOICES = (
-    ("correct", "Correct", "the answer is right"),
-    ("incorrect", "Incorrect", "the answer is wrong"),
-    ("unparsed", "No answer", "the completion gives no answer"),
-    ("unsure", "Cannot tell", "left out of the rates, and counted"),
+    ("correct", "Correct", "1", "the answer is right"),
+    ("incorrect", "Incorrect", "2", "the answer is wrong"),
+    ("unparsed", "No answer", "3", "the completion gives no answer"),
+    ("unsure", "Cannot tell", "4", "left out of the rates, and counted"),
 )
 UNDECIDED = "undecided rollouts of "
+PANEL = "review-panel"
+STICKY = f"<style>.st-key-{PANEL} {{ position: sticky; top: 4.5rem; }}</style>"
 
 
 def show() -> None:
@@ -68,43 +73,101 @@ def _choose() -> Queue | None:
     return undecided_queue(reader(), chosen.removeprefix(UNDECIDED))
 
 
+@st.fragment
 def _review(queue: Queue, who: str, *, hinted: bool) -> None:
+    """One rollout and the panel; only this part is drawn again after a judgement."""
     left = waiting(reader(), queue, who)
-    total = len(queue.pairs)
-    judged = total - len(left)
-    st.progress(judged / total if total else 1.0, text=f"{judged:,} of {total:,} judged by {inert(who)}")
     # Skipped for this visit only: nothing is stored of them, and the next visit begins with them.
     skipped: set[int] = st.session_state.setdefault(f"review-skipped-{queue.title}", set())
     open_items = [position for position in left if position not in skipped]
-    if not open_items:
-        st.success("Nothing is left here." if not left else f"{len(left):,} skipped ones are left.")
-        if left and st.button("Show the skipped ones", key="review-again"):
-            skipped.clear()
-            st.rerun()
-        return
-    item = review_item(reader(), queue, open_items[0])
-    _item(item, hinted=hinted)
+    item = review_item(reader(), queue, open_items[0]) if open_items else None
+    text, side = st.columns([3, 2], gap="medium")
+    with text:
+        if item is None:
+            st.success("Nothing is left here." if not left else f"{len(left):,} skipped ones are left.")
+            if left:
+                st.button("Show the skipped ones", key="review-again", on_click=skipped.clear)
+        else:
+            _item(item, hinted=hinted)
+    with side, st.container(key=PANEL, border=True):
+        st.html(STICKY)
+        _panel(queue, who, left, item, skipped)
+
+
+def _panel(queue: Queue, who: str, left: Sequence[int], item: ReviewItem | None, skipped: set[int]) -> None:
+    """What a person does: judge with keys, all of one answer at once if they say so, skip and undo; and how far it is."""
+    total = len(queue.pairs)
+    judged = total - len(left)
+    st.progress(judged / total if total else 1.0, text=f"{judged:,} of {total:,} judged by {inert(who)}")
     if not may_write():
         st.info(why_not())
-    note = st.text_input("Note", key=f"review-note-{item.completion_id}")
-    columns = st.columns(len(CHOICES) + 1)
-    for column, (judgement, label, meaning) in zip(columns, CHOICES, strict=False):
-        if column.button(label, key=f"review-{judgement}", help=meaning, width="stretch", disabled=not may_write()):
-            judge_one(reader(), queue, item, who, judgement, note)
-            st.rerun()
-    if columns[-1].button("Skip", key="review-skip", width="stretch"):
-        skipped.add(item.position)
-        st.rerun()
+    if item is not None:
+        st.markdown("**Reference**")
+        st.code(one_line(item.reference or "none"), language=None, wrap_lines=True)
+        st.markdown("**Extracted answer**")
+        st.code("nothing" if item.extracted is None else one_line(item.extracted), language=None, wrap_lines=True)
+        same = identical(reader(), queue, item, left)
+        label = f"{len(same):,} more with this answer to this problem: judge them alike"
+        alike = same if same and st.checkbox(label, key=f"review-alike-{item.position}") else []
+        note = st.text_input("Note", key=f"review-note-{item.completion_id}")
+        for judgement, name, key, meaning in CHOICES:
+            st.button(
+                name,
+                key=f"review-{judgement}",
+                help=meaning,
+                shortcut=key,
+                width="stretch",
+                disabled=not may_write(),
+                on_click=_judge,
+                args=(queue, [item, *alike], who, judgement, note),
+            )
+    done: list[Pairs] = st.session_state.setdefault(f"review-done-{queue.title}-{who}", [])
+    with st.container(horizontal=True):
+        if item is not None:
+            st.button("Skip", key="review-skip", shortcut="S", on_click=skipped.add, args=(item.position,))
+        undone = f"Undo ({len(done[-1])})" if done and len(done[-1]) > 1 else "Undo"
+        st.button(
+            undone,
+            key="review-undo",
+            shortcut="U",
+            disabled=not (done and may_write()),
+            on_click=_undo,
+            args=(queue, who, done),
+        )
+    _so_far(queue)
+
+
+def _judge(queue: Queue, items: Sequence[ReviewItem], who: str, judgement: str, note: str) -> None:
+    judge_all(reader(), queue, items, who, judgement, note)
+    pairs = [(item.completion_id, item.problem_id) for item in items]
+    st.session_state.setdefault(f"review-done-{queue.title}-{who}", []).append(pairs)
+
+
+def _undo(queue: Queue, who: str, done: list[Pairs]) -> None:
+    if done:
+        undo(reader(), queue, done.pop(), who)
+
+
+def _so_far(queue: Queue) -> None:
+    """Who judged how many, how far they agree, and where the judgements count."""
+    said = judged_so_far(reader(), queue)
+    people = ", ".join(f"{inert(name, 30)} {count:,}" for name, count in said["judged"].items())
+    st.caption(f"Judged: {people or 'nothing yet'}.")
+    for name, key, of in (("Pairs that agree", "agreement", "pairs"), ("Krippendorff's alpha", "alpha", "judgements")):
+        if rate := said[key]:
+            interval = f"95% interval {rate['low']:.2f} to {rate['high']:.2f}"
+            st.caption(f"{name}: {rate['value']:.2f}, {interval}, n = {rate['n']:,} {of}.")
+    if said["alpha"] is None:
+        st.caption("Krippendorff's alpha needs 20 rollouts judged by two people, in two ways at least.")
+    if queue.audit is None:
+        st.caption("Judgements of undecided rollouts are kept; they change no verdict and no decision.")
+    else:
+        st.code(f"rollmill audit show {queue.audit.id}", language=None)
 
 
 def _item(item: ReviewItem, *, hinted: bool) -> None:
     st.subheader("Problem")
     show_text(item.prompt, f"review-prompt-{item.position}")
-    left, right = st.columns(2)
-    left.markdown("**Reference**")
-    left.code(visible(item.reference or "none"), language=None, wrap_lines=True)
-    right.markdown("**Extracted answer**")
-    right.code("nothing" if item.extracted is None else visible(item.extracted), language=None, wrap_lines=True)
     if item.tests:
         with st.expander(f"{len(item.tests)} tests"):
             show_text("\n".join(item.tests), f"review-tests-{item.position}", "python")

@@ -186,6 +186,14 @@ class Audits:
                 session.merge(row)
         return len(rows)
 
+    def withdraw(self, pairs: Iterable[Pair], judge: str) -> None:
+        """Forget what a person said of these rollouts."""
+        with self._ledger.write() as session:
+            for completion_id, problem_id in pairs:
+                row = session.get(JudgementRow, (completion_id, problem_id, judge))
+                if row is not None:
+                    session.delete(row)
+
     def judgements(self, pairs: Sequence[Pair] | None = None) -> dict[Pair, tuple[PersonJudgement, ...]]:
         """What was said of these rollouts (of all, if None), each by the reviewers' names."""
         wanted = None if pairs is None else set(pairs)

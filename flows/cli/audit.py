@@ -150,6 +150,8 @@ def _natural(row: Mapping[str, Any]) -> list[str]:
     agreement = report["reviewers"]["agreement"]
     if agreement:
         lines.append(f"  reviewers agree on {_rate(agreement)} of {agreement['n']:,} pairs of judgements")
+    if alpha := report["reviewers"].get("alpha"):
+        lines.append(f"  Krippendorff's alpha {_rate(alpha)} over {alpha['clusters']:,} rollouts judged by several")
     if report["unseen_strata"]:
         lines.append(f"  {len(report['unseen_strata'])} strata have no judgement yet: rates over them are open.")
     bands = [

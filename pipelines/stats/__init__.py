@@ -34,6 +34,7 @@ from pipelines.stats.pass_rates import (
     undecided_bounds,
 )
 from pipelines.stats.predictions import Prediction, PredictionScore, prediction_of, score_prediction
+from pipelines.stats.rater_agreement import krippendorff_alpha
 from pipelines.stats.resampling import ErrorRates, accuracy_ceiling, best_draws, kept_precision, largest_k, resampling_value
 from pipelines.stats.rule_error import RuleErrorCounts, rule_error_counts
 from pipelines.stats.shrinkage import BetaPrior, fit_prior, shrunken_rate
@@ -130,6 +131,7 @@ __all__ = [
     "group_shares",
     "holm",
     "kept_precision",
+    "krippendorff_alpha",
     "largest_k",
     "longest",
     "majority_at_k",

@@ -17,6 +17,7 @@ from pipelines.stats import (
     VerifierPassRate,
     audit_rates,
     consequences,
+    krippendorff_alpha,
     population_mean,
     precision_within,
 )
@@ -90,7 +91,7 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
         "drawn": len(items),
         "audits": sorted(other.id for other in pooled),
         **rates,
-        "reviewers": _reviewers(judgements),
+        "reviewers": reviewers(judgements),
         "consequences": consequences(rates, kinds, costs or Costs()),
     }
 
@@ -209,8 +210,8 @@ def _judged(item: AuditItem, judgements: Sequence[PersonJudgement], place: Mappi
     return Judgement(item.stratum, item.weight, right, place.get(item.problem_id))
 
 
-def _reviewers(judgements: Mapping[Pair, Sequence[PersonJudgement]]) -> Row:
-    """Who judged how many, and how often two who judged the same rollout agree on right or wrong."""
+def reviewers(judgements: Mapping[Pair, Sequence[PersonJudgement]]) -> Row:
+    """Who judged how many, how often two who judged the same rollout agree on right or wrong, and how far beyond chance."""
     counted = Counter(vote.judge for votes in judgements.values() for vote in votes)
     pairs = [
         (pair, (first.judgement == "correct") == (second.judgement == "correct"))
@@ -224,4 +225,10 @@ def _reviewers(judgements: Mapping[Pair, Sequence[PersonJudgement]]) -> Row:
         [pair for pair, _ in pairs],
         estimand="share of pairs of judgements of one rollout that agree",
     )
-    return {"judged": dict(sorted(counted.items())), "agreement": None if agreement is None else asdict(agreement)}
+    said = [[vote.judgement for vote in votes if vote.judgement != "unsure"] for votes in judgements.values()]
+    alpha = krippendorff_alpha(said)
+    return {
+        "judged": dict(sorted(counted.items())),
+        "agreement": None if agreement is None else asdict(agreement),
+        "alpha": None if alpha is None else asdict(alpha),
+    }

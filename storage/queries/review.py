@@ -8,19 +8,16 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from storage.audits import JUDGEMENTS, Audit, Pair, PersonJudgement
 from storage.errors import SetupError, unknown_name
 from storage.queries.audited import CHAIN
-from storage.queries.audits import rates_of_audit
+from storage.queries.audits import Row, rates_of_audit, reviewers
 from storage.queries.problems import prompt_text
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.records import Completion, Verdict
-
-if TYPE_CHECKING:
-    pass
 
 ENDING = 1_500  # characters of a completion, whose end holds the answer
 COLUMNS = ("completion_id", "problem_id", "kind", "prompt", "reference", "extracted", "ending", "judgement", "note")
@@ -150,15 +147,34 @@ def judge(reader: Reader, queue: Queue, judgements: Iterable[PersonJudgement]) -
     return count
 
 
-def judge_one(reader: Reader, queue: Queue, item: ReviewItem, who: str, judgement: str, note: str = "") -> None:
-    """Store one person's judgement of one item; SetupError for a judgement that is none or a person without a name."""
+def undo(reader: Reader, queue: Queue, pairs: Sequence[Pair], who: str) -> None:
+    """Take back what a person said of these rollouts, and store the report that follows."""
+    reader.audits.withdraw(pairs, who)
+    judge(reader, queue, ())
+
+
+def identical(reader: Reader, queue: Queue, item: ReviewItem, positions: Iterable[int]) -> list[ReviewItem]:
+    """The others among these positions that gave the same answer to the same problem; none for an item without one."""
+    same = [at for at in positions if at != item.position and queue.pairs[at][1] == item.problem_id]
+    if item.extracted is None or not same:
+        return []
+    return [other for other in review_items(reader, queue, same) if other.extracted == item.extracted]
+
+
+def judged_so_far(reader: Reader, queue: Queue) -> Row:
+    """Who judged how many of a queue's rollouts, and how far they agree."""
+    return reviewers(reader.audits.judgements(queue.pairs))
+
+
+def judge_all(reader: Reader, queue: Queue, items: Sequence[ReviewItem], who: str, judgement: str, note: str = "") -> None:
+    """Store one person's judgement of some items; SetupError for a judgement that is none or a person without a name."""
     if judgement not in JUDGEMENTS:
         raise unknown_name("judgement", judgement, JUDGEMENTS)
-    if not who.strip():
+    name = who.strip()
+    if not name:
         raise SetupError("a reviewer has a name.")
-    judge(
-        reader, queue, [PersonJudgement(item.completion_id, item.problem_id, who.strip(), judgement, note.strip() or None)]
-    )
+    said = [PersonJudgement(item.completion_id, item.problem_id, name, judgement, note.strip() or None) for item in items]
+    judge(reader, queue, said)
 
 
 def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str) -> int:

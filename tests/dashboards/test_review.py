@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from dashboards.commands import WRITES
 from flows import cli
 from storage.audits import Audit, PersonJudgement
-from storage.queries import Reader
+from storage.queries import Reader, audit_queue
+from storage.queries.review import identical, judge_all, judged_so_far, review_items, undo
 
 Open = Callable[[str], AppTest]
 
@@ -63,6 +64,10 @@ def test_a_person_judges_and_the_page_goes_on(audited: Path) -> None:
     page.button(key="review-skip").click().run()
     page.button(key="review-unsure").click().run()
     assert judged(audited) == ["correct", "unsure"]
+    page.button(key="review-undo").click().run()
+    assert judged(audited) == ["correct"]
+    page.button(key="review-unsure").click().run()
+    assert judged(audited) == ["correct", "unsure"]
     again = opened("review", writes=False)
     again.text_input(key="review-judge").set_value("ann").run()
     assert again.button(key="review-correct").disabled
@@ -70,6 +75,27 @@ def test_a_person_judges_and_the_page_goes_on(audited: Path) -> None:
     with Reader.open(audited) as reader:
         assert reader.audits.judges() == {"ann": 2}
         assert natural(reader).report["n"] == 1  # the ledger's report follows the judgements
+
+
+def test_identical_answers_are_judged_alike_and_taken_back_together(audited: Path) -> None:
+    with Reader.open(audited) as reader:
+        queue = audit_queue(reader)
+        everything = range(len(queue.pairs))
+        items = review_items(reader, queue, everything)
+        same = {item.position: identical(reader, queue, item, everything) for item in items}
+        for position, others in same.items():
+            assert {(one.problem_id, one.extracted) for one in others} <= {
+                (items[position].problem_id, items[position].extracted)
+            }
+            assert position not in [one.position for one in others]
+        judge_all(reader, queue, items[:3], "ann", "correct")
+        judge_all(reader, queue, items[:3], "bob", "incorrect")
+        said = judged_so_far(reader, queue)
+        assert said["judged"] == {"ann": 3, "bob": 3}
+        assert (said["agreement"]["value"], said["alpha"]) == (0.0, None)
+        undo(reader, queue, [(one.completion_id, one.problem_id) for one in items[:3]], "bob")
+        assert judged_so_far(reader, queue)["judged"] == {"ann": 3}
+        assert natural(reader).report["n"] == 3
 
 
 def test_the_verdict_is_hidden_until_asked_for(audited: Path) -> None:
@@ -81,7 +107,7 @@ def test_the_verdict_is_hidden_until_asked_for(audited: Path) -> None:
     assert "outcome" in page.dataframe[0].value.columns
 
 
-def test_rates_stand_on_review_and_difficulty(audited: Path) -> None:
+def test_rates_stand_on_review_and_verifiers(audited: Path) -> None:
     with Reader.open(audited) as reader:
         audit = natural(reader)
         run = audit.source
@@ -97,7 +123,7 @@ def test_rates_stand_on_review_and_difficulty(audited: Path) -> None:
     table = page.dataframe[0].value
     assert table["pass rate of problem"][0] == "all"
     assert "[" in table["precision, kept"][0]
-    shown = opened("difficulty")
+    shown = opened("verifiers")
     shown.selectbox(key="of-choice").set_value(f"run {run}").run()
     assert not shown.exception
     assert any("false accepts" in frame.value.columns for frame in shown.dataframe)
@@ -107,5 +133,5 @@ def test_rates_stand_on_review_and_difficulty(audited: Path) -> None:
 def test_without_an_audit_the_pages_say_so(page: Open) -> None:
     shown = page("review")
     assert "rollmill audit verifier" in shown.code[0].value
-    difficulty = page("difficulty")
-    assert any("not audited" in block.value for block in difficulty.caption)
+    verifiers = page("verifiers")
+    assert any("not audited" in block.value for block in verifiers.caption)

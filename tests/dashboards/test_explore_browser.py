@@ -1,0 +1,66 @@
+"""Explore and Review in headless Chromium: facets filter, keys go through problems, and judge within half a second."""
+
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from storage.queries import Reader
+from tests.dashboards.test_browser import PATIENCE, browser, printed, served, shoot, strangers, visit
+from tests.flows.conftest import finish, start
+
+SLOWEST = 2.0  # seconds of half of the judgements: 0.5 on an idle machine, where this one may be shared
+pytestmark = pytest.mark.browser
+__all__ = ["browser", "printed", "served", "strangers"]  # fixtures
+
+
+def test_facets_filter_and_keys_go_through_the_problems(browser: Page, served: str) -> None:
+    visit(browser, f"{served}/explore?of=version+toy%40v1&sort=id", "Explore")
+    expect(browser.get_by_text("12 problems match")).to_be_visible()
+    browser.get_by_role("button", name="2 · 4").click()
+    expect(browser.get_by_text("4 problems match")).to_be_visible()
+    browser.wait_for_url("**level=2*")
+    box = browser.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    browser.mouse.click(box["x"] + 15, box["y"] + 52)  # the mark of the first row; the table is one canvas
+    drawer = browser.get_by_role("dialog")
+    expect(drawer.get_by_text("number 1 of the matches")).to_be_visible()
+    browser.keyboard.press("ArrowRight")
+    expect(drawer.get_by_text("number 2 of the matches")).to_be_visible()
+    browser.keyboard.press("ArrowLeft")
+    expect(drawer.get_by_text("number 1 of the matches")).to_be_visible()
+    drawer.get_by_text("Two side by side").click()
+    expect(drawer.get_by_test_id("stColumn")).to_have_count(2)
+    shoot(browser, "drawer")
+    browser.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+    expect(browser.get_by_text("4 problems match")).to_be_visible()
+    assert "problem=" not in browser.url
+
+
+@pytest.fixture
+def drawn(curated: Path) -> None:
+    with Reader.open(curated) as reader:
+        run = next(one.id for one in reader.runs.list() if one.name == "toy")
+    said = finish(start("audit", "verifier", "number", "--run", run, "--n", "20", cwd=curated))
+    assert said.status == 0, said.err
+
+
+@pytest.mark.usefixtures("drawn")
+def test_keys_judge_and_undo(browser: Page, served: str) -> None:
+    visit(browser, f"{served}/review", "Review")
+    browser.get_by_label("Your name").fill("keys")
+    browser.get_by_label("Your name").press("Enter")
+    expect(browser.get_by_text("0 of 20 judged by keys")).to_be_visible(timeout=PATIENCE)
+    browser.get_by_role("heading", name="Review", exact=True).click()  # a key in a text field is text
+    spent = []
+    for count in range(1, 9):
+        began = time.perf_counter()
+        browser.keyboard.press(str(1 + count % 4))
+        expect(browser.get_by_text(f"{count} of 20 judged by keys")).to_be_visible(timeout=PATIENCE)
+        spent.append(time.perf_counter() - began)
+    assert sorted(spent)[3] < SLOWEST, spent
+    browser.keyboard.press("u")
+    expect(browser.get_by_text("7 of 20 judged by keys")).to_be_visible(timeout=PATIENCE)
+    shoot(browser, "review-keys")
