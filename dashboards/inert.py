@@ -53,6 +53,23 @@ def inert_page(markdown: str) -> str:
     return "\n".join(lines)
 
 
+def page_sections(markdown: str) -> list[tuple[str, str]]:
+    """A page of Markdown cut at its headings of the second order: (heading, text), the first one without a heading."""
+    sections: list[tuple[str, list[str]]] = [("", [])]
+    fence = ""
+    for line in markdown.split("\n"):
+        mark = _FENCE.match(line)
+        if fence:
+            fence = "" if mark and len(mark[1]) >= len(fence) and line.strip() == mark[1] else fence
+        elif line.startswith("## "):
+            sections.append((line[3:], []))
+            continue
+        else:
+            fence = mark[1] if mark else ""
+        sections[-1][1].append(line)
+    return [(heading, "\n".join(lines).strip()) for heading, lines in sections]
+
+
 def _unlinked(markdown: str) -> str:
     """The same with a joiner of no width in each address: the page makes a link of one even where its colon is escaped."""
     return re.sub(r"(:|www(?=\\?\.))(?=//|\\?\.)", "\\1\u2060", markdown, flags=re.IGNORECASE)

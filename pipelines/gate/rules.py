@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipelines.contamination import LEAKS, Certificate, Overlaps, RecallFloor
 from pipelines.gate import rule_frames
 from pipelines.gate.rule_frames import REQUIRED
-from pipelines.metrics.drift import KINDS, Drift
+from pipelines.metrics import DRIFT_KINDS, Drift
 
 Expectation = tuple[str, dict[str, Any]]
 
@@ -215,7 +215,7 @@ def drift_rules(against: str | None, drifts: Sequence[Drift], limits: Mapping[st
     then the rows are too few to tell. A first version has nothing to drift from.
     """
     found = {drift.kind: drift for drift in drifts}
-    return [_drift_rule(against, kind, found.get(kind), limits[kind]) for kind in KINDS if kind in limits]
+    return [_drift_rule(against, kind, found.get(kind), limits[kind]) for kind in DRIFT_KINDS if kind in limits]
 
 
 def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: float) -> Rule:

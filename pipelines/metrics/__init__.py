@@ -5,7 +5,7 @@ records in, numbers with their n, interval and estimator's name out. The estimat
 """
 
 from pipelines.metrics.counts import Counts, CountsByProblem, counts_of, tallied
-from pipelines.metrics.drift import Drift, drifts
+from pipelines.metrics.drift import DRIFT_KINDS, Drift, drifts
 from pipelines.metrics.funnel import (
     Funnel,
     FunnelCounter,
@@ -35,6 +35,7 @@ from pipelines.metrics.rates import (
 from pipelines.metrics.shares import Share, by_correct, judged_numbers, shares
 
 __all__ = [
+    "DRIFT_KINDS",
     "NOTHING",
     "NO_RATES",
     "Counts",

@@ -17,7 +17,7 @@ from pipelines.metrics.rates import digits
 from pipelines.stats import Shift, total_variation
 from storage.pool import KEPT, Composition, Floats, Group, Ints, Pool
 
-KINDS = ("level", "length", "source", "duplicates", "pass_rate")
+DRIFT_KINDS = ("level", "length", "source", "duplicates", "pass_rate")
 MOST_CATEGORIES = 20  # rarer ones are taken together
 OTHERS = "others"
 
@@ -56,8 +56,8 @@ class Drift:
 
 
 def drifts(before: Composition, after: Composition) -> list[Drift]:
-    """Every kind, in the order of KINDS."""
-    return [_drift(kind, *(_parts(kind, side, before) for side in (before, after))) for kind in KINDS]
+    """Every kind, in the order of DRIFT_KINDS."""
+    return [_drift(kind, *(_parts(kind, side, before) for side in (before, after))) for kind in DRIFT_KINDS]
 
 
 class _Parts(NamedTuple):

@@ -44,6 +44,10 @@ from storage.queries.scope import Scope, dataset_scope, named_scope, run_scope, 
 from storage.runs import Progress, Run
 
 if TYPE_CHECKING:  # a notebook that names no version need not load what publishes them
+    from storage.versions.diff import VersionDiff as VersionDiff
+    from storage.versions.history import Step as Step
+    from storage.versions.pairing import Move as Move
+    from storage.versions.pairing import Pairing as Pairing
     from storage.versions.resolve import VersionInfo as VersionInfo
 
 __all__ = [

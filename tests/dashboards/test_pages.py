@@ -22,7 +22,7 @@ def metrics(page: AppTest) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["home", "runs", "datasets", "compare", "explore", "difficulty", "review", "verifiers", "claims"]
+    "name", ["home", "runs", "datasets", "diff", "compare", "explore", "difficulty", "review", "verifiers", "claims"]
 )
 def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
     shown = page(name)
@@ -52,25 +52,10 @@ def test_a_page_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypa
 
     Workspace.init(tmp_path).close()
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
-    for name in ("home", "runs", "datasets", "compare", "explore", "difficulty", "review", "verifiers"):
+    for name in ("home", "runs", "datasets", "diff", "compare", "explore", "difficulty", "review", "verifiers"):
         shown = AppTest.from_string(f"from dashboards.page_{name} import show\nshow()\n", default_timeout=60).run()
         assert not shown.exception
         assert shown.code[0].value == "rollmill curate recipes/arithmetic.yaml"
-
-
-def test_datasets_compares_two_versions(page: Page) -> None:
-    shown = page("datasets")
-    shown.selectbox(key="dataset-choice").set_value("toy").run()
-    assert shown.selectbox(key="version-choice").options == ["toy@v2", "toy@v1"]
-    assert len(shown.dataframe) == 1  # what stands under a hidden tab is not made
-    shown.query_params["tab"] = "Compare two versions"
-    shown = shown.run()
-    frames = [frame.value.astype(str).to_csv() for frame in shown.dataframe]
-    assert any("select.options.per_problem" in frame for frame in frames)
-    assert any("over_quota" in frame for frame in frames)
-    versions = shown.dataframe[0].value
-    assert [len(parent) for parent in versions["parent"]] == [12, 0]  # a hash shortened, as that of the content
-    assert versions["parent"][0] == versions["content"][1]
 
 
 def test_model_text_is_inert_everywhere(page: Page) -> None:

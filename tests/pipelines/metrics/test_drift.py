@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.metrics.drift import KINDS, Drift, drifts
+from pipelines.metrics.drift import DRIFT_KINDS, Drift, drifts
 from storage.pool import Composition
 from tests.pipelines.metrics.pools import pool
 
@@ -22,7 +22,7 @@ def composition(outcomes: list[str], repeated: list[int] | None = None, **column
 
 def by_kind(before: Composition, after: Composition) -> dict[str, Drift]:
     found = drifts(before, after)
-    assert [one.kind for one in found] == list(KINDS)
+    assert [one.kind for one in found] == list(DRIFT_KINDS)
     return {one.kind: one for one in found}
 
 
