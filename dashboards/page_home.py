@@ -9,6 +9,7 @@ from dashboards.address import link
 from dashboards.inert import inert
 from dashboards.kept import kept_of
 from dashboards.page_runs import REFRESH_IDLE, REFRESH_LIVE, follow, statuses
+from dashboards.page_schedules import next_scheduled
 from dashboards.run_detail import left_of
 from dashboards.scope_choice import nothing_yet, reader
 from pipelines.stats import whole_of
@@ -38,13 +39,16 @@ def show() -> None:
         with st.container(border=True):
             st.markdown("#### Needs you")
             _needs_you(summaries)
-    with right:
-        with st.container(border=True):
-            st.markdown("#### Newest versions")
-            _versions()
         with st.container(border=True):
             st.markdown("#### Spent in the last 7 days")
             _spent({run.id: run for run in summaries})
+    with right:
+        with st.container(border=True):
+            st.markdown("#### Next scheduled")
+            _scheduled()
+        with st.container(border=True):
+            st.markdown("#### Newest versions")
+            _versions()
 
 
 def _running(working: Sequence[Run]) -> None:
@@ -75,6 +79,15 @@ def _needs_you(summaries: Sequence[Run]) -> None:
         link("Review", f"{count:,} rollouts of {inert(run.id)} are undecided", icon=":material/fact_check:")
     if not waiting and not open_ones:
         st.caption("Nothing: every recipe's newest run ended well, and nothing is undecided.")
+
+
+def _scheduled() -> None:
+    rows = next_scheduled()
+    for name, when in rows:
+        link("Schedules", f"{inert(name)}: {inert(when)}", schedule=name)
+    if not rows:
+        st.caption("Nothing fires next.")
+        st.code('rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"', language=None, wrap_lines=True)
 
 
 def _versions() -> None:
