@@ -74,7 +74,7 @@ def _start(state: Path, port: int, pages: int) -> "subprocess.Popen[bytes]":
 
     standing_file(state).unlink(missing_ok=True)
     temporary = state / "tmp"
-    temporary.mkdir(exist_ok=True)  # what a killed runner leaves stays inside the workspace
+    temporary.mkdir(parents=True, exist_ok=True)  # what a killed runner leaves stays inside the workspace
     # A process apart, which outlives this command and its terminal.
     command = module_command("flows.prefect.standing", str(state), str(port), str(pages))
     return spawn_apart(command, environment(os.environ.get("PYTHONPATH"), TMPDIR=str(temporary)), _log(state))
