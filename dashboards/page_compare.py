@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboards.address import choose, selected
 from dashboards.compare_charts import board_chart, curve_chart, price_chart, strata_chart
+from dashboards.explore_link import explore_link
 from dashboards.inert import inert, one_line, visible
 from dashboards.kept import State, kept_by, state_of
 from dashboards.problem_detail import show_facts, show_rollouts
@@ -23,6 +24,7 @@ Row = Mapping[str, Any]
 AS_THEY_ARE = "as they are"
 COLUMNS = ("source", "level", "skill", "template")
 MOST = 200  # problems that differ, in the table
+OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def show() -> None:
     split = choose("Benchmarks by", kept_by(state, source, _splits, name), "by", forget=("problem",))
     asked = _Asked(name, split, state)
     board = asked.kept(_board)
-    _leaderboard(board)
+    _leaderboard(board, asked)
     if len(board["models"]) > 1:
         _two(board["models"], asked)
     _more(asked)
@@ -73,11 +75,22 @@ def _board(source: Reader, name: str, split: str) -> Row:
     return leaderboard(_sides(source, name, split))
 
 
+def _links(source: Reader, name: str, split: str) -> dict[tuple[str, str], str]:
+    """Of each cell of the leaderboard the address of its rollouts in Explore."""
+    found = {}
+    for side in _sides(source, name, split):
+        scope = side.reference.partition(":")[0]
+        group = {split: side.benchmark} if split in COLUMNS else {}
+        of = f"{'version' if '@' in scope else 'run'} {scope}"
+        found[side.model, side.benchmark] = explore_link(of, rows="rollouts", model=sorted(side.models), **group)
+    return found
+
+
 def _words(row: Row | None) -> str:
     return "" if row is None or row["value"] is None else f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
-def _leaderboard(board: Row) -> None:
+def _leaderboard(board: Row, asked: _Asked) -> None:
     st.subheader("Which model is better")
     cells = {(cell["model"], cell["benchmark"]): cell for cell in board["cells"]}
     shared: list[str] = next((mean["benchmarks"] for mean in board["means"].values() if mean), [])
@@ -98,9 +111,11 @@ def _leaderboard(board: Row) -> None:
         f"Pass rates with 95% intervals ({inert(estimands, 400)}). \\* No other model is shown to be better on this "
         f"benchmark: sign-flip tests of all {len(board['tests'])} pairs, corrected together (Holm). The mean is {over}."
     )
-    with st.expander("The numbers, with n", on_change="rerun", key="board-numbers") as numbers:
+    with st.expander("The numbers, with n", key="board-numbers", bind="query-params") as numbers:
         if numbers.open:
-            st.dataframe(pd.DataFrame([_plain(cell) for cell in board["cells"]]), hide_index=True, width="stretch")
+            links = asked.kept(_links)
+            cells_opened = [_plain(cell) | {"open": links[cell["model"], cell["benchmark"]]} for cell in board["cells"]]
+            st.dataframe(pd.DataFrame(cells_opened), hide_index=True, width="stretch", column_config=OPEN)
 
 
 def _plain(row: Row) -> dict[str, Any]:
@@ -124,7 +139,7 @@ def _two(models: Sequence[str], asked: _Asked) -> None:
         f"Difference of pass@1, {inert(second)} minus {inert(first)}, with 95% intervals over clusters (sign-flip tests). "
         "Not significant is not equal: the table says what difference would have shown."
     )
-    with st.expander("The numbers", on_change="rerun", key="pair-numbers") as numbers:
+    with st.expander("The numbers", key="pair-numbers", bind="query-params") as numbers:
         if numbers.open:
             st.dataframe(_table(rows), hide_index=True, width="stretch")
     _flipped([str(row["before"]["benchmark"]) for row in rows], asked, (first, second))

@@ -75,6 +75,10 @@ def test_the_leaderboard_is_that_of_the_command(page: AppTest, evaluated: Path) 
             cell = cells[model, benchmark]
             star = " *" if cell["unbeaten"] else ""
             assert table[benchmark][place] == f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]{star}"
+    opened_table = opened("compare", **{"board-numbers": "true"}).dataframe[1].value
+    link = opened_table["open"][(opened_table["model"] == "weak") & (opened_table["benchmark"] == "hard")].item()
+    assert link.startswith("/explore?of=run+asked")
+    assert link.endswith("&rows=rollouts&model=weak&source=hard")
     assert cells["strong", "hard"]["unbeaten"]
     assert not cells["weak", "hard"]["unbeaten"]
 
