@@ -52,10 +52,9 @@ def toggle(facet: str, value: str) -> None:
 def show_facets(counts: Mapping[str, Sequence[FacetValue]], filters: Filters, rows: Rows, scope: Scope) -> None:
     """The facets in the sidebar; one that everything has the same value of is left out."""
     with st.sidebar:
-        head, clear = st.columns([3, 2], vertical_alignment="center")
-        head.caption(f"Filters, with the {rows} that match")
+        st.caption(f"Filters, with the {rows} that match")
         given = any(getattr(filters, facet) for facet in FACETS) or bool(filters.text)
-        clear.button("Clear", key="explore-clear", disabled=not given, on_click=_clear, width="stretch")
+        st.button("Clear all", key="explore-clear", disabled=not given, on_click=_clear, width="stretch")
         for facet in SHOWN:
             _facet(facet, counts[facet], getattr(filters, facet))
             if facet == "correct":

@@ -19,23 +19,24 @@ def test_facets_filter_and_keys_go_through_the_problems(browser: Page, served: s
     visit(browser, f"{served}/explore?of=version+toy%40v1&sort=id", "Explore")
     expect(browser.get_by_text("12 problems match")).to_be_visible()
     browser.get_by_role("button", name="2 · 4").click()
-    expect(browser.get_by_text("4 problems match")).to_be_visible()
+    expect(browser.get_by_text("4 problems match")).to_be_visible(timeout=PATIENCE)
     browser.wait_for_url("**level=2*")
     box = browser.get_by_test_id("stDataFrame").first.bounding_box()
     assert box is not None
     browser.mouse.click(box["x"] + 15, box["y"] + 52)  # the mark of the first row; the table is one canvas
     drawer = browser.get_by_role("dialog")
-    expect(drawer.get_by_text("number 1 of the matches")).to_be_visible()
-    browser.keyboard.press("ArrowRight")
-    expect(drawer.get_by_text("number 2 of the matches")).to_be_visible()
-    browser.keyboard.press("ArrowLeft")
-    expect(drawer.get_by_text("number 1 of the matches")).to_be_visible()
+    for key, number in (("", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
+        if key:
+            browser.keyboard.press(key)
+        expect(drawer.get_by_text(f"number {number} of the matches")).to_be_visible(timeout=PATIENCE)
+        expect(drawer.get_by_text("Record", exact=True)).to_be_visible(timeout=PATIENCE)  # the whole drawer is there
+        expect(browser.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
     drawer.get_by_text("Two side by side").click()
-    expect(drawer.get_by_test_id("stColumn")).to_have_count(2)
+    expect(drawer.get_by_test_id("stColumn")).to_have_count(2, timeout=PATIENCE)
     shoot(browser, "drawer")
     browser.keyboard.press("Escape")
-    expect(drawer).to_have_count(0)
-    expect(browser.get_by_text("4 problems match")).to_be_visible()
+    expect(drawer).to_have_count(0, timeout=PATIENCE)
+    expect(browser.get_by_text("4 problems match")).to_be_visible(timeout=PATIENCE)
     assert "problem=" not in browser.url
 
 
