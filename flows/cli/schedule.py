@@ -234,7 +234,7 @@ def _submit(item: "Scheduled", standing: "Standing") -> str:
 
     if standing.url and standing.url != users_api():
         raise SetupError(
-            "this workspace is up with a Prefect server of yours.", next_command=f"PREFECT_API_URL={standing.url}"
+            "this workspace is up with a Prefect server of yours.", next_command=f"export PREFECT_API_URL={standing.url}"
         )
     apply(users_environment(**ONE_SHOT) if standing.url else environment(standing.home, standing.port, **ONE_SHOT))
     from prefect.deployments import run_deployment
