@@ -165,4 +165,6 @@ def _with_rules(marks: alt.Chart, base: alt.Chart, title: str, scale: Any) -> An
     """The marks at `share`, with a rule from `low` to `high`."""
     y = alt.Y("share:Q", title=title, scale=scale, axis=PERCENT)
     rules = base.mark_rule(strokeWidth=2, color=ORANGE).encode(y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q")
-    return alt.layer(marks.encode(y=y), rules).properties(height=HEIGHT)
+    shown = marks.encode(y=y)
+    layers = (shown, rules) if marks.mark.type == "bar" else (rules, shown)  # a rule would hide its point
+    return alt.layer(*layers).properties(height=HEIGHT)

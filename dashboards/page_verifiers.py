@@ -18,6 +18,7 @@ from storage.queries.verifiers import RuleCount, VerifierAccount, rates_by_rule,
 
 TABS = ("Errors", "Rules", "Disagreements", "Slowest")
 OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}
+NARROW = {"verifier": st.column_config.TextColumn(width=140)}  # versions are long
 ERRORS = (("false_accept_rate", "false accepts"), ("false_reject_rate", "false rejects"))
 
 
@@ -120,7 +121,6 @@ def _rules(account: VerifierAccount, of: str) -> None:
             "rule": visible(row.rule or "none"),
             "verdicts": row.verdicts,
             **{outcome: getattr(row, outcome) for outcome in ("correct", "incorrect", "unparsed", "undecided")},
-            "that count": row.deciding,
             "CPU s": row.seconds,
             "p99 ms": None if row.p99 is None else 1000 * row.p99,
             "open": explore_link(of, rows="rollouts", rule=row.rule or None),
@@ -128,7 +128,7 @@ def _rules(account: VerifierAccount, of: str) -> None:
         for row in account.rules
     ]
     numbers = {name: st.column_config.NumberColumn(format="%.1f") for name in ("CPU s", "p99 ms")}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config={**OPEN, **numbers})
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config={**OPEN, **numbers, **NARROW})
 
 
 def _rule_chart(rules: Sequence[RuleCount]) -> AnyChart:

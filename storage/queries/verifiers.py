@@ -16,14 +16,13 @@ Row = dict[str, Any]
 SLOWEST, DIFFERING = 50, 200  # rows of the tables
 _JUDGED = """
 CREATE TEMP TABLE judged AS
-SELECT v.completion_id, v.problem_id, v.verifier, v.version, coalesce(v.rule, '') AS rule, v.outcome, v.seconds,
-       v.verifier = r.verifier AND v.version = r.verifier_version AS decided
+SELECT v.completion_id, v.problem_id, v.verifier, v.version, coalesce(v.rule, '') AS rule, v.outcome, v.seconds
 FROM (SELECT completion_id, problem_id, verifier, version, rule, outcome, seconds FROM verdicts) v
-JOIN (SELECT completion_id, problem_id, verifier, verifier_version FROM rollouts) r USING (completion_id, problem_id)
+JOIN (SELECT completion_id, problem_id FROM outcomes) r USING (completion_id, problem_id)
 """
 _RULES = """
 SELECT verifier, version, rule, count(*), count(*) FILTER (outcome = 'correct'), count(*) FILTER (outcome = 'incorrect'),
-       count(*) FILTER (outcome = 'unparsed'), count(*) FILTER (outcome = 'undecided'), count(*) FILTER (decided),
+       count(*) FILTER (outcome = 'unparsed'), count(*) FILTER (outcome = 'undecided'),
        sum(seconds), quantile_cont(seconds, 0.99), max(seconds)
 FROM judged GROUP BY ALL ORDER BY verifier, version, count(*) DESC, rule
 """
@@ -49,7 +48,7 @@ FROM pairs WHERE said <> other_said GROUP BY ALL ORDER BY 7 DESC, 1, 2, 3, 4, 5,
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """The verdicts of one verifier by one rule. `deciding`: those that count; `seconds` and their tail are CPU seconds."""
+    """The verdicts of one verifier by one rule. `seconds` and their tail are CPU seconds."""
 
     verifier: str
     version: str
@@ -59,7 +58,6 @@ class RuleCount:
     incorrect: int
     unparsed: int
     undecided: int
-    deciding: int
     seconds: float | None
     p99: float | None
     longest: float | None
@@ -117,7 +115,7 @@ class VerifierAccount:
 
 def verifier_account(scope: Scope) -> VerifierAccount:
     """The account of a run or a version, live while a run writes."""
-    with scope.connection("rollouts", "verdicts") as connection:
+    with scope.connection("rollouts", "outcomes", "verdicts") as connection:
         connection.execute(_JUDGED)
         connection.execute(_PAIRS)
         return VerifierAccount(
