@@ -100,7 +100,7 @@ def test_schedule_names_are_plain_and_replacing_is_said(toy: Path, rollmill: Run
     said = rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "../x")
     assert (said.status, "'../x' cannot name a schedule" in said.err) == (2, True)
     assert rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
-    assert "; replaces 0 2 * * * UTC." in rollmill("schedule", "add", "toy.yaml", "--cron", "0 3 * * *").out
+    assert "; replaces At 02:00 every day (UTC)." in rollmill("schedule", "add", "toy.yaml", "--cron", "0 3 * * *").out
 
 
 def test_verify_derives_and_judges_everything_again(version: Path, rollmill: Run) -> None:
