@@ -89,7 +89,7 @@ def test_walk(browser: Page, served: str, curated: Path) -> None:
     shoot(browser, "home")
     visit(browser, f"{served}/overview", "Runs")  # its address before
     browser.wait_for_url("**/runs*")
-    expect(browser.get_by_text("Next command")).to_be_visible()
+    expect(browser.get_by_text("Next command", exact=True)).to_be_visible()
     expect(browser.locator("canvas, svg.marks, .vega-embed").first).to_be_visible()
     shoot(browser, "runs")
 
