@@ -175,7 +175,6 @@ def _deployment(item: Scheduled, workspace: Path) -> "RunnerDeployment":
         schedule=schedule,
         paused=item.paused,
         parameters={**parameters_of(job), "schedule": item.name, "fresh": item.fresh},
-        concurrency_limit=1,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
 
