@@ -30,6 +30,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)  # five seconds otherwise, which a busy machine needs for less
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,9 +124,13 @@ def _fire(page: Page, address: str) -> None:
     """Tonight's run, now: it draws afresh and makes a version."""
     visit(page, f"{address}/schedules", "Schedules")
     page.get_by_role("button", name="Run now").click()
-    expect(page.get_by_text("nightly-", exact=False).first).to_be_visible(timeout=PATIENCE)
-    shoot(page, "walk-schedules")
+    expect(page.get_by_text("Started nightly.", exact=False)).to_be_visible()
+    deadline = time.monotonic() + 180
     while "toy@v3" not in page.content():
+        assert time.monotonic() < deadline
         visit(page, f"{address}/datasets?dataset=toy", "Datasets")
         page.wait_for_timeout(1000)
     shoot(page, "walk-datasets")
+    visit(page, f"{address}/schedules", "Schedules")
+    expect(page.get_by_text("Its last run", exact=False)).to_be_visible()
+    shoot(page, "walk-schedules")
