@@ -38,7 +38,7 @@ def rollmill(folder: Path, *words: str) -> str:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {row["ref"]: row["content_hash"] for row in json.loads(rollmill(folder, "dataset", "list", "--json"))}
+    return {row["version"]: row["content_hash"] for row in json.loads(rollmill(folder, "dataset", "list", "--json"))}
 
 
 @pytest.fixture
