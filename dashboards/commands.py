@@ -8,17 +8,16 @@ import hmac
 import os
 import shlex
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
 from dashboards.inert import one_line, visible
 from dashboards.scope_choice import reader
+from pipelines.processes.spawn import environment, module_command, spawn
 
 TOKEN = os.environ.pop("ROLLMILL_TOKEN", "")  # empty: nobody may write
 COOKIE = "rollmill-"  # and the port: cookies do not tell ports apart
@@ -127,14 +126,11 @@ def _clicked(key: str, arguments: tuple[str, ...], wait: float) -> None:
 
 def run(arguments: Sequence[str], wait: float = WAIT) -> Done:
     """Run `rollmill ARGUMENTS` in the workspace, without a shell; a session that may not write never gets here."""
-    command = [sys.executable, "-P", "-m", "flows.cli", *arguments]
-    checkout = str(Path(__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH")]))}
     with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen(
-            command,
+        child = spawn(
+            module_command("flows.cli", *arguments),
+            environment(os.environ.get("PYTHONPATH")),
             cwd=reader().root,
-            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

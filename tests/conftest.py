@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-BEGAN = Path.cwd()
+BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,9 +30,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _same_folder() -> Iterator[None]:
-    """`rollmill --directory` changes the folder of its process, which here is that of all tests, fixtures included."""
+    """`rollmill --directory` changes the folder of its process, which here is that of all tests, fixtures included.
+
+    A page that a test ran stays the main module, which processes that are forked later would run again.
+    """
     yield
     os.chdir(BEGAN)
+    sys.modules["__main__"] = MAIN
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -165,9 +165,7 @@ def verify(
 
 @verbs.command("export")
 def export(  # noqa: PLR0913 (a verb's parameters are its options)
-    references: Annotated[
-        list[str], typer.Argument(metavar="DATASET...", help="NAME, NAME@v2 or NAME@tag; several make one file.")
-    ],
+    references: Annotated[list[str], typer.Argument(metavar="DATASET...", hidden=True)],
     *,
     fmt: Annotated[
         str, typer.Option("--format", help="What a row is: docs/exports.md has the formats; a wrong name lists them.")
@@ -192,7 +190,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Write a version, or a mix of several, as a file that trainers read.
+    """Write a version (NAME, NAME@v2 or NAME@tag), or a mix of several, as a file that trainers read.
 
     Example: rollmill dataset export arithmetic --format pairs --out pairs.jsonl --set max_pairs=2
     """

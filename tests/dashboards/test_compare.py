@@ -101,7 +101,7 @@ def test_two_models_are_compared_on_each_benchmark_and_flipped_problems_open(pag
     page.query_params["problem"] = flipped["id"][0]
     page.run()
     assert not page.exception
-    assert [block.value for block in page.subheader].count("2 rollouts") == 2
+    assert sum(block.value.startswith("**2 rollouts, ") for block in page.markdown) == 2
     assert any(block.value.startswith("reference ") for block in page.code)
 
 
