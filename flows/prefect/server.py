@@ -87,6 +87,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--services", action="store_true", help="run the scheduler and the other background services")
     options = parser.parse_args(arguments)
     die_with_parent(options.parent)
+    os.chdir(os.environ["PREFECT_HOME"])  # Prefect's migrations put the current folder in front of the import path
     import uvicorn
     from prefect.server.api.server import create_app
 

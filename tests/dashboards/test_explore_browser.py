@@ -29,7 +29,7 @@ def test_facets_filter_and_keys_go_through_the_problems(browser: Page, served: s
         if key:
             browser.keyboard.press(key)
         expect(drawer.get_by_text(f"number {number} of the matches")).to_be_visible(timeout=PATIENCE)
-        expect(drawer.get_by_text("Record", exact=True)).to_be_visible(timeout=PATIENCE)  # the whole drawer is there
+        expect(drawer.get_by_text("Record", exact=True).first).to_be_visible(timeout=PATIENCE)  # the whole drawer is there
         expect(browser.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
     drawer.get_by_text("Two side by side").click()
     expect(drawer.get_by_test_id("stColumn")).to_have_count(2, timeout=PATIENCE)
@@ -37,7 +37,7 @@ def test_facets_filter_and_keys_go_through_the_problems(browser: Page, served: s
     browser.keyboard.press("Escape")
     expect(drawer).to_have_count(0, timeout=PATIENCE)
     expect(browser.get_by_text("4 problems match")).to_be_visible(timeout=PATIENCE)
-    assert "problem=" not in browser.url
+    browser.wait_for_url(lambda url: "problem=" not in url)
 
 
 @pytest.fixture
