@@ -11,7 +11,7 @@ from dashboards.difficulty_charts import correct_chart, rate_chart, share_chart
 from dashboards.explore_link import explore_link
 from dashboards.inert import inert, visible
 from dashboards.kept import kept
-from dashboards.scope_choice import choose_scope
+from dashboards.scope_choice import choose_scope, opened_as
 from pipelines.metrics import GroupRate, Share, by_correct, judged_numbers, pass_rates, rate_words, shares
 from pipelines.stats import Estimate
 from storage.queries import GROUPS, Scope, counts_by, models_of
@@ -34,11 +34,6 @@ def show() -> None:
     with budget:
         if budget.open:
             show_budget_of(scope)
-
-
-def opened_as(scope: Scope) -> str:
-    """What a scope is called in addresses."""
-    return f"{'run' if scope.version is None else 'version'} {scope.name}"
 
 
 def _difficulty(scope: Scope) -> None:

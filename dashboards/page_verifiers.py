@@ -11,7 +11,7 @@ from dashboards.charts import OUTCOME_COLOURS, PALETTE, AnyChart
 from dashboards.explore_link import explore_link
 from dashboards.inert import inert, one_line, visible
 from dashboards.kept import kept, kept_of
-from dashboards.scope_choice import choose_scope
+from dashboards.scope_choice import choose_scope, opened_as
 from dashboards.verifier_rates import interval, show_rates
 from storage.queries import KnownRates, Reader, Scope, named_scope, scope_rates, version_manifest
 from storage.queries.verifiers import RuleCount, VerifierAccount, rates_by_rule, verifier_account
@@ -35,7 +35,7 @@ def show() -> None:
     for tab, draw in ((rules, _rules), (disagreements, _disagreements), (slowest, _slowest)):
         with tab:
             if tab.open:
-                draw(kept(verifier_account, scope), f"{'run' if scope.version is None else 'version'} {scope.name}")
+                draw(kept(verifier_account, scope), opened_as(scope))
 
 
 def _errors(scope: Scope) -> None:

@@ -53,6 +53,11 @@ def choose_scope() -> Scope | None:
     return run_scope(source, name) if kind == "run" else dataset_scope(source, name)
 
 
+def opened_as(scope: Scope) -> str:
+    """What a scope is called in addresses, and in the box of `choose_scope`."""
+    return f"{'run' if scope.version is None else 'version'} {scope.name}"
+
+
 def nothing_yet(what: str) -> None:
     """Say that there is nothing to show yet, and what makes something."""
     st.info(what)

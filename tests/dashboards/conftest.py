@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,13 @@ gate: {min_kept: 1}
 """
 
 
+def run_in(folder: Path, *commands: list[str]) -> None:
+    """Run these commands, which must succeed, as somebody in that folder does."""
+    with chdir(folder):
+        for command in commands:
+            assert cli.run(command) == 0, command
+
+
 @pytest.fixture(scope="session")
 def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace; made once, because the pages only read."""
@@ -64,19 +71,14 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, answers)))
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        for command in (
-            ["curate", "toy.yaml", "--direct"],
-            ["curate", "toy.yaml", "--direct", "--set", "select.options.per_problem=1"],
-            ["import", "problems", "problems.jsonl", "--name", "hostile"],
-            ["import", "rollouts", "answers.jsonl", "--name", "hostile", "--problems", "hostile"],
-            ["curate", "hostile.yaml", "--direct"],
-        ):
-            assert cli.run(command) == 0, command
-    finally:
-        os.chdir(before)
+    run_in(
+        folder,
+        ["curate", "toy.yaml", "--direct"],
+        ["curate", "toy.yaml", "--direct", "--set", "select.options.per_problem=1"],
+        ["import", "problems", "problems.jsonl", "--name", "hostile"],
+        ["import", "rollouts", "answers.jsonl", "--name", "hostile", "--problems", "hostile"],
+        ["curate", "hostile.yaml", "--direct"],
+    )
     return folder
 
 

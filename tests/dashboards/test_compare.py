@@ -1,18 +1,16 @@
 """The page Compare: the numbers are those of `rollmill leaderboard` and `compare`, and every problem opens."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flows import cli
 from storage.queries import Reader
 from storage.queries.comparison import ComparisonRequest, compare, leaderboard
 from storage.queries.sides import sides_of
 from storage.workspace import Workspace
-from tests.dashboards.conftest import opened
+from tests.dashboards.conftest import opened, run_in
 
 EVALUATION = """\
 evaluation_schema: 1
@@ -41,17 +39,12 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
     (folder / "rollouts.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "asked.yaml").write_text(EVALUATION)
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        for command in (
-            ["import", "problems", "problems.jsonl", "--name", "sums"],
-            ["import", "rollouts", "rollouts.jsonl", "--name", "sums", "--problems", "sums"],
-            ["evaluate", "asked.yaml"],
-        ):
-            assert cli.run(command) == 0, command
-    finally:
-        os.chdir(before)
+    run_in(
+        folder,
+        ["import", "problems", "problems.jsonl", "--name", "sums"],
+        ["import", "rollouts", "rollouts.jsonl", "--name", "sums", "--problems", "sums"],
+        ["evaluate", "asked.yaml"],
+    )
     return folder
 
 

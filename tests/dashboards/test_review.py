@@ -1,6 +1,5 @@
 """The review page: it hides the verdict, stores what a person judged, goes on where they stopped, and shows the rates."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards.commands import WRITES
-from flows import cli
 from storage.audits import Audit, PersonJudgement
 from storage.queries import Reader, audit_queue
 from storage.queries.review import identical, judge_all, judged_so_far, review_items, undo
+from tests.dashboards.conftest import run_in
 
 Open = Callable[[str], AppTest]
 
@@ -24,13 +23,8 @@ def audited(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     shutil.copytree(curated, folder)
     with Reader.open(folder) as reader:
         run = next(one.id for one in reader.runs.list() if one.name == "toy")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        assert cli.run(["audit", "verifier", "number", "--run", run, "--n", "12"]) == 0
-        assert cli.run(["audit", "verifier", "number", "--run", run, "--n", "5", "--planted"]) == 0
-    finally:
-        os.chdir(before)
+    audit = ["audit", "verifier", "number", "--run", run]
+    run_in(folder, [*audit, "--n", "12"], [*audit, "--n", "5", "--planted"])
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
     return folder
 

@@ -1,18 +1,16 @@
 """The page Verifiers: rules, disagreements and times are those of the stored verdicts, error rates those of the audit."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from flows import cli
 from storage.audits import PersonJudgement
 from storage.queries import Reader, run_scope
 from storage.queries.audits import rates_of_audit
 from storage.queries.verifiers import rates_by_rule, verifier_account
 from storage.workspace import Workspace
-from tests.dashboards.conftest import opened
+from tests.dashboards.conftest import opened, run_in
 
 RECIPE = """\
 recipe_schema: 1
@@ -42,18 +40,13 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
     (folder / "rollouts.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "judged.yaml").write_text(RECIPE)
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        for command in (
-            ["import", "problems", "problems.jsonl", "--name", "judged"],
-            ["import", "rollouts", "rollouts.jsonl", "--name", "judged", "--problems", "judged"],
-            ["curate", "judged.yaml", "--direct"],
-            ["audit", "verifier", "number", "--n", "30"],
-        ):
-            assert cli.run(command) == 0, command
-    finally:
-        os.chdir(before)
+    run_in(
+        folder,
+        ["import", "problems", "problems.jsonl", "--name", "judged"],
+        ["import", "rollouts", "rollouts.jsonl", "--name", "judged", "--problems", "judged"],
+        ["curate", "judged.yaml", "--direct"],
+        ["audit", "verifier", "number", "--n", "30"],
+    )
     with Reader.open(folder) as reader:
         (audit,) = reader.audits.list()
         items = reader.audits.items(audit.id)
