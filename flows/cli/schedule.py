@@ -40,6 +40,18 @@ class When(Enum):
 
 
 verbs = group("schedule", "Curate recipes and run evaluations at set times or on triggers while `rollmill up` runs.")
+CronLine = Annotated[str | None, typer.Option(help='Five fields, "0 2 * * *" for every night at two.')]
+Every = Annotated[str | None, typer.Option(metavar="30m|6h", help="An interval instead, less than a day.")]
+On = Annotated[str | None, typer.Option(metavar="version:DATASET|model:NAME", help="Whenever there is a new one, instead.")]
+Fresh = Annotated[
+    str | None,
+    typer.Option(metavar="redraw|seed", help="Draw anew at each firing, under the next redraw number or the next seed."),
+]
+OfTwo = Annotated[Overlap, typer.Option(help="What becomes of a firing that falls due while one runs.")]
+NotifyCommand = Annotated[str | None, typer.Option(help="A program with arguments that reads the end of a firing as JSON.")]
+NotifyWebhook = Annotated[
+    str | None, typer.Option(metavar="VARIABLE", help="The environment variable with an address to post that JSON to.")
+]
 
 
 @verbs.command("add")
@@ -47,31 +59,18 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     recipe: RecipePath,
     sets: Sets = None,
     *,
-    cron: Annotated[str | None, typer.Option(help='Five fields, "0 2 * * *" for every night at two.')] = None,
-    every: Annotated[str | None, typer.Option(metavar="30m|6h", help="An interval instead, less than a day.")] = None,
-    on: Annotated[
-        str | None, typer.Option(metavar="version:DATASET|model:NAME", help="Whenever there is a new one, instead.")
-    ] = None,
+    cron: CronLine = None,
+    every: Every = None,
+    on: On = None,
     name: Annotated[str | None, typer.Option(help="Its name; the recipe's name by default.")] = None,
     timezone: Annotated[str, typer.Option(help="The time zone of the cron line.")] = "UTC",
     profile: Annotated[Path | None, typer.Option(help="The profile to run under.")] = None,
-    fresh: Annotated[
-        str | None,
-        typer.Option(
-            metavar="redraw|seed", help="Draw anew at each firing, under the next redraw number or the next seed."
-        ),
-    ] = None,
-    overlap: Annotated[
-        Overlap, typer.Option(help="What becomes of a firing that falls due while one runs.")
-    ] = Overlap.skip,
+    fresh: Fresh = None,
+    overlap: OfTwo = Overlap.skip,
     retries: Annotated[int, typer.Option(min=0, max=100, help="Further attempts after one that failed.")] = 0,
     retry_delay: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds before each of them.")] = 60,
-    notify_command: Annotated[
-        str | None, typer.Option(help="A program with arguments that reads the end of a firing as JSON.")
-    ] = None,
-    notify_webhook: Annotated[
-        str | None, typer.Option(metavar="VARIABLE", help="The environment variable with an address to post that JSON to.")
-    ] = None,
+    notify_command: NotifyCommand = None,
+    notify_webhook: NotifyWebhook = None,
     notify_when: Annotated[When, typer.Option(help="Which ends are told.")] = When.failure,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -84,7 +83,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
     """
-    from flows.prefect.firing import check_fresh, meaning
+    from flows.prefect.firing import check_fresh
     from flows.recipe import load_profile, load_recipe
     from flows.recipe.evaluations import is_evaluation, load_evaluation
     from storage.schedules import Notify, Scheduled, Schedules, seconds_of
@@ -122,13 +121,19 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     before = next((f"; replaces {old.words}" for old in Schedules(state).all() if old.name == item.name), "")
     if not dry_run:
         Schedules(state).add(item)
+    _say_added(item, before, dry_run=dry_run, json=json)
+
+
+def _say_added(item: "Scheduled", before: str, *, dry_run: bool, json: bool) -> None:
+    from flows.prefect.firing import meaning
+
     service = _service()
     if json:
         return as_json({**_row(item), "up": service.status == "up", "service": service.status, "dry_run": dry_run})
     line(f"{'Would schedule' if dry_run else 'Scheduled'} {item.name}: {_when(item)}{before}.")
     for when in _row(item)["next_five"] if dry_run else ():
         line(f"  {when}")
-    line(meaning(verb, fresh))
+    line(meaning(item.verb, item.fresh))
     return line(service.line())
 
 
