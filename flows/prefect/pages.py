@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows import CHECKOUT
-from flows.prefect.server import OURS
+from flows.prefect.server import users_api
 from pipelines.processes.child import die_with_parent
 from pipelines.processes.spawn import ending, environment, module_command, spawn_apart
 from storage.standing import say_dashboard
@@ -85,8 +85,8 @@ def _start(state: Path, port: int, token: str) -> "subprocess.Popen[bytes]":
     given = environment(
         os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(state.parent), PYTHONUNBUFFERED="1"
     )
-    if OURS in given:  # the commands of its buttons find the standing server themselves
-        given = {key: value for key, value in given.items() if key != OURS and not key.startswith("PREFECT_")}
+    if not users_api():  # the commands of its buttons find the standing server themselves
+        given = {key: value for key, value in given.items() if not key.startswith("PREFECT_")}
     return spawn_apart(module_command("flows.prefect.pages", str(os.getpid()), str(port)), given, log(state))
 
 

@@ -37,12 +37,13 @@ ONE_SHOT = {
 }
 
 
-OURS = "ROLLMILL_PREFECT"  # set beside a PREFECT_API_URL that is ours, so that a child does not take it for the user's
+OURS = "ROLLMILL_PREFECT"  # holds a PREFECT_API_URL that is ours, so that a child does not take it for the user's
 
 
 def users_api() -> str:
     """The address of a user's own Prefect server or Cloud workspace (PREFECT_API_URL); empty where they have none."""
-    return "" if OURS in os.environ else os.environ.get("PREFECT_API_URL", "").rstrip("/")
+    url = os.environ.get("PREFECT_API_URL", "")
+    return "" if url == os.environ.get(OURS) else url.rstrip("/")
 
 
 def users_environment(**extra: str) -> dict[str, str]:
@@ -53,6 +54,7 @@ def users_environment(**extra: str) -> dict[str, str]:
 
 def environment(home: Path, port: int, **extra: str) -> dict[str, str]:
     """The variables that point Prefect at our home and our server on `port` of the loopback."""
+    url = f"http://127.0.0.1:{port}/api"
     return {
         **QUIET,
         "PREFECT_HOME": str(home),
@@ -60,8 +62,8 @@ def environment(home: Path, port: int, **extra: str) -> dict[str, str]:
         "PREFECT_MEMO_STORE_PATH": str(home / "memo_store.toml"),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        OURS: "1",
+        "PREFECT_API_URL": url,
+        OURS: url,
         **extra,
     }
 

@@ -85,12 +85,24 @@ def mutants_of(subject: Subject, count: int | None = None, *, seed: int = 0) -> 
 
 def _evaluate(runner: Runner, subject: Subject, mutant: Mutant) -> MutantResult:
     killed = not all_passed(run_suite(runner, mutant.source, subject.suite).results)
-    report = _call_each(runner, mutant.source, subject.entry_point, subject.inputs)
-    for args, answer, result in zip(subject.inputs, subject.answers, _padded(report, len(subject.inputs)), strict=True):
+    found = _difference(runner, subject, mutant.source)
+    if found is None:
+        return MutantResult(mutant, "killed" if killed else "equivalent", differs=False)
+    args, answer, result = found
+    got = shown(result.value) if result.status == "returned" else f"{result.cause}: {result.detail}"[:160]
+    return MutantResult(mutant, "killed" if killed else "test-weak", True, shown(args), shown(answer), got)  # noqa: FBT003
+
+
+def _difference(runner: Runner, subject: Subject, source: str, first: int = 0) -> tuple[Args, Any, Result] | None:
+    """The first input, from a place on, on which a program differs; None where it differs on none."""
+    inputs, answers = subject.inputs[first:], subject.answers[first:]
+    results = _padded(_call_each(runner, source, subject.entry_point, inputs), len(inputs))
+    for place, (args, answer, result) in enumerate(zip(inputs, answers, results, strict=True)):
+        if result.cause == "timeout" and place:  # the calls before it have used of the limit that they share
+            return _difference(runner, subject, source, first + place)
         if _differs(answer, result):
-            got = shown(result.value) if result.status == "returned" else f"{result.cause}: {result.detail}"[:160]
-            return MutantResult(mutant, "killed" if killed else "test-weak", True, shown(args), shown(answer), got)  # noqa: FBT003
-    return MutantResult(mutant, "killed" if killed else "equivalent", differs=False)
+            return args, answer, result
+    return None
 
 
 def _call_each(runner: Runner, source: str, function: str, inputs: Sequence[Args]) -> Report:

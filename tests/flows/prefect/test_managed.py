@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.prefect.server import child_environment, environment
+from flows.prefect.server import child_environment, environment, users_api
 from pipelines.processes.proc import Process, process
 from storage.standing import healthy
 from tests.flows.conftest import ROOT
@@ -124,3 +124,13 @@ def test_one_that_will_not_end_is_killed() -> None:
     process(child.pid).end(patience=0.2)
     assert child.wait() == -signal.SIGKILL
     child.stdout.close()
+
+
+def test_an_address_of_ours_is_not_taken_for_the_users_and_theirs_beside_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in environment(tmp_path, 1234).items():
+        monkeypatch.setenv(key, value)
+    assert users_api() == ""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:5678/api/")
+    assert users_api() == "http://127.0.0.1:5678/api"

@@ -46,6 +46,12 @@ def test_what_never_differs_is_equivalent() -> None:
     assert found["comparison", "len(xs) > 0"].fate == "killed"
 
 
+def test_inputs_that_only_together_pass_the_limit_are_no_difference() -> None:
+    reference = "    for _ in range(8 - 7):\n        sum(range(200_000))\n    return max(xs)\n"  # 15 rounds as 8 + 7
+    found = study(problem("assert top([1, 2]) == 2", reference=reference))
+    assert (found["arithmetic", "(8 + 7)"].fate, found["arithmetic", "(8 + 7)"].got) == ("equivalent", "")
+
+
 def test_a_reference_that_fails_its_own_tests_is_no_subject() -> None:
     with Sandbox("strict", LIMITS) as box:
         with pytest.raises(ValueError, match="fails its own tests: top"):
