@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.address import choose
-from dashboards.commands import may_write, why_not
+from dashboards.commands import command_button, may_write, typed, why_not
 from dashboards.inert import inert, one_line, show_text
 from dashboards.scope_choice import reader
 from dashboards.verifier_rates import show_rates
@@ -160,7 +160,13 @@ def _so_far(queue: Queue) -> None:
     if said["alpha"] is None:
         st.caption("Krippendorff's alpha needs 20 rollouts judged by two people, in two ways at least.")
     if queue.audit is None:
-        st.caption("Judgements of undecided rollouts are kept; they change no verdict and no decision.")
+        st.caption("Judgements count once they are applied: in a new run and version, whose rows say that people judged.")
+        run = queue.title.removeprefix(UNDECIDED)
+        apply = ["review", "--undecided", run, "--apply"]
+        if said["judged"]:
+            command_button("Apply judgements", apply, key="review-apply", confirm=True)
+        else:
+            st.code(typed(apply), language=None)
     else:
         st.code(f"rollmill audit show {queue.audit.id}", language=None)
 

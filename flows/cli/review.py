@@ -35,10 +35,13 @@ def review(  # noqa: PLR0913 (options, all by name)
     ] = False,
     read: Annotated[Path | None, typer.Option("--from", help="Read judgements from a CSV file instead of asking.")] = None,
     export: Annotated[Path | None, typer.Option(help="Write the rollouts as a CSV file for another tool.")] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="With --undecided: let what people said count, and publish what follows.")
+    ] = False,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Judge the rollouts that an audit drew, or those that no verifier could decide.
+    """Judge the rollouts that an audit drew, or those that no verifier could decide; then let judgements of these count.
 
     Example: rollmill review --judge ann
     """
@@ -52,6 +55,11 @@ def review(  # noqa: PLR0913 (options, all by name)
         raise SetupError("a reviewer has a name.", next_command="rollmill review --judge ann")
     if audit is not None and undecided is not None:
         raise SetupError("name an audit or --undecided RUN, not both.")
+    if apply:
+        if undecided is None or read is not None or export is not None:
+            together = "rollmill review --undecided RUN --apply"
+            raise SetupError("--apply goes with --undecided RUN alone.", next_command=together)
+        return _apply(undecided, dry_run=dry_run, json=json)
     with Reader.open() as reader:
         queue = audit_queue(reader, audit) if undecided is None else undecided_queue(reader, undecided)
         if export is not None:
@@ -85,6 +93,26 @@ def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: 
     return (
         as_json(row) if json else line(f"{'Would read' if dry_run else 'Read'} {len(judgements):,} judgements from {path}.")
     )
+
+
+def _apply(run: str, *, dry_run: bool, json: bool) -> None:
+    from flows.cli.curate import run_job
+    from flows.cli.summary import summary
+    from flows.rejudging.judgements import applied
+    from storage.queries import Reader
+
+    with Reader.open() as reader:
+        judged = applied(reader, run)
+        root = reader.root
+    row = {"run": run, **judged.row(), "dry_run": dry_run}
+    said = ", ".join(f"{count:,} {outcome}" for outcome, count in judged.counts().items())
+    if dry_run:
+        return as_json(row) if json else line(f"Would write {judged.path.name} ({said}) and run:\n  {judged.job.command}")
+    judged.write()
+    if not json:
+        note(f"{judged.path.name}: {said}. Keep it beside the recipe.")
+    outcome = run_job(judged.job, direct=True)
+    return as_json({**row, **outcome}) if json else line(summary(outcome, root))
 
 
 def _counts(reader: "Reader", queue: "Queue", who: str) -> dict[str, Any]:
@@ -125,7 +153,8 @@ def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> N
                 judge(reader, queue, [PersonJudgement(item.completion_id, item.problem_id, who, KEYS[key])])
                 judged += 1
     finally:  # Ctrl-C too: what was judged is stored, and the person is told so
-        then = "the same command goes on." if queue.audit is None else f"rollmill audit show {queue.audit.id}"
+        apply = f"rollmill review --undecided {queue.title.rpartition(' ')[2]} --apply"
+        then = apply if queue.audit is None else f"rollmill audit show {queue.audit.id}"
         note(f"{judged:,} judged now, {len(waiting(reader, queue, who)):,} left. Next: {then}")
 
 

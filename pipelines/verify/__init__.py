@@ -34,6 +34,7 @@ VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
         "math": "pipelines.verify.mathematics:MathVerifier",
         "number": "pipelines.verify.number:NumberVerifier",
         "optimization": "pipelines.verify.optimization:OptimizationVerifier",
+        "person": "pipelines.verify.person:PersonVerifier",
         "regex": "pipelines.verify.regex:RegexVerifier",
         "roundtrip": "pipelines.verify.roundtrip:RoundtripVerifier",
         "state_prefix": "pipelines.verify.state_prefix:StatePrefixVerifier",

@@ -24,6 +24,7 @@ from pipelines.stats import (
 from storage.audits import Audit, AuditItem, Audits, Pair, PersonJudgement
 from storage.queries.audited import CHAIN, KeptSet, chain_of, chain_version, kept_set_of
 from storage.queries.scope import Scope
+from storage.records import Outcome
 
 Row = dict[str, Any]
 
@@ -64,6 +65,15 @@ def truth_of(judgements: Iterable[PersonJudgement]) -> bool | None:
     """Whether the rollout is right by the majority of those who could tell; None for a tie and for nobody."""
     votes = Counter(judgement.judgement == "correct" for judgement in judgements if judgement.judgement != "unsure")
     return None if votes[True] == votes[False] else votes[True] > votes[False]
+
+
+def outcome_of(judgements: Sequence[PersonJudgement]) -> Outcome:
+    """The same as an outcome: `unparsed` where all who refuse it say so, `undecided` where there is no majority."""
+    truth = truth_of(judgements)
+    if truth is None:
+        return "undecided"
+    refusals = {judgement.judgement for judgement in judgements} - {"correct", "unsure"}
+    return "correct" if truth else "unparsed" if refusals == {"unparsed"} else "incorrect"
 
 
 def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kept: KeptSet | None = None) -> Row:

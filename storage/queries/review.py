@@ -92,6 +92,18 @@ def undecided_queue(reader: Reader, run: str) -> Queue:
     return Queue(f"undecided rollouts of {run}", pairs, tuple(reader.runs.get(run).verifiers))
 
 
+def judged_undecided(reader: Reader, run: str) -> list[tuple[Completion, str, tuple[PersonJudgement, ...]]]:
+    """(completion, problem id, judgements) of judged rollouts of a run that nobody but people decided."""
+    scope = run_scope(reader, run)
+    with scope.connection("rollouts") as connection:
+        rows = connection.execute(
+            "SELECT completion_id, problem_id FROM rollouts WHERE outcome = 'undecided' OR verifier = 'person'"
+        ).fetchall()
+    judgements = reader.audits.judgements([(str(completion), str(problem)) for completion, problem in rows])
+    texts = {record.id: record for record in reader.fetch("completions", sorted({pair[0] for pair in judgements}))}
+    return [(texts[pair[0]], pair[1], said) for pair, said in judgements.items()]
+
+
 def waiting(reader: Reader, queue: Queue, judge: str) -> list[int]:
     """The positions that this person has not judged yet, in order."""
     judgements = reader.audits.judgements(queue.pairs)

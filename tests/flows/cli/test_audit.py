@@ -152,7 +152,9 @@ def test_a_planted_audit_is_called_a_stress_test(ws: Path, rollmill: Run) -> Non
     assert "needs no judgement" in rollmill("review", audit).err
 
 
-def test_undecided_rollouts_wait_for_a_person(ws: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_undecided_rollouts_wait_for_a_person_whose_word_counts_when_it_is_applied(
+    ws: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     problems = [{"id": f"p{n}", "prompt": f"Problem {n}", "reference": ref} for n, ref in enumerate(("2", "x+1"))]
     answers = [{"problem_id": f"p{n}", "model": "m", "text": f"#### {a}"} for n, a in enumerate(("2", "1+x"))]
     Path("problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
@@ -163,6 +165,7 @@ def test_undecided_rollouts_wait_for_a_person(ws: Path, rollmill: Run, monkeypat
     assert rollmill("curate", "own.yaml", "--direct").status == 0
     with Reader.open(ws) as reader:
         run = next(one.id for one in reader.runs.list() if one.name == "own")
+    assert "nobody has judged" in rollmill("review", "--undecided", run, "--apply").err
     press(monkeypatch, "c")
     said = rollmill("review", "--undecided", run, "--judge", "ann", "--show-outcome")
     assert "1 of 1 wait for ann" in said.out
@@ -171,6 +174,22 @@ def test_undecided_rollouts_wait_for_a_person(ws: Path, rollmill: Run, monkeypat
     assert "1 judged now, 0 left" in said.err
     assert judged(ws) == {"ann": 1}
     assert rollmill("review", "x", "--undecided", run).status == 2
+    assert "--apply goes with --undecided RUN alone" in rollmill("review", "--apply").err
+    assert "Would write own-judgements-" in rollmill("review", "--undecided", run, "--apply", "--dry-run").out
+    assert list(ws.glob("own-judgements-*")) == []
+    published = json.loads(rollmill("review", "--undecided", run, "--apply", "--json").out)
+    assert (published["answers"], published["version"], published["created"]) == ({"correct": 1}, 2, True)
+    with Reader.open(ws) as reader:
+        after = next(one for one in reader.runs.list() if one.name == "own")
+        assert reader.runs.get(run).status == "done"  # what was decided before stays as it was
+    rows = json.loads(rollmill("problems", "own@v2", "--json").out)["problems"]
+    row = next(one for one in rows if one["prompt"] == "Problem 1")
+    assert after.id != run
+    why = rollmill("dataset", "why", "own@v2", row["id"])
+    assert why.status == 0, why.err
+    assert "ann: correct" in why.out
+    assert rollmill("dataset", "verify", "own@v2", "--base", ".").status == 0
+    assert json.loads(rollmill("review", "--undecided", after.id, "--apply", "--json").out)["created"] is False
 
 
 def test_mistakes_are_one_line(ws: Path, rollmill: Run) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -49,6 +50,9 @@ BREAK = Problem("Which input breaks it?", "def f(n): return n", "code", (BROKEN,
 WORKED = Problem("How much?", "18", meta={"solution": "16 - 7 = 9\n9 * 2 = 18"})
 HEXADECIMAL = Problem("2748 in hexadecimal?", "2748", tests=('{"back": "def back(text): return str(int(text, 16))"}',))
 
+POEM = Problem("A poem about rain?", "")
+JUDGED = {"judgements": "judgements.csv", "recipe_folder": str(Path(__file__).parent)}
+
 PARTS = {"verifiers": [{"method": "number"}, {"method": "exact", "options": {"answer": "final"}}]}
 
 ROWS: dict[str, Row] = {
@@ -64,6 +68,7 @@ ROWS: dict[str, Row] = {
     "math": Row(Problem("How many?", "7"), "\\boxed{7}", "\\boxed{8}"),
     "number": Row(Problem("How many?", "7"), "\\boxed{7}", "\\boxed{8}"),
     "optimization": Row(Problem("Most of x?", "4"), LINEAR.format(4), LINEAR.format(5), ("", "It is 4.")),
+    "person": Row(POEM, "It rains.", "It snows.", options=JUDGED),
     "regex": Row(Problem("A year?", r"\d{4}"), "2024", "24"),
     "roundtrip": Row(HEXADECIMAL, "```\nabc\n```", "```\nabd\n```", sandbox=True, many=20),
     "state_prefix": Row(WORKED, "16 - 7 = 9\n9 * 2 = 18", "16 - 7 = 9\n9 + 2 = 11", ("", " \n", "18, I think.")),

@@ -1,0 +1,90 @@
+"""`rollmill review --undecided RUN --apply`: what people said of undecided rollouts becomes the verdict that counts.
+
+The judgements are written to a file beside the recipe, named by its content, and the recipe is run with the verifier
+`person`, which reads it, behind its own verifiers: stored completions and verdicts are used, and the new version says who
+decided. A budget that follows verdicts may draw more, as it would have if the verifier had said the same.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.job import Job
+from flows.recipe import resolve
+from flows.recipe.load import load_recipe
+from pipelines.verify.acceptance import PLAIN
+from pipelines.verify.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
+from storage.audits import PersonJudgement
+from storage.errors import SetupError, explained
+from storage.ids import digest128
+from storage.queries.audits import outcome_of
+from storage.queries.review import judged_undecided
+
+if TYPE_CHECKING:
+    from flows.recipe import LoadedRecipe
+    from storage.queries import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The job that decides anew, the file that it reads, and what people said by outcome."""
+
+    job: Job
+    path: Path
+    answers: tuple[JudgedAnswer, ...]
+
+    def counts(self) -> dict[str, int]:
+        """How many answers people gave each outcome."""
+        return dict(sorted(Counter(one.outcome for one in self.answers).items()))
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"judgements": str(self.path), "answers": self.counts(), "next": self.job.command}
+
+    def write(self) -> None:
+        """Write the file."""
+        with explained(self.path):
+            write_judgements(self.path, list(self.answers))
+
+
+def applied(reader: "Reader", run_id: str) -> Applied:
+    """What would be done; SetupError where nobody judged, and where the recipe does not ask one verifier after another."""
+    run = reader.runs.get(run_id)
+    job = Job.of_run(run.recipe["job"], reader.root)
+    if job.verb != "curate":
+        raise SetupError(f"{run_id} belongs to an evaluation, whose benchmark says what judges.", choices=("curated runs",))
+    loaded = load_recipe(Path(job.recipe), sets=job.sets)
+    _check_policy(loaded)
+    said: dict[tuple[str, str], list[PersonJudgement]] = {}
+    for completion, problem_id, judgements in judged_undecided(reader, run_id):
+        said.setdefault((problem_id, answer_digest(completion)), []).extend(judgements)
+    if not said:
+        raise SetupError(
+            f"nobody has judged an undecided rollout of {run_id}.", next_command=f"rollmill review --undecided {run_id}"
+        )
+    answers = tuple(
+        JudgedAnswer(problem, answer, outcome_of(votes), "; ".join(sorted({f"{v.judge}: {v.judgement}" for v in votes})))
+        for (problem, answer), votes in sorted(said.items())
+    )
+    name = f"{loaded.recipe.name}-judgements-{digest128([list(map(str, answers))])[:8]}.csv"
+    verifiers = [
+        {"method": part.method, "options": part.options}
+        for part in loaded.recipe.verify
+        if part.method != PersonVerifier.name
+    ]
+    chain = json.dumps([*verifiers, {"method": PersonVerifier.name, "options": {"judgements": name}}])
+    sets = (*(item for item in job.sets if not item.startswith("verify")), f"verify={chain}")
+    return Applied(replace(job, sets=sets, keep_going=False), loaded.base / name, answers)
+
+
+def _check_policy(loaded: "LoadedRecipe") -> None:
+    accept = loaded.recipe.accept
+    name, options = (PLAIN.name, {}) if accept is None else (accept.method, accept.options)
+    if not resolve("policy", name, options, base=loaded.base).build().lazy:
+        raise SetupError(
+            f"policy {name!r} weighs all verifiers side by side; judgements count for what the chain left undecided.",
+            choices=(PLAIN.name,),
+            next_command="rollmill curate RECIPE --set accept.method=first_decided",
+        )

@@ -1,0 +1,77 @@
+"""The verifier `person`: what people judged in Review, for completions that the verifiers before it left undecided.
+
+`judgements` is a CSV file beside the recipe; `rollmill review --undecided RUN --apply` writes it. A judgement is of a text
+as the answer to a problem, so the same text drawn again is judged the same. What nobody judged stays `undecided`.
+"""
+
+import csv
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from pipelines.verify.finding import Finding, OneByOne, Rules, version_of
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.records import OUTCOMES, Completion, Problem
+
+CAUSES = {"unparsed": "people find no answer", "undecided": "people could not tell, or differ"}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAnswer:
+    """One row of the file. `answer`: the digest of a completion's text; `judged_by`: who said what, for people."""
+
+    problem_id: str
+    answer: str
+    outcome: str
+    judged_by: str
+
+
+def answer_digest(completion: Completion) -> str:
+    """What tells the text of a completion, with all its turns, from every other."""
+    turns = [[turn.role, turn.kind, turn.content] for turn in completion.messages or ()]
+    return digest128([completion.text, turns])
+
+
+def write_judgements(path: Path, answers: list[JudgedAnswer]) -> None:
+    """The file that the verifier reads."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, [field.name for field in fields(JudgedAnswer)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(asdict, answers))
+
+
+class PersonVerifier(OneByOne):
+    """A look-up; its version holds the content of the file, so another judgement is another version."""
+
+    name = "person"
+    rules: Rules = (("judged", "1"), ("not-judged", "1"))
+
+    def __init__(self, judgements: str, recipe_folder: str | None = None) -> None:
+        answers = _read(Path(recipe_folder or ".") / judgements)
+        self._answers = {(one.problem_id, one.answer): one for one in answers}
+        content = sorted((one.problem_id, one.answer, one.outcome, one.judged_by) for one in answers)
+        self.version = version_of(self.rules, judgements=digest128(content)[:12])
+
+    def judge(self, problem: Problem, completion: Completion) -> Finding:
+        """What people said of this text."""
+        said = self._answers.get((problem.id, answer_digest(completion)))
+        if said is None:
+            return Finding("undecided", "not-judged", "nobody judged this text")
+        evidence = {"judged_by": said.judged_by}
+        return Finding(said.outcome, "judged", CAUSES.get(said.outcome), evidence=evidence)  # type: ignore[arg-type]
+
+
+def _read(path: Path) -> list[JudgedAnswer]:
+    again = "rollmill review --undecided RUN --apply writes one; dataset verify --base FOLDER says where it lies"
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        answers = [JudgedAnswer(**{field.name: row[field.name] or "" for field in fields(JudgedAnswer)}) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SetupError(f"verifier 'person': {path} cannot be read: {error}.", next_command=again) from None
+    except KeyError as error:
+        raise SetupError(f"verifier 'person': {path} has no column {error}.", next_command=again) from None
+    for one in answers:
+        if one.outcome not in OUTCOMES:
+            raise SetupError(f"verifier 'person': {path}: {one.outcome!r} is no outcome.", choices=OUTCOMES)
+    return answers
