@@ -11,20 +11,21 @@ import streamlit as st
 from dashboards.address import choose
 from dashboards.commands import command_button, may_write, typed, why_not
 from dashboards.inert import inert, one_line, show_text
+from dashboards.kept import kept_by
 from dashboards.scope_choice import reader
 from dashboards.verifier_rates import show_rates
 from storage.queries import (
     Queue,
+    Reader,
     ReviewItem,
     audit_queue,
     audit_queues,
     known_rates,
-    review_item,
     runs,
     undecided_queue,
     waiting,
 )
-from storage.queries.review import identical, judge_all, judged_so_far, undo
+from storage.queries.review import identical, judge_all, judged_so_far, review_items
 
 Pairs = Sequence[tuple[str, str]]
 CHOICES = (
@@ -33,6 +34,7 @@ CHOICES = (
     ("unparsed", "No answer", "3", "the completion gives no answer"),
     ("unsure", "Cannot tell", "4", "left out of the rates, and counted"),
 )
+AHEAD = 20  # rollouts whose texts are read at once
 UNDECIDED = "undecided rollouts of "
 PANEL = "review-panel"
 STICKY = f"<style>.st-key-{PANEL} {{ position: sticky; top: 4.5rem; }}</style>"
@@ -80,7 +82,7 @@ def _review(queue: Queue, who: str, *, hinted: bool) -> None:
     # Skipped for this visit only: nothing is stored of them, and the next visit begins with them.
     skipped: set[int] = st.session_state.setdefault(f"review-skipped-{queue.title}", set())
     open_items = [position for position in left if position not in skipped]
-    item = review_item(reader(), queue, open_items[0]) if open_items else None
+    item = _item_at(queue, open_items[0]) if open_items else None
     text, side = st.columns([3, 2], gap="medium")
     with text:
         if item is None:
@@ -92,6 +94,16 @@ def _review(queue: Queue, who: str, *, hinted: bool) -> None:
     with side, st.container(key=PANEL, border=True):
         st.html(STICKY)
         _panel(queue, who, left, item, skipped)
+
+
+def _item_at(queue: Queue, position: int) -> ReviewItem:
+    """The item with its texts, which never change: read with its neighbours, so that the next one is there already."""
+    block = range(position // AHEAD * AHEAD, min(len(queue.pairs), (position // AHEAD + 1) * AHEAD))
+
+    def neighbours(source: Reader) -> list[ReviewItem]:
+        return review_items(source, queue, block)
+
+    return kept_by((hash(queue.pairs), block), reader(), neighbours)[position - block.start]
 
 
 def _panel(queue: Queue, who: str, left: Sequence[int], item: ReviewItem | None, skipped: set[int]) -> None:
@@ -132,20 +144,20 @@ def _panel(queue: Queue, who: str, left: Sequence[int], item: ReviewItem | None,
             shortcut="U",
             disabled=not (done and may_write()),
             on_click=_undo,
-            args=(queue, who, done),
+            args=(who, done),
         )
     _so_far(queue)
 
 
 def _judge(queue: Queue, items: Sequence[ReviewItem], who: str, judgement: str, note: str) -> None:
-    judge_all(reader(), queue, items, who, judgement, note)
+    judge_all(reader(), items, who, judgement, note)
     pairs = [(item.completion_id, item.problem_id) for item in items]
     st.session_state.setdefault(f"review-done-{queue.title}-{who}", []).append(pairs)
 
 
-def _undo(queue: Queue, who: str, done: list[Pairs]) -> None:
+def _undo(who: str, done: list[Pairs]) -> None:
     if done:
-        undo(reader(), queue, done.pop(), who)
+        reader().audits.withdraw(done.pop(), who)
 
 
 def _so_far(queue: Queue) -> None:

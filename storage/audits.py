@@ -52,6 +52,7 @@ Judgement = Literal["correct", "incorrect", "unparsed", "unsure"]
 JUDGEMENTS: tuple[Judgement, ...] = ("correct", "incorrect", "unparsed", "unsure")
 Pair = tuple[str, str]
 """(completion id, problem id)."""
+FEW = 500  # rollouts that are looked up by their ids; of more all judgements are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +199,16 @@ class Audits:
         """What was said of these rollouts (of all, if None), each by the reviewers' names."""
         wanted = None if pairs is None else set(pairs)
         judged: dict[Pair, tuple[PersonJudgement, ...]] = {}
-        query = select(JudgementRow).order_by(JudgementRow.completion_id, JudgementRow.problem_id, JudgementRow.judge)
+        columns = (JudgementRow.completion_id, JudgementRow.problem_id, JudgementRow.judge)
+        query = select(*columns, JudgementRow.judgement, JudgementRow.note, JudgementRow.judged_at).order_by(*columns)
+        if wanted is not None and len(wanted) <= FEW:
+            query = query.where(JudgementRow.completion_id.in_({completion for completion, _ in wanted}))
         with self._ledger.read() as session:
-            for row in session.scalars(query):
-                pair = (row.completion_id, row.problem_id)
+            for completion, problem, judge, said, note, at in session.execute(query):
+                pair = (completion, problem)
                 if wanted is None or pair in wanted:
-                    judged[pair] = (*judged.get(pair, ()), _said(row))
+                    one = PersonJudgement(*pair, judge, said, note, datetime.fromtimestamp(at, UTC))
+                    judged[pair] = (*judged.get(pair, ()), one)
         return judged
 
     def judges(self) -> dict[str, int]:
@@ -217,9 +222,3 @@ def _audit(row: AuditRow) -> Audit:
     kind: Kind = "planted" if row.kind == "planted" else "natural"
     created = datetime.fromtimestamp(row.created_at, UTC)
     return Audit(row.id, row.verifier, row.version, kind, row.source, row.design, row.report, created)
-
-
-def _said(row: JudgementRow) -> PersonJudgement:
-    judgement: Any = row.judgement
-    when = datetime.fromtimestamp(row.judged_at, UTC)
-    return PersonJudgement(row.completion_id, row.problem_id, row.judge, judgement, row.note, when)

@@ -84,11 +84,11 @@ def _export(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: 
 
 
 def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: bool, json: bool) -> None:
-    from storage.queries.review import judge, read_csv
+    from storage.queries.review import read_csv
 
     judgements = read_csv(queue, path, who)
     if not dry_run:
-        judge(reader, queue, judgements)
+        reader.audits.judge(judgements)
     row = {**_counts(reader, queue, who), "read": len(judgements), "dry_run": dry_run}
     return (
         as_json(row) if json else line(f"{'Would read' if dry_run else 'Read'} {len(judgements):,} judgements from {path}.")
@@ -136,7 +136,7 @@ def _state(reader: "Reader", queue: "Queue", who: str, *, json: bool) -> None:
 
 def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> None:
     from storage.audits import PersonJudgement
-    from storage.queries.review import judge, review_item, waiting
+    from storage.queries.review import review_item, waiting
 
     left = waiting(reader, queue, who)
     line(f"{queue.title}: {len(left):,} of {len(queue.pairs):,} wait for {who}.")
@@ -150,7 +150,7 @@ def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> N
             if key == "q":
                 break
             if key in KEYS:
-                judge(reader, queue, [PersonJudgement(item.completion_id, item.problem_id, who, KEYS[key])])
+                reader.audits.judge([PersonJudgement(item.completion_id, item.problem_id, who, KEYS[key])])
                 judged += 1
     finally:  # Ctrl-C too: what was judged is stored, and the person is told so
         apply = f"rollmill review --undecided {queue.title.rpartition(' ')[2]} --apply"

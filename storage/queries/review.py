@@ -1,7 +1,7 @@
 """Rollouts for a person to judge, one at a time, and the judgements: what the terminal and the page share.
 
-The only query that writes, and it writes judgements and the report that follows from them, nothing else. It gives what the
-verifier said apart, so that whoever shows an item can keep it hidden.
+The only query that writes, and it writes judgements alone; rates are computed from them where they are shown. It gives what
+the verifier said apart, so that whoever shows an item can keep it hidden.
 """
 
 import csv
@@ -13,7 +13,7 @@ from typing import Any
 from storage.audits import JUDGEMENTS, Audit, Pair, PersonJudgement
 from storage.errors import SetupError, unknown_name
 from storage.queries.audited import CHAIN
-from storage.queries.audits import Row, rates_of_audit, reviewers
+from storage.queries.audits import Row, reviewers
 from storage.queries.problems import prompt_text
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
@@ -151,20 +151,6 @@ def review_items(reader: Reader, queue: Queue, positions: Sequence[int]) -> list
     return items
 
 
-def judge(reader: Reader, queue: Queue, judgements: Iterable[PersonJudgement]) -> int:
-    """Store judgements and the report that follows for the queue's audit; how many."""
-    count = reader.audits.judge(judgements)
-    if queue.audit is not None:
-        reader.audits.record(queue.audit.id, rates_of_audit(reader.audits, queue.audit))
-    return count
-
-
-def undo(reader: Reader, queue: Queue, pairs: Sequence[Pair], who: str) -> None:
-    """Take back what a person said of these rollouts, and store the report that follows."""
-    reader.audits.withdraw(pairs, who)
-    judge(reader, queue, ())
-
-
 def identical(reader: Reader, queue: Queue, item: ReviewItem, positions: Iterable[int]) -> list[ReviewItem]:
     """The others among these positions that gave the same answer to the same problem; none for an item without one."""
     same = [at for at in positions if at != item.position and queue.pairs[at][1] == item.problem_id]
@@ -178,7 +164,7 @@ def judged_so_far(reader: Reader, queue: Queue) -> Row:
     return reviewers(reader.audits.judgements(queue.pairs))
 
 
-def judge_all(reader: Reader, queue: Queue, items: Sequence[ReviewItem], who: str, judgement: str, note: str = "") -> None:
+def judge_all(reader: Reader, items: Sequence[ReviewItem], who: str, judgement: str, note: str = "") -> None:
     """Store one person's judgement of some items; SetupError for a judgement that is none or a person without a name."""
     if judgement not in JUDGEMENTS:
         raise unknown_name("judgement", judgement, JUDGEMENTS)
@@ -186,7 +172,7 @@ def judge_all(reader: Reader, queue: Queue, items: Sequence[ReviewItem], who: st
     if not name:
         raise SetupError("a reviewer has a name.")
     said = [PersonJudgement(item.completion_id, item.problem_id, name, judgement, note.strip() or None) for item in items]
-    judge(reader, queue, said)
+    reader.audits.judge(said)
 
 
 def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str) -> int:
