@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]
+
+
+settings.register_profile("rollmill", deadline=None)  # a busy machine is no finding
+settings.load_profile("rollmill")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,7 +5,7 @@ from math import inf
 from statistics import fmean
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.budget_curves import (
@@ -105,7 +105,6 @@ def test_a_family_spends_more_with_every_limit_and_ends_without_one() -> None:
 
 
 @given(initial=st.integers(1, 8), more=st.integers(0, 60), problems=st.integers(1, 400))
-@settings(deadline=None)
 def test_limits_pay_for_the_prefix_and_rise_to_the_cap(initial: int, more: int, problems: int) -> None:
     found = limits(Setting(1, initial, initial + more), problems)
     assert found == sorted(found)

@@ -95,7 +95,7 @@ def test_the_prefix_is_paid_even_where_it_was_not_needed() -> None:
     chances=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=4),
     budgets=st.lists(st.floats(0.0, 400.0), min_size=2, max_size=6),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_more_tokens_never_cover_less_and_gain_less_each(chances: list[float], budgets: list[float]) -> None:
     curve = oracle(
         [Law((), chance, 1.0) for chance in chances],
@@ -130,7 +130,7 @@ def test_to_the_cap_it_covers_what_orders_of_the_recorded_draws_cover(k: int) ->
 
 
 @given(names=st.lists(st.sampled_from("abc--"), min_size=4, max_size=6), tokens=st.floats(0.0, 4.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_stopping_at_the_first_solution_is_the_best_of_one_problem_taken_without_returning(
     names: list[str], tokens: float
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from flows import cli
 from storage.ids import digest128
 from storage.workspace import Workspace
+from tests.prefect_home import PLACE, migrated_home
 from tests.tied import tied
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +63,13 @@ class Said:
 Run = Callable[..., Said]
 Prepare = Callable[..., list[Said]]
 Curated = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _shared_place(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where the processes of this test run find one another's Prefect home."""
+    base = tmp_path_factory.getbasetemp()
+    PLACE.append(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 @pytest.fixture
@@ -144,6 +152,12 @@ def curated(prepare: Prepare) -> Curated:
 
 def start(*arguments: str, cwd: Path, before: Sequence[str] = (), **env: str) -> subprocess.Popen[str]:
     """The command line as a process of its own, which ends with the tests at the latest; `before`: what runs it."""
+    if (
+        arguments[:1]
+        and arguments[0] in ("curate", "evaluate", "up")
+        and not {"--direct", "PREFECT_API_URL"} & {*arguments, *env}
+    ):
+        migrated_home(cwd / ".rollmill")
     return subprocess.Popen(
         tied(*before, sys.executable, "-m", "flows.cli", *arguments),
         cwd=cwd,

@@ -245,7 +245,7 @@ def fired(folder: Path, schedule: str) -> list[str]:
         return [firing.status for firing in workspace.firings.recent(schedule)]
 
 
-def test_a_new_version_is_evaluated_and_told_also_one_that_came_while_nothing_was_up(up: Path) -> None:
+def test_a_new_version_or_model_is_evaluated_and_told_also_what_came_while_nothing_was_up(up: Path) -> None:
     (up / "sums.yaml").write_text(EVALUATION)
     told = up / "told"
     waits = ("schedule", "add", "sums.yaml", "--on", "version:toy", "--notify-command", f"tee -a {told}")
@@ -254,11 +254,14 @@ def test_a_new_version_is_evaluated_and_told_also_one_that_came_while_nothing_wa
     assert until(lambda: fired(up, "sums") == ["done"] and told.exists(), 240)
     row = json.loads(told.read_text())
     assert (row["schedule"], row["status"], row["said"]) == ("sums", "done", "sums: 1 cells measured, 48 drawn")
+    assert run(up, "schedule", "add", "sums.yaml", "--name", "model", "--on", "model:good").status == 0
+    (up / "toy-1").mkdir()
     os.kill(standing_of(up).process.pid, signal.SIGKILL)
     assert until(lambda: left_behind(up) == [])
     curated(up, "--direct", "--set", "select.options.per_problem=1")
+    (up / "toy-1" / "weights").write_text("new")
     assert run(up, "up", "--dashboard", "0").status == 0
-    assert until(lambda: fired(up, "sums") == ["done", "done"], 240)
+    assert until(lambda: (fired(up, "sums"), fired(up, "model")) == (["done", "done"], ["done"]), 240)
     with Workspace.open(up) as workspace:
         assert workspace.firings.recent("sums")[0].recipe is not None
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.solutions import key_of_completion, normal_form, solution_key, solution_text
@@ -45,20 +45,17 @@ TEXTS = st.text(st.sampled_from(list("0123456789.,-+*/= \n\tabcXYZ()%²½")), ma
 
 
 @given(TEXTS)
-@settings(deadline=None)
 def test_the_normal_form_keeps_every_number(text: str) -> None:
     numbers = re.compile(r"\d+(?:[.,]\d+)*")
     assert numbers.findall(normal_form(text)) == numbers.findall(text)
 
 
 @given(TEXTS)
-@settings(deadline=None)
 def test_the_normal_form_is_its_own_normal_form(text: str) -> None:
     assert normal_form(normal_form(text)) == normal_form(text)
 
 
 @given(st.text(st.sampled_from(list("0a.+*/=<>×÷-ßİ \n\t\u00a0\u2003\x1c")), max_size=30))
-@settings(deadline=None)
 def test_the_normal_form_is_the_one_that_stored_keys_were_made_of(text: str) -> None:
     """The rule as it was first written down, by regular expressions; its spelling here is ten times as fast."""
     folded = re.sub(r"\s+", " ", text).strip().casefold()

@@ -126,7 +126,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 @given(
     moves=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 60), st.floats(0, 1)), max_size=20), most=st.integers(1, 500)
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_no_order_of_draws_goes_beyond_the_limit(shared: Workspace, moves: list[tuple[int, int, float]], most: int) -> None:
     """Four lanes reserve at worst cases, draw a share of them, pay; at no time do paid and reserved exceed the limit."""
     run = uuid4().hex

@@ -46,7 +46,7 @@ def test_it_is_built_without_arguments_and_says_who_it_is_and_what_it_needs(name
 
 @pytest.mark.parametrize("name", NAMES)
 @given(rows=COMPLETIONS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_given_answer_is_ranked_once_and_no_other(name: str, rows: list[Any]) -> None:
     pool = pool_of(rows)
     election = built(name).elect(pool)
@@ -62,7 +62,7 @@ def test_every_given_answer_is_ranked_once_and_no_other(name: str, rows: list[An
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "knockout"])
 @given(rows=COMPLETIONS, rng=st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_order_of_completions_changes_nothing(name: str, rows: list[Any], rng: Any) -> None:
     shuffled = list(rows)
     rng.shuffle(shuffled)
@@ -72,7 +72,7 @@ def test_the_order_of_completions_changes_nothing(name: str, rows: list[Any], rn
 
 @pytest.mark.parametrize("name", NAMES)
 @given(rows=COMPLETIONS.filter(len), rng=st.randoms())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_subsets_side_by_side_are_elected_as_each_of_them_alone(name: str, rows: list[Any], rng: Any) -> None:
     pool = pool_of(rows)
     places = np.array([rng.sample(range(len(rows)), len(rows)) for _ in range(4)])

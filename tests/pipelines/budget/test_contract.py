@@ -44,7 +44,7 @@ def test_no_problems_is_an_empty_plan(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(rates=st.lists(st.sampled_from([0.0, 0.05, 0.3, 0.7, 1.0]), min_size=1, max_size=12), seed=st.integers(0, 999))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_problem_ends_with_one_known_reason_within_its_cap(name: str, rates: list[float], seed: int) -> None:
     budget = BUDGETS[name]()
     result = simulate(budget, {f"p{number:02}": rate for number, rate in enumerate(rates)}, seed, subjects=LEVELS)
@@ -55,7 +55,7 @@ def test_every_problem_ends_with_one_known_reason_within_its_cap(name: str, rate
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_plan_is_pure_and_ignores_the_order_of_the_tallies(name: str, data: st.DataObject) -> None:
     budget = BUDGETS[name](**({"initial": 4} if name in PREFIXED else {}))
     hits = data.draw(st.lists(st.lists(st.integers(-1, 5), min_size=4, max_size=30), min_size=1, max_size=8))

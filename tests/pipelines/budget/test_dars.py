@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.budget import BUDGETS, DarsUniform
@@ -162,7 +162,6 @@ RATES = st.builds(Fraction, st.integers(0, 8), st.just(8))
 
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), RATES, min_size=1), st.integers(1, 40))
-@settings(deadline=None)
 def test_targets_lie_between_one_and_the_target_and_keep_the_order(rates: dict[str, Fraction], target: int) -> None:
     targets = targets_from_fail_rates(rates, target)
     assert max(targets.values()) == target
@@ -187,7 +186,6 @@ def test_largest_remainder_wins() -> None:
 
 
 @given(WISHES, st.integers(0, 300))
-@settings(deadline=None)
 def test_the_parts_sum_exactly_and_exceed_no_wish(wishes: dict[str, int], available: int) -> None:
     parts = allot(wishes, available)
     assert sum(parts.values()) == min(available, sum(wishes.values()))
@@ -195,7 +193,6 @@ def test_the_parts_sum_exactly_and_exceed_no_wish(wishes: dict[str, int], availa
 
 
 @given(WISHES, st.integers(0, 300))
-@settings(deadline=None)
 def test_nobody_is_a_whole_draw_away_from_their_share(wishes: dict[str, int], available: int) -> None:
     total = sum(wishes.values())
     for key, part in allot(wishes, available).items():
@@ -204,7 +201,6 @@ def test_nobody_is_a_whole_draw_away_from_their_share(wishes: dict[str, int], av
 
 
 @given(WISHES, st.integers(0, 300), st.randoms())
-@settings(deadline=None)
 def test_the_order_of_the_wishes_is_irrelevant(wishes: dict[str, int], available: int, rng: object) -> None:
     keys = list(wishes)
     rng.shuffle(keys)  # type: ignore[attr-defined]

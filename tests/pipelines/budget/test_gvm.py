@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.budget.gvm import Gvm, allot_within
@@ -116,7 +116,6 @@ WEIGHTS = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(1e-6, 1e6), min
 
 
 @given(WEIGHTS, st.integers(0, 3), st.integers(3, 40), st.integers(0, 400))
-@settings(deadline=None)
 def test_parts_sum_exactly_between_their_bounds(weights: dict[str, float], least: int, most: int, more: int) -> None:
     available = least * len(weights) + more
     parts = allot_within(weights, available, least=least, most=most)

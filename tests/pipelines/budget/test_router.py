@@ -197,7 +197,7 @@ def test_a_cost_of_no_arm_is_named() -> None:
     rule=st.sampled_from(["difficulty", "agreement"]),
     spare=st.none() | st.integers(0, 60),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_problem_ends_once_in_order_of_arms_and_within_the_total(
     rates: list[tuple[float, float, float]], seed: int, rule: str, spare: int | None
 ) -> None:
@@ -229,7 +229,7 @@ def test_every_problem_ends_once_in_order_of_arms_and_within_the_total(
 
 
 @given(seed=st.integers(0, 999), data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_plan_is_pure_and_ignores_the_order_of_the_tallies(seed: int, data: st.DataObject) -> None:
     subjects, chances = pool(24)
     budget = Router(target=2, cap=8, pilot=2)

@@ -126,7 +126,7 @@ def test_where_the_total_is_spent_the_rest_stops_for_the_budget_and_what_is_met_
 
 
 @given(seed=st.integers(0, 99), total=st.integers(24, 200), count=st.integers(1, 6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_total_is_never_exceeded_and_spent_unless_all_stopped_for_themselves(seed: int, total: int, count: int) -> None:
     rates = {f"p{number}": 0.2 + 0.1 * number for number in range(count)}
     result = simulate(Sequential(total=total, target=6, hopeless=0.0), rates, seed)

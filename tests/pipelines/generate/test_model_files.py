@@ -97,7 +97,7 @@ def test_texts_come_back(text):
 
 
 @given(st.text(max_size=60).filter(lambda text: "<|" not in text))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_comes_back(text):
     assert VOCABULARY.decode(VOCABULARY.encode(text)) == text
 

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.processes.frames import receive, send
@@ -15,7 +15,6 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(), values, max_size=4), max_size=4))
 def test_what_is_sent_is_received(messages: list[dict[str, object]]) -> None:
     stream = io.BytesIO()
@@ -26,7 +25,6 @@ def test_what_is_sent_is_received(messages: list[dict[str, object]]) -> None:
     assert receive(stream) is None
 
 
-@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=17))
 def test_a_message_that_is_cut_off_is_the_end(length: int) -> None:
     stream = io.BytesIO()

@@ -39,13 +39,13 @@ def typed(value: Any) -> Any:
     return (type(value).__name__, value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(VALUES)
 def test_plain_data_comes_back_as_it_went(value: Any) -> None:
     assert typed(decode(encode(value))) == typed(value)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_no_message(data: bytes) -> None:
     try:
@@ -54,7 +54,7 @@ def test_any_bytes_are_a_value_or_no_message(data: bytes) -> None:
         return
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(VALUES, st.integers(0, 10_000), st.integers(0, 255))
 def test_a_flipped_byte_is_a_value_or_no_message(value: Any, place: int, byte: int) -> None:
     data = bytearray(encode(value))

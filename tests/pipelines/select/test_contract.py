@@ -32,7 +32,7 @@ def test_it_is_built_without_arguments_and_says_who_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(parts=POOLS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_exactly_one_decision_per_rollout_in_input_order(name: str, parts: list[tuple[str, str, str]]) -> None:
     pool = pool_of(parts)
     decisions = list(SELECTORS[name]().select("run", pool))
@@ -47,7 +47,7 @@ def test_exactly_one_decision_per_rollout_in_input_order(name: str, parts: list[
 
 @pytest.mark.parametrize("name", NAMES)
 @given(parts=POOLS, rng=st.randoms())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_of_reading_changes_no_decision(name: str, parts: list[tuple[str, str, str]], rng: object) -> None:
     pool = pool_of(parts)
     shuffled = list(pool)

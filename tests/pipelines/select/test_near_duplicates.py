@@ -92,7 +92,7 @@ def jaccard(first: str, second: str) -> float:
 
 
 @given(st.lists(st.text(st.sampled_from(list("ab 12+")), max_size=12), max_size=50))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_it_is_deterministic_and_a_match_is_an_earlier_kept_text(texts: list[str]) -> None:
     matches = near_duplicates(texts, 0.6)
     assert near_duplicates(texts, 0.6) == matches

@@ -78,14 +78,14 @@ def test_an_unclosed_fence_is_no_block() -> None:
     assert fenced_blocks("````json\n```\n{}\n```\n````") == [("json", "```\n{}\n```")]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet='{}[]":,1aN \n`json\\', max_size=200))
 def test_any_text_gives_a_value_an_error_or_nothing(text: str) -> None:
     found = find_json(text)
     assert found is None or found.error is None or isinstance(found.error, str)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

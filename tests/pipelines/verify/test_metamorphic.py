@@ -17,7 +17,7 @@ from pipelines.verify.answers.same import Judge
 from pipelines.verify.mathematics import Question, decide_exactly
 
 POLICIES = (STRICT, LENIENT)
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=150)
 VALUES = st.fractions(min_value=-50, max_value=50, max_denominator=40)
 WHOLE = st.integers(min_value=-(10**12), max_value=10**12)
 

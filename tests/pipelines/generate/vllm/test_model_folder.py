@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.generate.http.client import messages_of
@@ -23,7 +23,6 @@ QWEN = (
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant", "tool"]), st.text()), min_size=1, max_size=4))
 def test_the_shipped_template_renders_what_the_embedded_engine_renders(turns: list[tuple[str, str]]) -> None:
     prompt = tuple(Message(role, text) for role, text in turns)

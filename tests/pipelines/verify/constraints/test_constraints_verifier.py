@@ -139,7 +139,7 @@ def test_there_are_twenty_five_of_them() -> None:
     assert len(IFEVAL) == 25
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=300), st.sampled_from(["strict", "loose"]))
 def test_any_text_is_a_verdict(text: str, mode: str) -> None:
     verdict = judged(text, *EVERY, mode=mode)
@@ -147,7 +147,7 @@ def test_any_text_is_a_verdict(text: str, mode: str) -> None:
     assert (verdict.outcome == "unparsed") == (not text.strip())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet='*[]<>{}#-+•.!?",\n\t 1aA\u200b\ud800', max_size=200), st.sampled_from(["strict", "loose"]))
 def test_any_marks_are_a_verdict(text: str, mode: str) -> None:
     assert judged(text, *EVERY, mode=mode).outcome in ("incorrect", "unparsed")

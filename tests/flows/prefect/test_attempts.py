@@ -1,0 +1,113 @@
+"""A start of a schedule: tried again, left out, told to a program and to a real web server."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from flows.prefect.attempts import attempts
+from flows.prefect.firing import fire
+from flows.session import Session
+from storage.errors import FoundWanting
+from storage.schedules import Notify, Scheduled, Schedules
+from storage.workspace import Workspace
+from tests.flows.prefect.test_firing import DONE, Outcome, job, last
+
+
+@pytest.fixture
+def posted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What a server was told; its address is in ALERTS. It has lost its page /gone."""
+    told: list[dict[str, Any]] = []
+
+    class Alerts(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(404 if self.path == "/gone" else 204)
+            self.end_headers()
+            told.append(json.loads(body))
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name of the base class)
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Alerts) as server:
+        monkeypatch.setenv("ALERTS", f"http://127.0.0.1:{server.server_port}/alerts")
+        monkeypatch.setenv("LOST", f"http://127.0.0.1:{server.server_port}/gone")
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield told
+        server.shutdown()
+        thread.join()
+
+
+def start(toy: Path, ends: list[Exception | None], due: datetime | None = None, **options: Any) -> list[str]:
+    """The ends of the firings of one start, whose attempts end like this in turn."""
+    Schedules(toy / ".rollmill").add(Scheduled("nightly", "0 2 * * *", str(toy / "toy.yaml"), retry_delay=0, **options))
+    left = iter(ends)
+
+    def work(session: Session) -> Outcome:
+        error = next(left)
+        if error is not None:
+            raise error
+        return DONE
+
+    try:
+        attempts("nightly", job(toy), due, partial(fire, "nightly", None, job(toy), work))
+    except Exception as error:
+        assert error is ends[-1]  # noqa: PT017
+    assert list(left) == []
+    with Workspace.open(toy) as workspace:
+        return [firing.status for firing in reversed(workspace.firings.recent("nightly"))]
+
+
+def test_what_failed_is_tried_again_and_only_the_end_is_told(toy: Path, posted: list[dict[str, Any]]) -> None:
+    told = {"notify": Notify(f"tee -a {toy / 'told'}", "ALERTS", "always"), "retries": 2}
+    assert start(toy, [OSError("no space left"), None], **told) == ["failed", "done"]
+    assert [(row["schedule"], row["status"], row["text"]) for row in posted] == [
+        ("nightly", "done", "Rollmill: schedule nightly done. toy@v1 published, 7 drawn")
+    ]
+    assert json.loads((toy / "told").read_text()) == posted[0]
+    assert {"id", "recipe"} & set(posted[0]) == set()
+
+
+def test_retries_end_and_a_gates_no_is_not_tried_again(toy: Path, posted: list[dict[str, Any]]) -> None:
+    failing = {"notify": Notify(None, "ALERTS"), "retries": 1}
+    assert start(toy, [OSError("first"), OSError("second")], **failing) == ["failed", "failed"]
+    assert start(toy, [FoundWanting("the gate refused")], **failing) == ["failed", "failed", "refused"]
+    assert start(toy, [None], **failing)[-1] == "done"  # told where it fails alone
+    assert [(row["status"], row["said"]) for row in posted] == [
+        ("failed", "OSError: second"),
+        ("refused", "the gate refused"),
+    ]
+
+
+def test_what_went_wrong_with_the_telling_is_in_the_ledger_without_the_address(
+    toy: Path, posted: list[dict[str, Any]]
+) -> None:
+    start(toy, [None], notify=Notify("false", "LOST", "always"))
+    wrong = "the notification's command ended with status 1; the webhook in LOST failed (404)"
+    assert (last(toy).status, last(toy).said) == ("done", f"toy@v1 published, 7 drawn; {wrong}")
+    start(toy, [None], notify=Notify("no-such-program", "UNSET", "always"))
+    wrong = (
+        "the notification's command failed (FileNotFoundError); UNSET holds no http address where `rollmill up` was started"
+    )
+    assert last(toy).said == f"toy@v1 published, 7 drawn; {wrong}"
+
+
+def test_one_that_fell_due_while_the_one_before_ran_is_skipped_or_queued(toy: Path, posted: list[dict[str, Any]]) -> None:
+    start(toy, [None])
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    telling = {"due": before, "notify": Notify(None, "ALERTS", "always")}
+    assert start(toy, [], **telling) == ["done", "skipped"]
+    assert posted[0]["said"] == "the one before still ran when it fell due"
+    assert start(toy, [None], overlap="queue", **telling) == ["done", "skipped", "done"]
+    assert start(toy, [None], due=datetime.now(UTC) + timedelta(minutes=1))[-1] == "done"
+
+
+def test_a_schedule_removed_meanwhile_is_still_done(toy: Path) -> None:
+    assert attempts("gone", job(toy), None, lambda: {"done": 1}) == {"done": 1}
