@@ -2,17 +2,20 @@
 
 For the time left that people are shown, once a round. `forecast` answers the same before a run with more care: it has the
 evidence of other runs, and all quantities. Here each problem's rate is drawn from its posterior under a beta prior, fitted
-to the fixed prefixes, or of any mean while nothing is judged; correct answers are new solutions as often as they were.
+to the fixed prefixes, or of any mean while nothing is judged; how often its correct answers are new solutions from that of
+its urn (pipelines.stats.solution_diversity), since new ones grow rarer as a problem goes on.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from pipelines.budget.posterior_predictive import Urn, draw_urn
 from pipelines.protocols import Budget
 from pipelines.stats import BetaPrior, Prediction, fit_prior, prediction_of
+from pipelines.stats.solution_diversity import Array, fit_laws, laws_after
 from pipelines.tallies import ArmTally, Draw, PrefixTally
 
 SIMULATIONS = 40
@@ -27,22 +30,40 @@ def whole_run(budget: Budget, tallies: Sequence[PrefixTally], round_index: int) 
     deadline, totals = time.monotonic() + SECONDS, list[float]()
     judged = any(tally.prefix_judged for tally in tallies)
     fitted = fit_prior([t.prefix_correct for t in tallies], [t.prefix_judged for t in tallies]) if judged else None
+    laws = _laws(tallies)
     for number in range(SIMULATIONS):
         rng = np.random.default_rng(number)
         mean = rng.random()
         prior = fitted or BetaPrior(SPREAD * mean, SPREAD * (1 - mean))
-        totals.append(_simulated(budget, tallies, round_index, prior, rng))
+        urns = {t.problem_id: _urn(t, laws[t.distinct_correct, t.correct], rng) for t in tallies}
+        totals.append(_simulated(budget, tallies, round_index, prior, urns, rng))
         if time.monotonic() > deadline:
             break
     return prediction_of(totals) if len(totals) >= LEAST or len(set(totals)) == 1 else None
 
 
-def _simulated(
-    budget: Budget, tallies: Sequence[PrefixTally], first: int, prior: BetaPrior, rng: np.random.Generator
+def _laws(tallies: Sequence[PrefixTally]) -> dict[tuple[int, int], Array]:
+    """How the urns of problems with these (distinct, correct) counts are distributed: cumulative weights of the laws."""
+    counts = [(tally.distinct_correct, tally.correct) for tally in tallies]
+    prior = fit_laws([distinct for distinct, _ in counts], [correct for _, correct in counts], np.ones(len(counts)))
+    return {pair: laws_after(*pair, prior).cumsum() for pair in dict.fromkeys(counts)}
+
+
+def _urn(tally: PrefixTally, weights: Array, rng: np.random.Generator) -> Urn:
+    """The urn of a problem's solutions in one simulation, as it stands now."""
+    return replace(draw_urn(rng, weights), drawn=tally.correct, distinct=tally.distinct_correct)
+
+
+def _simulated(  # noqa: PLR0913 (a simulation's state)
+    budget: Budget,
+    tallies: Sequence[PrefixTally],
+    first: int,
+    prior: BetaPrior,
+    urns: Mapping[str, Urn],
+    rng: np.random.Generator,
 ) -> float:
-    """The draws of one simulation."""
+    """The draws of one simulation; its urns are used up."""
     rates = {t.problem_id: rng.beta(prior.a + t.correct, prior.b + t.judged - t.correct) for t in tallies}
-    new = (1 + sum(tally.distinct_correct for tally in tallies)) / (1 + sum(tally.correct for tally in tallies))
     known = {tally.problem_id: tally for tally in tallies}
     for number in range(first, first + MOST_ROUNDS):
         plan = budget.plan(number, list(known.values()))
@@ -52,9 +73,11 @@ def _simulated(
             known[stop.problem_id] = replace(known[stop.problem_id], stopped=stop.reason)
         for draw in plan.draws:
             right = int(rng.binomial(draw.count, rates[draw.problem_id]))
-            known[draw.problem_id] = _after(
-                known[draw.problem_id], draw, right, int(rng.binomial(right, new)), budget.prefix
-            )
+            urn = urns[draw.problem_id]
+            before = urn.distinct
+            for uniform in rng.random(right).tolist():
+                urn.next(uniform)
+            known[draw.problem_id] = _after(known[draw.problem_id], draw, right, urn.distinct - before, budget.prefix)
     return float(sum(tally.drawn for tally in known.values()))
 
 

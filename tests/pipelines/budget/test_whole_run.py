@@ -1,6 +1,7 @@
 """How many completions a run draws in all: certain for a fixed budget, an interval that holds for one that goes on."""
 
 import numpy as np
+import pytest
 
 from pipelines.budget import Fixed
 from pipelines.budget.dars import DarsProp2Diff
@@ -16,15 +17,17 @@ def test_a_fixed_budget_is_certain() -> None:
     assert (said.median, said.low95, said.high95) == (120.0, 120.0, 120.0)
 
 
-def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be() -> None:
-    held = 0
+@pytest.mark.parametrize("solutions", [1 << 40, 3])
+def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be(solutions: int) -> None:
+    """Also where a problem has few solutions, whose correct answers repeat one another more and more."""
+    held, ratios = 0, []
     for seed in range(10):
         rng = np.random.default_rng(seed)
         rates = {f"p{n}": rng.beta(1, 2) for n in range(40)}
 
         def source(draw: Draw, rng: np.random.Generator = rng, rates: dict[str, float] = rates) -> list[Sample]:
             right = rng.random(draw.count) < rates[draw.problem_id]
-            return [Sample("correct", int(rng.integers(1 << 40))) if one else Sample("incorrect") for one in right]
+            return [Sample("correct", int(rng.integers(solutions))) if one else Sample("incorrect") for one in right]
 
         budget = DarsProp2Diff(initial=4, target=6, cap=40)
         rounds = list(run_budget(budget, [Subject(key) for key in rates], source))
@@ -33,4 +36,6 @@ def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be(
         assert said is not None
         held += said.low95 <= actual <= said.high95
         assert 160 < said.low95 < said.high95 < 40 * 40
+        ratios.append(said.median / actual)
     assert held >= 8
+    assert 0.85 < sum(ratios) / len(ratios) < 1.15
