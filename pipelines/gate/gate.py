@@ -4,7 +4,7 @@ A dataset whose gate does not pass is not published; the result names the rows t
 holds the numbers that a report shows, counted from the same rows by pipelines.metrics, like every other such number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pipelines.contamination import Certificate, Overlaps, RecallFloor, Scan, certify
 from pipelines.gate import rule_frames, rules
 from pipelines.gate.rule_engine import Check, Engine, GateResult
-from pipelines.gate.rule_frames import REQUIRED
+from pipelines.gate.rule_frames import REQUIRED, Links
 from pipelines.gate.rules import Rule
 from pipelines.metrics import Drift, counts_of, digits, funnel_of, pass_rates
 from pipelines.verify.acceptance import PLAIN, Policy
@@ -86,30 +86,31 @@ class Gate:
         """Run every check. A broken schema leaves the others not run, which is no pass."""
         every = {kind: getattr(tables, kind) for kind in REQUIRED}
         engine = Engine()
-        checks = [engine.check(rule) for rule in rules.schema_rules(every)]
+        checks = engine.check(rules.schema_rules(every))
         if not all(check.passed for check in checks):
             skipped = Check("all others", None, "a sound schema first", "the schema check failed")
             return GateResult((*checks, skipped), {}, engine.name)
         content_rules, numbers = self._rules(every, provenance)
-        return GateResult((*checks, *(engine.check(rule) for rule in content_rules)), numbers, engine.name)
+        return GateResult((*checks, *engine.check(content_rules)), numbers, engine.name)
 
     def _rules(self, tables: Mapping[str, pa.Table], provenance: Provenance) -> tuple[list[Rule], dict[str, Any]]:
-        rollouts = rule_frames.rollouts_frame(tables, provenance.verifiers, provenance.policy)
+        links = Links.of(tables)
+        rollouts = rule_frames.rollouts_frame(tables, links, provenance.verifiers, provenance.policy)
         chain = ", ".join(f"{name} {version}" for name, version in provenance.verifiers)
-        size, kept = len(provenance.evaluation), set(rollouts.loc[rollouts["kept"].astype(bool), "row"])
+        size, kept = len(provenance.evaluation), rollouts["row"].filter(rollouts["kept"])
         overlaps, certificate = Overlaps(), self._certificate(tables, provenance, kept)
         if size:
             scan = Scan(provenance.evaluation)
             scan.problems([tables["problems"]], overlaps)
-            scan.completions([tables["completions"]], overlaps, kept)
+            scan.completions(_of_ids(tables["completions"], kept), overlaps)
         pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
         pool = pool.measured(provenance.prefix, provenance.arm)
         levels = level_facts(pool)
         content_rules = [
-            *rules.table_rules(tables),
+            *rules.table_rules(tables, links),
             *rules.evaluation_rules(tables, overlaps, size),
             *(rules.recall_rules(certificate, self.contamination) if certificate and self.contamination else ()),
-            *rules.rollout_rules(tables, rollouts, chain),
+            *rules.rollout_rules(tables, links, rollouts, chain),
             *rules.amount_rules(rollouts, drawn=provenance.drawn, max_undecided=self.max_undecided, min_kept=self.min_kept),
             *rules.level_rules(levels, self.level_shares),
             *rules.drift_rules(provenance.before, provenance.drifts, self.max_drift),
@@ -129,13 +130,27 @@ class Gate:
         }
         return content_rules, numbers
 
-    def _certificate(self, tables: Mapping[str, pa.Table], provenance: Provenance, kept: set[str]) -> Certificate | None:
+    def _certificate(
+        self, tables: Mapping[str, pa.Table], provenance: Provenance, kept: pa.ChunkedArray
+    ) -> Certificate | None:
         """Measured where the recipe asks for it; the copies are put into the first kept answers."""
         if self.contamination is None or not provenance.evaluation:
             return None
-        ids = pa.array(sorted(kept)[:_HOSTS], pa.string())
-        hosts = tables["completions"].filter(pc.is_in(tables["completions"]["id"], value_set=ids)).sort_by("id")
-        return certify(provenance.evaluation, hosts["text"].drop_null().to_pylist(), copies=self.contamination.copies)
+        hosts = _of_ids(tables["completions"], kept.unique().sort()[:_HOSTS])
+        texts = {row["id"]: row["text"] for part in hosts for row in part.select(["id", "text"]).to_pylist()}
+        return certify(
+            provenance.evaluation,
+            [texts[row] for row in sorted(texts) if texts[row] is not None],
+            copies=self.contamination.copies,
+        )
+
+
+def _of_ids(completions: pa.Table, ids: pa.Array) -> Iterator[pa.Table]:
+    """The completions with these ids, some at a time."""
+    chosen, start = pc.is_in(completions["id"], value_set=ids), 0
+    for part in rule_frames.parts(completions):
+        yield part.filter(chosen.slice(start, part.num_rows))
+        start += part.num_rows
 
 
 def drift_facts(before: str | None, drifts: Sequence[Drift]) -> dict[str, Any]:

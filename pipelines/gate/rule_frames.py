@@ -1,17 +1,19 @@
 """The rows of a dataset as the frames that the rules check, and the columns with their types that the gate relies on.
 
-Texts never leave Arrow: no frame has one, and what is missing is counted there.
+A frame is an Arrow table whose column `row` names its rows. No frame has a text of a model: what is missing is counted in
+Arrow. Ids are compared as numbers (Links): as Python's objects a million of them would take a hundred megabytes a column.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
+from storage.pool import Ints
 from storage.records import Verdict
 
 REQUIRED: Mapping[str, Mapping[str, str]] = {
@@ -64,104 +66,186 @@ def type_name(kind: pa.DataType) -> str:
     return str(kind)
 
 
+PART = 8_192  # rows whose texts are looked at together
 PAIR = ["completion_id", "problem_id"]
 UNDECIDED = "undecided"
 NO_VERDICT = "no verdict"
 
 
-def columns_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The completions and problems that the rows of each kind name, as numbers: equal where the ids are."""
+
+    completions: Mapping[str, Ints]
+    problems: Mapping[str, Ints]
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pa.Table]) -> "Links":
+        """Those of all kinds."""
+        both = ("verdicts", "decisions")
+        completions = _numbered(tables, {"completions": "id", **dict.fromkeys(both, "completion_id")})
+        return cls(completions, _numbered(tables, {"problems": "id", **dict.fromkeys(both, "problem_id")}))
+
+    def pairs(self, kind: str) -> Ints:
+        """A number for the (completion, problem) of each row."""
+        return self.completions[kind] << 32 | self.problems[kind]
+
+
+def _numbered(tables: Mapping[str, pa.Table], columns: Mapping[str, str]) -> dict[str, Ints]:
+    """A number for each value of one column of some kinds, the same for equal values of all of them."""
+    known, numbers = pa.array([], pa.string()), dict[str, Ints]()
+    for kind, name in columns.items():
+        values = tables[kind][name].cast(pa.string())
+        new = pc.unique(values.filter(pc.invert(pc.is_in(values, value_set=known))))
+        known = pa.concat_arrays([known, new])
+        numbers[kind] = np.asarray(pc.index_in(values, value_set=known), dtype=np.int64)
+    return numbers
+
+
+def columns_frame(tables: Mapping[str, pa.Table]) -> pa.Table:
     """One row per column that should be there: its expected and its observed type."""
     rows = []
     for kind, required in REQUIRED.items():
         schema = tables[kind].schema
         for name, expected in {**required, **NULLABLE.get(kind, {})}.items():
             observed = type_name(schema.field(name).type) if name in schema.names else "missing"
-            rows.append((f"{kind}.{name} ({observed})", expected, observed))
-    return pd.DataFrame(rows, columns=["row", "expected", "observed"])
+            rows.append({"row": f"{kind}.{name} ({observed})", "expected": expected, "observed": observed})
+    return pa.Table.from_pylist(rows)
+
+
+def parts(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows some at a time: their texts may lie on disk."""
+    return (pa.Table.from_batches([batch]) for batch in table.to_batches(max_chunksize=PART))
 
 
 def missing_rows(tables: Mapping[str, pa.Table]) -> list[str]:
     """The rows that lack a value of a required column, by kind and column; a row that lacks its own id has none to tell."""
     rows: list[str] = []
     for kind, required in REQUIRED.items():
-        table = tables[kind]
-        for name in required:
-            if table[name].null_count:
-                rows += _row_ids(kind, table).filter(pc.is_null(table[name])).to_pylist()
+        lacking: dict[str, list[str]] = {name: [] for name in required}
+        for part in parts(tables[kind]):
+            for name in required:
+                if part[name].null_count:
+                    lacking[name] += _row_ids(kind, part).filter(pc.is_null(part[name])).to_pylist()
+        rows += [row for named in lacking.values() for row in named]
     return list(dict.fromkeys(rows))
 
 
-def key_frame(kind: str, table: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
-    """What must be there once: the rows of a kind, with these columns where its id alone does not say."""
-    return _pandas(pa.table({"row": _row_ids(kind, table), **{name: table[name] for name in columns}}))
+def keys_frame(kind: str, tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
+    """One row per row of a kind, with how many rows have its key."""
+    table = tables[kind]
+    by_id = {"problems": links.problems, "completions": links.completions}
+    keys = [by_id[kind][kind] if kind in by_id else links.pairs(kind)]
+    if kind == "verdicts":
+        keys += [codes(table["verifier"]), codes(table["version"])]
+    _, which = distinct(keys)
+    return pa.table({"row": _row_ids(kind, table), "times": _times(which, which)})
 
 
 def _row_ids(kind: str, table: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(table[ROW_ID[kind]], pa.scalar("(no id)"))
 
 
-def counting(verdicts: pa.Table, chain: Sequence[tuple[str, str]], policy: Policy) -> pd.DataFrame:
-    """One row per judged (completion, problem): the outcome that the policy accepts, and in whose name.
-
-    Verdicts of other verifiers or versions do not count; a row that lacks one the policy asks for is not judged.
-    """
-    names, wanted = (*PAIR, "verifier", "version", "outcome"), set(chain)
-    values: list[Any] = verdicts["value"].to_pylist() if "value" in verdicts.column_names else [None] * verdicts.num_rows
-    verdicts_of: dict[tuple[str, str], dict[tuple[str, str], Verdict]] = {}
-    for *row, value in zip(*(verdicts[name].to_pylist() for name in names), values, strict=True):
-        cid, problem_id, verifier, version, outcome = row
-        if (verifier, version) in wanted:
-            verdict = Verdict(cid, problem_id, verifier, version, outcome, rule="", value=value)
-            verdicts_of.setdefault((cid, problem_id), {})[verifier, version] = verdict
-    ruled = ((pair, accepted(policy, chain, own)) for pair, own in verdicts_of.items())
-    rows = [(*pair, verdict.verifier, verdict.version, verdict.outcome) for pair, verdict in ruled if verdict is not None]
-    return pd.DataFrame(rows, columns=[*PAIR, "verifier", "version", "outcome"])
-
-
 def rollouts_frame(
-    tables: Mapping[str, pa.Table], chain: Sequence[tuple[str, str]], policy: Policy = PLAIN
-) -> pd.DataFrame:
+    tables: Mapping[str, pa.Table], links: Links, chain: Sequence[tuple[str, str]], policy: Policy = PLAIN
+) -> pa.Table:
     """One row per decision: what was decided and on which verdict, beside the verdict found in the tables."""
-    names = [*PAIR, "kept", "reason", "outcome", "verifier", "verifier_version", "arm"]
-    frame = _pandas(tables["decisions"].select(names))
-    judged = counting(tables["verdicts"], chain, policy).rename(
-        columns={"outcome": "judged", "verifier": "judged_by", "version": "judged_version"}
-    )
-    frame = frame.merge(judged, on=PAIR, how="left")
-    frame["judged"] = frame["judged"].fillna(NO_VERDICT)
-    frame["row"] = frame["completion_id"]
-    frame["recorded"] = _verdict(frame, "outcome", "verifier", "verifier_version")
-    frame["found"] = _verdict(frame, "judged", "judged_by", "judged_version")
-    return frame
-
-
-def _verdict(frame: pd.DataFrame, outcome: str, verifier: str, version: str) -> "pd.Series[str]":
-    first, second, third = (frame[name].fillna("none").astype(str) for name in (outcome, verifier, version))
-    return first + " by " + second + " " + third
-
-
-def counts_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
-    """One row per completion: how many decisions it has and how many problems of its prompt are inside."""
-    frame = _pandas(tables["completions"].select(["id", "prompt_id"]))
-    decided = Counter(tables["decisions"]["completion_id"].to_pylist())
-    owners = Counter(tables["problems"]["prompt_id"].to_pylist())
-    frame["decisions"] = [decided[row] for row in frame["id"]]
-    frame["problems"] = [owners[prompt] for prompt in frame["prompt_id"]]
-    return frame.rename(columns={"id": "row"})
-
-
-def strangers_frame(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
-    """One row per decision: whether its completion and its problem are inside."""
     decisions = tables["decisions"]
+    rulings, ruled = _rulings(tables, links, chain, policy)
+    judged = [(one and one.outcome) or NO_VERDICT for one in rulings]
+    judges = ["none none" if one is None else f"{one.verifier} {one.version}" for one in rulings]
+    found = [f"{outcome} by {judge}" for outcome, judge in zip(judged, judges, strict=True)]
+    recorded = ("outcome", "verifier", "verifier_version")
+    first, decided = distinct([codes(decisions[name]) for name in recorded])
+    texts = (pc.fill_null(decisions[name].take(first), "none").to_pylist() for name in recorded)
+    return pa.table(
+        {
+            "row": decisions["completion_id"],
+            "kept": pc.fill_null(decisions["kept"], fill_value=False),
+            "outcome": decisions["outcome"],
+            "judged": _each(ruled, judged),
+            "recorded": _each(decided, [f"{said} by {name} {version}" for said, name, version in zip(*texts, strict=True)]),
+            "found": _each(ruled, found),
+        }
+    )
+
+
+def _rulings(
+    tables: Mapping[str, pa.Table], links: Links, chain: Sequence[tuple[str, str]], policy: Policy
+) -> tuple[list[Verdict | None], Ints]:
+    """The verdicts that the policy accepts, and which of them counts of each decision; None for what is not judged.
+
+    Verdicts of other verifiers or versions do not count. The policy is asked once for all rows of which the chain says the
+    same, about the first of them.
+    """
+    decisions, verdicts, wanted = tables["decisions"], tables["verdicts"], links.pairs("decisions")
+    said = [name for name in ("outcome", "value") if name in verdicts.column_names]
+    shown, saying = distinct([codes(verdicts[name]) for name in said])
+    sayings = pa.table({name: verdicts[name].take(shown) for name in said}).to_pylist()
+    columns = []
+    for name, version in chain:
+        own = pc.and_(pc.equal(verdicts["verifier"], name), pc.equal(verdicts["version"], version))
+        places = np.asarray(pc.indices_nonzero(own), dtype=np.int64)
+        columns.append(_looked_up(wanted, links.pairs("verdicts")[places], saying[places]))
+    first, ruled = distinct([np.zeros_like(wanted), *columns])
+    rulings = []
+    for row in first.tolist():
+        ids = [decisions[name][row].as_py() for name in PAIR]
+        asked = zip(chain, (int(column[row]) for column in columns), strict=True)
+        known = {key: Verdict(ids[0], ids[1], *key, rule="", **sayings[at]) for key, at in asked if at >= 0}
+        rulings.append(accepted(policy, chain, known) if known else None)
+    return rulings, ruled
+
+
+def _looked_up(wanted: Ints, keys: Ints, values: Ints) -> Ints:
+    """The value that stands last under each wanted key; -1 where none does."""
+    if not len(keys):
+        return np.full_like(wanted, -1)
+    order = np.argsort(keys, kind="stable")
+    at = np.maximum(np.searchsorted(keys[order], wanted, side="right") - 1, 0)
+    return np.where(keys[order][at] == wanted, values[order][at], -1)
+
+
+def counts_frame(tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
+    """One row per completion: how many decisions it has, and how many more than problems of its prompt are inside."""
+    completions = tables["completions"]
+    prompts = _numbered(tables, {"problems": "prompt_id", "completions": "prompt_id"})
+    decisions = _times(links.completions["completions"], links.completions["decisions"])
+    surplus = np.maximum(decisions - _times(prompts["completions"], prompts["problems"]), 0)
+    return pa.table({"row": completions["id"], "decisions": decisions, "surplus": surplus})
+
+
+def strangers_frame(tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
+    """One row per decision: how often its completion and its problem are inside."""
     columns: dict[str, Any] = {
-        "row": decisions["completion_id"],
-        "completion_inside": pc.is_in(decisions["completion_id"], value_set=tables["completions"]["id"]),
-        "problem_inside": pc.is_in(decisions["problem_id"], value_set=tables["problems"]["id"]),
+        "row": tables["decisions"]["completion_id"],
+        "completion_inside": _times(links.completions["decisions"], links.completions["completions"]),
+        "problem_inside": _times(links.problems["decisions"], links.problems["problems"]),
     }
-    return _pandas(pa.table(columns))
+    return pa.table(columns)
 
 
-def _pandas(table: pa.Table) -> pd.DataFrame:
-    """The table as a frame; pyarrow ships no types."""
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+def distinct(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Where each different row of some columns stands first, and which of them every row is."""
+    first, which = np.zeros(0, dtype=np.int64), np.zeros_like(columns[0])
+    for column in columns:
+        span = int(column.max(initial=0)) + 2  # from -1 on
+        _, first, which = np.unique(which * span + column + 1, return_index=True, return_inverse=True)
+    return first, which
+
+
+def codes(values: pa.ChunkedArray) -> Ints:
+    """A number for each value, null among them: equal ones where the values are."""
+    whole = values.combine_chunks()
+    coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode("encode")
+    return np.asarray(coded.indices, dtype=np.int64)
+
+
+def _each(which: Ints, texts: Sequence[str]) -> pa.ChunkedArray:
+    """A column of few different texts: which of them stands in each row."""
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(which, pa.int32()), pa.array(texts, pa.string()))])
+
+
+def _times(values: Ints, among: Ints) -> Ints:
+    """How often each value is among others."""
+    return np.bincount(among, minlength=int(values.max(initial=0)) + 1)[values]

@@ -1,30 +1,32 @@
-"""The rules of the gate as data: which frame must satisfy which expectations, and the words of the result.
+"""The rules of the gate as data: what is expected of which rows, and the words of the result."""
 
-An expectation is the name of a Great Expectations class and its arguments; its unexpected rows are named by the column
-`row`.
-"""
-
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.contamination import LEAKS, Certificate, Overlaps, RecallFloor
 from pipelines.gate import rule_frames
-from pipelines.gate.rule_frames import REQUIRED
+from pipelines.gate.rule_frames import REQUIRED, Links
 from pipelines.metrics import DRIFT_KINDS, Drift
-
-Expectation = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A frame and what is expected of it."""
+    """What is expected of the values of some rows: to equal others or one text, or to be at least and at most a number.
 
-    frame: pd.DataFrame
-    expectations: Sequence[Expectation]
+    `rows`: the names of the rows (Arrow). `values`: texts or numbers, as an Arrow or numpy column.
+    """
+
+    rows: Any
+    values: Any
+    equal: Any = None
+    least: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class Measure:
     most: float | None = None
 
     def part(self) -> Part:
-        """The number as a frame: it is of the whole dataset and has no row of its own."""
-        return Part(pd.DataFrame({"row": [None], "value": [self.value]}), [_within("value", self.least, self.most)])
+        """The number as a row: it is of the whole dataset and has no name of its own."""
+        return Part(pa.nulls(1, pa.string()), np.array([self.value], dtype=np.float64), least=self.least, most=self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +61,18 @@ class Rule:
 def schema_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
     """The columns are there with their types; without them no other rule can run."""
     frame = rule_frames.columns_frame(tables)
-    pair = ("ExpectColumnPairValuesToBeEqual", {"column_A": "expected", "column_B": "observed"})
-    return [Rule("schema", "every column with its type", [Part(frame, [pair])], _wording("columns", len(frame)))]
+    part = Part(frame["row"], frame["observed"], equal=frame["expected"])
+    return [Rule("schema", "every column with its type", [part], _wording("columns", frame.num_rows))]
 
 
-def table_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
+def table_rules(tables: Mapping[str, pa.Table], links: Links) -> list[Rule]:
     """Nothing missing, nothing empty, every id once."""
     # One number for all columns: an expectation for each of the 27 took half of a gate's time.
     missing = rule_frames.missing_rows(tables)
     fewest = min(tables[kind].num_rows for kind in ("problems", "completions", "decisions"))
     sizes = ", ".join(f"{tables[kind].num_rows:,} {kind}" for kind in REQUIRED)
-    keys = {"verdicts": [*rule_frames.PAIR, "verifier", "version"], "decisions": rule_frames.PAIR}
-    unique = []
-    for kind in REQUIRED:
-        columns = keys.get(kind, [])
-        name = "ExpectCompoundColumnsToBeUnique" if columns else "ExpectColumnValuesToBeUnique"
-        arguments = {"column_list": columns} if columns else {"column": "row"}
-        unique.append(Part(rule_frames.key_frame(kind, tables[kind], columns), [(name, arguments)]))
+    frames = [rule_frames.keys_frame(kind, tables, links) for kind in REQUIRED]
+    unique = [Part(frame["row"], frame["times"], most=1) for frame in frames]
     words = _wording("rows", sum(tables[kind].num_rows for kind in REQUIRED))
     return [
         _of_number("nulls", "no required value missing", Measure("values missing", len(missing), None, 0), words, missing),
@@ -91,11 +88,12 @@ def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: i
     leaking: dict[str, str] = {hit.row: hit.overlap for _, hit in overlaps.leaks}
     ids = [str(row) for row in tables["problems"]["id"].to_pylist()]
     rows = list(dict.fromkeys([*ids, *leaking]))
-    frame = pd.DataFrame({"row": rows, "overlap": [leaking.get(row, "none") for row in rows]})
     new = overlaps.by_class()["new numbers"]
 
     def leaks(name: str) -> list[Part]:
-        return [Part(frame, [("ExpectColumnValuesToNotBeInSet", {"column": "overlap", "value_set": [name]})])]
+        return [
+            Part(pa.array(rows, pa.string()), np.array([leaking.get(row) == name for row in rows], dtype=np.int64), most=0)
+        ]
 
     def near(failing: int) -> str:
         return f"{failing:,} edited copies; {new:,} with the same wording or graph and new numbers (reported only)"
@@ -111,67 +109,70 @@ def recall_rules(certificate: Certificate, floor: RecallFloor) -> list[Rule]:
     """Planted copies are found often enough, and what is no copy is seldom called one."""
     recall = [(one, one.rate.json()) for one in certificate.recall if one.edit in floor.edits and one.rate.n]
     flags = [(one, one.rate.json()) for one in certificate.false_flags if one.rate.n]
-    found = pd.DataFrame(
-        {
-            "row": [f"{one.edit} in a {one.place}: {rate['found']} of {rate['n']}" for one, rate in recall],
-            "low": [rate["low"] for _, rate in recall],
-        }
-    )
-    called = pd.DataFrame(
-        {
-            "row": [f"{one.pairs} in a {one.place}: {rate['found']} of {rate['n']}" for one, rate in flags],
-            "share": [rate["share"] for _, rate in flags],
-        }
-    )
-    least, most = found["low"].min(), called["share"].max()
+    found = [f"{one.edit} in a {one.place}: {rate['found']} of {rate['n']}" for one, rate in recall]
+    called = [f"{one.pairs} in a {one.place}: {rate['found']} of {rate['n']}" for one, rate in flags]
+    lows, shares = [rate["low"] for _, rate in recall], [rate["share"] for _, rate in flags]
+    least, most = min(lows, default=math.nan), max(shares, default=math.nan)
     low = f"recall of planted copies at least {floor.min_recall:.2f}, lower limits of 95% intervals"
     return [
         Rule(
             "evaluation, recall",
             low,
-            [Part(found, [_within("low", floor.min_recall, None)])],
+            [Part(pa.array(found, pa.string()), np.array(lows, dtype=np.float64), least=floor.min_recall)],
             lambda _: f"lowest limit {least:.3f} over {len(recall)} kinds of copies",
-            measures=[Measure("lowest limit of recall", float(least), floor.min_recall)],
+            measures=[Measure("lowest limit of recall", least, floor.min_recall)],
         ),
         Rule(
             "evaluation, false flags",
             f"at most {floor.max_false_flags:.2%} of pairs that are no copies called leaks",
-            [Part(called, [_within("share", None, floor.max_false_flags)])],
+            [Part(pa.array(called, pa.string()), np.array(shares, dtype=np.float64), most=floor.max_false_flags)],
             lambda _: f"highest share {most:.2%} over {len(flags)} kinds of pairs",
-            measures=[Measure("highest share of false flags", float(most), None, floor.max_false_flags)],
+            measures=[Measure("highest share of false flags", most, None, floor.max_false_flags)],
         ),
     ]
 
 
-def rollout_rules(tables: Mapping[str, pa.Table], rollouts: pd.DataFrame, chain: str) -> list[Rule]:
+def rollout_rules(tables: Mapping[str, pa.Table], links: Links, rollouts: pa.Table, chain: str) -> list[Rule]:
     """Kept rollouts are correct, decisions stand on the recorded verdicts, and the counts reconcile."""
-    kept = rollouts[rollouts["kept"].astype(bool)]
-    correct = ("ExpectColumnValuesToBeInSet", {"column": "judged", "value_set": ["correct"]})
-    recorded = ("ExpectColumnPairValuesToBeEqual", {"column_A": "recorded", "column_B": "found"})
-    counts, strangers = rule_frames.counts_frame(tables), rule_frames.strangers_frame(tables)
-    counts["surplus"] = (counts["decisions"] - counts["problems"]).clip(lower=0)
+    kept = rollouts.filter(rollouts["kept"])
+    correct = Part(kept["row"], kept["judged"], equal="correct")
+    recorded = Part(rollouts["row"], rollouts["recorded"], equal=rollouts["found"])
+    counts, strangers = rule_frames.counts_frame(tables, links), rule_frames.strangers_frame(tables, links)
     reconcile = [
-        Part(counts, [_within("decisions", 1, None), _within("surplus", 0, 0)]),
-        Part(strangers, [_true("completion_inside"), _true("problem_inside")]),
+        Part(counts["row"], counts["decisions"], least=1),
+        Part(counts["row"], counts["surplus"], most=0),
+        Part(strangers["row"], strangers["completion_inside"], least=1),
+        Part(strangers["row"], strangers["problem_inside"], least=1),
     ]
-    sizes = f"{len(counts):,} completions, {len(kept):,} kept + {len(rollouts) - len(kept):,} dropped"
+    sizes = f"{counts.num_rows:,} completions, {kept.num_rows:,} kept + {rollouts.num_rows - kept.num_rows:,} dropped"
     stands = f"every decision on its verdict under {chain}"
 
     def reconciled(failing: int) -> str:
         return f"{sizes}, {failing:,} astray"
 
     return [
-        Rule("kept correct", f"correct under {chain}", [Part(kept, [correct])], _wording("kept rollouts", len(kept))),
-        Rule("verdicts", stands, [Part(rollouts, [recorded])], _wording("decisions", len(rollouts))),
+        Rule(
+            "kept correct",
+            f"correct under {chain}",
+            [correct],
+            _wording("kept rollouts", kept.num_rows),
+        ),
+        Rule(
+            "verdicts",
+            stands,
+            [recorded],
+            _wording("decisions", rollouts.num_rows),
+        ),
         Rule("reconcile", "drawn = kept + dropped, one decision per rollout", reconcile, reconciled),
     ]
 
 
-def amount_rules(rollouts: pd.DataFrame, *, drawn: int | None, max_undecided: float, min_kept: int) -> list[Rule]:
+def amount_rules(rollouts: pa.Table, *, drawn: int | None, max_undecided: float, min_kept: int) -> list[Rule]:
     """Everything planned is there, few rollouts are undecided, enough are kept."""
-    undecided = rollouts.loc[rollouts["outcome"] == rule_frames.UNDECIDED, "row"].tolist()
-    share = len(undecided) / len(rollouts) if len(rollouts) else 0.0
-    kept = int(rollouts["kept"].sum())
+    size = rollouts.num_rows
+    undecided = rollouts["row"].filter(pc.equal(rollouts["outcome"], rule_frames.UNDECIDED)).to_pylist()
+    share = len(undecided) / size if size else 0.0
+    kept = int(pc.sum(rollouts["kept"]).as_py() or 0)
     at_most, at_least = f"at most {max_undecided:.2%} of rollouts", f"at least {min_kept:,} rollouts"
     rules = [
         _of_number(
@@ -185,27 +186,22 @@ def amount_rules(rollouts: pd.DataFrame, *, drawn: int | None, max_undecided: fl
     ]
     if drawn is not None:
         planned = f"{drawn:,} planned rollouts"
-        found = Measure("rollouts", len(rollouts), drawn, drawn)
-        rules.insert(0, _of_number("drawn", planned, found, lambda _: f"{len(rollouts):,}"))
+        found = Measure("rollouts", size, drawn, drawn)
+        rules.insert(0, _of_number("drawn", planned, found, lambda _: f"{size:,}"))
     return rules
 
 
 def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[float, float]]) -> list[Rule]:
     """The share of each bounded level among the kept rollouts lies within its bounds."""
     shares = {entry["level"]: entry["kept_share"] or 0.0 for entry in levels}
-    frame = pd.DataFrame(
-        [
-            (f"level {level} ({shares.get(level, 0.0):.1%})", shares.get(level, 0.0), *bounds[level])
-            for level in sorted(bounds)
-        ],
-        columns=["row", "share", "low", "high"],
-    ).astype({"row": "object", "share": float, "low": float, "high": float})
-    above = ("ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "share", "column_B": "low", "or_equal": True})
-    below = ("ExpectColumnPairValuesAToBeGreaterThanB", {"column_A": "high", "column_B": "share", "or_equal": True})
+    bounded = [(level, shares.get(level, 0.0), *ends) for level, ends in sorted(bounds.items())]
+    names = [pa.array([f"level {level} ({share:.1%})"]) for level, share, _, _ in bounded]
+    values = [np.array([share]) for _, share, _, _ in bounded]
+    parts = [Part(name, value, least=low) for name, value, (_, _, low, _) in zip(names, values, bounded, strict=True)]
+    parts += [Part(name, value, most=high) for name, value, (_, _, _, high) in zip(names, values, bounded, strict=True)]
     wanted = ", ".join(f"{level}: {low:.0%} to {high:.0%}" for level, (low, high) in sorted(bounds.items()))
     observed = ", ".join(f"{'none' if level is None else level}: {share:.1%}" for level, share in shares.items())
-    parts = [Part(frame, [above, below])] if bounds else []
-    measures = [Measure(f"level {level}", shares.get(level, 0.0), *ends) for level, ends in sorted(bounds.items())]
+    measures = [Measure(f"level {level}", *values) for level, *values in bounded]
     expected = wanted or "any (the recipe sets no bounds)"
     return [Rule("level shares", expected, parts, lambda _: observed or "nothing kept", measures=measures)]
 
@@ -242,14 +238,6 @@ def _of_number(
 ) -> Rule:
     """A check of one number."""
     return Rule(name, expected, [measure.part()], observed, blamed, [measure])
-
-
-def _within(column: str, low: float | None, high: float | None) -> Expectation:
-    return "ExpectColumnValuesToBeBetween", {"column": column, "min_value": low, "max_value": high}
-
-
-def _true(column: str) -> Expectation:
-    return "ExpectColumnValuesToBeInSet", {"column": column, "value_set": [True]}
 
 
 def _wording(noun: str, total: int) -> Callable[[int], str]:

@@ -113,16 +113,21 @@ def test_a_completion_without_its_models_name_is_no_crash(toy: Any) -> None:
     assert result.facts["models"] == ["toy"]
 
 
-def test_a_rule_that_the_library_cannot_run_fails_and_says_so(toy: Any) -> None:
-    import pandas as pd
-
-    from pipelines.gate.rule_engine import Engine
+def test_a_rule_that_the_library_cannot_run_fails_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.gate.rule_engine import EXPECTED, Engine
     from pipelines.gate.rules import Part, Rule
 
-    unknown = ("ExpectColumnValuesToNotBeNull", {"column": "absent"})
-    check = Engine().check(Rule("toy", "a column", [Part(pd.DataFrame({"row": ["a"]}), [unknown])], lambda _: "sound"))
+    rows = pa.array(["a"])
+    odd = Rule("odd", "a number", [Part(rows, np.array([1.0]), least=0.0)], lambda _: "sound")
+    even = Rule("even", "a text", [Part(rows, pa.chunked_array([["x"]]), equal="x")], lambda _: "sound")
+    monkeypatch.setattr(
+        "pipelines.gate.rule_engine.EXPECTED",
+        [EXPECTED[0], ("numbers", EXPECTED[1][1], {"column_A": "absent", "column_B": "least"})],
+    )
+    check, other = Engine().check([odd, even])
     assert check.passed is False
     assert check.observed.startswith("the check broke: ")
+    assert (other.passed, other.observed) == (True, "sound")
 
 
 def test_a_rollout_without_a_decision_is_named(toy: Any) -> None:
