@@ -54,7 +54,7 @@ def _urn(tally: PrefixTally, weights: Array, rng: np.random.Generator) -> Urn:
     return replace(draw_urn(rng, weights), drawn=tally.correct, distinct=tally.distinct_correct)
 
 
-def _simulated(  # noqa: PLR0913 (a simulation's state)
+def _simulated(
     budget: Budget,
     tallies: Sequence[PrefixTally],
     first: int,
