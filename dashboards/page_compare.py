@@ -1,43 +1,30 @@
 """Compare: every model on every benchmark, and two models on the problems that both were asked. Each problem opens."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
 
 from dashboards.address import choose, selected
-from dashboards.compare_charts import board_chart, curve_chart, price_chart, strata_chart
-from dashboards.explore_link import explore_link
+from dashboards.compare_charts import board_chart, strata_chart
+from dashboards.compare_sides import Asked, linked, links_of, read_sides, splits
+from dashboards.compare_tabs import show_tabs
 from dashboards.inert import inert, one_line, visible
-from dashboards.kept import State, kept_by, state_of
+from dashboards.kept import kept_by, state_of
 from dashboards.problem_detail import show_facts, show_rollouts
 from dashboards.scope_choice import nothing_yet, reader
 from storage.errors import SetupError
 from storage.queries import Reader, datasets, named_scope, problem_detail, runs
 from storage.queries.comparison import ALPHA, ComparisonRequest, compare, leaderboard
-from storage.queries.evaluations import Flip, Price, SideMetric, calibration_of, evaluations, flips, metric_of, prices
-from storage.queries.sides import Side, sides_of
+from storage.queries.evaluations import Flip, evaluations, flips
+from storage.queries.sides import Side
 
 Row = Mapping[str, Any]
-AS_THEY_ARE = "as they are"
-COLUMNS = ("source", "level", "skill", "template")
+LEADERS = 8  # benchmarks that are put into words
 MOST = 200  # problems that differ, in the table
 OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is compared: an evaluation, dataset or run, and what its benchmarks are told apart by."""
-
-    name: str
-    split: str
-    state: State
-
-    def kept(self, query: Callable[..., Any], *arguments: Any) -> Any:
-        """`query(reader, name, split, *arguments)`, asked once for each state of what is compared."""
-        return kept_by(self.state, reader(), query, self.name, self.split, *arguments)
 
 
 def show() -> None:
@@ -50,48 +37,27 @@ def show() -> None:
         return
     name = choose("Evaluation, dataset or run", list(dict.fromkeys(names)), "evaluation", forget=("a", "b", "problem"))
     state = state_of(source, name)
-    split = choose("Benchmarks by", kept_by(state, source, _splits, name), "by", forget=("problem",))
-    asked = _Asked(name, split, state)
+    split = choose("Benchmarks by", kept_by(state, source, splits, name), "by", forget=("problem",))
+    asked = Asked(name, split, state)
     board = asked.kept(_board)
     _leaderboard(board, asked)
     if len(board["models"]) > 1:
         _two(board["models"], asked)
-    _more(asked)
-
-
-def _splits(source: Reader, name: str) -> list[str]:
-    """What benchmarks can be told apart by; the first is the default: sources where one benchmark has several of them."""
-    sides = _sides(source, name, AS_THEY_ARE)
-    known = [one for one in COLUMNS if any(len(set(side.pool.strata.get(one, ())) - {None}) > 1 for side in sides)]
-    several = len({side.benchmark for side in sides}) > 1 or "source" not in known
-    return [AS_THEY_ARE, *known] if several else ["source", AS_THEY_ARE, *known[1:]]
-
-
-def _sides(source: Reader, name: str, split: str) -> list[Side]:
-    return kept_by(state_of(source, name), source, sides_of, name, None if split == AS_THEY_ARE else split)
+    show_tabs(asked)
 
 
 def _board(source: Reader, name: str, split: str) -> Row:
-    return leaderboard(_sides(source, name, split))
-
-
-def _links(source: Reader, name: str, split: str) -> dict[tuple[str, str], str]:
-    """Of each cell of the leaderboard the address of its rollouts in Explore."""
-    found = {}
-    for side in _sides(source, name, split):
-        scope = side.reference.partition(":")[0]
-        group = {split: side.benchmark} if split in COLUMNS else {}
-        of = f"{'version' if '@' in scope else 'run'} {scope}"
-        found[side.model, side.benchmark] = explore_link(of, rows="rollouts", model=sorted(side.models), **group)
-    return found
+    return leaderboard(read_sides(source, name, split))
 
 
 def _words(row: Row | None) -> str:
     return "" if row is None or row["value"] is None else f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
-def _leaderboard(board: Row, asked: _Asked) -> None:
-    st.subheader("Which model is better")
+def _leaderboard(board: Row, asked: Asked) -> None:
+    st.subheader("Which model is better, and on what")
+    st.markdown("\n".join(_leaders(board)))
+    links = asked.kept(links_of)
     cells = {(cell["model"], cell["benchmark"]): cell for cell in board["cells"]}
     shared: list[str] = next((mean["benchmarks"] for mean in board["means"].values() if mean), [])
     rows = []
@@ -101,28 +67,44 @@ def _leaderboard(board: Row, asked: _Asked) -> None:
             row["mean"] = _words(board["means"][model])
         for benchmark in board["benchmarks"]:
             cell = cells.get((model, benchmark))
-            row[visible(benchmark)] = "" if cell is None else f"{_words(cell)}{' *' if cell['unbeaten'] else ''}"
+            words = "" if cell is None else f"{_words(cell)}{' *' if cell['unbeaten'] else ''}"
+            row[visible(benchmark)] = words and f"{links[model, benchmark]}#{quote(words)}"
         rows.append(row)
-    st.altair_chart(board_chart(board), width="stretch")
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config={"model": {"pinned": True}})
+    st.altair_chart(board_chart(linked(board["cells"], links), board["models"], board["benchmarks"]), width="stretch")
+    opens = {visible(one): st.column_config.LinkColumn(display_text="#(.*)$") for one in board["benchmarks"]}
+    columns = {"model": st.column_config.TextColumn(pinned=True), **opens}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=columns)
     over = f"over {', '.join(map(inert, shared))}, which every model was asked" if shared else "over no benchmark"
     estimands = "; ".join(sorted({str(cell.get("estimand")) for cell in board["cells"] if cell.get("estimand")}))
     st.caption(
-        f"Pass rates with 95% intervals ({inert(estimands, 400)}). \\* No other model is shown to be better on this "
-        f"benchmark: sign-flip tests of all {len(board['tests'])} pairs, corrected together (Holm). The mean is {over}."
+        f"Pass rates with 95% intervals ({inert(estimands, 400)}); a cell or a point opens its rollouts in Explore. \\* No "
+        f"other model is shown to be better on this benchmark: sign-flip tests of all {len(board['tests'])} pairs, "
+        f"corrected together (Holm). The mean is {over}."
     )
     with st.expander("The numbers, with n", key="board-numbers", bind="query-params") as numbers:
         if numbers.open:
-            links = asked.kept(_links)
             cells_opened = [_plain(cell) | {"open": links[cell["model"], cell["benchmark"]]} for cell in board["cells"]]
             st.dataframe(pd.DataFrame(cells_opened), hide_index=True, width="stretch", column_config=OPEN)
+
+
+def _leaders(board: Row) -> Iterator[str]:
+    """A line for each of the first benchmarks: the best model, and those that it is not shown to be better than."""
+    for benchmark in board["benchmarks"][:LEADERS]:
+        here = [one for one in board["cells"] if one["benchmark"] == benchmark and one["value"] is not None]
+        if not here:
+            continue
+        best = max(here, key=lambda cell: float(cell["value"]))
+        level = [inert(one["model"], 40) for one in here if one["unbeaten"] and one is not best]
+        than = f"not shown to be better than {', '.join(level)}" if level else "shown to be better than every other model"
+        than = than if len(here) > 1 else "the only model that was asked"
+        yield f"- **{inert(benchmark, 60)}**: {inert(best['model'], 60)} at {inert(_words(best))}, {than}."
 
 
 def _plain(row: Row) -> dict[str, Any]:
     return {key: visible(value) if isinstance(value, str) else value for key, value in row.items()}
 
 
-def _two(models: Sequence[str], asked: _Asked) -> None:
+def _two(models: Sequence[str], asked: Asked) -> None:
     """Two models on shared problems: by benchmark, and the problems on which they differ."""
     st.subheader("Two models on the same problems")
     left, right = st.columns(2)
@@ -134,7 +116,8 @@ def _two(models: Sequence[str], asked: _Asked) -> None:
         return
     for row in rows:
         st.markdown(_sentence(row, first, second, tests=len(rows)))
-    st.altair_chart(strata_chart(rows), width="stretch")
+    links = asked.kept(links_of)
+    st.altair_chart(strata_chart(rows, [links[second, row["after"]["benchmark"]] for row in rows]), width="stretch")
     st.caption(
         f"Difference of pass@1, {inert(second)} minus {inert(first)}, with 95% intervals over clusters (sign-flip tests). "
         "Not significant is not equal: the table says what difference would have shown."
@@ -147,7 +130,7 @@ def _two(models: Sequence[str], asked: _Asked) -> None:
 
 def _compared(source: Reader, name: str, split: str, first: str, second: str) -> list[Row] | str:
     """The comparison on every benchmark, or why there is none."""
-    sides = _sides(source, name, split)
+    sides = read_sides(source, name, split)
     before, after = ({side.benchmark: side for side in sides if side.model == model} for model in (first, second))
     try:
         return list(compare(before, after, ComparisonRequest()))
@@ -196,7 +179,7 @@ def _equal_tokens(row: Row) -> str:
 
 def _pair(source: Reader, name: str, split: str, models: Sequence[str], benchmark: str) -> list[Side]:
     """The sides of these models on one benchmark, in their order."""
-    known = {(side.model, side.benchmark): side for side in _sides(source, name, split)}
+    known = {(side.model, side.benchmark): side for side in read_sides(source, name, split)}
     return [known[model, benchmark] for model in models]
 
 
@@ -205,7 +188,7 @@ def _flips(source: Reader, name: str, split: str, models: tuple[str, str], bench
     return flips(source, before, after, MOST)
 
 
-def _flipped(benchmarks: Sequence[str], asked: _Asked, models: tuple[str, str]) -> None:
+def _flipped(benchmarks: Sequence[str], asked: Asked, models: tuple[str, str]) -> None:
     """The problems on which two models differ; the selected one with the rollouts of both."""
     first, second = models
     st.markdown("**Problems on which they differ**")
@@ -250,57 +233,3 @@ def _side_by_side(pair: Sequence[Side], problem: str) -> None:
         with column:
             st.markdown(f"**{inert(side.model)}**")
             show_rollouts(mine, f"{problem}-{side.model}")
-
-
-def _curves(source: Reader, name: str, split: str) -> list[SideMetric]:
-    return metric_of(_sides(source, name, split), "coverage_curve")
-
-
-def _prices(source: Reader, name: str, split: str) -> list[Price]:
-    return prices(_sides(source, name, split))
-
-
-def _scores(source: Reader, name: str, split: str) -> list[tuple[str, SideMetric]]:
-    return calibration_of(_sides(source, name, split))
-
-
-def _more(asked: _Asked) -> None:
-    """Curves, prices and scores, each computed once it is looked at."""
-    curves, cost, scores = st.tabs(["Pass@k", "Cost and accuracy", "Scores"], key="more", bind="query-params")
-    with curves:
-        if curves.open:
-            found = asked.kept(_curves)
-            if any(len(one.rows) > 1 for one in found):
-                st.altair_chart(curve_chart(found), width="stretch")
-                st.caption("Share of problems that any of k completions solves, with 95% bands over clusters.")
-            else:
-                st.info("Every model has one completion of each problem here: a curve needs several.")
-            for why in dict.fromkeys(one.why for one in found if one.why):
-                st.caption(inert(why, 400))
-    with cost:
-        if cost.open:
-            points = asked.kept(_prices)
-            if points:
-                st.altair_chart(price_chart(points), width="stretch")
-                st.caption("Mean tokens of a completion against pass rate, with 95% intervals.")
-            else:
-                st.info("The tokens of these completions are not known: imports without counts have none.")
-    with scores:
-        if scores.open:
-            known = asked.kept(_scores)
-            rows = [
-                {"score": score, "model": visible(one.model), "benchmark": visible(one.benchmark), "AUROC": _auroc(one)}
-                for score, one in known
-            ]
-            if rows:
-                st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
-                st.caption(
-                    "AUROC: how often a score prefers a right completion to a wrong one; .5 is chance. 95% intervals."
-                )
-            else:
-                st.info("These completions have no scores. A recipe's `score:` or this command stores some:")
-                st.code("rollmill score RUN --with length", language=None)
-
-
-def _auroc(one: SideMetric) -> str:
-    return visible(one.why) if not one.rows else _words(one.rows[0].row()) or visible(one.rows[0].why)

@@ -73,25 +73,18 @@ class SideMetric:
     why: str = ""
 
 
-def metric_of(sides: Sequence[Side], metric: str) -> list[SideMetric]:
-    """A metric of each side, or why it has none."""
+def metric_of(sides: Sequence[Side], metric: str, score: str | None = None) -> list[SideMetric]:
+    """A metric of each side, or why it has none; `score`: the one that it is about."""
     found = []
     for side in sides:
         try:
-            found.append(SideMetric(side.model, side.benchmark, tuple(measure(side.pool, metric))))
+            rows = measure(side.pool, metric, Options(score=score))
+            found.append(SideMetric(side.model, side.benchmark, tuple(rows)))
         except SetupError as error:
             found.append(SideMetric(side.model, side.benchmark, (), error.message))
     return found
 
 
-def calibration_of(sides: Sequence[Side]) -> list[tuple[str, SideMetric]]:
-    """How far each score tells right from wrong (AUROC), score by score and side by side; nothing without scores."""
-    found = []
-    for side in sides:
-        for score in side.pool.scores:
-            try:
-                rows = tuple(measure(side.pool, "auroc", Options(score=score)))
-                found.append((score, SideMetric(side.model, side.benchmark, rows)))
-            except SetupError as error:
-                found.append((score, SideMetric(side.model, side.benchmark, (), error.message)))
-    return found
+def scores_of(sides: Sequence[Side]) -> list[str]:
+    """The names of the scores that some side has."""
+    return list(dict.fromkeys(score for side in sides for score in side.pool.scores))

@@ -2,10 +2,13 @@
 
 import json
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pipelines.metrics.registry import measure
+from pipelines.metrics.sample import Options
 from storage.queries import Reader
 from storage.queries.comparison import ComparisonRequest, compare, leaderboard
 from storage.queries.sides import sides_of
@@ -44,7 +47,11 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["import", "problems", "problems.jsonl", "--name", "sums"],
         ["import", "rollouts", "rollouts.jsonl", "--name", "sums", "--problems", "sums"],
         ["evaluate", "asked.yaml"],
+        ["score", "--with", "answer_agreement"],
     )
+    with Reader.open(folder) as reader:
+        [run] = reader.runs.list()
+    run_in(folder, ["replay", run.id, "--model", "strong", "--out", "replays/strong", "--repeats", "5"])
     return folder
 
 
@@ -67,7 +74,10 @@ def test_the_leaderboard_is_that_of_the_command(page: AppTest, evaluated: Path) 
         for benchmark in ("easy", "hard"):
             cell = cells[model, benchmark]
             star = " *" if cell["unbeaten"] else ""
-            assert table[benchmark][place] == f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]{star}"
+            words = f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]{star}"
+            link, _, shown = table[benchmark][place].partition("#")
+            assert unquote(shown) == words
+            assert link.endswith(f"&rows=rollouts&model={model}&source={benchmark}")
     opened_table = opened("compare", **{"board-numbers": "true"}).dataframe[1].value
     link = opened_table["open"][(opened_table["model"] == "weak") & (opened_table["benchmark"] == "hard")].item()
     assert link.startswith("/explore?of=run+asked")
@@ -103,9 +113,32 @@ def test_hidden_tabs_compute_nothing_until_they_are_looked_at(page: AppTest) -> 
     page.query_params["more"] = "Cost and accuracy"
     page.run()
     assert any("tokens of these completions are not known" in block.value for block in page.info)
-    page.query_params["more"] = "Scores"
+
+
+def test_calibration_is_that_of_measure(evaluated: Path, page: AppTest) -> None:
+    page.query_params["more"] = "Calibration"
     page.run()
-    assert any("have no scores" in block.value for block in page.info)
+    assert not page.exception
+    with Reader.open(evaluated) as reader:
+        [side] = [one for one in sides_of(reader, "asked:weak", "source") if one.benchmark == "hard"]
+    error, *bins = measure(side.pool, "calibration", Options(score="answer_agreement"))
+    table = next(frame.value for frame in page.dataframe if "calibration error" in frame.value.columns)
+    row = table[(table["model"] == "weak") & (table["benchmark"] == "hard")].iloc[0]
+    assert row["rollouts"] == 40
+    assert row["calibration error"].startswith(f"{error.value:.3f} [")
+    assert "&model=weak&source=hard" in row["Explore"]
+    assert [bin_.n for bin_ in bins] == [16, 24]
+    assert '"title": "share correct"' in page.get("vega_lite_chart")[-1].proto.spec
+
+
+def test_stored_replays_are_shown_and_another_is_a_click_away(page: AppTest) -> None:
+    page.query_params["more"] = "Replays"
+    page.run()
+    assert not page.exception
+    table = next(frame.value for frame in page.dataframe if "aggregator" in frame.value.columns)
+    assert {"oracle", "random", "majority"} <= set(table["aggregator"])
+    assert page.button(key="compare-replay").label == "Replay"
+    assert next(box.options for box in page.selectbox if box.label == "Replay")[0].startswith("weak on asked")
 
 
 def test_models_without_shared_problems_are_said(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,4 +147,7 @@ def test_models_without_shared_problems_are_said(curated: Path, monkeypatch: pyt
     assert not shown.exception
     assert any("no judged problem in common" in block.value for block in shown.info)
     assert not any("![pixel]" in block.value for kind in ("markdown", "caption") for block in shown.get(kind))
+    empty = opened("compare", evaluation="hostile", more="Calibration")
+    assert any("have no scores" in block.value for block in empty.info)
+    assert any(block.value.startswith("rollmill score ") for block in empty.code)
     assert opened("compare", evaluation="nowhere").code[0].value.startswith("unknown evaluation, dataset or run 'nowhere'")
