@@ -1,6 +1,7 @@
 """A workspace whose ledger was deleted, as typed: told as missing, registered again, and nothing is paid for twice."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,21 @@ def test_a_deleted_ledger_is_told_and_registered_again(lost: Path, rollmill: Run
     again = json.loads(rollmill("curate", "toy.yaml", "--direct", "--json").out)
     assert (again["spent"]["drawn"], again["spent"]["judged"], again["version"], again["created"]) == (0, 0, 1, False)
     assert rollmill("dataset", "verify", "toy").status == 0
+
+
+def test_a_clone_with_the_segments_of_another_draws_nothing_anew(
+    toy: Path, tmp_path: Path, rollmill: Run, curated: Curated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = curated()
+    clone = tmp_path / "clone"
+    left_out = shutil.ignore_patterns(".rollmill", "datasets")
+    shutil.copytree(toy, clone, ignore=left_out)  # what git has of it, without the published version
+    shutil.copytree(toy / ".rollmill" / "segments", clone / ".rollmill" / "segments")
+    monkeypatch.chdir(clone)
+    assert rollmill("doctor", "--rebuild").status == 0
+    again = json.loads(rollmill("curate", "toy.yaml", "--direct", "--json").out)
+    assert (again["content_hash"], again["spent"]["drawn"], again["created"]) == (first["content_hash"], 0, True)
+    assert rollmill("doctor").status == 0
 
 
 def test_a_rebuild_with_nothing_lost_changes_nothing(toy: Path, rollmill: Run) -> None:
