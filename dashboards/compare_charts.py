@@ -152,7 +152,9 @@ def replay_chart(rows: Sequence[Row], unit: str) -> AnyChart:
     x = alt.X("amount:Q", title=f"{unit} of a problem", scale=alt.Scale(type="log", base=2), axis=alt.Axis(format="~s"))
     base = alt.Chart(frame).encode(
         x=x,
-        color=alt.Color("aggregator:N", scale=colours, legend=alt.Legend(orient="top", title=None, columns=5)),
+        color=alt.Color(
+            "aggregator:N", scale=colours, legend=alt.Legend(orient="top", title=None, columns=5, symbolOpacity=1)
+        ),
         strokeDash=alt.StrokeDash("aggregator:N", sort=names, legend=None),
         tooltip=["aggregator", "amount", *_numbers(ENDS, ".3f")],
     )

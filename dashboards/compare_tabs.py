@@ -94,33 +94,25 @@ def _calibration(asked: Asked) -> None:
             "Completions in bins by their score: its mean against the share that is correct, with 95% intervals; "
             "n sets the size of a point. On the line a score is a chance. A point opens Explore."
         )
-    _why(bins)
-    errors = {(row["model"], row["benchmark"]): row for row in _rows(asked, bins) if "bin" not in row}
-    st.dataframe(
-        pd.DataFrame(
-            [
-                {
-                    "model": visible(row["model"]),
-                    "benchmark": visible(row["benchmark"]),
-                    "rollouts": row["n"],
-                    "AUROC": _interval(row),
-                    "calibration error": _interval(error),
-                    "of an exact score": error.get("noise"),
-                    "Explore": row["link"],
-                }
-                for row in _rows(asked, orders)
-                for error in (errors.get((row["model"], row["benchmark"]), {}),)
-            ]
-        ),
-        hide_index=True,
-        width="stretch",
-        column_config={"Explore": st.column_config.LinkColumn(display_text="open", width="small")},
-    )
+    links = asked.kept(links_of)
+    table = [
+        {
+            "model": visible(order.model),
+            "benchmark": visible(order.benchmark),
+            "rollouts": order.rows[0].n if order.rows else None,
+            "AUROC": _interval(order.rows[0].row()) if order.rows else visible(order.why),
+            "calibration error": _interval(error.rows[0].row()) if error.rows else visible(error.why),
+            "of an exact score": error.rows[0].setting.get("noise") if error.rows else None,
+            "Explore": links[order.model, order.benchmark],
+        }
+        for order, error in zip(orders, bins, strict=True)
+    ]
+    opens = {"Explore": st.column_config.LinkColumn(display_text="open", width="small")}
+    st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch", column_config=opens)
     st.caption(
         "AUROC: how often a score prefers a right completion to a wrong one, .5 by luck. Calibration error: mean distance "
         "of the bins from the line; beside it, what an exact score would show with these n. 95% intervals."
     )
-    _why(orders)
 
 
 def _interval(row: Any) -> str:

@@ -15,6 +15,7 @@ from dashboards.export_matches import export_matches
 from dashboards.inert import one_line
 from dashboards.kept import content, kept
 from dashboards.problem_drawer import Place, show_drawer
+from dashboards.saved_views import show_views
 from dashboards.scope_choice import choose_scope
 from storage.queries import ORDERS, ExploreIndex, Filters, Listing, Matching, Scope, explore_index
 from storage.queries.explore import Crossed, FacetValue, ProblemPage, RolloutPage, Rows
@@ -27,13 +28,6 @@ ROW_HEIGHT = 35  # pixels of a row as Streamlit draws it, so that a page needs n
 SIZE = 25
 GROUPS = ("level", "model", "source", "skill", "template")  # what the chart of outcomes is by: the first that differs
 INDEXES = 3  # scopes held in memory
-VIEWS = {
-    "right and wrong": {"outcome": "mixed"},
-    "undecided": {"outcome": "undecided", "rows": "rollouts"},
-    "no answer": {"outcome": "unparsed", "rows": "rollouts"},
-    "right but dropped": {"outcome": "correct", "kept": "no", "rows": "rollouts"},
-    "wrong but kept": {"outcome": "incorrect", "kept": "yes", "rows": "rollouts"},
-}
 SMALL = 72
 COLUMNS: dict[str, Any] = {
     "problem": st.column_config.TextColumn(width=230),
@@ -124,7 +118,7 @@ def _place(scope: Scope, filters: Filters, listing: Listing, problem: str) -> Pl
 
 
 def _tabs() -> Rows:
-    """Problems or rollouts, the text to look for, and ready-made views."""
+    """Problems or rollouts, the text to look for, and views."""
     rows: Rows = asked("rows", Rows)
     bar = st.container(horizontal=True, vertical_alignment="bottom")
     st.session_state["explore-rows"] = rows
@@ -157,16 +151,8 @@ def _tabs() -> Rows:
             help="Completions: every text is read, which takes seconds per million.",
             on_change=lambda: put(within=st.session_state["explore-within"]),
         )
-        st.caption("Views")
-        for name, parameters in VIEWS.items():
-            st.button(name.capitalize(), key=f"explore-view-{name}", on_click=_view, args=(parameters,), width="stretch")
+        show_views()
     return rows
-
-
-def _view(parameters: dict[str, str]) -> None:
-    from storage.queries.explore import FACETS
-
-    put(**{**dict.fromkeys((*FACETS, "text", "rows"), ""), **parameters})
 
 
 def _charts(overview: Overview, filters: Filters, rows: Rows) -> None:

@@ -52,6 +52,7 @@ VERBS = {
     "problems": "problems:problems",
     "show": "problems:show",
     "dashboard": "services:dashboard",
+    "view": "view:verbs",
     "schedule": "schedule:verbs",
     "up": "services:up",
     "down": "services:down",

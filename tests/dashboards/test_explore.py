@@ -1,11 +1,13 @@
 """Explore: the address filters, facets and charts change it, an order is over all matches, a problem opens in a drawer."""
 
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from tests.dashboards.conftest import opened
+from tests.dashboards.conftest import HOSTILE, opened, run_in
 
 Page = Callable[..., AppTest]
 
@@ -77,3 +79,16 @@ def test_what_an_address_names_and_nothing_has_stays_chosen_and_matches_nothing(
     shown = opened("explore", of="version toy@v1", level="9", down="perhaps", sort="colour", page="x")
     assert "9 · 0" in options(shown, "level")
     assert shown.info[0].value.startswith("Nothing matches.")
+
+
+def test_chosen_filters_are_saved_under_a_name_and_opened_again(page: Page, curated: Path) -> None:
+    shown = page("explore", of="version toy@v1", level="2", outcome="correct", problem="p")
+    shown.text_input(key="explore-view-name").set_value(HOSTILE[:39]).run()
+    shown.button(key="explore-view-save").click().run()
+    assert not shown.exception
+    [(name, query)] = json.loads((curated / ".rollmill" / "views.json").read_text()).items()
+    assert (name, query) == (HOSTILE[:39], "level=2&outcome=correct")
+    other = page("explore", of="version toy@v2", reason="kept", text="x")
+    other.button(key="explore-saved-0").click().run()
+    assert dict(other.query_params) == {"of": "version toy@v2", "level": "2", "outcome": "correct"}
+    run_in(curated, ["view", "remove", "--", HOSTILE[:39]])
