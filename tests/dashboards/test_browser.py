@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from dashboards.page_verifiers import TABS
 from storage.audits import PersonJudgement
 from storage.queries import Reader, run_scope, search_problems
 from tests.dashboards.conftest import HOSTILE, serving
@@ -138,6 +139,13 @@ def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, serve
             PersonJudgement(one.completion_id, one.problem_id, HOSTILE, "correct", HOSTILE) for one in items
         )
         problem = search_problems(run_scope(reader, run)).rows[0].id
+    second = "verify=[{method: exact, options: {answer: final}}]"  # another verdict makes another version: Diff has two
+    made = finish(start("curate", "hostile.yaml", "--direct", "--set", second, "--set", "gate.min_kept=0", cwd=curated))
+    assert made.status == 0, made.err
+    scheduled = finish(start("schedule", "add", "hostile.yaml", "--cron", "0 2 * * *", cwd=curated))
+    assert scheduled.status == 0, scheduled.err
+    saved = finish(start("view", "save", "--", HOSTILE[:60].replace("\u202e", ""), "outcome=correct", cwd=curated))
+    assert saved.status == 0, saved.err
     yanked = finish(start("dataset", "yank", "hostile@v1", "--reason", HOSTILE.replace("\u202e", ""), cwd=curated))
     assert yanked.status == 0, yanked.err
     of = f"of=run+{run}"
@@ -153,6 +161,9 @@ def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, serve
         ("Compare", "compare?evaluation=hostile"),
         ("Difficulty and budget", f"budgets?{of}"),
         ("Review", "review"),
+        ("Schedules", "schedules"),
+        ("Diff", "diff?dataset=hostile"),
+        *(("Verifiers", f"verifiers?{of}&view={quote(tab)}") for tab in TABS),
         ("Explore", f"problems?of={quote(HOSTILE)}"),
     ):
         visit(browser, f"{served}/{path}", title)
