@@ -3,8 +3,9 @@
     python benchmarks/dashboard.py --workspace FOLDER --rollouts 1000000 --versions 100
 
 The workspace is that of `benchmarks/dashboard_workspace.py`; it is made where the folder does not exist, and kept. Chromium
-is headless. Cold is the first visit after the server's start. Warm are later visits and the page's interactions (filters,
-next page, a problem, another model), each of them for the first time once. Idle are processor seconds of the server.
+is headless. Cold is the first visit after the server's start, in which a run's rollouts are read once for all pages.
+`first` is the slowest first use of an interaction (filters, next page, a problem, another model), of which no answer is
+kept yet. Warm are later visits, each in the same tab as a link inside the dashboard. Processor seconds are the server's.
 """
 
 import argparse
@@ -35,6 +36,16 @@ SETTLED = """() => {
   return app && app.dataset.testScriptState === 'notRunning' && document.querySelector('h1')
     && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]');
 }"""
+# What a link inside the dashboard does. Resolved when the script runs; when it has ended is for SETTLED to say.
+GONE = """address => new Promise(resolve => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  const watch = new MutationObserver(() => {
+    if (app.dataset.testScriptState === 'running') { watch.disconnect(); resolve(); }
+  });
+  watch.observe(app, {attributes: true});
+  history.pushState({}, '', address);
+  dispatchEvent(new PopStateEvent('popstate', {state: {}}));
+})"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SLOW = """\
 import time
@@ -83,7 +94,7 @@ def main() -> None:
 def pages_of(root: Path) -> dict[str, list[str]]:
     """The addresses of each page over the largest run: first the one to open, then its interactions."""
     with Reader.open(root) as reader:
-        many = next(run.id for run in runs(reader) if run.name == "many")
+        many = next(run.id for run in runs(reader) if run.name == "many" and run.status == "done")
         scope = named_scope(reader, many)
         assert scope is not None
         with scope.connection("problems") as connection:
@@ -96,8 +107,19 @@ def pages_of(root: Path) -> dict[str, list[str]]:
     compare = {"evaluation": many}
     return {
         "home": [at("home")],
-        "runs": [at("runs", run=many)],
-        "datasets": [at("datasets", dataset="small"), at("datasets", dataset="small", tab="Manifest")],
+        "runs": [
+            at("runs", run=many),
+            *(at("runs", run=many, tab=tab) for tab in ("Gate", "Cost and forecast", "Log")),
+        ],
+        "schedules": [at("schedules")],
+        "datasets": [
+            at("datasets", dataset="small"),
+            *(at("datasets", dataset="small", tab=tab) for tab in ("Gates", "Drift", "Tags and sign-off", "Manifest")),
+        ],
+        "diff": [
+            at("diff", dataset="small", before="small@v1", after="small@v2"),
+            at("diff", dataset="small", before="small@v2", after="small@v3"),
+        ],
         "explore": [
             at("explore", of=of),
             at("explore", of=of, level=3),
@@ -118,7 +140,10 @@ def pages_of(root: Path) -> dict[str, list[str]]:
             at("difficulty", of=of, view="Budget"),
         ],
         "review": [at("review")],
-        "verifiers": [at("verifiers", of=of), *(at("verifiers", of=of, view=v) for v in ("Rules", "Disagreements"))],
+        "verifiers": [
+            at("verifiers", of=of),
+            *(at("verifiers", of=of, view=v) for v in ("Rules", "Disagreements", "Slowest")),
+        ],
         "claims": [at("claims")],
     }
 
@@ -159,37 +184,40 @@ def chromium() -> Iterator[Page]:
 
 
 def visited(page: Page, server: int, addresses: Sequence[str], repeats: int) -> dict[str, object]:
-    """Seconds until the page shows its content, and processor seconds of the server: first visit, then later ones."""
-    (cold, cold_cpu), *visits = [
-        measured(page, server, address) for address in (addresses[0], *(list(addresses) * repeats))
-    ]
-    warm, cpu = zip(*visits, strict=True)
+    """Seconds until the page shows its content, and processor seconds of the server: cold, first uses, later visits."""
+    cold = measured(page, server, addresses[0], new=True)
+    opened = measured(page, server, addresses[0], new=True)
+    first = {address: measured(page, server, address) for address in addresses[1:]}
+    warm = [measured(page, server, address) for _ in range(repeats) for address in addresses]
     wrong = page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count()
-    return {
-        "cold s": round(cold, 2),
-        "p50 s": round(statistics.median(warm), 2),
-        "p95 s": round(float(np.quantile(warm, 0.95)), 2),
-        "server cpu s": {
-            "cold": round(cold_cpu, 2),
-            "p50": round(statistics.median(cpu), 2),
-            "p95": round(float(np.quantile(cpu, 0.95)), 2),
-        },
-        "visits": len(warm),
-        "errors": wrong,
-    }
+    slowest = max(first, key=lambda address: first[address][0], default="")
+    row: dict[str, object] = {"errors": wrong, "visits": len(warm), "slowest first use": slowest.partition("?")[2][-60:]}
+    for place, of in enumerate(("s", "server cpu s")):
+        later = [one[place] for one in warm]
+        row[of] = {
+            "cold": round(cold[place], 2),
+            "new tab": round(opened[place], 2),
+            "first": round(max((one[place] for one in first.values()), default=0.0), 2),
+            "p50": round(statistics.median(later), 2),
+            "p95": round(float(np.quantile(later, 0.95)), 2),
+        }
+    return row
 
 
-def measured(page: Page, server: int, address: str) -> tuple[float, float]:
+def measured(page: Page, server: int, address: str, *, new: bool = False) -> tuple[float, float]:
     """Seconds of one visit, and what the server's process worked meanwhile."""
     before = processor_seconds(server)
-    wall = seconds(page, address)
+    wall = seconds(page, address, new=new)
     return wall, processor_seconds(server) - before
 
 
-def seconds(page: Page, address: str) -> float:
-    """How long it takes until the script has ended and nothing is left to be filled in."""
+def seconds(page: Page, address: str, *, new: bool = True) -> float:
+    """How long it takes until the script has ended and nothing is left to be filled in; `new`: the page is loaded anew."""
     begun = time.perf_counter()
-    page.goto(address, wait_until="commit")
+    if new:
+        page.goto(address, wait_until="commit")
+    else:
+        page.evaluate(GONE, address)
     page.wait_for_function(SETTLED, polling=20)
     return time.perf_counter() - begun
 

@@ -21,7 +21,7 @@ from storage.workspace import Workspace
 
 MODELS = ("first", "second", "third", "fourth")
 SAMPLES = 4  # of each model for each problem
-SMALL = 20  # problems of the small dataset
+SMALL = 8  # problems of the small dataset
 RECIPE = """\
 recipe_schema: 1
 name: {name}

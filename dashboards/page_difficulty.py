@@ -10,11 +10,11 @@ from dashboards.budget_section import show_budget_of
 from dashboards.difficulty_charts import correct_chart, rate_chart, share_chart
 from dashboards.explore_link import explore_link
 from dashboards.inert import inert, visible
-from dashboards.kept import kept
+from dashboards.kept import index_of, kept
 from dashboards.scope_choice import choose_scope, opened_as
-from pipelines.metrics import GroupRate, Share, by_correct, judged_numbers, pass_rates, rate_words, shares
+from pipelines.metrics import Counts, GroupRate, Share, by_correct, judged_numbers, pass_rates, rate_words, shares
 from pipelines.stats import Estimate
-from storage.queries import GROUPS, Scope, counts_by, models_of
+from storage.queries import GROUPS, Scope, indexed_counts
 
 TABS = ("Difficulty", "Budget")
 MOST = 40  # groups in a chart: templates may be thousands
@@ -101,7 +101,11 @@ def _problems(scope: Scope) -> None:
 
 
 def _counts_of(scope: Scope, by: str) -> Any:
-    return kept(counts_by, scope, "model" if by == "model" else "level")  # the others are counted together
+    return kept(_counts, scope, "model" if by == "model" else "level")  # the others are counted together
+
+
+def _counts(scope: Scope, by: str) -> Counts:
+    return indexed_counts(index_of(scope), by)
 
 
 def _rates(scope: Scope, by: str) -> list[GroupRate]:
@@ -140,8 +144,8 @@ def _selected(scope: Scope) -> bool:
 def _rate_words(scope: Scope, by: str) -> str:
     words = rate_words(scope.prefix, inert(scope.arm))
     words += " 95% intervals." if scope.prefix is not None else " Descriptions of this pool, not measurements."
-    models = kept(models_of, scope)
-    if by != "model" and len(models) > 1:
+    models = [] if scope.prefix is not None else [str(rate.group) for rate in kept(_rates, scope, "model")]
+    if by != "model" and len(models) > 1:  # where a prefix is fixed, one engine drew it
         names = inert(", ".join(models))
         words += f" Each rate pools the rollouts of {len(models)} models: {names}. By model shows each alone."
     return words

@@ -13,11 +13,11 @@ from dashboards.explore_charts import PICK, correct_chart, outcome_chart
 from dashboards.explore_filters import asked, counted_over, filters_of_address, put, show_facets, toggle
 from dashboards.export_matches import export_matches
 from dashboards.inert import one_line
-from dashboards.kept import content, kept
+from dashboards.kept import index_of, kept
 from dashboards.problem_drawer import Place, show_drawer
 from dashboards.saved_views import show_views
 from dashboards.scope_choice import choose_scope
-from storage.queries import ORDERS, ExploreIndex, Filters, Listing, Matching, Scope, explore_index
+from storage.queries import ORDERS, Filters, Listing, Matching, Scope
 from storage.queries.explore import Crossed, FacetValue, ProblemPage, RolloutPage, Rows
 from storage.queries.explore_index import Within
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 ROW_HEIGHT = 35  # pixels of a row as Streamlit draws it, so that a page needs no inner scrolling
 SIZE = 25
 GROUPS = ("level", "model", "source", "skill", "template")  # what the chart of outcomes is by: the first that differs
-INDEXES = 3  # scopes held in memory
 SMALL = 72
 COLUMNS: dict[str, Any] = {
     "problem": st.column_config.TextColumn(width=230),
@@ -82,14 +81,9 @@ def show() -> None:
         show_drawer(scope, problem, lambda wanted: kept(_place, scope, filters, _listing("problems"), wanted))
 
 
-@st.cache_resource(show_spinner="Reading every rollout once", max_entries=INDEXES)
-def _index(root: str, state: tuple[Any, ...], _scope: Scope) -> ExploreIndex:  # noqa: ARG001 - the key
-    return explore_index(_scope)
-
-
 @contextmanager
 def _matching(scope: Scope, filters: Filters) -> Iterator[Matching]:
-    index = _index(str(scope.reader.root), content(scope), scope)
+    index = index_of(scope)
     with index.cursor() as cursor:
         yield Matching(index, cursor, filters)
 

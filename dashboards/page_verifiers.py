@@ -10,7 +10,7 @@ import streamlit as st
 from dashboards.charts import OUTCOME_COLOURS, PALETTE, AnyChart
 from dashboards.explore_link import explore_link
 from dashboards.inert import inert, one_line, visible
-from dashboards.kept import kept, kept_of
+from dashboards.kept import index_of, kept, kept_of
 from dashboards.scope_choice import choose_scope, opened_as
 from dashboards.verifier_rates import interval, show_rates
 from storage.queries import KnownRates, Reader, Scope, named_scope, scope_rates, version_manifest
@@ -35,7 +35,11 @@ def show() -> None:
     for tab, draw in ((rules, _rules), (disagreements, _disagreements), (slowest, _slowest)):
         with tab:
             if tab.open:
-                draw(kept(verifier_account, scope), opened_as(scope))
+                draw(kept(_account, scope), opened_as(scope))
+
+
+def _account(scope: Scope) -> VerifierAccount:
+    return verifier_account(index_of(scope))
 
 
 def _errors(scope: Scope) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboards.inert import visible
-from dashboards.kept import kept_now
+from dashboards.kept import index_of, kept_now
 from dashboards.problem_detail import show_problem
 from storage.errors import RollmillError
-from storage.queries import Scope, problem_detail
+from storage.queries import ProblemDetail, Scope, indexed_rollouts, problem_detail
 
 Place = tuple[int, str | None, str | None]
 """Where a problem stands among all matches, from 1, and the ids of its neighbours."""
@@ -28,11 +28,15 @@ def show_drawer(scope: Scope, problem: str, place: Callable[[str], Place | None]
     at = place(shown)
     _keys(at)
     try:
-        detail = kept_now(problem_detail, scope, shown)
+        detail = kept_now(_detail, scope, shown)
     except RollmillError as error:
         st.code(visible(error), language=None, wrap_lines=True)
         return
     show_problem(detail, scope, st.query_params.get("rollout"))
+
+
+def _detail(scope: Scope, problem: str) -> ProblemDetail:
+    return problem_detail(scope, problem, indexed_rollouts(index_of(scope), problem))
 
 
 def _keys(at: Place | None) -> None:

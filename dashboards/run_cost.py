@@ -4,9 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import visible
-from dashboards.kept import kept_of
+from dashboards.kept import kept
 from dashboards.scope_choice import reader
-from storage.queries import Run
+from storage.queries import Run, Scope, run_scope
 from storage.queries.cost import By, RunCost, money_text, run_cost
 from storage.queries.reader import forecast_of
 
@@ -14,9 +14,13 @@ TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "seconds", "solved", "ke
 BY: dict[str, By | None] = {"step": None, "level": "level", "model": "engine", "round": "round"}
 
 
+def _cost(scope: Scope) -> RunCost:
+    return run_cost(scope.reader, scope.name)
+
+
 def show_cost(run: Run) -> None:
     """Draw the tables."""
-    cost = kept_of(reader(), run_cost, run.id)
+    cost = kept(_cost, run_scope(reader(), run.id))
     if cost.whole.represented.completions:
         st.markdown("**Cost**")
         by = st.segmented_control("By", list(BY), default="step", required=True, key="cost-by", bind="query-params")

@@ -11,11 +11,12 @@ from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSp
 from storage.queries.explore import ORDERS, Filters, Listing, Matching, ProblemPage, ProblemRow, search_problems
 from storage.queries.explore_index import ExploreIndex, explore_index
 from storage.queries.notebook import open_workspace
-from storage.queries.problems import ProblemDetail, RolloutDetail, problem_detail
+from storage.queries.problems import ProblemDetail, RolloutDetail, indexed_rollouts, problem_detail
 from storage.queries.rates import (
     GROUPS,
     counts_by,
     funnel,
+    indexed_counts,
     models_of,
     overall_rate,
     pass_rates,
@@ -85,6 +86,8 @@ __all__ = [
     "datasets",
     "explore_index",
     "funnel",
+    "indexed_counts",
+    "indexed_rollouts",
     "known_rates",
     "models_of",
     "named_scope",

@@ -146,7 +146,11 @@ def scope_rates(scope: Scope) -> list[KnownRates]:
         run = scope.run.id
     else:
         return []
-    known = known_rates(scope.reader.audits, [*parts, (CHAIN, whole)], run, kept_set_of(scope))
+    audits, verifiers = scope.reader.audits, [*parts, (CHAIN, whole)]
+    others = [
+        audit for part in verifiers for audit in audits.list(*part) if audit.kind == "natural" and audit.source != run
+    ]
+    known = known_rates(audits, verifiers, run, kept_set_of(scope) if others else None)
     return [rates for rates in known if rates.verifier != CHAIN or rates.report is not None]
 
 

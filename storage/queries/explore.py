@@ -40,9 +40,9 @@ _PROBLEM_ORDERS = {
     "problem": "prompt",
 }
 _ROLLOUT_ORDERS = {
-    "level": "level",
+    **{name: f"m.{name}" for name in (*OF_PROBLEM, "model", "outcome", "rule", "reason")},
     "problem": "prompt",
-    **{name: name for name in ("model", "outcome", "answer", "rule", "reason", "tokens", "source", "skill", "template")},
+    **{name: name for name in ("answer", "tokens")},
     "sample": "sample_index",
     "id": "completion_id",
 }
@@ -177,14 +177,19 @@ FROM cells WHERE {models} GROUP BY problem
 _MATCHING = "SELECT {cell}, s.correct AS k, s.judged AS of FROM cells c JOIN stats s USING (problem) {texts} WHERE {where}"
 _FACET_SQL = {"correct": ("k, of", "of, k"), "level": ("level", "level NULLS LAST")}
 _PROBLEM_ROWS = """
-CREATE TEMP TABLE listed AS SELECT p.*, s.* EXCLUDE (problem), m.matching
 FROM (SELECT problem, sum(n)::INT AS matching FROM matching GROUP BY problem) m
 JOIN problems p USING (problem) JOIN stats s USING (problem)
 """
-_ROLLOUT_ROWS = """
-SELECT r.completion_id, p.id AS problem_id, p.prompt, r.answer, m.model, m.outcome, m.rule, m.reason, m.kept, p.level,
-       p.source, r.arm, r.sample_index, r.tokens
-FROM rollouts r JOIN matching m USING (cell) JOIN problems p USING (problem)
+_PROBLEM_DETAILS = """
+SELECT problem, id, external_id, prompt, reference, source, level, skill, template, rollouts, correct, judged, kept,
+       (SELECT list(DISTINCT outcome::VARCHAR ORDER BY outcome::VARCHAR) FROM cells WHERE cells.problem = p.problem)
+FROM problems p JOIN stats s USING (problem) WHERE problem IN (SELECT unnest($1))
+"""
+_ROLLOUT_ROWS = "FROM rollouts r JOIN matching m USING (cell) JOIN problems p ON p.problem = m.problem"
+_ROLLOUT_COLUMNS = """
+r.completion_id, p.id AS problem_id, p.prompt, r.answer, m.model::VARCHAR AS model, m.outcome::VARCHAR AS outcome,
+m.rule::VARCHAR AS rule, m.reason::VARCHAR AS reason, m.kept::VARCHAR AS kept, p.level, p.source, r.arm, r.sample_index,
+r.tokens
 """
 
 
@@ -223,47 +228,50 @@ class Matching:
         prior, fitted = self._index.prior(self._filters.model)
         total = self.total("problems")
         page, pages, part = _part(listing, total)
-        values = {"a": prior.a, "b": prior.b} if listing.by == "shrunken" else {}
-        self._cursor.execute(_PROBLEM_ROWS)
-        outcomes = (
-            "(SELECT list(DISTINCT outcome ORDER BY outcome) FROM cells WHERE cells.problem = listed.problem) AS outcomes"
+        order = f"{_order('problems', listing, 'problem')} {part}"
+        found = dict(
+            self._cursor.execute(f"SELECT problem, matching {_PROBLEM_ROWS} {order}", self._values(listing)).fetchall()
         )
-        rows = self._cursor.execute(
-            "SELECT id, external_id, prompt, reference, source, level, skill, template, rollouts, matching, correct, "
-            f"judged, kept, {outcomes} FROM listed {_order('problems', listing, 'id')} {part}",
-            values or None,
-        ).fetchall()
-        return ProblemPage(tuple(_problem_row(row, prior) for row in rows), total, page, pages, prior, fitted)
+        rows = {row[0]: row[1:] for row in self._cursor.execute(_PROBLEM_DETAILS, [list(found)]).fetchall()}
+        listed = tuple(_problem_row(rows[problem], matching, prior) for problem, matching in found.items())
+        return ProblemPage(listed, total, page, pages, prior, fitted)
+
+    def _values(self, listing: Listing) -> dict[str, float] | None:
+        """The parameters of an order."""
+        if listing.by != "shrunken":
+            return None
+        prior, _ = self._index.prior(self._filters.model)
+        return {"a": prior.a, "b": prior.b}
 
     def rollouts(self, listing: Listing) -> RolloutPage:
         """A page of the matching rollouts."""
         total = self.total("rollouts")
         page, pages, part = _part(listing, total)
-        order = _order("rollouts", listing, "completion_id, p.id")
-        rows = self._cursor.execute(f"{_ROLLOUT_ROWS} {self._of_text()} {order} {part}").fetchall()
-        return RolloutPage(tuple(RolloutRow(*row) for row in rows), total, page, pages)
+        order = _order("rollouts", listing, "completion_id, p.problem")
+        found = self._cursor.execute(f"SELECT r.rollout {_ROLLOUT_ROWS} {self._of_text()} {order} {part}").fetchall()
+        places = [row[0] for row in found]
+        details = f"SELECT r.rollout, {_ROLLOUT_COLUMNS} {_ROLLOUT_ROWS} WHERE r.rollout IN (SELECT unnest($1))"
+        rows = {row[0]: row[1:] for row in self._cursor.execute(details, [places]).fetchall()}
+        return RolloutPage(tuple(RolloutRow(*rows[place]) for place in places), total, page, pages)
 
     def batches(self, rows: Rows, listing: Listing) -> pa.RecordBatchReader:
         """All matches in order, with every column of the list, a batch at a time."""
         if rows == "rollouts":
-            query = f"{_ROLLOUT_ROWS} {self._of_text()} {_order(rows, listing, 'completion_id, p.id')}"
+            order = _order(rows, listing, "completion_id, p.problem")
+            query = f"SELECT {_ROLLOUT_COLUMNS} {_ROLLOUT_ROWS} {self._of_text()} {order}"
         else:
             prior, _ = self._index.prior(self._filters.model)
-            self._cursor.execute(_PROBLEM_ROWS)
-            order = _order(rows, listing, "id").replace("$a", str(prior.a)).replace("$b", str(prior.b))
-            query = f"SELECT * EXCLUDE (problem) FROM listed {order}"
+            order = _order(rows, listing, "problem").replace("$a", str(prior.a)).replace("$b", str(prior.b))
+            query = f"SELECT p.* EXCLUDE (problem), s.* EXCLUDE (problem), m.matching {_PROBLEM_ROWS} {order}"
         return self._cursor.sql(query).to_arrow_reader(BATCH)
 
     def place(self, problem_id: str, listing: Listing) -> tuple[int, str | None, str | None] | None:
         """Where a problem stands among the matching ones, from 1, and its neighbours; None where it does not match."""
-        prior, _ = self._index.prior(self._filters.model)
-        values = {"a": prior.a, "b": prior.b} if listing.by == "shrunken" else {}
-        self._cursor.execute(_PROBLEM_ROWS)
-        window = f"OVER ({_order('problems', listing, 'id')})"
+        window = f"OVER ({_order('problems', listing, 'problem')})"
         found = self._cursor.execute(
             f"SELECT place, before, after FROM (SELECT id, row_number() {window} AS place, lag(id) {window} AS before, "
-            f"lead(id) {window} AS after FROM listed) WHERE id = $id",
-            {**values, "id": problem_id},
+            f"lead(id) {window} AS after {_PROBLEM_ROWS}) WHERE id = $id",
+            {**(self._values(listing) or {}), "id": problem_id},
         ).fetchall()
         return found[0] if found else None
 
@@ -362,9 +370,9 @@ def _part(listing: Listing, total: int) -> tuple[int, int, str]:
     return page, pages, f"LIMIT {listing.size} OFFSET {(page - 1) * listing.size}"
 
 
-def _problem_row(row: tuple[Any, ...], prior: BetaPrior) -> ProblemRow:
-    """From the columns of the query, which stand in the order of the fields up to `kept`."""
-    correct, judged = row[10:12]
+def _problem_row(row: tuple[Any, ...], matching: int, prior: BetaPrior) -> ProblemRow:
+    """From the columns of _PROBLEM_DETAILS behind the problem's number."""
+    *described, rollouts, correct, judged, kept, outcomes = row
     rates = correct / judged if judged else None, shrunken_rate(correct, judged, prior)
-    values: list[Any] = [*row[:-1], *rates, tuple(row[-1])]
+    values: list[Any] = [*described, rollouts, matching, correct, judged, kept, *rates, tuple(outcomes)]
     return ProblemRow(*values)

@@ -9,10 +9,8 @@ each with its cell. No text of a completion is in it, and of prompts and referen
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-
-import pyarrow as pa
 
 from pipelines.stats import BetaPrior, fit_prior
 from storage.queries.scope import Scope
@@ -23,41 +21,66 @@ if TYPE_CHECKING:
 BEGINNING = 200  # characters of a prompt, reference or answer that are listed and sorted by
 OF_ROLLOUT = ("model", "outcome", "rule", "reason", "kept")
 OF_PROBLEM = ("source", "level", "skill", "template")
+_NAMED = tuple(name for name in (*OF_ROLLOUT, *OF_PROBLEM) if name != "level")
 Within = Literal["problems", "completions"]
 
 # A prompt is stored as JSON: a text, or a list of messages.
-_PROBLEMS = f"""
+_NUMBERED = f"""
+CREATE TEMP TABLE numbered AS
 SELECT row_number() OVER (ORDER BY id)::INTEGER AS problem, id, external_id,
        (CASE WHEN starts_with(prompt, '"') THEN prompt ->> '$'
              ELSE array_to_string(json_extract_string(prompt, '$[*].content'), ' ') END)[:{BEGINNING}] AS prompt,
        reference[:{BEGINNING}] AS reference, nullif(source, '') AS source, level, skill, template
 FROM problems WHERE id IN (SELECT problem_id FROM rollouts)
 """
-_ROLLOUTS = f"""
-SELECT p.problem, r.completion_id, r.arm, r.sample_index, {{measured}} AS measured, c.model, c.tokens_out AS tokens,
-       r.outcome, v.rule, r.reason, CASE WHEN kept THEN 'yes' WHEN NOT kept THEN 'no' END AS kept,
-       coalesce(v.normal_form, v.extracted)[:{BEGINNING}] AS answer
+_PLACED = """
+CREATE TEMP TABLE placed AS
+SELECT row_number() OVER ()::INTEGER AS rollout, p.problem, r.problem_id, r.completion_id, r.arm, r.sample_index,
+       {measured} AS measured, c.model, c.tokens_out AS tokens, r.outcome, r.reason,
+       CASE WHEN kept THEN 'yes' WHEN NOT kept THEN 'no' END AS kept, r.verifier, r.verifier_version
 FROM rollouts r JOIN numbered p ON p.id = r.problem_id
 LEFT JOIN (SELECT id, model, tokens_out FROM completions) c ON c.id = r.completion_id
-LEFT JOIN (SELECT completion_id, problem_id, verifier, version, rule, normal_form, extracted FROM verdicts) v
-  ON v.completion_id = r.completion_id AND v.problem_id = r.problem_id AND v.verifier = r.verifier
- AND v.version = r.verifier_version
+"""
+# Ids are compared here for the last time: what follows counts whole numbers.
+_JUDGED = f"""
+CREATE TEMP TABLE judged AS
+SELECT p.rollout, v.verifier, v.version, v.rule, v.outcome, v.seconds,
+       v.verifier = p.verifier AND v.version = p.verifier_version AS decided,
+       CASE WHEN decided THEN coalesce(v.normal_form, v.extracted)[:{BEGINNING}] END AS answer
+FROM (SELECT completion_id, problem_id, verifier, version, rule, outcome, seconds, normal_form, extracted FROM verdicts) v
+JOIN placed p USING (completion_id, problem_id)
+"""
+_KINDS = """
+CREATE TEMP TABLE kinds AS
+SELECT row_number() OVER (ORDER BY verifier, version, rule, outcome)::INTEGER AS kind, *
+FROM (SELECT DISTINCT verifier, version, coalesce(rule, '') AS rule, outcome FROM judged)
+"""
+_SAID = """
+CREATE TEMP TABLE said AS
+SELECT j.rollout, k.kind, j.seconds FROM judged j
+JOIN kinds k
+  ON k.verifier = j.verifier AND k.version = j.version AND k.rule = coalesce(j.rule, '') AND k.outcome = j.outcome
 """
 _CELL = ", ".join(("problem", *OF_ROLLOUT, "measured"))
+_COUNTED = f"""
+CREATE TEMP TABLE counted AS
+SELECT row_number() OVER ()::INTEGER AS cell, {_CELL}, count(*)::INT AS n,
+       (count(*) FILTER (outcome = 'correct'))::INT AS correct,
+       (count(*) FILTER (outcome IN ('correct', 'incorrect', 'unparsed')))::INT AS judged, list(rollout) AS rollouts
+FROM placed LEFT JOIN (SELECT rollout, rule FROM judged WHERE decided) USING (rollout) GROUP BY {_CELL}
+"""
 _CELLS = f"""
-CREATE TABLE cells AS
-SELECT row_number() OVER ()::INTEGER AS cell, counted.*, {", ".join(OF_PROBLEM)}
-FROM (SELECT {_CELL}, count(*)::INT AS n, (count(*) FILTER (outcome = 'correct'))::INT AS correct,
-             (count(*) FILTER (outcome IN ('correct', 'incorrect', 'unparsed')))::INT AS judged
-      FROM built GROUP BY {_CELL}) counted
-JOIN problems USING (problem)
+CREATE TEMP TABLE cells AS
+SELECT c.* EXCLUDE (rollouts), {", ".join(OF_PROBLEM)} FROM counted c JOIN numbered USING (problem)
 """
-_SAME = " AND ".join(f"c.{name} IS NOT DISTINCT FROM b.{name}" for name in (*OF_ROLLOUT, "measured"))
-_PLACED = f"""
-CREATE TABLE rollouts AS
-SELECT c.cell, b.completion_id, b.arm, b.sample_index, b.tokens, b.answer
-FROM built b JOIN cells c ON c.problem = b.problem AND {_SAME}
+_LISTED = """
+CREATE TEMP TABLE listed AS
+SELECT c.cell, p.rollout, p.problem, p.completion_id, p.arm, p.sample_index, p.tokens, j.answer,
+       p.verifier, p.verifier_version
+FROM placed p JOIN (SELECT cell, unnest(rollouts) AS rollout FROM counted) c USING (rollout)
+LEFT JOIN (SELECT rollout, answer FROM judged WHERE decided) j USING (rollout)
 """
+_TABLES = {"numbered": "problems", "cells": "counted", "listed": "listed", "kinds": "kinds", "said": "verdicts"}
 # Prompts are stored as JSON text, so the needle is escaped the same way.
 _TEXTS = {
     "problems": "SELECT id FROM problems WHERE contains(lower(prompt), lower($text)) OR starts_with(id, lower($raw)) "
@@ -72,6 +95,7 @@ class ExploreIndex:
 
     scope: Scope
     connection: "duckdb.DuckDBPyConnection"
+    _priors: dict[tuple[str, ...], tuple[BetaPrior, int]] = field(default_factory=dict)
 
     @contextmanager
     def cursor(self) -> "Iterator[duckdb.DuckDBPyConnection]":
@@ -84,12 +108,15 @@ class ExploreIndex:
 
     def prior(self, models: Sequence[str] = ()) -> tuple[BetaPrior, int]:
         """What the measured rates of these models (of all) are shrunken towards, and how many problems it is fitted to."""
-        wanted = "true" if not models else "list_contains($models, model)"
-        query = f"SELECT sum(correct)::INT, sum(judged)::INT FROM cells WHERE measured AND {wanted} GROUP BY problem"
-        with self.cursor() as cursor:
-            counts = cursor.execute(query, {"models": list(models)} if models else None).fetchall()
-        counts = [(correct, judged) for correct, judged in counts if judged]
-        return fit_prior([correct for correct, _ in counts], [judged for _, judged in counts]), len(counts)
+        if tuple(models) not in self._priors:
+            wanted = "true" if not models else "list_contains($models, model::VARCHAR)"
+            query = f"SELECT sum(correct)::INT, sum(judged)::INT FROM cells WHERE measured AND {wanted} GROUP BY problem"
+            with self.cursor() as cursor:
+                counts = cursor.execute(query, {"models": list(models)} if models else None).fetchall()
+            counts = [(correct, judged) for correct, judged in counts if judged]
+            prior = fit_prior([correct for correct, _ in counts], [judged for _, judged in counts])
+            self._priors[tuple(models)] = prior, len(counts)
+        return self._priors[tuple(models)]
 
     def close(self) -> None:
         """Release the memory."""
@@ -99,19 +126,30 @@ class ExploreIndex:
 def explore_index(scope: Scope) -> ExploreIndex:
     """Read the scope once; the caller closes the index, or keeps it."""
     measured = "false" if scope.prefix == 0 else scope.measured()
-    with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
-        connection.execute(f"CREATE TEMP TABLE numbered AS {_PROBLEMS}")
-        problems: pa.Table = connection.sql("SELECT * FROM numbered").to_arrow_table()
-        built: pa.Table = connection.sql(_ROLLOUTS.format(measured=measured)).to_arrow_table()
     memory = scope.reader.connection()
-    memory.register("read", problems)
-    memory.register("built", built)
-    memory.execute("CREATE TABLE problems AS SELECT * FROM read")
-    memory.execute(_CELLS)
-    memory.execute(_PLACED)
-    memory.unregister("read")
-    memory.unregister("built")
+    with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
+        for query in (_NUMBERED, _PLACED.format(measured=measured), _JUDGED, _KINDS, _SAID, _COUNTED, _CELLS, _LISTED):
+            connection.execute(query)
+        for made, table in _TABLES.items():
+            memory.register("made", connection.table(made).to_arrow_table())
+            memory.execute(f"CREATE TABLE {table} AS SELECT * FROM made")
+            memory.unregister("made")
+    for read, table, names in (
+        ("counted", "cells", _NAMED),
+        ("listed", "rollouts", ("arm", "verifier", "verifier_version")),
+    ):
+        memory.execute(f"CREATE TABLE {table} AS SELECT * REPLACE ({', '.join(_coded(memory, read, names))}) FROM {read}")
+        memory.execute(f"DROP TABLE {read}")
     return ExploreIndex(scope, memory)
+
+
+def _coded(memory: "duckdb.DuckDBPyConnection", table: str, columns: Sequence[str]) -> Iterator[str]:
+    """Texts that repeat as numbers that sort alike: grouping by them takes a third of the time."""
+    for name in columns:
+        values = f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL"
+        if memory.execute(f"{values} LIMIT 1").fetchall():
+            memory.execute(f"CREATE TYPE {name}_values AS ENUM ({values} ORDER BY 1)")
+            yield f"{name}::{name}_values AS {name}"
 
 
 def ids_with_text(scope: Scope, text: str, within: Within = "problems") -> Collection[str]:

@@ -65,7 +65,7 @@ def scope_pool(scope: Scope) -> ScopePool:
         if scope.run is not None:
             connection.execute(f"CREATE VIEW scores AS {scope.reader.rows('scores')}")
         scores = table("scores", ("completion_id", "problem_id", "scorer", "version", "value"))
-    if scope.run is not None:
+    if scope.run is not None and len(scores):
         scores = about(scores, marks_of(scope.reader.runs, scope.run))
     pool = pool_of(problems, completions, rows, verdicts, scores)
     return ScopePool(scope, pool.measured(None), tuple(rows["completion_id"].to_pylist()))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from storage.errors import SetupError
+from storage.queries.explore_index import ExploreIndex
+from storage.queries.reader import Reader
 from storage.queries.scope import Scope
 from storage.records import Completion, Problem, Prompt, Score, Verdict
 from storage.scores import about, marks_of
@@ -21,6 +23,15 @@ def prompt_text(prompt: Prompt) -> str:
     return prompt if isinstance(prompt, str) else "\n\n".join(f"{turn.role}: {turn.content}" for turn in prompt)
 
 
+Row = dict[str, Any]
+_MINE = "SELECT * FROM rollouts WHERE problem_id = ? ORDER BY arm, sample_index, completion_id"
+_INDEXED = """
+SELECT r.completion_id, p.id AS problem_id, r.sample_index, r.arm::VARCHAR AS arm, c.outcome::VARCHAR AS outcome,
+       c.kept = 'yes' AS kept, c.reason::VARCHAR AS reason, r.verifier::VARCHAR AS verifier,
+       r.verifier_version::VARCHAR AS verifier_version
+FROM rollouts r JOIN cells c USING (cell) JOIN problems p ON p.problem = r.problem
+WHERE p.id = ? ORDER BY r.arm::VARCHAR, r.sample_index, r.completion_id
+"""
 _COMPLETIONS = "SELECT * FROM completions WHERE id IN (SELECT completion_id FROM mine) AND prompt_id = ?"
 _SCORES = (
     "SELECT * FROM scores WHERE completion_id IN (SELECT completion_id FROM mine) AND problem_id = ? "
@@ -61,27 +72,40 @@ class ProblemDetail:
     rollouts: tuple[RolloutDetail, ...]
 
 
-def problem_detail(scope: Scope, problem_id: str) -> ProblemDetail:
-    """Everything about one problem of a scope; SetupError where the scope has no such problem."""
-    with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
-        problems = from_table("problems", _table(connection, "SELECT * FROM problems WHERE id = ?", problem_id))
-        if not problems:
-            raise SetupError(f"{scope.name} has no problem {problem_id!r}.")
-        connection.execute("CREATE TEMP TABLE mine AS SELECT * FROM rollouts WHERE problem_id = ?", [problem_id])
-        rows = _table(connection, "SELECT * FROM mine ORDER BY arm, sample_index, completion_id").to_pylist()
-        completions = _table(connection, _COMPLETIONS, problems[0].prompt_id)
-        verdicts = _table(connection, _VERDICTS, problem_id)
-        if scope.version is None:
+def indexed_rollouts(index: ExploreIndex, problem_id: str) -> list[Row]:
+    """The rollouts of a problem as `problem_detail` takes them, from an index."""
+    with index.cursor() as cursor:
+        return list(cursor.sql(_INDEXED, params=[problem_id]).to_arrow_table().to_pylist())
+
+
+def problem_detail(scope: Scope, problem_id: str, rollouts: Sequence[Row] | None = None) -> ProblemDetail:
+    """Everything about one problem of a scope; SetupError where the scope has no such problem.
+
+    `rollouts`: its rows of the view `rollouts` in order, where they are known.
+    """
+    stored = scope.version is None  # then texts and verdicts are found by their keys, and no file is read whole
+    with scope.connection(*(() if stored else ("completions", "verdicts"))) as connection:
+        rows = _table(connection, _MINE, problem_id).to_pylist() if rollouts is None else rollouts
+        connection.register("mine", pa.table({"completion_id": pa.array([r["completion_id"] for r in rows], pa.string())}))
+        if stored:
             connection.execute(f"CREATE VIEW scores AS {scope.reader.rows('scores')}")
+            problems, completions, verdicts = _stored(scope.reader, problem_id, [row["completion_id"] for row in rows])
+        else:
+            problems = from_table("problems", _table(connection, "SELECT * FROM problems WHERE id = ?", problem_id))
+            of = problems[0].prompt_id if problems else ""
+            completions = from_table("completions", _table(connection, _COMPLETIONS, of))
+            verdicts = from_table("verdicts", _table(connection, _VERDICTS, problem_id))
         scores = _table(connection, _SCORES, problem_id)
-    if scope.run is not None:
+    if not problems or (scope.run is not None and not rows):
+        raise SetupError(f"{scope.name} has no problem {problem_id!r}.")
+    if scope.run is not None and len(scores):
         scores = about(scores, marks_of(scope.reader.runs, scope.run))
     scored: dict[str, list[Score]] = {}
     for score in from_table("scores", scores):
         scored.setdefault(score.completion_id, []).append(score)
-    drawn = {completion.id: completion for completion in from_table("completions", completions)}
+    drawn = {completion.id: completion for completion in completions}
     judged: dict[str, list[Verdict]] = {}
-    for verdict in from_table("verdicts", verdicts):
+    for verdict in verdicts:
         judged.setdefault(verdict.completion_id, []).append(verdict)
     details = []
     for row in rows:
@@ -89,6 +113,13 @@ def problem_detail(scope: Scope, problem_id: str) -> ProblemDetail:
         detail = _detail(row, drawn.get(cid), judged.get(cid, []))
         details.append(replace(detail, scores=tuple(scored.get(cid, ()))))
     return ProblemDetail(problems[0], tuple(details))
+
+
+def _stored(reader: Reader, problem: str, wanted: Sequence[str]) -> tuple[list[Problem], list[Completion], list[Verdict]]:
+    """A problem of the workspace, these completions, and every verdict on them."""
+    verdicts = reader.verdicts(reader.makers("verdicts"), [(completion, problem) for completion in wanted])
+    verdicts.sort(key=lambda verdict: (verdict.completion_id, verdict.verifier, verdict.version))
+    return reader.fetch("problems", [problem]), reader.fetch("completions", wanted), verdicts
 
 
 def _detail(row: dict[str, Any], completion: Completion | None, verdicts: list[Verdict]) -> RolloutDetail:

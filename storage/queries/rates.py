@@ -5,7 +5,7 @@ drawn beyond the fixed prefix depends on earlier outcomes and stays out of every
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow.compute as pc
@@ -14,7 +14,11 @@ from pipelines import metrics
 from pipelines.metrics import Funnel, FunnelCounter, GroupRate
 from storage.errors import unknown_name
 from storage.pool import Group
+from storage.queries.explore_index import ExploreIndex
 from storage.queries.scope import Scope, View
+
+if TYPE_CHECKING:
+    import duckdb
 
 _BY_PROBLEM = """
 CREATE TEMP TABLE counted AS
@@ -69,36 +73,25 @@ def arm_counts(scope: Scope) -> list[ArmCount]:
 
 
 By = Literal["level", "skill", "template", "source", "model"]
-_VIEWS: tuple[View, ...] = ("rollouts", "outcomes", "problems", "completions")
 _NUMBERS = ("correct", "judged", "undecided", "rollouts", "kept")
 GROUPS: tuple[By, ...] = ("level", "skill", "template", "source", "model")
 
 _COUNTS = """
-SELECT p.id AS problem, p.level, p.skill, p.template, p.source, m.correct, m.judged, m.undecided, r.rollouts, r.kept
-FROM (SELECT id, level, skill, template, source FROM problems) p
-JOIN (SELECT problem_id, count(*) AS rollouts, count(*) FILTER (kept) AS kept FROM outcomes GROUP BY 1) r
-  ON r.problem_id = p.id
-LEFT JOIN (
-    SELECT problem_id, count(*) FILTER (outcome = 'correct') AS correct,
-           count(*) FILTER (outcome IN ('correct', 'incorrect', 'unparsed')) AS judged,
-           count(*) FILTER (outcome = 'undecided') AS undecided
-    FROM rollouts WHERE {measured} GROUP BY 1
-) m ON m.problem_id = p.id
-ORDER BY p.id
+SELECT p.id AS problem, {groups}, sum(n)::BIGINT AS rollouts,
+       (sum(n) FILTER (kept))::BIGINT AS kept, (sum(n) FILTER (measured AND outcome = 'correct'))::BIGINT AS correct,
+       (sum(n) FILTER (measured AND outcome IN ('correct', 'incorrect', 'unparsed')))::BIGINT AS judged,
+       (sum(n) FILTER (measured AND outcome = 'undecided'))::BIGINT AS undecided
+FROM ({cells}) c JOIN (SELECT id, level, skill, template, source FROM problems) p ON p.id = c.id
+GROUP BY ALL ORDER BY {order}p.id
 """
-# A problem is in the group of every model that answered it, with that model's rollouts only.
-_BY_MODEL = """
-SELECT p.id AS problem, m.model, p.template, m.correct, m.judged, m.undecided, m.rollouts, m.kept
-FROM (SELECT id, template FROM problems) p
-JOIN (
-    SELECT r.problem_id, c.model, count(*) AS rollouts, count(*) FILTER (r.kept) AS kept,
-           count(*) FILTER (outcome = 'correct' AND {measured}) AS correct,
-           count(*) FILTER (outcome IN ('correct', 'incorrect', 'unparsed') AND {measured}) AS judged,
-           count(*) FILTER (outcome = 'undecided' AND {measured}) AS undecided
-    FROM rollouts r JOIN (SELECT id, model FROM completions) c ON c.id = r.completion_id GROUP BY ALL
-) m ON m.problem_id = p.id
-ORDER BY m.model, p.id
+_GROUPED = "p.level, p.skill, p.template, p.source"
+_BY_MODEL = "model::VARCHAR AS model, p.template"  # a problem is in the group of every model that answered it
+_CELLS = "SELECT problem_id AS id, outcome, kept, {measured} AS measured, count(*) AS n FROM rollouts GROUP BY ALL"
+_CELLS_BY_MODEL = """
+SELECT r.problem_id AS id, c.model, outcome, kept, {measured} AS measured, count(*) AS n
+FROM rollouts r JOIN (SELECT id, model FROM completions) c ON c.id = r.completion_id GROUP BY ALL
 """
+_INDEXED = "SELECT id, model, outcome, cells.kept = 'yes' AS kept, measured, n FROM cells JOIN problems USING (problem)"
 
 
 def pass_rates(scope: Scope, by: str = "level") -> list[GroupRate]:
@@ -124,10 +117,22 @@ def overall_rate(scope: Scope) -> GroupRate:
 
 def counts_by(scope: Scope, by: str) -> metrics.Counts:
     """The counts of each problem, with every grouping but the model; by model a problem once for each that answered it."""
-    query, views = (_BY_MODEL, _VIEWS) if by == "model" else (_COUNTS, _VIEWS[:3])
+    views: tuple[View, ...] = ("rollouts", "problems", "completions") if by == "model" else ("rollouts", "problems")
+    cells = (_CELLS_BY_MODEL if by == "model" else _CELLS).format(measured=scope.measured())
     with scope.connection(*views) as connection:
-        table = connection.sql(query.format(measured=scope.measured())).to_arrow_table()
+        return _counts(connection, cells, by)
+
+
+def indexed_counts(index: ExploreIndex, by: str) -> metrics.Counts:
+    """The same from an index."""
+    with index.cursor() as cursor:
+        return _counts(cursor, _INDEXED, by)
+
+
+def _counts(connection: "duckdb.DuckDBPyConnection", cells: str, by: str) -> metrics.Counts:
+    groups, order = (_BY_MODEL, "model, ") if by == "model" else (_GROUPED, "")
+    table = connection.sql(_COUNTS.format(cells=cells, groups=groups, order=order)).to_arrow_table()
     numbers = (np.asarray(pc.fill_null(table[name], 0), dtype=np.int64) for name in _NUMBERS)
     names = [name for name in table.column_names if name not in _NUMBERS]
-    groups: dict[str, list[Group]] = {name: table[name].to_pylist() for name in names}
-    return metrics.Counts(groups["template"], groups, *numbers)
+    values: dict[str, list[Group]] = {name: table[name].to_pylist() for name in names}
+    return metrics.Counts(values["template"], values, *numbers)

@@ -10,39 +10,43 @@ from typing import Any
 from pipelines.stats import Stratum, audit_rates
 from storage.audits import Audit, Audits
 from storage.queries.audits import judged_sample
-from storage.queries.scope import Scope
+from storage.queries.explore_index import ExploreIndex
 
 Row = dict[str, Any]
 SLOWEST, DIFFERING = 50, 200  # rows of the tables
-_JUDGED = """
-CREATE TEMP TABLE judged AS
-SELECT v.completion_id, v.problem_id, v.verifier, v.version, coalesce(v.rule, '') AS rule, v.outcome, v.seconds
-FROM (SELECT completion_id, problem_id, verifier, version, rule, outcome, seconds FROM verdicts) v
-JOIN (SELECT completion_id, problem_id FROM outcomes) r USING (completion_id, problem_id)
-"""
 _RULES = """
-SELECT verifier, version, rule, count(*), count(*) FILTER (outcome = 'correct'), count(*) FILTER (outcome = 'incorrect'),
-       count(*) FILTER (outcome = 'unparsed'), count(*) FILTER (outcome = 'undecided'),
-       sum(seconds), quantile_cont(seconds, 0.99), max(seconds)
-FROM judged GROUP BY ALL ORDER BY verifier, version, count(*) DESC, rule
+SELECT k.verifier, k.version, k.rule, count(*), count(*) FILTER (outcome = 'correct'),
+       count(*) FILTER (outcome = 'incorrect'), count(*) FILTER (outcome = 'unparsed'),
+       count(*) FILTER (outcome = 'undecided'), sum(v.seconds), quantile_cont(v.seconds, 0.99), max(v.seconds)
+FROM verdicts v JOIN kinds k USING (kind) GROUP BY ALL ORDER BY verifier, version, count(*) DESC, rule
 """
 _SLOWEST = """
-SELECT verifier, version, rule, outcome, seconds, problem_id, completion_id FROM judged
-WHERE seconds > 0 ORDER BY seconds DESC, completion_id LIMIT ?
+SELECT k.verifier, k.version, k.rule, k.outcome, v.seconds, p.id, r.completion_id
+FROM verdicts v JOIN kinds k USING (kind) JOIN rollouts r USING (rollout) JOIN problems p ON p.problem = r.problem
+WHERE v.seconds >= (
+    SELECT min(seconds) FROM (SELECT seconds FROM verdicts WHERE seconds > 0 ORDER BY seconds DESC LIMIT $1))
+ORDER BY v.seconds DESC, r.completion_id LIMIT $1
 """
 _PAIRS = """
 CREATE TEMP TABLE pairs AS
-SELECT a.completion_id, a.problem_id, a.verifier AS one, b.verifier AS other, a.outcome AS said, b.outcome AS other_said,
-       a.rule AS rule, b.rule AS other_rule
-FROM judged a JOIN judged b USING (completion_id, problem_id)
+SELECT a.verifier AS one, b.verifier AS other, a.outcome AS said, b.outcome AS other_said, a.rule, b.rule AS other_rule,
+       p.rollouts, p.problem, p.rollout
+FROM (SELECT v.kind AS a, w.kind AS b, count(*) AS rollouts, min(r.problem) AS problem,
+             arg_min(rollout, r.problem) AS rollout
+      FROM verdicts v JOIN verdicts w USING (rollout) JOIN (SELECT rollout, problem FROM rollouts) r USING (rollout)
+      WHERE v.kind < w.kind GROUP BY v.kind, w.kind) p
+JOIN kinds a ON a.kind = p.a JOIN kinds b ON b.kind = p.b
 WHERE (a.verifier, a.version) < (b.verifier, b.version)
 """
 _AGREEMENT = """
-SELECT one, other, said, other_said, count(*), count(DISTINCT problem_id) FROM pairs GROUP BY ALL ORDER BY 1, 2, 3, 4
+SELECT one, other, said, other_said, sum(rollouts)::BIGINT FROM pairs GROUP BY ALL ORDER BY 1, 2, 3, 4
 """
 _DIFFERING = """
-SELECT one, other, said, other_said, rule, other_rule, count(*), min(problem_id), arg_min(completion_id, problem_id)
-FROM pairs WHERE said <> other_said GROUP BY ALL ORDER BY 7 DESC, 1, 2, 3, 4, 5, 6 LIMIT ?
+SELECT d.* EXCLUDE (problem, rollout), p.id, r.completion_id
+FROM (SELECT one, other, said, other_said, rule, other_rule, sum(rollouts)::BIGINT AS n, min(problem) AS problem,
+             arg_min(rollout, problem) AS rollout
+      FROM pairs WHERE said <> other_said GROUP BY ALL) d
+JOIN problems p USING (problem) JOIN rollouts r USING (rollout) ORDER BY n DESC, 1, 2, 3, 4, 5, 6 LIMIT ?
 """
 
 
@@ -78,14 +82,13 @@ class SlowVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """On how many rollouts, of how many problems, two verifiers said this."""
+    """On how many rollouts two verifiers said this."""
 
     one: str
     other: str
     said: str
     other_said: str
     rollouts: int
-    problems: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +116,15 @@ class VerifierAccount:
     slowest: tuple[SlowVerdict, ...]
 
 
-def verifier_account(scope: Scope) -> VerifierAccount:
-    """The account of a run or a version, live while a run writes."""
-    with scope.connection("rollouts", "outcomes", "verdicts") as connection:
-        connection.execute(_JUDGED)
-        connection.execute(_PAIRS)
+def verifier_account(index: ExploreIndex) -> VerifierAccount:
+    """The account of a run or a version."""
+    with index.cursor() as cursor:
+        cursor.execute(_PAIRS)
         return VerifierAccount(
-            tuple(RuleCount(*row) for row in connection.execute(_RULES).fetchall()),
-            tuple(Agreement(*row) for row in connection.execute(_AGREEMENT).fetchall()),
-            tuple(Disagreement(*row) for row in connection.execute(_DIFFERING, [DIFFERING]).fetchall()),
-            tuple(SlowVerdict(*row) for row in connection.execute(_SLOWEST, [SLOWEST]).fetchall()),
+            tuple(RuleCount(*row) for row in cursor.execute(_RULES).fetchall()),
+            tuple(Agreement(*row) for row in cursor.execute(_AGREEMENT).fetchall()),
+            tuple(Disagreement(*row) for row in cursor.execute(_DIFFERING, [DIFFERING]).fetchall()),
+            tuple(SlowVerdict(*row) for row in cursor.execute(_SLOWEST, [SLOWEST]).fetchall()),
         )
 
 

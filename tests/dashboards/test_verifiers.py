@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.audits import PersonJudgement
-from storage.queries import Reader, run_scope
+from storage.queries import Reader, explore_index, run_scope
 from storage.queries.audits import rates_of_audit
 from storage.queries.verifiers import rates_by_rule, verifier_account
 from storage.workspace import Workspace
@@ -58,7 +58,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_rules_disagreements_and_times_are_those_of_the_verdicts(judged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Reader.open(judged) as reader:
-        account = verifier_account(run_scope(reader, reader.runs.list()[0].id))
+        account = verifier_account(explore_index(run_scope(reader, reader.runs.list()[0].id)))
     assert {row.verifier for row in account.rules} == {"number", "math"}
     assert sum(row.verdicts for row in account.rules) == 60
     differing = sum(row.rollouts for row in account.disagreements)
