@@ -75,6 +75,7 @@ def load_library() -> None:
 
 def check_gate(decided: "DecidedRun") -> "GateResult":
     """Whether the run's snapshot may be published."""
+    from flows.rounds.plan import all_plans
     from pipelines.gate import Gate, Provenance
 
     logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
@@ -90,7 +91,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     before = _version_before(run)
     provenance = Provenance(
         verifiers=tuple(run.open.chain()),
-        drawn=sum(len(rows) for rows in run.workspace.runs.plans(run.id)),
+        drawn=sum(map(len, all_plans(run.workspace, run.open))),
         prefix=spec.prefix,
         arm=spec.arms[0].name if spec.arms else "",
         evaluation=run.problems.evaluation,

@@ -10,13 +10,15 @@ import pyarrow as pa
 
 from flows.curation.arm_report import arms_of, fingerprint_of
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
+from flows.rounds.plan import all_plans
 from flows.rounds.plan_rows import together
 from pipelines.metrics import PassAtLimit, decision_counts
 from pipelines.verify.acceptance import asks
 from storage.pool import pool_of
 from storage.records import PlanRow
 from storage.segments.rows import Rows
-from storage.segments.schema import SCHEMAS, Kind, to_table
+from storage.segments.schema import to_table
+from storage.segments.table_file import PART, TableFile
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,14 +38,16 @@ class DecidedRun:
     snapshot: "Snapshot"
 
 
-# Rows of a kind that belong to the run: the tables `wanted` (pairs) and `chain` are registered beside the views. Verdicts
-# that the policies did not ask for, stored for another run, are left out: a version must not depend on other runs.
-_QUERIES: dict[Kind, str] = {
-    "verdicts": "SELECT v.* FROM verdicts v SEMI JOIN wanted w ON v.completion_id = w.completion_id "
+# The verdicts that belong to the run: the tables `wanted` (pairs) and `chain` are registered beside the views. Those that
+# the policies did not ask for, stored for another run, are left out: a version must not depend on other runs.
+_VERDICTS = (
+    "SELECT v.* FROM verdicts v SEMI JOIN wanted w ON v.completion_id = w.completion_id "
     "AND v.problem_id = w.problem_id JOIN chain c ON v.verifier = c.name AND v.version = c.version "
     "QUALIFY c.asked OR (c.lazy AND count(*) FILTER (v.outcome <> 'undecided') OVER (PARTITION BY v.completion_id, "
-    "v.problem_id ORDER BY c.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) = 0)",
-}
+    "v.problem_id ORDER BY c.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) = 0) "
+    "ORDER BY completion_id, problem_id, verifier, version"
+)
+_SORT_MEMORY = "256MB"  # more verdicts are sorted on disk
 
 
 def decided_run(run: "RecipeRun") -> DecidedRun:
@@ -51,7 +55,7 @@ def decided_run(run: "RecipeRun") -> DecidedRun:
     from flows.rounds import decide
 
     report = decide(run.workspace, run.open)
-    bare = _tables(run, report, together(run.workspace.runs.plans(run.id)))
+    bare = _tables(run, report, together(all_plans(run.workspace, run.open)))
     return DecidedRun(run, report, replace(bare, manifest=_manifest(run, report, bare)))
 
 
@@ -62,8 +66,8 @@ def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> 
     try:
         connection.register("wanted", _pairs(plan))
         connection.register("chain", _parts(run.open))
-        verdicts = _conform("verdicts", connection.sql(_QUERIES["verdicts"]).to_arrow_table())
         completions = _completions(connection, plan)
+        verdicts = _verdicts(connection)
     finally:
         connection.close()
     return Snapshot(
@@ -76,18 +80,19 @@ def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> 
     )
 
 
-def _completions(connection: "duckdb.DuckDBPyConnection", plan: Rows[PlanRow]) -> pa.Table:
-    """In key order from the start: whoever hashes and writes them then copies nothing."""
+def _completions(connection: "duckdb.DuckDBPyConnection", plan: Rows[PlanRow]) -> TableFile:
+    """In key order, on disk: their texts are most of a run."""
     from storage.segments.ordered import tables_in_order
 
     ids = pa.chunked_array([plan.column("completion_id").unique().sort()])
-    parts = [_conform("completions", part) for part in tables_in_order(connection, "SELECT * FROM completions", ids)]
-    return pa.concat_tables(parts) if parts else SCHEMAS["completions"].empty_table()
+    return TableFile("completions", tables_in_order(connection, "SELECT * FROM completions", ids))
 
 
-def _conform(kind: Kind, table: Any) -> pa.Table:
-    rows: pa.Table = table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind])
-    return rows
+def _verdicts(connection: "duckdb.DuckDBPyConnection") -> TableFile:
+    """In key order, on disk: their evidence may be as long as a text."""
+    connection.execute(f"SET memory_limit = '{_SORT_MEMORY}'")
+    reader = connection.sql(_VERDICTS).to_arrow_reader(PART)
+    return TableFile("verdicts", (pa.Table.from_batches([batch]) for batch in reader))
 
 
 def _pairs(plan: Rows[PlanRow]) -> pa.Table:
@@ -117,7 +122,7 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
 
     spec, loaded = run.spec, run.loaded
     runs = run.workspace.runs
-    rounds = sum(map(bool, runs.plans(spec.run)))
+    rounds = sum(map(bool, all_plans(run.workspace, run.open)))
     known = known_error_rates(run, report)
     limit = PassAtLimit(false_accept_bound(known))
     pool = pool_of(bare.problems, bare.completions, bare.decisions)
@@ -152,6 +157,7 @@ def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[Known
 
     parts = list(run.open.chain())
     whole = (CHAIN, chain_version(parts, run.loaded.canonical().get("accept")))
-    kept = kept_set((d.problem_id, d.completion_id, d.outcome, d.kept) for d in report.decisions)
-    known = known_rates(run.workspace.audits, [*parts, whole], run.id, kept)
+    audits = run.workspace.audits
+    rows = ((d.problem_id, d.completion_id, d.outcome, d.kept) for d in report.decisions)
+    known = known_rates(audits, [*parts, whole], run.id, kept_set(rows) if audits.list() else None)
     return [part for part in known if part.verifier != CHAIN or part.report is not None or len(parts) > 1]

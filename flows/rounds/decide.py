@@ -11,13 +11,13 @@ from typing import Any
 from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
-from flows.rounds.plan import read_plans
+from flows.rounds.plan import all_plans
 from flows.rounds.plan_rows import repeated, together
 from flows.rounds.score import rows_of, score_run, stored_scores
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from storage.errors import broken
 from storage.ids import ListDigest
-from storage.records import Decision, PlanRow, Rollout, Score
+from storage.records import Decision, Rollout, Score
 from storage.rollouts import Pair
 from storage.segments.keys import SegmentKey
 from storage.segments.rows import Packer
@@ -41,7 +41,7 @@ class DecisionReport:
 @rare_collections()
 def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
-    rows = together(_plans(ws, run))
+    rows = together(all_plans(ws, run))
     score_run(ws, run)
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
     results, counter = _Results(scores), FunnelCounter()
@@ -67,11 +67,6 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     stops = stop_reasons(ws.runs.stops(run.id))
     stored = [score for given in scores.values() for score in given]
     return DecisionReport(run.id, batch_id, created, decided, stored, funnel, completions.origins(ws, run.id), stops)
-
-
-def _plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
-    """The committed plans; those read before, where they come to the end of drawing."""
-    return run.memory.plans if run.memory.plans and not run.memory.plans[-1] else read_plans(ws, run.id)
 
 
 @dataclass(slots=True)

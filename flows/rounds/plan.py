@@ -57,6 +57,11 @@ def committed_plans(ws: Workspace, run: OpenRun, r: int) -> list[Sequence[PlanRo
     return run.memory.plans
 
 
+def all_plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
+    """The committed plans; those read before, where they come to the end of drawing."""
+    return run.memory.plans if run.memory.plans and not run.memory.plans[-1] else read_plans(ws, run.id)
+
+
 def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow]]:
     """The committed plans from round `since` on; a last one without rows is looked at twice.
 
@@ -65,10 +70,10 @@ def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow
     """
     plans = ws.runs.plans(run, since)
     while plans and not plans[-1]:
-        again = ws.runs.plans(run, since)
-        if len(again) == len(plans):
-            return again
-        plans = again
+        last = ws.runs.plans(run, since + len(plans) - 1)
+        plans = [*plans[:-1], *last]
+        if len(last) <= 1:
+            break
     return plans
 
 

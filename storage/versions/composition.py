@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from storage.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
+from storage.segments.table_file import TableFile
 from storage.versions.read import load_manifest, open_version, reading
 from storage.versions.resolve import VersionInfo
 
@@ -32,7 +33,8 @@ def snapshot_composition(snapshot: "Snapshot") -> Composition:
     """That of what would be published."""
     with duckdb.connect() as connection:
         for kind in ("problems", "completions", "decisions"):
-            connection.register(kind, snapshot.table(kind))
+            table = snapshot.table(kind)
+            connection.register(kind, table.reader() if isinstance(table, TableFile) else table)
         return _composition(connection, "completions", snapshot.manifest)
 
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,13 @@ from storage.errors import SetupError
 from storage.files import read_object
 from storage.ids import canonical_json
 from storage.segments.schema import SCHEMAS, Kind
-from storage.segments.views import files, no_rows
+from storage.segments.table_file import TableFile
+from storage.segments.views import files, no_rows, quoted
 from storage.versions.snapshot import KEYS, TABLES, Snapshot, in_key_order, sorted_by_key
 
 _CHUNK = 8_192  # rows handed over at a time, and
 _CHUNK_BYTES = 1 << 25  # about so many bytes at most
-_CACHE = "1GB"  # DuckDB would otherwise keep what it wrote in memory, up to most of the machine's
+_CACHE = "256MB"  # DuckDB would otherwise keep what it wrote in memory, up to most of the machine's
 
 TABLE_NAMES: Mapping[Kind, str] = {kind: "rollouts" if kind == "completions" else kind for kind in TABLES}
 
@@ -48,11 +50,12 @@ _KEPT = "create view kept as select * exclude (kept) from joined where kept orde
 
 def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) -> None:
     """Write the rows and the manifest of a version into a new file."""
-    with duckdb.connect(str(path)) as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"set memory_limit = '{_CACHE}'")
+        attach_new(connection, path)
         connection.execute("begin")
         for kind, table in snapshot.tables():
-            connection.register("incoming", table.slice(0, 0))
+            connection.register("incoming", SCHEMAS[kind].empty_table())
             connection.execute(f"create table {TABLE_NAMES[kind]} as select * from incoming")  # noqa: S608
             # Sorted here: DuckDB would hold every column while it sorts.
             for part in in_key_order(kind, table, _rows_of_a_chunk(table)):
@@ -62,6 +65,14 @@ def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) 
         connection.execute("commit")
         add_manifest_and_views(connection, manifest)
         connection.execute("checkpoint")
+
+
+def attach_new(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Make a database file the one that a connection writes to, in row groups of a chunk: five of them are held in memory
+    while rows come, and whoever looks for one row reads one of them.
+    """
+    connection.execute(f"attach {quoted(str(path))} as version (row_group_size {_CHUNK})")
+    connection.execute("use version")
 
 
 def _rows_of_a_chunk(table: pa.Table) -> int:
@@ -94,6 +105,7 @@ def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
 LISTING = "shards.json"
 FOLDER = "shards"
 SHARD_BYTES = 64_000_000  # of Arrow memory; about a fifth of that as a file of text
+_COMPARED = 65_536  # rows that are compared with a parent's at a time
 _SMALLEST = 0.5  # a parent's shard below this share of a full one is merged, or shards would shrink with every version
 
 Listing = dict[str, list[dict[str, Any]]]
@@ -136,29 +148,38 @@ def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPy
 
 def _take_over(
     kind: Kind, table: pa.Table, shards: list[dict[str, Any]], parent: Path, shard_bytes: int
-) -> tuple[list[dict[str, Any]], pa.Table]:
-    """The parent's shards whose every row is in the table, and the table's other rows."""
+) -> tuple[list[dict[str, Any]], pa.Table | TableFile]:
+    """The parent's shards whose every row is in the table, and the table's other rows; some rows are compared at a time."""
     large = [shard for shard in shards if shard["bytes"] >= shard_bytes * _SMALLEST]
     if not large or not table.num_rows:
         return [], table
     names, keys = SCHEMAS[kind].names, KEYS[kind]
     same = " and ".join(f'o."{name}" is not distinct from n."{name}"' for name in names)
     join = " and ".join(f"o.{key} = n.{key}" for key in keys)
+    intact: Counter[str] = Counter()
     with duckdb.connect() as connection:
-        connection.register("incoming", table)
-        connection.execute(f"create view held as {_scan(kind, parent, large, filename=True)}")
-        counted = connection.sql(
-            f"select o.filename, count(*) filter ({same}) from held o left join incoming n on {join} group by 1"  # noqa: S608
-        ).fetchall()
-        intact = {Path(name).name: rows for name, rows in counted}
-        taken = [shard for shard in large if intact.get(shard["file"]) == shard["rows"]]
+        for part, near in _beside(kind, table, parent, large):
+            connection.register("incoming", part)
+            rows = connection.sql(f"select o.filename from ({near}) o join incoming n on {join} where {same}")  # noqa: S608
+            intact.update(Path(name).name for (name,) in rows.fetchall())
+        taken = [shard for shard in large if intact[shard["file"]] == shard["rows"]]
         if not taken:
             return [], table
-        columns = ", ".join(f'"{name}"' for name in names)
-        rest = connection.sql(
-            f"select {columns} from incoming anti join ({_scan(kind, parent, taken)}) using ({', '.join(keys)})"  # noqa: S608
-        ).to_arrow_table()
-    return taken, rest.cast(SCHEMAS[kind])
+
+        def others() -> Iterator[pa.Table]:
+            for part, near in _beside(kind, table, parent, taken):
+                connection.register("incoming", part)
+                rest = f"select n.* from incoming n anti join ({near}) o on {join} order by {', '.join(keys)}"  # noqa: S608
+                yield connection.sql(rest).to_arrow_table()
+
+        return taken, TableFile(kind, others())
+
+
+def _beside(kind: Kind, table: pa.Table, parent: Path, shards: list[dict[str, Any]]) -> Iterator[tuple[pa.Table, str]]:
+    """The rows in key order, some at a time, and a SELECT of what lies near them in shards."""
+    for part in in_key_order(kind, table, _COMPARED):
+        first, last = (part[KEYS[kind][0]][at].as_py() for at in (0, -1))
+        yield part, scan_near(kind, parent, shards, [(first, last)], filename=True)
 
 
 def _pieces(kind: Kind, table: pa.Table, shard_bytes: int) -> Iterator[pa.Table]:
@@ -188,11 +209,18 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def scan_near(kind: Kind, folder: Path, shards: list[dict[str, Any]], ranges: Collection[tuple[str, str]]) -> str:
+def scan_near(
+    kind: Kind,
+    folder: Path,
+    shards: list[dict[str, Any]],
+    ranges: Collection[tuple[str, str]],
+    *,
+    filename: bool = False,
+) -> str:
     """A SELECT over the shards that may hold a key within one of the ranges."""
     spans = [(shard, shard["first"], shard["last"]) if "first" in shard else _span(kind, folder, shard) for shard in shards]
     near = [shard for shard, first, last in spans if any(first <= high and low <= last for low, high in ranges)]
-    return _scan(kind, folder, near)
+    return _scan(kind, folder, near, filename=filename)
 
 
 def _span(kind: Kind, folder: Path, shard: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
@@ -206,7 +234,7 @@ def _span(kind: Kind, folder: Path, shard: dict[str, Any]) -> tuple[dict[str, An
 def _scan(kind: Kind, folder: Path, shards: list[dict[str, Any]], *, filename: bool = False) -> str:
     """A SELECT over shards; of none, no rows with the right columns; a column that old shards lack is null there."""
     if not shards:
-        return no_rows(kind)
+        return no_rows(kind) if not filename else f"select *, '' as filename from ({no_rows(kind)})"  # noqa: S608
     paths = [folder / FOLDER / shard["file"] for shard in shards]
     missing = [path for path in paths if not path.exists()]
     if missing:

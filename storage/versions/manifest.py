@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.files import read_object
@@ -64,11 +65,16 @@ def row_counts(snapshot: Snapshot) -> dict[str, Any]:
         "verdicts": snapshot.verdicts.num_rows,
         "scores": snapshot.scores.num_rows,
         "decisions": snapshot.decisions.num_rows,
-        **{
-            name: dict(sorted(Counter(value or "unknown" for value in column.to_pylist()).items()))
-            for name, column in columns.items()
-        },
+        **{name: _counted(column) for name, column in columns.items()},
     }
+
+
+def _counted(column: pa.ChunkedArray) -> dict[str, int]:
+    """How often each text stands in a column; none and an empty one are unknown."""
+    counts: Counter[str] = Counter()
+    for row in column.value_counts().to_pylist():
+        counts[row["values"] or "unknown"] += row["counts"]
+    return dict(sorted(counts.items()))
 
 
 def twelve_digits(value: Any) -> Any:

@@ -1,11 +1,12 @@
 """What a dataset version is made of, before it has a number, a folder or a hash.
 
-Five Arrow tables with the schemas of the segment kinds, and the manifest as its maker wrote it. It knows nothing of files,
-runs or the ledger; `completions` are all completions of the plan, kept or not.
+Five Arrow tables with the schemas of the segment kinds, and the manifest as its maker wrote it. It knows nothing of runs or
+the ledger; `completions` are all completions of the plan, kept or not. What has texts may be a TableFile in key order.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ import pyarrow.compute as pc
 
 from storage.errors import SetupError
 from storage.segments.schema import SCHEMAS, Kind
+from storage.segments.table_file import TableFile
 
+_COMPARED = 8_192  # keys that are compared at a time
 TABLES: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions")
 
 KEYS: Mapping[Kind, tuple[str, ...]] = {
@@ -60,21 +63,24 @@ def in_key_order(
 
     `ids`: rows with these ids only.
     """
+    chosen = None if ids is None else pc.is_in(table["id"], value_set=pc.unique(ids))
+    if isinstance(table, TableFile):
+        return _chosen(table.parts(rows, columns), chosen)
     order = _order(kind, table)
     narrow = table.select(list(columns)) if columns else table
-    chosen = None if ids is None else pc.is_in(table["id"], value_set=pc.unique(ids))
     if _is_sorted(order):
-        return _slices(narrow, rows, chosen)
+        return _chosen((narrow.slice(start, rows) for start in range(0, narrow.num_rows, rows)), chosen)
     if chosen is not None:
         order = order[chosen.to_numpy()[order]]
     return (narrow.take(order[start : start + rows]) for start in range(0, len(order), rows))
 
 
-def _slices(table: pa.Table, rows: int, chosen: pa.ChunkedArray | None) -> Iterator[pa.Table]:
-    """So many rows at a time, of them the chosen ones; taking those by number would copy every text for each part."""
-    for start in range(0, table.num_rows, rows):
-        part = table.slice(start, rows)
-        part = part if chosen is None else part.filter(chosen.slice(start, rows))
+def _chosen(parts: Iterable[pa.Table], chosen: pa.ChunkedArray | None) -> Iterator[pa.Table]:
+    """Of each part the chosen rows; taking those by number would copy every text for each part."""
+    start = 0
+    for whole in parts:
+        part = whole if chosen is None else whole.filter(chosen.slice(start, whole.num_rows))
+        start += whole.num_rows
         if part.num_rows:
             yield part
 
@@ -109,6 +115,8 @@ def checked(snapshot: Snapshot) -> Snapshot:
 
 
 def _conform(kind: Kind, table: pa.Table) -> pa.Table:
+    if isinstance(table, TableFile):
+        return table
     missing = [name for name in SCHEMAS[kind].names if name not in table.column_names]
     if missing:
         raise SetupError(f"the {kind} of a dataset version lack the columns {', '.join(missing)}.")
@@ -117,6 +125,8 @@ def _conform(kind: Kind, table: pa.Table) -> pa.Table:
 
 def _refuse_duplicates(kind: Kind, table: pa.Table) -> None:
     keys = list(KEYS[kind])
+    if isinstance(table, TableFile) and not _repeats(table, keys):
+        return
     # One thread, so that of several repeated keys the same one is named each time.
     counted = table.select(keys).group_by(keys, use_threads=False).aggregate([([], "count_all")])
     if counted.num_rows == table.num_rows:
@@ -125,6 +135,18 @@ def _refuse_duplicates(kind: Kind, table: pa.Table) -> None:
     raise SetupError(
         f"{kind} hold {twice['count_all']} rows of {', '.join(str(twice[key]) for key in keys)}; one is allowed."
     )
+
+
+def _repeats(table: TableFile, keys: list[str]) -> bool:
+    """Whether a key stands twice, one after the other, as they do in key order."""
+    last: list[pa.Table] = []
+    for part in table.parts(_COMPARED, keys):
+        rows = pa.concat_tables([*last, part])
+        same = [pc.equal(rows[key][1:], rows[key][:-1]) for key in keys]
+        if pc.any(reduce(pc.and_, same)).as_py():
+            return True
+        last = [part.slice(part.num_rows - 1)]
+    return False
 
 
 def _refuse_strangers(table: pa.Table, column: str, owners: pa.Table) -> None:
