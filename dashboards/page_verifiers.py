@@ -46,7 +46,7 @@ def _errors(scope: Scope) -> None:
     """The rates of audits, those of `rollmill audit show`, and the same by rule; without any the command that draws one."""
     known = kept_of(scope.reader, _known, scope.name)  # people judge versions and ended runs too
     audited = [rates for rates in known if rates.report is not None]
-    if audited:
+    if any((rates.report or {})["overall"][key] is not None for rates in audited for key, _ in ERRORS):
         st.altair_chart(_error_chart(audited), width="stretch")
         st.caption("Error rates of the audited verifiers, judged by people. Rules: 95% intervals, stratified sample.")
     show_rates(known)

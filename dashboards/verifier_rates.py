@@ -20,7 +20,7 @@ COLUMNS = {
         "band", width=60, help="of the problem's pass rate as the verifier sees it"
     ),
     "verifier": st.column_config.TextColumn(width=60),
-    **{name: st.column_config.NumberColumn(width=55) for name in ("rollouts", "accepted", "audited")},
+    **{name: st.column_config.NumberColumn(width=72) for name in ("rollouts", "accepted", "audited")},
     **{label: st.column_config.TextColumn(width=140) for _, label in RATES},
 }
 
@@ -69,6 +69,6 @@ def _method(known: KnownRates) -> str:
     unsure = f", {report['unsure']:,} could not be told" if report["unsure"] else ""
     sentence = (
         f"{known.verifier} {known.version}: {report['n']:,} random rollouts of {known.source} judged by people{unsure} "
-        f"(audit {known.audit}). 95% intervals. {estimands}."
+        f"(audit {known.audit}). {f'95% intervals. {estimands}' if rates else 'A rate needs some of every stratum judged'}."
     )
     return inert(sentence, longest=1_000)
