@@ -84,9 +84,9 @@ def audit_queues(reader: Reader) -> list[tuple[str, str]]:
 def undecided_queue(reader: Reader, run: str) -> Queue:
     """The rollouts of a run that no verifier could decide."""
     scope = run_scope(reader, run)
-    with scope.connection("rollouts") as connection:
+    with scope.connection("outcomes") as connection:
         rows = connection.execute(
-            "SELECT completion_id, problem_id FROM rollouts WHERE outcome = 'undecided' ORDER BY problem_id, completion_id"
+            "SELECT completion_id, problem_id FROM outcomes WHERE outcome = 'undecided' ORDER BY problem_id, completion_id"
         ).fetchall()
     pairs = tuple((str(completion), str(problem)) for completion, problem in rows)
     return Queue(f"undecided rollouts of {run}", pairs, tuple(reader.runs.get(run).verifiers))
