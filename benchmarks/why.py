@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from storage.files import json_text
 from storage.queries.why import why
 from storage.segments.schema import SCHEMAS, Kind
-from storage.versions.database import FOLDER, LISTING, TABLE_NAMES, attach_new, write_shard
+from storage.versions.database import FOLDER, LISTING, TABLE_NAMES, write_shard
 from storage.versions.publish import publish
 from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo
@@ -61,8 +61,7 @@ def main() -> None:
 
 def fill_file(info: VersionInfo, rows: int) -> None:
     """Put the rows into the tables of dataset.duckdb."""
-    with duckdb.connect() as connection:
-        attach_new(connection, info.path / "dataset.duckdb")
+    with duckdb.connect(str(info.path / "dataset.duckdb")) as connection:
         for kind in TABLES:
             connection.execute(f"DELETE FROM {TABLE_NAMES[kind]}")
             for piece in pieces(connection, kind, rows):

@@ -27,7 +27,7 @@ from storage.files import read_object
 from storage.ids import canonical_json
 from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
-from storage.segments.views import files, no_rows, quoted
+from storage.segments.views import files, no_rows
 from storage.versions.snapshot import KEYS, TABLES, Snapshot, in_key_order, sorted_by_key
 
 _CHUNK = 8_192  # rows handed over at a time, and
@@ -50,9 +50,8 @@ _KEPT = "create view kept as select * exclude (kept) from joined where kept orde
 
 def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) -> None:
     """Write the rows and the manifest of a version into a new file."""
-    with duckdb.connect() as connection:
+    with duckdb.connect(str(path)) as connection:
         connection.execute(f"set memory_limit = '{_CACHE}'")
-        attach_new(connection, path)
         connection.execute("begin")
         for kind, table in snapshot.tables():
             connection.register("incoming", SCHEMAS[kind].empty_table())
@@ -65,14 +64,6 @@ def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) 
         connection.execute("commit")
         add_manifest_and_views(connection, manifest)
         connection.execute("checkpoint")
-
-
-def attach_new(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Make a database file the one that a connection writes to, in row groups of a chunk: five of them are held in memory
-    while rows come, and whoever looks for one row reads one of them.
-    """
-    connection.execute(f"attach {quoted(str(path))} as version (row_group_size {_CHUNK})")
-    connection.execute("use version")
 
 
 def _rows_of_a_chunk(table: pa.Table) -> int:
