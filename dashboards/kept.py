@@ -5,6 +5,8 @@ holds for as long as nothing was registered in the ledger since. Answers are sha
 changed by who gets them.
 """
 
+import atexit
+import gc
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -13,6 +15,7 @@ import streamlit as st
 
 from storage.queries import ExploreIndex, Reader, Scope, explore_index, named_scope
 
+atexit.register(gc.unfreeze)  # else libraries report at the end what was not collected
 Answer = TypeVar("Answer")
 MOST = 300  # answers kept
 INDEXES = 3  # scopes whose rollouts are held in memory, some 200 MB for a million
@@ -93,4 +96,8 @@ def _answer(
     arguments: tuple[Any, ...],  # noqa: ARG001
     _ask: Callable[[], Any],
 ) -> Any:
-    return _ask()
+    answer = _ask()
+    # Streamlit collects garbage after every run of a script or a fragment: not through what is kept, and what was imported.
+    gc.collect()
+    gc.freeze()
+    return answer
