@@ -11,7 +11,7 @@ from tests.dashboards.conftest import run_in, serving
 from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
 from tests.shared_data import shared_data
 
-pytestmark = [pytest.mark.data, pytest.mark.browser]
+pytestmark = [pytest.mark.data, pytest.mark.browser, pytest.mark.timeout(500)]
 RECIPE = """\
 recipe_schema: 1
 name: mathcoder
