@@ -68,7 +68,7 @@ def made(folder: Path, rollouts: int, versions: int) -> Path:
 def _imported(name: str, count: int, models: tuple[str, ...], samples: int) -> None:
     """Problems of two sources, eight levels and forty templates, harder by level; later models are a little better.
 
-    One answer in twenty carries a unit, on which the two verifiers disagree.
+    One answer in twenty carries a unit; both verifiers read it, so they agree on every rollout.
     """
     draw = random.Random(7)
     problems = [
