@@ -18,7 +18,8 @@ class Memory:
     """Committed rows by round; `tokens` also by problem and arm. `plans` ends with an empty one once drawing is over.
 
     `answer_keys`: by completion and problem, for runs with arms, whose tallies need more of a verdict than its outcome.
-    `whole`: the completions that the run will draw in all (median, low and high), forecast when its last round was planned.
+    `whole`: the completions that the run will draw in all (median, low and high), forecast when its last round was planned,
+    at `planned_at` of the monotonic clock.
     `scored`: whether this command has had every row scored.
     """
 
@@ -26,6 +27,7 @@ class Memory:
     tokens: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict)
     answer_keys: dict[tuple[str, str], str | None] = field(default_factory=dict)
     whole: dict[str, float] | None = None
+    planned_at: float | None = None
     scored: bool = False
     _outcomes: dict[int, bytearray] = field(default_factory=dict)
     _solution_keys: dict[int, bytearray] = field(default_factory=dict)

@@ -32,6 +32,8 @@ from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
 MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes each
+FORECAST_SHARE = 0.05  # of a round's time that the forecast of the whole run may take
+LEAST_FORECAST, MOST_FORECAST = 0.05, 2.0  # seconds
 
 
 @rare_collections()
@@ -101,16 +103,23 @@ def _next_plan(
     planned = together(plans)
     tallies = tallies_of(ws, run, planned)
     plan = run.spec.budget.plan(r, tallies)
-    run.memory.whole = _whole(run, r, tallies)
+    run.memory.whole = _whole(run, r, tallies, _seconds_for_forecast(run))
     drawn = Counter(problems_and_arms(planned))
     _check_continues(run, plan, drawn)
     return Rows.of("plan", _rows(run, r, plan.draws)), _new_stops(ws, run, r, plan)
 
 
-def _whole(run: OpenRun, r: int, tallies: Sequence[PrefixTally]) -> dict[str, float] | None:
+def _seconds_for_forecast(run: OpenRun) -> float:
+    """A small share of what the round before took: a forecast for people who wait should not be what they wait for."""
+    before, run.memory.planned_at = run.memory.planned_at, time.monotonic()
+    took = 0.0 if before is None else run.memory.planned_at - before
+    return min(MOST_FORECAST, max(LEAST_FORECAST, FORECAST_SHARE * took))
+
+
+def _whole(run: OpenRun, r: int, tallies: Sequence[PrefixTally], seconds: float) -> dict[str, float] | None:
     """What the run will draw in all, for people who wait."""
     try:
-        forecast = whole_run(deepcopy(run.spec.budget), tallies, r)
+        forecast = whole_run(deepcopy(run.spec.budget), tallies, r, seconds)
     except Exception:  # a budget of a user's own may not take made-up tallies; no row depends on this
         return None
     return None if forecast is None else {"median": forecast.median, "low": forecast.low95, "high": forecast.high95}

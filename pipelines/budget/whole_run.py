@@ -20,14 +20,13 @@ from pipelines.tallies import ArmTally, Draw, PrefixTally
 
 SIMULATIONS = 40
 LEAST = 8  # simulations below which there is no interval
-SECONDS = 2.0  # that a large run may give to it, once a round
 MOST_ROUNDS = 1_000
 SPREAD = 2.0  # of a prior that nothing is known of, in judged completions: problems differ much
 
 
-def whole_run(budget: Budget, tallies: Sequence[PrefixTally], round_index: int) -> Prediction | None:
-    """Draws of the run in all, those before `round_index` included; None where time allows too few simulations."""
-    deadline, totals = time.monotonic() + SECONDS, list[float]()
+def whole_run(budget: Budget, tallies: Sequence[PrefixTally], round_index: int, seconds: float) -> Prediction | None:
+    """Draws of the run in all, those before `round_index` included; None where `seconds` allow too few simulations."""
+    deadline, totals = time.monotonic() + seconds, list[float]()
     judged = any(tally.prefix_judged for tally in tallies)
     fitted = fit_prior([t.prefix_correct for t in tallies], [t.prefix_judged for t in tallies]) if judged else None
     laws = _laws(tallies)
@@ -35,46 +34,58 @@ def whole_run(budget: Budget, tallies: Sequence[PrefixTally], round_index: int) 
         rng = np.random.default_rng(number)
         mean = rng.random()
         prior = fitted or BetaPrior(SPREAD * mean, SPREAD * (1 - mean))
-        urns = {t.problem_id: _urn(t, laws[t.distinct_correct, t.correct], rng) for t in tallies}
-        totals.append(_simulated(budget, tallies, round_index, prior, urns, rng))
-        if time.monotonic() > deadline:
+        answers = {
+            t.problem_id: (rng.beta(prior.a + t.correct, prior.b + t.judged - t.correct), _urn(t, laws, rng))
+            for t in tallies
+        }
+        total = _simulated(budget, tallies, round_index, answers, rng, deadline)
+        if total is None:
             break
-    return prediction_of(totals) if len(totals) >= LEAST or len(set(totals)) == 1 else None
+        totals.append(total)
+    certain = len(set(totals)) == 1
+    return prediction_of(totals) if certain or len(totals) >= LEAST else None
+
+
+def _solutions(tally: PrefixTally) -> tuple[int, int]:
+    """Distinct and all correct answers whose solutions are known; none where what is known of them cannot be."""
+    correct, distinct = tally.correct, tally.distinct_correct
+    return (distinct, correct) if 0 < distinct <= correct else (0, 0)
 
 
 def _laws(tallies: Sequence[PrefixTally]) -> dict[tuple[int, int], Array]:
-    """How the urns of problems with these (distinct, correct) counts are distributed: cumulative weights of the laws."""
-    counts = [(tally.distinct_correct, tally.correct) for tally in tallies]
+    """How the urns of problems with these counts of solutions are distributed: cumulative weights of the laws."""
+    counts = list(map(_solutions, tallies))
     prior = fit_laws([distinct for distinct, _ in counts], [correct for _, correct in counts], np.ones(len(counts)))
     return {pair: laws_after(*pair, prior).cumsum() for pair in dict.fromkeys(counts)}
 
 
-def _urn(tally: PrefixTally, weights: Array, rng: np.random.Generator) -> Urn:
+def _urn(tally: PrefixTally, laws: Mapping[tuple[int, int], Array], rng: np.random.Generator) -> Urn:
     """The urn of a problem's solutions in one simulation, as it stands now."""
-    return replace(draw_urn(rng, weights), drawn=tally.correct, distinct=tally.distinct_correct)
+    distinct, correct = _solutions(tally)
+    return replace(draw_urn(rng, laws[distinct, correct]), drawn=correct, distinct=distinct)
 
 
 def _simulated(
     budget: Budget,
     tallies: Sequence[PrefixTally],
     first: int,
-    prior: BetaPrior,
-    urns: Mapping[str, Urn],
+    answers: Mapping[str, tuple[float, Urn]],
     rng: np.random.Generator,
-) -> float:
-    """The draws of one simulation; its urns are used up."""
-    rates = {t.problem_id: rng.beta(prior.a + t.correct, prior.b + t.judged - t.correct) for t in tallies}
+    deadline: float,
+) -> float | None:
+    """The draws of one simulation, whose problems have these pass rates and urns; None at the deadline."""
     known = {tally.problem_id: tally for tally in tallies}
     for number in range(first, first + MOST_ROUNDS):
+        if time.monotonic() > deadline:
+            return None
         plan = budget.plan(number, list(known.values()))
         if not plan.draws:
             break
         for stop in plan.stops:
             known[stop.problem_id] = replace(known[stop.problem_id], stopped=stop.reason)
         for draw in plan.draws:
-            right = int(rng.binomial(draw.count, rates[draw.problem_id]))
-            urn = urns[draw.problem_id]
-            before = urn.distinct
+            rate, urn = answers[draw.problem_id]
+            right, before = int(rng.binomial(draw.count, rate)), urn.distinct
             for uniform in rng.random(right).tolist():
                 urn.next(uniform)
             known[draw.problem_id] = _after(known[draw.problem_id], draw, right, urn.distinct - before, budget.prefix)

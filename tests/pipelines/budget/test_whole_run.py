@@ -12,7 +12,7 @@ from pipelines.tallies import Draw, PrefixTally
 
 def test_a_fixed_budget_is_certain() -> None:
     tallies = [PrefixTally(f"p{n}") for n in range(30)]
-    said = whole_run(Fixed(4), tallies, 0)
+    said = whole_run(Fixed(4), tallies, 0, seconds=60)
     assert said is not None
     assert (said.median, said.low95, said.high95) == (120.0, 120.0, 120.0)
 
@@ -32,10 +32,19 @@ def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be(
         budget = DarsProp2Diff(initial=4, target=6, cap=40)
         rounds = list(run_budget(budget, [Subject(key) for key in rates], source))
         actual = sum(tally.drawn for tally in rounds[-1].tallies)
-        said = whole_run(budget, rounds[0].tallies, 1)
+        said = whole_run(budget, rounds[0].tallies, 1, seconds=60)
         assert said is not None
         held += said.low95 <= actual <= said.high95
         assert 160 < said.low95 < said.high95 < 40 * 40
         ratios.append(said.median / actual)
     assert held >= 8
     assert 0.85 < sum(ratios) / len(ratios) < 1.15
+
+
+def test_without_time_nothing_is_said_and_unknown_solutions_are_no_error() -> None:
+    tallies = [PrefixTally(f"p{n}", drawn=4, correct=2, prefix_judged=4, prefix_correct=2) for n in range(30)]
+    budget = DarsProp2Diff(initial=4, target=6, cap=40)
+    assert whole_run(budget, tallies, 1, seconds=0) is None
+    said = whole_run(budget, tallies, 1, seconds=60)
+    assert said is not None
+    assert said.low95 > 120
