@@ -45,7 +45,7 @@ test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier
 	$(PYTEST) -m "sandbox and not data and not long" $(SPREAD) --timeout 600
 
 test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
-	$(PYTEST) -m "browser and not data" --timeout 600
+	$(PYTEST) -m "browser and not data" -n 2 --dist loadfile --timeout 600
 
 test-data: $(VENV)/.dev ## tests on real problems and rollouts, which lie in ../shared/data
 	$(PYTEST) -m "data and not long" $(SPREAD) --timeout 300
