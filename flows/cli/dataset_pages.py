@@ -42,6 +42,7 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
         "models": counted(counts.get("models", {})),
         "sources": counted(counts["sources"]),
         "licences": counted(counts["licences"]),
+        "drift": _drift(manifest.get("drift") or {}),
         "folder": relative_path(info.path, Path.cwd()) if here else "its rows are not in this clone",
     }
     checks = kept_checks(info)
@@ -76,6 +77,17 @@ def _recipe(manifest: Mapping[str, Any]) -> str:
     chosen = [f"{role} {manifest[key]['name']}" for role, key in roles.items() if key in manifest]
     seed = [f"seed {manifest['seed']}"] if "seed" in manifest else []
     return "; ".join(part for part in (manifest["recipe_hash"][:8], method, *chosen, *seed) if part)
+
+
+def _drift(drift: Mapping[str, Any]) -> str:
+    """How far the version moved from the one before, and which of that chance does not explain."""
+    rows = [(kind.replace("_", " "), row) for kind, row in drift.get("kinds", {}).items() if row["value"] is not None]
+    said = [
+        f"{kind} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]{'' if row['value'] <= row['chance'] else ' *'}"
+        for kind, row in rows
+    ]
+    more = "   (* more than two versions of one composition in one of twenty)" if any("*" in part for part in said) else ""
+    return f"from {drift['before'][:8]}: {', '.join(said)}{more}" if said else ""
 
 
 def _verifiers(manifest: Mapping[str, Any]) -> str:

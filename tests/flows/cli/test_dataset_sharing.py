@@ -18,7 +18,7 @@ def curated(rollmill: Run, *sets: str) -> dict[str, object]:
 
 
 def test_log_says_what_changed_before_each_version(toy: Path, rollmill: Run) -> None:
-    curated(rollmill)
+    outcome = curated(rollmill)
     curated(rollmill, "select.options.per_problem=1")
     assert rollmill("dataset", "tag", "toy@v1", "first").status == 0
     newest, first = json.loads(rollmill("dataset", "log", "toy", "--json").out)
@@ -32,6 +32,9 @@ def test_log_says_what_changed_before_each_version(toy: Path, rollmill: Run) -> 
     page = rollmill("dataset", "log", "toy").out
     assert "select.options.per_problem 3 -> 1" in page
     assert page.endswith("Next: rollmill dataset diff toy@v1 toy@v2\n")
+    shown = rollmill("dataset", "show", "toy").out
+    assert f"\n  drift      from {str(outcome['content_hash'])[:8]}: duplicates 0.000 [0.000, 0.602], length " in shown
+    assert "level 0.057 [0.000, 0.088], pass rate 0.000 [0.000, 0.602]" in shown  # the same rollouts, fewer of them kept
 
 
 def test_without_a_repository_the_next_step_is_named(toy: Path, rollmill: Run) -> None:
