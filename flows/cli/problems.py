@@ -3,12 +3,14 @@
 Both look into a dataset version or a run, the latest run when none is named, and write nothing.
 """
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.output import AsJson, as_json, columns, inert, line
 from storage.errors import SetupError
+from storage.records import prompt_json
 
 if TYPE_CHECKING:
     from storage.queries import Reader, Scope
@@ -51,7 +53,7 @@ def problems(  # noqa: PLR0913 (a verb's parameters are its options)
         chosen: dict[str, Any] = {name: (value,) for name, value in given.items() if value is not None}
         filters = Filters(text, **chosen, lowest=least, highest=most)
         matching = search_problems(scope, filters, Listing(page, size))
-    return as_json(_page_json(scope.name, matching)) if json else line(_page(scope.name, matching))
+        return as_json(_page_json(scope, matching)) if json else line(_page(scope.name, matching))
 
 
 def show(
@@ -114,9 +116,15 @@ def _page(name: str, page: "ProblemPage") -> str:
     )
 
 
-def _page_json(name: str, page: "ProblemPage") -> dict[str, Any]:
-    rows = [{key: getattr(row, key) for key in row.__dataclass_fields__} for row in page.rows]
-    return {"of": name, "total": page.total, "page": page.page, "pages": page.pages, "problems": rows}
+def _page_json(scope: "Scope", page: "ProblemPage") -> dict[str, Any]:
+    from storage.queries.problems import whole_problems
+
+    whole = whole_problems(scope, [row.id for row in page.rows])
+    rows = [
+        {**asdict(row), "prompt": prompt_json(whole[row.id].prompt), "reference": whole[row.id].reference}
+        for row in page.rows
+    ]
+    return {"of": scope.name, "total": page.total, "page": page.page, "pages": page.pages, "problems": rows}
 
 
 def _problem(name: str, detail: "ProblemDetail") -> str:

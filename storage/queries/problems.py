@@ -78,6 +78,17 @@ def indexed_rollouts(index: ExploreIndex, problem_id: str) -> list[Row]:
         return list(cursor.sql(_INDEXED, params=[problem_id]).to_arrow_table().to_pylist())
 
 
+def whole_problems(scope: Scope, ids: Sequence[str]) -> dict[str, Problem]:
+    """Problems of a scope by id, with all of their texts."""
+    if scope.version is None:
+        stored = scope.reader.fetch("problems", ids)
+    else:
+        with scope.connection() as connection:
+            connection.register("wanted", pa.table({"id": pa.array(ids, pa.string())}))
+            stored = from_table("problems", _table(connection, "SELECT * FROM problems SEMI JOIN wanted USING (id)"))
+    return {problem.id: problem for problem in stored}
+
+
 def problem_detail(scope: Scope, problem_id: str, rollouts: Sequence[Row] | None = None) -> ProblemDetail:
     """Everything about one problem of a scope; SetupError where the scope has no such problem.
 

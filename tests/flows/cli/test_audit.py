@@ -155,7 +155,8 @@ def test_a_planted_audit_is_called_a_stress_test(ws: Path, rollmill: Run) -> Non
 def test_undecided_rollouts_wait_for_a_person_whose_word_counts_when_it_is_applied(
     ws: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problems = [{"id": f"p{n}", "prompt": f"Problem {n}", "reference": ref} for n, ref in enumerate(("2", "x+1"))]
+    prompts = [f"Problem {n}: {'a long story, ' * 40}what is it?" for n in range(2)]
+    problems = [{"id": f"p{n}", "prompt": prompts[n], "reference": ref} for n, ref in enumerate(("2", "x+1"))]
     answers = [{"problem_id": f"p{n}", "model": "m", "text": f"#### {a}"} for n, a in enumerate(("2", "1+x"))]
     Path("problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
     Path("answers.jsonl").write_text("\n".join(map(json.dumps, answers)))
@@ -183,7 +184,9 @@ def test_undecided_rollouts_wait_for_a_person_whose_word_counts_when_it_is_appli
         after = next(one for one in reader.runs.list() if one.name == "own")
         assert reader.runs.get(run).status == "done"  # what was decided before stays as it was
     rows = json.loads(rollmill("problems", "own@v2", "--json").out)["problems"]
-    row = next(one for one in rows if one["prompt"] == "Problem 1")
+    row = next(one for one in rows if one["prompt"] == prompts[1])  # the whole of it
+    of_run = json.loads(rollmill("problems", run, "--json").out)["problems"]
+    assert sorted(one["prompt"] for one in of_run) == prompts
     assert after.id != run
     why = rollmill("dataset", "why", "own@v2", row["id"])
     assert why.status == 0, why.err
