@@ -33,7 +33,7 @@ from storage.workspace import Workspace
 
 MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes each
 FORECAST_SHARE = 0.05  # of a round's time that the forecast of the whole run may take
-LEAST_FORECAST, MOST_FORECAST = 0.05, 2.0  # seconds
+LEAST_FORECAST, MOST_FORECAST = 0.02, 2.0  # seconds
 
 
 @rare_collections()
