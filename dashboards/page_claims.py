@@ -44,7 +44,7 @@ def _claim(row: Row) -> None:
     st.markdown(f"**{inert(row['status']).capitalize()}.** {inert(row['statement'], 1000)}")
     st.caption(f"{inert(row['source'], 400)}. It cannot say: {inert(row['reach'], 1000)}")
     if row["why"]:
-        st.info(visible(row["why"]))
+        st.info(inert(row["why"], 600))
         return
     predicted = {one["effect"]: one["words"] for one in row["expected"]}
     effects = [

@@ -112,7 +112,7 @@ def _two(models: Sequence[str], asked: Asked) -> None:
     second = choose("Against", [one for one in models if one != first], "b", where=right, forget=("problem",))
     rows = asked.kept(_compared, first, second)
     if isinstance(rows, str):
-        st.info(visible(rows))
+        st.info(inert(rows, 600))
         return
     for row in rows:
         st.markdown(_sentence(row, first, second, tests=len(rows)))

@@ -146,7 +146,7 @@ def test_models_without_shared_problems_are_said(curated: Path, monkeypatch: pyt
     shown = opened("compare", evaluation="hostile")
     assert not shown.exception
     assert any("no judged problem in common" in block.value for block in shown.info)
-    assert not any("![pixel]" in block.value for kind in ("markdown", "caption") for block in shown.get(kind))
+    assert not any("![pixel]" in block.value for kind in ("markdown", "caption", "info") for block in shown.get(kind))
     empty = opened("compare", evaluation="hostile", more="Calibration")
     assert any("have no scores" in block.value for block in empty.info)
     assert any(block.value.startswith("rollmill score ") for block in empty.code)
