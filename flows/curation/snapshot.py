@@ -152,12 +152,14 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
 
 def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[KnownRates]":
     """What audits say of this run's verifiers in their versions, and of the chain as a whole, from the ledger."""
-    from storage.queries.audited import CHAIN, chain_version, kept_set
+    from storage.queries.audited import CHAIN, KeptSet, chain_version, kept_set
     from storage.queries.audits import known_rates
 
     parts = list(run.open.chain())
     whole = (CHAIN, chain_version(parts, run.loaded.canonical().get("accept")))
-    audits = run.workspace.audits
-    rows = ((d.problem_id, d.completion_id, d.outcome, d.kept) for d in report.decisions)
-    known = known_rates(audits, [*parts, whole], run.id, kept_set(rows) if audits.list() else None)
+
+    def kept() -> KeptSet:
+        return kept_set((d.problem_id, d.completion_id, d.outcome, d.kept) for d in report.decisions)
+
+    known = known_rates(run.workspace.audits, [*parts, whole], run.id, kept)
     return [part for part in known if part.verifier != CHAIN or part.report is not None or len(parts) > 1]

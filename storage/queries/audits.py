@@ -5,8 +5,9 @@ are one sample: their union is, stratum by stratum, a simple random sample of it
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from pipelines.stats import (
@@ -124,13 +125,18 @@ def _drawn(
 
 
 def known_rates(
-    audits: Audits, verifiers: Sequence[tuple[str, str]], run: str | None = None, kept: KeptSet | None = None
+    audits: Audits,
+    verifiers: Sequence[tuple[str, str]],
+    run: str | None = None,
+    kept: Callable[[], KeptSet] | None = None,
 ) -> list[KnownRates]:
     """What is known of each verifier version: from this run's audit, else one of the same rollouts, else the largest.
 
-    `kept` is what this run kept: an audit of another run on the same rollouts then speaks of this run's kept set.
+    `kept` reads what this run kept: an audit of another run on the same rollouts then speaks of this run's kept set. It is
+    called once, and where there is an audit of another run alone: it takes every decision.
     """
-    return [_known(audits, name, version, run, kept) for name, version in verifiers]
+    read = None if kept is None else cache(kept)
+    return [_known(audits, name, version, run, read) for name, version in verifiers]
 
 
 def scope_rates(scope: Scope) -> list[KnownRates]:
@@ -146,11 +152,7 @@ def scope_rates(scope: Scope) -> list[KnownRates]:
         run = scope.run.id
     else:
         return []
-    audits, verifiers = scope.reader.audits, [*parts, (CHAIN, whole)]
-    others = [
-        audit for part in verifiers for audit in audits.list(*part) if audit.kind == "natural" and audit.source != run
-    ]
-    known = known_rates(audits, verifiers, run, kept_set_of(scope) if others else None)
+    known = known_rates(scope.reader.audits, [*parts, (CHAIN, whole)], run, lambda: kept_set_of(scope))
     return [rates for rates in known if rates.verifier != CHAIN or rates.report is not None]
 
 
@@ -171,14 +173,15 @@ def false_accept_bound(known: Sequence[KnownRates]) -> float | None:
     return bound_of(chain or [one for one in known if one.verifier != CHAIN])
 
 
-def _known(audits: Audits, name: str, version: str, run: str | None, kept: KeptSet | None) -> KnownRates:
+def _known(audits: Audits, name: str, version: str, run: str | None, kept: Callable[[], KeptSet] | None) -> KnownRates:
     every = audits.list(name, version)
     planted = next((_stress(audit) for audit in every if audit.kind == "planted"), None)
     candidates = []
     for audit in every:
         if audit.kind == "natural":
-            shared = audit.source != run and kept is not None and _same_rollouts(audits, audit, kept)
-            report = rates_of_audit(audits, audit, kept=kept if shared else None)
+            mine = kept() if kept is not None and audit.source != run else None
+            shared = mine is not None and _same_rollouts(audits, audit, mine)
+            report = rates_of_audit(audits, audit, kept=mine if shared else None)
             rank = (audit.source == run, shared, report["n"], audit.id)
             candidates.append(
                 (rank, KnownRates(name, version, audit.id, audit.source, report, planted, audit.source == run or shared))
