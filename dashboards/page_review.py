@@ -25,7 +25,7 @@ from storage.queries import (
     undecided_queue,
     waiting,
 )
-from storage.queries.review import identical, judge_all, judged_so_far, review_items
+from storage.queries.review import UNDECIDED, identical, judge_all, judged_so_far, review_items
 
 Pairs = Sequence[tuple[str, str]]
 CHOICES = (
@@ -35,7 +35,6 @@ CHOICES = (
     ("unsure", "Cannot tell", "4", "left out of the rates, and counted"),
 )
 AHEAD = 20  # rollouts whose texts are read at once
-UNDECIDED = "undecided rollouts of "
 PANEL = "review-panel"
 STICKY = f"<style>.st-key-{PANEL} {{ position: sticky; top: 4.5rem; }}</style>"
 
@@ -173,8 +172,7 @@ def _so_far(queue: Queue) -> None:
         st.caption("Krippendorff's alpha needs 20 rollouts judged by two people, in two ways at least.")
     if queue.audit is None:
         st.caption("Judgements count once they are applied: in a new run and version, whose rows say that people judged.")
-        run = queue.title.removeprefix(UNDECIDED)
-        apply = ["review", "--undecided", run, "--apply"]
+        apply = ["review", "--undecided", queue.run, "--apply"]
         if said["judged"]:
             command_button("Apply judgements", apply, key="review-apply", confirm=True)
         else:

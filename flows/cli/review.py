@@ -153,7 +153,7 @@ def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> N
                 reader.audits.judge([PersonJudgement(item.completion_id, item.problem_id, who, KEYS[key])])
                 judged += 1
     finally:  # Ctrl-C too: what was judged is stored, and the person is told so
-        apply = f"rollmill review --undecided {queue.title.rpartition(' ')[2]} --apply"
+        apply = f"rollmill review --undecided {queue.run} --apply"
         then = apply if queue.audit is None else f"rollmill audit show {queue.audit.id}"
         note(f"{judged:,} judged now, {len(waiting(reader, queue, who)):,} left. Next: {then}")
 

@@ -58,7 +58,7 @@ def applied(reader: "Reader", run_id: str) -> Applied:
     loaded = load_recipe(Path(job.recipe), sets=job.sets)
     _check_policy(loaded)
     said: dict[tuple[str, str], list[PersonJudgement]] = {}
-    for completion, problem_id, judgements in judged_undecided(reader, run_id):
+    for completion, problem_id, judgements in judged_undecided(reader, run_id, PersonVerifier.name):
         said.setdefault((problem_id, answer_digest(completion)), []).extend(judgements)
     if not said:
         raise SetupError(
@@ -86,5 +86,5 @@ def _check_policy(loaded: "LoadedRecipe") -> None:
         raise SetupError(
             f"policy {name!r} weighs all verifiers side by side; judgements count for what the chain left undecided.",
             choices=(PLAIN.name,),
-            next_command="rollmill curate RECIPE --set accept.method=first_decided",
+            next_command=f"rollmill curate RECIPE --set accept.method={PLAIN.name}",
         )

@@ -24,15 +24,18 @@ COLUMNS = ("completion_id", "problem_id", "kind", "prompt", "reference", "extrac
 
 NEEDED = ("completion_id", "problem_id", "judgement")
 
+UNDECIDED = "undecided rollouts of "  # and a run: the title of its queue
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What is to be judged, in order: an audit's items, or the undecided rollouts of a run (then `audit` is None)."""
+    """What is to be judged, in order: an audit's items, or the undecided rollouts of `run` (then `audit` is None)."""
 
     title: str
     pairs: tuple[Pair, ...]
     verifiers: tuple[tuple[str, str], ...]
     audit: Audit | None = None
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +92,17 @@ def undecided_queue(reader: Reader, run: str) -> Queue:
             "SELECT completion_id, problem_id FROM outcomes WHERE outcome = 'undecided' ORDER BY problem_id, completion_id"
         ).fetchall()
     pairs = tuple((str(completion), str(problem)) for completion, problem in rows)
-    return Queue(f"undecided rollouts of {run}", pairs, tuple(reader.runs.get(run).verifiers))
+    return Queue(f"{UNDECIDED}{run}", pairs, tuple(reader.runs.get(run).verifiers), run=run)
 
 
-def judged_undecided(reader: Reader, run: str) -> list[tuple[Completion, str, tuple[PersonJudgement, ...]]]:
-    """(completion, problem id, judgements) of judged rollouts of a run that nobody but people decided."""
+def judged_undecided(reader: Reader, run: str, person: str) -> list[tuple[Completion, str, tuple[PersonJudgement, ...]]]:
+    """(completion, problem id, judgements) of judged rollouts of a run that nobody but people, the verifier `person`,
+    decided.
+    """
     scope = run_scope(reader, run)
     with scope.connection("rollouts") as connection:
         rows = connection.execute(
-            "SELECT completion_id, problem_id FROM rollouts WHERE outcome = 'undecided' OR verifier = 'person'"
+            "SELECT completion_id, problem_id FROM rollouts WHERE outcome = 'undecided' OR verifier = $1", [person]
         ).fetchall()
     judgements = reader.audits.judgements([(str(completion), str(problem)) for completion, problem in rows])
     texts = {record.id: record for record in reader.fetch("completions", sorted({pair[0] for pair in judgements}))}
