@@ -91,6 +91,11 @@ def main() -> None:
                 print(json.dumps(idle(page, f"{server}/runs?run={run}", process.pid, options.idle, "live")), flush=True)
 
 
+def at(path: str, **query: str | int) -> str:
+    """The address of a page."""
+    return f"/{path}?{urlencode(query)}" if query else f"/{path}"
+
+
 def pages_of(root: Path) -> dict[str, list[str]]:
     """The addresses of each page over the largest run: first the one to open, then its interactions."""
     with Reader.open(root) as reader:
@@ -99,12 +104,6 @@ def pages_of(root: Path) -> dict[str, list[str]]:
         assert scope is not None
         with scope.connection("problems") as connection:
             problem = connection.execute("SELECT min(id) FROM problems").fetchall()[0][0]
-    of = f"run {many}"
-
-    def at(path: str, **query: str | int) -> str:
-        return f"/{path}?{urlencode(query)}" if query else f"/{path}"
-
-    compare = {"evaluation": many}
     return {
         "home": [at("home")],
         "runs": [
@@ -120,6 +119,16 @@ def pages_of(root: Path) -> dict[str, list[str]]:
             at("diff", dataset="small", before="small@v1", after="small@v2"),
             at("diff", dataset="small", before="small@v2", after="small@v3"),
         ],
+        **of_run(many, problem),
+        "review": [at("review")],
+        "claims": [at("claims")],
+    }
+
+
+def of_run(many: str, problem: str) -> dict[str, list[str]]:
+    """Those of the pages that read a run's rollouts."""
+    of, compare = f"run {many}", {"evaluation": many}
+    return {
         "explore": [
             at("explore", of=of),
             at("explore", of=of, level=3),
@@ -139,12 +148,10 @@ def pages_of(root: Path) -> dict[str, list[str]]:
             *(at("difficulty", of=of, by=by) for by in ("skill", "template", "model")),
             at("difficulty", of=of, view="Budget"),
         ],
-        "review": [at("review")],
         "verifiers": [
             at("verifiers", of=of),
             *(at("verifiers", of=of, view=v) for v in ("Rules", "Disagreements", "Slowest")),
         ],
-        "claims": [at("claims")],
     }
 
 

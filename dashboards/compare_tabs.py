@@ -14,8 +14,7 @@ from dashboards.compare_sides import Asked, linked, links_of, read_sides, scope_
 from dashboards.inert import inert, visible
 from dashboards.scope_choice import reader
 from storage.queries import Reader
-from storage.queries.evaluations import Price, SideMetric, metric_of, prices, scores_of
-from storage.queries.replays import FOLDER, replays
+from storage.queries.evaluations import REPLAYS, Price, SideMetric, metric_of, prices, replays, scores_of
 
 
 def show_tabs(asked: Asked) -> None:
@@ -143,7 +142,7 @@ def _replays(asked: Asked) -> None:
     if open_pools:
         names = {f"{', '.join(models)} on {scope}": (scope, models) for scope, models in open_pools}
         scope, models = names[choose("Replay", list(names), "replay", where=st.container())]
-        out = FOLDER / f"{scope}-{pools.index((scope, models)) + 1}"
+        out = REPLAYS / f"{scope}-{pools.index((scope, models)) + 1}"
         chosen = [f"--model={model}" for model in models]
         command_button("Replay", ["replay", "--out", str(out), *chosen, "--", scope], key="compare-replay", wait=600)
 

@@ -8,8 +8,7 @@ from dashboards.commands import may_write, show_done, silent_button, why_not
 from dashboards.explore_filters import put
 from dashboards.inert import inert, visible
 from dashboards.scope_choice import reader
-from storage.queries.explore import FACETS
-from storage.queries.views import saved_views
+from storage.queries.explore import FACETS, saved_views
 
 KEPT = (*FACETS, "text", "within", "rows", "over", "sort", "down")  # of the address; run or version is not among them
 READY: dict[str, dict[str, list[str]]] = {

@@ -3,7 +3,6 @@
 Every change is made under a file lock; readers see the file before or after it, never half of it.
 """
 
-import fcntl
 import json
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from storage.errors import SetupError, unknown_name
+from storage.files import locked, write_text
 
 UNITS = {"m": 60, "h": 3600}
 NIGHTLY = '--cron "0 2 * * *" (every night at two)'
@@ -180,14 +180,11 @@ class Schedules:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Scheduled]]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.path.with_suffix(".lock")):
             rows = {item.name: item for item in self.all()}
             yield rows
-            draft = self.path.with_suffix(".tmp")  # and renamed: `up` reads without the lock
-            draft.write_text(json.dumps([asdict(rows[name]) for name in sorted(rows)], indent=2), encoding="utf-8")
-            draft.replace(self.path)
+            # Whole or not at all: `up` reads without the lock.
+            write_text(self.path, json.dumps([asdict(rows[name]) for name in sorted(rows)], indent=2))
 
 
 def _scheduled(row: dict[str, Any]) -> Scheduled:

@@ -1,19 +1,25 @@
-"""What the page of comparisons asks: which evaluations there are, which problems two models differ on, curves and costs.
+"""What the page of comparisons asks: which evaluations and stored replays there are, which problems two models differ on,
+curves and costs.
 
 The numbers are those of `rollmill leaderboard`, `compare` and `measure`; nothing is estimated here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from pipelines.metrics import pass_rate
 from pipelines.metrics.registry import MetricRow, measure
 from pipelines.metrics.sample import Options
 from storage.errors import SetupError
+from storage.files import read_object
 from storage.queries.comparison import paired
 from storage.queries.problems import prompt_text
 from storage.queries.reader import Reader
 from storage.queries.sides import Side
+
+REPLAYS = Path("replays")  # of a workspace: where the page stores and finds what `rollmill replay` made
 
 
 def evaluations(reader: Reader) -> list[str]:
@@ -88,3 +94,12 @@ def metric_of(sides: Sequence[Side], metric: str, score: str | None = None) -> l
 def scores_of(sides: Sequence[Side]) -> list[str]:
     """The names of the scores that some side has."""
     return list(dict.fromkeys(score for side in sides for score in side.pool.scores))
+
+
+def replays(root: Path, pools: Collection[str]) -> list[dict[str, Any]]:
+    """The stored replays of these runs and versions, by folder; SetupError for a damaged file."""
+    found = [
+        read_object(path, next_command=f"rollmill replay POOL --out {path.parent.relative_to(root)}")
+        for path in sorted((root / REPLAYS).glob("**/replay.json"))
+    ]
+    return [report for report in found if report.get("pool") in pools]
