@@ -63,6 +63,7 @@ def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
         "budget": [budget.name, budget.version],
         "selector": [selector.name, selector.version],
         "scorers": [[part.name, part.version] for part in spec.scorers],
+        **({} if run.problems.source is None else {"source": list(run.problems.source)}),
         **_examples(run),
         **_policies(spec),
         **_arms(run.open),

@@ -3,13 +3,15 @@
 A pure function of the recipe and of what was imported. Knows no run.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.problem_sets import imported_problems, of_split, version_problems
+from flows.problem_sources import built_synthesizer
 from flows.recipe import LoadedRecipe
 from flows.recipe.load import LoadedEvaluation
+from pipelines.protocols import Synthesizer
 from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.records import Problem, Prompt
@@ -24,6 +26,7 @@ class RecipeProblems:
     """The problems of a run in a fixed order, how many there were before, how many were dropped for which reason.
 
     `evaluation` are the held-out problems that they were kept apart from, `left_out` the ids of the set's other problems.
+    `maker`: name and version of the synthesizer that made them, `source`: name and content hash of what it made them of.
     """
 
     problems: tuple[Problem, ...]
@@ -31,6 +34,8 @@ class RecipeProblems:
     dropped: Mapping[str, int]
     evaluation: tuple[Problem, ...] = ()
     left_out: frozenset[str] = frozenset()
+    maker: tuple[str, str] | None = None
+    source: tuple[str, str] | None = None
 
     @property
     def digest(self) -> str:
@@ -48,7 +53,7 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblem
     if loaded.recipe.problems.imported is None:
         version = loaded.recipe.problems.version
         if version is None:
-            key = problems_key(loaded, recipe_problems.evaluation)
+            key = problems_key(loaded, recipe_problems)
         else:
             key = SegmentKey("problems", f"version:{version.partition('@')[0]}", "1", recipe_problems.digest)
         if not workspace.segments.has(key):
@@ -59,7 +64,8 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblem
 def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblems:
     """The problems of the recipe, without storing any."""
     part = loaded.recipe.problems
-    every = _every(workspace, loaded)
+    maker = None if loaded.synthesizer is None else built_synthesizer(workspace, loaded.synthesizer)
+    every = _every(workspace, loaded) if maker is None else _synthesized(maker, loaded)
     made = of_split(every, part.split, part.imported or part.version or "")[: part.count]
     evaluation = held_out(workspace, loaded)
     apart = _without_held_out(made, evaluation)
@@ -68,7 +74,9 @@ def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProb
         raise SetupError("every problem is one of the evaluation problems.", next_command="rollmill recipe show RECIPE")
     dropped = {"held_out": len(made) - len(apart), "near_duplicate": len(apart) - len(kept)}
     left_out = {problem.id for problem in every} - {problem.id for problem in kept}
-    return RecipeProblems(tuple(kept), len(made), dropped, tuple(evaluation), frozenset(left_out))
+    named = None if maker is None else (maker.name, maker.version)
+    source = None if maker is None or not takes_source(loaded) else (maker.source.name, maker.source.content_hash)
+    return RecipeProblems(tuple(kept), len(made), dropped, tuple(evaluation), frozenset(left_out), named, source)
 
 
 def held_out(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
@@ -79,7 +87,7 @@ def held_out(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
 def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation) -> Iterable[Problem]:
     part = loaded.part
     if loaded.method is not None:
-        made: Iterable[Problem] = loaded.method.build().synthesize(part.count, part.seed)
+        made: Iterable[Problem] = built_synthesizer(workspace, loaded.method).synthesize(part.count, part.seed)
         return made
     if part.imported is not None:
         return imported_problems(workspace, part.imported)
@@ -89,17 +97,23 @@ def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation) -> Iterab
     return read_prompts(loaded.path, part.map)
 
 
-def problems_key(loaded: LoadedRecipe, evaluation: Sequence[Problem] = ()) -> Any:
-    """The segment key of a recipe's synthesized problems, kept apart from these evaluation problems."""
+def takes_source(loaded: LoadedRecipe) -> bool:
+    """Whether the recipe's problems are made of others."""
+    return loaded.synthesizer is not None and loaded.synthesizer.takes_source
+
+
+def problems_key(loaded: LoadedRecipe, made: RecipeProblems) -> Any:
+    """The segment key of a recipe's synthesized problems, kept apart from its evaluation problems."""
     from storage.segments.keys import SegmentKey
 
-    assert loaded.synthesizer is not None
-    maker = loaded.synthesizer.build()
+    assert made.maker is not None
     canonical = loaded.canonical()
     identity = [canonical["problems"], canonical["evaluation"], loaded.recipe.seed]
     if any(part.part.imported is not None for part in loaded.evaluation):  # what a name stands for may grow
-        identity.append(sorted(problem.id for problem in evaluation))
-    return SegmentKey("problems", maker.name, maker.version, digest128(identity))
+        identity.append(sorted(problem.id for problem in made.evaluation))
+    if made.source is not None:
+        identity.append(made.source[1])
+    return SegmentKey("problems", *made.maker, digest128(identity))
 
 
 def prompt_text(prompt: Prompt) -> str:
@@ -108,20 +122,22 @@ def prompt_text(prompt: Prompt) -> str:
 
 
 def _every(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
-    """All problems of where the recipe takes them from."""
+    """All problems that are imported or of a version."""
     part = loaded.recipe.problems
     if part.imported is not None:
         return imported_problems(workspace, part.imported)
-    return _synthesized(loaded) if part.version is None else version_problems(workspace, part.version)
+    assert part.version is not None
+    return version_problems(workspace, part.version)
 
 
-def _synthesized(loaded: LoadedRecipe) -> list[Problem]:
-    assert loaded.synthesizer is not None
-    made = list(loaded.synthesizer.build().synthesize(loaded.recipe.problems.count, loaded.recipe.seed) or ())
+def _synthesized(maker: Synthesizer, loaded: LoadedRecipe) -> list[Problem]:
+    count = loaded.recipe.problems.count
+    assert count is not None
+    made = list(maker.synthesize(count, loaded.recipe.seed) or ())
     if odd := [item for item in made if not isinstance(item, Problem)]:
-        raise broken(f"synthesizer {loaded.synthesizer.name!r} made {odd[0]!r:.60}, which is no Problem")
+        raise broken(f"synthesizer {maker.name!r} made {odd[0]!r:.60}, which is no Problem")
     if not made:
-        raise SetupError(f"synthesizer {loaded.synthesizer.name!r} made no problems with these options.")
+        raise SetupError(f"synthesizer {maker.name!r} made no problems with these options.")
     return made
 
 

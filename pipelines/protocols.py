@@ -13,7 +13,11 @@ from storage.records import Completion, Decision, Problem, Prompt, Request, Roll
 
 
 class Synthesizer(Protocol):
-    """Makes problems."""
+    """Makes problems.
+
+    One whose constructor takes `source` (`pipelines.synthesize.sources.Source`) makes them of other problems, which the
+    recipe names as its option `from`; one that takes `samplers` asks a model.
+    """
 
     name: str
     version: str

@@ -17,6 +17,14 @@ JUDGED: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed")
 Stream = str  # one of STREAMS, or one of them with the number of a redraw: "curate-2"
 STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge", "score")
 
+MADE = (
+    "made"  # the key in a problem's meta of where it comes from: by what, from which problems, and its reference's origin
+)
+CARRIED, COMPUTED, MAJORITY, ROUND_TRIP = REFERENCE_ORIGINS = ("carried", "computed", "majority", "round_trip")
+"""Where the reference of a made problem came from: taken over from its source, computed by a program, elected by most
+completions of a model, or stated by the writer and found again by a model that was not told it.
+"""
+
 FinishReason = Literal["stop", "length", "error", "imported"]
 
 

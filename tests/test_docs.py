@@ -122,6 +122,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "imports.md",
         "policies.md",
         "scores.md",
+        "synthesis.md",
     }
     assert shown == run_here | {"usage.md"}
 
@@ -156,6 +157,14 @@ def test_the_page_about_contamination(curated: tuple[Path, str]) -> None:
     said = [run(command, folder) for command in commands("contamination.md")]
     assert "no leak" in said[0]
     assert "HAVING count(DISTINCT split) > 1" in said[1]
+
+
+@pytest.mark.services
+def test_the_page_about_synthesis(curated: tuple[Path, str]) -> None:
+    folder, _ = curated
+    shutil.copyfile(ROOT / "recipes/composed.yaml", folder / "recipes/composed.yaml")
+    said = [run(command, folder) for command in commands("synthesis.md")]
+    assert "composed@v1" in said[1]
 
 
 @pytest.mark.services

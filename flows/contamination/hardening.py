@@ -9,7 +9,7 @@ from typing import Any
 from flows.contamination.sources import benchmark_of
 from pipelines.harden import TRANSFORMS
 from storage.errors import FoundWanting, explained, unknown_name
-from storage.records import Problem, prompt_json
+from storage.records import MADE, Problem, prompt_json
 from storage.workspace import Workspace
 
 _COLUMNS = ("reference", "kind", "source", "licence", "split", "level", "skill", "template")
@@ -29,7 +29,7 @@ def harden(root: Path, benchmark: str, transform: str, seed: int, out: Path) -> 
     with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text("".join(json.dumps(_row(problem), ensure_ascii=False) + "\n" for problem in made), encoding="utf-8")
-    left = Counter(problem.meta["hardened"]["left"] for problem in made if "left" in problem.meta["hardened"])
+    left = Counter(problem.meta[MADE]["left"] for problem in made if "left" in problem.meta[MADE])
     return {"benchmark": name, "problems": len(problems), "made": len(made), "left": dict(left), "out": str(out)}
 
 

@@ -27,10 +27,13 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
     "budget": ("pipelines.budget", "BUDGETS"),
     "selector": ("pipelines.select", "SELECTORS"),
 }
+SOURCE = "source"  # what a synthesizer takes that makes problems of others
 # What a profile decides, though a constructor takes it: these cannot change a row.
 PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm", "samplers"})
 # What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
-INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "recipe_folder"})
+INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "recipe_folder", SOURCE})
+FROM = "from"
+"""The option that names a synthesizer's source: whoever builds it reads that and gives it as `source`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Resolved:
         taken = {key: value for key, value in given.items() if key in known}
         inside = {key: [part.build(**profile) for part in parts] for key, parts in self.parts.items()}
         try:
-            built = self.cls(**{**self.options, **inside}, **taken)
+            built = self.cls(**{key: value for key, value in self.options.items() if key != FROM} | inside, **taken)
         except (ValueError, TypeError) as error:
             raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
         check_method(self.role, self.name, built)
@@ -70,6 +73,11 @@ class Resolved:
         """Whether an instance has the version that was recorded, maybe before versions carried a mark of their file."""
         mark = "" if self.source_sha256 is None else file_mark(self.source_sha256)
         return recorded in (built.version, str(built.version).removesuffix(mark))
+
+    @property
+    def takes_source(self) -> bool:
+        """Whether it makes problems of those that its option `from` names."""
+        return SOURCE in parameters(self.cls)
 
     def canonical(self) -> dict[str, Any]:
         """What of this method is part of the recipe's identity: a user's file counts with its content."""
@@ -125,15 +133,17 @@ def parameters(cls: type[Any]) -> Mapping[str, inspect.Parameter]:
 def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
     hidden = PROFILE_OPTIONS | INTERNAL_OPTIONS
     known = {key: p for key, p in parameters(cls).items() if key not in hidden}
+    sourced = [FROM] if SOURCE in parameters(cls) else []
     for key in options:
         if key in PROFILE_OPTIONS:
             raise SetupError(f"{role} {name!r}: {key!r} cannot change a row; it belongs in a profile.")
-        if key not in known:
-            raise unknown_name(f"option of {role} {name!r}", key, known)
+        if key not in (*known, *sourced):
+            raise unknown_name(f"option of {role} {name!r}", key, [*known, *sourced])
     # An engine's model is named beside its options and given to it later.
-    missing = [key for key, p in known.items() if p.default is inspect.Parameter.empty and key not in options]
+    needed = [*sourced, *(key for key, p in known.items() if p.default is inspect.Parameter.empty)]
+    missing = [key for key in needed if key not in options]
     if missing and role != "engine":
-        raise SetupError(f"{role} {name!r} needs the option {missing[0]!r}.", choices=sorted(known))
+        raise SetupError(f"{role} {name!r} needs the option {missing[0]!r}.", choices=sorted([*known, *sourced]))
     defaults = {key: _plain(p.default) for key, p in known.items() if _is_plain(p.default)}
     return {**defaults, **{key: _plain(value) for key, value in options.items()}}
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pipelines.harden import TRANSFORMS, chains, new_numbers, none_of_the_above
-from pipelines.harden.none_of_the_above import NONE
 from pipelines.synthesize import SYNTHESIZERS
+from pipelines.synthesize.derived.none_of_the_above import NONE
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.verify.choice import options_of
 from storage.records import Problem
@@ -32,9 +32,9 @@ def test_a_transform_is_deterministic_says_its_sources_and_changes_none_of_them(
     assert made != TRANSFORMS[name](problems, 6)
     known = {problem.id for problem in problems}
     for problem in made:
-        assert problem.meta["hardened"]["transform"] == name
-        assert problem.meta["hardened"]["seed"] == 5
-        assert set(problem.meta["hardened"]["sources"]) <= known
+        assert problem.meta["made"]["by"] == name
+        assert problem.meta["made"]["seed"] == 5
+        assert set(problem.meta["made"]["sources"]) <= known
 
 
 def test_the_new_option_is_right_where_it_replaced_the_right_one_and_the_key_is_right_elsewhere() -> None:
@@ -45,7 +45,7 @@ def test_the_new_option_is_right_where_it_replaced_the_right_one_and_the_key_is_
         options = options_of(problem.meta, str(problem.prompt))
         assert dict(options) == dict(options_of({}, str(problem.prompt)))  # what is stored is what is shown
         assert options["D"] == NONE
-        hidden, right = problem.meta["hardened"]["hidden"], source.meta["options"]["B"]
+        hidden, right = problem.meta["made"]["hidden"], source.meta["options"]["B"]
         assert hidden not in options.values()
         assert options[problem.reference] == (NONE if hidden == right else right)
         flipped += hidden == right
@@ -63,7 +63,7 @@ def test_items_that_would_make_no_sense_are_left_and_say_why() -> None:
     best = item(1, question="Which is the best name of item")
     about = Problem("Pick one.\nA) red\nB) blue\nC) All of the above", "C", kind="choice")
     made = none_of_the_above([best, about, Problem("What is 2 + 2?", "4")], 1)
-    assert [problem.meta["hardened"]["left"] for problem in made] == [
+    assert [problem.meta["made"]["left"] for problem in made] == [
         "the question compares options (best)",
         "an option speaks of the others",
     ]
@@ -78,14 +78,14 @@ def test_new_numbers_keep_the_graph_and_the_people_and_have_the_answer_of_the_pr
     by_id = {problem.id: problem for problem in MADE}
     assert len(made) > 100
     for problem in made:
-        source = by_id[problem.meta["hardened"]["sources"][0]]
+        source = by_id[problem.meta["made"]["sources"][0]]
         assert (problem.meta["graph"], problem.template, problem.level) == (
             source.meta["graph"],
             source.template,
             source.level,
         )
         assert problem.meta["params"].get("who") == source.meta["params"].get("who")
-        assert problem.reference != source.reference == problem.meta["hardened"]["old_answer"]
+        assert problem.reference != source.reference == problem.meta["made"]["old_answer"]
         assert TEMPLATES[str(problem.template)]().solve(problem.meta["params"]).answer == problem.reference
 
 
@@ -99,12 +99,12 @@ def test_a_chain_is_two_problems_joined_by_the_first_answer() -> None:
         assert first.id in by_id
         assert whole.meta["parts"] == [first.id, second.id]
         assert second.reference == whole.reference
-        assert str(second.prompt).startswith(f"X is {first.reference}. ")
-        assert str(whole.prompt).endswith(str(second.prompt).partition(". ")[2])
+        asked = str(whole.prompt).rpartition("Now solve this one: ")[2]
+        assert re.sub(r"\bX\b", first.reference, asked) == second.prompt
         assert str(first.prompt) in str(whole.prompt)
-        assert len(re.findall(r"\bX\b", str(second.prompt).partition(". ")[2])) == 1
-        sources += whole.meta["hardened"]["sources"]
-        assert set(whole.meta["hardened"]["sources"]) <= by_id.keys()
+        assert len(re.findall(r"\bX\b", asked)) == 1
+        sources += whole.meta["made"]["sources"]
+        assert set(whole.meta["made"]["sources"]) <= by_id.keys()
     assert len(sources) == len(set(sources))
 
 
@@ -113,9 +113,7 @@ def test_the_answer_of_a_chain_follows_when_the_second_problem_is_solved_with_th
     stocks = list(SYNTHESIZERS["templates"](templates=["basket"], levels=[1, 2, 3]).synthesize(90, 5))
     solved = 0
     for _, second, _ in _groups(chains(stocks, 2)):
-        given, _, text = str(second.prompt).partition(". ")
-        text = re.sub(r"\bX\b", given.removeprefix("X is "), text)
-        start, changes = text.split(". Then ", 1)
+        start, changes = str(second.prompt).split(". Then ", 1)
         total = int(re.findall(r"\d+", start)[0])
         for deed, number in re.findall(r"(finds|gives away|puts in|takes out|buys|sells) (\d+)", changes):
             total += int(number) * (1 if deed in ("finds", "puts in", "buys") else -1)

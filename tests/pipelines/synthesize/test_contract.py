@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 
 from pipelines.synthesize import SYNTHESIZERS
+from pipelines.synthesize.sources import Source
 from storage.records import Problem
 
+SOURCE = Source("toy@v1", "0" * 64, tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(120, 7)))
 OPTIONS: dict[str, dict[str, Any]] = {
     "templates": {"levels": (1, 4)},
     "reasoning_gym": {"tasks": ["chain_sum", "gcd"]},
+    "composed": {"source": SOURCE},
+    "renumbered": {"source": SOURCE},
 }
 
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pipelines.harden.lineage import chance, lineage
+from pipelines.synthesize.derived.lineage import chance, made
 from pipelines.verify.choice import META_KEYS, options_of
-from storage.records import Problem
+from storage.records import CARRIED, Problem
 
 NAME = "none_of_the_above"
 NONE = "None of the above"
@@ -28,7 +28,7 @@ _ABOUT_OTHERS = re.compile(
 
 def none_of_the_above(problems: Sequence[Problem], seed: int) -> list[Problem]:
     """Each problem of choice transformed, or as it is with the reason; problems without options are left out."""
-    return [made for problem in problems if (made := _transformed(problem, seed)) is not None]
+    return [new for problem in problems if (new := _transformed(problem, seed)) is not None]
 
 
 def _transformed(problem: Problem, seed: int) -> Problem | None:
@@ -40,7 +40,7 @@ def _transformed(problem: Problem, seed: int) -> Problem | None:
         return None
     reason = _incoherent(problem.prompt.partition(next(iter(options.values())))[0], options.values())
     if reason is not None:
-        return replace(problem, meta={**problem.meta, "hardened": lineage(NAME, [problem], seed, left=reason)})
+        return replace(problem, meta={**problem.meta, **made(NAME, [problem], seed, CARRIED, left=reason)})
     letter = chance(NAME, problem, seed).choice(sorted(options))
     hidden = options.pop(letter)
     # The new option stands last, where people look for it; those behind the hidden one move up by one letter.
@@ -56,7 +56,7 @@ def _transformed(problem: Problem, seed: int) -> Problem | None:
         meta={
             **meta,
             "options": new,
-            "hardened": lineage(NAME, [problem], seed, hidden=hidden, right=letter == right),
+            **made(NAME, [problem], seed, CARRIED, hidden=hidden, right=letter == right),
         },
     )
 

@@ -1,16 +1,18 @@
 """The same problem with other numbers: same template, wording, people and solution graph, the answer computed anew.
 
 Only where a program knows the answer: problems of executable templates. A model that learned a benchmark by heart goes on
-giving the old answer, which `meta` keeps (entity substitution, Longpre et al. 2021, with numbers for names).
+giving the old answer, which `meta` keeps (entity substitution, Longpre et al. 2021, with numbers for names). New numbers
+are on the side of the problem's split, so that a held-out problem does not become one that was trained on.
 """
 
 import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.harden.lineage import chance, lineage
+from pipelines.synthesize.derived.lineage import chance, made
 from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.template import SCENERY, CheckedTemplate, solution_graph
+from pipelines.synthesize.splits import SPLITS, on_side
+from pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, solution_graph
 from storage.records import Problem
 
 NAME = "new_numbers"
@@ -19,7 +21,7 @@ _ATTEMPTS = 400  # instances that are sampled until one has the same graph and a
 
 def new_numbers(problems: Sequence[Problem], seed: int) -> list[Problem]:
     """Each problem of a shipped template with other numbers; others are left out, and those of which there is no second."""
-    return [made for problem in problems if (made := _transformed(problem, seed)) is not None]
+    return [new for problem in problems if (new := renumbered(problem, seed)) is not None]
 
 
 def of_template(problem: Problem) -> bool:
@@ -27,23 +29,30 @@ def of_template(problem: Problem) -> bool:
     return problem.template in TEMPLATES and problem.level is not None and "params" in problem.meta
 
 
-def _transformed(problem: Problem, seed: int) -> Problem | None:
+def on_its_side(problem: Problem, params: Params) -> bool:
+    """Whether a template's numbers may be in the split of this problem; a split that is not ours keeps nothing apart."""
+    return problem.split not in SPLITS or on_side(problem.split, str(problem.template), params)
+
+
+def renumbered(problem: Problem, seed: int, by: str = NAME) -> Problem | None:
+    """One problem with other numbers, None where it is of no template of ours or there is no second."""
     if not of_template(problem):
         return None
-    assert problem.template is not None
     assert problem.level is not None
-    template, rng = TEMPLATES[problem.template](), chance(NAME, problem, seed)
+    template, rng = TEMPLATES[str(problem.template)](), chance(NAME, problem, seed)
     scenery = {key: problem.meta["params"][key] for key in SCENERY if key in problem.meta["params"]}
     for _ in range(_ATTEMPTS):
         params = {**template.sample(problem.level, random.Random(rng.getrandbits(53))), **scenery}
+        if not on_its_side(problem, params):
+            continue
         solution = template.solve(params)
         if solution.answer == problem.reference or solution_graph(solution) != problem.meta["graph"]:
             continue
         prompt = template.render(params, problem.meta["phrasing"])
         if isinstance(template, CheckedTemplate) and template.answer_check(params) != solution.answer:
             raise RuntimeError(f"template {template.name} gives two answers: {prompt}")
-        hardened = lineage(NAME, [problem], seed, old_answer=problem.reference)
         kept = {key: value for key, value in problem.meta.items() if key != "seed"}  # which would regenerate the source
-        meta = {**kept, "params": params, "steps": len(solution.steps), "hardened": hardened}
+        lineage = made(by, [problem], seed, old_answer=problem.reference)
+        meta = {**kept, "params": params, "steps": len(solution.steps), **lineage}
         return replace(problem, prompt=prompt, reference=solution.answer, meta=meta, external_id=None)
     return None

@@ -1,0 +1,91 @@
+"""Synthesizers of a workspace: built with what they make problems of, a version or a run that their option `from` names.
+
+What they read is fixed by its content hash: that of a version, or of a finished run's problems and outcomes. It is part of
+the key that their problems are stored under and of the run's identity.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from flows.problem_sets import version_problems
+from flows.recipe.methods import FROM, Resolved
+from pipelines.synthesize.sources import Source, SourceRollout
+from storage.errors import SetupError, unknown_name
+from storage.ids import ListDigest
+from storage.records import OUTCOMES
+from storage.segments.schema import from_table
+
+if TYPE_CHECKING:
+    from storage.queries import Scope
+    from storage.workspace import Workspace
+
+_ROLLOUTS = """
+SELECT r.problem_id, r.completion_id, r.arm AS step, c.text, r.outcome, v.extracted AS answer,
+       coalesce(r.kept, false) AS kept, {measured} AS measured
+FROM rollouts r JOIN (SELECT id, text FROM completions) c ON c.id = r.completion_id
+LEFT JOIN verdicts v ON v.completion_id = r.completion_id AND v.problem_id = r.problem_id AND v.verifier = r.verifier
+     AND v.version = r.verifier_version
+ORDER BY r.problem_id, r.arm, r.sample_index, r.completion_id
+"""
+_CHUNK = 4_096  # rollouts that are fetched at a time
+
+
+def built_synthesizer(workspace: "Workspace", method: Resolved, **given: Any) -> Any:
+    """A synthesizer with its source, where it takes one. `given`: the samplers that it may ask, if any."""
+    if method.takes_source:
+        given["source"] = source_of(workspace, str(method.options[FROM]))
+    return method.build(**given)
+
+
+def source_of(workspace: "Workspace", name: str) -> Source:
+    """A dataset version (`NAME`, `NAME@v3`) or a finished run as a source; SetupError where there is none of that name."""
+    from storage.queries import Reader, named_scope
+    from storage.versions.index import dataset_names
+
+    reader = Reader(workspace)
+    scope = named_scope(reader, name)
+    if scope is None:
+        known = [*dataset_names(workspace.datasets), *(run.id for run in reader.runs.list())]
+        raise unknown_name("dataset or run", name, known, next_command="rollmill dataset list, or rollmill runs list")
+    if scope.version is not None:
+        info = scope.version
+        pinned, digest = f"{info.name}@{info.folder}", info.content_hash
+        problems = version_problems(workspace, pinned)
+    else:
+        _refuse_unfinished(scope)
+        pinned, digest, problems = scope.name, _digest_of_run(scope), _problems_of_run(scope)
+    return Source(pinned, digest, tuple(problems), partial(_rollouts, scope))
+
+
+def _refuse_unfinished(scope: "Scope") -> None:
+    if not scope.decided:
+        raise SetupError(
+            f"run {scope.name} has not decided on all of its rollouts: what it would give may still change.",
+            next_command=f"rollmill runs resume {scope.name}",
+        )
+
+
+def _problems_of_run(scope: "Scope") -> list[Any]:
+    with scope.connection("problems") as connection:
+        table = connection.sql("SELECT * FROM problems").to_arrow_table()
+    unique = {problem.id: problem for problem in from_table("problems", table)}
+    return [unique[key] for key in sorted(unique)]
+
+
+def _digest_of_run(scope: "Scope") -> str:
+    """Which rollouts with which outcomes and decisions a run has."""
+    digest = ListDigest("source")
+    with scope.connection("rollouts") as connection:
+        rows = connection.execute("SELECT problem_id, completion_id, outcome, kept FROM rollouts ORDER BY ALL")
+        while found := rows.fetchmany(_CHUNK):
+            for problem, completion, outcome, kept in found:
+                digest.add([problem, completion, outcome, int(bool(kept))])
+    return digest.end()
+
+
+def _rollouts(scope: "Scope") -> Iterator[SourceRollout]:
+    with scope.connection("rollouts", "completions", "verdicts") as connection:
+        rows = connection.execute(_ROLLOUTS.format(measured=scope.measured()))
+        while found := rows.fetchmany(_CHUNK):
+            yield from (SourceRollout(*row) for row in found if row[4] in OUTCOMES)

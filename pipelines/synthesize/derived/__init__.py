@@ -1,0 +1,1 @@
+"""What makes problems of problems, and what every made problem says of itself."""

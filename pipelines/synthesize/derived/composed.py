@@ -1,0 +1,130 @@
+"""The synthesizer `composed`: chains of two or more problems of a version or run, each answer a number of the next.
+
+MuSiQue (Trivedi et al. 2022) says what a chain needs: each hop alone can be solved, the last one cannot be without those
+before it, and splits share no single hop. Hops are joined within a split, and a hop's new numbers are on that split's side.
+The reference is computed by the templates' programs. Compositional GSM (Hosseini et al. 2024) gives the parts to compare
+with. Two more texts tell a lost hop apart from other falls: `told` is the last hop with its letter ("X is 7. ..."), and the
+control has the chain's other problems before that, which nobody has to solve.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pipelines.synthesize.derived.chains import letter_of, whole_and_parts
+from pipelines.synthesize.derived.joined import LETTERS, Hop, first_hop, joined
+from pipelines.synthesize.derived.lineage import chance, lineage_of, made
+from pipelines.synthesize.derived.new_numbers import of_template
+from pipelines.synthesize.sources import Source, required
+from pipelines.synthesize.template import instance_key
+from storage.errors import SetupError, unknown_name
+from storage.records import Problem
+
+ROLES = ("parts", "composed", "told", "control")
+_TRIED = 60  # problems that are tried as the next hop of one chain
+
+
+class Composed:
+    """Chains of `hops` problems. `roles`: what is given out of each chain, of ROLES, whole or not at all.
+
+    `uses`: in how many chains a problem may stand.
+    """
+
+    name = "composed"
+    version = "1"
+
+    def __init__(
+        self, *, hops: int = 2, roles: Sequence[str] = ("composed",), uses: int = 1, source: Source | None = None
+    ) -> None:
+        if not 2 <= hops <= len(LETTERS) + 1 or uses < 1:
+            raise SetupError(
+                f"composed: hops {hops}, uses {uses}.", choices=(f"hops 2 to {len(LETTERS) + 1}", "uses 1 or more")
+            )
+        for role in roles:
+            if role not in ROLES:
+                raise unknown_name("role of synthesizer 'composed'", str(role), ROLES)
+        self.hops, self.roles, self.uses, self.source = hops, frozenset(roles), uses, source
+
+    def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
+        """At most `budget` problems; fewer where the source has no more hops that fit together."""
+        source = required(self.source, self.name)
+        usable = [problem for problem in source.problems if of_template(problem)]
+        if len(usable) < self.hops:
+            raise SetupError(f"{source.name} has {len(usable)} problems of shipped templates; a chain needs {self.hops}.")
+        return self._problems(usable, budget, seed)
+
+    def _problems(self, usable: list[Problem], budget: int, seed: int) -> Iterator[Problem]:
+        count, prompts = 0, set[str]()
+        for hops in self._chains(usable, seed):
+            group = self._given_out(hops, seed)
+            asked = {problem.prompt_id for problem in group}
+            if asked & prompts:  # the same part again, in another chain
+                continue
+            if count + len(group) > budget:
+                return
+            prompts |= asked
+            count += len(group)
+            yield from group
+
+    def _given_out(self, hops: Sequence[Hop], seed: int) -> list[Problem]:
+        *parts, whole = whole_and_parts(hops, seed, self.name)
+        group = parts if "parts" in self.roles else []
+        group += [whole] if "composed" in self.roles else []
+        return [*group, *(_told(hops, seed, role) for role in ("told", "control") if role in self.roles)]
+
+    def _chains(self, usable: Sequence[Problem], seed: int) -> Iterator[list[Hop]]:
+        """Chains in an order that the seed gives; a problem begins one, or is met later on."""
+        order = sorted(usable, key=lambda problem: (chance(self.name, problem, seed).random(), problem.id))
+        used: Counter[str] = Counter()
+        for _ in range(self.uses):
+            for problem in order:
+                if used[problem.id] < self.uses and (begun := first_hop(problem)) is not None:
+                    hops = self._longer([begun], order, used)
+                    if hops is not None:
+                        used.update(hop.problem.id for hop in hops)
+                        yield hops
+
+    def _longer(self, hops: list[Hop], order: Sequence[Problem], used: Mapping[str, int]) -> list[Hop] | None:
+        """The chain with its missing hops, each the first problem that takes the answer so far; None where none does."""
+        if len(hops) == self.hops:
+            return hops
+        inside = {hop.problem.id for hop in hops}
+        free = (
+            one for one in order if used[one.id] < self.uses and one.id not in inside and one.split == hops[0].problem.split
+        )
+        for _, problem in zip(range(_TRIED), free, strict=False):
+            hop = joined(problem, int(hops[-1].answer), letter_of(len(hops)))
+            whole = None if hop is None else self._longer([*hops, hop], order, used)
+            if whole is not None:
+                return whole
+        return None
+
+
+def _told(hops: Sequence[Hop], seed: int, role: str) -> Problem:
+    """The last hop with its letter and the number told; as a control, behind the texts of the hops that gave it."""
+    hop, value = hops[-1], hops[-2].answer
+    text = f"{letter_of(len(hops) - 1)} is {value}. {hop.text}"
+    if role == "control":
+        before = "\n".join(f"Here is another problem: {hop.text}" for hop in hops[:-1])
+        text = f"{before}\nNow solve this one: {text}"
+    sources = [one.problem for one in hops]
+    lineage = made(Composed.name, sources, seed, role=role, bridge=value, hops=[hop.record()])
+    return replace(hop.problem, prompt=text, reference=hop.answer, meta={"graph": None, **lineage}, external_id=None)
+
+
+def shared_steps(problems: Iterable[Problem]) -> dict[str, set[str]]:
+    """The single hops (by template and numbers) that stand in more than one split, each with those splits: a leak."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for problem in problems:
+        for step in _steps(problem):
+            splits[step].add(problem.split)
+    return {step: names for step, names in splits.items() if len(names) > 1}
+
+
+def _steps(problem: Problem) -> Iterator[str]:
+    hops: Any = lineage_of(problem).get("hops")
+    records: list[dict[str, Any]] = hops or [{"template": problem.template, "params": problem.meta.get("params")}]
+    for record in records:
+        if record["params"] is not None:
+            yield instance_key(str(record["template"]), record["params"])

@@ -1,0 +1,126 @@
+"""A number of a template's problem taken out and made the answer to another problem: the step of every chain.
+
+What comes out is solved anew by the template's program. Refused is what changes the solution, goes outside what the
+template was made for, or does not depend on the number: a chain whose first problem one may skip is none.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.synthesize.derived.new_numbers import of_template, on_its_side
+from pipelines.synthesize.library import TEMPLATES
+from pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, Template, instance_key, solution_graph
+from storage.records import Problem
+
+LETTERS = "XYZW"  # of the numbers that are handed on
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A problem with one of its numbers handed on from another. `place`: where in the parameters that number stands.
+
+    `text` has a letter for it, `plain` the number itself.
+    """
+
+    problem: Problem
+    params: Params
+    place: tuple[str, int | None]
+    text: str
+    plain: str
+    answer: str
+
+    @property
+    def step(self) -> str:
+        """Which single step this is: the same numbers under other names are the same one."""
+        return instance_key(str(self.problem.template), self.params)
+
+    def record(self) -> dict[str, Any]:
+        """What computes its answer again."""
+        return {"template": self.problem.template, "params": dict(self.params), "place": list(self.place)}
+
+
+def first_hop(problem: Problem) -> Hop | None:
+    """The problem as it is, where a program knows its answer and the answer can be a number of another."""
+    if not (of_template(problem) and isinstance(problem.prompt, str) and problem.reference.isdigit()):
+        return None
+    return Hop(problem, problem.meta["params"], ("", None), problem.prompt, problem.prompt, problem.reference)
+
+
+def joined(problem: Problem, value: int, letter: str) -> Hop | None:
+    """The problem with a number of its own replaced by `value`, which its text calls `letter`; None where none can be."""
+    if not of_template(problem) or not isinstance(problem.prompt, str) or not problem.reference.isdigit():
+        return None
+    template = TEMPLATES[str(problem.template)]()
+    for place, number in _places(problem.meta["params"]):
+        if not near(number, value):
+            continue
+        params = with_number(problem.meta["params"], place, value)
+        plain = template.render(params, problem.meta["phrasing"])
+        text = _lettered(plain, value, letter)
+        answer = None if text is None else _answer(template, params, problem)
+        if text is not None and answer is not None and _depends(template, params, place, answer):
+            return Hop(problem, params, place, text, plain, answer)
+    return None
+
+
+def with_number(params: Params, place: tuple[str, int | None], value: int) -> dict[str, Any]:
+    """The parameters with another number in a place."""
+    key, at = place
+    if at is None:
+        return {**params, key: value}
+    entries = list(params[key])
+    return {**params, key: [*entries[:at], value, *entries[at + 1 :]]}
+
+
+def near(old: int, new: int) -> bool:
+    """Whether two numbers are of about the same size, so that a problem stays as hard as it was."""
+    return 0 < new <= 2 * abs(old) + 1 and abs(old) <= 2 * new + 1
+
+
+def _places(params: Params) -> Iterator[tuple[tuple[str, int | None], int]]:
+    for key, old in params.items():
+        if key == "level" or key in SCENERY:
+            continue
+        if type(old) is int:
+            yield (key, None), old
+        elif isinstance(old, (list, tuple)):
+            yield from (((key, at), entry) for at, entry in enumerate(old) if type(entry) is int)
+
+
+def _lettered(text: str, value: int, letter: str) -> str | None:
+    """The text with the letter where the number stands; None where it does not stand there exactly once."""
+    if re.search(rf"\b{letter}\b", text):
+        return None
+    replaced, places = re.subn(rf"(?<!\d){value}(?!\d)", letter, text)
+    return replaced if places == 1 else None
+
+
+def _answer(template: Template, params: Params, problem: Problem) -> str | None:
+    """The new answer; None where it is no problem of this template, graph and split any more, or much larger or smaller."""
+    try:
+        solution = template.solve(params)
+    except (ArithmeticError, ValueError):
+        return None
+    answer = solution.answer
+    if not answer.isdigit() or int(answer) < 1 or not near(int(problem.reference), int(answer)):
+        return None
+    if solution_graph(solution) != problem.meta["graph"] or any("= -" in step for step in solution.steps):
+        return None
+    if isinstance(template, CheckedTemplate) and template.answer_check(params) != answer:
+        return None  # outside what the template was made for
+    return answer if on_its_side(problem, params) else None
+
+
+def _depends(template: Template, params: Params, place: tuple[str, int | None], answer: str) -> bool:
+    """Whether another number in the place gives another answer: else nobody needs the problem that gives the number."""
+    key, at = place
+    value = params[key] if at is None else params[key][at]
+    for other in (value + 1, value - 1, 2 * value, value + 2, 3 * value, value + 10):
+        try:
+            if other > 0 and template.solve(with_number(params, place, other)).answer != answer:
+                return True
+        except (ArithmeticError, ValueError):
+            continue
+    return False

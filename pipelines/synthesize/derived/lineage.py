@@ -1,0 +1,30 @@
+"""What a made problem says of itself: from which problems, by what, and where its reference came from.
+
+Also chance for one problem, the same whatever problems stand beside it.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from storage.ids import digest128
+from storage.records import COMPUTED, MADE, REFERENCE_ORIGINS, Problem
+
+
+def made(by: str, sources: Sequence[Problem], seed: int, reference: str = COMPUTED, **facts: Any) -> dict[str, Any]:
+    """What stands in the meta of a made problem. `reference`: one of REFERENCE_ORIGINS; its own facts are among `facts`."""
+    if reference not in REFERENCE_ORIGINS:
+        raise ValueError(f"no origin of a reference: {reference!r}")
+    lineage = {"by": by, "sources": [source.id for source in sources], "seed": seed, "reference": reference, **facts}
+    return {MADE: lineage}
+
+
+def lineage_of(problem: Problem) -> Mapping[str, Any]:
+    """What a problem says of its making; empty for one that says nothing."""
+    lineage = problem.meta.get(MADE)
+    return lineage if isinstance(lineage, Mapping) else {}
+
+
+def chance(by: str, problem: Problem, seed: int) -> random.Random:
+    """Chance that depends on this problem alone."""
+    return random.Random(digest128(["harden", by, seed, problem.id]))

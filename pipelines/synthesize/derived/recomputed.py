@@ -1,0 +1,47 @@
+"""The answer to a made problem computed once more, by another way than the one that gave its reference.
+
+Templates solve an instance twice: `solve` writes steps, `answer_check` uses closed forms. A reference comes of the first,
+so the second can contradict it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.synthesize.derived.joined import with_number
+from pipelines.synthesize.derived.lineage import lineage_of
+from pipelines.synthesize.library import TEMPLATES
+from pipelines.synthesize.template import CheckedTemplate
+from storage.records import Problem
+
+
+def recomputed(problem: Problem) -> str | None:
+    """The answer to a problem of a shipped template or a chain of them; None where no program of ours knows it."""
+    hops = lineage_of(problem).get("hops")
+    if hops:
+        return _end_of(hops)
+    if lineage_of(problem).get("rewritten"):  # its text is another one than its parameters render
+        return None
+    return _checked(str(problem.template), problem.meta.get("params"))
+
+
+def _end_of(hops: Sequence[Mapping[str, Any]]) -> str | None:
+    """Every hop with the answer of the hop before in its place."""
+    answer: str | None = None
+    for hop in hops:
+        params, (key, at) = hop["params"], hop["place"]
+        if answer is not None and key:
+            params = with_number(params, (key, at), int(answer))
+        answer = _checked(str(hop["template"]), params)
+        if answer is None or not answer.isdigit():
+            return answer
+    return answer
+
+
+def _checked(name: str, params: Mapping[str, Any] | None) -> str | None:
+    template = TEMPLATES[name]() if name in TEMPLATES else None
+    if params is None or not isinstance(template, CheckedTemplate):
+        return None
+    try:
+        return template.answer_check(params)
+    except (ArithmeticError, ValueError, LookupError, TypeError):
+        return None
