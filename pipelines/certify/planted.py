@@ -11,37 +11,14 @@ These rates say nothing about how often natural rollouts fool a verifier (docs/s
 
 import random
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN
 from fractions import Fraction
 
-from pipelines.certify.planted_answer import Answer, locate_answer, rational
-from pipelines.certify.planted_errors import (
-    as_decimal,
-    digit,
-    dropped_step,
-    off_by_one,
-    operand,
-    sign,
-    swapped_unknowns,
-    terminates,
-    wrong_rounding,
-)
+from pipelines.edit.planted_answer import Answer, locate_answer, rational
+from pipelines.edit.planted_errors import ERRORS, as_decimal, terminates
 from storage.records import Outcome, Problem
 
-Variant = tuple[str, str]
-"""What was done, in a few words, and the whole text of the variant."""
-
-ERRORS: Mapping[str, Callable[[Answer, random.Random], list[Variant]]] = {
-    "digit": digit,
-    "operand": operand,
-    "sign": sign,
-    "off_by_one": off_by_one,
-    "dropped_step": dropped_step,
-    "swapped_unknowns": swapped_unknowns,
-    "wrong_rounding": wrong_rounding,
-}
 REFORMATTED = "reformatted"
 CODE_MUTANT = "code_mutant"
 KINDS: tuple[str, ...] = (*ERRORS, REFORMATTED, CODE_MUTANT)

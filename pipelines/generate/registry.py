@@ -4,8 +4,12 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.generate.compose import Compose
+from pipelines.generate.edit import Edit
 from pipelines.generate.embedded import Embedded
 from pipelines.generate.openai import OpenAI
+from pipelines.generate.program import Program
+from pipelines.generate.retrieve import Retrieve
 from pipelines.generate.reward_model import RewardModel
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.protocols import Generator
@@ -13,6 +17,8 @@ from storage.errors import SetupError, unknown_name
 
 GENERATORS: dict[str, type[Any]] = {"embedded": Embedded, "openai": OpenAI, "vllm": Vllm}
 
+MODEL_FREE: dict[str, type[Any]] = {"edit": Edit, "compose": Compose, "program": Program, "retrieve": Retrieve}
+"""Engines without a model, for steps behind others: what they make of a text has ids, verdicts and lineage all the same."""
 
 RATING: dict[str, type[Any]] = {"reward_model": RewardModel}
 """Engines that rate texts: scorers ask them, and no recipe draws rollouts from one."""
@@ -23,9 +29,10 @@ def built_engine(name: str, model: str, options: Mapping[str, Any], **settings: 
 
     SetupError for an unknown name or option. The engine loads its model, or finds its servers, when it first draws.
     """
-    if name not in GENERATORS | RATING:
+    engines = GENERATORS | MODEL_FREE | RATING
+    if name not in engines:
         raise unknown_name("engine", name, GENERATORS)
-    engine = (GENERATORS | RATING)[name]
+    engine = engines[name]
     known = inspect.signature(engine).parameters
     try:
         built: Generator = engine(model=model, **options, **{key: settings[key] for key in settings if key in known})

@@ -32,10 +32,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole program, run as `__main__`. Result: stdout, stderr and the exit status as the value of the only result."""
+    """A whole program, run as `__main__`. Result: stdout, stderr and the exit status as the value of the only result.
+
+    `seed`: what the module `random` is seeded with; None leaves it to chance.
+    """
 
     source: str
     stdin: str = ""
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ class Sandbox:
 def _job(program: Program) -> tuple[Any, ...]:
     """A program as what the keeper takes: plain data only."""
     if isinstance(program, Script):
-        return "script", program.source, program.stdin
+        return "script", program.source, (program.stdin, program.seed)
     if isinstance(program, Calls):
         return "calls", program.source, [(call.function, call.args, call.kwargs) for call in program.calls]
     return "tested", program.source, (program.tests, program.entry_point)

@@ -68,7 +68,7 @@ class Rubric:
 
     def prompt(self, case: Case, *, answer_first: bool) -> str:
         """The judge's prompt; a case without a reference has a pair of one text."""
-        mark = _mark(case)
+        mark = free_mark((case.problem, case.reference, case.answer))
         reference = block("REFERENCE", case.reference, mark) if case.reference.strip() else ""
         answer = block("ANSWER", case.answer, mark)
         ordered = (answer, reference) if answer_first else (reference, answer)
@@ -87,9 +87,8 @@ def block(name: str, text: str, mark: str) -> str:
     return f"<<<{name} {mark}>>>\n{shown}\n<<<END {name} {mark}>>>"
 
 
-def _mark(case: Case) -> str:
+def free_mark(texts: Sequence[str]) -> str:
     """Characters that none of the texts contains; the same for the same texts."""
-    texts = (case.problem, case.reference, case.answer)
     for attempt in range(1_000):
         mark = digest128(["mark", attempt, *texts])[:12]
         if not any(mark in text for text in texts):

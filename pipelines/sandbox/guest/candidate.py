@@ -62,8 +62,13 @@ def rehearse() -> None:
     sys.modules.pop("solution", None)
 
 
-def _script(channel: int, source: str, stdin: str) -> int:
+def _script(channel: int, source: str, extra: tuple[str, int | None]) -> int:
+    stdin, seed = extra
     _feed(stdin)
+    if seed is not None and "random" in source:  # to import it takes time that most programs need not spend
+        import random
+
+        random.seed(seed)
     code = _compiled(channel, source)
     if code is None:
         return 1

@@ -15,7 +15,11 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class UnreadableError(ValueError):
-    """The text is no Python; says why in one line."""
+    """The text is no Python; says why in one line, and at which line of the text where one is at fault."""
+
+    def __init__(self, why: str, line: int | None = None) -> None:
+        super().__init__(why)
+        self.line = line
 
 
 def parsed(text: str) -> ast.Module:
@@ -26,7 +30,7 @@ def parsed(text: str) -> ast.Module:
     try:
         return ast.parse(text, filename=NAME)
     except SyntaxError as error:
-        raise UnreadableError(f"{type(error).__name__}: {error.msg} (line {error.lineno})") from None
+        raise UnreadableError(f"{type(error).__name__}: {error.msg} (line {error.lineno})", error.lineno) from None
     except (ValueError, MemoryError, RecursionError, OverflowError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error or 'too complex'}") from None
 

@@ -109,6 +109,6 @@ def test_a_process_that_ends_before_its_program_is_the_failure_of_the_box(
     broken = Box(mode, Limits())
     try:
         with pytest.raises(BoxBroken, match="ended before there was a program in it"):
-            broken.run(("script", "print(1)", ""))
+            broken.run(("script", "print(1)", ("", None)))
     finally:
         broken.close()

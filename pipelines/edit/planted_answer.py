@@ -22,7 +22,7 @@ _LONGEST_TEXT = 100_000  # characters of a completion
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A right completion split at its answer: `text[start:end]` is the answer as written behind its mark.
+    """A completion split at its answer: `text[start:end]` is the answer as written behind its mark.
 
     `mark` is "box", "hash" or "phrase"; `money` a currency sign before the number, kept by every variant. `value` is None
     where the answer is several values: then `parts` are (name, written, value), names empty for a bare pair.
@@ -48,20 +48,28 @@ class Answer:
 
 def locate_answer(reference: str, text: str) -> Answer | None:
     """The marked answer of a text when it provably is the reference, else None."""
+    answer = marked_answer(text)
+    if answer is None:
+        return None
+    gold = reference.rsplit("####", 1)[-1].strip()
+    gold = gold[len(_money(gold)) :]
+    if answer.value is not None:
+        return answer if answer.value == rational(gold) else None
+    return answer if [part[::2] for part in answer.parts] == [part[::2] for part in several(gold)] else None
+
+
+def marked_answer(text: str) -> Answer | None:
+    """The marked answer of a text when it is a number, a pair or named unknowns, be it right or not."""
     span = _span(text)
     if span is None or span[1] - span[0] > _LONGEST:
         return None
     start, end, mark = span
     sign = _money(text[start:end])
-    gold = reference.rsplit("####", 1)[-1].strip()
-    gold = gold[len(_money(gold)) :]
-    value, wanted = rational(text[start + len(sign) : end]), rational(gold)
+    value = rational(text[start + len(sign) : end])
     if value is not None:
-        return Answer(text, start, end, mark, sign, value) if value == wanted else None
+        return Answer(text, start, end, mark, sign, value)
     parts = several(text[start:end])
-    if parts and [part[::2] for part in parts] == [part[::2] for part in several(gold)]:
-        return Answer(text, start, end, mark, "", None, parts)
-    return None
+    return Answer(text, start, end, mark, "", None, parts) if parts else None
 
 
 def rational(text: str) -> Fraction | None:

@@ -1,4 +1,4 @@
-"""Errors planted into a right completion: into its answer, or into the calculation that decides it (operand, dropped step).
+"""Errors planted into a completion: into its answer, or into the calculation that decides it (operand, dropped step).
 
 Each candidate is read back and kept only if its exact value differs from the right one, and not by a factor that a policy
 on percent or scale words could forgive. The deciding calculation is the last one whose arithmetic is right and whose result
@@ -7,11 +7,12 @@ is the answer.
 
 import random
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
-from pipelines.certify.planted_answer import Answer, rational, several
+from pipelines.edit.planted_answer import Answer, rational, several
 
 # percent and dozen read the other way round: a policy may accept these, so they prove nothing
 _FORGIVEN = {Fraction(100), Fraction(1, 100), Fraction(12), Fraction(1, 12)}
@@ -203,3 +204,18 @@ def _edited(answer: Answer, edits: list[tuple[int, int, str]], written: str) -> 
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
+
+
+Variant = tuple[str, str]
+"""What was done, in a few words, and the whole text of the variant."""
+
+ERRORS: Mapping[str, Callable[[Answer, random.Random], list[Variant]]] = {
+    "digit": digit,
+    "operand": operand,
+    "sign": sign,
+    "off_by_one": off_by_one,
+    "dropped_step": dropped_step,
+    "swapped_unknowns": swapped_unknowns,
+    "wrong_rounding": wrong_rounding,
+}
+"""The kinds of errors; each gives one variant, or none where this answer cannot have that error."""

@@ -1,0 +1,15 @@
+"""Editors: what is done to a text without a model, by name. One file per family; the engine `edit` applies them.
+
+EDITORS["digit"]("2 * 3 = 6\\n#### 6", random.Random(0)).text
+"""
+
+from collections.abc import Mapping
+
+from pipelines.edit.answer_errors import PLANTED
+from pipelines.edit.editing import CannotEdit, Change, Edited, Editor
+from pipelines.edit.lines import LINES
+from pipelines.edit.lintseq import LINTSEQ
+
+EDITORS: Mapping[str, Editor] = {**PLANTED, **LINES, **LINTSEQ}
+
+__all__ = ["EDITORS", "CannotEdit", "Change", "Edited", "Editor"]

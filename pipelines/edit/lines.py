@@ -1,0 +1,160 @@
+"""The editors of whole steps: cut a text behind one or before one, drop some, insert one. A step is a line not blank.
+
+Published code takes the last step where a marked step cannot be read (LEMMA), keeps inserted steps unchecked and drops
+only those that repeat a neighbour (MathFimer). Here a step that is no number, or is not there, is refused; so is one that
+repeats a neighbour, and one with a false calculation.
+"""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from pipelines.edit.editing import CannotEdit, Change, Edited, Editor
+from pipelines.verify.calculation_steps import steps_of
+
+_NUMBER = re.compile(r"[0-9]{1,6}")
+_COMPARED = 2_000  # characters of a step that are compared with a neighbour
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A text and the places of its lines that are not blank."""
+
+    text: str
+    spans: Sequence[tuple[int, int]]
+
+    @classmethod
+    def of(cls, text: str) -> "Steps":
+        """CannotEdit for a text without any."""
+        spans, start = [], 0
+        for line in text.split("\n"):
+            if line.strip():
+                spans.append((start, start + len(line)))
+            start += len(line) + 1
+        if not spans:
+            raise CannotEdit("the text has no steps")
+        return cls(text, spans)
+
+    def number(self, value: Any, *, least: int = 1) -> int:
+        """The number of a step; CannotEdit for what is no number, or the number of none."""
+        written = str(value).strip()
+        if isinstance(value, bool) or not _NUMBER.fullmatch(written):
+            raise CannotEdit(f"step is {str(value)[:40]!r}, and no number")
+        if not least <= int(written) <= len(self.spans):
+            raise CannotEdit(f"step {int(written)} of {len(self.spans)} is not there")
+        return int(written)
+
+    def step(self, number: int) -> str:
+        """The text of a step, empty before the first and behind the last."""
+        return self.text[slice(*self.spans[number - 1])] if 0 < number <= len(self.spans) else ""
+
+
+def upto_step(text: str, rng: random.Random, *, step: Any) -> Edited:
+    """The text up to a step, that step included."""
+    del rng
+    steps = Steps.of(text)
+    number = steps.number(step)
+    return _cut(text, steps.spans[number - 1][1], f"up to step {number} of {len(steps.spans)}")
+
+
+def before_step(text: str, rng: random.Random, *, step: Any) -> Edited:
+    """The text before a step."""
+    del rng
+    steps = Steps.of(text)
+    number = steps.number(step)
+    if number == 1:
+        raise CannotEdit("nothing stands before step 1")
+    return _cut(text, steps.spans[number - 2][1], f"before step {number} of {len(steps.spans)}")
+
+
+def _cut(text: str, end: int, how: str) -> Edited:
+    gone = (end, len(text))
+    return Edited(text[:end], how, (Change.between(text, text[:end], gone, (end, end)),) if text[end:].strip() else ())
+
+
+def drop_lines(text: str, rng: random.Random, *, step: Any = None, count: int = 1) -> Edited:
+    """The text without some steps: those that `step` numbers ("3" or "2, 4"), else `count` chosen by the seed.
+
+    The last step, which states the answer, is never chosen. Of one seed, what a smaller count drops a larger one drops too.
+    """
+    steps = Steps.of(text)
+    if step is None:
+        others = list(range(1, len(steps.spans)))
+        rng.shuffle(others)
+        if len(others) < count:
+            raise CannotEdit(f"{len(others)} steps before the last one, and {count} to drop")
+        chosen = sorted(others[:count])
+    else:
+        chosen = sorted({steps.number(one) for one in str(step).split(",")})
+        if len(chosen) == len(steps.spans):
+            raise CannotEdit("no step would be left")
+    return _without(steps, chosen)
+
+
+def _without(steps: Steps, chosen: Sequence[int]) -> Edited:
+    """Each step goes with its line break; at the end of a text without one, with the break before it."""
+    text, places = steps.text, list[tuple[int, int]]()
+    for number in chosen:
+        start, stop = steps.spans[number - 1]
+        if places and places[-1][1] == start:
+            start = places.pop()[0]
+        places.append((start, min(stop + 1, len(text))))
+    if places[-1][1] == len(text) and not text.endswith("\n"):
+        places[-1] = max(0, places[-1][0] - 1), len(text)
+    kept, gone = "", []
+    for end, place in zip([0, *(stop for _, stop in places)], places, strict=False):
+        kept += text[end : place[0]]
+        gone.append((place, (len(kept), len(kept))))
+    kept += text[places[-1][1] :]
+    how = f"without step{'s' * (len(chosen) > 1)} {', '.join(map(str, chosen))} of {len(steps.spans)}"
+    return Edited(kept, how, [Change.between(text, kept, at, to) for at, to in gone], {"steps": list(chosen)})
+
+
+def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, most_alike: float = 0.8) -> Edited:
+    """The text with a line behind a step (0: before the first), else between two steps that the seed chooses.
+
+    Refused where a line of it is more alike to a step beside it than `most_alike` (1: equal), or calculates wrongly.
+    """
+    steps = Steps.of(text)
+    inserted = line.strip("\n")
+    if not inserted.strip():
+        raise CannotEdit("there is nothing to insert")
+    if step is not None:
+        number = steps.number(step, least=0)
+    elif len(steps.spans) > 1:
+        number = rng.randrange(1, len(steps.spans))
+    else:
+        raise CannotEdit("the text has one step: nothing lies between two")
+    _check_inserted(steps, number, inserted, most_alike)
+    at = steps.spans[number - 1][1] if number else steps.spans[0][0]
+    new = f"\n{inserted}" if number else f"{inserted}\n"
+    edited = text[:at] + new + text[at:]
+    return Edited(edited, f"behind step {number}", (Change.between(text, edited, (at, at), (at, at + len(new))),))
+
+
+def _check_inserted(steps: Steps, number: int, inserted: str, most_alike: float) -> None:
+    for step in (number, number + 1):
+        for line in inserted.split("\n"):
+            alike = _alike(line, steps.step(step))
+            if alike > most_alike:
+                raise CannotEdit(f"it repeats step {step}: {alike:.2f} alike, more than {most_alike:g}")
+    false = next((step.text for step in steps_of(inserted) if not step.true), None)
+    if false is not None:
+        raise CannotEdit(f"a false calculation: {false[:100]}")
+
+
+def _alike(one: str, other: str) -> float:
+    """The share of two lines that stands in both in the same order, 0 to 1."""
+    pair = one.strip()[:_COMPARED], other.strip()[:_COMPARED]
+    return SequenceMatcher(None, *pair, autojunk=False).ratio() if all(pair) else 0.0
+
+
+LINES: Mapping[str, Editor] = {
+    "upto_step": Editor("1", upto_step, takes=("step",), needs=("step",)),
+    "before_step": Editor("1", before_step, takes=("step",), needs=("step",)),
+    "drop_lines": Editor("1", drop_lines, takes=("step", "count")),
+    "insert_line": Editor("1", insert_line, takes=("line", "step", "most_alike"), needs=("line",)),
+}

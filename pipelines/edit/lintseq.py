@@ -1,0 +1,136 @@
+"""LintSeq: a program as insertions, after each of which it is a program that passes the linter (arXiv 2410.02749).
+
+Backwards: take away a line that the seed chooses, with what is indented under it; take away whatever the linter now finds
+fault with, until it finds none; again with the rest, down to nothing. Read from the end these are the insertions, written
+as unified diffs. Comments, blank lines and decorators go with the line that they stand before.
+
+Beside the published code: a header whose body is gone goes itself, and so does a `try` without its handlers, where that
+code takes the innocent line at which the parser stopped; and a program that the linter finds fault with is refused.
+"""
+
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from pipelines.edit.editing import CannotEdit, Edited, Editor
+from pipelines.edit.lint import faults, lines_of
+from pipelines.edit.unified_diffs import edit_sequence, insertion_diff
+from pipelines.verify.code.program import Task, program_of
+from pipelines.verify.code.syntax import UnreadableError
+
+MOST_LINES = 500
+_LEADING = re.compile(r"\s*(?:#|@|$)")
+_TRY = re.compile(r"\s*try\s*:")
+_HANDLER = re.compile(r"\s*(?:except\b|finally\b)")
+Linter = Callable[[str], list[int]]
+"""The lines (from 1) of a program that are at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of a program, the line that each goes with, and how far each is indented."""
+
+    texts: Sequence[str]
+    anchors: Sequence[int]
+    indents: Sequence[int]
+
+    @classmethod
+    def of(cls, source: str) -> "Lines":
+        """Lines that lead to no other go with the last one that is code."""
+        texts = source.split("\n")
+        code = [number for number, text in enumerate(texts) if not _LEADING.match(text)]
+        anchors, behind = [], iter(code)
+        following = next(behind, len(texts) - 1)
+        for number in range(len(texts)):
+            anchors.append(following)
+            if number == following:
+                following = next(behind, following)
+        return cls(texts, anchors, [len(text) - len(text.lstrip()) for text in texts])
+
+    def with_children(self, number: int, kept: Set[int]) -> Iterator[int]:
+        """A line that is code, with every line that goes with it or is indented under it, of those kept."""
+        end = number + 1
+        while end < len(self.texts) and (self.anchors[end] != end or self.indents[end] > self.indents[number]):
+            end += 1
+        inside = {*range(number, end), number}
+        return (one for one in kept if self.anchors[one] in inside)
+
+    def source(self, kept: Iterable[int]) -> str:
+        """The program of some of the lines."""
+        return "\n".join(self.texts[number] for number in sorted(kept))
+
+
+def deletions(source: str, rng: random.Random, linter: Linter) -> Iterator[list[int]]:
+    """The lines that are left (from 0, sorted) after each deletion, down to none."""
+    lines = Lines.of(source)
+    kept = set(range(len(lines.texts)))
+    while kept:
+        code = sorted(number for number in kept if lines.anchors[number] == number)
+        at_fault = [rng.choice(code)]
+        while at_fault:
+            for number in at_fault:
+                kept -= set(lines.with_children(lines.anchors[number], kept))
+            at_fault = _at_fault(lines, kept, linter)
+        yield sorted(kept)
+
+
+def _at_fault(lines: Lines, kept: Set[int], linter: Linter) -> list[int]:
+    """Which lines the linter finds fault with, as numbers of the whole program."""
+    order = sorted(kept)
+    found = linter(lines.source(order)) if order else []
+    return [order[min(max(line, 1), len(order)) - 1] for line in found]
+
+
+def python_linter(source: str) -> list[int]:
+    """The lines at fault; where the parser names one that is innocent, the one that lacks something instead."""
+    try:
+        found = faults(source)
+    except UnreadableError:
+        return [len(source.split("\n"))]
+    if len(found) == 1:
+        header = re.search(r"on line (\d+)", found[0].what)
+        if "expected an indented block" in found[0].what and header:
+            return [int(header[1])]
+        if "expected 'except'" in found[0].what:
+            return [_bare_try(source.split("\n"), found[0].line)]
+    return lines_of(found)
+
+
+def _bare_try(texts: Sequence[str], stopped: int) -> int:
+    """The last `try` before a line that has no handler of its own indentation behind it."""
+    handled: set[int] = set()
+    for number in range(min(stopped, len(texts)), 0, -1):
+        text = texts[number - 1]
+        indent = len(text) - len(text.lstrip())
+        if number < stopped and _TRY.match(text) and indent not in handled:
+            return number
+        if number < stopped and _HANDLER.match(text):
+            handled.add(indent)
+        elif _TRY.match(text):
+            handled.discard(indent)
+    return stopped
+
+
+def lintseq(text: str, rng: random.Random) -> Edited:
+    """The edit sequence of the text's program: its last fenced block of Python, or the text where all of it is Python."""
+    program = program_of(text, Task())
+    if program is None or program.rule not in ("fenced", "whole") or not program.text.strip():
+        raise CannotEdit("no program in the text")
+    source = program.text
+    if source.count("\n") >= MOST_LINES:
+        raise CannotEdit(f"a program of more than {MOST_LINES} lines")
+    try:
+        found = faults(source)
+    except UnreadableError as error:
+        raise CannotEdit(f"the program does not pass the linter: {error}") from None
+    if found:
+        raise CannotEdit(f"the program does not pass the linter: line {found[0].line}, {found[0].what}")
+    states = [list(range(source.count("\n") + 1)), *deletions(source, rng, python_linter)]
+    lines = source.split("\n")
+    pairs = zip(states[1:], states, strict=False)
+    diffs = [insertion_diff(lines, before, after) for before, after in pairs][::-1]
+    return Edited(edit_sequence(diffs), f"{len(diffs)} insertions", facts={"edits": len(diffs), "lines": len(lines)})
+
+
+LINTSEQ: Mapping[str, Editor] = {"lintseq": Editor("1", lintseq)}

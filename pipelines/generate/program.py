@@ -1,0 +1,120 @@
+"""The engine `program`: the last fenced block of Python in the text runs in the sandbox, and its output is the text.
+
+For tool use: an answer that computes is followed by what it computed. A program that fails has a last line that says so,
+`[exit 1] ZeroDivisionError: division by zero` or `[timeout] the CPU limit of 5 s`; its cause is in `meta` too. The module
+`random` is seeded with the request's seed; the clock is not kept from a program.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pipelines.generate.model_free import Made, ModelFree, check_named, failed, python_version
+from pipelines.sandbox import MODES, Limits, Mode, Report, Sandbox, SandboxFailed, Script, check_sandbox
+from storage.errors import SetupError
+from storage.records import Completion, Request
+
+_PATIENCE = 12  # seconds by the clock for each CPU second: on a busy machine a program waits its turn
+_ERROR = 300  # characters of an error that are shown
+MOST_WORKERS = 8
+
+
+class Program(ModelFree):
+    """A Generator. Close it to end the sandbox. `threads` (a profile's) are programs side by side, 0: one a core."""
+
+    engine = "program"
+
+    def __init__(
+        self,
+        model: str = "program",
+        sandbox: Mode = "strict",
+        cpu_seconds: float = 5.0,
+        memory_mib: int = 512,
+        shown: int = 4_000,
+        threads: int = 0,
+    ) -> None:
+        check_named(self.engine, model)
+        if sandbox not in MODES:
+            raise SetupError(f"engine 'program': sandbox is {sandbox!r}.", choices=MODES)
+        for key, value in (("cpu_seconds", cpu_seconds), ("memory_mib", memory_mib), ("shown", shown)):
+            if not value > 0:
+                raise SetupError(f"engine 'program': {key} is {value}, and must be above 0.")
+        self.limits = Limits(cpu_seconds=cpu_seconds, wall_seconds=_PATIENCE * cpu_seconds, memory_mib=memory_mib)
+        self.mode, self.shown = sandbox, shown
+        self._workers = threads or max(1, min(MOST_WORKERS, os.cpu_count() or 1))
+        self._sandbox: Sandbox | None = None
+        self._lock = threading.Lock()
+        used = [cpu_seconds, memory_mib, self.limits.output_kib, self.limits.disk_mib]
+        super().__init__(model, ["1", python_version(), sandbox, used, shown])
+
+    def ready(self) -> None:
+        """SetupError where this machine cannot run the sandbox that the recipe names."""
+        check_sandbox(self.mode)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """One completion per request in their order, programs side by side."""
+        executor = ThreadPoolExecutor(self._workers, thread_name_prefix="rollmill-program")
+        try:
+            yield from executor.map(self._completion, requests)
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def made(self, text: str, options: Mapping[str, str], seed: int) -> Made:
+        """What the text's program says. SetupError where this machine has no sandbox."""
+        from pipelines.verify.code.program import Task, program_of
+
+        del options
+        program = program_of(text, Task())
+        if program is None or program.rule != "fenced":
+            return failed("no fenced block of Python in the text")
+        try:
+            report = self._started().run(Script(program.text, seed=seed))
+        except SandboxFailed as error:
+            return failed(f"the sandbox failed: {error}")
+        return Made(self._shown(report), _meta(report), report.cpu_seconds)
+
+    def close(self) -> None:
+        """End the sandbox; safe to call twice."""
+        with self._lock:
+            sandbox, self._sandbox = self._sandbox, None
+        if sandbox is not None:
+            sandbox.close()
+
+    def _started(self) -> Sandbox:
+        with self._lock:
+            if self._sandbox is None:
+                self.ready()
+                self._sandbox = Sandbox(self.mode, self.limits, self._workers)
+            return self._sandbox
+
+    def _shown(self, report: Report) -> str:
+        """The output up to a length, and how the program failed if it did."""
+        out, rest = report.stdout[: self.shown], len(report.stdout) - self.shown
+        notes = [f"[cut: {rest} more characters]"] if rest > 0 else []
+        if report.cause is not None:
+            notes.append(f"[{_ending(report)}] {_error(report)}".rstrip())
+        if not notes:
+            return out
+        return "\n".join([*([out.removesuffix("\n")] if out else []), *notes])
+
+
+def _meta(report: Report) -> dict[str, Any]:
+    status = report.results[0].value
+    meta = {"exit": status if isinstance(status, int) else None, "characters": len(report.stdout)}
+    return meta if report.cause is None else {**meta, "cause": report.cause, "error": _error(report)}
+
+
+def _ending(report: Report) -> str:
+    status = report.results[0].value
+    own = report.cause in ("runtime_error", "compile_error") and isinstance(status, int) and status > 0
+    return f"exit {status}" if own else str(report.cause)
+
+
+def _error(report: Report) -> str:
+    """What is known of the failure on one line: the exception or the limit, else the last thing said on stderr."""
+    said = report.detail
+    if said.startswith("exit status"):
+        said = next((line for line in reversed(report.stderr.splitlines()) if line.strip()), "")
+    return " ".join(said.split())[:_ERROR]

@@ -1,0 +1,79 @@
+"""Every editor: the same text, seed and options give the same text; what changed is stated; no text makes one raise."""
+
+import inspect
+import random
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.edit import EDITORS, CannotEdit
+
+SUM = "2 * 3 = 6\nThen 6 + 4 = 10\n#### 10"
+PROGRAM = "```python\nx = 1\nif x:\n    print(x)\n```"
+EDITS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "digit": (SUM, {}, "2 * 3 = 6\nThen 6 + 4 = 10\n#### 20"),
+    "operand": (SUM, {}, "2 * 3 = 6\nThen 5 + 4 = 9\n#### 9"),
+    "sign": (SUM, {}, "2 * 3 = 6\nThen 6 + 4 = 10\n#### -10"),
+    "off_by_one": (SUM, {}, "2 * 3 = 6\nThen 6 + 4 = 10\n#### 9"),
+    "dropped_step": (SUM, {}, "2 * 3 = 6\nThen 6\n#### 6"),
+    "swapped_unknowns": ("x = 1, y = 2\n#### (1, 2)", {}, "x = 1, y = 2\n#### (2, 1)"),
+    "wrong_rounding": ("#### 0.25", {}, "#### 0.2"),
+    "upto_step": (SUM, {"step": 1}, "2 * 3 = 6"),
+    "before_step": (SUM, {"step": "3"}, "2 * 3 = 6\nThen 6 + 4 = 10"),
+    "drop_lines": (SUM, {"step": "2"}, "2 * 3 = 6\n#### 10"),
+    "insert_line": (
+        SUM,
+        {"step": 1, "line": "So there are six."},
+        "2 * 3 = 6\nSo there are six.\nThen 6 + 4 = 10\n#### 10",
+    ),
+    "lintseq": (PROGRAM, {}, "<|diff|>\n@@ -0,0 +1,3 @@\n+x = 1\n+if x:\n+    print(x)\n"),
+}
+
+
+@pytest.mark.parametrize("name", EDITORS)
+def test_an_edit_follows_from_text_seed_and_options_and_says_what_changed(name: str) -> None:
+    text, options, wanted = EDITS[name]
+    edited = EDITORS[name](text, random.Random(1), **options)
+    assert edited.text == wanted
+    assert edited == EDITORS[name](text, random.Random(1), **options)
+    assert edited.how
+    rebuilt = text
+    for change in reversed(edited.changes):
+        start, end = change.at
+        assert change.line == text[:start].count("\n") + 1
+        assert (text[start:end], edited.text[slice(*change.to)]) == (change.old, change.new)
+        rebuilt = rebuilt[:start] + change.new + rebuilt[end:]
+    assert rebuilt == edited.text or name == "lintseq"
+
+
+@pytest.mark.parametrize("name", EDITORS)
+@given(
+    text=st.text(max_size=200)
+    | st.sampled_from(["", "\n\n", "####", "```", "\ud800", "#### 1/0", "\\boxed{" * 999, "9" * 5000])
+)
+def test_no_text_makes_an_editor_raise_anything_else(name: str, text: str) -> None:
+    try:
+        edited = EDITORS[name](text, random.Random(0), **EDITS[name][1])
+    except CannotEdit as refusal:
+        why = str(refusal)
+    else:
+        why = edited.how
+    assert why
+
+
+@pytest.mark.parametrize("name", EDITORS)
+def test_an_editor_lists_the_options_that_it_takes(name: str) -> None:
+    editor = EDITORS[name]
+    function = editor.edit.func if isinstance(editor.edit, partial) else editor.edit
+    keywords = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    assert {p.name for p in keywords} == set(editor.takes)
+    assert {p.name for p in keywords if p.default is p.empty} == set(editor.needs)
+
+
+@pytest.mark.parametrize("name", EDITORS)
+def test_the_docs_list_every_editor(name: str) -> None:
+    assert f"| `{name}` |" in Path("docs/engines.md").read_text(encoding="utf-8")
