@@ -33,7 +33,7 @@ import aiohttp
 from flows.recipe.schema import rows_a_batch
 from flows.rounds import Limits, OpenRun, RunSpec, plan_round, run_all
 from flows.rounds.batches import Batch, batches_of
-from flows.rounds.plan import request_of
+from flows.rounds.plan import requests_of
 from pipelines.budget import Fixed
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
@@ -141,7 +141,7 @@ def _lane(ws: Workspace, spec: OpenRun, batches: Sequence[Batch]) -> None:
     made: OpenAI = spec.engine()  # type: ignore[assignment]
     for batch in batches:
         spool = ws.spool(batch.id)
-        for group in made.groups([request_of(spec, row) for row in batch.rows]):
+        for group in made.groups(list(requests_of(spec, batch.rows))):
             spool.append(group)
         spool.close()
 

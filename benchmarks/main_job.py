@@ -104,13 +104,13 @@ def bare(recipe: Path, workspace: Path) -> dict[str, float]:
     """Draw the run's completions again with the engine alone: rows, tokens, seconds."""
     from flows.identity import open_run
     from flows.job import Job
-    from flows.rounds.plan import request_of
+    from flows.rounds.plan import requests_of
     from flows.session import open_session
 
     with open_session(Job(str(workspace), str(recipe))) as session:
         run = open_run(session)
         plans = run.workspace.runs.plans(run.id)
-        requests = [request_of(run.open, row) for plan in plans for row in plan]
+        requests = [request for plan in plans for request in requests_of(run.open, plan)]
         engine = run.open.engine()
         begun = time.monotonic()
         tokens = sum(completion.tokens_out or 0 for completion in engine.generate(requests))

@@ -41,7 +41,7 @@ def pool_of_rates(problems: int, rollouts: int, templates: int, seed: int) -> Po
         index=np.tile(np.arange(rollouts), problems),
         outcome=np.where(right.ravel(), STATES.index("correct"), STATES.index("incorrect")),
         in_prefix=np.ones(size, dtype=bool),
-        arm=nothing,
+        step=nothing,
         kept=none,
         reason=none,
         model=nothing,

@@ -54,7 +54,7 @@ def pool_of_law(clusters: int, rng: np.random.Generator, *, even: bool = False) 
         index=np.tile(np.arange(COMPLETIONS), problems),
         outcome=np.where(right, RIGHT, WRONG),
         in_prefix=np.ones(size, dtype=bool),
-        arm=np.zeros(size, dtype=np.int64),
+        step=np.zeros(size, dtype=np.int64),
         kept=np.full(size, -1),
         reason=np.full(size, -1),
         model=np.zeros(size, dtype=np.int64),

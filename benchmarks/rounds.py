@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from flows.rounds import OpenRun, RunSpec, decide, plan_round, run_all
 from flows.rounds.batches import batches_of
-from flows.rounds.plan import request_of
+from flows.rounds.plan import requests_of
 from pipelines.budget import Fixed
 from pipelines.generate.embedded import Embedded
 from pipelines.select import Quota
@@ -108,7 +108,7 @@ def _bare(spec: OpenRun, rows: Sequence[Any]) -> int:
     engine = spec.engine()
     tokens = 0
     for batch in batches_of(spec, rows):
-        for completion in engine.generate([request_of(spec, row) for row in batch.rows]):
+        for completion in engine.generate(list(requests_of(spec, batch.rows))):
             tokens += completion.tokens_out or 0
     return tokens
 

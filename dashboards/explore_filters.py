@@ -115,10 +115,10 @@ def _over_chosen() -> None:
 
 def counted_over(scope: Scope, over: Over) -> str:
     """Which rollouts k of n and pass rates are over, in a few words."""
-    arm = f" of arm {inert(scope.arm)}" if scope.arm and over == "prefix" else ""
+    step = f" of step {inert(scope.step)}" if scope.step and over == "prefix" else ""
     if scope.prefix is None or over == "all":
         adaptive = "" if scope.prefix is None else "; draws that followed verdicts are among them, so it is no measurement"
         return f"over all completions{adaptive}"
     if scope.prefix == 0:
         return "none: every draw followed from verdicts; choose all"
-    return f"over the first {scope.prefix} completions{arm}"
+    return f"over the first {scope.prefix} completions{step}"

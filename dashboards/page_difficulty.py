@@ -142,7 +142,7 @@ def _selected(scope: Scope) -> bool:
 
 
 def _rate_words(scope: Scope, by: str) -> str:
-    words = rate_words(scope.prefix, inert(scope.arm))
+    words = rate_words(scope.prefix, inert(scope.step))
     words += " 95% intervals." if scope.prefix is not None else " Descriptions of this pool, not measurements."
     models = [] if scope.prefix is not None else [str(rate.group) for rate in kept(_rates, scope, "model")]
     if by != "model" and len(models) > 1:  # where a prefix is fixed, one engine drew it

@@ -91,7 +91,7 @@ def _one_of(rollouts: Sequence[RolloutDetail], key: str, first: int) -> None:
 def _sample_label(rollout: RolloutDetail) -> str:
     model = "" if rollout.completion is None else f" {inert(rollout.completion.model, 20)}"
     colour = COLOURS.get(rollout.outcome, "gray")
-    return f":{colour}[{rollout.outcome}]{model} {inert(rollout.arm, 20)} {rollout.sample_index}"
+    return f":{colour}[{rollout.outcome}]{model} {inert(rollout.step, 20)} {rollout.sample_index}"
 
 
 def _choice(label: str, options: Sequence[str], key: str, labels: dict[str, str], first: str | None) -> str:
@@ -115,16 +115,16 @@ def _choice(label: str, options: Sequence[str], key: str, labels: dict[str, str]
 
 
 def rate_line(detail: ProblemDetail, scope: Scope) -> str:
-    """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew, or two arms."""
+    """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew or two steps."""
     if scope.prefix == 0:
         return "Pass rate: none, because how often this problem was drawn followed from verdicts."
-    measured = [row.outcome for row in detail.rollouts if scope.is_measured(row.sample_index, row.arm)]
+    measured = [row.outcome for row in detail.rollouts if scope.is_measured(row.sample_index, row.step)]
     correct, judged = measured.count("correct"), sum(outcome in JUDGED for outcome in measured)
     estimate = pass_rate_interval(correct, judged)
     if estimate is None:
         return "Pass rate: not judged yet."
     over = "all completions" if scope.prefix is None else f"the first {scope.prefix} completions"
-    over += f" of arm {inert(scope.arm)}" if scope.arm else ""
+    over += f" of step {inert(scope.step)}" if scope.step else ""
     models = {row.completion.model for row in detail.rollouts if row.completion is not None}
     over += f" of {len(models)} models together" if scope.prefix is None and len(models) > 1 else ""
     interval = f"95% interval {estimate.low:.3f} to {estimate.high:.3f}, Jeffreys"

@@ -71,7 +71,7 @@ def show_verdict(rollout: RolloutDetail) -> None:
 
 
 def _sample(rollout: RolloutDetail) -> str:
-    return f"{inert(rollout.arm, 30)} sample {rollout.sample_index}" if rollout.arm else f"sample {rollout.sample_index}"
+    return f"{inert(rollout.step, 30)} sample {rollout.sample_index}" if rollout.step else f"sample {rollout.sample_index}"
 
 
 def _trace(completion: Completion, key: str) -> None:

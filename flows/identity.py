@@ -66,24 +66,24 @@ def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
         **({} if run.problems.source is None else {"source": list(run.problems.source)}),
         **_examples(run),
         **_policies(spec),
-        **_arms(run.open),
+        **_steps(run.open),
     }
 
 
 def _examples(run: "RecipeRun") -> dict[str, Any]:
     """The worked examples that were taken from a problem set, which may have grown since; nothing for other recipes."""
-    generates = [arm.generate for arm in run.loaded.arms] or [run.loaded.recipe.generate]
+    generates = [step.generate for step in run.loaded.steps] or [run.loaded.recipe.generate]
     if all(generate.examples_from is None for generate in generates):
         return {}
-    return {"examples": digest128([arm.form.examples for arm in run.spec.every_arm()])}
+    return {"examples": digest128([step.form.examples for step in run.spec.every_step()])}
 
 
-def _arms(run: "OpenRun") -> dict[str, Any]:
-    """Every arm with the engine and the digest of its model; nothing for recipes without arms."""
-    if not run.spec.arms:
+def _steps(run: "OpenRun") -> dict[str, Any]:
+    """Every step with the engine and the digest of its model; nothing for recipes without steps."""
+    if not run.spec.steps:
         return {}
-    engines = [(arm.name, run.engine(arm.name)) for arm in run.spec.arms]
-    return {"arms": [[name, engine.engine, engine.model_digest] for name, engine in engines]}
+    engines = [(step.name, run.engine(step.name)) for step in run.spec.steps]
+    return {"steps": [[name, engine.engine, engine.model_digest] for name, engine in engines]}
 
 
 def _policies(spec: "RunSpec") -> dict[str, Any]:

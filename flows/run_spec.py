@@ -21,7 +21,7 @@ from storage.records import Sampling, redrawn
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
-    from flows.sampling.arms import Arm
+    from flows.sampling.steps import Step
     from pipelines.generate.http.http_settings import HttpSettings
     from pipelines.generate.vllm.vllm_settings import VllmSettings
 
@@ -54,8 +54,11 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
     return RunSpec(
         run="",
         problems=made.problems,
-        generator=None if session.loaded.arms or session.loaded.engine is None else _engine(session, session.loaded.engine),
-        arms=_arms(session, examples),
+        generator=None
+        if session.loaded.steps or session.loaded.engine is None
+        else _engine(session, session.loaded.engine),
+        steps=_steps(session, examples),
+        graph=session.loaded.graph if session.loaded.graph.follow_ups else None,
         verifiers=[_verifier(session, method, settings) for method in session.loaded.verifiers],
         budget=session.loaded.budget.build(),
         selector=session.loaded.selector.build(),
@@ -82,7 +85,8 @@ def _verifier(session: Session, method: Resolved, settings: dict[str, Any]) -> C
 def _drawing(loaded: LoadedRecipe) -> list[tuple[Resolved, int]]:
     """The engines that may draw, with their batch sizes."""
     alone = [] if loaded.engine is None else [(loaded.engine, loaded.recipe.generate.batch_size)]
-    return [(arm.engine, arm.generate.batch_size) for arm in loaded.arms] or alone
+    steps = [(step.engine, step.generate.batch_size) for step in loaded.steps if step.engine is not None]
+    return steps if loaded.steps else alone
 
 
 def _lanes(profile: Profile, method: Resolved, batch_size: int) -> int:
@@ -100,23 +104,24 @@ def sampling_of(generate: Generate) -> Sampling:
     return Sampling(generate.temperature, generate.top_p, generate.top_k, generate.max_tokens, tuple(generate.stop))
 
 
-def _arms(session: Session, examples: Examples) -> "list[Arm]":
-    from flows.sampling.arms import Arm
+def _steps(session: Session, examples: Examples) -> "list[Step]":
+    from flows.sampling.steps import Step
 
     return [
-        Arm(
-            arm.name,
-            _engine(session, arm.engine),
-            sampling_of(arm.generate),
-            examples.form_of(arm.generate),
-            arm.generate.batch_size,
+        Step(
+            step.name,
+            None if step.engine is None else _engine(session, step.engine),
+            sampling_of(step.generate),
+            examples.form_of(step.generate),
+            step.generate.batch_size,
+            step.node,
         )
-        for arm in session.loaded.arms
+        for step in session.loaded.steps
     ]
 
 
 def _engine(session: Session, method: Resolved) -> Callable[[], Any]:
-    """What builds an engine; the same for equal methods, so that arms, and the runs of a session, share one."""
+    """What builds an engine; the same for equal methods, so that steps, and the runs of a session, share one."""
     return session.factories.setdefault(canonical_json(method.canonical()), _factory(session, method))
 
 

@@ -20,7 +20,7 @@ from flows.problems import RecipeProblems
 from flows.progress import Progress, Spent, Stage
 from flows.ray_cluster import RayCluster
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
-from flows.sampling.arms import Engines
+from flows.sampling.steps import Engines
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec

@@ -328,7 +328,7 @@ class MeasuringBudget(Protocol):
 
 @runtime_checkable
 class RoutingBudget(Protocol):
-    """A budget that chooses between the recipe's arms. `rule`: by what; `entry`: first draws on a later arm."""
+    """A budget that chooses between the recipe's steps. `rule`: by what; `entry`: first draws on a later step."""
 
     routes: bool
     rule: str

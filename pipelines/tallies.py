@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class ArmTally:
-    """What is known of one problem on one arm of the recipe.
+class StepTally:
+    """What is known of one problem on one step of the recipe.
 
     `distinct`: its distinct correct solutions. `agreeing`: how many of its answers are the same, by canonical key, in the
     largest group; counted without the reference, an answer that cannot be read agrees with none.
@@ -30,7 +30,7 @@ class ArmTally:
 class Tally:
     """What is known of one problem after the committed rounds; the only thing a budget sees.
 
-    `tokens`: the tokens_out of everything drawn for it, 0 where the engine does not count. `arms`: the same by arm, in the
+    `tokens`: the tokens_out of all drawn for it, 0 where the engine does not count. `steps`: the same by step, in the
     recipe's order; none where the recipe names none. `stopped`: the reason why it was stopped, if it was.
     `measured`: a number of the problem's meta, for a budget that names its key by `measure`.
     """
@@ -47,7 +47,7 @@ class Tally:
     tokens: int = field(default=0, kw_only=True)
     stopped: str | None = field(default=None, kw_only=True)
     measured: float | None = field(default=None, kw_only=True)
-    arms: tuple[ArmTally, ...] = field(default=(), kw_only=True)
+    steps: tuple[StepTally, ...] = field(default=(), kw_only=True)
 
     @property
     def judged(self) -> int:
@@ -71,13 +71,15 @@ class PrefixTally(Tally):
 class Draw:
     """Draw `count` more completions of a problem, from sample index `first_index` on.
 
-    `arm` names the recipe's arm to draw on, "" its `generate` where it has none; indices count from 0 on each arm.
+    `step` names the recipe's step to draw on, "" its `generate` where it has none; indices count from 0 on each step.
+    `after`: the completions that a follow-up follows, in the order of its parents; indices count from 0 for each of them.
     """
 
     problem_id: str
     first_index: int
     count: int
-    arm: str = ""
+    step: str = ""
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

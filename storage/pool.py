@@ -1,6 +1,6 @@
 """A pool of rollouts as columns: what metrics, votes and budgets are computed from. A value, for every reader of rollouts.
 
-A rollout is a row; what repeats (problems, arms, models, reasons, answers) is kept once and named by its place. A million
+A rollout is a row; what repeats (problems, steps, models, reasons, answers) is kept once and named by its place. A million
 rollouts are some 40 MB. Texts are not in it.
 """
 
@@ -26,7 +26,7 @@ Group = int | str | None
 KEPT, DROPPED, OPEN = 1, 0, -1
 STRATA = ("level", "template", "skill", "source")
 LONGEST = 1_000  # characters of a form that verdicts keep: a longer one may differ from another beyond them
-_COLUMNS = ("problem", "completion", "index", "outcome", "in_prefix", "arm", "kept", "reason", "model", "answer", "tokens")
+_COLUMNS = ("problem", "completion", "index", "outcome", "in_prefix", "step", "kept", "reason", "model", "answer", "tokens")
 T = TypeVar("T")
 
 
@@ -36,7 +36,7 @@ class Pool:
 
     `problems` (P): their ids. `strata`: columns of length P by name (`level`, `template`, `skill`, `source`); the template
     is the cluster that intervals respect. `problem`: place of the problem. `completion`: a number of the completion, equal
-    where one answers several problems. `index`: sample index, counted on each arm. `arm`, `model`, `reason`, `answer`:
+    where one answers several problems. `index`: sample index, counted on each step. `step`, `model`, `reason`, `answer`:
     places; equal answers (canonical keys of one problem) have equal places, one without a key has a place of its own, -1
     abstains. `outcome`: place in STATES.
     `kept`: KEPT, DROPPED or OPEN while undecided. `tokens`: tokens out, -1 where unknown. `in_prefix`: whether the rollout
@@ -50,13 +50,13 @@ class Pool:
     index: Ints
     outcome: Ints
     in_prefix: Flags
-    arm: Ints
+    step: Ints
     kept: Ints
     reason: Ints
     model: Ints
     answer: Ints
     tokens: Ints
-    arms: tuple[str, ...] = ("",)
+    steps: tuple[str, ...] = ("",)
     models: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
@@ -69,12 +69,12 @@ class Pool:
         """Which rollouts have this outcome."""
         return np.equal(self.outcome, STATES.index(outcome))
 
-    def measured(self, prefix: int | None, arm: str = "") -> "Pool":
-        """The same rollouts, those in the prefix marked: the first `prefix` of each problem on this arm; all for None."""
+    def measured(self, prefix: int | None, step: str = "") -> "Pool":
+        """The same rollouts, those in the prefix marked: the first `prefix` of each problem on this step; all for None."""
         if prefix is None:
             return replace(self, in_prefix=np.ones(len(self), dtype=bool))
-        place = self.arms.index(arm) if arm in self.arms else -1
-        return replace(self, in_prefix=(self.index < prefix) & (self.arm == place) & (self.index >= 0))
+        place = self.steps.index(step) if step in self.steps else -1
+        return replace(self, in_prefix=(self.index < prefix) & (self.step == place) & (self.index >= 0))
 
     def where(self, rows: Flags) -> "Pool":
         """The rollouts that are marked; the problems stay, also those without any."""
@@ -119,7 +119,7 @@ def pool_of(
     """
     ids = problems["id"]
     at = _places(decisions["completion_id"], completions["id"])
-    arms, arm = coded(_column(decisions, "arm"), "")
+    steps, step = coded(_column(decisions, "step"), "")
     models, model = coded(_column(completions, "model"))
     reasons, reason = coded(decisions["reason"])
     outcome = _places(decisions["outcome"], pa.array(STATES))
@@ -131,13 +131,13 @@ def pool_of(
         index=_taken(_numbers(completions, "sample_index"), at),
         outcome=outcome,
         in_prefix=np.zeros(len(at), dtype=bool),
-        arm=arm,
+        step=step,
         kept=_integers(decisions["kept"].cast(pa.int64()), OPEN),
         reason=reason,
         model=_taken(model, at),
         answer=np.full(len(at), -1),
         tokens=_taken(_numbers(completions, "tokens_out"), at),
-        arms=arms or ("",),
+        steps=steps or ("",),
         models=models,
         reasons=reasons,
     )

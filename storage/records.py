@@ -4,7 +4,7 @@ Frozen values with content-derived ids. They know nothing of files, models or ru
 integers, probabilities are natural-log units, times are seconds, costs are in the profile's currency.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -30,11 +30,15 @@ FinishReason = Literal["stop", "length", "error", "imported"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation; kind tells text from code, its execution, a tool call and a tool's result."""
+    """One turn of a conversation; kind tells text from code, its execution, a tool call and a tool's result.
+
+    A last turn of kind `prefix` is the beginning of the answer, which the model goes on with. One of kind `option` says
+    something to an engine that is no model: its name and its value.
+    """
 
     role: str
     content: str
-    kind: Literal["text", "code", "execution", "tool_call", "tool_result"] = "text"
+    kind: Literal["text", "code", "execution", "tool_call", "tool_result", "prefix", "option"] = "text"
     name: str | None = None
 
 
@@ -202,7 +206,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Kept or not, by one selector, always with a reason; carries the outcome it was based on and the rollout's arm."""
+    """Kept or not, by one selector, always with a reason; carries the outcome it was based on and the rollout's step."""
 
     run: str
     problem_id: str
@@ -214,14 +218,15 @@ class Decision:
     outcome: Outcome
     verifier: str
     verifier_version: str
-    arm: str = ""
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
     """One completion that a run asked for: committed before any draw, read back by a resumed run.
 
-    `arm` names the recipe's arm that draws it, "" where the recipe names none.
+    `step` names the recipe's step that draws it, "" where the recipe names none. `after`: the completions that a follow-up
+    follows, their ids with spaces between them.
     """
 
     run: str
@@ -233,7 +238,13 @@ class PlanRow:
     completion_id: str
     sample_index: int
     seed: int
-    arm: str = ""
+    step: str = ""
+    after: str = ""
+
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """The completions that it follows."""
+        return tuple(self.after.split())
 
 
 CONTINUED = "continued"
@@ -258,14 +269,14 @@ class StopRow:
 class Rollout:
     """A problem, one completion, its deciding verdict and its scores.
 
-    `arm`: the recipe's arm that drew it, `place`: which one of them that is, 0 for the first or the only one.
+    `step`: the recipe's step that drew it, `place`: which one of them that is, 0 for the first or the only one.
     """
 
     problem: Problem
     completion: Completion
     verdict: Verdict
     scores: tuple[Score, ...] = ()
-    arm: str = ""
+    step: str = ""
     place: int = 0
 
 
@@ -307,10 +318,17 @@ def request_for(problem: Problem, rendered: str, sampling: Sampling, origin: Ori
 
 
 def requests_for(
-    problem: Problem, rendered: str, sampling: Sampling, origin: Origin, indices: Iterable[int]
+    problem: Problem,
+    rendered: str,
+    sampling: Sampling,
+    origin: Origin,
+    indices: Iterable[int],
+    after: Sequence[str] = (),
 ) -> Iterator[Request]:
-    """The same for several completions of one problem: seeds as `sample_seed`, ids as `completion_id` make them."""
-    seeds = Digests("seed", origin.recipe_seed, origin.stream, problem.prompt_id)
+    """The same for several completions of one problem: ids as `completion_id` makes them, seeds of (recipe seed, stream,
+    prompt, completions followed, index).
+    """
+    seeds = Digests("seed", origin.recipe_seed, origin.stream, problem.prompt_id, *after)
     ids = Digests("completion", origin.engine, origin.model_digest, rendered, asdict(sampling))
     for index in indices:
         seed = seed_of(seeds.of(index))

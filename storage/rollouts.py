@@ -1,4 +1,4 @@
-"""The one reader of rollouts: problem, completion, verdicts and arm put together, from a run's plan or a version's tables.
+"""The one reader of rollouts: problem, completion, verdicts and step put together, from a run's plan or a version's tables.
 
 For whoever decides, judges again, compares or measures. Texts are read in windows, verdicts a chunk at a time, so a run of
 any size is gone through in bounded memory. Which of the verdicts counts is a policy's to say, and comes in as a function.
@@ -35,12 +35,12 @@ class IncompleteRound(RuntimeError):  # noqa: N818 - what a caller that draws ca
 
 
 class GradedCompletion(NamedTuple):
-    """A completion of a problem with the stored verdicts on it. `place`: of its arm among the recipe's, 0 without arms."""
+    """A completion of a problem with the stored verdicts on it. `place`: of its step in the recipe, 0 without steps."""
 
     problem: Problem
     completion: Completion
     verdicts: Mapping[Key, Verdict]
-    arm: str = ""
+    step: str = ""
     place: int = 0
     scores: tuple[Score, ...] = ()
 
@@ -52,12 +52,12 @@ class GradedCompletion(NamedTuple):
     def rollout(self, verdict: Verdict, scores: tuple[Score, ...] | None = None) -> Rollout:
         """The rollout, once it is said which verdict counts."""
         known = self.scores if scores is None else scores
-        return Rollout(self.problem, self.completion, verdict, known, self.arm, self.place)
+        return Rollout(self.problem, self.completion, verdict, known, self.step, self.place)
 
 
 @dataclass(frozen=True, slots=True)
 class RunReader:
-    """Reads the rows of a run's plan. `problem` gives one by its id, `place` that of an arm by its name.
+    """Reads the rows of a run's plan. `problem` gives one by its id, `place` that of a step by its name.
 
     `chain`: the verifiers whose verdicts are read.
     """
@@ -76,7 +76,7 @@ class RunReader:
     def rollouts(self, rows: Sequence[PlanRow], accept: Accept) -> Iterator[tuple[str, list[Rollout]]]:
         """The same as rollouts with the verdict that counts; IncompleteRound where one has none."""
         judged = (
-            Rollout(self.problem(row.problem_id), completion, verdicts[pair_of(row)], (), row.arm, self.place(row.arm))
+            Rollout(self.problem(row.problem_id), completion, verdicts[pair_of(row)], (), row.step, self.place(row.step))
             for items, part, stored in self._windows(rows)
             for verdicts in (_counting(part, stored, accept),)
             for row, completion in items
@@ -119,7 +119,7 @@ class RunReader:
         tokens = np.array([-1 if count is None else count for count in columns["tokens_out"]], dtype=np.int64)
         answers, answer = coded(pa.array(columns["answer"], pa.string()))
         models, model = coded(pa.array(columns["model"], pa.string()))
-        arms, arm = coded(plan.column("arm"), "")
+        steps, step = coded(plan.column("step"), "")
         return Pool(
             problems=tuple(place),
             strata={name: tuple(getattr(problem, name) for problem in problems) for name in STRATA},
@@ -128,13 +128,13 @@ class RunReader:
             index=plan.column("sample_index").to_numpy(),
             outcome=np.array(columns["outcome"], dtype=np.int64),
             in_prefix=np.zeros(len(plan), dtype=bool),
-            arm=arm,
+            step=step,
             kept=np.full(len(plan), OPEN),
             reason=np.full(len(plan), -1),
             model=model,
             answer=answer,
             tokens=tokens,
-            arms=arms or ("",),
+            steps=steps or ("",),
             models=models,
             answers=answers,
             scores=measured_scores({name: np.array(columns[name], dtype=np.float64) for name in MEASURED}, tokens),
@@ -150,7 +150,7 @@ class RunReader:
 
     def _graded(self, row: PlanRow, completion: Completion, verdicts: Stored) -> GradedCompletion:
         mine = verdicts.get((row.completion_id, row.problem_id), {})
-        return GradedCompletion(self.problem(row.problem_id), completion, mine, row.arm, self.place(row.arm))
+        return GradedCompletion(self.problem(row.problem_id), completion, mine, row.step, self.place(row.step))
 
 
 def pair_of(row: PlanRow) -> Pair:
@@ -179,10 +179,10 @@ def verdicts_by_pair(ws: Workspace, chain: Sequence[Key], pairs: Sequence[Pair])
     return stored
 
 
-def graded_of_tables(tables: Mapping[str, pa.Table], arms: Sequence[str]) -> dict[str, list[GradedCompletion]]:
-    """Every judged rollout of a version by problem, in order of arm, sample index and id; problems without any too.
+def graded_of_tables(tables: Mapping[str, pa.Table], steps: Sequence[str]) -> dict[str, list[GradedCompletion]]:
+    """Every judged rollout of a version by problem, in order of step, sample index and id; problems without any too.
 
-    `tables`: those of a snapshot by kind. `arms`: the recipe's, in order.
+    `tables`: those of a snapshot by kind. `steps`: the recipe's, in order.
     """
     verdicts: dict[Pair, dict[Key, Verdict]] = {}
     for verdict in from_table("verdicts", tables["verdicts"]):
@@ -192,13 +192,13 @@ def graded_of_tables(tables: Mapping[str, pa.Table], arms: Sequence[str]) -> dic
     scores: dict[Pair, list[Score]] = {}
     for score in from_table("scores", tables["scores"]):
         scores.setdefault((score.completion_id, score.problem_id), []).append(score)
-    arm_of = {(d.completion_id, d.problem_id): d.arm for d in from_table("decisions", tables["decisions"])}
-    places = {arm: place for place, arm in enumerate(arms)}
+    step_of = {(d.completion_id, d.problem_id): d.step for d in from_table("decisions", tables["decisions"])}
+    places = {step: place for place, step in enumerate(steps)}
     graded: dict[str, list[GradedCompletion]] = {key: [] for key in problems}
     for pair, said in verdicts.items():
         if pair[0] in completions and pair[1] in problems:
-            arm, known = arm_of.get(pair, ""), tuple(scores.get(pair, ()))
-            one = GradedCompletion(problems[pair[1]], completions[pair[0]], said, arm, places.get(arm, 0), known)
+            step, known = step_of.get(pair, ""), tuple(scores.get(pair, ()))
+            one = GradedCompletion(problems[pair[1]], completions[pair[0]], said, step, places.get(step, 0), known)
             graded[pair[1]].append(one)
     return {
         key: sorted(members, key=lambda one: (one.place, one.completion.sample_index, one.completion.id))

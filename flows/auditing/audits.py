@@ -118,7 +118,7 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict
     """The rollouts that may be drawn, and what the design has to remember of all of them."""
     audited = audited_rows(scope, name, version)
     judged = [row for row in audited if row.outcome in JUDGED]
-    prefix = [row for row in judged if scope.is_measured(row.sample_index, row.arm)]
+    prefix = [row for row in judged if scope.is_measured(row.sample_index, row.step)]
     every, counts = _counted(judged), _counted(prefix)
     band = dict(zip(every.groups["problem"], every.bands(), strict=True))
     size, measured = dict(zip(counts.groups["problem"], counts.judged.tolist(), strict=True)), {id(row) for row in prefix}

@@ -120,12 +120,12 @@ def history_page(why: "Why") -> str:
 
 
 def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:
-    arms = dict.fromkeys(row["arm"] for row in why.arms if row["completion_id"] == rollout["id"] and row["arm"])
+    steps = dict.fromkeys(row["step"] for row in why.steps if row["completion_id"] == rollout["id"] and row["step"])
     drawn = f"model {rollout['model']} ({str(rollout['model_digest'])[:12]}), seed {rollout['seed']}"
-    arm = "".join(f"arm {name}, " for name in arms)
+    step = "".join(f"step {name}, " for name in steps)
     lines = [
         f"completion {rollout['id']}",
-        f"  {drawn}, {arm}sample {rollout['sample_index']}, {rollout['finish_reason']}",
+        f"  {drawn}, {step}sample {rollout['sample_index']}, {rollout['finish_reason']}",
         _text(rollout["text"], "  | "),
     ]
     for verdict in why.verdicts:
@@ -138,8 +138,8 @@ def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:
             lines += [_text(text, "    ") for text in evidence_lines(verdict.get("evidence"))]
     for score in why.scores:
         if score["completion_id"] == rollout["id"]:
-            steps = "" if not score.get("steps") else f", by line {' '.join(f'{step:.3g}' for step in score['steps'])}"
-            lines.append(f"  score    {score['value']:.6g} by {score['scorer']} {score['version']}{steps}")
+            by_line = ", by line " + " ".join(f"{value:.3g}" for value in score["steps"]) if score.get("steps") else ""
+            lines.append(f"  score    {score['value']:.6g} by {score['scorer']} {score['version']}{by_line}")
     for decision in why.decisions:
         if decision["completion_id"] == rollout["id"]:
             kept = "kept" if decision["kept"] else f"dropped: {decision['reason']}"

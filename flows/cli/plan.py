@@ -41,7 +41,7 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     """Forecast a recipe's completions, tokens, time, money and difficulty by level, with intervals, and keep the forecast.
 
     It rests on past runs of the same model and sampling on other problems, or on a pilot: a few completions in a stream of
-    their own, which are kept, shown by runs list, and never mixed with the run's. The run that follows scores it. With arms
+    their own, which are kept, shown by runs list, never mixed with the run's. The run that follows scores it. With steps
     there is a pilot on each, of the same problems. A pilot draws no more than the run surely would, and within
     --max-tokens; a run that is done needs none.
 
@@ -92,7 +92,9 @@ def forecast_text(forecast: "Forecast") -> str:
     ]
     if "seconds" in quantities:
         rates = row["rates"] or {"": row["rate"]}
-        speed = ", ".join(f"{rate:,.0f} tokens out a second" + (f" of {arm}" if arm else "") for arm, rate in rates.items())
+        speed = ", ".join(
+            f"{rate:,.0f} tokens out a second" + (f" of {step}" if step else "") for step, rate in rates.items()
+        )
         lines.append(f"Seconds are at the {speed} in the {evidence['source']}; their interval is that of the tokens.")
     return "\n".join(lines)
 
@@ -145,12 +147,12 @@ def _preview(job: Any, request: Any, *, json: bool) -> None:
 
     with read_session(job) as session:
         problem_set = preview_problems(session.workspace, session.loaded)
-        arms = max(1, len(session.loaded.arms))
+        steps = max(1, len(session.loaded.steps))
         count, draws = pilot_size(problem_set.problems, session.loaded.budget.build().prefix, request)
-    row = {"problems": len(problem_set.problems), "pilot_problems": count, "pilot_completions": count * draws * arms}
+    row = {"problems": len(problem_set.problems), "pilot_problems": count, "pilot_completions": count * draws * steps}
     if json:
         return as_json(row)
-    always = "" if request.pilot or arms > 1 else ", unless past runs on other problems tell enough"
+    always = "" if request.pilot or steps > 1 else ", unless past runs on other problems tell enough"
     what = f"{row['pilot_completions']:,} completions on {count} of {row['problems']:,} problems"
     return line(
         f"Would draw a pilot of {what}{always}, then simulate the budget {request.simulations} times. Nothing was written. "

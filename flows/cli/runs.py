@@ -10,6 +10,7 @@ from flows.cli.curate import MaxCost, MaxTokens
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.runs_cost import RunId, cost, queue, rule_lines
 from storage.errors import SetupError
+from storage.recipe_steps import recorded_steps
 
 if TYPE_CHECKING:
     from flows.progress import Stage
@@ -60,10 +61,10 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     from flows.rounds.origins import origins_so_far
     from pipelines.stats import rule_error_counts
     from storage.queries import Reader, run_scope
-    from storage.queries.rates import arm_counts
+    from storage.queries.rates import step_counts
 
     plans, forecast = workspace.runs.plans(run.id), workspace.forecasts.of_run(run.id)
-    arms = arm_counts(run_scope(Reader(workspace), run.id)) if run.recipe.get("arms") else []
+    steps = step_counts(run_scope(Reader(workspace), run.id)) if recorded_steps(run.recipe) else []
     stages = _stages(workspace, run.id)
     return {
         **_row(workspace, run),
@@ -73,7 +74,7 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
         "summary": run.summary,
         "rounds": sum(map(bool, plans)),
         "completions": origins_so_far(workspace, run.id, plans),
-        "arms": [asdict(arm) for arm in arms],
+        "steps": [asdict(step) for step in steps],
         "given_up": rule_error_counts((stop.problem_id, stop.reason) for stop in workspace.runs.stops(run.id)).row(),
         "attempts": [asdict(attempt) for attempt in workspace.attempts.of(run.id)],
         "forecast": None if forecast is None else shown(forecast),
@@ -94,8 +95,8 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
         f"\n{counts['planned']:,} completions planned so far: {counts['drawn']:,} drawn by this run, "
         f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw",
     ]
-    if row["arms"]:
-        lines.append("\n" + columns(list(row["arms"][0]), [list(arm.values()) for arm in row["arms"]]))
+    if row["steps"]:
+        lines.append("\n" + columns(list(row["steps"][0]), [list(step.values()) for step in row["steps"]]))
     lines += rule_lines(row["given_up"])
     if row["attempts"]:
         attempts = [[a["replica"], a["outcome"], a["count"], round(a["seconds"], 1)] for a in row["attempts"]]

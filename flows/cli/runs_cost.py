@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
 GroupBy = Annotated[
     str | None,
-    typer.Option("--by", metavar="GROUP", help="batch, problem, level, arm, round, engine, or command (one process)."),
+    typer.Option("--by", metavar="GROUP", help="batch, problem, level, step, round, engine, or command (one process)."),
 ]
 COST_HEAD = ["", "completions", "calls", "tokens in", "tokens out", "engine s", "money", "kept", "tokens per kept"]
 Out = Annotated[

@@ -32,7 +32,7 @@ def summary(outcome: Mapping[str, Any], root: Path) -> str:
         _title(outcome),
         _funnel(outcome),
         level_table(outcome["metrics"]),
-        _arms(outcome.get("arms", [])),
+        _steps(outcome.get("steps", [])),
         forecast_lines(outcome["forecast"]) if outcome.get("forecast") else [],
         _ending(outcome, root),
     ]
@@ -112,7 +112,7 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
         bar = "█" * round((row["pass_rate"] or 0) * BAR)
         lines.append(f"  {level:>5}  {rate}  {row['problems']:>8,}  {unsolved:>8,} {kept}  {bar}".rstrip())
     intervals = " Intervals over templates, or problems without one." if metrics["prefix"] != 0 else ""
-    lines.append(f"  {rate_words(metrics['prefix'], metrics.get('arm', ''))}{intervals}")
+    lines.append(f"  {rate_words(metrics['prefix'], metrics.get('step', ''))}{intervals}")
     if "models" in metrics:
         lines.append(f"  These rates pool {len(metrics['models'])} models. Each alone, over the problems that it answered:")
         lines += [f"  {_rate(row)}  {row['problems']:>8,}  {model}" for model, row in metrics["models"].items()]
@@ -123,13 +123,13 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _arms(arms: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each arm did, and its own rate over the problems that were routed to it."""
-    lines = ["  arm               problems  completions  correct   kept     tokens  pass rate  95% interval"]
-    for arm in arms:
-        drawn = f"{arm['problems']:>8,}  {arm['drawn']:>11,}  {arm['correct']:>7,} {arm['kept']:>6,}"
-        lines.append(f"  {arm['name']:<16}  {drawn} {arm['tokens_out']:>10,}  {_rate(arm['rates'])}".rstrip())
-    return lines if arms else []
+def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each step did, and its own rate over the problems that were routed to it."""
+    lines = ["  step               problems  completions  correct   kept     tokens  pass rate  95% interval"]
+    for step in steps:
+        drawn = f"{step['problems']:>8,}  {step['drawn']:>11,}  {step['correct']:>7,} {step['kept']:>6,}"
+        lines.append(f"  {step['name']:<16}  {drawn} {step['tokens_out']:>10,}  {_rate(step['rates'])}".rstrip())
+    return lines if steps else []
 
 
 def _rate(row: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ def _first_round(run: "OpenRun") -> Iterator[str]:
     """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
     if run.spec.generator is None:
         return
-    engine, first = run.engine(), run.spec.every_arm()[0]
+    engine, first = run.engine(), run.spec.every_step()[0]
     for problem in run.spec.problems:
         rendered = engine.render(first.asked(problem))
         for index in range(run.spec.budget.prefix):

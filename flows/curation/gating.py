@@ -93,7 +93,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
         verifiers=tuple(run.open.chain()),
         drawn=sum(map(len, all_plans(run.workspace, run.open))),
         prefix=spec.prefix,
-        arm=spec.arms[0].name if spec.arms else "",
+        step=spec.steps[0].name if spec.steps else "",
         evaluation=run.problems.evaluation,
         policy=spec.accept,
         before=None if before is None else before.content_hash,

@@ -1,4 +1,4 @@
-"""The numbers of a run for its manifest: funnel, cost, pass rates by level, arm and model. No clock, no path.
+"""The numbers of a run for its manifest: funnel, cost, pass rates by level, step and model. No clock, no path.
 
 They are computed by pipelines.metrics; what is said here is which of them a manifest holds, and under which keys.
 """
@@ -70,15 +70,15 @@ def _frontier(stops: Sequence[StopRow]) -> dict[str, Any]:
     return {} if evidence is None else {"frontier": json.loads(evidence)}
 
 
-def rates(pool: Pool, *, prefix: int | None, limit: PassAtLimit, arm: str | None = None) -> dict[str, Any]:
+def rates(pool: Pool, *, prefix: int | None, limit: PassAtLimit, step: str | None = None) -> dict[str, Any]:
     """Pass rates with intervals, over all and by level; `prefix` None means every completion counts.
 
-    `arm`: the only arm whose completions count, for arms are never pooled.
+    `step`: the only step whose completions count, for steps are never pooled.
     """
-    counts = counts_of(pool.measured(prefix, arm or ""))
+    counts = counts_of(pool.measured(prefix, step or ""))
     return {
         "prefix": prefix,
-        **({} if arm is None else {"arm": arm}),
+        **({} if step is None else {"step": step}),
         "estimand": estimand_of(counts),
         "pass_at_limit": limit.row(),
         "overall": rate_row(counts, limit.most),
@@ -90,13 +90,13 @@ def rates(pool: Pool, *, prefix: int | None, limit: PassAtLimit, arm: str | None
     }
 
 
-def arm_rates(pool: Pool, *, prefix: int | None, arm: str, limit: PassAtLimit) -> dict[str, Any]:
-    """Rates of one arm over the problems that were routed to it."""
-    counts = _answered(counts_of(pool.measured(prefix, arm)))
+def step_rates(pool: Pool, *, prefix: int | None, step: str, limit: PassAtLimit) -> dict[str, Any]:
+    """Rates of one step over the problems that were routed to it."""
+    counts = _answered(counts_of(pool.measured(prefix, step)))
     return {
         "prefix": prefix,
         **rate_row(counts, limit.most),
-        "estimand": f"mean pass rate of the problems routed to arm {arm}",
+        "estimand": f"mean pass rate of the problems routed to step {step}",
     }
 
 

@@ -32,14 +32,14 @@ def outcome_of(decided: "DecidedRun", published: "Published") -> dict[str, Any]:
 
 
 def counts_of(decided: "DecidedRun") -> dict[str, Any]:
-    """What is there before a version is: funnel, rates, arms and spend of a run whose decisions are made."""
+    """What is there before a version is: funnel, rates, steps and spend of a run whose decisions are made."""
     manifest, run, session = decided.snapshot.manifest, decided.run, decided.run.session
     return {
         "run": run.id,
         "recipe": run.loaded.recipe.name,
         "funnel": manifest["funnel"],
         "metrics": manifest["metrics"],
-        "arms": manifest.get("arms", []),
+        "steps": manifest.get("steps", []),
         "spent": session.spent.row(),
         "reused": decided.report.origins.reused,
         "currency": session.profile.prices.currency if session.profile.prices is not None else None,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from flows.curation.arm_report import arms_of, fingerprint_of
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
+from flows.curation.step_report import fingerprint_of, steps_of
 from flows.rounds.plan import all_plans
 from flows.rounds.plan_rows import together
 from pipelines.metrics import PassAtLimit, decision_counts
@@ -127,7 +127,7 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
     limit = PassAtLimit(false_accept_bound(known))
     pool = pool_of(bare.problems, bare.completions, bare.decisions)
     counts = decision_counts(pool)
-    first = spec.arms[0].name if spec.arms else None
+    first = spec.steps[0].name if spec.steps else None
     by_model = model_rates(pool, limit) if spec.prefix is None else {}
     return {
         "recipe": loaded.canonical(),
@@ -141,8 +141,8 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
         "funnel": funnel_row(pool, bare, run.problems, stops=runs.stops(spec.run), rounds=rounds),
-        "metrics": rates(pool, prefix=spec.prefix, limit=limit, arm=first) | stopped_rates(pool, spec) | by_model,
-        **arms_of(run, pool, limit),
+        "metrics": rates(pool, prefix=spec.prefix, limit=limit, step=first) | stopped_rates(pool, spec) | by_model,
+        **steps_of(run, pool, limit),
         "cost": cost_row(bare, counts["kept"]),
         "counts": counts,
         **({} if run.imported is None else {"imports": run.imported.rows()}),

@@ -31,8 +31,8 @@ def prepare(session: Session) -> None:
     """Do what takes long and needs no server, while one boots: problems, run, engines, the gate's library."""
     run = open_run(session)
     if run.spec.generator is not None:
-        for arm in run.spec.every_arm():
-            run.open.engine(arm.name)
+        for step in run.spec.every_step():
+            run.open.engine(step.name)
     load_library()
 
 

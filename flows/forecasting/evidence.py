@@ -28,7 +28,7 @@ from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun
-    from flows.sampling.arms import Arm
+    from flows.sampling.steps import Step
     from flows.session import RecipeRun
     from storage.runs import Run
     from storage.workspace import Workspace
@@ -39,7 +39,9 @@ LEAST_PROBLEMS = 8  # observed problems below which past runs are no evidence
 T = TypeVar("T")
 
 _BATCHING = ("batch_size", "imports", "redraw")  # parts of `generate` that say nothing of how one completion is drawn
-_DRAWN_OTHERWISE = frozenset({"pilot", "arms"})  # a pilot's stream is its own, and arms draw otherwise than `generate` says
+_DRAWN_OTHERWISE = frozenset(
+    {"pilot", "steps"}
+)  # a pilot's stream is its own, and steps draw otherwise than `generate` says
 _ROWS = """
 SELECT r.problem_id, r.completion_id, r.outcome, p.level, p.template FROM rollouts r JOIN problems p ON p.id = r.problem_id
 WHERE r.sample_index < {prefix} AND r.outcome <> 'pending' ORDER BY r.problem_id, r.sample_index
@@ -57,9 +59,9 @@ class ForecastRequest:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a forecast rests on, by arm; "" where the recipe has none.
+    """What a forecast rests on, by step; "" where the recipe has none.
 
-    `rates`: tokens out per second, of the arms where they are known; `tokens_in`: of observed problems' prompts.
+    `rates`: tokens out per second, of the steps where they are known; `tokens_in`: of observed problems' prompts.
     """
 
     source: str
@@ -85,18 +87,18 @@ class Evidence:
 def evidence_for(run: "RecipeRun", request: ForecastRequest) -> Evidence:
     """Past runs where they are evidence enough and no pilot is asked for, else a pilot, which is drawn now."""
     spec = run.spec
-    if request.pilot is None and not spec.arms:
+    if request.pilot is None and not spec.steps:
         past = _past_evidence(run)
         if past is not None:
             return past
     count, draws = pilot_size(spec.problems, spec.budget.prefix, request)
-    pilots = {arm.name: _run_pilot(run.workspace, _pilot_run(run, arm, (count, draws))) for arm in spec.every_arm()}
+    pilots = {step.name: _run_pilot(run.workspace, _pilot_run(run, step, (count, draws))) for step in spec.every_step()}
     return Evidence(
         "pilot",
         tuple(pilot.run for pilot in pilots.values()),
-        {arm: pilot.observed for arm, pilot in pilots.items()},
-        {arm: pilot.rate for arm, pilot in pilots.items() if pilot.rate is not None},
-        {arm: pilot.tokens_in for arm, pilot in pilots.items()},
+        {step: pilot.observed for step, pilot in pilots.items()},
+        {step: pilot.rate for step, pilot in pilots.items() if pilot.rate is not None},
+        {step: pilot.tokens_in for step, pilot in pilots.items()},
         sum(pilot.tokens for pilot in pilots.values()),
     )
 
@@ -171,7 +173,7 @@ def pilot_size(problems: Sequence[Problem], prefix: int, request: ForecastReques
 
 @dataclass(frozen=True, slots=True)
 class Pilot:
-    """What a pilot on one arm showed. `tokens`: in and out, of all its completions. `rate`: tokens out per second of
+    """What a pilot on one step showed. `tokens`: in and out, of all its completions. `rate`: tokens out per second of
     drawing, None where nothing was drawn now. `tokens_in`: of each problem's prompt.
     """
 
@@ -183,10 +185,10 @@ class Pilot:
 
 
 @dataclass(frozen=True, slots=True)
-class FixedOnArm:
-    """The budget `fixed` on one arm: as many draws of every problem."""
+class FixedOnStep:
+    """The budget `fixed` on one step: as many draws of every problem."""
 
-    arm: str
+    step: str
     initial: int
     name = Fixed.name
     version = Fixed.version
@@ -198,26 +200,26 @@ class FixedOnArm:
         return self.initial
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:
-        """What `fixed` plans, for this arm."""
+        """What `fixed` plans, for this step."""
         plan = Fixed(initial=self.initial).plan(round_index, tallies)
-        return replace(plan, draws=tuple(replace(draw, arm=self.arm) for draw in plan.draws))
+        return replace(plan, draws=tuple(replace(draw, step=self.step) for draw in plan.draws))
 
 
-def _pilot_run(run: "RecipeRun", arm: "Arm", size: tuple[int, int]) -> "OpenRun":
-    """A pilot on an arm, its run opened in the ledger; `size`: problems, and draws of each."""
+def _pilot_run(run: "RecipeRun", step: "Step", size: tuple[int, int]) -> "OpenRun":
+    """A pilot on a step, its run opened in the ledger; `size`: problems, and draws of each."""
     count, draws = size
     spec, loaded = run.spec, run.loaded
     problems = _fair_sample(spec.problems, count)
     parts = resolved_parts(run)
-    named = [arm.name] if arm.name else []
+    named = [step.name] if step.name else []
     identity = digest128([[problem.id for problem in problems], draws, loaded.recipe_hash, parts, *named])
     name = f"{loaded.recipe.name}-pilot-{identity[:8]}"
     recipe = {**loaded.canonical(), "resolved": parts, "prefix": draws, "job": run.session.job.data()}
     recipe["pilot"] = {"draws": draws}
     run.workspace.runs.open(name, name=name, recipe=recipe, recipe_hash=loaded.recipe_hash)
-    arms = [arm] if arm.name else ()
+    steps = [step] if step.name else ()
     return run.open.variant(
-        replace(spec, run=name, problems=problems, arms=arms, budget=FixedOnArm(arm.name, draws), stream="pilot")
+        replace(spec, run=name, problems=problems, steps=steps, budget=FixedOnStep(step.name, draws), stream="pilot")
     )
 
 

@@ -48,17 +48,17 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
         _units(run.open),
         request.simulations,
         loaded.recipe.seed,
-        [arm.name for arm in spec.arms],
+        [step.name for step in spec.steps],
         evidence.rates,
     )
-    observed = evidence.observed if spec.arms else evidence.observed[""]
+    observed = evidence.observed if spec.steps else evidence.observed[""]
     quantities = {name: asdict(prediction) for name, prediction in forecast(question, observed).items()}
     row = {
         "quantities": quantities,
         "evidence": evidence.row(),
         "simulations": request.simulations,
         "rate": evidence.rates.get(""),
-        "rates": dict(evidence.rates) if spec.arms else {},
+        "rates": dict(evidence.rates) if spec.steps else {},
         "currency": None if prices is None else prices.currency,
         "budget": spec.budget.name,
         "problems": dict(sorted(Counter(str(problem.subject.level) for problem in problems).items())),
@@ -67,18 +67,18 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
 
 
 def _problems(run: "OpenRun", evidence: Evidence) -> list[ForecastProblem]:
-    """The problems with the tokens of their prompts on every arm."""
-    sizes = {arm: _prompt_tokens(run, arm, known) for arm, known in evidence.tokens_in.items()}
+    """The problems with the tokens of their prompts on every step."""
+    sizes = {step: _prompt_tokens(run, step, known) for step, known in evidence.tokens_in.items()}
     return [
-        ForecastProblem(subject_of(problem), {arm: size[problem.id] for arm, size in sizes.items()})
+        ForecastProblem(subject_of(problem), {step: size[problem.id] for step, size in sizes.items()})
         for problem in run.spec.problems
     ]
 
 
-def _prompt_tokens(run: "OpenRun", arm: str, known: Mapping[str, int]) -> dict[str, int]:
+def _prompt_tokens(run: "OpenRun", step: str, known: Mapping[str, int]) -> dict[str, int]:
     """The tokens of each problem's prompt: counted, or by their bytes as those of the observed ones."""
-    engine, spec = run.engine(arm), run.spec
-    rendered = {problem.id: engine.render(spec.arm(arm).asked(problem)) for problem in spec.problems}
+    engine, spec = run.engine(step), run.spec
+    rendered = {problem.id: engine.render(spec.step(step).asked(problem)) for problem in spec.problems}
     if isinstance(engine, CountsPromptTokens):
         return {key: engine.prompt_tokens(text) for key, text in rendered.items()}
     observed = {key: tokens for key, tokens in known.items() if key in rendered and tokens}
@@ -88,11 +88,11 @@ def _prompt_tokens(run: "OpenRun", arm: str, known: Mapping[str, int]) -> dict[s
 
 
 def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
-    """What tokens cost on every arm; nothing without prices."""
+    """What tokens cost on every step; nothing without prices."""
     prices = run.spec.prices
     if prices is None:
         return {}
-    return {arm.name: prices.of(run.engine(arm.name).model).units for arm in run.spec.every_arm()}
+    return {step.name: prices.of(run.engine(step.name).model).units for step in run.spec.every_step()}
 
 
 def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
@@ -159,7 +159,7 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, 
     sent = workspace.segments.column("completions", "tokens_in", [row.completion_id for row in rows])
     tokens_in: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        tokens_in[row.problem_id][row.arm] += sent.get(row.completion_id) or 0
+        tokens_in[row.problem_id][row.step] += sent.get(row.completion_id) or 0
     units = _units(run.open)
     ended = [
         outcome_of(tally, tokens_in[tally.problem_id], stops.get(tally.problem_id), kept[tally.problem_id], units)

@@ -1,9 +1,10 @@
 """Recipes and profiles: what may be written in them, and how they are read."""
 
-from flows.recipe.load import IMPORTED, LoadedRecipe, load_recipe, resolve_recipe
+from flows.recipe.load import LoadedRecipe, load_recipe, resolve_recipe
 from flows.recipe.methods import Resolved, resolve
 from flows.recipe.profile import Profile, load_profile
 from flows.recipe.schema import Recipe
+from flows.recipe.steps import IMPORTED
 
 __all__ = [
     "IMPORTED",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from flows.recipe.benchmarks import Asked, load_definition, merged
-from flows.recipe.load import IMPORTED, Cell, LoadedRecipe, resolve_recipe
+from flows.recipe.load import Cell, LoadedRecipe, resolve_recipe
 from flows.recipe.methods import Resolved, resolve
 from flows.recipe.parse import explain, look_again, parse, read_yaml
 from flows.recipe.schema import (
@@ -25,6 +25,7 @@ from flows.recipe.schema import (
     Slug,
     Text,
 )
+from flows.recipe.steps import IMPORTED
 from storage.errors import SetupError, unknown_name
 
 MOST_SAMPLES = 100_000

@@ -6,19 +6,20 @@ the user's own files: Python files of methods, and files of held-out problems.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.arms import LoadedArm, check_arms, merged
 from flows.recipe.methods import Resolved, parameters, registry, resolve
 from flows.recipe.parse import parse
-from flows.recipe.schema import Accept, Arm, Evaluation, Generate, Method, Recipe
+from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
+from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_steps, load_steps, rules_of
+from pipelines.generate.registry import MODEL_FREE
+from pipelines.steps.graph import StepGraph
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, sha256_text
 from storage.records import Stream
 
-IMPORTED = "imported"  # the engine that draws nothing
 PLAIN = "first_decided"  # the policy of a recipe without `accept`
 
 
@@ -72,7 +73,8 @@ class LoadedRecipe:
     evaluation: tuple[LoadedEvaluation, ...]
     accept: Resolved
     planned_under: Resolved | None = None
-    arms: tuple[LoadedArm, ...] = ()
+    steps: tuple[LoadedStep, ...] = ()
+    graph: StepGraph = field(default_factory=lambda: StepGraph(()))
     cell: Cell | None = None
 
     @property
@@ -93,15 +95,15 @@ class LoadedRecipe:
     def canonical(self) -> dict[str, Any]:
         """The recipe as plain JSON with every default written out."""
         later = {"contamination", "max_drift"}  # a recipe without them has the hash that it had before there were these
-        data = self.recipe.model_dump(mode="json", exclude={"accept": True, "arms": True, "gate": later})
+        data = self.recipe.model_dump(mode="json", exclude={"accept": True, "steps": True, "gate": later})
         if (floor := self.recipe.gate.contamination) is not None:
             data["gate"]["contamination"] = floor.model_dump(mode="json")
         if limits := self.recipe.gate.max_drift:
             data["gate"]["max_drift"] = dict(limits)
         data["problems"] = _with(_without_later(data["problems"]), self.synthesizer)
         data["generate"] = _with(_without_plain(data["generate"]), self.engine)
-        if self.arms:
-            data["arms"] = self.canonical_arms()
+        if self.steps:
+            data["steps"] = self.canonical_steps()
         data["verify"] = [method.canonical() for method in self.verifiers]
         data |= self._accept()
         data["score"] = [method.canonical() for method in self.scorers]
@@ -114,12 +116,15 @@ class LoadedRecipe:
         return as_recipe({"accept": self.accept.canonical(), **self.canonical()})
 
     def engines(self) -> list[Resolved]:
-        """The engines that may draw: the arms', else that of `generate`; none where everything is imported."""
-        return [arm.engine for arm in self.arms] or ([] if self.engine is None else [self.engine])
+        """The engines that may draw: the steps', else that of `generate`; none where everything is imported."""
+        drawing = [step.engine for step in self.steps if step.engine is not None]
+        return drawing or ([] if self.engine is None or self.steps else [self.engine])
 
-    def canonical_arms(self) -> list[dict[str, Any]]:
-        """Each arm with every key of `generate` written out."""
-        return [arm.canonical(_with(_without_plain(arm.generate.model_dump(mode="json")), arm.engine)) for arm in self.arms]
+    def canonical_steps(self) -> list[dict[str, Any]]:
+        """Each step with every key of `generate` written out."""
+        return [
+            step.canonical(_with(_without_plain(step.generate.model_dump(mode="json")), step.engine)) for step in self.steps
+        ]
 
     def _accept(self) -> dict[str, Any]:
         """The policy's part; nothing for the plain chain, which is what every recipe before policies meant."""
@@ -132,8 +137,6 @@ class LoadedRecipe:
 def as_recipe(canonical: Mapping[str, Any]) -> dict[str, Any]:
     """A canonical form as the recipe that has it; the digests of the user's own files are no keys of a recipe."""
     data = _without_digests({key: canonical[key] for key in Recipe.model_fields if key in canonical})
-    for arm in data.get("arms", ()):
-        arm["prompt_template"] = arm.pop("form")
     return dict(data)
 
 
@@ -154,7 +157,10 @@ def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:
 
 def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
     """The methods that a recipe names, each with its options checked and, where building is cheap, its values too."""
-    problems, generate = recipe.problems, recipe.generate
+    problems, generate, graph = recipe.problems, recipe.generate, rules_of(recipe)
+    if generate.engine in MODEL_FREE:
+        raise SetupError(f"engine {generate.engine!r} has no model: it belongs to a step that follows another.")
+    budget = budget_of(recipe, graph)
     synthesizer = None
     if problems.synthesize is not None:
         synthesizer = resolve("synthesizer", problems.synthesize, problems.options, base=base)
@@ -165,12 +171,13 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         engine=_engine(generate, base),
         verifiers=_all("verifier", recipe.verify, base),
         scorers=_all("scorer", recipe.score, base),
-        budget=resolve("budget", recipe.budget.method, recipe.budget.options, base=base),
+        budget=resolve("budget", budget.method, budget.options, base=base),
         selector=resolve("selector", recipe.select.method, recipe.select.options, base=base),
         evaluation=tuple(_evaluation(part, base) for part in recipe.evaluation),
         accept=_policy(recipe.accept, base),
         planned_under=_planned_under(recipe.accept, base),
-        arms=tuple(_arm(generate, arm, base) for arm in recipe.arms),
+        steps=load_steps(recipe, graph, _engine, base),
+        graph=graph,
     )
     # Engines and verifiers load models and start processes; whether their values are right is seen when they are built.
     held_out = (part.method for part in loaded.evaluation)
@@ -181,7 +188,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         if method is not None:
             method.build()
     _check_floor(recipe)
-    check_arms(loaded.arms, loaded.canonical_arms(), loaded.budget.build())
+    check_steps(graph, loaded.canonical_steps(), loaded.budget.build())
     return loaded
 
 
@@ -197,13 +204,6 @@ def _check_floor(recipe: Recipe) -> None:
     for name in floor.edits or ():
         if name not in EDITS:
             raise unknown_name("edit", name, EDITS)
-
-
-def _arm(generate: Generate, arm: Arm, base: Path) -> LoadedArm:
-    own = merged(generate, arm)
-    engine = _engine(own, base)
-    assert engine is not None, "an arm that draws nothing is refused before"
-    return LoadedArm(arm.name, own.prompt_template, own, engine)
 
 
 def _engine(generate: Generate, base: Path) -> Resolved | None:

@@ -19,7 +19,7 @@ from storage.ids import sha256_text
 
 REGISTRIES: Mapping[str, tuple[str, str]] = {
     "synthesizer": ("pipelines.synthesize", "SYNTHESIZERS"),
-    "engine": ("pipelines.generate.registry", "GENERATORS"),
+    "engine": ("pipelines.generate.registry", "ENGINES"),
     "verifier": ("pipelines.verify", "VERIFIERS"),
     "policy": ("pipelines.verify.acceptance", "POLICIES"),
     "scorer": ("pipelines.score", "SCORERS"),

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 MOST_PROBLEMS = 1_000_000  # of one recipe; they are held in memory, about 2 KB each
+StepName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -173,17 +174,48 @@ class Generate(Part):
         return self
 
 
-class Arm(Generate):
-    """One arm: `generate` with the keys that are given here changed. `prompt_template` was `form` in recipes of before."""
+class TemplateTurn(Part):
+    """One turn of a template that is a conversation."""
 
-    name: Slug
+    role: Literal["system", "user", "assistant"]
+    content: Text
+
+
+def _words(value: Any) -> Any:
+    """A word or a list of words; YAML's true, false and numbers as they would be written in a text."""
+    words = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(str(word).lower() if isinstance(word, bool) else str(word) for word in words)
+
+
+class Step(Generate):
+    """One step: `generate` with the keys given here changed. `template` is its `prompt_template`, and was `form`.
+
+    The other keys are those of `pipelines.steps.graph.StepRule`; `count` of a root says how often it is drawn where the
+    recipe has no budget.
+    """
+
+    name: StepName
+    template: Text | tuple[TemplateTurn, ...] | None = None
+    when: dict[str, Annotated[tuple[str, ...], BeforeValidator(_words)]] = {}
+    count: int | None = Field(default=None, ge=1, le=100_000, strict=True)
+    most: int | None = Field(default=None, ge=1, strict=True)
+    gather: int = Field(default=0, ge=0, le=1_000, strict=True)
+    turn: Literal["new", "continue"] = "new"
+    role: Literal["answer", "step", "vote"] = "answer"
+    read: dict[str, Text] = {}
+    want: Literal["correct", "incorrect", "unparsed", "undecided"] = "correct"
+    repeat: int = Field(default=0, ge=0, le=100, strict=True)
+    swap: bool = True
 
     @model_validator(mode="before")
     @classmethod
-    def _once_called_form(cls, keys: Any) -> Any:
-        if isinstance(keys, dict) and "form" in keys and "prompt_template" not in keys:
-            return {("prompt_template" if key == "form" else key): value for key, value in keys.items()}
-        return keys
+    def _one_word_for_template(cls, keys: Any) -> Any:
+        if not isinstance(keys, dict):
+            return keys
+        given = [key for key in ("template", "prompt_template", "form") if key in keys]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are one key: give template")
+        return {("template" if key in given else key): value for key, value in keys.items()}
 
 
 class ContaminationFloor(Part):
@@ -258,14 +290,14 @@ class Evaluation(Part):
 
 
 class Recipe(Part):
-    """A whole recipe. `dataset` defaults to the recipe's name. `arms`: what the budget chooses from."""
+    """A whole recipe. `dataset` defaults to the recipe's name. `steps` were `arms` in recipes of before."""
 
     recipe_schema: SchemaOne
     name: Slug
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     problems: Problems
     generate: Generate = Generate()
-    arms: tuple[Arm, ...] = ()
+    steps: tuple[Step, ...] = ()
     verify: tuple[Method, ...] = Field(default=(Method(method="number"),), min_length=1)
     accept: Accept | None = None
     score: tuple[Method, ...] = ()
@@ -274,6 +306,13 @@ class Recipe(Part):
     gate: Gate = Gate()
     evaluation: tuple[Evaluation, ...] = ()
     dataset: Slug = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _once_called_arms(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "arms" in data and "steps" not in data:
+            return {("steps" if key == "arms" else key): value for key, value in data.items()}
+        return data
 
     @model_validator(mode="before")
     @classmethod

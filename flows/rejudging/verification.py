@@ -13,6 +13,7 @@ from pipelines.metrics import decision_counts
 from pipelines.verify.acceptance import PLAIN, Policy, accepted, used
 from storage.errors import RollmillError
 from storage.pool import pool_of
+from storage.recipe_steps import step_names
 from storage.records import Decision, Rollout
 from storage.rollouts import Key, Pair, Stored, graded_of_tables
 from storage.segments.schema import from_table
@@ -45,8 +46,8 @@ def verify_version(info: "VersionInfo", *, base: Path) -> Verification:
 
     snapshot = load_snapshot(info)
     policy, no_policy = _policy(snapshot, base)
-    arms = [arm["name"] for arm in snapshot.manifest["recipe"].get("arms", ())]
-    graded = graded_of_tables(dict(snapshot.tables()), arms)
+    steps = step_names(snapshot.manifest["recipe"])
+    graded = graded_of_tables(dict(snapshot.tables()), steps)
     verdicts = {row.pair: row.verdicts for members in graded.values() for row in members}
     chain = _chain(snapshot)
     rollouts = {

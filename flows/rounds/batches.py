@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flows.rounds.open_run import OpenRun
-from flows.rounds.plan import id_of, request_of
+from flows.rounds.plan import requests_of
 from pipelines.protocols import Generator
 from pipelines.verify.acceptance import lacking
-from storage.errors import SetupError
 from storage.ids import digest128
 from storage.ledger.leases import Lease
 from storage.records import Completion, PlanRow, Request, Verdict
@@ -23,20 +22,25 @@ KnownVerdicts = Mapping[tuple[str, str], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A fixed chunk of a plan, of one arm. `id` names it for leases and the spool, whichever of its rows are missing."""
+    """A fixed chunk of a plan, of one step. `id` names it for leases and the spool, whichever of its rows are missing."""
 
     run: OpenRun = field(repr=False, compare=False)
     round: int
     number: int
-    arm: str
+    step: str
     rows: Rows[PlanRow]
     id: str
     purpose: str = DRAW
 
     @property
     def engine(self) -> Generator:
-        """The engine of its arm."""
-        return self.run.engine(self.arm)
+        """The engine of its step."""
+        return self.run.engine(self.step)
+
+    @property
+    def imported(self) -> bool:
+        """Whether nothing draws it."""
+        return self.run.spec.step(self.step).generator is None
 
     @property
     def completion_ids(self) -> list[str]:
@@ -46,23 +50,11 @@ class Batch:
     def requests(self, ids: Collection[str]) -> Iterator[Request]:
         """The requests for these of its completions, each once, in plan order.
 
-        SetupError where the model is no longer the one that was planned: its ids would not be the planned ones. One row of
-        a prompt speaks for all, as engine, model, template and sampling are the same for each of them.
+        SetupError where the model is no longer the one that was planned: its ids would not be the planned ones.
         """
-        wanted = set(ids)
-        checked: set[str] = set()
-        for row in self.rows if wanted else ():
-            if row.completion_id not in wanted:
-                continue
-            wanted.discard(row.completion_id)
-            if row.prompt_id not in checked and id_of(self.run, row) != row.completion_id:
-                raise SetupError(
-                    f"run {self.run.id} was planned with another model, chat template or sampling than "
-                    f"{self.engine.model} has now, and rows of that plan are missing.",
-                    next_command="restore the model, or give the changed recipe another name",
-                )
-            checked.add(row.prompt_id)
-            yield request_of(self.run, row)
+        wanted = frozenset(ids)
+        rows = {row.completion_id: row for row in self.rows if row.completion_id in wanted} if wanted else {}
+        yield from requests_of(self.run, list(rows.values()))
 
 
 @dataclass(slots=True)
@@ -154,7 +146,7 @@ def batches_of(run: OpenRun, rows: Sequence[PlanRow]) -> list[Batch]:
 
 def _batch(run: OpenRun, rows: Rows[PlanRow]) -> Batch:
     first = rows[0]  # a row is made of its columns each time that it is asked for
-    return Batch(run, first.round, first.batch, first.arm, rows, digest128(["batch", _pairs(rows)]))
+    return Batch(run, first.round, first.batch, first.step, rows, digest128(["batch", _pairs(rows)]))
 
 
 def _pairs(rows: Rows[PlanRow]) -> list[Pair]:
@@ -177,6 +169,8 @@ def _missing_work(ws: Workspace, run: OpenRun, batches: Sequence[Batch]) -> Iter
     chain, policies = run.chain(), run.spec.policies()
 
     def judged(row: PlanRow) -> bool:
+        if not run.spec.judged(row.step):
+            return True
         known = verdicts.get(pair_of(row), {})
         return not any(lacking(policy, chain, known) for policy in policies)
 

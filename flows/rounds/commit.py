@@ -165,8 +165,8 @@ class Committer:
             self._judged += len({pair_of(row) for row in item.open.work.unjudged})
         outcomes = self._outcomes(item)
         self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
-        # Another command's verdicts count then, and arms ask for more than outcomes: both are read when they are needed.
-        if not redundant and not self._run.spec.arms:
+        # Another command's verdicts count then, and steps ask for more than outcomes: both are read when they are needed.
+        if not redundant and not self._run.spec.routed:
             self._run.memory.note(item.open.completions, item.open.work.unjudged, outcomes)
         self._tell("verified", self._judged, self._judged - self._scope.judged_before, self.counts.tokens)
 

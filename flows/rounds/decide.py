@@ -12,7 +12,7 @@ from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import all_plans
-from flows.rounds.plan_rows import repeated, together
+from flows.rounds.plan_rows import answers_of, repeated, together
 from flows.rounds.score import rows_of, score_run, stored_scores
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from storage.errors import broken
@@ -41,7 +41,8 @@ class DecisionReport:
 @rare_collections()
 def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
-    rows = together(all_plans(ws, run))
+    planned = together(all_plans(ws, run))
+    rows = answers_of(run.spec, planned)
     score_run(ws, run)
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
     results, counter = _Results(scores), FunnelCounter()
@@ -57,6 +58,7 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
         completions.add_all(rollouts)
         solved += any(r.verdict.outcome == "correct" for r in rollouts)
         kept_problems += any(decision.kept for decision in decisions)
+    completions.add_unjudged(ws, planned.column("completion_id"), rows.column("completion_id"))
     batch_id = results.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
     key = SegmentKey("decisions", run.id, run.spec.selector.version, batch_id)
     decided = results.decisions.rows()
@@ -90,9 +92,9 @@ def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     named = [decision.completion_id if isinstance(decision, Decision) else None for decision in decisions]
     if named != [rollout.completion.id for rollout in rollouts]:
         raise broken(f"selector {run.spec.selector.name!r} did not give one decision per rollout, in their order")
-    if not run.spec.arms:
+    if not run.spec.steps:
         return decisions
-    return [replace(decision, arm=rollout.arm) for decision, rollout in zip(decisions, rollouts, strict=True)]
+    return [replace(decision, step=rollout.step) for decision, rollout in zip(decisions, rollouts, strict=True)]
 
 
 def options_of(part: Any) -> dict[str, Any]:

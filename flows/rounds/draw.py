@@ -81,9 +81,8 @@ class RoundDrawer:
 
     def _workers(self, todo: Todo) -> int:
         """How many batches are drawn side by side: as many as the most capable engine takes at once."""
-        if self._run.spec.generator is None:
-            return 1
-        engines = [self._run.engine(arm) for arm in sorted({batch.arm for batch, mask in todo if mask.draws})]
+        drawing = {batch.step for batch, mask in todo if mask.draws and not batch.imported}
+        engines = [self._run.engine(step) for step in sorted(drawing)]
         workers = self._queues.limits.draw_workers
         most = max((workers if engine.spooled else calls_of(engine) for engine in engines), default=1)
         return min(most, len(todo))
@@ -153,7 +152,7 @@ class RoundDrawer:
         An older mask stands unless something of it was stored since. That is asked after the claim: what is neither stored
         then nor claimed by others, nobody else begins to draw. Replies that a killed command left are at hand.
         """
-        if not work.missing or self._run.spec.generator is None:
+        if not work.missing or batch.imported:
             work = next(survey(self._ws, self._run, [batch]))
             return OpenBatch(batch, lease, work, self._texts.of(batch, work)), None
         spooled = self._ws.spool(batch.id).read() if batch.engine.spooled else []
@@ -178,7 +177,7 @@ class RoundDrawer:
 
     def _begin(self, open_batch: OpenBatch) -> bool:
         """Whether something of it is to be drawn; what is drawn by now is sent on to be judged."""
-        if open_batch.missing and self._run.spec.generator is None:
+        if open_batch.missing and open_batch.batch.imported:
             raise SetupError(
                 f"{len(open_batch.missing)} imported completions of run {self._run.id} are no longer stored.",
                 next_command="rollmill import rollouts FILE",

@@ -6,6 +6,7 @@ A round's plan is fixed, so a row is its ordinal: an outcome is a byte there, th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.steps.follow import Known
 from storage.records import OUTCOMES, Completion, Outcome, PlanRow
 from storage.solutions import key_of_completion
 
@@ -14,13 +15,24 @@ _CUT_OFF, _KNOWN = 1, 2
 
 
 @dataclass(slots=True)
-class Memory:
-    """Committed rows by round; `tokens` also by problem and arm. `plans` ends with an empty one once drawing is over.
+class ThreadRows:
+    """The rows of the first `rounds` rounds by problem and completion, and what was read of them (by completion and
+    problem), where some follow others.
+    """
 
-    `answer_keys`: by completion and problem, for runs with arms, whose tallies need more of a verdict than its outcome.
+    rounds: int = 0
+    rows: dict[str, dict[str, PlanRow]] = field(default_factory=dict)
+    facts: dict[tuple[str, str], Known] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Memory:
+    """Committed rows by round; `tokens` also by problem and step. `plans` ends with an empty one once drawing is over.
+
+    `answer_keys`: by completion and problem, for runs with steps, whose tallies need more of a verdict than its outcome.
     `whole`: the completions that the run will draw in all (median, low and high), forecast when its last round was planned,
     at `planned_at` of the monotonic clock.
-    `scored`: whether this command has had every row scored.
+    `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)
@@ -29,6 +41,7 @@ class Memory:
     whole: dict[str, float] | None = None
     planned_at: float | None = None
     scored: bool = False
+    threads: ThreadRows = field(default_factory=ThreadRows)
     _outcomes: dict[int, bytearray] = field(default_factory=dict)
     _solution_keys: dict[int, bytearray] = field(default_factory=dict)
 

@@ -16,15 +16,17 @@ from typing import Literal
 
 from flows.rounds.memory import Memory
 from flows.rounds.spec import RunSpec
-from flows.sampling.arms import Engines, check_differ
 from flows.sampling.sample import Samplers
 from flows.sampling.spend_limiter import SpendLimiter
+from flows.sampling.steps import Engines, check_differ
 from pipelines.protocols import Generator, Interruptible, RuledVerifier, Verifier
 from pipelines.verify.acceptance import accepted, check_names
-from storage.records import Origin, PlanRow, Rollout
-from storage.rollouts import Key, RunReader
+from storage.pool import answer_key
+from storage.records import Origin, Outcome, PlanRow, Prompt, Rollout
+from storage.rollouts import Key, RunReader, pair_of
 from storage.workspace import Workspace
 
+PromptsOf = Callable[[Sequence[PlanRow]], Iterator[Prompt]]
 EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
 
 
@@ -118,6 +120,7 @@ class OpenRun:
         self._lock = threading.Lock()
         self._limiter: SpendLimiter | None = None
         self._chain: tuple[tuple[str, str], ...] | None = None
+        self.follow_up_prompts: PromptsOf | None = None
 
     @property
     def id(self) -> str:
@@ -141,17 +144,25 @@ class OpenRun:
         if self.samplers is not None:
             self.samplers.charge(self.spec.account, self.limiter(ws))
 
-    def check_arms(self) -> None:
-        """SetupError where two arms would draw the same texts; builds their engines."""
-        if len(self.spec.arms) > 1:
-            check_differ(self.spec.arms, self._engines, self.spec.problems[0])
+    def check_steps(self) -> None:
+        """SetupError where two roots would draw the same texts; builds their engines."""
+        if self.spec.routed:
+            check_differ(self.spec.roots, self._engines, self.spec.problems[0])
 
-    def engine(self, arm: str = "") -> Generator:
-        """The generator of an arm ("": of the first, or of the only one)."""
-        generator = self.spec.generator
+    def engine(self, step: str = "") -> Generator:
+        """The generator of a step ("": of the first, or of the only one)."""
+        generator = self.spec.step(step).generator if step else self.spec.generator
         if generator is None:
-            raise RuntimeError("an imported run has no generator")
-        return self._engines.of(self.spec.arm(arm).generator if arm else generator)
+            raise RuntimeError("imported rollouts have no generator")
+        return self._engines.of(generator)
+
+    def prompts(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
+        """What is asked for each planned row; rows of one step."""
+        if rows and self.spec.step(rows[0].step).follows:
+            if self.follow_up_prompts is None:
+                raise RuntimeError(f"nobody told run {self.id} its threads")
+            return self.follow_up_prompts(rows)
+        return (self.spec.asked(row.step, self.spec.problem(row.problem_id)) for row in rows)
 
     def engines(self) -> list[Generator]:
         """The engines that were built so far."""
@@ -165,9 +176,9 @@ class OpenRun:
         """Make verifiers that can give up what is under way do so; from any thread."""
         self._verifiers.interrupt()
 
-    def origin(self, arm: str = "") -> Origin:
-        """Where the completions of this run, on an arm, come from."""
-        engine = self.engine(arm)
+    def origin(self, step: str = "") -> Origin:
+        """Where the completions of this run, on a step, come from."""
+        engine = self.engine(step)
         return Origin(engine.engine, engine.model_digest, self.spec.stream, self.spec.recipe_seed)
 
     def chain(self) -> tuple[tuple[str, str], ...]:
@@ -187,6 +198,17 @@ class OpenRun:
     def reader(self, ws: Workspace, chain: Sequence[Key] = ()) -> RunReader:
         """The reader of its rows; `chain`: other verifiers than the recipe's."""
         return RunReader(ws, self.spec.problem, chain or self.chain(), self.spec.place)
+
+    def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> dict[tuple[str, str], Outcome]:
+        """The outcomes of judged rows as the budget counts them, each read once; IncompleteRound where one is missing."""
+        new = [row for row in rows if self.memory.outcome(row) is None]
+        if new:
+            decided = self.reader(ws).accepted(new, partial(accepted, self.spec.planning, self.chain()))
+            for row in new:
+                self.memory.note_outcome(row, decided[pair_of(row)].outcome)
+            if self.spec.routed:
+                self.memory.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
+        return {pair_of(row): outcome for row in rows if (outcome := self.memory.outcome(row)) is not None}
 
     def rollouts(self, ws: Workspace, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
         """Its rollouts in order of problem id, in plan order within one; RuntimeError where a row lacks something."""

@@ -7,6 +7,7 @@ reference): here it counts once, in the funnel of its rollouts (pipelines.metric
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
+import pyarrow as pa
 from sqlalchemy import select
 
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow
@@ -45,6 +46,17 @@ class CompletionCounter:
                 self.completions += 1
                 self.truncated += completion.finish_reason == "length"
                 self.tokens += completion.tokens_out or 0
+
+    def add_unjudged(self, ws: Workspace, planned: pa.ChunkedArray, judged: pa.ChunkedArray) -> None:
+        """Count those of steps that nobody judges: all that are planned and not judged."""
+        if len(planned) == len(judged):
+            return
+        ids = sorted(set(planned.to_pylist()) - set(judged.to_pylist()))
+        tokens = ws.segments.column("completions", "tokens_out", ids)
+        reasons = ws.segments.column("completions", "finish_reason", ids)
+        self.completions += len(ids)
+        self.truncated += list(reasons.values()).count("length")
+        self.tokens += sum(count or 0 for count in tokens.values())
 
     def origins(self, ws: Workspace, run: str) -> Origins:
         """Where they come from, by the batches that the run committed."""

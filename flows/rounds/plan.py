@@ -1,7 +1,7 @@
 """What a round draws: committed before any draw, read back by whoever resumes. Knows budgets and ids; calls no engine.
 
-The plan of round r is a pure function of the recipe and the verdicts of the rounds before it. Its rows are in order of arm,
-problem id and sample index, cut into batches of one arm and of `batch_size`; which of them are stored already is looked up
+The plan of round r is a pure function of the recipe and the verdicts of the rounds before it. Its rows stand by step,
+problem id and sample index, cut into batches of one step and of `batch_size`; which of them are stored already is looked up
 when they are drawn, so that a recipe that grew draws only what is missing. A committed round without rows means: drawing is
 over.
 """
@@ -19,15 +19,16 @@ import pyarrow as pa
 
 from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import Event, OpenRun
-from flows.rounds.plan_rows import problems_and_arms, together
+from flows.rounds.plan_rows import of_steps, problems_and_steps, together
 from flows.rounds.tallies import tallies_of
-from flows.sampling.arms import Arm
+from flows.rounds.threads import Asked, RunThreads
+from flows.sampling.steps import Step
 from pipelines.budget.whole_run import whole_run
 from pipelines.tallies import Draw, PrefixTally, RoundPlan, Stop
 from storage.errors import SetupError, broken
 from storage.ids import canonical_json
 from storage.imported import producer_of
-from storage.records import CONTINUED, PlanRow, Request, StopRow, completion_id, requests_for
+from storage.records import CONTINUED, PlanRow, Prompt, Request, StopRow, completion_id, requests_for
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
@@ -82,7 +83,7 @@ def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow
 def _commit_next(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
     if r > len(plans):
         raise RuntimeError(f"round {r} of run {run.id} cannot be planned before round {len(plans)}")
-    rows, stops = _imported_plan(ws, run, r) if run.spec.generator is None else _next_plan(ws, run, r, plans)
+    rows, stops = _imported_plan(ws, run, r, plans) if run.spec.generator is None else _next_plan(ws, run, r, plans)
     ws.runs.commit_plan(run.id, r, rows, stops)
     run.tell(Event("planned", r, 0, len(rows), 0, 0.0, whole=run.memory.whole))
 
@@ -99,14 +100,33 @@ def _one_planner(ws: Workspace, run: OpenRun, r: int) -> Iterator[None]:
 def _next_plan(
     ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
 ) -> tuple[Sequence[PlanRow], list[StopRow]]:
-    run.check_arms()
+    run.check_steps()
     planned = together(plans)
-    tallies = tallies_of(ws, run, planned)
-    plan = run.spec.budget.plan(r, tallies)
-    run.memory.whole = _whole(run, r, tallies, _seconds_for_forecast(run))
-    drawn = Counter(problems_and_arms(planned))
-    _check_continues(run, plan, drawn)
-    return Rows.of("plan", _rows(run, r, plan.draws)), _new_stops(ws, run, r, plan)
+    roots = of_steps(planned, [step.name for step in run.spec.roots])
+    tallies = tallies_of(ws, run, roots)
+    plan = _on_root(run, run.spec.budget.plan(r, tallies))
+    run.memory.whole = None if run.spec.follows else _whole(run, r, tallies, _seconds_for_forecast(run))
+    _check_continues(run, plan, Counter(problems_and_steps(roots)))
+    draws = [*plan.draws, *_follow_ups(ws, run, plans, planned)]
+    _check_size(sum(draw.count for draw in draws))
+    return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
+
+
+def _on_root(run: OpenRun, plan: RoundPlan) -> RoundPlan:
+    """The plan of a budget that does not route, with the name that the recipe gives its only root."""
+    only = run.spec.roots[0].name
+    if run.spec.routed or not only:
+        return plan
+    return replace(plan, draws=tuple(replace(draw, step=only) if not draw.step else draw for draw in plan.draws))
+
+
+def _follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]], planned: Rows[PlanRow]) -> list[Draw]:
+    """What follows everything that is committed; nothing where no step follows another."""
+    if not run.spec.follows:
+        return []
+    threads = RunThreads(ws, run)
+    threads.note(plans)
+    return list(threads.draws(planned))
 
 
 def _seconds_for_forecast(run: OpenRun) -> float:
@@ -135,35 +155,56 @@ def _new_stops(ws: Workspace, run: OpenRun, r: int, plan: RoundPlan) -> list[Sto
 
 def _check_continues(run: OpenRun, plan: RoundPlan, drawn: Mapping[tuple[str, str], int]) -> None:
     """A budget that skips or repeats an index would break prefixes and resumes: that is a bug of the budget."""
-    names = {arm.name for arm in run.spec.every_arm()}
+    names = {step.name for step in run.spec.roots}
     for draw in plan.draws:
-        before = drawn.get((draw.problem_id, draw.arm), 0)
-        if draw.count < 1 or draw.first_index != before or draw.arm not in names:
-            raise broken(f"the budget planned {draw}, but {before} are drawn so far; arms: {sorted(names)}")
-    if (asked := sum(draw.count for draw in plan.draws)) > MOST_OF_A_ROUND:
+        before = drawn.get((draw.problem_id, draw.step), 0)
+        if draw.count < 1 or draw.first_index != before or draw.step not in names:
+            raise broken(f"the budget planned {draw}, but {before} are drawn so far; steps: {sorted(names)}")
+
+
+def _check_size(asked: int) -> None:
+    if asked > MOST_OF_A_ROUND:
         raise SetupError(
-            f"the budget asks for {asked:,} completions in one round; {MOST_OF_A_ROUND:,} is the most.",
+            f"{asked:,} completions are asked for in one round; {MOST_OF_A_ROUND:,} is the most.",
             next_command="--set budget.options.initial=8, or fewer problems",
         )
 
 
-def _rows(run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
-    """The rows of these draws arm by arm, each arm's cut into batches of its size."""
+def _rows(ws: Workspace, run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
+    """The rows of these draws step by step, each step's cut into batches of its size."""
     ordinal = batch = 0
-    for arm in run.spec.every_arm():
+    for step in run.spec.every_step():
         size = 0
-        for problem_id, request in (pair for draw in draws if draw.arm == arm.name for pair in _requests(run, arm, draw)):
-            yield _plan_row(run, (r, batch + size // arm.batch_size, ordinal), (problem_id, arm.name), request)
+        for row in _of_step(ws, run, step, [draw for draw in draws if draw.step == step.name]):
+            yield replace(row, round=r, batch=batch + size // step.batch_size, ordinal=ordinal)
             ordinal, size = ordinal + 1, size + 1
-        batch += -(-size // arm.batch_size)
+        batch += -(-size // step.batch_size)
 
 
-def _requests(run: OpenRun, arm: Arm, draw: Draw) -> Iterator[tuple[str, Request]]:
-    problem = run.spec.problem(draw.problem_id)
-    rendered, origin = run.engine(arm.name).render(arm.asked(problem)), run.origin(arm.name)
-    indices = range(draw.first_index, draw.first_index + draw.count)
-    for request in requests_for(problem, rendered, arm.sampling, origin, indices):
-        yield problem.id, request
+def _of_step(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[PlanRow]:
+    """The rows of one step, without their place in the round."""
+    if not draws:
+        return
+    engine, origin = run.engine(step.name), run.origin(step.name)
+    for draw, prompts in _prompts(ws, run, step, draws):
+        problem = run.spec.problem(draw.problem_id)
+        rendered = [engine.render(prompt) for prompt in prompts]
+        for turn, text in enumerate(rendered):
+            indices = range(draw.first_index + turn, draw.first_index + draw.count, len(rendered))
+            for request in requests_for(problem, text, step.sampling, origin, indices, draw.after):
+                yield _plan_row(run, problem.id, request, (step.name, " ".join(draw.after)))
+
+
+def _prompts(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Sequence[Prompt]]]:
+    """What is asked for each draw; two prompts where every other completion is asked with a pair in the other order."""
+    if not step.follows:
+        yield from ((draw, [step.asked(run.spec.problem(draw.problem_id))]) for draw in draws)
+        return
+    threads = RunThreads(ws, run)
+    asked = [Asked(draw.problem_id, draw.step, draw.after) for draw in draws]
+    for draw, one, filling in zip(draws, asked, threads.fillings(asked), strict=True):
+        orders = (False,) if step.alike else (False, True)
+        yield draw, [threads.prompt(one, filling, swapped=swapped) for swapped in orders]
 
 
 def _stop_row(run: OpenRun, r: int, stop: Stop) -> StopRow:
@@ -171,41 +212,58 @@ def _stop_row(run: OpenRun, r: int, stop: Stop) -> StopRow:
     return StopRow(run.id, r, stop.problem_id, stop.reason, evidence)
 
 
-def _plan_row(run: OpenRun, place: tuple[int, int, int], owner: tuple[str, str], request: Request) -> PlanRow:
-    """`place`: round, batch and ordinal; `owner`: problem and arm."""
+def _plan_row(run: OpenRun, problem_id: str, request: Request, step: tuple[str, str]) -> PlanRow:
+    """`step`: its name, and what it follows."""
     return PlanRow(
         run.id,
-        *place,
-        problem_id=owner[0],
+        round=0,
+        batch=0,
+        ordinal=0,
+        problem_id=problem_id,
         prompt_id=request.prompt_id,
         completion_id=request.completion_id,
         sample_index=request.sample_index,
         seed=request.seed,
-        arm=owner[1],
+        step=step[0],
+        after=step[1],
     )
 
 
-def id_of(run: OpenRun, row: PlanRow) -> str:
-    """The completion id of a planned row as its engine and model make it today."""
-    arm = run.spec.arm(row.arm)
-    rendered = run.engine(row.arm).render(arm.asked(run.spec.problem(row.problem_id)))
-    return completion_id(run.origin(row.arm), rendered, arm.sampling, seed=row.seed, sample_index=row.sample_index)
+def requests_of(run: OpenRun, rows: Sequence[PlanRow]) -> Iterator[Request]:
+    """The request of each planned row of a step, under the id that was planned.
+
+    SetupError where the model is no longer the one that was planned: its ids would not be the planned ones. One row of a
+    rendered prompt speaks for all, as engine, model and sampling are the same for each of them.
+    """
+    checked: set[str] = set()
+    for row, prompt in zip(rows, run.prompts(rows), strict=True):
+        step, engine = run.spec.step(row.step), run.engine(row.step)
+        rendered = engine.render(prompt)
+        request = Request(
+            row.completion_id, row.prompt_id, prompt, rendered, step.sampling, row.seed, run.spec.stream, row.sample_index
+        )
+        if rendered not in checked and _id_today(run, step, request) != row.completion_id:
+            raise SetupError(
+                f"run {run.id} was planned with another model, chat template or sampling than {engine.model} has now, or a "
+                "text that a step follows was lost, and rows of that plan are missing.",
+                next_command="restore the model, or give the changed recipe another name",
+            )
+        checked.add(rendered)
+        yield request
 
 
-def request_of(run: OpenRun, row: PlanRow) -> Request:
-    """The request of a planned row, under the id that was planned; see id_of for whether the model still makes that id."""
-    arm = run.spec.arm(row.arm)
-    prompt = arm.asked(run.spec.problem(row.problem_id))
-    rendered = run.engine(row.arm).render(prompt)
-    return Request(
-        row.completion_id, row.prompt_id, prompt, rendered, arm.sampling, row.seed, run.spec.stream, row.sample_index
-    )
+def _id_today(run: OpenRun, step: Step, request: Request) -> str:
+    origin = run.origin(step.name)
+    return completion_id(origin, request.rendered, step.sampling, seed=request.seed, sample_index=request.sample_index)
 
 
-def _imported_plan(ws: Workspace, run: OpenRun, r: int) -> tuple[list[PlanRow], list[StopRow]]:
-    """Every imported completion of these problems, once, in round 0; nothing after it."""
+def _imported_plan(
+    ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
+) -> tuple[Sequence[PlanRow], list[StopRow]]:
+    """Every imported completion of these problems, once, in round 0; after it, what follows them."""
     if r > 0:
-        return [], []
+        return Rows.of("plan", _rows(ws, run, r, _follow_ups(ws, run, plans, together(plans)))), []
+    root = run.spec.roots[0].name
     rows = sorted(_imported(ws, run), key=lambda item: (item[0], item[2], item[1]))
     return [
         PlanRow(
@@ -218,6 +276,7 @@ def _imported_plan(ws: Workspace, run: OpenRun, r: int) -> tuple[list[PlanRow], 
             completion_id=cid,
             sample_index=index,
             seed=seed,
+            step=root,
         )
         for ordinal, (problem_id, cid, index, seed) in enumerate(rows)
     ], []

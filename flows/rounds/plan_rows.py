@@ -1,12 +1,13 @@
 """The planned rows of a run: in order, in groups of whole problems, and their ids counted, in bounded memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.rounds.spec import RunSpec
 from storage.records import PlanRow
 from storage.segments.rows import Rows
 from storage.segments.schema import CHUNK
@@ -28,12 +29,29 @@ def together(plans: Sequence[Sequence[PlanRow]]) -> Rows[PlanRow]:
     return Rows.joined("plan", [Rows.of("plan", plan).table for plan in plans if plan])
 
 
-def problems_and_arms(rows: Rows[PlanRow]) -> Iterator[tuple[str, str]]:
-    """(problem id, arm) of each row, without making a record of it."""
+def problems_and_steps(rows: Rows[PlanRow]) -> Iterator[tuple[str, str]]:
+    """(problem id, step) of each row, without making a record of it."""
     for start in range(0, len(rows), CHUNK):
         part = rows[start : start + CHUNK]
-        arms = (arm or "" for arm in part.column("arm").to_pylist())
-        yield from zip(part.column("problem_id").to_pylist(), arms, strict=True)
+        steps = (step or "" for step in part.column("step").to_pylist())
+        yield from zip(part.column("problem_id").to_pylist(), steps, strict=True)
+
+
+def of_steps(rows: Rows[PlanRow], names: Collection[str]) -> Rows[PlanRow]:
+    """The rows of these steps ("": of none); itself where all are."""
+    chosen = pc.is_in(pc.fill_null(rows.column("step"), ""), value_set=pa.array(sorted(names), pa.string()))
+    return rows if pc.all(chosen).as_py() in (True, None) else Rows(rows.kind, rows.table.filter(chosen))
+
+
+def without_steps(rows: Rows[PlanRow], names: Collection[str]) -> Rows[PlanRow]:
+    """The rows of other steps than these; itself where there are no others."""
+    kept = pc.invert(pc.is_in(pc.fill_null(rows.column("step"), ""), value_set=pa.array(sorted(names), pa.string())))
+    return rows if not names else Rows(rows.kind, rows.table.filter(kept))
+
+
+def answers_of(spec: RunSpec, rows: Rows[PlanRow]) -> Rows[PlanRow]:
+    """The rows whose completions are judged."""
+    return rows if spec.graph is None else of_steps(rows, spec.graph.answers)
 
 
 def whole_problems(rows: Iterable[PlanRow], at_least: int) -> Iterator[list[PlanRow]]:

@@ -18,6 +18,7 @@ from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan import committed_plans, plan_round
 from flows.rounds.plan_rows import distinct
 from flows.rounds.queues import Clock, RoundQueues
+from flows.rounds.threads import RunThreads
 from flows.rounds.verify import VerifierThread
 from flows.sampling.heartbeat import LeaseHeartbeat
 from storage.records import PlanRow
@@ -58,7 +59,12 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
     plan: Rows[PlanRow] = Rows.of("plan", rows)
     batches, foreign = batches_of(run, plan), ws.segments.foreign("completions")
     todo, undrawn, unjudged = _unfinished(batches, survey(ws, run, batches))
-    before = sum(len(plan) for plan in committed_plans(ws, run, rows[0].round)[: rows[0].round])
+    plans = committed_plans(ws, run, rows[0].round)
+    if run.spec.follows:
+        threads = RunThreads(ws, run)
+        threads.note(plans)
+        run.follow_up_prompts = threads.prompts
+    before = sum(len(plan) for plan in plans[: rows[0].round])
     stored = distinct(plan.column("completion_id")) - undrawn
     scope = Scope(rows[0].round, before, len(plan), undrawn, stored, len(plan) - unjudged)
     run.charge_samplers(ws)

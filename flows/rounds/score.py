@@ -12,7 +12,7 @@ from functools import partial
 from itertools import groupby
 
 from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import by_problems, together
+from flows.rounds.plan_rows import answers_of, by_problems, together
 from pipelines.protocols import ANSWERS, VERDICTS, Candidates, GroupScorer, Scorer
 from pipelines.score import given, needs_of, scores_of
 from pipelines.verify.acceptance import accepted
@@ -23,6 +23,7 @@ from storage.records import PlanRow, Problem, Prompt, Score
 from storage.rollouts import Accept, GradedCompletion, Pair, RunReader, pair_of
 from storage.scores import RunMarks, ScorerKey
 from storage.segments.keys import SegmentKey
+from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
 GROUP = 2_048  # rows scored and committed together
@@ -35,7 +36,7 @@ Tell = Callable[[int, int], None]
 class RunRows:
     """A run's planned rows as scorers need them: who reads them, which verdict counts, how versions are marked.
 
-    `asked`: what the model was asked on an arm, by its name, for a problem.
+    `asked`: what the model was asked on a step, by its name, for a problem; of a step that follows another, the problem.
     """
 
     workspace: Workspace
@@ -77,7 +78,7 @@ class ScoreCounts:
 
 def rows_of(ws: Workspace, run: OpenRun) -> RunRows:
     """Those of an open run."""
-    plans = ws.runs.plans(run.id)
+    plans = [answers_of(run.spec, Rows.of("plan", plan)) for plan in ws.runs.plans(run.id)]
     marks = RunMarks(ws.runs.get(run.id), together(plans))
     accept = partial(accepted, run.spec.accept, run.chain())
     return RunRows(ws, run.id, plans, run.reader(ws), accept, marks, run.spec.asked)
@@ -186,7 +187,7 @@ def _candidates(
         verdicts = (
             [{key[0]: verdict for key, verdict in one.verdicts.items()} for one in group] if VERDICTS in needs else []
         )
-        prompts = [rows.asked(one.arm, one.problem) for one in group]
+        prompts = [rows.asked(one.step, one.problem) for one in group]
         yield Candidates(group[0].problem, [one.completion for one in group], answers, verdicts, prompts)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from flows.sampling.arms import Arm, check_names
 from flows.sampling.charges import Account
 from flows.sampling.control import Limits
+from flows.sampling.steps import Step, check_names
 from pipelines.generate.prices import Prices
 from pipelines.generate.prompts import PromptForm
 from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
+from pipelines.steps.graph import StepGraph
 from pipelines.verify.acceptance import PLAIN, Policy
 from storage.errors import SetupError
 from storage.records import STREAMS, Problem, Prompt, Sampling, Stream, is_stream
@@ -27,10 +28,10 @@ class RunSpec:
     `accept` says which of the verifiers' verdicts counts, by default a chain: what one leaves undecided goes to the next.
     `planned_under` is the policy by which the budget counts, where it is another one. `imported_models` limits an imported
     run to completions of these model labels, `imports` to the rollout imports of these names; completions that name one of
-    the problems `left_out` are not taken for another with the same prompt. `arms`: what a routing budget chooses from, in
-    its order; then `generator` and `sampling` are those of the first. `limit`: what the run may spend over all its
-    commands; drawing ends early there. `prices`: of engines that give no cost. `form`: how a run without arms
-    asks.
+    the problems `left_out` are not taken for another with the same prompt. `steps`: the recipe's, in its
+    order, and `graph` what follows what, where some follow others; `generator` and `sampling` are those of the first.
+    `limit`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
+    `form`: how a run without steps asks.
     """
 
     run: str
@@ -42,7 +43,8 @@ class RunSpec:
     recipe_seed: int = 0
     stream: Stream = "curate"
     sampling: Sampling = field(default_factory=Sampling)
-    arms: Sequence[Arm] = ()
+    steps: Sequence[Step] = ()
+    graph: StepGraph | None = None
     batch_size: int = 256
     scorers: Sequence[Scorer] = ()
     accept: Policy = PLAIN
@@ -67,10 +69,10 @@ class RunSpec:
             raise SetupError(f"batch_size is {self.batch_size}, and must be at least 1.")
         if self.lookahead != 0:
             raise SetupError(f"lookahead is {self.lookahead}; this version plans each round from all earlier ones: use 0.")
-        if self.arms:
-            check_names(self.arms)
-            object.__setattr__(self, "generator", self.arms[0].generator)
-            object.__setattr__(self, "sampling", self.arms[0].sampling)
+        if self.steps:
+            check_names(self.steps)
+            object.__setattr__(self, "generator", self.steps[0].generator)
+            object.__setattr__(self, "sampling", self.steps[0].sampling)
 
     @property
     def prefix(self) -> int | None:
@@ -87,28 +89,45 @@ class RunSpec:
         """Who pays for what is drawn."""
         return Account(self.run, self.limit, self.prices)
 
-    def every_arm(self) -> tuple[Arm, ...]:
-        """The arms in order; one without a name where the recipe has none."""
-        if self.generator is None:
-            raise RuntimeError("an imported run has no generator")
-        only = Arm("", self.generator, self.sampling, self.form, self.batch_size)
-        return tuple(self.arms) or (only,)
+    def every_step(self) -> tuple[Step, ...]:
+        """The steps in order; one without a name where the recipe has none."""
+        return tuple(self.steps) or (Step("", self.generator, self.sampling, self.form, self.batch_size),)
 
-    def asked(self, arm: str, problem: Problem) -> Prompt:
-        """What a model is asked for a problem on an arm; of imported rollouts nothing but the prompt is known."""
-        return (self.arm(arm).form if self.arms else self.form).asked(problem)
+    @cached_property
+    def roots(self) -> tuple[Step, ...]:
+        """The steps that ask about the problem alone: what a budget draws on. Several where it routes between them."""
+        return tuple(step for step in self.every_step() if not step.follows)
 
-    def arm(self, name: str = "") -> Arm:
-        """The arm of this name, or the only one; SetupError where the committed plan names one that the recipe lacks."""
+    @property
+    def routed(self) -> tuple[str, ...]:
+        """The names of the steps that a budget chooses between; none where there is one."""
+        return tuple(step.name for step in self.roots) if len(self.roots) > 1 else ()
+
+    @property
+    def follows(self) -> bool:
+        """Whether some steps follow others."""
+        return self.graph is not None and bool(self.graph.follow_ups)
+
+    def judged(self, step: str) -> bool:
+        """Whether the completions of a step are judged."""
+        return self.graph is None or step in self.graph.answers
+
+    def asked(self, step: str, problem: Problem) -> Prompt:
+        """What a model is asked for a problem on a root; of the other steps, the problem's own prompt."""
+        asking = self.step(step)
+        return problem.prompt if asking.follows else asking.asked(problem)
+
+    def step(self, name: str = "") -> Step:
+        """The step of this name, or the only one; SetupError where the committed plan names one that the recipe lacks."""
         try:
-            return self._arms_by_name[name]
+            return self._steps_by_name[name]
         except KeyError:
-            choices, advice = list(self._arms_by_name), "give the changed recipe another name"
-            raise SetupError(f"run {self.run} has no arm {name!r}.", choices=choices, next_command=advice) from None
+            choices, advice = list(self._steps_by_name), "give the changed recipe another name"
+            raise SetupError(f"run {self.run} has no step {name!r}.", choices=choices, next_command=advice) from None
 
     def place(self, name: str) -> int:
-        """Which of the arms this is, from 0."""
-        return self.every_arm().index(self.arm(name)) if self.arms else 0
+        """Which of the steps this is, from 0."""
+        return self.every_step().index(self.step(name)) if self.steps else 0
 
     @property
     def planning(self) -> Policy:
@@ -130,8 +149,8 @@ class RunSpec:
             ) from None
 
     @cached_property
-    def _arms_by_name(self) -> dict[str, Arm]:
-        return {arm.name: arm for arm in self.every_arm()}
+    def _steps_by_name(self) -> dict[str, Step]:
+        return {step.name: step for step in self.every_step()}
 
     @cached_property
     def _problems_by_id(self) -> dict[str, Problem]:

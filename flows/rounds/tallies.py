@@ -1,4 +1,4 @@
-"""What a budget is told of each problem, over all arms and on each: its tallies, from what is committed.
+"""What a budget is told of each problem, over all steps and on each: its tallies, from what is committed.
 
 Which verdict counts is the policies' to say: the one that the run was planned under for the budget, the accepting one for
 everything after it (pipelines.verify.acceptance). Answers are grouped by canonical key, never by pairwise
@@ -8,17 +8,14 @@ comparison or with a look at the reference: one that a verifier could not read, 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import groupby
 
 import pyarrow.compute as pc
 
 from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import problems_and_arms, whole_problems
+from flows.rounds.plan_rows import problems_and_steps, whole_problems
 from pipelines.protocols import MeasuringBudget
-from pipelines.tallies import ArmTally, PrefixTally
-from pipelines.verify.acceptance import accepted
-from storage.pool import answer_key
+from pipelines.tallies import PrefixTally, StepTally
 from storage.records import CONTINUED, Outcome, PlanRow, Problem
 from storage.rollouts import CHUNK, Pair, completions_by_id, pair_of
 from storage.segments.rows import Rows
@@ -29,7 +26,7 @@ from storage.workspace import Workspace
 @dataclass(frozen=True, slots=True)
 class RowFacts:
     """What was read of the rows of a run: outcomes and answer keys by pair, solution keys by completion, tokens by
-    (problem, arm); `measure`: the key of the problems' meta that the budget asks for.
+    (problem, step); `measure`: the key of the problems' meta that the budget asks for.
     """
 
     outcomes: Mapping[Pair, Outcome]
@@ -42,13 +39,13 @@ class RowFacts:
 def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[PrefixTally]:
     """One tally per problem of the recipe over the rows of all committed rounds, in order of problem id."""
     plan: Rows[PlanRow] = Rows.of("plan", rows)
-    tokens = _tokens_by_arm(ws, run, plan)
+    tokens = _tokens_by_step(ws, run, plan)
     measure = run.spec.budget.measure if isinstance(run.spec.budget, MeasuringBudget) else None
     memory = run.memory
     tallies: dict[str, PrefixTally] = {}
     for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
         _learn(ws, run, group)
-        outcomes = {pair_of(row): outcome for row in group if (outcome := memory.outcome(row)) is not None}
+        outcomes = run.outcomes(ws, group)
         keys = {row.completion_id: key for row in group if (key := memory.solution(row)) is not None}
         known = RowFacts(outcomes, run.memory.answer_keys, keys, tokens, measure)
         for problem_id, members in groupby(group, key=lambda row: row.problem_id):
@@ -63,11 +60,11 @@ def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[Pre
 
 def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> PrefixTally:
     problem = run.spec.problem(problem_id)
-    arms = [arm.name for arm in run.spec.arms]
+    steps = [step.name for step in run.spec.roots]
     outcomes = [known.outcomes[pair_of(row)] for row in rows]
     measured = [
-        row for row in rows if row.sample_index < run.spec.budget.prefix and row.arm in ("", *arms[:1])
-    ]  # arms are never pooled
+        row for row in rows if row.sample_index < run.spec.budget.prefix and row.step == steps[0]
+    ]  # steps are never pooled
     prefix = [known.outcomes[pair_of(row)] for row in measured]
     keys = known.solutions
     solved = [row for row in rows if known.outcomes[pair_of(row)] == "correct" and row.completion_id in keys]
@@ -84,8 +81,8 @@ def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFac
         distinct_correct=len({keys[row.completion_id] for row in solved}),
         prefix_judged=len(prefix) - prefix.count("undecided"),
         prefix_correct=prefix.count("correct"),
-        tokens=sum(known.tokens.get((problem_id, arm), 0) for arm in arms or [""]),
-        arms=arm_tallies(arms, problem_id, rows, known) if arms else (),
+        tokens=sum(known.tokens.get((problem_id, step), 0) for step in steps),
+        steps=step_tallies(steps, problem_id, rows, known) if run.spec.routed else (),
     )
 
 
@@ -97,13 +94,7 @@ def _measured(problem: Problem, key: str | None) -> float | None:
 
 def _learn(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> None:
     """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run."""
-    new = [row for row in rows if run.memory.outcome(row) is None]
-    if new:
-        decided = run.reader(ws).accepted(new, partial(accepted, run.spec.planning, run.chain()))
-        for row in new:
-            run.memory.note_outcome(row, decided[pair_of(row)].outcome)
-        if run.spec.arms:
-            run.memory.answer_keys.update({pair: answer_key(verdict) for pair, verdict in decided.items()})
+    run.outcomes(ws, rows)
     unread = [row for row in rows if run.memory.lacks_solution(row)]
     if unread:
         texts = completions_by_id(ws, {row.completion_id for row in unread})
@@ -111,8 +102,8 @@ def _learn(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> None:
             run.memory.note_solution(row, key_of_completion(texts[row.completion_id]))
 
 
-def _tokens_by_arm(ws: Workspace, run: OpenRun, rows: Rows[PlanRow]) -> Counter[Pair]:
-    """The tokens drawn by (problem, arm); sums are kept per round, which is complete and never changes."""
+def _tokens_by_step(ws: Workspace, run: OpenRun, rows: Rows[PlanRow]) -> Counter[Pair]:
+    """The tokens drawn by (problem, step); sums are kept per round, which is complete and never changes."""
     total: Counter[Pair] = Counter()
     for index in sorted(pc.unique(rows.column("round")).to_pylist()):
         if index not in run.memory.tokens:
@@ -127,26 +118,28 @@ def _tokens_of(ws: Workspace, rows: Rows[PlanRow]) -> dict[Pair, int]:
         part = rows[start : start + CHUNK]
         ids = part.column("completion_id").to_pylist()
         of = ws.segments.column("completions", "tokens_out", ids)
-        for owner, cid in zip(problems_and_arms(part), ids, strict=True):
+        for owner, cid in zip(problems_and_steps(part), ids, strict=True):
             total[owner] += of.get(cid) or 0
     return dict(total)
 
 
-def arm_tallies(arms: Sequence[str], problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> tuple[ArmTally, ...]:
-    """One tally per arm in the recipe's order, those on which nothing was drawn too."""
-    mine: dict[str, list[PlanRow]] = {arm: [] for arm in arms}
+def step_tallies(steps: Sequence[str], problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> tuple[StepTally, ...]:
+    """One tally per step in the recipe's order, those on which nothing was drawn too."""
+    mine: dict[str, list[PlanRow]] = {step: [] for step in steps}
     for row in rows:
-        mine[row.arm].append(row)
-    return tuple(_arm_tally(arm, members, known, known.tokens.get((problem_id, arm), 0)) for arm, members in mine.items())
+        mine[row.step].append(row)
+    return tuple(
+        _step_tally(step, members, known, known.tokens.get((problem_id, step), 0)) for step, members in mine.items()
+    )
 
 
-def _arm_tally(arm: str, rows: Sequence[PlanRow], known: RowFacts, tokens: int) -> ArmTally:
+def _step_tally(step: str, rows: Sequence[PlanRow], known: RowFacts, tokens: int) -> StepTally:
     pairs = [(row.completion_id, row.problem_id) for row in rows]
     outcomes = Counter(known.outcomes[pair] for pair in pairs)
     solved = {known.solutions.get(cid) for cid, problem in pairs if known.outcomes[cid, problem] == "correct"} - {None}
     answers = Counter(key for pair in pairs if (key := known.answers.get(pair)) is not None)
-    return ArmTally(
-        name=arm,
+    return StepTally(
+        name=step,
         drawn=len(rows),
         correct=outcomes["correct"],
         incorrect=outcomes["incorrect"],

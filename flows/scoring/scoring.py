@@ -20,14 +20,16 @@ from flows.progress import Stage
 from flows.recipe import Resolved, resolve
 from flows.recipe.benchmarks import ASKS
 from flows.recipe.schema import Generate
-from flows.rounds.plan_rows import together
+from flows.rounds.plan_rows import together, without_steps
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
 from flows.run_spec import engine_settings
 from flows.session import Session, open_session, read_session
 from flows.worked_examples import Examples
+from pipelines.steps.templates import Place, places_of
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
 from storage.errors import SetupError
 from storage.ids import digest128
+from storage.recipe_steps import recorded_steps, step_names, unjudged_steps
 from storage.records import Problem, Prompt
 from storage.rollouts import RunReader
 from storage.scores import RunMarks, run_scores
@@ -127,35 +129,37 @@ def _rows(session: Session, run: "Run") -> RunRows:
     plans = workspace.runs.plans(run.id)
     if not plans:
         raise SetupError(f"run {run.id} has planned no rollouts.", next_command=session.job.command)
-    plan = together(plans)
+    plan = without_steps(together(plans), unjudged_steps(recipe))
     chain = [(name, version) for name, version in recipe["resolved"]["verifiers"]]
     problems = _problems(workspace, run, plan.column("problem_id").unique().to_pylist())
-    arms = [arm["name"] for arm in recipe.get("arms", ())]
-    reader = RunReader(workspace, problems.__getitem__, chain, lambda arm: arms.index(arm) if arm in arms else 0)
+    steps = step_names(recipe)
+    reader = RunReader(workspace, problems.__getitem__, chain, lambda step: steps.index(step) if step in steps else 0)
     accept = partial(accepted, _policy(session, recipe), chain)
     return RunRows(
-        workspace, run.id, plans, reader, accept, RunMarks(run, plan), _asked(session, run, list(problems.values()))
+        workspace, run.id, [plan], reader, accept, RunMarks(run, plan), _asked(session, run, list(problems.values()))
     )
 
 
 def _asked(session: Session, run: "Run", problems: Sequence[Problem]) -> Callable[[str, Problem], Prompt]:
-    """What the run asked for a problem on an arm, by the words that it recorded."""
-    parts = run.recipe.get("arms") or [{**run.recipe["generate"], "name": ""}]
+    """What the run asked for a problem on a step, by the words that it recorded; of a follow-up, the problem's prompt."""
+    parts = recorded_steps(run.recipe) or [{**run.recipe["generate"], "name": ""}]
     examples = Examples(session.workspace, session.loaded, problems)
-    forms = {part["name"]: examples.form_of(_words(part)) for part in parts}
+    names = step_names(run.recipe)
+    plain = [part for part in parts if "template" not in part or places_of(part["template"], names) == [Place("prompt")]]
+    forms = {part["name"]: examples.form_of(_words(part)) for part in plain}
     taken = run.recipe["resolved"].get("examples")
     if taken is not None and taken != digest128([form.examples for form in forms.values()]):
         raise SetupError(
             f"the problem set that run {run.id} took its worked examples from has changed since.",
             next_command=f"{session.job.command}, which asks with the examples of today",
         )
-    return lambda arm, problem: forms.get(arm, next(iter(forms.values()))).asked(problem)
+    return lambda step, problem: forms[step].asked(problem) if step in forms else problem.prompt
 
 
 def _words(part: Mapping[str, Any]) -> Generate:
-    """The words of a recorded arm or `generate`; an arm's template was recorded under its first name."""
+    """The words of a recorded step or `generate`; a step's template was recorded under its first name."""
     words = {key: part[key] for key in ASKS if key in part}
-    return Generate.model_validate({**words, **({"prompt_template": part["form"]} if "form" in part else {})})
+    return Generate.model_validate({**words, **({"prompt_template": part["template"]} if "template" in part else {})})
 
 
 def _problems(workspace: "Workspace", run: "Run", ids: list[str]) -> dict[str, Problem]:

@@ -31,7 +31,7 @@ STOP_REASONS: Mapping[str, str] = {
     "hopeless": "the chance that it meets its target within the cap is too small, or a kept solution too dear",
     "frontier": "the level at which the model's pass rate crosses the value is known, or no draws are left",
     "known": "its pass rate is known to the stated width",
-    "agreed": "its answers on one arm agree (no reference was looked at)",
+    "agreed": "its answers on one step agree (no reference was looked at)",
 }
 __all__ = [
     "BUDGETS",

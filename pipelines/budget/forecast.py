@@ -19,7 +19,7 @@ from pipelines.tallies import PrefixTally
 
 
 class ForecastProblem(NamedTuple):
-    """A problem of the recipe and the tokens of its prompt, by arm; the only arm's name is ""."""
+    """A problem of the recipe and the tokens of its prompt, by step; the only step's name is ""."""
 
     subject: Subject
     tokens_in: Mapping[str, int]
@@ -45,8 +45,8 @@ class ProblemOutcome(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked: a budget over these problems. `kept`: of (correct, distinct) answers, how many a selector keeps;
-    `units`: by arm, of (tokens in, tokens out) their price; none where it is not known. `arms`: their names, in order,
-    where the recipe has some; `rates`: tokens out per second, by arm, of those that are known.
+    `units`: by step, of (tokens in, tokens out) their price; none where it is not known. `steps`: their names, in order,
+    where the recipe has some; `rates`: tokens out per second, by step, of those that are known.
     """
 
     budget: Budget
@@ -55,14 +55,14 @@ class Question:
     units: Mapping[str, Callable[[int, int], int]] = field(default_factory=dict)
     simulations: int = 200
     seed: int = 0
-    arms: Sequence[str] = ()
+    steps: Sequence[str] = ()
     rates: Mapping[str, float] = field(default_factory=dict)
 
 
 def forecast(
     question: Question, evidence: Sequence[Observation] | Mapping[str, Sequence[Observation]]
 ) -> dict[str, Prediction]:
-    """Predictive distributions by quantity (`totals_of` names them). Evidence by arm: a recipe with arms."""
+    """Predictive distributions by quantity (`totals_of` names them). Evidence by step: a recipe with steps."""
     totals: dict[str, list[float]] = {}
     subjects = [problem.subject for problem in question.problems]
     predictive: PosteriorPredictive | JointPosteriorPredictive
@@ -81,7 +81,7 @@ def simulate_run(question: Question, source: Source) -> list[ProblemOutcome]:
     """One run of the budget over a source, problem by problem."""
     stops: dict[str, str] = {}
     last: Round | None = None
-    for last in run_budget(question.budget, [problem.subject for problem in question.problems], source, question.arms):
+    for last in run_budget(question.budget, [problem.subject for problem in question.problems], source, question.steps):
         stops.update((stop.problem_id, stop.reason) for stop in last.plan.stops)
     assert last is not None
     sizes = {problem.subject.problem_id: problem.tokens_in for problem in question.problems}
@@ -89,14 +89,14 @@ def simulate_run(question: Question, source: Source) -> list[ProblemOutcome]:
 
 
 def _simulated(question: Question, tally: PrefixTally, sizes: Mapping[str, int], stop: str | None) -> ProblemOutcome:
-    drawn = {arm.name: arm.drawn for arm in tally.arms} or {"": tally.drawn}
+    drawn = {step.name: step.drawn for step in tally.steps} or {"": tally.drawn}
     kept = None if question.kept is None else question.kept(tally.correct, tally.distinct_correct)
-    tokens_in = {arm: count * sizes[arm] for arm, count in drawn.items()}
+    tokens_in = {step: count * sizes[step] for step, count in drawn.items()}
     outcome = outcome_of(tally, tokens_in, stop, kept, question.units)
-    tokens = {arm: count for arm, count in _tokens_out(tally).items() if count}
+    tokens = {step: count for step, count in _tokens_out(tally).items() if count}
     if not tokens.keys() <= question.rates.keys():
         return outcome
-    return outcome._replace(seconds=sum(count / question.rates[arm] for arm, count in tokens.items()))
+    return outcome._replace(seconds=sum(count / question.rates[step] for step, count in tokens.items()))
 
 
 def outcome_of(
@@ -106,26 +106,26 @@ def outcome_of(
     kept: int | None,
     units: Mapping[str, Callable[[int, int], int]],
 ) -> ProblemOutcome:
-    """What a last tally says; `tokens_in`: sent in all, by arm. Seconds are not known."""
+    """What a last tally says; `tokens_in`: sent in all, by step. Seconds are not known."""
     out = _tokens_out(tally)
     return ProblemOutcome(
         tally.level,
         tally.drawn,
         tally.correct,
         tally.distinct_correct,
-        sum(tokens_in[arm] for arm in out),
+        sum(tokens_in[step] for step in out),
         tally.tokens,
         tally.prefix_judged,
         tally.prefix_correct,
         stop,
         kept,
-        units=sum(units[arm](tokens_in[arm], tokens) for arm, tokens in out.items()) if units else None,
+        units=sum(units[step](tokens_in[step], tokens) for step, tokens in out.items()) if units else None,
     )
 
 
 def _tokens_out(tally: PrefixTally) -> dict[str, int]:
-    """Tokens drawn by arm; "" where the recipe has none."""
-    return {arm.name: arm.tokens for arm in tally.arms} or {"": tally.tokens}
+    """Tokens drawn by step; "" where the recipe has none."""
+    return {step.name: step.tokens for step in tally.steps} or {"": tally.tokens}
 
 
 def totals_of(problems: Sequence[ProblemOutcome]) -> dict[str, float]:

@@ -5,11 +5,11 @@ the pass rates, problems within templates (pipelines.stats.hierarchy), of soluti
 wrong answers (Bayesian bootstrap over templates: Rubin 1981, Ann. Stat. 9). Rates are thereby shrunken: problems that
 looked hopeless in a pilot are expected to do as badly as such problems do, not as they did.
 
-With arms, what a pilot saw of the same problems on every arm is drawn together: where a first arm leaves the hard problems
+With steps, what a pilot saw of the same problems on each step is drawn together: where a first leaves the hard problems
 over, the next one's rate on those counts, not its rate on all. So a problem that was not in the pilot gets a donor: a pilot
-problem of its level with its rates on all arms, of a posterior per arm, and its diversity; which donor is drawn with the
+problem of its level with its rates on all steps, of a posterior per step, and its diversity; which donor is drawn with the
 weights of a Bayesian bootstrap, templates as clusters. A problem of the pilot is its own donor. Solutions count over all
-arms, so one urn serves them; another names the wrong answers, whose agreement a router may count.
+steps, so one urn serves them; another names the wrong answers, whose agreement a router may count.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +62,7 @@ class PosteriorPredictive:
 
 
 class JointPosteriorPredictive:
-    """Draws outcomes of these problems; the evidence is by arm, of the same problems on each."""
+    """Draws outcomes of these problems; the evidence is by step, of the same problems on each."""
 
     def __init__(self, problems: Sequence[Subject], evidence: Mapping[str, Sequence[Observation]]) -> None:
         pooled = _pooled(evidence)
@@ -79,7 +79,7 @@ class JointPosteriorPredictive:
             problems |= group.draw(rng, uniforms)
 
         def source(draw: Draw) -> Sequence[Sample]:
-            return problems[draw.problem_id, draw.arm].samples(draw.count)
+            return problems[draw.problem_id, draw.step].samples(draw.count)
 
         return source
 
@@ -125,16 +125,16 @@ class _JointLevelPosterior:
     def __init__(
         self, problems: Sequence[Subject], evidence: Mapping[str, Sequence[Observation]], priors: Sequence[Array]
     ) -> None:
-        self._problems, self._arms = problems, tuple(evidence)
+        self._problems, self._steps = problems, tuple(evidence)
         pooled = _pooled(evidence)
         templates = [entry.subject.template or "" for entry in pooled]
         self._own = {entry.subject.problem_id: place for place, entry in enumerate(pooled)}
         self._clusters = np.unique(templates, return_inverse=True)[1]
         self._rates = {
-            arm: Hierarchy(
+            step: Hierarchy(
                 [ProblemCounts(name, *counts_of(entry.samples)[:2]) for name, entry in zip(templates, every, strict=True)]
             )
-            for arm, every in evidence.items()
+            for step, every in evidence.items()
         }
         counts = [counts_of(entry.samples) for entry in pooled]
         self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts] for p in priors]
@@ -142,13 +142,15 @@ class _JointLevelPosterior:
         wrong = [[s.answer for s in entry.samples if s.outcome == "incorrect" and s.answer] for entry in pooled]
         different, all_wrong = [len(set(answers)) for answers in wrong], [len(answers) for answers in wrong]
         self._wrong = fit_laws(different, all_wrong, [1.0] * len(pooled)).cumsum()
-        self._undecided = {arm: undecided_share(every) for arm, every in evidence.items()}
-        self._tokens = {arm: {good: Tokens(every, right=good) for good in (True, False)} for arm, every in evidence.items()}
+        self._undecided = {step: undecided_share(every) for step, every in evidence.items()}
+        self._tokens = {
+            step: {good: Tokens(every, right=good) for good in (True, False)} for step, every in evidence.items()
+        }
 
     def draw(self, rng: np.random.Generator, uniforms: "Uniforms") -> "dict[tuple[str, str], Answers]":
-        """The problems of one draw on every arm."""
-        rates = {arm: hierarchy.draw(rng) for arm, hierarchy in self._rates.items()}
-        lengths = {arm: {good: tokens.draw(rng) for good, tokens in kinds.items()} for arm, kinds in self._tokens.items()}
+        """The problems of one draw on every step."""
+        rates = {step: hierarchy.draw(rng) for step, hierarchy in self._rates.items()}
+        lengths = {step: {good: tokens.draw(rng) for good, tokens in kinds.items()} for step, kinds in self._tokens.items()}
         diversity = self._diversity[int(rng.integers(len(self._diversity)))]
         clusters = rng.exponential(size=int(self._clusters.max()) + 1)[self._clusters]
         ends = (clusters * rng.exponential(size=len(self._clusters))).cumsum()
@@ -157,9 +159,9 @@ class _JointLevelPosterior:
             place = self._own.get(problem.problem_id)
             donor = int(ends.searchsorted(rng.random() * ends[-1])) if place is None else place
             right, wrong = draw_urn(rng, diversity[donor]), draw_urn(rng, self._wrong)
-            for arm in self._arms:
-                rate, undecided = float(rates[arm][donor]), self._undecided[arm]
-                answers[problem.problem_id, arm] = Answers(rate, right, undecided, lengths[arm], uniforms, wrong)
+            for step in self._steps:
+                rate, undecided = float(rates[step][donor]), self._undecided[step]
+                answers[problem.problem_id, step] = Answers(rate, right, undecided, lengths[step], uniforms, wrong)
         return answers
 
 
@@ -218,7 +220,7 @@ class Urn:
 
 @dataclass(slots=True)
 class Answers:
-    """One problem in one draw, on one arm. `wrong`: names the wrong answers, where somebody counts which agree."""
+    """One problem in one draw, on one step. `wrong`: names the wrong answers, where somebody counts which agree."""
 
     rate: float
     right: Urn
@@ -300,7 +302,7 @@ def _lengths(evidence: Sequence[Observation], right: Sequence[bool]) -> list[tup
 
 
 def _pooled(evidence: Mapping[str, Sequence[Observation]]) -> list[Observation]:
-    """Each problem with its samples on all arms, in the order of the first arm's."""
+    """Each problem with its samples on all steps, in the order of the first step's."""
     every = list(evidence.values())
     return [
         Observation(members[0].subject, list(chain.from_iterable(entry.samples for entry in members)))
@@ -311,6 +313,6 @@ def _pooled(evidence: Mapping[str, Sequence[Observation]]) -> list[Observation]:
 def _of_problems(
     chosen: Sequence[Observation], evidence: Mapping[str, Sequence[Observation]]
 ) -> dict[str, list[Observation]]:
-    """The evidence on these problems, by arm."""
+    """The evidence on these problems, by step."""
     ids = {entry.subject.problem_id for entry in chosen}
-    return {arm: [entry for entry in every if entry.subject.problem_id in ids] for arm, every in evidence.items()}
+    return {step: [entry for entry in every if entry.subject.problem_id in ids] for step, every in evidence.items()}

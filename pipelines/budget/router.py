@@ -1,21 +1,21 @@
-"""Budget `router`: which arm of the recipe draws for a problem, and when it moves on to the next.
+"""Budget `router`: which step of the recipe draws for a problem, and when it moves on to the next.
 
-Arms are tried in the recipe's order, the first one with `initial` completions of every problem (the fixed prefix), each
+Steps are tried in the recipe's order, the first one with `initial` completions of every problem (the fixed prefix), each
 later one with `entry` of the problems that come to it; none is gone back to. What moves a problem on is the `rule`.
 
 `difficulty` (after EconProver, which reasons at length only where a short form fails): until a problem has `target`
-distinct correct solutions, over all arms, it is drawn where the next new solution is expected to cost the fewest tokens,
-at most `cap` completions an arm. It moves on when the next arm is cheaper, or when its own arm will hardly meet the target
-within the cap (chance below `hopeless`). What the next arm costs is learned from the problems that went there: `pilot` of
+distinct correct solutions, over all steps, it is drawn where the next new solution is expected to cost the fewest tokens,
+at most `cap` completions a step. It moves on when the next step is cheaper, or when its own will hardly meet the target
+within the cap (chance below `hopeless`). What the next step costs is learned from the problems that went there: `pilot` of
 each level, by a hash of their id, go first and the others of the level wait a round for them. A problem stops with
-`target_met`, `hopeless` (this arm and the last one; a share `explore` goes on all the same, which measures the rule),
+`target_met`, `hopeless` (this step and the last one; a share `explore` goes on all the same, which measures the rule),
 `trial_cap` or `budget`.
 
-`agreement` (ModelSwitch): `initial` answers of the first arm; where at least the share `threshold` of them are the same,
-by canonical key, the problem stops as `agreed`, else the next arm is asked; after the last one it stops with `trial_cap`.
+`agreement` (ModelSwitch): `initial` answers of the first step; where at least the share `threshold` of them are the same,
+by canonical key, the problem stops as `agreed`, else the next step is asked; after the last one it stops with `trial_cap`.
 No reference is looked at. The result is a vote over all answers (pipelines.stats.vote).
 
-Some tokens are dearer than others: `token_cost` gives an arm's, relative to 1. A `total` counts draws over all arms; where
+Some tokens are dearer than others: `token_cost` gives a step's, relative to 1. A `total` counts draws over all steps; where
 it does not suffice, the cheapest expected solutions come first, and an entry is drawn whole or not at all.
 """
 
@@ -32,7 +32,7 @@ from pipelines.budget.rounds import (
     left_of_total,
     prefix_round,
 )
-from pipelines.budget.routing import ArmForecasts, ByDifficulty, NextStep, Options, Step, Wait, arms_of, by_agreement
+from pipelines.budget.routing import ByDifficulty, Next, Options, Proposal, StepForecasts, Wait, by_agreement, steps_of
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally
 from storage.errors import SetupError
 
@@ -90,28 +90,28 @@ class Router:
         return Options(**{**given, "entry": self.initial if self.entry is None else self.entry})
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
-        """The draws of one round arm by arm, and the stops, each in order of problem id."""
+        """The draws of one round step by step, and the stops, each in order of problem id."""
         limits, ordered = self.limits(), in_order(tallies)
         self._check_names(ordered)
         prefix = prefix_round(limits, ordered)
         if prefix is not None:
-            first = arms_of(ordered[0])[0].name
+            first = steps_of(ordered[0])[0].name
             return RoundPlan(tuple(Draw(draw.problem_id, draw.first_index, draw.count, first) for draw in prefix.draws))
         going = [tally for tally in ordered if tally.stopped is None]
         if self.rule == "agreement":
             return _shared([by_agreement(self.options(), tally) for tally in going], (), left_of_total(limits, ordered))
-        rule = ByDifficulty(self.options(), ArmForecasts(ordered, self.cap, self.token_cost or {}), going)
-        steps, continued = self._with_holdout(rule)
-        return _shared(steps, continued, left_of_total(limits, ordered))
+        rule = ByDifficulty(self.options(), StepForecasts(ordered, self.cap, self.token_cost or {}), going)
+        proposals, continued = self._with_holdout(rule)
+        return _shared(proposals, continued, left_of_total(limits, ordered))
 
-    def _with_holdout(self, rule: ByDifficulty) -> tuple[list[NextStep], tuple[Stop, ...]]:
+    def _with_holdout(self, rule: ByDifficulty) -> tuple[list[Next], tuple[Stop, ...]]:
         """What each problem does next, and the stops of those that were given up and go on all the same."""
-        steps = rule.steps()
-        hopeless = [step for step in steps if isinstance(step, Stop) and step.reason == "hopeless"]
+        proposals = rule.proposals()
+        hopeless = [proposal for proposal in proposals if isinstance(proposal, Stop) and proposal.reason == "hopeless"]
         holdout = {
             stop.problem_id: stop for stop in hopeless if in_random_holdout(stop.problem_id, self.salt, self.explore)
         }
-        others = [step for step in steps if not (isinstance(step, Stop) and step.problem_id in holdout)]
+        others = [proposal for proposal in proposals if not (isinstance(proposal, Stop) and proposal.problem_id in holdout)]
         continued = [rule.continuation(tally) for tally in rule.going if tally.problem_id in holdout]
         return [*others, *continued], tuple(holdout.values())
 
@@ -130,27 +130,29 @@ class Router:
                 raise SetupError(f"budget {self.name!r}: token_cost of {name!r} is {cost!r}, and must be greater than 0.")
 
     def _check_names(self, tallies: Sequence[Tally]) -> None:
-        known = [arm.name for arm in arms_of(tallies[0])] if tallies else list(self.token_cost or ())
+        known = [step.name for step in steps_of(tallies[0])] if tallies else list(self.token_cost or ())
         for name in self.token_cost or ():
             if name not in known:
-                raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is no arm.", choices=known)
+                raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is no step.", choices=known)
 
 
-def _shared(next_steps: Sequence[NextStep], continued: tuple[Stop, ...], left: int | None) -> RoundPlan:
-    """The steps that the total allows, the cheapest solutions first; where it allows none, every other problem stops."""
-    stops = [step for step in next_steps if isinstance(step, Stop)]
-    steps = [step for step in next_steps if isinstance(step, Step)]
-    counts: list[tuple[Step, int]] = []
-    for step in sorted(steps, key=lambda step: (step.price, step.tally.problem_id)):
-        count = step.count if left is None else min(step.count, left)
-        if count and (count == step.count or not step.whole):
-            counts.append((step, count))
+def _shared(proposed: Sequence[Next], continued: tuple[Stop, ...], left: int | None) -> RoundPlan:
+    """The proposals that the total allows, cheapest solutions first; where it allows none, every other problem stops."""
+    stops = [proposal for proposal in proposed if isinstance(proposal, Stop)]
+    proposals = [proposal for proposal in proposed if isinstance(proposal, Proposal)]
+    counts: list[tuple[Proposal, int]] = []
+    for proposal in sorted(proposals, key=lambda proposal: (proposal.price, proposal.tally.problem_id)):
+        count = proposal.count if left is None else min(proposal.count, left)
+        if count and (count == proposal.count or not proposal.whole):
+            counts.append((proposal, count))
             left = None if left is None else left - count
     if not counts:
-        stops += [Stop(step.tally.problem_id, "budget") for step in next_steps if isinstance(step, Step | Wait)]
+        stops += [
+            Stop(proposal.tally.problem_id, "budget") for proposal in proposed if isinstance(proposal, Proposal | Wait)
+        ]
     counts.sort(key=lambda item: (item[0].place, item[0].tally.problem_id))
     draws = []
-    for step, count in counts:
-        arm = arms_of(step.tally)[step.place]
-        draws.append(Draw(step.tally.problem_id, arm.drawn, count, arm.name))
+    for proposal, count in counts:
+        step = steps_of(proposal.tally)[proposal.place]
+        draws.append(Draw(proposal.tally.problem_id, step.drawn, count, step.name))
     return RoundPlan(tuple(draws), tuple(sorted(stops, key=lambda stop: stop.problem_id)), continued)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pipelines.protocols import Budget
-from pipelines.tallies import ArmTally, Draw, PrefixTally, RoundPlan
+from pipelines.tallies import Draw, PrefixTally, RoundPlan, StepTally
 from storage.records import OUTCOMES, Outcome
 
 MOST_ROUNDS = 10_000  # more than any budget takes: beyond it, one that never ends is told so
@@ -49,14 +49,14 @@ class Round:
     tallies: Sequence[PrefixTally]
 
 
-def run_budget(budget: Budget, problems: Sequence[Subject], outcomes: Source, arms: Sequence[str] = ()) -> Iterator[Round]:
+def run_budget(budget: Budget, problems: Sequence[Subject], outcomes: Source, steps: Sequence[str] = ()) -> Iterator[Round]:
     """The rounds of a budget over these problems, the last one without draws; RuntimeError where it breaks a rule.
 
     A later round may not be asked for while an earlier one is unread: it is an iterator, so stop reading to stop drawing.
-    `arms`: the names of the recipe's arms, in order, where it has some.
+    `steps`: the names of the recipe's steps, in order, where it has some.
     """
     ordered = sorted(problems, key=lambda problem: problem.problem_id)
-    accounts = {problem.problem_id: _Account(problem, budget.prefix, tuple(arms) or ("",)) for problem in ordered}
+    accounts = {problem.problem_id: _Account(problem, budget.prefix, tuple(steps) or ("",)) for problem in ordered}
     for index in range(MOST_ROUNDS):
         plan = _only_new_stops(budget.plan(index, [account.tally() for account in accounts.values()]), accounts)
         samples = tuple(_samples(accounts[draw.problem_id], draw, outcomes) for draw in plan.draws)
@@ -78,21 +78,21 @@ def _only_new_stops(plan: RoundPlan, accounts: "dict[str, _Account]") -> RoundPl
 
 
 def _samples(account: "_Account", draw: Draw, outcomes: Source) -> Sequence[Sample]:
-    if draw.arm not in account.arms:
-        raise RuntimeError(f"the budget planned {draw}; arms: {list(account.arms)}")
-    before = account.arms[draw.arm].drawn
+    if draw.step not in account.steps:
+        raise RuntimeError(f"the budget planned {draw}; steps: {list(account.steps)}")
+    before = account.steps[draw.step].drawn
     if draw.count < 1 or draw.first_index != before:
         raise RuntimeError(f"the budget planned {draw}, but {before} are drawn so far")
     samples = outcomes(draw)
     if len(samples) != draw.count:
         raise RuntimeError(f"{len(samples)} samples for {draw}")
-    account.add(draw.arm, draw.first_index, samples)
+    account.add(draw.step, draw.first_index, samples)
     return samples
 
 
 @dataclass(slots=True)
 class _Counts:
-    """What was drawn of one problem, on one arm or in all."""
+    """What was drawn of one problem, on one step or in all."""
 
     drawn: int = 0
     tokens: int = 0
@@ -111,9 +111,9 @@ class _Counts:
             if answer is not None:
                 self.answers[answer] = self.answers.get(answer, 0) + 1
 
-    def arm_tally(self, name: str) -> ArmTally:
+    def step_tally(self, name: str) -> StepTally:
         """As flows.rounds makes it of stored rows."""
-        return ArmTally(
+        return StepTally(
             name,
             self.drawn,
             self.outcomes["correct"],
@@ -129,23 +129,23 @@ class _Counts:
 class _Account:
     """What was drawn of one problem so far. Tallies are made anew only after a draw or a stop."""
 
-    def __init__(self, subject: Subject, prefix: int, arms: Sequence[str]) -> None:
+    def __init__(self, subject: Subject, prefix: int, steps: Sequence[str]) -> None:
         self.total = _Counts()
-        self.arms = {name: _Counts() if name else self.total for name in arms}
+        self.steps = {name: _Counts() if name else self.total for name in steps}
         self.stopped: str | None = None
         self.given_up = False
-        self._subject, self._prefix, self._first = subject, prefix, arms[0]
+        self._subject, self._prefix, self._first = subject, prefix, steps[0]
         self._prefix_judged = self._prefix_correct = 0
-        self._arm_tallies: dict[str, ArmTally] = {}
+        self._step_tallies: dict[str, StepTally] = {}
         self._tally: PrefixTally | None = None
 
-    def add(self, arm: str, first_index: int, samples: Sequence[Sample]) -> None:
+    def add(self, step: str, first_index: int, samples: Sequence[Sample]) -> None:
         """Count the samples of one draw."""
         self.total.add(samples)
-        if arm:
-            self.arms[arm].add(samples)
-            self._arm_tallies.pop(arm, None)
-        if arm == self._first:
+        if step:
+            self.steps[step].add(samples)
+            self._step_tallies.pop(step, None)
+        if step == self._first:
             prefix = [sample.outcome for sample in samples[: max(0, self._prefix - first_index)]]
             self._prefix_judged += len(prefix) - prefix.count("undecided")
             self._prefix_correct += prefix.count("correct")
@@ -158,9 +158,9 @@ class _Account:
     def tally(self) -> PrefixTally:
         """As flows.rounds makes it of stored rows."""
         if self._tally is None:
-            for name in self.arms:
-                if name and name not in self._arm_tallies:
-                    self._arm_tallies[name] = self.arms[name].arm_tally(name)
+            for name in self.steps:
+                if name and name not in self._step_tallies:
+                    self._step_tallies[name] = self.steps[name].step_tally(name)
             outcomes = self.total.outcomes
             self._tally = PrefixTally(
                 self._subject.problem_id,
@@ -174,7 +174,7 @@ class _Account:
                 template=self._subject.template,
                 tokens=self.total.tokens,
                 stopped=self.stopped,
-                arms=tuple(self._arm_tallies[name] for name in self.arms if name),
+                steps=tuple(self._step_tallies[name] for name in self.steps if name),
                 prefix_judged=self._prefix_judged,
                 prefix_correct=self._prefix_correct,
             )

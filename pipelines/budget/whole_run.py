@@ -16,7 +16,7 @@ from pipelines.budget.posterior_predictive import Urn, draw_urn
 from pipelines.protocols import Budget
 from pipelines.stats import BetaPrior, Prediction, fit_prior, prediction_of
 from pipelines.stats.solution_diversity import Array, fit_laws, laws_after
-from pipelines.tallies import ArmTally, Draw, PrefixTally
+from pipelines.tallies import Draw, PrefixTally, StepTally
 
 SIMULATIONS = 40
 LEAST = 8  # simulations below which there is no interval
@@ -98,18 +98,18 @@ def _after(tally: PrefixTally, draw: Draw, right: int, distinct: int, prefix: in
     share = within / draw.count
     more = {"drawn": draw.count, "correct": right, "incorrect": draw.count - right}
     counts = {name: getattr(tally, name) + count for name, count in more.items()}
-    arms = tuple(_arm_after(arm, more, distinct) if arm.name == draw.arm else arm for arm in tally.arms)
+    steps = tuple(_step_after(step, more, distinct) if step.name == draw.step else step for step in tally.steps)
     return replace(
         tally,
         **counts,
-        arms=arms,
+        steps=steps,
         distinct_correct=tally.distinct_correct + distinct,
         prefix_judged=tally.prefix_judged + within,
         prefix_correct=tally.prefix_correct + round(right * share),
     )
 
 
-def _arm_after(arm: ArmTally, more: dict[str, int], distinct: int) -> ArmTally:
-    agreeing = max(arm.agreeing, more["correct"])
-    counts = {name: getattr(arm, name) + count for name, count in more.items()}
-    return replace(arm, **counts, distinct=arm.distinct + distinct, agreeing=agreeing)
+def _step_after(step: StepTally, more: dict[str, int], distinct: int) -> StepTally:
+    agreeing = max(step.agreeing, more["correct"])
+    counts = {name: getattr(step, name) + count for name, count in more.items()}
+    return replace(step, **counts, distinct=step.distinct + distinct, agreeing=agreeing)

@@ -36,7 +36,7 @@ class Provenance:
     verifiers: tuple[tuple[str, str], ...]
     drawn: int | None = None
     prefix: int | None = None
-    arm: str = ""
+    step: str = ""
     evaluation: Sequence[Problem] = ()
     policy: Policy = PLAIN
     before: str | None = None
@@ -104,7 +104,7 @@ class Gate:
             scan.problems([tables["problems"]], overlaps)
             scan.completions(_of_ids(tables["completions"], kept), overlaps)
         pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
-        pool = pool.measured(provenance.prefix, provenance.arm)
+        pool = pool.measured(provenance.prefix, provenance.step)
         levels = level_facts(pool)
         content_rules = [
             *rules.table_rules(tables, links),

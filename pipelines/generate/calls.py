@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.generate.prompts import split_prefix
 from storage.errors import SetupError
 from storage.records import Attempt, Completion, Request, Sampling
 
@@ -104,8 +105,16 @@ class Call:
 
 
 def completion_of(request: Request, model: "tuple[str, str, str]", **fields: Any) -> Completion:
-    """The completion of a request by a model: its engine, its name and its digest."""
+    """The completion of a request by a model: its engine, its name and its digest.
+
+    Where the model went on with a given beginning, that is part of the text, and `meta` says how many characters it has;
+    tokens and log-probabilities are of what was drawn.
+    """
     engine, name, digest = model
+    _, prefix = split_prefix(request.prompt)
+    if prefix:
+        given = {"text": prefix + fields["text"], "meta": {**fields.get("meta", {}), "prefix": len(prefix)}}
+        fields = {**fields, **given}
     return Completion(
         id=request.completion_id,
         prompt_id=request.prompt_id,

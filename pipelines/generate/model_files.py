@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.generate.prompts import split_prefix
 from storage.errors import SetupError
 from storage.records import Message, Prompt
 
@@ -140,11 +141,16 @@ class Vocabulary:
 
 
 def render_chat(prompt: Prompt) -> str:
-    """The model's view of a prompt: marked turns, then the marker that opens its answer."""
-    turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    """The model's view of a prompt: marked turns, then the marker that opens its answer, and how that begins."""
+    asked, prefix = split_prefix(prompt)
+    turns = (Message("user", asked),) if isinstance(asked, str) else asked
     text = ""
     for message in turns:
         # A role the model never saw speaks as the user, and markers inside a text lose their power.
         role = message.role if message.role in ("system", "assistant") else "user"
-        text += MARKERS[role] + message.content.replace("<|", "< |") + (END if role == "assistant" else "")
-    return text + MARKERS["assistant"]
+        text += MARKERS[role] + _inert(message.content) + (END if role == "assistant" else "")
+    return text + MARKERS["assistant"] + _inert(prefix)
+
+
+def _inert(text: str) -> str:
+    return text.replace("<|", "< |")

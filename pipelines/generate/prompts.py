@@ -5,7 +5,7 @@ thing that the user said. Braces elsewhere, in the template or in the problem, m
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from storage.errors import SetupError
 from storage.records import Message, Problem, Prompt
@@ -37,7 +37,10 @@ class PromptForm:
 
     def asked(self, problem: Problem) -> Prompt:
         """What a model is given for a problem."""
-        question = fill_template(problem.prompt, self.template)
+        return self.around(fill_template(problem.prompt, self.template), problem)
+
+    def around(self, question: Prompt, problem: Problem) -> Prompt:
+        """A question about a problem behind the system message and the worked examples."""
         shown = [(self.template.replace(PLACE, one.question), one.answer) for one in self.shown_before(problem)]
         if self.one_text:
             pairs = [text + ("" if text[-1].isspace() else " ") + answer for text, answer in shown]
@@ -82,12 +85,29 @@ def fill_template(prompt: Prompt, template: str) -> Prompt:
     return (*prompt[:last], turn, *prompt[last + 1 :])
 
 
-def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, str]]:
-    """The messages that a chat template is given, after the recipe's system message."""
-    messages = [] if system is None else [{"role": "system", "content": system}]
+def continued(prompt: Prompt, prefix: str) -> Prompt:
+    """The prompt with the beginning of its answer, which the model goes on with."""
+    turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    return (*turns, Message("assistant", prefix, kind="prefix"))
+
+
+def split_prefix(prompt: Prompt) -> tuple[Prompt, str]:
+    """The prompt and the beginning of its answer; "" where the answer begins anew."""
+    if isinstance(prompt, str) or not prompt or prompt[-1].kind != "prefix":
+        return prompt, ""
+    turns = prompt[:-1]
+    plain = len(turns) == 1 and turns[0] == Message("user", turns[0].content)
+    return turns[0].content if plain else turns, prompt[-1].content
+
+
+def messages_of(prompt: Prompt, system: str | None) -> list[dict[str, Any]]:
+    """The messages that a chat template is given, after the recipe's system message; `prefix` marks a begun answer."""
+    messages: list[dict[str, Any]] = [] if system is None else [{"role": "system", "content": system}]
     for message in (Message("user", prompt),) if isinstance(prompt, str) else prompt:
         role = "tool" if message.kind == "tool_result" else message.role
-        named = {} if message.name is None else {"name": message.name}
+        named: dict[str, Any] = {} if message.name is None else {"name": message.name}
+        if message.kind == "prefix":
+            named["prefix"] = True
         messages.append({"role": role, "content": message.content, **named})
     return messages
 

@@ -20,6 +20,12 @@ GENERATORS: dict[str, type[Any]] = {"embedded": Embedded, "openai": OpenAI, "vll
 MODEL_FREE: dict[str, type[Any]] = {"edit": Edit, "compose": Compose, "program": Program, "retrieve": Retrieve}
 """Engines without a model, for steps behind others: what they make of a text has ids, verdicts and lineage all the same."""
 
+MODEL_FREE: dict[str, type[Any]] = {}
+"""Engines without a model, for the steps of a recipe that follow others."""
+
+ENGINES: dict[str, type[Any]] = {**GENERATORS, **MODEL_FREE}
+"""What a recipe may name."""
+
 RATING: dict[str, type[Any]] = {"reward_model": RewardModel}
 """Engines that rate texts: scorers ask them, and no recipe draws rollouts from one."""
 

@@ -11,18 +11,18 @@ from pipelines.metrics.sample import Need, Options, Rows, Sample
 from storage.errors import SetupError, unknown_name
 from storage.pool import Group, Ints, Pool
 
-SOURCES = ("model", "arm")
+SOURCES = ("model", "step")
 
 
 def samples_of(pool: Pool, by: Sequence[str], *, all_draws: bool = False) -> Iterator[tuple[dict[str, Group], Sample]]:
-    """The strata of a pool by up to two of its columns, `model` and `arm`; SetupError where nothing is to be measured."""
+    """The strata of a pool by up to two of its columns, `model` and `step`; SetupError where nothing is to be measured."""
     for name in by:
         if name not in (*pool.strata, *SOURCES):
             raise unknown_name("group", name, (*pool.strata, *SOURCES))
     columns = [name for name in by if name not in SOURCES]
     if len(columns) > 2 or len(set(by)) < len(by):
         raise SetupError(
-            f"groups {', '.join(by)}: at most two different ones beside model and arm.", choices=(*pool.strata, *SOURCES)
+            f"groups {', '.join(by)}: at most two different ones beside model and step.", choices=(*pool.strata, *SOURCES)
         )
     measured = pool.measured(None) if all_draws else pool
     if not measured.in_prefix.any():
@@ -49,8 +49,8 @@ def _sorted_groups(keys: Sequence[tuple[Group, ...]]) -> Iterator[tuple[tuple[Gr
 
 
 def _by_source(pool: Pool, by: Sequence[str]) -> Iterator[tuple[dict[str, Group], Pool]]:
-    """The pool by models and arms. Two of them are two distributions: a metric of k draws is of one."""
-    labels = {"model": (pool.models, pool.model), "arm": (pool.arms, pool.arm)}
+    """The pool by models and steps. Two of them are two distributions: a metric of k draws is of one."""
+    labels = {"model": (pool.models, pool.model), "step": (pool.steps, pool.step)}
     parts: list[tuple[dict[str, Group], Pool]] = [({}, pool)]
     for source in by:
         texts, _ = labels[source]
@@ -72,11 +72,11 @@ def _by_source(pool: Pool, by: Sequence[str]) -> Iterator[tuple[dict[str, Group]
 
 
 def _column(pool: Pool, source: str) -> Ints:
-    return pool.model if source == "model" else pool.arm
+    return pool.model if source == "model" else pool.step
 
 
 def _used(pool: Pool, source: str) -> list[int]:
-    """The places of the models or arms of the measured rollouts; -1 for an unknown one."""
+    """The places of the models or steps of the measured rollouts; -1 for an unknown one."""
     column = _column(pool, source)
     mine = column if pool.in_prefix.all() else column[pool.in_prefix]
     least, most = int(mine.min()), int(mine.max())

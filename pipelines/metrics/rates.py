@@ -25,14 +25,14 @@ def prefix_words(prefix: int | None) -> str:
     return "all completions" if prefix is None else f"the first {prefix} completions" if prefix else ""
 
 
-def rate_words(prefix: int | None, arm: str = "") -> str:
+def rate_words(prefix: int | None, step: str = "") -> str:
     """The sentence that stands beside rates: over what they are, or why there is none.
 
     How many were drawn elsewhere, and whether that depended on verdicts, an import cannot know.
     """
     chosen = "as many as were imported" if prefix is None else "fixed before any verdict"
-    on_arm = f" on arm {arm}" if arm else ""
-    return NO_RATES if prefix == 0 else f"Rates: {prefix_words(prefix)}{on_arm} of each problem, {chosen}."
+    on_step = f" on step {step}" if step else ""
+    return NO_RATES if prefix == 0 else f"Rates: {prefix_words(prefix)}{on_step} of each problem, {chosen}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class MetricRow:
 def measure(pool: Pool, metric: str, options: Options | None = None, *, by: Sequence[str] = ()) -> list[MetricRow]:
     """A metric over the rollouts of a pool that are in its prefix, in each stratum of up to two columns.
 
-    `by`: of `level`, `skill`, `template`, `source`, what else `pool.strata` has, `model`, `arm`. SetupError where the
+    `by`: of `level`, `skill`, `template`, `source`, what else `pool.strata` has, `model`, `step`. SetupError where the
     pool cannot give it: unequal numbers of completions, fewer than k, several models at once, no answers, no such score.
     """
     if metric not in METRICS:

@@ -17,7 +17,7 @@ REASONS = (
 
 
 def in_sample_order(rollouts: Sequence[Rollout]) -> list[Rollout]:
-    """Arm by arm as the recipe lists them, then by sample index, ties by id: no order in which rows were read matters."""
+    """Step by step as the recipe lists them, then by sample index, ties by id: no order in which rows were read matters."""
     return sorted(rollouts, key=lambda r: (r.place, r.completion.sample_index, r.completion.id))
 
 
@@ -42,7 +42,7 @@ def decision(run: str, rollout: Rollout, selector: tuple[str, str], reason: str)
         outcome=verdict.outcome,
         verifier=verdict.verifier,
         verifier_version=verdict.version,
-        arm=rollout.arm,
+        step=rollout.step,
     )
 
 

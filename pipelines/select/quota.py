@@ -72,7 +72,7 @@ class QuotaByDifficulty:
 
     def quota(self, rollouts: Sequence[Rollout]) -> int:
         """How many to keep of this problem; all where nothing of the prefix could be judged."""
-        first = [r for r in rollouts if r.place == 0]  # difficulty is read from the first arm: arms are never pooled
+        first = [r for r in rollouts if r.place == 0]  # difficulty is read from the first step: steps are never pooled
         prefix = [r.verdict.outcome for r in first if r.completion.sample_index < self.initial]
         judged = len(prefix) - prefix.count("undecided")
         fails = judged - prefix.count("correct")

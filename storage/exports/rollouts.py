@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from storage.errors import SetupError
 from storage.exports.write import TURNS
+from storage.recipe_steps import first_step, step_column
 from storage.segments.schema import prompt_from_json
+from storage.segments.views import quoted
 
 _QUERY = """
 select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome, d.verifier, d.verifier_version,
@@ -72,11 +74,9 @@ def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[in
     if prefix is None:
         return None, "true"
     recipe: Mapping[str, Any] = json.loads(manifest.get("recipe", "{}"))
-    arm = (recipe.get("arms") or [{"name": ""}])[0]["name"]
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
-    of_arm = "coalesce(d.arm, '')" if "arm" in stored else "''"
-    escaped = str(arm).replace("'", "''")
-    return prefix, f"r.sample_index between 0 and {(first or prefix) - 1} and {of_arm} = '{escaped}'"
+    of_step = f"{step_column(stored, 'd.')} = {quoted(first_step(recipe))}"
+    return prefix, f"r.sample_index between 0 and {(first or prefix) - 1} and {of_step}"
 
 
 Turn = dict[str, str]

@@ -22,7 +22,7 @@ CHAIN = "chain"
 _JOIN = "JOIN verdicts v ON v.completion_id = r.completion_id AND v.problem_id = r.problem_id"
 _COLUMNS = (
     "r.problem_id, r.completion_id, r.sample_index, {outcome} AS outcome, coalesce(v.rule, '') AS rule, r.kept, "
-    "p.template, r.arm"
+    "p.template, r.step"
 )
 _ONE = (
     f"SELECT {_COLUMNS.format(outcome='v.outcome')} FROM rollouts r {_JOIN} AND v.verifier = ? AND v.version = ? "
@@ -45,7 +45,7 @@ class AuditedRow:
     rule: str
     kept: bool | None
     template: str | None
-    arm: str = ""
+    step: str = ""
 
 
 def audited_as(run: Run, name: str) -> tuple[str, str]:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from storage.spending import Payment
 
-By = Literal["batch", "problem", "level", "arm", "round", "engine", "command"]
-GROUPS: tuple[By, ...] = ("batch", "problem", "level", "arm", "round", "engine", "command")
+By = Literal["batch", "problem", "level", "step", "round", "engine", "command"]
+GROUPS: tuple[By, ...] = ("batch", "problem", "level", "step", "round", "engine", "command")
 
 # Each completion once, where its first row in the plan is, summed up in whole numbers. Its place among the distinct ones of
 # its batch is what the bits of a payment count.
@@ -41,12 +41,12 @@ WITH placed AS (
 ), paid AS (
     SELECT DISTINCT n.completion_id FROM numbered n JOIN members m USING (round, batch, place)
 ), first AS (
-    SELECT completion_id, arg_min({{problem: problem_id, batch: batch, round: round, arm: {arm}}}, (round, ordinal)) AS at
+    SELECT completion_id, arg_min({{problem: problem_id, batch: batch, round: round, step: {step}}}, (round, ordinal)) AS at
     FROM planned GROUP BY completion_id
 ), decided AS (
     SELECT completion_id, count(*) FILTER (kept) AS kept FROM outcomes GROUP BY completion_id
 )
-SELECT f.at.problem AS problem, f.at.round AS round, f.at.batch AS batch, f.at.arm AS arm, p.level AS level,
+SELECT f.at.problem AS problem, f.at.round AS round, f.at.batch AS batch, f.at.step AS step, p.level AS level,
        c.engine || ' ' || c.model AS engine, w.completion_id IS NOT NULL AS drawn, sum(coalesce(d.kept, 0)) AS kept,
        count(*) AS completions, sum(coalesce(c.tokens_in, 0)) AS tokens_in, sum(coalesce(c.tokens_out, 0)) AS tokens_out,
        sum(CAST(round_even(coalesce(c.cost, 0) * {units}, 0) AS HUGEINT)) AS units,
@@ -144,10 +144,10 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
     """The accounts of a run, live while it draws; SetupError where there is no such run."""
     payments, failed = reader.payments(run_id), reader.failed_calls(run_id)
     scope = run_scope(reader, run_id)
-    arm = "coalesce(arm, '')" if "arm" in SCHEMAS["plan"].names else "''"
+    step = "coalesce(step, '')" if "step" in SCHEMAS["plan"].names else "''"
     with scope.connection("outcomes", "completions", "problems") as connection:
         connection.register("members", _members(payments))
-        rows = connection.sql(_ROWS.format(arm=arm, units=UNITS, micros=MICROS)).to_arrow_table()
+        rows = connection.sql(_ROWS.format(step=step, units=UNITS, micros=MICROS)).to_arrow_table()
     whole = _group("all", _columns(rows), sum(failed.values()))
     by_purpose = {
         purpose: sum((payment.charge.sums for payment in payments if payment.charge.purpose == purpose), Sums())

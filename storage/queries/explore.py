@@ -138,7 +138,7 @@ class RolloutRow:
     kept: str | None
     level: int | None
     source: str | None
-    arm: str
+    step: str
     sample_index: int
     tokens: int | None
 
@@ -190,7 +190,7 @@ FROM problems p JOIN stats s USING (problem) WHERE problem IN (SELECT unnest($1)
 _ROLLOUT_ROWS = "FROM rollouts r JOIN matching m USING (cell) JOIN problems p ON p.problem = m.problem"
 _ROLLOUT_COLUMNS = """
 r.completion_id, p.id AS problem_id, p.prompt, r.answer, m.model::VARCHAR AS model, m.outcome::VARCHAR AS outcome,
-m.rule::VARCHAR AS rule, m.reason::VARCHAR AS reason, m.kept::VARCHAR AS kept, p.level, p.source, r.arm, r.sample_index,
+m.rule::VARCHAR AS rule, m.reason::VARCHAR AS reason, m.kept::VARCHAR AS kept, p.level, p.source, r.step, r.sample_index,
 r.tokens
 """
 

@@ -35,7 +35,7 @@ FROM problems WHERE id IN (SELECT problem_id FROM rollouts)
 """
 _PLACED = """
 CREATE TEMP TABLE placed AS
-SELECT row_number() OVER ()::INTEGER AS rollout, p.problem, r.problem_id, r.completion_id, r.arm, r.sample_index,
+SELECT row_number() OVER ()::INTEGER AS rollout, p.problem, r.problem_id, r.completion_id, r.step, r.sample_index,
        {measured} AS measured, c.model, c.tokens_out AS tokens, r.outcome, r.reason,
        CASE WHEN kept THEN 'yes' WHEN NOT kept THEN 'no' END AS kept, r.verifier, r.verifier_version
 FROM rollouts r JOIN numbered p ON p.id = r.problem_id
@@ -75,7 +75,7 @@ SELECT c.* EXCLUDE (rollouts), {", ".join(OF_PROBLEM)} FROM counted c JOIN numbe
 """
 _LISTED = """
 CREATE TEMP TABLE listed AS
-SELECT c.cell, p.rollout, p.problem, p.completion_id, p.arm, p.sample_index, p.tokens, j.answer,
+SELECT c.cell, p.rollout, p.problem, p.completion_id, p.step, p.sample_index, p.tokens, j.answer,
        p.verifier, p.verifier_version
 FROM placed p JOIN (SELECT cell, unnest(rollouts) AS rollout FROM counted) c USING (rollout)
 LEFT JOIN (SELECT rollout, answer FROM judged WHERE decided) j USING (rollout)
@@ -136,7 +136,7 @@ def explore_index(scope: Scope) -> ExploreIndex:
             memory.unregister("made")
     for read, table, names in (
         ("counted", "cells", _NAMED),
-        ("listed", "rollouts", ("arm", "verifier", "verifier_version")),
+        ("listed", "rollouts", ("step", "verifier", "verifier_version")),
     ):
         memory.execute(f"CREATE TABLE {table} AS SELECT * REPLACE ({', '.join(_coded(memory, read, names))}) FROM {read}")
         memory.execute(f"DROP TABLE {read}")

@@ -109,7 +109,7 @@ class WorkspaceView:
         """Any metric of docs/metrics.md over the fixed prefix of a run (the latest by default) or a dataset version.
 
         `measure("pass@k", ks=[1, 8], by=["level"])`: rows with value, 95% interval, n, clusters, estimand and method.
-        `by`: up to two of level, skill, template, source and `meta.KEY` of the problems, and model and arm beside them.
+        `by`: up to two of level, skill, template, source and `meta.KEY` of the problems, and model and step beside them.
         `first`: only the first so many of each problem, where imports have unequal numbers. Options are those of
         `pipelines.metrics.Options`; SetupError where the rollouts cannot give the metric.
         """

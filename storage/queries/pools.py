@@ -15,11 +15,11 @@ from storage.pool import MEASURED, STRATA, Pool, pool_of
 from storage.queries.scope import Scope
 from storage.scores import about, marks_of
 
-COLUMNS = (*STRATA, "model", "arm")
+COLUMNS = (*STRATA, "model", "step")
 """What every pool can be cut by; whatever else is asked for is a key of the problems' meta."""
 _ROWS = """
-SELECT problem_id, completion_id, arm, outcome, verifier, verifier_version, kept, reason
-FROM rollouts WHERE {measured} ORDER BY problem_id, arm, sample_index, completion_id
+SELECT problem_id, completion_id, step, outcome, verifier, verifier_version, kept, reason
+FROM rollouts WHERE {measured} ORDER BY problem_id, step, sample_index, completion_id
 """
 _MINE = "FROM {kind} WHERE {column} IN (SELECT {key} FROM rows_of_pool)"
 

@@ -24,13 +24,13 @@ def prompt_text(prompt: Prompt) -> str:
 
 
 Row = dict[str, Any]
-_MINE = "SELECT * FROM rollouts WHERE problem_id = ? ORDER BY arm, sample_index, completion_id"
+_MINE = "SELECT * FROM rollouts WHERE problem_id = ? ORDER BY step, sample_index, completion_id"
 _INDEXED = """
-SELECT r.completion_id, p.id AS problem_id, r.sample_index, r.arm::VARCHAR AS arm, c.outcome::VARCHAR AS outcome,
+SELECT r.completion_id, p.id AS problem_id, r.sample_index, r.step::VARCHAR AS step, c.outcome::VARCHAR AS outcome,
        c.kept = 'yes' AS kept, c.reason::VARCHAR AS reason, r.verifier::VARCHAR AS verifier,
        r.verifier_version::VARCHAR AS verifier_version
 FROM rollouts r JOIN cells c USING (cell) JOIN problems p ON p.problem = r.problem
-WHERE p.id = ? ORDER BY r.arm::VARCHAR, r.sample_index, r.completion_id
+WHERE p.id = ? ORDER BY r.step::VARCHAR, r.sample_index, r.completion_id
 """
 _COMPLETIONS = "SELECT * FROM completions WHERE id IN (SELECT completion_id FROM mine) AND prompt_id = ?"
 _SCORES = (
@@ -60,13 +60,13 @@ class RolloutDetail:
     deciding: Verdict | None
     label: bool | None
     accepted_by: str | None = None
-    arm: str = ""
+    step: str = ""
     scores: tuple[Score, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemDetail:
-    """One problem and its rollouts by arm and sample index."""
+    """One problem and its rollouts by step and sample index."""
 
     problem: Problem
     rollouts: tuple[RolloutDetail, ...]
@@ -147,7 +147,7 @@ def _detail(row: dict[str, Any], completion: Completion | None, verdicts: list[V
         deciding=deciding,
         label=label if isinstance(label, bool) else None,
         accepted_by=None if row["verifier"] is None else " ".join(named),
-        arm=row["arm"],
+        step=row["step"],
     )
 
 

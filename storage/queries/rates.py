@@ -1,4 +1,4 @@
-"""What became of the rollouts of a scope in numbers: funnel, arms, pass rates by group.
+"""What became of the rollouts of a scope in numbers: funnel, steps, pass rates by group.
 
 Rows are counted here, by DuckDB and without reading a text; funnel and rates are computed in pipelines.metrics. What was
 drawn beyond the fixed prefix depends on earlier outcomes and stays out of every rate.
@@ -16,6 +16,7 @@ from storage.errors import unknown_name
 from storage.pool import Group
 from storage.queries.explore_index import ExploreIndex
 from storage.queries.scope import Scope, View
+from storage.recipe_steps import step_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,18 +44,18 @@ def funnel(scope: Scope) -> Funnel:
 
 
 _COUNTED = """
-SELECT r.arm, count(DISTINCT r.problem_id), count(*), count(*) FILTER (r.outcome = 'correct'),
+SELECT r.step, count(DISTINCT r.problem_id), count(*), count(*) FILTER (r.outcome = 'correct'),
        count(*) FILTER (r.kept), coalesce(sum(c.tokens_out), 0)
 FROM rollouts r LEFT JOIN (SELECT id, tokens_out FROM completions) c ON c.id = r.completion_id
-WHERE r.arm <> '' GROUP BY r.arm
+WHERE r.step <> '' GROUP BY r.step
 """
 
 
 @dataclass(frozen=True, slots=True)
-class ArmCount:
-    """One arm: problems routed to it, rollouts planned, correct and kept ones (kept 0 while undecided), tokens drawn."""
+class StepCount:
+    """One step: problems routed to it, rollouts planned, correct and kept ones (kept 0 while undecided), tokens drawn."""
 
-    arm: str
+    step: str
     problems: int
     rollouts: int
     correct: int
@@ -62,13 +63,13 @@ class ArmCount:
     tokens: int
 
 
-def arm_counts(scope: Scope) -> list[ArmCount]:
-    """In the recipe's order, an arm that nothing was routed to left out; none where the recipe has no arms."""
-    if not scope.arm:
+def step_counts(scope: Scope) -> list[StepCount]:
+    """In the recipe's order, a step that nothing was routed to left out; none where the recipe has no steps."""
+    if not scope.step:
         return []
     with scope.connection("rollouts", "completions") as connection:
-        counts = {row[0]: ArmCount(row[0], *map(int, row[1:])) for row in connection.execute(_COUNTED).fetchall()}
-    order = [str(arm["name"]) for arm in scope.run.recipe.get("arms", ())] if scope.run is not None else []
+        counts = {row[0]: StepCount(row[0], *map(int, row[1:])) for row in connection.execute(_COUNTED).fetchall()}
+    order = step_names(scope.run.recipe) if scope.run is not None else []
     return [counts[name] for name in [*order, *sorted(counts.keys() - set(order))] if name in counts]
 
 

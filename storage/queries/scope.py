@@ -1,9 +1,9 @@
 """What a question is about (one run, one dataset version or the whole workspace), and the views that it is asked of.
 
-- `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, arm ('' without arms), outcome,
+- `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, step ('' without steps), outcome,
   verifier, verifier_version, kept, reason. The outcome is the accepted one (storage.queries.acceptance), `pending` while a
   verdict is missing.
-- `outcomes`: the same without sample_index and arm, which spares a join.
+- `outcomes`: the same without sample_index and step, which spares a join.
 - `problems`, `completions`, `verdicts`: the columns of their kinds.
 
 Questions are so written once for all three. A view costs a listing of files, so only wanted ones are made; a column that a
@@ -12,14 +12,15 @@ question does not name is not read.
 
 # ruff: noqa: S608 (the SQL is made of our own names and of quoted literals)
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from storage.pool import PENDING
 from storage.queries.acceptance import accepted_sql
 from storage.queries.reader import Reader
+from storage.recipe_steps import first_step, step_column
 from storage.runs import Run
 from storage.segments.views import quoted
 
@@ -39,7 +40,7 @@ class Scope:
     `prefix`: completions per problem fixed beforehand, which rates are over; None where all count (imports), 0 where the
     budget's draws allow no rate.
     `decided`: whether kept and reason are known; `decisions`: how many rows of them a run has that has decided.
-    `arm`: the first of several arms, which alone rates are over; "" where the recipe has none.
+    `step`: the first of several steps, which alone rates are over; "" where the recipe has none.
     """
 
     reader: Reader
@@ -48,7 +49,7 @@ class Scope:
     decided: bool
     run: Run | None = None
     version: "VersionInfo | None" = None
-    arm: str = ""
+    step: str = ""
     decisions: int = 0
 
     @contextmanager
@@ -79,11 +80,11 @@ class Scope:
         """The SQL condition on `rollouts` that a rate is over: the fixed prefix, or everything."""
         if self.prefix is None:
             return "true"
-        return f"sample_index < {self.prefix}" + (f" AND arm = {quoted(self.arm)}" if self.arm else "")
+        return f"sample_index < {self.prefix}" + (f" AND step = {quoted(self.step)}" if self.step else "")
 
-    def is_measured(self, sample_index: int, arm: str) -> bool:
+    def is_measured(self, sample_index: int, step: str) -> bool:
         """The same of one rollout."""
-        return self.prefix is None or (sample_index < self.prefix and arm == self.arm)
+        return self.prefix is None or (sample_index < self.prefix and step == self.step)
 
 
 def run_scope(reader: Reader, run_id: str) -> Scope:
@@ -91,8 +92,8 @@ def run_scope(reader: Reader, run_id: str) -> Scope:
     run = reader.runs.get(run_id)
     planned, decided = reader.count("plan", run.id), reader.count("decisions", run.id)
     done = 0 < planned <= decided
-    arm = first_arm(run.recipe)
-    return Scope(reader, run.id, _prefix(run), done, run, arm=arm, decisions=decided if done else 0)
+    step = first_step(run.recipe)
+    return Scope(reader, run.id, _prefix(run), done, run, step=step, decisions=decided if done else 0)
 
 
 def dataset_scope(reader: Reader, reference: str) -> Scope:
@@ -102,7 +103,7 @@ def dataset_scope(reader: Reader, reference: str) -> Scope:
     info = resolve(reader.datasets, reference)
     manifest = load_manifest(info)
     prefix = manifest.get("metrics", {}).get("prefix")
-    return Scope(reader, info.ref, prefix, decided=True, version=info, arm=first_arm(manifest.get("recipe", {})))
+    return Scope(reader, info.ref, prefix, decided=True, version=info, step=first_step(manifest.get("recipe", {})))
 
 
 def named_scope(reader: Reader, name: str) -> Scope | None:
@@ -112,12 +113,6 @@ def named_scope(reader: Reader, name: str) -> Scope | None:
     if name.partition("@")[0] in dataset_names(reader.datasets):
         return dataset_scope(reader, name)
     return run_scope(reader, name) if name in {run.id for run in reader.runs.list()} else None
-
-
-def first_arm(recipe: Mapping[str, Any]) -> str:
-    """The name of a canonical recipe's first arm, "" where it has none."""
-    arms = recipe.get("arms") or [{"name": ""}]
-    return str(arms[0]["name"])
 
 
 def workspace_scope(reader: Reader) -> Scope:
@@ -141,20 +136,20 @@ _NOT_DECIDED = "CAST(NULL AS BOOLEAN) AS kept, CAST(NULL AS VARCHAR) AS reason"
 
 _DECIDED = """
 CREATE VIEW rollouts AS
-SELECT d.problem_id, d.completion_id, p.sample_index, coalesce(p.arm, '') AS arm, d.outcome, d.verifier,
+SELECT d.problem_id, d.completion_id, p.sample_index, coalesce(p.step, '') AS step, d.outcome, d.verifier,
        d.verifier_version, d.kept, d.reason
 FROM decided d JOIN planned p USING (problem_id, completion_id)
 """
 _JUDGED = f"""
 CREATE VIEW rollouts AS
-SELECT p.problem_id, p.completion_id, p.sample_index, coalesce(p.arm, '') AS arm,
+SELECT p.problem_id, p.completion_id, p.sample_index, coalesce(p.step, '') AS step,
        coalesce(v.found.outcome, '{PENDING}') AS outcome, v.found.verifier AS verifier,
        v.found.version AS verifier_version, {_NOT_DECIDED}
 FROM planned p LEFT JOIN ({{accepted}}) v USING (completion_id, problem_id)
 """
 _OF_WORKSPACE = f"""
 CREATE VIEW rollouts AS
-SELECT p.id AS problem_id, c.id AS completion_id, c.sample_index, '' AS arm,
+SELECT p.id AS problem_id, c.id AS completion_id, c.sample_index, '' AS step,
        coalesce(v.found.outcome, '{PENDING}') AS outcome, v.found.verifier AS verifier,
        v.found.version AS verifier_version, {_NOT_DECIDED}
 FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
@@ -167,7 +162,7 @@ LEFT JOIN (
 """
 _OF_VERSION = """
 CREATE TEMP VIEW rollouts AS
-SELECT d.problem_id, d.completion_id, r.sample_index, {arm} AS arm, d.outcome, d.verifier, d.verifier_version, d.kept,
+SELECT d.problem_id, d.completion_id, r.sample_index, {step} AS step, d.outcome, d.verifier, d.verifier_version, d.kept,
        d.reason
 FROM {version}.decisions d JOIN {version}.rollouts r ON r.id = d.completion_id
 """
@@ -208,8 +203,7 @@ def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
     version = f'"{catalog}".main'
     connection.execute(f"CREATE TEMP VIEW completions AS SELECT * FROM {version}.rollouts")
     stored = {row[0] for row in connection.execute(f"DESCRIBE {version}.decisions").fetchall()}
-    arm = "coalesce(d.arm, '')" if "arm" in stored else "''"  # versions older than arms have no such column
-    connection.execute(_OF_VERSION.format(version=version, arm=arm))
+    connection.execute(_OF_VERSION.format(version=version, step=step_column(stored, "d.")))
     connection.execute(_OUTCOMES.format(rows=f"{version}.decisions"))
 
 

@@ -27,8 +27,8 @@ Row = dict[str, Any]
 
 _SHOWN = 8
 _SHORTEST = 4
-_ARM = ("completion_id", "problem_id", "arm")
-# Reads views `planned` (completion_id, problem_id, arm), problems, completions, verdicts, scores and decided.
+_STEP = ("completion_id", "problem_id", "step")
+# Reads views `planned` (completion_id, problem_id, step), problems, completions, verdicts, scores and decided.
 _FIND = (
     "SELECT DISTINCT 'completion' AS kind, completion_id AS id FROM planned WHERE starts_with(completion_id, $1) "
     "UNION SELECT 'problem', problem_id FROM planned WHERE starts_with(problem_id, $1) ORDER BY 1, 2 LIMIT 9"
@@ -55,7 +55,7 @@ class Membership:
 class Why:
     """One rollout with its verdicts, scores and decisions; or, for a problem, all of its rollouts.
 
-    `arms`: which of the recipe's arms drew each, where it has several.
+    `steps`: which of the recipe's steps drew each, where it has several.
     """
 
     kind: Kind
@@ -68,7 +68,7 @@ class Why:
     decisions: tuple[Row, ...]
     made_by: Row
     versions: tuple[Membership, ...]
-    arms: tuple[Row, ...] = ()
+    steps: tuple[Row, ...] = ()
 
     def json(self) -> Row:
         """The same as plain JSON values."""
@@ -104,10 +104,10 @@ def why(info: VersionInfo, id_prefix: str) -> Why:
             decisions=part.decisions,
             made_by={key: manifest.get(key) for key in ("run", "recipe_hash", "fingerprint")},
             versions=_memberships(connection, info, (kind, identity), part),
-            arms=tuple(
-                {key: row[key] for key in ("completion_id", "problem_id", "arm")}
+            steps=tuple(
+                {key: row[key] for key in ("completion_id", "problem_id", "step")}
                 for row in part.decisions
-                if row.get("arm")
+                if row.get("step")
             ),
         )
 
@@ -185,7 +185,7 @@ def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str,
     connection.execute(f"CREATE TEMP TABLE mine AS SELECT * FROM planned WHERE {kind}_id = ?", [identity])  # noqa: S608
     connection.execute("CREATE TEMP TABLE asked AS SELECT ? AS kind, ? AS id", [kind, identity])
     own = "id IN (SELECT {0}_id FROM mine UNION SELECT id FROM asked WHERE kind = '{0}')"
-    planned = "(SELECT completion_id, problem_id, arm FROM planned)"
+    planned = "(SELECT completion_id, problem_id, step FROM planned)"
     return {
         "kind": kind,
         "id": identity,
@@ -194,7 +194,7 @@ def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str,
         "verdicts": _rows(connection, "verdicts", _MINE),
         "scores": _rows(connection, "scores", _MINE),
         "decisions": _rows(connection, "decided", _MINE) if decided else (),
-        "arms": _rows(connection, planned, f"arm <> '' AND {_MINE}"),
+        "steps": _rows(connection, planned, f"step <> '' AND {_MINE}"),
     }
 
 

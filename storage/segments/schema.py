@@ -140,13 +140,13 @@ def _meta(text: str | None) -> dict[str, Any]:
     return {} if text in (None, "", "{}") else json.loads(text)
 
 
-def _no_arm(arm: str) -> str | None:
-    """No arm is null, as in rows older than arms: equal rows stay equal, and shards shared."""
-    return arm or None
+def _no_step(step: str) -> str | None:
+    """No step is null, as in rows older than steps: equal rows stay equal, and shards shared."""
+    return step or None
 
 
-def _arm(arm: str | None) -> str:
-    return sys.intern(arm) if arm else ""
+def _step(step: str | None) -> str:
+    return sys.intern(step) if step else ""
 
 
 def _problem(**row: Any) -> Problem:
@@ -161,14 +161,14 @@ _ENCODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
         "meta": _meta_text,
     },
     "completions": {"messages": _messages_text, "meta": _meta_text},
-    "plan": {"arm": _no_arm},
-    "decisions": {"arm": _no_arm},
+    "plan": {"step": _no_step, "after": _no_step},
+    "decisions": {"step": _no_step},
 }
 _DECODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
     "problems": {"prompt": prompt_from_json, "tests": lambda text: tuple(json.loads(text or "[]")), "meta": _meta},
     "completions": {"messages": _messages, "meta": _meta},
     # A plan of a million rows names one run and few problems: each name is kept once.
-    "plan": {"run": sys.intern, "problem_id": sys.intern, "prompt_id": sys.intern, "arm": _arm},
-    "decisions": {"arm": _arm},
+    "plan": {"run": sys.intern, "problem_id": sys.intern, "prompt_id": sys.intern, "step": _step, "after": _step},
+    "decisions": {"step": _step},
 }
 _MADE: Mapping[Kind, Callable[..., Any]] = {"problems": _problem}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 
 import pyarrow as pa
 
+from storage.recipe_steps import OLD_COLUMN
 from storage.segments.keys import Segment
 from storage.segments.schema import SCHEMAS, Kind
 
@@ -30,6 +31,9 @@ def columns_name(schema: pa.Schema) -> str:
     text = ",".join(f"{field.name}:{field.type}" for field in schema)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
+
+WITH_OLD_COLUMN = frozenset({"de9faa7ecb89", "4def2bd97bc8"})
+"""Plans and decisions of the time when a step was called an arm."""
 
 CURRENT: Mapping[Kind, str] = {kind: columns_name(schema) for kind, schema in SCHEMAS.items()}
 
@@ -98,7 +102,8 @@ def _scan(kind: Kind, columns: str, paths: str) -> str:
     if columns == CURRENT[kind]:
         # A workspace in a folder called a=b would otherwise get a column `a` in every row.
         return f"SELECT {names} FROM read_parquet({paths}, hive_partitioning=false)"
-    old = f"SELECT * FROM read_parquet({paths}, hive_partitioning=false)"
+    chosen = f"* RENAME ({OLD_COLUMN} AS step)" if columns in WITH_OLD_COLUMN else "*"
+    old = f"SELECT {chosen} FROM read_parquet({paths}, hive_partitioning=false)"
     return f"SELECT {names} FROM ({no_rows(kind)} UNION ALL BY NAME {old})"
 
 

@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from storage.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
+from storage.recipe_steps import first_step, step_column
 from storage.segments.table_file import TableFile
 from storage.versions.read import load_manifest, open_version, reading
 from storage.versions.resolve import VersionInfo
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _PROBLEMS = f"SELECT id, {', '.join(STRATA)} FROM problems"  # noqa: S608 (our own names)
 _COMPLETIONS = "SELECT id, model, sample_index, tokens_out, hash(prompt_id, text) AS row FROM {name}"
-_DECISIONS = "SELECT problem_id, completion_id, kept, reason, outcome, {arm} FROM decisions"
+_DECISIONS = "SELECT problem_id, completion_id, kept, reason, outcome, {step} FROM decisions"
 
 
 def version_composition(info: VersionInfo) -> Composition:
@@ -40,13 +41,12 @@ def snapshot_composition(snapshot: "Snapshot") -> Composition:
 
 def _composition(connection: duckdb.DuckDBPyConnection, completions: str, manifest: Mapping[str, Any]) -> Composition:
     columns = {row[0] for row in connection.execute("DESCRIBE decisions").fetchall()}
-    arm = "arm" if "arm" in columns else "'' AS arm"  # versions older than arms have no such column
+    step = f"{step_column(columns)} AS step"
     drawn = connection.sql(_COMPLETIONS.format(name=completions)).to_arrow_table()
     pool = pool_of(
-        connection.sql(_PROBLEMS).to_arrow_table(), drawn, connection.sql(_DECISIONS.format(arm=arm)).to_arrow_table()
+        connection.sql(_PROBLEMS).to_arrow_table(), drawn, connection.sql(_DECISIONS.format(step=step)).to_arrow_table()
     )
-    first = (manifest.get("recipe", {}).get("arms") or [{"name": ""}])[0]
-    measured = pool.measured(manifest.get("metrics", {}).get("prefix"), str(first["name"]))
+    measured = pool.measured(manifest.get("metrics", {}).get("prefix"), first_step(manifest.get("recipe", {})))
     return Composition(measured, _repeated(measured, np.asarray(drawn["row"], dtype=np.uint64).view(np.int64)))
 
 

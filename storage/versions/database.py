@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from storage.errors import SetupError
 from storage.files import read_object
 from storage.ids import canonical_json
+from storage.recipe_steps import OLD_COLUMN, step_column
 from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
 from storage.segments.views import files, no_rows
@@ -42,7 +43,7 @@ select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome,
        case when p.prompt like '"%' then p.prompt ->> '$' else p.prompt end as prompt,
        p.reference, r.text, r.reasoning, r.messages, p.level, p.skill, p.template, p.source, p.licence, p.split,
        r.engine, r.model, r.model_digest, r.sample_index, r.seed, r.finish_reason, r.tokens_in, r.tokens_out,
-       d.selector, d.version as selector_version, d.verifier, d.verifier_version{arm}
+       d.selector, d.version as selector_version, d.verifier, d.verifier_version{step}
 from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id
 """
 _KEPT = "create view kept as select * exclude (kept) from joined where kept order by problem_id, completion_id"
@@ -78,7 +79,8 @@ def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapp
     connection.execute("create table manifest (key varchar primary key, value varchar)")
     connection.executemany("insert into manifest values (?, ?)", rows)
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
-    connection.execute(_JOINED.format(arm=", d.arm" if "arm" in stored else ""))
+    named = f", nullif({step_column(stored, 'd.')}, '') as step" if stored & {"step", OLD_COLUMN} else ""
+    connection.execute(_JOINED.format(step=named))
     connection.execute(_KEPT)
 
 
@@ -87,10 +89,16 @@ def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
     schema = SCHEMAS[kind]
     stored = {row[0] for row in connection.sql(f"describe {TABLE_NAMES[kind]}").fetchall()}
     # A version published before a column existed has none of it: its rows read as null there.
-    columns = ", ".join(f'"{name}"' if name in stored else f'null as "{name}"' for name in schema.names)
+    columns = ", ".join(_column(name, stored) for name in schema.names)
     batches = connection.sql(f"select {columns} from {TABLE_NAMES[kind]}").to_arrow_reader(_CHUNK)  # noqa: S608
     table = pa.Table.from_batches(batches, batches.schema).cast(schema)
     return sorted_by_key(kind, table)  # as it was written, so nothing is copied
+
+
+def _column(name: str, stored: Collection[str]) -> str:
+    if name in stored:
+        return f'"{name}"'
+    return f'{OLD_COLUMN} as "{name}"' if name == "step" and OLD_COLUMN in stored else f'null as "{name}"'
 
 
 LISTING = "shards.json"
@@ -236,6 +244,16 @@ def _scan(kind: Kind, folder: Path, shards: list[dict[str, Any]], *, filename: b
     names = ", ".join(f'"{name}"' for name in SCHEMAS[kind].names)
     extra = ", filename" if filename else ""
     rows = (
-        f"select * from read_parquet({files(list(map(str, paths)))}, filename={str(filename).lower()}, union_by_name=true)"  # noqa: S608
+        f"select {_all_columns(kind, paths)} from read_parquet({files(list(map(str, paths)))}, "  # noqa: S608
+        f"filename={str(filename).lower()}, union_by_name=true)"
     )
     return f"select {names}{extra} from ({no_rows(kind)} union all by name {rows})"  # noqa: S608
+
+
+def _all_columns(kind: Kind, paths: Sequence[Path]) -> str:
+    """Those of shards, the step of a row by the name that it has today."""
+    stored = {name for path in paths for name in pq.read_schema(path).names} if kind == "decisions" else set()
+    if OLD_COLUMN not in stored:
+        return "*"
+    both = f"* exclude ({OLD_COLUMN}) replace (coalesce(step, {OLD_COLUMN}) as step)"
+    return both if "step" in stored else f"* rename ({OLD_COLUMN} as step)"

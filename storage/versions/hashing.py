@@ -61,9 +61,9 @@ CONTENT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     ),
     "verdicts": ("completion_id", "problem_id", "verifier", "version", "outcome", "rule", "extracted"),
 }
-ARM_COLUMNS = ("problem_id", "completion_id", "arm")
+STEP_COLUMNS = ("problem_id", "completion_id", "step")
 SCORE_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "value")
-STEP_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "steps")
+LINE_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "steps")
 
 _CHUNK = 4_096  # rows turned into Python values at a time: bounds memory, large enough to amortise the calls
 # Keys need no sorting: a row is a list.
@@ -73,8 +73,8 @@ _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=
 def content_hash(snapshot: Snapshot) -> str:
     """64 hex digits over problems, completions, verdicts and decisions; equal for equal content, in whatever row order."""
     groups = [_rows(kind, snapshot.table(kind), columns) for kind, columns in CONTENT_COLUMNS.items()]
-    routed = snapshot.decisions.filter(pc.is_valid(snapshot.decisions["arm"]))  # none where the recipe has no arms
-    return _digest([*groups, _rows("decisions", routed, ARM_COLUMNS)])
+    routed = snapshot.decisions.filter(pc.is_valid(snapshot.decisions["step"]))  # none where the recipe has no steps
+    return _digest([*groups, _rows("decisions", routed, STEP_COLUMNS)])
 
 
 def kept_hash(snapshot: Snapshot) -> str:
@@ -96,7 +96,7 @@ def kept_hash(snapshot: Snapshot) -> str:
 def scores_hash(snapshot: Snapshot) -> str:
     """64 hex digits over the scores and those of single lines, each rounded to 12 significant digits."""
     by_line = snapshot.scores.filter(pc.is_valid(snapshot.scores["steps"]))
-    return _digest([_rows("scores", snapshot.scores, SCORE_COLUMNS), _rows("scores", by_line, STEP_COLUMNS)])
+    return _digest([_rows("scores", snapshot.scores, SCORE_COLUMNS), _rows("scores", by_line, LINE_COLUMNS)])
 
 
 def _digest(groups: Iterable[Iterator[list[str]]]) -> str:

@@ -74,7 +74,7 @@ def test_a_versions_tables_give_what_the_run_gives(toy: Toy) -> None:
     assert counts_of(mine).judged.sum() > 0
     assert funnel_of(mine).outcomes() == funnel_of(made).outcomes() == toy.report.funnel.outcomes()
     assert sorted(mine.tokens.tolist()) == sorted(made.tokens.tolist())
-    assert (mine.models, mine.arms) == (made.models, made.arms)
+    assert (mine.models, mine.steps) == (made.models, made.steps)
     assert rows_of(mine) == rows_of(made)
     assert sorted(made.scores) == ["logprob_per_token", "logprob_sum"]  # this engine measures no certainty
     bare = pool_of(tables["problems"], tables["completions"], tables["decisions"])

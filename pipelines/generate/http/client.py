@@ -18,7 +18,7 @@ from pipelines.generate.http.failures import ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.replicas import Replica
 from pipelines.generate.http.reply import Answer, read_answer
-from pipelines.generate.prompts import messages_of, plain_text
+from pipelines.generate.prompts import messages_of, plain_text, split_prefix
 from storage.errors import SetupError, unknown_name
 from storage.ids import digest128
 from storage.records import Completion, Prompt, Request, Sampling
@@ -127,7 +127,8 @@ class Wire:
     def render(self, prompt: Prompt) -> str:
         """The prompt as it is sent: JSON of the messages, or the text itself. The server's template is not known here."""
         if self.api == "completions":
-            return plain_text(prompt)
+            asked, prefix = split_prefix(prompt)
+            return plain_text(asked) + prefix
         return json.dumps(messages_of(prompt, self.system), separators=(",", ":"))
 
     def fixed(self, sampling: Sampling) -> bytes:
@@ -149,6 +150,8 @@ class Wire:
         """The whole body of a request; `rendered` of a chat is JSON already."""
         chat = self.api == "chat"
         prompt = request.rendered if chat else json.dumps(request.rendered)
+        if chat and split_prefix(request.prompt)[1]:
+            prompt, fixed = _continuing(prompt), fixed + b',"add_generation_prompt":false,"continue_final_message":true'
         seed = b"" if self.seed_bits == 0 else b',"seed":%d' % (request.seed & ((1 << self.seed_bits) - 1))
         return b'%s%s,"%s":%s}' % (fixed, seed, b"messages" if chat else b"prompt", prompt.encode("ascii"))
 
@@ -167,6 +170,12 @@ class Wire:
             return {"reasoning_effort": self.reasoning}
         switches = {"enable_thinking": self.reasoning, "thinking": self.reasoning}
         return {"chat_template_kwargs": switches | dict(self.extra.get("chat_template_kwargs") or {})}
+
+
+def _continuing(messages: str) -> str:
+    """Messages whose last one the server is told to go on with, as vLLM and SGLang can; others refuse the request."""
+    plain = [{key: value for key, value in one.items() if key != "prefix"} for one in json.loads(messages)]
+    return json.dumps(plain, separators=(",", ":"))
 
 
 class CompletionClient:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.generate.calls import AttemptListener, Call, Interruption, check_sampling, ignore
 from pipelines.generate.model_files import cpu_level
-from pipelines.generate.prompts import messages_of, plain_text
+from pipelines.generate.prompts import messages_of, plain_text, split_prefix
 from pipelines.generate.vllm.child import VllmChild, close_all
 from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
 from pipelines.generate.vllm.router import CompletionMaker, RequestRouter, environment, setup_message
@@ -103,11 +103,12 @@ class Vllm:
         """The text the model sees; the last one is remembered, as all samples of a prompt ask for it."""
         last, rendered = self._last
         if last is not prompt:
+            asked, prefix = split_prefix(prompt)
             if self._template is None:
-                rendered = plain_text(prompt)
+                rendered = plain_text(asked) + prefix
             else:
-                messages = messages_of(prompt, self._options.system)
-                rendered = self._template.render(messages, self._options.template_kwargs())
+                messages = messages_of(asked, self._options.system)
+                rendered = self._template.render(messages, self._options.template_kwargs()) + prefix
             self._last = prompt, rendered
         return rendered
 

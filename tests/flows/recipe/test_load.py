@@ -315,8 +315,8 @@ def test_how_a_recipe_asks_is_part_of_it_and_saying_the_usual_changes_no_hash(tm
         load_recipe(write(tmp_path, MINIMAL + 'generate: {engine: imported, prompt_template: "Briefly: {prompt}"}\n'))
 
 
-def test_arms_ask_as_generate_does_unless_they_say_otherwise(tmp_path: Path) -> None:
-    arms = 'arms: [{name: one}, {name: two, prompt_template: "{prompt}", temperature: 0.5}]\nbudget: {method: router}\n'
-    loaded = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly: {prompt}"}\n' + arms))
-    assert [arm.prompt_template for arm in loaded.arms] == ["Briefly: {prompt}", "{prompt}"]
-    assert [arm["form"] for arm in loaded.canonical()["arms"]] == ["Briefly: {prompt}", "{prompt}"]
+def test_steps_ask_as_generate_does_unless_they_say_otherwise(tmp_path: Path) -> None:
+    steps = 'steps: [{name: one}, {name: two, prompt_template: "{prompt}", temperature: 0.5}]\nbudget: {method: router}\n'
+    loaded = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly: {prompt}"}\n' + steps))
+    assert [step.generate.prompt_template for step in loaded.steps] == ["Briefly: {prompt}", "{prompt}"]
+    assert [step["template"] for step in loaded.canonical()["steps"]] == ["Briefly: {prompt}", "{prompt}"]

@@ -1,4 +1,4 @@
-"""What a budget is told of committed rounds, on each arm too, and that what it says of its stops is stored."""
+"""What a budget is told of committed rounds, on each step too, and that what it says of its stops is stored."""
 
 import json
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flows.rounds import decide, run_all
-from flows.rounds.tallies import RowFacts, arm_tallies, tallies_of
+from flows.rounds.tallies import RowFacts, step_tallies, tallies_of
 from pipelines.budget.fixed import Fixed
-from pipelines.tallies import ArmTally, Draw, RoundPlan, Stop, Tally
+from pipelines.tallies import Draw, RoundPlan, StepTally, Stop, Tally
 from storage.records import Outcome, PlanRow, StopRow
 from tests.flows.rounds.toy import problems, spec, workspace
 
@@ -110,11 +110,11 @@ def test_a_stop_without_evidence_stores_none(tmp_path: Path) -> None:
         assert [stop.evidence for stop in ws.runs.stops("toy-run")] == [None]
 
 
-def row(cid: str, arm: str) -> PlanRow:
-    return PlanRow("run", 0, 0, 0, "p", "q", cid, 0, 0, arm)
+def row(cid: str, step: str) -> PlanRow:
+    return PlanRow("run", 0, 0, 0, "p", "q", cid, 0, 0, step)
 
 
-def test_every_arm_counts_its_own_rows_in_the_recipes_order() -> None:
+def test_every_step_counts_its_own_rows_in_the_recipes_order() -> None:
     said: dict[str, tuple[Outcome, str | None]] = {
         "c1": ("correct", "7"),
         "c2": ("correct", "7"),
@@ -129,8 +129,8 @@ def test_every_arm_counts_its_own_rows_in_the_recipes_order() -> None:
         tokens={("p", "weak"): 40, ("p", "strong"): 9},
     )
     rows = [*(row(cid, "weak") for cid in ("c1", "c2", "c3", "c4")), row("c5", "strong")]
-    assert arm_tallies(["weak", "strong", "unused"], "p", rows, known) == (
-        ArmTally("weak", drawn=4, correct=2, incorrect=1, unparsed=1, distinct=1, tokens=40, agreeing=2),
-        ArmTally("strong", drawn=1, undecided=1, tokens=9, agreeing=1),
-        ArmTally("unused"),
+    assert step_tallies(["weak", "strong", "unused"], "p", rows, known) == (
+        StepTally("weak", drawn=4, correct=2, incorrect=1, unparsed=1, distinct=1, tokens=40, agreeing=2),
+        StepTally("strong", drawn=1, undecided=1, tokens=9, agreeing=1),
+        StepTally("unused"),
     )

@@ -53,7 +53,7 @@ class Asked:
                 yield Score(completion.id, group.problem.id, self.name, self.version, more)
 '''
 ROUTED = """\
-arms:
+steps:
   - {name: plain}
   - {name: polite, prompt_template: "Please. {prompt}"}
 budget: {method: router}
@@ -139,17 +139,17 @@ def test_a_scorer_of_the_users_own_counts_with_its_file(run: str, toy: Path, rol
     assert set(names) == {f"words@{first['version']}", f"words@{other['scored'][0]['version']}"}
 
 
-def test_a_scorer_sees_what_each_arm_was_asked_at_once_and_later(toy: Path, rollmill: Run) -> None:
+def test_a_scorer_sees_what_each_step_was_asked_at_once_and_later(toy: Path, rollmill: Run) -> None:
     (toy / "asked.py").write_text(ASKED)
     text = (toy / "toy.yaml").read_text()
-    (toy / "arms.yaml").write_text(text[: text.index("budget:")] + ROUTED + text[text.index("select:") :])
+    (toy / "steps.yaml").write_text(text[: text.index("budget:")] + ROUTED + text[text.index("select:") :])
     named = ["--direct", "--set", "gate.min_kept=1", "--set", "score=[{method: 'asked.py:Asked'}]"]
-    run = said(rollmill, "curate", "arms.yaml", *named)["run"]
+    run = said(rollmill, "curate", "steps.yaml", *named)["run"]
     with Workspace.open() as workspace:
         plan = [row for part in workspace.runs.plans(run) for row in part]
         [column] = run_scores(workspace, workspace.runs.get(run), plan).values()
-    assert {row.arm for row in plan} == {"plain", "polite"}
-    assert column.tolist() == [{"plain": 0.0, "polite": float(len("Please. "))}[row.arm] for row in plan]
+    assert {row.step for row in plan} == {"plain", "polite"}
+    assert column.tolist() == [{"plain": 0.0, "polite": float(len("Please. "))}[row.step] for row in plan]
     (toy / "asked.py").write_text(ASKED.replace('"asked", "1"', '"later", "1"'))
     said(rollmill, "score", run, "--with", "asked.py:Asked")
     with Workspace.open() as workspace:

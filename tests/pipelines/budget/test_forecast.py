@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_forecast() -> None:
 @pytest.mark.parametrize("name", sorted(BUDGETS))
 def test_every_budget_of_the_registry_can_be_forecast(name: str) -> None:
     if name == "router":
-        return  # it needs arms: test_forecast_with_arms.py
+        return  # it needs steps: test_forecast_with_steps.py
     some = subjects(6)
     evidence = observe(np.random.default_rng(0), some, dict.fromkeys((subject.problem_id for subject in some), 0.5), 4)
     predictions = forecast(question(some, BUDGETS[name](), simulations=3), evidence)

@@ -38,7 +38,7 @@ def pool_of(*problems: str, scores: Any = None, tokens: Any = None, models: Any 
         index=np.arange(size),
         outcome=np.array([STATES.index(OUTCOMES[row[2]]) for row in rows]),
         in_prefix=np.ones(size, dtype=bool),
-        arm=np.zeros(size, dtype=np.int64),
+        step=np.zeros(size, dtype=np.int64),
         kept=np.full(size, -1),
         reason=np.full(size, -1),
         model=np.zeros(size, dtype=np.int64) if models is None else np.asarray(models),

@@ -73,7 +73,7 @@ def test_decisions_are_counted_by_outcome_reason_and_level() -> None:
     assert (nothing["kept"], nothing["outcomes"], nothing["levels"]["1"]["problems"]) == (0, {}, 2)
 
 
-def test_nothing_is_measured_on_another_arm_or_with_no_prefix() -> None:
+def test_nothing_is_measured_on_another_step_or_with_no_prefix() -> None:
     for pool in (rollouts().measured(2, "strong"), rollouts().measured(0), rollouts()):
         assert counts_of(pool).judged.tolist() == [0, 0, 0, 0]
         assert pass_rate(counts_of(pool)).estimate is None
@@ -194,6 +194,6 @@ def test_two_selections_are_compared_rollout_by_rollout() -> None:
 
 def test_one_sentence_says_over_what_rates_are() -> None:
     assert rate_words(4) == "Rates: the first 4 completions of each problem, fixed before any verdict."
-    assert rate_words(4, "weak") == "Rates: the first 4 completions on arm weak of each problem, fixed before any verdict."
+    assert rate_words(4, "weak") == "Rates: the first 4 completions on step weak of each problem, fixed before any verdict."
     assert rate_words(None) == "Rates: all completions of each problem, as many as were imported."
     assert rate_words(0) == NO_RATES

@@ -82,17 +82,17 @@ def test_strata_by_one_or_two_columns_and_templates_have_problems_for_clusters()
         measure(mixed, "pass@k", by=["levle"])
 
 
-def test_models_and_arms_are_never_pooled() -> None:
+def test_models_and_steps_are_never_pooled() -> None:
     two = pool(["cici", "iicc"], model=np.array([0, 0, 1, 1] * 2), models=("weak", "strong"))
     with pytest.raises(SetupError, match=r"2 models, which are never pooled\. Valid: weak, strong"):
         measure(two, "pass@k")
     assert len(measure(two, "pass@k", Options(ks=(1,)), by=["model", "level", "template"])) == 2
     rows = measure(two, "pass@k", Options(ks=(2,)), by=["model"])
     assert [(row.group, row.value) for row in rows] == [({"model": "weak"}, 0.5), ({"model": "strong"}, 1.0)]
-    arms = pool(["cici", "iicc"], arm=np.array([0, 0, 1, 1] * 2), arms=("x", "y"))
-    with pytest.raises(SetupError, match="2 arms"):
-        measure(arms, "pass@k", by=["model"])
-    assert [row.group for row in measure(arms, "pass@k", Options(ks=(1,)), by=["arm"])] == [{"arm": "x"}, {"arm": "y"}]
+    steps = pool(["cici", "iicc"], step=np.array([0, 0, 1, 1] * 2), steps=("x", "y"))
+    with pytest.raises(SetupError, match="2 steps"):
+        measure(steps, "pass@k", by=["model"])
+    assert [row.group for row in measure(steps, "pass@k", Options(ks=(1,)), by=["step"])] == [{"step": "x"}, {"step": "y"}]
 
 
 def test_undecided_rollouts_count_in_no_rate_and_both_ways_are_shown() -> None:

@@ -120,11 +120,11 @@ def test_groups_of_one_are_refused(snapshot: Build, write: Write) -> None:
     assert refused(write, apart, advantage="rloo").startswith(said)
 
 
-def test_another_arm_than_the_first_is_no_part_of_a_group(snapshot: Build, write: Write) -> None:
-    recipe = {"name": "toy", "arms": [{"name": "small's"}, {"name": "large"}]}
+def test_another_step_than_the_first_is_no_part_of_a_group(snapshot: Build, write: Write) -> None:
+    recipe = {"name": "toy", "steps": [{"name": "small's"}, {"name": "large"}]}
     toy = drawn(snapshot(outcomes=JUDGED, recipe=recipe), prefix=2)
-    arms = {cid: "large" if place % 3 == 1 else "small's" for place, cid in enumerate(CID)}
-    toy = changed(toy, "decisions", lambda row: row | {"arm": arms[row["completion_id"]]})
+    steps = {cid: "large" if place % 3 == 1 else "small's" for place, cid in enumerate(CID)}
+    toy = changed(toy, "decisions", lambda row: row | {"step": steps[row["completion_id"]]})
     assert refused(write, toy).startswith("2 of 2 groups have fewer than 2 completions (problem ")
 
 

@@ -32,7 +32,7 @@ def side(
         index=column([index for _, index, _ in rows]),
         outcome=column([STATES.index("correct" if right else "incorrect") for *_, right in rows]),
         in_prefix=np.ones(n, dtype=bool),
-        arm=np.zeros(n, dtype=np.int64),
+        step=np.zeros(n, dtype=np.int64),
         kept=np.full(n, KEPT),
         reason=empty,
         model=np.zeros(n, dtype=np.int64),

@@ -25,7 +25,7 @@ COMPLETIONS = [
 RECORDS: dict[Kind, list[Any]] = {
     "completions": COMPLETIONS,
     "problems": [Problem("x", "1"), Problem((Message("user", "y"),), "2", tests=("assert 1",), meta={"k": [1]})],
-    "plan": [PlanRow("r", 0, 0, n, "p", "q", f"c{n}", n, n, arm) for n, arm in enumerate(["", "weak"])],
+    "plan": [PlanRow("r", 0, 0, n, "p", "q", f"c{n}", n, n, step) for n, step in enumerate(["", "weak"])],
     "verdicts": [
         Verdict("c", "p", "number", "1", "correct", "equal"),
         Verdict("c", "p", "math", "2", "undecided", "none", cause="x"),
@@ -42,9 +42,9 @@ RECORDS: dict[Kind, list[Any]] = {
             outcome="correct",
             verifier="v",
             verifier_version="1",
-            arm=arm,
+            step=step,
         )
-        for n, arm in enumerate(["", "weak"])
+        for n, step in enumerate(["", "weak"])
     ],
 }
 
@@ -67,13 +67,13 @@ def test_slices_cut_lists_where_they_are(start: int) -> None:
     assert from_table("completions", pieces) == COMPLETIONS[start:] + COMPLETIONS[:start]
 
 
-def test_no_arm_is_null() -> None:
-    assert to_table("plan", RECORDS["plan"])["arm"].to_pylist() == [None, "weak"]
+def test_no_step_is_null() -> None:
+    assert to_table("plan", RECORDS["plan"])["step"].to_pylist() == [None, "weak"]
 
 
 def test_a_column_that_an_older_file_lacks_takes_the_default() -> None:
-    older = to_table("plan", RECORDS["plan"]).drop_columns(["arm"])
-    assert [row.arm for row in from_table("plan", older)] == ["", ""]
+    older = to_table("plan", RECORDS["plan"]).drop_columns(["step"])
+    assert [row.step for row in from_table("plan", older)] == ["", ""]
     older = to_table("completions", COMPLETIONS).drop_columns(["logprobs", "meta"])
     assert from_table("completions", older) == [replace(one, logprobs=None, meta={}) for one in COMPLETIONS]
 

@@ -1,4 +1,4 @@
-"""Arms in stored rows: rows older than arms read as rows without one, and hashes of versions without arms stay."""
+"""Steps in stored rows: rows older than steps read as rows without one, and hashes of versions without steps stay."""
 
 from dataclasses import replace
 
@@ -16,37 +16,37 @@ DECISION = Decision("run", PROBLEM.id, "c", "quota", "1", True, "kept", "correct
 
 
 @pytest.mark.parametrize(("kind", "record"), [("plan", PLAN), ("decisions", DECISION)])
-def test_rows_without_the_column_or_with_null_have_no_arm(kind: str, record: object) -> None:
+def test_rows_without_the_column_or_with_null_have_no_step(kind: str, record: object) -> None:
     table = to_table(kind, [record])  # type: ignore[arg-type]
-    assert table["arm"].to_pylist() == [None]
+    assert table["step"].to_pylist() == [None]
     assert from_table(kind, table) == [record]  # type: ignore[arg-type]
-    assert from_table(kind, table.drop_columns(["arm"])) == [record]  # type: ignore[arg-type]
+    assert from_table(kind, table.drop_columns(["step"])) == [record]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("kind", "record"), [("plan", PLAN), ("decisions", DECISION)])
-def test_an_arm_is_read_back(kind: str, record: PlanRow | Decision) -> None:
-    named = replace(record, arm="strong")
+def test_a_step_is_read_back(kind: str, record: PlanRow | Decision) -> None:
+    named = replace(record, step="strong")
     assert from_table(kind, to_table(kind, [named])) == [named]  # type: ignore[arg-type]
 
 
-def snapshot(arm: str) -> Snapshot:
+def snapshot(step: str) -> Snapshot:
     return Snapshot(
         "toy",
         problems=to_table("problems", [PROBLEM]),
         completions=to_table("completions", [COMPLETION]),
-        decisions=to_table("decisions", [replace(DECISION, arm=arm)]),
+        decisions=to_table("decisions", [replace(DECISION, step=step)]),
     )
 
 
-def test_arms_are_part_of_the_content_and_their_absence_is_not() -> None:
+def test_steps_are_part_of_the_content_and_their_absence_is_not() -> None:
     plain = snapshot("")
     older = replace(
         plain,
         decisions=plain.decisions.set_column(
-            plain.decisions.schema.get_field_index("arm"), "arm", pa.nulls(1, pa.string())
+            plain.decisions.schema.get_field_index("step"), "step", pa.nulls(1, pa.string())
         ),
     )
     assert content_hash(plain) == content_hash(older) == "e2a51195a7cda809439941b4f9a5d4482c56e9a1c6adaf6833e9ad80ab4adcd3"
     assert len({content_hash(plain), content_hash(snapshot("weak")), content_hash(snapshot("strong"))}) == 3
     assert kept_hash(plain) == kept_hash(snapshot("strong"))
-    assert SCHEMAS["decisions"].names[-1] == "arm"
+    assert SCHEMAS["decisions"].names[-1] == "step"

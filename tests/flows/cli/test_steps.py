@@ -1,4 +1,4 @@
-"""Recipes with arms from file to published version, with the toy engine as a user's file and with the shipped model."""
+"""Recipes with steps from file to published version, with the toy engine as a user's file and with the shipped model."""
 
 import json
 import shutil
@@ -12,15 +12,15 @@ from flows.recipe import load_recipe
 from storage.errors import SetupError
 from tests.flows.conftest import RECIPE, ROOT, Run
 
-ARMS = """\
-arms:
+STEPS = """\
+steps:
   - {name: weak, options: {chance: 0.3}}
   - {name: strong, model: toy-2, options: {chance: 0.9}, prompt_template: "Think.\\n{prompt}"}
 """
 PROP2DIFF = "method: prop2diff\n  options: {initial: 4, target: 3, cap: 16}"
 ROUTER = "method: router\n  options: {initial: 4, target: 2, cap: 12, pilot: 2}"
 AGREEMENT = "method: router\n  options: {rule: agreement, initial: 3}"
-ROUTED = RECIPE.replace("name: toy", "name: routed", 1).replace(PROP2DIFF, ROUTER).replace("verify:", f"{ARMS}verify:")
+ROUTED = RECIPE.replace("name: toy", "name: routed", 1).replace(PROP2DIFF, ROUTER).replace("verify:", f"{STEPS}verify:")
 
 
 def loaded(path: Path, text: str) -> Any:
@@ -28,21 +28,23 @@ def loaded(path: Path, text: str) -> Any:
     return load_recipe(path)
 
 
-def test_a_recipe_without_arms_has_the_hash_it_always_had() -> None:
+def test_a_recipe_without_steps_has_the_hash_it_always_had() -> None:
     found = load_recipe(ROOT / "recipes" / "arithmetic.yaml")
     assert found.recipe_hash == "f45e27be8d747445c37a007df18c11721866b1a93496d6a7d44aae77b29103f8"
-    assert "arms" not in found.canonical()
-    assert "arms" not in found.shown()
+    assert "steps" not in found.canonical()
+    assert "steps" not in found.shown()
 
 
-def test_what_is_shown_of_a_recipe_with_arms_has_the_same_hash(tmp_path: Path) -> None:
+def test_what_is_shown_of_a_recipe_with_steps_has_the_same_hash(tmp_path: Path) -> None:
     found = load_recipe(ROOT / "recipes" / "routed.yaml")
     shown = found.shown()
-    assert [(arm["name"], arm["temperature"], arm["max_tokens"], arm["prompt_template"]) for arm in shown["arms"]] == [
+    assert [
+        (step["name"], step["temperature"], step["max_tokens"], step["template"]) for step in shown["steps"]
+    ] == [
         ("short", 0.3, 80, "{prompt}"),
         ("long", 1.0, 200, "{prompt}"),
     ]
-    assert shown["arms"][1]["batch_size"] == 128
+    assert shown["steps"][1]["batch_size"] == 128
     again = loaded(tmp_path / "again.yaml", json.dumps(shown))
     assert again.recipe_hash == found.recipe_hash
 
@@ -57,59 +59,59 @@ def test_a_prompt_template_under_its_old_key_is_the_same_recipe(toy: Path) -> No
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("name: strong,", "name: weak,"), "two arms are named 'weak'"),
+        (("name: strong,", "name: weak,"), "two steps are named 'weak'"),
         (
             ('prompt_template: "Think.\\n{prompt}"', "prompt_template: Think"),
-            "a prompt_template needs {prompt} where the problem's text goes",
+            "step 'strong' names neither {prompt} nor an earlier step",
         ),
-        (("name: strong,", "name: strong, form: Think,"), "unknown key 'arms.1.form'"),
-        (("model: toy-2, ", "modle: toy-2, "), "unknown key 'arms.1.modle'. Did you mean 'model'?"),
-        (("model: toy-2, ", "engine: openai, "), "arm 'strong' names engine 'openai' and no model"),
+        (("name: strong,", "name: strong, form: Think,"), "prompt_template and form are one key: give template"),
+        (("model: toy-2, ", "modle: toy-2, "), "unknown key 'steps.1.modle'. Did you mean 'model'?"),
+        (("model: toy-2, ", "engine: openai, "), "step 'strong' names engine 'openai' and no model"),
         (("model: toy-2, ", "engine: imported, model: x, "), "engine imported draws nothing"),
         (("model: toy-2, ", "redraw: 1, "), "'redraw' belongs to generate, for the whole recipe"),
         (
             ("method: router\n  options: {initial: 4, target: 2, cap: 12, pilot: 2}", "method: fixed"),
-            "does not choose between arms",
+            "does not choose between them",
         ),
-        ((ARMS, ""), "chooses between arms, and the recipe has none"),
+        ((STEPS, ""), "chooses between steps that follow nothing, and the recipe has none"),
         (
             (
                 'model: toy-2, options: {chance: 0.9}, prompt_template: "Think.\\n{prompt}"',
                 "max_tokens: 9, options: {chance: 0.3}",
             ),
-            "arms 'weak' and 'strong' differ in max_tokens and stop at most",
+            "steps 'weak' and 'strong' differ in max_tokens and stop at most",
         ),
     ],
 )
-def test_mistakes_in_arms_are_named(toy: Path, change: tuple[str, str], message: str) -> None:
+def test_mistakes_in_steps_are_named(toy: Path, change: tuple[str, str], message: str) -> None:
     assert change[0] in ROUTED
     with pytest.raises(SetupError) as error:
         loaded(toy / "routed.yaml", ROUTED.replace(*change))
     assert message in str(error.value)
 
 
-def test_a_routed_run_is_published_with_the_arm_of_every_rollout(toy: Path, rollmill: Run) -> None:
+def test_a_routed_run_is_published_with_the_step_of_every_rollout(toy: Path, rollmill: Run) -> None:
     (toy / "routed.yaml").write_text(ROUTED)
     said = rollmill("curate", "routed.yaml", "--direct", "--json")
     assert said.status == 0, said.err
     outcome = json.loads(said.out)
     folder = Path(outcome["path"])
     manifest = json.loads((folder / "manifest.json").read_text())
-    weak, strong = manifest["arms"]
+    weak, strong = manifest["steps"]
     assert (weak["name"], weak["problems"], weak["rates"]["prefix"]) == ("weak", 12, 4)
-    assert (strong["name"], strong["model"], strong["form"]) == ("strong", "toy-2", "Think.\n{prompt}")
+    assert (strong["name"], strong["model"], strong["template"]) == ("strong", "toy-2", "Think.\n{prompt}")
     assert weak["drawn"] + strong["drawn"] == outcome["funnel"]["drawn"]
     assert weak["kept"] + strong["kept"] == outcome["funnel"]["kept"]
-    assert outcome["metrics"]["overall"]["pass_rate"] == weak["rates"]["pass_rate"]  # arms are never pooled
-    assert strong["rates"]["estimand"] == "mean pass rate of the problems routed to arm strong"
+    assert outcome["metrics"]["overall"]["pass_rate"] == weak["rates"]["pass_rate"]  # steps are never pooled
+    assert strong["rates"]["estimand"] == "mean pass rate of the problems routed to step strong"
     with duckdb.connect(str(folder / "dataset.duckdb"), read_only=True) as connection:
-        rows = dict(connection.execute("SELECT arm, count(*) FROM joined GROUP BY arm").fetchall())
-        [(cid,)] = connection.execute("SELECT completion_id FROM kept WHERE arm = 'strong' LIMIT 1").fetchall()
+        rows = dict(connection.execute("SELECT step, count(*) FROM joined GROUP BY step").fetchall())
+        [(cid,)] = connection.execute("SELECT completion_id FROM kept WHERE step = 'strong' LIMIT 1").fetchall()
     assert rows == {"weak": weak["drawn"], "strong": strong["drawn"]}
-    assert "arm strong, sample " in rollmill("dataset", "why", "routed", cid).out
-    assert "arm strong, sample " in rollmill("dataset", "why", outcome["run"], cid).out
-    shown = json.loads(rollmill("runs", "show", "--json").out)["arms"]
-    assert [(one["arm"], one["rollouts"], one["kept"]) for one in shown] == [
+    assert "step strong, sample " in rollmill("dataset", "why", "routed", cid).out
+    assert "step strong, sample " in rollmill("dataset", "why", outcome["run"], cid).out
+    shown = json.loads(rollmill("runs", "show", "--json").out)["steps"]
+    assert [(one["step"], one["rollouts"], one["kept"]) for one in shown] == [
         ("weak", weak["drawn"], weak["kept"]),
         ("strong", strong["drawn"], strong["kept"]),
     ]
@@ -140,7 +142,7 @@ def test_the_shipped_model_is_asked_in_two_ways(tmp_path: Path, rollmill: Run, m
     assert said.status == 0, said.err
     outcome = json.loads(said.out)
     manifest = json.loads((Path(outcome["path"]) / "manifest.json").read_text())
-    short, long = manifest["arms"]
+    short, long = manifest["steps"]
     assert (short["temperature"], short["max_tokens"], long["temperature"], long["max_tokens"]) == (0.3, 80, 1.0, 200)
     assert short["drawn"] >= 72
     assert 0 < long["problems"] < 18
@@ -148,7 +150,7 @@ def test_the_shipped_model_is_asked_in_two_ways(tmp_path: Path, rollmill: Run, m
     assert rollmill("dataset", "verify", "routed").status == 0
 
 
-def test_a_plan_draws_a_pilot_on_every_arm_and_the_run_scores_it(toy: Path, rollmill: Run) -> None:
+def test_a_plan_draws_a_pilot_on_every_step_and_the_run_scores_it(toy: Path, rollmill: Run) -> None:
     (toy / "routed.yaml").write_text(ROUTED.replace("count: 12", "count: 30", 1))
     said = rollmill("plan", "routed.yaml", "--dry-run", "--json")
     assert json.loads(said.out)["pilot_completions"] == 2 * 8 * json.loads(said.out)["pilot_problems"]
@@ -176,11 +178,11 @@ def test_every_model_has_its_own_price(toy: Path, rollmill: Run) -> None:
     made = json.loads(rollmill("plan", "routed.yaml", *profile, "--json").out)
     assert made["quantities"]["units"]["low95"] > 0
     outcome = json.loads(rollmill("curate", "routed.yaml", *profile, "--direct", "--json").out)
-    rows = json.loads(rollmill("runs", "cost", "--by", "arm", "--json").out)["groups"]
+    rows = json.loads(rollmill("runs", "cost", "--by", "step", "--json").out)["groups"]
     found = {row["group"]: row["represented"] for row in rows}
     assert set(found) == {"weak", "strong"}
-    for arm, (into, out) in {"weak": (1, 2), "strong": (10, 30)}.items():
-        assert int(found[arm]["money"]) == into * found[arm]["tokens_in"] + out * found[arm]["tokens_out"]
+    for step, (into, out) in {"weak": (1, 2), "strong": (10, 30)}.items():
+        assert int(found[step]["money"]) == into * found[step]["tokens_in"] + out * found[step]["tokens_out"]
     scored = outcome["forecast"]["totals"]["units"]
     assert scored["actual"] == sum(int(one["money"]) for one in found.values()) * 10**12
     assert scored["inside95"]

@@ -1,4 +1,4 @@
-"""Runs with several arms: rows by arm, reuse across recipes, kills, and that nothing but the recipe changes a row."""
+"""Runs with several steps: rows by step, reuse across recipes, kills, and that nothing but the recipe changes a row."""
 
 import signal
 from collections import Counter
@@ -11,15 +11,15 @@ import pytest
 
 from flows.rounds import OpenRun, decide, plan_round, run_all
 from flows.rounds.tallies import tallies_of
-from flows.sampling.arms import Arm
+from flows.sampling.steps import Step
 from pipelines.budget import Fixed, Router
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.prompts import PromptForm
 from storage.errors import SetupError
 from storage.records import Problem, Sampling
-from tests.flows.rounds.arms_child import BATCH, routed, two_models
 from tests.flows.rounds.child import whole
+from tests.flows.rounds.steps_child import BATCH, routed, two_models
 from tests.flows.rounds.toy import ToyEngine, calls, content, problems, spec, workspace
 from tests.forked import Forked
 from tests.pipelines.generate.http.serving import Serving
@@ -34,9 +34,9 @@ def run_toy(path: Path, run: str = "toy-run", part: OpenRun | None = None, **eng
 def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     with workspace(path) as ws:
         connection = ws.segments.connect()
-        arms = connection.execute("SELECT problem_id, completion_id, arm FROM plan ORDER BY ALL").fetchall()
+        steps = connection.execute("SELECT problem_id, completion_id, step FROM plan ORDER BY ALL").fetchall()
         connection.close()
-        return {**content(ws), "arms": arms}
+        return {**content(ws), "steps": steps}
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +46,16 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any,
     return rows_of(path)
 
 
-def test_easy_problems_stay_on_the_first_arm_and_hard_ones_go_on(tmp_path: Path) -> None:
+def test_easy_problems_stay_on_the_first_step_and_hard_ones_go_on(tmp_path: Path) -> None:
     report = run_toy(tmp_path)
     level = {problem.id: problem.level for problem in problems(24)}
-    on_strong = Counter(level[decision.problem_id] for decision in report.decisions if decision.arm == "strong")
-    assert {decision.arm for decision in report.decisions} == {"weak", "strong"}
+    on_strong = Counter(level[decision.problem_id] for decision in report.decisions if decision.step == "strong")
+    assert {decision.step for decision in report.decisions} == {"weak", "strong"}
     assert on_strong[0] < 8 < on_strong[3]  # of level 0 only what happened to be worded alike four times
     assert report.funnel.planned == len(report.decisions)
 
 
-def test_indices_count_from_zero_on_each_arm_and_a_batch_is_of_one_arm(tmp_path: Path) -> None:
+def test_indices_count_from_zero_on_each_step_and_a_batch_is_of_one_step(tmp_path: Path) -> None:
     run_toy(tmp_path)
     with workspace(tmp_path) as ws:
         plans = ws.runs.plans("toy-run")
@@ -63,13 +63,13 @@ def test_indices_count_from_zero_on_each_arm_and_a_batch_is_of_one_arm(tmp_path:
     for plan in plans:
         for number in {row.batch for row in plan}:
             members = [row for row in plan if row.batch == number]
-            assert len({row.arm for row in members}) == 1
+            assert len({row.step for row in members}) == 1
             assert len(members) <= BATCH
         assert [row.ordinal for row in plan] == list(range(len(plan)))
-        order = [("weak", "strong").index(row.arm) for row in plan]
+        order = [("weak", "strong").index(row.step) for row in plan]
         assert order == sorted(order)
         for row in plan:
-            seen.setdefault((row.problem_id, row.arm), []).append(row.sample_index)
+            seen.setdefault((row.problem_id, row.step), []).append(row.sample_index)
     assert all(indices == list(range(len(indices))) for indices in seen.values())
     seeds = {(row.problem_id, row.sample_index, row.seed) for plan in plans for row in plan}
     assert len({(problem, index) for problem, index, _ in seeds}) == len(seeds)  # equal indices are a paired draw
@@ -85,10 +85,10 @@ def test_how_engines_answer_changes_no_row(
     assert rows_of(tmp_path) == plain
 
 
-def test_one_arm_may_be_spooled_and_the_other_in_process(tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]]) -> None:
+def test_one_step_may_be_spooled_and_the_other_in_process(tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]]) -> None:
     weak, strong = two_models()
     spooled = partial(ToyEngine, model_digest="toy-strong", model="strong", lift=60, spooled=True)
-    part = routed(arms=[weak, replace(strong, generator=spooled)])
+    part = routed(steps=[weak, replace(strong, generator=spooled)])
     part.spec = replace(part.spec, limits=replace(part.spec.limits, draw_workers=3, uncommitted=4, unjudged=6))
     run_toy(tmp_path, part=part)
     assert rows_of(tmp_path) == plain
@@ -117,7 +117,7 @@ def test_a_killed_run_goes_on_to_the_same_rows(
     assert drawn <= len(calls(log)) <= drawn + 2 * BATCH
 
 
-def test_an_arm_reuses_what_a_recipe_without_arms_drew_and_the_other_way_round(tmp_path: Path) -> None:
+def test_a_step_reuses_what_a_recipe_without_steps_drew_and_the_other_way_round(tmp_path: Path) -> None:
     log = tmp_path / "log"
     weak = two_models(log=log)[0]
     alone: dict[str, Any] = {"problems": problems(24), "budget": Fixed(initial=4), "batch_size": BATCH}
@@ -149,24 +149,24 @@ def test_a_higher_cap_draws_only_what_is_missing(tmp_path: Path) -> None:
     assert run_toy(tmp_path / "fresh", "large", fresh).decisions == grown.decisions
 
 
-def test_tallies_are_kept_by_arm(tmp_path: Path) -> None:
+def test_tallies_are_kept_by_step(tmp_path: Path) -> None:
     with workspace(tmp_path) as ws, routed() as part:
         run_all(ws, part)
         rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
         tallies = tallies_of(ws, part, rows)
         lengths = dict(ws.segments.connect().execute("SELECT id, tokens_out FROM completions").fetchall())
-    drawn = Counter((row.problem_id, row.arm) for row in rows)
+    drawn = Counter((row.problem_id, row.step) for row in rows)
     for tally in tallies:
-        assert [arm.name for arm in tally.arms] == ["weak", "strong"]
-        for arm in tally.arms:
-            mine = [row for row in rows if (row.problem_id, row.arm) == (tally.problem_id, arm.name)]
-            assert arm.drawn == drawn[tally.problem_id, arm.name] == arm.correct + arm.incorrect + arm.unparsed
-            assert arm.tokens == sum(lengths[row.completion_id] for row in mine)
-            assert arm.agreeing >= arm.correct  # the toy has one right answer, so all correct ones agree
-        assert tally.tokens == sum(arm.tokens for arm in tally.arms)
+        assert [step.name for step in tally.steps] == ["weak", "strong"]
+        for step in tally.steps:
+            mine = [row for row in rows if (row.problem_id, row.step) == (tally.problem_id, step.name)]
+            assert step.drawn == drawn[tally.problem_id, step.name] == step.correct + step.incorrect + step.unparsed
+            assert step.tokens == sum(lengths[row.completion_id] for row in mine)
+            assert step.agreeing >= step.correct  # the toy has one right answer, so all correct ones agree
+        assert tally.tokens == sum(step.tokens for step in tally.steps)
         assert tally.prefix_judged == 4
-        first = [row for row in rows if (row.problem_id, row.arm) == (tally.problem_id, "weak")]
-        assert tally.prefix_correct <= tally.arms[0].correct
+        first = [row for row in rows if (row.problem_id, row.step) == (tally.problem_id, "weak")]
+        assert tally.prefix_correct <= tally.steps[0].correct
         assert len(first) >= 4
 
 
@@ -174,7 +174,7 @@ def test_agreement_needs_no_reference(tmp_path: Path) -> None:
     part = routed()
     part.spec = replace(part.spec, budget=Router(rule="agreement", initial=3))
     right = run_toy(tmp_path / "right", part=part)
-    wrong = routed(arms=two_models())
+    wrong = routed(steps=two_models())
     unknown = [replace(problem, reference="0") for problem in problems(24)]
     wrong.spec = replace(wrong.spec, budget=part.spec.budget, problems=unknown)
     other = run_toy(tmp_path / "wrong", part=wrong)
@@ -187,27 +187,27 @@ def test_agreement_needs_no_reference(tmp_path: Path) -> None:
     ("second", "message"),
     [
         (
-            Arm("long", ToyEngine, Sampling(max_tokens=99)),
+            Step("long", ToyEngine, Sampling(max_tokens=99)),
             "max_tokens and stop at most: they draw the same texts",
         ),
-        (Arm("short", ToyEngine, Sampling(temperature=0.5)), "named twice"),
-        (Arm("", ToyEngine, Sampling(temperature=0.5)), "named by nothing"),
+        (Step("short", ToyEngine, Sampling(temperature=0.5)), "named twice"),
+        (Step("", ToyEngine, Sampling(temperature=0.5)), "named by nothing"),
     ],
 )
-def test_arms_that_repeat_one_another_are_refused(tmp_path: Path, second: Arm, message: str) -> None:
+def test_steps_that_repeat_one_another_are_refused(tmp_path: Path, second: Step, message: str) -> None:
     with workspace(tmp_path) as ws, pytest.raises(SetupError, match=message):
-        plan_round(ws, routed(arms=[Arm("short", ToyEngine), second]), 0)
+        plan_round(ws, routed(steps=[Step("short", ToyEngine), second]), 0)
 
 
-def test_an_engine_is_shared_by_arms_and_closed_once(tmp_path: Path) -> None:
+def test_an_engine_is_shared_by_steps_and_closed_once(tmp_path: Path) -> None:
     built: list[ToyEngine] = []
 
     def engine() -> ToyEngine:
         built.append(ToyEngine())
         return built[-1]
 
-    arms = [Arm("cold", engine, Sampling(temperature=0.5)), Arm("warm", engine, Sampling(temperature=1.0))]
-    run_toy(tmp_path, part=routed(arms=arms))
+    steps = [Step("cold", engine, Sampling(temperature=0.5)), Step("warm", engine, Sampling(temperature=1.0))]
+    run_toy(tmp_path, part=routed(steps=steps))
     assert len(built) == 1
     assert built[0].closed
 
@@ -216,19 +216,19 @@ def test_two_models_on_two_servers_are_each_asked_for_their_own(tmp_path: Path) 
     with Serving(models=["small"]) as one, Serving(models=["large"]) as other, workspace(tmp_path) as ws:
         servers = (Server(one.url, models=("small",)), Server(other.url, models=("large",)))
         http = HttpSettings(servers, backoff_seconds=0.05, patience=20.0)
-        arms = [
-            Arm("small", lambda: OpenAI("small", http=http), Sampling(max_tokens=8), batch_size=BATCH),
-            Arm(
+        steps = [
+            Step("small", lambda: OpenAI("small", http=http), Sampling(max_tokens=8), batch_size=BATCH),
+            Step(
                 "large", lambda: OpenAI("large", http=http), Sampling(max_tokens=64), PromptForm("Think.\n{prompt}"), BATCH
             ),
         ]
-        with routed(arms=arms) as part:
+        with routed(steps=steps) as part:
             part.spec = replace(part.spec, budget=Router(rule="agreement", initial=4))
             part.spec = replace(part.spec, limits=replace(part.spec.limits, draw_workers=3, uncommitted=4, unjudged=6))
             results = run_all(ws, part)
             rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
             names = ws.segments.column("completions", "model", [row.completion_id for row in rows])
-        assert {(row.arm, names[row.completion_id]) for row in rows} == {("small", "small"), ("large", "large")}
+        assert {(row.step, names[row.completion_id]) for row in rows} == {("small", "small"), ("large", "large")}
     assert sum(result.drawn for result in results) == len(one.bodies) + len(other.bodies) == len(rows)
     assert {body["model"] for body in one.bodies} == {"small"}
     assert {body["model"] for body in other.bodies} == {"large"}

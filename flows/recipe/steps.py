@@ -1,0 +1,178 @@
+"""The steps of a recipe: `generate` with some keys changed, each with a template and rules of what it follows.
+
+A step that names another engine starts from that engine's own options, and has to name its model; one whose engine has no
+model starts from the defaults of every key.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from flows.recipe.methods import Resolved
+from flows.recipe.schema import Generate, Method, Recipe, Step
+from pipelines.generate.registry import MODEL_FREE
+from pipelines.protocols import RoutingBudget
+from pipelines.steps.graph import Node, StepGraph, StepRule
+from pipelines.steps.templates import Template, places_of
+from storage.errors import SetupError
+from storage.ids import canonical_json
+
+IMPORTED = "imported"  # the engine that draws nothing
+_OWN = frozenset(Step.model_fields) - frozenset(Generate.model_fields)  # keys of a step that `generate` has not
+_OF_THE_RUN = ("imports", "redraw")  # keys of `generate` that are not a step's to change
+_NO_OTHER_TEXT = ("name", "max_tokens", "stop", "batch_size")  # where only these differ, equal seeds draw the same texts
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStep:
+    """A step with its engine found (None: its rollouts are imported); `generate` has every key, those of the recipe's
+    `generate` and the step's own.
+    """
+
+    node: Node
+    generate: Generate
+    engine: Resolved | None
+
+    @property
+    def name(self) -> str:
+        """How it is called."""
+        return self.node.step.name
+
+    def canonical(self, generate: dict[str, Any]) -> dict[str, Any]:
+        """What of it is part of the recipe's identity; `generate` is the canonical form of the section."""
+        rest = {key: value for key, value in generate.items() if key not in (*_OF_THE_RUN, "prompt_template")}
+        return {"name": self.name, "template": _shown(self.node.step.template), **_said(self.node), **rest}
+
+
+def _shown(template: Template) -> Any:
+    return template if isinstance(template, str) else [{"role": role, "content": text} for role, text in template]
+
+
+def _said(node: Node) -> dict[str, Any]:
+    """The rules that are not as in a step that follows nothing; the count of one that does not is the budget's."""
+    rule, plain = node.step, StepRule(node.step.name)
+    said = {field.name: getattr(rule, field.name) for field in fields(StepRule) if field.name not in _ELSEWHERE}
+    said["when"] = {key: list(values) for key, values in rule.when.items()}
+    return {key: value for key, value in said.items() if value != getattr(plain, key) and (node.named or key != "count")}
+
+
+_ELSEWHERE = ("name", "template", "options", "raw")  # keys of a rule that are written elsewhere, or follow
+
+
+def rules_of(recipe: Recipe) -> StepGraph:
+    """The steps as a graph; SetupError for what cannot be drawn."""
+    rules: list[StepRule] = []
+    for step in recipe.steps:
+        rules.append(_rule(recipe.generate, step, [rule.name for rule in rules]))
+    return StepGraph(rules)
+
+
+def _rule(generate: Generate, step: Step, earlier: Sequence[str]) -> StepRule:
+    template: Template = step.template if isinstance(step.template, str) else generate.prompt_template
+    if isinstance(step.template, tuple):
+        template = tuple((turn.role, turn.content) for turn in step.template)
+    options = {key: value for key, value in step.options.items() if isinstance(value, str) and places_of(value, earlier)}
+    raw = (step.engine if "engine" in step.model_fields_set else generate.engine) in MODEL_FREE
+    own = {key: getattr(step, key) for key in ("when", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")}
+    return StepRule(step.name, template, count=step.count or 1, options=options, raw=raw or step.turn == "continue", **own)
+
+
+def budget_of(recipe: Recipe, graph: StepGraph) -> Method:
+    """The budget of the roots: the recipe's, or as many draws as its only root says."""
+    counted = {step.name: step.count for step in recipe.steps if step.count is not None and step.name in graph.roots}
+    if not counted:
+        return recipe.budget
+    if "budget" in recipe.model_fields_set:
+        raise SetupError(
+            f"step {next(iter(counted))!r} follows nothing and has a count, and the recipe has a budget: both say "
+            "how often a problem is drawn.",
+            next_command="leave one of them out",
+        )
+    return Method(method="fixed", options={"n": next(iter(counted.values()))})
+
+
+def merged(generate: Generate, step: Step, node: Node) -> Generate:
+    """The step's keys over those of `generate`; SetupError for a key that a step cannot change."""
+    changed = {key: value for key, value in step if key in step.model_fields_set and key not in _OWN}
+    for key in _OF_THE_RUN:
+        if changed.get(key, getattr(generate, key)) != getattr(generate, key):
+            raise SetupError(f"step {step.name!r}: {key!r} belongs to generate, for the whole recipe.")
+    if "options" in changed:
+        changed["options"] = {key: value for key, value in changed["options"].items() if key not in node.step.options}
+    try:
+        return Generate.model_validate({**_beginning(generate, step, changed), **changed, **_template(node)})
+    except ValidationError as error:
+        raise SetupError(f"step {step.name!r}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
+
+
+def _beginning(generate: Generate, step: Step, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step is before its own keys."""
+    engine = changed.get("engine", generate.engine)
+    base = generate.model_dump(exclude=set() if "batch_size" in generate.model_fields_set else {"batch_size"})
+    if engine == generate.engine:
+        return base
+    if engine in MODEL_FREE:
+        return {"model": engine, "batch_size": base.get("batch_size", Generate().batch_size)}
+    if "model" not in changed and engine != IMPORTED:
+        raise SetupError(f"step {step.name!r} names engine {engine!r} and no model.")
+    return {**base, "options": {}, "imports": ()}
+
+
+def _template(node: Node) -> dict[str, Any]:
+    """The template of a plain root, which `generate` has too; the others are filled elsewhere, and show no examples."""
+    if node.plain:
+        return {"prompt_template": node.step.template}
+    return {"prompt_template": "{prompt}", "examples": (), "examples_from": None}
+
+
+def load_steps(
+    recipe: Recipe, graph: StepGraph, engine_of: Callable[[Generate, Path], Resolved | None], base: Path
+) -> tuple[LoadedStep, ...]:
+    """Every step with its engine; `engine_of`: finds that of a section of a recipe, beside the recipe (`base`)."""
+    loaded = []
+    for step in recipe.steps:
+        node = graph.nodes[step.name]
+        engine = step.engine if "engine" in step.model_fields_set else recipe.generate.engine
+        if engine == IMPORTED and (recipe.generate.engine != IMPORTED or graph.roots != (step.name,)):
+            raise SetupError(
+                f"step {step.name!r}: engine imported draws nothing, so it is the only step that follows nothing.",
+                next_command="generate: {engine: imported}, and an engine and a model for each step that follows",
+            )
+        own = merged(recipe.generate, step, node)
+        loaded.append(LoadedStep(node, own, engine_of(own, base)))
+    return tuple(loaded)
+
+
+def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: Any) -> None:
+    """SetupError where roots repeat one another, or where budget and steps do not go together."""
+    roots = [step for step in canonical if step["name"] in graph.roots]
+    for first, second in combinations(roots, 2):
+        if _texts(first) == _texts(second):
+            raise SetupError(
+                f"steps {first['name']!r} and {second['name']!r} differ in max_tokens and stop at most: "
+                "they draw the same texts.",
+                next_command="give one of them another template, temperature or model",
+            )
+    _check_budget(len(roots), budget)
+
+
+def _check_budget(roots: int, budget: Any) -> None:
+    routes = isinstance(budget, RoutingBudget) and budget.routes
+    if roots > 1 and not routes:
+        raise SetupError(
+            f"{roots} steps of the recipe follow nothing, and budget {budget.name!r} does not choose between them.",
+            next_command="budget: {method: router}",
+        )
+    if routes and roots < 2:
+        raise SetupError(
+            f"budget {budget.name!r} chooses between steps that follow nothing, and the recipe has {roots or 'none'}.",
+            next_command="steps: [{name: short, max_tokens: 64}, {name: long, temperature: 0.7}]",
+        )
+
+
+def _texts(step: dict[str, Any]) -> str:
+    return canonical_json({key: value for key, value in step.items() if key not in _NO_OTHER_TEXT})

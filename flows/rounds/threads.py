@@ -1,0 +1,173 @@
+"""The threads of a run: what follows what among its planned rows, what is known of each, and what a follow-up is asked.
+
+Read from the committed plans and the stored completions, so a resumed command asks what the first one planned.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from flows.rounds.open_run import OpenRun
+from flows.rounds.plan_rows import whole_problems
+from flows.sampling.steps import Step
+from pipelines.generate.prompts import continued, plain_text
+from pipelines.steps.follow import Known, Link, Threads, follow_ups
+from pipelines.steps.graph import StepGraph
+from pipelines.steps.reading import fields_of
+from pipelines.steps.templates import OUTCOME, TRUNCATED, Filling, Told
+from pipelines.tallies import Draw
+from storage.records import Completion, PlanRow, Prompt
+from storage.rollouts import Pair, completions_by_id, pair_of
+from storage.segments.rows import Rows
+from storage.workspace import Workspace
+
+AT_ONCE = 1_024  # follow-ups whose texts are read together
+READ_AT_ONCE = 8_192
+
+
+class Asked(NamedTuple):
+    """A completion to draw or drawn: of a problem, on a step, after others."""
+
+    problem_id: str
+    step: str
+    after: tuple[str, ...]
+
+
+class RunThreads:
+    """The threads of an open run."""
+
+    def __init__(self, ws: Workspace, run: OpenRun) -> None:
+        if run.spec.graph is None:
+            raise RuntimeError(f"no step of run {run.id} follows another")
+        self._ws, self._run = ws, run
+        self._graph: StepGraph = run.spec.graph
+        self._made: dict[str, Threads] = {}
+
+    def note(self, plans: Sequence[Sequence[PlanRow]]) -> None:
+        """Take in the rows of these rounds, each round once; what is known of them is read when it is asked for."""
+        known = self._run.memory.threads
+        for plan in plans[known.rounds :]:
+            for row in plan:
+                known.rows.setdefault(row.problem_id, {})[row.completion_id] = row
+        known.rounds = max(known.rounds, len(plans))
+        self._made.clear()
+
+    def draws(self, rows: Rows[PlanRow]) -> Iterator[Draw]:
+        """What follows these rows, problem by problem in order of their ids."""
+        known = self._run.memory.threads
+        for group in whole_problems(rows.sorted_by("problem_id"), READ_AT_ONCE):
+            self._read(group)
+            for problem_id, _ in groupby(group, key=attrgetter("problem_id")):
+                yield from follow_ups(self._graph, problem_id, self._links(problem_id), known.facts)
+
+    def fillings(self, asked: Sequence[Asked]) -> Iterator[Filling]:
+        """What the template of each is filled with, in order; texts are read some thousand at a time."""
+        for start in range(0, len(asked), AT_ONCE):
+            part = asked[start : start + AT_ONCE]
+            threads = [self._thread(one) for one in part]
+            pairs = [
+                (cid, one.problem_id)
+                for one, thread in zip(part, threads, strict=True)
+                for cid in {*thread.values(), *one.after}
+            ]
+            texts = completions_by_id(self._ws, {cid for cid, _ in pairs})
+            outcomes = self._outcomes(part, pairs)
+            for one, thread in zip(part, threads, strict=True):
+                yield self._filling(one, thread, texts, outcomes)
+
+    def prompt(self, asked: Asked, filling: Filling, *, swapped: bool = False) -> Prompt:
+        """What the step is asked: its template, filled; of one that continues a text, the question of that text and it."""
+        step, problem = self._run.spec.step(asked.step), self._run.spec.problem(asked.problem_id)
+        question = step.asked(problem, filling._replace(swapped=swapped, raw=_is_raw(step)))
+        if step.node is None or step.node.step.turn == "new":
+            return question
+        return continued(self._question(asked), plain_text(question))
+
+    def prompts(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
+        """What was asked for each of these rows, which follow others."""
+        asked = [Asked(row.problem_id, row.step, row.followed) for row in rows]
+        for row, one, filling in zip(rows, asked, self.fillings(asked), strict=True):
+            alike = self._run.spec.step(row.step).alike
+            yield self.prompt(one, filling, swapped=not alike and row.sample_index % 2 == 1)
+
+    def _question(self, asked: Asked) -> Prompt:
+        """What was asked for the answer that goes on: by the nearest step before it that asks a model anew."""
+        row = self._row(asked.problem_id, asked.after[0])
+        step, own = self._run.spec.step(row.step), Asked(row.problem_id, row.step, row.followed)
+        if not step.follows:
+            return step.asked(self._run.spec.problem(row.problem_id))
+        return self._question(own) if _is_raw(step) else self.prompt(own, next(self.fillings([own])))
+
+    def _thread(self, asked: Asked) -> Mapping[str, str]:
+        """Step to completion id, of what a completion rests on; nothing for a root and for one that gathers."""
+        node = self._graph.nodes[asked.step]
+        if node.step.gather:
+            return {}
+        made = self._threads(asked.problem_id)
+        thread: dict[str, str] = {}
+        for parent, followed in zip(node.parents, asked.after, strict=True):
+            thread |= made.under(followed, parent).thread
+        return {name: cid for name, cid in thread.items() if name in node.named}
+
+    def _threads(self, problem_id: str) -> Threads:
+        if problem_id not in self._made:
+            if len(self._made) > READ_AT_ONCE:
+                self._made.clear()
+            self._made[problem_id] = Threads(self._graph, self._links(problem_id))
+        return self._made[problem_id]
+
+    def _links(self, problem_id: str) -> list[Link]:
+        rows = self._run.memory.threads.rows.get(problem_id, {}).values()
+        return [Link(row.completion_id, row.step, row.followed) for row in rows]
+
+    def _row(self, problem_id: str, completion_id: str) -> PlanRow:
+        return self._run.memory.threads.rows[problem_id][completion_id]
+
+    def _filling(
+        self, asked: Asked, thread: Mapping[str, str], texts: Mapping[str, Completion], outcomes: Mapping[Pair, str]
+    ) -> Filling:
+        problem, node = self._run.spec.problem(asked.problem_id), self._graph.nodes[asked.step]
+        told = {name: self._told(name, texts[cid], outcomes.get((cid, problem.id))) for name, cid in thread.items()}
+        parent = node.parents[0] if node.parents else ""
+        gathered = asked.after if node.step.gather else ()
+        group = [self._told(parent, texts[cid], outcomes.get((cid, problem.id))) for cid in gathered]
+        return Filling(problem.prompt, problem.reference, told, parent, group)
+
+    def _told(self, name: str, completion: Completion, outcome: str | None) -> Told:
+        read = self._graph.nodes[name].step.read
+        fields = fields_of(completion.text, read) if read else {}
+        return Told(completion.text, fields, outcome, completion.finish_reason == "length")
+
+    def _outcomes(self, part: Sequence[Asked], pairs: Iterable[Pair]) -> Mapping[Pair, str]:
+        """The outcomes that a template of these asks for."""
+        steps = {one.step for one in part}
+        if not any(place.field == OUTCOME for step in steps for place in self._graph.nodes[step].places):
+            return {}
+        rows = [self._row(problem_id, cid) for cid, problem_id in pairs]
+        return self._run.outcomes(self._ws, [row for row in rows if self._run.spec.judged(row.step)])
+
+    def _read(self, rows: Sequence[PlanRow]) -> None:
+        """What the conditions of follow-ups ask of these rows, of those that nothing was read of yet."""
+        facts = self._run.memory.threads.facts
+        new = [row for row in rows if pair_of(row) not in facts]
+        outcomes = self._run.outcomes(self._ws, [row for row in new if self._run.spec.judged(row.step)])
+        wanted = [row.completion_id for row in new if row.step in self._graph.steps_read]
+        texts = completions_by_id(self._ws, wanted)
+        cut_off = self._cut_off(new)
+        for row in new:
+            read = self._graph.nodes[row.step].step.read
+            fields = fields_of(texts[row.completion_id].text, read) if row.completion_id in texts else {}
+            outcome = outcomes.get(pair_of(row))
+            facts[pair_of(row)] = Known(outcome, row.completion_id in cut_off, fields)
+
+    def _cut_off(self, rows: Sequence[PlanRow]) -> set[str]:
+        """Which of them were cut off; none where no condition asks."""
+        if all(one.field != TRUNCATED for node in self._graph.follow_ups for one in node.conditions):
+            return set()
+        reasons = self._ws.segments.column("completions", "finish_reason", [row.completion_id for row in rows])
+        return {cid for cid, reason in reasons.items() if reason == "length"}
+
+
+def _is_raw(step: Step) -> bool:
+    return step.node is not None and step.node.step.raw

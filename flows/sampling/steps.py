@@ -1,0 +1,120 @@
+"""The steps of a run (engine, sampling, template, rules), as its recipe lists them, and the engines behind them.
+
+A recipe that names none has one, whose name is "". Two steps with one factory share one engine (and its memory); an engine
+is built when it is first asked for. The seed of a completion follows from prompt and sample index, not from the step: equal
+indices on two steps are a paired draw (common random numbers), and their ids differ as model, sampling or template do.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from pipelines.generate.prompts import PromptForm, check_template, plain_text
+from pipelines.protocols import Generator
+from pipelines.steps.graph import Node
+from pipelines.steps.templates import Filling, filled
+from storage.errors import SetupError
+from storage.records import Message, Problem, Prompt, Sampling
+
+Factory = Callable[[], Generator]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An engine with its sampling, and the form in which it is asked.
+
+    `generator` None: its rollouts were imported. `node`: its rules and place among the steps, where it asks otherwise than
+    about the problem alone, or others follow it.
+    """
+
+    name: str
+    generator: Factory | None
+    sampling: Sampling = field(default_factory=Sampling)
+    form: PromptForm = field(default_factory=PromptForm)
+    batch_size: int = 256
+    node: Node | None = None
+
+    def __post_init__(self) -> None:
+        check_template(self.form.template)
+        if self.batch_size < 1:
+            raise SetupError(f"batch_size of step {self.name!r} is {self.batch_size}, and must be at least 1.")
+
+    @property
+    def follows(self) -> bool:
+        """Whether it follows other steps."""
+        return self.node is not None and bool(self.node.named)
+
+    @property
+    def alike(self) -> bool:
+        """Whether it asks the same whatever the sample index is."""
+        return self.node is None or not self.node.step.swap or all(place.name != "pair" for place in self.node.places)
+
+    def asked(self, problem: Problem, given: Filling | None = None) -> Prompt:
+        """What the engine is given for a problem; `given`: what a follow-up is filled with."""
+        if self.node is None or self.node.plain:
+            return self.form.asked(problem)
+        filling = given or Filling(problem.prompt, problem.reference, {})
+        rule = self.node.step
+        question = filled(rule.template, self.node.named, filling)
+        if not rule.raw:
+            return self.form.around(question, problem)
+        options = [(key, filled(value, self.node.named, filling)) for key, value in sorted(rule.options.items())]
+        text = Message("user", plain_text(question))
+        said = tuple(Message("option", plain_text(value), kind="option", name=key) for key, value in options)
+        return (text, *said) if said else text.content
+
+
+class Engines:
+    """Engines by factory, each built once and kept until `close`."""
+
+    def __init__(self) -> None:
+        self._built: dict[Factory, Generator] = {}
+        self._lock = threading.RLock()
+
+    def of(self, factory: Factory) -> Generator:
+        """The engine of this factory."""
+        with self._lock:
+            if factory not in self._built:
+                self._built[factory] = factory()
+            return self._built[factory]
+
+    def built(self) -> list[Generator]:
+        """Those that were asked for so far."""
+        with self._lock:
+            return list(self._built.values())
+
+    def close(self) -> None:
+        """Release every engine; safe to call twice."""
+        with self._lock:
+            built, self._built = list(self._built.values()), {}
+        for engine in built:
+            engine.close()
+
+
+def check_names(steps: Sequence[Step]) -> None:
+    """SetupError where two steps have one name, or one has none."""
+    names = [step.name for step in steps]
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise SetupError(f"step {name!r} is named {'twice' if name else 'by nothing'}; every step needs its own name.")
+
+
+def check_differ(steps: Sequence[Step], engines: Engines, problem: Problem) -> None:
+    """SetupError where two steps would draw the same texts.
+
+    Equal seeds under equal model, prompt and sampling give equal texts, up to where the shorter one is cut off: such a step
+    costs tokens and finds nothing new.
+    """
+    seen: dict[object, str] = {}
+    for step in steps:
+        if step.generator is None:
+            continue
+        engine = engines.of(step.generator)
+        same = replace(step.sampling, max_tokens=0, stop=())
+        key = engine.engine, engine.model_digest, engine.render(step.asked(problem)), same
+        if key in seen:
+            raise SetupError(
+                f"steps {seen[key]!r} and {step.name!r} differ in max_tokens and stop at most: they draw the same texts.",
+                next_command="give one of them another prompt_template, temperature or model",
+            )
+        seen[key] = step.name

@@ -1,0 +1,153 @@
+"""Which completions are followed next: a pure function of the steps, of what is drawn and judged, and of what was asked.
+
+Called once a round over everything that is committed. A completion is followed once by each step; what was asked before is
+not asked again. Completions count in the order in which they were planned, so groups that are gathered never change.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from pipelines.steps.graph import Node, StepGraph
+from pipelines.steps.templates import OUTCOME
+from pipelines.tallies import Draw
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One completion of a problem as planned: its step, and those that it follows, in the order of its parents."""
+
+    id: str
+    step: str
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a completion: the outcome, for answers; whether it was cut off; the fields read from its text."""
+
+    outcome: str | None = None
+    truncated: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def value(self, name: str) -> str | None:
+        """The field of a condition."""
+        if name == OUTCOME:
+            return self.outcome
+        return ("yes" if self.truncated else "no") if name == "truncated" else self.fields.get(name)
+
+
+Thread = Mapping[str, str]
+"""Step to completion id: one completion and all that it rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A completion that may be followed under the name of a step. `depth`: how often a repeated step stood for it."""
+
+    id: str
+    thread: Thread
+    depth: int = 0
+
+
+class Threads:
+    """The threads of one problem, from its links in plan order."""
+
+    def __init__(self, graph: StepGraph, links: Sequence[Link]) -> None:
+        self._graph = graph
+        self._links = {link.id: link for link in links}
+        self._made: dict[str, Leaf] = {}
+        self.leaves: dict[str, list[Leaf]] = {name: [] for name in graph.nodes}
+        for link in links:
+            leaf = self.leaf(link.id)
+            self.leaves[link.step].append(leaf)
+            stands_for = graph.nodes[link.step].stands_for
+            if stands_for is not None and leaf.depth <= graph.nodes[link.step].step.repeat:
+                self.leaves[stands_for].append(self._as(leaf, stands_for))
+
+    def leaf(self, completion_id: str) -> Leaf:
+        """A completion with the thread that it ends."""
+        if completion_id not in self._made:
+            link = self._links[completion_id]
+            thread: dict[str, str] = {}
+            depth = 0
+            node = self._graph.nodes[link.step]
+            if not node.step.gather:
+                for parent, followed in zip(node.parents, link.after, strict=True):
+                    leaf = self.under(followed, parent)
+                    thread |= leaf.thread
+                    depth = max(depth, leaf.depth)
+            repeated = self._graph.nodes[link.step].stands_for is not None
+            self._made[completion_id] = Leaf(completion_id, {**thread, link.step: completion_id}, depth + repeated)
+        return self._made[completion_id]
+
+    def group(self, completion_id: str) -> tuple[str, ...]:
+        """The completions that a gathering one is about; none for another."""
+        link = self._links[completion_id]
+        return link.after if self._graph.nodes[link.step].step.gather else ()
+
+    def under(self, completion_id: str, name: str) -> Leaf:
+        """A followed completion under the name by which it is followed."""
+        leaf = self.leaf(completion_id)
+        return leaf if self._links[completion_id].step == name else self._as(leaf, name)
+
+    def _as(self, leaf: Leaf, name: str) -> Leaf:
+        """A repeated step's completion as one of the step that it stands for."""
+        before = self._graph.nodes[name].rests_on
+        return Leaf(leaf.id, {**{key: cid for key, cid in leaf.thread.items() if key in before}, name: leaf.id}, leaf.depth)
+
+
+def follow_ups(
+    graph: StepGraph, problem_id: str, links: Sequence[Link], known: Mapping[tuple[str, str], Known]
+) -> Iterator[Draw]:
+    """The draws that follow what is committed of one problem, step by step in the recipe's order.
+
+    `known`, by completion and problem: at least those of the steps that a condition or a field in a template names.
+    """
+    threads, facts = Threads(graph, links), {link.id: known[link.id, problem_id] for link in links}
+    for node in graph.follow_ups:
+        step = node.step
+        asked = {link.after for link in links if link.step == step.name}
+        room = None if step.most is None else max(0, step.most - len(asked))
+        for after in _groups(node, threads, facts):
+            if after in asked:
+                continue
+            if room == 0:
+                break
+            asked.add(after)
+            room = None if room is None else room - 1
+            yield Draw(problem_id, 0, step.count, step.name, after)
+
+
+def _groups(node: Node, threads: Threads, known: Mapping[str, Known]) -> Iterator[tuple[str, ...]]:
+    """What the step follows together: one completion of each parent that lie on one thread, or a group of one parent's."""
+    step, parents = node.step, node.parents
+    chosen = [
+        merged
+        for leaves in product(*(threads.leaves[parent] for parent in parents))
+        if (merged := _merged(leaves)) is not None and _holds(node, merged, known)
+    ]
+    if not step.gather:
+        yield from (tuple(thread[parent] for parent in parents) for thread in chosen)
+        return
+    ids = [thread[parents[0]] for thread in chosen]
+    for start in range(0, len(ids) - step.gather + 1, step.gather):
+        yield tuple(ids[start : start + step.gather])
+
+
+def _merged(leaves: Sequence[Leaf]) -> Thread | None:
+    """The threads of several leaves as one; None where they rest on different completions of a step."""
+    thread: dict[str, str] = {}
+    for leaf in leaves:
+        if any(thread.get(name, cid) != cid for name, cid in leaf.thread.items()):
+            return None
+        thread |= leaf.thread
+    return thread
+
+
+def _holds(node: Node, thread: Thread, known: Mapping[str, Known]) -> bool:
+    """Whether the conditions hold, and every field that the template needs could be read."""
+    for condition in node.conditions:
+        if known[thread[condition.step]].value(condition.field) not in condition.values:
+            return False
+    return all(known[thread[place.name]].value(place.field) is not None for place in node.fields_put)

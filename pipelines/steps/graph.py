@@ -1,0 +1,215 @@
+"""The steps of a recipe and what follows what, checked once. Knows names and places; no text and no id.
+
+The parents of a follow-up are the steps that its template or its `when` names, those left out that another of them rests
+on: `fix` that names `{solve}` and `{cut}`, where `cut` follows `solve`, follows `cut`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from pipelines.steps.reading import check_reader
+from pipelines.steps.templates import OUTCOME, RESERVED, STATES, Place, Template, check_turns, places_of
+from storage.errors import SetupError, unknown_name
+from storage.records import OUTCOMES
+
+Role = Literal["answer", "step", "vote"]
+Turn = Literal["new", "continue"]
+ROLES: tuple[Role, ...] = ("answer", "step", "vote")
+TURNS: tuple[Turn, ...] = ("new", "continue")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Which completions of a step are followed: those whose field (`outcome`, `truncated` or one that is read) is one of
+    these values.
+    """
+
+    step: str
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRule:
+    """One step: its template and the rules by which it follows others. Roots have the defaults of all but `template`.
+
+    `count`: draws for each followed completion or group; `most`: followed ones (or groups) of a problem, None for all.
+    `gather`: one question over so many completions, in their order, 0 for one each. `repeat`: how often it may follow its
+    own results, which then stand for the answer that it was given. `role`: an answer is judged and may be kept, a step is
+    not judged, a vote is not judged and says something of what it follows. `want`: the outcome that is its success.
+    `read`: fields by pattern. `raw`: no model reads what is put into the template.
+    """
+
+    name: str
+    template: Template = "{prompt}"
+    when: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    count: int = 1
+    most: int | None = None
+    gather: int = 0
+    turn: Turn = "new"
+    role: Role = "answer"
+    read: Mapping[str, str] = field(default_factory=dict)
+    want: str = "correct"
+    repeat: int = 0
+    swap: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A step with what follows from its place in the recipe.
+
+    `places`: those of its template and options; `named`: the steps that it names, `parents`: those of them that it follows,
+    `rests_on`: all steps before it on its threads. `stands_for`: the step for whose completions those of a repeated step
+    stand. `sees_label`: what it is asked, or whether it is asked, rests on a reference or a verdict.
+    """
+
+    step: StepRule
+    places: tuple[Place, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    named: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    rests_on: frozenset[str] = frozenset()
+    stands_for: str | None = None
+    sees_label: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it asks about the problem alone, in a text that stands around the problem's."""
+        return not self.named and self.places == (Place("prompt"),) and isinstance(self.step.template, str)
+
+    @property
+    def fields_put(self) -> tuple[Place, ...]:
+        """The places that a field is put into: where one cannot be read, the completion is not followed."""
+        return tuple(place for place in self.places if place.of_a_step and place.field not in ("", "*", *STATES))
+
+
+class StepGraph:
+    """The steps in the recipe's order. SetupError where they do not make a graph that can be drawn."""
+
+    def __init__(self, steps: Sequence[StepRule]) -> None:
+        self.nodes: dict[str, Node] = {}
+        for step in steps:
+            if step.name in self.nodes:
+                raise SetupError(f"two steps are named {step.name!r}.")
+            if step.name in RESERVED:
+                raise SetupError(f"a step is named {step.name!r}, which is a place of templates.")
+            self.nodes[step.name] = self._node(step)
+
+    @cached_property
+    def follow_ups(self) -> tuple[Node, ...]:
+        """The steps that follow others, in order."""
+        return tuple(node for node in self.nodes.values() if node.named)
+
+    @cached_property
+    def roots(self) -> tuple[str, ...]:
+        """The steps that ask about the problem alone."""
+        return tuple(name for name, node in self.nodes.items() if not node.named)
+
+    @cached_property
+    def answers(self) -> frozenset[str]:
+        """The steps whose completions are judged."""
+        return frozenset(name for name, node in self.nodes.items() if node.step.role == "answer")
+
+    @cached_property
+    def steps_read(self) -> frozenset[str]:
+        """The steps of which a follow-up needs a field, so that their texts are read when it is planned."""
+        used = {place.name for node in self.follow_ups for place in node.fields_put}
+        asked = (one for node in self.follow_ups for one in node.conditions)
+        return frozenset(used | {condition.step for condition in asked if condition.field not in STATES})
+
+    def _node(self, step: StepRule) -> Node:
+        where = f"step {step.name!r}"
+        check_turns(step.template)
+        check_reader(where, step.read)
+        texts = (step.template, *step.options.values())
+        places = tuple(dict.fromkeys(place for text in texts for place in places_of(text, self.nodes)))
+        conditions = tuple(Condition(*_split(key), tuple(values)) for key, values in step.when.items())
+        for condition in conditions:
+            self._check_condition(where, condition)
+        for place in places:
+            self._check_place(where, place)
+        names = {place.name for place in places if place.of_a_step} | {condition.step for condition in conditions}
+        named = tuple(name for name in self.nodes if name in names)
+        own = any(place.name in ("reference", "pair") or place.field == OUTCOME for place in places)
+        chosen = any(condition.field == OUTCOME for condition in conditions)
+        answer = next((name for name in named if self.nodes[name].step.role == "answer"), None)
+        node = Node(
+            step,
+            places,
+            conditions,
+            named,
+            parents=tuple(one for one in named if not any(one in self.nodes[other].rests_on for other in named)),
+            rests_on=frozenset(named).union(*(self.nodes[name].rests_on for name in named)),
+            stands_for=answer if step.repeat else None,
+            sees_label=own or chosen or any(self.nodes[name].sees_label for name in named),
+        )
+        (_check_follow_up if named else _check_root)(node, where)
+        return node
+
+    def _check_condition(self, where: str, condition: Condition) -> None:
+        if condition.step not in self.nodes:
+            raise unknown_name(f"step in `when` of {where}", condition.step, self.nodes)
+        other = self.nodes[condition.step].step
+        if condition.field not in (*STATES, *other.read):
+            raise SetupError(
+                f"{where} goes by {condition.step}.{condition.field}, which is not read.", choices=(*STATES, *other.read)
+            )
+        if condition.field != OUTCOME:
+            return
+        if other.role != "answer":
+            raise SetupError(
+                f"{where} goes by the outcome of {other.name!r}, whose role is {other.role}: it is not judged."
+            )
+        for value in condition.values:
+            if value not in OUTCOMES:
+                raise unknown_name(f"outcome in `when` of {where}", value, OUTCOMES)
+
+    def _check_place(self, where: str, place: Place) -> None:
+        if place.of_a_step and place.field not in ("", "*"):
+            known = (*STATES, *self.nodes[place.name].step.read)
+            if place.field not in known:
+                raise SetupError(f"{where} asks for {{{place.name}.{place.field}}}, which is not read.", choices=known)
+
+
+def _check_root(node: Node, where: str) -> None:
+    step = node.step
+    odd = [key for key in ("most", "gather", "repeat") if getattr(step, key)]
+    odd += [
+        f"{key}: {value}"
+        for key, value, plain in (("turn", step.turn, "new"), ("role", step.role, "answer"))
+        if value != plain
+    ]
+    if odd:
+        raise SetupError(
+            f"{where} names no earlier step, so it follows nothing; {odd[0]} belongs to a follow-up.",
+            next_command='template: "{prompt}\\n{SOLVE}\\nGo on.", with the name of an earlier step',
+        )
+    if Place("prompt") not in node.places:
+        raise SetupError(f"{where} names neither {{prompt}} nor an earlier step: every problem would be the same prompt.")
+
+
+def _check_follow_up(node: Node, where: str) -> None:
+    step, parents = node.step, ", ".join(node.parents)
+    groups = {place.name for place in node.places if place.field == "*"}
+    if groups and not step.gather:
+        raise SetupError(f"{where} has a place {{{min(groups)}*}} and no gather.", next_command="gather: 4")
+    if step.gather and (len(node.parents) != 1 or groups - set(node.parents)):
+        raise SetupError(f"{where} gathers completions of one step, and follows {parents}.")
+    if step.gather and {place.name for place in node.places if place.of_a_step and place.field != "*"}:
+        raise SetupError(f"{where} gathers: a step has many completions there, so write {{{parents}*}}.")
+    if step.repeat and node.stands_for is None:
+        raise SetupError(f"{where} repeats, and names no step of role answer that its result could stand for.")
+    if step.turn == "continue" and (len(node.parents) != 1 or step.gather or not isinstance(step.template, str)):
+        raise SetupError(f"{where} continues a text: its template is a text that follows one completion.")
+    if any(place.name == "pair" for place in node.places) and (len(node.parents) != 1 or step.gather):
+        raise SetupError(f"{where} has a place {{pair}}, and follows not one completion but {parents}.")
+
+
+def _split(key: str) -> tuple[str, str]:
+    """The step and the field of a key of `when`; a step alone means its outcome."""
+    name, _, rest = key.partition(".")
+    return name, rest or OUTCOME

@@ -1,0 +1,74 @@
+"""Fields read out of a completion's text, by a regular expression or a JSON path; another reader reads stored texts anew.
+
+A pattern that begins with `$` is a JSON path (`$.verdict`, `$.steps[0].ok`) into the last JSON value of the text. Any other
+is a regular expression in the dialect of the library `regex`; the last match counts, as models end on their answer, and its
+first group where it has one. What cannot be read is no field, and a search that takes too long has found nothing.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.verify.json_text import find_json
+from pipelines.verify.regex import BadPatternError, SearchLimitError, compiled, last_match
+from storage.errors import SetupError
+from storage.ids import canonical_json
+
+FIELD = re.compile(r"[a-z_][a-z0-9_]*")
+_PATH = re.compile(r"\$((?:\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*)")
+_PART = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
+VERSION = "1"
+
+
+def check_reader(where: str, read: Mapping[str, str]) -> None:
+    """SetupError for a field's name or a pattern that cannot be one."""
+    for name, pattern in read.items():
+        if not FIELD.fullmatch(name) or name in ("outcome", "truncated"):
+            raise SetupError(f"{where} reads a field {name!r}: letters, digits and _, and neither outcome nor truncated.")
+        if pattern.startswith("$"):
+            if not _PATH.fullmatch(pattern):
+                raise SetupError(
+                    f"{where} reads {name!r} by {pattern!r}, which is no JSON path.", choices=("$.a.b", "$.a[0]")
+                )
+            continue
+        try:
+            compiled(pattern)
+        except BadPatternError as error:
+            raise SetupError(f"{where} reads {name!r} by {pattern[:100]!r}: {error}.") from None
+
+
+def fields_of(text: str, read: Mapping[str, str]) -> dict[str, str]:
+    """The fields that can be read, white space around them dropped."""
+    values = (
+        (name, _by_path(text, pattern) if pattern.startswith("$") else _by_regex(text, pattern))
+        for name, pattern in read.items()
+    )
+    return {name: value.strip() for name, value in values if value is not None}
+
+
+def _by_regex(text: str, pattern: str) -> str | None:
+    try:
+        match = last_match(pattern, text, full=False)
+    except SearchLimitError:
+        return None
+    if match is None:
+        return None
+    found: str | None = match[1] if match.re.groups else match[0]
+    return found
+
+
+def _by_path(text: str, path: str) -> str | None:
+    found = find_json(text, duplicates="last")
+    if found is None or found.error is not None:
+        return None
+    value: Any = found.value
+    for key, index in _PART.findall(path):
+        if key and isinstance(value, dict) and key in value:
+            value = value[key]
+        elif index and isinstance(value, list) and int(index) < len(value):
+            value = value[int(index)]
+        else:
+            return None
+    if value is None:
+        return None
+    return value if isinstance(value, str) else canonical_json(value)

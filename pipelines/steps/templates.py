@@ -1,0 +1,169 @@
+"""The template of a step: a text or turns of a conversation, with places for the problem and for what earlier steps gave.
+
+| place | what is put there |
+|---|---|
+| `{prompt}`, `{reference}` | the problem's text; its reference answer, which makes the step one that sees labels |
+| `{STEP}` | the text that an earlier step of this recipe gave |
+| `{STEP.FIELD}` | a field that the step reads out of its texts; `outcome` and `truncated` every step has |
+| `{STEP*}` | all texts of a gathered group, numbered from 1 |
+| `{pair}` | the reference and the followed text, in an order that changes with the sample index |
+
+Braces around anything else mean themselves. Places are filled once and never evaluated, so a text with braces is a text.
+For a model, what a model wrote stands between marks that it cannot contain: it cannot end its own block.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from pipelines.generate.prompts import PLACE, fill_template, plain_text
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.records import Message, Prompt
+
+ROLES = ("system", "user", "assistant", "tool")
+OUTCOME, TRUNCATED = STATES = ("outcome", "truncated")
+"""What is known of every followed completion beside its text: the verdict's outcome; whether it was cut off (yes, no)."""
+RESERVED = ("prompt", "reference", "pair")
+_PLACE = re.compile(r"\{([a-z0-9][a-z0-9_-]*)(\*|\.[a-z_][a-z0-9_]*)?\}")
+_ONE_LINE = 200  # characters of a field that stands in a sentence; a longer one, or one of several lines, gets a block
+
+Template = str | tuple[tuple[str, str], ...]
+"""A text, or (role, text) turns."""
+
+
+class Place(NamedTuple):
+    """A place of a template: `name` is reserved or a step; `field` "" is the text, "*" the group."""
+
+    name: str
+    field: str = ""
+
+    @property
+    def of_a_step(self) -> bool:
+        """Whether an earlier step fills it."""
+        return self.name not in RESERVED
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of one completion that is followed: its text, the verdict's outcome, and the fields read from it."""
+
+    text: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    outcome: str | None = None
+    truncated: bool = False
+
+    def value(self, name: str) -> str | None:
+        """A field by its name, or what every step has; None where it could not be read."""
+        if name == OUTCOME:
+            return self.outcome
+        return ("yes" if self.truncated else "no") if name == TRUNCATED else self.fields.get(name)
+
+
+def places_of(template: Template, steps: Collection[str]) -> list[Place]:
+    """The places of a template in order, each once; SetupError for one that nearly names something."""
+    found = [Place(name, rest.lstrip(".")) for text in _texts(template) for name, rest in _PLACE.findall(text)]
+    for place in found:
+        if place.name not in (*RESERVED, *steps) and (near := get_close_matches(place.name, (*RESERVED, *steps), 1, 0.8)):
+            raise SetupError(
+                f"the template has {{{place.name}}}, which names no earlier step.",
+                choices=(*RESERVED[:2], *steps),
+                next_command=f"write {{{near[0]}}}",
+            )
+    return list(dict.fromkeys(place for place in found if place.name in (*RESERVED, *steps)))
+
+
+def check_turns(template: Template) -> None:
+    """SetupError for turns of roles that no model has."""
+    for role, _ in () if isinstance(template, str) else template:
+        if role not in ROLES:
+            raise SetupError(f"a turn of a template has role {role!r}.", choices=ROLES)
+
+
+class Filling(NamedTuple):
+    """What the places of a template are filled with: the problem's prompt and reference, what earlier steps gave by name
+    (`followed`: the one whose completion is followed), and the group that is gathered.
+
+    `swapped`: the answer of a pair comes first. `raw`: without marks, where no model reads the result.
+    """
+
+    prompt: Prompt
+    reference: str
+    thread: Mapping[str, Told]
+    followed: str = ""
+    group: Sequence[Told] = ()
+    swapped: bool = False
+    raw: bool = False
+
+
+def filled(template: Template, steps: Collection[str], given: Filling) -> Prompt:
+    """The template with its places filled. A text around a conversation goes around what the user said last.
+
+    ValueError where a field could not be read: such a completion is not followed.
+    """
+    mark = "" if given.raw else _mark(given)
+
+    def put(match: "re.Match[str]") -> str:
+        place = Place(match[1], (match[2] or "").lstrip("."))
+        if place.name not in (*RESERVED, *steps):
+            return match[0]
+        return _value(place, given, mark)
+
+    if isinstance(template, str):
+        return _around(template, given.prompt, lambda text: _PLACE.sub(put, text))
+    return tuple(Message(role, _PLACE.sub(put, text)) for role, text in template)
+
+
+def _around(template: str, prompt: Prompt, fill: Callable[[str], str]) -> Prompt:
+    """A text template, filled; around the last thing that the user said where the problem is a conversation."""
+    if isinstance(prompt, str) or PLACE not in template:
+        return fill(template)
+    before, _, after = template.partition(PLACE)
+    return fill_template(prompt, fill(before) + PLACE + fill(after))
+
+
+def _value(place: Place, given: Filling, mark: str) -> str:
+    if place.name == "prompt":
+        return plain_text(given.prompt)
+    if place.name == "reference":
+        return given.reference
+    if place.name == "pair":
+        return _pair(given, mark)
+    if place.field == "*":
+        return "\n\n".join(_block(f"{place.name} {n}", told.text, mark) for n, told in enumerate(given.group, 1))
+    told = given.thread[place.name]
+    if not place.field:
+        return _block(place.name, told.text, mark)
+    value = told.value(place.field)
+    if value is None:
+        raise ValueError(f"{place.name}.{place.field} could not be read")
+    short = len(value) <= _ONE_LINE and "\n" not in value
+    return value if short else _block(f"{place.name}.{place.field}", value, mark)
+
+
+def _pair(given: Filling, mark: str) -> str:
+    """The reference and the followed text, so that neither always comes first."""
+    blocks = [_block("reference", given.reference, mark), _block("answer", given.thread[given.followed].text, mark)]
+    return "\n\n".join(reversed(blocks) if given.swapped else blocks)
+
+
+def _block(name: str, text: str, mark: str) -> str:
+    """A text between marks; plain where there is no mark."""
+    return f"<<<{name} {mark}>>>\n{text}\n<<<end of {name} {mark}>>>" if mark else text
+
+
+def _mark(given: Filling) -> str:
+    """Characters that none of the texts contains; the same for the same texts."""
+    texts = [told.text for told in (*given.thread.values(), *given.group)]
+    texts += [value for told in given.thread.values() for value in told.fields.values()]
+    for attempt in range(1_000):
+        mark = digest128(["mark", attempt, given.reference, *texts])[:12]
+        if not any(mark in text for text in (given.reference, *texts)):
+            return mark
+    raise ValueError("no mark is free")  # a thousand hashes would have to be fixed points
+
+
+def _texts(template: Template) -> list[str]:
+    return [template] if isinstance(template, str) else [text for _, text in template]
