@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from storage.workspace import Workspace
 
 _ROLLOUTS = """
-SELECT r.problem_id, r.completion_id, r.arm AS step, c.text, r.outcome, v.extracted AS answer,
+SELECT r.problem_id, r.completion_id, r.step, c.text, r.outcome, v.extracted AS answer,
        coalesce(r.kept, false) AS kept, {measured} AS measured
 FROM rollouts r JOIN (SELECT id, text FROM completions) c ON c.id = r.completion_id
 LEFT JOIN verdicts v ON v.completion_id = r.completion_id AND v.problem_id = r.problem_id AND v.verifier = r.verifier
      AND v.version = r.verifier_version
-ORDER BY r.problem_id, r.arm, r.sample_index, r.completion_id
+ORDER BY r.problem_id, r.step, r.sample_index, r.completion_id
 """
 _CHUNK = 4_096  # rollouts that are fetched at a time
 

@@ -38,9 +38,7 @@ def test_a_recipe_without_steps_has_the_hash_it_always_had() -> None:
 def test_what_is_shown_of_a_recipe_with_steps_has_the_same_hash(tmp_path: Path) -> None:
     found = load_recipe(ROOT / "recipes" / "routed.yaml")
     shown = found.shown()
-    assert [
-        (step["name"], step["temperature"], step["max_tokens"], step["template"]) for step in shown["steps"]
-    ] == [
+    assert [(step["name"], step["temperature"], step["max_tokens"], step["template"]) for step in shown["steps"]] == [
         ("short", 0.3, 80, "{prompt}"),
         ("long", 1.0, 200, "{prompt}"),
     ]
