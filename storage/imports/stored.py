@@ -48,7 +48,7 @@ def stored_completions(store: SegmentStore, name: str) -> dict[tuple[str, str, i
 
 def _columns(store: SegmentStore, kind: Kind, name: str, columns: str) -> list[dict[str, Any]]:
     """A few columns of an import's rows; texts are not even read."""
-    with store.connection() as connection:
+    with store.cursor() as connection:
         query = f"SELECT {columns} FROM ({rows_of(store, kind, name)})"  # noqa: S608 - our own names only
         rows: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
     return rows
@@ -108,7 +108,7 @@ def model_counts(
         "SELECT place, model, count(*), count(DISTINCT prompt_id) "  # noqa: S608
         f"FROM ({once}) GROUP BY place, model ORDER BY place, model"
     )
-    with store.connection() as connection:
+    with store.cursor() as connection:
         connection.register("wanted", pa.table({"prompt_id": pa.array(sorted(prompt_ids), pa.string())}))
         connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
         return [ModelCount(names[place], *counts) for place, *counts in connection.execute(query).fetchall()]
@@ -127,6 +127,6 @@ def _all_within(store: SegmentStore, name: str, problem_set: str) -> bool:
         f"SELECT count(*) FROM ({rows_of(store, 'completions', name)}) WHERE {problem} IS NULL OR {problem} NOT IN "  # noqa: S608
         f"(SELECT id FROM ({rows_of(store, 'problems', problem_set)}))"
     )
-    with store.connection() as connection:
+    with store.cursor() as connection:
         [(outside,)] = connection.execute(query).fetchall()
     return not outside

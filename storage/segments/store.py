@@ -4,13 +4,10 @@ Commits go through `writing`, the ledger through `registry`, reading through Duc
 Usable from several threads; several processes each open their own store on the same workspace.
 """
 
-import os
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +17,7 @@ import pyarrow as pa
 from storage.errors import CorruptSegment, SetupError
 from storage.records import Score, Verdict
 from storage.segments.index import IdentityIndex
+from storage.segments.instance import instance, shared_cursor, without_cache
 from storage.segments.keys import Commit, LostSegment, Segment, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import Registry
@@ -45,7 +43,7 @@ class SegmentStore:
         self._lock = threading.Lock()
         self._verified: set[str] = set()  # files whose content this process has compared with their checksum
         self._opened: IdentityIndex | None = None
-        self._kept: tuple[int, duckdb.DuckDBPyConnection] | None = None
+        self._own: duckdb.DuckDBPyConnection | None = None
 
     def commit(self, key: SegmentKey, records: Sequence[Record], *, run: str | None = None) -> Commit:
         """Store one batch durably and link it to a run; redundant where the batch was there already."""
@@ -147,7 +145,7 @@ class SegmentStore:
 
         `columns`: only those; `where`: only rows of which this SQL is true.
         """
-        with self.naming_files(), self._cursor() as connection:
+        with self.naming_files(), self.cursor() as connection:
             schema = pa.schema([SCHEMAS[kind].field(name) for name in columns or SCHEMAS[kind].names])
             relation = connection.sql(self._reading(kind, (producer, version), schema.names, where))
             rows: pa.Table = relation.to_arrow_table()
@@ -155,7 +153,7 @@ class SegmentStore:
 
     def rows(self, kind: Kind, *, producer: str, version: str, where: str = "true") -> Rows[Any]:
         """As `read`, for many rows: packed as they come."""
-        with self.naming_files(), self._cursor() as connection:
+        with self.naming_files(), self.cursor() as connection:
             relation = connection.sql(self._reading(kind, (producer, version), SCHEMAS[kind].names, where))
             batches = relation.to_arrow_reader(CHUNK)
             return Rows.joined(kind, [packed(kind, pa.Table.from_batches([batch])) for batch in batches])
@@ -180,27 +178,20 @@ class SegmentStore:
 
     def connection(self) -> "duckdb.DuckDBPyConnection":
         """An in-memory DuckDB without views that can read this store's files; the caller closes it."""
-        import duckdb
-
-        spill = (
-            Path(tempfile.gettempdir()) / f"rollmill-duckdb-{os.getuid()}"
-        )  # its default is a folder where the command was called
-        extensions = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-        connection = duckdb.connect(config={**extensions, "temp_directory": str(spill)})
-        connection.execute("SET enable_progress_bar = false")  # it would be printed into --json
+        connection = instance()
         filesystem = self.place.filesystem()
         if filesystem is not None:
             connection.register_filesystem(filesystem)
         return connection
 
-    def _cursor(self) -> "duckdb.DuckDBPyConnection":
-        """A connection for one question to an instance that is kept, as making one takes 17 ms; the caller closes it."""
+    def cursor(self) -> "duckdb.DuckDBPyConnection":
+        """A connection for one question that creates and sets nothing, to a kept instance; the caller closes it."""
+        if self.place.filesystem() is None:
+            return shared_cursor()
         with self._lock:
-            if self._kept is None or self._kept[0] != os.getpid():  # after a fork it is the parent's
-                instance = self.connection()
-                instance.execute("SET enable_external_file_cache = false")  # segments are read once, and memory is bounded
-                self._kept = os.getpid(), instance
-            return self._kept[1].cursor()
+            if self._own is None:
+                self._own = without_cache(self.connection())
+            return self._own.cursor()
 
     def readable(self, segments: Sequence[Segment]) -> list[Segment]:
         """Those whose file is there with its full length; a reader does not stumble over the others.
@@ -252,16 +243,16 @@ class SegmentStore:
         return self.check(deep=size <= DEEP_BYTES)
 
     def close(self) -> None:
-        """Release the index and the kept instance; safe to call twice."""
+        """Release the index and an instance of its own; safe to call twice."""
         with self._lock:
-            kept, self._kept, self._opened = self._kept, None, None
-        if kept is not None and kept[0] == os.getpid():
-            kept[1].close()
+            own, self._own, self._opened = self._own, None, None
+        if own is not None:
+            own.close()
 
     def _index(self) -> IdentityIndex:
         with self._lock:
             if self._opened is None:
-                self._opened = IdentityIndex(self._cursor, self.path, self.readable)
+                self._opened = IdentityIndex(self.cursor, self.path, self.readable)
             return self._opened
 
     def _find(self, kind: Kind, identities: Sequence[str] | pa.ChunkedArray) -> tuple[Positions, list[Segment]]:
@@ -296,7 +287,7 @@ class SegmentStore:
         wanted = pa.table(
             {name: pa.array([identity[i] for identity in identities], pa.string()) for i, name in enumerate(names)}
         )
-        with self.naming_files(), self._cursor() as connection:
+        with self.naming_files(), self.cursor() as connection:
             connection.register("wanted", wanted)
             rows = select(kind, segments, self.path)
             query = f"SELECT {columns} FROM ({rows}) SEMI JOIN wanted USING ({', '.join(names)})"  # noqa: S608

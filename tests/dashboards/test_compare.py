@@ -46,7 +46,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder,
         ["import", "problems", "problems.jsonl", "--name", "sums"],
         ["import", "rollouts", "rollouts.jsonl", "--name", "sums", "--problems", "sums"],
-        ["evaluate", "asked.yaml"],
+        ["evaluate", "asked.yaml", "--direct"],
         ["score", "--with", "answer_agreement"],
     )
     with Reader.open(folder) as reader:
