@@ -14,6 +14,7 @@ from pipelines.edit.planted_errors import ERRORS
 
 _NEED: Mapping[str, str] = {
     "operand": "no true calculation gives the answer, or another operand would not change it",
+    "operator": "no true calculation gives the answer, or no other sign gives a plain number",
     "dropped_step": "no true calculation gives the answer, or none with another result stands before it",
     "swapped_unknowns": "the answer is not two different values",
     "wrong_rounding": "the answer is no number that rounding changes",

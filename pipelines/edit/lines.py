@@ -17,6 +17,7 @@ from pipelines.verify.calculation_steps import steps_of
 
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _COMPARED = 2_000  # characters of a step that are compared with a neighbour
+_LONGEST, _MOST = 20_000, 50  # characters and lines that are inserted: all of them are checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, m
     inserted = line.strip("\n")
     if not inserted.strip():
         raise CannotEdit("there is nothing to insert")
+    if len(inserted) > _LONGEST or inserted.count("\n") >= _MOST:
+        raise CannotEdit(f"more than {_MOST} lines or {_LONGEST:,} characters to insert")
     if step is not None:
         number = steps.number(step, least=0)
     elif len(steps.spans) > 1:

@@ -19,7 +19,7 @@ from pipelines.edit.unified_diffs import edit_sequence, insertion_diff
 from pipelines.verify.code.program import Task, program_of
 from pipelines.verify.code.syntax import UnreadableError
 
-MOST_LINES = 500
+MOST_LINES, MOST_CHARACTERS = 500, 20_000  # of a program: every state of it is parsed
 _LEADING = re.compile(r"\s*(?:#|@|$)")
 _TRY = re.compile(r"\s*try\s*:")
 _HANDLER = re.compile(r"\s*(?:except\b|finally\b)")
@@ -118,8 +118,8 @@ def lintseq(text: str, rng: random.Random) -> Edited:
     if program is None or program.rule not in ("fenced", "whole") or not program.text.strip():
         raise CannotEdit("no program in the text")
     source = program.text
-    if source.count("\n") >= MOST_LINES:
-        raise CannotEdit(f"a program of more than {MOST_LINES} lines")
+    if source.count("\n") >= MOST_LINES or len(source) > MOST_CHARACTERS:
+        raise CannotEdit(f"a program of more than {MOST_LINES} lines or {MOST_CHARACTERS:,} characters")
     try:
         found = faults(source)
     except UnreadableError as error:

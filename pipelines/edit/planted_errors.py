@@ -1,4 +1,5 @@
-"""Errors planted into a completion: into its answer, or into the calculation that decides it (operand, dropped step).
+"""Errors planted into a completion: into its answer, or into the calculation that decides it (operand,
+operator, dropped step).
 
 Each candidate is read back and kept only if its exact value differs from the right one, and not by a factor that a policy
 on percent or scale words could forgive. The deciding calculation is the last one whose arithmetic is right and whose result
@@ -157,6 +158,28 @@ def operand(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
     return [(f"{number} read as {changed}", _edited(answer, edits, written))]
 
 
+def operator(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+    """The sign of the deciding calculation misread; its result, which is no odder a number, and the answer follow."""
+    deciding = _deciding(answer)
+    if deciding is None or answer.value is None:
+        return []
+    own = deciding.match["op"]
+    signs = "+-×÷" if own in "×÷" else "+-*/"
+    results = {op: _computed(deciding.left, op, deciding.right) for op in signs if op != own}
+    fitting = {op: value for op, value in results.items() if value is not None and _fits(answer.value, value)}
+    if not fitting:
+        return []
+    op = rng.choice(list(fitting))
+    written = spelled(fitting[op], answer.written)
+    edits = [(*deciding.match.span("op"), op), (*deciding.match.span("result"), written)]
+    return [(f"{own} read as {op}", _edited(answer, edits, written))]
+
+
+def _fits(right: Fraction, value: Fraction) -> bool:
+    """Whether a result is another one and could be that of such a calculation: not negative, two decimals at most."""
+    return is_another(right, value) and value >= 0 and 100 % value.denominator == 0
+
+
 def dropped_step(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
     """The deciding calculation left out; the answer is the result of the one before it."""
     del rng
@@ -217,5 +240,6 @@ ERRORS: Mapping[str, Callable[[Answer, random.Random], list[Variant]]] = {
     "dropped_step": dropped_step,
     "swapped_unknowns": swapped_unknowns,
     "wrong_rounding": wrong_rounding,
+    "operator": operator,
 }
 """The kinds of errors; each gives one variant, or none where this answer cannot have that error."""

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.certify.planted import KINDS, REFORMATTED, PlantedVariant, planted_variants
-from pipelines.edit.planted_answer import locate_answer, rational
 from storage.records import Problem
 
 STEPS = "She sells 3 * 12 = <<3*12=36>>36 eggs.\nThen 36 + 1,204 = 1,240 are left."
@@ -122,16 +121,3 @@ def test_the_dresses_of_a_right_answer_are_accepted_and_errors_refused() -> None
 def test_any_number_survives_its_dresses_and_no_error(value: Fraction, seed: int) -> None:
     for one in variants(str(value), f"It follows.\n#### {value}", seed):
         assert (standard(final(one.text)) == value) == (one.kind == REFORMATTED), one
-
-
-@given(st.text(max_size=60))
-def test_reading_a_number_agrees_with_the_standard_library(text: str) -> None:
-    value = rational(text)
-    if value is not None:
-        assert value == standard(text.replace("+", "").replace("- ", "-").replace("\\d", "\\").replace("\\t", "\\"))
-
-
-def test_the_answer_of_a_boxed_text_is_its_last_box() -> None:
-    found = locate_answer("1/2", "\\boxed{3} no, \\boxed{\\frac{1}{2}}.")
-    assert found is not None
-    assert (found.mark, found.written, found.value) == ("box", "\\frac{1}{2}", Fraction(1, 2))

@@ -26,6 +26,14 @@ def test_the_error_is_in_the_answer_or_in_what_decides_it_and_nowhere_else() -> 
         assert {change.line for change in operand.changes} == {2, 3}
 
 
+def test_a_misread_sign_is_carried_on_to_a_plain_number() -> None:
+    texts = {EDITORS["operator"]("9 - 3 = 6\n6 ÷ 4 = 1.5\n#### 1.5", random.Random(seed)).text for seed in range(40)}
+    assert texts == {f"9 - 3 = 6\n6 {op} 4 = {value}\n#### {value}" for op, value in (("+", 10), ("-", 2), ("×", 24))}
+    with pytest.raises(CannotEdit, match="no other sign gives a plain number"):
+        EDITORS["operator"]("2 + 2 = 4\n0 * 7 = 0\n#### 7", random.Random(0))
+    assert EDITORS["operator"]("3 * 16 = 48\n#### 48", random.Random(0)).text == "3 + 16 = 19\n#### 19"
+
+
 def test_no_reference_is_needed_and_a_wrong_answer_takes_an_error_too() -> None:
     assert EDITORS["sign"]("2 + 2 = 4\n#### 5", random.Random(0)).text == "2 + 2 = 4\n#### -5"
 
@@ -82,11 +90,12 @@ def test_every_right_gsm8k_rollout_takes_an_error_and_every_error_is_found() -> 
         "off_by_one": 986,
         "wrong_rounding": 986,
         "operand": 815,
+        "operator": 815,
         "dropped_step": 700,
     }
     assert {kind: round(mean(counts), 1) for kind, counts in words.items()} == {
-        "digit": 1, "sign": 1, "off_by_one": 1, "wrong_rounding": 1, "operand": 2, "dropped_step": 2,
+        "digit": 1, "sign": 1, "off_by_one": 1, "wrong_rounding": 1, "operand": 2, "operator": 2, "dropped_step": 2,
     }  # fmt: skip
     assert round(mean(len(row["text"].split()) for row in rollouts)) == 43
     for verifier in ("number", "math"):
-        assert Counter(verdict.outcome for verdict in verify(edited, verifier)) == {"incorrect": 5_459}
+        assert Counter(verdict.outcome for verdict in verify(edited, verifier)) == {"incorrect": 5_459 + taken["operator"]}

@@ -17,6 +17,7 @@ PROGRAM = "```python\nx = 1\nif x:\n    print(x)\n```"
 EDITS: dict[str, tuple[str, dict[str, Any], str]] = {
     "digit": (SUM, {}, "2 * 3 = 6\nThen 6 + 4 = 10\n#### 20"),
     "operand": (SUM, {}, "2 * 3 = 6\nThen 5 + 4 = 9\n#### 9"),
+    "operator": (SUM, {}, "2 * 3 = 6\nThen 6 - 4 = 2\n#### 2"),
     "sign": (SUM, {}, "2 * 3 = 6\nThen 6 + 4 = 10\n#### -10"),
     "off_by_one": (SUM, {}, "2 * 3 = 6\nThen 6 + 4 = 10\n#### 9"),
     "dropped_step": (SUM, {}, "2 * 3 = 6\nThen 6\n#### 6"),

@@ -106,6 +106,9 @@ def test_a_step_that_calculates_wrongly_is_refused() -> None:
     assert "Half of it is 4 / 2 = 2." in edited("insert_line", step=1, line="Half of it is 4 / 2 = 2.")
 
 
-def test_nothing_is_no_step() -> None:
+def test_nothing_is_no_step_and_neither_is_a_book() -> None:
     with pytest.raises(CannotEdit, match="there is nothing to insert"):
         edited("insert_line", step=1, line=" \n")
+    for book in ("page\n" * 60 + "end", "word " * 9_000):
+        with pytest.raises(CannotEdit, match="more than 50 lines or 20,000 characters to insert"):
+            edited("insert_line", step=1, line=book)

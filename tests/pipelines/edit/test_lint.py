@@ -66,3 +66,7 @@ def test_what_no_parser_reads_is_unreadable_and_ends_nothing(source: str) -> Non
 def test_finally_blocks_that_double_their_code_cost_nothing() -> None:
     source = "".join(f"{' ' * depth}try: pass\n{' ' * depth}finally:\n" for depth in range(18)) + " " * 18 + "x = 1\n"
     assert faults(source) == []
+
+
+def test_a_warning_of_the_parser_is_nobodys_affair() -> None:
+    assert faults("x = '\\d'\nif x is 'a' or 1():\n    assert (x, 'always')\n") == []

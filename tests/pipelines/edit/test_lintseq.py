@@ -129,7 +129,8 @@ def test_what_uses_a_line_goes_with_it_and_a_header_without_a_body_goes_itself()
         ("The answer is 4.", "no program in the text"),
         ("```python\nprint(x)\n```", "the program does not pass the linter: line 1, x is bound nowhere"),
         ("```python\nif 1:\n```", "the program does not pass the linter: line 1, IndentationError"),
-        ("```python\n" + "x = 1\n" * 600 + "```", "a program of more than 500 lines"),
+        ("```python\n" + "x = 1\n" * 600 + "```", "a program of more than 500 lines or 20,000 characters"),
+        ("```python\nx = '" + "1" * 20_000 + "'\n```", "a program of more than 500 lines or 20,000 characters"),
     ],
 )
 def test_what_is_no_program_or_does_not_pass_is_refused(text: str, why: str) -> None:
