@@ -18,9 +18,6 @@ from storage.errors import SetupError, unknown_name
 GENERATORS: dict[str, type[Any]] = {"embedded": Embedded, "openai": OpenAI, "vllm": Vllm}
 
 MODEL_FREE: dict[str, type[Any]] = {"edit": Edit, "compose": Compose, "program": Program, "retrieve": Retrieve}
-"""Engines without a model, for steps behind others: what they make of a text has ids, verdicts and lineage all the same."""
-
-MODEL_FREE: dict[str, type[Any]] = {}
 """Engines without a model, for the steps of a recipe that follow others."""
 
 ENGINES: dict[str, type[Any]] = {**GENERATORS, **MODEL_FREE}
@@ -35,9 +32,9 @@ def built_engine(name: str, model: str, options: Mapping[str, Any], **settings: 
 
     SetupError for an unknown name or option. The engine loads its model, or finds its servers, when it first draws.
     """
-    engines = GENERATORS | MODEL_FREE | RATING
+    engines = ENGINES | RATING
     if name not in engines:
-        raise unknown_name("engine", name, GENERATORS)
+        raise unknown_name("engine", name, ENGINES)
     engine = engines[name]
     known = inspect.signature(engine).parameters
     try:
