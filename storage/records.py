@@ -247,6 +247,17 @@ class PlanRow:
         return tuple(self.after.split())
 
 
+@dataclass(frozen=True, slots=True)
+class ThreadRow:
+    """What a completion of a version follows: its step with its role, and the completions' ids with spaces between them."""
+
+    problem_id: str
+    completion_id: str
+    step: str
+    role: str
+    after: str
+
+
 CONTINUED = "continued"
 
 

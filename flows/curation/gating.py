@@ -76,6 +76,7 @@ def load_library() -> None:
 def check_gate(decided: "DecidedRun") -> "GateResult":
     """Whether the run's snapshot may be published."""
     from flows.rounds.plan import all_plans
+    from flows.rounds.plan_rows import answers_of, together
     from pipelines.gate import Gate, Provenance
 
     logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
@@ -91,7 +92,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     before = _version_before(run)
     provenance = Provenance(
         verifiers=tuple(run.open.chain()),
-        drawn=sum(map(len, all_plans(run.workspace, run.open))),
+        drawn=len(answers_of(spec, together(all_plans(run.workspace, run.open)))),
         prefix=spec.prefix,
         step=spec.steps[0].name if spec.steps else "",
         evaluation=run.problems.evaluation,

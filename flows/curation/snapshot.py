@@ -11,11 +11,11 @@ import pyarrow as pa
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
 from flows.curation.step_report import fingerprint_of, steps_of
 from flows.rounds.plan import all_plans
-from flows.rounds.plan_rows import together
+from flows.rounds.plan_rows import of_steps, together
 from pipelines.metrics import PassAtLimit, decision_counts
 from pipelines.verify.acceptance import asks
 from storage.pool import pool_of
-from storage.records import PlanRow
+from storage.records import PlanRow, ThreadRow
 from storage.segments.rows import Rows
 from storage.segments.schema import to_table
 from storage.segments.table_file import PART, TableFile
@@ -77,6 +77,22 @@ def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> 
         verdicts=verdicts,
         scores=to_table("scores", report.scores),
         decisions=Rows.of("decisions", report.decisions).plain(),
+        threads=_threads(run, plan),
+    )
+
+
+def _threads(run: "RecipeRun", plan: Rows[PlanRow]) -> pa.Table:
+    """What follows what; no rows where no step follows another."""
+    graph = run.spec.graph
+    if graph is None:
+        return to_table("threads", [])
+    follow = of_steps(plan, [node.step.name for node in graph.follow_ups])
+    return to_table(
+        "threads",
+        (
+            ThreadRow(row.problem_id, row.completion_id, row.step, graph.nodes[row.step].step.role, row.after)
+            for row in follow
+        ),
     )
 
 

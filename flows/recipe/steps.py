@@ -92,7 +92,7 @@ def budget_of(recipe: Recipe, graph: StepGraph) -> Method:
             "how often a problem is drawn.",
             next_command="leave one of them out",
         )
-    return Method(method="fixed", options={"n": next(iter(counted.values()))})
+    return Method(method="fixed", options={"initial": next(iter(counted.values()))})
 
 
 def merged(generate: Generate, step: Step, node: Node) -> Generate:

@@ -58,6 +58,9 @@ class Tables(Protocol):
     @property
     def decisions(self) -> pa.Table: ...
 
+    @property
+    def threads(self) -> pa.Table: ...
+
 
 class Gate:
     """The checks of one recipe: its gate block as keyword options.
@@ -84,7 +87,7 @@ class Gate:
 
     def check(self, tables: Tables, provenance: Provenance) -> GateResult:
         """Run every check. A broken schema leaves the others not run, which is no pass."""
-        every = {kind: getattr(tables, kind) for kind in REQUIRED}
+        every = {kind: getattr(tables, kind) for kind in (*REQUIRED, "threads")}
         engine = Engine()
         checks = engine.check(rules.schema_rules(every))
         if not all(check.passed for check in checks):

@@ -207,10 +207,16 @@ def _looked_up(wanted: Ints, keys: Ints, values: Ints) -> Ints:
 
 
 def counts_frame(tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
-    """One row per completion: how many decisions it has, and how many more than problems of its prompt are inside."""
+    """One row per completion: how many decisions it has, and how many more than problems of its prompt are inside.
+
+    What a step gave that nobody judges needs none.
+    """
     completions = tables["completions"]
     prompts = _numbered(tables, {"problems": "prompt_id", "completions": "prompt_id"})
     decisions = _times(links.completions["completions"], links.completions["decisions"])
+    threads = tables["threads"]
+    unjudged = threads["completion_id"].filter(pc.not_equal(threads["role"], "answer"))
+    decisions = np.where(pc.is_in(completions["id"], value_set=unjudged), 1, decisions)
     surplus = np.maximum(decisions - _times(prompts["completions"], prompts["problems"]), 0)
     return pa.table({"row": completions["id"], "decisions": decisions, "surplus": surplus})
 

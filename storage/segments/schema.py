@@ -22,12 +22,13 @@ from storage.records import (
     Problem,
     Score,
     StopRow,
+    ThreadRow,
     Verdict,
     prompt_json,
 )
 
-Kind = Literal["problems", "completions", "verdicts", "scores", "decisions", "plan", "stops"]
-Record = Problem | Completion | Verdict | Score | Decision | PlanRow | StopRow
+Kind = Literal["problems", "completions", "verdicts", "scores", "decisions", "plan", "stops", "threads"]
+Record = Problem | Completion | Verdict | Score | Decision | PlanRow | StopRow | ThreadRow
 
 RECORDS: Mapping[Kind, type[Any]] = {
     "problems": Problem,
@@ -37,8 +38,10 @@ RECORDS: Mapping[Kind, type[Any]] = {
     "decisions": Decision,
     "plan": PlanRow,
     "stops": StopRow,
+    "threads": ThreadRow,
 }
-KINDS: tuple[Kind, ...] = tuple(RECORDS)
+KINDS: tuple[Kind, ...] = tuple(kind for kind in RECORDS if kind != "threads")
+"""What segments hold; threads are rows of versions alone, where a plan is none."""
 
 _INT = frozenset({"level", "sample_index", "seed", "tokens_in", "tokens_out", "round", "batch", "ordinal"})
 _FLOAT = frozenset({"cost", "logprob_sum", "self_certainty", "seconds", "value"})

@@ -29,7 +29,7 @@ from storage.recipe_steps import OLD_COLUMN, step_column
 from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
 from storage.segments.views import files, no_rows
-from storage.versions.snapshot import KEYS, TABLES, Snapshot, in_key_order, sorted_by_key
+from storage.versions.snapshot import KEYS, OPTIONAL, TABLES, Snapshot, in_key_order, sorted_by_key
 
 _CHUNK = 8_192  # rows handed over at a time, and
 _CHUNK_BYTES = 1 << 25  # about so many bytes at most
@@ -54,7 +54,7 @@ def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) 
     with duckdb.connect(str(path)) as connection:
         connection.execute(f"set memory_limit = '{_CACHE}'")
         connection.execute("begin")
-        for kind, table in snapshot.tables():
+        for kind, table in snapshot.written():
             connection.register("incoming", SCHEMAS[kind].empty_table())
             connection.execute(f"create table {TABLE_NAMES[kind]} as select * from incoming")  # noqa: S608
             # Sorted here: DuckDB would hold every column while it sorts.
@@ -87,12 +87,21 @@ def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapp
 def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
     """One table of a version file, with the columns and types of its kind, in key order."""
     schema = SCHEMAS[kind]
+    if kind in OPTIONAL and not has_table(connection, kind):
+        return schema.empty_table()
     stored = {row[0] for row in connection.sql(f"describe {TABLE_NAMES[kind]}").fetchall()}
     # A version published before a column existed has none of it: its rows read as null there.
     columns = ", ".join(_column(name, stored) for name in schema.names)
     batches = connection.sql(f"select {columns} from {TABLE_NAMES[kind]}").to_arrow_reader(_CHUNK)  # noqa: S608
     table = pa.Table.from_batches(batches, batches.schema).cast(schema)
     return sorted_by_key(kind, table)  # as it was written, so nothing is copied
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> bool:
+    """Whether a version has a table that not every version has."""
+    found = connection.execute("select count(*) from duckdb_tables() where table_name = ?", [TABLE_NAMES[kind]]).fetchall()
+    views = connection.execute("select count(*) from duckdb_views() where view_name = ?", [TABLE_NAMES[kind]]).fetchall()
+    return bool(found[0][0] or views[0][0])
 
 
 def _column(name: str, stored: Collection[str]) -> str:
@@ -115,10 +124,10 @@ def write_shards(folder: Path, snapshot: Snapshot, parent: Path | None, shard_by
     (folder / FOLDER).mkdir()
     known = read_listing(parent) if parent else None
     listing: Listing = {}
-    for kind, table in snapshot.tables():
+    for kind, table in snapshot.written():
         taken: list[dict[str, Any]] = []
         if known and parent:
-            taken, table = _take_over(kind, table, known[kind], parent, shard_bytes)  # noqa: PLW2901 (what is left to write)
+            taken, table = _take_over(kind, table, known.get(kind, []), parent, shard_bytes)  # noqa: PLW2901 (what is left to write)
             for shard in taken:
                 _link(parent / FOLDER / shard["file"], folder / FOLDER / shard["file"])
         listing[kind] = [*taken, *(write_shard(folder, kind, piece) for piece in _pieces(kind, table, shard_bytes))]
@@ -140,6 +149,8 @@ def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPy
     listing = read_listing(folder) or {}
     connection = duckdb.connect()
     for kind in TABLES:
+        if kind in OPTIONAL and kind not in listing:
+            continue
         connection.execute(f"create view {TABLE_NAMES[kind]} as {_scan(kind, folder, listing[kind])}")
     add_manifest_and_views(connection, manifest)
     return connection

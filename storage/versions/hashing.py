@@ -61,6 +61,7 @@ CONTENT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     ),
     "verdicts": ("completion_id", "problem_id", "verifier", "version", "outcome", "rule", "extracted"),
 }
+THREAD_COLUMNS = ("problem_id", "completion_id", "step", "role", "after")
 STEP_COLUMNS = ("problem_id", "completion_id", "step")
 SCORE_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "value")
 LINE_COLUMNS = ("completion_id", "problem_id", "scorer", "version", "steps")
@@ -74,7 +75,8 @@ def content_hash(snapshot: Snapshot) -> str:
     """64 hex digits over problems, completions, verdicts and decisions; equal for equal content, in whatever row order."""
     groups = [_rows(kind, snapshot.table(kind), columns) for kind, columns in CONTENT_COLUMNS.items()]
     routed = snapshot.decisions.filter(pc.is_valid(snapshot.decisions["step"]))  # none where the recipe has no steps
-    return _digest([*groups, _rows("decisions", routed, STEP_COLUMNS)])
+    threads = _rows("threads", snapshot.threads, THREAD_COLUMNS)  # none where no step follows another
+    return _digest([*groups, _rows("decisions", routed, STEP_COLUMNS), threads])
 
 
 def kept_hash(snapshot: Snapshot) -> str:

@@ -65,6 +65,7 @@ def row_counts(snapshot: Snapshot) -> dict[str, Any]:
         "verdicts": snapshot.verdicts.num_rows,
         "scores": snapshot.scores.num_rows,
         "decisions": snapshot.decisions.num_rows,
+        **({"threads": snapshot.threads.num_rows} if snapshot.threads.num_rows else {}),
         **{name: _counted(column) for name, column in columns.items()},
     }
 

@@ -12,10 +12,10 @@ import duckdb
 
 from storage.errors import FoundWanting, RollmillError, SetupError, explained
 from storage.files import read_object
-from storage.versions.database import TABLE_NAMES, connect_shards, read_listing, read_table, write_database
+from storage.versions.database import TABLE_NAMES, connect_shards, has_table, read_listing, read_table, write_database
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import TABLES, Snapshot
+from storage.versions.snapshot import OPTIONAL, TABLES, Snapshot
 
 TEXTS = ("README.md", "report.html", "report.json")
 # What DuckDB calls a file that is not whole; a version's schema is ours, so other errors are too.
@@ -47,7 +47,8 @@ def is_whole(info: VersionInfo) -> bool:
     try:
         counts = load_manifest(info)["counts"]
         with open_version(info) as connection:
-            rows = {name: connection.table(name).shape[0] for name in TABLE_NAMES.values()}
+            names = [name for kind, name in TABLE_NAMES.items() if kind not in OPTIONAL or has_table(connection, kind)]
+            rows = {name: connection.table(name).shape[0] for name in names}
     except (RollmillError, duckdb.Error, OSError, LookupError):
         return False
     return all(counts[name] == count for name, count in rows.items())

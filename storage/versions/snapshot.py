@@ -18,7 +18,9 @@ from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
 
 _COMPARED = 8_192  # keys that are compared at a time
-TABLES: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions")
+TABLES: tuple[Kind, ...] = ("problems", "completions", "verdicts", "scores", "decisions", "threads")
+OPTIONAL: frozenset[Kind] = frozenset({"threads"})
+"""A version without such rows has no such table, as all had before there were any."""
 
 KEYS: Mapping[Kind, tuple[str, ...]] = {
     "problems": ("id",),
@@ -26,6 +28,7 @@ KEYS: Mapping[Kind, tuple[str, ...]] = {
     "verdicts": ("completion_id", "problem_id", "verifier", "version"),
     "scores": ("completion_id", "problem_id", "scorer", "version"),
     "decisions": ("problem_id", "completion_id"),
+    "threads": ("problem_id", "completion_id"),
 }
 
 
@@ -44,6 +47,7 @@ class Snapshot:
     verdicts: pa.Table = field(default_factory=lambda: empty_table("verdicts"))
     scores: pa.Table = field(default_factory=lambda: empty_table("scores"))
     decisions: pa.Table = field(default_factory=lambda: empty_table("decisions"))
+    threads: pa.Table = field(default_factory=lambda: empty_table("threads"))
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
     def table(self, kind: Kind) -> pa.Table:
@@ -54,6 +58,10 @@ class Snapshot:
     def tables(self) -> Iterator[tuple[Kind, pa.Table]]:
         """(kind, table) in the order of TABLES."""
         return ((kind, self.table(kind)) for kind in TABLES)
+
+    def written(self) -> Iterator[tuple[Kind, pa.Table]]:
+        """The same, without tables that a version has only where they have rows."""
+        return ((kind, table) for kind, table in self.tables() if kind not in OPTIONAL or table.num_rows)
 
 
 def in_key_order(
@@ -111,6 +119,7 @@ def checked(snapshot: Snapshot) -> Snapshot:
         _refuse_duplicates(kind, table)
     _refuse_strangers(tables["decisions"], "completion_id", tables["completions"])
     _refuse_strangers(tables["decisions"], "problem_id", tables["problems"])
+    _refuse_strangers(tables["threads"], "completion_id", tables["completions"])
     return Snapshot(snapshot.name, **tables, manifest=snapshot.manifest)
 
 
