@@ -47,8 +47,8 @@ class Snapshot:
     verdicts: pa.Table = field(default_factory=lambda: empty_table("verdicts"))
     scores: pa.Table = field(default_factory=lambda: empty_table("scores"))
     decisions: pa.Table = field(default_factory=lambda: empty_table("decisions"))
-    threads: pa.Table = field(default_factory=lambda: empty_table("threads"))
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    threads: pa.Table = field(default_factory=lambda: empty_table("threads"))
 
     def table(self, kind: Kind) -> pa.Table:
         """The table of one kind."""

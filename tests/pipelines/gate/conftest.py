@@ -1,7 +1,7 @@
 """A small sound dataset whose parts a test can spoil: 12 problems on two levels, four rollouts each, the correct kept."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ class ToyTables:
     completions: pa.Table
     verdicts: pa.Table
     decisions: pa.Table
+    threads: pa.Table = field(default_factory=lambda: to_table("threads", []))
 
     def spoiled(self, kind: Kind, row: int, **values: Any) -> "ToyTables":
         """The same tables with some values of one row changed."""
