@@ -65,7 +65,7 @@ def test_a_row_is_hashed_as_canonical_json() -> None:
 def test_row_order_and_chunks_do_not_matter(snapshot: Build, seed: int, chunk: int) -> None:
     toy, rng = snapshot(), np.random.default_rng(seed)
     shuffled = {}
-    for kind, table in toy.tables():
+    for kind, table in toy.written():
         rows = table.take(pa.array(rng.permutation(table.num_rows)))
         shuffled[kind] = pa.concat_tables([rows.slice(start, chunk) for start in range(0, rows.num_rows, chunk)])
     other = replace(toy, **shuffled)
