@@ -1,8 +1,8 @@
-"""The editors of whole steps: cut a text behind one or before one, drop some, insert one. A step is a line not blank.
+"""The editors of whole steps: cut a text behind one or before one, drop some, mark a gap, insert one. A step is a line.
 
-Published code takes the last step where a marked step cannot be read (LEMMA), keeps inserted steps unchecked and drops
-only those that repeat a neighbour (MathFimer). Here a step that is no number, or is not there, is refused; so is one that
-repeats a neighbour, and one with a false calculation.
+Lines that are blank are no steps. Published code takes the last step where a marked step cannot be read (LEMMA), and keeps
+inserted steps unless they repeat a neighbour, right or wrong (MathFimer). Here a step that is no number, or is not there,
+is refused; so is one that repeats a neighbour, and one with a false calculation.
 """
 
 import random
@@ -15,6 +15,8 @@ from typing import Any
 from pipelines.edit.editing import CannotEdit, Change, Edited, Editor
 from pipelines.verify.calculation_steps import steps_of
 
+GAP = "<|gap|>"
+"""Stands on a line of its own where a step is to be written."""
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _COMPARED = 2_000  # characters of a step that are compared with a neighbour
 _LONGEST, _MOST = 20_000, 50  # characters and lines that are inserted: all of them are checked
@@ -114,36 +116,74 @@ def _without(steps: Steps, chosen: Sequence[int]) -> Edited:
     return Edited(kept, how, [Change.between(text, kept, at, to) for at, to in gone], {"steps": list(chosen)})
 
 
+def gap(text: str, rng: random.Random, *, step: Any = None) -> Edited:
+    """The text with a mark of its own line where `insert_line` goes on: behind a step, else between two, by the seed."""
+    steps = _unmarked(text)
+    number = steps.number(step, least=0) if step is not None else _between(steps, rng)
+    return _inserted(steps, number, GAP)
+
+
+def hole(text: str, rng: random.Random, *, step: Any = None) -> Edited:
+    """The text with that mark in place of a step, else of one that the seed chooses; the last is never chosen."""
+    steps = _unmarked(text)
+    number = steps.number(step) if step is not None else _between(steps, rng)
+    return _replaced(steps, number, GAP, f"a gap for step {number} of {len(steps.spans)}")
+
+
 def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, most_alike: float = 0.8) -> Edited:
-    """The text with a line behind a step (0: before the first), else between two steps that the seed chooses.
+    """The text with a line behind a step (0: before the first), else at its gap, else between two steps, by the seed.
 
     Refused where a line of it is more alike to a step beside it than `most_alike` (1: equal), or calculates wrongly.
     """
     steps = Steps.of(text)
     inserted = line.strip("\n")
+    gaps = [number for number in range(1, len(steps.spans) + 1) if steps.step(number).strip() == GAP]
+    if step is None and len(gaps) > 1:
+        raise CannotEdit(f"the text has {len(gaps)} gaps")
+    if step is None and gaps:
+        _check_inserted(inserted, [steps.step(gaps[0] - 1), steps.step(gaps[0] + 1)], most_alike)
+        return _replaced(steps, gaps[0], inserted, f"in the gap at {gaps[0]}")
+    number = steps.number(step, least=0) if step is not None else _between(steps, rng)
+    _check_inserted(inserted, [steps.step(number), steps.step(number + 1)], most_alike)
+    return _inserted(steps, number, inserted)
+
+
+def _unmarked(text: str) -> Steps:
+    if GAP in text:
+        raise CannotEdit(f"the text has {GAP} in it")
+    return Steps.of(text)
+
+
+def _between(steps: Steps, rng: random.Random) -> int:
+    """A step that another one follows."""
+    if len(steps.spans) < 2:
+        raise CannotEdit("the text has one step: nothing lies between two")
+    return rng.randrange(1, len(steps.spans))
+
+
+def _inserted(steps: Steps, number: int, line: str) -> Edited:
+    at = steps.spans[number - 1][1] if number else steps.spans[0][0]
+    new = f"\n{line}" if number else f"{line}\n"
+    edited = steps.text[:at] + new + steps.text[at:]
+    change = Change.between(steps.text, edited, (at, at), (at, at + len(new)))
+    return Edited(edited, f"behind step {number} of {len(steps.spans)}", (change,))
+
+
+def _replaced(steps: Steps, number: int, line: str, how: str) -> Edited:
+    start, end = steps.spans[number - 1]
+    edited = steps.text[:start] + line + steps.text[end:]
+    return Edited(edited, how, (Change.between(steps.text, edited, (start, end), (start, start + len(line))),))
+
+
+def _check_inserted(inserted: str, beside: Sequence[str], most_alike: float) -> None:
     if not inserted.strip():
         raise CannotEdit("there is nothing to insert")
     if len(inserted) > _LONGEST or inserted.count("\n") >= _MOST:
         raise CannotEdit(f"more than {_MOST} lines or {_LONGEST:,} characters to insert")
-    if step is not None:
-        number = steps.number(step, least=0)
-    elif len(steps.spans) > 1:
-        number = rng.randrange(1, len(steps.spans))
-    else:
-        raise CannotEdit("the text has one step: nothing lies between two")
-    _check_inserted(steps, number, inserted, most_alike)
-    at = steps.spans[number - 1][1] if number else steps.spans[0][0]
-    new = f"\n{inserted}" if number else f"{inserted}\n"
-    edited = text[:at] + new + text[at:]
-    return Edited(edited, f"behind step {number}", (Change.between(text, edited, (at, at), (at, at + len(new))),))
-
-
-def _check_inserted(steps: Steps, number: int, inserted: str, most_alike: float) -> None:
-    for step in (number, number + 1):
-        for line in inserted.split("\n"):
-            alike = _alike(line, steps.step(step))
-            if alike > most_alike:
-                raise CannotEdit(f"it repeats step {step}: {alike:.2f} alike, more than {most_alike:g}")
+    for place, other in zip(("before", "behind"), beside, strict=True):
+        alike = max(_alike(line, other) for line in inserted.split("\n"))
+        if alike > most_alike:
+            raise CannotEdit(f"it repeats the step {place} it: {alike:.2f} alike, more than {most_alike:g}")
     false = next((step.text for step in steps_of(inserted) if not step.true), None)
     if false is not None:
         raise CannotEdit(f"a false calculation: {false[:100]}")
@@ -159,5 +199,7 @@ LINES: Mapping[str, Editor] = {
     "upto_step": Editor("1", upto_step, takes=("step",), needs=("step",)),
     "before_step": Editor("1", before_step, takes=("step",), needs=("step",)),
     "drop_lines": Editor("1", drop_lines, takes=("step", "count")),
+    "gap": Editor("1", gap, takes=("step",)),
+    "hole": Editor("1", hole, takes=("step",)),
     "insert_line": Editor("1", insert_line, takes=("line", "step", "most_alike"), needs=("line",)),
 }

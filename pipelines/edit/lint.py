@@ -6,23 +6,13 @@ certain: a name that any branch binds counts as bound, and after `import *` any 
 """
 
 import ast
-import builtins
 import symtable
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pipelines.edit.scopes import BEFORE, Place, Scope, wrong_with
 from pipelines.verify.code.syntax import NAME, UnreadableError, parsed
 
-_KNOWN = frozenset(dir(builtins)) | {
-    "__builtins__",
-    "__file__",
-    "__class__",
-    "__module__",
-    "__qualname__",
-    "__path__",
-    "__annotations__",
-}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -54,51 +44,30 @@ def faults(source: str) -> list[Fault]:
     return sorted({*reader.misplaced, *reader.unbound()})
 
 
-class _Place(NamedTuple):
-    """When a name is used or bound: in which order, by which statement, in which loops and branches."""
-
-    order: int
-    statement: int
-    inside: tuple[tuple[int, bool], ...]
-
-
-@dataclass(slots=True)
-class _Scope:
-    kind: str
-    parent: "_Scope | None" = None
-    is_async: bool = False
-    bound: dict[str, list[_Place]] = field(default_factory=dict)
-    uses: list[tuple[str, int, _Place]] = field(default_factory=list)
-    elsewhere: set[str] = field(default_factory=set)
-
-
-_BEFORE = _Place(-1, -1, ())
-
-
 class _Reader(ast.NodeVisitor):
     """Collects, scope by scope, in the order of evaluation, which names are bound and used."""
 
     def __init__(self) -> None:
-        self.scopes: list[_Scope] = []
+        self.scopes: list[Scope] = []
         self.misplaced: list[Fault] = []
         self._stars = False
         self._order = self._statement = 0
         self._inside: tuple[tuple[int, bool], ...] = ()
 
     @property
-    def _here(self) -> _Scope:
+    def _here(self) -> Scope:
         return self._stack[-1]
 
     def module(self, tree: ast.Module) -> None:
         """Read a whole program."""
-        self._stack: list[_Scope] = []
-        self._within(_Scope("module"), tree.body)
+        self._stack: list[Scope] = []
+        self._within(Scope("module"), tree.body)
 
     def unbound(self) -> Iterator[Fault]:
         """The uses of names that nothing binds, or nothing before."""
         for scope in () if self._stars else self.scopes:
             for name, line, place in scope.uses:
-                what = _verdict(scope, name, place)
+                what = wrong_with(scope, name, place)
                 if what:
                     yield Fault(line, f"{name} is {what}")
 
@@ -146,7 +115,7 @@ class _Reader(ast.NodeVisitor):
         self._all(node.decorator_list)
         outer = self._typed(node)
         self._all((*node.bases, *node.keywords))
-        self._within(_Scope("class", self._here), node.body)
+        self._within(Scope("class", self._here), node.body)
         self._leave(outer)
         self._bind(node.name)
 
@@ -192,7 +161,7 @@ class _Reader(ast.NodeVisitor):
         if self._here.kind != "module":
             self._here.elsewhere.update(node.names)
         for name in node.names:
-            self.scopes[0].bound.setdefault(name, []).append(_BEFORE)
+            self.scopes[0].bound.setdefault(name, []).append(BEFORE)
 
     def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
         self._here.elsewhere.update(node.names)
@@ -242,8 +211,8 @@ class _Reader(ast.NodeVisitor):
         self._all([argument.annotation for argument in every if argument.annotation is not None])
         if not isinstance(node, ast.Lambda) and node.returns is not None:
             self.visit(node.returns)
-        scope = _Scope("function", self._here, isinstance(node, ast.AsyncFunctionDef))
-        scope.bound = {argument.arg: [_BEFORE] for argument in every}
+        scope = Scope("function", self._here, isinstance(node, ast.AsyncFunctionDef))
+        scope.bound = {argument.arg: [BEFORE] for argument in every}
         self._within(scope, [node.body] if isinstance(node, ast.Lambda) else node.body)
         self._leave(outer)
         if not isinstance(node, ast.Lambda):
@@ -254,7 +223,7 @@ class _Reader(ast.NodeVisitor):
         parameters = getattr(node, "type_params", ())  # from Python 3.12 on
         if not parameters:
             return False
-        scope = _Scope("function", self._here, bound={parameter.name: [_BEFORE] for parameter in parameters})
+        scope = Scope("function", self._here, bound={parameter.name: [BEFORE] for parameter in parameters})
         self.scopes.append(scope)
         self._stack.append(scope)
         return True
@@ -266,7 +235,7 @@ class _Reader(ast.NodeVisitor):
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
         first = node.generators[0]
         self.visit(first.iter)
-        scope = _Scope("comprehension", self._here, self._here.is_async or isinstance(node, ast.GeneratorExp))
+        scope = Scope("comprehension", self._here, self._here.is_async or isinstance(node, ast.GeneratorExp))
         parts: list[ast.AST] = []
         for generator in node.generators:
             if generator.is_async and not scope.is_async:
@@ -293,7 +262,7 @@ class _Reader(ast.NodeVisitor):
         if isinstance(node, _LOOPS):
             self._all(node.orelse)
 
-    def _within(self, scope: _Scope, parts: Iterable[ast.AST], *, nested: bool = True) -> None:
+    def _within(self, scope: Scope, parts: Iterable[ast.AST], *, nested: bool = True) -> None:
         """Read what stands in a scope of its own; a comprehension stays inside the loops around it."""
         before, self._inside = self._inside, () if nested else self._inside
         self.scopes.append(scope)
@@ -306,46 +275,15 @@ class _Reader(ast.NodeVisitor):
         for node in nodes:
             self.visit(node)
 
-    def _bind(self, name: str, scope: _Scope | None = None) -> None:
+    def _bind(self, name: str, scope: Scope | None = None) -> None:
         (scope or self._here).bound.setdefault(name, []).append(self._place())
 
     def _use(self, name: str, line: int) -> None:
         self._here.uses.append((name, line, self._place()))
 
-    def _place(self) -> _Place:
+    def _place(self) -> Place:
         self._order += 1
-        return _Place(self._order, self._statement, self._inside)
-
-
-def _verdict(scope: _Scope, name: str, use: _Place) -> str:
-    """What is wrong with the use of a name; empty where nothing is."""
-    while scope.kind == "comprehension" and name not in scope.bound and scope.parent is not None:
-        scope = scope.parent  # it runs where it stands
-    bound = [] if name in scope.elsewhere else scope.bound.get(name, [])
-    if bound and (scope.kind == "comprehension" or any(_reaches(binding, use) for binding in bound)):
-        return ""
-    if bound and scope.kind in ("function", "module"):
-        return "" if scope.kind == "module" and name in _KNOWN else "used before it is bound"
-    outer = scope.parent
-    while outer is not None:
-        if outer.kind != "class" and name in outer.bound and name not in outer.elsewhere:
-            return ""
-        outer = outer.parent
-    return "" if name in _KNOWN else "bound nowhere"
-
-
-def _reaches(binding: _Place, use: _Place) -> bool:
-    """Whether a binding can come before a use: it is earlier, or an earlier turn of a loop around both.
-
-    Of the latter only where the use may be passed over in the first turn, and never where one statement does both.
-    """
-    if binding.order < use.order:
-        return True
-    if binding.statement == use.statement:
-        return False
-    return any(
-        frame in binding.inside and frame[1] and len(use.inside) > depth + 1 for depth, frame in enumerate(use.inside)
-    )
+        return Place(self._order, self._statement, self._inside)
 
 
 def lines_of(found: Sequence[Fault]) -> list[int]:

@@ -5,20 +5,17 @@ For tool use: an answer that computes is followed by what it computed. A program
 `random` is seeded with the request's seed; the clock is not kept from a program.
 """
 
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipelines.generate.model_free import Made, ModelFree, check_named, failed, python_version
-from pipelines.sandbox import MODES, Limits, Mode, Report, Sandbox, SandboxFailed, Script, check_sandbox
+from pipelines.sandbox import MODES, Mode, Report, Sandbox, SandboxFailed, Script, check_sandbox
 from storage.errors import SetupError
 from storage.records import Completion, Request
 
-_PATIENCE = 12  # seconds by the clock for each CPU second: on a busy machine a program waits its turn
 _ERROR = 300  # characters of an error that are shown
-MOST_WORKERS = 8
 
 
 class Program(ModelFree):
@@ -35,15 +32,18 @@ class Program(ModelFree):
         shown: int = 4_000,
         threads: int = 0,
     ) -> None:
+        from pipelines.verify.code.sandbox_verifier import limits_of
+        from pipelines.verify.finding import worker_count
+
         check_named(self.engine, model)
         if sandbox not in MODES:
             raise SetupError(f"engine 'program': sandbox is {sandbox!r}.", choices=MODES)
         for key, value in (("cpu_seconds", cpu_seconds), ("memory_mib", memory_mib), ("shown", shown)):
             if not value > 0:
                 raise SetupError(f"engine 'program': {key} is {value}, and must be above 0.")
-        self.limits = Limits(cpu_seconds=cpu_seconds, wall_seconds=_PATIENCE * cpu_seconds, memory_mib=memory_mib)
+        self.limits = limits_of(cpu_seconds, memory_mib)
         self.mode, self.shown = sandbox, shown
-        self._workers = threads or max(1, min(MOST_WORKERS, os.cpu_count() or 1))
+        self._workers = worker_count(threads)
         self._sandbox: Sandbox | None = None
         self._lock = threading.Lock()
         used = [cpu_seconds, memory_mib, self.limits.output_kib, self.limits.disk_mib]

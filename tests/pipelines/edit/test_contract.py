@@ -26,6 +26,8 @@ EDITS: dict[str, tuple[str, dict[str, Any], str]] = {
     "upto_step": (SUM, {"step": 1}, "2 * 3 = 6"),
     "before_step": (SUM, {"step": "3"}, "2 * 3 = 6\nThen 6 + 4 = 10"),
     "drop_lines": (SUM, {"step": "2"}, "2 * 3 = 6\n#### 10"),
+    "gap": (SUM, {"step": 2}, "2 * 3 = 6\nThen 6 + 4 = 10\n<|gap|>\n#### 10"),
+    "hole": (SUM, {"step": "2"}, "2 * 3 = 6\n<|gap|>\n#### 10"),
     "insert_line": (
         SUM,
         {"step": 1, "line": "So there are six."},

@@ -1,0 +1,70 @@
+"""The scopes of a Python program: where names are bound and used, and what is wrong with a use. For the linter."""
+
+import builtins
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+_KNOWN = frozenset(dir(builtins)) | {
+    "__builtins__",
+    "__file__",
+    "__class__",
+    "__module__",
+    "__qualname__",
+    "__path__",
+    "__annotations__",
+}
+
+
+class Place(NamedTuple):
+    """When a name is used or bound: in which order, by which statement, in which loops and branches."""
+
+    order: int
+    statement: int
+    inside: tuple[tuple[int, bool], ...]
+
+
+@dataclass(slots=True)
+class Scope:
+    """A module, class, function or comprehension: what it binds, what it uses at which line, what is another scope's."""
+
+    kind: str
+    parent: "Scope | None" = None
+    is_async: bool = False
+    bound: dict[str, list[Place]] = field(default_factory=dict)
+    uses: list[tuple[str, int, Place]] = field(default_factory=list)
+    elsewhere: set[str] = field(default_factory=set)
+
+
+BEFORE = Place(-1, -1, ())
+"""Of what is bound when the scope begins."""
+
+
+def wrong_with(scope: Scope, name: str, use: Place) -> str:
+    """What is wrong with the use of a name; empty where nothing is."""
+    while scope.kind == "comprehension" and name not in scope.bound and scope.parent is not None:
+        scope = scope.parent  # it runs where it stands
+    bound = [] if name in scope.elsewhere else scope.bound.get(name, [])
+    if bound and (scope.kind == "comprehension" or any(_reaches(binding, use) for binding in bound)):
+        return ""
+    if bound and scope.kind in ("function", "module"):
+        return "" if scope.kind == "module" and name in _KNOWN else "used before it is bound"
+    outer = scope.parent
+    while outer is not None:
+        if outer.kind != "class" and name in outer.bound and name not in outer.elsewhere:
+            return ""
+        outer = outer.parent
+    return "" if name in _KNOWN else "bound nowhere"
+
+
+def _reaches(binding: Place, use: Place) -> bool:
+    """Whether a binding can come before a use: it is earlier, or an earlier turn of a loop around both.
+
+    Of the latter only where the use may be passed over in the first turn, and never where one statement does both.
+    """
+    if binding.order < use.order:
+        return True
+    if binding.statement == use.statement:
+        return False
+    return any(
+        frame in binding.inside and frame[1] and len(use.inside) > depth + 1 for depth, frame in enumerate(use.inside)
+    )
