@@ -1,7 +1,7 @@
 """The editors of whole steps: cut a text behind one or before one, drop some, mark a gap, insert one. A step is a line.
 
-Lines that are blank are no steps. Published code takes the last step where a marked step cannot be read (LEMMA), and keeps
-inserted steps unless they repeat a neighbour, right or wrong (MathFimer). Here a step that is no number, or is not there,
+Lines that are blank are no steps. As published, an unreadable step is taken for the last one (LEMMA), and what is inserted
+stays unless it repeats a neighbour, right or wrong (MathFimer). Here a step that is no number, or is not there,
 is refused; so is one that repeats a neighbour, and one with a false calculation.
 """
 
