@@ -21,6 +21,7 @@ from flows.progress import Progress, Spent, Stage
 from flows.ray_cluster import RayCluster
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
 from flows.sampling.steps import Engines
+from storage.freed_memory import return_large_blocks
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
@@ -115,6 +116,7 @@ def open_session(job: Job, progress: Progress | None = None, loaded: LoadedRecip
     """
     from storage.versions import finish_interrupted
 
+    return_large_blocks()
     with read_session(job, progress, loaded) as session:
         session.messages += [*session.workspace.recover(), *finish_interrupted(session.workspace)]
         yield session

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.id_keys import id_keys, places
 from storage.records import OUTCOMES, Verdict
 
 PENDING = "pending"
@@ -118,7 +119,7 @@ def pool_of(
     answers, with `scores` what scorers stored and what engines measured.
     """
     ids = problems["id"]
-    at = _places(decisions["completion_id"], completions["id"])
+    at = places(id_keys(decisions["completion_id"]), id_keys(completions["id"]))
     steps, step = coded(_column(decisions, "step"), "")
     models, model = coded(_column(completions, "model"))
     reasons, reason = coded(decisions["reason"])
@@ -126,7 +127,7 @@ def pool_of(
     pool = Pool(
         problems=tuple(ids.to_pylist()),
         strata={name: tuple(_column(problems, name).to_pylist()) for name in STRATA},
-        problem=_places(decisions["problem_id"], ids),
+        problem=places(id_keys(decisions["problem_id"]), id_keys(ids)),
         completion=at,
         index=_taken(_numbers(completions, "sample_index"), at),
         outcome=outcome,

@@ -97,30 +97,29 @@ class Gate:
         return GateResult((*checks, *engine.check(content_rules)), numbers, engine.name)
 
     def _rules(self, tables: Mapping[str, pa.Table], provenance: Provenance) -> tuple[list[Rule], dict[str, Any]]:
+        counted = _counted(tables, provenance)  # before the links: the pool is not held beside them
         links = Links.of(tables)
         rollouts = rule_frames.rollouts_frame(tables, links, provenance.verifiers, provenance.policy)
         chain = ", ".join(f"{name} {version}" for name, version in provenance.verifiers)
-        size, kept = len(provenance.evaluation), rollouts["row"].filter(rollouts["kept"])
+        size, kept = len(provenance.evaluation), tables["decisions"]["completion_id"].filter(rollouts["kept"])
         overlaps, certificate = Overlaps(), self._certificate(tables, provenance, kept)
         if size:
             scan = Scan(provenance.evaluation)
             scan.problems([tables["problems"]], overlaps)
             scan.completions(_of_ids(tables["completions"], kept), overlaps)
-        pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
-        pool = pool.measured(provenance.prefix, provenance.step)
-        levels = level_facts(pool)
         content_rules = [
             *rules.table_rules(tables, links),
             *rules.evaluation_rules(tables, overlaps, size),
             *(rules.recall_rules(certificate, self.contamination) if certificate and self.contamination else ()),
             *rules.rollout_rules(tables, links, rollouts, chain),
-            *rules.amount_rules(rollouts, drawn=provenance.drawn, max_undecided=self.max_undecided, min_kept=self.min_kept),
-            *rules.level_rules(levels, self.level_shares),
+            *rules.amount_rules(
+                tables, rollouts, drawn=provenance.drawn, max_undecided=self.max_undecided, min_kept=self.min_kept
+            ),
+            *rules.level_rules(counted["levels"], self.level_shares),
             *rules.drift_rules(provenance.before, provenance.drifts, self.max_drift),
         ]
         numbers = {
-            "funnel": funnel_facts(pool),
-            "levels": levels,
+            **counted,
             "prefix": provenance.prefix,
             "verifiers": [list(pair) for pair in provenance.verifiers],
             "models": sorted(tables["completions"]["model"].drop_null().unique().to_pylist()),
@@ -146,6 +145,13 @@ class Gate:
             [texts[row] for row in sorted(texts) if texts[row] is not None],
             copies=self.contamination.copies,
         )
+
+
+def _counted(tables: Mapping[str, pa.Table], provenance: Provenance) -> dict[str, Any]:
+    """The funnel and the levels of the rows."""
+    pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
+    pool = pool.measured(provenance.prefix, provenance.step)
+    return {"funnel": funnel_facts(pool), "levels": level_facts(pool)}
 
 
 def _of_ids(completions: pa.Table, ids: pa.Array) -> Iterator[pa.Table]:

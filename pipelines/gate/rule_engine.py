@@ -120,7 +120,7 @@ class _Values:
         sort = "numbers" if part.equal is None else "texts"
         self.owners[sort] += [(number, place) for place in range(len(rows))]
         self._rows[sort] += rows
-        return which
+        return which.astype(np.min_scalar_type(len(rows)))  # kept until the library has spoken
 
     def frame(self) -> pd.DataFrame:
         """All of them side by side; the shorter half is filled up with nulls, which expectations pass over."""

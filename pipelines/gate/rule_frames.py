@@ -1,7 +1,8 @@
 """The rows of a dataset as the frames that the rules check, and the columns with their types that the gate relies on.
 
-A frame is an Arrow table whose column `row` names its rows. No frame has a text of a model: what is missing is counted in
-Arrow. Ids are compared as numbers (Links): as Python's objects a million of them would take a hundred megabytes a column.
+A frame is an Arrow table with what a rule looks at; its rows are named by the ids of a kind (RowNames), read once some are
+to be named. No frame has a text of a model: what is missing is counted in Arrow. Ids are compared as numbers (Links): as
+Python's objects a million of them would take a hundred megabytes a column.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
+from storage.id_keys import Keys, id_keys, places
 from storage.pool import Ints
 from storage.records import Verdict
 
@@ -93,13 +95,34 @@ class Links:
 
 def _numbered(tables: Mapping[str, pa.Table], columns: Mapping[str, str]) -> dict[str, Ints]:
     """A number for each value of one column of some kinds, the same for equal values of all of them."""
-    known, numbers = pa.array([], pa.string()), dict[str, Ints]()
+    known: list[Keys] = []  # what each kind added to those before it, in order
+    numbers: dict[str, Ints] = {}
     for kind, name in columns.items():
-        values = tables[kind][name].cast(pa.string())
-        new = pc.unique(values.filter(pc.invert(pc.is_in(values, value_set=known))))
-        known = pa.concat_arrays([known, new])
-        numbers[kind] = np.asarray(pc.index_in(values, value_set=known), dtype=np.int64)
+        keys = id_keys(tables[kind][name])
+        numbered, first = np.full(len(keys), -1, dtype=np.int64), 0
+        for some in known:
+            at = places(keys, some)
+            numbered = np.where(at < 0, numbered, first + at)
+            first += len(some)
+        if (new := numbered < 0).any():
+            known.append(np.unique(keys[new]))
+            numbered[new] = first + places(keys[new], known[-1])
+        numbers[kind] = numbered
     return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class RowNames:
+    """The ids by which the rows of a kind are named, of those `among` marks only; read once some are to be named."""
+
+    table: pa.Table
+    kind: str
+    among: pa.ChunkedArray | None = None
+
+    def filter(self, mask: Any) -> pa.ChunkedArray:
+        """The names of the marked rows."""
+        names = _row_ids(self.kind, self.table)
+        return (names if self.among is None else names.filter(self.among)).filter(mask)
 
 
 def columns_frame(tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -131,15 +154,27 @@ def missing_rows(tables: Mapping[str, pa.Table]) -> list[str]:
     return list(dict.fromkeys(rows))
 
 
-def keys_frame(kind: str, tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
-    """One row per row of a kind, with how many rows have its key."""
+def key_times(kind: str, tables: Mapping[str, pa.Table], links: Links) -> Ints:
+    """How many rows of a kind have the key of each."""
     table = tables[kind]
     by_id = {"problems": links.problems, "completions": links.completions}
     keys = [by_id[kind][kind] if kind in by_id else links.pairs(kind)]
-    if kind == "verdicts":
-        keys += [codes(table["verifier"]), codes(table["version"])]
-    _, which = distinct(keys)
-    return pa.table({"row": _row_ids(kind, table), "times": _times(which, which)})
+    times = np.ones(len(keys[0]), dtype=np.int64)
+    again = _repeated(keys[0])  # few, mostly: numbering every key takes eight columns of its size
+    if len(again):
+        keys += [codes(table[name]) for name in ("verifier", "version") if kind == "verdicts"]
+        _, which = distinct([key[again] for key in keys])
+        times[again] = _times(which, which)
+    return times
+
+
+def _repeated(values: Ints) -> Ints:
+    """Where values stand that stand there more than once."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    same = np.zeros(len(values) + 1, dtype=bool)  # whether a value is the one before
+    same[1:-1] = ordered[1:] == ordered[:-1]
+    return np.sort(order[same[1:] | same[:-1]])
 
 
 def _row_ids(kind: str, table: pa.Table) -> pa.ChunkedArray:
@@ -160,7 +195,6 @@ def rollouts_frame(
     texts = (pc.fill_null(decisions[name].take(first), "none").to_pylist() for name in recorded)
     return pa.table(
         {
-            "row": decisions["completion_id"],
             "kept": pc.fill_null(decisions["kept"], fill_value=False),
             "outcome": decisions["outcome"],
             "judged": _each(ruled, judged),
@@ -211,20 +245,20 @@ def counts_frame(tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
 
     What a step gave that nobody judges needs none.
     """
-    completions = tables["completions"]
     prompts = _numbered(tables, {"problems": "prompt_id", "completions": "prompt_id"})
     decisions = _times(links.completions["completions"], links.completions["decisions"])
     threads = tables["threads"]
     unjudged = threads["completion_id"].filter(pc.not_equal(threads["role"], "answer"))
-    decisions = np.where(pc.is_in(completions["id"], value_set=unjudged), 1, decisions)
+    if len(unjudged):
+        judged = places(id_keys(tables["completions"]["id"]), np.unique(id_keys(unjudged))) < 0
+        decisions = np.where(judged, decisions, 1)
     surplus = np.maximum(decisions - _times(prompts["completions"], prompts["problems"]), 0)
-    return pa.table({"row": completions["id"], "decisions": decisions, "surplus": surplus})
+    return pa.table({"decisions": decisions, "surplus": surplus})
 
 
-def strangers_frame(tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
+def strangers_frame(links: Links) -> pa.Table:
     """One row per decision: how often its completion and its problem are inside."""
     columns: dict[str, Any] = {
-        "row": tables["decisions"]["completion_id"],
         "completion_inside": _times(links.completions["decisions"], links.completions["completions"]),
         "problem_inside": _times(links.problems["decisions"], links.problems["problems"]),
     }

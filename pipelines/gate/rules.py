@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.contamination import LEAKS, Certificate, Overlaps, RecallFloor
 from pipelines.gate import rule_frames
-from pipelines.gate.rule_frames import REQUIRED, Links
+from pipelines.gate.rule_frames import REQUIRED, Links, RowNames
 from pipelines.metrics import DRIFT_KINDS, Drift
 
 
@@ -19,7 +19,7 @@ from pipelines.metrics import DRIFT_KINDS, Drift
 class Part:
     """What is expected of the values of some rows: to equal others or one text, or to be at least and at most a number.
 
-    `rows`: the names of the rows (Arrow). `values`: texts or numbers, as an Arrow or numpy column.
+    `rows`: the names of the rows (Arrow, or RowNames). `values`: texts or numbers, as an Arrow or numpy column.
     """
 
     rows: Any
@@ -71,8 +71,7 @@ def table_rules(tables: Mapping[str, pa.Table], links: Links) -> list[Rule]:
     missing = rule_frames.missing_rows(tables)
     fewest = min(tables[kind].num_rows for kind in ("problems", "completions", "decisions"))
     sizes = ", ".join(f"{tables[kind].num_rows:,} {kind}" for kind in REQUIRED)
-    frames = [rule_frames.keys_frame(kind, tables, links) for kind in REQUIRED]
-    unique = [Part(frame["row"], frame["times"], most=1) for frame in frames]
+    unique = [Part(RowNames(tables[kind], kind), rule_frames.key_times(kind, tables, links), most=1) for kind in REQUIRED]
     words = _wording("rows", sum(tables[kind].num_rows for kind in REQUIRED))
     return [
         _of_number("nulls", "no required value missing", Measure("values missing", len(missing), None, 0), words, missing),
@@ -135,14 +134,15 @@ def recall_rules(certificate: Certificate, floor: RecallFloor) -> list[Rule]:
 def rollout_rules(tables: Mapping[str, pa.Table], links: Links, rollouts: pa.Table, chain: str) -> list[Rule]:
     """Kept rollouts are correct, decisions stand on the recorded verdicts, and the counts reconcile."""
     kept = rollouts.filter(rollouts["kept"])
-    correct = Part(kept["row"], kept["judged"], equal="correct")
-    recorded = Part(rollouts["row"], rollouts["recorded"], equal=rollouts["found"])
-    counts, strangers = rule_frames.counts_frame(tables, links), rule_frames.strangers_frame(tables, links)
+    decided, completions = RowNames(tables["decisions"], "decisions"), RowNames(tables["completions"], "completions")
+    correct = Part(RowNames(tables["decisions"], "decisions", rollouts["kept"]), kept["judged"], equal="correct")
+    recorded = Part(decided, rollouts["recorded"], equal=rollouts["found"])
+    counts, strangers = rule_frames.counts_frame(tables, links), rule_frames.strangers_frame(links)
     reconcile = [
-        Part(counts["row"], counts["decisions"], least=1),
-        Part(counts["row"], counts["surplus"], most=0),
-        Part(strangers["row"], strangers["completion_inside"], least=1),
-        Part(strangers["row"], strangers["problem_inside"], least=1),
+        Part(completions, counts["decisions"], least=1),
+        Part(completions, counts["surplus"], most=0),
+        Part(decided, strangers["completion_inside"], least=1),
+        Part(decided, strangers["problem_inside"], least=1),
     ]
     sizes = f"{counts.num_rows:,} completions, {kept.num_rows:,} kept + {rollouts.num_rows - kept.num_rows:,} dropped"
     stands = f"every decision on its verdict under {chain}"
@@ -167,10 +167,12 @@ def rollout_rules(tables: Mapping[str, pa.Table], links: Links, rollouts: pa.Tab
     ]
 
 
-def amount_rules(rollouts: pa.Table, *, drawn: int | None, max_undecided: float, min_kept: int) -> list[Rule]:
+def amount_rules(
+    tables: Mapping[str, pa.Table], rollouts: pa.Table, *, drawn: int | None, max_undecided: float, min_kept: int
+) -> list[Rule]:
     """Everything planned is there, few rollouts are undecided, enough are kept."""
-    size = rollouts.num_rows
-    undecided = rollouts["row"].filter(pc.equal(rollouts["outcome"], rule_frames.UNDECIDED)).to_pylist()
+    size, decided = rollouts.num_rows, RowNames(tables["decisions"], "decisions")
+    undecided = decided.filter(pc.equal(rollouts["outcome"], rule_frames.UNDECIDED)).to_pylist()
     share = len(undecided) / size if size else 0.0
     kept = int(pc.sum(rollouts["kept"]).as_py() or 0)
     at_most, at_least = f"at most {max_undecided:.2%} of rollouts", f"at least {min_kept:,} rollouts"

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 WINDOW = 8_192  # rows of one window, and
 WINDOW_BYTES = 1 << 25  # bytes of its columns, from which it is dealt out again
 WINDOWS = 128  # open files at most; more rows make larger windows
-READ = 2_048  # rows dealt out at a time
+READ = 2_048  # rows read at a time
+DEALT_BYTES = 1 << 24  # bytes of rows that are dealt out together: a few rows in a file by themselves take as long as many
 RECORDS = 512  # rows that are made records at a time
 
 
@@ -76,9 +77,19 @@ class _Dealt:
         self._open_files, self._size = open_files, size
         self._files: dict[int, tuple[IO[bytes], Any]] = {}
         self._bytes: dict[int, int] = {}
+        self._held: list[pa.Table] = []
+        self._held_bytes = 0
 
     def add(self, table: pa.Table) -> None:
-        """Deal out some rows."""
+        """Take some rows; they are dealt out once there are enough."""
+        self._held.append(table)
+        self._held_bytes += table.nbytes
+        if self._held_bytes >= DEALT_BYTES:
+            self._deal()
+
+    def _deal(self) -> None:
+        table = pa.concat_tables(self._held)
+        self._held, self._held_bytes = [], 0
         windows = table["position"].to_numpy() // self._size
         order = np.argsort(windows, kind="stable")
         starts = np.flatnonzero(np.diff(windows[order], prepend=-1)).tolist()
@@ -98,6 +109,8 @@ class _Dealt:
 
     def windows(self) -> Iterator[pa.Table]:
         """The rows of each window, window by window; its file is gone when it was read."""
+        if self._held:
+            self._deal()
         for window in sorted(self._files):
             file, writer = self._files.pop(window)
             writer.close()

@@ -166,8 +166,15 @@ def packed(kind: Kind, table: pa.Table) -> pa.Table:
     """A table of a kind with each repeated text once."""
     plain = table.cast(SCHEMAS[kind]).combine_chunks()
     once = [field.name in _ONCE or field.type != pa.string() for field in SCHEMAS[kind]]
-    columns = [column if alone else column.dictionary_encode() for column, alone in zip(plain.columns, once, strict=True)]
+    columns = [
+        _own(column) if alone else column.dictionary_encode() for column, alone in zip(plain.columns, once, strict=True)
+    ]
     return pa.table(columns, names=plain.column_names)
+
+
+def _own(column: pa.ChunkedArray) -> pa.Array:
+    """A column in buffers of its own size: those of a batch that DuckDB gave are up to twice as large."""
+    return pa.concat_arrays(column.chunks) if column.num_chunks else column.combine_chunks()
 
 
 def _plain(kind: Kind, table: pa.Table) -> pa.Table:

@@ -9,11 +9,13 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.id_keys import id_keys, places
 from storage.segments.schema import Kind
 from storage.versions.snapshot import Snapshot, in_key_order
 
@@ -74,9 +76,9 @@ _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=
 def content_hash(snapshot: Snapshot) -> str:
     """64 hex digits over problems, completions, verdicts and decisions; equal for equal content, in whatever row order."""
     groups = [_rows(kind, snapshot.table(kind), columns) for kind, columns in CONTENT_COLUMNS.items()]
-    routed = snapshot.decisions.filter(pc.is_valid(snapshot.decisions["step"]))  # none where the recipe has no steps
+    routed = pc.is_valid(snapshot.decisions["step"])  # none where the recipe has no steps
     threads = _rows("threads", snapshot.threads, THREAD_COLUMNS)  # none where no step follows another
-    return _digest([*groups, _rows("decisions", routed, STEP_COLUMNS), threads])
+    return _digest([*groups, _rows("decisions", snapshot.decisions, STEP_COLUMNS, routed), threads])
 
 
 def kept_hash(snapshot: Snapshot) -> str:
@@ -84,21 +86,28 @@ def kept_hash(snapshot: Snapshot) -> str:
 
     Verdicts and reasons are left out, so it stays equal when a version differs only in why it keeps the same rows.
     """
-    kept = snapshot.decisions.filter(snapshot.decisions["kept"])
-    problems, completions = CONTENT_COLUMNS["problems"], CONTENT_COLUMNS["completions"]
+    kept = pc.fill_null(snapshot.decisions["kept"], fill_value=False)
     return _digest(
         [
-            _rows("completions", snapshot.completions, completions, kept["completion_id"]),
-            _rows("decisions", kept, ("problem_id", "completion_id")),
-            _rows("problems", snapshot.problems, problems, kept["problem_id"]),
+            _kept_rows(snapshot, "completions", kept),
+            _rows("decisions", snapshot.decisions, ("problem_id", "completion_id"), kept),
+            _kept_rows(snapshot, "problems", kept),
         ]
     )
 
 
+def _kept_rows(snapshot: Snapshot, kind: Literal["completions", "problems"], kept: pa.ChunkedArray) -> Iterator[list[str]]:
+    """The rows of a kind that kept decisions name."""
+    table, column = snapshot.table(kind), {"completions": "completion_id", "problems": "problem_id"}[kind]
+    named = np.unique(id_keys(snapshot.decisions[column].filter(kept)))
+    return _rows(kind, table, CONTENT_COLUMNS[kind], pa.chunked_array([places(id_keys(table["id"]), named) >= 0]))
+
+
 def scores_hash(snapshot: Snapshot) -> str:
     """64 hex digits over the scores and those of single lines, each rounded to 12 significant digits."""
-    by_line = snapshot.scores.filter(pc.is_valid(snapshot.scores["steps"]))
-    return _digest([_rows("scores", snapshot.scores, SCORE_COLUMNS), _rows("scores", by_line, LINE_COLUMNS)])
+    scores = snapshot.scores
+    by_line = pc.is_valid(scores["steps"])
+    return _digest([_rows("scores", scores, SCORE_COLUMNS), _rows("scores", scores, LINE_COLUMNS, by_line)])
 
 
 def _digest(groups: Iterable[Iterator[list[str]]]) -> str:
@@ -110,9 +119,11 @@ def _digest(groups: Iterable[Iterator[list[str]]]) -> str:
     return digest.hexdigest()
 
 
-def _rows(kind: Kind, table: pa.Table, columns: Sequence[str], ids: Any = None) -> Iterator[list[str]]:
-    """The rows of a table (of `ids` only, where given) as JSON lines in key order, a chunk at a time."""
-    for chunk in in_key_order(kind, table, _CHUNK, columns=columns, ids=ids):
+def _rows(
+    kind: Kind, table: pa.Table, columns: Sequence[str], chosen: pa.ChunkedArray | None = None
+) -> Iterator[list[str]]:
+    """The rows of a table (the chosen ones, where given) as JSON lines in key order, a chunk at a time."""
+    for chunk in in_key_order(kind, table, _CHUNK, columns=columns, chosen=chosen):
         values = [_values(chunk[name]) for name in columns]
         yield [_ENCODE([kind, *row]) for row in zip(*values, strict=True)]
 

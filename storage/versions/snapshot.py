@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import SetupError
+from storage.id_keys import id_keys, places
 from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
 
@@ -65,13 +66,12 @@ class Snapshot:
 
 
 def in_key_order(
-    kind: Kind, table: pa.Table, rows: int, *, columns: Sequence[str] = (), ids: Any = None
+    kind: Kind, table: pa.Table, rows: int, *, columns: Sequence[str] = (), chosen: pa.ChunkedArray | None = None
 ) -> Iterator[pa.Table]:
     """The rows of a table sorted by the kind's key, so many at a time, copied only where they are not in that order yet.
 
-    `ids`: rows with these ids only.
+    `chosen`: of each row whether it is wanted; all are without it.
     """
-    chosen = None if ids is None else pc.is_in(table["id"], value_set=pc.unique(ids))
     if isinstance(table, TableFile):
         return _chosen(table.parts(rows, columns), chosen)
     order = _order(kind, table)
@@ -79,7 +79,7 @@ def in_key_order(
     if _is_sorted(order):
         return _chosen((narrow.slice(start, rows) for start in range(0, narrow.num_rows, rows)), chosen)
     if chosen is not None:
-        order = order[chosen.to_numpy()[order]]
+        order = order[np.asarray(chosen)[order]]
     return (narrow.take(order[start : start + rows]) for start in range(0, len(order), rows))
 
 
@@ -159,9 +159,9 @@ def _repeats(table: TableFile, keys: list[str]) -> bool:
 
 
 def _refuse_strangers(table: pa.Table, column: str, owners: pa.Table) -> None:
-    known = pc.is_in(table[column], value_set=owners["id"])
-    unknown = table[column].filter(pc.invert(known))
+    named = table[column]
+    unknown = np.flatnonzero(places(id_keys(named), id_keys(owners["id"])) < 0)
     if len(unknown):
         raise SetupError(
-            f"{len(unknown)} decisions name a {column} that the version does not hold, first {unknown[0].as_py()}."
+            f"{len(unknown)} decisions name a {column} that the version does not hold, first {named[int(unknown[0])]}."
         )
