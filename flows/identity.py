@@ -82,7 +82,7 @@ def _steps(run: "OpenRun") -> dict[str, Any]:
     """Every step with the engine and the digest of its model; nothing for recipes without steps."""
     if not run.spec.steps:
         return {}
-    engines = [(step.name, run.engine(step.name)) for step in run.spec.steps]
+    engines = [(step.name, run.engine(step.name)) for step in run.spec.drawing]
     return {"steps": [[name, engine.engine, engine.model_digest] for name, engine in engines]}
 
 

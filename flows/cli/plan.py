@@ -90,6 +90,8 @@ def forecast_text(forecast: "Forecast") -> str:
         "",
         "Pass rates are of the first completions of each problem; met, capped and hopeless are shares of problems.",
     ]
+    if row.get("not_forecast"):
+        lines.append(f"Not forecast are the steps that follow others: {', '.join(row['not_forecast'])}.")
     if "seconds" in quantities:
         rates = row["rates"] or {"": row["rate"]}
         speed = ", ".join(

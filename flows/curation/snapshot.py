@@ -174,7 +174,7 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
         "funnel": funnel_row(pool, bare, run.problems, stops=runs.stops(spec.run), rounds=rounds),
         "metrics": rates(pool, prefix=spec.prefix, limit=limit, step=first) | stopped_rates(pool, spec) | by_model,
-        **steps_of(run, pool, limit),
+        **steps_of(run, pool, bare.decisions, limit),
         "cost": cost_row(bare, counts["kept"]),
         "counts": counts,
         **({} if run.imported is None else {"imports": run.imported.rows()}),

@@ -30,9 +30,8 @@ MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
 def prepare(session: Session) -> None:
     """Do what takes long and needs no server, while one boots: problems, run, engines, the gate's library."""
     run = open_run(session)
-    if run.spec.generator is not None:
-        for step in run.spec.every_step():
-            run.open.engine(step.name)
+    for step in run.spec.drawing:
+        run.open.engine(step.name)
     load_library()
 
 

@@ -1,22 +1,31 @@
 """What each step of a run did: its model and sampling, its rollouts by outcome, what was kept of it, its tokens, its rates.
 
 Rates are over the completions that a step drew before any verdict on that step: the first `initial` of every problem on the
-first step, the first `entry` on a later one of the problems routed to it. Steps are never pooled. Where the budget
-routes by agreement the vote over all answers is reported too; it looks at no reference, only its score does.
+first step, the first `entry` on a later one of the problems routed to it. Steps are never pooled. The rate of a step that
+follows others is conditional: over all it drew, of what it followed, with a table of the outcomes before and after. Where
+the budget routes by agreement the vote over all answers is reported too; it looks at no reference, only its score does.
 """
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from flows.curation.metrics import step_rates
+from flows.recipe import IMPORTED
+from flows.rounds.plan import all_plans
+from flows.rounds.plan_rows import of_steps, together
 from pipelines.metrics import PassAtLimit, funnel_of
 from pipelines.protocols import RoutingBudget
 from pipelines.stats import vote, weighted_vote
 from pipelines.verify.acceptance import accepted
-from storage.pool import Pool
+from storage.pool import STATES, Pool
+from storage.records import PlanRow
+from storage.segments.rows import Rows
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
@@ -26,20 +35,18 @@ if TYPE_CHECKING:
 
 def fingerprint_of(run: "OpenRun") -> dict[str, str]:
     """What equality of texts depends on, of every engine that may draw."""
-    if run.spec.generator is None:
-        return {}
     return {
         f"{step.name}.{key}" if step.name else key: value
-        for step in run.spec.every_step()
+        for step in run.spec.drawing
         for key, value in run.engine(step.name).fingerprint().items()
     }
 
 
-def steps_of(run: "RecipeRun", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
+def steps_of(run: "RecipeRun", pool: Pool, decisions: pa.Table, limit: PassAtLimit) -> dict[str, Any]:
     """The manifest's part about steps; nothing for a recipe without them."""
     if not run.spec.steps:
         return {}
-    rows = [_step(run.open, step, pool, limit) for step in run.spec.steps]
+    rows = [{**_step(run.open, step, pool, limit), **_follow_up(run, step, decisions)} for step in run.spec.steps]
     budget = run.spec.budget
     voted = isinstance(budget, RoutingBudget) and budget.rule == "agreement"
     return {"steps": rows, **({"vote": _voted(run)} if voted else {})}
@@ -48,26 +55,86 @@ def steps_of(run: "RecipeRun", pool: Pool, limit: PassAtLimit) -> dict[str, Any]
 def _step(run: "OpenRun", step: "Step", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
     mine = pool.where(pool.step == (pool.steps.index(step.name) if step.name in pool.steps else -1))
     funnel, drawn = funnel_of(mine), np.unique(mine.completion, return_index=True)[1]
-    engine, sampling = run.engine(step.name), step.sampling
     return {
         "name": step.name,
-        "engine": engine.engine,
-        "model": engine.model,
-        "model_digest": engine.model_digest,
-        "template": step.form.template,
-        "temperature": sampling.temperature,
-        "max_tokens": sampling.max_tokens,
+        **_asked(run, step),
         "problems": len(np.unique(mine.problem)),
         "drawn": funnel.planned,
         **funnel.outcomes(),
         "kept": funnel.kept,
         "tokens_out": int(mine.tokens[drawn].clip(min=0).sum()),
-        "rates": step_rates(pool, prefix=_prefix(run.spec, step), step=step.name, limit=limit),
+        "rates": step_rates(_by_success(pool, step), prefix=_prefix(run.spec, step), step=step.name, limit=limit),
     }
+
+
+def _asked(run: "OpenRun", step: "Step") -> dict[str, Any]:
+    """Who answered, and how it was asked."""
+    template = {"template": step.form.template if step.node is None or step.node.plain else step.node.step.template}
+    if step.generator is None:
+        return {"engine": IMPORTED, **template}
+    engine, sampling = run.engine(step.name), step.sampling
+    return {
+        "engine": engine.engine,
+        "model": engine.model,
+        "model_digest": engine.model_digest,
+        **template,
+        "temperature": sampling.temperature,
+        "max_tokens": sampling.max_tokens,
+    }
+
+
+def _by_success(pool: Pool, step: "Step") -> Pool:
+    """The step's rollouts; of one that wants another outcome than `correct`, as if that one were."""
+    place = pool.steps.index(step.name) if step.name in pool.steps else -1
+    mine = pool.where(pool.step == place) if step.follows else pool
+    if step.node is None or step.node.step.want == "correct":
+        return mine
+    wanted, correct = (STATES.index(name) for name in (step.node.step.want, "correct"))
+    swapped = np.where(mine.outcome == wanted, correct, np.where(mine.outcome == correct, wanted, mine.outcome))
+    return replace(mine, outcome=swapped)
+
+
+def _follow_up(run: "RecipeRun", step: "Step", decisions: pa.Table) -> dict[str, Any]:
+    """What else is said of a step that follows others: what it follows, what it wants, and what became of which outcome."""
+    if step.node is None or not step.follows:
+        return {}
+    rule = step.node.step
+    said = {"follows": list(step.node.parents), "role": rule.role, "sees_label": step.node.sees_label}
+    rows = of_steps(together(all_plans(run.workspace, run.open)), [step.name])
+    if rule.role != "answer":
+        return {**said, **_drawn(run, rows)}
+    return {**said, "want": rule.want, "transitions": _transitions(run, rows, decisions)}
+
+
+def _drawn(run: "RecipeRun", rows: Rows[PlanRow]) -> dict[str, Any]:
+    """The completions of a step that nobody judges, each once."""
+    ids = sorted(set(rows.column("completion_id").to_pylist()))
+    tokens = run.workspace.segments.column("completions", "tokens_out", ids)
+    problems = len(set(rows.column("problem_id").to_pylist()))
+    return {"problems": problems, "drawn": len(rows), "tokens_out": sum(count or 0 for count in tokens.values())}
+
+
+def _transitions(run: "RecipeRun", rows: Rows[PlanRow], decisions: pa.Table) -> dict[str, dict[str, int]]:
+    """How often which outcome came after which: of the answer before, its own. Conditional on what the step followed."""
+    planned = {(row.completion_id, row.problem_id): row for plan in all_plans(run.workspace, run.open) for row in plan}
+    columns = (decisions[name].to_pylist() for name in ("completion_id", "problem_id", "outcome"))
+    outcomes = {(completion, problem): outcome for completion, problem, outcome in zip(*columns, strict=True)}
+    table: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        before = row
+        while before.after and (before is row or not run.spec.judged(before.step)):
+            before = planned[before.followed[0], row.problem_id]
+        table[outcomes[before.completion_id, row.problem_id], outcomes[row.completion_id, row.problem_id]] += 1
+    said: dict[str, dict[str, int]] = {}
+    for (before_outcome, outcome), count in sorted(table.items()):
+        said.setdefault(before_outcome, {})[outcome] = count
+    return said
 
 
 def _prefix(spec: "RunSpec", step: "Step") -> int | None:
     """The completions of a problem on this step that no verdict on it decided."""
+    if step.follows:
+        return None
     entry = spec.budget.entry if isinstance(spec.budget, RoutingBudget) else None
     return spec.prefix if entry is None or spec.place(step.name) == 0 else entry
 

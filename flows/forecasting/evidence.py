@@ -92,7 +92,10 @@ def evidence_for(run: "RecipeRun", request: ForecastRequest) -> Evidence:
         if past is not None:
             return past
     count, draws = pilot_size(spec.problems, spec.budget.prefix, request)
-    pilots = {step.name: _run_pilot(run.workspace, _pilot_run(run, step, (count, draws))) for step in spec.every_step()}
+    pilots = {
+        step.name if spec.routed else "": _run_pilot(run.workspace, _pilot_run(run, step, (count, draws)))
+        for step in spec.roots
+    }
     return Evidence(
         "pilot",
         tuple(pilot.run for pilot in pilots.values()),
@@ -219,7 +222,15 @@ def _pilot_run(run: "RecipeRun", step: "Step", size: tuple[int, int]) -> "OpenRu
     run.workspace.runs.open(name, name=name, recipe=recipe, recipe_hash=loaded.recipe_hash)
     steps = [step] if step.name else ()
     return run.open.variant(
-        replace(spec, run=name, problems=problems, steps=steps, budget=FixedOnStep(step.name, draws), stream="pilot")
+        replace(
+            spec,
+            run=name,
+            problems=problems,
+            steps=steps,
+            graph=None,
+            budget=FixedOnStep(step.name, draws),
+            stream="pilot",
+        )
     )
 
 

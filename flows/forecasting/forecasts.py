@@ -48,19 +48,20 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
         _units(run.open),
         request.simulations,
         loaded.recipe.seed,
-        [step.name for step in spec.steps],
+        list(spec.routed),
         evidence.rates,
     )
-    observed = evidence.observed if spec.steps else evidence.observed[""]
+    observed = evidence.observed if spec.routed else evidence.observed[""]
     quantities = {name: asdict(prediction) for name, prediction in forecast(question, observed).items()}
     row = {
         "quantities": quantities,
         "evidence": evidence.row(),
         "simulations": request.simulations,
         "rate": evidence.rates.get(""),
-        "rates": dict(evidence.rates) if spec.steps else {},
+        "rates": dict(evidence.rates) if spec.routed else {},
         "currency": None if prices is None else prices.currency,
         "budget": spec.budget.name,
+        "not_forecast": [step.name for step in spec.steps if step.follows],
         "problems": dict(sorted(Counter(str(problem.subject.level) for problem in problems).items())),
     }
     return run.workspace.forecasts.add(loaded.recipe_hash, loaded.recipe.name, evidence.source, row)
@@ -78,7 +79,9 @@ def _problems(run: "OpenRun", evidence: Evidence) -> list[ForecastProblem]:
 def _prompt_tokens(run: "OpenRun", step: str, known: Mapping[str, int]) -> dict[str, int]:
     """The tokens of each problem's prompt: counted, or by their bytes as those of the observed ones."""
     engine, spec = run.engine(step), run.spec
-    rendered = {problem.id: engine.render(spec.step(step).asked(problem)) for problem in spec.problems}
+    rendered = {
+        problem.id: engine.render(spec.step(step or spec.roots[0].name).asked(problem)) for problem in spec.problems
+    }
     if isinstance(engine, CountsPromptTokens):
         return {key: engine.prompt_tokens(text) for key, text in rendered.items()}
     observed = {key: tokens for key, tokens in known.items() if key in rendered and tokens}
@@ -92,7 +95,7 @@ def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
     prices = run.spec.prices
     if prices is None:
         return {}
-    return {step.name: prices.of(run.engine(step.name).model).units for step in run.spec.every_step()}
+    return {step.name: prices.of(run.engine(step.name).model).units for step in run.spec.drawing}
 
 
 def kept_rule(selector: Any) -> Callable[[int, int], int] | None:

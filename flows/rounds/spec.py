@@ -99,6 +99,11 @@ class RunSpec:
         return tuple(step for step in self.every_step() if not step.follows)
 
     @property
+    def drawing(self) -> tuple[Step, ...]:
+        """The steps that an engine draws: all but one whose rollouts were imported."""
+        return tuple(step for step in self.every_step() if step.generator is not None)
+
+    @property
     def routed(self) -> tuple[str, ...]:
         """The names of the steps that a budget chooses between; none where there is one."""
         return tuple(step.name for step in self.roots) if len(self.roots) > 1 else ()

@@ -1,0 +1,43 @@
+"""Fields read out of texts: the last match, JSON paths, and what cannot be read."""
+
+import pytest
+
+from pipelines.steps.reading import check_reader, fields_of
+from storage.errors import SetupError
+
+
+def test_the_last_match_counts_and_its_first_group() -> None:
+    text = "VERDICT ok would be wrong to say.\nVERDICT  wrong "
+    assert fields_of(text, {"verdict": r"VERDICT\s+(\w+)", "whole": "VERDICT ok"}) == {
+        "verdict": "wrong",
+        "whole": "VERDICT ok",
+    }
+
+
+def test_a_json_path_reads_the_last_value_of_the_text() -> None:
+    text = 'I think:\n```json\n{"steps": [{"ok": true}, {"ok": false, "why": "sign"}], "score": 3}\n```'
+    read = {"first": "$.steps[0].ok", "why": "$.steps[1].why", "score": "$.score", "none": "$.steps[7].ok"}
+    assert fields_of(text, read) == {"first": "true", "why": "sign", "score": "3"}
+
+
+def test_what_cannot_be_read_is_no_field() -> None:
+    assert fields_of("no verdict here", {"verdict": r"VERDICT (\w+)", "path": "$.a"}) == {}
+    assert fields_of("{broken", {"path": "$.a"}) == {}
+
+
+def test_a_search_that_would_not_end_finds_nothing() -> None:
+    assert fields_of("a" * 40 + "b", {"slow": r"^(a|aa|a?)+$"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        ({"Verdict": "x"}, "letters, digits"),
+        ({"outcome": "x"}, "neither outcome"),
+        ({"a": "("}, "reads 'a' by"),
+        ({"a": "$a"}, "no JSON path"),
+    ],
+)
+def test_readers_that_cannot_be_are_mistakes(read: dict[str, str], message: str) -> None:
+    with pytest.raises(SetupError, match=message):
+        check_reader("step 's'", read)
