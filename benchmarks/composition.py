@@ -9,7 +9,6 @@ chains. Draws with the engine alone; stores nothing.
 
 import argparse
 import math
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -39,9 +38,8 @@ def main() -> None:
     chains = Composed(roles=ROLES, source=Source("templates", "", problems))
     made = list(chains.synthesize(5 * given.pairs, given.seed))
     groups = [made[start : start + 5] for start in range(0, len(made), 5)]
-    began = time.process_time()
     rates = pass_rates(made, given.samples)
-    print(f"{len(groups)} chains, {given.samples} completions a problem, {time.process_time() - began:.0f} CPU s")
+    print(f"{len(groups)} chains, {given.samples} completions a problem")
     for place, name in enumerate(NAMES):
         row(name, population_mean([rates[group[place].id] for group in groups], estimand=name))
     products = [rates[first.id] * rates[second.id] for first, second, *_ in groups]

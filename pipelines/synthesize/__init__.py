@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.synthesize.derived.composed import Composed
+from pipelines.synthesize.derived.distractors import Distractors
 from pipelines.synthesize.derived.renumbered import Renumbered
 from pipelines.synthesize.reasoning_gym import ReasoningGym
 from pipelines.synthesize.splits import problems_for_training
@@ -18,6 +19,7 @@ SYNTHESIZERS: Mapping[str, type[Any]] = {
     "reasoning_gym": ReasoningGym,
     "composed": Composed,
     "renumbered": Renumbered,
+    "distractors": Distractors,
 }
 
 __all__ = [

@@ -8,7 +8,7 @@ would give it a wrong key.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pipelines.synthesize.derived.lineage import chance, made
@@ -38,27 +38,24 @@ def _transformed(problem: Problem, seed: int) -> Problem | None:
     right = problem.reference.strip().strip("()").upper()
     if len(options) < 2 or right not in options or any(problem.prompt.count(text) != 1 for text in options.values()):
         return None
-    reason = _incoherent(problem.prompt.partition(next(iter(options.values())))[0], options.values())
+    reason = incoherent(problem.prompt.partition(next(iter(options.values())))[0], options.values())
     if reason is not None:
         return replace(problem, meta={**problem.meta, **made(NAME, [problem], seed, CARRIED, left=reason)})
     letter = chance(NAME, problem, seed).choice(sorted(options))
-    hidden = options.pop(letter)
-    # The new option stands last, where people look for it; those behind the hidden one move up by one letter.
-    texts = [*(options[name] for name in sorted(options)), NONE]
-    new = dict(zip(sorted([*options, letter]), texts, strict=True))
-    wanted = NONE if letter == right else options[right]
-    reference = next(name for name, text in new.items() if text == wanted)
+    new, reference = with_none(options, right, letter)
     meta = {key: value for key, value in problem.meta.items() if key not in META_KEYS}
-    return replace(
-        problem,
-        prompt=_with_options(problem.prompt, {**options, letter: hidden}, new),
-        reference=reference,
-        meta={
-            **meta,
-            "options": new,
-            **made(NAME, [problem], seed, CARRIED, hidden=hidden, right=letter == right),
-        },
-    )
+    facts = made(NAME, [problem], seed, CARRIED, hidden=options[letter], right=letter == right)
+    prompt = _with_options(problem.prompt, options, new)
+    return replace(problem, prompt=prompt, reference=reference, meta={**meta, "options": new, **facts})
+
+
+def with_none(options: Mapping[str, str], right: str, hidden: str) -> tuple[dict[str, str], str]:
+    """The options without that of the letter `hidden` and with the new one last; and the letter that is right then."""
+    # The new option stands last, where people look for it; those behind the hidden one move up by one letter.
+    texts = [*(options[letter] for letter in sorted(options) if letter != hidden), NONE]
+    new = dict(zip(sorted(options), texts, strict=True))
+    wanted = NONE if hidden == right else options[right]
+    return new, next(letter for letter, text in new.items() if text == wanted)
 
 
 def _with_options(prompt: str, old: dict[str, str], new: dict[str, str]) -> str:
@@ -68,7 +65,7 @@ def _with_options(prompt: str, old: dict[str, str], new: dict[str, str]) -> str:
     return prompt
 
 
-def _incoherent(question: str, options: Iterable[str]) -> str | None:
+def incoherent(question: str, options: Iterable[str]) -> str | None:
     """Why the item would make no sense with the new option; None where it would."""
     if match := _RELATIVE.search(question):
         return f"the question compares options ({match[0].lower()})"

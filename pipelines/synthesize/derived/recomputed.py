@@ -9,9 +9,25 @@ from typing import Any
 
 from pipelines.synthesize.derived.joined import with_number
 from pipelines.synthesize.derived.lineage import lineage_of
+from pipelines.synthesize.derived.none_of_the_above import NONE
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.template import CheckedTemplate
+from pipelines.verify.answers.reading import read
+from pipelines.verify.choice import options_of
 from storage.records import Problem
+
+
+def contradicted(problem: Problem) -> bool | None:
+    """Whether the answer computed once more is another than the reference; None where it cannot be computed."""
+    answer = recomputed(problem)
+    if answer is None:
+        return None
+    if problem.kind != "choice":
+        return read(answer).form != read(problem.reference).form
+    options = options_of(problem.meta, str(problem.prompt))
+    right = [letter for letter, text in options.items() if read(text).form == read(answer).form]
+    none = [letter for letter, text in options.items() if text == NONE]
+    return (right or none) != [problem.reference]
 
 
 def recomputed(problem: Problem) -> str | None:

@@ -1,20 +1,33 @@
 """Every synthesizer of the registry: problems that a verifier can judge, the same for the same seed, none twice."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import pytest
 
 from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.sources import Source
+from pipelines.synthesize.sources import Source, SourceRollout
 from storage.records import Problem
 
-SOURCE = Source("toy@v1", "0" * 64, tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(120, 7)))
+PROBLEMS = tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(120, 7))
+
+
+def wrong_rollouts() -> Iterator[SourceRollout]:
+    """Three wrong answers to every problem of the source."""
+    for problem in PROBLEMS:
+        for step in (1, 2, 3):
+            answer = str(int(problem.reference) + step)
+            yield SourceRollout(problem.id, f"{problem.id}-{step}", "", answer, "incorrect", answer, False, True)
+
+
+SOURCE = Source("toy@v1", "0" * 64, PROBLEMS, wrong_rollouts)
 OPTIONS: dict[str, dict[str, Any]] = {
     "templates": {"levels": (1, 4)},
     "reasoning_gym": {"tasks": ["chain_sum", "gcd"]},
     "composed": {"source": SOURCE},
     "renumbered": {"source": SOURCE},
+    "distractors": {"source": SOURCE},
 }
 
 
