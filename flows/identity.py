@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flows.problems import make_problems, preview_problems
-from flows.run_spec import recipe_run
+from flows.problems import asks_model, make_problems, preview_problems
+from flows.run_spec import paid_samplers, recipe_run
 from pipelines.verify.acceptance import PLAIN
 from storage.errors import SetupError
 from storage.ids import digest128
 
 if TYPE_CHECKING:
+    from flows.problems import RecipeProblems
     from flows.recipe import LoadedRecipe
     from flows.rounds import OpenRun, RunSpec
     from flows.session import RecipeRun, Session
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def open_run(session: "Session") -> "RecipeRun":
     """Make the problems and open or resume the run in the ledger; once it is open, that one."""
     if session.run is None:
-        run = recipe_run(session, make_problems(session.workspace, session.loaded))
+        run = recipe_run(session, problems_of(session, store=True))
         try:
             run.open.spec = replace(run.spec, run=_opened(run))
         except BaseException:
@@ -40,10 +41,21 @@ def open_run(session: "Session") -> "RecipeRun":
 @contextmanager
 def unopened_run(session: "Session", *, store: bool = False) -> "Iterator[RecipeRun]":
     """What the run would be, without opening it in the ledger; `store`: its problems are stored all the same."""
-    problems = (make_problems if store else preview_problems)(session.workspace, session.loaded)
-    run = recipe_run(session, problems)
+    run = recipe_run(session, problems_of(session, store=store))
     with run.open:
         yield run
+
+
+def problems_of(session: "Session", *, store: bool) -> "RecipeProblems":
+    """The problems of the session's recipe. With `store` a model that writes them is asked, and paid by the recipe's first
+    run; without, they are made of what is stored, and SetupError says where texts are missing.
+    """
+    if not store:
+        return preview_problems(session.workspace, session.loaded)
+    if not asks_model(session.loaded):
+        return make_problems(session.workspace, session.loaded)
+    with paid_samplers(session, run_name(session.loaded)) as samplers:
+        return make_problems(session.workspace, session.loaded, samplers)
 
 
 def run_name(loaded: "LoadedRecipe") -> str:

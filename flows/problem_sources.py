@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.problem_sets import version_problems
 from flows.recipe.methods import FROM, Resolved
+from pipelines.protocols import Samplers
 from pipelines.synthesize.sources import Source, SourceRollout
 from storage.errors import SetupError, unknown_name
 from storage.ids import ListDigest
@@ -31,8 +32,9 @@ ORDER BY r.problem_id, r.step, r.sample_index, r.completion_id
 _CHUNK = 4_096  # rollouts that are fetched at a time
 
 
-def built_synthesizer(workspace: "Workspace", method: Resolved, **given: Any) -> Any:
-    """A synthesizer with its source, where it takes one. `given`: the samplers that it may ask, if any."""
+def built_synthesizer(workspace: "Workspace", method: Resolved, samplers: Samplers | None = None) -> Any:
+    """A synthesizer with its source, where it takes one. `samplers`: whom it may ask."""
+    given: dict[str, Any] = {} if samplers is None else {"samplers": samplers}
     if method.takes_source:
         given["source"] = source_of(workspace, str(method.options[FROM]))
     return method.build(**given)

@@ -11,7 +11,7 @@ from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.problem_sources import built_synthesizer
 from flows.recipe import LoadedRecipe
 from flows.recipe.load import LoadedEvaluation
-from pipelines.protocols import Synthesizer
+from pipelines.protocols import CountsRefused, Samplers, Synthesizer
 from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.records import Problem, Prompt
@@ -43,13 +43,13 @@ class RecipeProblems:
         return digest128(["problems", sorted(problem.id for problem in self.problems)])
 
 
-def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblems:
+def make_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> RecipeProblems:
     """The problems of the recipe, stored as one segment when no import holds them and they are new; SetupError when there
-    are none.
+    are none. `samplers`: whom their writers ask; without, what they wrote before is read.
     """
     from storage.segments.keys import SegmentKey
 
-    recipe_problems = preview_problems(workspace, loaded)
+    recipe_problems = preview_problems(workspace, loaded, samplers)
     if loaded.recipe.problems.imported is None:
         version = loaded.recipe.problems.version
         if version is None:
@@ -61,33 +61,47 @@ def make_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblem
     return recipe_problems
 
 
-def preview_problems(workspace: "Workspace", loaded: LoadedRecipe) -> RecipeProblems:
+def preview_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> RecipeProblems:
     """The problems of the recipe, without storing any."""
+    if samplers is not None or not asks_model(loaded):
+        return _problems(workspace, loaded, samplers)
+    from flows.sampling.stored import StoredSamplers
+
+    stored = StoredSamplers(workspace)
+    try:
+        return _problems(workspace, loaded, stored)
+    finally:
+        stored.close()
+
+
+def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None) -> RecipeProblems:
     part = loaded.recipe.problems
-    maker = None if loaded.synthesizer is None else built_synthesizer(workspace, loaded.synthesizer)
+    maker = None if loaded.synthesizer is None else built_synthesizer(workspace, loaded.synthesizer, samplers)
     every = _every(workspace, loaded) if maker is None else _synthesized(maker, loaded)
     made = of_split(every, part.split, part.imported or part.version or "")[: part.count]
-    evaluation = held_out(workspace, loaded)
+    evaluation = held_out(workspace, loaded, samplers)
     apart = _without_held_out(made, evaluation)
     kept = _without_near_duplicates(apart, part.near_duplicates)
     if not kept:
         raise SetupError("every problem is one of the evaluation problems.", next_command="rollmill recipe show RECIPE")
     dropped = {"held_out": len(made) - len(apart), "near_duplicate": len(apart) - len(kept)}
+    if isinstance(maker, CountsRefused):
+        dropped |= {f"refused_{reason}": count for reason, count in sorted(maker.refused.items())}
     left_out = {problem.id for problem in every} - {problem.id for problem in kept}
     named = None if maker is None else (maker.name, maker.version)
     source = None if maker is None or not takes_source(loaded) else (maker.source.name, maker.source.content_hash)
     return RecipeProblems(tuple(kept), len(made), dropped, tuple(evaluation), frozenset(left_out), named, source)
 
 
-def held_out(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
+def held_out(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> list[Problem]:
     """The evaluation problems, regenerated, imported or read from their file; empty where the recipe names none."""
-    return [problem for part in loaded.evaluation for problem in _evaluation_part(workspace, part)]
+    return [problem for part in loaded.evaluation for problem in _evaluation_part(workspace, part, samplers)]
 
 
-def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation) -> Iterable[Problem]:
+def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation, samplers: Samplers | None) -> Iterable[Problem]:
     part = loaded.part
     if loaded.method is not None:
-        made: Iterable[Problem] = built_synthesizer(workspace, loaded.method).synthesize(part.count, part.seed)
+        made: Iterable[Problem] = built_synthesizer(workspace, loaded.method, samplers).synthesize(part.count, part.seed)
         return made
     if part.imported is not None:
         return imported_problems(workspace, part.imported)
@@ -95,6 +109,12 @@ def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation) -> Iterab
 
     assert loaded.path is not None
     return read_prompts(loaded.path, part.map)
+
+
+def asks_model(loaded: LoadedRecipe) -> bool:
+    """Whether a model writes problems of the recipe, or of those that it keeps apart."""
+    makers = (loaded.synthesizer, *(part.method for part in loaded.evaluation))
+    return any(maker is not None and maker.asks_model for maker in makers)
 
 
 def takes_source(loaded: LoadedRecipe) -> bool:

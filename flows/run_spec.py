@@ -1,6 +1,7 @@
 """What a recipe's names stand for in a workspace under a profile: engines, verifiers, methods, limits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from storage.records import Sampling, redrawn
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
+    from flows.sampling.sample import Samplers
     from flows.sampling.steps import Step
     from pipelines.generate.http.http_settings import HttpSettings
     from pipelines.generate.vllm.vllm_settings import VllmSettings
@@ -37,6 +39,24 @@ def recipe_run(session: Session, problems: RecipeProblems) -> RecipeRun:
     spec = _spec(session, problems, {**settings, "samplers": samplers})
     run = OpenRun(spec, samplers=samplers, on_event=session.progress, engines=session.engines)
     return RecipeRun(session, problems, run)
+
+
+@contextmanager
+def paid_samplers(session: Session, run: str) -> "Iterator[Samplers]":
+    """Samplers whose requests a run pays for, within the limit of the session's job; models are released at the end."""
+    from flows.sampling.charges import Account
+    from flows.sampling.sample import Samplers
+    from flows.sampling.spend_limiter import SpendLimiter
+    from pipelines.generate.registry import built_engine
+
+    prices = session.profile.prices
+    account = Account(run, limit_of(session.job, session.profile), None if prices is None else prices.exact())
+    samplers = Samplers(session.workspace, partial(built_engine, **engine_settings(session)))
+    samplers.charge(account, SpendLimiter(session.workspace, account))
+    try:
+        yield samplers
+    finally:
+        samplers.close()
 
 
 def engine_settings(session: Session) -> dict[str, Any]:

@@ -27,6 +27,16 @@ class Synthesizer(Protocol):
         ...
 
 
+@runtime_checkable
+class CountsRefused(Protocol):
+    """A synthesizer that refuses some of what is written, and says how much of it."""
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How many texts it refused the last time, by reason."""
+        ...
+
+
 class Generator(Protocol):
     """An engine with one model. `spooled` engines get each reply made durable as it comes.
 

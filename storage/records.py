@@ -15,7 +15,7 @@ OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed", "undecided"
 JUDGED: tuple[Outcome, ...] = ("correct", "incorrect", "unparsed")
 
 Stream = str  # one of STREAMS, or one of them with the number of a redraw: "curate-2"
-STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge", "score")
+STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge", "score", "write")
 
 MADE = (
     "made"  # the key in a problem's meta of where it comes from: by what, from which problems, and its reference's origin

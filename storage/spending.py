@@ -51,8 +51,8 @@ class Sums:
         return self.micros / 1e6
 
 
-DRAW, JUDGE, SCORE = PURPOSES = ("draw", "judge", "score")
-"""What a run pays for: the completions of its plan, the votes of its judges, and what its scorers ask."""
+DRAW, JUDGE, SCORE, WRITE = PURPOSES = ("draw", "judge", "score", "write")
+"""What a run pays for: the completions of its plan, the votes of its judges, what its scorers ask, and its problems."""
 SUMMED = tuple(field.name for field in fields(Sums))
 
 

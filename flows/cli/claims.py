@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli import group
-from flows.cli.curate import MaxCost, MaxTokens, ProfilePath
 from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
-from flows.cli.recipe import Sets
+from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
 from storage.errors import SetupError, interrupted
 
 verbs = group("claims", "Check what papers say of sampling, votes, budgets and error bars.")

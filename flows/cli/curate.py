@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, doing, line, note
-from flows.cli.recipe import RecipePath, Sets
+from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
 from storage.errors import interrupted
 
 if TYPE_CHECKING:
     from flows.job import Job
 
-ProfilePath = Annotated[Path | None, typer.Option("--profile", help="Workers, threads and places; changes no row.")]
 Direct = Annotated[bool, typer.Option("--direct", help="Run the stages in this process, without Prefect.")]
 KeepGoing = Annotated[
     bool, typer.Option("--keep-going", help="Begin an unfinished run anew under the verifiers and models of today.")
@@ -25,14 +24,6 @@ KeepGoing = Annotated[
 Redraw = Annotated[
     int | None,
     typer.Option("--redraw", metavar="N", min=0, help="Draw anew in the stream curate-N; the stored completions stay."),
-]
-
-MaxTokens = Annotated[
-    int | None,
-    typer.Option("--max-tokens", metavar="N", min=0, help="Tokens, in and out, that the run may take in all its commands."),
-]
-MaxCost = Annotated[
-    str | None, typer.Option("--max-cost", metavar="X", help="Money that it may cost, in the currency of the prices.")
 ]
 
 

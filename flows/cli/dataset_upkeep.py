@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.curate import ProfilePath
 from flows.cli.dataset_sharing import Reference, Remote, datasets_folder, named_versions
 from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line
+from flows.cli.recipe import ProfilePath
 from storage.errors import FoundWanting
 
 Version = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]

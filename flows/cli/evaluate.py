@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.curate import Direct, MaxCost, MaxTokens, ProfilePath, Redraw
+from flows.cli.curate import Direct, Redraw
 from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
-from flows.cli.recipe import Sets
+from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
 from storage.errors import interrupted
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.curate import MaxTokens, ProfilePath
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
-from flows.cli.recipe import Sets
+from flows.cli.recipe import MaxTokens, ProfilePath, Sets
 from flows.cli.summary import FORECAST_NAMES, forecast_number
 from storage.errors import SetupError
 

@@ -4,9 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.curate import MaxCost, MaxTokens, ProfilePath
 from flows.cli.output import AsJson, as_json, doing, inert, line, note
-from flows.cli.recipe import RecipePath, Sets
+from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
 from storage.errors import interrupted
 
 LONGEST = 600  # characters of a text that are shown

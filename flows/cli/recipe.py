@@ -18,6 +18,14 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key, generate.max_tokens=64 for one; may be repeated."),
 ]
+ProfilePath = Annotated[Path | None, typer.Option("--profile", help="Workers, threads and places; changes no row.")]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option("--max-tokens", metavar="N", min=0, help="Tokens, in and out, that the run may take in all its commands."),
+]
+MaxCost = Annotated[
+    str | None, typer.Option("--max-cost", metavar="X", help="Money that it may cost, in the currency of the prices.")
+]
 verbs = group("recipe", "Check a recipe, or show it with every default.")
 
 
@@ -58,32 +66,37 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
     return line(yaml.safe_dump(loaded.shown(), sort_keys=False, allow_unicode=True).rstrip())
 
 
-def synthesize(
+def synthesize(  # noqa: PLR0913 (a verb's parameters are its options)
     recipe: RecipePath,
     sets: Sets = None,
     *,
+    profile: ProfilePath = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
     show: Annotated[int, typer.Option(min=0, help="Print so many of the problems.")] = 2,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
     """Make the problems of a recipe and store them; curate does this by itself.
 
+    What a model is asked for is stored and charged to the recipe's run: the same command goes on where it ended.
+
     Example: rollmill synthesize recipes/arithmetic.yaml --show 8
     """
     from flows.curation.outcome import write_problem_report
-    from flows.problems import make_problems, preview_problems
-    from flows.recipe import load_recipe
-    from storage.workspace import Workspace
+    from flows.identity import problems_of
+    from flows.job import Job
+    from flows.session import open_session, read_session
 
     started = time.monotonic()
-    loaded = load_recipe(recipe, sets=sets or ())
-    with Workspace.open() as workspace:
-        messages = [] if dry_run else workspace.recover()
-        problem_set = (preview_problems if dry_run else make_problems)(workspace, loaded)
-        report = None if dry_run else write_problem_report(workspace.root, loaded, problem_set)
+    job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost, verb="synthesize")
+    with (read_session if dry_run else open_session)(job) as session:
+        problem_set = problems_of(session, store=not dry_run)
+        report = None if dry_run else write_problem_report(session.workspace.root, session.loaded, problem_set)
+        name, messages = session.loaded.recipe.name, list(session.messages)
     levels = Counter(problem.level for problem in problem_set.problems)
     row = {
-        "recipe": loaded.recipe.name,
+        "recipe": name,
         "digest": problem_set.digest,
         "made": problem_set.made,
         "dropped": dict(problem_set.dropped),

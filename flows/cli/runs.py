@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.cli import group
-from flows.cli.curate import MaxCost, MaxTokens
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.recipe import MaxCost, MaxTokens
 from flows.cli.runs_cost import RunId, cost, queue, rule_lines
 from storage.errors import SetupError
 from storage.recipe_steps import recorded_steps

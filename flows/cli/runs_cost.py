@@ -75,6 +75,7 @@ def cost_row(cost: "RunCost", groups: "list[Group]", currency: str | None) -> di
         "paid": sums_row(cost.paid),
         "votes": sums_row(cost.votes),
         "scoring": sums_row(cost.scoring),
+        "writing": sums_row(cost.writing),
         "groups": [group.row() for group in groups],
     }
 
@@ -90,13 +91,10 @@ def cost_text(cost: "RunCost", currency: str | None) -> str:
         _row("  drawn by this run", whole.spent, whole.calls, currency),
         _row("  reused, paid before", reused, None, currency),
     ]
-    if cost.again.completions:
-        rows.append(_row("drawn again", cost.again, None, currency))
-    if cost.votes.completions:
-        rows.append(_row("judges' votes", cost.votes, None, currency))
-    if cost.scoring.completions:
-        rows.append(_row("scorers", cost.scoring, None, currency))
-    if cost.again.completions or cost.votes.completions or cost.scoring.completions:
+    named = {"drawn again": cost.again, "judges' votes": cost.votes, "scorers": cost.scoring, "writers": cost.writing}
+    others = {name: sums for name, sums in named.items() if sums.completions}
+    rows += [_row(name, sums, None, currency) for name, sums in others.items()]
+    if others:
         rows.append(_row("paid in all", cost.paid, None, currency))
     lines = [f"{cost.run}", columns(COST_HEAD, rows)]
     if cost.twice.completions:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.curate import MaxCost, MaxTokens, ProfilePath
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath
 from flows.cli.reverify import RunName
 from storage.errors import SetupError
 

@@ -182,7 +182,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
     # Engines and verifiers load models and start processes; whether their values are right is seen when they are built.
     held_out = (part.method for part in loaded.evaluation)
     makers = (method for method in (loaded.synthesizer, *held_out, *loaded.scorers) if method is not None)
-    plain = (method for method in makers if "samplers" not in parameters(method.cls))  # the others open a model
+    plain = (method for method in makers if not method.asks_model)  # the others open a model
     cheap = (*plain, loaded.budget, loaded.selector)
     for method in (*cheap, loaded.accept, loaded.planned_under):
         if method is not None:

@@ -75,6 +75,11 @@ class Resolved:
         return recorded in (built.version, str(built.version).removesuffix(mark))
 
     @property
+    def asks_model(self) -> bool:
+        """Whether it may ask a model."""
+        return "samplers" in parameters(self.cls)
+
+    @property
     def takes_source(self) -> bool:
         """Whether it makes problems of those that its option `from` names."""
         return SOURCE in parameters(self.cls)

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.job import Job
-from flows.limits import limit_of
 from flows.progress import Stage
 from flows.recipe import Resolved, resolve
 from flows.recipe.benchmarks import ASKS
 from flows.recipe.schema import Generate
 from flows.rounds.plan_rows import together, without_steps
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
-from flows.run_spec import engine_settings
+from flows.run_spec import engine_settings, paid_samplers
 from flows.session import Session, open_session, read_session
 from flows.worked_examples import Examples
 from pipelines.steps.templates import Place, places_of
@@ -108,19 +107,8 @@ def _resolved(session: Session, name: str, options: Mapping[str, Any]) -> Resolv
 @contextmanager
 def _scorers(session: Session, run: "Run", methods: list[Resolved]) -> Iterator[list[Any]]:
     """The scorers, built; what they ask a model for is charged to the run. The models are released at the end."""
-    from flows.sampling.charges import Account
-    from flows.sampling.sample import Samplers
-    from flows.sampling.spend_limiter import SpendLimiter
-    from pipelines.generate.registry import built_engine
-
-    settings, prices = engine_settings(session), session.profile.prices
-    account = Account(run.id, limit_of(session.job, session.profile), None if prices is None else prices.exact())
-    samplers = Samplers(session.workspace, partial(built_engine, **settings))
-    samplers.charge(account, SpendLimiter(session.workspace, account))
-    try:
-        yield [method.build(**settings, samplers=samplers) for method in methods]
-    finally:
-        samplers.close()
+    with paid_samplers(session, run.id) as samplers:
+        yield [method.build(**engine_settings(session), samplers=samplers) for method in methods]
 
 
 def _rows(session: Session, run: "Run") -> RunRows:

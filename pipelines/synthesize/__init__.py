@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.synthesize.derived.composed import Composed
 from pipelines.synthesize.derived.distractors import Distractors
 from pipelines.synthesize.derived.renumbered import Renumbered
+from pipelines.synthesize.derived.rewritten import Rewritten
 from pipelines.synthesize.reasoning_gym import ReasoningGym
 from pipelines.synthesize.splits import problems_for_training
 from pipelines.synthesize.templates import Templates, regenerate
@@ -20,6 +21,7 @@ SYNTHESIZERS: Mapping[str, type[Any]] = {
     "composed": Composed,
     "renumbered": Renumbered,
     "distractors": Distractors,
+    "rewritten": Rewritten,
 }
 
 __all__ = [

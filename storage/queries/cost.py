@@ -19,7 +19,7 @@ from storage.money import MICROS, UNITS, amount, shown
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.segments.schema import SCHEMAS
-from storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, Amount, Sums
+from storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, WRITE, Amount, Sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,9 +97,9 @@ class Group:
 class RunCost:
     """The accounts of one run. `again`: paid for and not represented once more: drawn twice, or second to another command.
 
-    `votes`: what its judges drew, `scoring`: what its scorers asked. `given_up`: what may have been under way when commands
-    were killed or interrupted, a bound and in no total. `recorded`: whether the ledger has its payments; runs older than
-    they are represented only.
+    `votes`: what its judges drew, `scoring`: what its scorers asked, `writing`: what writing its problems took.
+    `given_up`: what may have been under way when commands were killed or interrupted, a bound and in no total. `recorded`:
+    whether the ledger has its payments; runs older than they are represented only.
     """
 
     run: str
@@ -107,6 +107,7 @@ class RunCost:
     again: Sums
     votes: Sums
     scoring: Sums
+    writing: Sums
     recorded: bool
     payments: "Sequence[Payment]"
     given_up: Amount
@@ -121,7 +122,7 @@ class RunCost:
     @property
     def paid(self) -> Sums:
         """What the ledger holds: everything the run paid for."""
-        return self.whole.spent + self.again + self.votes + self.scoring
+        return self.whole.spent + self.again + self.votes + self.scoring + self.writing
 
     def steps(self) -> dict[str, Sums]:
         """The totals by what they were for; what did not happen is left out."""
@@ -130,7 +131,7 @@ class RunCost:
             "spent by this run": self.whole.spent,
             "reused": self.whole.represented - self.whole.spent,
         }
-        others = {"drawn again": self.again, "judges' votes": self.votes, "scorers": self.scoring}
+        others = {"drawn again": self.again, "judges' votes": self.votes, "scorers": self.scoring, "writers": self.writing}
         return rows | {name: sums for name, sums in others.items() if sums.completions}
 
     def by(self, what: By) -> list[Group]:
@@ -155,9 +156,8 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
     }
     again = by_purpose[DRAW] - whole.spent
     given_up = reader.given_up(run_id)
-    return RunCost(
-        run_id, whole, again, by_purpose[JUDGE], by_purpose[SCORE], bool(payments), payments, given_up, rows, failed
-    )
+    others = (by_purpose[JUDGE], by_purpose[SCORE], by_purpose[WRITE])
+    return RunCost(run_id, whole, again, *others, bool(payments), payments, given_up, rows, failed)
 
 
 def sums_row(sums: Sums) -> dict[str, Any]:

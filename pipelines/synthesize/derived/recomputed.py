@@ -35,8 +35,6 @@ def recomputed(problem: Problem) -> str | None:
     hops = lineage_of(problem).get("hops")
     if hops:
         return _end_of(hops)
-    if lineage_of(problem).get("rewritten"):  # its text is another one than its parameters render
-        return None
     return _checked(str(problem.template), problem.meta.get("params"))
 
 

@@ -18,7 +18,8 @@ def wrong_rollouts() -> Iterator[SourceRollout]:
     for problem in PROBLEMS:
         for step in (1, 2, 3):
             answer = str(int(problem.reference) + step)
-            yield SourceRollout(problem.id, f"{problem.id}-{step}", "", answer, "incorrect", answer, False, True)
+            text = f"{problem.prompt} And {step} more?"
+            yield SourceRollout(problem.id, f"{problem.id}-{step}", "", text, "incorrect", answer, kept=True, measured=True)
 
 
 SOURCE = Source("toy@v1", "0" * 64, PROBLEMS, wrong_rollouts)
@@ -28,6 +29,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "composed": {"source": SOURCE},
     "renumbered": {"source": SOURCE},
     "distractors": {"source": SOURCE},
+    "rewritten": {"source": SOURCE, "reference": "carried", "read": r"(.+)", "near": 1.0},
 }
 
 

@@ -1,0 +1,51 @@
+"""Samplers that give what is stored and draw nothing: for who looks at problems that a model writes and pays nobody."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.generate.direct import EngineSampler
+from pipelines.generate.registry import built_engine
+from pipelines.protocols import Generator, Sampler, Samples
+from storage.errors import SetupError
+from storage.records import Request
+from storage.workspace import Workspace
+
+
+class StoredSampler(EngineSampler):
+    """Stored completions of one engine; SetupError where one is missing."""
+
+    def __init__(self, ws: Workspace, engine: Generator) -> None:
+        super().__init__(engine)
+        self._ws = ws
+
+    def sample(self, requests: Sequence[Request]) -> Samples:
+        """The completions of these requests."""
+        ids = list(dict.fromkeys(request.completion_id for request in requests))
+        stored = {completion.id: completion for completion in self._ws.segments.fetch("completions", ids)}
+        if len(stored) < len(ids):
+            raise SetupError(
+                f"{len(ids) - len(stored)} of {len(ids)} texts that these problems are made of are not written yet.",
+                next_command="rollmill synthesize RECIPE, which asks the model",
+            )
+        return Samples(stored)
+
+    def interrupt(self) -> None:
+        """Nothing is ever under way."""
+
+
+class StoredSamplers:
+    """Stored samplers by engine; the engines say what a completion is called and draw nothing."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self._ws = ws
+        self._engines: list[Generator] = []
+
+    def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "") -> Sampler:  # noqa: ARG002
+        """The sampler of an engine, whatever the purpose."""
+        self._engines.append(built_engine(engine, model, options))
+        return StoredSampler(self._ws, self._engines[-1])
+
+    def close(self) -> None:
+        """Release the engines."""
+        for engine in self._engines:
+            engine.close()

@@ -1,0 +1,120 @@
+"""Texts that synthesizers ask a model for: through a Sampler, and in a run that one stores them, charges and limits them.
+
+A writer's engine may be any of a recipe's. Where it can be held to a JSON schema (`openai` with a server that knows
+`response_format`, `vllm`) it is; elsewhere the answer is read as JSON where it is some.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipelines.protocols import Sampler, Samplers
+from storage.errors import FoundWanting, SetupError
+from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
+
+STREAM = PURPOSE = "write"
+TOGETHER = 512  # requests that are asked together
+_JSON = re.compile(r"\{.*\}", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Which model is asked and how: keys as in a recipe's `generate`."""
+
+    engine: str = "embedded"
+    model: str = "models/rollmill-tiny"
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
+    max_tokens: int = 512
+    prompt_template: str = "{prompt}"
+
+    def held_to(self, schema: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """The engine's options with a JSON schema among them, where it can be held to one and is not to another."""
+        if schema is None:
+            return self.engine_options
+        if self.engine == "openai":
+            extra = dict(self.engine_options.get("extra") or {})
+            form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+            return {**self.engine_options, "extra": {"response_format": form, **extra}}
+        if self.engine == "vllm":
+            return {"guided": {"json": schema}, **self.engine_options}
+        return self.engine_options
+
+
+def model_of(given: Mapping[str, Any] | None, what: str, default: Model | None = None) -> Model:
+    """A model out of a recipe's option; SetupError for a key that there is none of."""
+    options = dict(given or {})
+    known = tuple(Model.__dataclass_fields__)
+    for key in options:
+        if key not in known:
+            raise SetupError(f"{what}: unknown key {key!r}.", choices=known)
+    base = default or Model()
+    model = replace(base, **options)
+    if "{prompt}" not in model.prompt_template:
+        raise SetupError(f"{what}: its prompt_template has no {{prompt}}.")
+    return model
+
+
+class Writer:
+    """A model that is asked by name. `name`: the synthesizer's, for messages."""
+
+    def __init__(self, name: str, model: Model, samplers: Samplers | None, schema: Mapping[str, Any] | None = None) -> None:
+        if samplers is None:
+            raise SetupError(
+                f"synthesizer {name!r} asks a model, and here it is given none.",
+                next_command="samplers=DirectSamplers(), from pipelines.generate.direct",
+            )
+        self._name, self._template = name, model.prompt_template
+        self._sampling = Sampling(temperature=model.temperature, max_tokens=model.max_tokens)
+        self._sampler: Sampler = samplers.of(model.engine, model.model, model.held_to(schema), PURPOSE)
+
+    @property
+    def version(self) -> str:
+        """What decides its texts beside the prompts."""
+        sampling = f"temperature={self._sampling.temperature:g} max_tokens={self._sampling.max_tokens}"
+        return f"engine={self._sampler.engine} model={self._sampler.model_digest[:12]} {sampling}"
+
+    def texts(self, asked: Sequence[tuple[str, int]], seed: int) -> list[str | None]:
+        """The text for each (prompt, index), in order; None for one that was cut off: half a problem is another problem.
+
+        FoundWanting where the engine failed: what came is stored.
+        """
+        origin = Origin(self._sampler.engine, self._sampler.model_digest, STREAM, seed)
+        requests = [self._request(prompt, index, origin) for prompt, index in asked]
+        completions: dict[str, Completion] = {}
+        for start in range(0, len(requests), TOGETHER):
+            samples = self._sampler.sample(requests[start : start + TOGETHER])
+            completions |= samples.completions
+            if samples.failure is not None:
+                raise FoundWanting(
+                    f"synthesizer {self._name!r}: {self._sampler.engine} {self._sampler.model} failed: {samples.failure}",
+                    next_command="the same command again, which asks only for what is missing",
+                )
+        found = (completions[request.completion_id] for request in requests)
+        return [None if completion.finish_reason == "length" else completion.text for completion in found]
+
+    def _request(self, prompt: str, index: int, origin: Origin) -> Request:
+        asked = self._template.replace("{prompt}", prompt)
+        return request_for(Problem(asked, ""), self._sampler.render(asked), self._sampling, origin, index)
+
+
+def fields_of(text: str | None, names: Sequence[str]) -> dict[str, str] | None:
+    """The fields of the JSON object in a text, as texts; None where there is none or one of them is missing or empty."""
+    found = _JSON.search(text or "")
+    try:
+        value = json.loads(found[0], strict=False) if found else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    plain = {name: value.get(name) for name in names}
+    texts = {name: str(part).strip() for name, part in plain.items() if isinstance(part, (str, int, float))}
+    return texts if len(texts) == len(names) and all(texts.values()) else None
+
+
+def schema_of(names: Sequence[str]) -> dict[str, Any]:
+    """The JSON schema of an object with these fields, all texts."""
+    properties = {name: {"type": "string"} for name in names}
+    return {"type": "object", "properties": properties, "required": list(names), "additionalProperties": False}
