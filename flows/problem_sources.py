@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from storage.workspace import Workspace
 
 _ROLLOUTS = """
-SELECT r.problem_id, r.completion_id, r.step, c.text, r.outcome, v.extracted AS answer,
-       coalesce(r.kept, false) AS kept, {measured} AS measured
-FROM rollouts r JOIN (SELECT id, text FROM completions) c ON c.id = r.completion_id
+SELECT t.problem_id, t.completion_id, t.step, c.text, CASE WHEN r.outcome IN ({outcomes}) THEN r.outcome END AS outcome,
+       v.extracted AS answer, coalesce(r.kept, false) AS kept, coalesce({measured}, false) AS measured
+FROM ({texts}) t JOIN (SELECT id, text, sample_index FROM completions) c ON c.id = t.completion_id
+LEFT JOIN rollouts r ON r.completion_id = t.completion_id AND r.problem_id = t.problem_id
 LEFT JOIN verdicts v ON v.completion_id = r.completion_id AND v.problem_id = r.problem_id AND v.verifier = r.verifier
      AND v.version = r.verifier_version
-ORDER BY r.problem_id, r.step, r.sample_index, r.completion_id
+ORDER BY t.problem_id, t.step, c.sample_index, t.completion_id
 """
+_TEXTS_OF_RUN = "SELECT DISTINCT problem_id, completion_id, coalesce(step, '') AS step FROM planned"
+_TEXTS_OF_VERSION = "SELECT problem_id, completion_id, step FROM rollouts"
+_THREADS = " UNION SELECT problem_id, completion_id, step FROM threads"  # of steps that are judged by nobody, too
+_HAS_THREADS = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'threads'"
 _CHUNK = 4_096  # rollouts that are fetched at a time
 
 
@@ -61,7 +66,7 @@ def source_of(workspace: "Workspace", name: str) -> Source:
 
 
 def _refuse_unfinished(scope: "Scope") -> None:
-    if not scope.decided:
+    if not scope.decided and (scope.run is None or scope.run.status != "done"):
         raise SetupError(
             f"run {scope.name} has not decided on all of its rollouts: what it would give may still change.",
             next_command=f"rollmill runs resume {scope.name}",
@@ -88,6 +93,11 @@ def _digest_of_run(scope: "Scope") -> str:
 
 def _rollouts(scope: "Scope") -> Iterator[SourceRollout]:
     with scope.connection("rollouts", "completions", "verdicts") as connection:
-        rows = connection.execute(_ROLLOUTS.format(measured=scope.measured()))
+        texts = _TEXTS_OF_RUN
+        if scope.version is not None:
+            texts = _TEXTS_OF_VERSION + (_THREADS if connection.execute(_HAS_THREADS).fetchall()[0][0] else "")
+        outcomes = ", ".join(f"'{outcome}'" for outcome in OUTCOMES)
+        measured = scope.measured().replace("sample_index", "r.sample_index").replace("step =", "r.step =")
+        rows = connection.execute(_ROLLOUTS.format(measured=measured, texts=texts, outcomes=outcomes))
         while found := rows.fetchmany(_CHUNK):
-            yield from (SourceRollout(*row) for row in found if row[4] in OUTCOMES)
+            yield from (SourceRollout(*row) for row in found)

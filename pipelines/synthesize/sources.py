@@ -12,16 +12,17 @@ from storage.records import Outcome, Problem
 
 @dataclass(frozen=True, slots=True)
 class SourceRollout:
-    """One rollout of a source. `step`: what of the recipe drew it; `answer`: what its verifier read in it, if anything.
+    """One text of a source. `step`: what of the recipe drew it; `answer`: what its verifier read in it, if anything.
 
-    `measured`: whether it is one of those fixed before any verdict, which alone say how hard a problem is.
+    `outcome`: None for a text that nobody judged, as those of steps in between. `measured`: whether it is one of those
+    fixed before any verdict, which alone say how hard a problem is.
     """
 
     problem_id: str
     completion_id: str
     step: str
     text: str
-    outcome: Outcome
+    outcome: Outcome | None
     answer: str | None
     kept: bool
     measured: bool

@@ -37,8 +37,8 @@ class Draft:
 class Rewritten:
     """Problems out of texts. `read`: a pattern with a group `problem` (or one group), and `answer` for round trips.
 
-    `step`: texts of this step of the recipe alone; `kept`: only of kept rollouts. `near`: the similarity at which a text is
-    a copy of a source problem or of an earlier text. `solver`, `votes`, `least`: who elects references, how often it is
+    `step`: texts of this step of the recipe alone; `kept`: of judged ones only the kept. `near`: the similarity at which a text
+    is a copy of a source problem or of an earlier text. `solver`, `votes`, `least`: who elects references, how often it is
     asked, and the share that must agree.
     """
 
@@ -94,7 +94,8 @@ class Rewritten:
                 yield Draft(text, stated.strip() if stated else None, known[rollout.problem_id], rollout)
 
     def _takes(self, rollout: SourceRollout) -> bool:
-        return (self.step is None or rollout.step == self.step) and (rollout.kept or not self.kept)
+        wanted = rollout.kept or not self.kept or rollout.outcome is None
+        return wanted and (self.step is None or rollout.step == self.step)
 
     def _references(self, drafts: list[Draft], seed: int) -> list[Reference | None]:
         if self._elections is None:
