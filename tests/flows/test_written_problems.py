@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flows.problem_sources import source_of
 from pipelines.synthesize.library import TEMPLATES
 from storage.records import Request
 from storage.spending import WRITE
@@ -34,6 +35,16 @@ problems:
   options: {from: evolve, kept: false, votes: 4, least: 0.7, solver: {model: models/rollmill-tiny, max_tokens: 60}}
 generate: {engine: embedded, model: models/rollmill-tiny, max_tokens: 60}
 budget: {method: fixed, options: {initial: 2}}
+gate: {min_kept: 0, max_undecided: 1.0}
+"""
+STEPS = """\
+recipe_schema: 1
+name: evolve
+seed: 3
+problems: {synthesize: templates, count: 6, options: {levels: [1]}}
+steps:
+  - {name: solve, engine: embedded, model: models/rollmill-tiny, max_tokens: 60, count: 2}
+  - {name: evolve, engine: "author.py:Author", model: toy-1, role: step, template: "{prompt}\\n{solve}\\nMake it harder."}
 gate: {min_kept: 0, max_undecided: 1.0}
 """
 AUTHOR = """\
@@ -113,6 +124,22 @@ def test_a_limit_holds_for_writers_and_a_higher_one_goes_on(evolved: Path, rollm
     with Workspace.open(evolved) as ws:
         assert ws.segments.read("completions")["stream"].to_pylist().count("write") == count
     assert tokens > 600
+
+
+def test_texts_of_a_step_that_nobody_judges_become_problems(toy: Path, rollmill: Run) -> None:
+    (toy / "author.py").write_text(AUTHOR)
+    (toy / "evolve.yaml").write_text(STEPS)
+    (toy / "evolved.yaml").write_text(EVOLVED.replace("kept: false", "step: evolve"))
+    said = rollmill("curate", "evolve.yaml", "--direct", "--json")
+    assert said.status == 0, said.err
+    with Workspace.open(toy) as ws:
+        version, run = source_of(ws, "evolve"), source_of(ws, json.loads(said.out)["run"])
+        texts = [row for row in version.rollouts() if row.step == "evolve"]
+        assert texts == [row for row in run.rollouts() if row.step == "evolve"]
+        assert {row.outcome for row in texts} == {None}
+        assert len(texts) == 12
+    made = json.loads(rollmill("synthesize", "evolved.yaml", "--json").out)
+    assert made["problems"] > 3
 
 
 def test_refusals_are_counted_where_problems_are(evolved: Path, rollmill: Run) -> None:

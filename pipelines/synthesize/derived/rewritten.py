@@ -37,8 +37,8 @@ class Draft:
 class Rewritten:
     """Problems out of texts. `read`: a pattern with a group `problem` (or one group), and `answer` for round trips.
 
-    `step`: texts of this step of the recipe alone; `kept`: of judged ones only the kept. `near`: the similarity at which a text
-    is a copy of a source problem or of an earlier text. `solver`, `votes`, `least`: who elects references, how often it is
+    `step`: texts of this step of the recipe alone; `kept`: of judged ones only the kept. `near`: at which similarity a text
+    is a copy of a source problem or of an earlier one. `solver`, `votes`, `least`: who elects references, how often it is
     asked, and the share that must agree.
     """
 
