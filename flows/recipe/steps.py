@@ -116,7 +116,7 @@ def _beginning(generate: Generate, step: Step, changed: Mapping[str, Any]) -> di
     if engine == generate.engine:
         return base
     if engine in MODEL_FREE:
-        return {"model": engine, "batch_size": base.get("batch_size", Generate().batch_size)}
+        return {"model": engine, "batch_size": generate.batch_size, "max_tokens": 1}
     if "model" not in changed and engine != IMPORTED:
         raise SetupError(f"step {step.name!r} names engine {engine!r} and no model.")
     return {**base, "options": {}, "imports": ()}

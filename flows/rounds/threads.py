@@ -3,6 +3,7 @@
 Read from the committed plans and the stored completions, so a resumed command asks what the first one planned.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -154,12 +155,18 @@ class RunThreads:
         outcomes = self._run.outcomes(self._ws, [row for row in new if self._run.spec.judged(row.step)])
         wanted = [row.completion_id for row in new if row.step in self._graph.steps_read]
         texts = completions_by_id(self._ws, wanted)
-        cut_off = self._cut_off(new)
+        cut_off, failed = self._cut_off(new), self._failed(new)
         for row in new:
             read = self._graph.nodes[row.step].step.read
             fields = fields_of(texts[row.completion_id].text, read) if row.completion_id in texts else {}
             outcome = outcomes.get(pair_of(row))
-            facts[pair_of(row)] = Known(outcome, row.completion_id in cut_off, fields)
+            facts[pair_of(row)] = Known(outcome, row.completion_id in cut_off, fields, row.completion_id in failed)
+
+    def _failed(self, rows: Sequence[PlanRow]) -> set[str]:
+        """Those of which an engine without a model could make nothing."""
+        made = [row.completion_id for row in rows if _is_raw(self._run.spec.step(row.step))]
+        meta = self._ws.segments.column("completions", "meta", made) if made else {}
+        return {cid for cid, text in meta.items() if text and "failed" in json.loads(text)}
 
     def _cut_off(self, rows: Sequence[PlanRow]) -> set[str]:
         """Which of them were cut off; none where no condition asks."""

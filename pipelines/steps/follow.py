@@ -24,11 +24,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a completion: the outcome, for answers; whether it was cut off; the fields read from its text."""
+    """What is known of a completion: the outcome, for answers; whether it was cut off; the fields read from its text.
+
+    `failed`: an engine without a model could make nothing of what it was given; such a completion is not followed.
+    """
 
     outcome: str | None = None
     truncated: bool = False
     fields: Mapping[str, str] = field(default_factory=dict)
+    failed: bool = False
 
     def value(self, name: str) -> str | None:
         """The field of a condition."""
@@ -146,7 +150,9 @@ def _merged(leaves: Sequence[Leaf]) -> Thread | None:
 
 
 def _holds(node: Node, thread: Thread, known: Mapping[str, Known]) -> bool:
-    """Whether the conditions hold, and every field that the template needs could be read."""
+    """Whether the conditions hold, nothing failed, and every field that the template needs could be read."""
+    if any(known[thread[parent]].failed for parent in node.parents):
+        return False
     for condition in node.conditions:
         if known[thread[condition.step]].value(condition.field) not in condition.values:
             return False

@@ -1,0 +1,76 @@
+"""A run whose steps follow one another, small enough to reason about, and the whole of it in a process to be killed."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flows.rounds import OpenRun, decide, run_all
+from flows.sampling.steps import Step
+from pipelines.budget import DarsUniform
+from pipelines.generate.compose import Compose
+from pipelines.steps.graph import StepGraph, StepRule
+from storage.records import Sampling
+from tests.flows.rounds.toy import ToyEngine, content, problems, spec, workspace
+
+BATCH = 8
+GRAPH = StepGraph(
+    [
+        StepRule("solve"),
+        StepRule(
+            "check",
+            "{prompt}\n{solve}\nIs it so?",
+            when={"solve": ["incorrect"]},
+            role="step",
+            read={"answer": r"answer: (\d+)"},
+        ),
+        StepRule("again", "{prompt}\n{solve}\nThe checker says {check.answer}.\n{check}", count=2, most=3, repeat=1),
+        StepRule("note", "{check}\n{again}", when={"again": ["correct"]}, raw=True),
+        StepRule("pick", "{prompt}\n{solve*}", gather=4, role="vote", read={"best": r"(\d)$"}),
+    ]
+)
+
+
+def steps(batch: int = BATCH, **engine: Any) -> list[Step]:
+    """The steps of GRAPH, each with its engine."""
+    toy = partial(ToyEngine, **engine)
+    makers: dict[str, Any] = {"note": Compose}
+    return [
+        Step(name, makers.get(name, toy), Sampling(max_tokens=16), batch_size=batch, node=node)
+        for name, node in GRAPH.nodes.items()
+    ]
+
+
+def chain(run: str = "toy-run", *, batch: int = BATCH, count: int = 12, changes: Any = (), **engine: Any) -> OpenRun:
+    """Twelve sums: solved, the wrong ones checked and solved again, what came of it noted, four at a time picked from."""
+    return spec(
+        run,
+        problems=problems(count),
+        steps=steps(batch, **engine),
+        graph=GRAPH,
+        budget=DarsUniform(initial=4, target=2, cap=8),
+        batch_size=batch,
+        engine=None,
+        **dict(changes),
+    )
+
+
+def whole(path: Path, run: OpenRun) -> Any:
+    """Recover, run every round, decide."""
+    with workspace(path, run.id) as ws, run:
+        ws.recover()
+        run_all(ws, run)
+        return decide(ws, run)
+
+
+def killed(path: Path, log: Path) -> None:
+    """The body of a process that dies on the way."""
+    whole(path, chain(log=log))
+
+
+def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row, with the steps and what they follow."""
+    with workspace(path) as ws:
+        connection = ws.segments.connect()
+        links = connection.execute("SELECT round, problem_id, completion_id, step, after FROM plan ORDER BY ALL").fetchall()
+        connection.close()
+        return {**content(ws), "links": links}

@@ -1,0 +1,133 @@
+"""Runs whose steps follow one another: nothing but the recipe changes a row, nothing is drawn twice, limits hold."""
+
+import random
+import signal
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.rounds import decide, run_all
+from storage.spending import Limit
+from tests.flows.rounds.chain import BATCH, GRAPH, chain, killed, rows_of, whole
+from tests.flows.rounds.toy import calls, workspace
+from tests.forked import Forked
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    path = tmp_path_factory.mktemp("plain")
+    whole(path, chain())
+    return rows_of(path)
+
+
+def test_every_follow_up_follows_what_its_step_names(plain: Rows) -> None:
+    step_of = {cid: step for _, _, cid, step, _ in plain["links"]}
+    outcomes = {cid: outcome for cid, _, _, _, outcome, *_ in plain["verdicts"]}
+    followed: dict[str, list[tuple[str, ...]]] = {}
+    for _, _, _, step, after in plain["links"]:
+        followed.setdefault(step, []).append(tuple(after.split()) if after else ())
+    assert set(followed["solve"]) == {()}
+    assert {step_of[one] for (one,) in followed["check"]} == {"solve", "again"}  # what was solved again is checked again
+    assert {outcomes[one] for (one,) in followed["check"]} == {"incorrect"}
+    assert {step_of[one] for (one,) in followed["again"]} == {"check"}
+    assert set(Counter(followed["again"]).values()) == {2}
+    assert {(step_of[one], outcomes[one]) for (one,) in followed["note"]} == {("again", "correct")}
+    assert {len(after) for after in followed["pick"]} == {4}
+    assert max(Counter(one for after in followed["pick"] for one in after).values()) == 1
+
+
+def test_what_is_no_answer_is_not_judged_and_not_decided(plain: Rows) -> None:
+    step_of = {cid: step for _, _, cid, step, _ in plain["links"]}
+    answers = {cid for cid, step in step_of.items() if step in GRAPH.answers}
+    assert {row[0] for row in plain["verdicts"]} == answers
+    assert {row[2] for row in plain["decisions"]} == answers
+    assert {row[0] for row in plain["completions"]} == set(step_of)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"batch": 3}, {"batch": 64}, {"reverse": True}, {"spooled": True}],
+    ids=["small", "large", "reversed", "spooled"],
+)
+def test_batches_and_the_order_of_answers_change_no_row(tmp_path: Path, plain: Rows, changes: dict[str, Any]) -> None:
+    whole(tmp_path, chain(**changes))
+    assert rows_of(tmp_path) == plain
+
+
+def test_a_budget_sees_the_roots_alone(plain: Rows, tmp_path: Path) -> None:
+    """What it draws is what it draws where nothing follows."""
+    alone = chain()
+    alone.spec = replace(alone.spec, steps=alone.spec.steps[:1], graph=None)
+    whole(tmp_path, alone)
+    roots = [row[:4] for row in plain["links"] if row[3] == "solve"]
+    assert [row[:4] for row in rows_of(tmp_path)["links"]] == roots
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "plan.committed:2",
+        *(
+            pytest.param(m, marks=pytest.mark.chaos)
+            for m in ("segment.renamed:5", "segment.registered:9", "plan.committed:3")
+        ),
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_rows(tmp_path: Path, plain: Rows, moment: str) -> None:
+    log = tmp_path / "log"
+    assert Forked(killed, tmp_path / "ws", log, point=moment).end() == (-signal.SIGKILL, "")
+    killed(tmp_path / "ws", log)
+    assert rows_of(tmp_path / "ws") == plain
+    assert len(calls(log)) <= len(set(calls(log))) + 2 * BATCH
+
+
+@pytest.mark.chaos
+def test_twenty_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, plain: Rows) -> None:
+    log, rng, kills = tmp_path / "log", random.Random(5), 0
+    while kills < 20:
+        kind = rng.choice(["segment.renamed", "segment.registered", "plan.committed"])
+        status, said = Forked(killed, tmp_path / "ws", log, point=f"{kind}:{rng.randint(1, 3)}").end()
+        assert said == ""
+        if status == 0:  # it came to its end: another one begins
+            assert rows_of(tmp_path / "ws") == plain
+            (tmp_path / "ws").rename(tmp_path / f"done-{kills}")
+            log.unlink()
+            continue
+        assert status == -signal.SIGKILL
+        kills += 1
+    killed(tmp_path / "ws", log)
+    assert rows_of(tmp_path / "ws") == plain
+    assert len(calls(log)) <= len(set(calls(log))) + 2 * BATCH * kills
+
+
+def test_a_limit_on_tokens_holds_over_all_steps_and_the_next_command_goes_on(tmp_path: Path, plain: Rows) -> None:
+    limited = chain(changes={"limit": Limit(tokens=2_000)})
+    with workspace(tmp_path) as ws, limited:
+        results = run_all(ws, limited)
+        drawn = ws.segments.connect().execute("SELECT sum(tokens_in + tokens_out), count(*) FROM completions").fetchall()
+    assert results[-1].stopped == "token limit"
+    assert 0 < drawn[0][0] <= 2_000
+    assert drawn[0][1] < len(plain["completions"])
+    whole(tmp_path, chain())
+    assert rows_of(tmp_path) == plain
+
+
+def test_a_step_that_comes_later_draws_only_its_own(tmp_path: Path) -> None:
+    """Another recipe on the same workspace reuses the solutions, and what follows them anew is new."""
+    log = tmp_path / "log"
+    alone = chain("alone", log=log)
+    alone.spec = replace(alone.spec, steps=alone.spec.steps[:1], graph=None)
+    whole(tmp_path / "ws", alone)
+    first = len(calls(log))
+    report = whole(tmp_path / "ws", chain(log=log))
+    assert report.origins.reused == first
+    assert len(calls(log)) == len(set(calls(log)))
+    again = chain("second", log=log)
+    with workspace(tmp_path / "ws", "second") as ws, again:
+        assert sum(result.drawn for result in run_all(ws, again)) == 0
+        assert decide(ws, again).origins.reused == report.origins.completions
