@@ -14,7 +14,7 @@ from pipelines.protocols import Samplers
 from pipelines.synthesize.sources import Source, SourceRollout
 from storage.errors import SetupError, unknown_name
 from storage.ids import ListDigest
-from storage.records import OUTCOMES
+from storage.records import OUTCOMES, Problem
 from storage.segments.schema import from_table
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def source_of(workspace: "Workspace", name: str) -> Source:
         problems = version_problems(workspace, pinned)
     else:
         _refuse_unfinished(scope)
-        pinned, digest, problems = scope.name, _digest_of_run(scope), _problems_of_run(scope)
+        pinned, digest, problems = scope.name, _digest_of_run(scope), problems_in(scope)
     return Source(pinned, digest, tuple(problems), partial(_rollouts, scope))
 
 
@@ -73,10 +73,11 @@ def _refuse_unfinished(scope: "Scope") -> None:
         )
 
 
-def _problems_of_run(scope: "Scope") -> list[Any]:
+def problems_in(scope: "Scope") -> list[Problem]:
+    """The problems of a version or run, in order of their ids."""
     with scope.connection("problems") as connection:
         table = connection.sql("SELECT * FROM problems").to_arrow_table()
-    unique = {problem.id: problem for problem in from_table("problems", table)}
+    unique: dict[str, Problem] = {problem.id: problem for problem in from_table("problems", table)}
     return [unique[key] for key in sorted(unique)]
 
 

@@ -40,6 +40,7 @@ VERBS = {
     "score": "score:score",
     "replay": "replay:replay",
     "label": "replay:label",
+    "origins": "origins:origins",
     "claims": "claims:verbs",
     "reverify": "reverify:reverify",
     "audit": "audit:verbs",

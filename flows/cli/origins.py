@@ -1,0 +1,60 @@
+"""`rollmill origins`: how far the references of made problems are to be trusted, by where they came from."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, as_json, columns, line
+
+HEAD = ["reference", "by", "problems", "agreement", "computed again", "wrong", "95%", "solved again", "wrong", "95%"]
+
+
+def origins(
+    source: Annotated[str, typer.Argument(metavar="DATASET|RUN", help="NAME, NAME@v2 or a run's id.")],
+    *,
+    least: Annotated[
+        float, typer.Option("--least", help="The share of the completions that must agree to contradict a reference.")
+    ] = 0.75,
+    json: AsJson = False,
+) -> None:
+    """Say where the references of problems came from, and how often recomputing or solving them again contradicts them.
+
+    Completions contradict as far as their model is right; a reference that the same model elected they hardly contradict.
+
+    Example: rollmill origins composed
+    """
+    from flows.evaluation.origins import reference_origins
+    from storage.workspace import Workspace
+
+    with Workspace.open(read_only=True) as workspace:
+        root = workspace.root
+    report = reference_origins(root, source, least=least)
+    return as_json(report) if json else line(_page(report))
+
+
+def _page(report: Mapping[str, Any]) -> str:
+    rows = [_cells_of(row) for row in report["origins"]]
+    return "\n".join(
+        [
+            f"{report['of']}: {report['problems']:,} problems.",
+            columns(HEAD, rows),
+            f"Solved again: problems on whose answer at least {report['least']:g} of the completions agree. Intervals over "
+            "templates.",
+        ]
+    )
+
+
+def _cells_of(row: Mapping[str, Any]) -> list[Any]:
+    named = [row["origin"], row["by"], row["problems"], _number(row["agreement"])]
+    return [*named, *_cells(row["computed_again"]), *_cells(row["solved_again"])]
+
+
+def _cells(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return ["0", "-", "-"]
+    return [f"{found['n']:,}", _number(found["value"]), f"[{_number(found['low'])}, {_number(found['high'])}]"]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,79 @@
+"""`rollmill origins`: where the references of problems came from, and how often each origin is contradicted."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from flows.evaluation.replay import pool_of_one
+from flows.problem_sources import problems_in
+from pipelines.aggregate import AGGREGATORS
+from pipelines.metrics import digits
+from pipelines.metrics.elections import ballots
+from pipelines.metrics.labels import labels
+from pipelines.metrics.reference_origins import CheckedReference, OriginErrors, origin_errors
+from pipelines.stats import Estimate
+from pipelines.synthesize.derived.lineage import lineage_of
+from pipelines.synthesize.derived.recomputed import contradicted
+from storage.errors import SetupError
+from storage.queries import Reader
+from storage.records import MAJORITY, Problem
+
+UNRECORDED = "unrecorded"
+"""The origin of a reference that says nothing of itself: imported, or made of nothing."""
+
+
+def reference_origins(root: Path, name: str, *, least: float = 0.75, seed: int = 0) -> dict[str, Any]:
+    """The report as JSON values. `least`: the share of a problem's completions that must agree for them to contradict."""
+    if not 0 < least <= 1:
+        raise SetupError(f"--least {least}: a share above 0, at most 1.")
+    with Reader.open(root) as reader:
+        source, models = pool_of_one(reader, name, ())
+        problems = problems_in(source.scope)
+        elected = labels(ballots(source.pool, models), AGGREGATORS["majority"](), seed)
+    solved = {
+        label.ballot.problem: not label.right
+        for label in elected
+        if label.right is not None and label.share >= least - 1e-12
+    }
+    rows = [_checked(problem, solved) for problem in problems]
+    return {
+        "of": source.scope.name,
+        "least": least,
+        "problems": len(problems),
+        "origins": [_row(one) for one in origin_errors(rows)],
+    }
+
+
+def _checked(problem: Problem, solved: Mapping[str, bool]) -> CheckedReference:
+    lineage, label = lineage_of(problem), problem.meta.get("label")
+    origin, by, facts = str(lineage.get("reference", UNRECORDED)), str(lineage.get("by", problem.source or "-")), lineage
+    if not lineage and isinstance(label, Mapping):  # labelled by `rollmill label` and imported
+        origin, by, facts = MAJORITY, f"label {label.get('by', '')}".strip(), {"agreement": label.get("share")}
+    agreement = facts.get("agreement")
+    return CheckedReference(
+        origin,
+        by,
+        problem.template,
+        contradicted(problem),
+        solved.get(problem.id),
+        float(agreement) if isinstance(agreement, int | float) else None,
+    )
+
+
+def _row(one: OriginErrors) -> dict[str, Any]:
+    return {
+        "origin": one.origin,
+        "by": one.by,
+        "problems": one.problems,
+        "agreement": None if one.agreement is None else digits(one.agreement),
+        "computed_again": _estimate(one.computed),
+        "solved_again": _estimate(one.solved),
+    }
+
+
+def _estimate(found: Estimate | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    numbers = {key: digits(value) for key, value in asdict(found).items() if key in ("value", "low", "high")}
+    return {**numbers, "n": found.n, "clusters": found.clusters, "interval": found.method, "estimand": found.estimand}
