@@ -6,8 +6,10 @@ Executable templates are under library/, what makes problems of problems is unde
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.synthesize.derived.archive import Archive
 from pipelines.synthesize.derived.composed import Composed
 from pipelines.synthesize.derived.distractors import Distractors
+from pipelines.synthesize.derived.grid import Grid
 from pipelines.synthesize.derived.renumbered import Renumbered
 from pipelines.synthesize.derived.rewritten import Rewritten
 from pipelines.synthesize.reasoning_gym import ReasoningGym
@@ -22,6 +24,8 @@ SYNTHESIZERS: Mapping[str, type[Any]] = {
     "renumbered": Renumbered,
     "distractors": Distractors,
     "rewritten": Rewritten,
+    "grid": Grid,
+    "archive": Archive,
 }
 
 __all__ = [

@@ -5,10 +5,11 @@ Also chance for one problem, the same whatever problems stand beside it.
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from storage.ids import digest128
-from storage.records import COMPUTED, MADE, REFERENCE_ORIGINS, Problem
+from storage.records import CARRIED, COMPUTED, MADE, REFERENCE_ORIGINS, Problem
 
 
 def made(by: str, sources: Sequence[Problem], seed: int, reference: str = COMPUTED, **facts: Any) -> dict[str, Any]:
@@ -23,6 +24,12 @@ def lineage_of(problem: Problem) -> Mapping[str, Any]:
     """What a problem says of its making; empty for one that says nothing."""
     lineage = problem.meta.get(MADE)
     return lineage if isinstance(lineage, Mapping) else {}
+
+
+def as_it_is(by: str, problem: Problem, seed: int, **facts: Any) -> Problem:
+    """A problem that is given out unchanged: it keeps what it says of its making, origin of the reference included."""
+    lineage = lineage_of(problem) or made(by, [problem], seed, CARRIED)[MADE]
+    return replace(problem, meta={**problem.meta, MADE: {**lineage, **facts}})
 
 
 def chance(by: str, problem: Problem, seed: int) -> random.Random:

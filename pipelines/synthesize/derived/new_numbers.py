@@ -8,6 +8,7 @@ are on the side of the problem's split, so that a held-out problem does not beco
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from pipelines.synthesize.derived.lineage import chance, made
 from pipelines.synthesize.library import TEMPLATES
@@ -34,7 +35,7 @@ def on_its_side(problem: Problem, params: Params) -> bool:
     return problem.split not in SPLITS or on_side(problem.split, str(problem.template), params)
 
 
-def renumbered(problem: Problem, seed: int, by: str = NAME) -> Problem | None:
+def renumbered(problem: Problem, seed: int, by: str = NAME, **facts: Any) -> Problem | None:
     """One problem with other numbers, None where it is of no template of ours or there is no second."""
     if not of_template(problem):
         return None
@@ -52,7 +53,7 @@ def renumbered(problem: Problem, seed: int, by: str = NAME) -> Problem | None:
         if isinstance(template, CheckedTemplate) and template.answer_check(params) != solution.answer:
             raise RuntimeError(f"template {template.name} gives two answers: {prompt}")
         kept = {key: value for key, value in problem.meta.items() if key != "seed"}  # which would regenerate the source
-        lineage = made(by, [problem], seed, old_answer=problem.reference)
+        lineage = made(by, [problem], seed, old_answer=problem.reference, **facts)
         meta = {**kept, "params": params, "steps": len(solution.steps), **lineage}
         return replace(problem, prompt=prompt, reference=solution.answer, meta=meta, external_id=None)
     return None

@@ -29,6 +29,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "composed": {"source": SOURCE},
     "renumbered": {"source": SOURCE},
     "distractors": {"source": SOURCE},
+    "grid": {"source": SOURCE},
+    "archive": {"source": SOURCE, "axes": ["level"]},
     "rewritten": {"source": SOURCE, "reference": "carried", "read": r"(.+)", "near": 1.0},
 }
 
