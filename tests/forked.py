@@ -14,7 +14,15 @@ from typing import Any
 SECONDS = 100.0
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["storage.versions.publish", "storage.workspace", "alembic.command", "sqlalchemy.dialects.sqlite", "flows.rounds"]
+    [
+        "storage.versions.publish",
+        "storage.workspace",
+        "storage.imports",
+        "pandas",  # which Arrow imports when it makes an array
+        "alembic.command",
+        "sqlalchemy.dialects.sqlite",
+        "flows.rounds",
+    ]
 )
 
 

@@ -13,6 +13,8 @@ import pytest
 from storage.workspace import Workspace
 from tests.flows.conftest import ROOT, finish, start
 from tests.flows.prefect.test_managed import until
+from tests.forked import Forked
+from tests.storage.imports.in_fours import import_in_fours
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
@@ -28,14 +30,6 @@ echo $status > first.status
 find .rollmill/segments -name '*.parquet' | wc -l > first.files
 mount -o remount,size=256m .rollmill/segments
 {command} --json > second.out 2> second.err
-"""
-
-IN_BATCHES_OF_FOUR = """
-import sys
-from pathlib import Path
-from storage.imports import ImportSpec, import_rollouts
-from storage.workspace import Workspace
-import_rollouts(Workspace.open(Path(sys.argv[1])), ImportSpec(Path(sys.argv[2]), "r", batch_rows=4))
 """
 
 
@@ -109,10 +103,8 @@ def test_a_kill_at_any_point_of_an_import_leaves_all_of_it_or_nothing(tmp_path: 
         Workspace.init(root).close()
         with Workspace.open(root) as workspace:
             assert workspace.imports.list() == []  # makes the ledger
-        environment = {**os.environ, "ROLLMILL_FAILPOINT": f"*:{number}", "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", IN_BATCHES_OF_FOUR, str(root), str(tmp_path / "rows.jsonl")]
-        status = subprocess.run(command, env=environment, check=False).returncode
-        assert status in (0, -9)
+        status, said = Forked(import_in_fours, root, tmp_path / "rows.jsonl", point=f"*:{number}").end()
+        assert status in (0, -9), said
         with Workspace.open(root) as workspace:
             workspace.recover()
             found.append((*stored(root), len(workspace.imports.list()), len(segment_files(root))))

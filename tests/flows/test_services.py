@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,7 @@ def test_ctrl_c_says_how_to_go_on(toy: Path) -> None:
     assert said.status == 130
     assert "Traceback" not in said.err
     assert "Interrupted; what was committed is kept. To go on: rollmill curate toy.yaml" in said.err
-    with Workspace.open(toy) as workspace:
-        assert [item.status for item in workspace.runs.list()] == ["interrupted"]
+    assert statuses(toy) == ["interrupted"]
     assert left_behind(toy) == []
     resumed = run(toy, "runs", "resume", "--json")
     assert resumed.status == 0, resumed.err
@@ -104,6 +104,24 @@ def test_two_commands_at_once_share_the_work(toy: Path, tmp_path: Path) -> None:
     assert sum(one["spent"]["drawn"] for one in outcomes) == expected["funnel"]["drawn"]
 
 
+def statuses(folder: Path) -> list[str]:
+    """Of every run, read in this process: a command for each look would take the cores from what is looked at."""
+    with Workspace.open(folder) as workspace:
+        return [item.status for item in workspace.runs.list()]
+
+
+def run_now(folder: Path, schedule: str) -> None:
+    """Fire a schedule once the standing process, which looks for new ones every two seconds, serves it."""
+    database = f"file:{folder / '.rollmill' / 'prefect' / 'prefect.db'}?mode=ro"
+
+    def served() -> bool:
+        with closing(sqlite3.connect(database, uri=True)) as prefect:
+            return (schedule,) in prefect.execute("SELECT name FROM deployment").fetchall()
+
+    assert until(served, 60)
+    assert until(lambda: run(folder, "schedule", "run-now", schedule).status == 0)
+
+
 @pytest.fixture
 def up(toy: Path) -> Any:
     (toy / "rollmill.toml").write_text("[up]\nport = 0\n")
@@ -121,8 +139,9 @@ def test_up_serves_schedules_and_down_ends_only_that(up: Path) -> None:
     assert standing is not None
     assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
     assert "Served: this workspace is up, Prefect at http://127.0.0.1:" in run(up, "schedule", "list").out
-    assert until(lambda: run(up, "schedule", "run-now", "toy").status == 0)
-    assert until(lambda: '"status": "done"' in run(up, "runs", "list", "--json").out, 120)
+    run_now(up, "toy")
+    assert until(lambda: "done" in statuses(up), 120)
+    assert '"status": "done"' in run(up, "runs", "list", "--json").out
     assert json.loads(run(up, "dataset", "list", "--json").out)[0]["version"] == "toy@v1"
     again = curated(up)
     assert (again["created"], again["spent"]["drawn"]) == (False, 0)
@@ -152,7 +171,7 @@ def test_an_evaluation_under_prefect_and_as_a_firing_beside_a_recipe(up: Path) -
 
     add = ("--cron", "0 2 * * *", "--name", "nightly")
     assert run(up, "schedule", "add", "sums.yaml", *add, "--fresh", "redraw").status == 0
-    assert until(lambda: run(up, "schedule", "run-now", "nightly").status == 0)
+    run_now(up, "nightly")
     assert until(lambda: ended(up, "nightly", "sums: 1 cells measured, 48 drawn"), 120)
     assert (up / "reports" / "sums" / "report.md").exists()
     assert run(up, "schedule", "add", "toy.yaml", *add).status == 0  # the same name, now of a recipe
@@ -165,7 +184,7 @@ def test_an_evaluation_under_prefect_and_as_a_firing_beside_a_recipe(up: Path) -
 
 def test_a_cron_line_fires_by_itself(up: Path) -> None:
     assert run(up, "schedule", "add", "toy.yaml", "--cron", "* * * * *", "--name", "often").status == 0
-    assert until(lambda: '"status": "done"' in run(up, "runs", "list", "--json").out, 240)
+    assert until(lambda: "done" in statuses(up), 240)
     assert json.loads(run(up, "schedule", "pause", "often", "--json").out)["next"] == "paused"
     assert json.loads(run(up, "dataset", "list", "--json").out)[0]["version"] == "toy@v1"
 
@@ -186,8 +205,9 @@ def test_watch_follows_and_cancel_stops_a_run(toy: Path) -> None:
 def test_a_scheduled_run_ends_with_a_killed_standing_process(up: Path) -> None:
     (up / "toys.py").write_text((up / "toys.py").read_text().replace('"TOY_SLEEP", "0"', '"TOY_SLEEP", "1"'))
     assert run(up, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
-    assert until(lambda: run(up, "schedule", "run-now", "toy").status == 0)
-    assert until(lambda: '"status": "running"' in run(up, "runs", "list", "--json").out, 120)
+    run_now(up, "toy")
+    assert until(lambda: "running" in statuses(up), 120)
+    assert '"status": "running"' in run(up, "runs", "list", "--json").out
     standing = find_standing(up / ".rollmill")
     assert standing is not None
     os.kill(standing.process.pid, signal.SIGKILL)
@@ -217,8 +237,9 @@ def test_a_server_that_dies_under_up_is_started_again_and_given_up_where_it_cann
     assert until(lambda: look(state).status == "up", 120)
     after = standing_of(up)
     assert (after.process, after.port) == (before.process, before.port)
-    assert until(lambda: run(up, "schedule", "run-now", "toy").status == 0)
-    assert until(lambda: "done: toy@v1 published" in run(up, "schedule", "list").out, 120)
+    run_now(up, "toy")
+    assert until(lambda: ended(up, "toy", "toy@v1 published"), 120)
+    assert "done: toy@v1 published" in run(up, "schedule", "list").out
     for path in (state / "prefect").glob("prefect.db*"):
         path.write_bytes(b"x" * 5000)
     server_of(after).kill()

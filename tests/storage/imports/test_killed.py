@@ -3,8 +3,6 @@
 import os
 import resource
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,16 +16,11 @@ from storage.imports.spec import Count
 from storage.segments.keys import SegmentKey
 from storage.segments.writing import Bulk
 from storage.workspace import Workspace
+from tests.forked import Forked
+from tests.storage.imports.in_fours import import_in_fours
 
 WriteLines = Callable[..., Path]
-ROOT = Path(__file__).resolve().parents[3]
-SCRIPT = """
-import sys
-from pathlib import Path
-from storage.imports import ImportSpec, import_rollouts
-from storage.workspace import Workspace
-import_rollouts(Workspace.open(Path(sys.argv[1])), ImportSpec(Path(sys.argv[2]), "r", batch_rows=4))
-"""
+KILLED = (-signal.SIGKILL, "")
 
 
 def rows(count: int, length: int = 1) -> list[dict[str, Any]]:
@@ -54,9 +47,7 @@ def test_a_killed_import_is_no_import_and_its_files_are_swept(
 ) -> None:
     path = jsonl(*rows(10))
     assert ws.imports.list() == []  # makes the ledger
-    environment = {**os.environ, "ROLLMILL_FAILPOINT": failpoint}
-    command = [sys.executable, "-c", SCRIPT, str(ws.root), str(path)]
-    assert subprocess.run(command, cwd=ROOT, env=environment).returncode == -signal.SIGKILL
+    assert Forked(import_in_fours, ws.root, path, point=failpoint).end() == KILLED
     assert held(ws) == (0, 0, 0, files)
     assert ws.recover() == []
     assert held(ws) == (0, 0, 0, 0)
@@ -67,9 +58,7 @@ def test_a_killed_import_is_no_import_and_its_files_are_swept(
 
 def test_an_import_killed_after_its_registration_is_whole(ws: Workspace, jsonl: WriteLines) -> None:
     path = jsonl(*rows(10))
-    environment = {**os.environ, "ROLLMILL_FAILPOINT": "segment.registered:1"}
-    command = [sys.executable, "-c", SCRIPT, str(ws.root), str(path)]
-    assert subprocess.run(command, cwd=ROOT, env=environment).returncode == -signal.SIGKILL
+    assert Forked(import_in_fours, ws.root, path, point="segment.registered:1").end() == KILLED
     assert held(ws) == (5, 10, 1, 5)
     report = import_rollouts(ws, ImportSpec(path, "r", batch_rows=4))
     assert (report.problems, report.completions) == (Count(already=5), Count(already=10))

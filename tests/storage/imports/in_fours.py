@@ -1,0 +1,10 @@
+"""An import in batches of four rows, for tests that kill it: `tests.forked` runs it in a process of its own."""
+
+from pathlib import Path
+
+from storage.imports import ImportSpec, import_rollouts
+from storage.workspace import Workspace
+
+
+def import_in_fours(root: Path, file: Path) -> None:
+    import_rollouts(Workspace.open(root), ImportSpec(file, "r", batch_rows=4))
