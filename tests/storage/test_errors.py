@@ -2,17 +2,15 @@
 
 import os
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from storage.errors import SetupError
 from storage.records import Completion
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
-
-REPO = Path(__file__).parents[2]
+from tests.forked import Forked
 
 
 def replies(batch: str, count: int, length: int) -> list[Completion]:
@@ -45,6 +43,18 @@ def fill_ledger(workspace: Workspace) -> None:
     workspace.segments.commit(key("big"), replies("big", 1, 100))
 
 
+def fill(root: Path, where: str) -> None:
+    """Commit a little, then more than there is room for; what the command line would say is printed."""
+    with Workspace.open(root) as opened:
+        opened.segments.commit(key("first"), replies("first", 2, 100))
+        opened.spool("warm").append(replies("warm", 1, 10))
+        try:
+            {"segment": fill_segment, "spool": fill_spool, "ledger": fill_ledger}[where](opened)
+        except SetupError as error:
+            print(error)  # noqa: T201
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
 @pytest.mark.parametrize(
     ("where", "named"),
     [
@@ -55,15 +65,12 @@ def fill_ledger(workspace: Workspace) -> None:
 )
 def test_a_full_disk_is_one_line_and_what_was_committed_survives(tmp_path: Path, where: str, named: str) -> None:
     Workspace.init(tmp_path).close()
-    done = subprocess.run(
-        [sys.executable, __file__, where, str(tmp_path)],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(REPO)},
-    )  # fmt: skip
+    status, said = Forked(fill, tmp_path, where).end()
     place = named.format(tmp_path) if "{}" in named else f"{tmp_path}/{named}"
-    assert done.stderr == ""
-    assert done.stdout == (
+    assert (status, said) == (
+        0,
         f"no space left to write {place}; everything committed before is safe. "
-        "Next: free some space and run the same command again\n"
+        "Next: free some space and run the same command again\n",
     )
     with Workspace.open(tmp_path) as workspace:
         assert workspace.recover() == []
@@ -75,16 +82,3 @@ def test_a_full_disk_is_one_line_and_what_was_committed_survives(tmp_path: Path,
         kept = workspace.spool("big").read()
         assert 0 < len(kept) < 50 if where == "spool" else kept == []
         assert not workspace.segments.commit(key("big"), replies("big", 50, 2_000)).redundant
-
-
-if __name__ == "__main__":
-    from storage.errors import SetupError
-
-    with Workspace.open(Path(sys.argv[2])) as opened:
-        opened.segments.commit(key("first"), replies("first", 2, 100))
-        opened.spool("warm").append(replies("warm", 1, 10))
-        try:
-            {"segment": fill_segment, "spool": fill_spool, "ledger": fill_ledger}[sys.argv[1]](opened)
-        except SetupError as error:
-            print(error)  # noqa: T201
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
