@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-compile
 COMPILE := $(BIN)/python -m compileall -q -j 0  # on every core, as pip does on one
 PYTEST := $(BIN)/python -m pytest
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
+WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for servers, clocks, locks
 SLOW := services or sandbox or chaos or browser or train or data or vllm or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
 ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py arms.py audits.py) \
@@ -35,11 +36,11 @@ dashboard: $(VENV)/.run ## browse runs and datasets on loopback
 	$(BIN)/rollmill dashboard
 
 test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git, PostgreSQL, S3, Ray
-	$(PYTEST) -m "services and not long" $(SPREAD) --timeout 600
+	$(PYTEST) -m "services and not long" $(WAITING) --timeout 600
 	$(PYTEST) --postgres $(ON_POSTGRES) -m "not ($(SLOW))" $(SPREAD) --timeout 600
 
 test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
-	$(PYTEST) -m "chaos and not long" $(SPREAD) --timeout 900
+	$(PYTEST) -m "chaos and not long" $(WAITING) --timeout 900
 
 test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier (bubblewrap)
 	$(PYTEST) -m "sandbox and not data and not long" $(SPREAD) --timeout 600
