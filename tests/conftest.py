@@ -4,13 +4,18 @@
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+TIERS = ("services", "sandbox", "chaos", "browser", "train", "data", "vllm", "long")
+CHOSEN = re.compile(rf"({'|'.join(TIERS)})( and not \w+)*")  # what `-m` is given for one tier
 BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]
 
 
@@ -22,7 +27,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", action="store_true", help="ledgers in a PostgreSQL that the tests start")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A tier imports the test files that name its mark alone: all of them take eight seconds in each of its processes."""
+    tier = CHOSEN.fullmatch(config.option.markexpr)
+    if tier is None or not fnmatch(collection_path.name, "test_*.py"):
+        return None
+    return None if names_mark(collection_path, tier[1]) else True
+
+
+@cache
+def names_mark(file: Path, mark: str) -> bool:
+    return f"mark.{mark}" in file.read_text()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in {mark.name for mark in item.iter_markers()} & set(TIERS):
+            if not names_mark(item.path, mark):
+                raise pytest.UsageError(f"{item.nodeid}: name pytest.mark.{mark} in its file, else the tier omits it")
     if config.getoption("--postgres"):
         items[:] = [item for item in items if item.get_closest_marker("sqlite") is None]
 

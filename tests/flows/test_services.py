@@ -119,7 +119,8 @@ def run_now(folder: Path, schedule: str) -> None:
             return (schedule,) in prefect.execute("SELECT name FROM deployment").fetchall()
 
     assert until(served, 60)
-    assert until(lambda: run(folder, "schedule", "run-now", schedule).status == 0)
+    said = run(folder, "schedule", "run-now", schedule)
+    assert said.status == 0, said.err
 
 
 @pytest.fixture

@@ -50,9 +50,9 @@ def told(command: "subprocess.Popen[str]") -> tuple[int, Process, Path]:
 def until(true: Callable[[], bool], seconds: float = 180) -> bool:
     """Whether it came true in time."""
     deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
+    while not (found := true()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return true()
+    return found
 
 
 @pytest.mark.services
