@@ -21,9 +21,14 @@ def step_names(recipe: Mapping[str, Any]) -> list[str]:
     return [str(step["name"]) for step in recorded_steps(recipe)]
 
 
+def step_roles(recipe: Mapping[str, Any]) -> dict[str, str]:
+    """The role of each by its name: answer, step or vote."""
+    return {str(step["name"]): str(step.get("role", "answer")) for step in recorded_steps(recipe)}
+
+
 def unjudged_steps(recipe: Mapping[str, Any]) -> list[str]:
     """The names of those whose completions nobody judges."""
-    return [str(step["name"]) for step in recorded_steps(recipe) if step.get("role", "answer") != "answer"]
+    return [name for name, role in step_roles(recipe).items() if role != "answer"]
 
 
 def first_step(recipe: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ A version's page is made from the manifest alone, so it is the same in a clone w
 are left out. Model text is shown without the control characters that a terminal would obey.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from storage.versions import VersionInfo
 
 ROLLOUTS = 12  # of a problem, shown at most
+TURNS = 24  # of a lineage, and of what follows a completion
+BEGINNING = 160  # characters of their texts
 LONGEST = 2_000  # characters of a prompt or text
 
 
@@ -110,6 +112,8 @@ def history_page(why: "Why") -> str:
         lines.append("  ".join(f"{key} {value}" for key, value in facts.items() if value is not None))
     for rollout in why.rollouts[:ROLLOUTS]:
         lines += ["", *_rollout(why, rollout)]
+    for title, turns in (("follows, roots first", why.follows), ("followed by, the nearest first", why.followed_by)):
+        lines += _turns(title, turns)
     if len(why.rollouts) > ROLLOUTS:
         lines.append(f"\n{len(why.rollouts) - ROLLOUTS} more rollouts; --json shows all.")
     lines += ["", "in versions" if why.versions else "in no published version"]
@@ -120,7 +124,8 @@ def history_page(why: "Why") -> str:
 
 
 def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:
-    steps = dict.fromkeys(row["step"] for row in why.steps if row["completion_id"] == rollout["id"] and row["step"])
+    mine = [row for row in why.steps if row["completion_id"] == rollout["id"] and row["step"]]
+    steps = dict.fromkeys(row["step"] for row in mine)
     drawn = f"model {rollout['model']} ({str(rollout['model_digest'])[:12]}), seed {rollout['seed']}"
     step = "".join(f"step {name}, " for name in steps)
     lines = [
@@ -128,6 +133,8 @@ def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:
         f"  {drawn}, {step}sample {rollout['sample_index']}, {rollout['finish_reason']}",
         _text(rollout["text"], "  | "),
     ]
+    if why.kind == "problem":
+        lines += dict.fromkeys(f"  after    {' '.join(row['after'])}" for row in mine if row["after"])
     for verdict in why.verdicts:
         if verdict["completion_id"] == rollout["id"]:
             cause = f", cause {verdict['cause']}" if verdict.get("cause") else ""
@@ -146,6 +153,26 @@ def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:
             accepted = f"{decision['outcome']} by {decision['verifier']} {decision['verifier_version']}"
             lines.append(f"  decision {kept} by {decision['selector']} {decision['version']}, accepted {accepted}")
     return lines
+
+
+def _turns(title: str, turns: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A completion's lineage, or what follows it, a line with the beginning of the text each."""
+    if not turns:
+        return []
+    lines = ["", title]
+    for turn in turns[:TURNS]:
+        outcome = turn["outcome"] or ("not judged" if turn["role"] != "answer" else "pending")
+        drawn = "not drawn yet" if turn["text"] is None else f"by {turn['engine']} {turn['model']}"
+        sample = f"sample {turn['sample_index']}, role {turn['role']}"
+        lines.append(f"  {turn['step']} {turn['completion_id']} {sample}, {outcome}, {drawn}")
+        lines += [f"    {_text(_beginning(turn['text']))}"] if turn["text"] else []
+    return [*lines, f"  {len(turns) - TURNS} more; --json shows all."] if len(turns) > TURNS else lines
+
+
+def _beginning(text: str) -> str:
+    """A text in one line, cut."""
+    one = " / ".join(part.strip() for part in text.splitlines() if part.strip())
+    return one if len(one) <= BEGINNING else one[: BEGINNING - 1] + "…"
 
 
 def _text(text: str, prefix: str = "") -> str:

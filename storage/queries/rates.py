@@ -44,22 +44,26 @@ def funnel(scope: Scope) -> Funnel:
 
 
 _COUNTED = """
-SELECT r.step, count(DISTINCT r.problem_id), count(*), count(*) FILTER (r.outcome = 'correct'),
-       count(*) FILTER (r.kept), coalesce(sum(c.tokens_out), 0)
-FROM rollouts r LEFT JOIN (SELECT id, tokens_out FROM completions) c ON c.id = r.completion_id
-WHERE r.step <> '' GROUP BY r.step
+SELECT t.step, t.role, count(DISTINCT t.problem_id), count(*), count(*) FILTER (r.outcome = 'correct'),
+       count(*) FILTER (r.kept), coalesce(sum(c.tokens_out), 0)::BIGINT
+FROM threads t LEFT JOIN (SELECT completion_id, problem_id, outcome, kept FROM rollouts) r USING (completion_id, problem_id)
+LEFT JOIN (SELECT id, tokens_out FROM completions) c ON c.id = t.completion_id
+WHERE t.step <> '' GROUP BY t.step, t.role
 """
 
 
 @dataclass(frozen=True, slots=True)
 class StepCount:
-    """One step: problems routed to it, rollouts planned, correct and kept ones (kept 0 while undecided), tokens drawn."""
+    """One step: problems that it was asked about, completions planned, correct and kept ones, tokens drawn.
+
+    `correct`, `kept`: None where nobody judges them; 0 kept while undecided.
+    """
 
     step: str
     problems: int
-    rollouts: int
-    correct: int
-    kept: int
+    completions: int
+    correct: int | None
+    kept: int | None
     tokens: int
 
 
@@ -67,10 +71,16 @@ def step_counts(scope: Scope) -> list[StepCount]:
     """In the recipe's order, a step that nothing was routed to left out; none where the recipe has no steps."""
     if not scope.step:
         return []
-    with scope.connection("rollouts", "completions") as connection:
-        counts = {row[0]: StepCount(row[0], *map(int, row[1:])) for row in connection.execute(_COUNTED).fetchall()}
+    with scope.connection("rollouts", "threads", "completions") as connection:
+        counts = {row[0]: _step_count(*row) for row in connection.execute(_COUNTED).fetchall()}
     order = step_names(scope.run.recipe) if scope.run is not None else []
     return [counts[name] for name in [*order, *sorted(counts.keys() - set(order))] if name in counts]
+
+
+def _step_count(step: str, role: str, *counts: int) -> StepCount:
+    problems, completions, correct, kept, tokens = counts
+    judged = role == "answer"
+    return StepCount(step, problems, completions, correct if judged else None, kept if judged else None, tokens)
 
 
 By = Literal["level", "skill", "template", "source", "model"]

@@ -4,6 +4,8 @@
   verifier, verifier_version, kept, reason. The outcome is the accepted one (storage.queries.acceptance), `pending` while a
   verdict is missing.
 - `outcomes`: the same without sample_index and step, which spares a join.
+- `threads`: one row per planned completion of a run or version: problem_id, completion_id, step, role, after (the ids of
+  those that it follows, with spaces between them). Those of roles that nobody judges are here and in no `rollouts`.
 - `problems`, `completions`, `verdicts`: the columns of their kinds.
 
 Questions are so written once for all three. A view costs a listing of files, so only wanted ones are made; a column that a
@@ -20,9 +22,9 @@ from typing import TYPE_CHECKING, Literal
 from storage.pool import PENDING
 from storage.queries.acceptance import accepted_sql
 from storage.queries.reader import Reader
-from storage.recipe_steps import first_step, step_column
+from storage.recipe_steps import first_step, step_column, step_roles, unjudged_steps
 from storage.runs import Run
-from storage.segments.views import quoted
+from storage.segments.views import no_rows, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from storage.versions import VersionInfo
 
 
-View = Literal["rollouts", "outcomes", "problems", "completions", "verdicts"]
+View = Literal["rollouts", "outcomes", "threads", "problems", "completions", "verdicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Scope:
 def run_scope(reader: Reader, run_id: str) -> Scope:
     """The scope of a run; SetupError where there is no such run."""
     run = reader.runs.get(run_id)
-    planned, decided = reader.count("plan", run.id), reader.count("decisions", run.id)
+    planned, decided = _answers(reader, run), reader.count("decisions", run.id)
     done = 0 < planned <= decided
     step = first_step(run.recipe)
     return Scope(reader, run.id, _prefix(run), done, run, step=step, decisions=decided if done else 0)
@@ -132,6 +134,20 @@ def _prefix(run: Run) -> int | None:
     return int(run.recipe.get("budget", {}).get("options", {}).get("initial", 0))
 
 
+def _answers(reader: Reader, run: Run) -> int:
+    """How many planned rows of a run are answers, which it decides on; counted without reading them where all are."""
+    unjudged = _named(unjudged_steps(run.recipe))
+    if not unjudged:
+        return reader.count("plan", run.id)
+    with reader.connection() as connection:
+        rows = f"SELECT count(*) FROM ({reader.rows('plan', run.id)}) WHERE coalesce(step, '') NOT IN ({unjudged})"
+        return int(connection.execute(rows).fetchall()[0][0])
+
+
+def _named(steps: Collection[str]) -> str:
+    return ", ".join(map(quoted, steps))
+
+
 _NOT_DECIDED = "CAST(NULL AS BOOLEAN) AS kept, CAST(NULL AS VARCHAR) AS reason"
 
 _DECIDED = """
@@ -145,7 +161,11 @@ CREATE VIEW rollouts AS
 SELECT p.problem_id, p.completion_id, p.sample_index, coalesce(p.step, '') AS step,
        coalesce(v.found.outcome, '{PENDING}') AS outcome, v.found.verifier AS verifier,
        v.found.version AS verifier_version, {_NOT_DECIDED}
-FROM planned p LEFT JOIN ({{accepted}}) v USING (completion_id, problem_id)
+FROM planned p LEFT JOIN ({{accepted}}) v USING (completion_id, problem_id) WHERE {{answers}}
+"""
+_THREADS_OF_RUN = """
+CREATE VIEW threads AS
+SELECT problem_id, completion_id, coalesce(step, '') AS step, {role} AS role, coalesce(after, '') AS after FROM planned
 """
 _OF_WORKSPACE = f"""
 CREATE VIEW rollouts AS
@@ -166,6 +186,13 @@ SELECT d.problem_id, d.completion_id, r.sample_index, {step} AS step, d.outcome,
        d.reason
 FROM {version}.decisions d JOIN {version}.rollouts r ON r.id = d.completion_id
 """
+# What follows nothing is in no table of threads, and is always an answer.
+_THREADS_OF_VERSION = """
+CREATE TEMP VIEW threads AS
+SELECT problem_id, completion_id, step, role, after FROM ({follow})
+UNION ALL SELECT d.problem_id, d.completion_id, {step}, 'answer', '' FROM {version}.decisions d
+ANTI JOIN ({follow}) USING (problem_id, completion_id)
+"""
 _OUTCOMES = "CREATE TEMP VIEW outcomes AS SELECT problem_id, completion_id, outcome, kept, reason FROM {rows}"
 
 
@@ -183,7 +210,12 @@ def _views_of_run(
     if "problems" in wanted:
         mine = "SELECT problem_id FROM planned"
         connection.execute(f"CREATE VIEW problems AS SELECT * FROM ({reader.rows('problems')}) WHERE id IN ({mine})")
-    connection.execute(_DECIDED if decided else _JUDGED.format(accepted=accepted_sql(run.recipe)))
+    if "threads" in wanted:
+        whens = "".join(f" WHEN {quoted(name)} THEN {quoted(role)}" for name, role in step_roles(run.recipe).items())
+        connection.execute(_THREADS_OF_RUN.format(role=f"CASE step{whens} ELSE 'answer' END" if whens else "'answer'"))
+    unjudged = _named(unjudged_steps(run.recipe))
+    answers = f"coalesce(p.step, '') NOT IN ({unjudged})" if unjudged else "true"
+    connection.execute(_DECIDED if decided else _JUDGED.format(accepted=accepted_sql(run.recipe), answers=answers))
     connection.execute(_OUTCOMES.format(rows="decided" if decided else "rollouts"))
 
 
@@ -191,26 +223,44 @@ def _views_of_workspace(connection: "duckdb.DuckDBPyConnection", reader: Reader)
     """The views of everything stored."""
     for kind in ("problems", "completions", "verdicts"):
         connection.execute(f"CREATE VIEW {kind} AS {reader.rows(kind)}")
-    connection.execute(_OF_WORKSPACE)
+    unjudged = _unjudged_of_all(reader)
+    connection.execute(
+        f"{_OF_WORKSPACE} WHERE v.found IS NOT NULL OR c.id NOT IN ({unjudged})" if unjudged else _OF_WORKSPACE
+    )
     connection.execute(_OUTCOMES.format(rows="rollouts"))
+
+
+def _unjudged_of_all(reader: Reader) -> str:
+    """The SELECT of the completions of steps that nobody judges, of every run that has such; "" where none has."""
+    parts = [
+        f"SELECT completion_id FROM ({reader.rows('plan', run.id)}) WHERE step IN ({_named(steps)})"
+        for run in reader.runs.list()
+        if (steps := unjudged_steps(run.recipe))
+    ]
+    return " UNION ALL ".join(parts)
 
 
 def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
     """The views of a dataset version, in a connection to its rows: it has problems and verdicts as they are, and its
     completions under the name of rollouts. Temporary views come before its own and write nothing to it.
     """
+    from storage.versions.database import has_table
+
     catalog = connection.execute("SELECT current_catalog()").fetchall()[0][0]
     version = f'"{catalog}".main'
     connection.execute(f"CREATE TEMP VIEW completions AS SELECT * FROM {version}.rollouts")
     stored = {row[0] for row in connection.execute(f"DESCRIBE {version}.decisions").fetchall()}
-    connection.execute(_OF_VERSION.format(version=version, step=step_column(stored, "d.")))
+    step = step_column(stored, "d.")
+    connection.execute(_OF_VERSION.format(version=version, step=step))
+    follow = f"SELECT * FROM {version}.threads" if has_table(connection, "threads") else no_rows("threads")
+    connection.execute(_THREADS_OF_VERSION.format(version=version, step=step, follow=follow))
     connection.execute(_OUTCOMES.format(rows=f"{version}.decisions"))
 
 
 def _latest(reader: Reader, run: Run) -> str:
     """A run decided anew (its verdicts changed) has several sets of decisions; the last one registered counts."""
     rows = reader.rows("decisions", run.id)
-    if reader.count("decisions", run.id) == reader.count("plan", run.id):
+    if reader.count("decisions", run.id) == _answers(reader, run):
         return rows
     return (
         f"SELECT * EXCLUDE (position) FROM (SELECT *, row_number() OVER () AS position FROM ({rows})) "

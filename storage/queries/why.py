@@ -6,13 +6,17 @@ shown its counts first, then failed tests, and the rest as it is.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow as pa
+
 from storage.errors import SetupError
+from storage.queries.lineage import around, told, turns_in_version, turns_in_views
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
+from storage.threads import Turn, Turns
 from storage.versions.hashing import CONTENT_COLUMNS
 from storage.versions.lookup import Lookup
 from storage.versions.read import load_manifest, reading
@@ -24,10 +28,11 @@ if TYPE_CHECKING:
 
 Kind = Literal["completion", "problem"]
 Row = dict[str, Any]
+Around = Sequence[tuple[str, Turn]]
+"""Turns, each with its problem."""
 
 _SHOWN = 8
 _SHORTEST = 4
-_STEP = ("completion_id", "problem_id", "step")
 # Reads views `planned` (completion_id, problem_id, step), problems, completions, verdicts, scores and decided.
 _FIND = (
     "SELECT DISTINCT 'completion' AS kind, completion_id AS id FROM planned WHERE starts_with(completion_id, $1) "
@@ -55,7 +60,9 @@ class Membership:
 class Why:
     """One rollout with its verdicts, scores and decisions; or, for a problem, all of its rollouts.
 
-    `steps`: which of the recipe's steps drew each, where it has several.
+    `steps`: which of the recipe's steps drew each, with its role and what it follows, where the recipe has several.
+    `follows`, `followed_by`: of a completion whose problem has threads, everything that it rests on, roots first, and
+    everything that rests on it (storage.queries.lineage.told).
     """
 
     kind: Kind
@@ -69,6 +76,8 @@ class Why:
     made_by: Row
     versions: tuple[Membership, ...]
     steps: tuple[Row, ...] = ()
+    follows: tuple[Row, ...] = ()
+    followed_by: tuple[Row, ...] = ()
 
     def json(self) -> Row:
         """The same as plain JSON values."""
@@ -91,33 +100,68 @@ def why(info: VersionInfo, id_prefix: str) -> Why:
         )
         kind, identity = _single(found[: _SHOWN + 1], prefix, nothing)
         part = _part(rows, kind, identity)
-        problems = {row["problem_id"] for row in part.decisions} | ({identity} if kind == "problem" else set())
-        completions = {row["completion_id"] for row in part.decisions} | ({identity} if kind == "completion" else set())
+        problems = part.problems | ({identity} if kind == "problem" else set())
+        threads = turns_in_version(rows, problems)
+        before, behind = around(threads, identity)
+        mine = part.completions | {identity} if kind == "completion" else part.completions.union(*threads.values())
+        stored = rows.rows("completions", mine | {turn.completion_id for _, turn in (*before, *behind)})
         return Why(
             kind=kind,
             id=identity,
             version=info.ref,
             problems=tuple(rows.rows("problems", problems)),
-            rollouts=tuple(rows.rows("completions", completions)),
+            rollouts=tuple(row for row in stored if row["id"] in mine),
             verdicts=part.verdicts,
-            scores=tuple(rows.rows("scores", completions, problem_id=problems)),
+            scores=tuple(rows.rows("scores", mine, problem_id=problems)),
             decisions=part.decisions,
             made_by={key: manifest.get(key) for key in ("run", "recipe_hash", "fingerprint")},
             versions=_memberships(connection, info, (kind, identity), part),
-            steps=tuple(
-                {key: row[key] for key in ("completion_id", "problem_id", "step")}
-                for row in part.decisions
-                if row.get("step")
-            ),
+            steps=_steps(part.decisions, threads, mine),
+            **_lineage(before, behind, stored),
         )
+
+
+def _steps(decisions: tuple[Row, ...], threads: Mapping[str, Turns], wanted: Collection[str]) -> tuple[Row, ...]:
+    """The step of each completion: from its turn; of a version without threads from its decision."""
+    if not threads:
+        named = [(row["problem_id"], Turn(row["completion_id"], row["step"])) for row in decisions if row.get("step")]
+    else:
+        named = [(problem, turns[cid]) for problem, turns in threads.items() for cid in turns if cid in wanted]
+    return tuple(
+        {
+            "completion_id": turn.completion_id,
+            "problem_id": problem,
+            "step": turn.step,
+            "role": turn.role,
+            "after": list(turn.after),
+        }
+        for problem, turn in named
+    )
+
+
+def _lineage(before: Around, behind: Around, stored: Sequence[Row]) -> Row:
+    """The two fields of a Why that are about threads."""
+    known = {row["id"]: row for row in stored}
+    return {"follows": told(before, known), "followed_by": told(behind, known)}
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What a version says of a row: decisions and verdicts."""
+    """What a version says of a row: decisions and verdicts; of what nobody judges, its place in threads."""
 
     decisions: tuple[Row, ...]
     verdicts: tuple[Row, ...]
+    threads: tuple[Row, ...] = ()
+
+    @property
+    def problems(self) -> set[str]:
+        """The problems that it is about."""
+        return {row["problem_id"] for row in (*self.decisions, *self.threads)}
+
+    @property
+    def completions(self) -> set[str]:
+        """The completions that it is about."""
+        return {row["completion_id"] for row in (*self.decisions, *self.threads)}
 
     def essence(self) -> object:
         """Equal where nothing of it differs: what the content hash is over."""
@@ -134,14 +178,16 @@ def _part(rows: Lookup, kind: Kind, identity: str) -> _Part:
     verdicts = rows.rows("verdicts", [identity])
     problems = {row["problem_id"] for row in verdicts}
     decisions = rows.rows("decisions", problems, completion_id=[identity])
-    return _Part(tuple(decisions or rows.rows("decisions", None, completion_id=[identity])), tuple(verdicts))
+    decisions = decisions or rows.rows("decisions", None, completion_id=[identity])
+    threads = [] if decisions else rows.rows("threads", None, completion_id=[identity])
+    return _Part(tuple(decisions), tuple(verdicts), tuple(threads))
 
 
 def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> Why:
     """Look a row of a run up; SetupError if the digits fit none or several."""
     prefix = _checked(id_prefix)
     scope = run_scope(reader, run_id)
-    with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
+    with scope.connection("rollouts", "threads", "problems", "completions", "verdicts") as connection:
         connection.execute(f"CREATE VIEW scores AS {reader.rows('scores')}")
         nothing = SetupError(
             f"run {run_id} planned no completion and has no problem whose id begins with {prefix!r}.",
@@ -184,17 +230,25 @@ def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str,
     """The fields of a Why that are rows; a problem or completion that nothing was planned for stands alone."""
     connection.execute(f"CREATE TEMP TABLE mine AS SELECT * FROM planned WHERE {kind}_id = ?", [identity])  # noqa: S608
     connection.execute("CREATE TEMP TABLE asked AS SELECT ? AS kind, ? AS id", [kind, identity])
-    own = "id IN (SELECT {0}_id FROM mine UNION SELECT id FROM asked WHERE kind = '{0}')"
-    planned = "(SELECT completion_id, problem_id, step FROM planned)"
+    problems = [row[0] for row in connection.execute("SELECT DISTINCT problem_id FROM mine ORDER BY 1").fetchall()]
+    before, behind = around(turns_in_views(connection, problems), identity)
+    ids = [turn.completion_id for _, turn in (*before, *behind)]
+    connection.register("near", pa.table({"id": pa.array(ids, pa.string())}))
+    own = "id IN (SELECT {0}_id FROM mine UNION SELECT id FROM asked WHERE kind = '{0}'{1})"
+    stored = _rows(connection, "completions", own.format("completion", " UNION SELECT id FROM near"))
+    near = set(ids)
+    after = "list_filter(string_split(after, ' '), lambda id: id <> '') AS after"
+    threads = f"(SELECT completion_id, problem_id, step, role, {after} FROM threads)"  # noqa: S608
     return {
         "kind": kind,
         "id": identity,
-        "problems": _rows(connection, "problems", own.format("problem")),
-        "rollouts": _rows(connection, "completions", own.format("completion")),
+        "problems": _rows(connection, "problems", own.format("problem", "")),
+        "rollouts": tuple(row for row in stored if row["id"] not in near),
         "verdicts": _rows(connection, "verdicts", _MINE),
         "scores": _rows(connection, "scores", _MINE),
         "decisions": _rows(connection, "decided", _MINE) if decided else (),
-        "steps": _rows(connection, planned, f"step <> '' AND {_MINE}"),
+        "steps": _rows(connection, threads, f"step <> '' AND {_MINE}"),
+        **_lineage(before, behind, stored),
     }
 
 
@@ -212,14 +266,14 @@ def _memberships(
             part = known if version.folder == info.folder else _part(Lookup(version, connection), *row)
         before = parts.get(version.parent or "", before)
         parts[version.content_hash] = part
-        if part.decisions:
+        if part.problems:
             kept = sum(row["kept"] for row in part.decisions)
-            reasons = tuple(sorted({row["reason"] for row in part.decisions}))
-            added = before is None or not before.decisions
+            reasons = {row["reason"] for row in part.decisions} | {f"role {row['role']}" for row in part.threads}
+            added = before is None or not before.problems
             change = (
                 "added" if added else "same" if before is not None and before.essence() == part.essence() else "changed"
             )
-            held.append(Membership(version.ref, kept, len(part.decisions) - kept, reasons, change))
+            held.append(Membership(version.ref, kept, len(part.decisions) - kept, tuple(sorted(reasons)), change))
         before = part
     return tuple(held)
 

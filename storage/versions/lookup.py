@@ -10,11 +10,11 @@ from typing import Any
 import duckdb
 
 from storage.segments.schema import Kind
-from storage.segments.views import quoted
-from storage.versions.database import TABLE_NAMES, Listing, read_listing, scan_near
+from storage.segments.views import no_rows, quoted
+from storage.versions.database import TABLE_NAMES, Listing, has_table, read_listing, scan_near
 from storage.versions.read import not_here
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import KEYS
+from storage.versions.snapshot import KEYS, OPTIONAL
 
 _AFTER = "\U0010ffff"  # sorts behind every id that begins with what stands before it
 _APART = 100  # keys looked for one by one; more are looked for in one pass
@@ -63,9 +63,17 @@ class Lookup:
         return rows
 
     def _source(self, kind: Kind, ranges: Collection[tuple[str, str]]) -> str:
+        if kind in OPTIONAL and not self._holds(kind):
+            return no_rows(kind)
         if self._listing is None:
             return f"SELECT * FROM {self._catalog}.{TABLE_NAMES[kind]}"  # noqa: S608 - names of ours
         return scan_near(kind, self._folder, self._listing[kind], ranges)
+
+    def _holds(self, kind: Kind) -> bool:
+        """Whether the version has a table that not every version has."""
+        if self._listing is not None:
+            return kind in self._listing
+        return has_table(self._connection, kind, self._folder.name)
 
 
 def _among(name: str, values: Collection[str]) -> str:

@@ -109,7 +109,7 @@ def test_a_routed_run_is_published_with_the_step_of_every_rollout(toy: Path, rol
     assert "step strong, sample " in rollmill("dataset", "why", "routed", cid).out
     assert "step strong, sample " in rollmill("dataset", "why", outcome["run"], cid).out
     shown = json.loads(rollmill("runs", "show", "--json").out)["steps"]
-    assert [(one["step"], one["rollouts"], one["kept"]) for one in shown] == [
+    assert [(one["step"], one["completions"], one["kept"]) for one in shown] == [
         ("weak", weak["drawn"], weak["kept"]),
         ("strong", strong["drawn"], strong["kept"]),
     ]

@@ -1,0 +1,81 @@
+"""The threads of problems as versions and runs hold them, and a completion's lineage with texts, for people and JSON."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from storage.recipe_steps import OLD_COLUMN
+from storage.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
+from storage.versions.lookup import Lookup
+
+if TYPE_CHECKING:
+    import duckdb
+
+Row = dict[str, Any]
+# Of the view `threads`, with what was decided or judged so far, in the order in which people read them.
+_TURNS = """
+SELECT t.problem_id, t.completion_id, t.step, t.role, t.after, r.outcome
+FROM threads t SEMI JOIN wanted ON wanted.id = t.problem_id
+LEFT JOIN (SELECT problem_id, completion_id, sample_index, outcome FROM rollouts) r USING (problem_id, completion_id)
+ORDER BY t.problem_id, r.sample_index, t.completion_id
+"""
+_TOLD = ("engine", "model", "sample_index", "finish_reason", "text")
+
+
+def turns_in_version(rows: Lookup, problems: Collection[str]) -> dict[str, Turns]:
+    """The turns of these problems by problem; none where no step of the version follows another."""
+    follow = rows.rows("threads", problems)
+    if not follow:
+        return {}
+    after = {(row["problem_id"], row["completion_id"]): row for row in follow}
+    found: dict[str, list[Turn]] = {}
+    for row in rows.rows("decisions", problems):
+        known = after.pop((row["problem_id"], row["completion_id"]), None)
+        step = row.get("step") or row.get(OLD_COLUMN) or ""
+        turn = Turn(row["completion_id"], step, ANSWER, _ids(known), row["outcome"])
+        found.setdefault(row["problem_id"], []).append(turn)
+    for row in after.values():  # nobody judges them
+        found.setdefault(row["problem_id"], []).append(Turn(row["completion_id"], row["step"], row["role"], _ids(row)))
+    return {problem: turns_of(turns) for problem, turns in found.items()}
+
+
+def turns_in_views(connection: "duckdb.DuckDBPyConnection", problems: Iterable[str]) -> dict[str, Turns]:
+    """The same from the views `threads` and `rollouts` of a scope; none where nothing follows another."""
+    connection.register("wanted", pa.table({"id": pa.array(sorted(set(problems)), pa.string())}))
+    found: dict[str, list[Turn]] = {}
+    for problem, cid, step, role, after, outcome in connection.execute(_TURNS).fetchall():
+        found.setdefault(problem, []).append(Turn(cid, step, role, tuple(after.split()), outcome))
+    connection.unregister("wanted")
+    return {problem: turns_of(turns) for problem, turns in found.items() if any(turn.after for turn in turns)}
+
+
+def around(threads: Mapping[str, Turns], completion_id: str) -> tuple[list[tuple[str, Turn]], list[tuple[str, Turn]]]:
+    """What a completion rests on, roots first, and what rests on it, the nearest first, each with its problem."""
+    before: list[tuple[str, Turn]] = []
+    behind: list[tuple[str, Turn]] = []
+    for problem, turns in threads.items():
+        if completion_id in turns:
+            before += [(problem, turn) for turn in lineage(turns, completion_id)]
+            behind += [(problem, turn) for turn in followers(turns, completion_id)]
+    return before, behind
+
+
+def told(turns: Iterable[tuple[str, Turn]], completions: Mapping[str, Row]) -> tuple[Row, ...]:
+    """Turns as rows, with what their completions say; one that is not drawn yet has no text."""
+    return tuple(
+        {
+            "completion_id": turn.completion_id,
+            "problem_id": problem,
+            "step": turn.step,
+            "role": turn.role,
+            "after": list(turn.after),
+            "outcome": turn.outcome,
+            **{name: completions.get(turn.completion_id, {}).get(name) for name in _TOLD},
+        }
+        for problem, turn in turns
+    )
+
+
+def _ids(row: Row | None) -> tuple[str, ...]:
+    return () if row is None else tuple(row["after"].split())
