@@ -260,8 +260,20 @@ class Scorer(Protocol):
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]: ...
 
 
-ANSWERS, VERDICTS, GROUP, MODEL = NEEDS = ("answers", "verdicts", "group", "model")
+ANSWERS, VERDICTS, GROUP, MODEL, VOTES = NEEDS = ("answers", "verdicts", "group", "model", "votes")
 """What a GroupScorer may need beside problems and texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one completion of a voting step says: its fields. One about a gathered group of `of` completions is given for
+    each of them with its `place` there, from 1; else both are 0.
+    """
+
+    step: str
+    fields: Mapping[str, str]
+    place: int = 0
+    of: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +283,7 @@ class Candidates:
     `answers`: canonical keys, equal for equal answers, None where an answer cannot be told; empty unless they are needed.
     `verdicts`: on each completion those of the run's verifiers, by name; empty unless they are needed.
     `prompts`: what the model was asked for each completion, in its prompt template; empty for the problem's own prompt.
+    `votes`: on each completion those of voting steps; empty unless they are needed.
     """
 
     problem: Problem
@@ -278,6 +291,7 @@ class Candidates:
     answers: Sequence[str | None] = ()
     verdicts: Sequence[Mapping[str, Verdict]] = ()
     prompts: Sequence[Prompt] = ()
+    votes: Sequence[Sequence[Vote]] = ()
 
     def asked(self) -> Iterator[tuple[Prompt, Completion]]:
         """Each completion behind what the model was asked for it."""

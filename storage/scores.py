@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from storage.ids import digest128
 from storage.pool import Floats, score_columns
+from storage.recipe_steps import unjudged_steps
 from storage.records import PlanRow
 from storage.runs import Run, Runs
 from storage.segments.rows import Rows
@@ -22,7 +23,7 @@ ScorerKey = tuple[str, str]
 """(scorer, version)."""
 MARK = "+of."
 """Begins the mark of a set of rollouts or of verdicts at the end of a version."""
-MARKED = ("answers", "verdicts", "group")
+MARKED = ("answers", "verdicts", "group", "votes")
 """What a scorer may need that makes its numbers hold for such a set only; who needs answers needs the group too."""
 
 
@@ -36,15 +37,20 @@ class RunMarks:
     def __init__(self, run: Run, rows: Sequence[PlanRow]) -> None:
         resolved: Mapping[str, Any] = run.recipe.get("resolved", {})
         self._judged_by = [resolved.get("verifiers"), resolved.get("policy")]
-        self._rows: Rows[PlanRow] = Rows.of("plan", rows)
+        plan: Rows[PlanRow] = Rows.of("plan", rows)
+        others = pa.array(unjudged_steps(run.recipe), pa.string())
+        unjudged = pc.is_in(plan.column("step"), value_set=others)
+        self._answers = Rows(plan.kind, plan.table.filter(pc.invert(unjudged))) if len(others) else plan
+        self._votes: Rows[PlanRow] = Rows(plan.kind, plan.table.filter(unjudged))
         self._made: dict[str, str] = {}
 
     def of(self, needs: Sequence[str]) -> str:
         """The mark of a scorer that needs these; "" for one whose numbers hold wherever the completion is."""
         what = next((kind for kind in MARKED if kind in needs), "")
         if what and what not in self._made:
-            pairs = [] if what == "verdicts" else _keys(self._rows)
-            judged_by = [] if what == "group" else self._judged_by
+            about = self._votes if what == "votes" else self._answers
+            pairs = [] if what == "verdicts" else _keys(about)
+            judged_by = [] if what in ("group", "votes") else self._judged_by
             self._made[what] = MARK + digest128([what, *judged_by, pairs])[:12]
         return self._made[what] if what else ""
 

@@ -188,8 +188,21 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         if method is not None:
             method.build()
     _check_floor(recipe)
+    _check_elected(loaded)
     check_steps(graph, loaded.canonical_steps(), loaded.budget.build())
     return loaded
+
+
+def _check_elected(loaded: LoadedRecipe) -> None:
+    """A selector that elects by a score needs the recipe to make it."""
+    by = loaded.selector.options.get("by") if loaded.selector.name == "elected" else None
+    names = [method.name for method in loaded.scorers]
+    if by is not None and by not in names:
+        raise SetupError(
+            f"selector 'elected' goes by score {by!r}, which the recipe does not make.",
+            choices=names,
+            next_command=f"score: [{{method: {by}}}]",
+        )
 
 
 def _check_floor(recipe: Recipe) -> None:

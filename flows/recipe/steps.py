@@ -20,6 +20,7 @@ from pipelines.steps.graph import Node, StepGraph, StepRule
 from pipelines.steps.templates import Template, places_of
 from storage.errors import SetupError
 from storage.ids import canonical_json
+from storage.recipe_steps import recorded_steps
 
 IMPORTED = "imported"  # the engine that draws nothing
 _OWN = frozenset(Step.model_fields) - frozenset(Generate.model_fields)  # keys of a step that `generate` has not
@@ -45,6 +46,7 @@ class LoadedStep:
     def canonical(self, generate: dict[str, Any]) -> dict[str, Any]:
         """What of it is part of the recipe's identity; `generate` is the canonical form of the section."""
         rest = {key: value for key, value in generate.items() if key not in (*_OF_THE_RUN, "prompt_template")}
+        rest["options"] = {**rest["options"], **self.node.step.options}
         return {"name": self.name, "template": _shown(self.node.step.template), **_said(self.node), **rest}
 
 
@@ -75,10 +77,35 @@ def _rule(generate: Generate, step: Step, earlier: Sequence[str]) -> StepRule:
     template: Template = step.template if isinstance(step.template, str) else generate.prompt_template
     if isinstance(step.template, tuple):
         template = tuple((turn.role, turn.content) for turn in step.template)
-    options = {key: value for key, value in step.options.items() if isinstance(value, str) and places_of(value, earlier)}
+    options = _with_places(step.options, earlier)
     raw = (step.engine if "engine" in step.model_fields_set else generate.engine) in MODEL_FREE
     own = {key: getattr(step, key) for key in ("when", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")}
     return StepRule(step.name, template, count=step.count or 1, options=options, raw=raw or step.turn == "continue", **own)
+
+
+def recorded_graph(recipe: Mapping[str, Any]) -> StepGraph:
+    """The graph of the steps that a run recorded, whatever they draw with today."""
+    known = {field.name for field in fields(StepRule)} - {"template", "options", "raw"}
+    steps = recorded_steps(recipe)
+    return StepGraph(
+        [
+            StepRule(
+                template=_read(step["template"]),
+                options=_with_places(step.get("options", {}), [other["name"] for other in steps[:place]]),
+                **{key: step[key] for key in known & step.keys()},
+            )
+            for place, step in enumerate(steps)
+        ]
+    )
+
+
+def _with_places(options: Mapping[str, Any], earlier: Sequence[str]) -> dict[str, str]:
+    """The options of an engine that earlier steps fill."""
+    return {key: value for key, value in options.items() if isinstance(value, str) and places_of(value, earlier)}
+
+
+def _read(template: Any) -> Template:
+    return template if isinstance(template, str) else tuple((turn["role"], turn["content"]) for turn in template)
 
 
 def budget_of(recipe: Recipe, graph: StepGraph) -> Method:

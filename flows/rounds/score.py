@@ -13,7 +13,8 @@ from itertools import groupby
 
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import answers_of, by_problems, together
-from pipelines.protocols import ANSWERS, VERDICTS, Candidates, GroupScorer, Scorer
+from flows.rounds.votes import StoredVotes
+from pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
 from pipelines.score import given, needs_of, scores_of
 from pipelines.verify.acceptance import accepted
 from storage.errors import SetupError, broken
@@ -46,6 +47,7 @@ class RunRows:
     accept: Accept
     marks: RunMarks
     asked: Callable[[str, Problem], Prompt]
+    votes: StoredVotes | None = None
 
     def key(self, scorer: AnyScorer) -> ScorerKey:
         """What a scorer's numbers about these rows are stored under."""
@@ -78,10 +80,12 @@ class ScoreCounts:
 
 def rows_of(ws: Workspace, run: OpenRun) -> RunRows:
     """Those of an open run."""
-    plans = [answers_of(run.spec, Rows.of("plan", plan)) for plan in ws.runs.plans(run.id)]
-    marks = RunMarks(ws.runs.get(run.id), together(plans))
+    every = ws.runs.plans(run.id)
+    plans = [answers_of(run.spec, Rows.of("plan", plan)) for plan in every]
+    marks = RunMarks(ws.runs.get(run.id), together(every))
+    votes = None if run.spec.graph is None else StoredVotes(ws, run.spec.graph, together(every))
     accept = partial(accepted, run.spec.accept, run.chain())
-    return RunRows(ws, run.id, plans, run.reader(ws), accept, marks, run.spec.asked)
+    return RunRows(ws, run.id, plans, run.reader(ws), accept, marks, run.spec.asked, votes)
 
 
 def score_run(ws: Workspace, run: OpenRun, tell: Tell | None = None) -> list[ScoreCounts]:
@@ -181,6 +185,7 @@ def _candidates(
         return
     needs = {need for scorer in scorers for need in needs_of(scorer)} & {ANSWERS, VERDICTS}
     graded = rows.reader.read(wanted, rows.reader.verdicts(wanted) if needs else {})
+    given_votes = _votes(rows) if any(VOTES in needs_of(scorer) for scorer in scorers) else None
     for _, members in groupby(graded, key=lambda one: one.problem.id):
         group = list(members)
         answers = [_answer(rows, one) for one in group] if ANSWERS in needs else []
@@ -188,7 +193,17 @@ def _candidates(
             [{key[0]: verdict for key, verdict in one.verdicts.items()} for one in group] if VERDICTS in needs else []
         )
         prompts = [rows.asked(one.step, one.problem) for one in group]
-        yield Candidates(group[0].problem, [one.completion for one in group], answers, verdicts, prompts)
+        votes = given_votes.of([one.pair for one in group]) if given_votes is not None else []
+        yield Candidates(group[0].problem, [one.completion for one in group], answers, verdicts, prompts, votes)
+
+
+def _votes(rows: RunRows) -> StoredVotes:
+    """SetupError where no step of the run votes."""
+    if rows.votes is None or not rows.votes.steps:
+        raise SetupError(
+            f"run {rows.run} has no step that votes.", next_command="a step with role: vote that names the step it votes on"
+        )
+    return rows.votes
 
 
 def _answer(rows: RunRows, graded: GradedCompletion) -> str | None:

@@ -117,14 +117,15 @@ def _rows(session: Session, run: "Run") -> RunRows:
     plans = workspace.runs.plans(run.id)
     if not plans:
         raise SetupError(f"run {run.id} has planned no rollouts.", next_command=session.job.command)
-    plan = without_steps(together(plans), unjudged_steps(recipe))
+    every = together(plans)
+    plan = without_steps(every, unjudged_steps(recipe))
     chain = [(name, version) for name, version in recipe["resolved"]["verifiers"]]
     problems = _problems(workspace, run, plan.column("problem_id").unique().to_pylist())
     steps = step_names(recipe)
     reader = RunReader(workspace, problems.__getitem__, chain, lambda step: steps.index(step) if step in steps else 0)
     accept = partial(accepted, _policy(session, recipe), chain)
     return RunRows(
-        workspace, run.id, [plan], reader, accept, RunMarks(run, plan), _asked(session, run, list(problems.values()))
+        workspace, run.id, [plan], reader, accept, RunMarks(run, every), _asked(session, run, list(problems.values()))
     )
 
 

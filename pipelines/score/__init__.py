@@ -15,6 +15,7 @@ from pipelines.score.likelihood import LogprobPerToken, LogprobSum, SelfCertaint
 from pipelines.score.probes import PIK, PTrue
 from pipelines.score.reward_model import RewardModel
 from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
+from pipelines.score.votes import Votes
 from storage.records import Completion, Problem, Score
 
 SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = {
@@ -30,6 +31,7 @@ SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = {
     "reference_likelihood": ReferenceLikelihood,
     "reward_model": RewardModel,
     "self_certainty": SelfCertainty,
+    "votes": Votes,
 }
 REFERENCED = frozenset({"judge_votes", "reference_likelihood"})
 

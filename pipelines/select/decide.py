@@ -9,6 +9,7 @@ REASONS = (
     "over_quota",
     "duplicate_solution",
     "near_duplicate",
+    "not_elected",
     "truncated",
     "incorrect",
     "unparsed",

@@ -103,7 +103,7 @@ def filled(template: Template, steps: Collection[str], given: Filling) -> Prompt
 
     ValueError where a field could not be read: such a completion is not followed.
     """
-    mark = "" if given.raw else _mark(given)
+    mark = "" if given.raw else _mark(template, steps, given)
 
     def put(match: "re.Match[str]") -> str:
         place = Place(match[1], (match[2] or "").lstrip("."))
@@ -154,13 +154,18 @@ def _block(name: str, text: str, mark: str) -> str:
     return f"<<<{name} {mark}>>>\n{text}\n<<<end of {name} {mark}>>>" if mark else text
 
 
-def _mark(given: Filling) -> str:
-    """Characters that none of the texts contains; the same for the same texts."""
-    texts = [told.text for told in (*given.thread.values(), *given.group)]
-    texts += [value for told in given.thread.values() for value in told.fields.values()]
+def _mark(template: Template, steps: Collection[str], given: Filling) -> str:
+    """Characters that none of the texts contains; the same for the same texts, whatever else is read out of them."""
+    texts = [told.text for told in given.group]
+    for place in places_of(template, steps):
+        if place.name == "pair":
+            texts += [given.reference, given.thread[given.followed].text]
+        elif place.of_a_step and place.field != "*":
+            told = given.thread[place.name]
+            texts.append(told.text if not place.field else told.value(place.field) or "")
     for attempt in range(1_000):
-        mark = digest128(["mark", attempt, given.reference, *texts])[:12]
-        if not any(mark in text for text in (given.reference, *texts)):
+        mark = digest128(["mark", attempt, *texts])[:12]
+        if not any(mark in text for text in texts):
             return mark
     raise ValueError("no mark is free")  # a thousand hashes would have to be fixed points
 

@@ -1,6 +1,7 @@
 """Runs whose steps follow one another: nothing but the recipe changes a row, nothing is drawn twice, limits hold."""
 
 import random
+import re
 import signal
 from collections import Counter
 from dataclasses import replace
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from flows.rounds import decide, run_all
+from pipelines.score.votes import Votes
+from pipelines.select import Elected
+from pipelines.steps.graph import StepGraph
 from storage.spending import Limit
 from tests.flows.rounds.chain import BATCH, GRAPH, chain, killed, rows_of, whole
 from tests.flows.rounds.toy import calls, workspace
@@ -131,3 +135,35 @@ def test_a_step_that_comes_later_draws_only_its_own(tmp_path: Path) -> None:
     with workspace(tmp_path / "ws", "second") as ws, again:
         assert sum(result.drawn for result in run_all(ws, again)) == 0
         assert decide(ws, again).origins.reused == report.origins.completions
+
+
+def test_votes_are_read_as_scores_and_elect(tmp_path: Path, plain: Rows) -> None:
+    """By hand: of the votes that were shown a completion, the share that named its number."""
+    report = whole(tmp_path, chain(changes={"scorers": (Votes(of="pick.best"),), "selector": Elected()}))
+    texts = {row[0]: row[5] for row in plain["completions"]}
+    expected: dict[str, float] = {}
+    for _, _, cid, step, after in plain["links"]:
+        found = re.search(r"(\d)$", texts[cid]) if step == "pick" else None
+        if found is not None and 1 <= int(found[1]) <= 4:
+            expected |= {one: float(int(found[1]) == place) for place, one in enumerate(after.split(), 1)}
+    assert expected
+    assert {score.completion_id: score.value for score in report.scores} == expected
+    best = {cid for cid, value in expected.items() if value == 1.0}
+    named = {decision.problem_id for decision in report.decisions if decision.completion_id in best}
+    kept = {decision.completion_id for decision in report.decisions if decision.kept and decision.problem_id in named}
+    assert kept
+    assert kept <= best  # where a vote named somebody, nobody else is elected
+    elected = Counter(decision.problem_id for decision in report.decisions if decision.kept)
+    assert max(elected.values()) == 1
+
+
+def test_another_reader_reads_what_is_stored_and_draws_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    whole(tmp_path / "ws", chain(log=log))
+    first = len(calls(log))
+    other = StepGraph([replace(node.step, read={**node.step.read, "more": r"(\w+)"}) for node in GRAPH.nodes.values()])
+    again = chain("other", log=log)
+    steps = [replace(step, node=other.nodes[step.name]) for step in again.spec.steps]
+    again.spec = replace(again.spec, steps=steps, graph=other)
+    whole(tmp_path / "ws", again)
+    assert len(calls(log)) == first

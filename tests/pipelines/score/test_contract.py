@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.protocols import Candidates, GroupScorer, Scorer
+from pipelines.protocols import Candidates, GroupScorer, Scorer, Vote
 from pipelines.score import REFERENCED, SCORERS, given, needs_of
 from storage.errors import SetupError
 from storage.records import Verdict
@@ -30,6 +30,11 @@ GROUP = Candidates(
     [MEASURED, UNMEASURED, AGAIN],
     ("4", None, "4"),
     ({"judge": vote(3, 1)}, {"number": vote(1, 1)}, {"judge": vote(0, 2, 2)}),
+    votes=(
+        [Vote("grade", {"score": "4"}), Vote("grade", {"score": "5"}), Vote("grade", {}), Vote("other", {"score": "1"})],
+        [Vote("grade", {"score": "no number"})],
+        [Vote("grade", {"score": "2.5", "said": "right"}), Vote("pick", {"best": "2"}, place=2, of=3)],
+    ),
 )
 PLAIN: dict[str, tuple[Callable[[], Scorer | GroupScorer], list[tuple[str, float]]]] = {
     "length": (SCORERS["length"], [("c000", 4.0), ("c001", 4.0), ("again", 4.0)]),
@@ -38,6 +43,7 @@ PLAIN: dict[str, tuple[Callable[[], Scorer | GroupScorer], list[tuple[str, float
     "logprob_sum": (SCORERS["logprob_sum"], [("c000", -6.0), ("again", -6.0)]),
     "answer_agreement": (SCORERS["answer_agreement"], [("c000", 2 / 3), ("again", 2 / 3)]),
     "judge_votes": (SCORERS["judge_votes"], [("c000", 0.75), ("again", 0.0)]),
+    "votes": (lambda: SCORERS["votes"](of="grade.score"), [("c000", 4.5), ("again", 2.5)]),
     "imported": (lambda: SCORERS["imported"](key="reward"), [("c000", 0.75), ("again", 0.75)]),
 }
 
@@ -49,6 +55,20 @@ def test_scores_carry_their_maker_and_stay_in_order(name: str) -> None:
     assert [(score.completion_id, score.value) for score in scores] == PLAIN[name][1]
     assert {(score.scorer, score.version, score.problem_id) for score in scores} == {(name, scorer.version, PROBLEM.id)}
     assert list(given(scorer, [])) == []
+
+
+def test_votes_choose_from_a_group_or_say_a_word_and_too_few_of_them_say_nothing() -> None:
+    def scored(**options: Any) -> list[tuple[str, float]]:
+        return [(score.completion_id, score.value) for score in given(SCORERS["votes"](**options), [group])]
+
+    places = [Vote("pick", {"best": said}, place=1, of=3) for said in ("1", "1", "3", "9", "none")]
+    words = [Vote("critic", {"said": said}) for said in ("ok", "fine", "wrong")]
+    group = replace(GROUP, votes=(places, words, places[:1]))
+    assert scored(of="pick.best") == [("c000", 2 / 3), ("again", 1.0)]  # a number that names none of the group is no vote
+    assert scored(of="pick.best", least=2) == [("c000", 2 / 3)]
+    assert scored(of="critic.said", yes=["ok", "fine"]) == [("c001", 2 / 3)]
+    with pytest.raises(SetupError, match=r"of is 'grade'.*STEP\.FIELD"):
+        SCORERS["votes"](of="grade")
 
 
 def test_those_that_rest_on_a_reference_are_named_and_exist() -> None:

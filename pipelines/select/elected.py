@@ -1,0 +1,43 @@
+"""Selector `elected`: of each problem the completions with the highest score, where they are correct.
+
+Who is elected is the score's to say alone; that what is kept is correct is what a dataset promises. So `not_elected` counts
+correct completions that another was preferred to, and a wrong one that was elected is dropped as `incorrect`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.select.decide import decisions, failing_reason, in_sample_order
+from storage.errors import SetupError
+from storage.records import Decision, Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Elected:
+    """Elects `per_problem` completions of each problem `by` a scorer of the recipe; ties go to the earlier one.
+
+    A completion without that score is not elected.
+    """
+
+    by: str = "votes"
+    per_problem: int = 1
+    name = "elected"
+    version = "1"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.per_problem, bool) or not isinstance(self.per_problem, int) or self.per_problem < 1:
+            raise SetupError(f"selector 'elected': per_problem is {self.per_problem!r}, and must be at least 1.")
+
+    def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
+        """One decision per rollout of one problem, in input order."""
+        known = {rollout.completion.id: score for rollout in rollouts if (score := self._score(rollout)) is not None}
+        candidates = [rollout.completion.id for rollout in in_sample_order(rollouts) if rollout.completion.id in known]
+        elected = sorted(candidates, key=lambda cid: -known[cid])[: self.per_problem]
+        reasons = {}
+        for rollout in rollouts:
+            choice = "kept" if rollout.completion.id in elected else "not_elected"
+            reasons[rollout.completion.id] = failing_reason(rollout) or choice
+        return decisions(run, rollouts, (self.name, self.version), reasons)
+
+    def _score(self, rollout: Rollout) -> float | None:
+        return next((score.value for score in rollout.scores if score.scorer == self.by), None)

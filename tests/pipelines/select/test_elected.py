@@ -1,0 +1,32 @@
+"""Selector `elected`: the highest score, ties to the earlier completion, kept only where it is correct."""
+
+from dataclasses import replace
+
+from pipelines.select import Elected
+from storage.records import Rollout, Score
+from tests.pipelines.select.rollouts import PROBLEM, rollout
+
+
+def scored(index: int, outcome: str, value: float | None) -> Rollout:
+    one = rollout(index, outcome, f"text {index}")  # type: ignore[arg-type]
+    given = () if value is None else (Score(one.completion.id, PROBLEM.id, "votes", "1", value),)
+    return replace(one, scores=given)
+
+
+def reasons(pool: list[Rollout], **options: int) -> list[str]:
+    return [decision.reason for decision in Elected(by="votes", **options).select("run", pool)]
+
+
+def test_the_highest_score_is_elected_and_ties_go_to_the_earlier_one() -> None:
+    pool = [scored(0, "correct", 0.5), scored(1, "correct", 0.75), scored(2, "correct", 0.75), scored(3, "correct", None)]
+    assert reasons(pool) == ["not_elected", "kept", "not_elected", "not_elected"]
+    assert reasons(pool, per_problem=3) == ["kept", "kept", "kept", "not_elected"]
+
+
+def test_a_wrong_completion_takes_the_place_that_it_was_elected_to() -> None:
+    """What the score would have chosen is measured, not what it would have chosen knowing the verdicts."""
+    assert reasons([scored(0, "correct", 0.5), scored(1, "incorrect", 0.75)]) == ["not_elected", "incorrect"]
+
+
+def test_nobody_is_elected_without_scores() -> None:
+    assert reasons([scored(0, "correct", None), scored(1, "incorrect", None)]) == ["not_elected", "incorrect"]
