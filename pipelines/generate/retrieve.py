@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.generate.model_free import Made, ModelFree, check_named, failed
-from pipelines.verify.judging import block, free_mark
+from pipelines.marks import block, free_mark
 from storage.errors import SetupError
 
 _K1, _B = 1.2, 0.75

@@ -19,8 +19,8 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from pipelines.generate.prompts import PLACE, fill_template, plain_text
+from pipelines.marks import block, free_mark
 from storage.errors import SetupError
-from storage.ids import digest128
 from storage.records import Message, Prompt
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -151,7 +151,7 @@ def _pair(given: Filling, mark: str) -> str:
 
 def _block(name: str, text: str, mark: str) -> str:
     """A text between marks; plain where there is no mark."""
-    return f"<<<{name} {mark}>>>\n{text}\n<<<end of {name} {mark}>>>" if mark else text
+    return block(name, text, mark) if mark else text
 
 
 def _mark(template: Template, steps: Collection[str], given: Filling) -> str:
@@ -163,11 +163,7 @@ def _mark(template: Template, steps: Collection[str], given: Filling) -> str:
         elif place.of_a_step and place.field != "*":
             told = given.thread[place.name]
             texts.append(told.text if not place.field else told.value(place.field) or "")
-    for attempt in range(1_000):
-        mark = digest128(["mark", attempt, *texts])[:12]
-        if not any(mark in text for text in texts):
-            return mark
-    raise ValueError("no mark is free")  # a thousand hashes would have to be fixed points
+    return free_mark(texts)
 
 
 def _texts(template: Template) -> list[str]:

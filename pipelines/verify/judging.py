@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipelines.marks import block, free_mark
 from storage.errors import SetupError
-from storage.ids import digest128, sha256_text
+from storage.ids import sha256_text
 from storage.records import Completion, Outcome
 
 LONGEST = 20_000
@@ -69,31 +70,16 @@ class Rubric:
     def prompt(self, case: Case, *, answer_first: bool) -> str:
         """The judge's prompt; a case without a reference has a pair of one text."""
         mark = free_mark((case.problem, case.reference, case.answer))
-        reference = block("REFERENCE", case.reference, mark) if case.reference.strip() else ""
-        answer = block("ANSWER", case.answer, mark)
+        reference = block("REFERENCE", case.reference[-LONGEST:], mark) if case.reference.strip() else ""
+        answer = block("ANSWER", case.answer[-LONGEST:], mark)
         ordered = (answer, reference) if answer_first else (reference, answer)
         texts = {
-            "problem": block("PROBLEM", case.problem, mark),
+            "problem": block("PROBLEM", case.problem[-LONGEST:], mark),
             "reference": reference or "There is no reference.",
             "answer": answer,
             "pair": "\n\n".join(filter(None, ordered)),
         }
         return _PLACE.sub(lambda place: texts[place[1]], self.text)
-
-
-def block(name: str, text: str, mark: str) -> str:
-    """A text between marks; what is no Unicode text is replaced, and only its end is shown where it is very long."""
-    shown = text.encode("utf-8", "replace").decode("utf-8")[-LONGEST:]
-    return f"<<<{name} {mark}>>>\n{shown}\n<<<END {name} {mark}>>>"
-
-
-def free_mark(texts: Sequence[str]) -> str:
-    """Characters that none of the texts contains; the same for the same texts."""
-    for attempt in range(1_000):
-        mark = digest128(["mark", attempt, *texts])[:12]
-        if not any(mark in text for text in texts):
-            return mark
-    raise ValueError("no mark is free")  # a thousand hashes would have to be fixed points
 
 
 _VERDICT = re.compile(r"[\s*_`]*VERDICT\s*:[\s*_`]*(correct|incorrect)[\s*_`.]*", re.IGNORECASE)
