@@ -33,7 +33,7 @@ SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = {
     "self_certainty": SelfCertainty,
     "votes": Votes,
 }
-REFERENCED = frozenset({"judge_votes", "reference_likelihood"})
+REFERENCED = frozenset({"judge_votes", "label_votes", "reference_likelihood"})
 
 
 def is_blind(name: str) -> bool:

@@ -1,7 +1,7 @@
 """Scorer `votes`: what the votes of a step say of the completion that they follow, one number of all of them.
 
 The votes are completions of a step with role `vote`, drawn, stored and paid for like any other; here they are read, never
-asked for. Whether they rest on a reference is the step's to say: a manifest names steps that see labels.
+asked for.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,14 +20,20 @@ class Votes:
     - Votes about one completion: the mean of their numbers; with `yes`, the share of them that say one of these words.
     - Votes that choose from a gathered group by its number: the share of the votes shown the completion that chose it.
 
-    A vote without the field counts in no number. Fewer than `least` votes that could be read: no score.
+    A vote without the field counts in no number. Fewer than `least` votes that could be read: no score. `referenced`: the
+    step sees a reference or a verdict, so these numbers may rank training data and elect no answer.
     """
 
     of: str
     yes: tuple[str, ...] = ()
     least: int = 1
-    name = "votes"
+    referenced: bool = False
     needs = (VOTES,)
+
+    @property
+    def name(self) -> str:
+        """`votes`, or `label_votes` where they rest on a label."""
+        return "label_votes" if self.referenced else "votes"
 
     def __post_init__(self) -> None:
         step, _, field = self.of.partition(".")
