@@ -9,6 +9,7 @@ import pytest
 from pipelines.synthesize import SYNTHESIZERS
 from pipelines.synthesize.sources import Source, SourceRollout
 from storage.records import Problem
+from tests.pipelines.synthesize.derived.writers import Author, Authors, written
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(120, 7))
 
@@ -23,6 +24,11 @@ def wrong_rollouts() -> Iterator[SourceRollout]:
 
 
 SOURCE = Source("toy@v1", "0" * 64, PROBLEMS, wrong_rollouts)
+AUTHORS: dict[str, Any] = {
+    "samplers": Authors({"author": Author(say=written)}),
+    "writer": {"model": "author"},
+    "solver": {"model": "author"},
+}
 OPTIONS: dict[str, dict[str, Any]] = {
     "templates": {"levels": (1, 4)},
     "reasoning_gym": {"tasks": ["chain_sum", "gcd"]},
@@ -31,6 +37,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "distractors": {"source": SOURCE},
     "grid": {"source": SOURCE},
     "archive": {"source": SOURCE, "axes": ["level"]},
+    "self_instruct": {"source": SOURCE, **AUTHORS},
+    "attributes": {
+        "attributes": {"skill": ["sums", "gifts", "trips"]},
+        "ask": "On {skill}.",
+        "licence": "CC0-1.0",
+        **AUTHORS,
+    },
     "rewritten": {"source": SOURCE, "reference": "carried", "read": r"(.+)", "near": 1.0},
 }
 

@@ -1,0 +1,80 @@
+"""What writers of problems share: ask, read the answer as JSON, refuse what is no new problem, find a reference.
+
+The writer answers with an object of a problem and its answer, held to that schema where its engine can be. That answer
+is never the reference by itself: a solver elects one, alone or to be compared with it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pipelines.protocols import Samplers
+from pipelines.synthesize.derived.references import Elections, Reference, Wanted
+from pipelines.synthesize.derived.refusals import Refusals
+from pipelines.synthesize.derived.writing import Model, Writer, fields_of, model_of, schema_of
+from storage.errors import SetupError
+from storage.records import CARRIED
+
+FIELDS = ("problem", "answer")
+FORM = 'Answer with one JSON object {"problem": "...", "answer": "..."} and nothing else.'
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted(Generic[T]):
+    """A problem that was written for `about`, with its reference."""
+
+    about: T
+    text: str
+    reference: Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How problems are written and judged, out of a recipe's options."""
+
+    name: str
+    writer: Model
+    wanted: Wanted
+    near: float
+
+    @classmethod
+    def of(cls, name: str, options: Mapping[str, Any]) -> "Terms":
+        """From the options `writer`, `reference`, `solver`, `votes`, `least` and `near`; SetupError for what is none."""
+        wanted = Wanted.of(options["reference"], options["solver"], options["votes"], options["least"], name)
+        if wanted.origin == CARRIED:
+            raise SetupError(f"synthesizer {name!r} writes new problems: no reference can be carried over.")
+        return cls(name, model_of(options["writer"], f"writer of synthesizer {name!r}"), wanted, options["near"])
+
+
+class Authors:
+    """A writer and a solver that work on one set of problems. `known`: texts that a new one may not repeat."""
+
+    def __init__(self, terms: Terms, samplers: Samplers | None, known: Iterable[str]) -> None:
+        self._writer = Writer(terms.name, terms.writer, samplers, schema_of(FIELDS))
+        self._elections = Elections(terms.name, terms.wanted, samplers)
+        self.refusals = Refusals(known, terms.near)
+
+    @classmethod
+    def version(cls, terms: Terms, samplers: Samplers) -> str:
+        """What decides what these write, beside the prompts."""
+        authors = cls(terms, samplers, ())
+        return f"writer {authors._writer.version} {authors._elections.version} near={terms.near:g}"
+
+    def accepted(self, asked: Sequence[tuple[T, str, int]], seed: int) -> list[Accepted[T]]:
+        """Of (what for, prompt, index) those that became problems, in order."""
+        texts = self._writer.texts([(prompt, index) for _, prompt, index in asked], seed)
+        drafts = []
+        for (about, _, _), text in zip(asked, texts, strict=True):
+            fields = fields_of(text, FIELDS)
+            if not self.refusals.refused(None if fields is None else fields["problem"]) and fields is not None:
+                drafts.append((about, fields))
+        pairs: list[tuple[str, str | None]] = [(fields["problem"], fields["answer"]) for _, fields in drafts]
+        found = self._elections.references(pairs, seed)
+        self.refusals.counts["no_reference"] += sum(reference is None for reference in found)
+        return [
+            Accepted(about, fields["problem"], reference)
+            for (about, fields), reference in zip(drafts, found, strict=True)
+            if reference is not None
+        ]

@@ -1,0 +1,123 @@
+"""The synthesizer `self_instruct`: a model writes new problems after examples of a version (Wang et al. 2022).
+
+Each request shows a few problems of one skill, most of the source and some that were made before, and asks for another one.
+What nearly repeats a source problem or an earlier one is refused; a solver finds the reference. Examples are of one split,
+whose problems may be learned from: a benchmark's problems shown as examples would be rewritten into training data.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Any
+
+from pipelines.protocols import Samplers
+from pipelines.synthesize.derived.authored import FORM, Accepted, Authors, Terms
+from pipelines.synthesize.derived.lineage import made
+from pipelines.synthesize.sources import Source, required
+from storage.errors import SetupError
+from storage.ids import digest128
+from storage.records import Problem
+
+ASK = "Here are problems with their answers.\n\n{examples}\n\nWrite one more problem of this kind, about something else."
+_TOGETHER = 32  # requests of a round
+_OWN = 0.25  # of the examples: problems that were made before
+_BARREN = 3  # rounds in a row from which no problem came: no more will
+
+
+class SelfInstruct:
+    """Problems after `shots` examples. `ask`: the request, with `{examples}`; `split`: of which the examples are.
+
+    `writer` and `solver`: models (keys as in `generate`). `reference`: majority or round_trip, elected by `votes` of the
+    solver of which `least` must agree. `near`: the similarity at which a text repeats another.
+    """
+
+    name = "self_instruct"
+
+    def __init__(  # noqa: PLR0913 (a recipe's options, all by name)
+        self,
+        *,
+        shots: int = 4,
+        ask: str = ASK,
+        split: str = "train",
+        writer: Mapping[str, Any] | None = None,
+        solver: Mapping[str, Any] | None = None,
+        reference: str = "round_trip",
+        votes: int = 8,
+        least: float = 0.6,
+        near: float = 0.7,
+        source: Source | None = None,
+        samplers: Samplers | None = None,
+    ) -> None:
+        if shots < 1 or "{examples}" not in ask:
+            raise SetupError(
+                f"self_instruct: shots {shots}, ask {ask[:40]!r}.", choices=("shots 1 or more", "{examples} in ask")
+            )
+        options = {"writer": writer, "solver": solver, "reference": reference, "votes": votes, "least": least, "near": near}
+        self._terms, self.shots, self.ask, self.split = Terms.of(self.name, options), shots, ask, split
+        self.source, self._samplers, self.refused = source, samplers, dict[str, int]()
+        self.version = "1" if samplers is None else f"1 {Authors.version(self._terms, samplers)}"
+
+    def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
+        """At most `budget` problems; fewer where round after round gives none."""
+        source = required(self.source, self.name)
+        groups = _groups(problem for problem in source.problems if problem.split == self.split)
+        if not groups:
+            raise SetupError(f"{source.name} has no problems of split {self.split!r} to show as examples.")
+        authors = Authors(self._terms, self._samplers, (str(problem.prompt) for problem in source.problems))
+        return self._problems(groups, authors, budget, seed)
+
+    def _problems(self, groups: Mapping[str, list[Problem]], authors: Authors, budget: int, seed: int) -> Iterator[Problem]:
+        self.refused = authors.refusals.counts
+        own: dict[str, list[Problem]] = defaultdict(list)
+        barren, numbers, missing = 0, count(), budget
+        while missing > 0 and barren < _BARREN:
+            # Examples are chosen among what earlier rounds made, so a round does not depend on the order of replies.
+            asked = [self._request(next(numbers), groups, own, seed) for _ in range(min(_TOGETHER, missing))]
+            found = authors.accepted(asked, seed)
+            barren = 0 if found else barren + 1
+            for one in found:
+                problem = self._problem(one, seed)
+                own[_group(problem)].append(problem)
+                missing -= 1
+                yield problem
+
+    def _request(
+        self, number: int, groups: Mapping[str, list[Problem]], own: Mapping[str, list[Problem]], seed: int
+    ) -> tuple[list[Problem], str, int]:
+        rng = random.Random(digest128([self.name, seed, number]))
+        name = sorted(groups)[number % len(groups)]
+        earlier = own.get(name, [])
+        mine = rng.sample(earlier, min(len(earlier), int(self.shots * _OWN)))
+        given = groups[name]
+        shown = [*rng.sample(given, min(len(given), self.shots - len(mine))), *mine]
+        rng.shuffle(shown)
+        examples = "\n\n".join(f"Problem: {problem.prompt}\nAnswer: {problem.reference}" for problem in shown)
+        return shown, f"{self.ask.replace('{examples}', examples)}\n{FORM}", number
+
+    def _problem(self, one: Accepted[list[Problem]], seed: int) -> Problem:
+        """Of the kind and skill of its examples, and of their licence where they have one and the same."""
+        first, licences = one.about[0], {problem.licence for problem in one.about}
+        return Problem(
+            one.text,
+            one.reference.text,
+            kind=first.kind,
+            source=self.name,
+            licence=licences.pop() if len(licences) == 1 else None,
+            split=self.split,
+            skill=first.skill,
+            meta=made(self.name, one.about, seed, one.reference.origin, **one.reference.facts),
+        )
+
+
+def _groups(problems: Iterator[Problem]) -> dict[str, list[Problem]]:
+    """Problems that can stand beside one another as examples: of one kind and skill, each a text with a reference."""
+    groups: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        if isinstance(problem.prompt, str) and problem.reference:
+            groups[_group(problem)].append(problem)
+    return groups
+
+
+def _group(problem: Problem) -> str:
+    return f"{problem.kind} {problem.skill or ''}"
