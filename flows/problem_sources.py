@@ -47,14 +47,7 @@ def built_synthesizer(workspace: "Workspace", method: Resolved, samplers: Sample
 
 def source_of(workspace: "Workspace", name: str) -> Source:
     """A dataset version (`NAME`, `NAME@v3`) or a finished run as a source; SetupError where there is none of that name."""
-    from storage.queries import Reader, named_scope
-    from storage.versions.index import dataset_names
-
-    reader = Reader(workspace)
-    scope = named_scope(reader, name)
-    if scope is None:
-        known = [*dataset_names(workspace.datasets), *(run.id for run in reader.runs.list())]
-        raise unknown_name("dataset or run", name, known, next_command="rollmill dataset list, or rollmill runs list")
+    scope = source_scope(workspace, name)
     if scope.version is not None:
         info = scope.version
         pinned, digest = f"{info.name}@{info.folder}", info.content_hash
@@ -63,6 +56,19 @@ def source_of(workspace: "Workspace", name: str) -> Source:
         _refuse_unfinished(scope)
         pinned, digest, problems = scope.name, _digest_of_run(scope), problems_in(scope)
     return Source(pinned, digest, tuple(problems), partial(_rollouts, scope))
+
+
+def source_scope(workspace: "Workspace", name: str) -> "Scope":
+    """What the option `from` names; SetupError where that is neither a version nor a run, or its rows are not here."""
+    from storage.queries import Reader, named_scope
+    from storage.versions.index import dataset_names
+
+    reader = Reader(workspace)
+    scope = named_scope(reader, name)
+    if scope is None:
+        known = [*dataset_names(workspace.datasets), *(run.id for run in reader.runs.list())]
+        raise unknown_name("dataset or run", name, known, next_command="rollmill dataset list, or rollmill runs list")
+    return scope
 
 
 def _refuse_unfinished(scope: "Scope") -> None:

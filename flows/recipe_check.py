@@ -1,4 +1,4 @@
-"""Whether a recipe can run here: its model, imported sets, verifiers and policy. Draws, judges and writes nothing.
+"""Whether a recipe can run here: its model, its sets and source, verifiers and policy. Draws, judges and writes nothing.
 
 The recipe's own text is checked by flows.recipe; this is about what its names stand for in a workspace and on a machine.
 """
@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.imported import imports_taken
+from flows.problem_sources import source_scope
 from flows.problems import held_out
 from flows.recipe import LoadedRecipe, Resolved
+from flows.recipe.methods import FROM
 from flows.run_spec import find_model, placed
 from pipelines.protocols import NeedsMachine
 from pipelines.verify.acceptance import check_names
@@ -40,6 +42,8 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
         for kind, names in _imports(loaded):
             _check_imported(workspace, kind, names)
         imports_taken(workspace, loaded)
+        if loaded.synthesizer is not None and loaded.synthesizer.takes_source:
+            source_scope(workspace, str(loaded.synthesizer.options[FROM]))
         held_out(workspace, loaded)
     return []
 

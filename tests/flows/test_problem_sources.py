@@ -94,6 +94,15 @@ def test_a_newer_version_of_the_source_is_another_run(first: Path, rollmill: Run
         assert pinned.problems == preview_problems(workspace, loaded).problems
 
 
+def test_a_check_looks_for_the_source(first: Path, rollmill: Run) -> None:
+    write(first, "first@v1")
+    assert rollmill("recipe", "check", "next.yaml").status == 0
+    write(first, "first@v2")
+    said = rollmill("recipe", "check", "next.yaml")
+    assert said.status == 2
+    assert "first has no version called 'v2'" in said.err
+
+
 def test_what_is_no_source_is_said(first: Path) -> None:
     unknown = pytest.raises(SetupError, match=r"unknown dataset or run 'frist'\. Did you mean 'first'")
     with Workspace.open(first) as workspace, unknown:
