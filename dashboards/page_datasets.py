@@ -1,13 +1,16 @@
 """Datasets: the versions of one and how each differs from the one before; card, quality report, gate, drift, export."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
 from dashboards.address import choose, link
+from dashboards.charts import AnyChart
 from dashboards.commands import command_button
 from dashboards.inert import inert, inert_page, one_line, page_sections, visible
 from dashboards.scope_choice import nothing_yet, reader
@@ -20,6 +23,7 @@ from storage.queries.dataset_history import drift_rows, history_stamp, version_h
 if TYPE_CHECKING:
     from storage.queries import Step
 
+Spec = dict[str, Any]
 REPORT_HEIGHT = 1200  # pixels: a report's length is not known before it is drawn
 CHANCE = "chance alone"  # a number of a gate that the tab Drift draws beside the distance
 SHOWN = 10  # rows of the table of versions before it scrolls
@@ -43,14 +47,14 @@ def show() -> None:
     left, right = st.columns([3, 2])
     with left:
         st.markdown("**Rows kept, version after version** · a line joins a version to the one it came after")
-        st.altair_chart(graph_chart(steps), width="stretch")
+        _show(_drawn(name, "graph", lambda: graph_chart(steps)))
     with right:
-        rates = rate_history(steps)
+        rates = _drawn(name, "rates", lambda: rate_history(steps))
         st.markdown("**Pass rate** · first completions of each problem, 95% interval over templates")
         if rates is None:
             st.caption("None of these versions measured a pass rate: nothing was fixed before a verdict.")
         else:
-            st.altair_chart(rates.properties(height=230), width="stretch")
+            _show({**rates, "height": 230})
     _table(steps)
     _head(step)
     _tabs(step, steps)
@@ -65,6 +69,34 @@ def steps_of(source: Reader, name: str) -> "list[Step]":
 @st.cache_resource(show_spinner=False, max_entries=20)
 def _history(root: str, name: str, stamp: tuple[int, ...], _reader: Reader) -> "list[Step]":  # noqa: ARG001 (the key)
     return version_history(_reader, name)
+
+
+def _drawn(name: str, chart: str, make: Callable[[], AnyChart | None]) -> Spec | None:
+    """A chart of a dataset's versions, made once for each history: making one takes 50 ms, and every click asks for all."""
+    source = reader()
+    spec: Spec | None = _spec(str(source.root), name, history_stamp(source, name), chart, make)
+    return spec
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _spec(
+    root: str,  # noqa: ARG001 (the key)
+    name: str,  # noqa: ARG001
+    stamp: tuple[int, ...],  # noqa: ARG001
+    chart: str,  # noqa: ARG001
+    _make: Callable[[], AnyChart | None],
+) -> Spec | None:
+    made = _make()
+    if made is None:
+        return None
+    with alt.theme.enable("none"):  # as st.altair_chart does: the look is Streamlit's
+        spec: Spec = made.to_dict()
+    return spec
+
+
+def _show(spec: Spec | None) -> None:
+    if spec is not None:
+        st.vega_lite_chart(spec, width="stretch")
 
 
 def _table(steps: "Sequence[Step]") -> None:
@@ -198,7 +230,9 @@ def _gates(steps: "Sequence[Step]") -> None:
     columns = st.columns(2)
     plotted = [(key, points) for key, points in series.items() if key[0] not in clean and key[1] != CHANCE]
     for place, ((check, what), points) in enumerate(plotted):
-        columns[place % 2].altair_chart(gate_chart(steps, f"{check}: {what}", points), width="stretch")
+        title = f"{check}: {what}"
+        with columns[place % 2]:
+            _show(_drawn(steps[0].info.name, f"gate {title}", partial(gate_chart, steps, title, points)))
 
 
 def _drift(step: "Step", steps: "Sequence[Step]") -> None:
@@ -208,10 +242,13 @@ def _drift(step: "Step", steps: "Sequence[Step]") -> None:
         "rates the difference. Bars: 95% intervals, templates as clusters. Grey: what two versions of one "
         "composition exceed in one of twenty. Red: the limit of the recipe's gate (`gate: {max_drift: 0.1}`)."
     )
-    charts = [(kind, chart) for kind in DRIFT_KINDS if (chart := drift_chart(steps, kind)) is not None]
+    name = step.info.name
+    made = (_drawn(name, f"drift {kind}", partial(drift_chart, steps, kind)) for kind in DRIFT_KINDS)
+    charts = [chart for chart in made if chart is not None]
     columns = st.columns(2)
-    for place, (_, chart) in enumerate(charts):
-        columns[place % 2].altair_chart(chart, width="stretch")
+    for place, chart in enumerate(charts):
+        with columns[place % 2]:
+            _show(chart)
     if not charts:
         st.info("No version was compared with the one before it when it was published; the next one will be.")
     rows, against = {kind: step.drift[kind] for kind in DRIFT_KINDS if kind in step.drift}, step.drift_from

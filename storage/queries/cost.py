@@ -18,7 +18,6 @@ from storage.errors import unknown_name
 from storage.money import MICROS, UNITS, amount, shown
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
-from storage.segments.schema import SCHEMAS
 from storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, WRITE, Amount, Sums
 
 if TYPE_CHECKING:
@@ -41,8 +40,7 @@ WITH placed AS (
 ), paid AS (
     SELECT DISTINCT n.completion_id FROM numbered n JOIN members m USING (round, batch, place)
 ), first AS (
-    SELECT completion_id, arg_min({{problem: problem_id, batch: batch, round: round, step: {step}}}, (round, ordinal)) AS at
-    FROM planned GROUP BY completion_id
+    {first}
 ), decided AS (
     SELECT completion_id, count(*) FILTER (kept) AS kept FROM outcomes GROUP BY completion_id
 )
@@ -60,6 +58,10 @@ LEFT JOIN decided d ON d.completion_id = f.completion_id
 LEFT JOIN paid w ON w.completion_id = f.completion_id
 GROUP BY ALL ORDER BY ALL
 """
+_AT = "{problem: problem_id, batch: batch, round: round, step: coalesce(step, '')}"
+_FIRST = f"SELECT completion_id, arg_min({_AT}, (round, ordinal)) AS at FROM planned GROUP BY completion_id"  # noqa: S608
+_ONLY = f"SELECT completion_id, {_AT} AS at FROM planned"  # noqa: S608 - where each is planned once: a third of the time
+_ONCE = "SELECT count(*) = count(DISTINCT completion_id) FROM planned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +147,11 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
     """The accounts of a run, live while it draws; SetupError where there is no such run."""
     payments, failed = reader.payments(run_id), reader.failed_calls(run_id)
     scope = run_scope(reader, run_id)
-    step = "coalesce(step, '')" if "step" in SCHEMAS["plan"].names else "''"
     with scope.connection("outcomes", "completions", "problems") as connection:
         connection.register("members", _members(payments))
-        rows = connection.sql(_ROWS.format(step=step, units=UNITS, micros=MICROS)).to_arrow_table()
-    whole = _group("all", _columns(rows), sum(failed.values()))
+        (once,) = connection.execute(_ONCE).fetchall()[0]
+        rows = connection.sql(_ROWS.format(first=_ONLY if once else _FIRST, units=UNITS, micros=MICROS)).to_arrow_table()
+    whole = _group("all", _columns(_summed(rows)), sum(failed.values()))
     by_purpose = {
         purpose: sum((payment.charge.sums for payment in payments if payment.charge.purpose == purpose), Sums())
         for purpose in PURPOSES
@@ -220,6 +222,13 @@ def _members(payments: "Sequence[Payment]") -> "pa.Table":
 Columns = Mapping[str, Sequence[Any]]
 
 
+def _summed(rows: "pa.Table", *keys: str) -> "pa.Table":
+    """The rows added up by some of their columns and by whether they were drawn: few, where there were one a problem."""
+    totals = ("kept", *SUMMED)
+    added = rows.group_by([*keys, "drawn"], use_threads=False).aggregate([(name, "sum") for name in totals])
+    return added.rename_columns([*keys, "drawn", *totals])
+
+
 def _columns(rows: "pa.Table") -> Columns:
     return {name: rows[name].to_pylist() for name in rows.column_names}
 
@@ -239,7 +248,7 @@ def _total(column: Sequence[Any], places: Sequence[int]) -> int:
 
 
 def _by(cost: RunCost, what: By) -> list[Group]:
-    columns = _columns(cost.rows)
+    columns = _columns(_summed(cost.rows, *(("round", "batch") if what == "batch" else (what,))))
     keys = columns["round"] if what == "batch" else columns[what]
     places: dict[tuple[Any, ...], list[int]] = {}
     for place, key in enumerate(keys):
