@@ -8,9 +8,8 @@ Pairs are joined whose number and answer stay of about the same size, and no ste
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.synthesize.derived.joined import LETTERS, Hop, first_hop, joined
+from pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, first_hop, joined
 from pipelines.synthesize.derived.lineage import chance, made
-from pipelines.synthesize.derived.new_numbers import of_template
 from storage.records import CARRIED, Problem
 
 NAME = "chains"
@@ -18,7 +17,7 @@ NAME = "chains"
 
 def chains(problems: Sequence[Problem], seed: int) -> list[Problem]:
     """First, second and composed problem of every pair that can be joined; each problem is in one pair at most."""
-    usable = sorted((problem for problem in problems if of_template(problem)), key=lambda problem: problem.id)
+    usable = sorted((problem for problem in problems if can_be_joined(problem)), key=lambda problem: problem.id)
     usable.sort(key=lambda problem: chance(NAME, problem, seed).random())
     joint: list[Problem] = []
     while usable:
@@ -49,7 +48,7 @@ def whole_and_parts(hops: Sequence[Hop], seed: int, by: str) -> list[Problem]:
         prompt=composed_text(hops),
         reference=hops[-1].answer,
         level=max(source.level or 1 for source in sources),
-        template="+".join(str(source.template) for source in sources),
+        template="+".join(source.template for source in sources if source.template) or None,
         meta={"graph": None, "parts": [part.id for part in parts], **lineage},
         external_id=None,
     )

@@ -13,9 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.synthesize.derived.chains import letter_of, whole_and_parts
-from pipelines.synthesize.derived.joined import LETTERS, Hop, first_hop, joined
+from pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, first_hop, joined
 from pipelines.synthesize.derived.lineage import chance, lineage_of, made
-from pipelines.synthesize.derived.new_numbers import of_template
 from pipelines.synthesize.sources import Source, required
 from pipelines.synthesize.template import instance_key
 from storage.errors import SetupError, unknown_name
@@ -49,9 +48,10 @@ class Composed:
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
         """At most `budget` problems; fewer where the source has no more hops that fit together."""
         source = required(self.source, self.name)
-        usable = [problem for problem in source.problems if of_template(problem)]
+        usable = [problem for problem in source.problems if can_be_joined(problem)]
         if len(usable) < self.hops:
-            raise SetupError(f"{source.name} has {len(usable)} problems of shipped templates; a chain needs {self.hops}.")
+            known = f"{len(usable)} problems of shipped templates or with worked solutions"
+            raise SetupError(f"{source.name} has {known}; a chain needs {self.hops}.")
         return self._problems(usable, budget, seed)
 
     def _problems(self, usable: list[Problem], budget: int, seed: int) -> Iterator[Problem]:
@@ -126,5 +126,7 @@ def _steps(problem: Problem) -> Iterator[str]:
     hops: Any = lineage_of(problem).get("hops")
     records: list[dict[str, Any]] = hops or [{"template": problem.template, "params": problem.meta.get("params")}]
     for record in records:
-        if record["params"] is not None:
+        if record["params"] is None:
+            yield str(record.get("problem", problem.id))
+        else:
             yield instance_key(str(record["template"]), record["params"])

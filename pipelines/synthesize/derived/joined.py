@@ -1,7 +1,8 @@
-"""A number of a template's problem taken out and made the answer to another problem: the step of every chain.
+"""A number of a problem taken out and made the answer to another problem: the step of every chain.
 
-What comes out is solved anew by the template's program. Refused is what changes the solution, goes outside what the
-template was made for, or does not depend on the number: a chain whose first problem one may skip is none.
+What comes out is solved anew: by the template's program, or where there is none by the worked solution (`worked`). Refused
+is what changes the solution, goes outside what the template was made for, or does not depend on the number: a chain whose
+first problem one may skip is none.
 """
 
 import re
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.synthesize.derived.new_numbers import of_template, on_its_side
+from pipelines.synthesize.derived.worked import program_of, replaced
 from pipelines.synthesize.library import TEMPLATES
-from pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, Template, instance_key, solution_graph
+from pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, Template, solution_graph
 from storage.records import Problem
 
 LETTERS = "XYZW"  # of the numbers that are handed on
@@ -31,29 +33,29 @@ class Hop:
     plain: str
     answer: str
 
-    @property
-    def step(self) -> str:
-        """Which single step this is: the same numbers under other names are the same one."""
-        return instance_key(str(self.problem.template), self.params)
-
     def record(self) -> dict[str, Any]:
         """What computes its answer again."""
+        if not self.params:  # a worked solution knows no second way
+            return {"problem": self.problem.id, "template": None, "params": None, "place": list(self.place)}
         return {"template": self.problem.template, "params": dict(self.params), "place": list(self.place)}
 
 
 def first_hop(problem: Problem) -> Hop | None:
     """The problem as it is, where a program knows its answer and the answer can be a number of another."""
-    if not (of_template(problem) and isinstance(problem.prompt, str) and problem.reference.isdigit()):
+    if not (can_be_joined(problem) and isinstance(problem.prompt, str) and problem.reference.isdigit()):
         return None
-    return Hop(problem, problem.meta["params"], ("", None), problem.prompt, problem.prompt, problem.reference)
+    params = problem.meta["params"] if of_template(problem) else {}
+    return Hop(problem, params, ("", None), problem.prompt, problem.prompt, problem.reference)
 
 
 def joined(problem: Problem, value: int, letter: str) -> Hop | None:
     """The problem with a number of its own replaced by `value`, which its text calls `letter`; None where none can be."""
-    if not of_template(problem) or not isinstance(problem.prompt, str) or not problem.reference.isdigit():
+    if not isinstance(problem.prompt, str) or not problem.reference.isdigit():
         return None
+    if not of_template(problem):
+        return _joined_worked(problem, value, letter)
     template = TEMPLATES[str(problem.template)]()
-    for place, number in _places(problem.meta["params"]):
+    for place, number in places(problem.meta["params"]):
         if not near(number, value):
             continue
         params = with_number(problem.meta["params"], place, value)
@@ -63,6 +65,25 @@ def joined(problem: Problem, value: int, letter: str) -> Hop | None:
         if text is not None and answer is not None and _depends(template, params, place, answer):
             return Hop(problem, params, place, text, plain, answer)
     return None
+
+
+def _joined_worked(problem: Problem, value: int, letter: str) -> Hop | None:
+    program, prompt = program_of(problem), str(problem.prompt)
+    if program is None or re.search(rf"\b{letter}\b", prompt):
+        return None
+    for old, (start, end), answer in replaced(problem, program, value):
+        others = {
+            found for other in (value + 1, 2 * value) for at, _, found in replaced(problem, program, other) if at == old
+        }
+        if near(old, value) and near(int(problem.reference), answer) and others - {answer}:
+            text, plain = (f"{prompt[:start]}{number}{prompt[end:]}" for number in (letter, value))
+            return Hop(problem, {}, ("", None), text, plain, str(answer))
+    return None
+
+
+def can_be_joined(problem: Problem) -> bool:
+    """Whether a program of ours, or a worked solution, gives the answer for other numbers."""
+    return of_template(problem) or program_of(problem) is not None
 
 
 def with_number(params: Params, place: tuple[str, int | None], value: int) -> dict[str, Any]:
@@ -79,7 +100,8 @@ def near(old: int, new: int) -> bool:
     return 0 < new <= 2 * abs(old) + 1 and abs(old) <= 2 * new + 1
 
 
-def _places(params: Params) -> Iterator[tuple[tuple[str, int | None], int]]:
+def places(params: Params) -> Iterator[tuple[tuple[str, int | None], int]]:
+    """Where in the parameters a number stands, and the number."""
     for key, old in params.items():
         if key == "level" or key in SCENERY:
             continue

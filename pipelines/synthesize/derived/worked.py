@@ -1,0 +1,150 @@
+"""Worked solutions as programs: the annotated calculations of GSM8K (`<<48/2=24>>`) with one number of the text replaced.
+
+A solution is a program where every calculation is right, the last result is the reference, and every operand can be traced:
+to an earlier result, or to a number that the solution brings in itself. What could be either is refused, and so is a number
+that the text may also state in words. The new answer follows by exact arithmetic; that the story allows the new number, no
+program knows, so wholes stay whole, nothing falls below zero, and sizes stay alike.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from storage.records import Problem
+
+_ANNOTATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
+_TOKEN = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+|[-+*/()])")
+_NUMBER = re.compile(r"(?<![\w.,/])\d+(?![\w/]|[.,]\d)")
+_WORDS = {
+    1: "one|once|single", 2: "two|twice|double|half|pair|both|second", 3: "three|thrice|triple|third",
+    4: "four|quarter|quadruple", 5: "five|fifth", 6: "six|sixth", 7: "seven|week|weeks|weekly", 8: "eight|eighth",
+    9: "nine|ninth", 10: "ten|tenth|dime|dimes", 12: "twelve|dozen|year|years|foot|feet", 24: "day|days|daily",
+    60: "hour|hours|minute|minutes", 100: "percent|cent|cents|hundred",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One calculation: its tokens, where an integer stands for the result of the step of that place."""
+
+    tokens: tuple[str | int, ...]
+    result: Fraction
+
+
+def program_of(problem: Problem) -> tuple[Step, ...] | None:
+    """The program in a problem's worked solution, None where it has none that can be trusted."""
+    solution = problem.meta.get("solution")
+    if not isinstance(solution, str) or not isinstance(problem.prompt, str) or not problem.reference.isdigit():
+        return None
+    return _program(problem.prompt, problem.reference, solution)
+
+
+@lru_cache(maxsize=65_536)
+def _program(prompt: str, reference: str, solution: str) -> tuple[Step, ...] | None:
+    stated = {Fraction(number[0]) for number in _NUMBER.finditer(prompt)}
+    steps: list[Step] = []
+    for text, shown in _ANNOTATION.findall(solution):
+        tokens = _tokens(text)
+        traced = None if tokens is None else _traced(tokens, steps, stated)
+        result = None if traced is None else evaluated(traced, [step.result for step in steps])
+        if traced is None or result is None or _number(shown) != result:
+            return None
+        steps.append(Step(traced, result))
+    return tuple(steps) if steps and steps[-1].result == int(reference) else None
+
+
+def replaced(problem: Problem, program: Sequence[Step], value: int) -> Iterator[tuple[int, tuple[int, int], int]]:
+    """Each number of the text that may become `value`: (the number, its place in the text, the new answer)."""
+    assert isinstance(problem.prompt, str)
+    found = list(_NUMBER.finditer(problem.prompt))
+    leaves = [token for step in program for token in step.tokens if isinstance(token, str) and _number(token) is not None]
+    for match in found:
+        old = int(match[0])
+        named = re.search(rf"\b(?:{_WORDS[old]})\b", problem.prompt, re.IGNORECASE) if old in _WORDS else None
+        once = sum(int(other[0]) == old for other in found) == 1 and sum(_number(leaf) == old for leaf in leaves) == 1
+        if old != value and once and named is None and (answer := _answer(program, old, value)) is not None:
+            yield old, match.span(), answer
+
+
+def evaluated(tokens: Sequence[str | int], results: Sequence[Fraction]) -> Fraction | None:
+    """The value of an expression; None for one that is none."""
+    try:
+        value, rest = _sum(list(tokens), results)
+    except (IndexError, ValueError, ZeroDivisionError):
+        return None
+    return None if rest else value
+
+
+def _answer(program: Sequence[Step], old: int, new: int) -> int | None:
+    """The last result with one number replaced; None where a whole is no longer one or something is not above zero."""
+    results: list[Fraction] = []
+    for step in program:
+        tokens = [str(new) if isinstance(token, str) and _number(token) == old else token for token in step.tokens]
+        result = evaluated(tokens, results)
+        if result is None or result <= 0 or (step.result.denominator == 1 and result.denominator != 1):
+            return None
+        results.append(result)
+    return int(results[-1]) if results[-1].denominator == 1 else None
+
+
+def _tokens(text: str) -> list[str] | None:
+    tokens, at = [], 0
+    while at < len(text.rstrip()):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            return None
+        tokens.append(found[1])
+        at = found.end()
+    return tokens
+
+
+def _traced(tokens: Sequence[str], steps: Sequence[Step], stated: set[Fraction]) -> tuple[str | int, ...] | None:
+    """Operands that are earlier results as places of these; None where one might also be a number of the text."""
+    traced: list[str | int] = []
+    for token in tokens:
+        number = _number(token)
+        places = [] if number is None else [at for at, step in enumerate(steps) if step.result == number]
+        if places and (number in stated or len(places) > 1):
+            return None
+        traced.append(places[0] if places else token)
+    return tuple(traced)
+
+
+def _number(text: str) -> Fraction | None:
+    return Fraction(text.strip()) if re.fullmatch(r"\s*(?:\d+(?:\.\d+)?|\.\d+)\s*", text) else None
+
+
+Rest = list[str | int]
+
+
+def _sum(tokens: Rest, results: Sequence[Fraction]) -> tuple[Fraction, Rest]:
+    value, tokens = _product(tokens, results)
+    while tokens and tokens[0] in ("+", "-"):
+        sign, (right, rest) = tokens[0], _product(tokens[1:], results)
+        value, tokens = (value + right if sign == "+" else value - right), rest
+    return value, tokens
+
+
+def _product(tokens: Rest, results: Sequence[Fraction]) -> tuple[Fraction, Rest]:
+    value, tokens = _factor(tokens, results)
+    while tokens and tokens[0] in ("*", "/"):
+        sign, (right, rest) = tokens[0], _factor(tokens[1:], results)
+        value, tokens = (value * right if sign == "*" else value / right), rest
+    return value, tokens
+
+
+def _factor(tokens: Rest, results: Sequence[Fraction]) -> tuple[Fraction, Rest]:
+    first, rest = tokens[0], tokens[1:]
+    if isinstance(first, int):
+        return results[first], rest
+    if first == "(":
+        value, rest = _sum(rest, results)
+        if rest[0] != ")":
+            raise ValueError(first)
+        return value, rest[1:]
+    number = _number(first)
+    if number is None:
+        raise ValueError(first)
+    return number, rest
