@@ -33,6 +33,8 @@ CALLS: Mapping[str, Sequence[str]] = {
     "group scorer": ("score_groups",),
     "aggregator": ("elect",),
     "budget": ("plan",),
+    "search policy": ("grow", "votes"),
+    "process": ("scores",),
     "selector": ("select",),
 }
 

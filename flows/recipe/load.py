@@ -102,8 +102,8 @@ class LoadedRecipe:
             data["gate"]["max_drift"] = dict(limits)
         data["problems"] = _with(_without_later(data["problems"]), self.synthesizer)
         data["generate"] = _with(_without_plain(data["generate"]), self.engine)
-        if self.steps:
-            data["steps"] = self.canonical_steps()
+        if steps := self.canonical_steps():
+            data["steps"] = steps
         data["verify"] = [method.canonical() for method in self.verifiers]
         data |= self._accept()
         data["score"] = [method.canonical() for method in self.scorers]
@@ -121,9 +121,10 @@ class LoadedRecipe:
         return drawing or ([] if self.engine is None or self.steps else [self.engine])
 
     def canonical_steps(self) -> list[dict[str, Any]]:
-        """Each step with every key of `generate` written out."""
+        """Each step with every key of `generate` written out; those of a search follow from the budget."""
+        own = [step for step in self.steps if not step.node.step.searched]
         return [
-            step.canonical(_with(_without_plain(step.generate.model_dump(mode="json")), step.engine)) for step in self.steps
+            step.canonical(_with(_without_plain(step.generate.model_dump(mode="json")), step.engine)) for step in own
         ]
 
     def _accept(self) -> dict[str, Any]:

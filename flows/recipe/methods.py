@@ -24,6 +24,8 @@ REGISTRIES: Mapping[str, tuple[str, str]] = {
     "policy": ("pipelines.verify.acceptance", "POLICIES"),
     "scorer": ("pipelines.score", "SCORERS"),
     "aggregator": ("pipelines.aggregate", "AGGREGATORS"),
+    "search policy": ("pipelines.search", "POLICIES"),
+    "process": ("pipelines.search", "PROCESSES"),
     "budget": ("pipelines.budget", "BUDGETS"),
     "selector": ("pipelines.select", "SELECTORS"),
 }
@@ -154,7 +156,11 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
 
 
 def _parts(where: str, role: str, given: Any, base: Path) -> tuple[Resolved, ...]:
-    """The methods that a list of {method, options} names; what a canonical form adds to them is read over."""
+    """The methods that a list of {method, options} names, or one of them, or a name alone; what a canonical form adds to
+    them is read over.
+    """
+    given = {"method": given} if isinstance(given, str) else given
+    given = [given] if isinstance(given, Mapping) else given
     if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
         raise SetupError(f"{where} is not a list of methods.", next_command=f"{where}: [{{method: NAME, options: {{}}}}]")
     methods = []

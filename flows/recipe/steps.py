@@ -15,13 +15,16 @@ from pydantic import ValidationError
 from flows.recipe.methods import Resolved
 from flows.recipe.schema import Generate, Method, Recipe, Step
 from pipelines.generate.registry import MODEL_FREE
+from pipelines.budget.search import Search
 from pipelines.protocols import RoutingBudget
+from pipelines.search.kernel import SearchSteps
 from pipelines.steps.graph import Node, StepGraph, StepRule
 from pipelines.steps.templates import Template, places_of
 from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.recipe_steps import recorded_steps
 
+SEARCH = Search.name
 IMPORTED = "imported"  # the engine that draws nothing
 _OWN = frozenset(Step.model_fields) - frozenset(Generate.model_fields)  # keys of a step that `generate` has not
 _OF_THE_RUN = ("imports", "redraw")  # keys of `generate` that are not a step's to change
@@ -65,10 +68,32 @@ def _said(node: Node) -> dict[str, Any]:
 _ELSEWHERE = ("name", "template", "options", "raw")  # keys of a rule that are written elsewhere, or follow
 
 
+class SearchStep(Step):
+    """A step that the budget `search` adds to a recipe: a search says when it is drawn."""
+
+
+def steps_of(recipe: Recipe) -> tuple[Step, ...]:
+    """The recipe's steps, behind those of its search where it has one; `{answer}` then names its finished answers."""
+    if recipe.budget.method != SEARCH:
+        return recipe.steps
+    if recipe.generate.engine == IMPORTED:
+        raise SetupError("budget 'search' draws answers piece by piece, and engine imported draws nothing.")
+    plain = Search(**{key: value for key, value in recipe.budget.options.items() if key in ("stop", "piece_tokens")})
+    most = recipe.generate.max_tokens
+    piece = {"stop": (plain.stop, *recipe.generate.stop), "max_tokens": min(plain.piece_tokens, most), "role": "step"}
+    names = SearchSteps()
+    return (
+        SearchStep(name=names.first, **piece),
+        SearchStep(name=names.following, template=f"{{{names.first}}}", turn="continue", **piece),
+        SearchStep(name=names.answer, engine="compose", template=f"{{{names.first}}}", max_tokens=most),
+        *recipe.steps,
+    )
+
+
 def rules_of(recipe: Recipe) -> StepGraph:
     """The steps as a graph; SetupError for what cannot be drawn."""
     rules: list[StepRule] = []
-    for step in recipe.steps:
+    for step in steps_of(recipe):
         rules.append(_rule(recipe.generate, step, [rule.name for rule in rules]))
     return StepGraph(rules)
 
@@ -80,6 +105,7 @@ def _rule(generate: Generate, step: Step, earlier: Sequence[str]) -> StepRule:
     options = _with_places(step.options, earlier)
     raw = (step.engine if "engine" in step.model_fields_set else generate.engine) in MODEL_FREE
     own = {key: getattr(step, key) for key in ("when", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")}
+    own["searched"] = isinstance(step, SearchStep)
     return StepRule(step.name, template, count=step.count or 1, options=options, raw=raw or step.turn == "continue", **own)
 
 
@@ -161,7 +187,7 @@ def load_steps(
 ) -> tuple[LoadedStep, ...]:
     """Every step with its engine; `engine_of`: finds that of a section of a recipe, beside the recipe (`base`)."""
     loaded = []
-    for step in recipe.steps:
+    for step in steps_of(recipe):
         node = graph.nodes[step.name]
         engine = step.engine if "engine" in step.model_fields_set else recipe.generate.engine
         if engine == IMPORTED and (recipe.generate.engine != IMPORTED or graph.roots != (step.name,)):
@@ -184,7 +210,7 @@ def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: A
                 "they draw the same texts.",
                 next_command="give one of them another template, temperature or model",
             )
-    _check_budget(len(roots), budget)
+    _check_budget([step["name"] for step in roots], budget)
 
 
 def check_votes(graph: StepGraph, options: Mapping[str, Any]) -> None:
@@ -207,7 +233,13 @@ def check_votes(graph: StepGraph, options: Mapping[str, Any]) -> None:
         )
 
 
-def _check_budget(roots: int, budget: Any) -> None:
+def _check_budget(names: Sequence[str], budget: Any) -> None:
+    roots = len(names)
+    if isinstance(budget, Search) and names:
+        raise SetupError(
+            f"step {names[0]!r} follows nothing, and budget 'search' draws the answers itself.",
+            next_command=f"a template that names {{{SearchSteps().answer}}}",
+        )
     routes = isinstance(budget, RoutingBudget) and budget.routes
     if roots > 1 and not routes:
         raise SetupError(

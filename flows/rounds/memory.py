@@ -5,6 +5,7 @@ A round's plan is fixed, so a row is its ordinal: an outcome is a byte there, th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pipelines.steps.follow import Known
 from storage.records import OUTCOMES, Completion, Outcome, PlanRow
@@ -32,7 +33,8 @@ class Memory:
     `answer_keys`: by completion and problem, for runs with steps, whose tallies need more of a verdict than its outcome.
     `whole`: the completions that the run will draw in all (median, low and high), forecast when its last round was planned,
     at `planned_at` of the monotonic clock.
-    `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
+    `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others. `trees`: by
+    problem, for runs that search, of the first `searched_rounds` rounds.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)
@@ -42,6 +44,8 @@ class Memory:
     planned_at: float | None = None
     scored: bool = False
     threads: ThreadRows = field(default_factory=ThreadRows)
+    trees: dict[str, Any] = field(default_factory=dict)
+    searched_rounds: int = 0
     _outcomes: dict[int, bytearray] = field(default_factory=dict)
     _solution_keys: dict[int, bytearray] = field(default_factory=dict)
 

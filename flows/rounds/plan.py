@@ -20,9 +20,11 @@ import pyarrow as pa
 from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan_rows import of_steps, problems_and_steps, together
+from flows.rounds.search import RunSearch
 from flows.rounds.tallies import tallies_of
 from flows.rounds.threads import Asked, RunThreads
 from flows.sampling.steps import Step
+from pipelines.budget.search import Search
 from pipelines.budget.whole_run import whole_run
 from pipelines.tallies import Draw, PrefixTally, RoundPlan, Stop
 from storage.errors import SetupError, broken
@@ -102,12 +104,26 @@ def _next_plan(
 ) -> tuple[Sequence[PlanRow], list[StopRow]]:
     run.check_steps()
     planned = together(plans)
+    if isinstance(run.spec.budget, Search):
+        return _next_wave(ws, run, r, plans)
     roots = of_steps(planned, [step.name for step in run.spec.roots])
     tallies = tallies_of(ws, run, roots)
     plan = _on_root(run, run.spec.budget.plan(r, tallies))
     run.memory.whole = None if run.spec.follows else _whole(run, r, tallies, _seconds_for_forecast(run))
     _check_continues(run, plan, Counter(problems_and_steps(roots)))
     draws = [*plan.draws, *_follow_ups(ws, run, plans, planned)]
+    _check_size(sum(draw.count for draw in draws))
+    return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
+
+
+def _next_wave(
+    ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
+) -> tuple[Sequence[PlanRow], list[StopRow]]:
+    """The next wave of a search, and what follows answers that are judged."""
+    search = RunSearch(ws, run)
+    search.note(plans)
+    plan = search.plan()
+    draws = [*plan.draws, *_follow_ups(ws, run, plans, together(plans))]
     _check_size(sum(draw.count for draw in draws))
     return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
 

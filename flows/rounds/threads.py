@@ -12,6 +12,7 @@ from typing import NamedTuple
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import whole_problems
 from flows.sampling.steps import Step
+from pipelines.generate.calls import STOP
 from pipelines.generate.prompts import continued, plain_text
 from pipelines.steps.follow import Known, Link, Threads, follow_ups
 from pipelines.steps.graph import StepGraph
@@ -129,16 +130,22 @@ class RunThreads:
         self, asked: Asked, thread: Mapping[str, str], texts: Mapping[str, Completion], outcomes: Mapping[Pair, str]
     ) -> Filling:
         problem, node = self._run.spec.problem(asked.problem_id), self._graph.nodes[asked.step]
-        told = {name: self._told(name, texts[cid], outcomes.get((cid, problem.id))) for name, cid in thread.items()}
+        goes_on = node.step.turn == "continue"
+        told = {
+            name: self._told(name, texts[cid], outcomes.get((cid, problem.id)), whole=goes_on)
+            for name, cid in thread.items()
+        }
         parent = node.parents[0] if node.parents else ""
         gathered = asked.after if node.step.gather else ()
         group = [self._told(parent, texts[cid], outcomes.get((cid, problem.id))) for cid in gathered]
         return Filling(problem.prompt, problem.reference, told, parent, group)
 
-    def _told(self, name: str, completion: Completion, outcome: str | None) -> Told:
+    def _told(self, name: str, completion: Completion, outcome: str | None, *, whole: bool = False) -> Told:
+        """`whole`: with the stop string that ended it, which is no part of the text and which the model did write."""
         read = self._graph.nodes[name].step.read
         fields = fields_of(completion.text, read) if read else {}
-        return Told(completion.text, fields, outcome, completion.finish_reason == "length")
+        text = completion.text + (completion.meta.get(STOP) or "" if whole else "")
+        return Told(text, fields, outcome, completion.finish_reason == "length")
 
     def _outcomes(self, part: Sequence[Asked], pairs: Iterable[Pair]) -> Mapping[Pair, str]:
         """The outcomes that a template of these asks for."""

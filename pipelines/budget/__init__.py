@@ -12,6 +12,7 @@ from pipelines.budget.frontier import Frontier
 from pipelines.budget.gvm import Gvm
 from pipelines.budget.passuntil import PassUntil
 from pipelines.budget.router import Router
+from pipelines.budget.search import Search
 from pipelines.budget.sequential import Sequential
 
 BUDGETS: Mapping[str, type[Any]] = {
@@ -23,6 +24,7 @@ BUDGETS: Mapping[str, type[Any]] = {
     "frontier": Frontier,
     "passuntil": PassUntil,
     "router": Router,
+    "search": Search,
 }
 STOP_REASONS: Mapping[str, str] = {
     "target_met": "it has the distinct correct solutions that were wanted",
@@ -31,6 +33,7 @@ STOP_REASONS: Mapping[str, str] = {
     "hopeless": "the chance that it meets its target within the cap is too small, or a kept solution too dear",
     "frontier": "the level at which the model's pass rate crosses the value is known, or no draws are left",
     "known": "its pass rate is known to the stated width",
+    "searched": "the policy of its search asks for nothing more, or its tokens are spent",
     "agreed": "its answers on one step agree (no reference was looked at)",
 }
 __all__ = [
@@ -43,5 +46,6 @@ __all__ = [
     "Gvm",
     "PassUntil",
     "Router",
+    "Search",
     "Sequential",
 ]

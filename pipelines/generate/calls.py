@@ -14,6 +14,10 @@ from pipelines.generate.prompts import split_prefix
 from storage.errors import SetupError
 from storage.records import Attempt, Completion, Request, Sampling
 
+STOP = "stop"
+"""The key of a completion's meta that says which stop string ended it; None where a server did not say. Where the model
+itself ended its answer there is none.
+"""
 AttemptListener = Callable[[Sequence[Attempt]], None]
 
 

@@ -32,11 +32,12 @@ class Row:
     certainty: float = 0.0
     text: str | None = None
     finish: str = ""
+    stop: str | None = None
     seconds: float = 0.0
 
 
 class Sample(NamedTuple):
-    """What was drawn for one request; `seconds` is its share of its loop's time."""
+    """What was drawn for one request; `seconds` is its share of its loop's time; `stop` the stop string that ended it."""
 
     text: str
     finish: str
@@ -44,12 +45,13 @@ class Sample(NamedTuple):
     logprob: float
     certainty: float
     seconds: float
+    stop: str | None = None
 
     @classmethod
     def of(cls, row: Row, vocabulary: Vocabulary) -> "Sample":
         """A finished row, its tokens as text."""
         text = vocabulary.decode(row.tokens) if row.text is None else row.text
-        return cls(text, row.finish, row.tokens, row.logprob, row.certainty, row.seconds)
+        return cls(text, row.finish, row.tokens, row.logprob, row.certainty, row.seconds, row.stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,10 @@ class DecodeLoop:
     def _stopped(self, row: Row) -> bool:
         """Whether the text now holds a stop string; the text ends before the first one."""
         text = self._vocabulary.decode(row.tokens)
-        stops = [at for stop in row.request.sampling.stop if (at := text.find(stop)) >= 0]
+        stops = [(at, stop) for stop in row.request.sampling.stop if (at := text.find(stop)) >= 0]
         if stops:
-            row.text = text[: min(stops)]
+            at, row.stop = min(stops)
+            row.text = text[:at]
         return bool(stops)
 
     def _leave(self) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.generate.calls import Call, check_sampling, completion_of
+from pipelines.generate.calls import STOP, Call, check_sampling, completion_of
 from pipelines.generate.decode import DecodeLoop, Group, Sample
 from pipelines.generate.draw_workers import DrawWorkers
 from pipelines.generate.given_texts import TextScorer
@@ -173,6 +173,7 @@ class CompletionMaker:
             seconds=drawn.seconds,
             prompt_token_ids=tuple(prompt),
             token_ids=tuple(drawn.tokens),
+            meta={} if drawn.stop is None else {STOP: drawn.stop},
         )
 
     def too_long(self, request: Request, length: int) -> Completion:

@@ -104,13 +104,15 @@ class Threads:
 def follow_ups(
     graph: StepGraph, problem_id: str, links: Sequence[Link], known: Mapping[tuple[str, str], Known]
 ) -> Iterator[Draw]:
-    """The draws that follow what is committed of one problem, step by step in the recipe's order.
+    """The draws that follow what is committed of one problem, step by step in the recipe's order, but for a search's.
 
     `known`, by completion and problem: at least those of the steps that a condition or a field in a template names.
     """
     threads, facts = Threads(graph, links), {link.id: known[link.id, problem_id] for link in links}
     for node in graph.follow_ups:
         step = node.step
+        if step.searched:
+            continue
         asked = {link.after for link in links if link.step == step.name}
         room = None if step.most is None else max(0, step.most - len(asked))
         for after in _groups(node, threads, facts):

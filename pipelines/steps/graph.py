@@ -39,7 +39,8 @@ class StepRule:
     `gather`: one question over so many completions, in their order, 0 for one each. `repeat`: how often it may follow its
     own results, which then stand for the answer that it was given. `role`: an answer is judged and may be kept, a step is
     not judged, a vote is not judged and says something of what it follows. `want`: the outcome that is its success.
-    `read`: fields by pattern. `raw`: no model reads what is put into the template.
+    `read`: fields by pattern. `raw`: no model reads what is put into the template. `searched`: a search says when it is
+    drawn, and from where; one that continues goes on from its own results too.
     """
 
     name: str
@@ -56,6 +57,7 @@ class StepRule:
     swap: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
     raw: bool = False
+    searched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class StepGraph:
             named,
             parents=tuple(one for one in named if not any(one in self.nodes[other].rests_on for other in named)),
             rests_on=frozenset(named).union(*(self.nodes[name].rests_on for name in named)),
-            stands_for=answer if step.repeat else None,
+            stands_for=_stood_for(step, named, answer),
             sees_label=own or chosen or any(self.nodes[name].sees_label for name in named),
         )
         (_check_follow_up if named else _check_root)(node, where)
@@ -175,13 +177,20 @@ class StepGraph:
                 raise SetupError(f"{where} asks for {{{place.name}.{place.field}}}, which is not read.", choices=known)
 
 
+def _stood_for(step: StepRule, named: Sequence[str], answer: str | None) -> str | None:
+    """The step for whose completions those of this one stand."""
+    if step.searched and step.turn == "continue":
+        return named[0]
+    return answer if step.repeat else None
+
+
 def _check_root(node: Node, where: str) -> None:
     step = node.step
     odd = [key for key in ("most", "gather", "repeat") if getattr(step, key)]
     odd += [
         f"{key}: {value}"
         for key, value, plain in (("turn", step.turn, "new"), ("role", step.role, "answer"))
-        if value != plain
+        if value != plain and not step.searched
     ]
     if odd:
         raise SetupError(

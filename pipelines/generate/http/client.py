@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pipelines.generate.calls import completion_of
+from pipelines.generate.calls import STOP, completion_of
 from pipelines.generate.http.exchange import Exchange, served_models
 from pipelines.generate.http.failures import ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
@@ -219,6 +219,7 @@ class CompletionClient:
     def _completion(self, request: Request, answer: Answer, seconds: float) -> Completion:
         prices = None if self._settings.prices is None else self._settings.prices.of(self._wire.model)
         logprobs = answer.logprobs
+        unsaid = bool(request.sampling.stop) and answer.finish == "stop" and not answer.says_stop
         return completion_of(
             request,
             (self._wire.engine, self._wire.model, self._digest),
@@ -235,7 +236,7 @@ class CompletionClient:
             token_ids=answer.token_ids,
             logprobs=logprobs,
             top_logprobs=answer.top_logprobs,
-            meta=answer.notes,
+            meta={**answer.notes, STOP: None} if unsaid else answer.notes,
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.generate.calls import STOP
 from pipelines.generate.http.failures import Failure, error_of
 from storage.records import FinishReason, Message
 
@@ -40,6 +41,7 @@ class Answer:
     logprobs: tuple[float, ...] | None = None
     top_logprobs: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    says_stop: bool = False
 
 
 def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
@@ -58,6 +60,7 @@ def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
     read_counts(answer, data, max_tokens)
     _ids(answer, choice, data)
     _finish(answer, choice.get("finish_reason"), max_tokens)
+    _stop(answer, choice)
     _parts(answer, message, choice)
     _logprobs(answer, choice.get("logprobs"))
     served = data.get("model")
@@ -136,6 +139,17 @@ def _ids(answer: Answer, choice: Mapping[str, Any], data: Mapping[str, Any]) -> 
 def _id_list(value: Any) -> tuple[int, ...] | None:
     good = isinstance(value, list) and value and all(type(item) is int and 0 <= item < MOST_TOKENS for item in value)
     return tuple(value) if good else None
+
+
+def _stop(answer: Answer, choice: Mapping[str, Any]) -> None:
+    """Which stop string ended it, where the server says so: vLLM by `stop_reason`, SGLang by `matched_stop`.
+
+    Both give a number or nothing where the model ended its answer itself.
+    """
+    answer.says_stop = "stop_reason" in choice or "matched_stop" in choice
+    met = choice.get("stop_reason", choice.get("matched_stop"))
+    if isinstance(met, str):
+        answer.notes[STOP] = met
 
 
 def _finish(answer: Answer, reason: Any, max_tokens: int) -> None:

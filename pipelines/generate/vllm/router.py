@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.generate.calls import Call, Interruption, completion_of
+from pipelines.generate.calls import STOP, Call, Interruption, completion_of
 from pipelines.generate.given_texts import scored_completion, shared_tokens
 from pipelines.generate.vllm.child import VllmChild
 from pipelines.generate.vllm.vllm_settings import Options, VllmSettings
@@ -121,6 +121,8 @@ def _drawn(answer: Message) -> dict[str, Any]:
     certainty = answer.get("certainty")
     finish: FinishReason = "stop" if answer["finish"] == "stop" else "length"
     meta = {} if answer["finish"] in ("stop", "length") else {"finish_reason": answer["finish"]}
+    if "stop" in answer:
+        meta[STOP] = answer["stop"]
     if "note" in answer:
         meta["logprobs"] = answer["note"]
     return {

@@ -107,6 +107,8 @@ class Drawing:
             "ids": ids,
             "seconds": time.monotonic() - self._began.pop(key),
         }
+        if isinstance(drawn.stop_reason, str):
+            answer["stop"] = drawn.stop_reason
         if self._setup["logprobs"] is not None and drawn.logprobs is not None:
             answer |= _logprobs(ids, drawn.logprobs, self._setup["logprobs"])
         if self._certainty is not None:

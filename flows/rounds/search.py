@@ -1,0 +1,151 @@
+"""The search of a run: trees of its begun answers, read from what is committed, and what their policy draws next.
+
+A tree follows from the plans and the stored completions alone, so whoever resumes grows the same one. An answer is finished
+where the model ended it, or where it is as long as the recipe lets one be; finished ones become completions of the step
+`answer`, which are judged.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+
+from flows.rounds.open_run import OpenRun
+from flows.rounds.plan_rows import whole_problems
+from pipelines.budget.search import SEARCHED, Search
+from pipelines.generate.calls import STOP
+from pipelines.search.kernel import SearchSteps, draws_of, wave_of
+from pipelines.search.partial import Partial
+from pipelines.search.tree import ROOT, Node, Tree
+from pipelines.tallies import Draw, RoundPlan, Stop
+from storage.errors import SetupError, broken
+from storage.ids import digest128
+from storage.records import Completion, PlanRow, Problem
+from storage.rollouts import completions_by_id
+from storage.segments.rows import Rows
+from storage.workspace import Workspace
+
+READ_AT_ONCE = 8_192
+STEPS = SearchSteps()
+
+
+@dataclass(slots=True)
+class GrownTree:
+    """What is known of one problem: its nodes in plan order, by id too, and those whose answer is planned."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
+    waves: int = 0
+
+
+class RunSearch:
+    """The search of an open run whose budget is `search`."""
+
+    def __init__(self, ws: Workspace, run: OpenRun) -> None:
+        if not isinstance(run.spec.budget, Search):
+            raise RuntimeError(f"run {run.id} does not search")
+        self._ws, self._run, self._budget = ws, run, run.spec.budget
+        self._trees = run.memory.trees
+
+    def note(self, plans: Sequence[Sequence[PlanRow]]) -> None:
+        """Take in the rows of these rounds, each round once."""
+        for plan in plans[self._run.memory.searched_rounds :]:
+            for group in whole_problems(Rows.of("plan", plan).sorted_by("problem_id", "ordinal"), READ_AT_ONCE):
+                texts = completions_by_id(self._ws, [row.completion_id for row in group if row.step in STEPS.pieces])
+                for problem_id, rows in groupby(group, key=attrgetter("problem_id")):
+                    self._add(problem_id, list(rows), texts)
+        self._run.memory.searched_rounds = max(self._run.memory.searched_rounds, len(plans))
+
+    def plan(self) -> RoundPlan:
+        """The next wave of every problem, and the answers that the last one finished; problems in order of their ids."""
+        draws: list[Draw] = []
+        stops: list[Stop] = []
+        for tree in self.trees():
+            growths = wave_of(self._budget.grown_by, tree, self._budget.most_tokens)
+            draws += [*draws_of(growths, tree, STEPS), *self._answers(tree)]
+            if not growths:
+                stops.append(Stop(tree.problem_id, SEARCHED, {"nodes": len(tree.nodes), "tokens": tree.tokens}))
+        return RoundPlan(tuple(draws), tuple(stops))
+
+    def trees(self) -> Iterator[Tree]:
+        """The tree of every problem of the run."""
+        for problem_id in sorted({problem.id for problem in self._run.spec.problems}):
+            grown = self._trees.get(problem_id, GrownTree())
+            yield Tree(problem_id, tuple(grown.nodes.values()), self._run.spec.recipe_seed)
+
+    def _answers(self, tree: Tree) -> Iterator[Draw]:
+        answered = self._trees[tree.problem_id].answered if tree.nodes else set()
+        for node in tree.finished:
+            if node.id not in answered:
+                yield Draw(tree.problem_id, 0, 1, STEPS.answer, (node.id,))
+
+    def _add(self, problem_id: str, rows: Sequence[PlanRow], texts: dict[str, Completion]) -> None:
+        """The rows of one round of one problem."""
+        grown = self._trees.setdefault(problem_id, GrownTree())
+        grown.answered.update(row.followed[0] for row in rows if row.step == STEPS.answer)
+        pieces = [row for row in rows if row.step in STEPS.pieces]
+        lost = next((row for row in pieces if row.completion_id not in texts), None)
+        if lost is not None:
+            raise RuntimeError(f"completion {lost.completion_id} of round {lost.round} is not drawn yet")
+        drawn = [texts[row.completion_id] for row in pieces]
+        parents = [grown.nodes[row.followed[0]] if row.followed else None for row in pieces]
+        partials = [self._partial(one, parent) for one, parent in zip(drawn, parents, strict=True)]
+        scores = self._scores(self._run.spec.problem(problem_id), partials)
+        for one, parent, partial, score in zip(drawn, parents, partials, scores, strict=True):
+            grown.nodes[one.id] = Node(
+                one.id,
+                ROOT if parent is None else parent.id,
+                1 if parent is None else parent.depth + 1,
+                grown.waves,
+                partial.finished,
+                score,
+                tokens_of(one),
+                partial.tokens,
+                partial.logprob,
+                digest128(["piece", piece_of(one)])[:16],
+            )
+        grown.waves += bool(pieces)
+
+    def _partial(self, completion: Completion, parent: Node | None) -> Partial:
+        tokens = tokens_of(completion) + (0 if parent is None else parent.path_tokens)
+        before = 0.0 if parent is None else parent.path_logprob
+        own = completion.logprob_sum
+        return Partial(
+            completion.text,
+            self._is_finished(completion, tokens),
+            tokens,
+            None if own is None or before is None else own + before,
+        )
+
+    def _is_finished(self, completion: Completion, tokens: int) -> bool:
+        """Whether the model ended its answer, met a stop string of the recipe's own, or has no room to go on."""
+        if tokens >= self._run.spec.step(STEPS.answer).sampling.max_tokens or not tokens_of(completion):
+            return True
+        if completion.finish_reason != "stop":
+            return False
+        met = completion.meta.get(STOP, "")
+        if met is None:
+            raise SetupError(
+                f"engine {completion.engine!r} does not say which stop string it met, so a search cannot tell a finished "
+                "answer from a line.",
+                next_command="a server that says stop_reason (vLLM) or matched_stop (SGLang)",
+            )
+        return bool(met != self._budget.stop)
+
+    def _scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
+        process = self._budget.scored_by
+        scores = list(process.scores(problem, partials)) if partials else []
+        if len(scores) != len(partials) or not all(math.isfinite(score) and 0 <= score <= 1 for score in scores):
+            raise broken(f"process {process.name!r} did not give {len(partials)} numbers from 0 to 1")
+        return scores
+
+
+def tokens_of(completion: Completion) -> int:
+    """The tokens that were drawn; 1 where the engine does not count, so that no answer goes on for ever."""
+    return 1 if completion.tokens_out is None else completion.tokens_out
+
+
+def piece_of(completion: Completion) -> str:
+    """What was drawn, without the text that it goes on from."""
+    return completion.text[int(completion.meta.get("prefix", 0)) :]

@@ -1,0 +1,70 @@
+"""Budget `search`: a tree of begun answers for each problem, grown where a policy says by what a process scores.
+
+The rounds make the trees (`flows/rounds/search.py`); this says what they are grown by, and draws their first wave.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pipelines.budget.rounds import checked_count, in_order
+from pipelines.search import POLICIES, PROCESSES
+from pipelines.search.kernel import SearchSteps, draws_of, wave_of
+from pipelines.search.partial import Process
+from pipelines.search.tree import SearchPolicy, Tree
+from pipelines.tallies import RoundPlan, Stop, Tally
+from storage.errors import SetupError
+
+SEARCHED = "searched"
+
+
+@dataclass(frozen=True)
+class Search:
+    """`policy` and `process`: one method each. A piece ends at `stop`, or after `piece_tokens`.
+
+    `most_tokens`: what one problem's tree may cost before it stops growing; none: what the policy asks for. Rates have no
+    estimate: what is drawn depends on scores of what was drawn before.
+    """
+
+    name: ClassVar[str] = "search"
+    version: ClassVar[str] = "1"
+    estimator: ClassVar[str] = "none"
+    prefix: ClassVar[int] = 0
+    nested: ClassVar[Mapping[str, str]] = {"policy": "search policy", "process": "process"}
+    policy: Any = "particles"
+    process: Any = "lines"
+    stop: str = "\n"
+    piece_tokens: int = 64
+    most_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for option, known in (("policy", POLICIES), ("process", PROCESSES)):
+            given = getattr(self, option)
+            built = [known[given]()] if isinstance(given, str) else list(given)
+            if len(built) != 1:
+                raise SetupError(f"budget 'search' takes one {option}, and has {len(built)}.", choices=tuple(known))
+            object.__setattr__(self, option, built)
+        if not isinstance(self.stop, str) or not self.stop:
+            raise SetupError(f"budget 'search': stop is {self.stop!r}, and must be a text, a line's end for one.")
+        checked_count(self.name, "piece_tokens", self.piece_tokens)
+        if self.most_tokens is not None:
+            checked_count(self.name, "most_tokens", self.most_tokens)
+
+    @property
+    def grown_by(self) -> SearchPolicy:
+        """The policy."""
+        policy: SearchPolicy = self.policy[0]
+        return policy
+
+    @property
+    def scored_by(self) -> Process:
+        """The process."""
+        process: Process = self.process[0]
+        return process
+
+    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - trees say what round it is
+        """The first wave of problems of which nothing is drawn; without its tree a problem goes no further."""
+        ordered, steps = in_order(tallies), SearchSteps(first="")
+        fresh = [Tree(tally.problem_id) for tally in ordered if not tally.drawn]
+        draws = [draw for tree in fresh for draw in draws_of(wave_of(self.grown_by, tree), tree, steps)]
+        return RoundPlan(tuple(draws), tuple(Stop(tally.problem_id, SEARCHED) for tally in ordered if tally.drawn))

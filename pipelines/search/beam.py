@@ -1,0 +1,46 @@
+"""Search policy `beam`: of each wave the best nodes go on, several times each.
+
+A finished answer that is among the best holds its place: answers that end early are not dropped for being short, and the
+others go on in the places that are left.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipelines.search.ranking import checked_number, ranked
+from pipelines.search.tree import ROOT, Growth, Node, Tree
+from storage.errors import SetupError
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """`width` pieces a wave: the best `width / expand` nodes are kept, and each goes on `expand` times."""
+
+    name = "beam"
+    version = "1"
+    width: int = 16
+    expand: int = 4
+
+    def __post_init__(self) -> None:
+        checked_number(self.name, "width", self.width)
+        checked_number(self.name, "expand", self.expand)
+        if self.width % self.expand:
+            raise SetupError(f"search policy {self.name!r}: width {self.width} is no multiple of expand {self.expand}.")
+
+    def grow(self, tree: Tree) -> Sequence[Growth]:
+        """What is kept of the last wave, finished answers left out."""
+        if not tree.nodes:
+            return [Growth(ROOT, self.width)]
+        return [Growth(node.id, self.expand) for node in self._kept(tree) if not node.finished]
+
+    def votes(self, tree: Tree) -> Mapping[str, float]:
+        """One for each answer that was finished, kept or not: they are what the last places were spent on."""
+        return {node.id: 1.0 for node in tree.finished}
+
+    def _kept(self, tree: Tree) -> Sequence[Node]:
+        """The best of the last wave and of the finished answers that were kept before."""
+        kept: list[Node] = []
+        for wave, nodes in enumerate(tree.waves):
+            held = [node for node in kept if node.finished]
+            kept = ranked([*held, *nodes], tree.chance(wave))[: self.width // self.expand]
+        return kept

@@ -1,0 +1,30 @@
+"""What search policies share: ranks in which equal scores stand by chance, and checked options."""
+
+from collections.abc import Iterable
+from random import Random
+
+from pipelines.search.tree import Node
+from storage.errors import SetupError
+
+
+def ranked(nodes: Iterable[Node], chance: Random) -> list[Node]:
+    """The best first. Equal scores stand in random order: by place, the first parent's children would win every tie."""
+    return [node for _, _, node in sorted(((-node.score, chance.random(), node) for node in nodes), key=lambda one: one[:2])]
+
+
+def checked_number(policy: str, option: str, value: object, *, least: int = 1) -> None:
+    """SetupError where an option is not a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SetupError(f"search policy {policy!r}: {option} is {value!r}, and must be a whole number, at least {least}.")
+
+
+def checked_positive(policy: str, option: str, value: object) -> None:
+    """SetupError where an option is not a number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise SetupError(f"search policy {policy!r}: {option} is {value!r}, and must be a number above 0.")
+
+
+def checked_word(policy: str, option: str, value: object, choices: tuple[str, ...]) -> None:
+    """SetupError where an option is none of these words."""
+    if value not in choices:
+        raise SetupError(f"search policy {policy!r}: {option} is {value!r}.", choices=choices)

@@ -1,0 +1,111 @@
+"""The tree of begun answers of one problem: what a search policy sees, and what it says. Pure data; asks no model.
+
+A node is a piece of an answer (a line, or so many tokens) behind the pieces above it. A policy is a pure function of the
+tree: where it chooses by chance, the chance follows from the recipe's seed, the problem and the wave alone, so a resumed
+run, another batch size or another number of workers grows the same tree.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from typing import NamedTuple, Protocol
+
+from storage.ids import digest128, seed_of
+
+ROOT = ""
+"""The problem itself, from which answers begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A begun or finished answer: its last piece's completion id, and the node that it goes on from (ROOT: none).
+
+    `wave`: the growth of the tree in which it was drawn, from 0. `score`: of the text so far, 0 to 1, by the process.
+    `tokens`: of its own piece; `path_tokens` and `path_logprob`: of the whole text so far. `mark`: equal for equal pieces.
+    """
+
+    id: str
+    parent: str
+    depth: int
+    wave: int
+    finished: bool
+    score: float
+    tokens: int
+    path_tokens: int
+    path_logprob: float | None = None
+    mark: str = ""
+
+
+class Growth(NamedTuple):
+    """Go on `count` times from a node (ROOT: begin anew)."""
+
+    node: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Tree:
+    """All that is drawn for one problem, in the order in which it was planned."""
+
+    problem_id: str
+    nodes: tuple[Node, ...] = ()
+    seed: int = 0
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Node]:
+        """The nodes by id."""
+        return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def children(self) -> Mapping[str, Sequence[Node]]:
+        """The nodes that go on from each node, in order; those that begin an answer under ROOT."""
+        found: dict[str, list[Node]] = {ROOT: [], **{node.id: [] for node in self.nodes}}
+        for node in self.nodes:
+            found[node.parent].append(node)
+        return found
+
+    @cached_property
+    def waves(self) -> Sequence[Sequence[Node]]:
+        """The nodes of each wave, in order."""
+        found: list[list[Node]] = [[] for _ in range(1 + max((node.wave for node in self.nodes), default=-1))]
+        for node in self.nodes:
+            found[node.wave].append(node)
+        return found
+
+    @property
+    def finished(self) -> Sequence[Node]:
+        """The finished answers."""
+        return [node for node in self.nodes if node.finished]
+
+    @property
+    def tokens(self) -> int:
+        """What the tree cost, dead ends included."""
+        return sum(node.tokens for node in self.nodes)
+
+    def path(self, node_id: str) -> Sequence[Node]:
+        """The nodes from the beginning of an answer to this one."""
+        path: list[Node] = []
+        while node_id != ROOT:
+            path.append(self.by_id[node_id])
+            node_id = path[-1].parent
+        return path[::-1]
+
+    def chance(self, wave: int) -> Random:
+        """The source of random numbers of a wave: the same for the same recipe seed, problem and wave."""
+        return Random(seed_of(digest128(["search", self.seed, self.problem_id, wave])))
+
+
+class SearchPolicy(Protocol):
+    """Says from which nodes to go on, and at the end how much each finished answer counts."""
+
+    name: str
+    version: str
+
+    def grow(self, tree: Tree) -> Sequence[Growth]:
+        """What to draw in the next wave: unfinished nodes or ROOT, each once. Nothing: the search is over."""
+        ...
+
+    def votes(self, tree: Tree) -> Mapping[str, float]:
+        """The weight of each finished answer that counts, by node id; label-free, for an election among their answers."""
+        ...

@@ -1,0 +1,76 @@
+"""What every search policy and every process must do, whatever its rule: one test per promise, over the registries."""
+
+import math
+from collections import Counter
+from random import Random
+
+import pytest
+
+from pipelines.method_checks import check_method
+from pipelines.search import POLICIES, PROCESSES
+from pipelines.search.partial import Partial
+from pipelines.search.tree import ROOT, Tree
+from storage.records import Problem
+from tests.pipelines.search.worlds import World
+
+NAMES = sorted(POLICIES)
+SHARE = World(depth=5, score=lambda text: text.count("1") / len(text), ends=lambda text: text.endswith("111"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_policy_is_built_without_arguments_and_says_who_it_is(name: str) -> None:
+    policy = POLICIES[name]()
+    check_method("search policy", name, policy)
+    assert policy.name == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_begins_at_the_root_and_ends_with_answers_that_vote(name: str) -> None:
+    policy = POLICIES[name]()
+    assert [growth.node for growth in policy.grow(Tree("toy"))] == [ROOT]
+    assert not policy.votes(Tree("toy"))
+    for seed in range(5):
+        tree = SHARE.grown(policy, seed)
+        votes = policy.votes(tree)
+        assert votes
+        assert set(votes) <= {node.id for node in tree.finished}
+        assert all(math.isfinite(weight) and weight > 0 for weight in votes.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_grows_the_same_tree(name: str) -> None:
+    first, again = (SHARE.grown(POLICIES[name](), 3) for _ in range(2))
+    assert first.nodes == again.nodes
+    assert SHARE.grown(POLICIES[name](), 4).nodes != first.nodes
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_scores_without_a_difference_stop_nothing(name: str, score: float) -> None:
+    tree = World(score=lambda text: score).grown(POLICIES[name]())
+    assert tree.finished
+    assert POLICIES[name]().votes(tree)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_drawn_after_the_tokens_are_spent(name: str) -> None:
+    whole = World(depth=30).grown(POLICIES[name]())
+    capped = World(depth=30).grown(POLICIES[name](), most_tokens=20)
+    last = Counter(node.wave for node in capped.nodes)[len(capped.waves) - 1]
+    assert capped.tokens < whole.tokens
+    assert capped.tokens - last < 20 <= capped.tokens
+    assert capped.nodes == whole.nodes[: len(capped.nodes)]
+
+
+@pytest.mark.parametrize("name", sorted(PROCESSES))
+def test_a_process_gives_each_text_a_number_that_does_not_depend_on_the_others(name: str) -> None:
+    process = PROCESSES[name]()
+    check_method("process", name, process)
+    problem = Problem(prompt="What is 2 + 3, times 4?", reference="20")
+    texts = ["2 + 3 = 5", "2 + 3 = 6", "", "no numbers", "2 + 3 = 5\n5 * 4 = 20\n#### 20"]
+    partials = [Partial(text, "####" in text, 8, -4.0) for text in texts]
+    scores = list(process.scores(problem, partials))
+    assert all(0 <= score <= 1 for score in scores)
+    order = Random(1).sample(range(len(texts)), len(texts))
+    assert list(process.scores(problem, [partials[at] for at in order])) == [scores[at] for at in order]
+    assert list(process.scores(problem, [])) == []

@@ -1,0 +1,68 @@
+"""Processes on texts whose worth is known."""
+
+import math
+
+import pytest
+
+from pipelines.search.lines import Lines, consistent, truths
+from pipelines.search.log_prob import LogProb
+from pipelines.search.partial import Partial
+from storage.errors import SetupError
+from storage.records import Problem
+
+PROBLEM = Problem(prompt="A shop sells 3 bags of 17 apples in boxes of 5. How many are left over?", reference="1")
+
+
+def score(text: str, *, strict: bool = False, finished: bool = False) -> float:
+    (one,) = Lines(strict=strict).scores(PROBLEM, [Partial(text, finished, 10, -3.0)])
+    return one
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("3 * 17 = 51", True),
+        ("3 * 17 = 41", False),
+        ("3 * 17 = 51\n51 % 5 = 1", True),
+        ("3 * 17 = 51\n51 % 5 = 2", False),
+        ("51 % 0 = 1", False),
+        ("So 3 times 17 is much", True),
+        ("", True),
+    ],
+)
+def test_a_false_line_anywhere_gives_doubt(text: str, right: bool) -> None:
+    assert score(text) == (0.98 if right else 0.02)
+
+
+def test_remainders_are_no_percentages() -> None:
+    assert truths("51 % 5 = 1\n10 % of 50 = 5") == [True]
+    assert truths("7 % 4 = 4") == [False]
+
+
+@pytest.mark.parametrize(
+    ("text", "finished", "right"),
+    [
+        ("3 * 17 = 51", False, True),
+        ("3 * 18 = 54", False, False),
+        ("3 * 17 = 51\n51 % 5 = 1\n#### 1", True, True),
+        ("3 * 17 = 51\n51 % 5 = 1\n#### 51", True, False),
+        ("3 * 17 = 51\n#### 51", True, False),
+        ("3 * 17 = 51\n51 % 5 = 1", True, False),
+    ],
+    ids=["known", "unknown operand", "whole", "another answer", "a number unused", "no answer"],
+)
+def test_strict_lines_use_what_is_known_and_all_of_it(text: str, finished: bool, right: bool) -> None:
+    assert consistent(PROBLEM, Partial(text, finished, 9)) is right
+    assert score(text, strict=True, finished=finished) == (0.98 if right else 0.02)
+
+
+def test_log_probabilities_are_per_token() -> None:
+    one, other = LogProb().scores(PROBLEM, [Partial("a", False, 4, -2.0), Partial("ab", True, 8, -4.0)])
+    assert one == other == math.exp(-0.5)
+    with pytest.raises(SetupError, match="gives no log-probabilities"):
+        LogProb().scores(PROBLEM, [Partial("a", False, 4)])
+
+
+def test_doubt_is_a_small_share() -> None:
+    with pytest.raises(SetupError, match="doubt is 0.5"):
+        Lines(doubt=0.5)

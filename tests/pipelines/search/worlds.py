@@ -1,0 +1,59 @@
+"""Toy worlds for search policies: answers of a few marks, drawn by chance, scored by a function of the text so far."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from pipelines.search.kernel import wave_of
+from pipelines.search.tree import ROOT, Node, SearchPolicy, Tree
+from storage.ids import digest128, seed_of
+
+
+@dataclass
+class World:
+    """`depth` pieces make an answer; `draw` gives a piece after a text, `score` a number for a text.
+
+    `ends`: whether a text is finished, where answers differ in length.
+    """
+
+    depth: int = 4
+    draw: Callable[[str, Random], str] = lambda text, chance: chance.choice("01")
+    score: Callable[[str], float] = lambda text: 0.5
+    ends: Callable[[str], bool] = lambda text: False
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def grown(self, policy: SearchPolicy, seed: int = 0, most_tokens: int | None = None) -> Tree:
+        """The tree when the policy asks for nothing more."""
+        nodes: list[Node] = []
+        for wave in range(100):
+            tree = Tree("toy", tuple(nodes), seed)
+            growths = wave_of(policy, tree, most_tokens)
+            assert growths == wave_of(policy, Tree("toy", tuple(nodes), seed), most_tokens)  # pure
+            if not growths:
+                return tree
+            for parent, count in growths:
+                first = len(tree.children[parent])
+                nodes += [self._node(tree, parent, first + index, wave) for index in range(count)]
+        raise AssertionError(f"{policy.name} does not end")
+
+    def text(self, node: Node) -> str:
+        """The whole text of a node."""
+        return self.texts[node.id]
+
+    def _node(self, tree: Tree, parent: str, index: int, wave: int) -> Node:
+        before = self.texts.get(parent, "")
+        above = tree.by_id.get(parent)
+        cid = digest128([tree.seed, parent, index])
+        piece = self.draw(before, Random(seed_of(cid)))
+        text = self.texts[cid] = before + piece
+        depth = 1 if above is None else above.depth + 1
+        ended = depth == self.depth or self.ends(text)
+        logprob = -0.5 * depth
+        return Node(cid, parent or ROOT, depth, wave, ended, self.score(text), 1, depth, logprob, digest128(piece)[:16])
+
+
+def one_wave(scores: Sequence[float], **changes: Any) -> Tree:
+    """A tree of first pieces with these scores."""
+    nodes = [Node(f"n{at:02}", ROOT, 1, 0, False, score, 1, 1, -1.0, str(at)) for at, score in enumerate(scores)]
+    return Tree("toy", tuple(nodes), **changes)
