@@ -95,8 +95,10 @@ def _by_success(pool: Pool, step: "Step") -> Pool:
 
 
 def _follow_up(run: "RecipeRun", step: "Step", decisions: pa.Table) -> dict[str, Any]:
-    """What else is said of a step that follows others: what it follows, what it wants, and what became of which outcome."""
-    if step.node is None or not step.follows:
+    """What else is said of a step that follows others or that a search begins with: what it follows, what it wants, and
+    what became of which outcome.
+    """
+    if step.node is None or not (step.follows or step.node.step.searched):
         return {}
     rule = step.node.step
     said = {"follows": list(step.node.parents), "role": rule.role, "sees_label": step.node.sees_label}
@@ -124,6 +126,8 @@ def _transitions(run: "RecipeRun", rows: Rows[PlanRow], decisions: pa.Table) -> 
         before = row
         while before.after and (before is row or not run.spec.judged(before.step)):
             before = planned[before.followed[0], row.problem_id]
+        if not run.spec.judged(before.step):
+            continue  # the answer of a search rests on pieces that nobody judged
         table[outcomes[before.completion_id, row.problem_id], outcomes[row.completion_id, row.problem_id]] += 1
     said: dict[str, dict[str, int]] = {}
     for (before_outcome, outcome), count in sorted(table.items()):

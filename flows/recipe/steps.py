@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from flows.recipe.methods import Resolved
 from flows.recipe.schema import Generate, Method, Recipe, Step
-from pipelines.generate.registry import MODEL_FREE
 from pipelines.budget.search import Search
+from pipelines.generate.registry import MODEL_FREE
 from pipelines.protocols import RoutingBudget
 from pipelines.search.kernel import SearchSteps
 from pipelines.steps.graph import Node, StepGraph, StepRule
@@ -80,7 +80,11 @@ def steps_of(recipe: Recipe) -> tuple[Step, ...]:
         raise SetupError("budget 'search' draws answers piece by piece, and engine imported draws nothing.")
     plain = Search(**{key: value for key, value in recipe.budget.options.items() if key in ("stop", "piece_tokens")})
     most = recipe.generate.max_tokens
-    piece = {"stop": (plain.stop, *recipe.generate.stop), "max_tokens": min(plain.piece_tokens, most), "role": "step"}
+    piece: dict[str, Any] = {
+        "stop": (plain.stop, *recipe.generate.stop),
+        "max_tokens": min(plain.piece_tokens, most),
+        "role": "step",
+    }
     names = SearchSteps()
     return (
         SearchStep(name=names.first, **piece),

@@ -33,8 +33,8 @@ class Memory:
     `answer_keys`: by completion and problem, for runs with steps, whose tallies need more of a verdict than its outcome.
     `whole`: the completions that the run will draw in all (median, low and high), forecast when its last round was planned,
     at `planned_at` of the monotonic clock.
-    `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others. `trees`: by
-    problem, for runs that search, of the first `searched_rounds` rounds.
+    `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
+    `trees`: by problem, for runs that search, of the first `searched_rounds` rounds.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)

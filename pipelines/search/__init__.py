@@ -1,22 +1,22 @@
 """Search over begun answers: policies that say where a tree grows, and processes that score what is not finished yet."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from pipelines.search.beam import Beam
-from pipelines.search.best_of_n import BestOfN
-from pipelines.search.constant import Constant
-from pipelines.search.log_prob import LogProb
-from pipelines.search.particles import Particles
-from pipelines.search.lines import Lines
+from pipelines.by_name import ByName
+from pipelines.search.partial import Process
+from pipelines.search.tree import SearchPolicy
 
-POLICIES: Mapping[str, type[Any]] = {
-    "best_of_n": BestOfN,
-    "beam": Beam,
-    "particles": Particles,
-}
-PROCESSES: Mapping[str, type[Any]] = {
-    "lines": Lines,
-    "logprob": LogProb,
-    "none": Constant,
-}
+POLICIES: Mapping[str, Callable[..., SearchPolicy]] = ByName(
+    {
+        "beam": "pipelines.search.beam:Beam",
+        "best_of_n": "pipelines.search.best_of_n:BestOfN",
+        "particles": "pipelines.search.particles:Particles",
+    }
+)
+PROCESSES: Mapping[str, Callable[..., Process]] = ByName(
+    {
+        "lines": "pipelines.search.lines:Lines",
+        "logprob": "pipelines.search.log_prob:LogProb",
+        "none": "pipelines.search.constant:Constant",
+    }
+)

@@ -46,10 +46,10 @@ def draws_of(growths: Sequence[Growth], tree: Tree, steps: SearchSteps) -> list[
     return [
         Draw(
             tree.problem_id,
-            len(tree.children[node]),
-            count,
-            steps.first if node == ROOT else steps.following,
-            () if node == ROOT else (node,),
+            len(tree.children[one.node]),
+            one.count,
+            steps.first if one.node == ROOT else steps.following,
+            () if one.node == ROOT else (one.node,),
         )
-        for node, count in growths
+        for one in growths
     ]

@@ -1,9 +1,9 @@
 """Search policy `particles`: a particle filter, in which chance and not rank decides what goes on.
 
-Puri et al. 2025 (arXiv:2502.01618): n particles go on by one piece, are weighted with softmax(logit(score) / tau), and n are
-drawn of them with replacement; finished particles stay in the pool. With `target: paper` the score of the whole text weighs
-anew in every wave, so what is sampled is p(x) * prod_t odds(r_t); with `target: last` a particle weighs by the change of its
-odds, and what is sampled is p(x) * odds(r_T).
+Puri et al. 2025 (arXiv:2502.01618): n particles go on by one piece, are weighted with softmax(logit(score) / tau), and n
+are drawn of them with replacement; finished particles stay in the pool. With `target: paper` the score of the whole text
+weighs anew in every wave, so what is sampled is p(x) * prod_t odds(r_t); with `target: last` a particle weighs by the
+change of its odds, and what is sampled is p(x) * odds(r_T).
 """
 
 import math

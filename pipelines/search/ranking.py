@@ -9,7 +9,8 @@ from storage.errors import SetupError
 
 def ranked(nodes: Iterable[Node], chance: Random) -> list[Node]:
     """The best first. Equal scores stand in random order: by place, the first parent's children would win every tie."""
-    return [node for _, _, node in sorted(((-node.score, chance.random(), node) for node in nodes), key=lambda one: one[:2])]
+    placed = sorted(((-node.score, chance.random(), node) for node in nodes), key=lambda one: one[:2])
+    return [node for _, _, node in placed]
 
 
 def checked_number(policy: str, option: str, value: object, *, least: int = 1) -> None:

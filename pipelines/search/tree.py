@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from storage.ids import digest128, seed_of
 
@@ -37,7 +37,8 @@ class Node:
     mark: str = ""
 
 
-class Growth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Growth:
     """Go on `count` times from a node (ROOT: begin anew)."""
 
     node: str

@@ -42,7 +42,7 @@ def write(folder: Path, text: str) -> Path:
             "recipe_schema: 1",
             "recipe_schema: 1\nbudget: {method: prop2dif}",
             "unknown budget 'prop2dif'. Did you mean 'prop2diff'? Valid: fixed, frontier, gvm, passuntil, prop2diff, "
-            "router, sequential, uniform.",
+            "router, search, sequential, uniform.",
         ),
         (
             "recipe_schema: 1",

@@ -83,7 +83,7 @@ def test_a_users_own_part_counts_with_its_content(tmp_path: Path) -> None:
         (parts({"method": "exact", "option": {}}), "Did you mean 'options'"),
         (parts("exact"), "is not a list of methods"),
         (parts({"options": {}}), "every entry needs a method"),
-        ({"verifiers": "exact"}, "is not a list of methods"),
+        ({"verifiers": 3}, "is not a list of methods"),
     ],
 )
 def test_a_mistake_inside_is_named(tmp_path: Path, options: dict[str, Any], said: str) -> None:

@@ -14,7 +14,7 @@ from storage.errors import SetupError
 from tests.pipelines.budget.simulation import simulate, tally
 
 NAMES = sorted(BUDGETS)
-PREFIXED = sorted(set(BUDGETS) - {"frontier"})  # which draws only levels that tell something
+PREFIXED = sorted(set(BUDGETS) - {"frontier", "search"})  # the one draws only levels that tell something, the other pieces
 LEVELS = {f"p{number:02}": Subject(f"p{number:02}", level=number % 5) for number in range(12)}
 
 
@@ -42,7 +42,7 @@ def test_no_problems_is_an_empty_plan(name: str) -> None:
     assert BUDGETS[name]().plan(0, []) == RoundPlan((), ())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "search"])  # a search is not over completions
 @given(rates=st.lists(st.sampled_from([0.0, 0.05, 0.3, 0.7, 1.0]), min_size=1, max_size=12), seed=st.integers(0, 999))
 @settings(max_examples=25)
 def test_every_problem_ends_with_one_known_reason_within_its_cap(name: str, rates: list[float], seed: int) -> None:

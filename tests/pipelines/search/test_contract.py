@@ -47,7 +47,7 @@ def test_the_same_seed_grows_the_same_tree(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("score", [0.0, 1.0])
 def test_scores_without_a_difference_stop_nothing(name: str, score: float) -> None:
-    tree = World(score=lambda text: score).grown(POLICIES[name]())
+    tree = World(score=lambda _: score).grown(POLICIES[name]())
     assert tree.finished
     assert POLICIES[name]().votes(tree)
 

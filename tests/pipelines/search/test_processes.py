@@ -64,5 +64,5 @@ def test_log_probabilities_are_per_token() -> None:
 
 
 def test_doubt_is_a_small_share() -> None:
-    with pytest.raises(SetupError, match="doubt is 0.5"):
+    with pytest.raises(SetupError, match=r"doubt is 0\.5"):
         Lines(doubt=0.5)

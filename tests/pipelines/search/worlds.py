@@ -18,9 +18,9 @@ class World:
     """
 
     depth: int = 4
-    draw: Callable[[str, Random], str] = lambda text, chance: chance.choice("01")
-    score: Callable[[str], float] = lambda text: 0.5
-    ends: Callable[[str], bool] = lambda text: False
+    draw: Callable[[str, Random], str] = lambda _, chance: chance.choice("01")
+    score: Callable[[str], float] = lambda _: 0.5
+    ends: Callable[[str], bool] = lambda _: False
     texts: dict[str, str] = field(default_factory=dict)
 
     def grown(self, policy: SearchPolicy, seed: int = 0, most_tokens: int | None = None) -> Tree:
@@ -32,9 +32,9 @@ class World:
             assert growths == wave_of(policy, Tree("toy", tuple(nodes), seed), most_tokens)  # pure
             if not growths:
                 return tree
-            for parent, count in growths:
-                first = len(tree.children[parent])
-                nodes += [self._node(tree, parent, first + index, wave) for index in range(count)]
+            for one in growths:
+                first = len(tree.children[one.node])
+                nodes += [self._node(tree, one.node, first + index, wave) for index in range(one.count)]
         raise AssertionError(f"{policy.name} does not end")
 
     def text(self, node: Node) -> str:

@@ -1,0 +1,95 @@
+"""Recipes whose budget is a search: which steps they get, what is refused, and that their hash is that of what they say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows.recipe import load_recipe
+from flows.recipe.load import LoadedRecipe
+from storage.errors import SetupError
+from tests.flows.conftest import ROOT
+
+SEARCH = "{method: search, options: {policy: beam, process: lines}}"
+RECIPE = f"""\
+recipe_schema: 1
+name: s
+problems: {{synthesize: templates, count: 4}}
+generate: {{max_tokens: 90, stop: ["Question:"]}}
+budget: {SEARCH}
+"""
+
+
+def loaded(path: Path, text: str) -> LoadedRecipe:
+    (path / "r.yaml").write_text(text)
+    return load_recipe(path / "r.yaml")
+
+
+def test_a_search_gets_its_steps_and_does_not_write_them_down(tmp_path: Path) -> None:
+    found = loaded(tmp_path, RECIPE)
+    assert [(step.name, step.node.step.role, step.node.step.turn) for step in found.steps] == [
+        ("piece", "step", "new"),
+        ("next", "step", "continue"),
+        ("answer", "answer", "new"),
+    ]
+    assert [step.generate.stop for step in found.steps[:2]] == [("\n", "Question:")] * 2
+    assert [step.generate.max_tokens for step in found.steps] == [64, 64, 90]
+    assert "steps" not in found.canonical()
+    again = loaded(tmp_path, json.dumps(found.shown()))
+    assert again.recipe_hash == found.recipe_hash
+
+
+def test_a_policy_by_its_name_is_the_policy_with_its_defaults(tmp_path: Path) -> None:
+    options = "{method: beam, options: {width: 16, expand: 4}}"
+    written = RECIPE.replace("policy: beam", f"policy: {options}")
+    assert loaded(tmp_path, written).recipe_hash == loaded(tmp_path, RECIPE).recipe_hash
+    other = RECIPE.replace("policy: beam", "policy: {method: beam, options: {width: 8}}")
+    assert loaded(tmp_path, other).recipe_hash != loaded(tmp_path, RECIPE).recipe_hash
+
+
+def test_a_policy_and_a_process_of_a_users_own_are_part_of_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "class Even:\n"
+        "    name, version = 'even', '1'\n"
+        "    def scores(self, problem, partials):\n"
+        "        return [0.5 for _ in partials]\n"
+    )
+    found = loaded(tmp_path, RECIPE.replace("process: lines", 'process: "mine.py:Even"'))
+    built = found.budget.build()
+    assert built.scored_by.name == "even"
+    assert built.scored_by.version.startswith("1+file.")
+    assert "source_sha256" in json.dumps(found.canonical())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("policy: beam", "policy: bean"), "unknown search policy 'bean'. Did you mean 'beam'?"),
+        (("process: lines", "process: line"), "unknown process 'line'. Did you mean 'lines'?"),
+        (("policy: beam", "policy: [beam, particles]"), "search.policy is not a list of methods"),
+        (("policy: beam", "policy: {method: beam, options: {width: 7}}"), "width 7 is no multiple of expand 4"),
+        (("policy: beam", "policy: beam, piece_tokens: 0"), "piece_tokens"),
+        (("policy: beam", "policy: beam, stop: ''"), "stop is ''"),
+        (("generate: {", "generate: {engine: imported} #"), "engine imported draws nothing"),
+        (("budget:", "steps: [{name: own}]\nbudget:"), "step 'own' follows nothing, and budget 'search' draws"),
+        (("budget:", "steps: [{name: piece}]\nbudget:"), "two steps are named 'piece'"),
+    ],
+)
+def test_what_cannot_be_searched_is_named(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in RECIPE
+    with pytest.raises(SetupError) as caught:
+        loaded(tmp_path, RECIPE.replace(*change, 1))
+    assert message in str(caught.value)
+
+
+def test_steps_of_the_recipe_follow_finished_answers(tmp_path: Path) -> None:
+    steps = (
+        'steps: [{name: critic, role: step, when: {answer: incorrect}, template: "{prompt}\\n{answer}\\nWhy?"}]\nbudget:'
+    )
+    found = loaded(tmp_path, RECIPE.replace("budget:", steps))
+    assert [step["name"] for step in found.canonical()["steps"]] == ["critic"]
+    assert found.graph.nodes["critic"].parents == ("answer",)
+
+
+def test_the_shipped_recipe_is_sound() -> None:
+    assert load_recipe(ROOT / "recipes" / "searched.yaml").budget.build().grown_by.name == "particles"

@@ -1,0 +1,95 @@
+"""A run that searches with the shipped model, and the whole of it in a process to be killed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flows.rounds import OpenRun, decide, run_all
+from flows.sampling.steps import Step
+from pipelines.budget.search import Search
+from pipelines.generate.compose import Compose
+from pipelines.generate.embedded import Embedded
+from pipelines.search import POLICIES
+from pipelines.steps.graph import StepGraph, StepRule
+from pipelines.synthesize.templates import Templates
+from pipelines.verify import VERIFIERS
+from storage.records import Completion, Problem, Request, Sampling
+from tests.flows.rounds.toy import content, spec, workspace
+
+BATCH = 16
+GRAPH = StepGraph(
+    [
+        StepRule("piece", role="step", searched=True),
+        StepRule("next", "{piece}", turn="continue", role="step", raw=True, searched=True),
+        StepRule("answer", "{piece}", raw=True, searched=True),
+    ]
+)
+
+
+class Logged(Embedded):
+    """The embedded engine that writes down what it drew, so that the record survives a kill."""
+
+    def __init__(self, log: Path | None = None, threads: int = 1, reverse: bool = False) -> None:
+        super().__init__(threads=threads)
+        self._log, self._reverse = log, reverse
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """As the engine does, one line each."""
+        for completion in super().generate(requests[::-1] if self._reverse else requests):
+            if self._log is not None:
+                with self._log.open("a") as file:
+                    file.write(completion.id + "\n")
+            yield completion
+
+
+def problems() -> list[Problem]:
+    """Six problems of three levels."""
+    return list(Templates(split="heldout", levels=(4, 6, 8)).synthesize(6, 3))
+
+
+def search(run: str = "toy-run", *, policy: str = "particles", batch: int = BATCH, seed: int = 7, **engine: Any) -> OpenRun:
+    """Six problems, eight particles or what else the policy grows."""
+    options = {"particles": {"n": 8}, "beam": {"width": 8}, "best_of_n": {"n": 8}}.get(policy, {})
+    made = partial(Logged, **engine)
+    piece = Sampling(max_tokens=32, stop=("\n",))
+    samplings = {"answer": Sampling(max_tokens=120)}
+    steps = [
+        Step(name, Compose if name == "answer" else made, samplings.get(name, piece), batch_size=batch, node=node)
+        for name, node in GRAPH.nodes.items()
+    ]
+    opened = spec(
+        run,
+        problems=problems(),
+        steps=steps,
+        graph=GRAPH,
+        verifiers=(VERIFIERS["number"],),
+        budget=Search(policy=[POLICIES[policy](**options)], process="lines"),
+        batch_size=batch,
+        engine=None,
+    )
+    opened.spec = replace(opened.spec, recipe_seed=seed)
+    return opened
+
+
+def whole(path: Path, run: OpenRun) -> Any:
+    """Recover, run every round, decide."""
+    with workspace(path, run.id) as ws, run:
+        ws.recover()
+        run_all(ws, run)
+        return decide(ws, run)
+
+
+def killed(path: Path, log: Path) -> None:
+    """The body of a process that dies on the way."""
+    whole(path, search(log=log))
+
+
+def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row, with the steps and what they follow."""
+    with workspace(path) as ws:
+        connection = ws.segments.connect()
+        links = connection.execute("SELECT round, problem_id, completion_id, step, after FROM plan ORDER BY ALL").fetchall()
+        connection.close()
+        return {**content(ws), "links": links}
