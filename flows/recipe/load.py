@@ -121,9 +121,10 @@ class LoadedRecipe:
         return drawing or ([] if self.engine is None or self.steps else [self.engine])
 
     def canonical_steps(self) -> list[dict[str, Any]]:
-        """Each step with every key of `generate` written out; those of a search follow from the budget."""
-        own = [step for step in self.steps if not step.node.step.searched]
-        return [step.canonical(_with(_without_plain(step.generate.model_dump(mode="json")), step.engine)) for step in own]
+        """Each step with every key of `generate` written out, those of a search too."""
+        return [
+            step.canonical(_with(_without_plain(step.generate.model_dump(mode="json")), step.engine)) for step in self.steps
+        ]
 
     def _accept(self) -> dict[str, Any]:
         """The policy's part; nothing for the plain chain, which is what every recipe before policies meant."""

@@ -65,7 +65,7 @@ def _said(node: Node) -> dict[str, Any]:
     return {key: value for key, value in said.items() if value != getattr(plain, key) and (node.named or key != "count")}
 
 
-_ELSEWHERE = ("name", "template", "options", "raw")  # keys of a rule that are written elsewhere, or follow
+_ELSEWHERE = ("name", "template", "options", "raw", "searched")  # keys of a rule that are written elsewhere, or follow
 
 
 class SearchStep(Step):
@@ -73,7 +73,10 @@ class SearchStep(Step):
 
 
 def steps_of(recipe: Recipe) -> tuple[Step, ...]:
-    """The recipe's steps, behind those of its search where it has one; `{answer}` then names its finished answers."""
+    """The recipe's steps, behind those of its search where it has one; `{answer}` then names its finished answers.
+
+    A recipe that was written down by Rollmill has them already.
+    """
     if recipe.budget.method != SEARCH:
         return recipe.steps
     if recipe.generate.engine == IMPORTED:
@@ -86,12 +89,21 @@ def steps_of(recipe: Recipe) -> tuple[Step, ...]:
         "role": "step",
     }
     names = SearchSteps()
-    return (
+    own = (
         SearchStep(name=names.first, **piece),
         SearchStep(name=names.following, template=f"{{{names.first}}}", turn="continue", **piece),
         SearchStep(name=names.answer, engine="compose", template=f"{{{names.first}}}", max_tokens=most),
-        *recipe.steps,
     )
+    written = {step.name: step for step in recipe.steps if step.name in names.names}
+    for step in own:
+        if step.name in written and any(
+            getattr(written[step.name], key) != getattr(step, key) for key in step.model_fields_set - {"template"}
+        ):
+            raise SetupError(
+                f"step {step.name!r} belongs to budget 'search', which says otherwise how it draws.",
+                next_command="leave it out, or give your own step another name",
+            )
+    return (*own, *(step for step in recipe.steps if step.name not in written))
 
 
 def rules_of(recipe: Recipe) -> StepGraph:
@@ -239,9 +251,10 @@ def check_votes(graph: StepGraph, options: Mapping[str, Any]) -> None:
 
 def _check_budget(names: Sequence[str], budget: Any) -> None:
     roots = len(names)
-    if isinstance(budget, Search) and names:
+    own = [name for name in names if name not in SearchSteps().names]
+    if isinstance(budget, Search) and own:
         raise SetupError(
-            f"step {names[0]!r} follows nothing, and budget 'search' draws the answers itself.",
+            f"step {own[0]!r} follows nothing, and budget 'search' draws the answers itself.",
             next_command=f"a template that names {{{SearchSteps().answer}}}",
         )
     routes = isinstance(budget, RoutingBudget) and budget.routes

@@ -25,7 +25,7 @@ def loaded(path: Path, text: str) -> LoadedRecipe:
     return load_recipe(path / "r.yaml")
 
 
-def test_a_search_gets_its_steps_and_does_not_write_them_down(tmp_path: Path) -> None:
+def test_a_search_gets_its_steps_and_what_is_written_down_is_the_same_recipe(tmp_path: Path) -> None:
     found = loaded(tmp_path, RECIPE)
     assert [(step.name, step.node.step.role, step.node.step.turn) for step in found.steps] == [
         ("piece", "step", "new"),
@@ -34,7 +34,7 @@ def test_a_search_gets_its_steps_and_does_not_write_them_down(tmp_path: Path) ->
     ]
     assert [step.generate.stop for step in found.steps[:2]] == [("\n", "Question:")] * 2
     assert [step.generate.max_tokens for step in found.steps] == [64, 64, 90]
-    assert "steps" not in found.canonical()
+    assert [step["name"] for step in found.canonical()["steps"]] == ["piece", "next", "answer"]
     again = loaded(tmp_path, json.dumps(found.shown()))
     assert again.recipe_hash == found.recipe_hash
 
@@ -72,7 +72,7 @@ def test_a_policy_and_a_process_of_a_users_own_are_part_of_the_recipe(tmp_path: 
         (("policy: beam", "policy: beam, stop: ''"), "stop is ''"),
         (("generate: {", "generate: {engine: imported} #"), "engine imported draws nothing"),
         (("budget:", "steps: [{name: own}]\nbudget:"), "step 'own' follows nothing, and budget 'search' draws"),
-        (("budget:", "steps: [{name: piece}]\nbudget:"), "two steps are named 'piece'"),
+        (("budget:", "steps: [{name: piece}]\nbudget:"), "step 'piece' belongs to budget 'search'"),
     ],
 )
 def test_what_cannot_be_searched_is_named(tmp_path: Path, change: tuple[str, str], message: str) -> None:
@@ -87,7 +87,7 @@ def test_steps_of_the_recipe_follow_finished_answers(tmp_path: Path) -> None:
         'steps: [{name: critic, role: step, when: {answer: incorrect}, template: "{prompt}\\n{answer}\\nWhy?"}]\nbudget:'
     )
     found = loaded(tmp_path, RECIPE.replace("budget:", steps))
-    assert [step["name"] for step in found.canonical()["steps"]] == ["critic"]
+    assert [step["name"] for step in found.canonical()["steps"]] == ["piece", "next", "answer", "critic"]
     assert found.graph.nodes["critic"].parents == ("answer",)
 
 
