@@ -1,5 +1,6 @@
 """The accounts of real runs: every grouping has the same totals, which are those of the ledger."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from storage.queries.cost import GROUPS, RunCost, run_cost
 from storage.records import Attempt
 from storage.spending import Sums
 from storage.workspace import Workspace
-from tests.flows.rounds.toy import spec, workspace
+from tests.flows.rounds.toy import problems, spec, workspace
 
 PRICES = Prices(0.15, 0.6)
 
@@ -68,6 +69,21 @@ def test_every_grouping_has_the_totals_of_the_run(one: Path, what: Any) -> None:
     assert totals(found, what) == (whole.represented, whole.spent, whole.kept, 0)
     assert len(found.by("problem")) == 8
     assert sum(group.spent.units for group in found.by("command")) == whole.spent.units
+
+
+def test_a_completion_of_two_problems_counts_once(tmp_path: Path) -> None:
+    """Both problems have one prompt; the run plans each completion of it for both."""
+    few = problems()[:3]
+    other = replace(few[0], reference="another")
+    drawn(tmp_path, problems=[*few, other], budget=Fixed(initial=4))
+    found = cost(tmp_path)
+    with Workspace.open(tmp_path) as ws:
+        assert len(ws.runs.plans("toy-run")[0]) == 16
+    assert found.whole.represented.completions == found.whole.spent.completions == 12
+    assert {group.name: group.represented.completions for group in found.by("problem")}.keys() < {
+        one.id for one in [*few, other]
+    }
+    assert totals(found, "problem")[0] == found.paid
 
 
 def test_what_another_run_drew_is_represented_and_costs_nothing(one: Path, tmp_path: Path) -> None:
