@@ -43,6 +43,7 @@ GONE = """address => new Promise(resolve => {
     if (app.dataset.testScriptState === 'running') { watch.disconnect(); resolve(); }
   });
   watch.observe(app, {attributes: true});
+  setTimeout(resolve, 10000);  // a visit was once not seen to run, and waited for without end
   history.pushState({}, '', address);
   dispatchEvent(new PopStateEvent('popstate', {state: {}}));
 })"""
